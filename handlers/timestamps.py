@@ -1,0 +1,30 @@
+"""Store paste-ready chapter timestamps in the formats of `RECEIVER_TIMESTAMPS`."""
+
+from receiver import Context, Event, NotReady, Timestamps, handler, query
+
+STYLE = "balanced"
+
+
+@handler("transcription.completed", timeout=120)
+async def timestamps(event: Event, ctx: Context) -> None:
+    """Fetch and store each format; what was never made is taken in another style, which costs nothing."""
+    fetched = [await _cheapest(ctx, name) for name in ctx.formats]
+    async with ctx.completing() as tx:
+        for stamps in fetched:
+            await tx.execute(
+                query("store_timestamps"), event.source, event.transcription.id, stamps.format, stamps.style,
+                stamps.text, list(stamps.warnings), stamps.ok_to_paste,
+            )  # fmt: skip
+    unfit = [stamps.format for stamps in fetched if not stamps.ok_to_paste]
+    if unfit:
+        ctx.log.warning("not fit to paste as they are: %s", ", ".join(unfit))
+
+
+async def _cheapest(ctx: Context, name: str) -> Timestamps:
+    """Take the usual style, else one that exists; never one that would have to be paid for."""
+    try:
+        return await ctx.timestamps(name, style=STYLE)
+    except NotReady as exc:
+        if not exc.available_styles:
+            raise
+        return await ctx.timestamps(name, style=exc.available_styles[0])

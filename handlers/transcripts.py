@@ -1,0 +1,36 @@
+"""Store finished transcripts as rows: segments, chapters, sections, questions and answers."""
+
+from receiver import Context, Event, handler, query
+
+
+@handler("transcription.completed", timeout=120)
+async def transcripts(event: Event, ctx: Context) -> None:
+    """Replace what is stored of this transcription; a later end of it wins over an earlier one."""
+    transcript = await ctx.transcript()
+    about = event.transcription
+    subject = (event.source, about.id)
+    async with ctx.completing() as tx:
+        newest = await tx.fetchval(
+            query("store_transcript"), *subject, about.completed_at or "", about.title, about.language,
+            about.duration_seconds,
+        )  # fmt: skip
+        if newest is None:
+            ctx.log.info("a later end of transcription %s is stored already", about.id)
+            return
+        segments, chapters = transcript.segments, transcript.chapters
+        await tx.execute(
+            query("store_segments"), *subject, [s.start_seconds for s in segments], [s.end_seconds for s in segments],
+            [s.speaker for s in segments], [s.text for s in segments],
+        )  # fmt: skip
+        await tx.execute(
+            query("store_chapters"), *subject, [c.start_seconds for c in chapters], [c.end_seconds for c in chapters],
+            [c.title for c in chapters], [c.summary for c in chapters],
+        )  # fmt: skip
+        await tx.execute(
+            query("store_sections"), *subject, [s.start_seconds for s in transcript.sections],
+            [s.title for s in transcript.sections], [s.summary for s in transcript.sections],
+        )  # fmt: skip
+        await tx.execute(
+            query("store_qna"), *subject, [q.question for q in transcript.qna], [q.answer for q in transcript.qna]
+        )
+    ctx.log.info("stored %d segments and %d chapters", len(segments), len(chapters))

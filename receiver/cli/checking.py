@@ -1,0 +1,151 @@
+"""`check`: one line for each thing that must hold, and what to do where it does not."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import click
+
+from receiver import database, jobs, migrations, registration, registry, settings, signature
+from receiver.cli.running import as_json, examples, open_database, print_json, run
+from receiver.database import AWAY, Connection, query
+from receiver.errors import ConfigError, HandlerLoadError, ProviderError, StartupError
+from receiver.handling import Handler
+from receiver.logs import printable
+from receiver.providers import TranscribeSo
+from receiver.settings import Settings
+
+OLD = timedelta(minutes=5)
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line."""
+
+    name: str
+    holds: bool
+    said: str
+
+
+@click.command(epilog=examples("receiver check", "receiver check --json"))
+@as_json
+@click.pass_context
+def check(ctx: click.Context, *, as_json: bool) -> None:
+    """Check settings, database, schema, handlers, jobs, secret and provider; exit status 1 where something is wrong."""
+    configured = settings.load()
+    handlers, about_handlers = _handlers(configured)
+    findings = [_settings(configured), about_handlers]
+    try:
+        with open_database(configured, create=False) as url:
+            findings += run(_database(configured, url, handlers))
+    except StartupError as exc:
+        findings.append(Finding("database", holds=False, said=str(exc)))
+    findings.append(run(_provider(configured)))
+    if as_json:
+        print_json([{"check": f.name, "ok": f.holds, "message": f.said} for f in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{'ok' if finding.holds else '!!'}  {finding.name:<14} {printable(finding.said)}")
+    ctx.exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+def _settings(configured: Settings) -> Finding:
+    said = [
+        f"API {configured.api_url}",
+        "key set" if configured.api_key else "no TRANSCRIBE_API_KEY",
+        f"PUBLIC_URL {configured.public_url}" if configured.public_url else "no PUBLIC_URL",
+    ]
+    return Finding("settings", holds=True, said=", ".join(said))
+
+
+def _handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]:
+    try:
+        handlers = registry.load(configured.handlers)
+    except HandlerLoadError as exc:
+        return {}, Finding("handlers", holds=False, said=str(exc))
+    return handlers, Finding("handlers", holds=True, said=", ".join(handlers))
+
+
+async def _database(configured: Settings, url: str, handlers: Mapping[str, Handler]) -> list[Finding]:
+    try:
+        connection = await asyncio.wait_for(database.connect(url), SECONDS)
+    except (*AWAY, ConfigError) as exc:
+        said = f"{database.where(url)} does not answer ({type(exc).__name__}): does it run, is DATABASE_URL right?"
+        return [Finding("database", holds=False, said=said)]
+    try:
+        findings = [await _server(connection, url)]
+        version, needed = await migrations.current(connection), migrations.latest()
+        if version < needed:
+            said = f"version {version}, this code needs {needed}: run `receiver migrate`"
+            return [*findings, Finding("schema", holds=False, said=said)]
+        findings.append(Finding("schema", holds=True, said=f"version {version}"))
+        findings += [await _orphans(connection, handlers), await _oldest(connection)]
+        return [*findings, await _secret(connection, configured)]
+    finally:
+        connection.terminate()
+
+
+async def _server(connection: Connection, url: str) -> Finding:
+    durable = await connection.fetchrow(query("durability"))
+    assert durable is not None
+    if not all(durable.values()):
+        said = "fsync or full_page_writes is off: what is stored does not survive a crash; switch both on"
+        return Finding("database", holds=False, said=said)
+    if not await _keeps_session(connection):
+        said = "a pooler in transaction mode stands in between, which loses locks and LISTEN: use the direct URL"
+        return Finding("database", holds=False, said=said)
+    return Finding("database", holds=True, said=f"{database.where(url)}, durable")
+
+
+async def _keeps_session(connection: Connection) -> bool:
+    """Whether two statements reach the same server process, as session locks and LISTEN need."""
+    pids = {await connection.fetchval(query("backend_pid")) for _ in range(3)}
+    return len(pids) == 1
+
+
+async def _orphans(connection: Connection, handlers: Mapping[str, Handler]) -> Finding:
+    names = await jobs.orphaned(connection, list(handlers))
+    if names:
+        said = f"jobs wait for handlers that do not exist: {', '.join(names)}; bring them back under that name"
+        return Finding("orphaned jobs", holds=False, said=said)
+    return Finding("orphaned jobs", holds=True, said="none")
+
+
+async def _oldest(connection: Connection) -> Finding:
+    age = await jobs.oldest_due(connection)
+    if age is not None and age > OLD:
+        said = f"waiting for {age.total_seconds():.0f} s: run `receiver work`, or more of it"
+        return Finding("oldest due job", holds=False, said=said)
+    return Finding("oldest due job", holds=True, said="none waits" if age is None else f"{age.total_seconds():.0f} s")
+
+
+async def _secret(connection: Connection, configured: Settings) -> Finding:
+    registered = await registration.known_secrets(connection, configured.api_url)
+    own = [secret.get_secret_value().encode() for secret in configured.webhook_secrets]
+    known = list(dict.fromkeys([*own, *registered]))
+    if configured.api_key is not None and configured.callback_url is not None:
+        found = await registration.find(connection, registration.account(configured))
+        places = [r.callback_url for r in found if r.registered_at is not None]
+        if places and configured.callback_url not in places:
+            said = f"registered for {places[0]}, PUBLIC_URL says {configured.callback_url}: run `receiver register`"
+            return Finding("secret", holds=False, said=said)
+    if not known:
+        said = (
+            f"none is known for {configured.api_url}: set TRANSCRIBE_API_KEY and PUBLIC_URL and run "
+            f"`receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET"
+        )
+        return Finding("secret", holds=False, said=said)
+    return Finding("secret", holds=True, said=f"known: {', '.join(map(signature.fingerprint, known))}")
+
+
+async def _provider(configured: Settings) -> Finding:
+    if configured.api_key is None:
+        return Finding("provider", holds=False, said="not asked: set TRANSCRIBE_API_KEY, handlers fetch with it")
+    try:
+        async with TranscribeSo(configured.api_url, configured.api_key) as provider:
+            await provider.me()
+    except ProviderError as exc:
+        return Finding("provider", holds=False, said=str(exc))
+    return Finding("provider", holds=True, said=f"{configured.api_url} answers and takes the key")

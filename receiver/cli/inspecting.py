@@ -1,0 +1,209 @@
+"""Look at what is stored, and replay it."""
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC
+
+import click
+
+from receiver import archive, inbox, registry, settings
+from receiver import events as reading
+from receiver import jobs as queue
+from receiver.cli.running import as_json, examples, print_json, with_database
+from receiver.database import Pool
+from receiver.errors import CommandError
+from receiver.handling import Handler
+from receiver.inbox import Stored, StoredJob
+from receiver.logs import printable
+
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all."
+)
+
+
+@click.command(epilog=examples("receiver events", "receiver events --json --limit 0 | jq length"))
+@limit_option
+@as_json
+def events(limit: int, *, as_json: bool) -> None:
+    """List events, newest first."""
+    found = with_database(settings.load(), lambda db: inbox.recent(db, limit=limit or None))
+    if as_json:
+        print_json([event.to_json() for event in found])
+        return
+    for event in found:
+        click.echo(_line(event))
+    if not found:
+        click.echo("no events yet", err=True)
+
+
+@click.command(
+    epilog=examples("receiver show evt_1234", "receiver show transcribe.so/evt_1234 --json | jq -r .raw | base64 -d")
+)
+@click.argument("event")
+@as_json
+def show(event: str, *, as_json: bool) -> None:
+    """Show one event with its jobs and its body. EVENT is an event id, or source/id."""
+
+    async def find(db: Pool) -> tuple[Stored, bytes]:
+        found = await _one(db, event)
+        return found, await inbox.raw(db, found.key)
+
+    found, raw = with_database(settings.load(), find)
+    if as_json:
+        print_json(found.to_json() | {"raw": base64.b64encode(raw).decode("ascii")})
+        return
+    click.echo(_line(found))
+    if found.unreadable is not None:
+        click.echo(f"  quarantined: {found.unreadable}")
+    for job in found.jobs:
+        click.echo(f"  {_job_line(job)}")
+    click.echo(printable(raw.decode("utf-8", "backslashreplace")))
+
+
+@click.command(epilog=examples("receiver jobs", "receiver jobs --dead --json"))
+@click.option("--dead", is_flag=True, help="Only those that will not be tried again by themselves.")
+@limit_option
+@as_json
+def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
+    """List jobs, newest first."""
+    state = "dead" if dead else None
+    found = with_database(settings.load(), lambda db: inbox.jobs(db, state=state, limit=limit or None))
+    if as_json:
+        print_json([job.to_json() | {"event": event} for event, job in found])
+        return
+    for event, job in found:
+        click.echo(f"{event}  {_job_line(job)}")
+    if not found:
+        click.echo("no dead jobs" if dead else "no jobs yet", err=True)
+
+
+@click.command(epilog=examples("receiver replay evt_1234", "receiver replay evt_1234 --handler transcripts"))
+@click.argument("event")
+@click.option("--handler", "only", help="Only this handler's job.")
+@as_json
+def replay(event: str, only: str | None, *, as_json: bool) -> None:
+    """Run an event's jobs again, with their quota anew. EVENT is an event id, or source/id.
+
+    Done and dead jobs become pending, handlers that are new get a job, running ones are left alone. A quarantined
+    body is read again first.
+    """
+    configured = settings.load()
+    known = registry.load(configured.handlers)
+    if only is not None and only not in known:
+        raise CommandError(f"there is no handler {only}; there are {', '.join(known)}")
+    chosen = [known[only]] if only is not None else list(known.values())
+    again, left = with_database(configured, lambda db: _replay(db, event, chosen))
+    if as_json:
+        print_json({"event": event, "pending": again, "running": left})
+    else:
+        click.echo(f"pending again: {', '.join(again)}" if again else "no handler wants this event")
+    if left:
+        raise CommandError(f"running, so left alone: {', '.join(left)}; replay when they have ended")
+
+
+@click.command(epilog=examples("receiver transcript 4821", "receiver transcript 4821 > transcript.txt"))
+@click.argument("transcription", metavar="ID")
+@as_json
+def transcript(transcription: str, *, as_json: bool) -> None:
+    """Print a transcription's text from the archive."""
+    found = with_database(settings.load(), lambda db: archive.stored_transcript(db, transcription))
+    if found is None:
+        raise CommandError(_nothing(transcription))
+    if as_json:
+        print_json({
+            "id": transcription,
+            "text": found.text,
+            "segments": [
+                {"start_seconds": s.start_seconds, "end_seconds": s.end_seconds, "speaker": s.speaker, "text": s.text}
+                for s in found.segments
+            ],
+            "chapters": [{"start_seconds": c.start_seconds, "title": c.title} for c in found.chapters],
+        })  # fmt: skip
+    else:
+        click.echo(found.text)
+
+
+@click.command(epilog=examples("receiver timestamps 4821", "receiver timestamps 4821 --format spotify"))
+@click.argument("transcription", metavar="ID")
+@click.option("--format", "name", default="youtube", show_default=True, help="Whose form they have.")
+@as_json
+def timestamps(transcription: str, name: str, *, as_json: bool) -> None:
+    """Print a transcription's chapter timestamps from the archive, ready to paste."""
+    found = with_database(settings.load(), lambda db: archive.stored_timestamps(db, transcription, name))
+    if found is None:
+        raise CommandError(f"{_nothing(transcription)} in format {name} (RECEIVER_TIMESTAMPS names what is fetched)")
+    if as_json:
+        print_json({
+            "id": transcription, "format": found.format, "style": found.style, "text": found.text,
+            "warnings": list(found.warnings), "ok_to_paste": found.ok_to_paste,
+        })  # fmt: skip
+        return
+    click.echo(found.text)
+    for warning in found.warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+
+
+@click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))
+@as_json
+def handlers(*, as_json: bool) -> None:
+    """List the handlers that RECEIVER_HANDLERS finds."""
+    found = registry.load(settings.load().handlers)
+    if as_json:
+        print_json([
+            {"name": h.name, "patterns": list(h.patterns), "attempts": h.retry.attempts, "timeout": h.timeout,
+             "module": h.function.__module__}
+            for h in found.values()
+        ])  # fmt: skip
+        return
+    for h in found.values():
+        tries = f"{h.retry.attempts} tries of {h.timeout:g} s"
+        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {h.function.__module__}")
+
+
+async def _one(db: Pool, name: str) -> Stored:
+    found = await inbox.find(db, name)
+    if not found:
+        raise CommandError(f"there is no event {name}; `receiver events` lists them")
+    if len(found) > 1:
+        choices = ", ".join(f"{event.source}/{event.id}" for event in found)
+        raise CommandError(f"several sources have an event {name}: say which of {choices}")
+    return found[0]
+
+
+async def _replay(db: Pool, name: str, chosen: Sequence[Handler]) -> tuple[list[str], list[str]]:
+    """Return the handlers whose jobs are pending now, and those whose jobs run and were left alone."""
+    found = await _one(db, name)
+    event_type = found.type
+    if event_type is None:
+        content = reading.read(found.source, await inbox.raw(db, found.key))
+        if isinstance(content, reading.Unreadable):
+            raise CommandError(f"it still cannot be read: {content.reason}")
+        if not await inbox.accept_quarantined(db, found.key, content):
+            raise CommandError(f"its event {content.id} is stored already")
+        event_type = content.type
+    wanted = registry.interested(chosen, event_type)
+    again = await queue.replay(db, found.key, wanted)
+    await queue.nudge(db)
+    return again, [name for name in wanted if name not in again]
+
+
+def _line(event: Stored) -> str:
+    when = event.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    about = "" if event.transcription_id is None else f"  transcription {event.transcription_id}"
+    repeats = "" if event.deliveries == 1 else f"  delivered {event.deliveries} times"
+    states = "".join(f"  {job.handler}:{job.state}" for job in event.jobs)
+    return f"{when}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
+
+
+def _job_line(job: StoredJob) -> str:
+    wait = f", due in {job.waits_seconds:.0f} s" if job.state == "pending" and job.waits_seconds > 0 else ""
+    error = "" if job.error is None else f": {printable(job.error)}"
+    return f"{job.handler}  {job.state}, attempt {job.attempt}{wait}{error}"
+
+
+def _nothing(transcription: str) -> str:
+    return (
+        f"nothing is stored of transcription {printable(transcription)}; `receiver events` shows what was announced,"[
+            :-1
+        ]
+    )

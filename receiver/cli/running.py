@@ -1,0 +1,113 @@
+"""What every command needs to run: a database, a loop, an end."""
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from receiver import database, embedded, migrations
+from receiver.database import Pool
+from receiver.settings import Settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+# `up` starts its processes with this: they end with it however it ends, because the kernel closes the pipe.
+until_eof = click.option("--until-eof", is_flag=True, hidden=True)
+
+
+def examples(*lines: str) -> str:
+    """Return a command's epilog of examples."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a new event loop, uvloop's where the platform has it."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):  # absent on some platforms
+        factory = importlib.import_module("uvloop").new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
+
+
+@contextmanager
+def open_database(settings: Settings, *, create: bool) -> Iterator[str]:
+    """Yield the URL of the configured database; without `DATABASE_URL` that is the embedded one.
+
+    Raises:
+        NoDataError: there is no embedded database and `create` is false.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with embedded.attach(settings.data_dir, create=create) as url:
+        yield url
+
+
+def with_database(settings: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
+    """Run `work` on a database that is there and has our schema.
+
+    Raises:
+        NoDataError: there is no database.
+        SchemaError: its schema is older than this code.
+    """
+
+    async def main(url: str) -> T:
+        async with database.pool(url, size=2) as db:
+            await migrations.require(db)
+            return await work(db)
+
+    with open_database(settings, create=False) as url:
+        return run(main(url))
+
+
+def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set, and the end of standard input where asked."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if with_stdin:
+
+        def read() -> None:
+            if not os.read(sys.stdin.fileno(), 1024):
+                loop.remove_reader(sys.stdin)
+                stop.set()
+
+        loop.add_reader(sys.stdin, read)
+    return stop
+
+
+@asynccontextmanager
+async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run coroutines beside the block and stop them at its end; one that fails is a bug, which the log shows."""
+
+    async def guarded(one: Coroutine[Any, Any, None]) -> None:
+        try:
+            await one
+        except Exception:
+            log.exception("%s ended", one)
+
+    tasks = [asyncio.create_task(guarded(one)) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=3)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2))

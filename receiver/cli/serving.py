@@ -1,0 +1,156 @@
+"""`serve`, `work` and `migrate`: what a platform runs."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import click
+import httpx
+
+from receiver import database, jobs, migrations, registration, registry, settings
+from receiver.cli.running import background, examples, open_database, run, stop_event, until_eof
+from receiver.database import AWAY, AnswerConnections, query
+from receiver.errors import CommandError, ProviderError
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import RETRY_SECONDS
+from receiver.settings import Settings
+from receiver.web import Receiver, application, bind
+from receiver.web import serve as serve_on
+from receiver.worker import Worker
+
+log = logging.getLogger(__name__)
+
+REGISTER_AGAIN_SECONDS = 60.0
+
+
+@click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))
+def migrate() -> None:
+    """Bring the database's schema up to this code's version. Safe to repeat, and for several at once."""
+    configured = settings.load()
+
+    async def main(url: str) -> None:
+        connection = await database.connect(url)
+        try:
+            applied = await migrations.migrate(connection)
+        finally:
+            await connection.close()
+        click.echo(f"migrated to {applied[-1]}" if applied else "the schema is up to date")
+
+    with open_database(configured, create=True) as url:
+        run(main(url))
+
+
+@click.command(epilog=examples("receiver serve", "PORT=8080 receiver serve --host 0.0.0.0"))
+@click.option("--host", help="Listen here instead of on HOST (127.0.0.1).")
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen here instead of on PORT (8000).")
+@until_eof
+def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
+    """Answer deliveries. Registers by itself when PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
+    configured = settings.load()
+    listener = bind(host or configured.host, port or configured.port)
+
+    async def main(url: str) -> None:
+        handlers = registry.load(configured.handlers)
+        await _check_start(url)
+        connections = AnswerConnections(url)
+        receiver = Receiver(
+            connections=connections, handlers=handlers, api_url=configured.api_url,
+            configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
+        )  # fmt: skip
+        stop = stop_event(with_stdin=until_eof)
+        await receiver.keyring.read_again()
+        keyring = receiver.keyring
+        async with background(
+            keyring.watch(),
+            database.listen(url, registration.CHANNEL, keyring.hurry),
+            receiver.nudge_workers(),
+            _register(configured, url),
+        ):
+            shown = listener.getsockname()
+            log.info("listening on %s port %d with %d handlers", shown[0], shown[1], len(handlers))
+            await serve_on(application(receiver), listener, stop)
+        connections.close()
+
+    _warn_embedded(configured, quiet=until_eof)
+    with open_database(configured, create=True) as url:
+        run(main(url))
+
+
+@click.command(epilog=examples("receiver work", "RECEIVER_LANES=2 receiver work"))
+@until_eof
+def work(*, until_eof: bool) -> None:
+    """Run handlers. Start as many as you like, on as many machines as share the database."""
+    configured = settings.load()
+
+    async def main(url: str) -> None:
+        handlers = registry.load(configured.handlers)
+        await _check_start(url)
+        stop = stop_event(with_stdin=until_eof)
+        async with (
+            database.pool(url, size=2 * configured.lanes + 4) as db,
+            TranscribeSo(configured.api_url, configured.api_key) as provider,
+            httpx.AsyncClient(timeout=10) as http,
+        ):
+            worker = Worker(
+                db=db, handlers=handlers, provider=provider, http=http, formats=configured.timestamps,
+                lanes=configured.lanes, lease=timedelta(seconds=configured.lease_seconds),
+                poll=timedelta(seconds=configured.poll_seconds),
+            )  # fmt: skip
+            async with background(worker.run(), database.listen(url, jobs.CHANNEL, worker.wake)):
+                log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
+                await stop.wait()
+            await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
+
+    _warn_embedded(configured, quiet=until_eof)
+    with open_database(configured, create=True) as url:
+        run(main(url))
+
+
+def _warn_embedded(configured: Settings, *, quiet: bool) -> None:
+    if configured.database_url is None and not quiet:
+        log.warning(
+            "DATABASE_URL is not set: using the embedded database in %s. "
+            "On a platform whose disk vanishes with every deploy, everything stored vanishes with it",
+            configured.data_dir.absolute(),
+        )
+
+
+async def _check_start(url: str) -> None:
+    """Refuse a schema that is too old, warn of a server that forgets; a database that is away is waited for."""
+    try:
+        connection = await asyncio.wait_for(database.connect(url), timeout=10)
+    except AWAY as exc:
+        log.warning("the database is away (%s); starting without it", type(exc).__name__)
+        return
+    try:
+        await migrations.require(connection)
+        durable = await connection.fetchrow(query("durability"))
+        if durable is not None and not all(durable.values()):
+            log.error("this server runs with fsync or full_page_writes off: what is stored does not survive a crash")
+    finally:
+        await connection.close()
+
+
+async def _register(configured: Settings, url: str) -> None:
+    """Register when the settings are there, as often as it takes."""
+    callback_url = configured.callback_url
+    if configured.api_key is None or callback_url is None:
+        return
+    whose = registration.account(configured)
+    async with TranscribeSo(configured.api_url, configured.api_key, retries=RETRY_SECONDS) as provider:
+        while True:
+            try:
+                connection = await database.connect(url)
+                try:
+                    said = await registration.register_if_needed(connection, provider, whose, callback_url)
+                finally:
+                    await connection.close()
+            except CommandError as exc:
+                log.error("not registered: %s", exc)
+                return
+            except (ProviderError, *AWAY) as exc:
+                log.warning("not registered yet: %s; again in %g s", exc, REGISTER_AGAIN_SECONDS)
+                await asyncio.sleep(REGISTER_AGAIN_SECONDS)
+                continue
+            log.info("%s", said)
+            return

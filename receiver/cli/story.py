@@ -1,0 +1,69 @@
+"""Tell what happens: one line for each event, and for each job that ends or waits."""
+
+import asyncio
+
+import click
+
+from receiver import inbox
+from receiver.database import AWAY, Pool
+from receiver.inbox import Stored, StoredJob
+from receiver.logs import printable
+
+LOOK_AGAIN_SECONDS = 0.25
+TOLD_AT_ONCE = 200
+
+
+class Story:
+    """What has been told of the events since `newest`, the key of the last one before the story began."""
+
+    def __init__(self, newest: int) -> None:
+        self._newest = newest
+        self._told: dict[int, object] = {}
+
+    async def tell(self, db: Pool) -> None:
+        """Tell until cancelled."""
+        while True:
+            try:
+                recent = await inbox.recent(db, limit=TOLD_AT_ONCE)
+            except AWAY:
+                recent = []  # the web server and the worker say in the log that the database is away
+            for line in self.lines(recent):
+                click.echo(line)
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    def lines(self, recent: list[Stored]) -> list[str]:
+        """Return what is new in `recent` events (newest first), oldest first."""
+        lines = []
+        for event in reversed([event for event in recent if event.key > self._newest]):
+            if self._is_new(-event.key, event.deliveries):
+                lines.append(_event_line(event))
+            lines += [
+                _job_line(event, job)
+                for job in event.jobs
+                if self._is_new(job.id, (job.state, job.attempt, job.error))
+                and (job.state in ("done", "dead") or job.error)
+            ]
+        return lines
+
+    def _is_new(self, key: int, state: object) -> bool:
+        new = self._told.get(key) != state
+        self._told[key] = state
+        return new
+
+
+def _event_line(event: Stored) -> str:
+    if event.unreadable is not None:
+        return f"event  {event.id} quarantined: {event.unreadable}"
+    about = "" if event.transcription_id is None else f", transcription {event.transcription_id}"
+    again = "" if event.deliveries == 1 else f", delivered {event.deliveries} times"
+    return f"event  {event.type} {event.id}{about}{again}"
+
+
+def _job_line(event: Stored, job: StoredJob) -> str:
+    if job.state == "done":
+        return f"job    {job.handler} done, for {event.id}"
+    if job.state == "dead":
+        return f"job    {job.handler} DEAD, for {event.id}: {printable(job.error or '')} (`receiver replay {event.id}`)"
+    return (
+        f"job    {job.handler} again in {max(job.waits_seconds, 0):.0f} s, for {event.id}: {printable(job.error or '')}"
+    )

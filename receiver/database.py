@@ -1,0 +1,181 @@
+"""Connections to PostgreSQL, and the statements we send over them.
+
+The answer path has connections of its own (`AnswerConnections`): a hung server holds asyncpg past every timeout
+that goes through the protocol, and only ending the connection from our side gives a delivery its answer in time.
+"""
+
+import asyncio
+import functools
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from receiver.errors import ConfigError, StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Database: TypeAlias = "Connection | Pool"
+
+# What ends with the connection, not with the statement: worth one more try on a new one.
+BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError, EOFError)
+# What a database does that is away, full, read-only or restarting: not our fault and not the sender's.
+AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
+        asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, TimeoutError)  # fmt: skip
+
+HERE = Path(__file__).parent
+SQL = HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"  # inside the wheel, or beside us in a checkout
+
+
+@functools.cache
+def query(name: str) -> str:
+    """Return the statement in `sql/queries/<name>.sql`."""
+    return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+async def _prepare(connection: Connection) -> None:
+    """Let jsonb columns be Python values on this connection."""
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open one connection whose commits are on disk when they return, whatever the server's default.
+
+    Raises:
+        ConfigError: the URL itself is wrong.
+    """
+    try:
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            url, timeout=10, server_settings={"synchronous_commit": "on", "application_name": "receiver"}
+        )
+    except (ValueError, asyncpg.ClientConfigurationError) as exc:
+        raise ConfigError(f"DATABASE_URL: cannot be used ({type(exc).__name__})") from exc
+    await _prepare(connection)
+    return connection
+
+
+@asynccontextmanager
+async def pool(url: str, *, size: int) -> AsyncIterator[Pool]:
+    """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used."""
+    connections: Pool = asyncpg.create_pool(
+        url, min_size=0, max_size=size, timeout=10, init=_prepare, max_inactive_connection_lifetime=60,
+        server_settings={"synchronous_commit": "on", "application_name": "receiver"},
+    )  # fmt: skip
+    await connections
+    try:
+        yield connections
+    finally:
+        try:
+            await asyncio.wait_for(connections.close(), timeout=3)
+        except (TimeoutError, *BROKEN):
+            connections.terminate()
+
+
+async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
+    """Call `heard` at every notification on `channel`, and after every new connection; runs until cancelled.
+
+    Notifications are nudges: what is sent while the connection is lost is not repeated, so `heard` is also called
+    when it is back.
+    """
+    while True:
+        connection = None
+        try:
+            connection = await connect(url)
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda *_, lost=lost: lost.set())
+            await connection.add_listener(channel, lambda *_: heard())
+            heard()
+            await lost.wait()
+        except AWAY as exc:
+            log.debug("cannot listen: %s", type(exc).__name__)
+        finally:
+            if connection is not None:
+                connection.terminate()
+        await asyncio.sleep(1)
+
+
+def where(url: str) -> str:
+    """Return what may be shown of a connection URL: host, port and database; never user, password or options."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'a local socket'}{'' if parts.port is None else f':{parts.port}'}{parts.path}"
+
+
+class AnswerConnections:
+    """A few connections for the answer path alone, each used by one delivery at a time.
+
+    `run` returns or raises within its deadline even when the server has stopped in the middle of a word: the work
+    runs in a task of its own, and what is late is left behind with its connection terminated.
+    """
+
+    def __init__(self, url: str, *, size: int = 4) -> None:
+        self._url = url
+        self._idle: list[asyncpg.Connection[asyncpg.Record]] = []
+        self._free = asyncio.Semaphore(size)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T:
+        """Do idempotent `work` on a connection; once more on a new one when the first breaks.
+
+        Raises:
+            StoreUnavailableError: the database is away, or did not answer within `seconds`.
+        """
+        task = asyncio.create_task(self._work(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if not task.done():
+                task.cancel()
+        if not task.done():
+            raise StoreUnavailableError(f"the database did not answer in {seconds:g} s")
+        try:
+            return task.result()
+        except AWAY as exc:
+            raise StoreUnavailableError(f"the database is away: {type(exc).__name__}") from exc
+
+    async def _work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async with self._free:
+            try:
+                return await self._on_a_connection(work)
+            except BROKEN as exc:
+                log.info("a database connection broke (%s); once more on a new one", type(exc).__name__)
+                self._drop_idle()
+                return await self._on_a_connection(work)
+
+    async def _on_a_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        connection = self._idle.pop() if self._idle else await connect(self._url)
+        statement = asyncio.ensure_future(work(connection))
+        try:
+            # Shielded: cancelling a statement makes asyncpg wait for the server, which is what we must not do.
+            result = await asyncio.shield(statement)
+        except BaseException:
+            connection.terminate()  # which also ends the statement
+            statement.add_done_callback(lambda done: done.exception())
+            raise
+        self._idle.append(connection)
+        return result
+
+    def _forget(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen; `run` has raised it, or has given up on it
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
+
+    def close(self) -> None:
+        """End every connection at once."""
+        for task in self._tasks:
+            task.cancel()
+        self._drop_idle()

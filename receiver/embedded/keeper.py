@@ -1,0 +1,186 @@
+"""Keep one PostgreSQL running for as long as anyone uses its folder.
+
+A script, not a module: it is run as `python -I -S keeper.py SPEC` with nothing but the standard library, so that it
+costs little to start and depends on nothing that the package imports. SPEC is JSON: `folder`, `bin`, `socket_dir`,
+and `uid`/`gid` of the server (null: our own). As root the keeper stays root and only its children drop to `uid`,
+because the Python that runs it may lie where an unprivileged user cannot reach.
+
+Exit status: 0 when the last user has gone or another keeper is at work, 1 when the server cannot be started.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1
+
+
+class Keeper:
+    """The server of one folder."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.folder = Path(spec["folder"])
+        self.data = self.folder / "postgres"
+        self.bin = Path(spec["bin"])
+        self.socket_dir = Path(spec["socket_dir"])
+        self.uid, self.gid = spec["uid"], spec["gid"]
+        self.server: subprocess.Popen[bytes] | None = None
+        self.stopping = threading.Event()
+        self.libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def popen(self, *command: str | Path) -> subprocess.Popen[bytes]:
+        """Start a child as the server's user; on Linux it is interrupted when the keeper dies."""
+        drop: dict[str, Any] = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        libc = self.libc
+
+        def die_with_keeper() -> None:
+            if libc is not None:
+                libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+            signal.pthread_sigmask(signal.SIG_SETMASK, set())
+
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+        return subprocess.Popen(  # noqa: S603 - our own binaries
+            [str(part) for part in command], cwd=self.folder, env=environment, umask=0o077,
+            stdin=subprocess.DEVNULL, preexec_fn=die_with_keeper, **drop,  # noqa: PLW1509
+        )  # fmt: skip
+
+    def initialise(self) -> None:
+        """Make the cluster in a folder beside its own and rename it, so that a half-made one is never used."""
+        if (self.data / "PG_VERSION").exists():
+            return
+        fresh = self.folder / "postgres.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        options = ("-U", "receiver", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-instructions")
+        if self.popen(self.bin / "initdb", "-D", fresh, *options).wait():
+            raise SystemExit(1)
+        fresh.rename(self.data)
+        parent = os.open(self.folder, os.O_RDONLY)
+        os.fsync(parent)
+        os.close(parent)
+
+    def clear_the_way(self) -> None:
+        """End a server that outlived its keeper, and remove lock files that name a process which is no such server.
+
+        A killed server may stay a zombie for as long as its parent does not reap it; PostgreSQL takes that for a
+        running one and refuses to start.
+        """
+        pid_file = self.data / "postmaster.pid"
+        with suppress(OSError, ValueError, IndexError):
+            pid = int(pid_file.read_text().splitlines()[0])
+            for number in (signal.SIGINT, signal.SIGQUIT):
+                if not self.is_our_server(pid):
+                    break
+                os.kill(pid, number)
+                deadline = time.monotonic() + STOP_SECONDS
+                while self.is_our_server(pid) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+        pid_file.unlink(missing_ok=True)
+        for leftover in self.socket_dir.glob(".s.PGSQL.5432*"):
+            leftover.unlink(missing_ok=True)
+
+    def is_our_server(self, pid: int) -> bool:
+        """Whether `pid` lives and works in our data folder. A zombie works nowhere."""
+        if sys.platform == "linux":
+            try:
+                return Path(f"/proc/{pid}/cwd").resolve(strict=True) == self.data.resolve()
+            except OSError:
+                return False
+        command = ["/bin/ps", "-o", "stat=,args=", "-p", str(pid)]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a pid is all
+        return str(self.data) in listed.stdout and not listed.stdout.startswith("Z")
+
+    def start(self) -> None:
+        """Start the server. What must hold whatever a configuration file says stands on the command line."""
+        self.clear_the_way()
+        settings = (
+            "listen_addresses=", f"unix_socket_directories={self.socket_dir}", "unix_socket_permissions=0700",
+            "port=5432", "fsync=on", "full_page_writes=on", "logging_collector=off", "log_destination=stderr",
+            "log_checkpoints=off", "max_connections=200",
+        )  # fmt: skip
+        options = [part for setting in settings for part in ("-c", setting)]
+        self.server = self.popen(self.bin / "postgres", "-D", self.data, *options)
+
+    def is_ready(self) -> bool:
+        """Whether the server says so and its socket answers."""
+        with suppress(OSError, IndexError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(self.socket_dir / ".s.PGSQL.5432"))
+            return (self.data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
+        return False
+
+    def watch(self) -> None:
+        """Start the server again, a little later each time, whenever it ends before its time."""
+        deadline, delay, was_ready = time.monotonic() + START_SECONDS, 0.05, False
+        while not self.stopping.is_set():
+            server = self.server
+            assert server is not None
+            ended = server.poll() is not None
+            if not ended and self.is_ready():
+                was_ready, delay = True, 0.05
+                server.wait()
+                continue
+            if ended:
+                if not was_ready and time.monotonic() > deadline:
+                    os._exit(1)
+                time.sleep(delay)
+                delay = min(delay * 2, 5.0)
+                if not self.stopping.is_set():
+                    self.start()
+            else:
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server: fast, then at once."""
+        self.stopping.set()
+        server = self.server
+        assert server is not None
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            server.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(STOP_SECONDS)
+                return
+
+
+def lock(path: Path, how: int) -> IO[bytes]:
+    """Open `path` and take a flock on it; raises BlockingIOError where `how` says not to wait."""
+    file = path.open("ab")
+    fcntl.flock(file, how)
+    return file
+
+
+def main() -> int:
+    """Run the server until its last user has gone."""
+    os.setsid()  # Ctrl-C in a user's terminal is not meant for us
+    os.chdir("/")
+    # A platform may send SIGTERM to every process at once; the users still need the database while they end.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    keeper = Keeper(json.loads(sys.argv[1]))
+    try:
+        alone = lock(keeper.folder / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0
+    keeper.initialise()
+    keeper.start()
+    threading.Thread(target=keeper.watch, daemon=True).start()
+    everyone = lock(keeper.folder / "users.lock", fcntl.LOCK_EX)
+    keeper.stop()
+    alone.close()  # before the users' lock: who comes next must be able to start a keeper at once
+    everyone.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Attach to the data folder's server, starting its keeper when there is none."""
+
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from receiver.embedded import binaries, keeper
+from receiver.embedded.folder import Folder, prepare, require
+from receiver.errors import EmbeddedError
+
+READY_SECONDS = 60.0
+LOG_BYTES = 1_000_000
+
+
+@contextmanager
+def attach(data_dir: Path, *, create: bool) -> Iterator[str]:
+    """Use the embedded server for as long as the context is open; yields its connection URL.
+
+    Args:
+        data_dir: the configured data folder.
+        create: make the folder and the database where there are none.
+
+    Raises:
+        NoDataError: there is no database and `create` is false.
+        EmbeddedError: the server cannot run here; the message says what to do.
+    """
+    folder = prepare(data_dir) if create else require(data_dir)
+    server_binaries = binaries.find(folder.path, folder.user)
+    with (folder.path / "users.lock").open("ab") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last keeper is stopping its server
+        _await_ready(folder, server_binaries)
+        query = urlencode({"host": str(folder.socket_dir), "port": 5432})
+        yield f"postgresql://receiver@/postgres?{query}"
+
+
+def wait_until_stopped(folder: Path) -> None:
+    """Wait until the server of a folder, whose last user has gone, has stopped."""
+    keeper.lock(folder / "keeper.lock", fcntl.LOCK_EX).close()
+
+
+def _await_ready(folder: Folder, server_binaries: Path) -> None:
+    user = folder.user
+    drop = os.geteuid() == 0
+    spec = {
+        "folder": str(folder.path),
+        "bin": str(server_binaries),
+        "socket_dir": str(folder.socket_dir),
+        "uid": user.uid if drop else None,
+        "gid": user.gid if drop else None,
+    }
+    server = keeper.Keeper(spec)
+    log = folder.path / "postgres.log"
+    pid: int | None = None
+    deadline = time.monotonic() + READY_SECONDS
+    while not server.is_ready():
+        status = None if pid is None else _exit_status(pid)
+        if pid is None or status == 0:  # none yet, or it found another keeper, which may have ended since
+            pid = _spawn([sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)], log)
+        elif status is not None or time.monotonic() > deadline:
+            last = log.read_text(errors="replace").strip().splitlines()[-3:]
+            raise EmbeddedError(f"PostgreSQL does not start; {log} ends: {' | '.join(last)}")
+        time.sleep(0.01)
+
+
+def _spawn(command: list[str], log: Path) -> int:
+    """Start a process that outlives us, as a bare pid: subprocess wants to see the end of what it starts."""
+    start_anew = os.O_TRUNC if log.exists() and log.stat().st_size > LOG_BYTES else 0
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | start_anew
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), how, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+
+
+def _exit_status(pid: int) -> int | None:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None

@@ -1,0 +1,245 @@
+"""Every error of ours, by *who catches it*.
+
+ReceiverError
+├── StartupError               the process must not start: one line on stderr, exit status 1
+│   ├── ConfigError            a setting is missing or wrong
+│   ├── HandlerLoadError       a handler module cannot be used
+│   ├── SchemaError            the database's schema does not fit this code
+│   ├── NoDataError            a reading command found no database to read
+│   └── EmbeddedError          the embedded PostgreSQL cannot run here
+├── CommandError               a command cannot do what it was asked: one line on stderr, exit status 1
+├── RequestError               refuse the request; carries its HTTP status
+│   ├── SignatureError         401: not proven to come from the source
+│   ├── DeliveryTimeoutError   408: the body did not arrive in time
+│   ├── BodyTooLargeError      413: more than a delivery may be
+│   ├── NoSecretError          503: nothing to verify with
+│   └── StoreUnavailableError  503: the delivery cannot be made durable now
+├── LeaseLostError             this job belongs to another worker now
+├── ProviderError              the provider's API answered no, or did not answer
+│   ├── Unauthenticated        401: the key is missing, malformed, revoked
+│   ├── PaymentRequired        402
+│   │   └── InsufficientFunds
+│   ├── InvalidRequest         400 and other refusals of what we asked
+│   │   └── NotFound           404
+│   ├── NotReady               409 not_ready
+│   ├── RateLimited            429
+│   └── ProviderUnavailable    5xx, no answer, or one that makes no sense
+└── Verdict                    raised by a handler about its own job
+    ├── Retry                  again, then
+    ├── Postpone               again, then, without counting the attempt
+    └── GiveUp                 dead now
+"""
+
+from datetime import timedelta
+
+
+class ReceiverError(Exception):
+    """Any error this package raises on purpose."""
+
+
+# --- the process must not start --------------------------------------------------------------------------------------
+
+
+class StartupError(ReceiverError):
+    """The process must not start; the message is the one line a person reads."""
+
+
+class ConfigError(StartupError):
+    """A setting is missing or wrong."""
+
+
+class HandlerLoadError(StartupError):
+    """A handler module cannot be used."""
+
+
+class SchemaError(StartupError):
+    """The database's schema does not fit this code."""
+
+
+class NoDataError(StartupError):
+    """A command that only reads found no database to read."""
+
+
+class EmbeddedError(StartupError):
+    """The embedded PostgreSQL cannot run here."""
+
+
+class CommandError(ReceiverError):
+    """A command cannot do what it was asked; the message says why and what to do."""
+
+
+# --- refuse the request ----------------------------------------------------------------------------------------------
+
+
+class RequestError(ReceiverError):
+    """Refuse the request with `status`; `code` and `message` are the body, `detail` is for the log alone."""
+
+    status = 400
+    code = "bad_request"
+    message = "The request cannot be taken."
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.message)
+        self.detail = detail
+
+
+class SignatureError(RequestError):
+    """Not proven to come from the source. `reason` tells the kinds apart for us; the sender sees one body for all.
+
+    Reasons: `missing`, `malformed`, `mismatch` (no secret makes this MAC), `stale` (right MAC, outside the window).
+    """
+
+    status = 401
+    code = "invalid_signature"
+    message = "The X-Transcribe-Signature header does not prove this delivery."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class DeliveryTimeoutError(RequestError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "timeout"
+    message = "The request did not arrive in time."
+
+
+class BodyTooLargeError(RequestError):
+    """More than a delivery may be."""
+
+    status = 413
+    code = "body_too_large"
+    message = "A delivery may have at most 262144 bytes."
+
+
+class NoSecretError(RequestError):
+    """No signing secret is known, so nothing can be verified."""
+
+    status = 503
+    code = "no_secret"
+    message = "No signing secret is known yet; register a webhook or set TRANSCRIBE_WEBHOOK_SECRET."
+
+
+class StoreUnavailableError(RequestError):
+    """The delivery cannot be made durable now."""
+
+    status = 503
+    code = "store_unavailable"
+    message = "The delivery cannot be stored right now; send it again."
+
+
+# --- work ------------------------------------------------------------------------------------------------------------
+
+
+class LeaseLostError(ReceiverError):
+    """This job belongs to another worker now, or is finished: nothing of ours may be written."""
+
+
+class Verdict(ReceiverError):  # noqa: N818 - what a handler says, not what went wrong
+    """Raised by a handler about its own job."""
+
+    def __init__(self, reason: str, *, after: timedelta | float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after if after is None or isinstance(after, timedelta) else timedelta(seconds=after)
+
+
+class Retry(Verdict):
+    """Try again `after` (a timedelta or seconds; the policy's delay by default). Counts as a try."""
+
+
+class Postpone(Verdict):
+    """Try again `after` (a timedelta or seconds; a minute by default). Does not count as a try."""
+
+
+class GiveUp(Verdict):
+    """This job can never succeed: it is dead now, kept with the reason, and can be replayed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+# --- the provider's API ----------------------------------------------------------------------------------------------
+
+
+class ProviderError(ReceiverError):
+    """The provider's API answered no, or did not answer.
+
+    Attributes:
+        code: the envelope's code, or one of ours: `transport`, `malformed_answer`, `http_<status>`.
+        status: the HTTP status, None when there was no answer.
+        request_id: what to quote to the provider's support.
+        doc_url: the provider's page about this error.
+        retry_after: how long the provider asked us to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        doc_url: str | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.doc_url = doc_url
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        status = "" if self.status is None else f"{self.status} "
+        request = "" if self.request_id is None else f" [{self.request_id}]"
+        return f"{status}{self.code}: {self.message}{request}"
+
+
+class Unauthenticated(ProviderError):  # noqa: N818 - the provider's own word
+    """401: the key is missing, malformed, revoked or expired."""
+
+
+class PaymentRequired(ProviderError):  # noqa: N818 - the status' own name
+    """402: money stands in the way."""
+
+
+class InsufficientFunds(PaymentRequired):
+    """402 insufficient_funds: the wallet cannot cover the charge."""
+
+
+class InvalidRequest(ProviderError):  # noqa: N818 - the provider's own word
+    """400 and other refusals of what we asked; asking again is no use."""
+
+
+class NotFound(InvalidRequest):
+    """404: it does not exist, or is not yours."""
+
+
+class NotReady(ProviderError):  # noqa: N818 - the provider's own word
+    """409 not_ready. Only reason `transcription_processing` is worth waiting for; `available_styles` cost nothing."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "not_ready",
+        status: int | None = 409,
+        request_id: str | None = None,
+        doc_url: str | None = None,
+        reason: str | None = None,
+        available_styles: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, code=code, status=status, request_id=request_id, doc_url=doc_url)
+        self.reason = reason
+        self.available_styles = available_styles
+
+
+class RateLimited(ProviderError):  # noqa: N818 - the provider's own word
+    """429: more than 60 requests in a minute with this key, or an allowance is spent."""
+
+
+class ProviderUnavailable(ProviderError):  # noqa: N818 - beside its siblings
+    """5xx, no answer in time, or an answer that makes no sense; worth another try."""

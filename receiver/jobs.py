@@ -1,0 +1,127 @@
+"""One event for one handler: claimed, renewed, finished, replayed. PostgreSQL's clock is the only clock.
+
+`due_at` says when a job may be claimed: for a pending job its time, for a running one the end of its lease. `attempt`
+is counted at the claim and is the fence: whoever finishes must still hold the attempt that it claimed, so a worker
+that lost its lease can write nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, assert_never
+
+import asyncpg
+
+from receiver.database import Connection, Database, query
+from receiver.retry import Again, Dead, Done, Later, Outcome
+
+State = Literal["pending", "running", "done", "dead"]
+CHANNEL = "receiver_jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that is ours until its lease ends, with the event as it was delivered."""
+
+    job: int
+    attempt: int
+    uncounted: int
+    handler: str
+    source: str
+    event_id: str
+    raw: bytes
+
+    @property
+    def tries(self) -> int:
+        """How many claims counted, this one included."""
+        return self.attempt - self.uncounted
+
+
+async def claim(db: Database, *, handlers: Sequence[str], api_url: str, lease: timedelta, limit: int) -> list[Claim]:
+    """Take at most `limit` jobs that are pending and due."""
+    return [_claim(row) for row in await db.fetch(query("claim_jobs"), list(handlers), api_url, lease, limit)]
+
+
+async def claim_lapsed(db: Database, *, handlers: Sequence[str], api_url: str, lease: timedelta) -> Claim | None:
+    """Take one job whose lease ran out: its worker died or hung, and may have because of it. Run it alone."""
+    row = await db.fetchrow(query("claim_lapsed_job"), list(handlers), api_url, lease)
+    return None if row is None else _claim(row)
+
+
+async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
+    """Whether a job waits whose lease ran out."""
+    found: bool = await db.fetchval(query("any_lapsed"), list(handlers), api_url)
+    return found
+
+
+async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:
+    """Lengthen the leases of `held` (job, attempt) from now; returns the jobs that are still ours."""
+    ours = sorted(held)
+    rows = await db.fetch(query("renew_leases"), [job for job, _ in ours], [attempt for _, attempt in ours], lease)
+    return {row["id"] for row in rows}
+
+
+async def lock(connection: Connection, job: int, attempt: int) -> bool:
+    """Lock a job's row until the transaction ends; False where it is no longer ours."""
+    return await connection.fetchval(query("lock_job"), job, attempt) is not None
+
+
+async def finish(db: Database, job: int, attempt: int, outcome: Outcome) -> bool:
+    """Write what became of a job; False, and nothing written, where it is no longer ours."""
+    state: State
+    after, reason, uncounted = timedelta(0), None, 0
+    match outcome:
+        case Done():
+            state = "done"
+        case Again():
+            state, after, reason = "pending", outcome.after, outcome.reason
+        case Later():
+            state, after, reason, uncounted = "pending", outcome.after, outcome.reason, 1
+        case Dead():
+            state, reason = "dead", outcome.reason
+        case _:
+            assert_never(outcome)
+    written = await db.fetchval(query("finish_job"), job, attempt, state, after, reason, uncounted)
+    return written is not None
+
+
+async def release(db: Database, held: Sequence[tuple[int, int]]) -> None:
+    """Give claims back unused and uncounted."""
+    ours = sorted(held)
+    await db.execute(query("release_jobs"), [job for job, _ in ours], [attempt for _, attempt in ours])
+
+
+async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]:
+    """Make an event's jobs pending again with their quota anew, adding those that are new; not the running ones.
+
+    The attempt keeps growing, because it is the fence. Returns the handlers whose jobs are pending now.
+    """
+    return [row["handler"] for row in await db.fetch(query("replay_jobs"), event, sorted(handlers))]
+
+
+async def orphaned(db: Database, handlers: Sequence[str]) -> list[str]:
+    """Return the names of handlers that have unfinished jobs but do not exist (any more)."""
+    return [row["handler"] for row in await db.fetch(query("orphaned_handlers"), list(handlers))]
+
+
+async def oldest_due(db: Database) -> timedelta | None:
+    """Return for how long the longest-waiting due job has been waiting; None where none is due."""
+    age: timedelta | None = await db.fetchval(query("oldest_due"))
+    return age
+
+
+async def nudge(db: Database) -> None:
+    """Tell listening workers to look at once. Only a nudge: they poll too."""
+    await db.execute(query("nudge"), CHANNEL)
+
+
+def _claim(row: asyncpg.Record) -> Claim:
+    return Claim(
+        job=row["id"],
+        attempt=row["attempt"],
+        uncounted=row["uncounted"],
+        handler=row["handler"],
+        source=row["source"],
+        event_id=row["event_id"],
+        raw=row["raw"],
+    )

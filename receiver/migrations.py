@@ -1,0 +1,103 @@
+"""Bring the schema up to this code's version: forward only, one transaction each, one process at a time.
+
+`0000_…` makes the schema and the bookkeeping table and is written to be repeatable. A file headed
+`-- no transaction` runs alone, outside any transaction, and must be repeatable too: it may run twice when the
+process dies before its bookkeeping row is written.
+"""
+
+import asyncio
+import logging
+import re
+from pathlib import Path
+
+import asyncpg
+
+from receiver.database import SQL, Connection, Database, query
+from receiver.errors import SchemaError
+
+log = logging.getLogger(__name__)
+
+LOCK = 7_301_845_520_141_990_001  # any number that nobody else takes for theirs
+LOCK_SECONDS = 60.0
+NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+def files(folder: Path = SQL / "migrations") -> list[tuple[int, Path]]:
+    """Return the migrations in order, as (version, path)."""
+    found = [(int(match[1]), path) for path in folder.iterdir() if (match := NAME.fullmatch(path.name))]
+    return sorted(found)
+
+
+def latest() -> int:
+    """Return the version that this code needs."""
+    return files()[-1][0]
+
+
+async def current(connection: Database) -> int:
+    """Return the database's version; 0 where there is no schema of ours."""
+    try:
+        version: int | None = await connection.fetchval(query("schema_version"))
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return 0
+    return version or 0
+
+
+async def require(connection: Database) -> None:
+    """Refuse a schema older than the code.
+
+    Raises:
+        SchemaError: it is older; the message says what to run.
+    """
+    found, needed = await current(connection), latest()
+    if found < needed:
+        raise SchemaError(f"the database's schema is version {found}, this code needs {needed}: run `receiver migrate`")
+
+
+async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | None = None) -> list[str]:
+    """Apply what is missing; returns the names of what was applied.
+
+    Raises:
+        SchemaError: a migration failed, or another process has been migrating for a minute.
+    """
+    todo = files() if migrations is None else migrations
+    await _lock(connection)
+    applied = []
+    try:
+        await connection.execute(_text(todo[0][1]))
+        for version, path in todo[1:]:
+            if await connection.fetchval(query("is_applied"), version):
+                continue
+            await _apply(connection, version, path)
+            applied.append(path.stem)
+    finally:
+        if not connection.is_closed():
+            await connection.fetchval(query("unlock"), LOCK)
+    return applied
+
+
+async def _lock(connection: Connection) -> None:
+    """Poll for the lock: *waiting* for it deadlocks with `create index concurrently`, which waits for all waiters."""
+    for _ in range(int(LOCK_SECONDS * 10)):
+        if await connection.fetchval(query("try_lock"), LOCK):
+            return
+        await asyncio.sleep(0.1)
+    raise SchemaError("another process has been migrating for a minute; try again when it has ended")
+
+
+async def _apply(connection: Connection, version: int, path: Path) -> None:
+    text = _text(path)
+    try:
+        if text.startswith("-- no transaction"):
+            await connection.execute(text)
+            await connection.execute(query("record_migration"), version, path.stem)
+        else:
+            async with connection.transaction():
+                await connection.execute(text)
+                await connection.execute(query("record_migration"), version, path.stem)
+    except asyncpg.PostgresError as exc:
+        raise SchemaError(f"migration {path.stem} failed: {exc}") from exc
+    log.info("migrated to %s", path.stem)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,9 @@
+"""How we ask the sources: one module for each provider's API.
+
+source (data, prose)    URL                         module
+transcribe.so           /webhooks/transcribe-so     providers/transcribe_so.py
+"""
+
+from receiver.providers.transcribe_so import TranscribeSo
+
+__all__ = ["TranscribeSo"]

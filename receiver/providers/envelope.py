@@ -1,0 +1,86 @@
+"""Turn a refusal of transcribe.so into the error it stands for."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from receiver.errors import (
+    InsufficientFunds,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    PaymentRequired,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    Unauthenticated,
+)
+
+MESSAGE_LENGTH = 500
+RETRY_AFTER_LIMIT = timedelta(hours=24)
+
+BY_STATUS: dict[int, type[ProviderError]] = {
+    401: Unauthenticated,
+    402: PaymentRequired,
+    404: NotFound,
+    429: RateLimited,
+}
+
+
+def error_from(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """Return the error of an answer that is no success.
+
+    The envelope is `{"error": {code, message, request_id, doc_url}}`. What carries none (a proxy's page, a redirect)
+    keeps its status and is named `http_<status>`.
+    """
+    envelope = _envelope(body)
+    code = _text(envelope, "code") or f"http_{status}"
+    message = (_text(envelope, "message") or "the provider gave no reason")[:MESSAGE_LENGTH]
+    request_id = _text(envelope, "request_id") or headers.get("x-request-id")
+    doc_url = _text(envelope, "doc_url")
+    if code == "not_ready":
+        return NotReady(
+            message, status=status, request_id=request_id, doc_url=doc_url, reason=_text(envelope, "reason"),
+            available_styles=_styles(envelope),
+        )  # fmt: skip
+    return _kind(status, code)(
+        message, code=code, status=status, request_id=request_id, doc_url=doc_url,
+        retry_after=_retry_after(headers.get("retry-after")),
+    )  # fmt: skip
+
+
+def _kind(status: int, code: str) -> type[ProviderError]:
+    if code == "insufficient_funds":
+        return InsufficientFunds
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    if 400 <= status < 500 and status not in (408, 409, 425):  # noqa: PLR2004 - what another try may change
+        return InvalidRequest
+    return ProviderUnavailable
+
+
+def _envelope(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _text(envelope: dict[str, Any], key: str) -> str | None:
+    value = envelope.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _styles(envelope: dict[str, Any]) -> tuple[str, ...]:
+    styles = envelope.get("available_styles")
+    return tuple(s for s in styles if isinstance(s, str)) if isinstance(styles, list) else ()
+
+
+def _retry_after(value: str | None) -> timedelta | None:
+    """Return a `Retry-After` of whole seconds, at most a day; None for anything else."""
+    if not value or not value.isascii() or not value.isdigit():
+        return None
+    return min(timedelta(seconds=int(value[:6])), RETRY_AFTER_LIMIT)

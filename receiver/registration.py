@@ -1,0 +1,174 @@
+"""Register at the provider so that a crash at any moment loses no secret.
+
+    lock ▶ intent row with its Idempotency-Key ▶ POST /webhooks ▶ secret into that row ▶ tell the web processes
+
+The signing secret is shown once. Asked again with the same key within 24 hours the provider repeats its first answer,
+so whoever finds an unanswered intent asks again with the intent's key and gets the secret that was lost on the way.
+A registration belongs to (API URL, fingerprint of the key, callback URL).
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from receiver import signature
+from receiver.database import Connection, Database, query
+from receiver.errors import CommandError, ProviderError, ProviderUnavailable
+from receiver.providers import TranscribeSo
+from receiver.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "receiver_secrets"
+LOCK = 7_301_845_520_141_990_002
+LOCK_SECONDS = 60.0
+KEY_LIVES = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A webhook that the provider knows, or an intent to make it know one."""
+
+    id: int
+    callback_url: str
+    idempotency_key: str
+    age: timedelta
+    registered_at: datetime | None
+    secret_fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose webhooks: one API and one key, of which only the fingerprint is kept."""
+
+    api_url: str
+    key_fingerprint: str
+
+
+def account(settings: Settings) -> Account:
+    """Return the configured account.
+
+    Raises:
+        CommandError: no key is set.
+    """
+    if settings.api_key is None:
+        raise CommandError("TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it")
+    return Account(settings.api_url, signature.fingerprint(settings.api_key.get_secret_value().encode()))
+
+
+async def known_secrets(db: Database, api_url: str) -> list[bytes]:
+    """Return every registered secret of an API that has not been retired."""
+    return [row["secret"].encode() for row in await db.fetch(query("known_secrets"), api_url)]
+
+
+async def find(db: Database, whose: Account) -> list[Registration]:
+    """Return an account's registrations and open intents, newest first."""
+    rows = await db.fetch(query("find_registrations"), whose.api_url, whose.key_fingerprint)
+    return [_registration(row) for row in rows]
+
+
+async def register_if_needed(connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str) -> str:
+    """Register where this account has no webhook yet; returns what was done, in a sentence.
+
+    A changed `PUBLIC_URL` is only said: a second registration may switch the first one off, so a person decides.
+    """
+    known = [r for r in await find(connection, whose) if r.registered_at is not None]
+    elsewhere = [r.callback_url for r in known if r.callback_url != callback_url]
+    if elsewhere and len(elsewhere) == len(known):
+        return f"registered for {elsewhere[0]}, not for {callback_url}; to change that run `receiver register`"
+    return await register(connection, provider, whose, callback_url)
+
+
+async def register(
+    connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str, *, anew: bool = False
+) -> str:
+    """Make sure that the provider delivers to `callback_url` and that its secret is stored; says what was done.
+
+    Args:
+        connection: one of its own; it holds a session lock while the provider is asked.
+        provider: the API to ask.
+        whose: the account that is registered.
+        callback_url: where the provider shall deliver.
+        anew: register even where there is a registration, and retire what this API gave before.
+
+    Raises:
+        CommandError: the provider refuses, or has a webhook whose secret it will not tell again.
+        ProviderError: it cannot be asked now; the intent stays and the next try repeats it.
+    """
+    async with _lock(connection):
+        intent = None
+        for found in await find(connection, whose):
+            if found.callback_url != callback_url:
+                continue
+            if found.registered_at is not None and not anew:
+                return f"already registered for {callback_url} (secret {found.secret_fingerprint})"
+            if found.registered_at is None and found.age < KEY_LIVES:
+                intent = found
+            elif found.registered_at is None:
+                log.warning("an attempt to register %s is older than a day and counts as lost", callback_url)
+                await connection.execute(query("retire_registration"), found.id)
+        if intent is None:
+            row = await connection.fetchrow(
+                query("intend_registration"), whose.api_url, whose.key_fingerprint, callback_url,
+                f"register-{secrets.token_hex(16)}",
+            )  # fmt: skip
+            assert row is not None, "an insert returns its row"
+            intent = _registration(row)
+        fingerprint = await _ask(connection, provider, intent, anew=anew)
+    return f"registered {callback_url} (secret {fingerprint})"
+
+
+async def _ask(connection: Connection, provider: TranscribeSo, intent: Registration, *, anew: bool) -> str:
+    """Ask the provider and store the secret before anything else happens; returns its fingerprint."""
+    try:
+        webhook = await provider.register_webhook(intent.callback_url, idempotency_key=intent.idempotency_key)
+    except ProviderUnavailable:
+        raise  # it may have been done: the same key asks again
+    except ProviderError as exc:
+        # A refusal is repeated for this key for a day; the next try needs a new one.
+        await connection.execute(query("retire_registration"), intent.id)
+        raise CommandError(f"the provider refuses to register {intent.callback_url}: {exc}") from exc
+    secret = webhook.signing_secret
+    if secret is None or not secret.get_secret_value():
+        await connection.execute(query("retire_registration"), intent.id)
+        raise CommandError(
+            "the provider already has a webhook for this key and does not tell its secret again: "
+            "set TRANSCRIBE_WEBHOOK_SECRET to that secret, or delete the webhook in the provider's dashboard"
+        )
+    await connection.execute(
+        query("complete_registration"), intent.id, str(webhook.id), secret.get_secret_value(), anew, CHANNEL
+    )
+    return signature.fingerprint(secret.get_secret_value().encode())
+
+
+@asynccontextmanager
+async def _lock(connection: Connection) -> AsyncIterator[None]:
+    for _ in range(int(LOCK_SECONDS * 10)):
+        if await connection.fetchval(query("try_lock"), LOCK):
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise CommandError("another process has been registering for a minute; try again when it has ended")
+    try:
+        yield
+    finally:
+        if not connection.is_closed():
+            await connection.fetchval(query("unlock"), LOCK)
+
+
+def _registration(row: asyncpg.Record) -> Registration:
+    secret = row["secret"]
+    return Registration(
+        id=row["id"],
+        callback_url=row["callback_url"],
+        idempotency_key=row["idempotency_key"],
+        age=row["age"],
+        registered_at=row["registered_at"],
+        secret_fingerprint=None if secret is None else signature.fingerprint(secret.encode()),
+    )

@@ -1,0 +1,172 @@
+"""pytest fixtures for handlers: a scratch database, and a claimed job with its `Context` against the sandbox.
+
+In your `conftest.py`:
+
+    pytest_plugins = ["receiver.testing"]
+
+and then a test awaits the handler as a worker would:
+
+    async def test_my_handler(receiver_scratch):
+        event, ctx = await receiver_scratch.claim(my_handler)
+        await my_handler(event, ctx)
+
+Fixtures:
+    receiver_server: a PostgreSQL started for this test run.
+    receiver_database: the URL of a fresh, migrated database on it.
+    receiver_scratch: a `Scratch`.
+"""
+
+import asyncio
+import itertools
+import json
+import logging
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from receiver import database, events, inbox, jobs, migrations
+from receiver.database import Pool
+from receiver.embedded import attach, binaries, wait_until_stopped
+from receiver.embedded.folder import server_user
+from receiver.events import Event
+from receiver.handling import Context, Handler
+from receiver.inbox import Delivery
+from receiver.providers import TranscribeSo
+from receiver.sandbox import EXAMPLE_ID, Sandbox, application
+
+TEMPLATE = "receiver_template"
+SANDBOX_URL = "http://sandbox.test"
+LEASE = timedelta(minutes=5)
+
+
+class Scratch:
+    """A database and a sandbox to try handlers on.
+
+    Attributes:
+        db: the database.
+        sandbox: the simulated provider; `provider` is its client.
+    """
+
+    def __init__(self, db: Pool, sandbox: Sandbox, provider: TranscribeSo, http: httpx.AsyncClient) -> None:
+        self.db = db
+        self.sandbox = sandbox
+        self.provider = provider
+        self._http = http
+        self._numbers = itertools.count(1)
+
+    async def claim(
+        self, handler: Handler, event_type: str | None = None, **transcription: object
+    ) -> tuple[Event, Context]:
+        """Deliver an event, claim the handler's job for it, and return what its function takes.
+
+        Args:
+            handler: whose job.
+            event_type: the event's type; by default the handler's first pattern.
+            transcription: fields of the event's transcription; by default it is the sandbox's example, which is
+                completed and has a transcript.
+        """
+        fields = {"id": EXAMPLE_ID, "status": "completed", "title": "podcast.mp3", "duration_seconds": 60}
+        body = json.dumps({
+            "id": f"evt_{next(self._numbers)}",
+            "event": event_type or handler.patterns[0],
+            "data": {"transcription": fields | {"completed_at": "2026-04-29T14:25:27.968Z"} | transcription},
+        }).encode()  # fmt: skip
+        event = events.read(self.provider.source, body)
+        assert isinstance(event, Event), event.reason
+        async with self.db.acquire() as connection:
+            await inbox.append(connection, Delivery(event, SANDBOX_URL, "test"), [handler.name])
+        claims = await jobs.claim(self.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=LEASE, limit=1)
+        log = logging.LoggerAdapter(logging.getLogger(f"handlers.{handler.name}"), {})
+        return event, Context(
+            event=event, handler=handler.name, job=claims[0].job, attempt=claims[0].attempt, db=self.db,
+            provider=self.provider, http=self._http, formats=("youtube", "spotify"), log=log,
+        )  # fmt: skip
+
+    async def state(self, event: Event) -> str:
+        """Return the state of an event: `pending`, `done` or `dead`."""
+        return (await inbox.find(self.db, event.id))[0].state
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL for one test run."""
+
+    url: str
+    binaries: Path
+
+    def create(self, name: str, *options: str) -> str:
+        """Make a database and return its URL."""
+        self._call("createdb", *options, name)
+        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
+
+    def drop(self, name: str) -> None:
+        """Remove a database, whoever still uses it."""
+        self._call("dropdb", "--force", name)
+
+    def _call(self, tool: str, *arguments: str) -> None:
+        query = parse_qs(urlsplit(self.url).query)
+        subprocess.run(  # noqa: S603 - our own binaries
+            [self.binaries / tool, "-h", query["host"][0], "-U", "receiver", *arguments], check=True
+        )
+
+
+@pytest.fixture(scope="session")
+def receiver_server() -> Iterator[Server]:
+    """Yield a PostgreSQL with a migrated template, stopped after the last test."""
+    folder = Path(tempfile.mkdtemp(prefix="receiver-tests-"))
+    folder.chmod(0o755)  # as root the server runs as another user, who must get through
+    try:
+        with attach(folder / "data", create=True) as url:
+            server = Server(url, binaries.find(folder / "data", server_user()))
+            _migrate(server.create(TEMPLATE))
+            yield server
+        wait_until_stopped(folder / "data")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def receiver_database(receiver_server: Server) -> Iterator[str]:
+    """Yield the URL of a fresh, migrated database, dropped after the test."""
+    name = f"receiver_test_{next(_numbers)}"
+    yield receiver_server.create(name, "--template", TEMPLATE, "--strategy", "file_copy")
+    receiver_server.drop(name)
+
+
+@pytest_asyncio.fixture
+async def receiver_scratch(receiver_database: str) -> AsyncIterator[Scratch]:
+    """Yield a `Scratch` on a fresh database."""
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(database.pool(receiver_database, size=10))
+        sandbox = Sandbox(speed=600)
+        stack.push_async_callback(sandbox.close)
+        transport = httpx.ASGITransport(application(sandbox))
+        client = TranscribeSo(SANDBOX_URL, SecretStr("tsk_test_scratch"), transport=transport)
+        provider = await stack.enter_async_context(client)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
+        yield Scratch(db, sandbox, provider, http)
+
+
+def _migrate(url: str) -> None:
+    async def migrate() -> None:
+        connection = await database.connect(url)
+        await migrations.migrate(connection)
+        await connection.close()
+
+    # A loop of its own that becomes nobody's current one: pytest-asyncio has another.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(migrate())

@@ -1,0 +1,78 @@
+"""A finished transcription's content in our one common shape, whichever source it came from. Pure.
+
+Times are seconds from the start of the recording.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A part of the recording that a listener might jump to."""
+
+    start_seconds: float
+    title: str
+    end_seconds: float | None = None
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A finer part than a chapter."""
+
+    start_seconds: float
+    title: str
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QnA:
+    """A question that the recording answers."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said, and how it falls into parts."""
+
+    segments: tuple[Segment, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    sections: tuple[Section, ...] = ()
+    qna: tuple[QnA, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The spoken text, a paragraph for each speaker's turn."""
+        paragraphs: list[list[str]] = []
+        speaker: str | None = None
+        for segment in self.segments:
+            if not paragraphs or segment.speaker != speaker:
+                name = "" if segment.speaker is None else f"{segment.speaker}: "
+                paragraphs.append([f"{name}{segment.text.strip()}"])
+            else:
+                paragraphs[-1].append(segment.text.strip())
+            speaker = segment.speaker
+        return "\n\n".join(" ".join(parts) for parts in paragraphs)
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamps:
+    """Chapter timestamps in the form that one platform takes, ready to paste when `ok_to_paste`."""
+
+    format: str
+    style: str
+    text: str
+    warnings: tuple[str, ...] = ()
+    ok_to_paste: bool = False

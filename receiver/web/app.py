@@ -1,0 +1,180 @@
+"""The routes: deliveries, liveness, readiness. The request path is one function."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from receiver import events, inbox, jobs, migrations, registration, signature
+from receiver.database import AnswerConnections, Connection
+from receiver.errors import ReceiverError, RequestError, SchemaError
+from receiver.handling import Handler
+from receiver.inbox import Delivery, Status
+from receiver.providers.transcribe_so import SOURCE
+from receiver.registry import interested
+from receiver.settings import WEBHOOK_PATH
+from receiver.web import body
+from receiver.web.keyring import Keyring
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 3.0
+BETWEEN_NUDGES_SECONDS = 0.05
+BETWEEN_REFUSALS_SECONDS = 10.0
+
+
+class Receiver:
+    """What the routes work with: the handlers, the secrets, and the answer path's own connections."""
+
+    def __init__(
+        self,
+        *,
+        connections: AnswerConnections,
+        handlers: Mapping[str, Handler],
+        api_url: str,
+        configured_secrets: Iterable[bytes] = (),
+    ) -> None:
+        self.connections = connections
+        self.handlers = handlers
+        self.api_url = api_url
+        self.keyring = Keyring(configured_secrets, self._read_secrets)
+        self._stored = asyncio.Event()
+        self._refused: Counter[str] = Counter()
+        self._refusals_said = float("-inf")
+
+    async def store(self, content: events.Event | events.Unreadable, secret: bytes) -> Status:
+        """Make an authentic delivery durable.
+
+        Raises:
+            StoreUnavailableError: it cannot be now.
+        """
+        delivery = Delivery(content, self.api_url, signature.fingerprint(secret))
+        wanted = interested(self.handlers.values(), content.type) if isinstance(content, events.Event) else []
+        status = await self.connections.run(
+            lambda connection: inbox.append(connection, delivery, wanted), seconds=ANSWER_SECONDS
+        )
+        if wanted and status == "stored":
+            self._stored.set()
+        return status
+
+    async def nudge_workers(self) -> None:
+        """Tell the workers of new jobs, many deliveries at a time: a NOTIFY in every commit serialises them all."""
+        while True:
+            await self._stored.wait()
+            self._stored.clear()
+            try:
+                await self.connections.run(jobs.nudge, seconds=ANSWER_SECONDS)
+            except ReceiverError as exc:
+                log.debug("workers were not nudged: %s", exc)
+            await asyncio.sleep(BETWEEN_NUDGES_SECONDS)
+
+    async def checks(self) -> dict[str, tuple[bool, str]]:
+        """Return what readiness needs, each with whether it holds and a word about it."""
+
+        async def version(connection: Connection) -> int:
+            await migrations.require(connection)
+            return await migrations.current(connection)
+
+        found = {"database": (True, "ok"), "schema": (False, "unknown")}
+        try:
+            found["schema"] = (True, f"version {await self.connections.run(version, seconds=ANSWER_SECONDS)}")
+        except SchemaError as exc:
+            found["schema"] = (False, str(exc))
+        except ReceiverError as exc:
+            found["database"] = (False, str(exc))
+        known = len(self.keyring.secrets)
+        found["secret"] = (known > 0, f"{known} known")
+        found["handlers"] = (bool(self.handlers), f"{len(self.handlers)} loaded")
+        return found
+
+    def count_refusal(self, error: RequestError) -> None:
+        """Count refusals and say them at most every 10 s: anyone can cause them, and logs must not fill with them."""
+        self._refused[f"{error.status} {error.detail or error.code}"] += 1
+        if time.monotonic() - self._refusals_said < BETWEEN_REFUSALS_SECONDS:
+            return
+        self._refusals_said = time.monotonic()
+        said = ", ".join(f"{count} x {reason}" for reason, count in self._refused.most_common(5))
+        self._refused.clear()
+        loud = error.status >= 500  # noqa: PLR2004 - ours, not the sender's
+        log.log(logging.ERROR if loud else logging.WARNING, "refused deliveries: %s", said)
+
+    async def _read_secrets(self) -> list[bytes]:
+        def read(connection: Connection) -> Awaitable[list[bytes]]:
+            return registration.known_secrets(connection, self.api_url)
+
+        return await self.connections.run(read, seconds=ANSWER_SECONDS)
+
+
+def application(receiver: Receiver) -> Starlette:
+    """Return the ASGI application of a receiver."""
+    receive = _receive(receiver)
+
+    async def readyz(_: Request) -> Response:
+        checks = await receiver.checks()
+        lines = [f"{name}: {'ok' if holds else 'NOT OK'}, {word}\n" for name, (holds, word) in checks.items()]
+        return PlainTextResponse("".join(lines), 200 if all(holds for holds, _ in checks.values()) else 503)
+
+    async def refuse(_: Request, exc: Exception) -> Response:
+        assert isinstance(exc, RequestError)
+        receiver.count_refusal(exc)
+        return _refusal(exc.status, exc.code, exc.message)
+
+    app = Starlette(
+        routes=[
+            Route(WEBHOOK_PATH, receive, methods=["POST"]),
+            Route(f"{WEBHOOK_PATH}/", receive, methods=["POST"]),  # no redirect: the provider may not follow it
+            Route("/healthz", _healthz),
+            Route("/readyz", readyz),
+        ],
+        exception_handlers={
+            RequestError: refuse,
+            HTTPException: _refuse_route,
+            ClientDisconnect: _let_go,
+            Exception: _fail,
+        },
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
+    async def receive(request: Request) -> Response:
+        """Verify, store, answer. Handlers run elsewhere."""
+        raw = await body.read(request)
+        proof = await receiver.keyring.verify(request.headers.raw, raw)
+        status = await receiver.store(events.read(SOURCE, raw), proof.secret)
+        return JSONResponse({"status": status})
+
+    return receive
+
+
+async def _healthz(_: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def _refuse_route(_: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
+
+
+async def _let_go(_: Request, __: Exception) -> Response:
+    log.debug("a client went away before its request was complete")
+    return _refusal(400, "incomplete", "The request was not complete.")
+
+
+async def _fail(_: Request, __: Exception) -> Response:
+    return _refusal(500, "internal_error", "This is a bug; the log says more.")
+
+
+def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    # What was refused may have an unread body behind it, which would be taken for the next request.
+    close = {"Connection": "close"} if status in (408, 413) else {}
+    return JSONResponse({"error": {"code": code, "message": message}}, status, headers={**(headers or {}), **close})

@@ -1,0 +1,34 @@
+"""Read a request's body, bounded in size and in time."""
+
+import asyncio
+
+from starlette.requests import Request
+
+from receiver.errors import BodyTooLargeError, DeliveryTimeoutError
+
+BODY_BYTES = 256 * 1024
+RECEIVE_SECONDS = 10.0
+
+
+async def read(request: Request) -> bytes:
+    """Return the raw body.
+
+    Raises:
+        BodyTooLargeError: more than 256 KiB are declared or arrive.
+        DeliveryTimeoutError: it is not complete 10 s after the request began.
+    """
+    declared = request.headers.get("content-length", "0")
+    if not (declared.isascii() and declared.isdigit()) or int(declared) > BODY_BYTES:
+        raise BodyTooLargeError
+    # The server's protocol knows when the request began; another server leaves it to us to count from here.
+    began = getattr(request.state, "began", asyncio.get_running_loop().time())
+    body = bytearray()
+    try:
+        async with asyncio.timeout_at(began + RECEIVE_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > BODY_BYTES:
+                    raise BodyTooLargeError
+    except TimeoutError as exc:
+        raise DeliveryTimeoutError from exc
+    return bytes(body)

@@ -1,0 +1,81 @@
+"""The secrets that verify, kept fresh without letting strangers make the database work."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+
+from receiver import signature
+from receiver.errors import NoSecretError, ReceiverError, SignatureError
+from receiver.signature import Proof
+
+log = logging.getLogger(__name__)
+
+READ_AGAIN_SECONDS = 5.0
+BETWEEN_READINGS_SECONDS = 1.0
+
+
+class Keyring:
+    """Secrets from the settings, and those that `read` finds in the database.
+
+    A registration in another process may be a moment ahead of us, so a signature that matches nothing waits for one
+    reading that begins after it arrived. Everyone who waits shares it, and there is at most one a second.
+    """
+
+    def __init__(self, configured: Iterable[bytes], read: Callable[[], Awaitable[list[bytes]]]) -> None:
+        self._configured = tuple(configured)
+        self._read = read
+        self._registered: tuple[bytes, ...] = ()
+        self._coming: asyncio.Task[None] | None = None
+        self._hint = asyncio.Event()
+        self._last = float("-inf")
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Every secret known now."""
+        return tuple(dict.fromkeys((*self._configured, *self._registered)))
+
+    async def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Proof:
+        """Return the proof of an authentic delivery.
+
+        Raises:
+            SignatureError: there is none.
+            NoSecretError: no secret is known at all.
+        """
+        try:
+            return signature.verify(headers, body, secrets=self.secrets, now=time.time())
+        except SignatureError as exc:
+            if exc.reason != "mismatch":
+                raise
+        await self.read_again()
+        if not self.secrets:
+            raise NoSecretError
+        return signature.verify(headers, body, secrets=self.secrets, now=time.time())
+
+    async def read_again(self) -> None:
+        """Wait for a reading that begins now or later; where it fails the secrets stay as they are."""
+        if self._coming is None:
+            self._coming = asyncio.create_task(self._read_in_turn())
+        await asyncio.shield(self._coming)
+
+    def hurry(self) -> None:
+        """Read again soon, because someone said that there is something new."""
+        self._hint.set()
+
+    async def watch(self) -> None:
+        """Read again every few seconds and at every hint, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hint.wait(), READ_AGAIN_SECONDS)
+            self._hint.clear()
+            await self.read_again()
+
+    async def _read_in_turn(self) -> None:
+        await asyncio.sleep(self._last + BETWEEN_READINGS_SECONDS - time.monotonic())
+        self._coming = None  # whoever arrives from here on needs a later reading
+        self._last = time.monotonic()
+        try:
+            self._registered = tuple(await self._read())
+        except ReceiverError as exc:
+            log.debug("secrets were not read: %s", exc)

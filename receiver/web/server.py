@@ -1,0 +1,57 @@
+"""Run the application on a socket until told to stop."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from receiver.errors import ConfigError
+from receiver.web.protocol import DeadlineProtocol
+
+log = logging.getLogger(__name__)
+
+# Proxies keep idle connections for a minute and more; one that we close first may take a delivery down with it.
+KEEP_ALIVE_SECONDS = 75
+# A delivery has 10 s to arrive and 3 s to be stored; nothing waits longer than that for an answer.
+SHUTDOWN_SECONDS = 14
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling, which would end the process before we have closed the database."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the caller."""
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        ConfigError: the address cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as exc:
+        raise ConfigError(f"cannot listen on {host} port {port} ({exc.strerror}): set HOST or PORT") from exc
+
+
+async def serve(app: Starlette, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests until `stop` is set, then let what is under way end, within 14 s."""
+    config = uvicorn.Config(
+        app, http=DeadlineProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
+    )  # fmt: skip
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    stopping.cancel()

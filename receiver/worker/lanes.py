@@ -1,0 +1,244 @@
+"""Claim jobs into lanes, renew their leases, write their outcomes.
+
+A job whose lease ran out was in the hands of a worker that died or hung, perhaps because of that very job. It is run
+alone: nothing else is claimed until it has ended. So a handler that kills workers costs each neighbour at most the
+one attempt that was under way at its first time, and ends as a dead letter by itself.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+
+from receiver import events, jobs
+from receiver.database import AWAY, Pool
+from receiver.errors import ProviderError, Unauthenticated, Verdict
+from receiver.handling import Context, Handler
+from receiver.jobs import Claim
+from receiver.providers import TranscribeSo
+from receiver.retry import Again, Dead, Done, Later, Outcome, decide
+from receiver.worker import attempt
+
+log = logging.getLogger(__name__)
+
+FINISH_AGAIN_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Lane:
+    """One job in our hands."""
+
+    claim: Claim
+    ctx: Context
+    task: "asyncio.Task[None] | None" = None
+    finishing: bool = False
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """(job, attempt): what we must still hold to write anything."""
+        return self.claim.job, self.claim.attempt
+
+    @property
+    def name(self) -> str:
+        """How log lines call it."""
+        return f"{self.claim.handler} {self.claim.source}/{self.claim.event_id}"
+
+
+class Worker:
+    """Claims and runs jobs of the handlers it knows, for the events of one API.
+
+    Args:
+        db: enough connections for two for each lane, and a few more.
+        lanes: how many jobs to hold at once.
+        lease: how long a claim holds without being renewed.
+        poll: how long to wait at most before looking for due jobs again.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Pool,
+        handlers: Mapping[str, Handler],
+        provider: TranscribeSo,
+        http: httpx.AsyncClient,
+        formats: tuple[str, ...],
+        lanes: int,
+        lease: timedelta,
+        poll: timedelta,
+    ) -> None:
+        self._db = db
+        self._handlers = handlers
+        self._provider = provider
+        self._http = http
+        self._formats = formats
+        self._lanes = lanes
+        self._lease = lease
+        self._poll = poll
+        self._held: dict[int, Lane] = {}
+        self._wake = asyncio.Event()
+        self._alone = False
+        self._lapsed_check = 0.0
+
+    def wake(self) -> None:
+        """Look for due jobs now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Claim and run jobs until cancelled; outlives the database's absence."""
+        renewing = asyncio.create_task(self._renew_for_ever())
+        away = False
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._claim()
+                except AWAY as exc:
+                    if not away:
+                        log.warning("the database is away (%s); waiting for it", type(exc).__name__)
+                    away = True
+                    await asyncio.sleep(self._poll.total_seconds())
+                    continue
+                if away:
+                    log.warning("the database is back")
+                    away = False
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._poll.total_seconds())
+        finally:
+            renewing.cancel()
+
+    async def stop(self, *, within: timedelta) -> None:
+        """Let what is held end `within`, then stop it and give it back uncounted. Call it when `run` has ended."""
+        renewing = asyncio.create_task(self._renew_for_ever())
+        tasks = {lane.task for lane in self._held.values() if lane.task is not None}
+        try:
+            if tasks:
+                log.info("waiting up to %g s for %d jobs", within.total_seconds(), len(tasks))
+                await asyncio.wait(tasks, timeout=within.total_seconds())
+        finally:
+            renewing.cancel()
+        left = list(self._held.values())
+        if not left:
+            return
+        for lane in left:
+            if lane.task is not None:
+                lane.task.cancel()
+        await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=attempt.GRACE_SECONDS + 1)
+        with suppress(*AWAY):
+            await asyncio.wait_for(jobs.release(self._db, [lane.key for lane in left]), timeout=3)
+            log.info("gave %d jobs back", len(left))
+
+    async def _claim(self) -> None:
+        known, api_url = list(self._handlers), self._provider.api_url
+        if self._alone or len(self._held) >= self._lanes:
+            return
+        if time.monotonic() >= self._lapsed_check:
+            if self._held and await jobs.any_lapsed(self._db, handlers=known, api_url=api_url):
+                return  # claims nothing until the lanes are empty
+            if not self._held:
+                claim = await jobs.claim_lapsed(self._db, handlers=known, api_url=api_url, lease=self._lease)
+                if claim is not None:
+                    self._alone = True
+                    self._start(claim)
+                    return
+            self._lapsed_check = time.monotonic() + self._poll.total_seconds()
+        for claim in await jobs.claim(
+            self._db, handlers=known, api_url=api_url, lease=self._lease, limit=self._lanes - len(self._held)
+        ):
+            self._start(claim)
+
+    def _start(self, claim: Claim) -> None:
+        lane = Lane(claim, self._context(claim))
+        self._held[claim.job] = lane
+        lane.task = asyncio.create_task(self._work(lane))
+        lane.task.add_done_callback(lambda _: self._end(lane))
+
+    def _end(self, lane: Lane) -> None:
+        if self._held.get(lane.claim.job) is lane:
+            del self._held[lane.claim.job]
+        if not self._held and self._alone:
+            self._alone = False
+            self._lapsed_check = 0.0
+        self._wake.set()
+
+    def _context(self, claim: Claim) -> Context:
+        content = events.read(claim.source, claim.raw)
+        assert isinstance(content, events.Event), "only readable events have jobs"
+        name = f"{claim.source}/{claim.event_id}"
+        return Context(
+            event=content, handler=claim.handler, job=claim.job, attempt=claim.attempt, db=self._db,
+            provider=self._provider, http=self._http, formats=self._formats,
+            log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), {"event": name}),
+        )  # fmt: skip
+
+    async def _work(self, lane: Lane) -> None:
+        handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
+        started = time.monotonic()
+        outcome: Outcome
+        if tries > handler.retry.attempts:
+            outcome = Dead(f"its worker died or hung in the last of {handler.retry.attempts} tries")
+        else:
+            error = await attempt.run(handler, lane.ctx.event, lane.ctx)
+            outcome = decide(handler.retry, tries, error, jitter=random.random())  # noqa: S311 - spreads, hides nothing
+            _say_error(lane, error)
+        lane.finishing = True
+        if lane.ctx.completion.committed:
+            outcome = Done()
+        elif not await self._finish(lane, outcome):
+            log.warning("%s: its lease was lost, another worker has it; nothing was written", lane.name)
+            return
+        _say(lane, outcome, time.monotonic() - started)
+
+    async def _finish(self, lane: Lane, outcome: Outcome) -> bool:
+        """Write the outcome, however long the database is away; without it the work would be done again."""
+        while True:
+            try:
+                return await jobs.finish(self._db, *lane.key, outcome)
+            except AWAY:
+                await asyncio.sleep(FINISH_AGAIN_SECONDS)
+
+    async def _renew_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                await self._renew()
+            except AWAY as exc:
+                log.debug("leases were not renewed: %s", type(exc).__name__)
+
+    async def _renew(self) -> None:
+        # A job whose row a transaction of its handler has locked cannot be claimed by anyone; renewing would wait.
+        asked = [lane for lane in self._held.values() if not lane.ctx.completion.open]
+        if not asked:
+            return
+        ours = await jobs.renew(self._db, [lane.key for lane in asked], lease=self._lease)
+        for lane in asked:
+            gone = lane.claim.job not in ours and self._held.get(lane.claim.job) is lane
+            if gone and not lane.finishing and not lane.ctx.completion.committed and lane.task is not None:
+                log.warning("%s: its lease was lost; stopping it", lane.name)
+                lane.task.cancel()
+
+
+def _say_error(lane: Lane, error: BaseException | None) -> None:
+    """Show where a stranger's exception came from; ours say all in one line."""
+    if isinstance(error, Unauthenticated):
+        log.error("the provider refuses TRANSCRIBE_API_KEY: %s", error)
+    elif error is not None and not isinstance(error, Verdict | ProviderError):
+        log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=error)
+
+
+def _say(lane: Lane, outcome: Outcome, seconds: float) -> None:
+    number = lane.claim.attempt
+    match outcome:
+        case Done():
+            log.info("%s done in %.2f s (attempt %d)", lane.name, seconds, number)
+        case Again(after=after, reason=reason):
+            log.warning("%s again in %.0f s (attempt %d): %s", lane.name, after.total_seconds(), number, reason)
+        case Later(after=after, reason=reason):
+            log.warning("%s waits %.0f s (attempt %d): %s", lane.name, after.total_seconds(), number, reason)
+        case Dead(reason=reason):
+            log.error("%s dead (attempt %d): %s", lane.name, number, reason)

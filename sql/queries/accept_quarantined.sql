@@ -1,0 +1,5 @@
+-- Let a quarantined event be what it can now be read as.
+-- $1 event bigint, $2 event_id text, $3 type text, $4 transcription_id text
+update receiver.events
+set event_id = $2, type = $3, transcription_id = $4, unreadable = null
+where id = $1 and type is null

@@ -1,0 +1,16 @@
+-- Take pending jobs that are due, oldest first, and count the attempt; what another worker is taking is skipped.
+-- $1 handlers text[], $2 api_url text, $3 lease interval, $4 limit bigint
+with due as (
+    select j.id
+    from receiver.jobs j
+    join receiver.events e on e.id = j.event
+    where j.state = 'pending' and j.due_at <= now() and j.handler = any ($1) and e.api_url = $2
+    order by j.due_at, j.id
+    limit $4
+    for update of j skip locked
+)
+update receiver.jobs j
+set state = 'running', attempt = j.attempt + 1, due_at = now() + $3::interval, changed_at = now()
+from due, receiver.events e
+where j.id = due.id and e.id = j.event
+returning j.id, j.attempt, j.uncounted, j.handler, e.source, e.event_id, e.raw

@@ -1,0 +1,2 @@
+-- The key of the newest event.
+select max(id) from receiver.events

@@ -1,0 +1,3 @@
+-- Wake whoever listens on a channel.
+-- $1 channel text
+select pg_notify($1, '')

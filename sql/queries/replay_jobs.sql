@@ -1,0 +1,8 @@
+-- Make an event's jobs pending with their quota anew, adding the new ones; running ones are left alone.
+-- $1 event bigint, $2 handlers text[]
+insert into receiver.jobs as j (event, handler)
+select $1, wanted.handler from unnest($2::text[]) as wanted (handler)
+on conflict (event, handler) do update
+    set state = 'pending', due_at = now(), uncounted = j.attempt, error = null, changed_at = now()
+    where j.state <> 'running'
+returning j.handler

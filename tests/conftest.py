@@ -1,0 +1,41 @@
+"""Fixtures that every test file may use. The database fixtures are the ones we give to users, in `receiver.testing`."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from receiver import database
+from receiver.database import Pool
+from tests.processes import Processes, open_folder
+
+pytest_plugins = ["receiver.testing"]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's own settings out of the tests."""
+    for name in ("DATABASE_URL", "HOST", "PORT", "PUBLIC_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest_asyncio.fixture
+async def db(receiver_database: str) -> AsyncIterator[Pool]:
+    """Yield a pool on a fresh, migrated database."""
+    async with database.pool(receiver_database, size=20) as pool:
+        yield pool
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Yield an empty folder that other users may enter, as the embedded server's needs it when we are root."""
+    with open_folder() as path:
+        yield path
+
+
+@pytest.fixture
+def processes(folder: Path) -> Iterator[Processes]:
+    """Yield a starter of real `receiver` processes; all of them are ended after the test."""
+    with Processes(folder) as started:
+        yield started

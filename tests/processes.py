@@ -1,0 +1,176 @@
+"""Real `receiver` processes for tests: started, spoken to, signalled, ended."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from receiver import signature
+
+REPOSITORY = Path(__file__).parent.parent
+SECRET = b"whsec_of_the_tests"
+WAIT_SECONDS = 30.0
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="receiver-test-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+    """Return the first true answer of `holds`; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = holds()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.02)
+
+
+def sign(body: bytes, *, secret: bytes = SECRET, at: float | None = None) -> dict[str, str]:
+    """Return the headers of an authentic delivery."""
+    stamp = int(time.time() if at is None else at)
+    return {"X-Transcribe-Signature": signature.sign(body, secret=secret, at=stamp)}
+
+
+def completed(event_id: str, transcription_id: int = 4821, event_type: str = "transcription.completed") -> bytes:
+    """Return the body of an event."""
+    about = {"id": transcription_id, "status": "completed", "completed_at": "2026-04-29T14:25:27.968Z"}
+    return json.dumps({"id": event_id, "event": event_type, "data": {"transcription": about}}).encode()
+
+
+class Process:
+    """One `receiver` command under way; its output goes to files."""
+
+    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path, number: int) -> None:
+        self.out = folder / f"{number}-{arguments[0]}.out"
+        self.err = folder / f"{number}-{arguments[0]}.err"
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "receiver", *arguments],
+                cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def log(self) -> str:
+        return self.err.read_text()
+
+    def until_logged(self, text: str) -> None:
+        until(lambda: text in self.log or self.popen.poll() is not None, f"{text!r} in the log")
+        assert text in self.log, self.log
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = WAIT_SECONDS) -> int:
+        """Send a signal and return the exit status."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        return self.popen.wait(seconds)
+
+
+class Web(Process):
+    """A running `receiver serve`."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def deliver(self, body: bytes, **options: Any) -> httpx.Response:
+        """Deliver an authentic body."""
+        headers = sign(body, **options)
+        return httpx.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers, timeout=20)
+
+
+class Processes:
+    """Starts processes in one folder and ends them all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("RECEIVER_", "TRANSCRIBE_"))},
+            "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(),
+            "TRANSCRIBE_API_URL": "http://127.0.0.1:1",
+            "RECEIVER_POLL_SECONDS": "0.2",
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONWARNINGS": "error",
+        }
+        self._started: list[Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._started:
+            if process.popen.poll() is None:
+                process.popen.send_signal(signal.SIGCONT)
+                process.popen.kill()
+                process.popen.wait()
+            if error is not None:
+                print(f"--- {process.err.name}\n{process.out.read_text()}{process.log}")  # noqa: T201 - for the failure
+
+    def write_handlers(self, **modules: str) -> None:
+        """Write a `handlers` package of the test's own."""
+        package = self.folder / "handlers"
+        package.mkdir(exist_ok=True)
+        for name, text in modules.items():
+            (package / f"{name}.py").write_text(text)
+
+    def start(self, *arguments: str, **environment: str) -> Process:
+        process = Process(arguments, self.environment | environment, self.folder, len(self._started))
+        self._started.append(process)
+        return process
+
+    def serve(self, **environment: str) -> Web:
+        """Start `receiver serve` and wait until it answers."""
+        port = free_port()
+        web = Web(("serve",), self.environment | {"PORT": str(port)} | environment, self.folder, len(self._started))
+        web.port = port
+        self._started.append(web)
+        web.until_logged("listening on")
+        return web
+
+    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "receiver", *arguments],
+            cwd=self.folder, env=self.environment | environment, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def events(self, **environment: str) -> list[dict[str, Any]]:
+        """Return what `receiver events --json --limit 0` prints."""
+        ran = self.run("events", "--json", "--limit", "0", **environment)
+        assert ran.returncode == 0, ran.stderr
+        found: list[dict[str, Any]] = json.loads(ran.stdout)
+        return found
