@@ -45,6 +45,7 @@ def interested(handlers: Iterable[Handler], event_type: str) -> list[str]:
 def _modules(packages: Sequence[str]) -> Iterator[ModuleType]:
     for package_name in packages:
         package = _imported(package_name)
+        _refuse_overlooked(package)
         if not hasattr(package, "__path__"):
             yield package
             continue
@@ -53,6 +54,16 @@ def _modules(packages: Sequence[str]) -> Iterator[ModuleType]:
             raise HandlerLoadError(f"the package {package_name} holds no handler module")
         for name in names:
             yield _imported(f"{package_name}.{name}")
+
+
+def _refuse_overlooked(package: ModuleType) -> None:
+    """Refuse a folder in the working directory that Python passed over because it is no regular package."""
+    folder = Path.cwd() / package.__name__.replace(".", "/")
+    taken = [Path(path).resolve() for path in getattr(package, "__path__", ())]
+    if folder.is_dir() and folder.resolve() not in taken:
+        raise HandlerLoadError(
+            f"{folder} has no __init__.py, so {package.__name__} is taken from elsewhere: add an empty __init__.py"
+        )
 
 
 def _imported(name: str) -> ModuleType:

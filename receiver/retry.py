@@ -20,9 +20,11 @@ from receiver.errors import (
     NotReady,
     PaymentRequired,
     Postpone,
+    ProviderError,
     RateLimited,
     Retry,
     Unauthenticated,
+    Verdict,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -102,7 +104,10 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
 def describe(error: BaseException) -> str:
     """Return an error as one storable text: PostgreSQL refuses NUL and half surrogate pairs."""
     said = str(error).encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
-    return f"{type(error).__name__}: {said}"[:REASON_LENGTH] if said else type(error).__name__
+    name = type(error).__name__
+    if isinstance(error, Verdict | ProviderError) and said:
+        return said[:REASON_LENGTH]  # written for people, by a handler or by the provider
+    return f"{name}: {said}"[:REASON_LENGTH] if said else name
 
 
 def _wait_uncounted(error: BaseException) -> timedelta | None:

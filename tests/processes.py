@@ -1,5 +1,6 @@
 """Real `receiver` processes for tests: started, spoken to, signalled, ended."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,8 @@ from typing import Any, Self
 
 import httpx
 
-from receiver import signature
+from receiver import database, signature
+from receiver.embedded import attach
 
 REPOSITORY = Path(__file__).parent.parent
 SECRET = b"whsec_of_the_tests"
@@ -99,15 +101,31 @@ class Web(Process):
     """A running `receiver serve`."""
 
     port: int
+    http = httpx.Client(timeout=20)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def get(self, path: str) -> httpx.Response:
+        return self.http.get(f"{self.url}{path}")
+
+    def until_refusing(self) -> None:
+        """Wait until no new connection is taken."""
+
+        def refused() -> bool:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        until(refused, "the listener is closed")
+
     def deliver(self, body: bytes, **options: Any) -> httpx.Response:
         """Deliver an authentic body."""
         headers = sign(body, **options)
-        return httpx.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers, timeout=20)
+        return self.http.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers)
 
 
 class Processes:
@@ -143,6 +161,7 @@ class Processes:
         """Write a `handlers` package of the test's own."""
         package = self.folder / "handlers"
         package.mkdir(exist_ok=True)
+        (package / "__init__.py").touch()
         for name, text in modules.items():
             (package / f"{name}.py").write_text(text)
 
@@ -167,6 +186,25 @@ class Processes:
             cwd=self.folder, env=self.environment | environment, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=60, check=False,
         )  # fmt: skip
+
+    def sql(self, statement: str) -> list[Mapping[str, Any]]:
+        """Run a statement on the processes' database; returns its rows."""
+
+        async def ask(url: str) -> list[Mapping[str, Any]]:
+            connection = await database.connect(url)
+            try:
+                return [dict(row) for row in await connection.fetch(statement)]
+            finally:
+                await connection.close()
+
+        def run(url: str) -> list[Mapping[str, Any]]:
+            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+                return runner.run(ask(url))
+
+        if "DATABASE_URL" in self.environment:
+            return run(self.environment["DATABASE_URL"])
+        with attach(self.folder / ".receiver", create=False) as url:
+            return run(url)
 
     def events(self, **environment: str) -> list[dict[str, Any]]:
         """Return what `receiver events --json --limit 0` prints."""

@@ -96,10 +96,14 @@ def require(configured: Path) -> Folder:
         EmbeddedError: it belongs to somebody else.
     """
     folder = locate(configured)
-    if folder.path.exists() and not os.access(folder.path, os.X_OK):
-        raise _not_ours(folder)
-    if not (folder.path / "postgres" / "PG_VERSION").exists():
-        raise NoDataError(f"no data here ({folder.path}); run `receiver up`, or set RECEIVER_DATA_DIR or DATABASE_URL")
+    try:
+        (folder.path / "postgres" / "PG_VERSION").stat()
+    except PermissionError as exc:
+        raise _not_ours(folder) from exc
+    except OSError as exc:
+        raise NoDataError(
+            f"no data here ({folder.path}); run `receiver up`, or set RECEIVER_DATA_DIR or DATABASE_URL"
+        ) from exc
     return folder
 
 

@@ -26,6 +26,8 @@ from typing import IO, Any
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
+# The shortest question of PostgreSQL's protocol: length 8, code 80877103. Over a Unix socket the answer is always N.
+SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
 class Keeper:
@@ -114,10 +116,14 @@ class Keeper:
         self.server = self.popen(self.bin / "postgres", "-D", self.data, *options)
 
     def is_ready(self) -> bool:
-        """Whether the server says so and its socket answers."""
+        """Whether the server's lock file says so and it answers: after a crash the file alone may be a dead one's."""
         with suppress(OSError, IndexError), socket.socket(socket.AF_UNIX) as probe:
+            if (self.data / "postmaster.pid").read_text().splitlines()[7].strip() != "ready":
+                return False
+            probe.settimeout(1)
             probe.connect(str(self.socket_dir / ".s.PGSQL.5432"))
-            return (self.data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
+            probe.sendall(SSL_REQUEST)
+            return probe.recv(1) == b"N"
         return False
 
     def watch(self) -> None:

@@ -28,6 +28,7 @@ from receiver.worker import attempt
 log = logging.getLogger(__name__)
 
 FINISH_AGAIN_SECONDS = 1.0
+BETWEEN_KEY_LINES_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._alone = False
         self._lapsed_check = 0.0
+        self._key_said = float("-inf")
 
     def wake(self) -> None:
         """Look for due jobs now."""
@@ -185,7 +187,7 @@ class Worker:
         else:
             error = await attempt.run(handler, lane.ctx.event, lane.ctx)
             outcome = decide(handler.retry, tries, error, jitter=random.random())  # noqa: S311 - spreads, hides nothing
-            _say_error(lane, error)
+            self._say_error(lane, error)
         lane.finishing = True
         if lane.ctx.completion.committed:
             outcome = Done()
@@ -193,6 +195,15 @@ class Worker:
             log.warning("%s: its lease was lost, another worker has it; nothing was written", lane.name)
             return
         _say(lane, outcome, time.monotonic() - started)
+
+    def _say_error(self, lane: Lane, error: BaseException | None) -> None:
+        """Show where a stranger's exception came from; ours say all in one line."""
+        if isinstance(error, Unauthenticated):
+            if time.monotonic() - self._key_said > BETWEEN_KEY_LINES_SECONDS:
+                self._key_said = time.monotonic()
+                log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, error)
+        elif error is not None and not isinstance(error, Verdict | ProviderError):
+            log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=error)
 
     async def _finish(self, lane: Lane, outcome: Outcome) -> bool:
         """Write the outcome, however long the database is away; without it the work would be done again."""
@@ -221,14 +232,6 @@ class Worker:
             if gone and not lane.finishing and not lane.ctx.completion.committed and lane.task is not None:
                 log.warning("%s: its lease was lost; stopping it", lane.name)
                 lane.task.cancel()
-
-
-def _say_error(lane: Lane, error: BaseException | None) -> None:
-    """Show where a stranger's exception came from; ours say all in one line."""
-    if isinstance(error, Unauthenticated):
-        log.error("the provider refuses TRANSCRIBE_API_KEY: %s", error)
-    elif error is not None and not isinstance(error, Verdict | ProviderError):
-        log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=error)
 
 
 def _say(lane: Lane, outcome: Outcome, seconds: float) -> None:

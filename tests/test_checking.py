@@ -1,0 +1,105 @@
+"""`receiver check`: every line can be wrong, and says what to do."""
+
+import json
+
+import pytest
+
+from tests.processes import Processes, free_port, until
+
+BREAK = {
+    "orphaned jobs": "insert into receiver.jobs (event, handler) select id, 'renamed' from receiver.events",
+    "oldest due job": "insert into receiver.jobs (event, handler, due_at) "
+    "select id, 'failures', now() - interval '1 hour' from receiver.events",
+    "schema": "delete from receiver.migrations where version > 1",
+}
+
+
+@pytest.fixture
+def shared(processes: Processes, receiver_database: str) -> Processes:
+    port = free_port()
+    processes.environment |= {
+        "DATABASE_URL": receiver_database,
+        "TRANSCRIBE_API_URL": f"http://127.0.0.1:{port}",
+        "TRANSCRIBE_API_KEY": "tsk_test_key",
+    }
+    sandbox = processes.start("sandbox", "--port", str(port))
+    until(lambda: "sandbox: set TRANSCRIBE_API_URL" in sandbox.out.read_text(), "the sandbox listens")
+    processes.sql(
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
+        "values ('transcribe.so', 'evt_1', 'x', 'webhook.test', '', 'f')"
+    )
+    return processes
+
+
+def check(processes: Processes, **environment: str) -> tuple[int, dict[str, tuple[bool, str]]]:
+    ran = processes.run("check", "--json", **environment)
+    return ran.returncode, {line["check"]: (line["ok"], line["message"]) for line in json.loads(ran.stdout)}
+
+
+def test_all_is_well(shared: Processes) -> None:
+    status, found = check(shared)
+    names = ["settings", "handlers", "database", "schema", "orphaned jobs", "oldest due job", "secret", "provider"]
+    assert list(found) == names
+    assert {holds for holds, _ in found.values()} == {True}
+    assert status == 0
+    assert "whsec_of_the_tests" not in str(found)
+
+
+@pytest.mark.parametrize("name", BREAK)
+def test_what_is_wrong_in_the_database_is_told(shared: Processes, name: str) -> None:
+    shared.sql(BREAK[name])
+    status, found = check(shared)
+    assert status == 1
+    assert not found[name][0]
+    assert "`receiver" in found[name][1] or "under that name" in found[name][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "said"),
+    [
+        ("secret", {"TRANSCRIBE_WEBHOOK_SECRET": ""}, "none is known"),
+        ("provider", {"TRANSCRIBE_API_KEY": "nonsense"}, "invalid_api_key"),
+        ("provider", {"TRANSCRIBE_API_KEY": ""}, "set TRANSCRIBE_API_KEY"),
+        ("provider", {"TRANSCRIBE_API_URL": "http://127.0.0.1:1"}, "does not answer"),
+        ("handlers", {"RECEIVER_HANDLERS": "nowhere"}, "nowhere cannot be imported"),
+        ("database", {"DATABASE_URL": "postgresql://u:sesame@127.0.0.1:1/d"}, "127.0.0.1:1/d does not answer"),
+    ],
+)
+def test_what_is_wrong_around_it_is_told(shared: Processes, name: str, environment: dict[str, str], said: str) -> None:
+    status, found = check(shared, **environment)
+    assert status == 1
+    assert not found[name][0]
+    assert said in found[name][1]
+    assert "sesame" not in str(found)
+
+
+def test_a_changed_public_url_is_told_and_never_registered_silently(shared: Processes) -> None:
+    registered = shared.run("register", PUBLIC_URL="http://127.0.0.1:1/old")
+    assert registered.returncode == 0, registered.stderr
+    again = shared.run("register", PUBLIC_URL="http://127.0.0.1:1/old")
+    assert "already registered for http://127.0.0.1:1/old/webhooks/transcribe-so" in again.stdout
+    status, found = check(shared, PUBLIC_URL="http://127.0.0.1:1/new")
+    assert (status, found["secret"][0]) == (1, False)
+    assert "PUBLIC_URL says http://127.0.0.1:1/new" in found["secret"][1]
+    web = shared.serve(PUBLIC_URL="http://127.0.0.1:1/new")
+    web.until_logged("to change that run `receiver register`")
+    assert shared.sql("select count(*) as n from receiver.registrations")[0]["n"] == 1
+
+
+def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
+    unregistered = shared.run("test-event", "--wait", "0")
+    assert "the provider says 404 not_found" in unregistered.stderr
+    shared.run("register", "--url", "http://127.0.0.1:1/webhooks/transcribe-so")
+    lost = shared.run("test-event", "--wait", "0.3")
+    assert lost.returncode == 1
+    assert "accepted by the provider" in lost.stdout
+    assert "stopped there: no delivery was stored" in lost.stderr
+
+
+def test_a_test_event_without_a_worker_says_so(shared: Processes) -> None:
+    web = shared.serve()
+    shared.run("register", "--url", f"{web.url}/webhooks/transcribe-so")
+    ran = shared.run("test-event", "--wait", "3")
+    assert ran.returncode == 1
+    assert "delivered, verified and stored" in ran.stdout
+    assert "no worker took it: run `receiver work`" in ran.stderr

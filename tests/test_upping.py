@@ -1,0 +1,153 @@
+"""`receiver up`: one command from nothing to a stored transcript, and its end."""
+
+import json
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from receiver.embedded import wait_until_stopped
+from tests.processes import Process, Processes, free_port, until
+from tests.test_embedded import linux
+
+
+@pytest.fixture
+def ports(processes: Processes) -> dict[str, str]:
+    """Return the arguments that keep this test's `up` out of everybody's way."""
+    processes.environment |= {"PORT": str(free_port()), "TRANSCRIBE_WEBHOOK_SECRET": ""}
+    processes.environment.pop("TRANSCRIBE_API_URL")
+    return {"sandbox": str(free_port())}
+
+
+def up(processes: Processes, ports: dict[str, str]) -> Process:
+    return processes.start("up", "--sandbox", "--sandbox-port", ports["sandbox"], RECEIVER_HANDLERS="handlers")
+
+
+def told(process: Process) -> str:
+    return process.out.read_text()
+
+
+def sample(process: Process) -> str:
+    """Wait for the sample to be through, and return its transcription id."""
+    until(
+        lambda: (
+            all(f"{name} done" in told(process) for name in ("transcripts", "timestamps"))
+            or process.popen.poll() is not None
+        ),
+        "both jobs are done",
+    )
+    found = re.search(r"submitted as transcription (\d+)", told(process))
+    assert found, told(process) + process.log
+    return found[1]
+
+
+def children(process: Process) -> set[int]:
+    """Return the processes that `up` has started."""
+    found = set()
+    for process_folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((process_folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == process.popen.pid:
+            found.add(int(process_folder.name))
+    return found
+
+
+def test_up_sandbox_brings_a_sample_through_everything_again_and_again(
+    processes: Processes, ports: dict[str, str]
+) -> None:
+    ids = []
+    for _ in range(2):
+        process = up(processes, ports)
+        ids.append(sample(process))
+        text = processes.run("transcript", ids[-1])
+        assert len(text.stdout.split()) > 1000
+        pasted = processes.run("timestamps", ids[-1], "--format", "youtube")
+        assert re.match(r"0:00 .+\n\d+:\d\d ", pasted.stdout)
+        assert process.end(signal.SIGINT) == 0
+        assert "Traceback" not in process.log
+    found = processes.events()
+    assert [event["transcription_id"] for event in found] == ids[::-1]
+    assert {event["state"] for event in found} == {"done"}
+    assert {(event["type"], event["deliveries"]) for event in found} == {("transcription.completed", 1)}
+    assert len(set(ids)) == 2
+
+
+def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, ports: dict[str, str]) -> None:
+    process = up(processes, ports)
+    sample(process)
+    simulated = {
+        "TRANSCRIBE_API_URL": f"http://127.0.0.1:{ports['sandbox']}",
+        "TRANSCRIBE_API_KEY": "tsk_test_sandbox",
+    }
+    ran = processes.run("test-event", "--json", **simulated)
+    answer = json.loads(ran.stdout)
+    assert (ran.returncode, answer["advice"]) == (0, None)
+    assert list(answer["steps_ms"]) == ["accepted by the provider", "delivered, verified and stored", "handled"]
+    sent = processes.run("send", "--sample", "completed", **simulated)
+    assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n')
+    until(lambda: all(event["state"] == "done" for event in processes.events()), "the sent sample is handled")
+    check = processes.run("check", **simulated)
+    assert (check.returncode, check.stdout.count("ok  ")) == (0, 8), check.stdout
+    assert process.end() == 0
+
+
+@linux
+def test_up_starts_a_worker_again_that_died(processes: Processes, ports: dict[str, str]) -> None:
+    process = up(processes, ports)
+    sample(process)
+    for child in children(process):
+        if "\0work\0" in Path(f"/proc/{child}/cmdline").read_text():
+            os.kill(child, signal.SIGKILL)
+    process.until_logged("work ended with status -9; starting it again in")
+    until(lambda: process.log.count("working with 8 lanes") == 2, "a new worker")
+    assert process.end() == 0
+
+
+@linux
+def test_nothing_outlives_a_killed_up(processes: Processes, ports: dict[str, str]) -> None:
+    process = up(processes, ports)
+    sample(process)
+    left = children(process)
+    assert len(left) >= 3
+    process.kill()
+    until(lambda: not any(Path(f"/proc/{child}/cmdline").exists() for child in left), "the children have ended")
+    wait_until_stopped(processes.folder / ".receiver")
+
+
+def test_a_taken_port_ends_up_with_a_sentence(processes: Processes, ports: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", int(ports["sandbox"]))):
+        ran = processes.run("up", "--sandbox", "--sandbox-port", ports["sandbox"])
+    assert ran.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {ports['sandbox']}" in ran.stderr
+    assert not (processes.folder / ".receiver").exists()
+
+
+def test_the_sandbox_refuses_a_database_with_real_events(processes: Processes, ports: dict[str, str]) -> None:
+    processes.run("migrate")
+    processes.sql(
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
+        "values ('transcribe.so', 'evt_1', 'https://transcribe.so', 'webhook.test', '', 'f')"
+    )
+    ran = processes.run("up", "--sandbox", "--sandbox-port", ports["sandbox"])
+    assert ran.returncode == 1
+    assert "this database holds events of https://transcribe.so" in ran.stderr
+
+
+def test_up_without_anything_says_what_is_missing(processes: Processes, ports: dict[str, str]) -> None:
+    process = processes.start("up")
+    until(lambda: "deliveries need a secret" in told(process) or process.popen.poll() is not None, "it says so")
+    assert "TRANSCRIBE_API_KEY and PUBLIC_URL" in told(process)
+    assert process.end() == 0
+    assert ports
+
+
+def test_a_handler_that_cannot_load_ends_up_at_once(processes: Processes, ports: dict[str, str]) -> None:
+    processes.write_handlers(broken="import nothing_of_that_name\n")
+    ran = processes.run("up", "--sandbox", "--sandbox-port", ports["sandbox"])
+    assert ran.returncode == 1
+    assert "handlers.broken cannot be imported" in ran.stderr
