@@ -32,6 +32,9 @@ BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.Opera
 AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
         asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, TimeoutError)  # fmt: skip
 
+# A commit that has returned is on disk, whatever the server's default.
+SESSION = {"synchronous_commit": "on", "application_name": "receiver"}
+
 HERE = Path(__file__).parent
 SQL = HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"  # inside the wheel, or beside us in a checkout
 
@@ -54,9 +57,7 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
         ConfigError: the URL itself is wrong.
     """
     try:
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            url, timeout=10, server_settings={"synchronous_commit": "on", "application_name": "receiver"}
-        )
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(url, timeout=10, server_settings=SESSION)
     except (ValueError, asyncpg.ClientConfigurationError) as exc:
         raise ConfigError(f"DATABASE_URL: cannot be used ({type(exc).__name__})") from exc
     await _prepare(connection)
@@ -68,7 +69,7 @@ async def pool(url: str, *, size: int) -> AsyncIterator[Pool]:
     """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used."""
     connections: Pool = asyncpg.create_pool(
         url, min_size=0, max_size=size, timeout=10, init=_prepare, max_inactive_connection_lifetime=60,
-        server_settings={"synchronous_commit": "on", "application_name": "receiver"},
+        server_settings=SESSION,
     )  # fmt: skip
     await connections
     try:

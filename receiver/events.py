@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 DEPTH = 64
 INTEGER_DIGITS = 40
 TYPE_LENGTH = 255
+INFINITE = float("inf")  # what 1e400 is read as
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -199,4 +200,4 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INFINITE else None

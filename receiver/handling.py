@@ -10,6 +10,7 @@ handler's policy; `Retry`, `Postpone` and `GiveUp` say otherwise. See `receiver.
 import hashlib
 import inspect
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from receiver.transcripts import Timestamps, Transcript
 
 Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]]"
 
+PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
 # A worker that hangs inside a transaction would hold its job's row for ever; the server ends the transaction instead.
 IDLE_IN_TRANSACTION = "60s"
 
@@ -160,14 +162,16 @@ def handler(
     Raises:
         HandlerLoadError: no pattern, a function that is not async, or a timeout that is not positive.
     """
+    wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern)]
+    if wrong or not patterns:
+        said = f", not {wrong[0]!r}" if wrong else ""
+        raise HandlerLoadError(f'@handler needs patterns such as "transcription.completed", "transcription.*"{said}')
 
     def wrap(function: Function) -> Handler:
         own_name = name or function.__name__
-        if not patterns or not all(isinstance(p, str) and p for p in patterns):
-            raise HandlerLoadError(f'{own_name}: @handler needs a pattern, such as @handler("transcription.completed")')
         if not inspect.iscoroutinefunction(function):
             raise HandlerLoadError(f"{own_name}: a handler is an async function; write `async def {own_name}`")
-        if timeout <= 0:
+        if not timeout > 0:
             raise HandlerLoadError(f"{own_name}: its timeout must be positive")
         return Handler(function, patterns, own_name, retry or RetryPolicy(), timeout)
 

@@ -15,6 +15,8 @@ from types import MappingProxyType, ModuleType
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler
 
+NOTHING_DECLARED = "declares no handler: decorate an async function with @handler"
+
 
 def load(packages: Sequence[str]) -> Mapping[str, Handler]:
     """Import the packages' modules and return their handlers by name.
@@ -23,12 +25,14 @@ def load(packages: Sequence[str]) -> Mapping[str, Handler]:
         HandlerLoadError: a module fails to import or declares no handler, or two handlers share a name.
     """
     here = str(Path.cwd())
-    if here not in sys.path:
+    if sys.path[:1] != [here]:
         sys.path.insert(0, here)
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
     for module in _modules(packages):
-        for handler in _declared(module):
+        for handler in _handlers(module):
+            if found.get(handler.name) is handler:
+                continue  # imported from another of these modules
             if handler.name in found:
                 raise HandlerLoadError(
                     f"two handlers are named {handler.name}: in {origin[handler.name]} and in {module.__name__}"
@@ -46,14 +50,19 @@ def _modules(packages: Sequence[str]) -> Iterator[ModuleType]:
     for package_name in packages:
         package = _imported(package_name)
         _refuse_overlooked(package)
-        if not hasattr(package, "__path__"):
+        names = [info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))]
+        modules = [_imported(f"{package_name}.{name}") for name in sorted(names) if not name.startswith("_")]
+        # A package may declare handlers itself; a module in it, or a lone module, must.
+        if _handlers(package):
             yield package
-            continue
-        names = sorted(info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))
-        if not names:
-            raise HandlerLoadError(f"the package {package_name} holds no handler module")
-        for name in names:
-            yield _imported(f"{package_name}.{name}")
+        elif not modules:
+            raise HandlerLoadError(f"{package_name} {NOTHING_DECLARED}")
+        for module in modules:
+            if not _handlers(module):
+                raise HandlerLoadError(
+                    f"{module.__name__} {NOTHING_DECLARED}, or start the file's name with an underscore"
+                )
+            yield module
 
 
 def _refuse_overlooked(package: ModuleType) -> None:
@@ -78,12 +87,5 @@ def _imported(name: str) -> ModuleType:
         raise HandlerLoadError(f"{name} cannot be imported: {type(exc).__name__}: {exc}") from exc
 
 
-def _declared(module: ModuleType) -> list[Handler]:
-    handlers = [value for value in vars(module).values() if isinstance(value, Handler)]
-    own = [h for h in dict.fromkeys(handlers) if h.function.__module__ == module.__name__]
-    if not own:
-        raise HandlerLoadError(
-            f"{module.__name__} declares no handler: decorate an async function with @handler, "
-            f"or start the file's name with an underscore"
-        )
-    return own
+def _handlers(module: ModuleType) -> list[Handler]:
+    return list(dict.fromkeys(value for value in vars(module).values() if isinstance(value, Handler)))

@@ -98,13 +98,16 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
     if tries >= policy.attempts:
         return Dead(f"{reason} (tried {tries} times)")
     asked = error.after if isinstance(error, Retry) else None
-    return Again(policy.delay(tries, jitter=jitter) if asked is None else asked, reason)
+    return Again(policy.delay(tries, jitter=jitter) if asked is None else max(asked, timedelta(0)), reason)
 
 
 def describe(error: BaseException) -> str:
     """Return an error as one storable text: PostgreSQL refuses NUL and half surrogate pairs."""
-    said = str(error).encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
     name = type(error).__name__
+    try:
+        said = str(error).encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+    except Exception:  # noqa: BLE001 - a stranger's __str__
+        return name
     if isinstance(error, Verdict | ProviderError) and said:
         return said[:REASON_LENGTH]  # written for people, by a handler or by the provider
     return f"{name}: {said}"[:REASON_LENGTH] if said else name

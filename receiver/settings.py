@@ -5,12 +5,11 @@ Every mistake is reported at once, by the variable's name and never by its value
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from receiver.errors import ConfigError
 
@@ -19,31 +18,21 @@ WEBHOOK_PATH = "/webhooks/transcribe-so"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 
 
-class SecretFiles(PydanticBaseSettingsSource):
-    """Every secret `X` may come from the file that `X_FILE` names, as container platforms mount them."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the base's
-        """Return the file's text without its final newline, or None where there is no such variable."""
-        name = str(field.validation_alias)
-        path = os.environ.get(f"{name}_FILE") if name in SECRETS else None
-        return (None if not path else Path(path).read_text(encoding="utf-8").rstrip("\r\n")), name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values of all secret files, keyed by variable name."""
-        found, wrong = {}, []
-        for field_name, field in self.settings_cls.model_fields.items():
-            try:
-                value, name, _ = self.get_field_value(field, field_name)
-            except (OSError, UnicodeDecodeError) as exc:
-                wrong.append(f"{field.validation_alias}_FILE: cannot be read ({type(exc).__name__})")
-                continue
-            if value and os.environ.get(name):
-                wrong.append(f"{name}_FILE: set {name} or {name}_FILE, not both")
-            elif value:
-                found[name] = value
-        if wrong:
-            raise ConfigError("; ".join(wrong))
-        return found
+def _from_files() -> tuple[dict[str, str], list[str]]:
+    """Return the secrets in the files that `…_FILE` variables name, as container platforms mount them, and mistakes."""
+    found, wrong = {}, []
+    for name in SECRETS:
+        path = os.environ.get(f"{name}_FILE")
+        if not path:
+            continue
+        if os.environ.get(name):
+            wrong.append(f"{name}_FILE: set {name} or {name}_FILE, not both")
+            continue
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as exc:
+            wrong.append(f"{name}_FILE: cannot be read ({type(exc).__name__})")
+    return {name: value for name, value in found.items() if value}, wrong
 
 
 def _variable(name: str, default: Any) -> Any:
@@ -76,22 +65,10 @@ class Settings(BaseSettings):
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, then the environment, then the files that `…_FILE` variables name."""
-        return init_settings, env_settings, SecretFiles(settings_cls)
-
     @field_validator("webhook_secrets", "handlers", "timestamps", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(v for v in map(str.strip, value.split(",")) if v) if isinstance(value, str) else value
+        return tuple(dict.fromkeys(filter(None, map(str.strip, value.split(","))))) if isinstance(value, str) else value
 
     @field_validator("handlers", "timestamps")
     @classmethod
@@ -100,22 +77,18 @@ class Settings(BaseSettings):
             raise ValueError("must name at least one")
         return value
 
-    @field_validator("timestamps", mode="before")
-    @classmethod
-    def _known_format(cls, value: object) -> object:
-        unknown = [v for v in value if v not in get_args(TimestampsFormat)] if isinstance(value, tuple) else []
-        if unknown:
-            raise ValueError(f"knows only {', '.join(get_args(TimestampsFormat))}")
-        return value
-
     @field_validator("api_url", "public_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an address like https://example.com")
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # its message would show the value
+            usable = False
+        if not usable or parts.query or parts.fragment or not value.isprintable() or " " in value:
+            raise ValueError("must be an address like https://example.com") from None
         if parts.username or parts.password:
             raise ValueError("must not carry a user or a password")
         return value.rstrip("/")
@@ -146,8 +119,11 @@ def load(**changes: object) -> Settings:
     Raises:
         ConfigError: every wrong variable in one line, by name.
     """
+    found, wrong = _from_files()
     try:
-        return Settings(**cast("dict[str, Any]", changes))
+        configured = Settings(**cast("dict[str, Any]", found | changes))
     except ValidationError as exc:
-        wrong = [f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in exc.errors(include_input=False)]
-        raise ConfigError("; ".join(dict.fromkeys(wrong))) from None
+        wrong += [f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in exc.errors(include_input=False)]
+    if wrong:
+        raise ConfigError("; ".join(dict.fromkeys(wrong)))
+    return configured

@@ -10,7 +10,7 @@ from receiver import database
 from receiver.database import Pool
 from tests.processes import Processes, open_folder
 
-pytest_plugins = ["receiver.testing"]
+pytest_plugins = ["receiver.testing", "pytester"]
 
 
 @pytest.fixture(autouse=True)

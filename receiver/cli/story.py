@@ -41,7 +41,7 @@ class Story:
                 _job_line(event, job)
                 for job in event.jobs
                 if self._is_new(job.id, (job.state, job.attempt, job.error))
-                and (job.state in ("done", "dead") or job.error)
+                and (job.state in ("done", "dead") or (job.state == "pending" and job.error))
             ]
         return lines
 

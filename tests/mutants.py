@@ -1,0 +1,141 @@
+"""Break the code in known ways and see that the suite notices: `.venv/bin/python -m tests.mutants [WORD]`.
+
+Each mutant is applied alone to a copy of the tree, and the tests that ought to notice are run there. Exit status 0 when
+every mutant is killed. With WORD, only mutants whose name contains it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+COPIED = ("receiver", "handlers", "sql", "tests", "pyproject.toml", "Procfile", "README.md")
+SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One way to be wrong: in `path`, `right` becomes `wrong`, and the test files in `tests` must notice."""
+
+    name: str
+    path: str
+    right: str
+    wrong: str
+    tests: str
+
+
+MUTANTS = (
+    Mutant("signature: any MAC is good", "receiver/signature.py",
+           "if hmac.compare_digest(mac, candidate) and secret:", "if candidate and secret:", "signature"),
+    Mutant("signature: an empty secret matches", "receiver/signature.py",
+           "if hmac.compare_digest(mac, candidate) and secret:", "if hmac.compare_digest(mac, candidate):",
+           "signature"),
+    Mutant("signature: only the past is checked", "receiver/signature.py",
+           "if abs(now - int(stamp)) > TOLERANCE_SECONDS:", "if now - int(stamp) > TOLERANCE_SECONDS:", "signature"),
+    Mutant("signature: the window is open at its end", "receiver/signature.py",
+           "> TOLERANCE_SECONDS:", ">= TOLERANCE_SECONDS:", "signature"),
+    Mutant("signature: two t are taken", "receiver/signature.py",
+           "and len(stamps) == 1 and candidates", "and stamps and candidates", "signature"),
+    Mutant("signature: the number is signed, not its bytes", "receiver/signature.py",
+           '_TIMESTAMP = re.compile(rb"[1-9][0-9]{0,11}")', '_TIMESTAMP = re.compile(rb"[0-9]{1,13}")', "signature"),
+    Mutant("events: a duplicate key is taken", "receiver/events.py",
+           "if len(found) != len(pairs):", "if not pairs and found:", "events"),
+    Mutant("events: a bool is an id", "receiver/events.py",
+           "and not isinstance(value, bool) and 0 < value < 2**63", "and 0 < value < 2**63", "events"),
+    Mutant("events: depth 65 is taken", "receiver/events.py", "if depth > DEPTH:", "if depth > DEPTH + 1:", "events"),
+    Mutant("retry: the delay does not double", "receiver/retry.py", "2.0 ** min(tries - 1, 60)", "2.0", "retry"),
+    Mutant("retry: one try too many", "receiver/retry.py",
+           "if tries >= policy.attempts:", "if tries > policy.attempts:", "retry"),
+    Mutant("retry: jitter shortens", "receiver/retry.py", "(1 + jitter / 2)", "(1 - jitter / 2)", "retry"),
+    Mutant("inbox: a repeat is another event", "sql/queries/append_event.sql",
+           "where event.deliveries = 1", "where event.deliveries > 0", "inbox"),
+    Mutant("inbox: a repeat is stored", "receiver/inbox.py", "if deliveries > 1:", "if deliveries > 2:", "inbox"),
+    Mutant("claim: another's claim is waited for", "sql/queries/claim_jobs.sql",
+           "for update of j skip locked", "", "jobs"),
+    Mutant("claim: the attempt is not counted", "sql/queries/claim_jobs.sql",
+           "attempt = j.attempt + 1,", "attempt = j.attempt,", "jobs"),
+    Mutant("claim: no lease", "sql/queries/claim_jobs.sql", "due_at = now() + $3::interval", "due_at = now()", "jobs"),
+    Mutant("claim: not yet due", "sql/queries/claim_jobs.sql", "and j.due_at <= now()", "", "jobs"),
+    Mutant("claim: another API's events", "sql/queries/claim_jobs.sql",
+           "and e.api_url = $2", "and e.api_url >= $2 || ''", "jobs"),
+    Mutant("fence: a late completion is written", "sql/queries/finish_job.sql",
+           "and attempt = $2 and", "and attempt >= $2 and", "jobs"),
+    Mutant("fence: completing without the lock", "sql/queries/lock_job.sql",
+           "and attempt = $2 and state = 'running'", "and attempt >= $2", "handling"),
+    Mutant("lease: never renewed", "sql/queries/renew_leases.sql",
+           "set due_at = now() + $3::interval", "set due_at = j.due_at + 0 * $3::interval", "jobs worker"),
+    Mutant("lapsed: run beside others", "receiver/worker/lanes.py",
+           "if self._alone or len(self._held) >= self._lanes:", "if len(self._held) >= self._lanes:", "worker"),
+    Mutant("release: counted", "sql/queries/release_jobs.sql", "uncounted = j.uncounted + 1,", "", "jobs"),
+    Mutant("replay: the quota is not new", "sql/queries/replay_jobs.sql", "uncounted = j.attempt, ", "", "jobs"),
+    Mutant("replay: running jobs too", "sql/queries/replay_jobs.sql", "where j.state <> 'running'", "", "jobs"),
+    Mutant("attempt: SystemExit gets through", "receiver/worker/attempt.py",
+           "except BaseException as exc:", "except Exception as exc:", "attempt"),
+    Mutant("database: commits are not on disk", "receiver/database.py",
+           'SESSION = {"synchronous_commit": "on"', 'SESSION = {"synchronous_commit": "off"', "database"),
+    Mutant("database: a hang is waited for", "receiver/database.py",
+           "await asyncio.wait({task}, timeout=seconds)", "await asyncio.wait({task})", "database"),
+    Mutant("database: no second try", "receiver/database.py",
+           "return await self._on_a_connection(work)\n            except BROKEN as exc:",
+           "return await self._on_a_connection(work)\n            except ZeroDivisionError as exc:", "database"),
+    Mutant("archive: fetched by everyone", "receiver/archive.py", "        if kept is None:\n            kept =",
+           "        if kept is None or kept:\n            kept =", "archive"),
+    Mutant("registration: asked before it is written down", "sql/queries/find_registrations.sql",
+           "and retired_at is null", "and retired_at is null and registered_at is not null", "registration"),
+    Mutant("keyring: every bad signature reads", "receiver/web/keyring.py",
+           "if self._coming is None:", "if self._coming is None or self._coming:", "keyring"),
+    Mutant("web: too much is read", "receiver/web/body.py",
+           "                if len(body) > BODY_BYTES:", "                if len(body) > 2 * BODY_BYTES:", "web"),
+    Mutant("web: a dripping client is waited for", "receiver/web/body.py",
+           "began + RECEIVE_SECONDS", "began + 1000 * RECEIVE_SECONDS", "protocol"),
+    Mutant("client: redirects are followed", "receiver/providers/transcribe_so.py",
+           "follow_redirects=False", "follow_redirects=True", "transcribe_so"),
+    Mutant("handlers: an older end overwrites a newer", "sql/queries/store_transcript.sql",
+           "where t.completed_at <= excluded.completed_at", "", "handlers"),
+)  # fmt: skip
+
+
+def survives(mutant: Mutant, tree: Path) -> bool:
+    """Apply a mutant to the tree, run its tests, put the tree back; says whether nobody noticed."""
+    target = tree / mutant.path
+    before = target.read_text()
+    target.write_text(before.replace(mutant.right, mutant.wrong))
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"} | {"PYTHONPATH": str(tree)}
+    tests = [f"tests/test_{name}.py" for name in mutant.tests.split()]
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+            cwd=tree, env=environment, capture_output=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        target.write_text(before)
+    return ran.returncode == 0
+
+
+def main(word: str = "") -> int:
+    """Try every mutant whose name contains `word`; returns how many survived."""
+    chosen = [mutant for mutant in MUTANTS if word in mutant.name]
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        tree.chmod(0o755)
+        for name in COPIED:
+            source = REPOSITORY / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, tree / name)
+        for mutant in chosen:
+            lives = survives(mutant, tree)
+            survivors += lives
+            print(f"{'SURVIVED' if lives else 'killed  '}  {mutant.name}", flush=True)  # noqa: T201 - a script
+    print(f"{len(chosen) - survivors} of {len(chosen)} mutants killed")  # noqa: T201
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(*sys.argv[1:2]), 1))

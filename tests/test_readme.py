@@ -1,0 +1,118 @@
+"""The README is true: its examples run, its tables are what the code has."""
+
+import dataclasses
+import re
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import httpx
+import pytest
+
+from receiver import GiveUp
+from receiver.cli import main
+from receiver.handling import Handler
+from receiver.settings import SECRETS, Settings
+from receiver.testing import Scratch
+from tests.processes import REPOSITORY, Processes, free_port, until
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+NOTES, NEWSROOM, TEST = BLOCKS
+LINES = (
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[embedded]' && .venv/bin/receiver up --sandbox",
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest",
+)
+
+
+def handler_in(block: str, name: str) -> Handler:
+    namespace: dict[str, object] = {}
+    exec(compile(block, name, "exec"), namespace)  # noqa: S102 - the README's own code
+    found = namespace[name]
+    assert isinstance(found, Handler)
+    return found
+
+
+def test_the_two_lines_stand_alone() -> None:
+    blocks = re.findall(r"```\n(.*?)```", README, re.DOTALL)
+    assert [block.strip() for block in blocks if "venv" in block] == list(LINES)
+
+
+async def test_the_first_handler_keeps_show_notes(receiver_scratch: Scratch) -> None:
+    show_notes = handler_in(NOTES, "show_notes")
+    event, ctx = await receiver_scratch.claim(show_notes)
+    await show_notes(event, ctx)
+    assert await receiver_scratch.state(event) == "done"
+    notes = await receiver_scratch.db.fetchval("select notes from show_notes where episode = '4821'")
+    assert len(notes.splitlines()) == 10
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, None), (422, GiveUp), (500, httpx.HTTPStatusError)])
+async def test_the_second_handler_posts_with_its_key(
+    receiver_scratch: Scratch, status: int, outcome: type[Exception] | None
+) -> None:
+    post_to_newsroom = handler_in(NEWSROOM, "post_to_newsroom")
+    event, ctx = await receiver_scratch.claim(post_to_newsroom)
+    asked: list[httpx.Request] = []
+
+    def newsroom(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(status)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(newsroom)) as http:
+        with nullcontext() if outcome is None else pytest.raises(outcome):
+            await post_to_newsroom(event, dataclasses.replace(ctx, http=http))
+    assert asked[0].headers["Idempotency-Key"] == ctx.idempotency_key
+
+
+def test_the_documented_test_of_a_handler_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers = pytester.mkpydir("handlers")
+    (handlers / "show_notes.py").write_text(NOTES)
+    pytester.makeconftest('pytest_plugins = ["receiver.testing"]')
+    pytester.makepyfile(TEST)
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\npythonpath = .")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_a_file_dropped_into_handlers_is_found_and_run(processes: Processes) -> None:
+    for path in (REPOSITORY / "handlers").glob("*.py"):
+        (processes.folder / "handlers").mkdir(exist_ok=True)
+        shutil.copy(path, processes.folder / "handlers")
+    processes.write_handlers(show_notes=NOTES)
+    processes.environment |= {"PORT": str(free_port()), "TRANSCRIBE_WEBHOOK_SECRET": ""}
+    process = processes.start("up", "--sandbox", "--sandbox-port", str(free_port()))
+    until(lambda: "show_notes done" in process.out.read_text() or process.popen.poll() is not None, "the handler ran")
+    rows = processes.sql("select notes from show_notes")
+    assert process.end() == 0
+    assert len(str(rows[0]["notes"]).splitlines()) == 10
+
+
+def test_the_settings_table_is_the_model() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? *\|", README, re.MULTILINE)
+    fields = [(str(field.validation_alias), field.default) for field in Settings.model_fields.values()]
+    assert [name for name, _ in rows] == [name for name, _ in fields]
+    for (name, shown), (_, default) in zip(rows, fields, strict=True):
+        plain = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
+        assert shown == plain.removesuffix(".0"), name
+    paragraph = README[README.index("may come from a file instead") - 200 :]
+    assert all(f"`{name}`" in paragraph for name in SECRETS)
+
+
+def test_the_commands_table_is_the_command_line() -> None:
+    named = re.findall(r"^\| `receiver ([a-z-]+)", README, re.MULTILINE)
+    assert sorted(named) == sorted(main.commands)
+
+
+def test_every_command_has_help_with_examples(processes: Processes) -> None:
+    for name, command in main.commands.items():
+        assert command.help, name
+        assert command.epilog, name
+        assert "Examples:" in command.epilog, name
+    shown = processes.run("replay", "--help").stdout
+    assert "receiver replay evt_1234 --handler transcripts" in shown
+
+
+def test_files_that_the_readme_names_exist() -> None:
+    for name in re.findall(r"`((?:web|worker|tests)/[\w/]+\.py)`", README):
+        assert any(Path(REPOSITORY / base / name).exists() for base in ("", "receiver")), name

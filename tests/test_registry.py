@@ -1,0 +1,328 @@
+"""`receiver.registry`: which handlers are found, and what refuses the start, in one sentence."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver import registry
+from receiver.errors import HandlerLoadError
+from receiver.events import Event
+from receiver.handling import Context, Handler, handler
+from receiver.retry import RetryPolicy
+
+IMPORTS = "from receiver import Context, Event, RetryPolicy, handler\n"
+
+
+def async_handler(name: str, decorator: str = '@handler("webhook.test")') -> str:
+    return f"{IMPORTS}\n{decorator}\nasync def {name}(event: Event, ctx: Context) -> None:\n    pass\n"
+
+
+GOOD = async_handler("good")
+
+Write = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Work in an empty folder; forget what was imported from there, and put the path back."""
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.startswith(("found_", "refused_"))]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return what writes modules (dotted name → text) into the working directory, or into another folder."""
+
+    def put(modules: dict[str, str], *, into: Path = tmp_path) -> None:
+        for dotted, text in modules.items():
+            package, _, name = dotted.rpartition(".")
+            folder = into / package
+            folder.mkdir(parents=True, exist_ok=True)
+            if package:
+                (folder / "__init__.py").touch()
+            (folder / f"{name}.py").write_text(text)
+        importlib.invalidate_caches()
+
+    return put
+
+
+def refusal(*packages: str) -> str:
+    with pytest.raises(HandlerLoadError) as refused:
+        registry.load(packages)
+    return str(refused.value)
+
+
+# --- what is found ---------------------------------------------------------------------------------------------------
+
+
+def test_every_public_module_of_a_package_is_found(write: Write) -> None:
+    write({"found_all.b": async_handler("second"), "found_all.a": async_handler("first")})
+    found = registry.load(["found_all"])
+    assert list(found) == ["first", "second"]
+    assert all(isinstance(h, Handler) and h.name == name for name, h in found.items())
+
+
+def test_several_packages_and_plain_modules_are_found_together(write: Write) -> None:
+    write({"found_one.a": async_handler("a"), "found_two.b": async_handler("b"), "found_plain": async_handler("c")})
+    assert list(registry.load(["found_two", "found_plain", "found_one"])) == ["a", "b", "c"]
+
+
+def test_a_module_inside_a_package_can_be_named_alone(write: Write) -> None:
+    write({"found_part.a": async_handler("a"), "found_part.b": async_handler("b")})
+    assert list(registry.load(["found_part.b"])) == ["b"]
+
+
+def test_a_module_may_declare_several_handlers(write: Write) -> None:
+    write({"found_many.a": async_handler("a") + async_handler("b") + async_handler("c", '@handler("*", name="d")')})
+    assert list(registry.load(["found_many"])) == ["a", "b", "d"]
+
+
+def test_private_modules_are_not_even_imported(write: Write) -> None:
+    ends = "raise SystemExit('imported')"
+    write({"found_private.a": GOOD, "found_private._shared": ends, "found_private.__main__": ends})
+    assert list(registry.load(["found_private"])) == ["good"]
+
+
+def test_what_a_module_imports_from_another_is_not_found_twice(write: Write) -> None:
+    again = "from found_imports.a import good\nalias = good\n"
+    write({"found_imports.a": GOOD, "found_imports.b": again + async_handler("own")})
+    assert list(registry.load(["found_imports"])) == ["good", "own"]
+
+
+def test_a_second_name_for_a_handler_is_no_second_handler(write: Write) -> None:
+    write({"found_alias.a": GOOD + "\nalias = good\n"})
+    assert list(registry.load(["found_alias"])) == ["good"]
+
+
+def test_what_was_found_cannot_be_changed(write: Write) -> None:
+    write({"found_frozen.a": GOOD})
+    found: Any = registry.load(["found_frozen"])
+    with pytest.raises(TypeError):
+        found["other"] = None
+
+
+def test_our_own_handlers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    assert list(registry.load(["handlers"])) == ["failures", "pings", "timestamps", "transcripts"]
+
+
+# --- where it is looked for ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("already_on_the_path", [False, True])
+def test_the_working_directory_wins(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, already_on_the_path: bool
+) -> None:
+    """Also where it stands on the path already, behind others: a bundled package would win otherwise."""
+    other = tmp_path / "elsewhere"
+    package = f"found_here_{already_on_the_path}"
+    write({f"{package}.a": async_handler("mine")})
+    write({f"{package}.a": async_handler("bundled")}, into=other)
+    monkeypatch.setattr(sys, "path", [str(other), *([str(tmp_path)] if already_on_the_path else []), *sys.path])
+    assert list(registry.load([package])) == ["mine"]
+
+
+def test_other_places_of_the_path_are_looked_at_too(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({"found_elsewhere.a": GOOD}, into=tmp_path / "elsewhere")
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    assert list(registry.load(["found_elsewhere"])) == ["good"]
+
+
+def test_the_path_does_not_grow_with_every_load(write: Write) -> None:
+    write({"found_again.a": GOOD})
+    registry.load(["found_again"])
+    before = list(sys.path)
+    registry.load(["found_again"])
+    assert sys.path == before
+
+
+# --- what refuses the start ------------------------------------------------------------------------------------------
+
+SYNC = async_handler("f").replace("async def", "def")
+BARE = async_handler("f", "@handler")
+ADVICE = "decorate an async function with @handler, or start the file's name with an underscore"
+
+# {m} stands for the module's name.
+REFUSALS = {
+    "an empty module": ("", f"{{m}} declares no handler: {ADVICE}"),
+    "a function without the decorator": ("async def f(event, ctx): ...", f"{{m}} declares no handler: {ADVICE}"),
+    "a function that is not async": (SYNC, "{m}: f: a handler is an async function; write `async def f`"),
+    "no pattern": (
+        async_handler("f", "@handler()"),
+        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*"',
+    ),
+    "an empty pattern": (
+        async_handler("f", '@handler("webhook.test", "")'),
+        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*", not \'\'',
+    ),
+    "a pattern that is no text": (
+        async_handler("f", "@handler(1)"),
+        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*", not 1',
+    ),
+    "a family with a typing error": (
+        async_handler("f", '@handler("transcription*")'),
+        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*", not \'transcription*\'',
+    ),
+    "a timeout of nothing": (
+        async_handler("f", '@handler("*", timeout=0)'), "{m}: f: its timeout must be positive",
+    ),
+    "a negative timeout": (
+        async_handler("f", '@handler("*", timeout=-1)'), "{m}: f: its timeout must be positive",
+    ),
+    "a policy that makes no sense": (
+        async_handler("f", '@handler("*", retry=RetryPolicy(attempts=0))'),
+        "{m} cannot be imported: ValueError: a RetryPolicy needs attempts >= 1 and 0 <= first <= limit",
+    ),
+    "an error": ("1 / 0", "{m} cannot be imported: ZeroDivisionError: division by zero"),
+    "what it imports is missing": (
+        "import no_such_module", "{m} cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
+    ),
+    "it ends the process": ("raise SystemExit(3)", "{m} cannot be imported: SystemExit: 3"),
+    "it ends the process politely": ("import sys; sys.exit()", "{m} cannot be imported: SystemExit: "),
+    "it is cancelled": (
+        "import asyncio; raise asyncio.CancelledError('x')", "{m} cannot be imported: CancelledError: x",
+    ),
+    "one name twice": (
+        async_handler("f", '@handler("*", name="n")') + async_handler("g", '@handler("*", name="n")'),
+        "two handlers are named n: in {m} and in {m}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_the_start_is_refused_in_one_sentence_by(write: Write, what: str) -> None:
+    text, said = REFUSALS[what]
+    package = f"refused_{list(REFUSALS).index(what)}"
+    write({f"{package}.mod": text})
+    assert refusal(package) == said.format(m=f"{package}.mod")
+
+
+def test_a_syntax_error_refuses_the_start(write: Write) -> None:
+    write({"refused_syntax.mod": "def"})
+    assert refusal("refused_syntax").startswith("refused_syntax.mod cannot be imported: SyntaxError: invalid syntax")
+
+
+@pytest.mark.parametrize("package", ["no_such_package", "no_such_package.inside", "handlers.no_such_module"])
+def test_a_package_that_is_not_there_refuses_the_start(package: str) -> None:
+    assert refusal(package).startswith(f"{package} cannot be imported: ModuleNotFoundError: No module named")
+
+
+@pytest.mark.parametrize("name", [".relative", "a..b", "no such", "a/b", "../handlers"])
+def test_what_is_no_package_name_refuses_the_start(name: str) -> None:
+    assert refusal(name).startswith(f"{name} cannot be imported: ")
+
+
+@pytest.mark.parametrize("private", [{}, {"_b": GOOD}])
+def test_a_package_without_a_public_module_refuses_the_start(write: Write, private: dict[str, str]) -> None:
+    write({"refused_hollow._a": ""} | {f"refused_hollow.{name}": text for name, text in private.items()})
+    assert refusal("refused_hollow") == "refused_hollow declares no handler: decorate an async function with @handler"
+
+
+def test_a_folder_that_python_passes_over_refuses_the_start(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an `__init__.py` it is no regular package, and one of its name elsewhere would be taken instead."""
+    write({"refused_bundled.a": async_handler("bundled")}, into=tmp_path / "elsewhere")
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    (tmp_path / "refused_bundled").mkdir()
+    said = refusal("refused_bundled")
+    assert said.startswith(str(tmp_path / "refused_bundled"))
+    assert "__init__.py" in said
+
+
+def test_two_handlers_of_one_name_refuse_the_start(write: Write) -> None:
+    write({"refused_twice.a": GOOD, "refused_twice.b": GOOD})
+    assert refusal("refused_twice") == "two handlers are named good: in refused_twice.a and in refused_twice.b"
+
+
+def test_two_handlers_of_one_name_in_two_packages_refuse_the_start(write: Write) -> None:
+    write({"refused_left.a": GOOD, "refused_right.a": GOOD})
+    said = refusal("refused_left", "refused_right")
+    assert said == "two handlers are named good: in refused_left.a and in refused_right.a"
+
+
+@pytest.mark.parametrize("text", [BARE, GOOD + BARE, BARE + GOOD], ids=["alone", "after another", "before another"])
+def test_a_decorator_without_its_call_refuses_the_start(write: Write, text: str) -> None:
+    """Beside a right one it would be missing silently, and its work would be lost."""
+    package = f"refused_bare_{[BARE, GOOD + BARE, BARE + GOOD].index(text)}"
+    write({f"{package}.mod": text})
+    assert refusal(package).startswith(f"{package}.mod")
+
+
+def test_one_bad_module_refuses_the_good_ones_too(write: Write) -> None:
+    write({"refused_among.a": GOOD, "refused_among.b": "", "refused_among.c": async_handler("c")})
+    assert refusal("refused_among").startswith("refused_among.b declares no handler")
+
+
+def test_the_cause_of_a_refusal_is_kept(write: Write) -> None:
+    write({"refused_cause.mod": "1 / 0"})
+    with pytest.raises(HandlerLoadError) as refused:
+        registry.load(["refused_cause"])
+    assert isinstance(refused.value.__cause__, ZeroDivisionError)
+
+
+def test_an_interruption_is_no_refusal(write: Write) -> None:
+    write({"refused_interrupt.mod": "raise KeyboardInterrupt"})
+    with pytest.raises(KeyboardInterrupt):
+        registry.load(["refused_interrupt"])
+
+
+# --- who wants what --------------------------------------------------------------------------------------------------
+
+
+async def nothing(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+WANTS = [
+    ("transcription.completed", "transcription.completed", True),
+    ("transcription.completed", "transcription.completed.late", False),
+    ("transcription.completed", "transcription.complete", False),
+    ("transcription.*", "transcription.completed", True),
+    ("transcription.*", "transcription.a.b", True),
+    ("transcription.*", "transcription", False),
+    ("transcription.*", "transcriptions.done", False),
+    ("transcription", "transcription.completed", False),
+    ("*", "transcription.completed", True),
+    ("*", "a", True),
+    ("a.*", "b.a.c", False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "event_type", "wanted"), WANTS)
+def test_a_pattern_is_a_type_a_family_or_everything(pattern: str, event_type: str, wanted: bool) -> None:  # noqa: FBT001 - a case
+    one = handler(pattern)(nothing)
+    several = handler("never.this", pattern, name="several")(nothing)
+    assert one.wants(event_type) == several.wants(event_type) == wanted
+    assert registry.interested([one, several], event_type) == (["nothing", "several"] if wanted else [])
+
+
+def test_a_handler_says_what_it_was_declared_with() -> None:
+    policy = RetryPolicy(attempts=2, first=timedelta(0))
+    assert handler("a", "b.*", name="n", retry=policy, timeout=2)(nothing) == Handler(
+        nothing, ("a", "b.*"), "n", policy, 2
+    )
+    assert handler("a")(nothing) == Handler(nothing, ("a",), "nothing", RetryPolicy(), 30.0)
+
+
+def test_a_handler_that_two_modules_share_is_one_handler(write: Write) -> None:
+    """Made in a private module, or imported from a neighbour."""
+    write({"found_shared.a": "from found_shared.b import f", "found_shared.b": async_handler("f")})
+    assert list(registry.load(["found_shared"])) == ["f"]
+
+
+def test_a_package_may_declare_handlers_itself(write: Write, tmp_path: Path) -> None:
+    write({"found_init.a": async_handler("f")})
+    (tmp_path / "found_init" / "__init__.py").write_text(async_handler("g"))
+    assert list(registry.load(["found_init"])) == ["f", "g"]

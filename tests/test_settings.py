@@ -1,0 +1,345 @@
+"""`receiver.settings`: the environment and the secret files, read once; every mistake by name, none by value."""
+
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from receiver import settings
+from receiver.errors import ConfigError
+from receiver.settings import SECRETS, Settings, TimestampsFormat
+
+NAMES = {str(field.validation_alias): attribute for attribute, field in Settings.model_fields.items()}
+POSTGRES = "postgresql://me:s3cret@db.example/app"
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every variable of ours out of the environment."""
+    for name in list(os.environ):
+        if name.removesuffix("_FILE") in NAMES or name.startswith(("RECEIVER_", "TRANSCRIBE_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return what sets variables."""
+
+    def put(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+def shown(value: object) -> Any:
+    """Return a setting with its secrets in the open, to compare."""
+    if isinstance(value, tuple):
+        return tuple(shown(one) for one in value)
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def refusal(**changes: object) -> str:
+    """Load, and return why it is refused."""
+    with pytest.raises(ConfigError) as refused:
+        settings.load(**changes)
+    return str(refused.value)
+
+
+# --- every variable --------------------------------------------------------------------------------------------------
+
+DEFAULTS = {
+    "TRANSCRIBE_API_KEY": None,
+    "TRANSCRIBE_API_URL": "https://transcribe.so",
+    "TRANSCRIBE_WEBHOOK_SECRET": (),
+    "DATABASE_URL": None,
+    "HOST": "127.0.0.1",
+    "PORT": 8000,
+    "PUBLIC_URL": None,
+    "RECEIVER_DATA_DIR": Path(".receiver"),
+    "RECEIVER_HANDLERS": ("handlers",),
+    "RECEIVER_TIMESTAMPS": ("youtube", "spotify"),
+    "RECEIVER_LANES": 8,
+    "RECEIVER_LEASE_SECONDS": 60.0,
+    "RECEIVER_POLL_SECONDS": 1.0,
+    "RECEIVER_SHUTDOWN_SECONDS": 20.0,
+    "RECEIVER_LOG": "text",
+    "RECEIVER_LOG_LEVEL": "info",
+}
+
+TAKEN = [
+    ("TRANSCRIBE_API_KEY", "tsk_live_1", "tsk_live_1"),
+    ("TRANSCRIBE_API_URL", "http://127.0.0.1:9", "http://127.0.0.1:9"),
+    ("TRANSCRIBE_API_URL", "https://api.example/", "https://api.example"),
+    ("TRANSCRIBE_API_URL", "https://api.example/behind/", "https://api.example/behind"),
+    ("TRANSCRIBE_API_URL", "http://[::1]:9", "http://[::1]:9"),
+    ("TRANSCRIBE_WEBHOOK_SECRET", "whsec_a", ("whsec_a",)),
+    ("TRANSCRIBE_WEBHOOK_SECRET", " whsec_a , whsec_b,,", ("whsec_a", "whsec_b")),
+    ("TRANSCRIBE_WEBHOOK_SECRET", " , ", ()),
+    ("TRANSCRIBE_WEBHOOK_SECRET", '["whsec_a"]', ('["whsec_a"]',)),
+    ("DATABASE_URL", POSTGRES, POSTGRES),
+    ("DATABASE_URL", "postgres://db.example/app", "postgres://db.example/app"),
+    ("HOST", "0.0.0.0", "0.0.0.0"),  # noqa: S104 - a value, nothing listens
+    ("PORT", "1", 1),
+    ("PORT", "65535", 65535),
+    ("PUBLIC_URL", "https://hooks.example", "https://hooks.example"),
+    ("PUBLIC_URL", "https://hooks.example:8443/a/", "https://hooks.example:8443/a"),
+    ("RECEIVER_DATA_DIR", "/var/lib/x", Path("/var/lib/x")),
+    ("RECEIVER_HANDLERS", "mine", ("mine",)),
+    ("RECEIVER_HANDLERS", "handlers, mine.more", ("handlers", "mine.more")),
+    ("RECEIVER_TIMESTAMPS", "markdown", ("markdown",)),
+    ("RECEIVER_TIMESTAMPS", ",".join(get_args(TimestampsFormat)), get_args(TimestampsFormat)),
+    ("RECEIVER_LANES", "1", 1),
+    ("RECEIVER_LANES", "100", 100),
+    ("RECEIVER_LEASE_SECONDS", "1", 1.0),
+    ("RECEIVER_LEASE_SECONDS", "3600", 3600.0),
+    ("RECEIVER_POLL_SECONDS", "0.05", 0.05),
+    ("RECEIVER_POLL_SECONDS", "60", 60.0),
+    ("RECEIVER_SHUTDOWN_SECONDS", "0", 0.0),
+    ("RECEIVER_SHUTDOWN_SECONDS", "3600", 3600.0),
+    ("RECEIVER_LOG", "json", "json"),
+    ("RECEIVER_LOG_LEVEL", "debug", "debug"),
+    ("RECEIVER_LOG_LEVEL", "error", "error"),
+]
+
+REFUSED = [
+    ("TRANSCRIBE_API_URL", "api.example", "must be an address like https://example.com"),
+    ("TRANSCRIBE_API_URL", "ftp://api.example", "must be an address like https://example.com"),
+    ("TRANSCRIBE_API_URL", "https://", "must be an address like https://example.com"),
+    ("TRANSCRIBE_API_URL", "https:///path", "must be an address like https://example.com"),
+    ("TRANSCRIBE_API_URL", "https://api.example?k=s3cret", "must be an address like https://example.com"),
+    ("TRANSCRIBE_API_URL", "https://api.example#s3cret", "must be an address like https://example.com"),
+    ("TRANSCRIBE_API_URL", "https://s3cret@api.example", "must not carry a user or a password"),
+    ("TRANSCRIBE_API_URL", "https://me:s3cret@api.example", "must not carry a user or a password"),
+    ("TRANSCRIBE_API_URL", "https://:s3cret@api.example", "must not carry a user or a password"),
+    ("TRANSCRIBE_API_URL", "https://api.example/api/v1", "must be given without /api/v1"),
+    ("TRANSCRIBE_API_URL", "https://api.example/api/v1/", "must be given without /api/v1"),
+    ("TRANSCRIBE_API_URL", "http://api.example:s3cret", ""),
+    ("TRANSCRIBE_API_URL", "http://api.example:65536", ""),
+    ("TRANSCRIBE_API_URL", "http://[::1", ""),
+    ("TRANSCRIBE_API_URL", "http://[s3cret]", ""),
+    ("DATABASE_URL", "mysql://me:s3cret@db", "must start with postgresql://"),
+    ("DATABASE_URL", "s3cret", "must start with postgresql://"),
+    ("PORT", "s3cret", "valid integer"),
+    ("PORT", "0", "greater than or equal to 1"),
+    ("PORT", "65536", "less than or equal to 65535"),
+    ("PORT", "80.5", "valid integer"),
+    ("PUBLIC_URL", "hooks.example", "must be an address like https://example.com"),
+    ("PUBLIC_URL", "https://me:s3cret@hooks.example", "must not carry a user or a password"),
+    ("PUBLIC_URL", "https://hooks.example:s3cret", ""),
+    ("PUBLIC_URL", "https://[s3cret]/", ""),
+    ("PUBLIC_URL", "https://me:s3cret\u2100@hooks.example", ""),
+    ("RECEIVER_HANDLERS", ",", "must name at least one"),
+    ("RECEIVER_TIMESTAMPS", " , ", "must name at least one"),
+    ("RECEIVER_TIMESTAMPS", "youtube,s3cret", "youtube"),
+    ("RECEIVER_LANES", "0", "greater than or equal to 1"),
+    ("RECEIVER_LANES", "101", "less than or equal to 100"),
+    ("RECEIVER_LANES", "s3cret", "valid integer"),
+    ("RECEIVER_LEASE_SECONDS", "0.9", "greater than or equal to 1"),
+    ("RECEIVER_LEASE_SECONDS", "3601", "less than or equal to 3600"),
+    ("RECEIVER_LEASE_SECONDS", "nan", ""),
+    ("RECEIVER_POLL_SECONDS", "0.04", "greater than or equal to 0.05"),
+    ("RECEIVER_POLL_SECONDS", "inf", "less than or equal to 60"),
+    ("RECEIVER_SHUTDOWN_SECONDS", "-1", "greater than or equal to 0"),
+    ("RECEIVER_SHUTDOWN_SECONDS", "3601", "less than or equal to 3600"),
+    ("RECEIVER_SHUTDOWN_SECONDS", "s3cret", "valid number"),
+    ("RECEIVER_LOG", "s3cret", "'text' or 'json'"),
+    ("RECEIVER_LOG", "JSON", "'text' or 'json'"),
+    ("RECEIVER_LOG_LEVEL", "s3cret", "'debug', 'info', 'warning' or 'error'"),
+]
+
+
+def test_the_defaults_are_these_and_no_more() -> None:
+    loaded = settings.load()
+    assert {name: shown(getattr(loaded, attribute)) for name, attribute in NAMES.items()} == DEFAULTS
+
+
+@pytest.mark.parametrize(("name", "value", "read_as"), TAKEN)
+def test_a_variable_is_read_as(environment: Callable[..., None], name: str, value: str, read_as: object) -> None:
+    environment(**{name: value})
+    assert shown(getattr(settings.load(), NAMES[name])) == read_as
+
+
+def test_every_variable_is_in_the_table_of_what_is_taken() -> None:
+    assert {name for name, _, _ in TAKEN} == NAMES.keys()
+
+
+@pytest.mark.parametrize(("name", "value", "why"), REFUSED)
+def test_a_wrong_value_is_refused_by_name_alone(
+    environment: Callable[..., None], name: str, value: str, why: str
+) -> None:
+    environment(**{name: value})
+    said = refusal()
+    assert said.startswith(f"{name}: ")
+    assert why in said
+    assert "s3cret" not in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_variable_is_none(environment: Callable[..., None], name: str) -> None:
+    environment(**{name: ""})
+    assert shown(getattr(settings.load(), NAMES[name])) == DEFAULTS[name]
+
+
+@pytest.mark.parametrize("name", ["port", "Port", "API_KEY", "RECEIVER_PORT", "RECEIVER_LANE"])
+def test_variables_of_other_names_are_not_ours(environment: Callable[..., None], name: str) -> None:
+    environment(**{name: "s3cret"})
+    assert settings.load() == settings.load(PORT=8000)
+
+
+@pytest.mark.parametrize(("name", "first", "then"), [
+    ("PORT", "1", 2), ("DATABASE_URL", POSTGRES, "postgresql://other"), ("TRANSCRIBE_API_URL", "https://a", "https://b"),
+    ("PUBLIC_URL", "https://a", None),
+])  # fmt: skip
+def test_an_argument_wins_over_the_environment(
+    environment: Callable[..., None], name: str, first: str, then: object
+) -> None:
+    environment(**{name: first})
+    assert shown(getattr(settings.load(**{name: then}), NAMES[name])) == then
+
+
+def test_a_wrong_argument_is_refused_like_a_wrong_variable() -> None:
+    assert refusal(PORT="s3cret").startswith("PORT: ")
+
+
+# --- mistakes --------------------------------------------------------------------------------------------------------
+
+MISTAKES = {
+    "PORT": "s3cret", "TRANSCRIBE_API_URL": "s3cret", "DATABASE_URL": "s3cret", "RECEIVER_LANES": "s3cret",
+    "RECEIVER_LOG": "s3cret", "RECEIVER_TIMESTAMPS": "s3cret,s3cret2", "PUBLIC_URL": "s3cret",
+}  # fmt: skip
+
+
+def test_all_mistakes_are_told_at_once(environment: Callable[..., None]) -> None:
+    environment(**MISTAKES)
+    told = refusal().split("; ")
+    assert sorted(line.partition(":")[0] for line in told) == sorted(MISTAKES)
+
+
+def test_mistakes_in_files_and_in_variables_are_told_at_once(environment: Callable[..., None], tmp_path: Path) -> None:
+    environment(
+        PORT="s3cret", RECEIVER_LANES="s3cret", DATABASE_URL_FILE=str(tmp_path / "none"),
+        TRANSCRIBE_API_KEY_FILE=str(tmp_path),
+    )  # fmt: skip
+    told = refusal().split("; ")
+    expected = ["DATABASE_URL_FILE", "PORT", "RECEIVER_LANES", "TRANSCRIBE_API_KEY_FILE"]
+    assert sorted(line.partition(":")[0] for line in told) == expected
+
+
+def test_no_value_stands_in_the_traceback_of_a_mistake(environment: Callable[..., None]) -> None:
+    environment(**MISTAKES)
+    with pytest.raises(ConfigError) as refused:
+        settings.load()
+    told = "".join(traceback.format_exception(refused.value))
+    assert "s3cret" not in told
+    assert "ValidationError" not in told
+    assert "s3cret" not in f"{refused.value!r}{refused.value.__context__!r}{refused.value.__context__}"
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_secret_of_the_model_may_come_from_a_file() -> None:
+    secret = {name for name, attribute in NAMES.items() if "Secret" in str(Settings.model_fields[attribute].annotation)}
+    assert secret == set(SECRETS)
+
+
+VALUES = {"TRANSCRIBE_API_KEY": "tsk_s3cret", "TRANSCRIBE_WEBHOOK_SECRET": "whsec_s3cret", "DATABASE_URL": POSTGRES}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_shown_nowhere(environment: Callable[..., None], name: str) -> None:
+    environment(**{name: VALUES[name]})
+    loaded = settings.load()
+    value = getattr(loaded, NAMES[name])
+    for text in (
+        repr(loaded),
+        str(loaded),
+        str(loaded.model_dump()),
+        loaded.model_dump_json(),
+        repr(value),
+        str(value),
+    ):
+        assert "s3cret" not in text
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_from_a_file(environment: Callable[..., None], tmp_path: Path, name: str, end: str) -> None:
+    (tmp_path / "secret").write_text(VALUES[name] + end, newline="")
+    environment(**{f"{name}_FILE": str(tmp_path / "secret")})
+    value = shown(getattr(settings.load(), NAMES[name]))
+    assert value == ((VALUES[name],) if name == "TRANSCRIBE_WEBHOOK_SECRET" else VALUES[name])
+
+
+def test_a_file_may_hold_several_webhook_secrets(environment: Callable[..., None], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("whsec_a,whsec_b\n")
+    environment(TRANSCRIBE_WEBHOOK_SECRET_FILE=str(tmp_path / "secret"))
+    assert shown(settings.load().webhook_secrets) == ("whsec_a", "whsec_b")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_from_a_variable_and_a_file_is_a_mistake(
+    environment: Callable[..., None], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secret").write_text(VALUES[name])
+    environment(**{name: VALUES[name], f"{name}_FILE": str(tmp_path / "secret")})
+    assert refusal() == f"{name}_FILE: set {name} or {name}_FILE, not both"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_file_that_cannot_be_read_is_a_mistake(
+    environment: Callable[..., None], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "latin-1").write_bytes(b"s3cret\xe9")
+    for path, why in ((tmp_path / "s3cret", "FileNotFoundError"), (tmp_path, "IsADirectoryError"),
+                      (tmp_path / "latin-1", "UnicodeDecodeError")):  # fmt: skip
+        environment(**{f"{name}_FILE": str(path)})
+        assert refusal() == f"{name}_FILE: cannot be read ({why})"
+
+
+def test_a_wrong_value_in_a_file_is_refused_by_name_alone(environment: Callable[..., None], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mysql://me:s3cret@db")
+    environment(DATABASE_URL_FILE=str(tmp_path / "secret"))
+    assert refusal() == "DATABASE_URL: must start with postgresql://"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_an_empty_file_or_an_empty_file_name_is_no_secret(
+    environment: Callable[..., None], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secret").write_text("\n")
+    for path in ("", str(tmp_path / "secret")):
+        environment(**{f"{name}_FILE": path})
+        assert shown(getattr(settings.load(), NAMES[name])) == DEFAULTS[name]
+
+
+def test_what_is_no_secret_has_no_file(environment: Callable[..., None], tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("1")
+    environment(PORT_FILE=str(tmp_path / "port"), HOST_FILE=str(tmp_path / "none"))
+    assert settings.load().port == 8000
+
+
+# --- the value -------------------------------------------------------------------------------------------------------
+
+
+def test_settings_cannot_be_changed() -> None:
+    loaded = settings.load()
+    with pytest.raises(ValidationError, match="frozen"):
+        loaded.port = 1
+    assert loaded.port == 8000
+
+
+@pytest.mark.parametrize(("public_url", "callback_url"), [
+    (None, None),
+    ("https://hooks.example", "https://hooks.example/webhooks/transcribe-so"),
+    ("https://hooks.example/", "https://hooks.example/webhooks/transcribe-so"),
+    ("https://hooks.example/behind/", "https://hooks.example/behind/webhooks/transcribe-so"),
+])  # fmt: skip
+def test_the_callback_url_is_the_public_url_and_our_path(public_url: str | None, callback_url: str | None) -> None:
+    assert settings.load(PUBLIC_URL=public_url).callback_url == callback_url
