@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 import click
 import httpx
@@ -96,14 +98,26 @@ def work(*, until_eof: bool) -> None:
                 lanes=configured.lanes, lease=timedelta(seconds=configured.lease_seconds),
                 poll=timedelta(seconds=configured.poll_seconds),
             )  # fmt: skip
-            async with background(worker.run(), database.listen(url, jobs.CHANNEL, worker.wake)):
+            async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
                 log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
-                await stop.wait()
+                await _until(stop, worker.run())
             await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
 
     _warn_embedded(configured, quiet=until_eof)
     with open_database(configured, create=True) as url:
         run(main(url))
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until told to stop; where it ends by itself, which is a bug, so does the process."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        working.result()
+    working.cancel()
+    # A hung database holds a statement past its cancellation; the pool ends it a little later.
+    await asyncio.wait({working}, timeout=1)
 
 
 def _warn_embedded(configured: Settings, *, quiet: bool) -> None:

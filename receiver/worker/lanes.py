@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx
@@ -19,7 +19,8 @@ import httpx
 from receiver import events, jobs
 from receiver.database import AWAY, Pool
 from receiver.errors import ProviderError, Unauthenticated, Verdict
-from receiver.handling import Context, Handler
+from receiver.events import Event, Unreadable
+from receiver.handling import Completion, Context, Handler
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.retry import Again, Dead, Done, Later, Outcome, decide
@@ -36,7 +37,7 @@ class Lane:
     """One job in our hands."""
 
     claim: Claim
-    ctx: Context
+    completion: Completion = field(default_factory=Completion)
     task: "asyncio.Task[None] | None" = None
     finishing: bool = False
 
@@ -155,7 +156,7 @@ class Worker:
             self._start(claim)
 
     def _start(self, claim: Claim) -> None:
-        lane = Lane(claim, self._context(claim))
+        lane = Lane(claim)
         self._held[claim.job] = lane
         lane.task = asyncio.create_task(self._work(lane))
         lane.task.add_done_callback(lambda _: self._end(lane))
@@ -167,34 +168,41 @@ class Worker:
             self._alone = False
             self._lapsed_check = 0.0
         self._wake.set()
+        if lane.task is not None and not lane.task.cancelled() and lane.task.exception() is not None:
+            log.error("%s: a bug of ours; its lease will run out", lane.name, exc_info=lane.task.exception())
 
-    def _context(self, claim: Claim) -> Context:
-        content = events.read(claim.source, claim.raw)
-        assert isinstance(content, events.Event), "only readable events have jobs"
-        name = f"{claim.source}/{claim.event_id}"
+    def _context(self, lane: Lane, event: Event) -> Context:
+        claim = lane.claim
         return Context(
-            event=content, handler=claim.handler, job=claim.job, attempt=claim.attempt, db=self._db,
-            provider=self._provider, http=self._http, formats=self._formats,
-            log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), {"event": name}),
+            event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt, db=self._db,
+            provider=self._provider, http=self._http, formats=self._formats, completion=lane.completion,
+            log=attempt.EventLog(
+                logging.getLogger(f"handlers.{claim.handler}"), {"event": f"{claim.source}/{claim.event_id}"}
+            ),
         )  # fmt: skip
 
     async def _work(self, lane: Lane) -> None:
-        handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
         started = time.monotonic()
-        outcome: Outcome
-        if tries > handler.retry.attempts:
-            outcome = Dead(f"its worker died or hung in the last of {handler.retry.attempts} tries")
-        else:
-            error = await attempt.run(handler, lane.ctx.event, lane.ctx)
-            outcome = decide(handler.retry, tries, error, jitter=random.random())  # noqa: S311 - spreads, hides nothing
-            self._say_error(lane, error)
+        outcome = await self._attempt(lane)
         lane.finishing = True
-        if lane.ctx.completion.committed:
+        if lane.completion.committed:
             outcome = Done()
         elif not await self._finish(lane, outcome):
             log.warning("%s: its lease was lost, another worker has it; nothing was written", lane.name)
             return
         _say(lane, outcome, time.monotonic() - started)
+
+    async def _attempt(self, lane: Lane) -> Outcome:
+        """Run the handler, unless it cannot be; returns what is to become of the job."""
+        handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
+        content = events.read(lane.claim.source, lane.claim.raw)
+        if isinstance(content, Unreadable):
+            return Dead(f"this version cannot read its event: {content.reason}")
+        if tries > handler.retry.attempts:
+            return Dead(f"its worker died or hung in the last of {handler.retry.attempts} tries")
+        error = await attempt.run(handler, content, self._context(lane, content))
+        self._say_error(lane, error)
+        return decide(handler.retry, tries, error, jitter=random.random())  # noqa: S311 - it spreads, it hides nothing
 
     def _say_error(self, lane: Lane, error: BaseException | None) -> None:
         """Show where a stranger's exception came from; ours say all in one line."""
@@ -223,13 +231,13 @@ class Worker:
 
     async def _renew(self) -> None:
         # A job whose row a transaction of its handler has locked cannot be claimed by anyone; renewing would wait.
-        asked = [lane for lane in self._held.values() if not lane.ctx.completion.open]
+        asked = [lane for lane in self._held.values() if not lane.completion.open]
         if not asked:
             return
         ours = await jobs.renew(self._db, [lane.key for lane in asked], lease=self._lease)
         for lane in asked:
             gone = lane.claim.job not in ours and self._held.get(lane.claim.job) is lane
-            if gone and not lane.finishing and not lane.ctx.completion.committed and lane.task is not None:
+            if gone and not lane.finishing and not lane.completion.committed and lane.task is not None:
                 log.warning("%s: its lease was lost; stopping it", lane.name)
                 lane.task.cancel()
 
