@@ -27,7 +27,9 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Database: TypeAlias = "Connection | Pool"
 
 # What ends with the connection, not with the statement: worth one more try on a new one.
-BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError, EOFError)
+# asyncpg's own InternalClientError is what it raises when the server's last word and the end arrive apart.
+BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+          asyncpg.OperatorInterventionError, OSError, EOFError)  # fmt: skip
 # What a database does that is away, full, read-only or restarting: not our fault and not the sender's.
 AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
         asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, TimeoutError)  # fmt: skip
@@ -143,6 +145,8 @@ class AnswerConnections:
             return task.result()
         except AWAY as exc:
             raise StoreUnavailableError(f"the database is away: {type(exc).__name__}") from exc
+        except asyncpg.PostgresError as exc:
+            raise StoreUnavailableError(f"the database refuses it: {type(exc).__name__}") from exc
 
     async def _work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async with self._free:

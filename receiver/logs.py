@@ -54,6 +54,6 @@ def configure(style: Literal["text", "json"], level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(level.upper())
-    # They talk about every request, uvicorn with a warning for each malformed one, which anyone can send.
-    for chatty in ("httpx", "httpcore", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    # They talk about every request at info; we say ourselves what matters.
+    for chatty in ("httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -4,7 +4,7 @@ In your `conftest.py`:
 
     pytest_plugins = ["receiver.testing"]
 
-and then a test awaits the handler as a worker would:
+and then, with pytest-asyncio's `asyncio_mode = "auto"`, a test awaits the handler as a worker would:
 
     async def test_my_handler(receiver_scratch):
         event, ctx = await receiver_scratch.claim(my_handler)
@@ -72,14 +72,15 @@ class Scratch:
 
         Args:
             handler: whose job.
-            event_type: the event's type; by default the handler's first pattern.
+            event_type: the event's type; by default the handler's first pattern without a `*`.
             transcription: fields of the event's transcription; by default it is the sandbox's example, which is
                 completed and has a transcript.
         """
+        own_type = next((pattern for pattern in handler.patterns if "*" not in pattern), "transcription.completed")
         fields = {"id": EXAMPLE_ID, "status": "completed", "title": "podcast.mp3", "duration_seconds": 60}
         body = json.dumps({
             "id": f"evt_{next(self._numbers)}",
-            "event": event_type or handler.patterns[0],
+            "event": event_type or own_type,
             "data": {"transcription": fields | {"completed_at": "2026-04-29T14:25:27.968Z"} | transcription},
         }).encode()  # fmt: skip
         event = events.read(self.provider.source, body)

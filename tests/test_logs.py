@@ -133,7 +133,7 @@ def test_a_json_line_is_one_line_and_says_the_message_as_it_is(text: str) -> Non
 
 # --- configure -------------------------------------------------------------------------------------------------------
 
-CHATTY = ("httpx", "httpcore", "uvicorn")
+CHATTY = ("httpx", "httpcore")
 
 
 @pytest.fixture

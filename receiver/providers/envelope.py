@@ -83,4 +83,4 @@ def _retry_after(value: str | None) -> timedelta | None:
     """Return a `Retry-After` of whole seconds, at most a day; None for anything else."""
     if not value or not value.isascii() or not value.isdigit():
         return None
-    return min(timedelta(seconds=int(value[:6])), RETRY_AFTER_LIMIT)
+    return min(timedelta(seconds=int(value.lstrip("0")[:6] or 0)), RETRY_AFTER_LIMIT)

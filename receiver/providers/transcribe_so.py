@@ -103,8 +103,8 @@ class Result(_Answer):
 class TimestampsAnswer(_Answer):
     """`GET /transcriptions/:id/timestamps`."""
 
-    format: str
-    style: str | None = None
+    format: Text
+    style: Text | None = None
     text: Text
     ok_to_paste: bool = False
     warnings: list[Text] = Field(default_factory=list)
@@ -208,9 +208,12 @@ class TranscribeSo:
         idempotency_key: str | None = None,
     ) -> bytes:  # fmt: skip
         """Send one request, again after the pauses of `retries`; returns the body of a 2xx answer."""
-        if self._key is None:
-            raise Unauthenticated("TRANSCRIBE_API_KEY is not set", code="unauthenticated")
-        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        key = "" if self._key is None else self._key.get_secret_value()
+        # A header that cannot be sent is shown by httpx in its error, so it is never handed one.
+        if not (key.isascii() and key.isprintable() and key):
+            said = "cannot be sent in a header" if key else "is not set"
+            raise Unauthenticated(f"TRANSCRIBE_API_KEY {said}", code="unauthenticated")
+        headers = {"Authorization": f"Bearer {key}"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         request = self._http.build_request(method, path, json=json, params=params, headers=headers)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -66,7 +67,7 @@ class Sandbox:
     async def transcribe(self, account: Account, _request: Request, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """`POST /transcriptions`."""
         source, pipeline = body.get("source"), body.get("pipeline_code")
-        if source not in SOURCES:
+        if not isinstance(source, str) or source not in SOURCES:
             raise RefusalError(400, "invalid_request", f"source must be one of {', '.join(SOURCES)}.")
         place = body.get(SOURCES[source])
         if not isinstance(place, str) or not place:
@@ -97,7 +98,7 @@ class Sandbox:
         if name not in samples.CONSTRAINTS:
             raise RefusalError(400, "invalid_request", f"format must be one of {', '.join(samples.CONSTRAINTS)}.")
         item = account.find_completed(request.path_params["id"])
-        if style not in samples.STYLES:
+        if style not in samples.STYLES and name not in samples.WITHOUT_STYLE:
             raise RefusalError(
                 409, "not_ready", f"Posting chapters not generated for style={json.dumps(style)}.",
                 reason="artifact_missing", available_styles=list(samples.STYLES), requested_style=style,
@@ -142,7 +143,8 @@ def application(sandbox: Sandbox) -> Starlette:
         routes=[
             Route(f"/api/v1{path}", _endpoint(sandbox, endpoint), methods=[method])
             for (method, path), endpoint in routes.items()
-        ]
+        ],
+        exception_handlers={HTTPException: _no_route},
     )
 
 
@@ -152,13 +154,21 @@ def _endpoint(sandbox: Sandbox, endpoint: Endpoint) -> Callable[[Request], Await
         try:
             account = _account(sandbox, request)
             account.count_request(speed=sandbox.speed)
-            answer = await _once(account, request, endpoint)
+            answer = await _once(account, request, endpoint, request_id)
         except RefusalError as exc:
             answer = refusal(exc, request_id)
         answer.headers["X-Request-Id"] = request_id
         return answer
 
     return respond
+
+
+async def _no_route(_: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    request_id = new_request_id()
+    answer = refusal(RefusalError(exc.status_code, "not_found", "There is no such endpoint."), request_id)
+    answer.headers["X-Request-Id"] = request_id
+    return answer
 
 
 def _account(sandbox: Sandbox, request: Request) -> Account:
@@ -170,7 +180,7 @@ def _account(sandbox: Sandbox, request: Request) -> Account:
     return sandbox.accounts[key]
 
 
-async def _once(account: Account, request: Request, endpoint: Endpoint) -> Response:
+async def _once(account: Account, request: Request, endpoint: Endpoint, request_id: str) -> Response:
     """Answer; under an Idempotency-Key, what was answered before. Refusals are kept too."""
     raw = await request.body()
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
@@ -184,7 +194,7 @@ async def _once(account: Account, request: Request, endpoint: Endpoint) -> Respo
         status, body = await endpoint(account, request, _body(raw))
         answer: Response = JSONResponse(body, status)
     except RefusalError as exc:
-        answer = refusal(exc, new_request_id())
+        answer = refusal(exc, request_id)
     if key is not None:
         account.answered[key] = (same, answer.status_code, bytes(answer.body))
     return answer

@@ -61,7 +61,7 @@ async def _post(http: httpx.AsyncClient, webhook: Webhook, body: bytes) -> bool:
             webhook.url, content=body, timeout=ANSWER_SECONDS,
             headers={"Content-Type": "application/json", "X-Transcribe-Signature": header},
         )  # fmt: skip
-    except httpx.HTTPError as exc:
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
         log.warning("delivery to %s failed: %s", webhook.url, type(exc).__name__)
         return False
     if not answer.is_success:

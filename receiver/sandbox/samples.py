@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 STYLES = ("balanced", "punchy")
+WITHOUT_STYLE = ("show_notes", "original")
 MODEL = "sandbox"
 
 SPEAKERS = ("Ada", "Ben")
@@ -63,7 +64,7 @@ def timestamps(transcription_id: int, name: str, style: str) -> dict[str, Any]:
     chosen = source[:3] if name == "clip_ideas" else source
     rules = CONSTRAINTS[name]
     titles = [item["title"][: rules["titleCap"]] for item in chosen]
-    if style == "punchy":
+    if style == "punchy" and name not in WITHOUT_STYLE:
         titles = [f"{title}!" for title in titles]
     rows = [(clock(item["start_seconds"]), title, item["summary"]) for item, title in zip(chosen, titles, strict=True)]
     match name:

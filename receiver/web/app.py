@@ -176,5 +176,5 @@ async def _fail(_: Request, __: Exception) -> Response:
 
 def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     # What was refused may have an unread body behind it, which would be taken for the next request.
-    close = {"Connection": "close"} if status in (408, 413) else {}
+    close = {"Connection": "close"} if status in (400, 408, 413) else {}
     return JSONResponse({"error": {"code": code, "message": message}}, status, headers={**(headers or {}), **close})

@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.requests import Request
 
-from receiver.errors import BodyTooLargeError, DeliveryTimeoutError
+from receiver.errors import BodyTooLargeError, DeliveryTimeoutError, RequestError
 
 BODY_BYTES = 256 * 1024
 RECEIVE_SECONDS = 10.0
@@ -14,11 +14,14 @@ async def read(request: Request) -> bytes:
     """Return the raw body.
 
     Raises:
+        RequestError: its length is said in two ways.
         BodyTooLargeError: more than 256 KiB are declared or arrive.
         DeliveryTimeoutError: it is not complete 10 s after the request began.
     """
     declared = request.headers.get("content-length", "0")
-    if not (declared.isascii() and declared.isdigit()) or int(declared) > BODY_BYTES:
+    if "transfer-encoding" in request.headers and "content-length" in request.headers:
+        raise RequestError("two lengths")  # which one counts is what request smuggling is made of
+    if not (declared.isascii() and declared.isdigit()) or int(declared[:20]) > BODY_BYTES:
         raise BodyTooLargeError
     # The server's protocol knows when the request began; another server leaves it to us to count from here.
     began = getattr(request.state, "began", asyncio.get_running_loop().time())

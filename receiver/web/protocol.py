@@ -21,6 +21,7 @@ class DeadlineProtocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
+        self._half_closed = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base has it
         """Expect a request from the first moment."""
@@ -37,12 +38,23 @@ class DeadlineProtocol(H11Protocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override] # the base returns nothing, asyncio takes either
         """Keep the connection for the answer when a client has sent its whole request and closed its side."""
+        self._half_closed = True
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+
+    def on_response_complete(self) -> None:
+        """Close after an answer to a request whose rest would never come, or is not wanted."""
+        super().on_response_complete()
+        if self._half_closed or self.conn.their_state is h11.SEND_BODY:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline with the connection."""
         self._forget_deadline()
         super().connection_lost(exc)
+
+    def _should_upgrade(self) -> bool:
+        """Never: uvicorn would log two warnings for every request that asks, and anyone can ask."""
+        return False
 
     def _expect_request(self) -> None:
         self.app_state = {**self.app_state, "began": self.loop.time()}

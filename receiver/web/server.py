@@ -12,8 +12,6 @@ from starlette.applications import Starlette
 from receiver.errors import ConfigError
 from receiver.web.protocol import DeadlineProtocol
 
-log = logging.getLogger(__name__)
-
 # Proxies keep idle connections for a minute and more; one that we close first may take a delivery down with it.
 KEEP_ALIVE_SECONDS = 75
 # A delivery has 10 s to arrive and 3 s to be stored; nothing waits longer than that for an answer.
@@ -44,6 +42,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 async def serve(app: Starlette, listener: socket.socket, stop: asyncio.Event) -> None:
     """Answer requests until `stop` is set, then let what is under way end, within 14 s."""
+    # At info it tells of itself, and at warning of every malformed request, which anyone can send.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app, http=DeadlineProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,

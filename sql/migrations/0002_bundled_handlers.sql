@@ -60,6 +60,7 @@ create table receiver.timestamps (
     source text not null,
     transcription_id text not null,
     format text not null,
+    completed_at text not null,
     style text not null,
     text text not null,
     warnings text[] not null,

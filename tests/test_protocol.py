@@ -1,0 +1,453 @@
+"""`receiver.web.protocol`: on real sockets, every connection gets its answer or its end, and none is held for ever."""
+
+import asyncio
+import itertools
+import json
+import logging
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from receiver import database, inbox
+from receiver.database import AnswerConnections, Pool
+from receiver.testing import TEMPLATE, Server
+from receiver.web import Receiver, application, bind, body, protocol, serve, server
+from tests.processes import SECRET, completed, sign
+
+# One server for all that do not stop it: each start and stop takes longer than everything else together.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DEADLINE = 0.3
+PATH = "/webhooks/transcribe-so"
+numbers = itertools.count(1)
+
+
+class Answer:
+    """An HTTP response as it stood on the wire."""
+
+    def __init__(self, head: bytes, content: bytes) -> None:
+        first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+        self.status = int(first.split(" ")[1])
+        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        self.content = content
+
+    @property
+    def said(self) -> tuple[int, str]:
+        """Its status, and what it says about the delivery."""
+        answer = json.loads(self.content)
+        return self.status, answer.get("status") or answer["error"]["code"]
+
+
+class Connection:
+    """One client's side of a connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.opened = time.monotonic()
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self) -> Answer:
+        """Read one answer."""
+        async with asyncio.timeout(5):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            length = Answer(head, b"").headers.get("content-length", "0")
+            return Answer(head, await self.reader.readexactly(int(length)))
+
+    async def end(self, seconds: float = 2) -> bytes:
+        """Return what is left until the server closes the connection, which it must within `seconds`."""
+        try:
+            return await asyncio.wait_for(self.reader.read(), seconds)
+        except ConnectionResetError:
+            return b""
+
+    async def drip(self, data: bytes, *, until: "asyncio.Task[Any]") -> None:
+        """Send a byte every 20 ms until `until` is done."""
+        for byte in data:
+            if until.done():
+                return
+            await self.send(bytes([byte]))
+            await asyncio.sleep(0.02)
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.opened
+
+    def vanish(self) -> None:
+        """Reset the connection as a host does that was cut off."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+class Web:
+    """A running server and its database."""
+
+    def __init__(self, db: Pool, port: int, running: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+        self.db = db
+        self.port = port
+        self.running = running
+        self.stop = stop
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Connection]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Connection(reader, writer)
+        finally:
+            writer.transport.abort()
+            await asyncio.sleep(0)
+
+    async def holds(self, raw: bytes) -> bool:
+        """Whether a delivery is stored, byte for byte."""
+        stored = await inbox.find(self.db, json.loads(raw)["id"])
+        return [await inbox.raw(self.db, event.key) for event in stored] == [raw]
+
+
+@asynccontextmanager
+async def serving(url: str) -> AsyncIterator[Web]:
+    connections, stop = AnswerConnections(url), asyncio.Event()
+    receiver = Receiver(connections=connections, handlers={}, api_url="http://p.test", configured_secrets=[SECRET])
+    listener = bind("127.0.0.1", 0)
+    running = asyncio.create_task(serve(application(receiver), listener, stop))
+    async with database.pool(url, size=2) as db:
+        try:
+            yield Web(db, listener.getsockname()[1], running, stop)
+        finally:
+            stop.set()
+            await asyncio.wait_for(running, 5)
+            connections.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def web(receiver_server: Server) -> AsyncIterator[Web]:
+    url = receiver_server.create("receiver_test_protocol", "--template", TEMPLATE, "--strategy", "file_copy")
+    async with serving(url) as running:
+        yield running
+    receiver_server.drop("receiver_test_protocol")
+
+
+@pytest.fixture
+def hasty(web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """The server with a short deadline for receiving a request."""
+    monkeypatch.setattr(protocol, "RECEIVE_SECONDS", DEADLINE)
+    monkeypatch.setattr(body, "RECEIVE_SECONDS", DEADLINE)
+    return web
+
+
+def head(raw: bytes, *lines: str, length: bool = True, path: str = PATH) -> bytes:
+    """Return the head of an authentic delivery of `raw`."""
+    signed = f"X-Transcribe-Signature: {sign(raw)['X-Transcribe-Signature']}"
+    declared = [f"Content-Length: {len(raw)}"] if length else []
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: web", signed, *declared, *lines, "", ""]).encode()
+
+
+def event() -> bytes:
+    """Return the body of a new event."""
+    return completed(f"evt_{next(numbers)}")
+
+
+def delivery(raw: bytes, *lines: str) -> bytes:
+    return head(raw, *lines) + raw
+
+
+def chunked(raw: bytes, *lines: str) -> bytes:
+    """Return a delivery in three chunks with extensions."""
+    chunks = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(part), part) for part in (raw[:1], raw[1:50], raw[50:]))
+    return head(raw, "Transfer-Encoding: chunked", *lines, length=False) + chunks + b"0\r\n\r\n"
+
+
+# --- what is well ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_delivery_that_comes_byte_by_byte_is_stored(web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        for byte in delivery(raw):
+            await client.send(bytes([byte]))
+        assert (await client.answer()).said == (200, "stored")
+    assert await web.holds(raw)
+
+
+async def test_a_chunked_delivery_is_stored_as_one(web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(chunked(raw))
+        assert (await client.answer()).said == (200, "stored")
+    assert await web.holds(raw)
+
+
+async def test_a_trailer_is_no_header(web: Web) -> None:
+    """What stands behind the body must not prove it."""
+    raw = event()
+    request = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    trailer = f"0\r\nX-Transcribe-Signature: {sign(raw)['X-Transcribe-Signature']}\r\n\r\n".encode()
+    async with web.connected() as client:
+        await client.send(request + b"%x\r\n%b\r\n" % (len(raw), raw) + trailer)
+        assert (await client.answer()).said == (401, "invalid_signature")
+
+
+async def test_a_connection_is_kept_for_the_next_delivery_beyond_the_deadline(hasty: Web) -> None:
+    first, second = event(), event()
+    async with hasty.connected() as client:
+        await client.send(delivery(first))
+        assert (await client.answer()).said == (200, "stored")
+        await asyncio.sleep(DEADLINE * 2)
+        await client.send(delivery(second))
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(delivery(second))
+        assert (await client.answer()).said == (200, "duplicate")
+
+
+async def test_two_deliveries_in_one_piece_are_answered_in_order(web: Web) -> None:
+    raw = event()
+    unsigned = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: {len(raw)}\r\n\r\n".encode() + raw
+    async with web.connected() as client:
+        await client.send(delivery(raw) + unsigned + delivery(raw))
+        said = [(await client.answer()).said for _ in range(3)]
+    assert said == [(200, "stored"), (401, "invalid_signature"), (200, "duplicate")]
+
+
+async def test_a_client_that_has_said_everything_and_closed_its_side_gets_its_answer(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        client.writer.write_eof()
+        assert (await client.answer()).said == (200, "stored")
+
+
+async def test_a_client_that_has_closed_its_side_is_closed_after_its_answer(web: Web) -> None:
+    """It can send nothing more; many of them read until we close."""
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        client.writer.write_eof()
+        await client.answer()
+        assert await client.end() == b""
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.2"])
+async def test_an_upgrade_is_ignored_and_the_delivery_is_verified_with_its_body(upgrade: str, web: Web) -> None:
+    more = ("Connection: Upgrade, HTTP2-Settings", f"Upgrade: {upgrade}", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    raw = event()
+    async with web.connected() as client:
+        await client.send(delivery(raw, *more))
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(delivery(raw, *more))
+        assert (await client.answer()).said == (200, "duplicate")
+    assert await web.holds(raw)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"GET /healthz HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", b"nonsense\r\n\r\n"],
+    ids=["an upgrade", "nonsense"],
+)
+async def test_strangers_fill_no_log(said: bytes, web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    """Anyone can say these as often as they like."""
+    async with web.connected() as client:
+        for _ in range(3):
+            await client.send(said)
+            if (await client.answer()).status != 200:
+                break
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+async def test_who_expects_100_is_told_to_continue(web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(head(raw, "Expect: 100-continue"))
+        assert (await client.answer()).status == 100
+        await client.send(raw)
+        assert (await client.answer()).said == (200, "stored")
+
+
+async def test_who_expects_100_for_too_large_a_body_is_refused_before_it_comes(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(head(b" " * (body.BODY_BYTES + 1), "Expect: 100-continue"))
+        assert (await client.answer()).said == (413, "body_too_large")
+        assert await client.end() == b""
+
+
+# --- what is held back -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", [b"", b"P", head(b"{}")[:-2]], ids=["nothing", "a byte", "almost a head"])
+async def test_who_does_not_send_a_whole_head_in_time_is_closed(said: bytes, hasty: Web) -> None:
+    async with hasty.connected() as client:
+        await client.send(said)
+        assert await client.end() == b""
+        assert DEADLINE * 0.9 < client.age < DEADLINE + 1
+
+
+async def test_who_drips_a_head_is_closed_in_time(hasty: Web) -> None:
+    async with hasty.connected() as client:
+        ending = asyncio.create_task(client.end())
+        await client.drip(head(b"{}"), until=ending)
+        assert await ending == b""
+        assert DEADLINE * 0.9 < client.age < DEADLINE + 1
+
+
+async def test_half_a_second_head_is_closed_in_time(hasty: Web) -> None:
+    """Keep-alive gives a connection no right to hold it with half a request."""
+    async with hasty.connected() as client:
+        await client.send(delivery(event()))
+        await client.answer()
+        await asyncio.sleep(DEADLINE * 1.5)
+        began = time.monotonic()
+        await client.send(b"POST /webhooks")
+        assert await client.end() == b""
+        assert DEADLINE * 0.9 < time.monotonic() - began < DEADLINE + 1
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["at once", "on a kept connection"])
+async def test_half_a_body_is_answered_408_in_time_and_closed(kept: bool, hasty: Web) -> None:  # noqa: FBT001 - a case
+    raw = event()
+    async with hasty.connected() as client:
+        if kept:
+            await client.send(delivery(event()))
+            await client.answer()
+            await asyncio.sleep(DEADLINE * 1.5)
+        began = time.monotonic()
+        await client.send(head(raw) + raw[:-1])
+        answer = await client.answer()
+        assert (answer.said, answer.headers["connection"]) == ((408, "timeout"), "close")
+        assert await client.end() == b""
+        assert DEADLINE * 0.9 < time.monotonic() - began < DEADLINE + 1
+
+
+async def test_a_body_that_drips_is_answered_408_by_the_deadline_that_began_with_the_connection(hasty: Web) -> None:
+    """Head and body share one deadline."""
+    raw = event()
+    async with hasty.connected() as client:
+        await asyncio.sleep(DEADLINE / 2)
+        await client.send(head(raw))
+        answering = asyncio.create_task(client.answer())
+        await client.drip(raw, until=answering)
+        assert (await answering).said == (408, "timeout")
+        assert client.age < DEADLINE * 1.4
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"), [("POST /nowhere", 404), (f"PUT {PATH}", 405), ("GET /healthz", 200)]
+)
+async def test_what_is_answered_without_its_body_does_not_hold_the_connection(
+    request_line: str, status: int, receiver_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte of the rest, sent after the answer, must not keep the connection open for ever."""
+    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", DEADLINE)
+    async with serving(receiver_database) as web, web.connected() as client:
+        await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: 1000\r\n\r\n".encode())
+        assert (await client.answer()).status == status
+        await client.send(b" ")
+        assert await client.end() == b""
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+async def test_a_body_over_the_bound_is_answered_413_and_closed(declared: bool, web: Web) -> None:  # noqa: FBT001 - a case
+    raw = b" " * (body.BODY_BYTES + 1)
+    async with web.connected() as client:
+        await client.send(head(raw) if declared else chunked(raw)[: -len(b"\r\n0\r\n\r\n")])
+        answer = await client.answer()
+        assert (answer.said, answer.headers["connection"]) == ((413, "body_too_large"), "close")
+        assert await client.end() == b""
+
+
+# --- what is wrong ---------------------------------------------------------------------------------------------------
+
+UNCLEAN: dict[str, Callable[[bytes], bytes]] = {
+    "a length and chunks": lambda raw: chunked(raw, f"Content-Length: {len(raw)}"),
+    "two lengths that differ": lambda raw: head(raw, "Content-Length: 3") + raw,
+    "an unknown coding": lambda raw: head(raw, "Transfer-Encoding: gzip", length=False) + raw,
+    "a bad chunk": lambda raw: head(raw, "Transfer-Encoding: chunked", length=False) + b"xyz\r\n" + raw,
+    "an endless chunk size": lambda raw: head(raw, "Transfer-Encoding: chunked", length=False) + b"f" * 30 + b"\r\n",
+    "a negative length": lambda raw: head(raw, "Content-Length: -1", length=False),
+    "a length without end": lambda raw: head(raw, f"Content-Length: {'9' * 5000}", length=False),
+    "20,000 headers": lambda raw: head(raw, *[f"X-{n}: {n}" for n in range(20_000)]) + raw,
+    "a header of a megabyte": lambda raw: head(raw, f"X: {'x' * 1_000_000}") + raw,
+    "NUL in a header": lambda raw: head(raw, "X: a\x00b") + raw,
+    "a space before a colon": lambda raw: head(raw, "X : a") + raw,
+    "no host": lambda raw: delivery(raw).replace(b"Host: web\r\n", b""),
+    "HTTP/0.9": lambda _: f"POST {PATH}\r\n\r\n".encode(),
+    "HTTP/2": lambda _: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": lambda _: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("unclean", UNCLEAN.values(), ids=UNCLEAN)
+async def test_what_is_no_clean_request_is_refused_and_closed(unclean: Callable[[bytes], bytes], web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        try:
+            await client.send(unclean(raw))
+            answer = await client.answer()
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # closed with our words unread: the kernel throws its answer away
+        else:
+            assert 400 <= answer.status < 500
+            await client.end()
+    assert not await web.holds(raw)
+
+
+@pytest.mark.parametrize("rude", [True, False], ids=["reset", "closed"])
+@pytest.mark.parametrize("sent", [0.0, 0.1, 0.9, 1.0], ids=["nothing", "half a head", "half a body", "everything"])
+async def test_a_client_that_vanishes_leaves_no_trace_in_the_log(
+    sent: float,
+    rude: bool,  # noqa: FBT001 - a case
+    web: Web,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = delivery(event())
+    async with web.connected() as client:
+        await client.send(whole[: round(len(whole) * sent)])
+        await asyncio.sleep(0.02)
+        if rude:
+            client.vanish()
+        else:
+            client.writer.close()
+            await client.writer.wait_closed()
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        assert (await client.answer()).said == (200, "stored")
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+async def test_stopping_waits_for_no_idle_connection(receiver_database: str) -> None:
+    async with (
+        serving(receiver_database) as web,
+        web.connected() as fresh,
+        web.connected() as kept,
+        web.connected() as half,
+    ):
+        await kept.send(delivery(event()))
+        await kept.answer()
+        await half.send(b"POST /web")
+        web.stop.set()
+        assert [await client.end() for client in (fresh, kept, half)] == [b""] * 3
+        await asyncio.wait_for(asyncio.shield(web.running), 2)
+
+
+async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_database: str) -> None:
+    raw = event()
+    async with serving(receiver_database) as web:
+        async with web.connected() as client:
+            await client.send(head(raw) + raw[:-1])
+            await asyncio.sleep(0.05)
+            web.stop.set()
+            await asyncio.sleep(0.3)
+            assert not web.running.done()
+            await client.send(raw[-1:])
+            assert (await client.answer()).said == (200, "stored")
+            assert await client.end() == b""
+        await asyncio.wait_for(asyncio.shield(web.running), 2)
+        assert await web.holds(raw)

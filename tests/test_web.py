@@ -1,0 +1,381 @@
+"""`receiver.web`: every delivery gets the one right answer, and what is answered 200 is in the database."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+import pytest
+
+from receiver import Context, Event, Handler, database, handler, inbox, jobs, migrations, signature
+from receiver.database import AnswerConnections, Pool
+from receiver.web import Receiver, application, body
+from receiver.web import app as web_app
+from tests.processes import SECRET, completed, sign
+
+API = "http://provider.test"
+PATH = "/webhooks/transcribe-so"
+NOWHERE = "postgresql://receiver@127.0.0.1:1/away"
+
+
+@handler("transcription.completed")
+async def announce(event: Event, ctx: Context) -> None:
+    """Is never run here: the web process only needs to know what it wants."""
+
+
+@handler("transcription.*")
+async def count(event: Event, ctx: Context) -> None:
+    """The same."""
+
+
+HANDLERS = {"announce": announce, "count": count}
+
+
+class Web:
+    """A receiver's application, spoken to without a socket."""
+
+    def __init__(self, receiver: Receiver, client: httpx.AsyncClient) -> None:
+        self.receiver = receiver
+        self.client = client
+
+    async def deliver(self, raw: bytes, path: str = PATH, **options: Any) -> httpx.Response:
+        """Deliver an authentic body."""
+        return await self.client.post(path, content=raw, headers=sign(raw, **options))
+
+
+@asynccontextmanager
+async def receiving(
+    url: str, *, secrets: tuple[bytes, ...] = (SECRET,), handlers: dict[str, Handler] | None = None
+) -> AsyncIterator[Web]:
+    connections = AnswerConnections(url)
+    known = HANDLERS if handlers is None else handlers
+    receiver = Receiver(connections=connections, handlers=known, api_url=API, configured_secrets=secrets)
+    transport = httpx.ASGITransport(application(receiver), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
+        yield Web(receiver, client)
+    connections.close()
+
+
+@pytest.fixture
+async def web(receiver_database: str) -> AsyncIterator[Web]:
+    async with receiving(receiver_database) as receiver:
+        yield receiver
+
+
+def said(answer: httpx.Response) -> tuple[int, str]:
+    """Return status and code of a refusal."""
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+# --- what is taken ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_delivery_is_stored_once_with_one_job_for_each_interested_handler(web: Web, db: Pool) -> None:
+    raw = completed("evt_1")
+    answers = [await web.deliver(raw) for _ in range(3)]
+    (stored,) = await inbox.recent(db)
+    assert [(a.status_code, a.json()["status"]) for a in answers] == [
+        (200, "stored"), (200, "duplicate"), (200, "duplicate"),
+    ]  # fmt: skip
+    assert (stored.source, stored.id, stored.deliveries, stored.state) == ("transcribe.so", "evt_1", 3, "pending")
+    assert [job.handler for job in stored.jobs] == ["announce", "count"]
+    assert await inbox.raw(db, stored.key) == raw
+
+
+async def test_many_copies_at_once_are_stored_once(web: Web, db: Pool) -> None:
+    answers = await asyncio.gather(*[web.deliver(completed("evt_1")) for _ in range(20)])
+    (stored,) = await inbox.recent(db)
+    assert sorted(a.json()["status"] for a in answers) == ["duplicate"] * 19 + ["stored"]
+    assert (stored.deliveries, len(stored.jobs)) == (20, 2)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "handlers"),
+    [("transcription.failed", ["count"]), ("webhook.test", []), ("tomorrow.invented", [])],
+)
+async def test_only_handlers_that_want_an_event_get_a_job(
+    event_type: str, handlers: list[str], web: Web, db: Pool
+) -> None:
+    assert (await web.deliver(completed("evt_1", event_type=event_type))).json() == {"status": "stored"}
+    (stored,) = await inbox.recent(db)
+    assert [job.handler for job in stored.jobs] == handlers
+    assert stored.state == ("pending" if handlers else "done")
+
+
+@pytest.mark.parametrize("raw", [b"", b"not JSON", b"\xff\x00", b"[]", b'{"id": "evt_1"}', b'{"id":1,"id":2}'])
+async def test_an_authentic_body_that_is_no_event_is_quarantined_as_it_came(raw: bytes, web: Web, db: Pool) -> None:
+    first, second = await web.deliver(raw), await web.deliver(raw)
+    (stored,) = await inbox.recent(db)
+    assert (first.status_code, first.json()) == (200, {"status": "quarantined"})
+    assert (second.status_code, second.json()) == (200, {"status": "duplicate"})
+    assert (stored.state, stored.jobs) == ("quarantined", ())
+    assert await inbox.raw(db, stored.key) == raw
+
+
+async def test_the_secret_that_proved_a_delivery_is_noted_by_its_fingerprint(receiver_database: str, db: Pool) -> None:
+    async with receiving(receiver_database, secrets=(b"whsec_old", b"whsec_new")) as web:
+        await web.deliver(completed("evt_1"), secret=b"whsec_old")
+        await web.deliver(completed("evt_2"), secret=b"whsec_new")
+    rows = await db.fetch("select secret_fingerprint, api_url from receiver.events order by event_id")
+    assert [tuple(row) for row in rows] == [
+        (signature.fingerprint(b"whsec_old"), API), (signature.fingerprint(b"whsec_new"), API),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/", f"{PATH}?a=1&b=../x", f"{PATH}/?"])
+async def test_a_trailing_slash_and_a_query_change_nothing_and_nothing_redirects(path: str, web: Web) -> None:
+    answer = await web.deliver(completed("evt_1"), path)
+    assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
+
+
+async def test_a_body_of_exactly_the_bound_is_taken(web: Web) -> None:
+    raw = completed("evt_1").ljust(body.BODY_BYTES)
+    assert (await web.deliver(raw)).json() == {"status": "stored"}
+
+
+async def test_a_secret_that_another_process_registers_is_found_when_it_is_needed(
+    receiver_database: str, db: Pool
+) -> None:
+    async with receiving(receiver_database, secrets=()) as web:
+        await register(db, "whsec_registered")
+        assert (await web.deliver(completed("evt_1"), secret=b"whsec_registered")).json() == {"status": "stored"}
+
+
+@pytest.mark.parametrize("wrong", [{"api_url": "http://elsewhere.test"}, {"retired": True}])
+async def test_secrets_of_another_api_and_retired_ones_prove_nothing(
+    wrong: dict[str, Any], receiver_database: str, db: Pool
+) -> None:
+    await register(db, "whsec_registered", **wrong)
+    async with receiving(receiver_database) as web:
+        assert said(await web.deliver(completed("evt_1"), secret=b"whsec_registered")) == (401, "invalid_signature")
+
+
+async def register(db: Pool, secret: str, *, api_url: str = API, retired: bool = False) -> None:
+    await db.execute(
+        "insert into receiver.registrations"
+        " (api_url, key_fingerprint, callback_url, idempotency_key, registered_at, secret, retired_at)"
+        " values ($1, 'key', 'http://web.test', 'one', now(), $2, case when $3 then now() end)",
+        api_url, secret, retired,
+    )  # fmt: skip
+
+
+async def test_workers_are_told_of_new_jobs(receiver_database: str, web: Web) -> None:
+    heard = asyncio.Event()
+    connection = await database.connect(receiver_database)
+    await connection.add_listener(jobs.CHANNEL, lambda *_: heard.set())
+    nudging = asyncio.create_task(web.receiver.nudge_workers())
+    await web.deliver(completed("evt_1"))
+    await asyncio.wait_for(heard.wait(), 5)
+    nudging.cancel()
+    with suppress(asyncio.CancelledError):
+        await nudging
+    await connection.close()
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+async def test_every_signature_refusal_is_one_and_the_same_answer(web: Web, db: Pool) -> None:
+    """A stranger learns nothing: neither which part was wrong, nor that a signature was right but old."""
+    raw = completed("evt_1")
+    valid = sign(raw)["X-Transcribe-Signature"]
+    values = {
+        "missing": None,
+        "empty": "",
+        "malformed": "t=now,v1=cafe",
+        "no candidate": valid.split(",", maxsplit=1)[0],
+        "mismatch": sign(raw, secret=b"whsec_guessed")["X-Transcribe-Signature"],
+        "of another body": sign(raw + b" ")["X-Transcribe-Signature"],
+        "stale": sign(raw, at=1_777_472_458)["X-Transcribe-Signature"],
+        "from the future": sign(raw, at=9_999_999_999)["X-Transcribe-Signature"],
+    }
+    headers = [{} if value is None else {"X-Transcribe-Signature": value} for value in values.values()]
+    answers = await asyncio.gather(*[web.client.post(PATH, content=raw, headers=h) for h in headers])
+    assert {a.status_code for a in answers} == {401}
+    assert len({(a.content, tuple(sorted(a.headers.items()))) for a in answers}) == 1
+    assert said(answers[0]) == (401, "invalid_signature")
+    assert await inbox.recent(db) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/webhooks", "/webhooks/", f"{PATH}/x", "/webhooks/other", "/docs", "/healthz/"])
+async def test_what_is_no_route_is_not_found(path: str, web: Web) -> None:
+    answers = [await web.client.request(method, path) for method in ("GET", "POST")]
+    assert [said(a) for a in answers] == [(404, "not_found")] * 2
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_only_post_delivers(method: str, path: str, web: Web) -> None:
+    answer = await web.client.request(method, path)
+    assert said(answer) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    "declared", [str(body.BODY_BYTES + 1), "9" * 20, "9" * 5000, "-1", "1e3", "²"], ids=lambda said: ascii(said)[:30]
+)
+async def test_a_body_that_declares_too_much_or_nonsense_is_refused_unread(declared: str, web: Web) -> None:
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("was read")
+        yield b""
+
+    headers = [(b"Content-Length", declared.encode("latin-1"))]
+    answer = await web.client.post(PATH, content=unread(), headers=headers)
+    assert said(answer) == (413, "body_too_large")
+    assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": "5"}], ids=["nothing declared", "less declared"])
+async def test_a_body_that_grows_too_large_is_refused_while_it_comes(headers: dict[str, str], web: Web) -> None:
+    async def growing() -> AsyncIterator[bytes]:
+        for _ in range(body.BODY_BYTES // 10_000 + 1):
+            yield b" " * 10_000
+        raise AssertionError("was read beyond the bound")
+
+    answer = await web.client.post(PATH, content=growing(), headers=headers)
+    assert said(answer) == (413, "body_too_large")
+
+
+async def test_a_body_that_does_not_come_is_refused_in_time(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "RECEIVE_SECONDS", 0.05)
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await asyncio.wait_for(web.client.post(PATH, content=stalled()), 5)
+    assert said(answer) == (408, "timeout")
+    assert answer.headers["Connection"] == "close"
+
+
+async def test_without_any_secret_the_answer_is_503_and_loud(
+    receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with receiving(receiver_database, secrets=()) as web:
+        assert said(await web.deliver(completed("evt_1"))) == (503, "no_secret")
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("ERROR", "refused deliveries: 1 x 503 no_secret")
+    ]
+
+
+async def test_a_database_that_is_away_is_503_and_loud(caplog: pytest.LogCaptureFixture) -> None:
+    async with receiving(NOWHERE) as web:
+        assert said(await web.deliver(completed("evt_1"))) == (503, "store_unavailable")
+    (line,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert line.getMessage().startswith("refused deliveries: 1 x 503 the database is away")
+
+
+async def test_a_database_that_hangs_is_503_in_time_and_the_delivery_can_come_again(
+    web: Web, db: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_app, "ANSWER_SECONDS", 0.2)
+    async with db.acquire() as connection, connection.transaction():
+        await connection.execute("lock table receiver.events")
+        answer = await asyncio.wait_for(web.deliver(completed("evt_1")), 2)
+        assert said(answer) == (503, "store_unavailable")
+    monkeypatch.setattr(web_app, "ANSWER_SECONDS", 5)
+    assert (await web.deliver(completed("evt_1"))).is_success
+    (stored,) = await inbox.recent(db)
+    assert len(stored.jobs) == 2
+
+
+async def test_a_connection_that_was_cut_does_not_cost_the_delivery(web: Web, db: Pool) -> None:
+    """Again and again: the delivery may come before, while or after we hear that the connection is gone."""
+    for turn in range(24):
+        assert (await web.deliver(completed(f"evt_before_{turn}"))).json() == {"status": "stored"}
+        await db.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        for _ in range(turn % 4):
+            await asyncio.sleep(0)
+        assert (await web.deliver(completed(f"evt_after_{turn}"))).json() == {"status": "stored"}
+
+
+async def test_no_answer_repeats_what_the_sender_wrote(web: Web) -> None:
+    answer = await web.client.post(f"{PATH}/<script>", content=b"<script>", headers={"X-Transcribe-Signature": "<b>"})
+    assert b"<" not in answer.content
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+async def test_refusals_are_said_once_in_a_while_and_none_is_forgotten(
+    web: Web, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert web_app.BETWEEN_REFUSALS_SECONDS == 10
+    for _ in range(20):
+        await web.client.post(PATH, content=b"{}")
+    await web.client.post(PATH, content=b"{}", headers={"X-Transcribe-Signature": "nonsense"})
+    assert [r.getMessage() for r in caplog.records] == ["refused deliveries: 1 x 401 missing"]
+    monkeypatch.setattr(web_app, "BETWEEN_REFUSALS_SECONDS", 0)
+    await web.client.post(PATH, content=b"{}")
+    assert [r.getMessage() for r in caplog.records[1:]] == ["refused deliveries: 20 x 401 missing, 1 x 401 malformed"]
+    assert {r.levelname for r in caplog.records} == {"WARNING"}
+
+
+async def test_strangers_at_other_doors_fill_no_log(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    for method, path in (("GET", "/admin.php"), ("GET", PATH), ("POST", "/healthz")):
+        await web.client.request(method, path)
+    assert [r for r in caplog.records if r.levelno > logging.DEBUG and r.name.startswith("receiver")] == []
+
+
+# --- liveness and readiness ------------------------------------------------------------------------------------------
+
+
+async def test_healthz_needs_nothing_but_the_process() -> None:
+    async with receiving(NOWHERE, secrets=(), handlers={}) as web:
+        answer = await web.client.get("/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+async def test_readyz_says_what_is_there(web: Web) -> None:
+    answer = await web.client.get("/readyz")
+    version = migrations.latest()
+    assert (answer.status_code, answer.text.splitlines()) == (
+        200, ["database: ok, ok", f"schema: ok, version {version}", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [({"secrets": ()}, "secret: NOT OK, 0 known"), ({"handlers": {}}, "handlers: NOT OK, 0 loaded")],
+)
+async def test_readyz_is_503_for_what_is_missing(options: Any, line: str, receiver_database: str) -> None:
+    async with receiving(receiver_database, **options) as web:
+        answer = await web.client.get("/readyz")
+    assert answer.status_code == 503
+    assert [found for found in answer.text.splitlines() if "NOT OK" in found] == [line]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["delete from receiver.migrations where version > 1", "drop schema receiver cascade"],
+    ids=["an old schema", "no schema"],
+)
+async def test_readyz_is_503_on_a_schema_older_than_the_code(statement: str, web: Web, db: Pool) -> None:
+    await db.execute(statement)
+    answer = await web.client.get("/readyz")
+    assert answer.status_code == 503
+    (line,) = [found for found in answer.text.splitlines() if "NOT OK" in found]
+    assert line.startswith("schema: NOT OK, the database's schema is version ")
+    assert line.endswith("run `receiver migrate`")
+
+
+async def test_readyz_is_503_when_the_database_is_away() -> None:
+    async with receiving(NOWHERE) as web:
+        answer = await web.client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.text.splitlines()[0].startswith("database: NOT OK, the database is away: ")
+    assert answer.text.splitlines()[1] == "schema: NOT OK, unknown"
+
+
+async def test_a_database_without_our_schema_is_503_and_not_a_bug(web: Web, db: Pool) -> None:
+    """Someone restores a backup while deliveries come: the sender shall try again."""
+    await db.execute("drop schema receiver cascade")
+    answer = await web.deliver(json.dumps({"id": "evt_1", "event": "webhook.test"}).encode())
+    assert said(answer) == (503, "store_unavailable")
