@@ -144,7 +144,7 @@ _numbers = itertools.count(1)
 def receiver_database(receiver_server: Server) -> Iterator[str]:
     """Yield the URL of a fresh, migrated database, dropped after the test."""
     name = f"receiver_test_{next(_numbers)}"
-    yield receiver_server.create(name, "--template", TEMPLATE, "--strategy", "file_copy")
+    yield receiver_server.create(name, "--template", TEMPLATE)
     receiver_server.drop(name)
 
 
