@@ -60,7 +60,7 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """
     try:
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(url, timeout=10, server_settings=SESSION)
-    except (ValueError, asyncpg.ClientConfigurationError) as exc:
+    except (ValueError, OverflowError, asyncpg.ClientConfigurationError) as exc:
         raise ConfigError(f"DATABASE_URL: cannot be used ({type(exc).__name__})") from exc
     await _prepare(connection)
     return connection
@@ -108,8 +108,12 @@ async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
 
 def where(url: str) -> str:
     """Return what may be shown of a connection URL: host, port and database; never user, password or options."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'a local socket'}{'' if parts.port is None else f':{parts.port}'}{parts.path}"
+    try:
+        parts = urlsplit(url)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:  # several hosts, or a mistake
+        return "the configured database"
+    return f"{parts.hostname or 'a local socket'}{port}{parts.path}"
 
 
 class AnswerConnections:

@@ -8,6 +8,8 @@ process dies before its bookkeeping row is written.
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -63,7 +65,8 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     await _lock(connection)
     applied = []
     try:
-        await connection.execute(_text(todo[0][1]))
+        with _refusing(todo[0][1]):
+            await connection.execute(_text(todo[0][1]))
         for version, path in todo[1:]:
             if await connection.fetchval(query("is_applied"), version):
                 continue
@@ -85,18 +88,24 @@ async def _lock(connection: Connection) -> None:
 
 
 async def _apply(connection: Connection, version: int, path: Path) -> None:
-    text = _text(path)
-    try:
-        if text.startswith("-- no transaction"):
-            await connection.execute(text)
+    with _refusing(path):
+        if _text(path).startswith("-- no transaction"):
+            await connection.execute(_text(path))
             await connection.execute(query("record_migration"), version, path.stem)
         else:
             async with connection.transaction():
-                await connection.execute(text)
+                await connection.execute(_text(path))
                 await connection.execute(query("record_migration"), version, path.stem)
+    log.info("migrated to %s", path.stem)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Name the migration that failed."""
+    try:
+        yield
     except asyncpg.PostgresError as exc:
         raise SchemaError(f"migration {path.stem} failed: {exc}") from exc
-    log.info("migrated to %s", path.stem)
 
 
 def _text(path: Path) -> str:

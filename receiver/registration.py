@@ -19,7 +19,7 @@ import asyncpg
 
 from receiver import signature
 from receiver.database import Connection, Database, query
-from receiver.errors import CommandError, ProviderError, ProviderUnavailable
+from receiver.errors import CommandError, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
@@ -29,6 +29,7 @@ CHANNEL = "receiver_secrets"
 LOCK = 7_301_845_520_141_990_002
 LOCK_SECONDS = 60.0
 KEY_LIVES = timedelta(hours=24)
+CONFLICT = 409  # the client has asked again for a while already, so this is no request still under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ async def register(
         ProviderError: it cannot be asked now; the intent stays and the next try repeats it.
     """
     async with _lock(connection):
-        intent = None
+        intent, asked_before = None, True
         for found in await find(connection, whose):
             if found.callback_url != callback_url:
                 continue
@@ -119,20 +120,24 @@ async def register(
                 f"register-{secrets.token_hex(16)}",
             )  # fmt: skip
             assert row is not None, "an insert returns its row"
-            intent = _registration(row)
-        fingerprint = await _ask(connection, provider, intent, anew=anew)
+            intent, asked_before = _registration(row), False
+        fingerprint = await _ask(connection, provider, intent, asked_before=asked_before, anew=anew)
     return f"registered {callback_url} (secret {fingerprint})"
 
 
-async def _ask(connection: Connection, provider: TranscribeSo, intent: Registration, *, anew: bool) -> str:
+async def _ask(
+    connection: Connection, provider: TranscribeSo, intent: Registration, *, asked_before: bool, anew: bool
+) -> str:
     """Ask the provider and store the secret before anything else happens; returns its fingerprint."""
     try:
         webhook = await provider.register_webhook(intent.callback_url, idempotency_key=intent.idempotency_key)
-    except ProviderUnavailable:
-        raise  # it may have been done: the same key asks again
     except ProviderError as exc:
-        # A refusal is repeated for this key for a day; the next try needs a new one.
+        if _may_have_been_done(exc, asked_before=asked_before):
+            raise
+        # A refusal is repeated to its key for a day; the next try needs a new one.
         await connection.execute(query("retire_registration"), intent.id)
+        if isinstance(exc, RateLimited):
+            raise
         raise CommandError(f"the provider refuses to register {intent.callback_url}: {exc}") from exc
     secret = webhook.signing_secret
     if secret is None or not secret.get_secret_value():
@@ -145,6 +150,13 @@ async def _ask(connection: Connection, provider: TranscribeSo, intent: Registrat
         query("complete_registration"), intent.id, str(webhook.id), secret.get_secret_value(), anew, CHANNEL
     )
     return signature.fingerprint(secret.get_secret_value().encode())
+
+
+def _may_have_been_done(error: ProviderError, *, asked_before: bool) -> bool:
+    """Whether the secret may be lost on the way, so that only the same key can bring it."""
+    if isinstance(error, RateLimited):
+        return asked_before  # this request was not carried out, an earlier one may have been
+    return isinstance(error, ProviderUnavailable) and error.status != CONFLICT
 
 
 @asynccontextmanager

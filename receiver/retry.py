@@ -28,6 +28,7 @@ from receiver.errors import (
 )
 
 MINUTE = timedelta(minutes=1)
+LONGEST = timedelta(days=365)  # what is later than that is a mistake, and PostgreSQL's calendar ends somewhere
 REASON_LENGTH = 2000
 
 
@@ -92,13 +93,17 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
     reason = describe(error)
     wait = _wait_uncounted(error)
     if wait is not None:
-        return Later(wait, reason)
+        return Later(_bounded(wait), reason)
     if isinstance(error, GiveUp) or _is_final(error):
         return Dead(reason)
     if tries >= policy.attempts:
         return Dead(f"{reason} (tried {tries} times)")
     asked = error.after if isinstance(error, Retry) else None
-    return Again(policy.delay(tries, jitter=jitter) if asked is None else max(asked, timedelta(0)), reason)
+    return Again(policy.delay(tries, jitter=jitter) if asked is None else _bounded(asked), reason)
+
+
+def _bounded(after: timedelta) -> timedelta:
+    return min(max(after, timedelta(0)), LONGEST)
 
 
 def describe(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import asyncpg
 import httpx
 
 from receiver import events, jobs
@@ -29,6 +30,8 @@ from receiver.worker import attempt
 log = logging.getLogger(__name__)
 
 FINISH_AGAIN_SECONDS = 1.0
+# Whatever the server says no with may be over in a moment: a restart, a lock time-out, a database closed for a while.
+NOT_NOW = (*AWAY, asyncpg.PostgresError)
 BETWEEN_KEY_LINES_SECONDS = 60.0
 
 
@@ -101,7 +104,7 @@ class Worker:
                 self._wake.clear()
                 try:
                     await self._claim()
-                except AWAY as exc:
+                except NOT_NOW as exc:
                     if not away:
                         log.warning("the database is away (%s); waiting for it", type(exc).__name__)
                     away = True
@@ -132,7 +135,7 @@ class Worker:
             if lane.task is not None:
                 lane.task.cancel()
         await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=attempt.GRACE_SECONDS + 1)
-        with suppress(*AWAY):
+        with suppress(*NOT_NOW):
             await asyncio.wait_for(jobs.release(self._db, [lane.key for lane in left]), timeout=3)
             log.info("gave %d jobs back", len(left))
 
@@ -218,7 +221,7 @@ class Worker:
         while True:
             try:
                 return await jobs.finish(self._db, *lane.key, outcome)
-            except AWAY:
+            except NOT_NOW:
                 await asyncio.sleep(FINISH_AGAIN_SECONDS)
 
     async def _renew_for_ever(self) -> None:
@@ -226,7 +229,7 @@ class Worker:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             try:
                 await self._renew()
-            except AWAY as exc:
+            except NOT_NOW as exc:
                 log.debug("leases were not renewed: %s", type(exc).__name__)
 
     async def _renew(self) -> None:

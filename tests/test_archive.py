@@ -1,0 +1,159 @@
+"""`receiver.archive`: one call for each end of a transcription, whoever asks, and only what makes sense is kept."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from receiver import archive, database
+from receiver.archive import Subject
+from receiver.database import Pool
+from receiver.errors import NotReady, ProviderUnavailable
+from receiver.providers import TranscribeSo
+from receiver.sandbox import EXAMPLE_ID
+from receiver.testing import SANDBOX_URL, Scratch
+
+SUBJECT = Subject("transcribe.so", "7", "2026-04-29T14:25:27.968Z")
+WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+
+
+def result(word: str) -> httpx.Response:
+    segment = {"start_seconds": 0, "end_seconds": 1.5, "text": word, "speaker": None}
+    return httpx.Response(200, json={"id": 7, "status": "completed", "segments": [segment]})
+
+
+class Provider:
+    """Answers in turn with what it was given, the last one again and again; counts the requests."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(f"{request.url.path.removeprefix('/api/v1')}?{request.url.query.decode()}")
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, content=answer.content)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[TranscribeSo]:
+        key = SecretStr("tsk_test_archive")
+        async with TranscribeSo(SANDBOX_URL, key, transport=httpx.MockTransport(self.answer)) as client:
+            yield client
+
+
+async def until_waiting(db: Pool, count: int) -> None:
+    async with asyncio.timeout(20):
+        while await db.fetchval(WAITING) != count:  # noqa: ASYNC110 - the server cannot call us
+            await asyncio.sleep(0.01)
+
+
+async def test_concurrent_askers_of_several_processes_cost_one_call(db: Pool, receiver_database: str) -> None:
+    class Slow(Provider):
+        async def answer(self, request: httpx.Request) -> httpx.Response:
+            answer = await super().answer(request)
+            await until_waiting(db, 5)
+            return answer
+
+    provider = Slow(result("once"), result("twice"))
+    async with (
+        provider.client() as client,
+        database.pool(receiver_database, size=3) as one,
+        database.pool(receiver_database, size=3) as two,
+    ):
+        asked = [archive.transcript(pool, client, SUBJECT) for pool in (one, two) for _ in range(3)]
+        transcripts = await asyncio.gather(*asked)
+        assert {transcript.text for transcript in transcripts} == {"once"}
+        assert (await archive.transcript(one, client, SUBJECT)).text == "once"
+    assert provider.asked == ["/transcriptions/7/result?"]
+
+
+async def test_what_differs_is_fetched_by_itself_and_does_not_wait_for_others(db: Pool) -> None:
+    first, second = result("first end"), result("second end")
+    later = Subject(SUBJECT.source, SUBJECT.transcription_id, "2026-04-30T00:00:00.000Z")
+    other = Subject(SUBJECT.source, "8", SUBJECT.completed_at)
+    async with Provider(first, second, result("other")).client() as client:
+        texts = [(await archive.transcript(db, client, subject)).text for subject in (SUBJECT, later, other)]
+        assert texts == ["first end", "second end", "other"]
+        assert [(await archive.transcript(db, client, s)).text for s in (SUBJECT, later, other)] == texts
+    stamps = [{"format": name, "style": style, "text": f"{name} {style}"} for name, style in (("a", "x"), ("a", "y"))]
+    provider = Provider(*(httpx.Response(200, json=answer) for answer in stamps))
+    async with provider.client() as client:
+        for _ in range(2):
+            assert (await archive.timestamps(db, client, SUBJECT, "a", "x")).text == "a x"
+            assert (await archive.timestamps(db, client, SUBJECT, "a", "y")).text == "a y"
+    assert provider.asked == [f"/transcriptions/7/timestamps?format=a&style={style}" for style in "xy"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (httpx.Response(200, content=b'{"id": 7'), ProviderUnavailable),
+        (httpx.Response(200, json={"id": 7, "status": "completed", "segments": [{}]}), ProviderUnavailable),
+        (httpx.Response(200, json=[]), ProviderUnavailable),
+        (httpx.Response(500), ProviderUnavailable),
+        (httpx.Response(409, json={"error": {"code": "not_ready"}}), NotReady),
+        (httpx.ReadTimeout("slow"), ProviderUnavailable),
+    ],
+)
+async def test_a_failure_is_not_kept_and_the_next_asker_tries(
+    db: Pool, failure: httpx.Response | Exception, error: type[Exception]
+) -> None:
+    provider = Provider(failure, result("at last"))
+    async with provider.client() as client:
+        with pytest.raises(error):
+            await archive.transcript(db, client, SUBJECT)
+        assert await db.fetchval("select count(*) from receiver.archive") == 0
+        assert (await archive.transcript(db, client, SUBJECT)).text == "at last"
+    assert len(provider.asked) == 2
+
+
+async def test_who_waits_for_an_asker_that_fails_tries_itself(db: Pool) -> None:
+    class Slow(Provider):
+        async def answer(self, request: httpx.Request) -> httpx.Response:
+            answer = await super().answer(request)
+            if len(self.asked) == 1:
+                await until_waiting(db, 1)
+            return answer
+
+    provider = Slow(httpx.Response(503), result("at last"))
+    async with provider.client() as client:
+        asked = [archive.transcript(db, client, SUBJECT) for _ in range(2)]
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ProviderUnavailable", "Transcript"]
+
+
+async def test_the_answer_is_kept_byte_for_byte_and_read_without_asking(db: Pool) -> None:
+    """`jsonb` would refuse this text: JSON allows what PostgreSQL cannot store."""
+    body = json.dumps({"id": 7, "status": "completed", "segments": [
+        {"start_seconds": 0, "end_seconds": 1, "text": "a\x00b", "unknown": [1.0]},
+    ]}).encode() + b"\n"  # fmt: skip
+    assert await archive.stored_transcript(db, "7") is None
+    assert await archive.stored_timestamps(db, "7", "youtube") is None
+    async with Provider(httpx.Response(200, content=body)).client() as client:
+        fetched = await archive.transcript(db, client, SUBJECT)
+    assert fetched.text == "ab"
+    assert await db.fetchval("select answer from receiver.archive") == body
+    assert await archive.stored_transcript(db, "7") == fetched
+    assert await archive.stored_transcript(db, "8") is None
+    assert await archive.stored_timestamps(db, "7", "youtube") is None
+
+
+async def test_what_was_fetched_last_is_what_is_stored(receiver_scratch: Scratch) -> None:
+    db, provider = receiver_scratch.db, receiver_scratch.provider
+    subject = Subject("transcribe.so", str(EXAMPLE_ID), "a")
+    for style in ("punchy", "balanced", "punchy"):
+        await archive.timestamps(db, provider, subject, "youtube", style)
+    stored = await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtube")
+    assert stored is not None
+    assert (stored.format, stored.style) == ("youtube", "balanced")
+    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "spotify") is None
+    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtub") is None
+    with pytest.raises(NotReady) as refused:
+        await archive.timestamps(db, provider, subject, "youtube", "no such style")
+    assert refused.value.available_styles == ("balanced", "punchy")

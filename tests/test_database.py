@@ -1,0 +1,313 @@
+"""`receiver.database`: answers in time whatever the server does, commits on disk, listening that comes back."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from receiver import database
+from receiver.database import SQL, AnswerConnections, Connection, query, where
+from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.testing import Server
+from tests.processes import free_port
+
+END_OTHERS = (
+    "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity "
+    "where datname = current_database() and pid <> pg_backend_pid()"
+)
+
+
+async def backend(connection: Connection) -> int:
+    pid: int = await connection.fetchval(query("backend_pid"))
+    return pid
+
+
+async def end_others(url: str) -> None:
+    """End every connection to the database of `url` but our own."""
+    admin = await asyncpg.connect(url)
+    try:
+        await admin.fetchval(END_OTHERS)
+    finally:
+        await admin.close()
+
+
+@pytest_asyncio.fixture
+async def answers(receiver_database: str) -> AsyncIterator[AnswerConnections]:
+    connections = AnswerConnections(receiver_database, size=3)
+    yield connections
+    connections.close()
+
+
+async def test_work_returns_and_its_connection_is_used_again(answers: AnswerConnections) -> None:
+    first = await answers.run(backend, seconds=10)
+    assert await answers.run(backend, seconds=10) == first
+    answers.close()
+    assert await answers.run(backend, seconds=10) != first
+
+
+async def test_a_connection_that_ended_while_idle_costs_one_more_try(
+    answers: AnswerConnections, receiver_database: str
+) -> None:
+    before = await answers.run(backend, seconds=10)
+    await end_others(receiver_database)
+    calls = []
+
+    async def work(connection: Connection) -> int:
+        calls.append(connection)
+        return await backend(connection)
+
+    assert await answers.run(work, seconds=10) != before
+    assert len(calls) == 2
+    assert calls[0].is_closed()
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "tries"),
+    [
+        ("57P01", 2),  # the server shuts down
+        ("08006", 2),  # the connection failed
+        ("53100", 1),  # the disk is full
+        ("53300", 1),  # too many connections
+        ("58030", 1),  # the disk does not answer
+        ("25006", 1),  # a standby, which only reads
+        ("28P01", 1),  # the password was changed
+        ("42P01", 1),  # a restore is under way
+        ("55P03", 1),  # someone has locked the table
+        ("XX001", 1),  # a page is broken
+        ("22012", 1),  # a mistake of ours
+    ],
+)
+async def test_what_breaks_the_connection_is_tried_twice_and_whatever_the_database_refuses_is_said_so(
+    answers: AnswerConnections, sqlstate: str, tries: int
+) -> None:
+    calls = []
+
+    async def work(connection: Connection) -> None:
+        calls.append(connection)
+        await connection.execute(f"do $$ begin raise exception 'no' using errcode = '{sqlstate}'; end $$")
+
+    with pytest.raises(StoreUnavailableError):
+        await answers.run(work, seconds=10)
+    assert len(calls) == tries
+    assert all(connection.is_closed() for connection in calls)
+    assert await answers.run(backend, seconds=10)
+
+
+async def stop_server_process(connection: Connection, stopped: list[int]) -> None:
+    pid = await backend(connection)
+    os.kill(pid, signal.SIGSTOP)
+    stopped.append(pid)
+    await connection.fetchval("select 1")
+
+
+async def stop_server_process_in_a_transaction(connection: Connection, stopped: list[int]) -> None:
+    async with connection.transaction():  # which wants to roll back at its end
+        await stop_server_process(connection, stopped)
+
+
+async def sleep_long(connection: Connection, _: list[int]) -> None:
+    await connection.fetchval("select pg_sleep(30)")
+
+
+@pytest.mark.parametrize("hang", [sleep_long, stop_server_process, stop_server_process_in_a_transaction])
+async def test_a_server_that_hangs_holds_nobody_past_the_deadline(
+    answers: AnswerConnections, hang: Callable[[Connection, list[int]], Awaitable[None]]
+) -> None:
+    """A stopped server process answers neither the statement nor a request to cancel it."""
+    stopped: list[int] = []
+    used: list[Connection] = []
+
+    async def work(connection: Connection) -> None:
+        used.append(connection)
+        await hang(connection, stopped)
+
+    try:
+        async with asyncio.timeout(10):
+            runs = [answers.run(work, seconds=0.3) for _ in range(3)]
+            outcomes = await asyncio.gather(*runs, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [StoreUnavailableError] * 3
+            await answers.run(backend, seconds=5)
+        assert len(used) == 3
+        assert all(connection.is_closed() for connection in used)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_caller_who_goes_away_takes_the_connection_along(receiver_database: str) -> None:
+    answers = AnswerConnections(receiver_database, size=1)
+    used: list[Connection] = []
+    begun = asyncio.Event()
+
+    async def work(connection: Connection) -> None:
+        used.append(connection)
+        begun.set()
+        await connection.fetchval("select pg_sleep(30)")
+
+    caller = asyncio.create_task(answers.run(work, seconds=30))
+    async with asyncio.timeout(10):
+        await begun.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        await answers.run(backend, seconds=5)  # the only place is free again
+    assert used[0].is_closed()
+    answers.close()
+
+
+async def test_a_server_that_is_not_there_is_said_so(receiver_database: str) -> None:
+    unknown = urlsplit(receiver_database)._replace(path="/no_such_database").geturl()
+    for url in ("postgresql://u@/x?host=/nonexistent", f"postgresql://u@127.0.0.1:{free_port()}/x", unknown):
+        with pytest.raises(StoreUnavailableError):
+            await AnswerConnections(url).run(backend, seconds=10)
+
+
+async def test_a_database_that_takes_no_connections_is_away(receiver_server: Server, receiver_database: str) -> None:
+    """What an operator does before a restore or a rename."""
+    name = urlsplit(receiver_database).path[1:]
+    admin = await asyncpg.connect(receiver_server.url)
+    await admin.execute(f'alter database "{name}" allow_connections false')
+    try:
+        with pytest.raises(StoreUnavailableError):
+            await AnswerConnections(receiver_database).run(backend, seconds=10)
+    finally:
+        await admin.execute(f'alter database "{name}" allow_connections true')
+        await admin.close()
+
+
+async def test_size_is_a_bound_on_connections(
+    answers: AnswerConnections, db: database.Pool, receiver_database: str
+) -> None:
+    size, inside, most = 3, 0, 0
+    full, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(connection: Connection) -> int:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        if inside == size:
+            full.set()
+        await go_on.wait()
+        pid = await backend(connection)
+        inside -= 1
+        return pid
+
+    async with asyncio.timeout(20):
+        runs = [asyncio.create_task(answers.run(work, seconds=20)) for _ in range(3 * size)]
+        await full.wait()
+        for _ in range(20):
+            open_now = await db.fetchval(
+                "select count(*) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()",
+                urlsplit(receiver_database).path[1:],
+            )
+            assert open_now == size
+        go_on.set()
+        pids = await asyncio.gather(*runs)
+    assert most == size
+    assert len(pids) == 3 * size
+    assert len(set(pids)) <= size
+
+
+@asynccontextmanager
+async def _connected(url: str) -> Any:
+    connection = await database.connect(url)
+    yield connection
+    await connection.close()
+
+
+@asynccontextmanager
+async def _pooled(url: str) -> Any:
+    async with database.pool(url, size=1) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("option", ["", "&synchronous_commit=off", f"&options={quote('-c synchronous_commit=off')}"])
+async def test_commits_are_on_disk_whatever_the_default_of_the_server_or_the_url(
+    receiver_database: str, option: str
+) -> None:
+    url, show = receiver_database + option, "show synchronous_commit"
+    name = urlsplit(url).path[1:]
+    admin = await asyncpg.connect(receiver_database)
+    await admin.execute(f'alter database "{name}" set synchronous_commit = off')
+    await admin.close()
+    other = await asyncpg.connect(url)
+    assert await other.fetchval(show) == "off"
+    await other.close()
+    for opened in (_connected, _pooled):
+        async with opened(url) as db:
+            assert await db.fetchval(show) == "on"
+            assert await db.fetchval("""select '{"a": [1]}'::jsonb""") == {"a": [1]}
+    answers = AnswerConnections(url)
+    assert await answers.run(lambda connection: connection.fetchval(show), seconds=10) == "on"
+    answers.close()
+
+
+async def test_a_pool_comes_back_after_its_connections_ended(db: database.Pool, receiver_database: str) -> None:
+    await asyncio.gather(*(db.fetchval("select pg_sleep(0.05)") for _ in range(5)))
+    await end_others(receiver_database)
+    assert await asyncio.gather(*(db.fetchval("select 1") for _ in range(10))) == [1] * 10
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hunter2@h:port/x", "postgresql://me:hunter2@127.0.0.1:70000/x", "mysql://me:hunter2@h/x"]
+)
+async def test_a_wrong_url_is_a_setting_that_is_wrong_and_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigError, match="DATABASE_URL") as refused:
+        await database.connect(url)
+    assert "hunter2" not in str(refused.value)
+
+
+async def test_listening_hears_notifications_and_survives_the_loss_of_its_connection(
+    db: database.Pool, receiver_database: str
+) -> None:
+    heard: asyncio.Queue[None] = asyncio.Queue()
+    listening = asyncio.create_task(database.listen(receiver_database, "receiver_test", lambda: heard.put_nowait(None)))
+    notify = "select pg_notify('receiver_test', '')"
+    async with asyncio.timeout(20):
+        await heard.get()  # it is connected
+        await db.execute("select pg_notify('receiver_other', '')")
+        await db.execute(notify)
+        await heard.get()
+        assert heard.empty()
+        await end_others(receiver_database)
+        await heard.get()  # it is back: what was sent meanwhile is lost
+        await db.execute(notify)
+        await heard.get()
+    listening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listening
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:hunter2@db.example:5433/name?sslmode=require&password=hunter2", "db.example:5433/name"),
+        ("postgresql://me:hunter2@db.example/name", "db.example/name"),
+        ("postgresql://me@/name?host=/run/postgresql", "a local socket/name"),
+        ("postgresql://me:hunter2@[::1]:5433/name", "::1:5433/name"),
+    ],
+)
+def test_where_shows_no_user_no_password_and_no_option(url: str, shown: str) -> None:
+    assert where(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hunter2@one:5432,two:5433/name", "postgresql://me:hun#ter2@h/x", "postgresql://h:port/x"]
+)
+def test_where_says_something_of_every_url(url: str) -> None:
+    """Several hosts are valid, and what is not is refused elsewhere; here nothing may break or show a password."""
+    shown = where(url)
+    assert not any(part in shown for part in ("me:", "hunter2", "hun", "ter2"))
+
+
+def test_a_query_is_the_text_of_its_file() -> None:
+    assert query("nudge") == (SQL / "queries" / "nudge.sql").read_text()
+    with pytest.raises(FileNotFoundError):
+        query("no_such_statement")

@@ -1,0 +1,245 @@
+"""`receiver.handling`: what `@handler` takes, and that a job's effects and its completion are one."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from receiver import Context, Event, GiveUp, Handler, LeaseLostError, RetryPolicy, handler, inbox, jobs
+from receiver.errors import HandlerLoadError
+from receiver.retry import Again, Dead
+from receiver.sandbox import EXAMPLE_ID
+from receiver.testing import SANDBOX_URL, Scratch
+
+
+async def works(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+def not_async(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+@handler("transcription.completed")
+async def example(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+@handler("transcription.*", "webhook.test")
+async def families(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+@handler("*")
+async def everything(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+async def effects(scratch: Scratch) -> int:
+    count: int = await scratch.db.fetchval("select count(*) from effects")
+    return count
+
+
+@pytest.mark.parametrize(
+    ("decorate", "said"),
+    [
+        (lambda: handler()(works), "@handler needs patterns"),
+        (lambda: handler("a.b", "")(works), "@handler needs patterns"),
+        (lambda: handler(works)(works), "@handler needs patterns"),  # type: ignore[arg-type]  # the mistake
+        *(
+            (
+                functools.partial(handler, pattern),
+                f'@handler needs patterns such as "transcription.completed", "transcription.*", not {pattern!r}',
+            )
+            for pattern in ("a*", "*.b", "a.*.b", "A.b", "a..b", "a. b", "a.b\n")
+        ),
+        (lambda: handler("*", timeout=float("nan"))(works), "works: its timeout must be positive"),
+        (lambda: handler("*")(not_async), "not_async: a handler is an async function"),  # type: ignore[arg-type]
+        (lambda: handler("*", name="mine", timeout=0)(works), "mine: its timeout must be positive"),
+        (lambda: handler("*", timeout=-1)(works), "works: its timeout must be positive"),
+    ],
+)
+def test_a_handler_that_cannot_work_is_refused(decorate: Callable[[], Any], said: str) -> None:
+    with pytest.raises(HandlerLoadError) as refused:
+        decorate()
+    assert str(refused.value).startswith(said)
+
+
+def test_a_handler_is_a_value_with_what_was_said() -> None:
+    policy = RetryPolicy(attempts=3)
+    assert handler("a.b", "c.*")(works) == Handler(works, ("a.b", "c.*"), "works", RetryPolicy(), 30.0)
+    assert handler("*", name="mine", retry=policy, timeout=1)(works) == Handler(works, ("*",), "mine", policy, 1)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "wanted", "unwanted"),
+    [
+        (["a.b"], ["a.b"], ["a", "a.b.c", "a.bb", "x.a.b", "a_b", "A.B"]),
+        (["a.*"], ["a.b", "a.b.c"], ["a", "ab.c", "aa.b", "x.a.b"]),
+        (["a.b.*"], ["a.b.c"], ["a.b", "a.bc"]),
+        (["*"], ["a", "a.b", "webhook.test"], []),
+        (["a.b", "c.*"], ["a.b", "c.d"], ["a.c", "c"]),
+    ],
+)
+def test_patterns_are_a_type_a_family_or_everything(
+    patterns: list[str], wanted: list[str], unwanted: list[str]
+) -> None:
+    made = handler(*patterns)(works)
+    assert [event_type for event_type in wanted + unwanted if made.wants(event_type)] == wanted
+
+
+async def test_calling_a_handler_runs_its_function(receiver_scratch: Scratch) -> None:
+    called = []
+
+    @handler("webhook.test")
+    async def noting(event: Event, ctx: Context) -> None:
+        called.append((event, ctx))
+
+    event, ctx = await receiver_scratch.claim(noting)
+    await noting(event, ctx)
+    assert called == [(event, ctx)]
+
+
+async def test_completing_commits_the_effects_and_the_completion_together(receiver_scratch: Scratch) -> None:
+    await receiver_scratch.db.execute("create table effects ()")
+    event, ctx = await receiver_scratch.claim(example)
+    async with ctx.completing() as tx:
+        await tx.execute("insert into effects default values")
+        assert ctx.completion.open
+        assert await effects(receiver_scratch) == 0
+        assert await receiver_scratch.state(event) == "pending"
+    assert await effects(receiver_scratch) == 1
+    assert await receiver_scratch.state(event) == "done"
+    assert (ctx.completion.open, ctx.completion.committed) == (False, True)
+    with pytest.raises(LeaseLostError, match="once"):
+        async with ctx.completing() as tx:
+            await tx.execute("insert into effects default values")
+    assert await effects(receiver_scratch) == 1
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("no"), asyncio.CancelledError(), SystemExit(1)])
+async def test_completing_that_fails_leaves_neither(receiver_scratch: Scratch, failure: BaseException) -> None:
+    await receiver_scratch.db.execute("create table effects ()")
+    event, ctx = await receiver_scratch.claim(example)
+
+    async def fail() -> None:
+        async with ctx.completing() as tx:
+            await tx.execute("insert into effects default values")
+            raise failure
+
+    with pytest.raises(type(failure)):
+        await fail()
+    assert await effects(receiver_scratch) == 0
+    assert await receiver_scratch.state(event) == "pending"
+    assert (ctx.completion.open, ctx.completion.committed) == (False, False)
+    assert await jobs.finish(receiver_scratch.db, ctx.job, ctx.attempt, Dead("still ours"))
+
+
+async def test_a_swallowed_database_error_does_not_commit_half(receiver_scratch: Scratch) -> None:
+    """PostgreSQL rolls an aborted transaction back at its commit, without an error."""
+    await receiver_scratch.db.execute("create table effects (n integer primary key)")
+    event, ctx = await receiver_scratch.claim(example)
+
+    async def swallow() -> None:
+        async with ctx.completing() as tx:
+            await tx.execute("insert into effects values (1)")
+            with contextlib.suppress(asyncpg.UniqueViolationError):
+                await tx.execute("insert into effects values (1)")
+
+    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+        await swallow()
+    assert await effects(receiver_scratch) == 0
+    assert await receiver_scratch.state(event) == "pending"
+    assert not ctx.completion.committed
+
+
+async def test_completing_refuses_a_second_use_while_the_first_is_open(receiver_scratch: Scratch) -> None:
+    event, ctx = await receiver_scratch.claim(example)
+    async with ctx.completing():
+        with pytest.raises(LeaseLostError, match="once"):
+            async with ctx.completing():
+                pytest.fail("it was let in")
+    assert await receiver_scratch.state(event) == "done"
+
+
+async def test_completing_refuses_when_the_lease_was_lost(receiver_scratch: Scratch) -> None:
+    db = receiver_scratch.db
+    await db.execute("create table effects ()")
+    event, ctx = await receiver_scratch.claim(example)
+    await db.execute("update receiver.jobs set due_at = now()")
+    theirs = await jobs.claim_lapsed(db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1))
+    assert theirs is not None
+    with pytest.raises(LeaseLostError, match="another worker"):
+        async with ctx.completing() as tx:
+            await tx.execute("insert into effects default values")
+    assert await effects(receiver_scratch) == 0
+    assert await receiver_scratch.state(event) == "pending"
+    async with replace(ctx, attempt=theirs.attempt).completing() as tx:  # theirs is whole
+        await tx.execute("insert into effects default values")
+    assert await effects(receiver_scratch) == 1
+    assert await receiver_scratch.state(event) == "done"
+
+
+async def test_nobody_takes_a_job_that_is_being_completed_even_when_its_lease_runs_out(
+    receiver_scratch: Scratch,
+) -> None:
+    db = receiver_scratch.db
+    event, ctx = await receiver_scratch.claim(example)
+    await db.execute("update receiver.jobs set due_at = now()")
+    async with ctx.completing() as tx, asyncio.timeout(10):
+        lapsed = await jobs.claim_lapsed(db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1))
+        assert lapsed is None
+        assert await tx.fetchval("show idle_in_transaction_session_timeout") == "1min"
+    assert await receiver_scratch.state(event) == "done"
+    async with db.acquire() as connection:
+        assert await connection.fetchval("show idle_in_transaction_session_timeout") == "0"
+
+
+async def test_the_idempotency_key_is_the_same_in_every_attempt_and_no_other_jobs(receiver_scratch: Scratch) -> None:
+    db = receiver_scratch.db
+    event, ctx = await receiver_scratch.claim(example)
+    await jobs.finish(db, ctx.job, ctx.attempt, Again(timedelta(0), "why"))
+    (stored,) = await inbox.find(db, event.id)
+    await jobs.replay(db, stored.key, ["example"])
+    (again,) = await jobs.claim(db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1), limit=1)
+    second = replace(ctx, attempt=again.attempt)
+    assert second.attempt == 2
+    assert second.idempotency_key == ctx.idempotency_key
+    others = [
+        replace(ctx, handler="other"),
+        replace(ctx, event=replace(event, id="evt_other")),
+        replace(ctx, event=replace(event, source="other.example")),
+        replace(ctx, event=replace(event, id=f"{event.id}\0exa"), handler="mple"),
+        (await receiver_scratch.claim(example))[1],
+    ]
+    keys = {context.idempotency_key for context in [ctx, *others]}
+    assert len(keys) == 1 + len(others)
+    assert all(key.startswith("rcv-") and key.isascii() and len(key) < 64 for key in keys)
+
+
+async def test_a_transcript_and_timestamps_are_those_of_the_events_transcription(receiver_scratch: Scratch) -> None:
+    _, ctx = await receiver_scratch.claim(example)
+    assert (await ctx.transcript()).segments
+    assert (await ctx.timestamps("youtube")).style == "balanced"
+    assert (await ctx.timestamps("youtube", style="punchy")).style == "punchy"
+    rows = await receiver_scratch.db.fetch("select * from receiver.archive order by kind")
+    assert [(row["transcription_id"], row["completed_at"], row["kind"]) for row in rows] == [
+        (str(EXAMPLE_ID), "2026-04-29T14:25:27.968Z", kind)
+        for kind in ("result", "timestamps/youtube/balanced", "timestamps/youtube/punchy")
+    ]
+    other = replace(ctx, event=replace(ctx.event, transcription=replace(ctx.event.transcription, completed_at=None)))
+    await other.transcript()
+    assert await receiver_scratch.db.fetchval("select count(*) from receiver.archive where completed_at = ''") == 1
+
+
+async def test_an_event_without_transcription_has_no_transcript_and_no_timestamps(receiver_scratch: Scratch) -> None:
+    _, ctx = await receiver_scratch.claim(families, "webhook.test", id=None)
+    for ask in (ctx.transcript, functools.partial(ctx.timestamps, "youtube")):
+        with pytest.raises(GiveUp, match="names no transcription"):
+            await ask()

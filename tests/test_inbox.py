@@ -1,0 +1,223 @@
+"""`receiver.inbox`: an event and its jobs are stored once, byte for byte; its state follows from its jobs."""
+
+import asyncio
+import hashlib
+from datetime import timedelta
+
+import pytest
+
+from receiver import events, inbox, jobs
+from receiver.database import Pool
+from receiver.events import Event, Unreadable
+from receiver.inbox import Delivery, Status, Stored
+from receiver.retry import Done
+from tests.processes import completed
+
+API = "https://api.test"
+SOURCE = "transcribe.so"
+
+
+async def append(db: Pool, content: Event | Unreadable, *handlers: str, api_url: str = API) -> Status:
+    async with db.acquire() as connection:
+        return await inbox.append(connection, Delivery(content, api_url, "abcdef"), handlers)
+
+
+def read(event_id: str, event_type: str = "transcription.completed", source: str = SOURCE) -> Event:
+    event = events.read(source, completed(event_id, event_type=event_type))
+    assert isinstance(event, Event)
+    return event
+
+
+async def only(db: Pool, name: str) -> Stored:
+    found = await inbox.find(db, name)
+    assert len(found) == 1
+    return found[0]
+
+
+async def test_an_event_is_stored_with_one_pending_job_for_each_handler(db: Pool) -> None:
+    assert await append(db, read("evt_1"), "b", "a") == "stored"
+    stored = await only(db, "evt_1")
+    assert (stored.source, stored.id, stored.type) == (SOURCE, "evt_1", "transcription.completed")
+    assert (stored.transcription_id, stored.unreadable, stored.deliveries) == ("4821", None, 1)
+    assert stored.state == "pending"
+    assert [(job.handler, job.state, job.attempt, job.error) for job in stored.jobs] == [
+        ("a", "pending", 0, None),
+        ("b", "pending", 0, None),
+    ]
+    assert all(job.waits_seconds <= 0 for job in stored.jobs)
+    row = await db.fetchrow("select api_url, secret_fingerprint from receiver.events")
+    assert row is not None
+    assert tuple(row) == (API, "abcdef")
+
+
+async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
+    """Neither a new handler, nor another body, nor another API; and a job that was done stays done."""
+    await append(db, read("evt_1"), "a")
+    (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
+    await jobs.finish(db, claim.job, claim.attempt, Done())
+    other = read("evt_1", "transcription.failed")
+    assert await append(db, other, "a", "new", api_url="https://other.test") == "duplicate"
+    stored = await only(db, "evt_1")
+    assert (stored.deliveries, stored.type, stored.state) == (2, "transcription.completed", "done")
+    assert [job.handler for job in stored.jobs] == ["a"]
+    assert await inbox.raw(db, stored.key) == completed("evt_1")
+    assert await inbox.other_apis(db, API) == []
+    assert await db.fetchval("select last_delivered_at > received_at from receiver.events")
+
+
+@pytest.mark.parametrize("handlers", [(), ("a",), ("a", "b", "c")])
+async def test_of_many_copies_at_once_one_is_stored_and_the_others_are_counted(
+    db: Pool, handlers: tuple[str, ...]
+) -> None:
+    answers = await asyncio.gather(*(append(db, read("evt_1"), *handlers) for _ in range(20)))
+    assert sorted(answers) == ["duplicate"] * 19 + ["stored"]
+    stored = await only(db, "evt_1")
+    assert stored.deliveries == 20
+    assert [job.handler for job in stored.jobs] == list(handlers)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\x00\xff\xfe not UTF-8 \x80",
+        b'{"id": "evt_1", "event": "a", "data": {"title": "\\u0000"}}',
+        bytes(range(256)) * 1024,
+        b"[" * 5000,
+    ],
+)
+async def test_what_cannot_be_read_is_kept_byte_for_byte_and_has_no_jobs(db: Pool, body: bytes) -> None:
+    content = events.read(SOURCE, body)
+    assert isinstance(content, Unreadable)
+    assert await append(db, content, "a") == "quarantined"
+    assert await append(db, content, "a") == "duplicate"
+    stored = await only(db, hashlib.sha256(body).hexdigest())
+    assert (stored.state, stored.type, stored.unreadable) == ("quarantined", None, content.reason)
+    assert (stored.deliveries, stored.jobs) == (2, ())
+    assert await inbox.raw(db, stored.key) == body
+
+
+async def test_a_readable_body_is_kept_byte_for_byte(db: Pool) -> None:
+    body = b' {"data":{},\t"event":"a.b",   "id":"evt_1", "n": 1.0e0, "\\u00e9": "\xc3\xa9"}\r\n'
+    content = events.read(SOURCE, body)
+    assert isinstance(content, Event), content
+    await append(db, content, "a")
+    assert await inbox.raw(db, (await only(db, "evt_1")).key) == body
+    (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
+    assert claim.raw == body
+
+
+async def test_an_events_state_follows_from_its_jobs(db: Pool) -> None:
+    cases = {
+        (): "done",
+        ("done",): "done",
+        ("done", "done"): "done",
+        ("pending",): "pending",
+        ("running",): "pending",
+        ("dead",): "dead",
+        ("done", "dead"): "dead",
+        ("dead", "pending"): "pending",
+        ("dead", "running"): "pending",
+        ("done", "running"): "pending",
+        ("done", "dead", "pending", "running"): "pending",
+    }
+    for states in cases:
+        name = f"evt_{'_'.join(states)}"
+        await append(db, read(name), *(f"h{n}" for n in range(len(states))))
+        for number, state in enumerate(states):
+            await db.execute(
+                "update receiver.jobs set state = $1 where handler = $2 and event = $3",
+                state, f"h{number}", (await only(db, name)).key,
+            )  # fmt: skip
+    assert {states: (await only(db, f"evt_{'_'.join(states)}")).state for states in cases} == cases
+
+
+async def test_an_event_is_found_by_its_id_and_by_source_and_id(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    await append(db, read("evt_1", source="other.example"))
+    await append(db, read("a/b/c"))
+    await append(db, read("transcribe.so/evt_1", source="other.example"))
+    found = {
+        name: sorted((event.source, event.id) for event in await inbox.find(db, name))
+        for name in ("evt_1", "other.example/evt_1", "a/b/c", "transcribe.so/a/b/c", "b/c", "evt", "EVT_1", "evt_%", "")
+    }
+    assert found == {
+        "evt_1": [("other.example", "evt_1"), (SOURCE, "evt_1")],
+        "other.example/evt_1": [("other.example", "evt_1")],
+        "a/b/c": [(SOURCE, "a/b/c")],
+        "transcribe.so/a/b/c": [(SOURCE, "a/b/c")],
+        "b/c": [], "evt": [], "EVT_1": [], "evt_%": [], "": [],
+    }  # fmt: skip
+    ambiguous = await inbox.find(db, "transcribe.so/evt_1")
+    assert {(event.source, event.id) for event in ambiguous} == {
+        (SOURCE, "evt_1"),
+        ("other.example", "transcribe.so/evt_1"),
+    }
+
+
+async def test_a_quarantined_event_becomes_what_it_can_now_be_read_as(db: Pool) -> None:
+    await append(db, Unreadable(SOURCE, "0123", "once it was not understood", completed("evt_1")))
+    key = (await only(db, "0123")).key
+    assert await inbox.accept_quarantined(db, key, read("evt_1"))
+    stored = await only(db, "evt_1")
+    assert (stored.key, stored.type, stored.unreadable, stored.transcription_id) == (
+        key, "transcription.completed", None, "4821",
+    )  # fmt: skip
+    assert await inbox.find(db, "0123") == []
+    assert await append(db, read("evt_1"), "a") == "duplicate"
+    assert await jobs.replay(db, key, ["a"]) == ["a"]
+    assert (await only(db, "evt_1")).state == "pending"
+
+
+async def test_a_quarantined_event_that_is_stored_already_stays_where_it_is(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    await append(db, Unreadable(SOURCE, "0123", "why", completed("evt_1")))
+    quarantined = await only(db, "0123")
+    assert not await inbox.accept_quarantined(db, quarantined.key, read("evt_1"))
+    assert await only(db, "0123") == quarantined
+
+
+async def test_an_event_that_is_not_quarantined_is_not_changed_by_accepting(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    before = await only(db, "evt_1")
+    await inbox.accept_quarantined(db, before.key, read("evt_2", "transcription.failed"))
+    assert await only(db, "evt_1") == before
+
+
+async def test_recent_shows_the_newest_first_and_as_many_as_asked_for(db: Pool) -> None:
+    assert await inbox.recent(db) == []
+    for number in range(60):
+        await append(db, read(f"evt_{number}"), "a")
+    newest = [f"evt_{number}" for number in reversed(range(60))]
+    assert [event.id for event in await inbox.recent(db)] == newest[:50]
+    assert [event.id for event in await inbox.recent(db, limit=3)] == newest[:3]
+    assert [event.id for event in await inbox.recent(db, limit=None)] == newest
+
+
+async def test_jobs_are_listed_newest_first_with_their_event_and_by_state(db: Pool) -> None:
+    for number in range(3):
+        await append(db, read(f"evt_{number}"), "a")
+    await db.execute("update receiver.jobs set state = 'dead', error = 'why', due_at = now() where event = 2")
+    listed = await inbox.jobs(db, state=None)
+    assert [name for name, _ in listed] == [f"{SOURCE}/evt_{number}" for number in (2, 1, 0)]
+    assert [name for name, _ in await inbox.jobs(db, state=None, limit=1)] == [f"{SOURCE}/evt_2"]
+    ((name, dead),) = await inbox.jobs(db, state="dead", limit=None)
+    assert (name, dead.handler, dead.error) == (f"{SOURCE}/evt_1", "a", "why")
+
+
+async def test_a_test_event_is_found_after_another_event_and_of_one_api_alone(db: Pool) -> None:
+    assert await inbox.newest_key(db) == 0
+    await append(db, read("evt_before", "webhook.test"))
+    before = await inbox.newest_key(db)
+    assert before == (await only(db, "evt_before")).key
+    assert await inbox.test_event_after(db, API, before) is None
+    await append(db, read("evt_other_type"))
+    await append(db, read("evt_other_api", "webhook.test"), api_url="https://other.test")
+    assert await inbox.test_event_after(db, API, before) is None
+    await append(db, read("evt_wanted", "webhook.test"))
+    await append(db, read("evt_later", "webhook.test"))
+    found = await inbox.test_event_after(db, API, before)
+    assert found is not None
+    assert found.id == "evt_wanted"
+    assert await inbox.other_apis(db, API) == ["https://other.test"]
+    assert await inbox.other_apis(db, "https://third.test") == [API, "https://other.test"]

@@ -1,0 +1,194 @@
+"""`receiver.web.keyring`: a secret registered a moment ago verifies, and strangers cannot make the database work."""
+
+import asyncio
+import time
+
+import pytest
+
+from receiver.errors import NoSecretError, SignatureError, StoreUnavailableError
+from receiver.signature import HEADER, sign
+from receiver.web import keyring
+from receiver.web.keyring import Keyring
+
+BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
+
+
+class Database:
+    """What a reading finds, when, and how often it was asked."""
+
+    def __init__(self, *secrets: bytes) -> None:
+        self.secrets = list(secrets)
+        self.times: list[float] = []
+        self.away = False
+
+    async def read(self) -> list[bytes]:
+        self.times.append(time.monotonic())
+        await asyncio.sleep(0)
+        if self.away:
+            raise StoreUnavailableError("away")
+        return list(self.secrets)
+
+
+def headers(secret: bytes, *, offset: float = 0) -> list[tuple[bytes, bytes]]:
+    return [(HEADER, sign(BODY, secret=secret, at=int(time.time() + offset)).encode())]
+
+
+async def test_a_known_secret_verifies_without_a_reading() -> None:
+    database = Database()
+    ring = Keyring([b"other", OURS], database.read)
+    assert (await ring.verify(headers(OURS), BODY)).secret == OURS
+    assert database.times == []
+
+
+async def test_a_secret_registered_meanwhile_verifies() -> None:
+    database = Database(NEW)
+    ring = Keyring([OURS], database.read)
+    assert (await ring.verify(headers(NEW), BODY)).secret == NEW
+    assert len(database.times) == 1
+    assert ring.secrets == (OURS, NEW)
+    assert (await ring.verify(headers(OURS), BODY)).secret == OURS
+    assert len(database.times) == 1
+
+
+async def test_many_bad_signatures_at_once_cost_one_reading_and_a_second_at_most_one() -> None:
+    database = Database()
+    ring = Keyring([OURS], database.read)
+
+    async def mismatches() -> None:
+        answers = await asyncio.gather(*(ring.verify(headers(b"?"), BODY) for _ in range(50)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {SignatureError}
+        assert {answer.reason for answer in answers if isinstance(answer, SignatureError)} == {"mismatch"}
+
+    async with asyncio.timeout(20):
+        await mismatches()
+        assert len(database.times) == 1
+        late = asyncio.create_task(mismatches())
+        await asyncio.sleep(0.1)
+        database.secrets = [NEW]  # while they wait: their reading is still to come
+        assert (await ring.verify(headers(NEW), BODY)).secret == NEW
+        await late
+    assert len(database.times) == 2
+    assert database.times[1] - database.times[0] >= keyring.BETWEEN_READINGS_SECONDS - 0.05
+
+
+async def test_who_arrives_during_a_reading_waits_for_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reading that is under way may have begun before the secret was there."""
+    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
+    reading, go_on, found = asyncio.Event(), asyncio.Event(), [b"old"]
+
+    async def read() -> list[bytes]:
+        before = list(found)
+        reading.set()
+        await go_on.wait()
+        return before
+
+    ring = Keyring([], read)
+    async with asyncio.timeout(20):
+        early = asyncio.create_task(ring.verify(headers(b"?"), BODY))
+        await reading.wait()
+        found.append(NEW)
+        late = asyncio.create_task(ring.verify(headers(NEW), BODY))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert (await late).secret == NEW
+        with pytest.raises(SignatureError):
+            await early
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ([], "missing"),
+        ([(HEADER, b"t=1,v1=zz")], "malformed"),
+        ([(HEADER, b"\xff")], "malformed"),
+        (headers(OURS, offset=-400), "stale"),
+    ],
+)
+async def test_what_no_secret_could_prove_costs_no_reading(given: list[tuple[bytes, bytes]], reason: str) -> None:
+    database = Database()
+    for configured in ([OURS], []):
+        if reason == "stale" and not configured:
+            continue
+        with pytest.raises(SignatureError) as refused:
+            await Keyring(configured, database.read).verify(given, BODY)
+        assert refused.value.reason == reason
+    assert database.times == []
+
+
+async def test_without_any_secret_nothing_can_be_verified() -> None:
+    database = Database()
+    with pytest.raises(NoSecretError):
+        await Keyring([], database.read).verify(headers(OURS), BODY)
+    assert len(database.times) == 1
+
+
+async def test_a_reading_that_fails_keeps_the_secrets_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
+    database = Database(NEW)
+    ring = Keyring([], database.read)
+    await ring.read_again()
+    database.away, database.secrets = True, []
+    with pytest.raises(SignatureError):
+        await ring.verify(headers(b"?"), BODY)
+    assert (await ring.verify(headers(NEW), BODY)).secret == NEW
+    database.away = False
+    await ring.read_again()  # retired meanwhile
+    with pytest.raises(NoSecretError):
+        await ring.verify(headers(NEW), BODY)
+
+
+async def test_a_caller_who_goes_away_takes_no_reading_from_the_others() -> None:
+    database = Database(NEW)
+    ring = Keyring([], database.read)
+    first, second = (asyncio.create_task(ring.verify(headers(NEW), BODY)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).secret == NEW
+    assert len(database.times) == 1
+
+
+async def test_watching_reads_at_a_hint_and_survives_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
+    monkeypatch.setattr(keyring, "READ_AGAIN_SECONDS", 60)
+    database = Database(NEW)
+    ring = Keyring([OURS], database.read)
+    watching = asyncio.create_task(ring.watch())
+
+    async def reads(count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(database.times) < count or ring._coming is not None:  # noqa: ASYNC110, SLF001 - no event tells
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
+
+    def known() -> list[bytes]:
+        return list(ring.secrets)
+
+    await asyncio.sleep(0.01)
+    assert known() == [OURS]
+    ring.hurry()
+    await reads(1)
+    assert known() == [OURS, NEW]
+    database.away = True
+    ring.hurry()
+    await reads(2)
+    database.away, database.secrets = False, [b"newest"]
+    ring.hurry()
+    await reads(3)
+    assert known() == [OURS, b"newest"]
+    watching.cancel()
+
+
+async def test_watching_reads_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
+    monkeypatch.setattr(keyring, "READ_AGAIN_SECONDS", 0.01)
+    reads: asyncio.Queue[None] = asyncio.Queue()
+
+    async def read() -> list[bytes]:
+        reads.put_nowait(None)
+        return [NEW]
+
+    watching = asyncio.create_task(Keyring([], read).watch())
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await reads.get()
+    watching.cancel()

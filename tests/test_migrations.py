@@ -1,0 +1,137 @@
+"""`receiver.migrations`: from nothing to this code's schema, once, whoever else migrates, and never by half."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from receiver import database, migrations
+from receiver.database import Pool
+from receiver.errors import SchemaError
+from receiver.testing import Server
+
+NAMES = [path.stem for _, path in migrations.files()]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def empty(receiver_server: Server) -> Iterator[str]:
+    """Yield the URL of a database without our schema."""
+    name = f"receiver_empty_{next(_numbers)}"
+    yield receiver_server.create(name)
+    receiver_server.drop(name)
+
+
+@pytest_asyncio.fixture
+async def connection(empty: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    opened = await database.connect(empty)
+    yield opened
+    await opened.close()
+
+
+def written(folder: Path, *texts: str) -> list[tuple[int, Path]]:
+    """Return our first migration followed by `texts`, as files."""
+    for number, text in enumerate([migrations.files()[0][1].read_text(), *texts]):
+        (folder / f"{number:04}_step_{number}.sql").write_text(text)
+    return migrations.files(folder)
+
+
+async def applied(connection: database.Database) -> list[int]:
+    rows = await connection.fetch("select version from receiver.migrations order by version")
+    return [row["version"] for row in rows]
+
+
+async def test_an_empty_database_is_refused_then_migrated_then_left_alone(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    assert await migrations.current(connection) == 0
+    with pytest.raises(SchemaError, match=rf"version 0, .* needs {migrations.latest()}: run `receiver migrate`"):
+        await migrations.require(connection)
+    assert await migrations.migrate(connection) == NAMES[1:]
+    assert await migrations.current(connection) == migrations.latest()
+    await migrations.require(connection)
+    assert await migrations.migrate(connection) == []
+
+
+async def test_only_an_older_schema_is_refused(db: Pool) -> None:
+    await db.execute("insert into receiver.migrations (version, name) values (9999, 'of_tomorrow')")
+    await migrations.require(db)
+    await db.execute("delete from receiver.migrations where version >= $1", migrations.latest())
+    with pytest.raises(SchemaError, match="`receiver migrate`"):
+        await migrations.require(db)
+
+
+async def test_ten_processes_that_migrate_at_once_apply_everything_once(empty: str) -> None:
+    connections = [await database.connect(empty) for _ in range(10)]
+    async with asyncio.timeout(60):
+        done = await asyncio.gather(*(migrations.migrate(connection) for connection in connections))
+    assert sorted(name for names in done for name in names) == NAMES[1:]
+    assert await applied(connections[0]) == list(range(1, len(NAMES)))
+    for connection in connections:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ("create table public.half (); select 1 / 0;", "division by zero"),
+        ("create table public.half (); insert into receiver.migrations values (2, 'its own row')", "duplicate key"),
+    ],
+)
+async def test_a_failing_migration_leaves_nothing_of_itself_and_keeps_what_came_before(
+    connection: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path, empty: str, bad: str, why: str
+) -> None:
+    good = "create table public.good ()"
+    with pytest.raises(SchemaError, match=rf"0002_step_2 .*{why}"):
+        await migrations.migrate(connection, written(tmp_path, good, bad, "create table public.third ()"))
+    assert await applied(connection) == [1]
+    tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
+    assert [row["tablename"] for row in tables] == ["good"]
+    other = await database.connect(empty)  # the lock is free
+    async with asyncio.timeout(10):
+        assert await migrations.migrate(other, written(tmp_path, good, "select 1", "select 1")) == [
+            "0002_step_2", "0003_step_3",
+        ]  # fmt: skip
+    await other.close()
+
+
+async def test_a_file_without_transaction_runs_while_others_wait_for_their_turn(empty: str, tmp_path: Path) -> None:
+    """`create index concurrently` waits for every transaction, one that waits for a lock included."""
+    index = "-- no transaction\ncreate index concurrently if not exists word on public.words (word)"
+    steps = written(tmp_path, "create table public.words (word text)", index)
+    connections = [await database.connect(empty) for _ in range(4)]
+    async with asyncio.timeout(30):
+        done = await asyncio.gather(*(migrations.migrate(connection, steps) for connection in connections))
+    assert sorted(map(len, done)) == [0, 0, 0, 2]
+    assert await connections[0].fetchval("select indisvalid from pg_index where indexrelid = 'word'::regclass")
+    await connections[0].execute("delete from receiver.migrations where version = 2")
+    assert await migrations.migrate(connections[1], steps) == ["0002_step_2"]  # it died before its row was written
+    for connection in connections:
+        await connection.close()
+
+
+async def test_who_may_not_make_a_schema_is_told_so(
+    connection: "asyncpg.Connection[asyncpg.Record]", empty: str
+) -> None:
+    await connection.execute("drop role if exists receiver_guest")
+    await connection.execute("create role receiver_guest login")
+    guest = await database.connect(empty.replace("receiver@", "receiver_guest@"))
+    try:
+        with pytest.raises(SchemaError, match="permission denied"):
+            await migrations.migrate(guest)
+    finally:
+        await guest.close()
+        await connection.execute("drop role receiver_guest")
+
+
+def test_only_numbered_sql_files_are_migrations(tmp_path: Path) -> None:
+    for name in ("0001_b.sql", "0000_a.sql", "0002_c.sql~", "README.md", "2_d.sql", "0003_E.sql"):
+        (tmp_path / name).touch()
+    assert [(version, path.name) for version, path in migrations.files(tmp_path)] == [
+        (0, "0000_a.sql"),
+        (1, "0001_b.sql"),
+    ]

@@ -1,0 +1,304 @@
+"""`receiver.registration`: whatever breaks at whatever moment, the secret that the provider shows once is not lost."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from receiver import database, registration, signature
+from receiver.database import AWAY, Pool
+from receiver.errors import CommandError, ProviderError
+from receiver.providers import TranscribeSo
+from receiver.registration import Account
+from receiver.sandbox import Sandbox, application
+from receiver.settings import Settings, load
+
+API = "https://api.test"
+WHOSE = Account(API, "0123456789ab")
+HERE, ELSEWHERE = "https://here.test/hook", "https://elsewhere.test/hook"
+SECRET = "whsec_shown_once_and_never_again"
+INTENTS = "select * from receiver.registrations order by id"
+
+
+class Provider:
+    """Answers registrations by a function of the test's; remembers their Idempotency-Keys."""
+
+    def __init__(self, *answers: Callable[[], Any]) -> None:
+        self.answers = list(answers)
+        self.keys: list[str] = []
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        assert (request.method, request.url.path) == ("POST", "/api/v1/webhooks")
+        assert "url" in json.loads(request.content)
+        self.keys.append(request.headers["idempotency-key"])
+        answer = (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])()
+        made: httpx.Response = await answer if asyncio.iscoroutine(answer) else answer
+        return made
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[TranscribeSo]:
+        key = SecretStr("tsk_live_of_the_tests")
+        async with TranscribeSo(API, key, transport=httpx.MockTransport(self.answer)) as client:
+            yield client
+
+
+def given(secret: str | None = SECRET) -> Callable[[], httpx.Response]:
+    shown = {"id": "wh_1", "url": HERE} | ({} if secret is None else {"signing_secret": secret})
+    return lambda: httpx.Response(201, json=shown)
+
+
+def refused(status: int, code: str = "refused") -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(status, json={"error": {"code": code, "message": "no"}})
+
+
+@pytest_asyncio.fixture
+async def connection(receiver_database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    opened = await database.connect(receiver_database)
+    yield opened
+    await opened.close()
+
+
+async def register(provider: Provider, url: str, callback_url: str = HERE, *, anew: bool = False) -> str:
+    """Register as a process of its own would."""
+    connection = await database.connect(url)
+    try:
+        async with provider.client() as client, asyncio.timeout(30):
+            return await registration.register(connection, client, WHOSE, callback_url, anew=anew)
+    finally:
+        connection.terminate()
+
+
+async def test_the_intent_is_written_before_the_provider_is_asked_and_the_secret_when_it_has_answered(
+    db: Pool, receiver_database: str
+) -> None:
+    seen = []
+
+    async def look() -> httpx.Response:
+        seen.extend(await db.fetch(INTENTS))
+        return given()()
+
+    provider = Provider(look)
+    heard: asyncio.Queue[None] = asyncio.Queue()
+    async with db.acquire() as listening:
+        await listening.add_listener(registration.CHANNEL, lambda *_: heard.put_nowait(None))
+        said = await register(provider, receiver_database)
+        async with asyncio.timeout(10):
+            await heard.get()
+        await listening.reset()
+    (intent,) = seen
+    assert (intent["callback_url"], intent["secret"], intent["registered_at"]) == (HERE, None, None)
+    assert (intent["api_url"], intent["key_fingerprint"]) == (API, WHOSE.key_fingerprint)
+    assert provider.keys == [intent["idempotency_key"]]
+    assert said == f"registered {HERE} (secret {signature.fingerprint(SECRET.encode())})"
+    assert await registration.known_secrets(db, API) == [SECRET.encode()]
+    assert await registration.known_secrets(db, "https://other.test") == []
+    (row,) = await db.fetch(INTENTS)
+    assert (row["webhook_id"], row["retired_at"]) == ("wh_1", None)
+
+
+async def test_registering_again_asks_nobody(db: Pool, receiver_database: str) -> None:
+    provider = Provider(given())
+    await register(provider, receiver_database)
+    assert await register(provider, receiver_database) == (
+        f"already registered for {HERE} (secret {signature.fingerprint(SECRET.encode())})"
+    )
+    assert len(provider.keys) == 1
+    assert len(await db.fetch(INTENTS)) == 1
+
+
+async def test_a_crash_between_the_answer_and_its_commit_loses_no_secret(db: Pool, receiver_database: str) -> None:
+    async def crash() -> httpx.Response:
+        await db.fetch(
+            "select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory' and database = "
+            "(select oid from pg_database where datname = current_database())"
+        )
+        return given()()
+
+    provider = Provider(crash, given())
+    with pytest.raises(AWAY):
+        await register(provider, receiver_database)
+    assert await registration.known_secrets(db, API) == []
+    await register(provider, receiver_database)
+    assert provider.keys[0] == provider.keys[1]
+    assert await registration.known_secrets(db, API) == [SECRET.encode()]
+    assert len(await db.fetch(INTENTS)) == 1
+
+
+async def test_the_provider_repeats_its_answer_to_the_key_of_the_intent(db: Pool, receiver_database: str) -> None:
+    """The same against the sandbox: the answer is lost on the way, the next process gets the same secret."""
+    sandbox = Sandbox()
+    transport = httpx.ASGITransport(application(sandbox))
+
+    async def lost() -> httpx.Response:
+        raise httpx.ReadError("the connection was cut")
+
+    class Passing(Provider):
+        async def answer(self, request: httpx.Request) -> httpx.Response:
+            answer = await transport.handle_async_request(request)
+            await answer.aread()
+            await super().answer(request)
+            return answer
+
+    with pytest.raises(ProviderError):
+        await register(Passing(lost), receiver_database)
+    (account,) = sandbox.accounts.values()
+    assert account.webhook is not None
+    first = account.webhook.secret
+    await register(Passing(given()), receiver_database)
+    assert account.webhook.secret == first
+    assert await registration.known_secrets(db, API) == [first.encode()]
+    await sandbox.close()
+
+
+async def test_an_intent_older_than_a_day_is_given_up_and_said(
+    db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The provider forgets the key after 24 hours."""
+    provider = Provider(refused(500), refused(500), given())
+    for age in (timedelta(hours=23, minutes=59), timedelta(hours=24, seconds=1)):
+        with pytest.raises(ProviderError):
+            await register(provider, receiver_database)
+        await db.execute("update receiver.registrations set intended_at = now() - $1::interval", age)
+    with caplog.at_level(logging.WARNING):
+        await register(provider, receiver_database)
+    assert provider.keys[0] == provider.keys[1] != provider.keys[2]
+    assert f"an attempt to register {HERE} is older than a day and counts as lost" in caplog.text
+    old, new = await db.fetch(INTENTS)
+    assert (old["retired_at"] is None, new["retired_at"]) == (False, None)
+    assert await registration.known_secrets(db, API) == [SECRET.encode()]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "invalid_request"), (403, "forbidden"), (422, "no"), (409, "webhook_exists")]
+)
+async def test_a_refusal_is_said_and_the_next_try_has_a_new_key(receiver_database: str, status: int, code: str) -> None:
+    """The provider repeats a refusal to its key for a day, so asking with that key again is no use."""
+    provider = Provider(refused(status, code), given())
+    with pytest.raises(CommandError, match=rf"refuses to register .*{code}"):
+        await register(provider, receiver_database)
+    await register(provider, receiver_database)
+    assert provider.keys[0] != provider.keys[1]
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+async def test_what_may_be_otherwise_later_keeps_the_intent(db: Pool, receiver_database: str, status: int) -> None:
+    """Its first request may have been done: only the same key brings the secret that was lost on the way."""
+    provider = Provider(refused(500), refused(status), given())
+    for _ in range(2):
+        with pytest.raises((CommandError, ProviderError)):
+            await register(provider, receiver_database)
+    await register(provider, receiver_database)
+    assert len(set(provider.keys)) == 1
+    assert await registration.known_secrets(db, API) == [SECRET.encode()]
+
+
+@pytest.mark.parametrize("secret", [None, ""])
+async def test_an_answer_without_secret_says_what_to_do(db: Pool, receiver_database: str, secret: str | None) -> None:
+    provider = Provider(given(secret), given())
+    with pytest.raises(CommandError, match=r"TRANSCRIBE_WEBHOOK_SECRET.*delete the webhook"):
+        await register(provider, receiver_database)
+    assert await registration.known_secrets(db, API) == []
+    await register(provider, receiver_database)
+    assert provider.keys[0] != provider.keys[1]
+
+
+async def test_an_answer_that_makes_no_sense_keeps_the_intent(receiver_database: str) -> None:
+    provider = Provider(lambda: httpx.Response(201, content=b'{"signing_secret": "whs'), given())
+    with pytest.raises(ProviderError):
+        await register(provider, receiver_database)
+    await register(provider, receiver_database)
+    assert provider.keys[0] == provider.keys[1]
+
+
+async def test_two_processes_that_register_at_once_ask_once(db: Pool, receiver_database: str) -> None:
+    provider = Provider(given())
+    said = await asyncio.gather(*(register(provider, receiver_database) for _ in range(4)))
+    assert sorted(one.split()[0] for one in said) == ["already"] * 3 + ["registered"]
+    assert len(provider.keys) == 1
+    assert len(await db.fetch(INTENTS)) == 1
+
+
+async def test_a_registration_belongs_to_an_api_a_key_and_a_callback(
+    db: Pool, connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    provider = Provider(*(given(f"whsec_{number}") for number in range(4)))
+    async with provider.client() as client:
+        others = Account(API, "other key"), Account("https://b.test", WHOSE.key_fingerprint)
+        for whose, callback_url in [(WHOSE, HERE), (WHOSE, ELSEWHERE), *((other, HERE) for other in others)]:
+            await registration.register(connection, client, whose, callback_url)
+    assert len(set(provider.keys)) == 4
+    assert await registration.known_secrets(db, API) == [b"whsec_2", b"whsec_1", b"whsec_0"]
+    assert await registration.known_secrets(db, "https://b.test") == [b"whsec_3"]
+    assert [found.callback_url for found in await registration.find(db, WHOSE)] == [ELSEWHERE, HERE]
+
+
+async def test_a_changed_address_is_only_said(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    provider = Provider(given("whsec_1"), given("whsec_2"))
+    async with provider.client() as client:
+
+        async def needed(callback_url: str) -> str:
+            return await registration.register_if_needed(connection, client, WHOSE, callback_url)
+
+        assert (await needed(HERE)).startswith(f"registered {HERE}")
+        assert await needed(ELSEWHERE) == (
+            f"registered for {HERE}, not for {ELSEWHERE}; to change that run `receiver register`"
+        )
+        assert len(provider.keys) == 1
+        assert (await needed(HERE)).startswith(f"already registered for {HERE}")
+        await registration.register(connection, client, WHOSE, ELSEWHERE)
+        assert [(await needed(url)).split()[0] for url in (HERE, ELSEWHERE)] == ["already", "already"]
+    assert len(provider.keys) == 2
+
+
+async def test_registering_anew_retires_the_secrets_of_before_once_the_new_one_is_here(
+    db: Pool, receiver_database: str
+) -> None:
+    await register(Provider(given("whsec_old")), receiver_database)
+    with pytest.raises(CommandError):
+        await register(Provider(refused(400)), receiver_database, anew=True)
+    assert await registration.known_secrets(db, API) == [b"whsec_old"]
+    await register(Provider(given("whsec_new")), receiver_database, anew=True)
+    assert await registration.known_secrets(db, API) == [b"whsec_new"]
+
+
+async def test_without_anew_the_secrets_of_before_stay(db: Pool, receiver_database: str) -> None:
+    await register(Provider(given("whsec_old")), receiver_database, ELSEWHERE)
+    await register(Provider(given("whsec_new")), receiver_database)
+    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+
+
+async def test_the_secret_and_the_key_are_in_no_log_and_no_repr(
+    db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = Provider(refused(500), given())
+    with caplog.at_level(logging.DEBUG):
+        with pytest.raises(ProviderError) as failed:
+            await register(provider, receiver_database)
+        said = await register(provider, receiver_database)
+    shown = [said, caplog.text, repr(failed.value), repr(await registration.find(db, WHOSE))]
+    async with provider.client() as client:
+        shown += [repr(client), repr(await client.register_webhook(HERE, idempotency_key="k"))]
+    assert not [text for text in shown if SECRET in text or "tsk_live_of_the_tests" in text]
+
+
+def test_an_account_is_an_api_and_the_fingerprint_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRANSCRIBE_API_KEY", raising=False)
+    with pytest.raises(CommandError, match="TRANSCRIBE_API_KEY is not set"):
+        registration.account(load())
+
+    def whose(key: str) -> Account:
+        configured: Settings = load(TRANSCRIBE_API_KEY=key, TRANSCRIBE_API_URL=API)
+        return registration.account(configured)
+
+    assert whose("tsk_live_1") == whose("tsk_live_1") != whose("tsk_live_2")
+    assert whose("tsk_live_1").api_url == API
+    assert "tsk_live_1" not in repr(whose("tsk_live_1"))

@@ -1,0 +1,599 @@
+"""`receiver.worker.lanes`: every job ends, whatever its handler, its worker or the database does meanwhile."""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from receiver import (
+    Context,
+    Event,
+    GiveUp,
+    Handler,
+    Postpone,
+    Retry,
+    RetryPolicy,
+    Unauthenticated,
+    events,
+    handler,
+    inbox,
+    jobs,
+)
+from receiver.database import pool
+from receiver.inbox import Delivery, StoredJob
+from receiver.testing import SANDBOX_URL, Scratch, Server
+from receiver.worker import attempt
+from receiver.worker.lanes import Worker
+from tests.processes import completed
+
+AT_ONCE = RetryPolicy(attempts=3, first=timedelta(0), limit=timedelta(0))
+END_OTHERS = (
+    "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()"
+)
+
+
+async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110 - the database cannot call us
+            await asyncio.sleep(0.02)
+
+
+def made(name: str, function: Any, *, policy: RetryPolicy = AT_ONCE) -> Handler:
+    return handler("*", name=name, retry=policy)(function)
+
+
+async def deliver(scratch: Scratch, event_id: str, *handlers: Handler) -> None:
+    event = events.read("transcribe.so", completed(event_id))
+    assert isinstance(event, Event)
+    async with scratch.db.acquire() as connection:
+        await inbox.append(connection, Delivery(event, SANDBOX_URL, "test"), [h.name for h in handlers])
+
+
+async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
+    """Claim jobs as a worker that dies at once."""
+    await jobs.claim(
+        scratch.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=timedelta(0), limit=limit
+    )  # fmt: skip
+
+
+async def stored(scratch: Scratch) -> dict[str, StoredJob]:
+    """Return the jobs by handler, or where several events are there by event and handler."""
+    found = await inbox.jobs(scratch.db, state=None, limit=None)
+    several = len({event for event, _ in found}) > 1
+    return {f"{event.partition('/')[2]} {job.handler}" if several else job.handler: job for event, job in found}
+
+
+async def until_ended(scratch: Scratch, state: str = "done") -> None:
+    """Wait until no job is pending or running, and hold that all of them are `state`."""
+
+    async def ended() -> bool:
+        return not any(job.state in ("pending", "running") for job in (await stored(scratch)).values())
+
+    await until(ended)
+    assert {job.state for job in (await stored(scratch)).values()} == {state}
+
+
+@asynccontextmanager
+async def working(
+    scratch: Scratch, *handlers: Handler, count: int = 4, lease: float = 60, poll: float = 0.05
+) -> AsyncIterator[Worker]:
+    """Run a worker; at the end it must still be running, and no task of its may have died unseen."""
+    died: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: died.append(context))
+    worker = Worker(
+        db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider, http=scratch._http,  # noqa: SLF001 - what its contexts have too
+        formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll),
+    )  # fmt: skip
+    running = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await worker.stop(within=timedelta(0))
+        del worker, running
+        gc.collect()  # which is when asyncio tells of an exception that nobody asked for
+    assert died == []
+
+
+async def test_every_end_of_a_handler_has_its_outcome(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def returns(_: Event, __: Context) -> None: ...
+
+    async def completes_and_raises(_: Event, ctx: Context) -> None:
+        async with ctx.completing():
+            pass
+        raise ValueError("too late to matter")
+
+    def raising(error: BaseException) -> Any:
+        async def function(_: Event, __: Context) -> None:
+            raise error
+
+        return function
+
+    slow = RetryPolicy(attempts=3, first=timedelta(seconds=300), limit=timedelta(seconds=300))
+    once = RetryPolicy(attempts=1)
+    key = Unauthenticated("no", code="unauthenticated", status=401)
+    # handler, state, part of the error, seconds until it is due, whether the try counted
+    cases: list[tuple[Handler, str, str | None, float, bool]] = [
+        (made("returns", returns), "done", None, 0, True),
+        (made("completes_and_raises", completes_and_raises), "done", None, 0, True),
+        (made("raises", raising(ValueError("no")), policy=slow), "pending", "ValueError: no", 300, True),
+        (made("says_retry", raising(Retry("soon", after=900)), policy=slow), "pending", "soon", 900, True),
+        (made("says_postpone", raising(Postpone("not now", after=900))), "pending", "not now", 900, False),
+        (made("says_give_up", raising(GiveUp("never"))), "dead", "never", 0, True),
+        (
+            made("has_one_try", raising(ValueError("no")), policy=once),
+            "dead",
+            "ValueError: no (tried 1 times)",
+            0,
+            True,
+        ),
+        (made("exits", raising(SystemExit(3)), policy=slow), "pending", "SystemExit: 3", 300, True),
+        (made("interrupts", raising(KeyboardInterrupt()), policy=slow), "pending", "KeyboardInterrupt", 300, True),
+        (made("cancels", raising(asyncio.CancelledError()), policy=slow), "pending", "CancelledError", 300, True),
+        (made("has_a_wrong_key", raising(key)), "pending", "401 unauthenticated", 300, False),
+    ]
+    handlers = [case[0] for case in cases]
+    await deliver(receiver_scratch, "evt_1", *handlers)
+
+    async def all_ran() -> bool:
+        ran = (await stored(receiver_scratch)).values()
+        return all(job.attempt == 1 and job.state != "running" for job in ran)
+
+    async with working(receiver_scratch, *handlers):
+        await until(all_ran)
+    found = await stored(receiver_scratch)
+    for h, state, error, waits, _ in cases:
+        job = found[h.name]
+        assert job.state == state, h.name
+        assert job.error == error or (error is not None and error in (job.error or "")), h.name
+        assert waits - 120 < job.waits_seconds <= waits * 1.5, h.name
+    assert "its lease was lost" not in caplog.text
+    uncounted = await receiver_scratch.db.fetch("select handler from receiver.jobs where uncounted = 1 order by 1")
+    assert [row["handler"] for row in uncounted] == sorted(case[0].name for case in cases if not case[4])
+
+
+async def test_a_job_is_tried_as_often_as_its_policy_says_and_is_dead_then(receiver_scratch: Scratch) -> None:
+    attempts = []
+
+    async def fails(_: Event, ctx: Context) -> None:
+        attempts.append(ctx.attempt)
+        raise ValueError("no")
+
+    failing = made("failing", fails)
+    await deliver(receiver_scratch, "evt_1", failing)
+    async with working(receiver_scratch, failing):
+        await until_ended(receiver_scratch, "dead")
+    assert attempts == [1, 2, 3]
+    assert (await stored(receiver_scratch))["failing"].error == "ValueError: no (tried 3 times)"
+
+
+async def test_postponing_uses_up_no_try(receiver_scratch: Scratch) -> None:
+    async def waits(_: Event, ctx: Context) -> None:
+        if ctx.attempt <= 6:
+            raise Postpone("not now", after=0)
+        if ctx.attempt <= 8:
+            raise ValueError("no")
+
+    waiting = made("waiting", waits)
+    await deliver(receiver_scratch, "evt_1", waiting)
+    async with working(receiver_scratch, waiting):
+        await until_ended(receiver_scratch)
+    assert (await stored(receiver_scratch))["waiting"].attempt == 9
+
+
+async def test_no_more_jobs_run_at_once_than_there_are_lanes(receiver_scratch: Scratch) -> None:
+    now, most = 0, 0
+
+    async def notes(event: Event, _: Context) -> None:
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        await asyncio.sleep(0.03 * (1 + int(event.id[-1]) % 3))  # so that lanes become free one by one
+        now -= 1
+
+    noting = made("noting", notes)
+    for number in range(9):
+        await deliver(receiver_scratch, f"evt_{number}", noting)
+    async with working(receiver_scratch, noting, count=3):
+        await until_ended(receiver_scratch)
+    assert most == 3
+
+
+async def test_a_worker_that_is_woken_does_not_wait_for_its_next_look(receiver_scratch: Scratch) -> None:
+    async def works(_: Event, __: Context) -> None: ...
+
+    quick = made("quick", works)
+    await deliver(receiver_scratch, "evt_1", quick)
+    async with working(receiver_scratch, quick, poll=60) as worker:
+        await until_ended(receiver_scratch)
+        await deliver(receiver_scratch, "evt_2", quick)
+        worker.wake()
+        await until_ended(receiver_scratch)
+
+
+async def test_a_job_whose_lease_ran_out_is_run_alone(receiver_scratch: Scratch) -> None:
+    """It may be what killed its worker: it takes nobody along a second time."""
+    now: set[str] = set()
+    beside: dict[str, set[str]] = {}
+
+    async def notes(event: Event, _: Context) -> None:
+        now.add(event.id)
+        for other in now:
+            beside.setdefault(other, set()).update(now)
+        await asyncio.sleep(0.05)
+        now.discard(event.id)
+
+    noting = made("noting", notes)
+    lapsed, fresh = [f"evt_lapsed_{n}" for n in range(3)], [f"evt_fresh_{n}" for n in range(6)]
+    for name in lapsed:
+        await deliver(receiver_scratch, name, noting)
+    await lapse(receiver_scratch, noting, limit=3)
+    for name in fresh:
+        await deliver(receiver_scratch, name, noting)
+    async with working(receiver_scratch, noting, poll=0.01):
+        await until_ended(receiver_scratch)
+    assert {name: beside[name] for name in lapsed} == {name: {name} for name in lapsed}
+    assert any(len(beside[name]) > 1 for name in fresh)
+    assert {job.attempt for name, job in (await stored(receiver_scratch)).items() if "lapsed" in name} == {2}
+
+
+async def test_a_lapsed_job_waits_until_the_lanes_are_empty_and_new_ones_wait_behind_it(
+    receiver_scratch: Scratch,
+) -> None:
+    order, let_go, begun = [], asyncio.Event(), asyncio.Event()
+
+    async def notes(event: Event, _: Context) -> None:
+        order.append(event.id)
+        if event.id == "evt_first":
+            begun.set()
+            await let_go.wait()
+        order.append(f"end of {event.id}")
+
+    noting = made("noting", notes)
+    await deliver(receiver_scratch, "evt_lapsed", noting)
+    await lapse(receiver_scratch, noting)
+    await receiver_scratch.db.execute("update receiver.jobs set due_at = now() + interval '1 hour'")
+    await deliver(receiver_scratch, "evt_first", noting)
+    async with working(receiver_scratch, noting):
+        await asyncio.wait_for(begun.wait(), 20)
+        await receiver_scratch.db.execute("update receiver.jobs set due_at = now() where attempt = 1 and event = 1")
+        await asyncio.sleep(0.2)  # several looks, all of which find the lapsed job
+        await deliver(receiver_scratch, "evt_fresh", noting)
+        await asyncio.sleep(0.2)
+        let_go.set()
+        await until_ended(receiver_scratch)
+    names = ["evt_first", "evt_lapsed", "evt_fresh"]
+    assert order == [step for name in names for step in (name, f"end of {name}")]
+
+
+async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(receiver_scratch: Scratch) -> None:
+    ran = []
+
+    async def kills(_: Event, ctx: Context) -> None:
+        ran.append(ctx.attempt)
+
+    killing = made("killing", kills, policy=RetryPolicy(attempts=2))
+    for number in range(2):
+        await deliver(receiver_scratch, f"evt_{number}", killing)
+    await lapse(receiver_scratch, killing, limit=2)
+    await receiver_scratch.db.execute("update receiver.jobs set attempt = 2 where event = 1")
+    async with working(receiver_scratch, killing):
+
+        async def ended() -> bool:
+            return {job.state for job in (await stored(receiver_scratch)).values()} == {"dead", "done"}
+
+        await until(ended)
+    found = await stored(receiver_scratch)
+    assert (found["evt_0 killing"].state, found["evt_1 killing"].state) == ("dead", "done")
+    assert found["evt_0 killing"].error == "its worker died or hung in the last of 2 tries"
+    assert ran == [2]
+
+
+@asynccontextmanager
+async def another(scratch: Scratch, url: str) -> AsyncIterator[Scratch]:
+    """Yield what a worker in another process has: a pool of its own."""
+    async with pool(url, size=10) as db:
+        yield Scratch(db, scratch.sandbox, scratch.provider, scratch._http)  # noqa: SLF001 - as above
+
+
+async def test_a_lease_is_renewed_for_as_long_as_its_handler_runs(
+    receiver_scratch: Scratch, receiver_database: str
+) -> None:
+    """Twice the lease, once plainly and once inside `completing`, with another worker that would take what lapses."""
+    ran = []
+
+    async def sleeps(_: Event, __: Context) -> None:
+        ran.append("sleeps")
+        await asyncio.sleep(2)
+
+    async def completes(_: Event, ctx: Context) -> None:
+        async with ctx.completing():
+            ran.append("completes")
+            await asyncio.sleep(2)
+
+    handlers = made("completing", completes), made("sleeping", sleeps)  # in this order: a renewal would wait there
+    await deliver(receiver_scratch, "evt_1", *handlers)
+    async with (
+        another(receiver_scratch, receiver_database) as second,
+        working(receiver_scratch, *handlers, lease=1),
+        working(second, *handlers, lease=1),
+    ):
+        await until_ended(receiver_scratch)
+    assert sorted(ran) == ["completes", "sleeps"]
+    assert {job.attempt for job in (await stored(receiver_scratch)).values()} == {1}
+
+
+async def test_renewal_survives_a_row_that_someone_else_has_locked(
+    receiver_scratch: Scratch, receiver_database: str
+) -> None:
+    """With a `lock_timeout` on the database, which providers of databases set, a renewal can fail; the next may not."""
+    name = urlsplit(receiver_database).path[1:]
+    begun, ran = asyncio.Event(), []
+
+    async def sleeps(_: Event, ctx: Context) -> None:
+        ran.append(ctx.attempt)
+        begun.set()
+        await asyncio.sleep(2)
+
+    sleeping = made("sleeping", sleeps)
+    await deliver(receiver_scratch, "evt_1", sleeping)
+    await receiver_scratch.db.execute(f"alter database \"{name}\" set lock_timeout = '20ms'")
+    await receiver_scratch.db.expire_connections()
+    other = await asyncpg.connect(receiver_database)
+    async with (
+        another(receiver_scratch, receiver_database) as second,
+        working(receiver_scratch, sleeping, lease=1),
+        working(second, sleeping, lease=1),
+    ):
+        await asyncio.wait_for(begun.wait(), 20)
+        async with other.transaction():
+            await other.fetch("select from receiver.jobs for update")
+            await asyncio.sleep(0.5)
+        await other.close()
+        await until_ended(receiver_scratch)
+    assert ran == [1]
+    assert (await stored(receiver_scratch))["sleeping"].attempt == 1
+
+
+async def test_a_lost_lease_stops_the_handler_and_nothing_is_written(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def waits(_: Event, __: Context) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(100)
+        finally:
+            stopped.set()
+
+    async def loses_and_returns(_: Event, ctx: Context) -> None:
+        await ctx.db.execute("update receiver.jobs set attempt = attempt + 1 where id = $1", ctx.job)
+
+    waiting, losing = made("waiting", waits), made("losing", loses_and_returns)
+    await deliver(receiver_scratch, "evt_1", waiting, losing)
+    async with working(receiver_scratch, waiting, losing, lease=1.5):
+        await asyncio.wait_for(begun.wait(), 20)
+        await receiver_scratch.db.execute(
+            "update receiver.jobs set attempt = 2, due_at = now() + interval '1 hour' where handler = 'waiting'"
+        )
+        await asyncio.wait_for(stopped.wait(), 20)
+        await until(lambda: _said(caplog, "losing transcribe.so/evt_1: its lease was lost, another worker has it"))
+    found = await stored(receiver_scratch)
+    assert {(job.state, job.attempt, job.error) for job in found.values()} == {("running", 2, None)}
+    assert "waiting transcribe.so/evt_1: its lease was lost; stopping it" in caplog.text
+
+
+async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
+    return text in caplog.text
+
+
+async def test_stopping_waits_then_gives_back_what_is_left_uncounted(
+    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05)
+    let_go, over = asyncio.Event(), asyncio.Event()
+    begun: set[str] = set()
+
+    async def ends(_: Event, __: Context) -> None:
+        begun.add("ending")
+        await let_go.wait()
+
+    async def waits(_: Event, __: Context) -> None:
+        begun.add("waiting")
+        await asyncio.sleep(100)
+
+    async def stays(_: Event, __: Context) -> None:
+        begun.add("staying")
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+
+    async def completes(_: Event, ctx: Context) -> None:
+        async with ctx.completing():
+            begun.add("completing")
+            await asyncio.sleep(100)
+
+    handlers = [made("ending", ends), made("waiting", waits), made("staying", stays), made("completing", completes)]
+    await deliver(receiver_scratch, "evt_1", *handlers)
+
+    async def all_begun() -> bool:
+        return len(begun) == 4
+
+    try:
+        async with working(receiver_scratch, *handlers):
+            await until(all_begun)
+        # `working` has ended `run` and stopped it with no time to wait
+        found = await receiver_scratch.db.fetch(
+            "select handler, state, attempt, uncounted, due_at <= now() from receiver.jobs"
+        )
+        assert {tuple(row) for row in found} == {(h.name, "pending", 1, 1, True) for h in handlers}
+    finally:
+        over.set()
+
+
+async def test_stopping_lets_end_what_ends_in_time(receiver_scratch: Scratch) -> None:
+    begun, let_go = asyncio.Event(), asyncio.Event()
+
+    async def ends(_: Event, __: Context) -> None:
+        begun.set()
+        await let_go.wait()
+
+    ending = made("ending", ends)
+    await deliver(receiver_scratch, "evt_1", ending)
+    worker = Worker(
+        db=receiver_scratch.db, handlers={"ending": ending}, provider=receiver_scratch.provider,
+        http=receiver_scratch._http, formats=(), lanes=1, lease=timedelta(seconds=60), poll=timedelta(seconds=0.05),  # noqa: SLF001
+    )  # fmt: skip
+    running = asyncio.create_task(worker.run())
+    await asyncio.wait_for(begun.wait(), 20)
+    await deliver(receiver_scratch, "evt_2", ending)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    stopping = asyncio.create_task(worker.stop(within=timedelta(seconds=60)))
+    await asyncio.sleep(0.05)
+    assert not stopping.done()
+    let_go.set()
+    await asyncio.wait_for(stopping, 20)
+    found = await stored(receiver_scratch)
+    assert {name: (job.state, job.attempt) for name, job in found.items()} == {
+        "evt_1 ending": ("done", 1),
+        "evt_2 ending": ("pending", 0),
+    }
+
+
+async def test_a_handler_that_exits_harms_no_neighbour(receiver_scratch: Scratch) -> None:
+    exited = asyncio.Event()
+
+    async def exits(_: Event, __: Context) -> None:
+        exited.set()
+        raise SystemExit(1)
+
+    async def waits(_: Event, __: Context) -> None:
+        await exited.wait()
+        await asyncio.sleep(0.05)
+
+    exiting, waiting = made("exiting", exits, policy=RetryPolicy(attempts=1)), made("waiting", waits)
+    await deliver(receiver_scratch, "evt_1", waiting, exiting)
+    async with working(receiver_scratch, exiting, waiting):
+
+        async def both_ended() -> bool:
+            return {name: job.state for name, job in (await stored(receiver_scratch)).items()} == {
+                "waiting": "done",
+                "exiting": "dead",
+            }
+
+        await until(both_ended)
+
+
+@asynccontextmanager
+async def renamed(server: Server, name: str) -> AsyncIterator[None]:
+    """Take a database away by its name."""
+    admin, other = await asyncpg.connect(server.url), await asyncpg.connect(server.url)
+    # It waits for the connections that are open, and those that are being opened wait for it.
+    renaming = asyncio.create_task(admin.execute(f'alter database "{name}" rename to "{name}_away"'))
+    while not renaming.done():
+        await other.fetchval(END_OTHERS, name)
+        await asyncio.sleep(0.05)
+    await renaming
+    try:
+        yield
+    finally:
+        await admin.execute(f'alter database "{name}_away" rename to "{name}"')
+        await admin.close()
+        await other.close()
+
+
+@asynccontextmanager
+async def closed(server: Server, name: str) -> AsyncIterator[None]:
+    """Let a database take no connections."""
+    admin = await asyncpg.connect(server.url)
+    await admin.execute(f'alter database "{name}" allow_connections false')
+    await admin.fetchval(END_OTHERS, name)
+    try:
+        yield
+    finally:
+        await admin.execute(f'alter database "{name}" allow_connections true')
+        await admin.close()
+
+
+@asynccontextmanager
+async def cut(server: Server, name: str) -> AsyncIterator[None]:
+    """End the connections to a database."""
+    admin = await asyncpg.connect(server.url)
+    await admin.fetchval(END_OTHERS, name)
+    await admin.close()
+    yield
+
+
+@pytest.mark.parametrize("absence", [renamed, closed, cut])
+async def test_a_worker_outlives_the_databases_absence_and_then_writes_what_it_has_done(
+    receiver_scratch: Scratch, receiver_server: Server, absence: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the outcome the work would be done a second time."""
+    name = await receiver_scratch.db.fetchval("select current_database()")
+    begun, let_go, ran = asyncio.Event(), asyncio.Event(), []
+
+    async def works(event: Event, _: Context) -> None:
+        ran.append(event.id)
+        begun.set()
+        await let_go.wait()
+
+    one = made("one", works)
+    await deliver(receiver_scratch, "evt_1", one)
+    async with working(receiver_scratch, one):
+        await asyncio.wait_for(begun.wait(), 20)
+        async with absence(receiver_server, name):
+            let_go.set()
+            if absence is renamed:
+                await until(lambda: _said(caplog, "the database is away"))
+            elif absence is closed:
+                await asyncio.sleep(0.3)
+        await deliver(receiver_scratch, "evt_2", one)
+        await until_ended(receiver_scratch)
+    assert ran == ["evt_1", "evt_2"]
+    assert {job.attempt for job in (await stored(receiver_scratch)).values()} == {1}
+
+
+async def test_a_delay_that_no_clock_can_hold_leaves_no_job_running(receiver_scratch: Scratch) -> None:
+    async def asks(_: Event, __: Context) -> None:
+        raise Retry("much later", after=timedelta.max)
+
+    asking = made("asking", asks)
+    await deliver(receiver_scratch, "evt_1", asking)
+    async with working(receiver_scratch, asking):
+
+        async def ended() -> bool:
+            job = (await stored(receiver_scratch))["asking"]
+            return job.attempt == 1 and job.state != "running"
+
+        await until(ended, 3)
+
+
+async def test_an_event_that_cannot_be_read_any_more_stops_no_worker(receiver_scratch: Scratch) -> None:
+    """What was readable when it was stored need not be for the next version."""
+
+    async def works(_: Event, __: Context) -> None: ...
+
+    quick = made("quick", works)
+    await deliver(receiver_scratch, "evt_bad", quick)
+    await receiver_scratch.db.execute("update receiver.events set raw = ''")
+    await deliver(receiver_scratch, "evt_good", quick)
+
+    async def good_is_done() -> bool:
+        found = await stored(receiver_scratch)
+        return found["evt_good quick"].state == "done" and found["evt_bad quick"].state != "running"
+
+    async with working(receiver_scratch, quick):
+        await until(good_is_done, 3)
