@@ -133,10 +133,10 @@ async def jobs(db: Database, *, state: str | None, limit: int | None = 50) -> li
 async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
     """Let a quarantined event be what it can now be read as; False where that event is stored already."""
     try:
-        await db.execute(query("accept_quarantined"), key, event.id, event.type, event.transcription.id)
+        accepted = await db.fetchval(query("accept_quarantined"), key, event.id, event.type, event.transcription.id)
     except asyncpg.UniqueViolationError:
         return False
-    return True
+    return accepted is not None
 
 
 def _stored(row: asyncpg.Record) -> Stored:

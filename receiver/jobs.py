@@ -50,8 +50,7 @@ async def claim_lapsed(db: Database, *, handlers: Sequence[str], api_url: str, l
 
 async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
     """Whether a job waits whose lease ran out."""
-    found: bool = await db.fetchval(query("any_lapsed"), list(handlers), api_url)
-    return found
+    return await db.fetchval(query("any_lapsed"), list(handlers), api_url) is not None
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:

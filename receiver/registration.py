@@ -19,7 +19,7 @@ import asyncpg
 
 from receiver import signature
 from receiver.database import Connection, Database, query
-from receiver.errors import CommandError, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import CommandError, InvalidRequest, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
@@ -154,9 +154,10 @@ async def _ask(
 
 def _may_have_been_done(error: ProviderError, *, asked_before: bool) -> bool:
     """Whether the secret may be lost on the way, so that only the same key can bring it."""
-    if isinstance(error, RateLimited):
-        return asked_before  # this request was not carried out, an earlier one may have been
-    return isinstance(error, ProviderUnavailable) and error.status != CONFLICT
+    if isinstance(error, InvalidRequest) or error.status == CONFLICT:
+        return False
+    # Money, the rate limit or the key stopped this request; an earlier one may have been carried out.
+    return asked_before or isinstance(error, ProviderUnavailable)
 
 
 @asynccontextmanager

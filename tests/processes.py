@@ -28,7 +28,10 @@ WAIT_SECONDS = 30.0
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="receiver-test-"))
+    """Yield a folder that other users may enter."""
+    from receiver.testing import memory  # noqa: PLC0415 - pytest wants to be the first to import its plugins
+
+    path = Path(tempfile.mkdtemp(prefix="receiver-test-", dir=memory()))
     path.chmod(0o755)
     try:
         yield path

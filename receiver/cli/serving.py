@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any
 
 import click
 import httpx
@@ -23,6 +21,7 @@ from receiver.worker import Worker
 log = logging.getLogger(__name__)
 
 REGISTER_AGAIN_SECONDS = 60.0
+CLAIM_SECONDS = 3.0
 
 
 @click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))
@@ -100,7 +99,7 @@ def work(*, until_eof: bool) -> None:
             )  # fmt: skip
             async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
                 log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
-                await _until(stop, worker.run())
+                await _work_until(stop, worker)
             await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
 
     _warn_embedded(configured, quiet=until_eof)
@@ -108,16 +107,17 @@ def work(*, until_eof: bool) -> None:
         run(main(url))
 
 
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` until told to stop; where it ends by itself, which is a bug, so does the process."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
+    """Claim jobs until told to stop; where claiming ends by itself, which is a bug, so does the process."""
+    working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    worker.leave()
+    # A hung database holds a claim for as long as it likes, past its cancellation too; the pool ends it later.
+    await asyncio.wait({working}, timeout=CLAIM_SECONDS)
     if working.done():
         working.result()
     working.cancel()
-    # A hung database holds a statement past its cancellation; the pool ends it a little later.
-    await asyncio.wait({working}, timeout=1)
 
 
 def _warn_embedded(configured: Settings, *, quiet: bool) -> None:

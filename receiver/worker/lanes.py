@@ -88,6 +88,7 @@ class Worker:
         self._held: dict[int, Lane] = {}
         self._wake = asyncio.Event()
         self._alone = False
+        self._leaving = False
         self._lapsed_check = 0.0
         self._key_said = float("-inf")
 
@@ -95,12 +96,17 @@ class Worker:
         """Look for due jobs now."""
         self._wake.set()
 
+    def leave(self) -> None:
+        """Claim nothing more. A claim under way is waited for: what it takes would be nobody's."""
+        self._leaving = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Claim and run jobs until cancelled; outlives the database's absence."""
+        """Claim and run jobs until `leave` is called; outlives the database's absence."""
         renewing = asyncio.create_task(self._renew_for_ever())
         away = False
         try:
-            while True:
+            while not self._leaving:
                 self._wake.clear()
                 try:
                     await self._claim()

@@ -3,3 +3,4 @@
 update receiver.events
 set event_id = $2, type = $3, transcription_id = $4, unreadable = null
 where id = $1 and type is null
+returning id
