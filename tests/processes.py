@@ -209,6 +209,16 @@ class Processes:
         with attach(self.folder / ".receiver", create=False) as url:
             return run(url)
 
+    def unfinished(self) -> int:
+        """Return how many jobs are pending or running."""
+        found = self.sql("select count(*) as jobs from receiver.jobs where state in ('pending', 'running')")
+        return int(found[0]["jobs"])
+
+    def settled(self) -> list[dict[str, Any]]:
+        """Wait until no job is pending or running; returns the events."""
+        until(lambda: self.unfinished() == 0, "every job has ended")
+        return self.events()
+
     def events(self, **environment: str) -> list[dict[str, Any]]:
         """Return what `receiver events --json --limit 0` prints."""
         ran = self.run("events", "--json", "--limit", "0", **environment)

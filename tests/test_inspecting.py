@@ -2,11 +2,10 @@
 
 import base64
 import json
-from typing import Any
 
 import pytest
 
-from tests.processes import Process, Processes, Web, completed, until
+from tests.processes import Process, Processes, Web, completed
 
 HANDLERS = """
 import os
@@ -38,19 +37,13 @@ def running(shared: Processes) -> tuple[Web, Process]:
     return shared.serve(), shared.start("work")
 
 
-def settled(shared: Processes) -> list[dict[str, Any]]:
-    return until(  # type: ignore[no-any-return] # a list of events
-        lambda: [] if any(e["state"] == "pending" for e in shared.events()) else shared.events(), "all jobs ended"
-    )
-
-
 def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, running: tuple[Web, Process]) -> None:
     web, _ = running
     body = completed("evt_1", 77)
     for _ in range(2):
         web.deliver(body)
     web.deliver(b"not an event")
-    quarantined, event = settled(shared)
+    quarantined, event = shared.settled()
     assert event == {
         "source": "transcribe.so", "id": "evt_1", "type": "transcription.completed", "state": "dead",
         "received_at": event["received_at"], "deliveries": 2, "transcription_id": "77",
@@ -76,13 +69,13 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
 def test_replay_runs_done_and_dead_jobs_again(shared: Processes, running: tuple[Web, Process]) -> None:
     web, _ = running
     web.deliver(completed("evt_1"))
-    settled(shared)
+    shared.settled()
     (shared.folder / "mended").touch()
     ran = shared.run("replay", "evt_1", "--json")
     assert json.loads(ran.stdout) == {"event": "evt_1", "pending": ["first", "second"], "running": []}
-    assert [job["attempt"] for job in settled(shared)[0]["jobs"]] == [2, 2]
+    assert [job["attempt"] for job in shared.settled()[0]["jobs"]] == [2, 2]
     assert shared.run("replay", "evt_1", "--handler", "second").stdout == "pending again: second\n"
-    event = settled(shared)[0]
+    event = shared.settled()[0]
     assert event["state"] == "done"
     assert [job["attempt"] for job in event["jobs"]] == [2, 3]
 
@@ -90,18 +83,18 @@ def test_replay_runs_done_and_dead_jobs_again(shared: Processes, running: tuple[
 def test_replay_gives_a_job_to_a_handler_that_is_new(shared: Processes, running: tuple[Web, Process]) -> None:
     web, worker = running
     web.deliver(completed("evt_1", event_type="transcription.failed"))
-    settled(shared)
+    shared.settled()
     worker.end()
     shared.write_handlers(third=HANDLERS.replace("first", "third").replace("second", "fourth"))
     shared.run("replay", "evt_1", "--handler", "third")
     shared.start("work")
-    assert [job["handler"] for job in settled(shared)[0]["jobs"]] == ["first", "third"]
+    assert [job["handler"] for job in shared.settled()[0]["jobs"]] == ["first", "third"]
 
 
 def test_replay_leaves_a_running_job_alone(shared: Processes, running: tuple[Web, Process]) -> None:
     web, _ = running
     web.deliver(completed("evt_1"))
-    settled(shared)
+    shared.settled()
     shared.sql("update receiver.jobs set state = 'running', due_at = now() + interval '1 hour' where handler = 'first'")
     ran = shared.run("replay", "evt_1")
     assert (ran.returncode, ran.stdout) == (1, "pending again: second\n")
@@ -112,7 +105,7 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
     """Once this code can read what an older one could not."""
     web, _ = running
     web.deliver(b"not an event")
-    name = settled(shared)[0]["id"]
+    name = shared.settled()[0]["id"]
     ran = shared.run("replay", name)
     assert (ran.returncode, "it still cannot be read: it is not JSON" in ran.stderr) == (1, True)
     web.deliver(completed("evt_1"))
@@ -122,7 +115,7 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
     shared.sql("delete from receiver.jobs")
     (shared.folder / "mended").touch()
     assert shared.run("replay", "hash").returncode == 0
-    event = settled(shared)[0]
+    event = shared.settled()[0]
     assert (event["id"], event["state"], event["transcription_id"]) == ("evt_1", "done", "4821")
     shared.sql(
         "insert into receiver.events (source, event_id, api_url, unreadable, raw, secret_fingerprint) "
