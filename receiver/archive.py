@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from receiver.database import Database, Pool, query
+from receiver.errors import NotReady, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
 from receiver.transcripts import Timestamps, Transcript
@@ -27,11 +28,14 @@ async def transcript(db: Pool, provider: TranscribeSo, subject: Subject) -> Tran
 
     async def fetch() -> bytes:
         answer = await provider.result(subject.transcription_id)
-        parse(Result, answer)  # what makes no sense is not kept
+        result = parse(Result, answer)
+        if str(result.id) != subject.transcription_id:
+            raise ProviderUnavailable(f"the answer is about transcription {result.id}", code="malformed_answer")
+        if result.status != "completed":
+            raise NotReady(f"it is {result.status}", reason="transcription_processing")
         return answer
 
-    answer = await _once(db, subject, "result", fetch)
-    return parse(Result, answer).transcript()
+    return parse(Result, await _once(db, subject, "result", fetch)).transcript()
 
 
 async def timestamps(db: Pool, provider: TranscribeSo, subject: Subject, format: str, style: str) -> Timestamps:  # noqa: A002 - the provider's word
@@ -42,8 +46,7 @@ async def timestamps(db: Pool, provider: TranscribeSo, subject: Subject, format:
         parse(TimestampsAnswer, answer)  # what makes no sense is not kept
         return answer
 
-    answer = await _once(db, subject, f"timestamps/{format}/{style}", fetch)
-    return parse(TimestampsAnswer, answer).timestamps()
+    return parse(TimestampsAnswer, await _once(db, subject, f"timestamps/{format}/{style}", fetch)).timestamps()
 
 
 async def stored_transcript(db: Database, transcription_id: str) -> Transcript | None:
@@ -64,6 +67,8 @@ async def _once(db: Pool, subject: Subject, kind: str, fetch: Callable[[], Await
     if kept is not None:
         return kept
     async with db.acquire() as connection, connection.transaction():
+        # Longer than the provider may take; a host that vanishes must not hold the others up for ever.
+        await connection.fetchval(query("bound_idle_transaction"), "60s")
         await connection.fetchval(query("lock_answer"), *key)
         kept = await connection.fetchval(query("read_answer"), *key)
         if kept is None:

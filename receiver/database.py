@@ -1,13 +1,14 @@
 """Connections to PostgreSQL, and the statements we send over them.
 
-The answer path has connections of its own (`AnswerConnections`): a hung server holds asyncpg past every timeout
-that goes through the protocol, and only ending the connection from our side gives a delivery its answer in time.
+The answer path and the worker's own statements have connections to themselves (`Connections`): a hung server holds
+asyncpg past every timeout that goes through the protocol, and only ending the connection from our side gives a
+delivery its answer in time.
 """
 
 import asyncio
 import functools
-import json
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from receiver.errors import ConfigError, StoreUnavailableError
+from receiver.errors import BusyError, ConfigError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,11 @@ BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.Inter
           asyncpg.OperatorInterventionError, OSError, EOFError)  # fmt: skip
 # What a database does that is away, full, read-only or restarting: not our fault and not the sender's.
 AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
-        asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, TimeoutError)  # fmt: skip
+        asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError, TimeoutError)  # fmt: skip
+
+IDLE_SECONDS = 60.0
+LOCK_SECONDS = 60.0
 
 # A commit that has returned is on disk, whatever the server's default.
 SESSION = {"synchronous_commit": "on", "application_name": "receiver"}
@@ -47,11 +52,6 @@ def query(name: str) -> str:
     return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-async def _prepare(connection: Connection) -> None:
-    """Let jsonb columns be Python values on this connection."""
-    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
-
-
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """Open one connection whose commits are on disk when they return, whatever the server's default.
 
@@ -60,9 +60,10 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """
     try:
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(url, timeout=10, server_settings=SESSION)
+    except OSError:
+        raise  # a wrong certificate is one, and a ValueError too
     except (ValueError, OverflowError, asyncpg.ClientConfigurationError) as exc:
         raise ConfigError(f"DATABASE_URL: cannot be used ({type(exc).__name__})") from exc
-    await _prepare(connection)
     return connection
 
 
@@ -70,7 +71,7 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
 async def pool(url: str, *, size: int) -> AsyncIterator[Pool]:
     """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used."""
     connections: Pool = asyncpg.create_pool(
-        url, min_size=0, max_size=size, timeout=10, init=_prepare, max_inactive_connection_lifetime=60,
+        url, min_size=0, max_size=size, timeout=10, max_inactive_connection_lifetime=60,
         server_settings=SESSION,
     )  # fmt: skip
     await connections
@@ -81,6 +82,26 @@ async def pool(url: str, *, size: int) -> AsyncIterator[Pool]:
             await asyncio.wait_for(connections.close(), timeout=3)
         except (TimeoutError, *BROKEN):
             connections.terminate()
+
+
+@asynccontextmanager
+async def session_lock(connection: Connection, number: int) -> AsyncIterator[None]:
+    """Hold an advisory lock. Polled: *waiting* for one deadlocks with `create index concurrently`.
+
+    Raises:
+        BusyError: another session has held it for a minute.
+    """
+    for _ in range(int(LOCK_SECONDS * 10)):
+        if await connection.fetchval(query("try_lock"), number):
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise BusyError("another process has been doing this for a minute; try again when it has ended")
+    try:
+        yield
+    finally:
+        if not connection.is_closed():
+            await connection.fetchval(query("unlock"), number)
 
 
 async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
@@ -116,8 +137,8 @@ def where(url: str) -> str:
     return f"{parts.hostname or 'a local socket'}{port}{parts.path}"
 
 
-class AnswerConnections:
-    """A few connections for the answer path alone, each used by one delivery at a time.
+class Connections:
+    """A few connections whose every use has a deadline that holds: for the answer path, and for the worker's claims.
 
     `run` returns or raises within its deadline even when the server has stopped in the middle of a word: the work
     runs in a task of its own, and what is late is left behind with its connection terminated.
@@ -125,7 +146,7 @@ class AnswerConnections:
 
     def __init__(self, url: str, *, size: int = 4) -> None:
         self._url = url
-        self._idle: list[asyncpg.Connection[asyncpg.Record]] = []
+        self._idle: list[tuple[asyncpg.Connection[asyncpg.Record], float]] = []
         self._free = asyncio.Semaphore(size)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -143,6 +164,7 @@ class AnswerConnections:
         finally:
             if not task.done():
                 task.cancel()
+                self._drop_idle()  # where one hangs the others will
         if not task.done():
             raise StoreUnavailableError(f"the database did not answer in {seconds:g} s")
         try:
@@ -162,7 +184,7 @@ class AnswerConnections:
                 return await self._on_a_connection(work)
 
     async def _on_a_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        connection = self._idle.pop() if self._idle else await connect(self._url)
+        connection = self._take() or await connect(self._url)
         statement = asyncio.ensure_future(work(connection))
         try:
             # Shielded: cancelling a statement makes asyncpg wait for the server, which is what we must not do.
@@ -171,8 +193,17 @@ class AnswerConnections:
             connection.terminate()  # which also ends the statement
             statement.add_done_callback(lambda done: done.exception())
             raise
-        self._idle.append(connection)
+        self._idle.append((connection, time.monotonic()))
         return result
+
+    def _take(self) -> "asyncpg.Connection[asyncpg.Record] | None":
+        """Return the connection used last, unless it has idled so long that a NAT on the way may have forgotten it."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if time.monotonic() - since < IDLE_SECONDS:
+                return connection
+            connection.terminate()
+        return None
 
     def _forget(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
@@ -181,7 +212,7 @@ class AnswerConnections:
 
     def _drop_idle(self) -> None:
         while self._idle:
-            self._idle.pop().terminate()
+            self._idle.pop()[0].terminate()
 
     def close(self) -> None:
         """End every connection at once."""

@@ -8,6 +8,7 @@ ReceiverError
 │   ├── NoDataError            a reading command found no database to read
 │   └── EmbeddedError          the embedded PostgreSQL cannot run here
 ├── CommandError               a command cannot do what it was asked: one line on stderr, exit status 1
+│   └── BusyError              another process does the same
 ├── RequestError               refuse the request; carries its HTTP status
 │   ├── SignatureError         401: not proven to come from the source
 │   ├── DeliveryTimeoutError   408: the body did not arrive in time
@@ -66,6 +67,10 @@ class EmbeddedError(StartupError):
 
 class CommandError(ReceiverError):
     """A command cannot do what it was asked; the message says why and what to do."""
+
+
+class BusyError(CommandError):
+    """Another process does the same; try again when it has ended."""
 
 
 # --- refuse the request ----------------------------------------------------------------------------------------------

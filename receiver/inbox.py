@@ -3,6 +3,7 @@
 Handler names arrive by argument; nothing here knows what a handler is.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,7 +92,7 @@ async def append(connection: Connection, delivery: Delivery, handlers: Sequence[
     return "stored" if unreadable is None else "quarantined"
 
 
-async def recent(db: Database, *, limit: int | None = 50) -> list[Stored]:
+async def recent(db: Database, *, limit: int | None = None) -> list[Stored]:
     """Return the newest events first; all of them where `limit` is None."""
     return [_stored(row) for row in await db.fetch(query("list_events"), limit)]
 
@@ -124,10 +125,10 @@ async def test_event_after(db: Database, api_url: str, key: int) -> Stored | Non
     return None if row is None else _stored(row)
 
 
-async def jobs(db: Database, *, state: str | None, limit: int | None = 50) -> list[tuple[str, StoredJob]]:
+async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> list[tuple[str, StoredJob]]:
     """Return jobs, newest first, each with `source/id` of its event."""
-    rows = await db.fetch(query("list_jobs"), state, limit)
-    return [(row["event"], _job(row)) for row in rows]
+    rows = [dict(row) for row in await db.fetch(query("list_jobs"), state, limit)]
+    return [(row.pop("event"), StoredJob(**row)) for row in rows]
 
 
 async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
@@ -150,17 +151,5 @@ def _stored(row: asyncpg.Record) -> Stored:
         received_at=row["received_at"],
         deliveries=row["deliveries"],
         state=row["state"],
-        jobs=tuple(_job(job) for job in row["jobs"]),
-    )
-
-
-def _job(fields: Any) -> StoredJob:
-    """Return a job from a row, or from the JSON in an event's row."""
-    return StoredJob(
-        id=fields["id"],
-        handler=fields["handler"],
-        state=fields["state"],
-        attempt=fields["attempt"],
-        error=fields["error"],
-        waits_seconds=fields["waits_seconds"],
+        jobs=tuple(StoredJob(**job) for job in json.loads(row["jobs"])),
     )

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, assert_never
 
-import asyncpg
-
 from receiver.database import Connection, Database, query
 from receiver.retry import Again, Dead, Done, Later, Outcome
 
@@ -39,13 +37,14 @@ class Claim:
 
 async def claim(db: Database, *, handlers: Sequence[str], api_url: str, lease: timedelta, limit: int) -> list[Claim]:
     """Take at most `limit` jobs that are pending and due."""
-    return [_claim(row) for row in await db.fetch(query("claim_jobs"), list(handlers), api_url, lease, limit)]
+    rows = await db.fetch(query("claim_jobs"), list(handlers), api_url, lease, limit, "pending")
+    return [Claim(**dict(row)) for row in rows]
 
 
 async def claim_lapsed(db: Database, *, handlers: Sequence[str], api_url: str, lease: timedelta) -> Claim | None:
     """Take one job whose lease ran out: its worker died or hung, and may have because of it. Run it alone."""
-    row = await db.fetchrow(query("claim_lapsed_job"), list(handlers), api_url, lease)
-    return None if row is None else _claim(row)
+    row = await db.fetchrow(query("claim_jobs"), list(handlers), api_url, lease, 1, "running")
+    return None if row is None else Claim(**dict(row))
 
 
 async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
@@ -54,10 +53,9 @@ async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> 
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:
-    """Lengthen the leases of `held` (job, attempt) from now; returns the jobs that are still ours."""
-    ours = sorted(held)
-    rows = await db.fetch(query("renew_leases"), [job for job, _ in ours], [attempt for _, attempt in ours], lease)
-    return {row["id"] for row in rows}
+    """Lengthen the leases of `held` (job, attempt) from now; returns the jobs that are ours no longer."""
+    jobs, attempts = [job for job, _ in held], [attempt for _, attempt in held]
+    return {row["job"] for row in await db.fetch(query("renew_leases"), jobs, attempts, lease)}
 
 
 async def lock(connection: Connection, job: int, attempt: int) -> bool:
@@ -98,29 +96,17 @@ async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]
     return [row["handler"] for row in await db.fetch(query("replay_jobs"), event, sorted(handlers))]
 
 
-async def orphaned(db: Database, handlers: Sequence[str]) -> list[str]:
-    """Return the names of handlers that have unfinished jobs but do not exist (any more)."""
-    return [row["handler"] for row in await db.fetch(query("orphaned_handlers"), list(handlers))]
+async def orphaned(db: Database, handlers: Sequence[str], api_url: str) -> list[str]:
+    """Return the names of handlers that have unfinished jobs of an API but do not exist (any more)."""
+    return [row["handler"] for row in await db.fetch(query("orphaned_handlers"), list(handlers), api_url)]
 
 
-async def oldest_due(db: Database) -> timedelta | None:
-    """Return for how long the longest-waiting due job has been waiting; None where none is due."""
-    age: timedelta | None = await db.fetchval(query("oldest_due"))
+async def oldest_due(db: Database, api_url: str) -> timedelta | None:
+    """Return for how long an API's longest-waiting due job has been waiting; None where none is due."""
+    age: timedelta | None = await db.fetchval(query("oldest_due"), api_url)
     return age
 
 
 async def nudge(db: Database) -> None:
     """Tell listening workers to look at once. Only a nudge: they poll too."""
     await db.execute(query("nudge"), CHANNEL)
-
-
-def _claim(row: asyncpg.Record) -> Claim:
-    return Claim(
-        job=row["id"],
-        attempt=row["attempt"],
-        uncounted=row["uncounted"],
-        handler=row["handler"],
-        source=row["source"],
-        event_id=row["event_id"],
-        raw=row["raw"],
-    )

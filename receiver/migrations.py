@@ -5,7 +5,6 @@
 process dies before its bookkeeping row is written.
 """
 
-import asyncio
 import logging
 import re
 from collections.abc import Iterator
@@ -14,13 +13,12 @@ from pathlib import Path
 
 import asyncpg
 
-from receiver.database import SQL, Connection, Database, query
+from receiver.database import SQL, Connection, Database, query, session_lock
 from receiver.errors import SchemaError
 
 log = logging.getLogger(__name__)
 
 LOCK = 7_301_845_520_141_990_001  # any number that nobody else takes for theirs
-LOCK_SECONDS = 60.0
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -59,32 +57,19 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     """Apply what is missing; returns the names of what was applied.
 
     Raises:
-        SchemaError: a migration failed, or another process has been migrating for a minute.
+        SchemaError: a migration failed.
+        BusyError: another process has been migrating for a minute.
     """
     todo = files() if migrations is None else migrations
-    await _lock(connection)
     applied = []
-    try:
+    async with session_lock(connection, LOCK):
         with _refusing(todo[0][1]):
             await connection.execute(_text(todo[0][1]))
         for version, path in todo[1:]:
-            if await connection.fetchval(query("is_applied"), version):
-                continue
-            await _apply(connection, version, path)
-            applied.append(path.stem)
-    finally:
-        if not connection.is_closed():
-            await connection.fetchval(query("unlock"), LOCK)
+            if not await connection.fetchval(query("is_applied"), version):
+                await _apply(connection, version, path)
+                applied.append(path.stem)
     return applied
-
-
-async def _lock(connection: Connection) -> None:
-    """Poll for the lock: *waiting* for it deadlocks with `create index concurrently`, which waits for all waiters."""
-    for _ in range(int(LOCK_SECONDS * 10)):
-        if await connection.fetchval(query("try_lock"), LOCK):
-            return
-        await asyncio.sleep(0.1)
-    raise SchemaError("another process has been migrating for a minute; try again when it has ended")
 
 
 async def _apply(connection: Connection, version: int, path: Path) -> None:

@@ -7,18 +7,16 @@ so whoever finds an unanswered intent asks again with the intent's key and gets 
 A registration belongs to (API URL, fingerprint of the key, callback URL).
 """
 
-import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from receiver import signature
-from receiver.database import Connection, Database, query
+from receiver.database import Connection, Database, query, session_lock
 from receiver.errors import CommandError, InvalidRequest, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
@@ -27,7 +25,6 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "receiver_secrets"
 LOCK = 7_301_845_520_141_990_002
-LOCK_SECONDS = 60.0
 KEY_LIVES = timedelta(hours=24)
 CONFLICT = 409  # the client has asked again for a while already, so this is no request still under way
 
@@ -74,15 +71,19 @@ async def find(db: Database, whose: Account) -> list[Registration]:
     return [_registration(row) for row in rows]
 
 
+def current(found: Sequence[Registration]) -> Registration | None:
+    """Return the newest registration among an account's: the provider keeps one webhook for each key."""
+    return next((registration for registration in found if registration.registered_at is not None), None)
+
+
 async def register_if_needed(connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str) -> str:
     """Register where this account has no webhook yet; returns what was done, in a sentence.
 
     A changed `PUBLIC_URL` is only said: a second registration may switch the first one off, so a person decides.
     """
-    known = [r for r in await find(connection, whose) if r.registered_at is not None]
-    elsewhere = [r.callback_url for r in known if r.callback_url != callback_url]
-    if elsewhere and len(elsewhere) == len(known):
-        return f"registered for {elsewhere[0]}, not for {callback_url}; to change that run `receiver register`"
+    known = current(await find(connection, whose))
+    if known is not None and known.callback_url != callback_url:
+        return f"registered for {known.callback_url}, not for {callback_url}; to change that run `receiver register`"
     return await register(connection, provider, whose, callback_url)
 
 
@@ -99,19 +100,22 @@ async def register(
         anew: register even where there is a registration, and retire what this API gave before.
 
     Raises:
+        BusyError: another process is registering.
         CommandError: the provider refuses, or has a webhook whose secret it will not tell again.
         ProviderError: it cannot be asked now; the intent stays and the next try repeats it.
     """
-    async with _lock(connection):
+    async with session_lock(connection, LOCK):
         intent, asked_before = None, True
-        for found in await find(connection, whose):
-            if found.callback_url != callback_url:
+        all_found = await find(connection, whose)
+        known = current(all_found)
+        if known is not None and known.callback_url == callback_url and not anew:
+            return f"already registered for {callback_url} (secret {known.secret_fingerprint})"
+        for found in all_found:
+            if found.callback_url != callback_url or found.registered_at is not None:
                 continue
-            if found.registered_at is not None and not anew:
-                return f"already registered for {callback_url} (secret {found.secret_fingerprint})"
-            if found.registered_at is None and found.age < KEY_LIVES:
+            if found.age < KEY_LIVES:
                 intent = found
-            elif found.registered_at is None:
+            else:
                 log.warning("an attempt to register %s is older than a day and counts as lost", callback_url)
                 await connection.execute(query("retire_registration"), found.id)
         if intent is None:
@@ -158,21 +162,6 @@ def _may_have_been_done(error: ProviderError, *, asked_before: bool) -> bool:
         return False
     # Money, the rate limit or the key stopped this request; an earlier one may have been carried out.
     return asked_before or isinstance(error, ProviderUnavailable)
-
-
-@asynccontextmanager
-async def _lock(connection: Connection) -> AsyncIterator[None]:
-    for _ in range(int(LOCK_SECONDS * 10)):
-        if await connection.fetchval(query("try_lock"), LOCK):
-            break
-        await asyncio.sleep(0.1)
-    else:
-        raise CommandError("another process has been registering for a minute; try again when it has ended")
-    try:
-        yield
-    finally:
-        if not connection.is_closed():
-            await connection.fetchval(query("unlock"), LOCK)
 
 
 def _registration(row: asyncpg.Record) -> Registration:

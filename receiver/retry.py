@@ -52,7 +52,7 @@ class RetryPolicy:
         """Return how long to wait after `tries` failed tries; `jitter` is in [0, 1)."""
         # 10 s, 20 s, 40 s, … limit; the exponent is bounded because 2.0 ** 1024 overflows.
         doubled = self.first.total_seconds() * 2.0 ** min(tries - 1, 60)
-        return timedelta(seconds=min(doubled, self.limit.total_seconds()) * (1 + jitter / 2))
+        return _bounded(timedelta(seconds=min(doubled, self.limit.total_seconds()) * (1 + jitter / 2)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,13 @@ class Settings(BaseSettings):
             raise ValueError("must not carry a user or a password")
         return value.rstrip("/")
 
+    @field_validator("public_url")
+    @classmethod
+    def _without_path(cls, value: str | None) -> str | None:
+        if value is not None and value.endswith(WEBHOOK_PATH):
+            raise ValueError(f"must be given without {WEBHOOK_PATH}")
+        return value
+
     @field_validator("api_url")
     @classmethod
     def _without_version(cls, value: str) -> str:

@@ -20,7 +20,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from receiver.errors import SignatureError
 
@@ -39,7 +39,7 @@ _CANDIDATE = re.compile(rb"[0-9a-f]{64}")
 class Proof:
     """A delivery's signature holds: by which secret, signed when (unix seconds)."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     signed_at: int
 
 

@@ -56,11 +56,12 @@ class Scratch:
     """A database and a sandbox to try handlers on.
 
     Attributes:
-        db: the database.
+        url, db: the database.
         sandbox: the simulated provider; `provider` is its client.
     """
 
-    def __init__(self, db: Pool, sandbox: Sandbox, provider: TranscribeSo, http: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, db: Pool, sandbox: Sandbox, provider: TranscribeSo, http: httpx.AsyncClient) -> None:
+        self.url = url
         self.db = db
         self.sandbox = sandbox
         self.provider = provider
@@ -168,7 +169,7 @@ async def receiver_scratch(receiver_database: str) -> AsyncIterator[Scratch]:
         client = TranscribeSo(SANDBOX_URL, SecretStr("tsk_test_scratch"), transport=transport)
         provider = await stack.enter_async_context(client)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
-        yield Scratch(db, sandbox, provider, http)
+        yield Scratch(receiver_database, db, sandbox, provider, http)
 
 
 def _migrate(url: str) -> None:

@@ -55,7 +55,7 @@ MUTANTS = (
            "where event.deliveries = 1", "where event.deliveries > 0", "inbox"),
     Mutant("inbox: a repeat is stored", "receiver/inbox.py", "if deliveries > 1:", "if deliveries > 2:", "inbox"),
     Mutant("claim: another's claim is waited for", "sql/queries/claim_jobs.sql",
-           "for update of j skip locked", "", "jobs"),
+           "    for update of j skip locked", "", "jobs"),
     Mutant("claim: the attempt is not counted", "sql/queries/claim_jobs.sql",
            "attempt = j.attempt + 1,", "attempt = j.attempt,", "jobs"),
     Mutant("claim: no lease", "sql/queries/claim_jobs.sql", "due_at = now() + $3::interval", "due_at = now()", "jobs"),
@@ -67,7 +67,9 @@ MUTANTS = (
     Mutant("fence: completing without the lock", "sql/queries/lock_job.sql",
            "and attempt = $2 and state = 'running'", "and attempt >= $2", "handling"),
     Mutant("lease: never renewed", "sql/queries/renew_leases.sql",
-           "set due_at = now() + $3::interval", "set due_at = j.due_at + 0 * $3::interval", "jobs worker"),
+           "set due_at = now() + $3::interval", "set due_at = j.due_at + 0 * $3::interval", "jobs"),
+    Mutant("lease: a row that is being completed is waited for", "sql/queries/renew_leases.sql",
+           "    for update of j skip locked", "    for update of j", "jobs worker"),
     Mutant("lapsed: run beside others", "receiver/worker/lanes.py",
            "if self._alone or len(self._held) >= self._lanes:", "if len(self._held) >= self._lanes:", "worker"),
     Mutant("release: counted", "sql/queries/release_jobs.sql", "uncounted = j.uncounted + 1,", "", "jobs"),
@@ -99,23 +101,31 @@ MUTANTS = (
 )  # fmt: skip
 
 
-def survives(mutant: Mutant, tree: Path) -> bool:
-    """Apply a mutant to the tree, run its tests, put the tree back; says whether nobody noticed."""
+def fails(tests: str, tree: Path) -> bool:
+    """Run test files on the tree; says whether a test failed, which a broken tree is not enough for."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"} | {"PYTHONPATH": str(tree)}
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
+             *(f"tests/test_{name}.py" for name in tests.split())],
+            cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return True
+    if ran.returncode not in (0, 1):
+        raise SystemExit(f"the tests of {tests} could not be run:\n{ran.stdout}{ran.stderr}")
+    return ran.returncode == 1
+
+
+def is_killed(mutant: Mutant, tree: Path) -> bool:
+    """Apply a mutant to the tree, run its tests, put the tree back."""
     target = tree / mutant.path
     before = target.read_text()
     target.write_text(before.replace(mutant.right, mutant.wrong))
-    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"} | {"PYTHONPATH": str(tree)}
-    tests = [f"tests/test_{name}.py" for name in mutant.tests.split()]
     try:
-        ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
-            cwd=tree, env=environment, capture_output=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return False
+        return fails(mutant.tests, tree)
     finally:
         target.write_text(before)
-    return ran.returncode == 0
 
 
 def main(word: str = "") -> int:
@@ -129,10 +139,13 @@ def main(word: str = "") -> int:
             source = REPOSITORY / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, tree / name)
+        for tests in sorted({mutant.tests for mutant in chosen}):
+            if fails(tests, tree):
+                raise SystemExit(f"the tests of {tests} fail without any mutant")
         for mutant in chosen:
-            lives = survives(mutant, tree)
-            survivors += lives
-            print(f"{'SURVIVED' if lives else 'killed  '}  {mutant.name}", flush=True)  # noqa: T201 - a script
+            killed = is_killed(mutant, tree)
+            survivors += not killed
+            print(f"{'killed  ' if killed else 'SURVIVED'}  {mutant.name}", flush=True)  # noqa: T201 - a script
     print(f"{len(chosen) - survivors} of {len(chosen)} mutants killed")  # noqa: T201
     return survivors
 

@@ -21,9 +21,9 @@ SUBJECT = Subject("transcribe.so", "7", "2026-04-29T14:25:27.968Z")
 WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
 
 
-def result(word: str) -> httpx.Response:
+def result(word: str, about: int = 7) -> httpx.Response:
     segment = {"start_seconds": 0, "end_seconds": 1.5, "text": word, "speaker": None}
-    return httpx.Response(200, json={"id": 7, "status": "completed", "segments": [segment]})
+    return httpx.Response(200, json={"id": about, "status": "completed", "segments": [segment]})
 
 
 class Provider:
@@ -77,7 +77,7 @@ async def test_what_differs_is_fetched_by_itself_and_does_not_wait_for_others(db
     first, second = result("first end"), result("second end")
     later = Subject(SUBJECT.source, SUBJECT.transcription_id, "2026-04-30T00:00:00.000Z")
     other = Subject(SUBJECT.source, "8", SUBJECT.completed_at)
-    async with Provider(first, second, result("other")).client() as client:
+    async with Provider(first, second, result("other", 8)).client() as client:
         texts = [(await archive.transcript(db, client, subject)).text for subject in (SUBJECT, later, other)]
         assert texts == ["first end", "second end", "other"]
         assert [(await archive.transcript(db, client, s)).text for s in (SUBJECT, later, other)] == texts
@@ -96,6 +96,8 @@ async def test_what_differs_is_fetched_by_itself_and_does_not_wait_for_others(db
         (httpx.Response(200, content=b'{"id": 7'), ProviderUnavailable),
         (httpx.Response(200, json={"id": 7, "status": "completed", "segments": [{}]}), ProviderUnavailable),
         (httpx.Response(200, json=[]), ProviderUnavailable),
+        (httpx.Response(200, json={"id": 8, "status": "completed"}), ProviderUnavailable),
+        (httpx.Response(200, json={"id": 7, "status": "processing"}), NotReady),
         (httpx.Response(500), ProviderUnavailable),
         (httpx.Response(409, json={"error": {"code": "not_ready"}}), NotReady),
         (httpx.ReadTimeout("slow"), ProviderUnavailable),

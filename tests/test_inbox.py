@@ -189,7 +189,7 @@ async def test_recent_shows_the_newest_first_and_as_many_as_asked_for(db: Pool) 
     for number in range(60):
         await append(db, read(f"evt_{number}"), "a")
     newest = [f"evt_{number}" for number in reversed(range(60))]
-    assert [event.id for event in await inbox.recent(db)] == newest[:50]
+    assert [event.id for event in await inbox.recent(db, limit=50)] == newest[:50]
     assert [event.id for event in await inbox.recent(db, limit=3)] == newest[:3]
     assert [event.id for event in await inbox.recent(db, limit=None)] == newest
 

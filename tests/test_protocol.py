@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from receiver import database, inbox
-from receiver.database import AnswerConnections, Pool
+from receiver.database import Connections, Pool
 from receiver.testing import TEMPLATE, Server
 from receiver.web import Receiver, application, bind, body, protocol, serve, server
 from tests.processes import SECRET, completed, sign
@@ -115,7 +115,7 @@ class Web:
 
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[Web]:
-    connections, stop = AnswerConnections(url), asyncio.Event()
+    connections, stop = Connections(url), asyncio.Event()
     receiver = Receiver(connections=connections, handlers={}, api_url="http://p.test", configured_secrets=[SECRET])
     listener = bind("127.0.0.1", 0)
     running = asyncio.create_task(serve(application(receiver), listener, stop))

@@ -26,7 +26,7 @@ from receiver import (
     inbox,
     jobs,
 )
-from receiver.database import pool
+from receiver.database import Connections, pool
 from receiver.inbox import Delivery, StoredJob
 from receiver.testing import SANDBOX_URL, Scratch, Server
 from receiver.worker import attempt
@@ -87,8 +87,10 @@ async def working(
     """Run a worker; at the end it must still be running, and no task of its may have died unseen."""
     died: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: died.append(context))
+    connections = Connections(scratch.url)
     worker = Worker(
-        db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider, http=scratch._http,  # noqa: SLF001 - what its contexts have too
+        connections=connections, db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider,
+        http=scratch._http,  # noqa: SLF001
         formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll),
     )  # fmt: skip
     running = asyncio.create_task(worker.run())
@@ -99,6 +101,7 @@ async def working(
         with contextlib.suppress(asyncio.CancelledError):
             await running
         await worker.stop(within=timedelta(0))
+        connections.close()
         del worker, running
         gc.collect()  # which is when asyncio tells of an exception that nobody asked for
     assert died == []
@@ -295,7 +298,7 @@ async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(recei
         await until(ended)
     found = await stored(receiver_scratch)
     assert (found["evt_0 killing"].state, found["evt_1 killing"].state) == ("dead", "done")
-    assert found["evt_0 killing"].error == "its worker died or hung in the last of 2 tries"
+    assert found["evt_0 killing"].error == "its worker died or hung, and its 2 tries are used up"
     assert ran == [2]
 
 
@@ -303,7 +306,7 @@ async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(recei
 async def another(scratch: Scratch, url: str) -> AsyncIterator[Scratch]:
     """Yield what a worker in another process has: a pool of its own."""
     async with pool(url, size=10) as db:
-        yield Scratch(db, scratch.sandbox, scratch.provider, scratch._http)  # noqa: SLF001 - as above
+        yield Scratch(url, db, scratch.sandbox, scratch.provider, scratch._http)  # noqa: SLF001 - as above
 
 
 async def test_a_lease_is_renewed_for_as_long_as_its_handler_runs(
@@ -388,7 +391,7 @@ async def test_a_lost_lease_stops_the_handler_and_nothing_is_written(
             "update receiver.jobs set attempt = 2, due_at = now() + interval '1 hour' where handler = 'waiting'"
         )
         await asyncio.wait_for(stopped.wait(), 20)
-        await until(lambda: _said(caplog, "losing transcribe.so/evt_1: its lease was lost, another worker has it"))
+        await until(lambda: _said(caplog, "losing transcribe.so/evt_1: it was ours no longer"))
     found = await stored(receiver_scratch)
     assert {(job.state, job.attempt, job.error) for job in found.values()} == {("running", 2, None)}
     assert "waiting transcribe.so/evt_1: its lease was lost; stopping it" in caplog.text
@@ -451,9 +454,12 @@ async def test_stopping_lets_end_what_ends_in_time(receiver_scratch: Scratch) ->
 
     ending = made("ending", ends)
     await deliver(receiver_scratch, "evt_1", ending)
+    connections = Connections(receiver_scratch.url)
     worker = Worker(
-        db=receiver_scratch.db, handlers={"ending": ending}, provider=receiver_scratch.provider,
-        http=receiver_scratch._http, formats=(), lanes=1, lease=timedelta(seconds=60), poll=timedelta(seconds=0.05),  # noqa: SLF001
+        connections=connections, db=receiver_scratch.db, handlers={"ending": ending},
+        provider=receiver_scratch.provider,
+        http=receiver_scratch._http, formats=(), lanes=1, lease=timedelta(seconds=60),  # noqa: SLF001
+        poll=timedelta(seconds=0.05),
     )  # fmt: skip
     running = asyncio.create_task(worker.run())
     await asyncio.wait_for(begun.wait(), 20)
@@ -466,6 +472,7 @@ async def test_stopping_lets_end_what_ends_in_time(receiver_scratch: Scratch) ->
     assert not stopping.done()
     let_go.set()
     await asyncio.wait_for(stopping, 20)
+    connections.close()
     found = await stored(receiver_scratch)
     assert {name: (job.state, job.attempt) for name, job in found.items()} == {
         "evt_1 ending": ("done", 1),

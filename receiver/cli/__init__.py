@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from receiver import logs, settings
-from receiver.cli import checking, inspecting, providing, sending, serving, simulating, upping
+from receiver import logs
+from receiver.cli import check, processes, provider, sandbox, send, stored, up
 from receiver.database import AWAY
 from receiver.errors import ProviderError, ReceiverError
 
@@ -45,13 +45,11 @@ class _Commands(click.Group):
 @click.version_option(package_name="receiver")
 def main() -> None:
     """Receive transcribe.so webhooks durably and run your handlers on every finished transcript."""
-    configured = settings.load()
-    logs.configure(configured.log, configured.log_level)
 
 
 for command in (
-    upping.up, serving.serve, serving.work, serving.migrate, providing.register, providing.test_event,
-    inspecting.events, inspecting.show, inspecting.jobs, inspecting.replay, inspecting.transcript,
-    inspecting.timestamps, inspecting.handlers, simulating.sandbox, checking.check, sending.send,
+    up.up, processes.serve, processes.work, processes.migrate, provider.register, provider.test_event, stored.events,
+    stored.show, stored.jobs, stored.replay, stored.transcript, stored.timestamps, stored.handlers, sandbox.sandbox,
+    check.check, send.send,
 ):  # fmt: skip
     main.add_command(command)

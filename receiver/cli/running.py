@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from receiver import database, embedded, migrations
+from receiver import database, embedded, logs, migrations, settings
 from receiver.database import Pool
 from receiver.settings import Settings
 
@@ -25,6 +25,13 @@ T = TypeVar("T")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 # `up` starts its processes with this: they end with it however it ends, because the kernel closes the pipe.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
+
+
+def configure() -> Settings:
+    """Read the settings and set up the log as they say; every command does this first."""
+    configured = settings.load()
+    logs.configure(configured.log, configured.log_level)
+    return configured
 
 
 def examples(*lines: str) -> str:
@@ -42,20 +49,20 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def open_database(settings: Settings, *, create: bool) -> Iterator[str]:
+def open_database(configured: Settings, *, create: bool) -> Iterator[str]:
     """Yield the URL of the configured database; without `DATABASE_URL` that is the embedded one.
 
     Raises:
         NoDataError: there is no embedded database and `create` is false.
     """
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+    if configured.database_url is not None:
+        yield configured.database_url.get_secret_value()
         return
-    with embedded.attach(settings.data_dir, create=create) as url:
+    with embedded.attach(configured.data_dir, create=create) as url:
         yield url
 
 
-def with_database(settings: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
+def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
     """Run `work` on a database that is there and has our schema.
 
     Raises:
@@ -68,7 +75,7 @@ def with_database(settings: Settings, work: Callable[[Pool], Awaitable[T]]) -> T
             await migrations.require(db)
             return await work(db)
 
-    with open_database(settings, create=False) as url:
+    with open_database(configured, create=False) as url:
         return run(main(url))
 
 

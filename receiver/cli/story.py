@@ -33,6 +33,8 @@ class Story:
 
     def lines(self, recent: list[Stored]) -> list[str]:
         """Return what is new in `recent` events (newest first), oldest first."""
+        listed = {-event.key for event in recent} | {job.id for event in recent for job in event.jobs}
+        self._told = {key: state for key, state in self._told.items() if key in listed}
         lines = []
         for event in reversed([event for event in recent if event.key > self._newest]):
             if self._is_new(-event.key, event.deliveries):

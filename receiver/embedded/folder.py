@@ -104,6 +104,7 @@ def require(configured: Path) -> Folder:
         raise NoDataError(
             f"no data here ({folder.path}); run `receiver up`, or set RECEIVER_DATA_DIR or DATABASE_URL"
         ) from exc
+    _own(folder.socket_dir, folder.user)
     return folder
 
 

@@ -74,35 +74,35 @@ class Keeper:
         os.close(parent)
 
     def clear_the_way(self) -> None:
-        """End a server that outlived its keeper, and remove lock files that name a process which is no such server.
+        """End what is left of an earlier server, and remove its lock files once nothing of it is.
 
         A killed server may stay a zombie for as long as its parent does not reap it; PostgreSQL takes that for a
-        running one and refuses to start.
+        running one and refuses to start. But its lock files also keep a new server from writing beside an old one's
+        backends, so they go only when no process works in the data folder any more.
         """
-        pid_file = self.data / "postmaster.pid"
-        with suppress(OSError, ValueError, IndexError):
-            pid = int(pid_file.read_text().splitlines()[0])
-            for number in (signal.SIGINT, signal.SIGQUIT):
-                if not self.is_our_server(pid):
-                    break
-                os.kill(pid, number)
-                deadline = time.monotonic() + STOP_SECONDS
-                while self.is_our_server(pid) and time.monotonic() < deadline:
-                    time.sleep(0.02)
-        pid_file.unlink(missing_ok=True)
-        for leftover in self.socket_dir.glob(".s.PGSQL.5432*"):
-            leftover.unlink(missing_ok=True)
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            deadline = time.monotonic() + STOP_SECONDS
+            for pid in self.at_work():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            while self.at_work() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        if not self.at_work():
+            for leftover in (self.data / "postmaster.pid", *self.socket_dir.glob(".s.PGSQL.5432*")):
+                leftover.unlink(missing_ok=True)
 
-    def is_our_server(self, pid: int) -> bool:
-        """Whether `pid` lives and works in our data folder. A zombie works nowhere."""
+    def at_work(self) -> list[int]:
+        """Return the processes that work in our data folder. A zombie works nowhere."""
         if sys.platform == "linux":
-            try:
-                return Path(f"/proc/{pid}/cwd").resolve(strict=True) == self.data.resolve()
-            except OSError:
-                return False
-        command = ["/bin/ps", "-o", "stat=,args=", "-p", str(pid)]
+            here = str(self.data.resolve())
+            return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _works_in(p) == here]
+        try:
+            pid = (self.data / "postmaster.pid").read_text().splitlines()[0]
+        except (OSError, IndexError):
+            return []
+        command = ["/bin/ps", "-o", "stat=,args=", "-p", pid]
         listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a pid is all
-        return str(self.data) in listed.stdout and not listed.stdout.startswith("Z")
+        return [int(pid)] if str(self.data) in listed.stdout and not listed.stdout.startswith("Z") else []
 
     def start(self) -> None:
         """Start the server. What must hold whatever a configuration file says stands on the command line."""
@@ -157,6 +157,13 @@ class Keeper:
             with suppress(subprocess.TimeoutExpired):
                 server.wait(STOP_SECONDS)
                 return
+
+
+def _works_in(process: Path) -> str | None:
+    try:
+        return str((process / "cwd").readlink())
+    except OSError:
+        return None
 
 
 def lock(path: Path, how: int) -> IO[bytes]:

@@ -4,9 +4,10 @@ import fcntl
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -35,13 +36,28 @@ def attach(data_dir: Path, *, create: bool) -> Iterator[str]:
     with (folder.path / "users.lock").open("ab") as users:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last keeper is stopping its server
         _await_ready(folder, server_binaries)
+        leaving = threading.Event()
+        threading.Thread(target=_replace_keepers, args=(folder, server_binaries, leaving), daemon=True).start()
         query = urlencode({"host": str(folder.socket_dir), "port": 5432})
-        yield f"postgresql://receiver@/postgres?{query}"
+        try:
+            yield f"postgresql://receiver@/postgres?{query}"
+        finally:
+            leaving.set()
 
 
 def wait_until_stopped(folder: Path) -> None:
     """Wait until the server of a folder, whose last user has gone, has stopped."""
     keeper.lock(folder / "keeper.lock", fcntl.LOCK_EX).close()
+
+
+def _replace_keepers(folder: Folder, server_binaries: Path, leaving: threading.Event) -> None:
+    """Start a new keeper whenever the one at work is killed, until we leave."""
+    while True:
+        keeper.lock(folder.path / "keeper.lock", fcntl.LOCK_EX).close()  # granted when there is none
+        if leaving.is_set():
+            return
+        with suppress(EmbeddedError):
+            _await_ready(folder, server_binaries)
 
 
 def _await_ready(folder: Folder, server_binaries: Path) -> None:
@@ -71,7 +87,7 @@ def _await_ready(folder: Folder, server_binaries: Path) -> None:
 def _spawn(command: list[str], log: Path) -> int:
     """Start a process that outlives us, as a bare pid: subprocess wants to see the end of what it starts."""
     start_anew = os.O_TRUNC if log.exists() and log.stat().st_size > LOG_BYTES else 0
-    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | start_anew
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | start_anew
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(log), how, 0o600),

@@ -8,6 +8,7 @@ Source: the API reference v1 of transcribe.so, and its published command-line cl
 """
 
 import asyncio
+import re
 from types import TracebackType
 from typing import Annotated, Any, Self, TypeVar
 
@@ -24,7 +25,9 @@ ANSWER_BYTES = 64 * 1024 * 1024
 RETRY_SECONDS = (1, 2, 4, 8)
 
 Model = TypeVar("Model", bound=BaseModel)
-Text = Annotated[str, AfterValidator(lambda text: text.replace("\x00", ""))]  # PostgreSQL stores no NUL
+# What could steer a terminal or reorder a line, and NUL, which PostgreSQL stores not; tab and line ends are text.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+Text = Annotated[str, AfterValidator(lambda text: _UNPRINTABLE.sub("", text))]
 
 
 class _Answer(BaseModel):

@@ -5,6 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,8 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from receiver import events, inbox, jobs, migrations, registration, signature
-from receiver.database import AnswerConnections, Connection
-from receiver.errors import ReceiverError, RequestError, SchemaError
+from receiver.database import Connection, Connections
+from receiver.errors import ReceiverError, RequestError
 from receiver.handling import Handler
 from receiver.inbox import Delivery, Status
 from receiver.providers.transcribe_so import SOURCE
@@ -27,7 +28,16 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 3.0
 BETWEEN_NUDGES_SECONDS = 0.05
+BETWEEN_CHECKS_SECONDS = 1.0
 BETWEEN_REFUSALS_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Refused:
+    """Refusals since they were last said in the log."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    said: float = float("-inf")
 
 
 class Receiver:
@@ -36,7 +46,7 @@ class Receiver:
     def __init__(
         self,
         *,
-        connections: AnswerConnections,
+        connections: Connections,
         handlers: Mapping[str, Handler],
         api_url: str,
         configured_secrets: Iterable[bytes] = (),
@@ -46,8 +56,9 @@ class Receiver:
         self.api_url = api_url
         self.keyring = Keyring(configured_secrets, self._read_secrets)
         self._stored = asyncio.Event()
-        self._refused: Counter[str] = Counter()
-        self._refusals_said = float("-inf")
+        self._refused = {True: Refused(), False: Refused()}
+        self._checking: asyncio.Task[dict[str, tuple[bool, str]]] | None = None
+        self._checked = 0.0
 
     async def store(self, content: events.Event | events.Unreadable, secret: bytes) -> Status:
         """Make an authentic delivery durable.
@@ -76,34 +87,41 @@ class Receiver:
             await asyncio.sleep(BETWEEN_NUDGES_SECONDS)
 
     async def checks(self) -> dict[str, tuple[bool, str]]:
-        """Return what readiness needs, each with whether it holds and a word about it."""
+        """Return what readiness needs, each with whether it holds and a word about it.
 
-        async def version(connection: Connection) -> int:
-            await migrations.require(connection)
-            return await migrations.current(connection)
-
-        found = {"database": (True, "ok"), "schema": (False, "unknown")}
-        try:
-            found["schema"] = (True, f"version {await self.connections.run(version, seconds=ANSWER_SECONDS)}")
-        except SchemaError as exc:
-            found["schema"] = (False, str(exc))
-        except ReceiverError as exc:
-            found["database"] = (False, str(exc))
+        Anyone may ask, on the connections that deliveries need, so the database is asked once a second at most.
+        """
+        if self._checking is None or time.monotonic() - self._checked > BETWEEN_CHECKS_SECONDS:
+            self._checked = time.monotonic()
+            self._checking = asyncio.create_task(self._check_database())
         known = len(self.keyring.secrets)
-        found["secret"] = (known > 0, f"{known} known")
-        found["handlers"] = (bool(self.handlers), f"{len(self.handlers)} loaded")
-        return found
+        return {
+            **await asyncio.shield(self._checking),
+            "secret": (known > 0, f"{known} known"),
+            "handlers": (bool(self.handlers), f"{len(self.handlers)} loaded"),
+        }
+
+    async def _check_database(self) -> dict[str, tuple[bool, str]]:
+        try:
+            version = await self.connections.run(migrations.current, seconds=ANSWER_SECONDS)
+        except ReceiverError as exc:
+            return {"database": (False, str(exc)), "schema": (False, "unknown")}
+        needed = migrations.latest()
+        said = f"version {version}" + (
+            "" if version >= needed else f", this code needs {needed}: run `receiver migrate`"
+        )
+        return {"database": (True, "ok"), "schema": (version >= needed, said)}
 
     def count_refusal(self, error: RequestError) -> None:
         """Count refusals and say them at most every 10 s: anyone can cause them, and logs must not fill with them."""
-        self._refused[f"{error.status} {error.detail or error.code}"] += 1
-        if time.monotonic() - self._refusals_said < BETWEEN_REFUSALS_SECONDS:
+        ours = error.status >= 500  # noqa: PLR2004 - not the sender's fault, so said louder and on a clock of its own
+        refused = self._refused[ours]
+        refused.counts[f"{error.status} {error.detail or error.code}"] += 1
+        if time.monotonic() - refused.said < BETWEEN_REFUSALS_SECONDS:
             return
-        self._refusals_said = time.monotonic()
-        said = ", ".join(f"{count} x {reason}" for reason, count in self._refused.most_common(5))
-        self._refused.clear()
-        loud = error.status >= 500  # noqa: PLR2004 - ours, not the sender's
-        log.log(logging.ERROR if loud else logging.WARNING, "refused deliveries: %s", said)
+        said = ", ".join(f"{count} x {reason}" for reason, count in refused.counts.most_common(5))
+        log.log(logging.ERROR if ours else logging.WARNING, "refused deliveries: %s", said)
+        self._refused[ours] = Refused(said=time.monotonic())
 
     async def _read_secrets(self) -> list[bytes]:
         def read(connection: Connection) -> Awaitable[list[bytes]]:

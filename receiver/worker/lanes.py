@@ -9,17 +9,18 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
 
-import asyncpg
 import httpx
 
 from receiver import events, jobs
-from receiver.database import AWAY, Pool
-from receiver.errors import ProviderError, Unauthenticated, Verdict
+from receiver.database import Connection, Connections, Pool
+from receiver.errors import ProviderError, StoreUnavailableError, Unauthenticated, Verdict
 from receiver.events import Event, Unreadable
 from receiver.handling import Completion, Context, Handler
 from receiver.jobs import Claim
@@ -29,9 +30,11 @@ from receiver.worker import attempt
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 FINISH_AGAIN_SECONDS = 1.0
-# Whatever the server says no with may be over in a moment: a restart, a lock time-out, a database closed for a while.
-NOT_NOW = (*AWAY, asyncpg.PostgresError)
+STATEMENT_SECONDS = 10.0
+RELEASE_SECONDS = 3.0
 BETWEEN_KEY_LINES_SECONDS = 60.0
 
 
@@ -59,7 +62,8 @@ class Worker:
     """Claims and runs jobs of the handlers it knows, for the events of one API.
 
     Args:
-        db: enough connections for two for each lane, and a few more.
+        connections: for the worker's own statements; a hung database or busy handlers must not stop renewals.
+        db: for the handlers: enough for two connections in each lane, and a few more.
         lanes: how many jobs to hold at once.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
@@ -68,6 +72,7 @@ class Worker:
     def __init__(
         self,
         *,
+        connections: Connections,
         db: Pool,
         handlers: Mapping[str, Handler],
         provider: TranscribeSo,
@@ -77,9 +82,12 @@ class Worker:
         lease: timedelta,
         poll: timedelta,
     ) -> None:
+        self._connections = connections
         self._db = db
         self._handlers = handlers
+        self._known = list(handlers)
         self._provider = provider
+        self._api_url = provider.api_url
         self._http = http
         self._formats = formats
         self._lanes = lanes
@@ -110,9 +118,9 @@ class Worker:
                 self._wake.clear()
                 try:
                     await self._claim()
-                except NOT_NOW as exc:
+                except StoreUnavailableError as exc:
                     if not away:
-                        log.warning("the database is away (%s); waiting for it", type(exc).__name__)
+                        log.warning("%s; waiting for it", exc)
                     away = True
                     await asyncio.sleep(self._poll.total_seconds())
                     continue
@@ -141,28 +149,32 @@ class Worker:
             if lane.task is not None:
                 lane.task.cancel()
         await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=attempt.GRACE_SECONDS + 1)
-        with suppress(*NOT_NOW):
-            await asyncio.wait_for(jobs.release(self._db, [lane.key for lane in left]), timeout=3)
-            log.info("gave %d jobs back", len(left))
+        keys = [lane.key for lane in left]
+        with suppress(StoreUnavailableError):
+            await self._connections.run(lambda c: jobs.release(c, keys), seconds=RELEASE_SECONDS)
+            log.info("gave back what was not finished")
 
     async def _claim(self) -> None:
-        known, api_url = list(self._handlers), self._provider.api_url
         if self._alone or len(self._held) >= self._lanes:
             return
+        ours: dict[str, Any] = {"handlers": self._known, "api_url": self._api_url}
         if time.monotonic() >= self._lapsed_check:
-            if self._held and await jobs.any_lapsed(self._db, handlers=known, api_url=api_url):
+            waits = bool(self._held) and await self._do(partial(jobs.any_lapsed, **ours))
+            if waits:
                 return  # claims nothing until the lanes are empty
             if not self._held:
-                claim = await jobs.claim_lapsed(self._db, handlers=known, api_url=api_url, lease=self._lease)
-                if claim is not None:
+                lapsed = await self._do(partial(jobs.claim_lapsed, **ours, lease=self._lease))
+                if lapsed is not None:
                     self._alone = True
-                    self._start(claim)
+                    self._start(lapsed)
                     return
             self._lapsed_check = time.monotonic() + self._poll.total_seconds()
-        for claim in await jobs.claim(
-            self._db, handlers=known, api_url=api_url, lease=self._lease, limit=self._lanes - len(self._held)
-        ):
+        free = self._lanes - len(self._held)
+        for claim in await self._do(partial(jobs.claim, **ours, lease=self._lease, limit=free)):
             self._start(claim)
+
+    async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
+        return await self._connections.run(statement, seconds=STATEMENT_SECONDS)
 
     def _start(self, claim: Claim) -> None:
         lane = Lane(claim)
@@ -197,7 +209,7 @@ class Worker:
         if lane.completion.committed:
             outcome = Done()
         elif not await self._finish(lane, outcome):
-            log.warning("%s: its lease was lost, another worker has it; nothing was written", lane.name)
+            log.warning("%s: it was ours no longer, so its outcome was not written again", lane.name)
             return
         _say(lane, outcome, time.monotonic() - started)
 
@@ -208,7 +220,7 @@ class Worker:
         if isinstance(content, Unreadable):
             return Dead(f"this version cannot read its event: {content.reason}")
         if tries > handler.retry.attempts:
-            return Dead(f"its worker died or hung in the last of {handler.retry.attempts} tries")
+            return Dead(f"its worker died or hung, and its {handler.retry.attempts} tries are used up")
         error = await attempt.run(handler, content, self._context(lane, content))
         self._say_error(lane, error)
         return decide(handler.retry, tries, error, jitter=random.random())  # noqa: S311 - it spreads, it hides nothing
@@ -226,8 +238,9 @@ class Worker:
         """Write the outcome, however long the database is away; without it the work would be done again."""
         while True:
             try:
-                return await jobs.finish(self._db, *lane.key, outcome)
-            except NOT_NOW:
+                return await self._do(lambda c: jobs.finish(c, *lane.key, outcome))
+            except StoreUnavailableError as exc:
+                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
                 await asyncio.sleep(FINISH_AGAIN_SECONDS)
 
     async def _renew_for_ever(self) -> None:
@@ -235,18 +248,19 @@ class Worker:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             try:
                 await self._renew()
-            except NOT_NOW as exc:
-                log.debug("leases were not renewed: %s", type(exc).__name__)
+            except StoreUnavailableError as exc:
+                log.warning("leases were not renewed: %s", exc)
 
     async def _renew(self) -> None:
-        # A job whose row a transaction of its handler has locked cannot be claimed by anyone; renewing would wait.
-        asked = [lane for lane in self._held.values() if not lane.completion.open]
+        asked = list(self._held.values())
         if not asked:
             return
-        ours = await jobs.renew(self._db, [lane.key for lane in asked], lease=self._lease)
+        keys = [lane.key for lane in asked]
+        lost = await self._do(lambda c: jobs.renew(c, keys, lease=self._lease))
         for lane in asked:
-            gone = lane.claim.job not in ours and self._held.get(lane.claim.job) is lane
-            if gone and not lane.finishing and not lane.completion.committed and lane.task is not None:
+            # What is being finished, or completed in a transaction of its handler, may be done already.
+            ending = lane.finishing or lane.completion.open or lane.completion.committed
+            if lane.claim.job in lost and not ending and lane.task is not None:
                 log.warning("%s: its lease was lost; stopping it", lane.name)
                 lane.task.cancel()
 

@@ -1,10 +1,11 @@
--- Take pending jobs that are due, oldest first, and count the attempt; what another worker is taking is skipped.
--- $1 handlers text[], $2 api_url text, $3 lease interval, $4 limit bigint
+-- Take due jobs of a state, oldest first, and count the attempt; what another worker is taking is skipped.
+-- $1 handlers text[], $2 api_url text, $3 lease interval, $4 limit bigint, $5 state receiver.job_state
 with due as (
     select j.id
     from receiver.jobs j
     join receiver.events e on e.id = j.event
-    where j.state = 'pending' and j.due_at <= now() and j.handler = any ($1) and e.api_url = $2
+    where j.state in ('pending', 'running') and j.state = $5
+        and j.due_at <= now() and j.handler = any ($1) and e.api_url = $2
     order by j.due_at, j.id
     limit $4
     for update of j skip locked
@@ -13,4 +14,4 @@ update receiver.jobs j
 set state = 'running', attempt = j.attempt + 1, due_at = now() + $3::interval, changed_at = now()
 from due, receiver.events e
 where j.id = due.id and e.id = j.event
-returning j.id, j.attempt, j.uncounted, j.handler, e.source, e.event_id, e.raw
+returning j.id as job, j.attempt, j.uncounted, j.handler, e.source, e.event_id, e.raw

@@ -1,2 +1,6 @@
--- For how long the job that has been due the longest is waiting.
-select now() - min(due_at) from receiver.jobs where state = 'pending' and due_at <= now()
+-- For how long the job of an API that has been due the longest is waiting.
+-- $1 api_url text
+select now() - min(j.due_at)
+from receiver.jobs j
+join receiver.events e on e.id = j.event
+where j.state = 'pending' and j.due_at <= now() and e.api_url = $1

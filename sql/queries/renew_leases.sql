@@ -1,7 +1,22 @@
--- Lengthen leases from now; answers the jobs that are still ours.
+-- Lengthen leases from now, except of rows that are being completed; answers the jobs that are ours no longer.
 -- $1 jobs bigint[], $2 attempts integer[], $3 lease interval
-update receiver.jobs j
-set due_at = now() + $3::interval
-from unnest($1::bigint[], $2::integer[]) as held (job, attempt)
-where j.id = held.job and j.attempt = held.attempt and j.state = 'running'
-returning j.id
+with held as (
+    select job, attempt from unnest($1::bigint[], $2::integer[]) as held (job, attempt)
+), ours as (
+    select j.id, j.attempt
+    from receiver.jobs j
+    join held on held.job = j.id and held.attempt = j.attempt
+    where j.state = 'running'
+    order by j.id
+    for update of j skip locked
+), renewed as (
+    update receiver.jobs j
+    set due_at = now() + $3::interval
+    from ours
+    where j.id = ours.id
+)
+select held.job
+from held
+where not exists (
+    select from receiver.jobs j where j.id = held.job and j.attempt = held.attempt and j.state = 'running'
+)

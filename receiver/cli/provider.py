@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import click
 
-from receiver import database, inbox, registration, settings
-from receiver.cli.running import as_json, examples, open_database, print_json, run, with_database
+from receiver import database, inbox, registration
+from receiver.cli.running import as_json, configure, examples, open_database, print_json, run, with_database
 from receiver.database import Pool
 from receiver.errors import CommandError
 from receiver.migrations import require
@@ -24,7 +24,7 @@ LOOK_AGAIN_SECONDS = 0.05
 @click.option("--url", help="Where the provider shall deliver; by default PUBLIC_URL and our path.")
 def register(url: str | None) -> None:
     """Register the webhook at the provider and keep its secret in the database, shown nowhere."""
-    configured = settings.load()
+    configured = configure()
     callback_url = url or configured.callback_url
     if callback_url is None:
         raise CommandError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
@@ -63,7 +63,7 @@ class Journey:
 @click.pass_context
 def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
     """Ask the provider for a test delivery and follow it through the whole path."""
-    configured = settings.load()
+    configured = configure()
     registration.account(configured)
     journey = with_database(configured, lambda db: _follow(db, configured, wait))
     if as_json:

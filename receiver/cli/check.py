@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import click
 
-from receiver import database, jobs, migrations, registration, registry, settings, signature
-from receiver.cli.running import as_json, examples, open_database, print_json, run
+from receiver import database, jobs, migrations, registration, registry, signature
+from receiver.cli.running import as_json, configure, examples, open_database, print_json, run
 from receiver.database import AWAY, Connection, query
 from receiver.errors import ConfigError, HandlerLoadError, ProviderError, StartupError
 from receiver.handling import Handler
@@ -34,7 +34,7 @@ class Finding:
 @click.pass_context
 def check(ctx: click.Context, *, as_json: bool) -> None:
     """Check settings, database, schema, handlers, jobs, secret and provider; exit status 1 where something is wrong."""
-    configured = settings.load()
+    configured = configure()
     handlers, about_handlers = _handlers(configured)
     findings = [_settings(configured), about_handlers]
     try:
@@ -81,7 +81,7 @@ async def _database(configured: Settings, url: str, handlers: Mapping[str, Handl
             said = f"version {version}, this code needs {needed}: run `receiver migrate`"
             return [*findings, Finding("schema", holds=False, said=said)]
         findings.append(Finding("schema", holds=True, said=f"version {version}"))
-        findings += [await _orphans(connection, handlers), await _oldest(connection)]
+        findings += [await _orphans(connection, handlers, configured), await _oldest(connection, configured)]
         return [*findings, await _secret(connection, configured)]
     finally:
         connection.terminate()
@@ -105,16 +105,18 @@ async def _keeps_session(connection: Connection) -> bool:
     return len(pids) == 1
 
 
-async def _orphans(connection: Connection, handlers: Mapping[str, Handler]) -> Finding:
-    names = await jobs.orphaned(connection, list(handlers))
+async def _orphans(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
+    if not handlers:
+        return Finding("orphaned jobs", holds=True, said="not known without handlers")
+    names = await jobs.orphaned(connection, list(handlers), configured.api_url)
     if names:
         said = f"jobs wait for handlers that do not exist: {', '.join(names)}; bring them back under that name"
         return Finding("orphaned jobs", holds=False, said=said)
     return Finding("orphaned jobs", holds=True, said="none")
 
 
-async def _oldest(connection: Connection) -> Finding:
-    age = await jobs.oldest_due(connection)
+async def _oldest(connection: Connection, configured: Settings) -> Finding:
+    age = await jobs.oldest_due(connection, configured.api_url)
     if age is not None and age > OLD:
         said = f"waiting for {age.total_seconds():.0f} s: run `receiver work`, or more of it"
         return Finding("oldest due job", holds=False, said=said)
@@ -126,10 +128,9 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
     own = [secret.get_secret_value().encode() for secret in configured.webhook_secrets]
     known = list(dict.fromkeys([*own, *registered]))
     if configured.api_key is not None and configured.callback_url is not None:
-        found = await registration.find(connection, registration.account(configured))
-        places = [r.callback_url for r in found if r.registered_at is not None]
-        if places and configured.callback_url not in places:
-            said = f"registered for {places[0]}, PUBLIC_URL says {configured.callback_url}: run `receiver register`"
+        newest = registration.current(await registration.find(connection, registration.account(configured)))
+        if newest is not None and newest.callback_url != configured.callback_url:
+            said = f"registered for {newest.callback_url}, not for {configured.callback_url}: run `receiver register`"
             return Finding("secret", holds=False, said=said)
     if not known:
         said = (

@@ -138,12 +138,12 @@ def test_the_sandbox_refuses_a_database_with_real_events(processes: Processes, p
     assert "this database holds events of https://transcribe.so" in ran.stderr
 
 
-def test_up_without_anything_says_what_is_missing(processes: Processes, ports: dict[str, str]) -> None:
+@pytest.mark.usefixtures("ports")
+def test_up_without_anything_says_what_is_missing(processes: Processes) -> None:
     process = processes.start("up")
     until(lambda: "deliveries need a secret" in told(process) or process.popen.poll() is not None, "it says so")
     assert "TRANSCRIBE_API_KEY and PUBLIC_URL" in told(process)
     assert process.end() == 0
-    assert ports
 
 
 def test_a_handler_that_cannot_load_ends_up_at_once(processes: Processes, ports: dict[str, str]) -> None:

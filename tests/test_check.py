@@ -24,9 +24,10 @@ def shared(processes: Processes, receiver_database: str) -> Processes:
     }
     sandbox = processes.start("sandbox", "--port", str(port))
     until(lambda: "sandbox: set TRANSCRIBE_API_URL" in sandbox.out.read_text(), "the sandbox listens")
+    address = processes.environment["TRANSCRIBE_API_URL"]
     processes.sql(
         "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
-        "values ('transcribe.so', 'evt_1', 'x', 'webhook.test', '', 'f')"
+        f"values ('transcribe.so', 'evt_1', '{address}', 'webhook.test', '', 'f')"
     )
     return processes
 
@@ -80,7 +81,10 @@ def test_a_changed_public_url_is_told_and_never_registered_silently(shared: Proc
     assert "already registered for http://127.0.0.1:1/old/webhooks/transcribe-so" in again.stdout
     status, found = check(shared, PUBLIC_URL="http://127.0.0.1:1/new")
     assert (status, found["secret"][0]) == (1, False)
-    assert "PUBLIC_URL says http://127.0.0.1:1/new" in found["secret"][1]
+    assert (
+        "registered for http://127.0.0.1:1/old/webhooks/transcribe-so, not for http://127.0.0.1:1/new"
+        in found["secret"][1]
+    )
     web = shared.serve(PUBLIC_URL="http://127.0.0.1:1/new")
     web.until_logged("to change that run `receiver register`")
     assert shared.sql("select count(*) as n from receiver.registrations")[0]["n"] == 1

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import os
+import threading
 from datetime import timedelta
 
 import click
 import httpx
 
-from receiver import database, jobs, migrations, registration, registry, settings
-from receiver.cli.running import background, examples, open_database, run, stop_event, until_eof
-from receiver.database import AWAY, AnswerConnections, query
-from receiver.errors import CommandError, ProviderError
+from receiver import database, jobs, migrations, registration, registry
+from receiver.cli.running import background, configure, examples, open_database, run, stop_event, until_eof
+from receiver.database import AWAY, Connections, query
+from receiver.errors import BusyError, CommandError, ProviderError
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import RETRY_SECONDS
 from receiver.settings import Settings
@@ -22,12 +24,13 @@ log = logging.getLogger(__name__)
 
 REGISTER_AGAIN_SECONDS = 60.0
 CLAIM_SECONDS = 3.0
+ENDING_SECONDS = 10.0
 
 
 @click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))
 def migrate() -> None:
     """Bring the database's schema up to this code's version. Safe to repeat, and for several at once."""
-    configured = settings.load()
+    configured = configure()
 
     async def main(url: str) -> None:
         connection = await database.connect(url)
@@ -47,13 +50,13 @@ def migrate() -> None:
 @until_eof
 def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
     """Answer deliveries. Registers by itself when PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
-    configured = settings.load()
+    configured = configure()
     listener = bind(host or configured.host, port or configured.port)
 
     async def main(url: str) -> None:
         handlers = registry.load(configured.handlers)
         await _check_start(url)
-        connections = AnswerConnections(url)
+        connections = Connections(url)
         receiver = Receiver(
             connections=connections, handlers=handlers, api_url=configured.api_url,
             configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
@@ -81,7 +84,7 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
 @until_eof
 def work(*, until_eof: bool) -> None:
     """Run handlers. Start as many as you like, on as many machines as share the database."""
-    configured = settings.load()
+    configured = configure()
 
     async def main(url: str) -> None:
         handlers = registry.load(configured.handlers)
@@ -92,15 +95,22 @@ def work(*, until_eof: bool) -> None:
             TranscribeSo(configured.api_url, configured.api_key) as provider,
             httpx.AsyncClient(timeout=10) as http,
         ):
+            connections = Connections(url)
             worker = Worker(
-                db=db, handlers=handlers, provider=provider, http=http, formats=configured.timestamps,
-                lanes=configured.lanes, lease=timedelta(seconds=configured.lease_seconds),
+                connections=connections, db=db, handlers=handlers, provider=provider, http=http,
+                formats=configured.timestamps, lanes=configured.lanes,
+                lease=timedelta(seconds=configured.lease_seconds),
                 poll=timedelta(seconds=configured.poll_seconds),
             )  # fmt: skip
             async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
                 log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
                 await _work_until(stop, worker)
             await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
+            connections.close()
+        # What a handler left behind, a thread or a task that swallows its cancellation, may not hold up the end.
+        ending = threading.Timer(ENDING_SECONDS, os._exit, args=(0,))
+        ending.daemon = True
+        ending.start()
 
     _warn_embedded(configured, quiet=until_eof)
     with open_database(configured, create=True) as url:
@@ -113,7 +123,6 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     worker.leave()
-    # A hung database holds a claim for as long as it likes, past its cancellation too; the pool ends it later.
     await asyncio.wait({working}, timeout=CLAIM_SECONDS)
     if working.done():
         working.result()
@@ -159,12 +168,12 @@ async def _register(configured: Settings, url: str) -> None:
                     said = await registration.register_if_needed(connection, provider, whose, callback_url)
                 finally:
                     await connection.close()
-            except CommandError as exc:
-                log.error("not registered: %s", exc)
-                return
-            except (ProviderError, *AWAY) as exc:
+            except (ProviderError, BusyError, *AWAY) as exc:
                 log.warning("not registered yet: %s; again in %g s", exc, REGISTER_AGAIN_SECONDS)
                 await asyncio.sleep(REGISTER_AGAIN_SECONDS)
                 continue
+            except CommandError as exc:
+                log.error("not registered: %s", exc)
+                return
             log.info("%s", said)
             return

@@ -3,21 +3,23 @@
 import base64
 from collections.abc import Sequence
 from datetime import UTC
+from typing import get_args
 
 import click
 
-from receiver import archive, inbox, registry, settings
+from receiver import archive, inbox, registry
 from receiver import events as reading
 from receiver import jobs as queue
-from receiver.cli.running import as_json, examples, print_json, with_database
-from receiver.database import Pool
+from receiver.cli.running import as_json, configure, examples, print_json, with_database
+from receiver.database import Connection, Pool
 from receiver.errors import CommandError
 from receiver.handling import Handler
 from receiver.inbox import Stored, StoredJob
 from receiver.logs import printable
+from receiver.settings import TimestampsFormat
 
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all."
+    "--limit", type=click.IntRange(0, 1_000_000), default=50, show_default=True, help="At most so many; 0 for all."
 )
 
 
@@ -26,7 +28,7 @@ limit_option = click.option(
 @as_json
 def events(limit: int, *, as_json: bool) -> None:
     """List events, newest first."""
-    found = with_database(settings.load(), lambda db: inbox.recent(db, limit=limit or None))
+    found = with_database(configure(), lambda db: inbox.recent(db, limit=limit or None))
     if as_json:
         print_json([event.to_json() for event in found])
         return
@@ -48,7 +50,7 @@ def show(event: str, *, as_json: bool) -> None:
         found = await _one(db, event)
         return found, await inbox.raw(db, found.key)
 
-    found, raw = with_database(settings.load(), find)
+    found, raw = with_database(configure(), find)
     if as_json:
         print_json(found.to_json() | {"raw": base64.b64encode(raw).decode("ascii")})
         return
@@ -67,7 +69,7 @@ def show(event: str, *, as_json: bool) -> None:
 def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
     """List jobs, newest first."""
     state = "dead" if dead else None
-    found = with_database(settings.load(), lambda db: inbox.jobs(db, state=state, limit=limit or None))
+    found = with_database(configure(), lambda db: inbox.jobs(db, state=state, limit=limit or None))
     if as_json:
         print_json([job.to_json() | {"event": event} for event, job in found])
         return
@@ -87,7 +89,7 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     Done and dead jobs become pending, handlers that are new get a job, running ones are left alone. A quarantined
     body is read again first.
     """
-    configured = settings.load()
+    configured = configure()
     known = registry.load(configured.handlers)
     if only is not None and only not in known:
         raise CommandError(f"there is no handler {only}; there are {', '.join(known)}")
@@ -106,9 +108,9 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
 @as_json
 def transcript(transcription: str, *, as_json: bool) -> None:
     """Print a transcription's text from the archive."""
-    found = with_database(settings.load(), lambda db: archive.stored_transcript(db, transcription))
+    found = with_database(configure(), lambda db: archive.stored_transcript(db, transcription))
     if found is None:
-        raise CommandError(_nothing(transcription))
+        raise CommandError(f"no transcript of {transcription} is stored; `receiver events` shows what was announced")
     if as_json:
         print_json({
             "id": transcription,
@@ -125,13 +127,15 @@ def transcript(transcription: str, *, as_json: bool) -> None:
 
 @click.command(epilog=examples("receiver timestamps 4821", "receiver timestamps 4821 --format spotify"))
 @click.argument("transcription", metavar="ID")
-@click.option("--format", "name", default="youtube", show_default=True, help="Whose form they have.")
+@click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
 @as_json
 def timestamps(transcription: str, name: str, *, as_json: bool) -> None:
     """Print a transcription's chapter timestamps from the archive, ready to paste."""
-    found = with_database(settings.load(), lambda db: archive.stored_timestamps(db, transcription, name))
+    found = with_database(configure(), lambda db: archive.stored_timestamps(db, transcription, name))
     if found is None:
-        raise CommandError(f"{_nothing(transcription)} in format {name} (RECEIVER_TIMESTAMPS names what is fetched)")
+        raise CommandError(
+            f"no {name} timestamps of {transcription} are stored; RECEIVER_TIMESTAMPS names what is fetched"
+        )
     if as_json:
         print_json({
             "id": transcription, "format": found.format, "style": found.style, "text": found.text,
@@ -147,7 +151,7 @@ def timestamps(transcription: str, name: str, *, as_json: bool) -> None:
 @as_json
 def handlers(*, as_json: bool) -> None:
     """List the handlers that RECEIVER_HANDLERS finds."""
-    found = registry.load(settings.load().handlers)
+    found = registry.load(configure().handlers)
     if as_json:
         print_json([
             {"name": h.name, "patterns": list(h.patterns), "attempts": h.retry.attempts, "timeout": h.timeout,
@@ -173,18 +177,22 @@ async def _one(db: Pool, name: str) -> Stored:
 async def _replay(db: Pool, name: str, chosen: Sequence[Handler]) -> tuple[list[str], list[str]]:
     """Return the handlers whose jobs are pending now, and those whose jobs run and were left alone."""
     found = await _one(db, name)
-    event_type = found.type
-    if event_type is None:
-        content = reading.read(found.source, await inbox.raw(db, found.key))
-        if isinstance(content, reading.Unreadable):
-            raise CommandError(f"it still cannot be read: {content.reason}")
-        if not await inbox.accept_quarantined(db, found.key, content):
-            raise CommandError(f"its event {content.id} is stored already")
-        event_type = content.type
-    wanted = registry.interested(chosen, event_type)
-    again = await queue.replay(db, found.key, wanted)
+    async with db.acquire() as connection, connection.transaction():
+        event_type = found.type or await _read_again(connection, found)
+        wanted = registry.interested(chosen, event_type)
+        again = await queue.replay(connection, found.key, wanted)
     await queue.nudge(db)
     return again, [name for name in wanted if name not in again]
+
+
+async def _read_again(connection: Connection, found: Stored) -> str:
+    """Let a quarantined event be what it can be read as now; returns its type."""
+    content = reading.read(found.source, await inbox.raw(connection, found.key))
+    if isinstance(content, reading.Unreadable):
+        raise CommandError(f"it still cannot be read: {content.reason}")
+    if not await inbox.accept_quarantined(connection, found.key, content):
+        raise CommandError(f"its event {content.id} is stored already")
+    return content.type
 
 
 def _line(event: Stored) -> str:
@@ -199,11 +207,3 @@ def _job_line(job: StoredJob) -> str:
     wait = f", due in {job.waits_seconds:.0f} s" if job.state == "pending" and job.waits_seconds > 0 else ""
     error = "" if job.error is None else f": {printable(job.error)}"
     return f"{job.handler}  {job.state}, attempt {job.attempt}{wait}{error}"
-
-
-def _nothing(transcription: str) -> str:
-    return (
-        f"nothing is stored of transcription {printable(transcription)}; `receiver events` shows what was announced,"[
-            :-1
-        ]
-    )

@@ -10,8 +10,8 @@ from typing import Any
 import click
 import httpx
 
-from receiver import registration, settings, signature
-from receiver.cli.running import as_json, examples, print_json, with_database
+from receiver import registration, signature
+from receiver.cli.running import as_json, configure, examples, print_json, with_database
 from receiver.errors import CommandError
 from receiver.sandbox import EXAMPLE_ID
 from receiver.settings import WEBHOOK_PATH, Settings
@@ -29,7 +29,7 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
     """Sign FILE with the known secret and deliver it to the running receiver, byte for byte."""
     if (file is None) == (sample is None):
         raise click.UsageError("give either FILE or --sample")
-    configured = settings.load()
+    configured = configure()
     if file is not None:
         with click.open_file(str(file), "rb") as opened:
             body = opened.read()
@@ -38,8 +38,10 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
     target = url or f"http://{reachable(configured.host)}:{configured.port}{WEBHOOK_PATH}"
     header = signature.sign(body, secret=_known_secret(configured), at=int(time.time()))
     try:
-        answer = httpx.post(target, content=body, headers={"X-Transcribe-Signature": header}, timeout=15)
-    except httpx.HTTPError as exc:
+        answer = httpx.post(
+            target, content=body, headers={"X-Transcribe-Signature": header}, timeout=15, trust_env=False
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise CommandError(
             f"{target} does not answer ({type(exc).__name__}): run `receiver up`, or pass --url"
         ) from exc

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from receiver import database, inbox, migrations, registration, registry, settings
 from receiver.cli.children import Child
-from receiver.cli.running import examples, open_database, run, stop_event
-from receiver.cli.sending import reachable
+from receiver.cli.running import configure, examples, open_database, run, stop_event
+from receiver.cli.send import reachable
 from receiver.cli.story import Story
 from receiver.database import Pool
 from receiver.errors import CommandError, StartupError
@@ -37,7 +37,7 @@ WEB_ENDS_SECONDS = 20.0
 )
 def up(*, sandbox: bool, sandbox_port: int) -> None:
     """Run the web server and a worker, migrating first, and tell what happens. Ctrl-C ends it."""
-    configured = settings.load()
+    configured = configure()
     registry.load(configured.handlers)  # a mistake in a handler is said here, once, instead of by every process
     for port in [configured.port, *([sandbox_port] if sandbox else [])]:
         bind(configured.host if port == configured.port else "127.0.0.1", port).close()
@@ -78,7 +78,7 @@ async def _run(
     opening = asyncio.create_task(_open(configured, sandbox_url))
     telling = asyncio.create_task(story.tell(db))
     try:
-        waiting = {stopping, opening, *keeping}
+        waiting = {stopping, opening, telling, *keeping}
         while not stop.is_set():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -136,8 +136,9 @@ async def _start_sandbox(
             click.echo(await registration.register(connection, provider, whose, here, anew=True))
     finally:
         await connection.close()
-    # Without PUBLIC_URL nobody registers a second time.
-    kept = {k: v for k, v in os.environ.items() if k not in ("PUBLIC_URL", "TRANSCRIBE_API_KEY_FILE")}
+    # Without PUBLIC_URL nobody registers a second time; with a real secret real deliveries would end up here.
+    real_ones = ("PUBLIC_URL", "TRANSCRIBE_API_KEY_FILE", "TRANSCRIBE_WEBHOOK_SECRET", "TRANSCRIBE_WEBHOOK_SECRET_FILE")
+    kept = {k: v for k, v in os.environ.items() if k not in real_ones}
     return kept | changed
 
 
