@@ -95,6 +95,8 @@ class Context:
     async def completing(self) -> AsyncIterator[Connection]:
         """Write to the database and finish the job in one transaction: both happen, once, or neither does.
 
+        The server ends a transaction that is silent for a minute, so do what takes long before it.
+
         Raises:
             LeaseLostError: the job is another worker's now, or was finished in a `completing` before.
         """
