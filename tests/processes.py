@@ -140,6 +140,7 @@ class Processes:
             **{k: v for k, v in os.environ.items() if not k.startswith(("RECEIVER_", "TRANSCRIBE_"))},
             "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(),
             "TRANSCRIBE_API_URL": "http://127.0.0.1:1",
+            "PORT": str(free_port()),
             "RECEIVER_POLL_SECONDS": "0.2",
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONWARNINGS": "error",

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,12 @@ def bind(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
-        raise ConfigError(f"cannot listen on {host} port {port} ({exc.strerror}): set HOST or PORT") from exc
+        raise ConfigError(f"cannot listen on {host} port {port} ({_reason(exc)}): set HOST or PORT") from exc
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's own words; create_server adds the address once more."""
+    return str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
 
 
 async def serve(app: Starlette, listener: socket.socket, stop: asyncio.Event) -> None:
