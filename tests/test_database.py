@@ -308,3 +308,20 @@ def test_a_query_is_the_text_of_its_file() -> None:
     assert query("nudge") == (SQL / "queries" / "nudge.sql").read_text()
     with pytest.raises(FileNotFoundError):
         query("no_such_statement")
+
+
+async def test_a_connection_that_has_idled_long_is_not_used_again(
+    receiver_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something on the way may have forgotten it, and then a delivery would wait for nothing."""
+    connections = Connections(receiver_database, size=1)
+
+    async def pid() -> int:
+        number: int = await connections.run(lambda c: c.fetchval(query("backend_pid")), seconds=10)
+        return number
+
+    first = await pid()
+    assert await pid() == first
+    monkeypatch.setattr(database, "IDLE_SECONDS", 0)
+    assert await pid() != first
+    connections.close()

@@ -152,12 +152,30 @@ def test_everything_killed_at_once_starts_again_at_once(data: Path) -> None:
 
 
 @linux
-def test_a_server_whose_keeper_was_killed_does_not_outlive_it(data: Path) -> None:
+def test_a_killed_keeper_is_replaced_under_its_users(data: Path) -> None:
     with attach(data, create=True) as url:
-        select(url)
-        for pid in keepers(data):
+        select(url, "create table kept as select 42 as answer")
+        before = keepers(data)
+        for pid in before:
             os.kill(pid, signal.SIGKILL)
-        until(lambda: not servers(data), "the server has stopped")
+
+        def answer() -> object:
+            try:
+                return keepers(data) not in ([], before) and select(url, "select answer from kept")
+            except database.AWAY:
+                return None
+
+        assert until(answer, "another keeper has a server") == 42
+
+
+@linux
+def test_a_server_does_not_outlive_its_keeper_when_nobody_is_left(processes: Processes) -> None:
+    data = processes.folder / ".receiver"
+    processes.run("migrate")
+    user = processes.serve()
+    for pid in [user.popen.pid, *keepers(data)]:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not servers(data), "the server has stopped")
 
 
 def test_a_lock_file_that_names_a_stranger_is_in_nobodys_way(data: Path) -> None:

@@ -199,6 +199,31 @@ def test_a_terminated_worker_gives_back_uncounted_what_it_cannot_finish(shared: 
     assert [dict(row) for row in rows] == [{"state": "pending", "attempt": 1, "uncounted": 1, "due": True}]
 
 
+def test_a_handler_that_cannot_be_stopped_does_not_hold_up_the_end(shared: Processes) -> None:
+    stubborn = SLOW.replace("await asyncio.sleep(0.02)", "await stubbornly()").replace(
+        "import os",
+        """import os
+import time
+
+
+async def stubbornly():
+    try:
+        await asyncio.to_thread(time.sleep, 100)
+    except BaseException:
+        await asyncio.sleep(0.1)
+
+""",
+        1,
+    )
+    shared.write_handlers(effects=stubborn)
+    web, worker = shared.serve(), shared.start("work", RECEIVER_SHUTDOWN_SECONDS="0")
+    web.deliver(completed("evt_1"))
+    until((shared.folder / "attempt-1").exists, "the attempt")
+    assert worker.end() == 0
+    assert "slow goes on although it was cancelled" in worker.log
+    assert [row["state"] for row in shared.sql("select state from receiver.jobs")] == ["pending"]
+
+
 def test_an_answer_under_way_at_sigterm_is_still_given(shared: Processes) -> None:
     web = shared.serve()
     body = completed("evt_1")

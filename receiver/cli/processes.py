@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 REGISTER_AGAIN_SECONDS = 60.0
 CLAIM_SECONDS = 3.0
-ENDING_SECONDS = 10.0
+ENDING_SECONDS = 3.0
 
 
 @click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))
