@@ -43,7 +43,8 @@ async def timestamps(db: Pool, provider: TranscribeSo, subject: Subject, format:
 
     async def fetch() -> bytes:
         answer = await provider.timestamps(subject.transcription_id, format, style=style)
-        parse(TimestampsAnswer, answer)  # what makes no sense is not kept
+        if parse(TimestampsAnswer, answer).format != format:
+            raise ProviderUnavailable(f"the answer is not in format {format}", code="malformed_answer")
         return answer
 
     return parse(TimestampsAnswer, await _once(db, subject, f"timestamps/{format}/{style}", fetch)).timestamps()

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -52,14 +52,16 @@ def query(name: str) -> str:
     return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
     """Open one connection whose commits are on disk when they return, whatever the server's default.
 
     Raises:
         ConfigError: the URL itself is wrong.
     """
     try:
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(url, timeout=10, server_settings=SESSION)
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            url, timeout=10, server_settings=SESSION, **options
+        )
     except OSError:
         raise  # a wrong certificate is one, and a ValueError too
     except (ValueError, OverflowError, asyncpg.ClientConfigurationError) as exc:
@@ -71,8 +73,7 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
 async def pool(url: str, *, size: int) -> AsyncIterator[Pool]:
     """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used."""
     connections: Pool = asyncpg.create_pool(
-        url, min_size=0, max_size=size, timeout=10, max_inactive_connection_lifetime=60,
-        server_settings=SESSION,
+        url, min_size=0, max_size=size, connect=cast("Any", connect), max_inactive_connection_lifetime=60,
     )  # fmt: skip
     await connections
     try:
@@ -133,6 +134,8 @@ def where(url: str) -> str:
         parts = urlsplit(url)
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:  # several hosts, or a mistake
+        return "the configured database"
+    if parts.fragment or "@" in parts.path + parts.query:  # a password that was not escaped
         return "the configured database"
     return f"{parts.hostname or 'a local socket'}{port}{parts.path}"
 

@@ -101,10 +101,17 @@ async def orphaned(db: Database, handlers: Sequence[str], api_url: str) -> list[
     return [row["handler"] for row in await db.fetch(query("orphaned_handlers"), list(handlers), api_url)]
 
 
-async def oldest_due(db: Database, api_url: str) -> timedelta | None:
-    """Return for how long an API's longest-waiting due job has been waiting; None where none is due."""
-    age: timedelta | None = await db.fetchval(query("oldest_due"), api_url)
+async def oldest_due(db: Database, handlers: Sequence[str], api_url: str) -> timedelta | None:
+    """Return for how long the longest-waiting job that these handlers could run is due; None where none is."""
+    age: timedelta | None = await db.fetchval(query("oldest_due"), list(handlers), api_url)
     return age
+
+
+async def counts(db: Database, api_url: str) -> tuple[int, int]:
+    """Return how many jobs of an API are dead, and how many of other APIs are unfinished."""
+    row = await db.fetchrow(query("count_jobs"), api_url)
+    assert row is not None, "an aggregate has a row"
+    return row["dead"], row["elsewhere"]
 
 
 async def nudge(db: Database) -> None:

@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import time
-from typing import Literal
+from typing import Literal, TextIO
 
 
 def printable(text: str) -> str:
@@ -23,7 +23,9 @@ class TextFormatter(logging.Formatter):
         """Return the record as one line, and its traceback below it."""
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         name = record.name.removeprefix("receiver.")
-        line = f"{clock}.{int(record.msecs):03} {record.levelname.lower()} {name}: {printable(record.getMessage())}"
+        event = f"{record.event}: " if hasattr(record, "event") else ""
+        said = printable(f"{event}{record.getMessage()}")
+        line = f"{clock}.{int(record.msecs):03} {record.levelname.lower()} {name}: {said}"
         if record.exc_info:
             trace = self.formatException(record.exc_info).splitlines()
             line = "\n".join([line, *(f"    {printable(part)}" for part in trace)])
@@ -42,14 +44,24 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if hasattr(record, "event"):
+            fields["event"] = str(record.event)
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields)
 
 
+class Output(logging.StreamHandler[TextIO]):
+    """stderr; a record that cannot be formatted is one line too."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
+        """Say which logger wrote what cannot be formatted, without showing it."""
+        self.stream.write(f"a log line of {printable(record.name)} cannot be formatted\n")
+
+
 def configure(style: Literal["text", "json"], level: str) -> None:
     """Send every logger's lines to stderr in one style."""
-    output = logging.StreamHandler(sys.stderr)
+    output = Output(sys.stderr)
     output.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [output]

@@ -109,7 +109,7 @@ async def register(
         all_found = await find(connection, whose)
         known = current(all_found)
         if known is not None and known.callback_url == callback_url and not anew:
-            return f"already registered for {callback_url} (secret {known.secret_fingerprint})"
+            return f"already registered for {callback_url} (secret with fingerprint {known.secret_fingerprint})"
         for found in all_found:
             if found.callback_url != callback_url or found.registered_at is not None:
                 continue
@@ -126,7 +126,7 @@ async def register(
             assert row is not None, "an insert returns its row"
             intent, asked_before = _registration(row), False
         fingerprint = await _ask(connection, provider, intent, asked_before=asked_before, anew=anew)
-    return f"registered {callback_url} (secret {fingerprint})"
+    return f"registered {callback_url} (secret with fingerprint {fingerprint})"
 
 
 async def _ask(

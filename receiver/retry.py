@@ -102,7 +102,9 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
     return Again(policy.delay(tries, jitter=jitter) if asked is None else _bounded(asked), reason)
 
 
-def _bounded(after: timedelta) -> timedelta:
+def _bounded(after: object) -> timedelta:
+    if not isinstance(after, timedelta):
+        return MINUTE  # a stranger may have set the attribute to anything
     return min(max(after, timedelta(0)), LONGEST)
 
 
@@ -111,7 +113,7 @@ def describe(error: BaseException) -> str:
     name = type(error).__name__
     try:
         said = str(error).encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
-    except Exception:  # noqa: BLE001 - a stranger's __str__
+    except BaseException:  # noqa: BLE001 - a stranger's __str__, which may raise SystemExit too
         return name
     if isinstance(error, Verdict | ProviderError) and said:
         return said[:REASON_LENGTH]  # written for people, by a handler or by the provider

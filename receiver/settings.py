@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -83,9 +84,9 @@ class Settings(BaseSettings):
         if value is None:
             return None
         try:
-            parts = urlsplit(value)
+            parts, _ = urlsplit(value), httpx.URL(value)  # httpx knows names that cannot be asked for
             usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:  # its message would show the value
+        except (ValueError, httpx.InvalidURL):  # its message would show the value
             usable = False
         if not usable or parts.query or parts.fragment or not value.isprintable() or " " in value:
             raise ValueError("must be an address like https://example.com") from None
@@ -128,6 +129,10 @@ class Settings(BaseSettings):
         return None if self.public_url is None else self.public_url + WEBHOOK_PATH
 
 
+def _is_text(value: str) -> bool:
+    return value == value.encode("utf-8", "replace").decode("utf-8")
+
+
 def load(**changes: object) -> Settings:
     """Read the environment; `changes` (variable name → value) win over it.
 
@@ -135,6 +140,10 @@ def load(**changes: object) -> Settings:
         ConfigError: every wrong variable in one line, by name.
     """
     found, wrong = _from_files()
+    names = [str(field.validation_alias) for field in Settings.model_fields.values()]
+    garbled = [f"{name}: is not UTF-8" for name in names if not _is_text(os.environ.get(name, ""))]
+    if garbled:  # nothing that reads it would get far
+        raise ConfigError("; ".join(garbled + wrong))
     try:
         configured = Settings(**cast("dict[str, Any]", found | changes))
     except ValidationError as exc:

@@ -10,6 +10,7 @@ BREAK = {
     "orphaned jobs": "insert into receiver.jobs (event, handler) select id, 'renamed' from receiver.events",
     "oldest due job": "insert into receiver.jobs (event, handler, due_at) "
     "select id, 'failures', now() - interval '1 hour' from receiver.events",
+    "dead jobs": "insert into receiver.jobs (event, handler, state) select id, 'pings', 'dead' from receiver.events",
     "schema": "delete from receiver.migrations where version > 1",
 }
 
@@ -23,7 +24,7 @@ def shared(processes: Processes, receiver_database: str) -> Processes:
         "TRANSCRIBE_API_KEY": "tsk_test_key",
     }
     sandbox = processes.start("sandbox", "--port", str(port))
-    until(lambda: "sandbox: set TRANSCRIBE_API_URL" in sandbox.out.read_text(), "the sandbox listens")
+    until(lambda: "sandbox: export TRANSCRIBE_API_URL" in sandbox.out.read_text(), "the sandbox listens")
     address = processes.environment["TRANSCRIBE_API_URL"]
     processes.sql(
         "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
@@ -39,7 +40,17 @@ def check(processes: Processes, **environment: str) -> tuple[int, dict[str, tupl
 
 def test_all_is_well(shared: Processes) -> None:
     status, found = check(shared)
-    names = ["settings", "handlers", "database", "schema", "orphaned jobs", "oldest due job", "secret", "provider"]
+    names = [
+        "settings",
+        "handlers",
+        "database",
+        "schema",
+        "orphaned jobs",
+        "oldest due job",
+        "dead jobs",
+        "secret",
+        "provider",
+    ]
     assert list(found) == names
     assert {holds for holds, _ in found.values()} == {True}
     assert status == 0
@@ -52,7 +63,7 @@ def test_what_is_wrong_in_the_database_is_told(shared: Processes, name: str) -> 
     status, found = check(shared)
     assert status == 1
     assert not found[name][0]
-    assert "`receiver" in found[name][1] or "under that name" in found[name][1]
+    assert "`receiver" in found[name][1] or "bring the names back" in found[name][1]
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,14 @@ def test_where_shows_no_user_no_password_and_no_option(url: str, shown: str) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://me:hunter2@one:5432,two:5433/name", "postgresql://me:hun#ter2@h/x", "postgresql://h:port/x"]
+    "url",
+    [
+        "postgresql://me:12/hunter2@h/x",
+        "postgresql://me:12#hunter2@h/x",
+        "postgresql://me:hunter2@one:5432,two:5433/name",
+        "postgresql://me:hun#ter2@h/x",
+        "postgresql://h:port/x",
+    ],
 )
 def test_where_says_something_of_every_url(url: str) -> None:
     """Several hosts are valid, and what is not is refused elsewhere; here nothing may break or show a password."""

@@ -227,18 +227,20 @@ async def test_a_replay_of_some_handlers_leaves_the_others_as_they_are(db: Pool)
 
 
 async def test_the_oldest_due_job_is_the_one_that_waits_the_longest(db: Pool) -> None:
-    assert await jobs.oldest_due(db, API) is None
+    assert await jobs.oldest_due(db, ["a"], API) is None
     for number, (state, minutes) in enumerate([("pending", -5), ("pending", 60), ("running", -90), ("done", -90)]):
         key = await append(db, f"evt_{number}", "a")
         await db.execute(
             "update receiver.jobs set state = $1, due_at = now() + $2 where event = $3",
             state, timedelta(minutes=minutes), key,
         )  # fmt: skip
-    age = await jobs.oldest_due(db, API)
+    age = await jobs.oldest_due(db, ["a"], API)
     assert age is not None
     assert timedelta(minutes=5) <= age < timedelta(minutes=8)
+    assert await jobs.oldest_due(db, ["b"], API) is None
+    assert await jobs.oldest_due(db, ["a"], "https://other.test") is None
     await db.execute("update receiver.jobs set due_at = now() + interval '1 hour' where state = 'pending'")
-    assert await jobs.oldest_due(db, API) is None
+    assert await jobs.oldest_due(db, ["a"], API) is None
 
 
 async def test_handlers_with_unfinished_jobs_that_nobody_knows_are_orphans(db: Pool) -> None:
@@ -258,3 +260,11 @@ async def test_a_nudge_reaches_who_listens(db: Pool) -> None:
         async with asyncio.timeout(10):
             assert await heard.get() == jobs.CHANNEL
         await connection.reset()
+
+
+async def test_dead_jobs_and_those_of_other_apis_are_counted(db: Pool) -> None:
+    for number, state in enumerate(["pending", "running", "done", "dead"]):
+        key = await append(db, f"evt_{number}", "a")
+        await db.execute("update receiver.jobs set state = $1 where event = $2", state, key)
+    assert await jobs.counts(db, API) == (1, 0)
+    assert await jobs.counts(db, "https://other.test") == (0, 2)

@@ -130,7 +130,7 @@ async def serving(url: str) -> AsyncIterator[Web]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def web(receiver_server: Server) -> AsyncIterator[Web]:
-    url = receiver_server.create("receiver_test_protocol", "--template", TEMPLATE, "--strategy", "file_copy")
+    url = receiver_server.create("receiver_test_protocol", "--template", TEMPLATE)
     async with serving(url) as running:
         yield running
     receiver_server.drop("receiver_test_protocol")
@@ -451,3 +451,23 @@ async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_databa
             assert await client.end() == b""
         await asyncio.wait_for(asyncio.shield(web.running), 2)
         assert await web.holds(raw)
+
+
+async def test_a_client_that_never_reads_its_answers_is_cut_off(hasty: Web) -> None:
+    """Else a few hundred of them hold every connection that the server may have."""
+
+    def flood() -> str:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", hasty.port))
+            client.settimeout(5)
+            try:
+                while True:
+                    client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+            except OSError as exc:
+                return type(exc).__name__
+
+    assert await asyncio.to_thread(flood) in ("ConnectionResetError", "BrokenPipeError")
+    async with hasty.connected() as other:
+        await other.send(delivery(event()))
+        assert (await other.answer()).said == (200, "stored")

@@ -267,3 +267,14 @@ def test_every_description_can_be_stored(text: str, kind: type[Exception]) -> No
     assert said
     assert "\x00" not in said
     assert said.encode()
+
+
+def test_whatever_a_strangers_exception_holds_a_job_has_an_outcome() -> None:
+    class LeavesError(Exception):
+        def __str__(self) -> str:
+            raise SystemExit(5)
+
+    assert isinstance(decide(RetryPolicy(), 1, LeavesError(), jitter=0), Again)
+    odd = Postpone("later")
+    odd.after = "soon"  # type: ignore[assignment] # what a stranger may do
+    assert decide(RetryPolicy(), 1, odd, jitter=0) == Later(timedelta(minutes=1), "later")

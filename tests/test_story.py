@@ -63,8 +63,8 @@ def test_an_event_and_a_job_of_one_number_are_told_apart() -> None:
     ({"state": "done", "attempt": 1}, ["job    pings done, for evt_1"]),
     ({"state": "done", "attempt": 2, "error": "the first try's"}, ["job    pings done, for evt_1"]),
     ({"state": "dead", "attempt": 1, "error": "no use"},
-     ["job    pings DEAD, for evt_1: no use (`receiver replay evt_1`)"]),
-    ({"state": "dead", "attempt": 1}, ["job    pings DEAD, for evt_1:  (`receiver replay evt_1`)"]),
+     ["job    pings DEAD, for evt_1: no use (`receiver replay evt_1 --handler pings`)"]),
+    ({"state": "dead", "attempt": 1}, ["job    pings DEAD, for evt_1:  (`receiver replay evt_1 --handler pings`)"]),
     ({"attempt": 1, "error": "down", "waits_seconds": 12.4}, ["job    pings again in 12 s, for evt_1: down"]),
     ({"attempt": 1, "error": "down", "waits_seconds": -3.0}, ["job    pings again in 0 s, for evt_1: down"]),
     # The error is the last try's; this one has only begun.
@@ -91,7 +91,7 @@ def test_a_job_is_told_through_its_tries() -> None:
         ["job    pings again in 10 s, for evt_1: down"],
         [],
         ["job    pings again in 20 s, for evt_1: down"],
-        ["job    pings DEAD, for evt_1: down (`receiver replay evt_1`)"],
+        ["job    pings DEAD, for evt_1: down (`receiver replay evt_1 --handler pings`)"],
         [],
         ["job    pings done, for evt_1"],
     ]
@@ -106,5 +106,9 @@ def test_an_error_cannot_break_its_line(state: str) -> None:
 def test_every_job_of_an_event_is_told() -> None:
     jobs = (replace(JOB, state="done"), replace(JOB, id=6, handler="mail", state="dead", error="x"))
     assert told([replace(EVENT, jobs=jobs)]) == [
-        [TOLD, "job    pings done, for evt_1", "job    mail DEAD, for evt_1: x (`receiver replay evt_1`)"]
+        [
+            TOLD,
+            "job    pings done, for evt_1",
+            "job    mail DEAD, for evt_1: x (`receiver replay evt_1 --handler mail`)",
+        ]
     ]

@@ -7,6 +7,7 @@ import signal
 import socket
 from pathlib import Path
 
+import httpx
 import pytest
 
 from receiver.embedded import wait_until_stopped
@@ -92,7 +93,7 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
     assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n')
     until(lambda: all(event["state"] == "done" for event in processes.events()), "the sent sample is handled")
     check = processes.run("check", **simulated)
-    assert (check.returncode, check.stdout.count("ok  ")) == (0, 8), check.stdout
+    assert (check.returncode, check.stdout.count("ok  ")) == (0, 9), check.stdout
     assert process.end() == 0
 
 
@@ -151,3 +152,24 @@ def test_a_handler_that_cannot_load_ends_up_at_once(processes: Processes, ports:
     ran = processes.run("up", "--sandbox", "--sandbox-port", ports["sandbox"])
     assert ran.returncode == 1
     assert "handlers.broken cannot be imported" in ran.stderr
+
+
+def test_a_worker_that_dies_at_once_does_not_stop_the_receiving(processes: Processes, ports: dict[str, str]) -> None:
+    """The first job that it takes may be what ends it, with any status."""
+    processes.write_handlers(
+        ending="""
+import os
+
+from receiver import Context, Event, handler
+
+
+@handler("transcription.completed")
+async def ending(event: Event, ctx: Context) -> None:
+    os._exit(1)
+"""
+    )
+    process = up(processes, ports)
+    process.until_logged("work ended with status 1; starting it again in")
+    address = f"http://127.0.0.1:{processes.environment['PORT']}/healthz"
+    assert httpx.get(address).status_code == 200
+    assert process.end() == 0

@@ -20,6 +20,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly when a reader such as `head` has gone
         except ProviderError as exc:
             see = "" if exc.doc_url is None else f"; see {exc.doc_url}"
             raise click.ClickException(logs.printable(f"the provider says {exc}{see}")) from exc

@@ -81,7 +81,11 @@ async def _database(configured: Settings, url: str, handlers: Mapping[str, Handl
             said = f"version {version}, this code needs {needed}: run `receiver migrate`"
             return [*findings, Finding("schema", holds=False, said=said)]
         findings.append(Finding("schema", holds=True, said=f"version {version}"))
-        findings += [await _orphans(connection, handlers, configured), await _oldest(connection, configured)]
+        findings += [
+            await _orphans(connection, handlers, configured),
+            await _oldest(connection, handlers, configured),
+            await _dead(connection, configured),
+        ]
         return [*findings, await _secret(connection, configured)]
     finally:
         connection.terminate()
@@ -110,13 +114,21 @@ async def _orphans(connection: Connection, handlers: Mapping[str, Handler], conf
         return Finding("orphaned jobs", holds=True, said="not known without handlers")
     names = await jobs.orphaned(connection, list(handlers), configured.api_url)
     if names:
-        said = f"jobs wait for handlers that do not exist: {', '.join(names)}; bring them back under that name"
+        said = f"jobs wait for handlers that do not exist: {', '.join(names)}; bring the names back, or leave them"
         return Finding("orphaned jobs", holds=False, said=said)
     return Finding("orphaned jobs", holds=True, said="none")
 
 
-async def _oldest(connection: Connection, configured: Settings) -> Finding:
-    age = await jobs.oldest_due(connection, configured.api_url)
+async def _dead(connection: Connection, configured: Settings) -> Finding:
+    dead, elsewhere = await jobs.counts(connection, configured.api_url)
+    more = f"; {elsewhere} unfinished jobs belong to another API than {configured.api_url}" if elsewhere else ""
+    if dead:
+        return Finding("dead jobs", holds=False, said=f"{dead}: see `receiver jobs --dead`, then replay{more}")
+    return Finding("dead jobs", holds=True, said=f"none{more}")
+
+
+async def _oldest(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
+    age = await jobs.oldest_due(connection, list(handlers), configured.api_url)
     if age is not None and age > OLD:
         said = f"waiting for {age.total_seconds():.0f} s: run `receiver work`, or more of it"
         return Finding("oldest due job", holds=False, said=said)
@@ -135,7 +147,7 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
     if not known:
         said = (
             f"none is known for {configured.api_url}: set TRANSCRIBE_API_KEY and PUBLIC_URL and run "
-            f"`receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET"
+            f"`receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET; for the sandbox, export what `up --sandbox` says"
         )
         return Finding("secret", holds=False, said=said)
     return Finding("secret", holds=True, said=f"known: {', '.join(map(signature.fingerprint, known))}")

@@ -18,12 +18,17 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Child:
-    """A `receiver` command as a process of its own, which ends when we do, however we end."""
+    """A `receiver` command as a process of its own, which ends when we do, however we end.
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+    Where a `vital` one cannot start there is no point in going on. A worker is none: the first job that it takes may
+    be one that ends it, and receiving must go on all the same.
+    """
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str], vital: bool) -> None:
         self.name = arguments[0]
         self._arguments = arguments
         self._environment = dict(environment)
+        self._vital = vital
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -45,7 +50,7 @@ class Child:
             assert self._process is not None
             status = await self._process.wait()
             lived = time.monotonic() - started
-            if first and status == 1 and lived < STARTING_SECONDS:
+            if self._vital and first and status == 1 and lived < STARTING_SECONDS:
                 raise StartupError(f"{self.name} did not start")
             first = False
             pause = 1.0 if lived > LONGEST_PAUSE_SECONDS else min(pause * 2, LONGEST_PAUSE_SECONDS)

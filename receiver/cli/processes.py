@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import threading
 from datetime import timedelta
 
 import click
@@ -107,14 +105,10 @@ def work(*, until_eof: bool) -> None:
                 await _work_until(stop, worker)
             await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
             connections.close()
-        # What a handler left behind, a thread or a task that swallows its cancellation, may not hold up the end.
-        ending = threading.Timer(ENDING_SECONDS, os._exit, args=(0,))
-        ending.daemon = True
-        ending.start()
 
     _warn_embedded(configured, quiet=until_eof)
     with open_database(configured, create=True) as url:
-        run(main(url))
+        run(main(url), end_within=ENDING_SECONDS)
 
 
 async def _work_until(stop: asyncio.Event, worker: Worker) -> None:

@@ -23,7 +23,7 @@ LOOK_AGAIN_SECONDS = 0.05
 )
 @click.option("--url", help="Where the provider shall deliver; by default PUBLIC_URL and our path.")
 def register(url: str | None) -> None:
-    """Register the webhook at the provider and keep its secret in the database, shown nowhere."""
+    """Register the webhook at the provider and keep its secret in the database; only its fingerprint is shown."""
     configured = configure()
     callback_url = url or configured.callback_url
     if callback_url is None:

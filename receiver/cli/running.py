@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -39,13 +40,23 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a new event loop, uvloop's where the platform has it."""
+def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:
+    """Run a coroutine in a new event loop, uvloop's where the platform has it.
+
+    With `end_within` the process ends that many seconds after the coroutine, whatever a handler left behind: the
+    loop's own end waits for threads, and for tasks that swallow their cancellation.
+    """
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     with contextlib.suppress(ImportError):  # absent on some platforms
         factory = importlib.import_module("uvloop").new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work)
+        try:
+            return runner.run(work)
+        finally:
+            if end_within is not None:
+                ending = threading.Timer(end_within, os._exit, args=(0 if sys.exc_info()[0] is None else 1,))
+                ending.daemon = True
+                ending.start()
 
 
 @contextmanager

@@ -18,13 +18,15 @@ from receiver.web import serve as serve_on
 @until_eof
 def sandbox(port: int, speed: float, second_webhook: str, *, until_eof: bool) -> None:
     """Run a simulated transcribe.so on 127.0.0.1, in memory. Any key tsk_live_… or tsk_test_… is good."""
-    listener = bind("127.0.0.1", port)
+    listener = bind("127.0.0.1", port, advice="pass another --port")
 
     async def main() -> None:
         stop = stop_event(with_stdin=until_eof)
         simulated = Sandbox(speed=speed, second_webhook=second_webhook)  # type: ignore[arg-type] # click.Choice checked it
         if not until_eof:
-            click.echo(f"sandbox: set TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox")
+            click.echo(
+                f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox"
+            )
         try:
             await serve_on(application(simulated), listener, stop)
         finally:

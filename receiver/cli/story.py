@@ -1,6 +1,7 @@
 """Tell what happens: one line for each event, and for each job that ends or waits."""
 
 import asyncio
+import shlex
 
 import click
 
@@ -65,7 +66,8 @@ def _job_line(event: Stored, job: StoredJob) -> str:
     if job.state == "done":
         return f"job    {job.handler} done, for {event.id}"
     if job.state == "dead":
-        return f"job    {job.handler} DEAD, for {event.id}: {printable(job.error or '')} (`receiver replay {event.id}`)"
+        again = f"receiver replay {shlex.quote(event.id)} --handler {job.handler}"
+        return f"job    {job.handler} DEAD, for {event.id}: {printable(job.error or '')} (`{again}`)"
     return (
         f"job    {job.handler} again in {max(job.waits_seconds, 0):.0f} s, for {event.id}: {printable(job.error or '')}"
     )

@@ -39,8 +39,9 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
     """Run the web server and a worker, migrating first, and tell what happens. Ctrl-C ends it."""
     configured = configure()
     registry.load(configured.handlers)  # a mistake in a handler is said here, once, instead of by every process
-    for port in [configured.port, *([sandbox_port] if sandbox else [])]:
-        bind(configured.host if port == configured.port else "127.0.0.1", port).close()
+    bind(configured.host, configured.port).close()
+    if sandbox:
+        bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
     sandbox_url = f"http://127.0.0.1:{sandbox_port}" if sandbox else None
     with open_database(configured, create=True) as url:
         run(_up(configured, url, sandbox_url))
@@ -58,7 +59,7 @@ async def _up(configured: Settings, url: str, sandbox_url: str | None) -> None:
             if sandbox_url is not None:
                 environment = await _start_sandbox(configured, url, db, sandbox_url, children)
             for name in ("serve", "work"):
-                child = Child(name, environment=environment)
+                child = Child(name, environment=environment, vital=name != "work")
                 children.append(child)
                 await child.start()
             await _run(configured, db, children, sandbox_url, stop)
@@ -108,8 +109,8 @@ async def _open(configured: Settings, sandbox_url: str | None) -> None:
     click.echo(f"sample submitted as transcription {sample.id}; when its jobs are done, in another terminal:")
     click.echo(f"         {command} transcript {sample.id}")
     click.echo(f"         {command} timestamps {sample.id} --format youtube")
-    click.echo("       for commands that talk to the sandbox set")
-    click.echo(f"         TRANSCRIBE_API_URL={sandbox_url} TRANSCRIBE_API_KEY={SANDBOX_KEY}")
+    click.echo("       for commands that talk to the sandbox (check, test-event, send, register) first:")
+    click.echo(f"         export TRANSCRIBE_API_URL={sandbox_url} TRANSCRIBE_API_KEY={SANDBOX_KEY}")
 
 
 async def _start_sandbox(
@@ -122,7 +123,7 @@ async def _start_sandbox(
             f"this database holds events of {real[0]}; the sandbox needs one of its own: "
             f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
         )
-    child = Child("sandbox", "--port", sandbox_url.rsplit(":", 1)[1], environment=os.environ)
+    child = Child("sandbox", "--port", sandbox_url.rsplit(":", 1)[1], environment=os.environ, vital=True)
     children.append(child)
     await child.start()
     await _answers(f"{sandbox_url}/api/v1/me")

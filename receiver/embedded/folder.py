@@ -78,13 +78,12 @@ def locate(configured: Path) -> Folder:
     path = configured.absolute()
     user = server_user()
     if os.geteuid() == 0:
-        parent = next(p for p in path.parents if p.exists())
+        parent = next((p for p in path.parents if p.exists()), path)
         if not reachable(parent.resolve(), user):
             name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
             path = STATE_DIR / f"data-{name}"
         elif path.exists() and path.stat().st_uid != 0:
-            entry = pwd.getpwuid(path.stat().st_uid)
-            user = User(entry.pw_uid, entry.pw_gid)
+            user = User(path.stat().st_uid, path.stat().st_gid)
     return Folder(path.resolve(), user)
 
 

@@ -1,6 +1,7 @@
 """Turn a refusal of transcribe.so into the error it stands for."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from receiver.errors import (
 )
 
 MESSAGE_LENGTH = 500
+STYLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RETRY_AFTER_LIMIT = timedelta(hours=24)
 
 BY_STATUS: dict[int, type[ProviderError]] = {
@@ -76,7 +78,8 @@ def _text(envelope: dict[str, Any], key: str) -> str | None:
 
 def _styles(envelope: dict[str, Any]) -> tuple[str, ...]:
     styles = envelope.get("available_styles")
-    return tuple(s for s in styles if isinstance(s, str)) if isinstance(styles, list) else ()
+    known = styles if isinstance(styles, list) else []
+    return tuple(style for style in known if isinstance(style, str) and STYLE.fullmatch(style))
 
 
 def _retry_after(value: str | None) -> timedelta | None:

@@ -31,7 +31,7 @@ Text = Annotated[str, AfterValidator(lambda text: _UNPRINTABLE.sub("", text))]
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Account(_Answer):

@@ -46,7 +46,8 @@ class Keyring:
         try:
             return signature.verify(headers, body, secrets=self.secrets, now=time.time())
         except SignatureError as exc:
-            if exc.reason != "mismatch":
+            # A stale one waits as long as a mismatch does: how long an answer takes must not tell them apart.
+            if exc.reason not in ("mismatch", "stale"):
                 raise
         await self.read_again()
         if not self.secrets:

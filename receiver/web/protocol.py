@@ -1,9 +1,9 @@
 """uvicorn's h11 protocol with a deadline for receiving a request.
 
-uvicorn itself waits for ever for a client that connects and says nothing, or drips. Here a connection whose request's
-head is not complete in time is closed; the body's share of the same deadline is enforced where it is read, which can
-still answer 408. Keep-alive lives on. h11, because with httptools an upgrade request reaches the application with an
-empty body and chunk trailers appear as headers.
+uvicorn itself waits for ever for a client that says nothing, or drips, or never reads its answers. Here a connection
+whose request's head is not complete in time is closed; the body's share of the same deadline is enforced where it is
+read, which can still answer 408; and who does not read is cut off. Keep-alive lives on. h11, because with httptools an
+upgrade request reaches the application with an empty body and chunk trailers appear as headers.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ class DeadlineProtocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._half_closed = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base has it
@@ -43,13 +44,25 @@ class DeadlineProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Close after an answer to a request whose rest would never come, or is not wanted."""
+        self.app_state = {**self.app_state, "began": self.loop.time()}  # a pipelined request begins here
         super().on_response_complete()
         if self._half_closed or self.conn.their_state is h11.SEND_BODY:
             self.transport.close()
 
+    def pause_writing(self) -> None:
+        """Give a client that does not read its answers as long as one that does not send."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(RECEIVE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on with a client that reads again."""
+        self._forget_unread()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline with the connection."""
         self._forget_deadline()
+        self._forget_unread()
         super().connection_lost(exc)
 
     def _should_upgrade(self) -> bool:
@@ -64,3 +77,8 @@ class DeadlineProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None

@@ -28,8 +28,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
+def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.socket:
+    """Return a listening socket; `advice` says what to do where it cannot be had.
 
     Raises:
         ConfigError: the address cannot be had.
@@ -37,8 +37,10 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
+    except UnicodeError as exc:
+        raise ConfigError("HOST: is no name of a host") from exc
     except OSError as exc:
-        raise ConfigError(f"cannot listen on {host} port {port} ({_reason(exc)}): set HOST or PORT") from exc
+        raise ConfigError(f"cannot listen on {host} port {port} ({_reason(exc)}): {advice}") from exc
 
 
 def _reason(error: OSError) -> str:

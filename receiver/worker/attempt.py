@@ -15,12 +15,11 @@ GRACE_SECONDS = 2.0
 
 
 class EventLog(logging.LoggerAdapter[logging.Logger]):
-    """A handler's logger: every line names the event."""
+    """A handler's logger: every line names the event, as a field, because an id may hold what formatting reads."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Put the event's name before the message."""
-        assert self.extra is not None
-        return f"{self.extra['event']}: {msg}", kwargs
+        """Give the record its event."""
+        return msg, {**kwargs, "extra": {**kwargs.get("extra", {}), **(self.extra or {})}}
 
 
 async def run(handler: Handler, event: Event, ctx: Context) -> BaseException | None:
