@@ -98,7 +98,7 @@ async def test_the_intent_is_written_before_the_provider_is_asked_and_the_secret
     assert (intent["callback_url"], intent["secret"], intent["registered_at"]) == (HERE, None, None)
     assert (intent["api_url"], intent["key_fingerprint"]) == (API, WHOSE.key_fingerprint)
     assert provider.keys == [intent["idempotency_key"]]
-    assert said == f"registered {HERE} (secret {signature.fingerprint(SECRET.encode())})"
+    assert said == f"registered {HERE} (secret with fingerprint {signature.fingerprint(SECRET.encode())})"
     assert await registration.known_secrets(db, API) == [SECRET.encode()]
     assert await registration.known_secrets(db, "https://other.test") == []
     (row,) = await db.fetch(INTENTS)
@@ -109,7 +109,7 @@ async def test_registering_again_asks_nobody(db: Pool, receiver_database: str) -
     provider = Provider(given())
     await register(provider, receiver_database)
     assert await register(provider, receiver_database) == (
-        f"already registered for {HERE} (secret {signature.fingerprint(SECRET.encode())})"
+        f"already registered for {HERE} (secret with fingerprint {signature.fingerprint(SECRET.encode())})"
     )
     assert len(provider.keys) == 1
     assert len(await db.fetch(INTENTS)) == 1

@@ -74,7 +74,7 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
         connections.close()
 
     _warn_embedded(configured, quiet=until_eof)
-    with open_database(configured, create=True) as url:
+    with listener, open_database(configured, create=True) as url:
         run(main(url))
 
 

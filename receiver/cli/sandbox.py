@@ -32,4 +32,5 @@ def sandbox(port: int, speed: float, second_webhook: str, *, until_eof: bool) ->
         finally:
             await simulated.close()
 
-    run(main())
+    with listener:
+        run(main())
