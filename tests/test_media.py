@@ -1,0 +1,359 @@
+"""`receiver.media`: what we say of files that were built here byte by byte, and of files that are not what they say."""
+
+import math
+import os
+import struct
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from receiver.errors import CommandError
+from receiver.media import CONTENT_TYPES, READERS, content_type, duration_seconds
+
+Write: TypeAlias = Callable[[str, bytes], Path]
+
+# What the specification lists under `POST /api/v1/uploads`.
+LISTED = {"audio/mpeg", "audio/wav", "audio/mp4", "audio/x-m4a", "audio/aac", "audio/ogg", "audio/webm", "audio/flac",
+          "video/mp4", "video/webm", "video/quicktime", "video/x-msvideo"}  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a function that puts bytes into a file of a name."""
+
+    def put(name: str, content: bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path
+
+    return put
+
+
+@pytest.fixture(autouse=True)
+def tools(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make PATH one empty folder, so that an ffprobe is there only where a test puts one."""
+    folder = tmp_path_factory.mktemp("tools")
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+# --- builders --------------------------------------------------------------------------------------------------------
+
+
+def wav(folder: Path, seconds: float, *, rate: int = 8000) -> bytes:
+    path = folder / "built"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(bytes(4 * int(seconds * rate)))
+    return path.read_bytes()
+
+
+KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+
+
+def mp3_frame(kbits: int = 128, *, padded: bool = False, content: bytes = b"") -> bytes:
+    """A frame of MPEG 1 layer III at 44.1 kHz: 1152 samples, 26.12 ms."""
+    head = bytes([0xFF, 0xFB, KBITS.index(kbits) << 4 | padded << 1, 0xC0])
+    return (head + bytes(17) + content).ljust(144 * kbits * 1000 // 44100 + padded, b"\x55")
+
+
+def id3(length: int) -> bytes:
+    return b"ID3\x04\0\0" + bytes(length >> shift & 127 for shift in (21, 14, 7, 0)) + bytes(length)
+
+
+def flac(samples: int, *, rate: int = 44100) -> bytes:
+    packed = rate << 44 | 1 << 41 | 15 << 36 | samples
+    info = struct.pack(">HH6xQ16x", 4096, 4096, packed)
+    return b"fLaC" + bytes([0x80]) + len(info).to_bytes(3, "big") + info
+
+
+BEGINS, ENDS = 2, 4
+
+
+def ogg_page(content: bytes, position: int, flags: int = 0, serial: int = 7) -> bytes:
+    lacing = bytes([255] * (len(content) // 255) + [len(content) % 255])
+    return struct.pack("<4sBBqIIIB", b"OggS", 0, flags, position, serial, 0, 0, len(lacing)) + lacing + content
+
+
+def opus(*positions: int, preskip: int = 312, serial: int = 7, ends: bool = True) -> bytes:
+    """An Ogg of one Opus stream: two pages of headers, then one that ends at each of the positions, in 1/48000 s."""
+    head = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, preskip, 48000, 0, 0)
+    tags = b"OpusTags" + struct.pack("<I4sI", 4, b"none", 0)
+    pages = [ogg_page(bytes(100), at, ENDS * (ends and at == positions[-1]), serial) for at in positions]
+    return b"".join([ogg_page(head, 0, BEGINS, serial), ogg_page(tags, 0, 0, serial), *pages])
+
+
+def box(kind: str, *content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + sum(map(len, content)), kind.encode()) + b"".join(content)
+
+
+def mvhd(scale: int, length: int, *, version: int = 0) -> bytes:
+    times = struct.pack(">QQIQ" if version else ">IIII", 0, 0, scale, length)
+    return box("mvhd", bytes([version, 0, 0, 0]), times, bytes(80))
+
+
+FTYP = box("ftyp", b"M4A \0\0\0\0isom")
+MDAT = box("mdat", bytes(64))
+
+
+def adts(frames: int) -> bytes:
+    """Raw AAC: frames of 200 bytes, each with the header that streams have."""
+    length = 200
+    head = bytes([0xFF, 0xF1, 0x50, 0x80 | length >> 11, length >> 3 & 0xFF, (length & 7) << 5 | 0x1F, 0xFC])
+    return (head + bytes(length - len(head))) * frames
+
+
+FRAME = 1152 / 44100  # seconds
+
+
+# --- types -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "kind"), [
+    ("talk.mp3", "audio/mpeg"), ("talk.mpga", "audio/mpeg"), ("talk.wav", "audio/wav"), ("talk.m4a", "audio/mp4"),
+    ("talk.aac", "audio/aac"), ("talk.ogg", "audio/ogg"), ("talk.oga", "audio/ogg"), ("talk.opus", "audio/ogg"),
+    ("talk.flac", "audio/flac"), ("talk.weba", "audio/webm"), ("talk.webm", "video/webm"), ("talk.mp4", "video/mp4"),
+    ("talk.m4v", "video/mp4"), ("talk.mov", "video/quicktime"), ("talk.avi", "video/x-msvideo"),
+    ("TALK.MP3", "audio/mpeg"), ("a.wav.flac", "audio/flac"), ("-v.mp3", "audio/mpeg"),
+])  # fmt: skip
+def test_the_name_tells_the_type(name: str, kind: str) -> None:
+    assert content_type(Path("somewhere", name)) == kind
+
+
+def test_every_type_is_one_that_the_provider_lists() -> None:
+    assert set(CONTENT_TYPES.values()) <= LISTED
+
+
+@pytest.mark.parametrize("name", ["talk.txt", "talk", ".mp3", "mp3", "talk.mp3.zip", "talk.", "talk.mp3 "])
+def test_a_name_without_a_known_extension_is_refused_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        content_type(Path("somewhere", name))
+    assert str(refused.value).startswith(f"{name} has no extension")
+    assert all(extension in str(refused.value) for extension in CONTENT_TYPES)
+
+
+# --- what the file itself tells --------------------------------------------------------------------------------------
+
+
+def test_a_wav_is_as_long_as_its_samples(write: Write, tmp_path: Path) -> None:
+    assert duration_seconds(write("talk.wav", wav(tmp_path, 2.5))) == 2.5
+
+
+def test_a_wav_may_have_more_than_samples(write: Write, tmp_path: Path) -> None:
+    assert duration_seconds(write("talk.wav", wav(tmp_path, 2.5) + b"LIST\x04\0\0\0INFO")) == 2.5
+
+
+@pytest.mark.parametrize(("frames", "count"), [
+    pytest.param([mp3_frame()] * 100, 100, id="of constant bit rate"),
+    pytest.param([mp3_frame(padded=n % 2 == 0) for n in range(100)], 100, id="padded"),
+    pytest.param([mp3_frame(32)] * 50 + [mp3_frame(320)] * 50, 100, id="of variable bit rate"),
+    pytest.param([id3(300), *[mp3_frame()] * 100, b"TAG".ljust(128, b"x")], 100, id="tagged"),
+    pytest.param([mp3_frame()] * 100 + [b"APETAGEX" + struct.pack("<IIII8x", 2000, 64, 1, 0xA0000000), b"x" * 64], 100,
+                 id="with another tag"),
+    pytest.param([id3(9), bytes(777), *[mp3_frame()] * 100, bytes(5)], 100, id="with padding"),
+    pytest.param([mp3_frame(content=b"Info\0\0\0\3\0\0\0\5"), *[mp3_frame()] * 100], 100, id="with a frame about them"),
+    pytest.param([mp3_frame(content=b"Xing"), *[mp3_frame()] * 40, id3(20), *[mp3_frame()] * 60], 100, id="joined"),
+    pytest.param([*[mp3_frame()] * 100, mp3_frame()[:300]], 100, id="cut in a frame"),
+    pytest.param([mp3_frame()], 1, id="alone"),
+])  # fmt: skip
+def test_an_mp3_is_as_long_as_its_frames(write: Write, frames: list[bytes], count: int) -> None:
+    for name in ("talk.mp3", "talk.mpga"):
+        assert duration_seconds(write(name, b"".join(frames))) == pytest.approx(count * FRAME)
+
+
+@pytest.mark.parametrize(("head", "length", "seconds"), [
+    pytest.param("fffb9400", 384, 1152 / 48000, id="48 kHz"),
+    pytest.param("fffa98c0", 576, 1152 / 32000, id="32 kHz with a checksum"),
+    pytest.param("fff380c0", 208, 576 / 22050, id="MPEG 2 at 22.05 kHz"),
+    pytest.param("fff388c0", 288, 576 / 16000, id="MPEG 2 at 16 kHz"),
+    pytest.param("ffe348c0", 288, 576 / 8000, id="MPEG 2.5 at 8 kHz"),
+])  # fmt: skip
+def test_an_mp3_may_have_other_rates(write: Write, head: str, length: int, seconds: float) -> None:
+    frames = bytes.fromhex(head).ljust(length, b"\x55") * 10
+    assert duration_seconds(write("talk.mp3", frames)) == pytest.approx(10 * seconds)
+
+
+def test_a_flac_says_how_many_samples_it_has(write: Write) -> None:
+    assert duration_seconds(write("talk.flac", flac(44100 * 90))) == 90
+
+
+@pytest.mark.parametrize("name", ["talk.opus", "talk.ogg", "talk.oga"])
+def test_an_ogg_is_as_long_as_the_position_of_its_end(write: Write, name: str) -> None:
+    assert duration_seconds(write(name, opus(48000, 96000, 120312))) == 2.5
+
+
+@pytest.mark.parametrize("movie", [
+    pytest.param(FTYP + box("moov", mvhd(1000, 2500)) + MDAT, id="header first"),
+    pytest.param(FTYP + box("free") + MDAT + box("moov", box("udta", bytes(9)), mvhd(1000, 2500)), id="header last"),
+    pytest.param(FTYP + box("moov", mvhd(600, 1500, version=1)) + MDAT, id="of 64 bits"),
+    pytest.param(FTYP + struct.pack(">I4sQ", 1, b"mdat", 116) + bytes(100) + box("moov", mvhd(2, 5)), id="a long box"),
+    pytest.param(FTYP + box("moov", mvhd(1000, 2500)) + b"\0\0\0\0mdat" + bytes(99), id="a box up to the end"),
+])  # fmt: skip
+def test_an_mp4_says_how_long_it_is(write: Write, movie: bytes) -> None:
+    for name in ("talk.m4a", "talk.mp4", "talk.m4v", "talk.mov"):
+        assert duration_seconds(write(name, movie)) == 2.5
+
+
+GUESSES = [
+    ("talk.aac", adts(100), "raw AAC"),
+    ("talk.mp3", adts(100), "raw AAC by another name"),
+    ("talk.m4a", adts(100), "raw AAC by a third name"),
+    ("talk.m4a", FTYP + box("moov", mvhd(1000, 2500), box("mvex")) + MDAT, "fragmented, by its header"),
+    ("talk.mp4", FTYP + box("moov", mvhd(1000, 2500)) + box("moof") + MDAT, "fragmented, by its fragments"),
+    ("talk.mp4", FTYP + box("moov", mvhd(1000, 0)) + MDAT, "an MP4 of no length"),
+    ("talk.mp4", FTYP + box("moov", mvhd(0, 2500)) + MDAT, "an MP4 without a scale"),
+    ("talk.mp4", FTYP + box("moov", mvhd(1000, 2**32 - 1)) + MDAT, "an MP4 of unknown length"),
+    ("talk.mp4", FTYP + box("moov", mvhd(1000, 2**64 - 1, version=1)) + MDAT, "the same of 64 bits"),
+    ("talk.mp4", FTYP + box("moov", box("trak")) + MDAT, "an MP4 without its header"),
+    ("talk.mp4", FTYP + MDAT, "an MP4 without a movie"),
+    ("talk.mp4", FTYP + box("moov", mvhd(1000, 2500)) + MDAT[:-1], "an MP4 cut short"),
+    ("talk.mp4", FTYP + box("moov", mvhd(1000, 2500)[:24]), "an MP4 whose header is cut short"),
+    ("talk.mp4", FTYP + box("moov", box("mvhd", bytes(4))) + MDAT, "an MP4 whose header is too small"),
+    ("talk.mp4", FTYP + MDAT + box("moov", box("mvhd")), "an MP4 whose header is empty"),
+    ("talk.mp4", FTYP + b"\0\0\0\7fre" + box("moov", mvhd(1000, 2500)), "a box of an impossible length"),
+    ("talk.mp4", box("moov", mvhd(1000, 2500)) + MDAT, "an MP4 that does not say so"),
+    ("talk.flac", flac(0), "a FLAC of unknown length"),
+    ("talk.flac", flac(44100)[:20], "a FLAC cut short"),
+    ("talk.flac", flac(44100, rate=0), "a FLAC without a rate"),
+    ("talk.opus", opus(48000, 96000, 120312) + opus(48000, 60312, serial=8), "an Ogg of one stream after another"),
+    ("talk.opus", opus(48000, 96000, 120312, ends=False), "an Ogg without an end"),
+    ("talk.opus", opus(48000, 96000, 120312)[:-1], "an Ogg cut in a page"),
+    ("talk.opus", opus(48000, 96000, 120312) + b"OggZ" + bytes(50), "an Ogg with something after it"),
+    ("talk.opus", b"OggZ".join(opus(48000, 96000, 120312).rsplit(b"OggS", 1)), "an Ogg with a damaged page"),
+    ("talk.opus", opus(480_000_000, 480_048_000), "an Ogg from the middle of a broadcast"),
+    ("talk.opus", opus(312), "an Ogg of nothing"),
+    ("talk.ogg", ogg_page(b"no codec", 0, BEGINS) + ogg_page(b"x", 48000, ENDS), "an Ogg of no known codec"),
+    ("talk.mp3", b"", "an empty file"),
+    ("talk.mp3", id3(300), "an MP3 of a tag alone"),
+    ("talk.mp3", mp3_frame()[:100], "an MP3 of less than a frame"),
+    ("talk.mp3", mp3_frame() * 10 + b"something" + mp3_frame() * 10, "an MP3 with a hole"),
+    ("talk.mp3", b"\xff\xfb\x00\xc0" * 200, "an MP3 of a bit rate that it does not say"),
+    ("talk.mp3", b"\xff\xfb\xf0\xc0" * 200, "an MP3 of no bit rate"),
+    ("talk.mp3", b"\xff\xfb\x9c\xc0" * 200, "an MP3 of no rate of samples"),
+    ("talk.mp3", b"\xff\xeb\x90\xc0" * 200, "an MP3 of no version"),
+    ("talk.mp3", b"\xff\xfd\x90\xc0" * 200, "an MP3 of another layer"),
+    ("talk.mp3", b"ID3\x04", "a tag cut short"),
+    ("talk.mp3", b"<html>not found</html>", "a page"),
+    ("talk.webm", b"\x1a\x45\xdf\xa3" + bytes(50), "a container that we do not read"),
+    ("talk.txt", flac(44100), "a name that says nothing"),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), [pytest.param(n, c, id=what) for n, c, what in GUESSES])
+def test_what_would_be_a_guess_is_not_answered(write: Write, name: str, content: bytes) -> None:
+    assert duration_seconds(write(name, content)) is None
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000, 80100])
+def test_a_wav_whose_size_is_not_that_of_its_samples_is_not_answered(write: Write, tmp_path: Path, size: int) -> None:
+    """A program that writes to a pipe cannot go back and say how much it was."""
+    content = bytearray(wav(tmp_path, 2.5))
+    content[40:44] = struct.pack("<I", size)
+    assert duration_seconds(write("talk.wav", bytes(content))) is None
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_a_file_has_to_be_what_its_name_says(write: Write, tmp_path: Path, name: str) -> None:
+    built = {"mp3": mp3_frame() * 9, "wav": wav(tmp_path, 1), "flac": flac(44100), "ogg": opus(48312),
+             "mp4": FTYP + box("moov", mvhd(1, 1))}  # fmt: skip
+    same = {"mpga": "mp3", "oga": "ogg", "opus": "ogg", "m4a": "mp4", "m4v": "mp4", "mov": "mp4"}
+    answered = {kind for kind, content in built.items() if duration_seconds(write(f"talk.{name}", content)) is not None}
+    assert answered == {same.get(name, name)}
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_damage_gets_out_of_the_readers(write: Write, tmp_path: Path, data: st.DataObject) -> None:
+    """A few bytes of a good file are changed, or its end is missing: a number or None, never an error."""
+    whole = {"wav": wav(tmp_path, 0.02), "flac": flac(44100), "opus": opus(48000, 96312),
+             "mp3": id3(20) + mp3_frame(32), "mp4": FTYP + box("moov", mvhd(1000, 2500)) + MDAT}  # fmt: skip
+    kind = data.draw(st.sampled_from(sorted(whole)))
+    content = bytearray(whole[kind])
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+        content[at] = data.draw(st.integers(0, 255))
+    seconds = duration_seconds(write(f"talk.{kind}", bytes(content[: data.draw(st.integers(0, len(content)))])))
+    assert seconds is None or (math.isfinite(seconds) and seconds > 0)
+
+
+# --- ffprobe ---------------------------------------------------------------------------------------------------------
+
+
+def install(tools: Path, script: str) -> None:
+    path = tools / "ffprobe"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_ffprobe_is_asked_where_there_is_one(write: Write, tools: Path) -> None:
+    install(tools, "echo 61.250000")
+    assert duration_seconds(write("talk.webm", b"whatever")) == 61.25
+    assert duration_seconds(write("talk.flac", flac(44100))) == 61.25
+
+
+def test_ffprobe_takes_no_name_for_an_option(tools: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("-v.webm", b"whatever")
+    install(tools, f'for each in "$@"; do echo "$each"; done > {tools}/arguments; echo 1')
+    monkeypatch.chdir(path.parent)
+    assert duration_seconds(Path("-v.webm")) == 1
+    assert (tools / "arguments").read_text().splitlines() == [
+        "-v", "warning", "-show_entries", "format=duration", "-of", "default=noprint_wrappers=1:nokey=1", str(path),
+    ]  # fmt: skip
+
+
+NO_ANSWERS = [
+    pytest.param("echo N/A", id="does not know"),
+    pytest.param("true", id="says nothing"),
+    pytest.param("echo 0.000000", id="says nothing of length"),
+    pytest.param("echo -1", id="says less than nothing"),
+    pytest.param("echo nan", id="says no number"),
+    pytest.param("echo inf", id="says no end"),
+    pytest.param("echo 12; echo 13", id="says two"),
+    pytest.param("echo 12; exit 1", id="fails"),
+    pytest.param("kill -9 $$", id="is killed"),
+    pytest.param("printf '\\377\\376'", id="says what is no text"),
+    pytest.param("echo 12.5; echo '[aac @ 0x1] Estimating duration from bitrate, this may be inaccurate' >&2",
+                 id="estimates"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("script", NO_ANSWERS)
+def test_what_ffprobe_does_not_know_is_asked_of_the_file(write: Write, tools: Path, script: str) -> None:
+    install(tools, script)
+    assert duration_seconds(write("talk.aac", adts(100))) is None
+    assert duration_seconds(write("talk.flac", flac(44100))) == 1
+
+
+def test_another_warning_of_ffprobe_does_not_matter(write: Write, tools: Path) -> None:
+    install(tools, "echo 12.5; echo 'Skipping unhandled metadata' >&2")
+    assert duration_seconds(write("talk.webm", b"whatever")) == 12.5
+
+
+def test_an_ffprobe_that_cannot_run_is_none(write: Write, tools: Path) -> None:
+    (tools / "ffprobe").write_bytes(b"\x7fELF no program")
+    (tools / "ffprobe").chmod(0o755)
+    assert duration_seconds(write("talk.flac", flac(44100))) == 1
+
+
+# --- files that cannot be read ---------------------------------------------------------------------------------------
+
+
+def test_what_is_no_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp3")
+    for name in ("missing.mp3", "pipe.mp3", "."):
+        with pytest.raises(CommandError, match="is not a file: check the path"):
+            duration_seconds(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="takes a file of Linux that opens and cannot be read")
+def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp3"
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(CommandError, match=r"talk\.mp3 cannot be read: "):
+        duration_seconds(path)
