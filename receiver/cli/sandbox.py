@@ -1,34 +1,92 @@
 """`sandbox`: the simulated provider as a process."""
 
+from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
+
 import click
 
-from receiver.cli.running import examples, run, stop_event, until_eof
-from receiver.sandbox import Sandbox, application
+from receiver.cli.running import background, examples, run, stop_event, until_eof
+from receiver.sandbox import Knobs, Sandbox, application
 from receiver.web import bind
 from receiver.web import serve as serve_on
 
+DEFAULT = Knobs()
+KNOBS = {
+    "second_webhook": "What a second registration with one key does.",
+    "retry_stamp": "Whether a retried delivery is signed anew or carries the t of its first attempt.",
+    "retry_id": "Whether a retried delivery keeps its event id.",
+    "success": "What a success does to the count of failures in a row.",
+    "test_events": "Whether a failed webhook.test is a failure.",
+    "webhook_methods": "Whether GET and DELETE /webhooks exist, or what answers them.",
+    "attempts": "Deliveries of one event at most.",
+}
+MORE = """
 
-@click.command(epilog=examples("receiver sandbox", "receiver sandbox --port 9100 --speed 1 --second-webhook 409"))
+\b
+Faults, planned while it runs and without a key (kind: 500, 429, slow, malformed, html, truncated, huge,
+redirect, hang; endpoint: the end of a path, * for anything; times: 1; method: any; seconds: 5, for slow):
+  curl localhost:9000/sandbox/faults -d '{"endpoint": "/result", "kind": "500", "times": 3}'
+  curl localhost:9000/sandbox/faults -d '{"endpoint": "/transcriptions", "method": "POST", "kind": "hang"}'
+  curl localhost:9000/sandbox/faults -d '{"endpoint": "/files/*", "kind": "slow", "seconds": 2}'
+  curl localhost:9000/sandbox/faults                  what is still planned
+  curl localhost:9000/sandbox/faults -X DELETE        none any more
+
+\b
+Also without a key:
+  curl localhost:9000/sandbox/requests                when each of the last 10,000 requests came
+  curl localhost:9000/sandbox/uploads                 size and SHA-256 of what was uploaded
+  curl localhost:9000/sandbox/webhooks/enable -X POST switch webhooks on again, as in the dashboard
+
+\b
+Words in the name of a source (its address or file name) make what users must be able to take:
+  fail, fail-once (until it is retried), cancel, empty, no-chapters, no-speakers, late-start,
+  close-chapters, two-hours, hundred-hours
+"""
+
+
+def _knobs(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each choice in `Knobs`."""
+    types = get_type_hints(Knobs)
+    for name, said in reversed(KNOBS.items()):
+        choices = {str(value): value for value in get_args(types[name])}
+        command = click.option(
+            f"--{name.replace('_', '-')}", type=click.Choice(list(choices)), default=str(getattr(DEFAULT, name)),
+            callback=lambda _, __, text, choices=choices: choices[text], show_default=True, help=said,
+        )(command)  # fmt: skip
+    return command
+
+
+@click.command(
+    epilog=examples("receiver sandbox", "receiver sandbox --port 9100 --speed 1 --second-webhook 409 --seed 7") + MORE
+)
 @click.option("--port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Listen here.")
 @click.option("--speed", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Times real time.")
+@click.option("--seed", type=int, help="Repeat a run: the same ids, secrets and durations in the same order.")
 @click.option(
-    "--second-webhook", type=click.Choice(["replace", "409", "same"]), default="replace", show_default=True,
-    help="What a second registration with one key does.",
+    "--wallet", type=click.FloatRange(min=0), default=DEFAULT.wallet, show_default=True,
+    help="Play money of each key, in USD.",
 )  # fmt: skip
+@_knobs
 @until_eof
-def sandbox(port: int, speed: float, second_webhook: str, *, until_eof: bool) -> None:
+def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
     """Run a simulated transcribe.so on 127.0.0.1, in memory. Any key tsk_live_… or tsk_test_… is good."""
     listener = bind("127.0.0.1", port, advice="pass another --port")
 
     async def main() -> None:
         stop = stop_event(with_stdin=until_eof)
-        simulated = Sandbox(speed=speed, second_webhook=second_webhook)  # type: ignore[arg-type] # click.Choice checked it
+        simulated = Sandbox(speed=speed, seed=seed, knobs=Knobs(**knobs))
+
+        async def let_go() -> None:
+            await stop.wait()
+            simulated.stop()
+
         if not until_eof:
             click.echo(
                 f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox"
             )
         try:
-            await serve_on(application(simulated), listener, stop)
+            async with background(let_go()):
+                await serve_on(application(simulated), listener, stop)
         finally:
             await simulated.close()
 

@@ -1,104 +1,109 @@
-"""What one API key has at the provider: its webhook, its transcriptions, its requests of the last minute."""
+"""What one API key has at the provider: wallet, webhook, transcriptions, and its requests of the last minute."""
 
-import time
+import math
+import random
+import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from receiver.sandbox.deliveries import Webhook
-from receiver.sandbox.envelope import RefusalError
+from receiver.sandbox.deliveries import Webhook, webhook
+from receiver.sandbox.envelope import BILLING, RefusalError, missing
+from receiver.sandbox.knobs import Knobs
+from receiver.sandbox.pipelines import DEFAULT_CODE, Price, price
+from receiver.sandbox.transcription import Transcription
 
-SecondWebhook = Literal["replace", "409", "same"]
 REQUESTS_A_MINUTE = 60
+CREDIT_USD = 0.10
 EXAMPLE_ID = 4821  # the one that the provider's documentation shows
-PIPELINES = ("qwen3-asr-flash-filetrans", "gpt-4o-transcribe-diarize", "voxtral-mini-transcribe")
+EXAMPLE_ENDED = datetime(2026, 4, 29, 14, 25, 27, 968_000, tzinfo=UTC)
+EXAMPLE_CREATED = datetime(2026, 4, 29, 14, 24, 27, 968_000, tzinfo=UTC)
+EXAMPLE_PUNCHY = "2026-05-09T12:34:56Z"
+LINKS = {
+    "dashboard": "https://transcribe.so/transcriptions",
+    "api_keys": "https://transcribe.so/settings/api-keys",
+    "billing": BILLING,
+    "docs": "https://transcribe.so/developers/docs",
+    "support": "https://transcribe.so/contact",
+}
 
 
-@dataclass(slots=True)
-class Transcription:
-    """A work item."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The answer to the first request under an Idempotency-Key; `status` 0 while it is under way."""
 
-    id: int
-    source: str
-    place: str
-    pipeline_code: str
-    language: str
-    duration_seconds: int
-    status: str = "processing"
-    stage: str = "queued"
-    completed_at: str | None = None
-    error: str | None = None
-
-    @property
-    def fails(self) -> bool:
-        """Whether this one is meant to fail."""
-        return "fail" in self.place.lower()
-
-    def end(self) -> None:
-        """Reach the terminal state."""
-        self.status = self.stage = "failed" if self.fails else "completed"
-        self.completed_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self.error = "The media could not be decoded." if self.fails else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what the API and the events show of it."""
-        shown = {
-            "id": self.id,
-            "status": self.status,
-            "stage": self.stage,
-            "pipeline_code": self.pipeline_code,
-            "language": self.language,
-            "source": self.source,
-            "title": self.place.rsplit("/", 1)[-1] or self.place,
-            "duration_seconds": self.duration_seconds,
-            "billed_seconds": 0 if self.fails else self.duration_seconds,
-            "charge_usd": 0.0 if self.fails else round(self.duration_seconds / 60 * 0.0176, 4),
-            "completed_at": self.completed_at,
-        }
-        return shown | ({} if self.error is None else {"error": self.error})
+    request: bytes
+    at: float
+    status: int = 0
+    content: bytes = field(default=b"", repr=False)
 
 
-@dataclass(slots=True)
 class Account:
     """One key's."""
 
-    webhook: Webhook | None = None
-    transcriptions: dict[int, Transcription] = field(default_factory=dict)
-    requests: deque[float] = field(default_factory=deque)
-    # (Idempotency-Key) → (method, path and body it came with, status, answer)
-    answered: dict[str, tuple[bytes, int, bytes]] = field(default_factory=dict)
+    def __init__(self, *, knobs: Knobs, chance: random.Random) -> None:
+        self.user_id = str(uuid.UUID(bytes=chance.randbytes(16), version=4))
+        self.webhook: Webhook | None = None
+        self.transcriptions: dict[int, Transcription] = {EXAMPLE_ID: _example()}
+        self.kept: dict[str, Kept] = {}
+        self.credit_usd = CREDIT_USD
+        self.balance_usd = knobs.wallet
+        self._requests: deque[float] = deque()
+        self._knobs = knobs
+        self._chance = chance
 
-    def __post_init__(self) -> None:
-        example = Transcription(EXAMPLE_ID, "upload", "podcast.mp3", PIPELINES[0], "auto", 3600)
-        example.end()
-        self.transcriptions[EXAMPLE_ID] = example
+    def to_json(self) -> dict[str, Any]:
+        """Return what `GET /me` shows."""
+        return {
+            "user_id": self.user_id,
+            "email": "you@example.com",
+            "wallet_balance_usd": self.balance_usd,
+            "monthly_credit_remaining_usd": self.credit_usd,
+            "subscription_tier": "free",
+            "links": LINKS,
+        }
 
-    def count_request(self, *, speed: float) -> None:
-        """Refuse the 61st request in any minute.
+    def refuse_surplus(self, now: float, *, speed: float) -> RefusalError | None:
+        """Count a request; return the refusal of the 61st in any minute, which is not counted."""
+        minute = 60 / speed
+        while self._requests and self._requests[0] <= now - minute:
+            self._requests.popleft()
+        if len(self._requests) < REQUESTS_A_MINUTE:
+            self._requests.append(now)
+            return None
+        wait = max(1, math.ceil(minute - (now - self._requests[0])))
+        said = f"More than {REQUESTS_A_MINUTE} requests in a minute. Wait {wait} s and go on slower."
+        return RefusalError(429, "rate_limited", said, retry_after=wait)
+
+    def charge(self, cost: Price, limit: float | None = None) -> None:
+        """Take what a transcription costs, from the monthly credit first.
 
         Raises:
-            RefusalError: 429.
+            RefusalError: 402, and nothing is taken: it costs more than `limit`, or than there is.
         """
-        now, minute = time.monotonic(), 60 / speed
-        while self.requests and self.requests[0] <= now - minute:
-            self.requests.popleft()
-        if len(self.requests) >= REQUESTS_A_MINUTE:
-            wait = max(1, round(minute - (now - self.requests[0])))
-            raise RefusalError(429, "rate_limited", "More than 60 requests in a minute.", retry_after=wait)
-        self.requests.append(now)
+        if limit is not None and cost.usd > limit:
+            said = f"This costs ${cost.usd}, more than max_charge_usd {limit}. Nothing was charged."
+            raise RefusalError(402, "max_charge_exceeded", said)
+        if cost.usd > round(self.credit_usd + self.balance_usd, 4):
+            said = f"Wallet balance too low. Top up your wallet at {BILLING}."
+            raise RefusalError(402, "insufficient_funds", said)
+        credit = min(self.credit_usd, cost.usd)
+        self.credit_usd = round(self.credit_usd - credit, 4)
+        self.balance_usd = round(self.balance_usd - (cost.usd - credit), 4)
 
-    def register(self, url: str, second: SecondWebhook) -> tuple[Webhook, bool]:
+    def register(self, url: str) -> tuple[Webhook, bool]:
         """Return the key's webhook and whether its secret may be shown.
 
         Raises:
             RefusalError: 409, where a second one is refused.
         """
-        if self.webhook is None or second == "replace":
-            self.webhook = Webhook(url)
+        if self.webhook is None or self._knobs.second_webhook == "replace":
+            self.webhook = webhook(self._chance, url)
             return self.webhook, True
-        if second == "409":
-            raise RefusalError(409, "webhook_exists", "This key has a webhook; delete it first.")
+        if self._knobs.second_webhook == "409":
+            said = f"This key has a webhook; delete it first, or at {LINKS['api_keys']}."
+            raise RefusalError(409, "webhook_exists", said)
         return self.webhook, False
 
     def find(self, transcription_id: int) -> Transcription:
@@ -109,17 +114,16 @@ class Account:
         """
         found = self.transcriptions.get(transcription_id)
         if found is None:
-            raise RefusalError(404, "not_found", f"Transcription {transcription_id} does not exist or is not yours.")
+            raise missing(f"Transcription {transcription_id}")
         return found
 
-    def find_completed(self, transcription_id: int) -> Transcription:
-        """Return one of this key's transcriptions that has a result.
 
-        Raises:
-            RefusalError: 404, or 409 `not_ready` with the reason.
-        """
-        found = self.find(transcription_id)
-        if found.status != "completed":
-            reason = "transcription_failed" if found.status == "failed" else "transcription_processing"
-            raise RefusalError(409, "not_ready", f"Transcription {found.id} is {found.status}.", reason=reason)
-        return found
+def _example() -> Transcription:
+    """Return the documentation's own transcription, of an hour, made in the dashboard."""
+    example = Transcription(
+        EXAMPLE_ID, "upload", "podcast.mp3", DEFAULT_CODE, "auto", 3600, price(DEFAULT_CODE, 3600), EXAMPLE_CREATED,
+        by_api=False,
+    )  # fmt: skip
+    example.end(EXAMPLE_ENDED)
+    example.styles["punchy"] = (0, EXAMPLE_PUNCHY)
+    return example

@@ -1,210 +1,218 @@
-"""The sandbox's routes."""
+"""The sandbox's routes, and what every request goes through.
 
-import asyncio
+Wire        X-Request-Id, CORS, the log of requests
+ └ keyed    401 · limit · Idempotency-Key · faults ──▶ an endpoint
+ └ open     uploads and controls, without a key
+"""
+
 import hashlib
-import itertools
 import json
 import re
-import secrets
-from collections import defaultdict
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from receiver.sandbox import deliveries, samples
-from receiver.sandbox.account import PIPELINES, Account, SecondWebhook, Transcription
-from receiver.sandbox.envelope import RefusalError, new_request_id, refusal
+from receiver.sandbox import artifacts, controls, faults, transcriptions, tus, uploads, webhooks
+from receiver.sandbox.account import Account, Kept
+from receiver.sandbox.envelope import RefusalError, invalid, refusal
+from receiver.sandbox.pipelines import PIPELINES
+from receiver.sandbox.state import Call, Sandbox
+from receiver.sandbox.uploads import Uploads
+from receiver.sandbox.wire import Wire
 
 KEY = re.compile(r"tsk_(live|test)_[\x21-\x7e]+")
-TRANSCRIBING_SECONDS = 60.0
-SOURCES = {"youtube": "url", "external_url": "url", "upload": "upload_id"}
-DURATION_SECONDS = 3600
+KEY_LENGTH = 128
+FAILURE = 500
+KEPT_SECONDS = 24 * 3600
 
-Endpoint = Callable[[Account, Request, dict[str, Any]], Awaitable[tuple[int, dict[str, Any]]]]
+Endpoint = Callable[[Call], Awaitable[Response]]
+File = Callable[[Uploads, Request], Awaitable[Response]]
 
 
-class Sandbox:
-    """Everything the simulated provider remembers."""
+async def me(call: Call) -> Response:
+    """`GET /me`."""
+    return JSONResponse(call.account.to_json())
 
-    def __init__(self, *, speed: float = 60.0, second_webhook: SecondWebhook = "replace") -> None:
-        self.speed = speed
-        self.second_webhook = second_webhook
-        self.accounts: defaultdict[str, Account] = defaultdict(Account)
-        self._ids = itertools.count(1_000_000 + secrets.randbelow(9_000_000_000))
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._http = httpx.AsyncClient(trust_env=False)
 
-    async def me(self, _account: Account, _request: Request, _body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """`GET /me`."""
-        return 200, {"user_id": "sandbox", "email": "you@example.com", "wallet_balance_usd": 100.0}
+async def pipelines(_: Call) -> Response:
+    """`GET /pipelines`."""
+    return JSONResponse({"pipelines": [pipeline.to_json() for pipeline in PIPELINES.values()]})
 
-    async def register_webhook(
-        self, account: Account, _request: Request, body: dict[str, Any]
-    ) -> tuple[int, dict[str, Any]]:
-        """`POST /webhooks`."""
-        url = body.get("url")
-        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-            raise RefusalError(400, "invalid_request", "url must be an http(s) address.")
-        webhook, fresh = account.register(url, self.second_webhook)
-        shown = {"id": webhook.id, "url": webhook.url, "enabled": webhook.enabled}
-        return (201, shown | {"signing_secret": webhook.secret}) if fresh else (200, shown)
 
-    async def test_webhook(
-        self, account: Account, _request: Request, _body: dict[str, Any]
-    ) -> tuple[int, dict[str, Any]]:
-        """`POST /webhooks/test`."""
-        if account.webhook is None:
-            raise RefusalError(404, "not_found", "This key has no webhook.")
-        self._deliver(account, deliveries.event("webhook.test", {"message": "This is a test."}))
-        return 202, {"queued": True}
+async def resumable(call: Call) -> Response:
+    """`POST /uploads/tus`."""
+    return JSONResponse({
+        "upload_endpoint": f"{call.request.base_url}files/",
+        "upload_token": call.sandbox.uploads.ticket(call.account.user_id, call.body),
+        "upload_metadata_key": tus.METADATA_KEY,
+        "expires_in": uploads.TICKET_SECONDS,
+        "max_file_size": uploads.MAX_BYTES,
+    })  # fmt: skip
 
-    async def transcribe(self, account: Account, _request: Request, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """`POST /transcriptions`."""
-        source, pipeline = body.get("source"), body.get("pipeline_code")
-        if not isinstance(source, str) or source not in SOURCES:
-            raise RefusalError(400, "invalid_request", f"source must be one of {', '.join(SOURCES)}.")
-        place = body.get(SOURCES[source])
-        if not isinstance(place, str) or not place:
-            raise RefusalError(400, "invalid_request", f"{SOURCES[source]} is missing.")
-        if pipeline not in PIPELINES:
-            raise RefusalError(400, "unsupported_pipeline", f"pipeline_code must be one of {', '.join(PIPELINES)}.")
-        duration = body.get("duration_seconds", None if source == "upload" else DURATION_SECONDS)
-        if not isinstance(duration, int) or duration <= 0:
-            raise RefusalError(400, "invalid_request", "duration_seconds (>0) is required.")
-        name = str(body.get("original_filename") or place)
-        item = Transcription(next(self._ids), source, name, pipeline, str(body.get("language", "auto")), duration)
-        account.transcriptions[item.id] = item
-        self._spawn(self._transcribe(account, item))
-        shown = {k: v for k, v in item.to_json().items() if k in ("id", "status", "stage", "pipeline_code", "language")}
-        return 202, shown | {"source": source, SOURCES[source]: place, "duration_seconds": duration}
 
-    async def get(self, account: Account, request: Request, _body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """`GET /transcriptions/:id`."""
-        return 200, account.find(request.path_params["id"]).to_json()
+async def presign(call: Call) -> Response:
+    """`POST /uploads`."""
+    upload = call.sandbox.uploads.presign(call.account.user_id, call.body)
+    url = uploads.presigned_url(call.request, upload)
+    return JSONResponse({"upload_id": upload.id, "upload_url": url, "expires_in": uploads.PUT_SECONDS})
 
-    async def result(self, account: Account, request: Request, _body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """`GET /transcriptions/:id/result`."""
-        return 200, samples.result(account.find_completed(request.path_params["id"]).id)
 
-    async def timestamps(self, account: Account, request: Request, _body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """`GET /transcriptions/:id/timestamps`."""
-        name, style = request.query_params.get("format"), request.query_params.get("style", "balanced")
-        if name not in samples.CONSTRAINTS:
-            raise RefusalError(400, "invalid_request", f"format must be one of {', '.join(samples.CONSTRAINTS)}.")
-        item = account.find_completed(request.path_params["id"])
-        if style not in samples.STYLES and name not in samples.WITHOUT_STYLE:
-            raise RefusalError(
-                409, "not_ready", f"Posting chapters not generated for style={json.dumps(style)}.",
-                reason="artifact_missing", available_styles=list(samples.STYLES), requested_style=style,
-            )  # fmt: skip
-        return 200, samples.timestamps(item.id, name, style)
-
-    async def close(self) -> None:
-        """Stop everything under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._http.aclose()
-
-    async def _transcribe(self, account: Account, item: Transcription) -> None:
-        item.stage = "transcribing"
-        await asyncio.sleep(TRANSCRIBING_SECONDS / self.speed)
-        item.end()
-        self._deliver(account, deliveries.event(f"transcription.{item.status}", {"transcription": item.to_json()}))
-
-    def _deliver(self, account: Account, payload: dict[str, Any]) -> None:
-        if account.webhook is not None:
-            self._spawn(deliveries.deliver(self._http, account.webhook, payload, speed=self.speed))
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+API: dict[tuple[str, str], Endpoint] = {
+    ("GET", "/me"): me,
+    ("GET", "/pipelines"): pipelines,
+    ("POST", "/uploads"): presign,
+    ("POST", "/uploads/tus"): resumable,
+    ("POST", "/quotes"): transcriptions.quote,
+    ("POST", "/transcriptions"): transcriptions.submit,
+    ("GET", "/transcriptions"): transcriptions.list_page,
+    ("GET", "/transcriptions/{id:int}"): transcriptions.get,
+    ("DELETE", "/transcriptions/{id:int}"): transcriptions.delete,
+    ("GET", "/transcriptions/{id:int}/wait"): transcriptions.wait,
+    ("POST", "/transcriptions/{id:int}/retry"): transcriptions.retry,
+    ("GET", "/transcriptions/{id:int}/result"): artifacts.result,
+    ("GET", "/transcriptions/{id:int}/subtitles"): artifacts.subtitle_file,
+    ("GET", "/transcriptions/{id:int}/timestamps"): artifacts.timestamp_text,
+    ("POST", "/transcriptions/{id:int}/timestamps/regenerate"): artifacts.regenerate,
+    ("POST", "/webhooks"): webhooks.register,
+    ("GET", "/webhooks"): webhooks.get,
+    ("DELETE", "/webhooks"): webhooks.delete,
+    ("POST", "/webhooks/test"): webhooks.test,
+}
 
 
 def application(sandbox: Sandbox) -> Starlette:
     """Return the sandbox as an ASGI application."""
-    routes = {
-        ("GET", "/me"): sandbox.me,
-        ("POST", "/webhooks"): sandbox.register_webhook,
-        ("POST", "/webhooks/test"): sandbox.test_webhook,
-        ("POST", "/transcriptions"): sandbox.transcribe,
-        ("GET", "/transcriptions/{id:int}"): sandbox.get,
-        ("GET", "/transcriptions/{id:int}/result"): sandbox.result,
-        ("GET", "/transcriptions/{id:int}/timestamps"): sandbox.timestamps,
-    }
+    keyed = [
+        Route(f"/api/v1{path}", _keyed(sandbox, endpoint), methods=[method])
+        for (method, path), endpoint in API.items()
+    ]  # fmt: skip
+    files = [
+        Route("/s3/{upload_id:path}", _file(sandbox, uploads.put), methods=["PUT"]),
+        Route("/files/", _file(sandbox, tus.serve), methods=["OPTIONS", "POST"]),
+        Route("/files/{name}", _file(sandbox, tus.serve), methods=["OPTIONS", "HEAD", "PATCH"]),
+    ]
     return Starlette(
-        routes=[
-            Route(f"/api/v1{path}", _endpoint(sandbox, endpoint), methods=[method])
-            for (method, path), endpoint in routes.items()
-        ],
+        routes=[*keyed, *files, *controls.routes(sandbox)],
+        middleware=[Middleware(Wire, sandbox=sandbox)],
         exception_handlers={HTTPException: _no_route},
     )
 
 
-def _endpoint(sandbox: Sandbox, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+def _keyed(sandbox: Sandbox, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint behind a key, the limit, the Idempotency-Key and the planned faults."""
+
     async def respond(request: Request) -> Response:
-        request_id = new_request_id()
+        fault = None
         try:
             account = _account(sandbox, request)
-            account.count_request(speed=sandbox.speed)
-            answer = await _once(account, request, endpoint, request_id)
+            surplus = account.refuse_surplus(time.monotonic(), speed=sandbox.speed)
+            fault = sandbox.faults.take(request) if surplus is None else None
+            refused = surplus or faults.refused(fault)
+            answer = await _once(sandbox, account, request, endpoint, refused)
         except RefusalError as exc:
-            answer = refusal(exc, request_id)
-        answer.headers["X-Request-Id"] = request_id
-        return answer
+            answer = refusal(exc, request.state.request_id)
+        return await faults.spoil(fault, answer, request, sandbox.stopping)
 
     return respond
 
 
-async def _no_route(_: Request, exc: Exception) -> Response:
+def _file(sandbox: Sandbox, serve: File) -> Callable[[Request], Awaitable[Response]]:
+    """Return the server of files behind the planned faults."""
+
+    async def respond(request: Request) -> Response:
+        fault = sandbox.faults.take(request)
+        if (refused := faults.refused(fault)) is not None:
+            return refusal(refused, request.state.request_id)
+        return await faults.spoil(fault, await serve(sandbox.uploads, request), request, sandbox.stopping)
+
+    return respond
+
+
+async def _no_route(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
-    request_id = new_request_id()
-    answer = refusal(RefusalError(exc.status_code, "not_found", "There is no such endpoint."), request_id)
-    answer.headers["X-Request-Id"] = request_id
-    return answer
+    said = RefusalError(exc.status_code, "not_found", "There is no such endpoint.")
+    return refusal(said, request.state.request_id)
 
 
 def _account(sandbox: Sandbox, request: Request) -> Account:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
-        raise RefusalError(401, "unauthenticated", "Missing Authorization header.")
+        said = "Missing Authorization header. Create a key at https://transcribe.so/settings/api-keys."
+        raise RefusalError(401, "unauthenticated", said)
     if not KEY.fullmatch(key):
-        raise RefusalError(401, "invalid_api_key", "The key is malformed, unknown, revoked or expired.")
-    return sandbox.accounts[key]
+        said = "The key is malformed, unknown, revoked or expired. See https://transcribe.so/settings/api-keys."
+        raise RefusalError(401, "invalid_api_key", said)
+    return sandbox.account(key)
 
 
-async def _once(account: Account, request: Request, endpoint: Endpoint, request_id: str) -> Response:
-    """Answer; under an Idempotency-Key, what was answered before. Refusals are kept too."""
+async def _once(
+    sandbox: Sandbox, account: Account, request: Request, endpoint: Endpoint, refused: RefusalError | None
+) -> Response:
+    """Answer; under an Idempotency-Key, what was answered before. Refusals are kept too, failures are not."""
+    if refused is not None and refused.status >= FAILURE:
+        raise refused
     raw = await request.body()
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
-    same = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + raw).digest()
-    if key in account.answered:
-        before, status, content = account.answered[key]
-        if before != same:
-            raise RefusalError(400, "invalid_request", "This Idempotency-Key came with another request.")
-        return Response(content, status, media_type="application/json")
+    call = Call(sandbox, account, request, {})
+    if key is None:
+        return await _answer(call, endpoint, raw, refused)
+    asked = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + raw).digest()
+    if (before := _before(account, key, asked, oldest=time.monotonic() - KEPT_SECONDS / sandbox.speed)) is not None:
+        return before
+    account.kept[key] = Kept(asked, time.monotonic())
     try:
-        status, body = await endpoint(account, request, _body(raw))
-        answer: Response = JSONResponse(body, status)
-    except RefusalError as exc:
-        answer = refusal(exc, request_id)
-    if key is not None:
-        account.answered[key] = (same, answer.status_code, bytes(answer.body))
+        answer = await _answer(call, endpoint, raw, refused)
+        account.kept[key] = Kept(asked, time.monotonic(), answer.status_code, bytes(answer.body))
+    finally:
+        if not account.kept[key].status:
+            del account.kept[key]
     return answer
+
+
+def _before(account: Account, key: str, asked: bytes, *, oldest: float) -> Response | None:
+    """Return the answer to the first request under a key.
+
+    Raises:
+        RefusalError: 400: another request came under it, or it is no key; 409: the first one has no answer yet.
+    """
+    if not 0 < len(key) <= KEY_LENGTH:
+        raise invalid(f"An Idempotency-Key has 1 to {KEY_LENGTH} characters.")
+    kept = account.kept.get(key)
+    if kept is None or kept.at < oldest:
+        return None
+    if kept.request != asked:
+        raise invalid("This Idempotency-Key came with another request; use a new one.")
+    if not kept.status:
+        said = "The first request under this Idempotency-Key is still under way. Repeat this one in a moment."
+        raise RefusalError(409, "request_in_progress", said)
+    return Response(kept.content, kept.status, media_type="application/json")
+
+
+async def _answer(call: Call, endpoint: Endpoint, raw: bytes, refused: RefusalError | None) -> Response:
+    try:
+        if refused is not None:
+            raise refused
+        return await endpoint(Call(call.sandbox, call.account, call.request, _body(raw)))
+    except RefusalError as exc:
+        return refusal(exc, call.request.state.request_id)
 
 
 def _body(raw: bytes) -> dict[str, Any]:
     try:
         body = json.loads(raw or b"{}")
     except (ValueError, RecursionError) as exc:
-        raise RefusalError(400, "invalid_request", "The body is not JSON.") from exc
+        raise invalid("The body is not JSON.") from exc
     if not isinstance(body, dict):
-        raise RefusalError(400, "invalid_request", "The body is not a JSON object.")
+        raise invalid("The body is not a JSON object.")
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:  # half of a surrogate pair, which no answer could repeat
+        raise invalid("The body holds text that is not Unicode.") from exc
     return body

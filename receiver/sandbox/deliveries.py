@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-import secrets
+import random
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,59 +11,98 @@ from typing import Any
 import httpx
 
 from receiver import signature
+from receiver.sandbox.envelope import token
+from receiver.sandbox.knobs import Knobs
 
 log = logging.getLogger(__name__)
 
-# "We retry at 1m, 5m, 30m, 3h, 12h. Five attempts max": five in all, so the last pause is never waited for.
-PAUSES_SECONDS = (60, 300, 1800, 10800)
+# "We retry at 1m, 5m, 30m, 3h, 12h. Five attempts max": of five in all the last pause is never waited for.
+PAUSES_SECONDS = (60, 300, 1800, 10800, 43200)
 ANSWER_SECONDS = 10.0
 FAILURES_UNTIL_OFF = 5
 
 
 @dataclass(slots=True)
 class Webhook:
-    """The one webhook of a key."""
+    """Where events go: the one webhook of a key, or the callback of one transcription."""
 
     url: str
-    id: str = field(default_factory=lambda: f"wh_{secrets.token_hex(8)}")
-    secret: str = field(default_factory=lambda: f"whsec_{secrets.token_hex(24)}", repr=False)
+    id: str
+    secret: str = field(repr=False)
     failures: int = 0
     enabled: bool = True
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what the API shows of a key's; never the secret."""
+        return {"id": self.id, "url": self.url, "enabled": self.enabled, "consecutive_failures": self.failures}
 
-def event(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+
+def webhook(chance: random.Random, url: str) -> Webhook:
+    """Return a new one with a secret of its own."""
+    return Webhook(url, f"wh_{token(chance, 8)}", f"whsec_{token(chance, 24)}")
+
+
+def event(chance: random.Random, event_type: str, data: dict[str, Any]) -> dict[str, Any]:
     """Return a new event's payload."""
-    return {"id": f"evt_{secrets.token_hex(8)}", "event": event_type, "created": int(time.time()), "data": data}
+    return {"id": f"evt_{token(chance, 8)}", "event": event_type, "created": int(time.time()), "data": data}
 
 
-async def deliver(http: httpx.AsyncClient, webhook: Webhook, payload: dict[str, Any], *, speed: float) -> None:
-    """Deliver until it is taken or the attempts are used up; a failure counts against the webhook."""
-    body = json.dumps(payload).encode()
-    for pause in (*PAUSES_SECONDS, None):
-        if not webhook.enabled:
-            log.warning("webhook %s is switched off; %s is not delivered", webhook.url, payload["id"])
+class Deliverer:
+    """Sends events. A failure of a key's webhook counts against it, one of a callback against nothing."""
+
+    def __init__(self, *, speed: float, knobs: Knobs, chance: random.Random) -> None:
+        self._speed = speed
+        self._knobs = knobs
+        self._chance = chance
+        self._http: httpx.AsyncClient | None = None
+
+    async def deliver(self, target: Webhook, payload: dict[str, Any], *, counts: bool) -> None:
+        """Deliver until it is taken or the attempts are used up."""
+        at = int(time.time())
+        for pause in (*PAUSES_SECONDS[: self._knobs.attempts - 1], None):
+            if not target.enabled:
+                log.warning("webhook %s is switched off; %s is not delivered", target.url, payload["id"])
+                return
+            fresh = self._knobs.retry_stamp == "fresh"
+            taken = await self._post(target, json.dumps(payload).encode(), int(time.time()) if fresh else at)
+            if counts:
+                self._count(target, taken=taken)
+            if taken:
+                return
+            if pause is None:
+                log.warning("%s is given up after %d attempts", payload["id"], self._knobs.attempts)
+                return
+            await asyncio.sleep(pause / self._speed)
+            if self._knobs.retry_id == "new":
+                payload = payload | {"id": f"evt_{token(self._chance, 8)}"}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    def _count(self, target: Webhook, *, taken: bool) -> None:
+        if taken:
+            target.failures = 0 if self._knobs.success == "resets" else target.failures
             return
-        if await _post(http, webhook, body):
-            webhook.failures = 0
-            return
-        webhook.failures += 1
-        if webhook.failures >= FAILURES_UNTIL_OFF:
-            webhook.enabled = False
-            log.error("webhook %s is switched off after %d failures in a row", webhook.url, webhook.failures)
-        if pause is not None:
-            await asyncio.sleep(pause / speed)
+        target.failures += 1
+        if target.failures >= FAILURES_UNTIL_OFF:
+            target.enabled = False
+            log.error("webhook %s is switched off after %d failures in a row", target.url, target.failures)
 
-
-async def _post(http: httpx.AsyncClient, webhook: Webhook, body: bytes) -> bool:
-    header = signature.sign(body, secret=webhook.secret.encode(), at=int(time.time()))
-    try:
-        answer = await http.post(
-            webhook.url, content=body, timeout=ANSWER_SECONDS,
-            headers={"Content-Type": "application/json", "X-Transcribe-Signature": header},
-        )  # fmt: skip
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        log.warning("delivery to %s failed: %s", webhook.url, type(exc).__name__)
-        return False
-    if not answer.is_success:
-        log.warning("delivery to %s was answered %d", webhook.url, answer.status_code)
-    return answer.is_success
+    async def _post(self, target: Webhook, body: bytes, at: int) -> bool:
+        if self._http is None:  # made with the first delivery: reading the certificates takes 30 ms
+            self._http = httpx.AsyncClient(trust_env=False)
+        header = signature.sign(body, secret=target.secret.encode(), at=at)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._http.post(
+                    target.url, content=body, timeout=ANSWER_SECONDS,
+                    headers={"Content-Type": "application/json", "X-Transcribe-Signature": header},
+                )  # fmt: skip
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
+            log.warning("delivery to %s failed: %s", target.url, type(exc).__name__)
+            return False
+        if not answer.is_success:
+            log.warning("delivery to %s was answered %d", target.url, answer.status_code)
+        return answer.is_success

@@ -1,21 +1,45 @@
 """How the provider says no."""
 
-import secrets
+import random
 
 from starlette.responses import JSONResponse
 
 DOCS = "https://transcribe.so/developers/docs"
+BILLING = "https://transcribe.so/billing"
+DOC_URLS = {
+    "unauthenticated": f"{DOCS}#authentication",
+    "invalid_api_key": "https://transcribe.so/settings/api-keys",
+    "insufficient_funds": BILLING,
+    "max_charge_exceeded": f"{DOCS}#pricing",
+    "not_ready": f"{DOCS}#endpoints",
+}
 
 
 class RefusalError(Exception):
-    """Answer a request with the provider's error envelope; `extra` goes into it."""
+    """Answer a request with the provider's error envelope; `extra` goes into it.
 
-    def __init__(self, status: int, code: str, message: str, **extra: object) -> None:
+    `retry_after` in whole seconds is no part of the envelope: it becomes the header.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after: int | None = None, **extra: object
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.retry_after = retry_after
         self.extra = extra
+
+
+def invalid(message: str) -> RefusalError:
+    """Return the refusal of a request that makes no sense."""
+    return RefusalError(400, "invalid_request", f"{message} See {DOCS}#endpoints.")
+
+
+def missing(what: str) -> RefusalError:
+    """Return the refusal of what is not there, or not this key's; nobody is told which."""
+    return RefusalError(404, "not_found", f"{what} does not exist or is not yours.")
 
 
 def refusal(error: RefusalError, request_id: str) -> JSONResponse:
@@ -24,13 +48,13 @@ def refusal(error: RefusalError, request_id: str) -> JSONResponse:
         "code": error.code,
         "message": error.message,
         "request_id": request_id,
-        "doc_url": f"{DOCS}#errors",
+        "doc_url": DOC_URLS.get(error.code, f"{DOCS}#errors"),
         **error.extra,
     }
-    headers = {"Retry-After": str(error.extra["retry_after"])} if "retry_after" in error.extra else None
+    headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return JSONResponse({"error": envelope}, error.status, headers=headers)
 
 
-def new_request_id() -> str:
-    """Return an id such as the provider's `X-Request-Id`."""
-    return f"req_{secrets.token_hex(6)}"
+def token(chance: random.Random, size: int) -> str:
+    """Return `size` random bytes as hex digits."""
+    return chance.randbytes(size).hex()

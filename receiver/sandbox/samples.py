@@ -1,11 +1,26 @@
-"""What a finished transcription holds: a made-up podcast of an hour, the same for the same id."""
+"""What a finished transcription holds: a made-up podcast, the same for the same id.
+
+A word in the source's name asks for an edge of what users' handlers must take:
+
+word in the name     the recording
+two-hours            lasts two hours, where no duration was passed
+hundred-hours        lasts a hundred hours, where no duration was passed
+empty                nothing was said: no segments, chapters, sections or questions
+no-chapters          segments only
+no-speakers          segments name no speaker
+late-start           the first chapter does not begin at 0:00
+close-chapters       chapters begin 5 s apart
+"""
 
 import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-STYLES = ("balanced", "punchy")
-WITHOUT_STYLE = ("show_notes", "original")
-MODEL = "sandbox"
+DURATION_SECONDS = 3600
+LONG_SECONDS = {"two-hours": 2 * 3600, "hundred-hours": 100 * 3600}
+SECTIONS = ("segments", "chapters", "sections", "qna")
+EVERY_SECTION = (*SECTIONS, "acts", "posting_chapters")
 
 SPEAKERS = ("Ada", "Ben")
 TOPICS = (
@@ -18,128 +33,140 @@ OPENINGS = ("I think", "What surprised me is that", "People forget that", "We le
 SUBJECTS = ("the team", "a small product", "the first customer", "our roadmap", "a good question", "the market")
 VERBS = ("changes", "explains", "delays", "rewards", "hides", "outlives")
 OBJECTS = ("the whole plan.", "what you build next.", "every meeting.", "the price.", "a year of work.", "the story.")
-
-CONSTRAINTS: dict[str, dict[str, Any]] = {
-    "youtube": {"maxChars": 5000, "minChapters": 3, "minSpacingSeconds": 10, "titleCap": 100, "label": "YouTube"},
-    "spotify": {"maxChars": 4000, "minChapters": 3, "minSpacingSeconds": 30, "titleCap": 40, "label": "Spotify"},
-    "apple_podcasts": {
-        "maxChars": 4000,
-        "minChapters": 3,
-        "minSpacingSeconds": 30,
-        "titleCap": 60,
-        "label": "Apple Podcasts",
-    },
-    "markdown": {"maxChars": 20000, "minChapters": 1, "minSpacingSeconds": 0, "titleCap": 120, "label": "Markdown"},
-    "clip_ideas": {"maxChars": 5000, "minChapters": 3, "minSpacingSeconds": 10, "titleCap": 100, "label": "Clip ideas"},
-    "show_notes": {"maxChars": 20000, "minChapters": 1, "minSpacingSeconds": 0, "titleCap": 200, "label": "Show notes"},
-    "original": {"maxChars": 20000, "minChapters": 1, "minSpacingSeconds": 0, "titleCap": 200, "label": "Original"},
-}
+VOICES = {"balanced": "{}", "punchy": "{}!", "educational": "What to learn: {}"}
 
 
-def result(transcription_id: int) -> dict[str, Any]:
-    """Return the body of `/result`."""
-    chance = random.Random(transcription_id)  # noqa: S311 - made-up words, no secret
-    chapters = _chapters(chance)
-    return {
-        "id": transcription_id,
-        "status": "completed",
-        "segments": _segments(chance, chapters),
-        "chapters": chapters,
-        "sections": _sections(chapters),
-        "qna": [
-            {
-                "question": f"What is said about “{chapter['title']}”?",
-                "answer": chapter["summary"],
-                "citations": [{"start_seconds": chapter["start_seconds"]}],
-            }
-            for chapter in chapters[:6]
-        ],
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was transcribed."""
+
+    id: int
+    name: str
+    seconds: float
+
+    def asks_for(self, word: str) -> bool:
+        """Whether its name holds this word."""
+        return word in self.name.lower()
+
+    def chance(self, what: str) -> random.Random:
+        """Return the dice for one part of it, which fall alike every time."""
+        return random.Random(f"{self.id} {what}")  # noqa: S311 - made-up words, no secret
+
+
+def probed_seconds(name: str) -> int:
+    """Return how long the recording of this name is, as if we had looked."""
+    return next((seconds for word, seconds in LONG_SECONDS.items() if word in name.lower()), DURATION_SECONDS)
+
+
+def result(recording: Recording, include: Iterable[str] = SECTIONS, *, revision: int = 0) -> dict[str, Any]:
+    """Return the wanted sections of a result, in the documented order."""
+    wanted = set(include)
+    parts = chapters(recording)
+    made: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "segments": lambda: segments(recording),
+        "chapters": lambda: parts,
+        "sections": lambda: sections(parts),
+        "qna": lambda: _questions(parts),
+        "acts": lambda: _acts(parts),
+        "posting_chapters": lambda: curated(recording, "balanced", revision),
     }
+    return {name: make() for name, make in made.items() if name in wanted}
 
 
-def timestamps(transcription_id: int, name: str, style: str) -> dict[str, Any]:
-    """Return the body of `/timestamps` in a format."""
-    content = result(transcription_id)
-    source = content["sections"] if name == "original" else content["chapters"]
-    chosen = source[:3] if name == "clip_ideas" else source
-    rules = CONSTRAINTS[name]
-    titles = [item["title"][: rules["titleCap"]] for item in chosen]
-    if style == "punchy" and name not in WITHOUT_STYLE:
-        titles = [f"{title}!" for title in titles]
-    rows = [(clock(item["start_seconds"]), title, item["summary"]) for item, title in zip(chosen, titles, strict=True)]
-    match name:
-        case "markdown":
-            lines = [f"- **{at}** {title}" for at, title, _ in rows]
-        case "show_notes":
-            lines = [f"### {title} ({at})\n\n{summary}\n" for at, title, summary in rows]
-        case _:
-            lines = [f"{at} {title}" for at, title, _ in rows]
-    text = "\n".join(lines)
-    return {
-        "format": name,
-        "style": style,
-        "text": text,
-        "char_count": len(text),
-        "items_used": len(rows),
-        "items_total": len(source),
-        "truncated": False,
-        "ok_to_paste": len(text) <= rules["maxChars"] and len(rows) >= rules["minChapters"],
-        "warnings": [],
-        "constraints": {"firstMustBeZero": True, **rules},
-        "source": {
-            "kind": "posting_chapters",
-            "generated_at": "2026-05-09T12:34:56Z",
-            "model": MODEL,
-            "regen_count": 0,
-            "available_styles": list(STYLES),
-        },
-    }
-
-
-def clock(seconds: float) -> str:
-    """Return a moment as M:SS, or H:MM:SS from the first hour on."""
-    hours, rest = divmod(int(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
-
-
-def _chapters(chance: random.Random) -> list[dict[str, Any]]:
-    topics = chance.sample(TOPICS, 10)
-    starts = [0.0]
-    for _ in topics[1:]:
-        starts.append(round(starts[-1] + chance.uniform(240, 480), 2))
-    ends = [*starts[1:], starts[-1] + 300.0]
+def chapters(recording: Recording) -> list[dict[str, Any]]:
+    """Return the chapters: one for six minutes, but 3 to 30."""
+    if recording.asks_for("empty") or recording.asks_for("no-chapters"):
+        return []
+    chance = recording.chance("chapters")
+    count = min(30, max(3, round(recording.seconds / 360)))
+    step = 5.0 if recording.asks_for("close-chapters") else recording.seconds / count
+    first = step / 2 if recording.asks_for("late-start") else 0.0
+    starts = [first, *(round((number + chance.uniform(-0.2, 0.2)) * step, 2) for number in range(1, count))]
+    ends = [*starts[1:], float(recording.seconds)]
     return [
-        {"start_seconds": start, "end_seconds": end, "title": topic, "summary": _sentence(chance)}
-        for start, end, topic in zip(starts, ends, topics, strict=True)
+        {"start_seconds": start, "end_seconds": end, "title": title, "summary": _sentence(chance)}
+        for start, end, title in zip(starts, ends, _titles(chance, count), strict=True)
     ]
 
 
-def _segments(chance: random.Random, chapters: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    segments, at, speaker = [], 0.0, 0
-    end_of_all = chapters[-1]["end_seconds"]
-    while at < end_of_all:
-        end = min(round(at + chance.uniform(5, 15), 2), end_of_all)
-        text = _sentence(chance)
-        segments.append({"start_seconds": at, "end_seconds": end, "text": text, "speaker": SPEAKERS[speaker]})
+def curated(recording: Recording, style: str, revision: int) -> list[dict[str, Any]]:
+    """Return the chapters as one style words them; a later revision words them anew."""
+    chance = recording.chance(f"{style} {revision}")
+    again = f" (take {revision + 1})" if revision else ""
+    return [
+        {
+            "start_seconds": chapter["start_seconds"],
+            "title": VOICES[style].format(chapter["title"]) + again,
+            "shareability": round(chance.random(), 3),
+        }
+        for chapter in chapters(recording)
+    ]
+
+
+def segments(recording: Recording) -> list[dict[str, Any]]:
+    """Return what was said, 5 to 15 seconds each."""
+    if recording.asks_for("empty"):
+        return []
+    chance, named = recording.chance("segments"), not recording.asks_for("no-speakers")
+    made: list[dict[str, Any]] = []
+    at, speaker = 0.0, 0
+    while at < recording.seconds:
+        end = min(round(at + chance.uniform(5, 15), 2), float(recording.seconds))
+        said = {"start_seconds": at, "end_seconds": end, "text": _sentence(chance)}
+        made.append(said | ({"speaker": SPEAKERS[speaker]} if named else {}))
         if chance.random() < 0.3:  # noqa: PLR2004 - how often the other one takes over
             speaker = 1 - speaker
         at = end
-    return segments
+    return made
 
 
-def _sections(chapters: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    halves = [(c, part) for c in chapters for part in (0, 1)]
+def sections(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the chapters' sections: two each, more in long ones."""
+    made: list[dict[str, Any]] = []
+    for chapter in parts:
+        length = chapter["end_seconds"] - chapter["start_seconds"]
+        count = max(2, round(length / 180))
+        made += [
+            {
+                "section_index": len(made) + part,
+                "title": f"{chapter['title']} ({part + 1} of {count})",
+                "summary": chapter["summary"],
+                "start_seconds": round(chapter["start_seconds"] + part * length / count, 2),
+            }
+            for part in range(count)
+        ]
+    return made
+
+
+def _titles(chance: random.Random, count: int) -> list[str]:
+    """Return as many titles, no two alike."""
+    rounds = [chance.sample(TOPICS, len(TOPICS)) for _ in range(0, count, len(TOPICS))]
+    titles = [f"{topic}, part {number}" if number > 1 else topic for number, r in enumerate(rounds, 1) for topic in r]
+    return titles[:count]
+
+
+def _questions(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
-            "section_index": number,
-            "title": f"{chapter['title']} ({'beginning' if part == 0 else 'end'})",
-            "summary": chapter["summary"],
-            "start_seconds": round(
-                chapter["start_seconds"] + part * (chapter["end_seconds"] - chapter["start_seconds"]) / 2, 2
-            ),
+            "question": f"What is said about “{chapter['title']}”?",
+            "answer": chapter["summary"],
+            "citations": [{"start_seconds": chapter["start_seconds"]}],
         }
-        for number, (chapter, part) in enumerate(halves)
+        for chapter in parts[:6]
+    ]
+
+
+def _acts(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the recording in three."""
+    third = -(-len(parts) // 3) or 1
+    return [
+        {
+            "title": f"Act {number}",
+            "summary": acted[0]["summary"],
+            "start_seconds": acted[0]["start_seconds"],
+            "end_seconds": acted[-1]["end_seconds"],
+        }
+        for number, acted in enumerate((parts[at : at + third] for at in range(0, len(parts), third)), 1)
     ]
 
 

@@ -1,0 +1,60 @@
+"""What the provider does not have: `/sandbox/…` for tests. No key, no limit, no log.
+
+GET    /sandbox/requests          {"requests": [{"at", "method", "path", "status"}]}: `at` in seconds since the start
+GET    /sandbox/uploads           {"uploads": [{"id", "size", "sha256", "complete"}]}
+POST   /sandbox/webhooks/enable   switch every webhook on again, as a person does in the dashboard
+GET, POST, DELETE /sandbox/faults see `faults`
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from receiver.sandbox.envelope import RefusalError, refusal
+from receiver.sandbox.state import Sandbox
+
+
+def routes(sandbox: Sandbox) -> list[Route]:
+    """Return the control endpoints."""
+
+    async def requests(_: Request) -> Response:
+        return JSONResponse({"requests": [asdict(asked) for asked in sandbox.asked]})
+
+    async def uploads(_: Request) -> Response:
+        return JSONResponse({"uploads": [upload.to_json() for upload in sandbox.uploads.by_id.values()]})
+
+    async def enable(_: Request) -> Response:
+        webhooks = [account.webhook for account in sandbox.accounts.values() if account.webhook is not None]
+        for webhook in webhooks:
+            webhook.enabled, webhook.failures = True, 0
+        return JSONResponse({"enabled": len(webhooks)})
+
+    async def faults(request: Request) -> Response:
+        if request.method == "DELETE":
+            sandbox.faults.clear()
+        if request.method == "POST":
+            return await _planned(request, sandbox.faults.plan)
+        return JSONResponse({"faults": sandbox.faults.to_json()})
+
+    return [
+        Route("/sandbox/requests", requests),
+        Route("/sandbox/uploads", uploads),
+        Route("/sandbox/webhooks/enable", enable, methods=["POST"]),
+        Route("/sandbox/faults", faults, methods=["GET", "POST", "DELETE"]),
+    ]
+
+
+async def _planned(request: Request, plan: Callable[[object], dict[str, Any]]) -> Response:
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        body = None
+    try:
+        return JSONResponse(plan(body), 201)
+    except RefusalError as exc:
+        return refusal(exc, request.state.request_id)

@@ -1,0 +1,177 @@
+"""Faults that a user asks for, so that a client can be tried against a provider that has a bad day.
+
+kind        what happens
+500         nothing is done; 500 internal_error
+429         nothing is done; 429 rate_limited with Retry-After: 1, and an Idempotency-Key keeps it
+slow        the answer comes `seconds` late (5, our own seconds)
+malformed   half of the answer's text, as if that were all
+html        a proxy's page with 502
+truncated   the connection ends in the middle of the answer
+huge        the answer and 80 MiB of spaces
+redirect    307 to another address
+hang        no answer at all, until the client goes
+
+Of the last seven the request itself is carried out: what is lost is the answer.
+"""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from receiver.sandbox.envelope import RefusalError
+
+KINDS = ("500", "429", "slow", "malformed", "html", "truncated", "huge", "redirect", "hang")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+MOST_TIMES = 10_000
+LONGEST_SECONDS = 600
+HUGE_PIECES = 80
+PIECE = b" " * 1024 * 1024
+PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@dataclass(slots=True)
+class Fault:
+    """One that is planned: for the next `times` requests whose path ends so (`*` stands for anything)."""
+
+    endpoint: str
+    kind: str
+    times: int = 1
+    method: str | None = None
+    seconds: float = 5.0
+
+    def meets(self, method: str, path: str) -> bool:
+        """Whether it is for this request."""
+        return self.method in (None, method) and fnmatchcase(path, f"*{self.endpoint}")
+
+
+class Faults:
+    """Those that are planned; the first that fits is used up first."""
+
+    def __init__(self) -> None:
+        self._planned: list[Fault] = []
+
+    def plan(self, body: object) -> dict[str, Any]:
+        """Plan one and return it as it will be.
+
+        Raises:
+            RefusalError: 400, and it says what is wrong.
+        """
+        fault = _read(body)
+        self._planned.append(fault)
+        return asdict(fault)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return what is planned."""
+        return [asdict(fault) for fault in self._planned]
+
+    def clear(self) -> None:
+        """Plan none."""
+        self._planned.clear()
+
+    def take(self, request: Request) -> Fault | None:
+        """Return the fault that befalls a request; one less is left of it."""
+        fault = next((f for f in self._planned if f.meets(request.method, request.url.path)), None)
+        if fault is not None:
+            fault.times -= 1
+            if not fault.times:
+                self._planned.remove(fault)
+        return fault
+
+
+def refused(fault: Fault | None) -> RefusalError | None:
+    """Return what is said instead of doing anything, where the fault is of that kind."""
+    match fault and fault.kind:
+        case "500":
+            return RefusalError(500, "internal_error", "A planned fault. Safe to retry with backoff.")
+        case "429":
+            return RefusalError(429, "rate_limited", "A planned fault. Wait a second.", retry_after=1)
+        case _:
+            return None
+
+
+async def spoil(fault: Fault | None, answer: Response, request: Request, stopping: asyncio.Event) -> Response:
+    """Return what becomes of an answer on its way."""
+    body, kind = bytes(answer.body), answer.media_type
+    match fault and fault.kind:
+        case "malformed":
+            return Response(body[: len(body) // 2] or b"{", answer.status_code, media_type=kind)
+        case "html":
+            return HTMLResponse(PAGE, 502)
+        case "truncated":
+            return _Truncated(body or b"{}", answer.status_code, media_type=kind)
+        case "huge":
+            return _Huge(body, answer.status_code, media_type=kind)
+        case "redirect":
+            return RedirectResponse(f"{request.base_url}sandbox/elsewhere", 307)
+        case "slow" if fault is not None:
+            await _first(asyncio.sleep(fault.seconds), stopping.wait())
+        case "hang":
+            await _first(_gone(request), stopping.wait())
+    return answer
+
+
+class _Truncated(Response):
+    """Promise a body, send half of it, and go: the server then ends the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+class _Huge(Response):
+    """Send the body and then more spaces than anyone wants to read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        self.headers["Content-Length"] = str(len(self.body) + HUGE_PIECES * len(PIECE))
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for piece in (bytes(self.body), *[PIECE] * HUGE_PIECES):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _first(*waits: Any) -> None:
+    """Wait until one has ended, and end the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client is."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _read(body: object) -> Fault:
+    if not isinstance(body, dict):
+        raise RefusalError(400, "invalid_request", "A fault is a JSON object.")
+    endpoint, kind, method = body.get("endpoint"), str(body.get("kind")), body.get("method")
+    times, seconds = body.get("times", 1), body.get("seconds", 5.0)
+    problems = {
+        f"knows no {', '.join(sorted({*body} - {*Fault.__slots__}))}": not {*body} <= {*Fault.__slots__},
+        'endpoint must be the end of a path, such as "/result"': not _is_path(endpoint),
+        f"kind must be one of {', '.join(KINDS)}": kind not in KINDS,
+        f"method must be one of {', '.join(METHODS)}": method not in (None, *METHODS),
+        f"times must be a whole number from 1 to {MOST_TIMES}": type(times) is not int or not 0 < times <= MOST_TIMES,
+        f"seconds must be a number from 0 to {LONGEST_SECONDS}": (
+            type(seconds) not in (int, float) or not 0 <= seconds <= LONGEST_SECONDS
+        ),
+    }
+    if found := [problem for problem, there in problems.items() if there]:
+        raise RefusalError(400, "invalid_request", f"A fault {'; '.join(found)}.")
+    return Fault(str(endpoint), kind, times, method, float(seconds))
+
+
+def _is_path(endpoint: object) -> bool:
+    return isinstance(endpoint, str) and endpoint.startswith("/")

@@ -1,0 +1,156 @@
+"""Everything that the simulated provider remembers, and its clock."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from receiver.sandbox import deliveries
+from receiver.sandbox.account import Account
+from receiver.sandbox.deliveries import Deliverer
+from receiver.sandbox.faults import Faults
+from receiver.sandbox.knobs import DEFAULT, Knobs
+from receiver.sandbox.transcription import TRANSCRIBING_SECONDS, Transcription
+from receiver.sandbox.uploads import Uploads
+
+REQUESTS_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to the API: when, in seconds since the sandbox began, and how it was answered."""
+
+    at: float
+    method: str
+    path: str
+    status: int
+
+
+class Sandbox:
+    """The simulated provider.
+
+    Args:
+        speed: how many times as fast as the provider time runs.
+        knobs: how it behaves where the documentation is silent.
+        seed: makes ids, secrets and durations the same in every run; without one nobody can foresee them.
+    """
+
+    def __init__(self, *, speed: float = 60.0, knobs: Knobs = DEFAULT, seed: int | None = None) -> None:
+        self.speed = speed
+        self.knobs = knobs
+        self.chance = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - asked for
+        self.began = time.monotonic()
+        self.accounts: dict[str, Account] = {}
+        self.uploads = Uploads(speed=speed, chance=self.chance)
+        self.faults = Faults()
+        self.asked: deque[Asked] = deque(maxlen=REQUESTS_REMEMBERED)
+        self.stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._ids = itertools.count(1_000_000 + self.chance.randrange(9_000_000_000))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._deliverer = Deliverer(speed=speed, knobs=knobs, chance=self.chance)
+
+    def account(self, key: str) -> Account:
+        """Return what a key has; a new key gets what every key has."""
+        if key not in self.accounts:
+            self.accounts[key] = Account(knobs=self.knobs, chance=self.chance)
+        return self.accounts[key]
+
+    def next_id(self) -> int:
+        """Return a transcription's id."""
+        return next(self._ids)
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait for that many of the provider's seconds; return whether the sandbox stops instead."""
+        return await self._within(seconds / self.speed, self.stopping)
+
+    async def pause_until_a_change(self, seconds: float) -> bool:
+        """Wait until any transcription ends or is gone, for at most as many of our seconds; return whether one is."""
+        return await self._within(seconds, self._changed)
+
+    def announce_change(self) -> None:
+        """Wake everyone who waits for a transcription to end."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def start(self, account: Account, item: Transcription) -> None:
+        """Begin to transcribe."""
+        item.start(time.monotonic())
+        self._spawn(self._transcribe(account, item))
+
+    def deliver(self, account: Account, payload: dict[str, Any]) -> None:
+        """Send an event to the key's webhook, where there is one."""
+        if account.webhook is not None:
+            counts = payload["event"] != "webhook.test" or self.knobs.test_events == "count"
+            self._spawn(self._deliverer.deliver(account.webhook, payload, counts=counts))
+
+    def event(self, event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Return a new event's payload."""
+        return deliveries.event(self.chance, event_type, data)
+
+    def stop(self) -> None:
+        """Let go of every request that is held, so that a server can end."""
+        self.stopping.set()
+        self._changed.set()
+
+    async def close(self) -> None:
+        """Stop everything under way."""
+        self.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._deliverer.close()
+
+    async def _transcribe(self, account: Account, item: Transcription) -> None:
+        if await self.pause(TRANSCRIBING_SECONDS):
+            return
+        if account.transcriptions.get(item.id) is not item:
+            return  # deleted meanwhile
+        item.end(datetime.now(UTC))
+        self.announce_change()
+        if item.status == "cancelled":
+            return
+        payload = self.event(f"transcription.{item.status}", {"transcription": item.announced()})
+        self.deliver(account, payload)
+        if item.callback is not None:
+            self._spawn(self._deliverer.deliver(item.callback, payload, counts=False))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _within(seconds: float, event: asyncio.Event) -> bool:
+        waiting = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait({waiting}, timeout=seconds)
+        finally:
+            waiting.cancel()
+        return event.is_set()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request; `body` is its JSON object, empty where none came."""
+
+    sandbox: Sandbox
+    account: Account
+    request: Request
+    body: dict[str, Any]
+
+    @property
+    def item(self) -> Transcription:
+        """The transcription that the path names.
+
+        Raises:
+            RefusalError: 404.
+        """
+        return self.account.find(self.request.path_params["id"])

@@ -1,0 +1,121 @@
+"""A work item at the provider.
+
+    quoted          POST /quotes: priced, never starts
+
+    processing ──▶ completed      one event each time it ends, except when cancelled
+        ▲    ├───▶ failed
+        │    └───▶ cancelled
+        └──retry── failed
+
+What becomes of one is in its name, for users who test the edges:
+
+word in the name     what happens
+fail                 ends as failed, after every retry too
+fail-once            fails the first time, completes when retried
+cancel               ends as cancelled; no event says so
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from receiver.sandbox.deliveries import Webhook
+from receiver.sandbox.envelope import RefusalError
+from receiver.sandbox.pipelines import Price
+
+TRANSCRIBING_SECONDS = 60.0
+STAGES = ((70, "analyzing"), (5, "transcribing"), (0, "queued"))
+REASONS = {
+    "failed": "transcription_failed",
+    "cancelled": "transcription_cancelled",
+    "quoted": "not_started",
+}
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment as the provider writes it: ISO 8601, milliseconds, Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class Transcription:
+    """One work item; `place` is its address or file name, `began` the monotonic time at which this run began."""
+
+    id: int
+    source: str
+    place: str
+    pipeline_code: str
+    language: str
+    duration_seconds: float
+    price: Price
+    created_at: datetime
+    status: str = "processing"
+    began: float = 0.0
+    runs: int = 0
+    completed_at: str | None = None
+    error: str | None = None
+    by_api: bool = True
+    callback: Webhook | None = None
+    # style → (revision, when it was made)
+    styles: dict[str, tuple[int, str]] = field(default_factory=dict)
+    regenerations: int = 0
+
+    @property
+    def title(self) -> str:
+        """The last part of where it came from."""
+        return self.place.rstrip("/").rsplit("/", 1)[-1] or self.place
+
+    def start(self, now: float) -> None:
+        """Begin a run."""
+        self.status, self.began, self.completed_at, self.error = "processing", now, None, None
+        self.runs += 1
+
+    def end(self, at: datetime) -> None:
+        """Reach the terminal state that its name asks for."""
+        name = self.place.lower()
+        fails = "fail" in name and not ("fail-once" in name and self.runs > 1)
+        self.status = "failed" if fails else "cancelled" if "cancel" in name else "completed"
+        self.completed_at = stamp(at)
+        self.error = "The media could not be decoded." if fails else None
+        if self.status == "completed":
+            self.styles = {"balanced": (0, self.completed_at)}
+
+    def progress(self, now: float, *, speed: float) -> int:
+        """Return how far it is, in percent."""
+        if self.status != "processing":
+            return 100 if self.status == "completed" else 0
+        return min(99, int(100 * (now - self.began) * speed / TRANSCRIBING_SECONDS))
+
+    def require_completed(self) -> None:
+        """Do nothing where there is a result.
+
+        Raises:
+            RefusalError: 409 `not_ready` with the reason.
+        """
+        if self.status != "completed":
+            reason = REASONS.get(self.status, "transcription_processing")
+            raise RefusalError(409, "not_ready", f"Transcription {self.id} is {self.status}.", reason=reason)
+
+    def announced(self, *, stage: str | None = None) -> dict[str, Any]:
+        """Return what an event says of it."""
+        shown = {
+            "id": self.id,
+            "status": self.status,
+            "stage": stage or self.status,
+            "pipeline_code": self.pipeline_code,
+            "language": self.language,
+            "source": self.source,
+            "title": self.title,
+            "duration_seconds": self.duration_seconds,
+            "billed_seconds": 0 if self.status == "quoted" else round(self.price.minutes * 60),
+            "charge_usd": 0.0 if self.status == "quoted" else self.price.usd,
+            "completed_at": self.completed_at,
+        }
+        return shown | ({} if self.error is None else {"error": self.error})
+
+    def to_json(self, now: float, *, speed: float) -> dict[str, Any]:
+        """Return what `GET` shows of it."""
+        progress = self.progress(now, speed=speed)
+        stage = next(stage for least, stage in STAGES if progress >= least)
+        shown = self.announced(stage=stage if self.status == "processing" else None)
+        return shown | {"progress": progress, "created_at": stamp(self.created_at)}

@@ -1,0 +1,152 @@
+"""The endpoints of transcriptions and quotes; what they hold once they are complete is in `artifacts`."""
+
+import time
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from receiver.sandbox import artifacts, submission
+from receiver.sandbox.envelope import invalid
+from receiver.sandbox.state import Call
+from receiver.sandbox.submission import SOURCES, Submission
+from receiver.sandbox.transcription import Transcription, stamp
+
+PAGE = 50
+LARGEST_PAGE = 200
+LONGEST_WAIT_SECONDS = 45
+WAIT_SECONDS = 30
+
+
+async def submit(call: Call) -> Response:
+    """`POST /transcriptions`."""
+    wanted = submission.read(call.sandbox, call.account, call.body)
+    item = wanted.to_transcription(call.sandbox)
+    call.account.charge(item.price, wanted.max_charge_usd)
+    call.account.transcriptions[item.id] = item
+    call.sandbox.start(call.account, item)
+    return JSONResponse(_accepted(item, wanted), 202)
+
+
+async def quote(call: Call) -> Response:
+    """`POST /quotes`: price it, and keep a row that never starts."""
+    wanted = submission.read(call.sandbox, call.account, call.body)
+    item = wanted.to_transcription(call.sandbox)
+    item.status = "quoted"
+    call.account.transcriptions[item.id] = item
+    return JSONResponse({
+        "transcription_id": item.id,
+        "status": item.status,
+        "pipeline_code": item.pipeline_code,
+        "source": item.source,
+        "duration_seconds": item.duration_seconds,
+        "billed_minutes": item.price.minutes,
+        "retail_usd": item.price.usd,
+    })  # fmt: skip
+
+
+async def list_page(call: Call) -> Response:
+    """`GET /transcriptions`: newest first.
+
+    The cursor is the moment at which the last item was created, and the next page begins before it: of items of one
+    moment at the edge of a page, those that did not fit are in neither. A client has to overlap its pages.
+    """
+    query = call.request.query_params
+    limit = _whole(query.get("limit", str(PAGE)), "limit", 1, LARGEST_PAGE)
+    only = query.get("api_only", "false")
+    if only not in ("true", "false"):
+        raise invalid("api_only must be true or false.")
+    before = _cursor(query.get("cursor"))
+    newest = sorted(call.account.transcriptions.values(), key=lambda item: (item.created_at, item.id), reverse=True)
+    wanted = (i for i in newest if (i.by_api or only == "false") and (before is None or _moment(i) < before))
+    found = list(islice(wanted, limit + 1))
+    page = found[:limit]
+    cursor = stamp(page[-1].created_at) if len(found) > limit else None
+    return JSONResponse({"data": [_shown(call, item) for item in page], "next_cursor": cursor})
+
+
+async def get(call: Call) -> Response:
+    """`GET /transcriptions/:id`."""
+    return JSONResponse(_shown(call, call.item))
+
+
+async def wait(call: Call) -> Response:
+    """`GET /transcriptions/:id/wait`: answer when it has ended, or when the window has run out."""
+    query = call.request.query_params
+    window = _whole(query.get("timeout", str(WAIT_SECONDS)), "timeout", 0, LONGEST_WAIT_SECONDS)
+    include = artifacts.included(query["include"]) if "include" in query else ()
+    until = time.monotonic() + window / call.sandbox.speed
+    while call.item.status == "processing" and (left := until - time.monotonic()) > 0:
+        await call.sandbox.pause_until_a_change(left)
+        if call.sandbox.stopping.is_set():
+            break
+    item = call.item
+    shown = _shown(call, item)
+    if item.status == "processing":
+        return JSONResponse(shown | {"_timed_out": True})
+    return JSONResponse(shown | (artifacts.sections(item, include) if item.status == "completed" else {}))
+
+
+async def retry(call: Call) -> Response:
+    """`POST /transcriptions/:id/retry`: begin a failed one again; it is charged again."""
+    item = call.item
+    if item.status != "failed":
+        raise invalid(f"Only a failed transcription can be retried; {item.id} is {item.status}.")
+    call.account.charge(item.price, submission.limit(call.body))
+    call.sandbox.start(call.account, item)
+    return JSONResponse(_acknowledged(item), 202)
+
+
+async def delete(call: Call) -> Response:
+    """`DELETE /transcriptions/:id`; what is under way stops, and no event tells of it."""
+    item = call.item
+    del call.account.transcriptions[item.id]
+    call.sandbox.announce_change()
+    return JSONResponse({"id": item.id, "deleted": True})
+
+
+def _accepted(item: Transcription, wanted: Submission) -> dict[str, Any]:
+    shown = _acknowledged(item) | {SOURCES[item.source]: wanted.place}
+    if item.callback is not None:
+        shown["callback"] = {"url": item.callback.url, "secret": item.callback.secret}
+    return shown
+
+
+def _acknowledged(item: Transcription) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "status": item.status,
+        "stage": "queued",
+        "pipeline_code": item.pipeline_code,
+        "language": item.language,
+        "source": item.source,
+        "duration_seconds": item.duration_seconds,
+        "billed_minutes": item.price.minutes,
+        "retail_usd": item.price.usd,
+    }
+
+
+def _shown(call: Call, item: Transcription) -> dict[str, Any]:
+    return item.to_json(time.monotonic(), speed=call.sandbox.speed)
+
+
+def _moment(item: Transcription) -> datetime:
+    """Return when it was created, as exactly as a cursor says it."""
+    return item.created_at.replace(microsecond=item.created_at.microsecond // 1000 * 1000)
+
+
+def _cursor(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))  # a bare + in a query arrives as a space
+    except ValueError as exc:
+        raise invalid("cursor must be the ISO time of the last item of the page before.") from exc
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _whole(text: str, name: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):  # noqa: PLR2004
+        raise invalid(f"{name} must be a whole number from {least} to {most}.")
+    return int(text)

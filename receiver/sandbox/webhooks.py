@@ -1,0 +1,46 @@
+"""The endpoints of the webhook: one for each key."""
+
+from starlette.responses import JSONResponse, Response
+
+from receiver.sandbox.deliveries import Webhook
+from receiver.sandbox.envelope import RefusalError, invalid, missing
+from receiver.sandbox.state import Call
+
+
+async def register(call: Call) -> Response:
+    """`POST /webhooks`: the secret is in the first answer and in no other."""
+    url = call.body.get("url")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise invalid("url must be an http(s) address.")
+    webhook, fresh = call.account.register(url)
+    shown = webhook.to_json()
+    return JSONResponse(shown | {"signing_secret": webhook.secret}, 201) if fresh else JSONResponse(shown)
+
+
+async def get(call: Call) -> Response:
+    """`GET /webhooks`."""
+    return JSONResponse(_existing(call).to_json())
+
+
+async def delete(call: Call) -> Response:
+    """`DELETE /webhooks`; deliveries under way are tried no more."""
+    webhook = _existing(call)
+    webhook.enabled, call.account.webhook = False, None
+    return JSONResponse({"id": webhook.id, "deleted": True})
+
+
+async def test(call: Call) -> Response:
+    """`POST /webhooks/test`."""
+    if call.account.webhook is None:
+        raise missing("A webhook of this key")
+    call.sandbox.deliver(call.account, call.sandbox.event("webhook.test", {"message": "This is a test."}))
+    return JSONResponse({"queued": True}, 202)
+
+
+def _existing(call: Call) -> Webhook:
+    methods = call.sandbox.knobs.webhook_methods
+    if methods != "yes":
+        raise RefusalError(int(methods), "not_found", "There is no such endpoint.")
+    if call.account.webhook is None:
+        raise missing("A webhook of this key")
+    return call.account.webhook
