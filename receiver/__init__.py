@@ -1,6 +1,7 @@
 """Receive webhooks durably and run handlers on what they announce. Handlers import everything from here."""
 
 from receiver.database import query
+from receiver.documents import markdown, podcast_chapters
 from receiver.errors import (
     GiveUp,
     InsufficientFunds,
@@ -18,7 +19,10 @@ from receiver.errors import (
 )
 from receiver.events import Event, Transcription
 from receiver.handling import Context, Handler, handler
+from receiver.providers import Recording, TranscribeSo
+from receiver.providers.transcribe_so import Result, TimestampsAnswer, TranscriptionStatus, parse
 from receiver.retry import RetryPolicy
+from receiver.subtitles import srt, vtt
 from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript
 
 __all__ = [
@@ -38,14 +42,24 @@ __all__ = [
     "ProviderUnavailable",
     "QnA",
     "RateLimited",
+    "Recording",
+    "Result",
     "Retry",
     "RetryPolicy",
     "Section",
     "Segment",
     "Timestamps",
+    "TimestampsAnswer",
+    "TranscribeSo",
     "Transcript",
     "Transcription",
+    "TranscriptionStatus",
     "Unauthenticated",
     "handler",
+    "markdown",
+    "parse",
+    "podcast_chapters",
     "query",
+    "srt",
+    "vtt",
 ]

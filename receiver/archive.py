@@ -4,14 +4,17 @@ Two handlers of one event, a retry or a replay cost no second call. Concurrent a
 process: the lock is in the database and ends with its transaction.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from receiver.database import Database, Pool, query
-from receiver.errors import NotReady, ProviderUnavailable
+from receiver.errors import InvalidRequest, NotReady, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
 from receiver.transcripts import Timestamps, Transcript
+
+REGENERATIONS = 10  # for each transcription, as the provider allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,54 @@ async def stored_transcript(db: Database, transcription_id: str) -> Transcript |
     return None if answer is None else parse(Result, answer).transcript()
 
 
-async def stored_timestamps(db: Database, transcription_id: str, format: str) -> Timestamps | None:  # noqa: A002 - the provider's word
-    """Return the timestamps of a format, in any style, fetched last, without asking the provider."""
-    answer = await db.fetchval(query("find_answer"), transcription_id, f"timestamps/{format}/%")
+async def stored_title(db: Database, transcription_id: str) -> str | None:
+    """Return the title of a stored transcript."""
+    title: str | None = await db.fetchval(query("find_title"), transcription_id)
+    return title
+
+
+async def stored_timestamps(
+    db: Database, transcription_id: str, format: str, style: str | None  # noqa: A002 - the provider's word
+) -> Timestamps | None:  # fmt: skip
+    """Return the timestamps of a format, in a style or in any, fetched last, without asking the provider."""
+    answer = await db.fetchval(query("find_answer"), transcription_id, f"timestamps/{format}/{style or '%'}")
     return None if answer is None else parse(TimestampsAnswer, answer).timestamps()
+
+
+async def regenerate(
+    db: Pool, provider: TranscribeSo, subject: Subject, format: str, *, style: str, prompt: str  # noqa: A002 - the provider's word
+) -> Timestamps:  # fmt: skip
+    """Have the chapters of a style made anew, and return them in a format; what was kept of that style is forgotten.
+
+    Raises:
+        InvalidRequest: all ten regenerations of this transcription are used (code `regenerations_used`).
+    """
+    # Counted before it is asked: one whose answer was lost has been used up all the same.
+    async with db.acquire() as connection, connection.transaction():
+        await connection.fetchval(query("lock_answer"), subject.source, subject.transcription_id, "", "regenerate")
+        used = await regenerations(connection, provider, subject.transcription_id)
+        if used >= REGENERATIONS:
+            raise InvalidRequest(
+                f"{used} of {REGENERATIONS} regenerations of transcription {subject.transcription_id} are used",
+                code="regenerations_used",
+            )
+        await connection.execute(query("intend_regeneration"), provider.api_url, subject.transcription_id)
+    await provider.regenerate_timestamps(
+        subject.transcription_id, style=style, refine_prompt=prompt or None, idempotency_key=regeneration_key()
+    )
+    await db.execute(query("forget_answers"), subject.source, subject.transcription_id, f"timestamps/%/{style}")
+    return await timestamps(db, provider, subject, format, style)
+
+
+async def regenerations(db: Database, provider: TranscribeSo, transcription_id: str) -> int:
+    """Return how many regenerations of a transcription were asked for."""
+    used: int = await db.fetchval(query("count_regenerations"), provider.api_url, transcription_id)
+    return used
+
+
+def regeneration_key() -> str:
+    """Return a key for one regeneration, which is asked for once."""
+    return f"regenerate-{secrets.token_hex(16)}"
 
 
 async def _once(db: Pool, subject: Subject, kind: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -68,8 +115,8 @@ async def _once(db: Pool, subject: Subject, kind: str, fetch: Callable[[], Await
     if kept is not None:
         return kept
     async with db.acquire() as connection, connection.transaction():
-        # Longer than the provider may take; a host that vanishes must not hold the others up for ever.
-        await connection.fetchval(query("bound_idle_transaction"), "60s")
+        # Longer than a person's command asks again; a host that vanishes must not hold the others up for ever.
+        await connection.fetchval(query("bound_idle_transaction"), "300s")
         await connection.fetchval(query("lock_answer"), *key)
         kept = await connection.fetchval(query("read_answer"), *key)
         if kept is None:

@@ -19,11 +19,12 @@ CHANNEL = "receiver_jobs"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that is ours until its lease ends, with the event as it was delivered."""
+    """A job that is ours until its lease ends, with the event as it was delivered; `live` unless it is a replay."""
 
     job: int
     attempt: int
     uncounted: int
+    live: bool
     handler: str
     source: str
     event_id: str

@@ -37,6 +37,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from receiver import database, events, inbox, jobs, migrations
+from receiver.budget import MINUTE, OwnBudget
 from receiver.database import Pool
 from receiver.embedded import attach, binaries, wait_until_stopped
 from receiver.embedded.folder import server_user
@@ -48,6 +49,7 @@ from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 
 TEMPLATE = "receiver_template"
 SANDBOX_URL = "http://sandbox.test"
+SPEED = 600
 LEASE = timedelta(minutes=5)
 MEMORY_BYTES = 4 * 1024**3
 
@@ -163,10 +165,12 @@ async def receiver_scratch(receiver_database: str) -> AsyncIterator[Scratch]:
     """Yield a `Scratch` on a fresh database."""
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(database.pool(receiver_database, size=10))
-        sandbox = Sandbox(speed=600)
+        sandbox = Sandbox(speed=SPEED)
         stack.push_async_callback(sandbox.close)
         transport = httpx.ASGITransport(application(sandbox))
-        client = TranscribeSo(SANDBOX_URL, SecretStr("tsk_test_scratch"), transport=transport)
+        client = TranscribeSo(
+            SANDBOX_URL, SecretStr("tsk_test_scratch"), budget=OwnBudget(minute=MINUTE / SPEED), transport=transport
+        )
         provider = await stack.enter_async_context(client)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
         yield Scratch(receiver_database, db, sandbox, provider, http)

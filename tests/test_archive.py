@@ -1,6 +1,7 @@
 """`receiver.archive`: one call for each end of a transcription, whoever asks, and only what makes sense is kept."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 from receiver import archive, database
 from receiver.archive import Subject
 from receiver.database import Pool
-from receiver.errors import NotReady, ProviderUnavailable
+from receiver.errors import NotReady, ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
@@ -70,7 +71,7 @@ async def test_concurrent_askers_of_several_processes_cost_one_call(db: Pool, re
         transcripts = await asyncio.gather(*asked)
         assert {transcript.text for transcript in transcripts} == {"once"}
         assert (await archive.transcript(one, client, SUBJECT)).text == "once"
-    assert provider.asked == ["/transcriptions/7/result?"]
+    assert provider.asked == ["/transcriptions/7/result?include=segments%2Cchapters%2Csections%2Cqna"]
 
 
 async def test_what_differs_is_fetched_by_itself_and_does_not_wait_for_others(db: Pool) -> None:
@@ -136,14 +137,14 @@ async def test_the_answer_is_kept_byte_for_byte_and_read_without_asking(db: Pool
         {"start_seconds": 0, "end_seconds": 1, "text": "a\x00b", "unknown": [1.0]},
     ]}).encode() + b"\n"  # fmt: skip
     assert await archive.stored_transcript(db, "7") is None
-    assert await archive.stored_timestamps(db, "7", "youtube") is None
+    assert await archive.stored_timestamps(db, "7", "youtube", None) is None
     async with Provider(httpx.Response(200, content=body)).client() as client:
         fetched = await archive.transcript(db, client, SUBJECT)
     assert fetched.text == "ab"
     assert await db.fetchval("select answer from receiver.archive") == body
     assert await archive.stored_transcript(db, "7") == fetched
     assert await archive.stored_transcript(db, "8") is None
-    assert await archive.stored_timestamps(db, "7", "youtube") is None
+    assert await archive.stored_timestamps(db, "7", "youtube", None) is None
 
 
 async def test_what_was_fetched_last_is_what_is_stored(receiver_scratch: Scratch) -> None:
@@ -151,11 +152,47 @@ async def test_what_was_fetched_last_is_what_is_stored(receiver_scratch: Scratch
     subject = Subject("transcribe.so", str(EXAMPLE_ID), "a")
     for style in ("punchy", "balanced", "punchy"):
         await archive.timestamps(db, provider, subject, "youtube", style)
-    stored = await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtube")
+    stored = await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtube", None)
     assert stored is not None
     assert (stored.format, stored.style) == ("youtube", "balanced")
-    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "spotify") is None
-    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtub") is None
+    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "spotify", None) is None
+    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtub", None) is None
     with pytest.raises(NotReady) as refused:
-        await archive.timestamps(db, provider, subject, "youtube", "no such style")
+        await archive.timestamps(db, provider, subject, "youtube", "educational")
     assert refused.value.available_styles == ("balanced", "punchy")
+
+
+async def test_a_regeneration_is_counted_before_it_is_asked_for(db: Pool) -> None:
+    provider = Provider(httpx.Response(502))
+    async with provider.client() as client:
+        with pytest.raises(ProviderUnavailable):
+            await archive.regenerate(db, client, SUBJECT, "youtube", style="punchy", prompt="more verbs")
+        assert len(provider.asked) == 1, "asked again it would be used up twice"
+        assert await archive.regenerations(db, client, "7") == 1
+        assert await archive.regenerations(db, client, "8") == 0
+
+
+async def test_the_eleventh_regeneration_is_not_asked_for_however_many_try_at_once(db: Pool) -> None:
+    provider = Provider(httpx.Response(500))
+    async with provider.client() as client:
+        tries = [archive.regenerate(db, client, SUBJECT, "youtube", style="punchy", prompt="") for _ in range(14)]
+        failed = await asyncio.gather(*tries, return_exceptions=True)
+        assert await archive.regenerations(db, client, "7") == archive.REGENERATIONS
+    codes = [error.code for error in failed if isinstance(error, ProviderError)]
+    assert codes.count("regenerations_used") == 4
+    assert len(provider.asked) <= 10, "some found no turn"
+
+
+async def test_what_was_kept_of_a_style_is_forgotten_when_it_is_made_anew(receiver_scratch: Scratch) -> None:
+    db, provider = receiver_scratch.db, receiver_scratch.provider
+    subject = Subject("transcribe.so", str(EXAMPLE_ID), "a")
+    for style in ("balanced", "punchy"):
+        key = (*dataclasses.astuple(subject), f"timestamps/youtube/{style}")
+        await db.execute(
+            "insert into receiver.archive (source, transcription_id, completed_at, kind, answer)"
+            " values ($1, $2, $3, $4, $5)", *key, b'{"format": "youtube", "text": "old"}',
+        )  # fmt: skip
+    made = await archive.regenerate(db, provider, subject, "youtube", style="punchy", prompt="")
+    assert made.text != "old"
+    assert (await archive.timestamps(db, provider, subject, "youtube", "punchy")) == made
+    assert (await archive.timestamps(db, provider, subject, "youtube", "balanced")).text == "old"

@@ -1,4 +1,4 @@
-"""`receiver.providers.envelope`: every refusal becomes the one error it stands for, whatever its body holds."""
+"""`providers.transcribe_so.envelope`: every refusal becomes the one error it stands for, whatever its body holds."""
 
 import json
 from datetime import timedelta
@@ -20,7 +20,7 @@ from receiver.errors import (
     RateLimited,
     Unauthenticated,
 )
-from receiver.providers.envelope import MESSAGE_LENGTH, error_from
+from receiver.providers.transcribe_so.envelope import MESSAGE_LENGTH, error_from
 
 
 def envelope(code: Any, **more: Any) -> bytes:

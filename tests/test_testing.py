@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from receiver import Context, Event, GiveUp, LeaseLostError, NotReady, handler, testing
+from receiver.providers import Recording
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import Scratch
 
@@ -72,7 +73,7 @@ async def test_a_handler_of_a_family_can_be_claimed_without_naming_a_type(receiv
 
 async def test_what_the_sandbox_does_not_have_is_refused_as_by_the_provider(receiver_scratch: Scratch) -> None:
     submitted = await receiver_scratch.provider.transcribe(
-        "https://youtu.be/x", pipeline_code="qwen3-asr-flash-filetrans", idempotency_key="one"
+        Recording(source="youtube", url="https://youtu.be/x"), idempotency_key="one"
     )
     event, ctx = await receiver_scratch.claim(titles, id=submitted.id)
     with pytest.raises(NotReady) as raised:

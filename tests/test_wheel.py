@@ -36,7 +36,7 @@ receiver.cli.main()
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "COVERAGE_PROCESS_START")}
     environment["DATABASE_URL"] = receiver_server.create("receiver_test_wheel")
     for arguments, said in (
-        (["migrate"], "migrated to 0003_inbox_view"),
+        (["migrate"], "migrated to 0004_provider"),
         (["migrate"], "the schema is up to date"),
         (["handlers"], "transcripts"),
         (["events"], ""),

@@ -4,6 +4,6 @@ source (data, prose)    URL                         module
 transcribe.so           /webhooks/transcribe-so     providers/transcribe_so.py
 """
 
-from receiver.providers.transcribe_so import TranscribeSo
+from receiver.providers.transcribe_so import Recording, TranscribeSo
 
-__all__ = ["TranscribeSo"]
+__all__ = ["Recording", "TranscribeSo"]

@@ -196,7 +196,8 @@ class Worker:
         claim = lane.claim
         return Context(
             event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt, db=self._db,
-            provider=self._provider, http=self._http, formats=self._formats, completion=lane.completion,
+            provider=self._provider if claim.live else self._provider.behind(), http=self._http,
+            formats=self._formats, completion=lane.completion,
             log=attempt.EventLog(
                 logging.getLogger(f"handlers.{claim.handler}"), {"event": f"{claim.source}/{claim.event_id}"}
             ),

@@ -11,7 +11,7 @@ with due as (
     for update of j skip locked
 )
 update receiver.jobs j
-set state = 'running', attempt = j.attempt + 1, due_at = now() + $3::interval, changed_at = now()
+set state = 'running', attempt = j.attempt + 1, due_at = now() + $3::interval
 from due, receiver.events e
 where j.id = due.id and e.id = j.event
-returning j.id as job, j.attempt, j.uncounted, j.handler, e.source, e.event_id, e.raw
+returning j.id as job, j.attempt, j.uncounted, j.live, j.handler, e.source, e.event_id, e.raw

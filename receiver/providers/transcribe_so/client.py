@@ -1,143 +1,64 @@
-"""A typed client for the transcribe.so API.
+"""The methods of the client: one for each endpoint of transcribe.so, under its name there."""
 
-Names are the provider's. Answers are pydantic models that keep fields they do not know; errors are raised by code,
-see `receiver.errors`. Every call has a total deadline (httpx's timeouts are per read, and a server that sends a byte
-a second never trips them), a bound on the answer's size, and follows no redirect. The key is in no repr and no log.
-
-Source: the API reference v1 of transcribe.so, and its published command-line client 0.1.0.
-"""
-
-import asyncio
-import re
+import copy
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Annotated, Any, Self, TypeVar
+from typing import Any, Literal, Self
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr
 
-from receiver.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
-from receiver.providers.envelope import error_from
-from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript
+from receiver.budget import Budget, OwnBudget
+from receiver.errors import InvalidRequest, ProviderUnavailable
+from receiver.providers.transcribe_so.answers import (
+    NEVER_STARTED,
+    Account,
+    Include,
+    Page,
+    Pipeline,
+    Pipelines,
+    Quote,
+    TranscriptionStatus,
+    TusUpload,
+    Upload,
+    Webhook,
+    parse,
+)
+from receiver.providers.transcribe_so.calls import (
+    PATIENCE_IN_A_JOB,
+    PATIENCE_OF_A_PERSON,
+    SECONDS,
+    Calls,
+    answer_to,
+)
+from receiver.providers.transcribe_so.recording import Recording
 
 SOURCE = "transcribe.so"
-SECONDS = 30.0
-ANSWER_BYTES = 64 * 1024 * 1024
-RETRY_SECONDS = (1, 2, 4, 8)
-
-Model = TypeVar("Model", bound=BaseModel)
-# What could steer a terminal or reorder a line, and NUL, which PostgreSQL stores not; tab and line ends are text.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-Text = Annotated[str, AfterValidator(lambda text: _UNPRINTABLE.sub("", text))]
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
-
-
-class Account(_Answer):
-    """`GET /me`."""
-
-    email: str | None = None
-    wallet_balance_usd: float | None = None
-
-
-class Webhook(_Answer):
-    """`POST /webhooks`. The secret is shown once; an answer without it leaves us unable to verify."""
-
-    id: str | int | None = None
-    signing_secret: SecretStr | None = None
-
-
-class TranscriptionStatus(_Answer):
-    """`GET /transcriptions/:id` and the 202 of `POST /transcriptions`."""
-
-    id: int
-    status: str
-    stage: str | None = None
-    title: str | None = None
-    completed_at: str | None = None
-
-
-class _Segment(_Answer):
-    start_seconds: float
-    end_seconds: float
-    text: Text
-    speaker: Text | None = None
-
-
-class _Chapter(_Answer):
-    start_seconds: float
-    title: Text
-    end_seconds: float | None = None
-    summary: Text | None = None
-
-
-class _Section(_Answer):
-    start_seconds: float
-    title: Text
-    summary: Text | None = None
-
-
-class _QnA(_Answer):
-    question: Text
-    answer: Text
-
-
-class Result(_Answer):
-    """`GET /transcriptions/:id/result`. Seconds from the start of the recording."""
-
-    id: int
-    status: str
-    segments: list[_Segment] = Field(default_factory=list)
-    chapters: list[_Chapter] = Field(default_factory=list)
-    sections: list[_Section] = Field(default_factory=list)
-    qna: list[_QnA] = Field(default_factory=list)
-
-    def transcript(self) -> Transcript:
-        """Return the content in our common shape."""
-        return Transcript(
-            segments=tuple(Segment(s.start_seconds, s.end_seconds, s.text, s.speaker) for s in self.segments),
-            chapters=tuple(Chapter(c.start_seconds, c.title, c.end_seconds, c.summary) for c in self.chapters),
-            sections=tuple(Section(s.start_seconds, s.title, s.summary) for s in self.sections),
-            qna=tuple(QnA(q.question, q.answer) for q in self.qna),
-        )
-
-
-class TimestampsAnswer(_Answer):
-    """`GET /transcriptions/:id/timestamps`."""
-
-    format: Text
-    style: Text | None = None
-    text: Text
-    ok_to_paste: bool = False
-    warnings: list[Text] = Field(default_factory=list)
-
-    def timestamps(self) -> Timestamps:
-        """Return them in our common shape."""
-        return Timestamps(self.format, self.style or "", self.text, tuple(self.warnings), self.ok_to_paste)
-
-
-def parse(model: type[Model], answer: bytes) -> Model:
-    """Return an answer's body as `model`.
-
-    Raises:
-        ProviderUnavailable: it is not what the specification says, code `malformed_answer`.
-    """
-    try:
-        return model.model_validate_json(answer)
-    except ValidationError as exc:
-        places = ", ".join(".".join(map(str, e["loc"])) or "the whole" for e in exc.errors(include_input=False)[:3])
-        raise ProviderUnavailable(f"the answer makes no sense at {places}", code="malformed_answer") from exc
+# Without `include` the reference and the published client disagree on whether segments come along.
+RESULT: tuple[Include, ...] = ("segments", "chapters", "sections", "qna")
+WINDOW_SECONDS = 45  # the longest that the server holds a `/wait`
+ROUND_TRIP_SECONDS = 15.0
+REGENERATE_SECONDS = 150.0  # documented: 30 to 90; cut off it would be used up all the same
+UPLOAD_BYTES_A_SECOND = 100_000.0  # slower than that counts as broken
+PAGE_LENGTH = 200
 
 
 class TranscribeSo:
     """The API of transcribe.so for one key.
+
+    Every call raises a `ProviderError` where it gets no answer that it can use: see `receiver.errors`. A POST that
+    starts or creates something takes an `idempotency_key` of at most 128 characters: the same for the same intention,
+    however often it is tried within 24 hours. The key is in no repr and no log.
 
     Args:
         api_url: such as `https://transcribe.so`, without `/api/v1`.
         key: the API key; None makes every call raise `Unauthenticated`.
         retries: seconds to wait before each further try after a 5xx, a timeout or a lost connection. None in a job,
             whose own backoff retries; `RETRY_SECONDS` where a person waits.
+        budget: what keeps us under 60 requests a minute; by default this client shares it with nobody.
     """
 
     source = SOURCE
@@ -148,14 +69,15 @@ class TranscribeSo:
         key: SecretStr | None,
         *,
         retries: tuple[float, ...] = (),
+        budget: Budget | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.api_url = api_url
-        self._key = key
-        self._retries = retries
-        self._http = httpx.AsyncClient(
+        http = httpx.AsyncClient(
             base_url=f"{api_url}/api/v1/", follow_redirects=False, timeout=SECONDS, transport=transport
         )
+        patience = PATIENCE_OF_A_PERSON if retries else PATIENCE_IN_A_JOB
+        self._calls = Calls(http, key, retries, patience, budget or OwnBudget())
 
     def __repr__(self) -> str:
         return f"TranscribeSo({self.api_url!r})"
@@ -166,27 +88,148 @@ class TranscribeSo:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self._calls.http.aclose()
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """The connections to the API, for uploads; nothing of the key is in it."""
+        return self._calls.http
+
+    def behind(self) -> "TranscribeSo":
+        """Return this client for work that can wait: its requests let everybody else's go first."""
+        view = copy.copy(self)
+        view._calls = replace(self._calls, live=False)  # noqa: SLF001 - of our own class
+        return view
+
+    # --- the account ---------------------------------------------------------------------------------------------
 
     async def me(self) -> Account:
-        """Return who the key belongs to."""
-        return parse(Account, await self._call("GET", "me"))
+        """Return who the key belongs to, and what is left to spend."""
+        return parse(Account, await self._calls.send("GET", "me"))
+
+    async def pipelines(self) -> list[Pipeline]:
+        """Return the models that can be asked for, with their prices."""
+        return parse(Pipelines, await self._calls.send("GET", "pipelines")).pipelines
+
+    # --- uploads -------------------------------------------------------------------------------------------------
+
+    async def create_upload(
+        self, filename: str, *, content_type: str, file_size: int, idempotency_key: str | None = None
+    ) -> Upload:
+        """Ask for a URL to PUT a file of at most 500 MB to."""
+        body = {"filename": filename, "content_type": content_type, "file_size": file_size}
+        return parse(Upload, await self._calls.send("POST", "uploads", json=body, idempotency_key=idempotency_key))
+
+    async def put_upload(
+        self, upload: Upload, content: AsyncIterable[bytes], *, content_type: str, file_size: int
+    ) -> None:
+        """Send a file's bytes to where `create_upload` said; neither the key nor a turn goes with it."""
+        headers = {"Content-Type": content_type, "Content-Length": str(file_size)}
+        try:
+            request = httpx.Request("PUT", upload.upload_url.get_secret_value(), headers=headers, content=content)
+        except httpx.InvalidURL:  # whose text would show the ticket
+            raise ProviderUnavailable("the upload's URL is none", code="malformed_answer") from None
+        await answer_to(self._calls.http, request, seconds=SECONDS + file_size / UPLOAD_BYTES_A_SECOND)
+
+    async def create_tus_upload(
+        self, filename: str, *, file_size: int, idempotency_key: str | None = None
+    ) -> TusUpload:
+        """Ask for a ticket for a resumable upload of a file of at most 500 MB."""
+        body = {"filename": filename, "file_size": file_size}
+        answer = await self._calls.send("POST", "uploads/tus", json=body, idempotency_key=idempotency_key)
+        return parse(TusUpload, answer)
+
+    # --- transcriptions ------------------------------------------------------------------------------------------
 
     async def transcribe(
-        self, url: str, *, source: str = "youtube", pipeline_code: str, language: str = "auto", idempotency_key: str
-    ) -> TranscriptionStatus:
-        """Submit a recording at a public address (`youtube` or `external_url`); it is charged."""
-        body = {"source": source, "url": url, "pipeline_code": pipeline_code, "language": language}
-        answer = await self._call("POST", "transcriptions", json=body, idempotency_key=idempotency_key)
+        self, recording: Recording, *, idempotency_key: str, callback_url: str | None = None,
+        max_charge_usd: float | None = None,
+    ) -> TranscriptionStatus:  # fmt: skip
+        """Submit a recording; it is charged.
+
+        Args:
+            recording: what to transcribe.
+            idempotency_key: the same for the same recording, so that it is charged once.
+            callback_url: where this transcription's own deliveries go; the answer's `callback.secret` signs them.
+            max_charge_usd: refuse with `PaymentRequired` (code `max_charge_exceeded`) rather than charge more.
+        """
+        body = recording.to_json() | _given(callback_url=callback_url, max_charge_usd=max_charge_usd)
+        answer = await self._calls.send("POST", "transcriptions", json=body, idempotency_key=idempotency_key)
         return parse(TranscriptionStatus, answer)
+
+    async def quote(self, recording: Recording, *, idempotency_key: str) -> Quote:
+        """Return what a recording would cost, without starting anything."""
+        answer = await self._calls.send("POST", "quotes", json=recording.to_json(), idempotency_key=idempotency_key)
+        return parse(Quote, answer)
+
+    async def list(self, *, api_only: bool = False) -> AsyncIterator[TranscriptionStatus]:
+        """Yield every transcription, newest first, none twice.
+
+        The cursor is the time of a page's last item, and several items may share it: the next page is asked for from a
+        moment later, so that it overlaps, and what was seen is left out.
+        """
+        params, seen, asked = (
+            _given(limit=str(PAGE_LENGTH), api_only="true" if api_only else None),
+            set[int](),
+            set[str](),
+        )
+        while True:
+            page = parse(Page, await self._calls.send("GET", "transcriptions", params=params))
+            for item in page.data:
+                if item.id not in seen:
+                    seen.add(item.id)
+                    yield item
+            # The second is for where the overlap alone fills a page; none twice, or a server could hold us for ever.
+            ahead = () if page.next_cursor is None else (_a_moment_later(page.next_cursor), page.next_cursor)
+            cursor = next((one for one in ahead if one not in asked), None)
+            if cursor is None:
+                return
+            asked.add(cursor)
+            params["cursor"] = cursor
 
     async def get(self, transcription_id: str | int) -> TranscriptionStatus:
         """Return a transcription's metadata and status."""
-        return parse(TranscriptionStatus, await self._call("GET", f"transcriptions/{_checked(transcription_id)}"))
+        return parse(TranscriptionStatus, await self._calls.send("GET", _path(transcription_id)))
 
-    async def result(self, transcription_id: str | int) -> bytes:
+    async def wait(
+        self, transcription_id: str | int, *, seconds: float, include: Collection[Include] = ()
+    ) -> TranscriptionStatus:
+        """Return a transcription once it is terminal, or as it is when `seconds` have passed.
+
+        The server holds each request for at most 45 s. With `include` the answer's extra fields hold those parts.
+
+        Raises:
+            InvalidRequest: it is a quote, which never starts (code `not_a_job`).
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            window = max(1, min(WINDOW_SECONDS, round(deadline - time.monotonic())))
+            params = _given(timeout=str(window), include=",".join(include) or None)
+            path = _path(transcription_id, "wait")
+            answer = await self._calls.send("GET", path, params=params, seconds=window + ROUND_TRIP_SECONDS)
+            status = parse(TranscriptionStatus, answer)
+            if status.status == NEVER_STARTED:
+                raise InvalidRequest(f"{status.id} is a quote, not a job", code="not_a_job")
+            if status.is_terminal or time.monotonic() >= deadline:
+                return status
+
+    async def result(self, transcription_id: str | int, *, include: Collection[Include] = RESULT) -> bytes:
         """Return the full result as the provider wrote it; `parse(Result, …)` reads it."""
-        return await self._call("GET", f"transcriptions/{_checked(transcription_id)}/result")
+        params = {"include": ",".join(include)}
+        return await self._calls.send("GET", _path(transcription_id, "result"), params=params)
+
+    async def delete(self, transcription_id: str | int) -> None:
+        """Delete a transcription, its result and its media, for ever."""
+        await self._calls.send("DELETE", _path(transcription_id))
+
+    async def retry(self, transcription_id: str | int, *, idempotency_key: str) -> TranscriptionStatus:
+        """Start a failed transcription again; it is charged again, from scratch."""
+        answer = await self._calls.send(
+            "POST", _path(transcription_id, "retry"), json={}, idempotency_key=idempotency_key
+        )
+        return parse(TranscriptionStatus, answer)
+
+    # --- what is made of a result --------------------------------------------------------------------------------
 
     async def timestamps(self, transcription_id: str | int, format: str, *, style: str = "balanced") -> bytes:  # noqa: A002 - the provider's word
         """Return paste-ready timestamps as the provider wrote them; `parse(TimestampsAnswer, …)` reads them.
@@ -194,67 +237,65 @@ class TranscribeSo:
         Raises:
             NotReady: this style was never made; `available_styles` can be read for nothing.
         """
-        path = f"transcriptions/{_checked(transcription_id)}/timestamps"
-        return await self._call("GET", path, params={"format": format, "style": style})
+        params = {"format": format, "style": style}
+        return await self._calls.send("GET", _path(transcription_id, "timestamps"), params=params)
+
+    async def regenerate_timestamps(
+        self, transcription_id: str | int, *, style: str = "balanced", refine_prompt: str | None = None,
+        idempotency_key: str,
+    ) -> bytes:  # fmt: skip
+        """Make the chapters of a style anew, in 30 to 90 s; at most ten times for each transcription.
+
+        It is asked once whatever `retries` say: an attempt whose answer is lost has been used up all the same.
+        `receiver.archive.regenerate` counts them.
+        """
+        body = {"style": style} | _given(refine_prompt=refine_prompt)
+        return await replace(self._calls, retries=()).send(
+            "POST", _path(transcription_id, "timestamps/regenerate"), json=body, idempotency_key=idempotency_key,
+            seconds=REGENERATE_SECONDS,
+        )  # fmt: skip
+
+    async def subtitles(
+        self, transcription_id: str | int, format: Literal["srt", "vtt", "vtt-karaoke", "json"] = "srt"  # noqa: A002 - the provider's word
+    ) -> bytes:  # fmt: skip
+        """Return subtitles that the provider made, as it wrote them."""
+        return await self._calls.send("GET", _path(transcription_id, "subtitles"), params={"format": format})
+
+    # --- webhooks ------------------------------------------------------------------------------------------------
 
     async def register_webhook(self, url: str, *, idempotency_key: str) -> Webhook:
         """Register `url`; the answer to the first request with this key within 24 h is repeated for every later one."""
-        answer = await self._call("POST", "webhooks", json={"url": url}, idempotency_key=idempotency_key)
+        answer = await self._calls.send("POST", "webhooks", json={"url": url}, idempotency_key=idempotency_key)
         return parse(Webhook, answer)
+
+    async def get_webhook(self) -> Webhook:
+        """Return this key's webhook, without its secret; not in the reference, so a 404 or 405 says nothing."""
+        return parse(Webhook, await self._calls.send("GET", "webhooks"))
+
+    async def delete_webhook(self) -> None:
+        """Delete this key's webhook; not in the reference, so it may not exist."""
+        await self._calls.send("DELETE", "webhooks")
 
     async def test_webhook(self, *, idempotency_key: str) -> None:
         """Ask for a `webhook.test` delivery."""
-        await self._call("POST", "webhooks/test", json={}, idempotency_key=idempotency_key)
-
-    async def _call(
-        self, method: str, path: str, *, json: Any = None, params: dict[str, str] | None = None,
-        idempotency_key: str | None = None,
-    ) -> bytes:  # fmt: skip
-        """Send one request, again after the pauses of `retries`; returns the body of a 2xx answer."""
-        key = "" if self._key is None else self._key.get_secret_value()
-        # A header that cannot be sent is shown by httpx in its error, so it is never handed one.
-        if not (key.isascii() and key.isprintable() and key):
-            said = "cannot be sent in a header" if key else "is not set"
-            raise Unauthenticated(f"TRANSCRIBE_API_KEY {said}", code="unauthenticated")
-        headers = {"Authorization": f"Bearer {key}"}
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
-        request = self._http.build_request(method, path, json=json, params=params, headers=headers)
-        for pause in self._retries:
-            try:
-                return await self._send(request)
-            except ProviderUnavailable:
-                await asyncio.sleep(pause)
-        return await self._send(request)
-
-    async def _send(self, request: httpx.Request) -> bytes:
-        try:
-            async with asyncio.timeout(SECONDS):
-                answer = await self._http.send(request, stream=True)
-                try:
-                    body = await _read(answer)
-                finally:
-                    await answer.aclose()
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as exc:
-            said = f"no answer in {SECONDS:g} s" if isinstance(exc, TimeoutError) else type(exc).__name__
-            raise ProviderUnavailable(f"{self.api_url} does not answer: {said}", code="transport") from exc
-        if answer.is_success:
-            return body
-        raise error_from(answer.status_code, answer.headers, body)
+        await self._calls.send("POST", "webhooks/test", json={}, idempotency_key=idempotency_key)
 
 
-async def _read(answer: httpx.Response) -> bytes:
-    """Return the body, bounded by its decompressed size."""
-    body = bytearray()
-    async for piece in answer.aiter_bytes():
-        body += piece
-        if len(body) > ANSWER_BYTES:
-            raise ProviderUnavailable(f"the answer is larger than {ANSWER_BYTES} bytes", code="malformed_answer")
-    return bytes(body)
+def _given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that have a value: the API reads null as a mistake."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _checked(transcription_id: str | int) -> int:
-    """Return the id, which goes into a path, as the positive integer that this source uses.
+def _a_moment_later(cursor: str) -> str:
+    """Return a millisecond later than an ISO time, which is how exactly the provider writes one."""
+    try:
+        return (datetime.fromisoformat(cursor) + timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        return cursor  # not a time after all: then it is the provider's own business
+
+
+def _path(transcription_id: str | int, *rest: str) -> str:
+    """Return the path of a transcription; the id is checked to be the positive integer that this source uses.
 
     Raises:
         InvalidRequest: it is none.
@@ -262,4 +303,4 @@ def _checked(transcription_id: str | int) -> int:
     text = str(transcription_id)
     if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63):  # noqa: PLR2004
         raise InvalidRequest("a transcription id of transcribe.so is a positive integer", code="invalid_id")
-    return int(text)
+    return "/".join(["transcriptions", str(int(text)), *rest])

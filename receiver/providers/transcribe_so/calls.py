@@ -1,0 +1,173 @@
+"""One request to the API: its turn in the budget, its total deadline, its size, its second tries, its key.
+
+httpx's timeouts are per read, and a server that sends a byte a second never trips them. No redirect is followed: the
+Authorization header would go with it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import h11
+import httpx
+from pydantic import SecretStr
+
+from receiver import budget
+from receiver.budget import Budget
+from receiver.errors import (
+    InvalidRequest,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    StoreUnavailableError,
+    Unauthenticated,
+)
+from receiver.providers.transcribe_so.envelope import error_from
+
+SECONDS = 30.0
+ANSWER_BYTES = 64 * 1024 * 1024
+KEY_LENGTH = 128
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
+# In a job a longer wait becomes a later attempt, which survives a restart and shows; a person waits for a minute's end.
+PATIENCE_IN_A_JOB = timedelta(seconds=3)
+PATIENCE_OF_A_PERSON = timedelta(seconds=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How one client asks.
+
+    Attributes:
+        http: knows the API's address.
+        key: the API key; None makes every call raise `Unauthenticated`.
+        retries: seconds before each further try after a 5xx, a timeout or a lost connection; empty in a job, whose own
+            backoff retries.
+        patience: how long to wait for a turn.
+        budget: whose turns each request takes.
+        live: whether it goes before what can wait.
+    """
+
+    http: httpx.AsyncClient
+    key: SecretStr | None
+    retries: tuple[float, ...]
+    patience: timedelta
+    budget: Budget
+    live: bool = True
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        seconds: float = SECONDS,
+    ) -> bytes:
+        """Send one request, again after the pauses of `retries`; returns the body of a 2xx answer.
+
+        The idempotency key stays the same after a timeout or a 5xx, because the request may have been carried out. A
+        429 is repeated to its key for a day, so the next try needs a new one, unless one before it may have succeeded.
+
+        Raises:
+            ProviderError: by the envelope's code; `RateLimited` also where there is no turn soon.
+        """
+        key, maybe_done, refused = _checked_key(idempotency_key), False, 0
+        for pause in (*self.retries, None):
+            try:
+                request = self.http.build_request(method, path, json=json, params=params, headers=self._headers(key))
+                return await self._in_turn(request, seconds)
+            except RateLimited as exc:
+                # No Retry-After: an allowance is spent, which no minute brings back; no status: we asked nobody.
+                if pause is None or exc.retry_after is None or exc.status is None:
+                    raise
+                refused += 1
+                if not maybe_done:
+                    key = _next_key(idempotency_key, refused)
+            except ProviderError as exc:
+                if pause is None or not _is_worth_another_try(exc):
+                    raise
+                maybe_done = True
+                await asyncio.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    async def _in_turn(self, request: httpx.Request, seconds: float) -> bytes:
+        try:
+            await budget.take(self.budget, live=self.live, patience=self.patience)
+        except StoreUnavailableError as exc:
+            raise ProviderUnavailable(f"no turn could be taken: {exc}", code="no_turn") from exc
+        try:
+            return await answer_to(self.http, request, seconds=seconds)
+        except RateLimited as exc:
+            with suppress(StoreUnavailableError):  # what matters is what the provider said
+                await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
+            raise
+
+    def _headers(self, idempotency_key: str | None) -> dict[str, str]:
+        key = "" if self.key is None else self.key.get_secret_value()
+        # A header that cannot be sent is shown by httpx in its error, so it is never handed one.
+        if not _fits_a_header(key):
+            said = "cannot be sent in a header" if key else "is not set"
+            raise Unauthenticated(f"TRANSCRIBE_API_KEY {said}", code="unauthenticated")
+        headers = {"Authorization": f"Bearer {key}"}
+        return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
+
+
+async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds: float) -> bytes:
+    """Send a request and return the body of a 2xx answer; all of it within `seconds` and `ANSWER_BYTES`.
+
+    Raises:
+        ProviderError: there is no such answer.
+    """
+    request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await http.send(request, stream=True)
+            try:
+                body = await _read(answer)
+            finally:
+                await answer.aclose()
+    except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
+        said = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else type(exc).__name__
+        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"  # a path may hold a ticket
+        raise ProviderUnavailable(f"{origin} does not answer: {said}", code="transport") from exc
+    if answer.is_success:
+        return body
+    raise error_from(answer.status_code, answer.headers, body)
+
+
+async def _read(answer: httpx.Response) -> bytes:
+    """Return the body, bounded by its decompressed size."""
+    body = bytearray()
+    async for piece in answer.aiter_bytes():
+        body += piece
+        if len(body) > ANSWER_BYTES:
+            raise ProviderUnavailable(f"the answer is larger than {ANSWER_BYTES} bytes", code="malformed_answer")
+    return bytes(body)
+
+
+def _is_worth_another_try(error: ProviderError) -> bool:
+    # A second identical answer that makes no sense would be read no better, and the first may have cost a charge.
+    return isinstance(error, ProviderUnavailable) and error.code != "malformed_answer"
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and not (_fits_a_header(key) and len(key) <= KEY_LENGTH):
+        raise InvalidRequest(
+            f"an idempotency key is 1 to {KEY_LENGTH} printable ASCII characters, without spaces around",
+            code="invalid_idempotency_key",
+        )
+    return key
+
+
+def _fits_a_header(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and text == text.strip()
+
+
+def _next_key(key: str | None, number: int) -> str | None:
+    """Return the key to use after the `number`-th 429: the same from the same, and never too long."""
+    return None if key is None else f"{hashlib.sha256(key.encode()).hexdigest()[:40]}-{number}"

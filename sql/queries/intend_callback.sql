@@ -1,0 +1,6 @@
+-- Write down, before asking, where a submission's deliveries shall come to; the same for the same key.
+-- $1 token text, $2 api_url text, $3 idempotency_key text
+insert into receiver.callbacks as c (token, api_url, idempotency_key)
+values ($1, $2, $3)
+on conflict (api_url, idempotency_key) do update set intended_at = now()
+returning c.token

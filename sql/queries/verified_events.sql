@@ -1,0 +1,6 @@
+-- How many of an API's events each secret has verified, and when last.
+-- $1 api_url text
+select secret_fingerprint as fingerprint, count(*) as events, max(last_delivered_at) as last_matched
+from receiver.events
+where api_url = $1
+group by secret_fingerprint

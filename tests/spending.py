@@ -1,0 +1,35 @@
+"""Call the provider from a process of its own, within the budget of a key that others use too.
+
+    python -m tests.spending API_URL DATABASE_URL CALLS SPEED
+
+Says `ready` once it is connected to the provider, begins at the next line of its input, and ends when every call has
+been answered. SPEED is how many of the budget's minutes are in one of ours.
+"""
+
+import asyncio
+import sys
+
+from pydantic import SecretStr
+
+from receiver.budget import MINUTE, SharedBudget
+from receiver.database import Connections
+from receiver.providers import TranscribeSo
+
+KEY = SecretStr("tsk_live_shared")
+
+
+async def spend(api_url: str, database_url: str, calls: int, speed: float) -> None:
+    """Make the calls one after another; one that is refused is made again once the pause is over."""
+    connections = Connections(database_url, size=1)
+    budget = SharedBudget(connections, api_url=api_url, key_fingerprint="shared", minute=MINUTE / speed)
+    async with TranscribeSo(api_url, KEY, retries=(0,), budget=budget) as api:
+        await api.http.get(f"{api_url}/sandbox/faults")
+        print("ready", flush=True)  # noqa: T201 - to who started us
+        await asyncio.to_thread(sys.stdin.readline)
+        for _ in range(calls):
+            await api.me()
+    connections.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(spend(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
