@@ -125,6 +125,12 @@ async def test_event_after(db: Database, api_url: str, key: int) -> Stored | Non
     return None if row is None else _stored(row)
 
 
+async def has_ended(db: Database, api_url: str, transcription_id: str, *, since: int) -> bool:
+    """Whether an event that was stored after the one with key `since` says that a transcription has ended."""
+    ended: bool = await db.fetchval(query("has_ended"), api_url, transcription_id, since)
+    return ended
+
+
 async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> list[tuple[str, StoredJob]]:
     """Return jobs, newest first, each with `source/id` of its event."""
     rows = [dict(row) for row in await db.fetch(query("list_jobs"), state, limit)]

@@ -17,7 +17,7 @@ import asyncpg
 
 from receiver import signature
 from receiver.database import Connection, Database, query, session_lock
-from receiver.errors import CommandError, InvalidRequest, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import CommandError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
@@ -27,6 +27,10 @@ CHANNEL = "receiver_secrets"
 LOCK = 7_301_845_520_141_990_002
 KEY_LIVES = timedelta(hours=24)
 CONFLICT = 409  # the client has asked again for a while already, so this is no request still under way
+ADVICE_ON_CONFLICT = (
+    "; one webhook for each key: `receiver register --rotate --delete-first` deletes it and registers anew "
+    "(what finishes in between is not delivered), or delete it in the provider's dashboard"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,10 @@ def account(settings: Settings) -> Account:
 
 
 async def known_secrets(db: Database, api_url: str) -> list[bytes]:
-    """Return every registered secret of an API that has not been retired."""
-    return [row["secret"].encode() for row in await db.fetch(query("known_secrets"), api_url)]
+    """Return every registered secret of an API that has not been retired, newest first."""
+    return [
+        row["secret"].encode() for row in await db.fetch(query("unretired_registrations"), api_url) if row["secret"]
+    ]
 
 
 async def find(db: Database, whose: Account) -> list[Registration]:
@@ -88,7 +94,13 @@ async def register_if_needed(connection: Connection, provider: TranscribeSo, who
 
 
 async def register(
-    connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str, *, anew: bool = False
+    connection: Connection,
+    provider: TranscribeSo,
+    whose: Account,
+    callback_url: str,
+    *,
+    anew: bool = False,
+    delete_first: bool = False,
 ) -> str:
     """Make sure that the provider delivers to `callback_url` and that its secret is stored; says what was done.
 
@@ -97,7 +109,9 @@ async def register(
         provider: the API to ask.
         whose: the account that is registered.
         callback_url: where the provider shall deliver.
-        anew: register even where there is a registration, and retire what this API gave before.
+        anew: register even where there is a registration. The secrets known so far stay active, because deliveries
+            signed with them may be on their way.
+        delete_first: let the provider forget the webhook that it has, for when it refuses a second one.
 
     Raises:
         BusyError: another process is registering.
@@ -113,11 +127,11 @@ async def register(
         for found in all_found:
             if found.callback_url != callback_url or found.registered_at is not None:
                 continue
-            if found.age < KEY_LIVES:
+            if found.age < KEY_LIVES and not delete_first:
                 intent = found
-            else:
-                log.warning("an attempt to register %s is older than a day and counts as lost", callback_url)
-                await connection.execute(query("retire_registration"), found.id)
+            else:  # what it would bring is forgotten at the provider by now, or will be before we ask
+                log.warning("an attempt to register %s that was not answered counts as lost", callback_url)
+                await connection.execute(query("retire_registrations"), [found.id], CHANNEL)
         if intent is None:
             row = await connection.fetchrow(
                 query("intend_registration"), whose.api_url, whose.key_fingerprint, callback_url,
@@ -125,13 +139,41 @@ async def register(
             )  # fmt: skip
             assert row is not None, "an insert returns its row"
             intent, asked_before = _registration(row), False
-        fingerprint = await _ask(connection, provider, intent, asked_before=asked_before, anew=anew)
-    return f"registered {callback_url} (secret with fingerprint {fingerprint})"
+        if delete_first:
+            await _delete(provider)
+        fingerprint = await _ask(connection, provider, intent, asked_before=asked_before)
+    return f"registered {callback_url} (secret with fingerprint {fingerprint}){_about_others(all_found, fingerprint)}"
 
 
-async def _ask(
-    connection: Connection, provider: TranscribeSo, intent: Registration, *, asked_before: bool, anew: bool
-) -> str:
+async def forget(connection: Connection, api_url: str) -> None:
+    """Retire every registration and intent of an API that remembers none of them: the sandbox, started again."""
+    rows = await connection.fetch(query("unretired_registrations"), api_url)
+    await connection.execute(query("retire_registrations"), [row["id"] for row in rows], CHANNEL)
+
+
+def _about_others(found: Sequence[Registration], fingerprint: str) -> str:
+    active = [one.secret_fingerprint for one in found if one.secret_fingerprint is not None]
+    others = [name for name in dict.fromkeys(active) if name != fingerprint]
+    if fingerprint in active:
+        return "; the provider gave the same secret again, so nothing has been rotated"
+    if not others:
+        return ""
+    return f"; still active, until `receiver retire-secret`: {', '.join(others)}"
+
+
+async def _delete(provider: TranscribeSo) -> None:
+    try:
+        await provider.delete_webhook()
+    except NotFound:
+        log.info("the provider has no webhook to delete, or no way to do it")
+    except InvalidRequest as exc:
+        raise CommandError(
+            f"the provider does not let a webhook be deleted through its API ({exc}): delete it in its dashboard, "
+            f"then run `receiver register --rotate`"
+        ) from exc
+
+
+async def _ask(connection: Connection, provider: TranscribeSo, intent: Registration, *, asked_before: bool) -> str:
     """Ask the provider and store the secret before anything else happens; returns its fingerprint."""
     try:
         webhook = await provider.register_webhook(intent.callback_url, idempotency_key=intent.idempotency_key)
@@ -139,19 +181,20 @@ async def _ask(
         if _may_have_been_done(exc, asked_before=asked_before):
             raise
         # A refusal is repeated to its key for a day; the next try needs a new one.
-        await connection.execute(query("retire_registration"), intent.id)
+        await connection.execute(query("retire_registrations"), [intent.id], CHANNEL)
         if isinstance(exc, RateLimited):
             raise
-        raise CommandError(f"the provider refuses to register {intent.callback_url}: {exc}") from exc
+        advice = ADVICE_ON_CONFLICT if exc.status == CONFLICT else ""
+        raise CommandError(f"the provider refuses to register {intent.callback_url}: {exc}{advice}") from exc
     secret = webhook.signing_secret
     if secret is None or not secret.get_secret_value():
-        await connection.execute(query("retire_registration"), intent.id)
+        await connection.execute(query("retire_registrations"), [intent.id], CHANNEL)
         raise CommandError(
-            "the provider already has a webhook for this key and does not tell its secret again: "
-            "set TRANSCRIBE_WEBHOOK_SECRET to that secret, or delete the webhook in the provider's dashboard"
+            "the provider has a webhook for this key and does not tell its secret again: nothing has changed. "
+            f"Set TRANSCRIBE_WEBHOOK_SECRET to its secret if you have it{ADVICE_ON_CONFLICT}"
         )
     await connection.execute(
-        query("complete_registration"), intent.id, str(webhook.id), secret.get_secret_value(), anew, CHANNEL
+        query("complete_registration"), intent.id, str(webhook.id), secret.get_secret_value(), CHANNEL
     )
     return signature.fingerprint(secret.get_secret_value().encode())
 

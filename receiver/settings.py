@@ -16,6 +16,7 @@ from receiver.errors import ConfigError
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
+CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # and a token behind it
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 
 

@@ -103,7 +103,7 @@ def test_a_changed_public_url_is_told_and_never_registered_silently(shared: Proc
 
 def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
     unregistered = shared.run("test-event", "--wait", "0")
-    assert "the provider says 404 not_found" in unregistered.stderr
+    assert "not_found (HTTP 404)" in unregistered.stderr
     shared.run("register", "--url", "http://127.0.0.1:1/webhooks/transcribe-so")
     lost = shared.run("test-event", "--wait", "0.3")
     assert lost.returncode == 1

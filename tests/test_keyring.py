@@ -8,7 +8,7 @@ import pytest
 from receiver.errors import NoSecretError, SignatureError, StoreUnavailableError
 from receiver.signature import HEADER, sign
 from receiver.web import keyring
-from receiver.web.keyring import Keyring
+from receiver.web.keyring import Keyring, Known
 
 BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
 
@@ -16,17 +16,18 @@ BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
 class Database:
     """What a reading finds, when, and how often it was asked."""
 
-    def __init__(self, *secrets: bytes) -> None:
-        self.secrets = list(secrets)
+    def __init__(self, *secrets: bytes, **callbacks: bytes) -> None:
+        self.secrets = secrets
+        self.callbacks = callbacks
         self.times: list[float] = []
         self.away = False
 
-    async def read(self) -> list[bytes]:
+    async def read(self) -> Known:
         self.times.append(time.monotonic())
         await asyncio.sleep(0)
         if self.away:
             raise StoreUnavailableError("away")
-        return list(self.secrets)
+        return Known(self.secrets, self.callbacks)
 
 
 def headers(secret: bytes, *, offset: float = 0) -> list[tuple[bytes, bytes]]:
@@ -64,7 +65,7 @@ async def test_many_bad_signatures_at_once_cost_one_reading_and_a_second_at_most
         assert len(database.times) == 1
         late = asyncio.create_task(mismatches())
         await asyncio.sleep(0.1)
-        database.secrets = [NEW]  # while they wait: their reading is still to come
+        database.secrets = (NEW,)  # while they wait: their reading is still to come
         assert (await ring.verify(headers(NEW), BODY)).secret == NEW
         await late
     assert len(database.times) == 2
@@ -76,8 +77,8 @@ async def test_who_arrives_during_a_reading_waits_for_a_later_one(monkeypatch: p
     monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
     reading, go_on, found = asyncio.Event(), asyncio.Event(), [b"old"]
 
-    async def read() -> list[bytes]:
-        before = list(found)
+    async def read() -> Known:
+        before = Known(tuple(found))
         reading.set()
         await go_on.wait()
         return before
@@ -124,7 +125,7 @@ async def test_a_reading_that_fails_keeps_the_secrets_of_before(monkeypatch: pyt
     database = Database(NEW)
     ring = Keyring([], database.read)
     await ring.read_again()
-    database.away, database.secrets = True, []
+    database.away, database.secrets = True, ()
     with pytest.raises(SignatureError):
         await ring.verify(headers(b"?"), BODY)
     assert (await ring.verify(headers(NEW), BODY)).secret == NEW
@@ -168,7 +169,7 @@ async def test_watching_reads_at_a_hint_and_survives_a_failure(monkeypatch: pyte
     database.away = True
     ring.hurry()
     await reads(2)
-    database.away, database.secrets = False, [b"newest"]
+    database.away, database.secrets = False, (b"newest",)
     ring.hurry()
     await reads(3)
     assert known() == [OURS, b"newest"]
@@ -180,9 +181,9 @@ async def test_watching_reads_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(keyring, "READ_AGAIN_SECONDS", 0.01)
     reads: asyncio.Queue[None] = asyncio.Queue()
 
-    async def read() -> list[bytes]:
+    async def read() -> Known:
         reads.put_nowait(None)
-        return [NEW]
+        return Known((NEW,))
 
     watching = asyncio.create_task(Keyring([], read).watch())
     async with asyncio.timeout(20):
@@ -200,3 +201,23 @@ async def test_a_stale_delivery_waits_for_a_reading_as_a_mismatch_does() -> None
         with pytest.raises(SignatureError) as refused:
             await keyring.verify(given, BODY)
         assert (refused.value.reason, len(database.times) - before) == (reason, 1)
+
+
+async def test_a_callbacks_secret_verifies_at_its_own_path_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
+    ring = Keyring([OURS], Database(NEW, token_1=b"one", token_2=b"two").read)
+    assert (await ring.verify(headers(b"one"), BODY, callback="token_1")).secret == b"one"
+    for secret, callback in [(b"one", "token_2"), (OURS, "token_1"), (NEW, "token_1"), (b"one", None), (b"", "x")]:
+        with pytest.raises(SignatureError) as raised:
+            await ring.verify(headers(secret), BODY, callback=callback)
+        assert raised.value.reason == "mismatch"
+
+
+async def test_an_unknown_callback_is_a_mismatch_even_where_no_secret_is_known() -> None:
+    with pytest.raises(SignatureError) as raised:
+        await Keyring([], Database().read).verify(headers(OURS), BODY, callback="token")
+    assert raised.value.reason == "mismatch"
+
+
+def test_what_is_known_is_in_no_repr() -> None:
+    assert repr(Known((b"whsec",), {"token": b"whsec"})) == "Known()"

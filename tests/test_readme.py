@@ -1,8 +1,11 @@
 """The README is true: its examples run, its tables are what the code has."""
 
 import dataclasses
+import os
 import re
 import shutil
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -18,7 +21,8 @@ from tests.processes import REPOSITORY, Processes, free_port, until
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-NOTES, NEWSROOM, TEST = BLOCKS
+NOTES, NEWSROOM, TEST, SCRIPT = BLOCKS
+(SHELL,) = re.findall(r"```\n(export TRANSCRIBE_API_URL=.*?)```", README, re.DOTALL)
 LINES = (
     "python3 -m venv .venv && .venv/bin/pip install -e '.[embedded]' && .venv/bin/receiver up --sandbox",
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest",
@@ -73,6 +77,29 @@ def test_the_documented_test_of_a_handler_passes(pytester: pytest.Pytester, monk
     pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\npythonpath = .")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_the_five_lines_of_shell_bring_a_transcript_and_the_script_finds_it(processes: Processes) -> None:
+    """Letter by letter, but for the sandbox's port."""
+    port = free_port()
+    processes.environment |= {"PORT": str(free_port()), "TRANSCRIBE_WEBHOOK_SECRET": ""}
+    process = processes.start("up", "--sandbox", "--sandbox-port", str(port))
+    until(lambda: "transcripts done" in process.out.read_text() or process.popen.poll() is not None, "the sample")
+    folder, tools = processes.folder, Path(sys.executable).parent
+    environment = processes.environment | {"PATH": f"{tools}:{os.environ['PATH']}"}
+    (folder / "script.py").write_text(SCRIPT)
+    shell = SHELL.replace(":9000", f":{port}") + "python script.py\n"
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", shell], cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert len(SHELL.strip().splitlines()) == 5
+    assert "transcripts:done" in ran.stdout
+    assert "\n0:00 " in ran.stdout
+    assert "podcast.mp3\n" in ran.stdout
+    assert (folder / "episode.srt").read_text().startswith("1\n00:00:00,000 --> ")
+    assert process.end() == 0
 
 
 def test_a_file_dropped_into_handlers_is_found_and_run(processes: Processes) -> None:

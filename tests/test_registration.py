@@ -21,6 +21,7 @@ from receiver.providers import TranscribeSo
 from receiver.registration import Account
 from receiver.sandbox import Sandbox, application
 from receiver.settings import Settings, load
+from receiver.signature import fingerprint
 
 API = "https://api.test"
 WHOSE = Account(API, "0123456789ab")
@@ -30,16 +31,19 @@ INTENTS = "select * from receiver.registrations order by id"
 
 
 class Provider:
-    """Answers registrations by a function of the test's; remembers their Idempotency-Keys."""
+    """Answers by functions of the test's; remembers the methods, and the Idempotency-Keys of registrations."""
 
     def __init__(self, *answers: Callable[[], Any]) -> None:
         self.answers = list(answers)
         self.keys: list[str] = []
+        self.methods: list[str] = []
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
-        assert (request.method, request.url.path) == ("POST", "/api/v1/webhooks")
-        assert "url" in json.loads(request.content)
-        self.keys.append(request.headers["idempotency-key"])
+        assert request.url.path == "/api/v1/webhooks"
+        self.methods.append(request.method)
+        if request.method == "POST":
+            assert "url" in json.loads(request.content)
+            self.keys.append(request.headers["idempotency-key"])
         answer = (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])()
         made: httpx.Response = await answer if asyncio.iscoroutine(answer) else answer
         return made
@@ -67,12 +71,12 @@ async def connection(receiver_database: str) -> AsyncIterator["asyncpg.Connectio
     await opened.close()
 
 
-async def register(provider: Provider, url: str, callback_url: str = HERE, *, anew: bool = False) -> str:
+async def register(provider: Provider, url: str, callback_url: str = HERE, **options: bool) -> str:
     """Register as a process of its own would."""
     connection = await database.connect(url)
     try:
         async with provider.client() as client, asyncio.timeout(30):
-            return await registration.register(connection, client, WHOSE, callback_url, anew=anew)
+            return await registration.register(connection, client, WHOSE, callback_url, **options)
     finally:
         connection.terminate()
 
@@ -171,7 +175,7 @@ async def test_an_intent_older_than_a_day_is_given_up_and_said(
     with caplog.at_level(logging.WARNING):
         await register(provider, receiver_database)
     assert provider.keys[0] == provider.keys[1] != provider.keys[2]
-    assert f"an attempt to register {HERE} is older than a day and counts as lost" in caplog.text
+    assert f"an attempt to register {HERE} that was not answered counts as lost" in caplog.text
     old, new = await db.fetch(INTENTS)
     assert (old["retired_at"] is None, new["retired_at"]) == (False, None)
     assert await registration.known_secrets(db, API) == [SECRET.encode()]
@@ -204,7 +208,7 @@ async def test_what_may_be_otherwise_later_keeps_the_intent(db: Pool, receiver_d
 @pytest.mark.parametrize("secret", [None, ""])
 async def test_an_answer_without_secret_says_what_to_do(db: Pool, receiver_database: str, secret: str | None) -> None:
     provider = Provider(given(secret), given())
-    with pytest.raises(CommandError, match=r"TRANSCRIBE_WEBHOOK_SECRET.*delete the webhook"):
+    with pytest.raises(CommandError, match=r"TRANSCRIBE_WEBHOOK_SECRET.*delete it in the provider's dashboard"):
         await register(provider, receiver_database)
     assert await registration.known_secrets(db, API) == []
     await register(provider, receiver_database)
@@ -262,21 +266,72 @@ async def test_a_changed_address_is_only_said(connection: "asyncpg.Connection[as
     assert len(set(provider.keys)) == 3
 
 
-async def test_registering_anew_retires_the_secrets_of_before_once_the_new_one_is_here(
-    db: Pool, receiver_database: str
-) -> None:
+async def test_registering_anew_keeps_the_secrets_of_before_and_says_so(db: Pool, receiver_database: str) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
     with pytest.raises(CommandError):
         await register(Provider(refused(400)), receiver_database, anew=True)
     assert await registration.known_secrets(db, API) == [b"whsec_old"]
-    await register(Provider(given("whsec_new")), receiver_database, anew=True)
+    said = await register(Provider(given("whsec_new")), receiver_database, anew=True)
+    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+    assert said.endswith(f"still active, until `receiver retire-secret`: {fingerprint(b'whsec_old')}")
+
+
+async def test_the_same_secret_again_is_said_to_be_no_rotation(receiver_database: str) -> None:
+    await register(Provider(given("whsec_old")), receiver_database)
+    said = await register(Provider(given("whsec_old")), receiver_database, anew=True)
+    assert "the same secret again, so nothing has been rotated" in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"), [(refused(409, "webhook_exists"), "webhook_exists"), (given(None), "does not tell its secret")]
+)
+async def test_a_provider_that_refuses_a_second_webhook_changes_nothing_and_the_way_out_is_said(
+    db: Pool, receiver_database: str, answer: Callable[[], httpx.Response], says: str
+) -> None:
+    await register(Provider(given("whsec_old")), receiver_database)
+    with pytest.raises(CommandError, match="--rotate --delete-first") as raised:
+        await register(Provider(answer), receiver_database, anew=True)
+    assert says in str(raised.value)
+    assert await registration.known_secrets(db, API) == [b"whsec_old"]
+    assert [one.registered_at is not None for one in await registration.find(db, WHOSE)] == [True]
+
+
+async def test_deleting_first_makes_room_for_the_new_webhook_and_asks_under_a_new_key(
+    db: Pool, receiver_database: str
+) -> None:
+    await register(Provider(given("whsec_old")), receiver_database)
+    lost = Provider(refused(500))
+    with pytest.raises(ProviderError):
+        await register(lost, receiver_database, anew=True)
+    provider = Provider(lambda: httpx.Response(200, json={"deleted": True}), given("whsec_new"))
+    await register(provider, receiver_database, anew=True, delete_first=True)
+    assert provider.methods == ["DELETE", "POST"]
+    assert provider.keys[-1] not in lost.keys, "what the lost answer brings has been deleted"
+    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+
+
+async def test_a_webhook_that_cannot_be_deleted_is_said_and_none_is_registered(receiver_database: str) -> None:
+    provider = Provider(refused(405, "method_not_allowed"))
+    with pytest.raises(CommandError, match="delete it in its dashboard"):
+        await register(provider, receiver_database, anew=True, delete_first=True)
+    assert provider.methods == ["DELETE"]
+
+
+async def test_no_webhook_to_delete_is_no_reason_to_stop(db: Pool, receiver_database: str) -> None:
+    provider = Provider(refused(404, "not_found"), given("whsec_new"))
+    await register(provider, receiver_database, anew=True, delete_first=True)
     assert await registration.known_secrets(db, API) == [b"whsec_new"]
 
 
-async def test_without_anew_the_secrets_of_before_stay(db: Pool, receiver_database: str) -> None:
-    await register(Provider(given("whsec_old")), receiver_database, ELSEWHERE)
-    await register(Provider(given("whsec_new")), receiver_database)
-    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+async def test_an_api_that_remembers_nothing_is_forgotten_and_another_is_not(
+    db: Pool, connection: "asyncpg.Connection[asyncpg.Record]", receiver_database: str
+) -> None:
+    await register(Provider(given("whsec_old")), receiver_database)
+    await registration.forget(connection, "http://elsewhere.test")
+    assert await registration.known_secrets(db, API) == [b"whsec_old"]
+    await registration.forget(connection, API)
+    assert await registration.known_secrets(db, API) == []
+    assert await registration.find(db, WHOSE) == []
 
 
 async def test_the_secret_and_the_key_are_in_no_log_and_no_repr(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from receiver import logs
-from receiver.cli import check, processes, provider, sandbox, send, stored, up
+from receiver.cli import charge, check, looking, processes, reading, sandbox, send, stored, submit, up, webhook
 from receiver.database import AWAY
 from receiver.errors import ProviderError, ReceiverError
 
@@ -23,14 +23,23 @@ class _Commands(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly when a reader such as `head` has gone
         except ProviderError as exc:
-            see = "" if exc.doc_url is None else f"; see {exc.doc_url}"
-            raise click.ClickException(logs.printable(f"the provider says {exc}{see}")) from exc
+            raise click.ClickException(_block(exc)) from exc
         except ReceiverError as exc:
             raise click.ClickException(logs.printable(str(exc))) from exc
         except AWAY as exc:
             raise click.ClickException(
                 f"the database cannot be used ({type(exc).__name__}): see whether it runs and DATABASE_URL is right"
             ) from exc
+
+
+def _block(error: ProviderError) -> str:
+    """Return what a person needs of a provider's error, a line for each thing."""
+    code = error.code if error.status is None else f"{error.code} (HTTP {error.status})"
+    facts = {"code": code, "request id": error.request_id, "see": error.doc_url}
+    notes = getattr(error, "__notes__", [])
+    message = error.message if error.status is None else f"the provider says: {error.message}"
+    lines = [message, *(f"  {name + ':':<12}{said}" for name, said in facts.items() if said is not None), *notes]
+    return "\n".join(map(logs.printable, lines))
 
 
 @click.group(
@@ -50,8 +59,9 @@ def main() -> None:
 
 
 for command in (
-    up.up, processes.serve, processes.work, processes.migrate, provider.register, provider.test_event, stored.events,
-    stored.show, stored.jobs, stored.replay, stored.transcript, stored.timestamps, stored.handlers, sandbox.sandbox,
-    check.check, send.send,
+    up.up, processes.serve, processes.work, processes.migrate, webhook.register, webhook.secrets,
+    webhook.retire_secret, webhook.test_event, check.check, looking.account, looking.pipelines, submit.quote,
+    submit.transcribe, looking.transcriptions, reading.transcript, reading.timestamps, charge.retry, charge.delete,
+    stored.events, stored.show, stored.jobs, stored.replay, stored.handlers, sandbox.sandbox, send.send,
 ):  # fmt: skip
     main.add_command(command)

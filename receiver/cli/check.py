@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
 import click
 
 from receiver import database, jobs, migrations, registration, registry, signature
-from receiver.cli.running import as_json, configure, examples, open_database, print_json, run
+from receiver.cli.running import as_json, configure, examples, open_database, open_provider, print_json, run
 from receiver.database import AWAY, Connection, query
-from receiver.errors import ConfigError, HandlerLoadError, ProviderError, StartupError
+from receiver.errors import ConfigError, HandlerLoadError, ProviderError, StartupError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.logs import printable
-from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
 OLD = timedelta(minutes=5)
@@ -37,12 +37,16 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     configured = configure()
     handlers, about_handlers = _handlers(configured)
     findings = [_settings(configured), about_handlers]
-    try:
-        with open_database(configured, create=False) as url:
-            findings += run(_database(configured, url, handlers))
-    except StartupError as exc:
-        findings.append(Finding("database", holds=False, said=str(exc)))
-    findings.append(run(_provider(configured)))
+    with ExitStack() as stack:
+        usable = None
+        try:
+            url = stack.enter_context(open_database(configured, create=False))
+            stored = run(_database(configured, url, handlers))
+            findings += stored
+            usable = url if all(finding.holds for finding in stored if finding.name in ("database", "schema")) else None
+        except StartupError as exc:
+            findings.append(Finding("database", holds=False, said=str(exc)))
+        findings.append(run(_provider(configured, usable)))
     if as_json:
         print_json([{"check": f.name, "ok": f.holds, "message": f.said} for f in findings])
     else:
@@ -153,12 +157,12 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
     return Finding("secret", holds=True, said=f"known: {', '.join(map(signature.fingerprint, known))}")
 
 
-async def _provider(configured: Settings) -> Finding:
+async def _provider(configured: Settings, url: str | None) -> Finding:
     if configured.api_key is None:
         return Finding("provider", holds=False, said="not asked: set TRANSCRIBE_API_KEY, handlers fetch with it")
     try:
-        async with TranscribeSo(configured.api_url, configured.api_key) as provider:
+        async with open_provider(configured, url, retries=()) as provider:
             await provider.me()
-    except ProviderError as exc:
+    except (ProviderError, StoreUnavailableError) as exc:
         return Finding("provider", holds=False, said=str(exc))
     return Finding("provider", holds=True, said=f"{configured.api_url} answers and takes the key")

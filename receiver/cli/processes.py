@@ -8,11 +8,18 @@ import click
 import httpx
 
 from receiver import database, jobs, migrations, registration, registry
-from receiver.cli.running import background, configure, examples, open_database, run, stop_event, until_eof
+from receiver.cli.running import (
+    background,
+    configure,
+    examples,
+    open_database,
+    open_provider,
+    run,
+    stop_event,
+    until_eof,
+)
 from receiver.database import AWAY, Connections, query
 from receiver.errors import BusyError, CommandError, ProviderError
-from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import RETRY_SECONDS
 from receiver.settings import Settings
 from receiver.web import Receiver, application, bind
 from receiver.web import serve as serve_on
@@ -90,7 +97,7 @@ def work(*, until_eof: bool) -> None:
         stop = stop_event(with_stdin=until_eof)
         async with (
             database.pool(url, size=2 * configured.lanes + 4) as db,
-            TranscribeSo(configured.api_url, configured.api_key) as provider,
+            open_provider(configured, url, retries=()) as provider,
             httpx.AsyncClient(timeout=10) as http,
         ):
             connections = Connections(url)
@@ -154,7 +161,7 @@ async def _register(configured: Settings, url: str) -> None:
     if configured.api_key is None or callback_url is None:
         return
     whose = registration.account(configured)
-    async with TranscribeSo(configured.api_url, configured.api_key, retries=RETRY_SECONDS) as provider:
+    async with open_provider(configured, url) as provider:
         while True:
             try:
                 connection = await database.connect(url)

@@ -1,7 +1,6 @@
 """What every command needs to run: a database, a loop, an end."""
 
 import asyncio
-import contextlib
 import importlib
 import json
 import logging
@@ -10,13 +9,17 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import click
 
-from receiver import database, embedded, logs, migrations, settings
-from receiver.database import Pool
+from receiver import database, embedded, logs, migrations, registration, settings
+from receiver.budget import SharedBudget
+from receiver.database import Connections, Pool
+from receiver.errors import NoDataError
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import RETRY_SECONDS
 from receiver.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:
     loop's own end waits for threads, and for tasks that swallow their cancellation.
     """
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    with contextlib.suppress(ImportError):  # absent on some platforms
+    with suppress(ImportError):  # absent on some platforms
         factory = importlib.import_module("uvloop").new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         try:
@@ -73,6 +76,28 @@ def open_database(configured: Settings, *, create: bool) -> Iterator[str]:
         yield url
 
 
+@asynccontextmanager
+async def open_provider(
+    configured: Settings, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
+) -> AsyncIterator[TranscribeSo]:
+    """Open the client of the configured API, whose budget every process on the same database shares.
+
+    Without a database (`url` is None) the client keeps the budget for itself.
+    """
+    if url is None or configured.api_key is None:
+        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries) as provider:
+            yield provider
+        return
+    connections = Connections(url, size=2)
+    whose = registration.account(configured)
+    shared = SharedBudget(connections, api_url=whose.api_url, key_fingerprint=whose.key_fingerprint)
+    try:
+        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries, budget=shared) as provider:
+            yield provider
+    finally:
+        connections.close()
+
+
 def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
     """Run `work` on a database that is there and has our schema.
 
@@ -87,6 +112,30 @@ def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) ->
             return await work(db)
 
     with open_database(configured, create=False) as url:
+        return run(main(url))
+
+
+def with_provider(configured: Settings, work: "Callable[[TranscribeSo, Pool | None], Awaitable[T]]") -> T:
+    """Run `work` on the provider's client, and on the database where there is one.
+
+    Raises:
+        CommandError: no key is set.
+        SchemaError: the database's schema is older than this code.
+    """
+    registration.account(configured)
+
+    async def main(url: str | None) -> T:
+        async with AsyncExitStack() as stack:
+            db = None
+            if url is not None:
+                db = await stack.enter_async_context(database.pool(url, size=2))
+                await migrations.require(db)
+            return await work(await stack.enter_async_context(open_provider(configured, url)), db)
+
+    with ExitStack() as stack:
+        url = None
+        with suppress(NoDataError):
+            url = stack.enter_context(open_database(configured, create=False))
         return run(main(url))
 
 
@@ -122,7 +171,7 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=3)
 
 

@@ -3,12 +3,11 @@
 import base64
 from collections.abc import Sequence
 from datetime import UTC
-from typing import get_args
 
 import click
 
-from receiver import archive, inbox, registry
 from receiver import events as reading
+from receiver import inbox, registry
 from receiver import jobs as queue
 from receiver.cli.running import as_json, configure, examples, print_json, with_database
 from receiver.database import Connection, Pool
@@ -16,7 +15,6 @@ from receiver.errors import CommandError
 from receiver.handling import Handler
 from receiver.inbox import Stored, StoredJob
 from receiver.logs import printable
-from receiver.settings import TimestampsFormat
 
 limit_option = click.option(
     "--limit", type=click.IntRange(0, 1_000_000), default=50, show_default=True, help="At most so many; 0 for all."
@@ -101,50 +99,6 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
         click.echo(f"pending again: {', '.join(again)}" if again else "no handler wants this event")
     if left:
         raise CommandError(f"running, so left alone: {', '.join(left)}; replay when they have ended")
-
-
-@click.command(epilog=examples("receiver transcript 4821", "receiver transcript 4821 > transcript.txt"))
-@click.argument("transcription", metavar="ID")
-@as_json
-def transcript(transcription: str, *, as_json: bool) -> None:
-    """Print a transcription's text from the archive."""
-    found = with_database(configure(), lambda db: archive.stored_transcript(db, transcription))
-    if found is None:
-        raise CommandError(f"no transcript of {transcription} is stored; `receiver events` shows what was announced")
-    if as_json:
-        print_json({
-            "id": transcription,
-            "text": found.text,
-            "segments": [
-                {"start_seconds": s.start_seconds, "end_seconds": s.end_seconds, "speaker": s.speaker, "text": s.text}
-                for s in found.segments
-            ],
-            "chapters": [{"start_seconds": c.start_seconds, "title": c.title} for c in found.chapters],
-        })  # fmt: skip
-    else:
-        click.echo(found.text)
-
-
-@click.command(epilog=examples("receiver timestamps 4821", "receiver timestamps 4821 --format spotify"))
-@click.argument("transcription", metavar="ID")
-@click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
-@as_json
-def timestamps(transcription: str, name: str, *, as_json: bool) -> None:
-    """Print a transcription's chapter timestamps from the archive, ready to paste."""
-    found = with_database(configure(), lambda db: archive.stored_timestamps(db, transcription, name))
-    if found is None:
-        raise CommandError(
-            f"no {name} timestamps of {transcription} are stored; RECEIVER_TIMESTAMPS names what is fetched"
-        )
-    if as_json:
-        print_json({
-            "id": transcription, "format": found.format, "style": found.style, "text": found.text,
-            "warnings": list(found.warnings), "ok_to_paste": found.ok_to_paste,
-        })  # fmt: skip
-        return
-    click.echo(found.text)
-    for warning in found.warnings:
-        click.echo(f"warning: {printable(warning)}", err=True)
 
 
 @click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))

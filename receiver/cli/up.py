@@ -17,7 +17,7 @@ from receiver.cli.send import reachable
 from receiver.cli.story import Story
 from receiver.database import Pool
 from receiver.errors import CommandError, StartupError
-from receiver.providers import TranscribeSo
+from receiver.providers import Recording, TranscribeSo
 from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.web import bind
 
@@ -103,13 +103,14 @@ async def _open(configured: Settings, sandbox_url: str | None) -> None:
         return
     async with TranscribeSo(sandbox_url, SecretStr(SANDBOX_KEY)) as provider:
         sample = await provider.transcribe(
-            SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE, idempotency_key=f"sample-{secrets.token_hex(8)}"
+            Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
+            idempotency_key=f"sample-{secrets.token_hex(8)}",
         )
     command = sys.argv[0] if sys.argv[0].endswith("receiver") else "receiver"
     click.echo(f"sample submitted as transcription {sample.id}; when its jobs are done, in another terminal:")
     click.echo(f"         {command} transcript {sample.id}")
     click.echo(f"         {command} timestamps {sample.id} --format youtube")
-    click.echo("       for commands that talk to the sandbox (check, test-event, send, register) first:")
+    click.echo("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
     click.echo(f"         export TRANSCRIBE_API_URL={sandbox_url} TRANSCRIBE_API_KEY={SANDBOX_KEY}")
 
 
@@ -134,7 +135,8 @@ async def _start_sandbox(
     connection = await database.connect(url)
     try:
         async with TranscribeSo(sandbox_url, SecretStr(SANDBOX_KEY)) as provider:
-            click.echo(await registration.register(connection, provider, whose, here, anew=True))
+            await registration.forget(connection, sandbox_url)
+            click.echo(await registration.register(connection, provider, whose, here))
     finally:
         await connection.close()
     # Without PUBLIC_URL nobody registers a second time; with a real secret real deliveries would end up here.

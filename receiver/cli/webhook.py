@@ -1,29 +1,51 @@
-"""`register` and `test-event`: what we ask the provider."""
+"""`register`, `secrets`, `retire-secret` and `test-event`: the webhook, and what proves its deliveries."""
 
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 
 import click
 
-from receiver import database, inbox, registration
-from receiver.cli.running import as_json, configure, examples, open_database, print_json, run, with_database
+from receiver import database, inbox, registration, rotation, signature
+from receiver.cli.running import (
+    as_json,
+    configure,
+    examples,
+    open_database,
+    open_provider,
+    print_json,
+    run,
+    with_database,
+    with_provider,
+)
 from receiver.database import Pool
 from receiver.errors import CommandError
 from receiver.migrations import require
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import RETRY_SECONDS
-from receiver.settings import Settings
+from receiver.rotation import Secret, Use
 
 LOOK_AGAIN_SECONDS = 0.05
 
 
 @click.command(
-    epilog=examples("receiver register", "receiver register --url https://example.com/webhooks/transcribe-so")
+    epilog=examples(
+        "receiver register",
+        "receiver register --url https://example.com/webhooks/transcribe-so",
+        "receiver register --rotate",
+    )
 )
 @click.option("--url", help="Where the provider shall deliver; by default PUBLIC_URL and our path.")
-def register(url: str | None) -> None:
-    """Register the webhook at the provider and keep its secret in the database; only its fingerprint is shown."""
+@click.option("--rotate", is_flag=True, help="Register again for a new secret; the old one stays active.")
+@click.option("--delete-first", is_flag=True, help="With --rotate: delete the webhook that the provider has before.")
+def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
+    """Register the webhook at the provider and keep its secret in the database; only its fingerprint is shown.
+
+    With --rotate deliveries signed with the old secret are taken until `receiver retire-secret`.
+    """
+    if delete_first and not rotate:
+        raise click.UsageError("--delete-first goes with --rotate")
     configured = configure()
     callback_url = url or configured.callback_url
     if callback_url is None:
@@ -34,13 +56,87 @@ def register(url: str | None) -> None:
         connection = await database.connect(database_url)
         try:
             await require(connection)
-            async with TranscribeSo(configured.api_url, configured.api_key, retries=RETRY_SECONDS) as provider:
-                return await registration.register(connection, provider, whose, callback_url)
+            async with open_provider(configured, database_url) as provider:
+                return await registration.register(
+                    connection, provider, whose, callback_url, anew=rotate, delete_first=delete_first
+                )
         finally:
             await connection.close()
 
     with open_database(configured, create=False) as database_url:
         click.echo(run(main(database_url)))
+
+
+@click.command(epilog=examples("receiver secrets", "receiver secrets --json"))
+@as_json
+def secrets(*, as_json: bool) -> None:
+    """List the secrets that verify deliveries, by fingerprint: since when, how much used, and which can go."""
+    configured = configure()
+
+    async def read(db: Pool) -> tuple[list[Secret], dict[str, Use]]:
+        return await rotation.known(db, configured.api_url), await rotation.use(db, configured.api_url)
+
+    registered, used = with_database(configured, read)
+    own = [signature.fingerprint(one.get_secret_value().encode()) for one in configured.webhook_secrets]
+    if as_json:
+        print_json([_secret_json(one) for one in registered] + [_own_json(name, used.get(name, Use())) for name in own])
+        return
+    for secret in registered:
+        click.echo(_secret_line(secret))
+    for name in own:
+        click.echo(f"{name}  from TRANSCRIBE_WEBHOOK_SECRET{_used(used.get(name, Use()))}")
+    if not registered and not own:
+        raise CommandError(f"no secret is known for {configured.api_url}; `receiver check` says what to do")
+
+
+@click.command(
+    name="retire-secret", epilog=examples("receiver retire-secret 3f9c0a12b4de", "receiver retire-secret … --yes")
+)
+@click.argument("fingerprint")
+@click.option("--yes", is_flag=True, help="Also where deliveries signed with it may still come.")
+def retire_secret(fingerprint: str, *, yes: bool) -> None:
+    """Let an old secret verify nothing any more. FINGERPRINT is what `receiver secrets` shows."""
+    configured = configure()
+    with_database(configured, lambda db: rotation.retire(db, configured.api_url, fingerprint, although_used=yes))
+    click.echo(f"{fingerprint} is retired")
+
+
+def _secret_line(secret: Secret) -> str:
+    said = f"{secret.fingerprint}  registered {_when(secret.since)} for {secret.callback_url}"
+    said += _used(Use(secret.events, secret.last_matched))
+    if secret.replaced_at is None:
+        return said
+    silent = f"silent for {secret.quiet_for.total_seconds() / 3600:.0f} h"
+    advice = f"retire it: `receiver retire-secret {secret.fingerprint}`" if secret.can_go else "keep it for now"
+    return f"{said}; replaced {_when(secret.replaced_at)}, {silent}: {advice}"
+
+
+def _used(use: Use) -> str:
+    return ", has verified nothing" if use.last_matched is None else (
+        f", last matched {_when(use.last_matched)}, {use.events} events verified"
+    )  # fmt: skip
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _secret_json(secret: Secret) -> dict[str, object]:
+    return {
+        "fingerprint": secret.fingerprint, "callback_url": secret.callback_url, "since": secret.since.isoformat(),
+        "replaced_at": None if secret.replaced_at is None else secret.replaced_at.isoformat(),
+        **_use_json(Use(secret.events, secret.last_matched)), "can_go": secret.can_go,
+    }  # fmt: skip
+
+
+def _own_json(name: str, use: Use) -> dict[str, object]:
+    nothing = dict.fromkeys(("callback_url", "since", "replaced_at"))
+    return {"fingerprint": name, **nothing, **_use_json(use), "can_go": False}
+
+
+def _use_json(use: Use) -> dict[str, object]:
+    last = None if use.last_matched is None else use.last_matched.isoformat()
+    return {"events": use.events, "last_matched": last}
 
 
 @dataclass(slots=True)
@@ -64,8 +160,7 @@ class Journey:
 def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
     """Ask the provider for a test delivery and follow it through the whole path."""
     configured = configure()
-    registration.account(configured)
-    journey = with_database(configured, lambda db: _follow(db, configured, wait))
+    journey = with_provider(configured, partial(_follow, wait=wait))
     if as_json:
         print_json({"event": journey.event, "steps_ms": journey.steps, "advice": journey.advice})
     else:
@@ -78,18 +173,19 @@ def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
     ctx.exit(0 if journey.advice is None else 1)
 
 
-async def _follow(db: Pool, configured: Settings, wait: float) -> Journey:
+async def _follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> Journey:
+    if db is None:
+        raise CommandError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
     newest = await inbox.newest_key(db)
     journey = Journey()
-    async with TranscribeSo(configured.api_url, configured.api_key) as provider:
-        await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
+    await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
     journey.reached("accepted by the provider")
     journey.advice = (
         "no delivery was stored. Does the receiver run, does PUBLIC_URL reach it, and does its log say that it "
         "refuses signatures? `receiver check` says more"
     )
     while time.monotonic() - journey.started < wait:
-        event = await inbox.test_event_after(db, configured.api_url, newest)
+        event = await inbox.test_event_after(db, provider.api_url, newest)
         if event is not None:
             if journey.event is None:
                 journey.event = event.id

@@ -13,16 +13,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import events, inbox, jobs, migrations, registration, signature
+from receiver import callbacks, events, inbox, jobs, migrations, registration, signature
 from receiver.database import Connection, Connections
 from receiver.errors import ReceiverError, RequestError
 from receiver.handling import Handler
 from receiver.inbox import Delivery, Status
 from receiver.providers.transcribe_so import SOURCE
 from receiver.registry import interested
-from receiver.settings import WEBHOOK_PATH
+from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.web import body
-from receiver.web.keyring import Keyring
+from receiver.web.keyring import Keyring, Known
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +123,12 @@ class Receiver:
         log.log(logging.ERROR if ours else logging.WARNING, "refused deliveries: %s", said)
         self._refused[ours] = Refused(said=time.monotonic())
 
-    async def _read_secrets(self) -> list[bytes]:
-        def read(connection: Connection) -> Awaitable[list[bytes]]:
-            return registration.known_secrets(connection, self.api_url)
+    async def _read_secrets(self) -> Known:
+        async def read(connection: Connection) -> Known:
+            return Known(
+                tuple(await registration.known_secrets(connection, self.api_url)),
+                await callbacks.known_secrets(connection, self.api_url),
+            )
 
         return await self.connections.run(read, seconds=ANSWER_SECONDS)
 
@@ -148,6 +151,8 @@ def application(receiver: Receiver) -> Starlette:
         routes=[
             Route(WEBHOOK_PATH, receive, methods=["POST"]),
             Route(f"{WEBHOOK_PATH}/", receive, methods=["POST"]),  # no redirect: the provider may not follow it
+            Route(f"{CALLBACK_PATH}/{{callback}}", receive, methods=["POST"]),
+            Route(f"{CALLBACK_PATH}/{{callback}}/", receive, methods=["POST"]),
             Route("/healthz", _healthz),
             Route("/readyz", readyz),
         ],
@@ -166,7 +171,7 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         """Verify, store, answer. Handlers run elsewhere."""
         raw = await body.read(request)
-        proof = await receiver.keyring.verify(request.headers.raw, raw)
+        proof = await receiver.keyring.verify(request.headers.raw, raw, callback=request.path_params.get("callback"))
         status = await receiver.store(events.read(SOURCE, raw), proof.secret)
         return JSONResponse({"status": status})
 

@@ -1,10 +1,15 @@
-"""The secrets that verify, kept fresh without letting strangers make the database work."""
+"""The secrets that verify, kept fresh without letting strangers make the database work.
+
+The webhook's secrets verify what comes to the webhook's path. A transcription's own callback has a path of its own,
+which ends in a token, and one secret, which verifies nothing else.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from receiver import signature
 from receiver.errors import NoSecretError, ReceiverError, SignatureError
@@ -16,6 +21,14 @@ READ_AGAIN_SECONDS = 5.0
 BETWEEN_READINGS_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database holds: the webhook's secrets, and each callback's by its token."""
+
+    webhook: tuple[bytes, ...] = field(default=(), repr=False)
+    callbacks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
 class Keyring:
     """Secrets from the settings, and those that `read` finds in the database.
 
@@ -23,36 +36,44 @@ class Keyring:
     reading that begins after it arrived. Everyone who waits shares it, and there is at most one a second.
     """
 
-    def __init__(self, configured: Iterable[bytes], read: Callable[[], Awaitable[list[bytes]]]) -> None:
+    def __init__(self, configured: Iterable[bytes], read: Callable[[], Awaitable[Known]]) -> None:
         self._configured = tuple(configured)
         self._read = read
-        self._registered: tuple[bytes, ...] = ()
+        self._known = Known()
         self._coming: asyncio.Task[None] | None = None
         self._hint = asyncio.Event()
         self._last = float("-inf")
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        """Every secret known now."""
-        return tuple(dict.fromkeys((*self._configured, *self._registered)))
+        """Every secret of the webhook known now."""
+        return tuple(dict.fromkeys((*self._configured, *self._known.webhook)))
 
-    async def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Proof:
-        """Return the proof of an authentic delivery.
+    async def verify(
+        self, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, callback: str | None = None
+    ) -> Proof:
+        """Return the proof of an authentic delivery to the webhook, or to the callback of that token.
 
         Raises:
-            SignatureError: there is none.
+            SignatureError: there is none; an unknown callback is refused like a wrong signature.
             NoSecretError: no secret is known at all.
         """
         try:
-            return signature.verify(headers, body, secrets=self.secrets, now=time.time())
+            return signature.verify(headers, body, secrets=self._for(callback), now=time.time())
         except SignatureError as exc:
             # A stale one waits as long as a mismatch does: how long an answer takes must not tell them apart.
             if exc.reason not in ("mismatch", "stale"):
                 raise
         await self.read_again()
-        if not self.secrets:
+        if callback is None and not self.secrets:
             raise NoSecretError
-        return signature.verify(headers, body, secrets=self.secrets, now=time.time())
+        return signature.verify(headers, body, secrets=self._for(callback), now=time.time())
+
+    def _for(self, callback: str | None) -> tuple[bytes, ...]:
+        if callback is None:
+            return self.secrets
+        secret = self._known.callbacks.get(callback)
+        return () if secret is None else (secret,)
 
     async def read_again(self) -> None:
         """Wait for a reading that begins now or later; where it fails the secrets stay as they are."""
@@ -77,6 +98,6 @@ class Keyring:
         self._coming = None  # whoever arrives from here on needs a later reading
         self._last = time.monotonic()
         try:
-            self._registered = tuple(await self._read())
+            self._known = await self._read()
         except ReceiverError as exc:
             log.debug("secrets were not read: %s", exc)

@@ -1,0 +1,75 @@
+"""Follow a transcription to its end: by its webhook where one is registered, else by long-poll."""
+
+import asyncio
+import time
+
+from receiver import inbox, registration
+from receiver.database import Pool
+from receiver.errors import CommandError
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.settings import Settings
+
+LOOK_AGAIN_SECONDS = 0.25
+ASK_AGAIN_SECONDS = 60.0
+WINDOWS_SECONDS = 3600.0
+
+
+async def until_ended(
+    provider: TranscribeSo, db: "Pool | None", configured: Settings, transcription_id: int, *, since: int
+) -> TranscriptionStatus:
+    """Return a transcription once it is terminal.
+
+    Args:
+        provider: its client.
+        db: where deliveries are stored; None where there is no database.
+        configured: says which registration is ours.
+        transcription_id: which one.
+        since: the key of the newest event before it was started.
+
+    Raises:
+        InvalidRequest: it is a quote, which never starts.
+    """
+    if db is not None and await _is_registered(db, configured):
+        return await _by_webhook(provider, db, transcription_id, since)
+    while True:
+        status = await provider.wait(transcription_id, seconds=WINDOWS_SECONDS)
+        if status.is_terminal:
+            return status
+
+
+async def _is_registered(db: Pool, configured: Settings) -> bool:
+    return registration.current(await registration.find(db, registration.account(configured))) is not None
+
+
+async def _by_webhook(provider: TranscribeSo, db: Pool, transcription_id: int, since: int) -> TranscriptionStatus:
+    """Wait for the event; ask all the same now and then, because the web process may be down.
+
+    It is asked at once too: one that was submitted under a key before may have ended long ago.
+    """
+    asked = float("-inf")
+    while True:
+        told = await inbox.has_ended(db, provider.api_url, str(transcription_id), since=since)
+        if told or time.monotonic() - asked > ASK_AGAIN_SECONDS:
+            asked = time.monotonic()
+            status = await provider.get(transcription_id)
+            if status.is_terminal:
+                return status
+            if told:
+                # It has ended since, or was started again: the next event will say.
+                since = await inbox.newest_key(db)
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def require_completed(status: TranscriptionStatus) -> None:
+    """Raise what a person reads where a transcription did not complete.
+
+    Raises:
+        CommandError: it failed or was cancelled.
+    """
+    if status.status == "failed":
+        said = (status.model_extra or {}).get("error")
+        reason = f": {said.rstrip('.')}" if isinstance(said, str) else ""
+        raise CommandError(f"transcription {status.id} failed{reason}; `receiver retry {status.id}` starts it again")
+    if status.status != "completed":  # and only a failed one can be started again
+        raise CommandError(f"transcription {status.id} is {status.status}, so it has no transcript")

@@ -1,0 +1,101 @@
+"""`account`, `pipelines` and `transcriptions`: what the provider has and knows."""
+
+from collections.abc import AsyncIterator
+
+import click
+
+from receiver.cli.running import as_json, configure, examples, print_json, with_provider
+from receiver.database import Pool
+from receiver.logs import printable
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import Account, Pipeline, TranscriptionStatus
+
+
+@click.command(epilog=examples("receiver account", "receiver account --json | jq .wallet_balance_usd"))
+@as_json
+def account(*, as_json: bool) -> None:
+    """Show whose key it is, and what is left to spend."""
+
+    async def ask(provider: TranscribeSo, _: "Pool | None") -> Account:
+        return await provider.me()
+
+    found = with_provider(configure(), ask)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    click.echo(f"account         {printable(found.email or 'not named')}")
+    click.echo(f"tier            {printable(found.subscription_tier or '-')}")
+    click.echo(f"balance         {dollars(found.wallet_balance_usd)}")
+    click.echo(f"monthly credit  {dollars(found.monthly_credit_remaining_usd)}")
+    if isinstance(found.links.get("billing"), str):
+        click.echo(f"top up          {printable(found.links['billing'])}")
+
+
+@click.command(epilog=examples("receiver pipelines", "receiver pipelines --json | jq '.[].code'"))
+@as_json
+def pipelines(*, as_json: bool) -> None:
+    """List the models that can be asked for, with their prices."""
+
+    async def ask(provider: TranscribeSo, _: "Pool | None") -> list[Pipeline]:
+        return await provider.pipelines()
+
+    found = with_provider(configure(), ask)
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in found])
+        return
+    width = max((len(one.code) for one in found), default=0)
+    for one in found:
+        languages = f"{len(one.supported_languages)} languages"
+        price = f"{dollars(one.retail_usd_per_min, digits=4)} a minute, {dollars(one.retail_usd_per_hour)} an hour"
+        click.echo(f"{printable(one.code):<{width}}  {price}  {languages}  {printable(one.name or '')}")
+
+
+@click.command(
+    epilog=examples("receiver transcriptions", "receiver transcriptions --limit 0 --json | jq -r '.[].title'")
+)
+@click.option(
+    "--limit", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="At most so many; 0 for all."
+)
+@click.option("--api-only", is_flag=True, help="Only those that were submitted through the API.")
+@as_json
+def transcriptions(limit: int, *, api_only: bool, as_json: bool) -> None:
+    """List the key's transcriptions, newest first."""
+
+    async def ask(provider: TranscribeSo, _: "Pool | None") -> list[TranscriptionStatus]:
+        found = []
+        async for one in _first(provider.list(api_only=api_only), limit):
+            found.append(one)
+            if not as_json:
+                click.echo(line(one))
+        return found
+
+    found = with_provider(configure(), ask)
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in found])
+    elif not found:
+        click.echo("no transcriptions yet", err=True)
+
+
+async def _first(items: AsyncIterator[TranscriptionStatus], limit: int) -> AsyncIterator[TranscriptionStatus]:
+    number = 0
+    async for item in items:
+        yield item
+        number += 1
+        if number == limit:
+            return
+
+
+def line(one: TranscriptionStatus) -> str:
+    """Return a transcription as one line: id, status, length, what was charged, title."""
+    length = "" if one.duration_seconds is None else f"{one.duration_seconds / 60:.1f} min"
+    charge = "" if one.charge_usd is None else dollars(one.charge_usd)
+    return (
+        f"{one.id:<12}  {printable(one.status):<10}  {length:>10}  {charge:>8}  {printable(one.title or '')}".rstrip()
+    )
+
+
+def dollars(amount: float | None, *, digits: int = 2) -> str:
+    """Return an amount of US dollars; four digits where two would say nothing."""
+    if amount is None:
+        return "not told"
+    return f"${amount:.{4 if 0 < amount < 0.01 else digits}f}"  # noqa: PLR2004 - less than a cent

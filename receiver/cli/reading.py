@@ -1,0 +1,185 @@
+"""`transcript` and `timestamps`: what is made of a finished transcription; from the archive, else from the provider."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Literal, get_args
+
+import click
+
+from receiver import archive, documents, subtitles
+from receiver.archive import Subject
+from receiver.cli.charge import yes_option
+from receiver.cli.running import as_json, configure, examples, print_json, with_database, with_provider
+from receiver.database import Pool
+from receiver.errors import CommandError, NoDataError, NotReady
+from receiver.logs import printable
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
+from receiver.settings import Settings, TimestampsFormat
+from receiver.transcripts import Timestamps, Transcript
+
+STYLES = ("balanced", "punchy", "educational")
+PROMPT_LENGTH = 200
+Write = Callable[[Transcript, str | None], str]
+
+
+def _to_json(transcript: Transcript, title: str | None) -> str:
+    return json.dumps({"title": title, "text": transcript.text, **asdict(transcript)}, indent=2)
+
+
+WRITERS: dict[str, Write] = {
+    "text": lambda transcript, _: transcript.text,
+    "markdown": lambda transcript, title: documents.markdown(transcript, title=title),
+    "srt": lambda transcript, _: subtitles.srt(transcript),
+    "vtt": lambda transcript, _: subtitles.vtt(transcript),
+    "json": _to_json,
+    "chapters": lambda transcript, title: json.dumps(documents.podcast_chapters(transcript, title=title), indent=2),
+}
+
+
+@click.command(
+    epilog=examples(
+        "receiver transcript 4821 > transcript.txt",
+        "receiver transcript 4821 --format srt > episode.srt",
+        "receiver transcript 4821 --format chapters > chapters.json",
+    )
+)
+@click.argument("transcription", metavar="ID")
+@click.option("--format", "name", type=click.Choice(list(WRITERS)), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def transcript(transcription: str, name: str, *, as_json: bool) -> None:
+    """Print a transcript: as it is stored, else as the provider has it, which is then kept.
+
+    `chapters` is the chapters file of Podcasting 2.0 (JSON, version 1.2.0).
+    """
+    found, title = _transcript(configure(), transcription)
+    text = WRITERS["json" if as_json else name](found, title)
+    if text:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, str | None]:
+    async def stored(db: Pool) -> tuple[Transcript | None, str | None]:
+        return await archive.stored_transcript(db, transcription), await archive.stored_title(db, transcription)
+
+    kept, title = _stored(configured, stored) or (None, None)
+    if kept is not None:
+        return kept, title
+
+    async def fetched(provider: TranscribeSo, db: "Pool | None") -> tuple[Transcript, str | None]:
+        status = await provider.get(transcription)
+        if db is None or status.status != "completed":  # the provider says best why there is none
+            return parse(Result, await provider.result(status.id)).transcript(), status.title
+        subject = Subject(provider.source, str(status.id), status.completed_at or "")
+        return await archive.transcript(db, provider, subject), status.title
+
+    return with_provider(_with_key(configured, f"the transcript of {transcription}"), fetched)
+
+
+@click.command(
+    epilog=examples(
+        "receiver timestamps 4821",
+        "receiver timestamps 4821 --format spotify --style punchy",
+        "receiver timestamps 4821 --style punchy --regenerate 'focus on the case studies'",
+    )
+)
+@click.argument("transcription", metavar="ID")
+@click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
+@click.option("--style", type=click.Choice(STYLES), help="Of the titles; by default what is there, else balanced.")
+@click.option("--regenerate", "prompt", help="Have the titles made anew, to this wish of at most 200 characters.")
+@yes_option
+@as_json
+def timestamps(
+    transcription: str, name: str, style: Literal["balanced", "punchy", "educational"] | None, prompt: str | None,
+    *, yes: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Print a transcription's chapter timestamps, ready to paste: as stored, else as the provider has them.
+
+    A style that was never made costs a regeneration: 30 to 90 seconds, at most ten for each transcription.
+    """
+    configured = configure()
+    if prompt is not None:
+        if len(prompt) > PROMPT_LENGTH:
+            raise click.UsageError(f"--regenerate takes at most {PROMPT_LENGTH} characters")
+        found = _regenerated(configured, transcription, name, style or "balanced", prompt, yes=yes)
+    else:
+        found = _stored(configured, lambda db: archive.stored_timestamps(db, transcription, name, style)) or _fetched(
+            configured, transcription, name, style or "balanced"
+        )
+    _show(transcription, found, as_json=as_json)
+
+
+def _fetched(configured: Settings, transcription: str, name: str, style: str) -> Timestamps:
+    async def fetch(provider: TranscribeSo, db: "Pool | None") -> Timestamps:
+        if db is None:
+            return parse(TimestampsAnswer, await provider.timestamps(transcription, name, style=style)).timestamps()
+        status = await provider.get(transcription)
+        subject = Subject(provider.source, str(status.id), status.completed_at or "")
+        return await archive.timestamps(db, provider, subject, name, style)
+
+    try:
+        return with_provider(_with_key(configured, f"{transcription} in the format {name}"), fetch)
+    except NotReady as exc:
+        if exc.available_styles:
+            exc.add_note(
+                f"For nothing: --style {' or --style '.join(exc.available_styles)}. To have it made: --regenerate '…'"
+            )
+        raise
+
+
+def _regenerated(
+    configured: Settings, transcription: str, name: str, style: str, prompt: str, *, yes: bool
+) -> Timestamps:
+    async def regenerate(provider: TranscribeSo, db: "Pool | None") -> Timestamps:
+        status = await provider.get(transcription)
+        if status.status != "completed":  # it would be refused, and counted here all the same
+            raise CommandError(f"transcription {status.id} is {status.status}; only a completed one has timestamps")
+        if not yes:
+            used = "" if db is None else f"; {await archive.regenerations(db, provider, str(status.id))} are used"
+            click.confirm(
+                f"It may be charged, and is one of 10 regenerations of this transcription{used}. Have it made?",
+                abort=True, err=True,
+            )  # fmt: skip
+        click.echo("regenerating; this takes 30 to 90 s", err=True)
+        subject = Subject(provider.source, str(status.id), status.completed_at or "")
+        if db is not None:
+            return await archive.regenerate(db, provider, subject, name, style=style, prompt=prompt)
+        await provider.regenerate_timestamps(
+            status.id, style=style, refine_prompt=prompt or None, idempotency_key=archive.regeneration_key()
+        )
+        return parse(TimestampsAnswer, await provider.timestamps(status.id, name, style=style)).timestamps()
+
+    return with_provider(configured, regenerate)
+
+
+def _show(transcription: str, found: Timestamps, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": transcription, **asdict(found)})
+        return
+    click.echo(found.text)
+    for warning in found.warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+    if not found.ok_to_paste:
+        click.echo("warning: not fit to paste as it is", err=True)
+
+
+def _stored(configured: Settings, read: Callable[[Pool], Any]) -> Any:
+    """Return what `read` finds in the database; None where there is no database but a key to ask the provider with."""
+    try:
+        return with_database(configured, read)
+    except NoDataError:
+        if configured.api_key is None:
+            raise
+        return None
+
+
+def _with_key(configured: Settings, what: str) -> Settings:
+    """Return the settings, which must have a key.
+
+    Raises:
+        CommandError: there is none, so only what is stored can be shown.
+    """
+    if configured.api_key is None:
+        raise CommandError(f"{what} is not stored; set TRANSCRIBE_API_KEY to fetch it from {configured.api_url}")
+    return configured

@@ -1,0 +1,228 @@
+"""`transcribe` and `quote`: hand the provider a recording, or ask what that would cost."""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from receiver import archive, callbacks, inbox, media, registration, uploads
+from receiver.archive import Subject
+from receiver.callbacks import Submission
+from receiver.cli.following import require_completed, until_ended
+from receiver.cli.looking import dollars
+from receiver.cli.running import as_json, configure, examples, print_json, with_provider
+from receiver.database import Pool
+from receiver.errors import CommandError, InvalidRequest, PaymentRequired, ProviderUnavailable
+from receiver.logs import printable
+from receiver.providers import Recording, TranscribeSo
+from receiver.providers.transcribe_so import Result, TranscriptionStatus, parse, source_of
+from receiver.settings import Settings
+from receiver.uploads import MediaFile, Notebook
+
+pipeline_option = click.option("--pipeline", help="The model; `receiver pipelines` lists them. Else the provider's.")
+language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
+duration_option = click.option(
+    "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds; needed where a file does not tell."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the options of `transcribe` say."""
+
+    recording: Recording
+    file: MediaFile | None
+    idempotency_key: str | None
+    max_usd: float | None
+    callback: bool
+    wait: bool
+
+
+@click.command(
+    epilog=examples(
+        "receiver transcribe https://youtu.be/dQw4w9WgXcQ --wait > transcript.txt",
+        "receiver transcribe episode.mp3 --max-usd 2",
+        "receiver transcribe https://example.com/episode.mp3 --pipeline voxtral-mini-transcribe --json",
+    )
+)
+@click.argument("source")
+@pipeline_option
+@language_option
+@duration_option
+@click.option("--max-usd", type=click.FloatRange(min=0), help="Ask for the price first and refuse above this.")
+@click.option("--wait", is_flag=True, help="Follow it to its end and print the transcript.")
+@click.option("--callback", is_flag=True, help="Have its deliveries come to a path of their own; needs PUBLIC_URL.")
+@click.option("--idempotency-key", help="Submit at most once under this key within 24 hours; 128 characters at most.")
+@as_json
+def transcribe(
+    source: str, *, pipeline: str | None, language: str, duration: float | None, max_usd: float | None,
+    idempotency_key: str | None, wait: bool, callback: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Submit SOURCE: a file, a YouTube or podcast page's URL, or the URL of a media file. It is charged.
+
+    Prints the transcription's id, with --wait its transcript. A file of over 50 MB is sent in pieces; started again
+    after an interruption the command goes on where it stopped, and neither sends nor pays twice.
+    """
+    configured = configure()
+    if callback and configured.public_url is None:
+        raise CommandError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
+    recording, file = _recording(source, pipeline, language, duration)
+    order = Order(recording, file, idempotency_key, max_usd, callback, wait)
+
+    async def work(provider: TranscribeSo, db: "Pool | None") -> None:
+        since = 0 if db is None else await inbox.newest_key(db)
+        submitted = await _submit(provider, db, configured, order)
+        if not wait:
+            print_json(submitted.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(submitted.id)
+            return
+        status = await until_ended(provider, db, configured, submitted.id, since=since)
+        require_completed(status)
+        text = await _text(provider, db, status)
+        print_json({"id": status.id, "text": text}) if as_json else click.echo(text)
+
+    with_provider(configured, work)
+
+
+@click.command(
+    epilog=examples("receiver quote https://youtu.be/dQw4w9WgXcQ", "receiver quote episode.mp3 --json | jq .retail_usd")
+)
+@click.argument("source")
+@pipeline_option
+@language_option
+@duration_option
+@as_json
+def quote(source: str, pipeline: str | None, language: str, duration: float | None, *, as_json: bool) -> None:
+    """Ask what SOURCE would cost; nothing is started or charged.
+
+    For a file, which only an upload would let the provider price, it is reckoned from the price list.
+    """
+    recording, file = _recording(source, pipeline, language, duration)
+
+    async def ask(provider: TranscribeSo, _: "Pool | None") -> dict[str, Any]:
+        if file is not None:
+            return await _reckon(provider, recording)
+        answer = await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")
+        return answer.model_dump(mode="json")
+
+    answer = with_provider(configure(), ask)
+    if as_json:
+        print_json(answer)
+        return
+    minutes = "" if answer.get("billed_minutes") is None else f" for {answer['billed_minutes']:g} billed minutes"
+    click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{'' if file is None else ', by the price list'}")
+
+
+def _recording(
+    source: str, pipeline: str | None, language: str, duration: float | None
+) -> tuple[Recording, MediaFile | None]:
+    """Return what SOURCE means; of a file, without its upload id yet.
+
+    Raises:
+        CommandError: the provider would refuse it.
+    """
+    if source.startswith(("http://", "https://")):
+        try:
+            kind = source_of(source)
+        except ValueError as exc:
+            raise CommandError(f"{source} is no web address: {exc}") from exc
+        return Recording(
+            source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
+        ), None
+    file = uploads.inspect(Path(source))
+    seconds = duration or media.duration_seconds(file.path)
+    if seconds is None:
+        raise CommandError(
+            f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS, "
+            f"or install ffmpeg, whose ffprobe is asked first"
+        )
+    return Recording(
+        source="upload", original_filename=file.path.name, pipeline_code=pipeline, language=language,
+        duration_seconds=seconds,
+    ), file  # fmt: skip
+
+
+async def _submit(provider: TranscribeSo, db: "Pool | None", configured: Settings, order: Order) -> TranscriptionStatus:
+    notebook, recording, key = None, order.recording, f"transcribe-{secrets.token_hex(16)}"
+    if order.file is not None:
+        whose = registration.account(configured)
+        notebook = Notebook(configured.data_dir, (whose.api_url, whose.key_fingerprint), order.file)
+        with _bar(order.file) as progressed:
+            upload_id = await uploads.upload(provider, order.file, notebook, progressed=progressed)
+        recording = replace(recording, upload_id=upload_id)
+        key = notebook.submission_key(recording)
+    key = order.idempotency_key or key
+    await _check_price(provider, recording, order.max_usd)
+    submission = Submission(recording, key, order.max_usd)
+    try:
+        submitted = await _send(provider, db, configured, submission, callback=order.callback)
+    except (InvalidRequest, PaymentRequired) as exc:
+        if notebook is not None:
+            notebook.refused(exc)
+        raise
+    except ProviderUnavailable as exc:
+        exc.add_note(f"It may have been submitted all the same: run it again with --idempotency-key {key}")
+        raise
+    if notebook is not None:
+        notebook.forget()
+    price = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
+    click.echo(f"submitted as transcription {submitted.id}{price}", err=True)
+    return submitted
+
+
+async def _send(
+    provider: TranscribeSo, db: "Pool | None", configured: Settings, submission: Submission, *, callback: bool
+) -> TranscriptionStatus:
+    if not callback:
+        return await provider.transcribe(
+            submission.recording, idempotency_key=submission.idempotency_key, max_charge_usd=submission.max_charge_usd
+        )
+    if db is None or configured.public_url is None:
+        raise CommandError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
+    async with db.acquire() as connection:
+        return await callbacks.submit(connection, provider, submission, public_url=configured.public_url)
+
+
+async def _check_price(provider: TranscribeSo, recording: Recording, max_usd: float | None) -> None:
+    if max_usd is None:
+        return
+    price = (await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")).retail_usd
+    if price > max_usd:
+        raise CommandError(
+            f"it would cost {dollars(price, digits=4)}, more than --max-usd {max_usd:g}: nothing was submitted"
+        )
+
+
+async def _reckon(provider: TranscribeSo, recording: Recording) -> dict[str, Any]:
+    found = await provider.pipelines()
+    wanted = [one for one in found if recording.pipeline_code in (None, one.code)]
+    if not wanted or wanted[0].retail_usd_per_min is None:
+        names = ", ".join(one.code for one in found)
+        raise CommandError(f"there is no price for {recording.pipeline_code}; the provider has {names}")
+    minutes = (recording.duration_seconds or 0) / 60
+    return {
+        "retail_usd": round(minutes * wanted[0].retail_usd_per_min, 4),
+        "billed_minutes": round(minutes, 1),
+        "pipeline_code": wanted[0].code,
+    }
+
+
+async def _text(provider: TranscribeSo, db: "Pool | None", status: TranscriptionStatus) -> str:
+    if db is None:
+        return parse(Result, await provider.result(status.id)).transcript().text
+    subject = Subject(provider.source, str(status.id), status.completed_at or "")
+    return (await archive.transcript(db, provider, subject)).text
+
+
+@contextmanager
+def _bar(file: MediaFile) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr where that is a terminal, else nothing; yields what moves it."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=file.size, label=f"uploading {printable(file.path.name)}", file=sys.stderr) as bar:
+        yield lambda there: bar.update(there - bar.pos)

@@ -1,0 +1,117 @@
+"""The secrets that verify deliveries, over time: since when, how much they are used, when an old one can go.
+
+    register --rotate ▶ two secrets verify ▶ the old one falls silent ▶ retire-secret
+
+A delivery is signed when it is sent, and sent again for at most 15 h 36 min, so a secret that has been replaced and
+has verified nothing for a day will verify nothing any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from receiver import signature
+from receiver.database import Database, query
+from receiver.errors import CommandError
+from receiver.registration import CHANNEL
+
+SILENT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a secret has verified: how many events, and when last, repeats included."""
+
+    events: int = 0
+    last_matched: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A registered secret that verifies.
+
+    Attributes:
+        fingerprint: what it is called; the secret itself is shown nowhere.
+        callback_url: what it was registered for.
+        since: when it was registered.
+        replaced_at: when a later registration of the same key brought another one.
+        events: how many events it has verified.
+        last_matched: when it verified a delivery last, repeats included.
+        quiet_for: how long it has verified nothing since it was replaced; zero while it is the newest.
+        registrations: the rows that hold it.
+    """
+
+    fingerprint: str
+    callback_url: str
+    since: datetime
+    replaced_at: datetime | None
+    events: int
+    last_matched: datetime | None
+    quiet_for: timedelta
+    registrations: tuple[int, ...]
+
+    @property
+    def can_go(self) -> bool:
+        """Whether nothing signed with it is still on its way."""
+        return self.quiet_for > SILENT
+
+
+async def known(db: Database, api_url: str) -> list[Secret]:
+    """Return the registered secrets of an API, the newest first."""
+    used = await use(db, api_url)
+    found: dict[str, list[asyncpg.Record]] = {}
+    replaced: dict[str, datetime] = {}
+    newest: dict[str, datetime] = {}  # key → when the registration after the one in hand was made
+    for row in await db.fetch(query("unretired_registrations"), api_url):
+        if row["secret"] is None:
+            continue
+        name = signature.fingerprint(row["secret"].encode())
+        if name not in found and row["key_fingerprint"] in newest:
+            replaced[name] = newest[row["key_fingerprint"]]
+        found.setdefault(name, []).append(row)
+        newest[row["key_fingerprint"]] = row["registered_at"]
+    return [_secret(name, rows, replaced.get(name), used.get(name, Use())) for name, rows in found.items()]
+
+
+async def use(db: Database, api_url: str) -> dict[str, Use]:
+    """Return what each secret, by its fingerprint, has verified of an API's events."""
+    rows = await db.fetch(query("verified_events"), api_url)
+    return {row["fingerprint"]: Use(row["events"], row["last_matched"]) for row in rows}
+
+
+async def retire(db: Database, api_url: str, fingerprint: str, *, although_used: bool) -> None:
+    """Let a secret verify nothing any more.
+
+    Raises:
+        CommandError: there is none of this name, it is the newest, or, unless `although_used`, not silent for long.
+    """
+    secret = next((one for one in await known(db, api_url) if one.fingerprint == fingerprint), None)
+    if secret is None:
+        raise CommandError(f"no registered secret of {api_url} is called {fingerprint}; `receiver secrets` lists them")
+    if secret.replaced_at is None:
+        raise CommandError(
+            f"{fingerprint} is the newest secret, which the provider signs with: run `receiver register --rotate` first"
+        )
+    if not secret.can_go and not although_used:
+        hours = secret.quiet_for.total_seconds() / 3600
+        raise CommandError(
+            f"{fingerprint} has been silent for {hours:.1f} h only, and the provider may send again what it signed "
+            f"with it: wait until 24 h have passed, or pass --yes"
+        )
+    await db.execute(query("retire_registrations"), list(secret.registrations), CHANNEL)
+
+
+def _secret(name: str, rows: Sequence[asyncpg.Record], replaced_at: datetime | None, used: Use) -> Secret:
+    quiet_since = None if replaced_at is None else max(replaced_at, used.last_matched or replaced_at)
+    return Secret(
+        fingerprint=name,
+        callback_url=rows[0]["callback_url"],
+        since=rows[-1]["registered_at"],
+        replaced_at=replaced_at,
+        events=used.events,
+        last_matched=used.last_matched,
+        quiet_for=timedelta(0) if quiet_since is None else rows[0]["asked_at"] - quiet_since,
+        registrations=tuple(row["id"] for row in rows),
+    )

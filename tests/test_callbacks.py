@@ -1,0 +1,84 @@
+"""`receiver.callbacks`: a transcription's own deliveries, and the secret that proves them and nothing else."""
+
+import json
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from receiver import callbacks, database
+from receiver.callbacks import Submission
+from receiver.database import Pool
+from receiver.errors import ProviderError
+from receiver.providers import Recording, TranscribeSo
+
+API, PUBLIC = "https://api.test", "https://here.test"
+EPISODE = Recording(source="youtube", url="https://youtu.be/x")
+
+
+def accepted(*, with_secret: bool = True) -> httpx.Response:
+    shown = {"id": 7, "status": "queued"} | ({"callback": {"secret": "whsec_of_the_job"}} if with_secret else {})
+    return httpx.Response(202, json=shown)
+
+
+class Provider:
+    """Gives prepared answers; remembers the keys and the callback URLs that it was asked with."""
+
+    def __init__(self, *answers: httpx.Response) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append((request.headers["idempotency-key"], json.loads(request.content)["callback_url"]))
+        return self.answers.pop(0)
+
+    async def submit(self, url: str, key: str = "episode 1") -> int:
+        connection = await database.connect(url)
+        api = TranscribeSo(API, SecretStr("tsk_live_x"), transport=httpx.MockTransport(self))
+        try:
+            async with api:
+                return (await callbacks.submit(connection, api, Submission(EPISODE, key), public_url=PUBLIC)).id
+        finally:
+            await connection.close()
+
+
+async def test_the_secret_is_known_by_the_token_in_the_url_that_was_submitted(db: Pool, receiver_database: str) -> None:
+    provider = Provider(accepted())
+    assert await provider.submit(receiver_database) == 7
+    path, _, token = provider.asked[0][1].rpartition("/")
+    assert path == "https://here.test/webhooks/transcribe-so/jobs"
+    assert len(token) >= 32
+    assert await callbacks.known_secrets(db, API) == {token: b"whsec_of_the_job"}
+    assert await callbacks.known_secrets(db, "https://elsewhere.test") == {}
+
+
+async def test_a_submission_whose_answer_was_lost_is_repeated_word_for_word(db: Pool, receiver_database: str) -> None:
+    provider = Provider(httpx.Response(502), accepted())
+    with pytest.raises(ProviderError):
+        await provider.submit(receiver_database)
+    assert await callbacks.known_secrets(db, API) == {}
+    await provider.submit(receiver_database)
+    assert len(provider.asked) == 2
+    assert len(set(provider.asked)) == 1
+    assert list((await callbacks.known_secrets(db, API)).values()) == [b"whsec_of_the_job"]
+
+
+async def test_another_submission_has_another_path(receiver_database: str) -> None:
+    provider = Provider(accepted(), accepted())
+    await provider.submit(receiver_database)
+    await provider.submit(receiver_database, "episode 2")
+    assert len({url for _, url in provider.asked}) == 2
+
+
+async def test_a_secret_of_two_weeks_ago_verifies_no_more(db: Pool, receiver_database: str) -> None:
+    await Provider(accepted()).submit(receiver_database)
+    await db.execute("update receiver.callbacks set intended_at = now() - interval '8 days'")
+    assert await callbacks.known_secrets(db, API) == {}
+
+
+async def test_an_answer_without_a_secret_is_a_submission_all_the_same(
+    db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await Provider(accepted(with_secret=False)).submit(receiver_database) == 7
+    assert "gave no secret" in caplog.text
+    assert await callbacks.known_secrets(db, API) == {}

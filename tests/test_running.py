@@ -1,0 +1,196 @@
+"""What holds for every command: exit statuses, one readable error, pipes, Ctrl-C, no stranger's control characters."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from receiver.cli import main
+from receiver.testing import TEMPLATE, Server
+from tests.commands import Commands, Scripted, Simulated, error
+from tests.processes import Processes, open_folder, until
+
+EVIL = "\x1b[31mred\x07\r\n\u202eevil"
+YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Simulated]:
+    with Simulated().running() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(provider: Simulated) -> Simulated:
+    return provider.begin_anew()
+
+
+@pytest.fixture
+def commands(folder: Path, sandbox: Simulated) -> Commands:
+    return Commands(folder, sandbox.url, sandbox.key)
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_providers_error_is_one_block(commands: Commands) -> None:
+    ran = commands.run("account", TRANSCRIBE_API_KEY="nonsense")
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    said, code, request, see = ran.stderr.splitlines()
+    assert said.startswith("Error: ")
+    assert "The key is malformed, unknown, revoked or expired." in said
+    assert code == "  code:       invalid_api_key (HTTP 401)"
+    assert request.startswith("  request id: req_")
+    assert see.startswith("  see:        https://transcribe.so/")
+    assert "nonsense" not in ran.stderr
+
+
+def test_an_answer_that_makes_no_sense_is_one_block(commands: Commands, sandbox: Simulated) -> None:
+    sandbox.plan(endpoint="/me", kind="malformed")
+    ran = commands.run("account")
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr.splitlines()[1:] == ["  code:       malformed_answer"]
+
+
+def test_a_provider_that_is_away_is_asked_again_and_then_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        if threading.current_thread() is threading.main_thread():  # in another one runs the sandbox
+            pauses.append(seconds)
+        else:
+            await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)  # 15 s
+    ran = Commands(folder, "http://127.0.0.1:1").run("account")
+    assert pauses == [1, 2, 4, 8]
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    said, code = ran.stderr.splitlines()
+    assert said == "Error: http://127.0.0.1:1 does not answer: ConnectError"
+    assert code == "  code:       transport"
+
+
+KEYED = (
+    ("account",), ("pipelines",), ("transcriptions",), ("transcribe", YOUTUBE), ("quote", YOUTUBE), ("retry", "1"),
+    ("delete", "1"), ("test-event",), ("timestamps", "1", "--regenerate", "x"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", KEYED, ids=lambda arguments: arguments[0])
+def test_without_a_key_one_sentence_says_what_to_set(commands: Commands, arguments: tuple[str, ...]) -> None:
+    ran = commands.run(*arguments, TRANSCRIBE_API_KEY="")
+    said = "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it"
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", f"Error: {said}\n")
+
+
+@pytest.fixture(scope="module")
+def old_database(receiver_server: Server) -> Iterator[str]:
+    name = "receiver_test_running"
+    url = receiver_server.create(name, "--template", TEMPLATE)
+    with open_folder() as folder, Processes(folder) as processes:
+        processes.environment["DATABASE_URL"] = url
+        processes.sql("delete from receiver.migrations where version > 2")
+        yield url
+    receiver_server.drop(name)
+
+
+@pytest.mark.parametrize("arguments", [*KEYED, ("transcript", "1"), ("secrets",)], ids=lambda arguments: arguments[0])
+def test_a_database_older_than_the_code_says_how_to_migrate(
+    commands: Commands, old_database: str, arguments: tuple[str, ...]
+) -> None:
+    ran = commands.run(*arguments, DATABASE_URL=old_database)
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert "`receiver migrate`" in ran.stderr
+
+
+def test_a_wrong_setting_is_named_and_not_shown(commands: Commands) -> None:
+    ran = commands.run("account", TRANSCRIBE_API_URL="sesame", RECEIVER_LOG="sesame")
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert "TRANSCRIBE_API_URL: " in ran.stderr
+    assert "RECEIVER_LOG: " in ran.stderr
+    assert "sesame" not in ran.stderr
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_explains_itself_with_examples(commands: Commands, name: str) -> None:
+    shown = commands.good(name, "--help")
+    assert "Usage: " in shown
+    assert f"\n  receiver {name}" in shown or f"receiver {name}" in shown.partition("Examples:")[2]
+    with click.Context(main) as context:
+        assert name in main.get_help(context)
+
+
+# --- strangers' text -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("account",), ("pipelines",), ("transcriptions",), ("transcript", "7"), ("transcript", "7", "--format", "srt"),
+        ("transcript", "7", "--format", "markdown"), ("timestamps", "7"), ("quote", YOUTUBE), ("retry", "7"),
+        ("retry", "8"), ("retry", "7", "--yes"), ("delete", "7"), ("transcribe", YOUTUBE, "--wait"),
+        ("transcribe", YOUTUBE, "--json"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_no_control_character_of_the_provider_reaches_the_terminal(folder: Path, arguments: tuple[str, ...]) -> None:
+    about = {"id": 7, "status": "failed", "title": EVIL, "pipeline_code": EVIL, "error": EVIL, "stage": EVIL}
+    part = {"start_seconds": 0, "end_seconds": 1, "title": EVIL, "summary": EVIL, "text": EVIL, "speaker": EVIL}
+    result = {"id": 7, "status": "completed", "segments": [part], "chapters": [part], "sections": [part]}
+    with Scripted().running() as provider:
+        prefix = "/api/v1/transcriptions"
+        provider.answers = {
+            "GET /api/v1/me": [(200, {"email": EVIL, "subscription_tier": EVIL, "links": {"billing": EVIL}})],
+            "GET /api/v1/pipelines": [(200, {"pipelines": [{"code": EVIL, "name": EVIL}]})],
+            f"GET {prefix}?limit=200": [(200, {"data": [about, {**about, "id": 9, "status": EVIL}]})],
+            f"GET {prefix}/7": [(200, about)],
+            f"GET {prefix}/8": [(200, {**about, "id": 8, "status": EVIL})],
+            f"GET {prefix}/7/result?include=segments%2Cchapters%2Csections%2Cqna": [(200, result)],
+            f"GET {prefix}/7/timestamps?format=youtube&style=balanced": [
+                (200, {"format": "youtube", "text": EVIL, "warnings": [EVIL]})
+            ],
+            "POST /api/v1/quotes": [(400, error(EVIL, EVIL, doc_url=EVIL, request_id=EVIL))],
+            f"POST {prefix}": [(202, about)],
+            f"POST {prefix}/7/retry": [(202, {**about, "status": EVIL})],
+            f"GET {prefix}/7/wait?timeout=45": [(200, about)],
+        }
+        ran = Commands(folder, provider.url).run(*arguments, stdin="n\n")
+    assert "red" in ran.output
+    assert not {*"\x1b\x07\r\u202e"} & {*ran.output}
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+def settings(commands: Commands) -> dict[str, str]:
+    return {name: value for name, value in commands.environment.items() if value is not None}
+
+
+def test_ctrl_c_while_waiting_ends_with_one_word(processes: Processes, commands: Commands, sandbox: Simulated) -> None:
+    sandbox.plan(endpoint="/wait", kind="hang")
+    waiting = processes.start("transcribe", YOUTUBE, "--wait", **settings(commands))
+    waiting.until_logged("submitted as transcription")
+    until(lambda: not sandbox.http.get("/sandbox/faults").json()["faults"], "it waits")
+    assert waiting.end(signal.SIGINT) == 1
+    assert waiting.out.read_text() == ""
+    assert waiting.log.splitlines()[1:] in (["Aborted!"], ["", "Aborted!"])
+
+
+def test_a_reader_that_has_gone_ends_a_command_quietly(processes: Processes, commands: Commands) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as out:
+        ran = subprocess.run(
+            [sys.executable, "-m", "receiver", "transcript", "4821"],
+            cwd=processes.folder, env=processes.environment | settings(commands), stdin=subprocess.DEVNULL, stdout=out,
+            stderr=subprocess.PIPE, timeout=30, check=False,
+        )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (1, b"")

@@ -1,0 +1,241 @@
+"""`receiver transcribe` and `quote`, as a user runs them: what the provider receives, what goes to stdout."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from receiver.sandbox import Knobs
+from tests.commands import Commands, Scripted, Simulated, error, wav
+from tests.processes import Processes, sign, until
+
+YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Simulated]:
+    with Simulated().running() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(provider: Simulated) -> Simulated:
+    return provider.begin_anew()
+
+
+@pytest.fixture
+def commands(folder: Path, sandbox: Simulated) -> Commands:
+    return Commands(folder, sandbox.url, sandbox.key)
+
+
+# --- what is submitted -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "source"),
+    [
+        (YOUTUBE, "youtube"),
+        ("https://m.youtube.com/watch?v=dQw4w9WgXcQ", "youtube"),
+        ("https://podcasts.apple.com/us/podcast/x/id1", "platform_url"),
+        ("http://example.com/youtube.com/episode.mp3", "external_url"),
+    ],
+)
+def test_a_web_address_is_submitted_as_what_it_is(
+    commands: Commands, sandbox: Simulated, url: str, source: str
+) -> None:
+    ran = commands.run("transcribe", url, "--pipeline", "voxtral-mini-transcribe", "--language", "en")
+    (submitted,) = sandbox.submitted()
+    assert (ran.exit_code, ran.stdout) == (0, f"{submitted['id']}\n")
+    assert ran.stderr == f"submitted as transcription {submitted['id']}, $1.1220\n"
+    about = {name: submitted[name] for name in ("source", "pipeline_code", "language")}
+    assert about == {"source": source, "pipeline_code": "voxtral-mini-transcribe", "language": "en"}
+
+
+def test_a_file_is_uploaded_and_submitted_with_its_name_and_duration(commands: Commands, sandbox: Simulated) -> None:
+    printed = commands.good("transcribe", wav(commands.folder / "episode.wav", 2.5))
+    (submitted,) = sandbox.submitted()
+    assert printed == f"{submitted['id']}\n"
+    about = {name: submitted[name] for name in ("source", "title", "duration_seconds", "language")}
+    assert about == {"source": "upload", "title": "episode.wav", "duration_seconds": 2.5, "language": "auto"}
+
+
+def test_a_duration_that_is_said_wins(commands: Commands, sandbox: Simulated) -> None:
+    commands.good("transcribe", wav(commands.folder / "episode.wav"), "--duration", "90")
+    commands.good("transcribe", "https://example.com/a.mp3", "--duration", "12.5")
+    assert [one["duration_seconds"] for one in sandbox.submitted()] == [12.5, 90]
+
+
+def test_json_is_the_providers_answer(commands: Commands, sandbox: Simulated) -> None:
+    printed = commands.read("transcribe", YOUTUBE)
+    assert printed["id"] == sandbox.submitted()[0]["id"]
+    assert {name: printed[name] for name in ("status", "source", "billed_minutes", "retail_usd", "url")} == {
+        "status": "processing", "source": "youtube", "billed_minutes": 60.0, "retail_usd": 2.172, "url": YOUTUBE
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["http://[", "https://[::1", "ftp://example.com/a.mp3"])
+def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox: Simulated, source: str) -> None:
+    ran = commands.run("transcribe", source)
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert "web address" in ran.stderr
+    assert sandbox.asked() == []
+
+
+# --- money -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["url", "file"])
+def test_above_max_usd_nothing_is_submitted(commands: Commands, sandbox: Simulated, kind: str) -> None:
+    source = YOUTUBE if kind == "url" else str(wav(commands.folder / "episode.wav"))
+    ran = commands.run("transcribe", source, "--duration", "3600", "--max-usd", "2.17")
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr == "Error: it would cost $2.1720, more than --max-usd 2.17: nothing was submitted\n"
+    assert sandbox.submitted() == []
+    assert sandbox.spent() == 0
+
+
+def test_at_max_usd_it_is_submitted_and_the_provider_told_the_ceiling(folder: Path) -> None:
+    """A price that rises after the quote is refused by the provider."""
+    with Scripted().running() as provider:
+        provider.answers = {
+            "POST /api/v1/quotes": [(200, {"retail_usd": 2.0})],
+            "POST /api/v1/transcriptions": [(402, error("max_charge_exceeded", "It costs $3 by now."))],
+        }
+        ran = Commands(folder, provider.url).run("transcribe", YOUTUBE, "--max-usd", "2")
+        (asked,) = provider.asked("POST /api/v1/transcriptions")
+    assert asked.json["max_charge_usd"] == 2.0
+    assert (ran.exit_code, "It costs $3 by now." in ran.stderr) == (1, True)
+
+
+def test_an_empty_wallet_names_the_page_to_top_up(folder: Path) -> None:
+    with Simulated(knobs=Knobs(wallet=0.0)).running() as poor:
+        ran = Commands(folder, poor.url, poor.key).run("transcribe", YOUTUBE)
+        assert poor.submitted() == []
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert "Top up your wallet at https://transcribe.so/billing" in ran.stderr
+    assert "insufficient_funds (HTTP 402)" in ran.stderr
+
+
+def test_one_idempotency_key_is_one_transcription(commands: Commands, sandbox: Simulated) -> None:
+    first, again, other = (
+        commands.good("transcribe", YOUTUBE, "--idempotency-key", key) for key in ("ep-1", "ep-1", "ep-2")
+    )
+    assert first == again != other
+    assert len(sandbox.submitted()) == 2
+    assert sandbox.spent() == 2 * 2.172
+
+
+def test_each_run_without_a_key_is_a_transcription_of_its_own(commands: Commands, sandbox: Simulated) -> None:
+    for _ in range(2):
+        commands.good("transcribe", YOUTUBE)
+    assert len(sandbox.submitted()) == 2
+
+
+def test_a_lost_answer_names_the_key_that_finds_it(commands: Commands, sandbox: Simulated) -> None:
+    sandbox.plan(endpoint="/transcriptions", method="POST", kind="malformed")
+    lost = commands.run("transcribe", YOUTUBE)
+    assert (lost.exit_code, lost.stdout) == (1, "")
+    assert "It may have been submitted all the same" in lost.stderr
+    key = lost.stderr.split("--idempotency-key ")[1].strip()
+    assert commands.good("transcribe", YOUTUBE, "--idempotency-key", key) == f"{sandbox.submitted()[0]['id']}\n"
+    assert len(sandbox.submitted()) == 1
+
+
+# --- --wait ----------------------------------------------------------------------------------------------------------
+
+
+def test_wait_prints_the_transcript_and_nothing_else(commands: Commands, sandbox: Simulated) -> None:
+    ran = commands.run("transcribe", YOUTUBE, "--wait", "--duration", "60")
+    number = sandbox.submitted()[0]["id"]
+    said = [segment["text"] for segment in sandbox.get(f"transcriptions/{number}/result")["segments"]]
+    assert ran.exit_code == 0
+    assert ran.stdout.startswith(f"Ada: {said[0]} ")
+    assert all(sentence in ran.stdout for sentence in said)
+    assert str(number) not in ran.stdout
+    assert f"submitted as transcription {number}" in ran.stderr
+
+
+def test_wait_with_json_prints_id_and_text(commands: Commands, sandbox: Simulated) -> None:
+    printed = commands.read("transcribe", YOUTUBE, "--wait")
+    assert printed["id"] == sandbox.submitted()[0]["id"]
+    assert printed["text"] == commands.good("transcript", str(printed["id"])).rstrip("\n")
+
+
+def test_what_has_failed_says_why_and_how_to_start_it_again(commands: Commands, sandbox: Simulated) -> None:
+    ran = commands.run("transcribe", "https://example.com/fail.mp3", "--wait")
+    number = sandbox.submitted()[0]["id"]
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    said = f"transcription {number} failed: The media could not be decoded; `receiver retry {number}` starts it again"
+    assert ran.stderr.splitlines()[-1] == f"Error: {said}"
+
+
+def test_what_was_cancelled_is_not_said_to_be_retried(commands: Commands) -> None:
+    ran = commands.run("transcribe", "https://example.com/cancel.mp3", "--wait")
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert "is cancelled, so it has no transcript" in ran.stderr
+    assert "receiver retry" not in ran.stderr
+
+
+# --- --callback ------------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_needs_a_public_url_and_a_database(commands: Commands, sandbox: Simulated) -> None:
+    assert "--callback needs PUBLIC_URL" in commands.run("transcribe", YOUTUBE, "--callback").stderr
+    ran = commands.run("transcribe", YOUTUBE, "--callback", PUBLIC_URL="http://127.0.0.1:1")
+    assert (ran.exit_code, "run `receiver up`, or set DATABASE_URL" in ran.stderr) == (1, True)
+    assert sandbox.submitted() == []
+
+
+def test_a_callbacks_delivery_is_verified_with_its_own_secret_and_stored(
+    processes: Processes, sandbox: Simulated, receiver_database: str
+) -> None:
+    """From the submission to the stored event, with a real receiver; no webhook is registered."""
+    processes.environment |= {"DATABASE_URL": receiver_database, "TRANSCRIBE_API_URL": sandbox.url}
+    web = processes.serve()
+    commands = Commands(processes.folder, sandbox.url, sandbox.key, DATABASE_URL=receiver_database, PUBLIC_URL=web.url)
+    first, again = (commands.read("transcribe", YOUTUBE, "--callback", "--idempotency-key", "ep-1") for _ in range(2))
+    assert first == again
+    assert "callback" not in first
+    (event,) = until(lambda: processes.sql("select * from receiver.events"), "the delivery is stored")
+    assert (event["type"], event["transcription_id"]) == ("transcription.completed", str(first["id"]))
+    (kept,) = processes.sql("select token, secret from receiver.callbacks")
+    path = f"/webhooks/transcribe-so/jobs/{kept['token']}"
+    body = json.dumps({"id": "evt_forged", "event": "transcription.completed"}).encode()
+    good = sign(body, secret=kept["secret"].encode())
+    tries = [(path, sign(body)), (f"{path}x", good), ("/webhooks/transcribe-so", good), (path, {})]
+    with ThreadPoolExecutor() as at_once:  # they share one reading of the secrets
+        answers = list(
+            at_once.map(lambda one: web.http.post(f"{web.url}{one[0]}", content=body, headers=one[1]), tries)
+        )
+    assert {(one.status_code, one.content) for one in answers} == {(401, answers[0].content)}
+    assert kept["secret"] not in web.log + str(first)
+    assert sandbox.key not in web.log
+
+
+# --- quote -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_price_of_a_web_address_is_the_providers(commands: Commands, sandbox: Simulated) -> None:
+    assert commands.good("quote", YOUTUBE) == "$2.1720 for 60 billed minutes\n"
+    assert commands.good("quote", YOUTUBE, "--pipeline", "voxtral-mini-transcribe").startswith("$1.1220 ")
+    printed = commands.read("quote", YOUTUBE)
+    assert (printed["retail_usd"], printed["source"]) == (2.172, "youtube")
+    assert (sandbox.submitted(), sandbox.spent()) == ([], 0)
+
+
+def test_the_price_of_a_file_is_reckoned_without_sending_it(commands: Commands, sandbox: Simulated) -> None:
+    file = wav(commands.folder / "episode.wav")
+    assert commands.good("quote", file, "--duration", "3600") == "$2.1720 for 60 billed minutes, by the price list\n"
+    printed = commands.read("quote", file, "--duration", "3600", "--pipeline", "voxtral-mini-transcribe")
+    assert printed == {"retail_usd": 1.122, "billed_minutes": 60.0, "pipeline_code": "voxtral-mini-transcribe"}
+    assert commands.good("quote", file).startswith("$0.0006 ")
+    assert {*sandbox.asked()} == {"GET /api/v1/pipelines"}
+
+
+def test_a_pipeline_that_is_not_there_is_told_with_those_that_are(commands: Commands) -> None:
+    file = wav(commands.folder / "episode.wav")
+    ran = commands.run("quote", file, "--pipeline", "nonsense")
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert "there is no price for nonsense; the provider has qwen3-asr-flash-filetrans, " in ran.stderr

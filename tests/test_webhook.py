@@ -1,0 +1,182 @@
+"""`receiver register`, `secrets` and `retire-secret`, as a user runs them; no secret is in any output."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from receiver import signature
+from receiver.sandbox import Knobs
+from receiver.sandbox.knobs import SecondWebhook
+from tests.commands import Commands, Scripted, Simulated
+from tests.processes import Processes
+
+URL = "http://127.0.0.1:1/webhooks/transcribe-so"
+
+
+class Keeping(Commands):
+    """Commands on one database; `secrets` are those that the provider has given so far."""
+
+    processes: Processes
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [dict(row) for row in self.processes.sql("select * from receiver.registrations order by id")]
+
+    def said(self, *arguments: str, status: int = 0, stdin: str = "") -> str:
+        """Run a command to an exit status; no registered secret is in what it says, which is returned."""
+        ran = self.run(*arguments, stdin=stdin)
+        assert ran.exit_code == status, ran.output
+        assert not [row for row in self.rows() if row["secret"] and row["secret"] in ran.output]
+        return ran.output
+
+    def fingerprints(self) -> list[str]:
+        """Return the names of the registered secrets, the newest first."""
+        return [str(one["fingerprint"]) for one in self.read("secrets")]
+
+
+def keep(processes: Processes, database_url: str, provider: Simulated | Scripted, key: str) -> Keeping:
+    processes.environment["DATABASE_URL"] = database_url
+    commands = Keeping(processes.folder, provider.url, key, DATABASE_URL=database_url)
+    commands.processes = processes
+    return commands
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Simulated]:
+    with Simulated().running() as running:
+        yield running
+
+
+@pytest.fixture
+def commands(processes: Processes, receiver_database: str, provider: Simulated) -> Keeping:
+    return keep(processes, receiver_database, provider.begin_anew(), provider.key)
+
+
+def webhook(provider: Simulated) -> str:
+    """Return where the provider delivers."""
+    url: str = provider.get("webhooks")["url"]
+    return url
+
+
+def test_register_keeps_the_secret_and_shows_its_fingerprint(commands: Keeping, provider: Simulated) -> None:
+    said = commands.said("register", "--url", URL)
+    (row,) = commands.rows()
+    fingerprint = signature.fingerprint(row["secret"].encode())
+    assert said == f"registered {URL} (secret with fingerprint {fingerprint})\n"
+    assert webhook(provider) == URL
+    again = commands.said("register", "--url", URL)
+    assert again == f"already registered for {URL} (secret with fingerprint {fingerprint})\n"
+    assert len(provider.asked("/webhooks")) == 2  # ours and the test's own look
+
+
+def test_a_rotation_leaves_both_secrets_active(commands: Keeping, provider: Simulated) -> None:
+    commands.said("register", "--url", URL)
+    (old,) = commands.fingerprints()
+    said = commands.said("register", "--url", URL, "--rotate")
+    new, still = commands.fingerprints()
+    assert still == old != new
+    assert f"(secret with fingerprint {new})" in said
+    assert f"still active, until `receiver retire-secret`: {old}" in said
+    assert webhook(provider) == URL
+
+
+@pytest.mark.parametrize("second", ["409", "same"])
+def test_where_there_is_no_second_webhook_delete_first_rotates(
+    processes: Processes, receiver_database: str, second: SecondWebhook
+) -> None:
+    with Simulated(knobs=Knobs(second_webhook=second)).running() as provider:
+        commands = keep(processes, receiver_database, provider, provider.key)
+        commands.said("register", "--url", URL)
+        (old,) = commands.fingerprints()
+        if second == "same":  # a 409 is asked again for 15 s, because it may also mean that the first is under way
+            refused = commands.said("register", "--url", URL, "--rotate", status=1)
+            assert "does not tell its secret again: nothing has changed." in refused
+            assert "`receiver register --rotate --delete-first` deletes it and registers anew" in refused
+            assert commands.fingerprints() == [old]
+        rotated = commands.said("register", "--url", URL, "--rotate", "--delete-first")
+        assert f"still active, until `receiver retire-secret`: {old}" in rotated
+        new, still = commands.fingerprints()
+        assert (still, f"(secret with fingerprint {new})" in rotated) == (old, True)
+        assert webhook(provider) == URL
+
+
+def test_where_nothing_can_be_deleted_the_dashboard_is_named(processes: Processes, receiver_database: str) -> None:
+    knobs = Knobs(second_webhook="409", webhook_methods="405")
+    with Simulated(knobs=knobs).running() as provider:
+        commands = keep(processes, receiver_database, provider, provider.key)
+        commands.said("register", "--url", URL)
+        said = commands.said("register", "--url", URL, "--rotate", "--delete-first", status=1)
+        assert "delete it in its dashboard, then run `receiver register --rotate`" in said
+        assert len(commands.fingerprints()) == 1
+
+
+def test_delete_first_alone_is_a_wrong_call(commands: Keeping, provider: Simulated) -> None:
+    assert "--delete-first goes with --rotate" in commands.said("register", "--delete-first", status=2)
+    assert provider.asked() == []
+
+
+def test_secrets_tells_since_when_and_how_much_each_is_used(commands: Keeping) -> None:
+    commands.said("register", "--url", URL)
+    commands.said("register", "--url", URL, "--rotate")
+    new, old = commands.fingerprints()
+    commands.processes.sql(
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) select 'transcribe.so',"
+        f" 'evt_1', api_url, 'webhook.test', '', '{old}' from receiver.registrations limit 1"
+    )
+    first, second = commands.said("secrets").splitlines()
+    assert first.startswith(f"{new}  registered 20")
+    assert first.endswith(f" for {URL}, has verified nothing")
+    assert second.startswith(f"{old}  registered 20")
+    assert ", 1 events verified; replaced 20" in second
+    assert second.endswith(", silent for 0 h: keep it for now")
+    found = commands.read("secrets")
+    assert [(one["fingerprint"], one["events"], one["can_go"]) for one in found] == [(new, 0, False), (old, 1, False)]
+    assert {*found[0]} == {
+        "fingerprint", "callback_url", "since", "replaced_at", "events", "last_matched", "can_go"
+    }  # fmt: skip
+    assert found[0]["replaced_at"] is None
+    assert found[1]["last_matched"] > found[1]["since"]
+
+
+def test_a_secret_of_our_own_is_listed_by_its_fingerprint(commands: Keeping) -> None:
+    ran = commands.run("secrets", TRANSCRIBE_WEBHOOK_SECRET="whsec_sesame")
+    name = signature.fingerprint(b"whsec_sesame")
+    assert (ran.exit_code, ran.stdout) == (0, f"{name}  from TRANSCRIBE_WEBHOOK_SECRET, has verified nothing\n")
+    assert commands.read("secrets", TRANSCRIBE_WEBHOOK_SECRET="whsec_sesame") == [
+        {"fingerprint": name, "callback_url": None, "since": None, "replaced_at": None, "events": 0,
+         "last_matched": None, "can_go": False}
+    ]  # fmt: skip
+
+
+def test_no_secret_at_all_says_what_to_do(commands: Keeping) -> None:
+    assert "no secret is known for" in commands.said("secrets", status=1)
+    assert commands.read("secrets") == []
+
+
+def test_an_old_secret_is_retired_when_it_has_been_silent_for_a_day(commands: Keeping) -> None:
+    commands.said("register", "--url", URL)
+    commands.said("register", "--url", URL, "--rotate")
+    new, old = commands.fingerprints()
+    assert "has been silent for 0.0 h only" in commands.said("retire-secret", old, status=1)
+    commands.processes.sql("update receiver.registrations set registered_at = registered_at - interval '25 hours'")
+    line = commands.said("secrets").splitlines()[1]
+    assert line.endswith(f"silent for 25 h: retire it: `receiver retire-secret {old}`")
+    assert [one["can_go"] for one in commands.read("secrets")] == [False, True]
+    assert commands.said("retire-secret", old) == f"{old} is retired\n"
+    assert commands.fingerprints() == [new]
+
+
+def test_yes_retires_a_secret_that_is_still_in_use(commands: Keeping) -> None:
+    commands.said("register", "--url", URL)
+    commands.said("register", "--url", URL, "--rotate")
+    new, old = commands.fingerprints()
+    assert commands.said("retire-secret", old, "--yes") == f"{old} is retired\n"
+    assert commands.fingerprints() == [new]
+
+
+def test_the_newest_secret_and_one_that_is_not_there_are_not_retired(commands: Keeping) -> None:
+    commands.said("register", "--url", URL)
+    (newest,) = commands.fingerprints()
+    assert "is the newest secret" in commands.said("retire-secret", newest, "--yes", status=1)
+    assert "`receiver secrets` lists them" in commands.said("retire-secret", "nonsense", status=1)
+    assert commands.fingerprints() == [newest]
