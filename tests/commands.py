@@ -5,6 +5,7 @@ import itertools
 import json
 import logging
 import os
+import signal
 import threading
 import wave
 from collections.abc import Callable, Iterator
@@ -236,6 +237,16 @@ class Scripted:
 def error(code: str, message: str, **more: object) -> dict[str, Any]:
     """Return the provider's envelope."""
     return {"error": {"code": code, "message": message, "request_id": "req_1", "doc_url": "https://x.test/", **more}}
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Let processes that are started meanwhile heed SIGINT, also where a shell started us in the background without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wav(path: Path, seconds: float = 1.0) -> Path:

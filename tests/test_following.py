@@ -1,11 +1,13 @@
 """`--wait`: by the webhook where one is registered, else by long-poll."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from receiver.cli import following
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Commands, Simulated
 from tests.processes import Processes, open_folder, until
@@ -56,11 +58,17 @@ def test_a_registered_receiver_waits_for_the_delivery(running: Running) -> None:
     assert running.sandbox.asked("/wait") == []
 
 
-@pytest.mark.timeout(30)  # without a look at once the next one is a minute away
-def test_what_has_ended_before_is_not_waited_for(running: Running) -> None:
+def test_what_has_ended_before_is_not_waited_for(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second run under a key gets the first one's transcription, whose delivery came long ago."""
     first = running.commands.read("transcribe", YOUTUBE, "--idempotency-key", "ep-1")
     until(lambda: running.events(first["id"]), "the delivery is stored")
+    sleep = asyncio.sleep
+
+    async def refused(seconds: float) -> None:
+        assert seconds != following.LOOK_AGAIN_SECONDS, "it waits for another delivery"
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", refused)
     again = running.commands.read("transcribe", YOUTUBE, "--idempotency-key", "ep-1", "--wait")
     assert again["id"] == first["id"]
     assert running.sandbox.asked("/wait") == []

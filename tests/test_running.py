@@ -14,7 +14,7 @@ import pytest
 
 from receiver.cli import main
 from receiver.testing import TEMPLATE, Server
-from tests.commands import Commands, Scripted, Simulated, error
+from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c
 from tests.processes import Processes, open_folder, until
 
 EVIL = "\x1b[31mred\x07\r\n\u202eevil"
@@ -176,7 +176,8 @@ def settings(commands: Commands) -> dict[str, str]:
 
 def test_ctrl_c_while_waiting_ends_with_one_word(processes: Processes, commands: Commands, sandbox: Simulated) -> None:
     sandbox.plan(endpoint="/wait", kind="hang")
-    waiting = processes.start("transcribe", YOUTUBE, "--wait", **settings(commands))
+    with heeding_ctrl_c():
+        waiting = processes.start("transcribe", YOUTUBE, "--wait", **settings(commands))
     waiting.until_logged("submitted as transcription")
     until(lambda: not sandbox.http.get("/sandbox/faults").json()["faults"], "it waits")
     assert waiting.end(signal.SIGINT) == 1

@@ -151,7 +151,7 @@ def test_wait_prints_the_transcript_and_nothing_else(commands: Commands, sandbox
     number = sandbox.submitted()[0]["id"]
     said = [segment["text"] for segment in sandbox.get(f"transcriptions/{number}/result")["segments"]]
     assert ran.exit_code == 0
-    assert ran.stdout.startswith(f"Ada: {said[0]} ")
+    assert ran.stdout.startswith(f"Ada: {said[0]}")
     assert all(sentence in ran.stdout for sentence in said)
     assert str(number) not in ran.stdout
     assert f"submitted as transcription {number}" in ran.stderr
