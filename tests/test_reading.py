@@ -96,7 +96,7 @@ def test_what_was_fetched_is_kept_and_needs_no_key_any_more(
 def test_without_a_key_what_is_not_stored_says_what_to_set(keeping: Commands, command: str) -> None:
     ran = keeping.run(command, EXAMPLE, TRANSCRIBE_API_KEY="")
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
-    assert "is not stored; set TRANSCRIBE_API_KEY to fetch it" in ran.stderr
+    assert "set TRANSCRIBE_API_KEY to ask" in ran.stderr
 
 
 @pytest.mark.parametrize("options", [(), ("--format", "srt"), ("--format", "markdown")])

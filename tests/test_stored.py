@@ -130,11 +130,11 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
         (("show", "evt_none"), 1, "there is no event evt_none; `receiver events` lists them"),
         (("replay", "evt_none"), 1, "there is no event evt_none"),
         (("replay", "evt_1", "--handler", "nobody"), 1, "there is no handler nobody; there are first, second"),
-        (("transcript", "4821"), 1, "the transcript of 4821 is not stored; set TRANSCRIBE_API_KEY"),
+        (("transcript", "4821"), 1, "not stored: the transcript of 4821; set TRANSCRIBE_API_KEY"),
         (
             ("timestamps", "4821", "--format", "spotify"),
             1,
-            "4821 in the format spotify is not stored; set TRANSCRIBE_API_KEY",
+            "not stored: the spotify timestamps of 4821; set TRANSCRIBE_API_KEY",
         ),
         (("events",), 0, "no events yet"),
         (("jobs",), 0, "no jobs yet"),

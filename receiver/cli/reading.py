@@ -119,7 +119,7 @@ def _fetched(configured: Settings, transcription: str, name: str, style: str) ->
         return await archive.timestamps(db, provider, subject, name, style)
 
     try:
-        return with_provider(_with_key(configured, f"{transcription} in the format {name}"), fetch)
+        return with_provider(_with_key(configured, f"the {name} timestamps of {transcription}"), fetch)
     except NotReady as exc:
         if exc.available_styles:
             exc.add_note(
@@ -181,5 +181,5 @@ def _with_key(configured: Settings, what: str) -> Settings:
         CommandError: there is none, so only what is stored can be shown.
     """
     if configured.api_key is None:
-        raise CommandError(f"{what} is not stored; set TRANSCRIBE_API_KEY to fetch it from {configured.api_url}")
+        raise CommandError(f"not stored: {what}; set TRANSCRIBE_API_KEY to ask {configured.api_url}")
     return configured
