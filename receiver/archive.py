@@ -1,4 +1,4 @@
-"""The provider's answers, kept for ever: fetched once for each (transcription, completed_at), whoever asks.
+"""The provider's answers, kept: fetched once for each (transcription, completed_at), whoever asks.
 
 Two handlers of one event, a retry or a replay cost no second call. Concurrent askers wait for the first one, in any
 process: the lock is in the database and ends with its transaction.
@@ -8,8 +8,17 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from receiver import events
 from receiver.database import Database, Pool, query
-from receiver.errors import InvalidRequest, NotReady, ProviderUnavailable
+from receiver.errors import (
+    InvalidRequest,
+    NotReady,
+    PaymentRequired,
+    ProviderUnavailable,
+    RateLimited,
+    Unauthenticated,
+)
+from receiver.events import Event
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
 from receiver.transcripts import Timestamps, Transcript
@@ -59,10 +68,20 @@ async def stored_transcript(db: Database, transcription_id: str) -> Transcript |
     return None if answer is None else parse(Result, answer).transcript()
 
 
+async def keep_title(db: Database, subject: Subject, title: str | None) -> None:
+    """Keep a transcription's title, which its result does not hold."""
+    key = (subject.source, subject.transcription_id, subject.completed_at, "title")
+    await db.execute(query("keep_answer"), *key, (title or "").encode())
+
+
 async def stored_title(db: Database, transcription_id: str) -> str | None:
-    """Return the title of a stored transcript."""
-    title: str | None = await db.fetchval(query("find_title"), transcription_id)
-    return title
+    """Return a transcription's title: the one that was kept, else what its newest event says."""
+    kept: bytes | None = await db.fetchval(query("find_answer"), transcription_id, "title")
+    if kept is not None:
+        return kept.decode() or None
+    event = await db.fetchrow(query("newest_event_about"), transcription_id)
+    content = None if event is None else events.read(event["source"], event["raw"])
+    return content.transcription.title if isinstance(content, Event) else None
 
 
 async def stored_timestamps(
@@ -74,39 +93,56 @@ async def stored_timestamps(
 
 
 async def regenerate(
-    db: Pool, provider: TranscribeSo, subject: Subject, format: str, *, style: str, prompt: str  # noqa: A002 - the provider's word
+    db: "Pool | None", provider: TranscribeSo, subject: Subject, format: str, *, style: str, prompt: str  # noqa: A002 - the provider's word
 ) -> Timestamps:  # fmt: skip
     """Have the chapters of a style made anew, and return them in a format; what was kept of that style is forgotten.
+
+    Without a database (`db` is None) nothing is counted or kept.
 
     Raises:
         InvalidRequest: all ten regenerations of this transcription are used (code `regenerations_used`).
     """
-    # Counted before it is asked: one whose answer was lost has been used up all the same.
-    async with db.acquire() as connection, connection.transaction():
-        await connection.fetchval(query("lock_answer"), subject.source, subject.transcription_id, "", "regenerate")
-        used = await regenerations(connection, provider, subject.transcription_id)
-        if used >= REGENERATIONS:
-            raise InvalidRequest(
-                f"{used} of {REGENERATIONS} regenerations of transcription {subject.transcription_id} are used",
-                code="regenerations_used",
-            )
-        await connection.execute(query("intend_regeneration"), provider.api_url, subject.transcription_id)
-    await provider.regenerate_timestamps(
-        subject.transcription_id, style=style, refine_prompt=prompt or None, idempotency_key=regeneration_key()
-    )
-    await db.execute(query("forget_answers"), subject.source, subject.transcription_id, f"timestamps/%/{style}")
+    about = subject.transcription_id
+    counted = None
+    if db is not None:
+        counted = await _count_regeneration(db, provider, about)
+        await _forget_style(db, subject, style)  # before it is asked too: its answer may be lost
+    try:
+        await provider.regenerate_timestamps(
+            about, style=style, refine_prompt=prompt or None, idempotency_key=f"regenerate-{secrets.token_hex(16)}"
+        )
+    except (InvalidRequest, NotReady, PaymentRequired, RateLimited, Unauthenticated):
+        if db is not None:  # refused, so not used up
+            await db.execute(query("uncount_regeneration"), counted)
+        raise
+    if db is None:
+        return parse(TimestampsAnswer, await provider.timestamps(about, format, style=style)).timestamps()
+    await _forget_style(db, subject, style)
     return await timestamps(db, provider, subject, format, style)
 
 
+async def _count_regeneration(db: Pool, provider: TranscribeSo, transcription_id: str) -> int:
+    """Count a regeneration before it is asked for: one whose answer is lost has been used up all the same."""
+    async with db.acquire() as connection, connection.transaction():
+        await connection.fetchval(query("lock_answer"), provider.source, transcription_id, "", "regenerate")
+        used = await regenerations(connection, provider, transcription_id)
+        if used >= REGENERATIONS:
+            raise InvalidRequest(
+                f"{used} of {REGENERATIONS} regenerations of transcription {transcription_id} are used",
+                code="regenerations_used",
+            )
+        counted: int = await connection.fetchval(query("intend_regeneration"), provider.api_url, transcription_id)
+        return counted
+
+
+async def _forget_style(db: Pool, subject: Subject, style: str) -> None:
+    await db.execute(query("forget_answers"), subject.source, subject.transcription_id, f"timestamps/%/{style}")
+
+
 async def regenerations(db: Database, provider: TranscribeSo, transcription_id: str) -> int:
-    """Return how many regenerations of a transcription were asked for."""
+    """Return how many regenerations of a transcription are used."""
     used: int = await db.fetchval(query("count_regenerations"), provider.api_url, transcription_id)
     return used
-
-
-def regeneration_key() -> str:
-    """Return a key for one regeneration, which is asked for once."""
-    return f"regenerate-{secrets.token_hex(16)}"
 
 
 async def _once(db: Pool, subject: Subject, kind: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:

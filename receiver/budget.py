@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 REQUESTS_A_MINUTE = 54
 BURST = 5
 PAUSE = timedelta(seconds=60)  # after a 429 that does not say how long
-LONGEST = timedelta(minutes=15)  # a place in the line is no further away, however many wait
+LONGEST = timedelta(minutes=15)  # no place in the line and no pause is longer; another 429 makes another pause
 STATEMENT_SECONDS = 5.0
 ZERO = timedelta(0)
 
@@ -70,19 +70,23 @@ class OwnBudget:
 
     def __init__(self, *, minute: timedelta = MINUTE) -> None:
         self._step = minute.total_seconds() / REQUESTS_A_MINUTE
-        self._full_at = self._line_at = 0.0
+        self._full_at = 0.0
+        self._lines = {True: 0.0, False: 0.0}  # the last place of what is live, and of what can wait
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
         """See `Budget`."""
         now = time.monotonic()
+        self._full_at = min(self._full_at, now + LONGEST.total_seconds() + BURST * self._step)
         wait = self._full_at - _burst(self._step, live=live) - now
         if wait <= 0:
             self._full_at = max(self._full_at, now) + self._step
             return ZERO
         if wait > patience.total_seconds():
-            place = max(self._line_at, self._full_at) + self._step
-            self._line_at = min(place, now + max(LONGEST.total_seconds(), wait))
-            wait = self._line_at - now
+            # What is live does not stand behind those that can wait.
+            last = self._lines[True] if live else max(self._lines.values())
+            place = max(last, self._full_at) + self._step
+            self._lines[live] = min(place, now + LONGEST.total_seconds())
+            wait = self._lines[live] - now
         return timedelta(seconds=wait)
 
     async def pause(self, duration: timedelta) -> None:
@@ -114,7 +118,7 @@ class SharedBudget:
 
         async def statement(connection: Connection) -> timedelta:
             wait: timedelta = await connection.fetchval(
-                query("take_turn"), *self._whose, step, burst, patience, LONGEST
+                query("take_turn"), *self._whose, step, burst, patience, LONGEST, live
             )
             return wait
 

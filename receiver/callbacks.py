@@ -9,7 +9,7 @@ URL and so gets the same answer. A delivery at that path is verified with that s
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from receiver.database import Connection, Database, query
 from receiver.providers import Recording, TranscribeSo
@@ -21,12 +21,29 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """A transcription's own secret, which proves deliveries about that transcription alone."""
+
+    secret: bytes = field(repr=False)
+    transcription_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database holds: the webhook's secrets, newest first, and each callback by its token."""
+
+    webhook: tuple[bytes, ...] = field(default=(), repr=False)
+    callbacks: Mapping[str, Callback] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A recording, and under which key it is submitted, however often."""
 
     recording: Recording
     idempotency_key: str
     max_charge_usd: float | None = None
+    asked_before: bool = False
 
 
 async def submit(
@@ -42,17 +59,25 @@ async def submit(
     )
     submitted = await provider.transcribe(
         submission.recording, idempotency_key=submission.idempotency_key,
-        max_charge_usd=submission.max_charge_usd, callback_url=f"{public_url}{CALLBACK_PATH}/{token}",
+        max_charge_usd=submission.max_charge_usd, asked_before=submission.asked_before,
+        callback_url=f"{public_url}{CALLBACK_PATH}/{token}",
     )  # fmt: skip
-    if submitted.callback is None:
+    given = None if submitted.callback is None else submitted.callback.secret
+    secret = "" if given is None else given.get_secret_value()
+    if not secret:
         log.warning("the provider gave no secret for the callback of %d: its deliveries will be refused", submitted.id)
         return submitted
-    secret = submitted.callback.secret.get_secret_value()
     await connection.execute(query("complete_callback"), token, str(submitted.id), secret, CHANNEL)
     return submitted
 
 
-async def known_secrets(db: Database, api_url: str) -> Mapping[str, bytes]:
-    """Return the secret of each callback of the last week, by its token: no delivery comes later than that."""
-    rows = await db.fetch(query("callback_secrets"), api_url)
-    return {row["token"]: row["secret"].encode() for row in rows}
+async def verifying(db: Database, api_url: str) -> Known:
+    """Return every secret that verifies deliveries of an API, in one statement.
+
+    Callbacks are those of the last week: no delivery comes later than that.
+    """
+    rows = await db.fetch(query("verifying_secrets"), api_url)
+    return Known(
+        tuple(row["secret"].encode() for row in rows if row["token"] is None),
+        {row["token"]: Callback(row["secret"].encode(), row["transcription_id"]) for row in rows if row["token"]},
+    )

@@ -172,7 +172,9 @@ class ProviderError(ReceiverError):
     """The provider's API answered no, or did not answer.
 
     Attributes:
-        code: the envelope's code, or one of ours: `transport`, `malformed_answer`, `http_<status>`.
+        code: the envelope's code, or one of ours: `unreachable`, `transport`, `malformed_answer`, `http_<status>`;
+            before anything is asked: `out_of_turns`, `no_turn`, `invalid_id`, `invalid_idempotency_key`, `not_a_job`,
+            `regenerations_used`; `upload_broken` of an upload that can be gone on with.
         status: the HTTP status, None when there was no answer.
         request_id: what to quote to the provider's support.
         doc_url: the provider's page about this error.

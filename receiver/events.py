@@ -87,7 +87,22 @@ def read(source: str, body: bytes) -> Event | Unreadable:
     try:
         return _event(source, body)
     except _NotAnEventError as exc:
-        return Unreadable(source=source, id=hashlib.sha256(body).hexdigest(), reason=str(exc), raw=body)
+        return _unreadable(source, body, str(exc))
+
+
+def about(content: Event | Unreadable, transcription_id: str | None) -> Event | Unreadable:
+    """Return what was read if it is about that transcription, else as unreadable.
+
+    A callback's secret proves deliveries about its own transcription only: what it says of others must not take their
+    events' ids.
+    """
+    if isinstance(content, Unreadable) or content.transcription.id == transcription_id:
+        return content
+    return _unreadable(content.source, content.raw, "it is not about the transcription whose callback it came to")
+
+
+def _unreadable(source: str, body: bytes, reason: str) -> Unreadable:
+    return Unreadable(source=source, id=hashlib.sha256(body).hexdigest(), reason=reason, raw=body)
 
 
 def _event(source: str, body: bytes) -> Event:

@@ -35,7 +35,7 @@ ADVICE_ON_CONFLICT = (
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A webhook that the provider knows, or an intent to make it know one."""
+    """A webhook that the provider knows, or an intent to make it know one; or one that it has deleted (`is_gone`)."""
 
     id: int
     callback_url: str
@@ -43,6 +43,7 @@ class Registration:
     age: timedelta
     registered_at: datetime | None
     secret_fingerprint: str | None
+    is_gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,13 @@ async def find(db: Database, whose: Account) -> list[Registration]:
 
 def current(found: Sequence[Registration]) -> Registration | None:
     """Return the newest registration among an account's: the provider keeps one webhook for each key."""
-    return next((registration for registration in found if registration.registered_at is not None), None)
+    return next((one for one in found if one.registered_at is not None and not one.is_gone), None)
+
+
+def unanswered(found: Sequence[Registration]) -> Registration | None:
+    """Return the intent that is newer than the registration: the provider may sign with a secret that was lost."""
+    newest = found[0] if found else None
+    return newest if newest is not None and newest.registered_at is None else None
 
 
 async def register_if_needed(connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str) -> str:
@@ -122,13 +129,13 @@ async def register(
         intent, asked_before = None, True
         all_found = await find(connection, whose)
         known = current(all_found)
-        if known is not None and known.callback_url == callback_url and not anew:
+        if known is not None and known.callback_url == callback_url and not anew and not unanswered(all_found):
             return f"already registered for {callback_url} (secret with fingerprint {known.secret_fingerprint})"
         for found in all_found:
             if found.callback_url != callback_url or found.registered_at is not None:
                 continue
             if found.age < KEY_LIVES and not delete_first:
-                intent = found
+                intent = intent or found
             else:  # what it would bring is forgotten at the provider by now, or will be before we ask
                 log.warning("an attempt to register %s that was not answered counts as lost", callback_url)
                 await connection.execute(query("retire_registrations"), [found.id], CHANNEL)
@@ -140,7 +147,7 @@ async def register(
             assert row is not None, "an insert returns its row"
             intent, asked_before = _registration(row), False
         if delete_first:
-            await _delete(provider)
+            await _delete(connection, provider, whose)
         fingerprint = await _ask(connection, provider, intent, asked_before=asked_before)
     return f"registered {callback_url} (secret with fingerprint {fingerprint}){_about_others(all_found, fingerprint)}"
 
@@ -161,9 +168,11 @@ def _about_others(found: Sequence[Registration], fingerprint: str) -> str:
     return f"; still active, until `receiver retire-secret`: {', '.join(others)}"
 
 
-async def _delete(provider: TranscribeSo) -> None:
+async def _delete(connection: Connection, provider: TranscribeSo, whose: Account) -> None:
     try:
         await provider.delete_webhook()
+        # Its secret verifies on, but nothing new comes: whoever registers next must not take it for the webhook.
+        await connection.execute(query("registrations_gone"), whose.api_url, whose.key_fingerprint)
     except NotFound:
         log.info("the provider has no webhook to delete, or no way to do it")
     except InvalidRequest as exc:
@@ -176,7 +185,9 @@ async def _delete(provider: TranscribeSo) -> None:
 async def _ask(connection: Connection, provider: TranscribeSo, intent: Registration, *, asked_before: bool) -> str:
     """Ask the provider and store the secret before anything else happens; returns its fingerprint."""
     try:
-        webhook = await provider.register_webhook(intent.callback_url, idempotency_key=intent.idempotency_key)
+        webhook = await provider.register_webhook(
+            intent.callback_url, idempotency_key=intent.idempotency_key, asked_before=asked_before
+        )
     except ProviderError as exc:
         if _may_have_been_done(exc, asked_before=asked_before):
             raise
@@ -216,4 +227,5 @@ def _registration(row: asyncpg.Record) -> Registration:
         age=row["age"],
         registered_at=row["registered_at"],
         secret_fingerprint=None if secret is None else signature.fingerprint(secret.encode()),
+        is_gone=row["gone_at"] is not None,
     )

@@ -22,7 +22,7 @@ SILENT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a secret has verified: how many events, and when last, repeats included."""
+    """What a secret has verified: how many events, and when one of them was delivered last, whatever signed that."""
 
     events: int = 0
     last_matched: datetime | None = None
@@ -36,10 +36,10 @@ class Secret:
         fingerprint: what it is called; the secret itself is shown nowhere.
         callback_url: what it was registered for.
         since: when it was registered.
-        replaced_at: when a later registration of the same key brought another one.
+        replaced_at: when a later registration brought another one; None while the provider signs with it.
         events: how many events it has verified.
-        last_matched: when it verified a delivery last, repeats included.
-        quiet_for: how long it has verified nothing since it was replaced; zero while it is the newest.
+        last_matched: when one of those was delivered last.
+        quiet_for: how long it has verified nothing since it was replaced; zero while the provider signs with it.
         registrations: the rows that hold it.
     """
 
@@ -58,21 +58,24 @@ class Secret:
         return self.quiet_for > SILENT
 
 
-async def known(db: Database, api_url: str) -> list[Secret]:
-    """Return the registered secrets of an API, the newest first."""
+async def known(db: Database, api_url: str, key_fingerprint: str | None) -> list[Secret]:
+    """Return the registered secrets of an API, the newest first.
+
+    The one that the provider signs with is the newest of the configured key, or of all where that key has none.
+    """
     used = await use(db, api_url)
+    rows = [row for row in await db.fetch(query("unretired_registrations"), api_url) if row["secret"] is not None]
+    alive = [row for row in rows if row["gone_at"] is None]
+    ours = [row for row in alive if row["key_fingerprint"] == key_fingerprint]
+    signing = next(iter(ours or alive), None)
     found: dict[str, list[asyncpg.Record]] = {}
     replaced: dict[str, datetime] = {}
-    newest: dict[str, datetime] = {}  # key → when the registration after the one in hand was made
-    for row in await db.fetch(query("unretired_registrations"), api_url):
-        if row["secret"] is None:
-            continue
+    for number, row in enumerate(rows):
         name = signature.fingerprint(row["secret"].encode())
-        if name not in found and row["key_fingerprint"] in newest:
-            replaced[name] = newest[row["key_fingerprint"]]
+        if name not in found and row is not signing:
+            replaced[name] = row["gone_at"] or rows[max(number - 1, 0)]["registered_at"]
         found.setdefault(name, []).append(row)
-        newest[row["key_fingerprint"]] = row["registered_at"]
-    return [_secret(name, rows, replaced.get(name), used.get(name, Use())) for name, rows in found.items()]
+    return [_secret(name, group, replaced.get(name), used.get(name, Use())) for name, group in found.items()]
 
 
 async def use(db: Database, api_url: str) -> dict[str, Use]:
@@ -81,23 +84,26 @@ async def use(db: Database, api_url: str) -> dict[str, Use]:
     return {row["fingerprint"]: Use(row["events"], row["last_matched"]) for row in rows}
 
 
-async def retire(db: Database, api_url: str, fingerprint: str, *, although_used: bool) -> None:
+async def retire(
+    db: Database, api_url: str, key_fingerprint: str | None, fingerprint: str, *, although_used: bool
+) -> None:
     """Let a secret verify nothing any more.
 
     Raises:
-        CommandError: there is none of this name, it is the newest, or, unless `although_used`, not silent for long.
+        CommandError: there is none of this name, the provider signs with it, or it is not silent for long, unless
+            `although_used`.
     """
-    secret = next((one for one in await known(db, api_url) if one.fingerprint == fingerprint), None)
+    secret = next((one for one in await known(db, api_url, key_fingerprint) if one.fingerprint == fingerprint), None)
     if secret is None:
         raise CommandError(f"no registered secret of {api_url} is called {fingerprint}; `receiver secrets` lists them")
     if secret.replaced_at is None:
         raise CommandError(
-            f"{fingerprint} is the newest secret, which the provider signs with: run `receiver register --rotate` first"
+            f"{fingerprint} is the secret that the provider signs with: run `receiver register --rotate` first"
         )
     if not secret.can_go and not although_used:
         hours = secret.quiet_for.total_seconds() / 3600
         raise CommandError(
-            f"{fingerprint} has been silent for {hours:.1f} h only, and the provider may send again what it signed "
+            f"{fingerprint} is silent for {hours:.1f} h only, and the provider may send again what it signed "
             f"with it: wait until 24 h have passed, or pass --yes"
         )
     await db.execute(query("retire_registrations"), list(secret.registrations), CHANNEL)

@@ -21,6 +21,10 @@ def accepted(*, with_secret: bool = True) -> httpx.Response:
     return httpx.Response(202, json=shown)
 
 
+async def secrets(db: Pool, api_url: str) -> dict[str, bytes]:
+    return {token: one.secret for token, one in (await callbacks.verifying(db, api_url)).callbacks.items()}
+
+
 class Provider:
     """Gives prepared answers; remembers the keys and the callback URLs that it was asked with."""
 
@@ -48,19 +52,19 @@ async def test_the_secret_is_known_by_the_token_in_the_url_that_was_submitted(db
     path, _, token = provider.asked[0][1].rpartition("/")
     assert path == "https://here.test/webhooks/transcribe-so/jobs"
     assert len(token) >= 32
-    assert await callbacks.known_secrets(db, API) == {token: b"whsec_of_the_job"}
-    assert await callbacks.known_secrets(db, "https://elsewhere.test") == {}
+    assert await secrets(db, API) == {token: b"whsec_of_the_job"}
+    assert await secrets(db, "https://elsewhere.test") == {}
 
 
 async def test_a_submission_whose_answer_was_lost_is_repeated_word_for_word(db: Pool, receiver_database: str) -> None:
     provider = Provider(httpx.Response(502), accepted())
     with pytest.raises(ProviderError):
         await provider.submit(receiver_database)
-    assert await callbacks.known_secrets(db, API) == {}
+    assert await secrets(db, API) == {}
     await provider.submit(receiver_database)
     assert len(provider.asked) == 2
     assert len(set(provider.asked)) == 1
-    assert list((await callbacks.known_secrets(db, API)).values()) == [b"whsec_of_the_job"]
+    assert list((await secrets(db, API)).values()) == [b"whsec_of_the_job"]
 
 
 async def test_another_submission_has_another_path(receiver_database: str) -> None:
@@ -73,7 +77,7 @@ async def test_another_submission_has_another_path(receiver_database: str) -> No
 async def test_a_secret_of_two_weeks_ago_verifies_no_more(db: Pool, receiver_database: str) -> None:
     await Provider(accepted()).submit(receiver_database)
     await db.execute("update receiver.callbacks set intended_at = now() - interval '8 days'")
-    assert await callbacks.known_secrets(db, API) == {}
+    assert await secrets(db, API) == {}
 
 
 async def test_an_answer_without_a_secret_is_a_submission_all_the_same(
@@ -81,4 +85,4 @@ async def test_an_answer_without_a_secret_is_a_submission_all_the_same(
 ) -> None:
     assert await Provider(accepted(with_secret=False)).submit(receiver_database) == 7
     assert "gave no secret" in caplog.text
-    assert await callbacks.known_secrets(db, API) == {}
+    assert await secrets(db, API) == {}

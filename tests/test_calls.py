@@ -1,5 +1,6 @@
 """`receiver.providers.transcribe_so.calls`: what each request carries, when it is sent again, and under which key."""
 
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from tests.scripted import Provider, Stream, refused
 SLOW = timedelta(hours=4)  # so long that a turn which is gone does not come back while anybody waits for it
 NOW = timedelta(0)
 KEYLESS = Recording(source="youtube", url="https://youtu.be/x")
+REQUESTS = itertools.count(100)
 LONGEST = "k" * calls.KEY_LENGTH
 FINE = httpx.Response(202, json={"id": 7, "status": "processing"})
 FAILED = refused(500, "internal_error")
@@ -30,13 +32,14 @@ def lose(request: httpx.Request) -> httpx.Response:
 
 
 def limited(seconds: int = 0) -> httpx.Response:
-    return refused(429, "rate_limited", {"Retry-After": str(seconds)})
+    """Return a refusal that was never given before."""
+    return refused(429, "rate_limited", {"Retry-After": str(seconds)}, request_id=f"req_{next(REQUESTS)}")
 
 
-async def submit(provider: Provider, key: str = "k", tries: int = 5) -> list[str | None]:
+async def submit(provider: Provider, key: str = "k", tries: int = 5, *, asked_before: bool = False) -> list[str | None]:
     """Submit a recording and return the keys under which it was asked for."""
     async with provider.client(retries=(0,) * (tries - 1)) as api:
-        await api.transcribe(KEYLESS, idempotency_key=key)
+        await api.transcribe(KEYLESS, idempotency_key=key, asked_before=asked_before)
     return provider.sent("Idempotency-Key")
 
 
@@ -306,3 +309,43 @@ async def test_a_pause_that_cannot_be_written_hides_no_429() -> None:
         with pytest.raises(RateLimited) as raised:
             await api.me()
     assert raised.value.retry_after == timedelta(seconds=9)
+
+
+async def test_a_key_of_an_earlier_run_stays_after_a_429() -> None:
+    """The limiter may stand before the store of answers, and what the key would bring be a charge already."""
+    keys = await submit(Provider(limited(), limited(), FINE), asked_before=True)
+    assert keys == ["k", "k", "k"]
+
+
+async def test_a_key_of_an_earlier_run_that_repeats_its_refusal_is_left_for_the_next() -> None:
+    """Run 1: k was refused, the next key was carried out and its answer lost. Run 2 must find that answer."""
+    (first,) = set(await submit(Provider(limited(), FINE))) - {"k"}
+    old = refused(429, "rate_limited", {"Retry-After": "0"}, request_id="req_of_the_first_run")
+    assert await submit(Provider(old, old, FINE), asked_before=True) == ["k", "k", first]
+
+
+async def test_a_spent_allowance_holds_up_nobody_else() -> None:
+    turns = OwnBudget(minute=SLOW)
+    async with Provider(refused(429, "qna_quota_exceeded")).client(budget=turns, retries=(0, 0)) as api:
+        with pytest.raises(RateLimited):
+            await api.me()
+    assert await turns.ask(live=True, patience=NOW) == NOW
+
+
+async def test_a_turn_that_could_not_be_had_says_nothing_about_what_was_done() -> None:
+    """No request went out, so after a 429 the next key is safe."""
+
+    class Stumbling(OwnBudget):
+        stumbled = False
+
+        async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
+            if not self.stumbled:
+                self.stumbled = True
+                raise StoreUnavailableError("the database is away")
+            return await super().ask(live=live, patience=patience)
+
+    provider = Provider(limited(), FINE)
+    async with provider.client(budget=Stumbling(minute=MINUTE / 6000), retries=(0, 0, 0)) as api:
+        await api.transcribe(KEYLESS, idempotency_key="k")
+    first, second = provider.sent("Idempotency-Key")
+    assert first == "k" != second

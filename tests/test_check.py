@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.commands import Scripted
 from tests.processes import Processes, free_port, until
 
 BREAK = {
@@ -49,7 +50,9 @@ def test_all_is_well(shared: Processes) -> None:
         "oldest due job",
         "dead jobs",
         "secret",
+        "reachable",
         "provider",
+        "webhook",
     ]
     assert list(found) == names
     assert {holds for holds, _ in found.values()} == {True}
@@ -72,7 +75,7 @@ def test_what_is_wrong_in_the_database_is_told(shared: Processes, name: str) -> 
         ("secret", {"TRANSCRIBE_WEBHOOK_SECRET": ""}, "none is known"),
         ("provider", {"TRANSCRIBE_API_KEY": "nonsense"}, "invalid_api_key"),
         ("provider", {"TRANSCRIBE_API_KEY": ""}, "set TRANSCRIBE_API_KEY"),
-        ("provider", {"TRANSCRIBE_API_URL": "http://127.0.0.1:1"}, "does not answer"),
+        ("provider", {"TRANSCRIBE_API_URL": "http://127.0.0.1:1"}, "cannot be reached"),
         ("handlers", {"RECEIVER_HANDLERS": "nowhere"}, "nowhere cannot be imported"),
         ("database", {"DATABASE_URL": "postgresql://u:sesame@127.0.0.1:1/d"}, "127.0.0.1:1/d does not answer"),
     ],
@@ -118,3 +121,33 @@ def test_a_test_event_without_a_worker_says_so(shared: Processes) -> None:
     assert ran.returncode == 1
     assert "delivered, verified and stored" in ran.stdout
     assert "no worker took it: run `receiver work`" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("webhook", "holds", "said"),
+    [
+        ((200, {"url": "https://x.test/hook", "enabled": False}), False, "switch it on again in its dashboard"),
+        ((200, {"url": "https://x.test/hook", "enabled": True}), True, "delivers to https://x.test/hook"),
+        ((405, {"error": {"code": "method_not_allowed", "message": "no"}}), True, "does not tell"),
+    ],
+)
+def test_a_webhook_that_was_switched_off_is_said(
+    shared: Processes, webhook: tuple[int, object], *, holds: bool, said: str
+) -> None:
+    scripted = Scripted()
+    scripted.answers = {"GET /api/v1/me": [(200, {})], "GET /api/v1/webhooks": [webhook]}
+    with scripted.running():
+        _, found = check(shared, TRANSCRIBE_API_URL=scripted.url)
+    assert found["webhook"][0] is holds
+    assert said in found["webhook"][1]
+
+
+def test_where_the_provider_delivers_somebody_must_answer(shared: Processes) -> None:
+    web = shared.serve()
+    assert check(shared, PUBLIC_URL=web.url)[1]["reachable"] == (True, f"a receiver answers at {web.url}")
+    elsewhere = shared.environment["TRANSCRIBE_API_URL"]
+    holds, said = check(shared, PUBLIC_URL=elsewhere)[1]["reachable"]
+    assert (holds, "something else than a receiver" in said) == (False, True)
+    assert web.end() == 0
+    holds, said = check(shared, PUBLIC_URL=web.url)[1]["reachable"]
+    assert (holds, "run `receiver up`" in said) == (False, True)

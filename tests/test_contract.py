@@ -210,6 +210,9 @@ async def test_every_fault_of_every_endpoint_is_its_error(
     with pytest.raises(ProviderError) as raised:
         await endpoint.ask(api, before)
     error = raised.value
+    if endpoint.method == "PUT" and fault.status is not None:  # not the provider's words, and they may hold the ticket
+        assert (error.code, error.message) == (f"http_{fault.status}", f"the upload server answered {error.status}")
+        return
     assert (type(error), error.code, error.status) == (fault.error, fault.code, fault.status)
     if fault.enveloped:
         assert (error.request_id or "").startswith("req_")

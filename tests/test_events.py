@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from receiver import events
 from receiver.events import Event, Transcription, Unreadable, read
 
 SOURCE = "transcribe.so"
@@ -431,3 +432,14 @@ def test_no_spoilt_event_makes_it_raise(value: object, place: int, bits: bytes) 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))
 def test_every_visible_id_is_kept_as_it_is(event_id: str) -> None:
     assert event(body(event_id)).id == event_id
+
+
+def test_what_a_callback_says_of_another_transcription_takes_nobodys_id() -> None:
+    body = b'{"id": "evt_1", "event": "transcription.completed", "data": {"transcription": {"id": 7}}}'
+    content = read("transcribe.so", body)
+    assert events.about(content, "7") is content
+    for other in ("8", None):
+        foreign = events.about(content, other)
+        assert isinstance(foreign, Unreadable)
+        assert (foreign.id, foreign.raw) == (hashlib.sha256(body).hexdigest(), body)
+    assert isinstance(events.about(read("transcribe.so", b"{"), "7"), Unreadable)

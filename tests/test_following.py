@@ -3,13 +3,21 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
+import httpx
 import pytest
+from pydantic import SecretStr
 
+from receiver import registration, settings
 from receiver.cli import following
+from receiver.database import Pool
+from receiver.providers import TranscribeSo
 from receiver.testing import TEMPLATE, Server
-from tests.commands import Commands, Simulated
+from tests.commands import Commands, Scripted, Simulated, error
 from tests.processes import Processes, open_folder, until
 
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
@@ -103,3 +111,62 @@ def test_an_end_without_a_transcript_ends_the_wait(unregistered: Commands, name:
     ran = unregistered.run("transcribe", f"https://example.com/{name}.mp3", "--wait")
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert "Error: transcription " in ran.stderr
+
+
+# --- outages ---------------------------------------------------------------------------------------------------------
+
+API_URL = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "AFTER_OUTAGE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_provider_that_fails_meanwhile_ends_no_wait(folder: Path) -> None:
+    spent = error("allowance_spent", "Ask later.")
+    with Scripted().running() as provider:
+        about = {"id": 7, "status": "completed"}
+        provider.answers = {
+            "POST /api/v1/transcriptions": [(202, {"id": 7, "status": "processing"})],
+            "GET /api/v1/transcriptions/7/wait?timeout=45": [(200, {}), (429, spent), (200, about)],
+            "GET /api/v1/transcriptions/7/result?include=segments%2Cchapters%2Csections%2Cqna": [(200, about)],
+        }
+        ran = Commands(folder, provider.url).run("transcribe", YOUTUBE, "--wait")
+        assert len(provider.asked("POST /api/v1/transcriptions")) == 1
+    assert (ran.exit_code, ran.stderr.count("still waiting for transcription 7: ")) == (0, 2)
+    assert "Ask later." in ran.stderr
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_a_database_that_is_away_meanwhile_ends_no_wait(
+    db: Pool, receiver_server: Server, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    configured = settings.load(TRANSCRIBE_API_URL=API_URL, TRANSCRIBE_API_KEY="tsk_test_x")
+    whose = registration.account(configured)
+    await db.execute(
+        "insert into receiver.registrations (api_url, key_fingerprint, callback_url, idempotency_key, secret,"
+        " registered_at) values ($1, $2, 'https://x.test/', 'register-1', 'whsec_x', now())",
+        whose.api_url,
+        whose.key_fingerprint,
+    )
+    name, admin = urlsplit(receiver_database).path[1:], await asyncpg.connect(receiver_server.url)
+    status = "processing"
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        if status == "processing":
+            await admin.execute(f'alter database "{name}" allow_connections false')
+            await admin.fetch("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
+        return httpx.Response(200, json={"id": 7, "status": status})
+
+    transport = httpx.MockTransport(answer)
+    async with asyncio.timeout(30), TranscribeSo(API_URL, SecretStr("tsk_test_x"), transport=transport) as provider:
+        waiting = asyncio.create_task(following.until_ended(provider, db, configured, 7, since=0))
+        while "still waiting for transcription 7: " not in caplog.text:
+            assert not waiting.done()
+            await asyncio.sleep(0.02)
+        status = "completed"
+        await admin.execute(f'alter database "{name}" allow_connections true')
+        assert (await waiting).status == "completed"
+    await admin.close()

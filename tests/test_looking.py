@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands, Simulated
+from tests.commands import Commands, Scripted, Simulated
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,23 @@ def test_pipelines_lists_models_with_their_prices(commands: Commands, sandbox: S
 def test_transcriptions_are_listed_newest_first(commands: Commands) -> None:
     lines = commands.good("transcriptions").splitlines()
     assert [line.split()[-1] for line in lines] == ["third-fails.mp3", "second.mp3", "first.mp3", "podcast.mp3"]
-    number, status, *length = lines[0].split()
+    number, day, time, status, *length = lines[0].split()
     assert (number.isdigit(), status, length) == (True, "failed", ["60.0", "min", "$2.17", "third-fails.mp3"])
+    ended = commands.read("transcriptions", "--limit", "1")[0]["completed_at"]
+    assert f"{day}T{time}" == ended[:16]
+
+
+def test_what_is_still_under_way_has_no_end(folder: Path) -> None:
+    """And its status stands where the others' do."""
+    with Scripted().running() as provider:
+        about = [
+            {"id": 8, "status": "processing"},
+            {"id": 7, "status": "failed", "completed_at": "2026-04-29T14:25:27Z"},
+        ]
+        provider.answers = {"GET /api/v1/transcriptions?limit=200": [(200, {"data": about})]}
+        first, second = Commands(folder, provider.url).good("transcriptions").splitlines()
+    assert (first.split(), second.split()) == (["8", "processing"], ["7", "2026-04-29", "14:25", "failed"])
+    assert first.index("processing") == second.index("failed")
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,38 @@ async def test_an_api_that_remembers_nothing_is_forgotten_and_another_is_not(
     assert await registration.find(db, WHOSE) == []
 
 
+async def test_a_rotation_whose_answer_was_lost_is_healed_by_whoever_registers_next(
+    db: Pool, receiver_database: str, connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """The provider may sign with the new secret already, and the old registration looks fine."""
+    await register(Provider(given("whsec_old")), receiver_database)
+    lost = Provider(refused(502))
+    with pytest.raises(ProviderError):
+        await register(lost, receiver_database, anew=True)
+    assert registration.unanswered(await registration.find(db, WHOSE)) is not None
+    again = Provider(given("whsec_new"))
+    async with again.client() as client:
+        await registration.register_if_needed(connection, client, WHOSE, HERE)
+    assert again.keys == lost.keys
+    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+    assert registration.unanswered(await registration.find(db, WHOSE)) is None
+
+
+async def test_a_webhook_that_was_deleted_for_nothing_is_registered_by_whoever_comes_next(
+    db: Pool, receiver_database: str, connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await register(Provider(given("whsec_old")), receiver_database)
+    stuck = Provider(lambda: httpx.Response(200, json={}), refused(400))
+    with pytest.raises(CommandError):
+        await register(stuck, receiver_database, anew=True, delete_first=True)
+    assert registration.current(await registration.find(db, WHOSE)) is None
+    assert await registration.known_secrets(db, API) == [b"whsec_old"], "what is on its way is still taken"
+    next_one = Provider(given("whsec_new"))
+    async with next_one.client() as client:
+        await registration.register_if_needed(connection, client, WHOSE, HERE)
+    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+
+
 async def test_the_secret_and_the_key_are_in_no_log_and_no_repr(
     db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,10 +13,11 @@ from receiver.inbox import Delivery
 from receiver.signature import fingerprint
 
 API = "https://api.test"
+KEY = "0123456789ab"
 OLD, NEW = fingerprint(b"whsec_old"), fingerprint(b"whsec_new")
 
 
-async def registered(db: Pool, secret: str, *, hours_ago: float, key: str = "key", api_url: str = API) -> None:
+async def registered(db: Pool, secret: str, *, hours_ago: float, key: str = KEY, api_url: str = API) -> None:
     await db.execute(
         "insert into receiver.registrations (api_url, key_fingerprint, callback_url, idempotency_key, registered_at,"
         " webhook_id, secret) values ($1, $2, 'https://here.test', 'k', now() - $3::interval, 'wh', $4)",
@@ -40,7 +41,7 @@ async def test_a_secret_shows_since_when_it_is_known_and_what_it_has_verified(db
     await delivered(db, 1, b"whsec_old", hours_ago=40)
     await delivered(db, 2, b"whsec_old", hours_ago=26)
     await delivered(db, 3, b"whsec_old", hours_ago=1, api_url="https://elsewhere.test")
-    new, old = await rotation.known(db, API)
+    new, old = await rotation.known(db, API, KEY)
     assert (new.fingerprint, new.events, new.last_matched, new.replaced_at) == (NEW, 0, None, None)
     assert (old.fingerprint, old.events, old.replaced_at) == (OLD, 2, new.since)
     assert timedelta(hours=25.9) < old.quiet_for < timedelta(hours=26.1)
@@ -58,37 +59,53 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
     await registered(db, "whsec_new", hours_ago=replaced_hours_ago)
     if matched_hours_ago is not None:
         await delivered(db, 1, b"whsec_old", hours_ago=matched_hours_ago)
-    _, old = await rotation.known(db, API)
+    _, old = await rotation.known(db, API, KEY)
     assert old.can_go is goes
     if goes:
-        await rotation.retire(db, API, OLD, although_used=False)
+        await rotation.retire(db, API, KEY, OLD, although_used=False)
     else:
         with pytest.raises(CommandError, match="pass --yes"):
-            await rotation.retire(db, API, OLD, although_used=False)
-        await rotation.retire(db, API, OLD, although_used=True)
+            await rotation.retire(db, API, KEY, OLD, although_used=False)
+        await rotation.retire(db, API, KEY, OLD, although_used=True)
     assert await registration.known_secrets(db, API) == [b"whsec_new"]
 
 
-async def test_the_newest_secret_of_a_key_cannot_be_retired(db: Pool) -> None:
-    await registered(db, "whsec_old", hours_ago=90, key="another key")
-    await registered(db, "whsec_new", hours_ago=50)
-    for name in (OLD, NEW):
-        with pytest.raises(CommandError, match="receiver register --rotate"):
-            await rotation.retire(db, API, name, although_used=True)
+@pytest.mark.parametrize("key", [KEY, "a key that is not configured"])
+async def test_the_secret_that_the_provider_signs_with_cannot_be_retired(db: Pool, key: str) -> None:
+    await registered(db, "whsec_old", hours_ago=90, key=key)
+    await registered(db, "whsec_new", hours_ago=50, key=key)
+    with pytest.raises(CommandError, match="receiver register --rotate"):
+        await rotation.retire(db, API, KEY, NEW, although_used=True)
+    await rotation.retire(db, API, KEY, OLD, although_used=False)
+
+
+async def test_the_secret_of_a_key_that_is_used_no_more_can_go(db: Pool) -> None:
+    await registered(db, "whsec_new", hours_ago=90)
+    await registered(db, "whsec_old", hours_ago=50, key="of a revoked key")
+    with pytest.raises(CommandError, match="receiver register --rotate"):
+        await rotation.retire(db, API, KEY, NEW, although_used=True)
+    await rotation.retire(db, API, KEY, OLD, although_used=False)
+
+
+async def test_a_secret_whose_webhook_was_deleted_is_replaced_although_nothing_came_after_it(db: Pool) -> None:
+    await registered(db, "whsec_old", hours_ago=90)
+    await db.execute("update receiver.registrations set gone_at = now() - interval '30 hours'")
+    (old,) = await rotation.known(db, API, KEY)
+    assert old.can_go
 
 
 async def test_an_unknown_name_is_said(db: Pool) -> None:
     with pytest.raises(CommandError, match="`receiver secrets` lists them"):
-        await rotation.retire(db, API, "0123456789ab", although_used=True)
+        await rotation.retire(db, API, KEY, "0123456789ab", although_used=True)
 
 
 async def test_a_secret_that_was_given_twice_is_one_and_goes_at_once(db: Pool) -> None:
     for hours in (90, 80, 70):
         await registered(db, "whsec_old", hours_ago=hours)
     await registered(db, "whsec_new", hours_ago=60)
-    _, old = await rotation.known(db, API)
+    _, old = await rotation.known(db, API, KEY)
     assert old.since < old.replaced_at if old.replaced_at else False
-    await rotation.retire(db, API, OLD, although_used=False)
+    await rotation.retire(db, API, KEY, OLD, although_used=False)
     assert await registration.known_secrets(db, API) == [b"whsec_new"]
 
 
@@ -98,7 +115,7 @@ async def test_retiring_tells_the_web_processes(db: Pool, receiver_database: str
     listening = await asyncpg.connect(receiver_database)
     heard: list[str] = []
     await listening.add_listener(registration.CHANNEL, lambda *_: heard.append("told"))
-    await rotation.retire(db, API, OLD, although_used=False)
+    await rotation.retire(db, API, KEY, OLD, although_used=False)
     await listening.fetchval("select 1")
     assert heard == ["told"]
     await listening.close()

@@ -59,23 +59,37 @@ def test_an_answer_that_makes_no_sense_is_one_block(commands: Commands, sandbox:
     assert ran.stderr.splitlines()[1:] == ["  code:       malformed_answer"]
 
 
-def test_a_provider_that_is_away_is_asked_again_and_then_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds that a command would have slept, 15 where it asks again; it does not sleep."""
+    noted: list[float] = []
     sleep = asyncio.sleep
 
-    async def noted(seconds: float) -> None:
+    async def note(seconds: float) -> None:
         if threading.current_thread() is threading.main_thread():  # in another one runs the sandbox
-            pauses.append(seconds)
+            noted.append(seconds)
         else:
             await sleep(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", noted)  # 15 s
+    monkeypatch.setattr(asyncio, "sleep", note)
+    return noted
+
+
+def test_a_provider_that_is_away_is_asked_again_and_then_told(folder: Path, pauses: list[float]) -> None:
     ran = Commands(folder, "http://127.0.0.1:1").run("account")
     assert pauses == [1, 2, 4, 8]
     assert (ran.exit_code, ran.stdout) == (1, "")
-    said, code = ran.stderr.splitlines()
-    assert said == "Error: http://127.0.0.1:1 does not answer: ConnectError"
-    assert code == "  code:       transport"
+    *tries, said, code = ran.stderr.splitlines()
+    away = "http://127.0.0.1:1 cannot be reached (ConnectError): is the address right, are you online?"
+    assert (said, code) == (f"Error: {away}", "  code:       unreachable")
+    assert [line.partition(away)[2] for line in tries] == [f"; again in {pause:g} s" for pause in pauses]
+
+
+@pytest.mark.usefixtures("pauses")
+def test_what_never_reached_the_provider_is_not_said_to_have_been_submitted(folder: Path) -> None:
+    ran = Commands(folder, "http://127.0.0.1:1").run("transcribe", YOUTUBE)
+    assert (ran.exit_code, "unreachable" in ran.stderr) == (1, True)
+    assert "submitted" not in ran.stderr
 
 
 KEYED = (
@@ -174,7 +188,7 @@ def settings(commands: Commands) -> dict[str, str]:
     return {name: value for name, value in commands.environment.items() if value is not None}
 
 
-def test_ctrl_c_while_waiting_ends_with_one_word(processes: Processes, commands: Commands, sandbox: Simulated) -> None:
+def test_ctrl_c_while_waiting_says_how_to_go_on(processes: Processes, commands: Commands, sandbox: Simulated) -> None:
     sandbox.plan(endpoint="/wait", kind="hang")
     with heeding_ctrl_c():
         waiting = processes.start("transcribe", YOUTUBE, "--wait", **settings(commands))
@@ -182,7 +196,8 @@ def test_ctrl_c_while_waiting_ends_with_one_word(processes: Processes, commands:
     until(lambda: not sandbox.http.get("/sandbox/faults").json()["faults"], "it waits")
     assert waiting.end(signal.SIGINT) == 1
     assert waiting.out.read_text() == ""
-    assert waiting.log.splitlines()[1:] in (["Aborted!"], ["", "Aborted!"])
+    said = "interrupted: the same command goes on from here, and pays for nothing twice"
+    assert [line for line in waiting.log.splitlines()[1:] if line] == [said, "Aborted!"]
 
 
 def test_a_reader_that_has_gone_ends_a_command_quietly(processes: Processes, commands: Commands) -> None:

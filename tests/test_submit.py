@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from receiver.sandbox import Knobs
-from tests.commands import Commands, Scripted, Simulated, error, wav
+from tests.commands import Commands, Scripted, Simulated, error, sparse, wav
 from tests.processes import Processes, sign, until
 
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
@@ -61,10 +61,30 @@ def test_a_file_is_uploaded_and_submitted_with_its_name_and_duration(commands: C
     assert about == {"source": "upload", "title": "episode.wav", "duration_seconds": 2.5, "language": "auto"}
 
 
-def test_a_duration_that_is_said_wins(commands: Commands, sandbox: Simulated) -> None:
-    commands.good("transcribe", wav(commands.folder / "episode.wav"), "--duration", "90")
-    commands.good("transcribe", "https://example.com/a.mp3", "--duration", "12.5")
-    assert [one["duration_seconds"] for one in sandbox.submitted()] == [12.5, 90]
+@pytest.mark.parametrize("name", ["https://example.com/a.mp3", "a.mp3"])
+def test_a_duration_that_nothing_else_tells_is_taken(commands: Commands, sandbox: Simulated, name: str) -> None:
+    source = name if name.startswith("https") else str(sparse(commands.folder / name, 1))
+    commands.good("transcribe", source, "--duration", "12.5")
+    assert [one["duration_seconds"] for one in sandbox.submitted()] == [12.5]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(200, 203), (200, 197), (2, 3), (2, 1)])
+def test_a_duration_that_is_a_little_off_is_the_files(
+    commands: Commands, sandbox: Simulated, seconds: float, said: float
+) -> None:
+    commands.good("transcribe", wav(commands.folder / "a.wav", seconds), "--duration", str(said))
+    assert [one["duration_seconds"] for one in sandbox.submitted()] == [seconds]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(200, 203.1), (200, 196.9), (2, 3.1), (2, 0.9), (2, 3600)])
+@pytest.mark.parametrize("command", ["transcribe", "quote"])
+def test_a_duration_that_contradicts_the_file_is_refused(
+    commands: Commands, sandbox: Simulated, *, command: str, seconds: float, said: float
+) -> None:
+    ran = commands.run(command, wav(commands.folder / "a.wav", seconds), "--duration", str(said))
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert f"a.wav plays {seconds:.1f} s by its own account: leave --duration out" in ran.stderr
+    assert sandbox.asked() == []
 
 
 def test_json_is_the_providers_answer(commands: Commands, sandbox: Simulated) -> None:
@@ -88,12 +108,29 @@ def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox:
 
 @pytest.mark.parametrize("kind", ["url", "file"])
 def test_above_max_usd_nothing_is_submitted(commands: Commands, sandbox: Simulated, kind: str) -> None:
-    source = YOUTUBE if kind == "url" else str(wav(commands.folder / "episode.wav"))
+    source = YOUTUBE if kind == "url" else str(sparse(commands.folder / "episode.mp3", 1))
     ran = commands.run("transcribe", source, "--duration", "3600", "--max-usd", "2.17")
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert ran.stderr == "Error: it would cost $2.1720, more than --max-usd 2.17: nothing was submitted\n"
-    assert sandbox.submitted() == []
+    assert (sandbox.submitted(), sandbox.uploads()) == ([], [])
     assert sandbox.spent() == 0
+
+
+def test_a_file_is_priced_by_the_list_before_it_is_sent_and_by_the_provider_after(folder: Path) -> None:
+    with Scripted().running() as provider:
+        listed = {"code": "cheap", "retail_usd_per_min": 1}
+        provider.answers = {
+            "GET /api/v1/pipelines": [(200, {"pipelines": [listed]})],
+            "POST /api/v1/uploads": [(200, {"upload_id": "user/1", "upload_url": f"{provider.url}/put"})],
+            "PUT /put": [(200, "")],
+            "POST /api/v1/quotes": [(200, {"retail_usd": 2.01})],
+        }
+        ran = Commands(folder, provider.url).run("transcribe", wav(folder / "a.wav", 60.0), "--max-usd", "2")
+        (asked,) = provider.asked("POST /api/v1/quotes")
+        lines = [one.line for one in provider.requests]
+    assert ran.stderr == "Error: it would cost $2.0100, more than --max-usd 2: nothing was submitted\n"
+    assert asked.json["upload_id"] == "user/1"
+    assert lines == ["GET /api/v1/pipelines", "POST /api/v1/uploads", "PUT /put", "POST /api/v1/quotes"]
 
 
 def test_at_max_usd_it_is_submitted_and_the_provider_told_the_ceiling(folder: Path) -> None:
@@ -182,10 +219,11 @@ def test_what_was_cancelled_is_not_said_to_be_retried(commands: Commands) -> Non
 
 
 def test_a_callback_needs_a_public_url_and_a_database(commands: Commands, sandbox: Simulated) -> None:
-    assert "--callback needs PUBLIC_URL" in commands.run("transcribe", YOUTUBE, "--callback").stderr
-    ran = commands.run("transcribe", YOUTUBE, "--callback", PUBLIC_URL="http://127.0.0.1:1")
-    assert (ran.exit_code, "run `receiver up`, or set DATABASE_URL" in ran.stderr) == (1, True)
-    assert sandbox.submitted() == []
+    for source in (YOUTUBE, str(wav(commands.folder / "a.wav"))):
+        assert "--callback needs PUBLIC_URL" in commands.run("transcribe", source, "--callback").stderr
+        ran = commands.run("transcribe", source, "--callback", "--max-usd", "9", PUBLIC_URL="http://127.0.0.1:1")
+        assert (ran.exit_code, "run `receiver up`, or set DATABASE_URL" in ran.stderr) == (1, True)
+    assert sandbox.asked() == []
 
 
 def test_a_callbacks_delivery_is_verified_with_its_own_secret_and_stored(
@@ -226,11 +264,12 @@ def test_the_price_of_a_web_address_is_the_providers(commands: Commands, sandbox
 
 
 def test_the_price_of_a_file_is_reckoned_without_sending_it(commands: Commands, sandbox: Simulated) -> None:
-    file = wav(commands.folder / "episode.wav")
-    assert commands.good("quote", file, "--duration", "3600") == "$2.1720 for 60 billed minutes, by the price list\n"
+    file = sparse(commands.folder / "episode.mp3", 1)
+    said = "$2.1720 for 60 billed minutes, by the price list of qwen3-asr-flash-filetrans\n"
+    assert commands.good("quote", file, "--duration", "3600") == said
     printed = commands.read("quote", file, "--duration", "3600", "--pipeline", "voxtral-mini-transcribe")
     assert printed == {"retail_usd": 1.122, "billed_minutes": 60.0, "pipeline_code": "voxtral-mini-transcribe"}
-    assert commands.good("quote", file).startswith("$0.0006 ")
+    assert commands.good("quote", wav(commands.folder / "episode.wav")).startswith("$0.0006 ")
     assert {*sandbox.asked()} == {"GET /api/v1/pipelines"}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from receiver.budget import MINUTE, OwnBudget
 from receiver.errors import (
@@ -388,6 +388,43 @@ async def test_a_key_that_fits_into_no_header_is_unauthenticated_unsent_and_not_
 
 async def test_a_server_that_is_away_is_named_by_its_address() -> None:
     async with TranscribeSo("http://127.0.0.1:1", KEY) as api:
-        with pytest.raises(ProviderUnavailable, match=r"http://127\.0\.0\.1:1 does not answer: ConnectError") as raised:
+        said = r"http://127\.0\.0\.1:1 cannot be reached \(ConnectError\)"
+        with pytest.raises(ProviderUnavailable, match=said) as raised:
             await api.me()
-    assert raised.value.code == "transport"
+    assert raised.value.code == "unreachable"
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "deflate", "zstd", "gzip,identity"])
+async def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(encoding: str) -> None:
+    """Layer in layer a few hundred bytes become gigabytes before anybody can count them."""
+    packed = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Stream(b"never read", pieces=1))
+    async with (provider := Provider(packed)).client() as api:
+        with pytest.raises(ProviderUnavailable, match="packed in a way"):
+            await api.me()
+    assert provider.asked[0].headers["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("model", "field"), [(Result, "segments"), (Result, "chapters"), (Result, "sections"), (Result, "qna")]
+)
+def test_the_first_mistake_in_a_list_says_enough(model: type[BaseModel], field: str) -> None:
+    body = json.dumps({"id": 1, "status": "completed", field: [{}] * 1000}).encode()
+    with pytest.raises(ProviderUnavailable) as raised:
+        parse(model, body)
+    cause = raised.value.__cause__
+    assert isinstance(cause, ValidationError)
+    assert {error["loc"][:2] for error in cause.errors()} == {(field, 0)}
+
+
+@pytest.mark.parametrize("secret", ["a\x00b", "a b", "\n", "ä", "x" * 513])
+def test_a_secret_that_could_not_be_kept_is_a_malformed_answer_and_not_shown(secret: str) -> None:
+    with pytest.raises(ProviderUnavailable) as raised:
+        parse(Webhook, json.dumps({"id": "wh_1", "signing_secret": secret}).encode())
+    assert raised.value.code == "malformed_answer"
+    assert secret not in str(raised.value)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, True, "12", 1.0])
+def test_an_id_is_a_positive_63_bit_integer(number: object) -> None:
+    with pytest.raises(ProviderUnavailable, match="id"):
+        parse(TranscriptionStatus, json.dumps({"id": number, "status": "completed"}).encode())

@@ -302,6 +302,31 @@ async def test_no_answer_repeats_what_the_sender_wrote(web: Web) -> None:
     assert answer.headers["Content-Type"] == "application/json"
 
 
+async def test_a_callbacks_secret_speaks_of_its_own_transcription_only(web: Web, db: Pool) -> None:
+    """Else it could take the id of a real event, which would then count as a repeat."""
+    await db.execute(
+        "insert into receiver.callbacks (token, api_url, idempotency_key, transcription_id, secret)"
+        " values ('token', $1, 'k', '7', 'whsec_of_7')", API,
+    )  # fmt: skip
+    path, own = f"{PATH}/jobs/token", {"secret": b"whsec_of_7"}
+    assert (await web.deliver(completed("evt_own", 7), path, **own)).json() == {"status": "stored"}
+    assert (await web.deliver(completed("evt_own", 7), f"{path}/", **own)).json() == {"status": "duplicate"}
+    assert (await web.deliver(completed("evt_real", 8), path, **own)).json() == {"status": "quarantined"}
+    assert (await web.deliver(completed("evt_real", 8))).json() == {"status": "stored"}
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"), [("/jobs/token", SECRET), ("/jobs/other", b"whsec_of_7"), ("", b"whsec_of_7")]
+)
+async def test_a_callbacks_path_and_its_secret_go_together(web: Web, db: Pool, path: str, secret: bytes) -> None:
+    await db.execute(
+        "insert into receiver.callbacks (token, api_url, idempotency_key, transcription_id, secret)"
+        " values ('token', $1, 'k', '7', 'whsec_of_7')", API,
+    )  # fmt: skip
+    refused = await web.deliver(completed("evt_1", 7), PATH + path, secret=secret)
+    assert (refused.status_code, refused.content) == (401, (await web.client.post(PATH, content=b"{}")).content)
+
+
 # --- the log ---------------------------------------------------------------------------------------------------------
 
 

@@ -127,7 +127,7 @@ def test_secrets_tells_since_when_and_how_much_each_is_used(commands: Keeping) -
     assert first.startswith(f"{new}  registered 20")
     assert first.endswith(f" for {URL}, has verified nothing")
     assert second.startswith(f"{old}  registered 20")
-    assert ", 1 events verified; replaced 20" in second
+    assert ", events verified: 1; replaced 20" in second
     assert second.endswith(", silent for 0 h: keep it for now")
     found = commands.read("secrets")
     assert [(one["fingerprint"], one["events"], one["can_go"]) for one in found] == [(new, 0, False), (old, 1, False)]
@@ -157,7 +157,7 @@ def test_an_old_secret_is_retired_when_it_has_been_silent_for_a_day(commands: Ke
     commands.said("register", "--url", URL)
     commands.said("register", "--url", URL, "--rotate")
     new, old = commands.fingerprints()
-    assert "has been silent for 0.0 h only" in commands.said("retire-secret", old, status=1)
+    assert f"{old} is silent for 0.0 h only" in commands.said("retire-secret", old, status=1)
     commands.processes.sql("update receiver.registrations set registered_at = registered_at - interval '25 hours'")
     line = commands.said("secrets").splitlines()[1]
     assert line.endswith(f"silent for 25 h: retire it: `receiver retire-secret {old}`")
@@ -174,9 +174,10 @@ def test_yes_retires_a_secret_that_is_still_in_use(commands: Keeping) -> None:
     assert commands.fingerprints() == [new]
 
 
-def test_the_newest_secret_and_one_that_is_not_there_are_not_retired(commands: Keeping) -> None:
+def test_the_secret_that_the_provider_signs_with_and_one_that_is_not_there_are_not_retired(commands: Keeping) -> None:
     commands.said("register", "--url", URL)
     (newest,) = commands.fingerprints()
-    assert "is the newest secret" in commands.said("retire-secret", newest, "--yes", status=1)
+    refused = commands.said("retire-secret", newest, "--yes", status=1)
+    assert f"{newest} is the secret that the provider signs with: run `receiver register --rotate` first" in refused
     assert "`receiver secrets` lists them" in commands.said("retire-secret", "nonsense", status=1)
     assert commands.fingerprints() == [newest]

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import click
+import httpx
 
 from receiver import database, jobs, migrations, registration, registry, signature
 from receiver.cli.running import as_json, configure, examples, open_database, open_provider, print_json, run
 from receiver.database import AWAY, Connection, query
-from receiver.errors import ConfigError, HandlerLoadError, ProviderError, StartupError, StoreUnavailableError
+from receiver.errors import (
+    ConfigError,
+    HandlerLoadError,
+    InvalidRequest,
+    ProviderError,
+    StartupError,
+    StoreUnavailableError,
+)
 from receiver.handling import Handler
 from receiver.logs import printable
+from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
 OLD = timedelta(minutes=5)
@@ -46,7 +55,7 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
             usable = url if all(finding.holds for finding in stored if finding.name in ("database", "schema")) else None
         except StartupError as exc:
             findings.append(Finding("database", holds=False, said=str(exc)))
-        findings.append(run(_provider(configured, usable)))
+        findings += [run(_reach(configured)), *run(_provider(configured, usable))]
     if as_json:
         print_json([{"check": f.name, "ok": f.holds, "message": f.said} for f in findings])
     else:
@@ -144,7 +153,11 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
     own = [secret.get_secret_value().encode() for secret in configured.webhook_secrets]
     known = list(dict.fromkeys([*own, *registered]))
     if configured.api_key is not None and configured.callback_url is not None:
-        newest = registration.current(await registration.find(connection, registration.account(configured)))
+        found = await registration.find(connection, registration.account(configured))
+        if registration.unanswered(found) is not None:
+            said = "a registration was not answered, so its secret may be lost on the way: run `receiver register`"
+            return Finding("secret", holds=False, said=said)
+        newest = registration.current(found)
         if newest is not None and newest.callback_url != configured.callback_url:
             said = f"registered for {newest.callback_url}, not for {configured.callback_url}: run `receiver register`"
             return Finding("secret", holds=False, said=said)
@@ -157,12 +170,42 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
     return Finding("secret", holds=True, said=f"known: {', '.join(map(signature.fingerprint, known))}")
 
 
-async def _provider(configured: Settings, url: str | None) -> Finding:
+async def _reach(configured: Settings) -> Finding:
+    """Whether somebody answers where the provider delivers."""
+    if configured.public_url is None:
+        return Finding("reachable", holds=True, said="not known without PUBLIC_URL")
+    try:
+        async with httpx.AsyncClient(timeout=SECONDS) as http:
+            status = (await http.get(f"{configured.public_url}/healthz")).status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        said = f"{configured.public_url} does not answer ({type(exc).__name__}): run `receiver up`, see to the tunnel"
+        return Finding("reachable", holds=False, said=said)
+    if status != httpx.codes.OK:
+        said = f"{configured.public_url}/healthz answers {status}: something else than a receiver is there"
+        return Finding("reachable", holds=False, said=said)
+    return Finding("reachable", holds=True, said=f"a receiver answers at {configured.public_url}")
+
+
+async def _provider(configured: Settings, url: str | None) -> list[Finding]:
     if configured.api_key is None:
-        return Finding("provider", holds=False, said="not asked: set TRANSCRIBE_API_KEY, handlers fetch with it")
+        said = "not asked: set TRANSCRIBE_API_KEY, handlers fetch with it"
+        return [Finding("provider", holds=False, said=said)]
     try:
         async with open_provider(configured, url, retries=()) as provider:
             await provider.me()
+            answers = Finding("provider", holds=True, said=f"{configured.api_url} answers and takes the key")
+            return [answers, await _webhook(provider)]
     except (ProviderError, StoreUnavailableError) as exc:
-        return Finding("provider", holds=False, said=str(exc))
-    return Finding("provider", holds=True, said=f"{configured.api_url} answers and takes the key")
+        return [Finding("provider", holds=False, said=str(exc))]
+
+
+async def _webhook(provider: TranscribeSo) -> Finding:
+    """Whether the provider has switched the webhook off, as it does after five failures in a row."""
+    try:
+        webhook = await provider.get_webhook()
+    except InvalidRequest:
+        return Finding("webhook", holds=True, said="the provider has none, or does not tell")
+    if webhook.enabled is False:
+        said = "the provider has switched it off: switch it on again in its dashboard, then `receiver test-event`"
+        return Finding("webhook", holds=False, said=said)
+    return Finding("webhook", holds=True, said=f"the provider delivers to {webhook.url or 'it'}")

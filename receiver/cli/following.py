@@ -1,18 +1,23 @@
 """Follow a transcription to its end: by its webhook where one is registered, else by long-poll."""
 
 import asyncio
+import logging
 import time
 
 from receiver import inbox, registration
-from receiver.database import Pool
-from receiver.errors import CommandError
+from receiver.database import AWAY, Pool
+from receiver.errors import CommandError, ProviderUnavailable, RateLimited
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.providers.transcribe_so.answers import NEVER_STARTED
 from receiver.settings import Settings
+
+log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 0.25
 ASK_AGAIN_SECONDS = 60.0
 WINDOWS_SECONDS = 3600.0
+AFTER_OUTAGE_SECONDS = 5.0
 
 
 async def until_ended(
@@ -30,12 +35,18 @@ async def until_ended(
     Raises:
         InvalidRequest: it is a quote, which never starts.
     """
-    if db is not None and await _is_registered(db, configured):
-        return await _by_webhook(provider, db, transcription_id, since)
+    registered = db is not None and await _is_registered(db, configured)
     while True:
-        status = await provider.wait(transcription_id, seconds=WINDOWS_SECONDS)
-        if status.is_terminal:
-            return status
+        try:
+            if db is not None and registered:
+                return await _by_webhook(provider, db, transcription_id, since)
+            status = await provider.wait(transcription_id, seconds=WINDOWS_SECONDS)
+            if status.is_terminal:
+                return status
+        except (ProviderUnavailable, RateLimited, *AWAY) as exc:
+            # It is paid for and goes on without us, so an outage is no reason to give up.
+            log.warning("still waiting for transcription %d: %s", transcription_id, exc)
+            await asyncio.sleep(AFTER_OUTAGE_SECONDS)
 
 
 async def _is_registered(db: Pool, configured: Settings) -> bool:
@@ -53,7 +64,7 @@ async def _by_webhook(provider: TranscribeSo, db: Pool, transcription_id: int, s
         if told or time.monotonic() - asked > ASK_AGAIN_SECONDS:
             asked = time.monotonic()
             status = await provider.get(transcription_id)
-            if status.is_terminal:
+            if status.is_terminal or status.status == NEVER_STARTED:
                 return status
             if told:
                 # It has ended since, or was started again: the next event will say.
@@ -72,4 +83,8 @@ def require_completed(status: TranscriptionStatus) -> None:
         reason = f": {said.rstrip('.')}" if isinstance(said, str) else ""
         raise CommandError(f"transcription {status.id} failed{reason}; `receiver retry {status.id}` starts it again")
     if status.status != "completed":  # and only a failed one can be started again
-        raise CommandError(f"transcription {status.id} is {status.status}, so it has no transcript")
+        raise CommandError(f"transcription {status.id} is {status.status}, so it has no transcript{_yet(status)}")
+
+
+def _yet(status: TranscriptionStatus) -> str:
+    return "" if status.is_terminal or status.status == NEVER_STARTED else " yet: try again when it has ended"

@@ -86,12 +86,12 @@ async def _first(items: AsyncIterator[TranscriptionStatus], limit: int) -> Async
 
 
 def line(one: TranscriptionStatus) -> str:
-    """Return a transcription as one line: id, status, length, what was charged, title."""
+    """Return a transcription as one line: id, when it ended, status, length, what was charged, title."""
     length = "" if one.duration_seconds is None else f"{one.duration_seconds / 60:.1f} min"
     charge = "" if one.charge_usd is None else dollars(one.charge_usd)
-    return (
-        f"{one.id:<12}  {printable(one.status):<10}  {length:>10}  {charge:>8}  {printable(one.title or '')}".rstrip()
-    )
+    when = printable((one.completed_at or "")[:16].replace("T", " "))
+    facts = f"{one.id:<12}  {when:<16}  {printable(one.status):<10}  {length:>10}  {charge:>8}"
+    return f"{facts}  {printable(one.title or '')}".rstrip()
 
 
 def dollars(amount: float | None, *, digits: int = 2) -> str:

@@ -10,6 +10,7 @@ import click
 from receiver import archive, documents, subtitles
 from receiver.archive import Subject
 from receiver.cli.charge import yes_option
+from receiver.cli.following import require_completed
 from receiver.cli.running import as_json, configure, examples, print_json, with_database, with_provider
 from receiver.database import Pool
 from receiver.errors import CommandError, NoDataError, NotReady
@@ -19,7 +20,8 @@ from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
 from receiver.settings import Settings, TimestampsFormat
 from receiver.transcripts import Timestamps, Transcript
 
-STYLES = ("balanced", "punchy", "educational")
+BALANCED = "balanced"
+STYLES = (BALANCED, "punchy", "educational")
 PROMPT_LENGTH = 200
 Write = Callable[[Transcript, str | None], str]
 
@@ -69,9 +71,11 @@ def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, s
 
     async def fetched(provider: TranscribeSo, db: "Pool | None") -> tuple[Transcript, str | None]:
         status = await provider.get(transcription)
-        if db is None or status.status != "completed":  # the provider says best why there is none
+        require_completed(status)
+        if db is None:
             return parse(Result, await provider.result(status.id)).transcript(), status.title
         subject = Subject(provider.source, str(status.id), status.completed_at or "")
+        await archive.keep_title(db, subject, status.title)
         return await archive.transcript(db, provider, subject), status.title
 
     return with_provider(_with_key(configured, f"the transcript of {transcription}"), fetched)
@@ -87,7 +91,9 @@ def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, s
 @click.argument("transcription", metavar="ID")
 @click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
 @click.option("--style", type=click.Choice(STYLES), help="Of the titles; by default what is there, else balanced.")
-@click.option("--regenerate", "prompt", help="Have the titles made anew, to this wish of at most 200 characters.")
+@click.option(
+    "--regenerate", "prompt", help="Have the titles made anew, to this wish of at most 200 characters, or to none: ''."
+)
 @yes_option
 @as_json
 def timestamps(
@@ -96,17 +102,20 @@ def timestamps(
 ) -> None:  # fmt: skip
     """Print a transcription's chapter timestamps, ready to paste: as stored, else as the provider has them.
 
-    A style that was never made costs a regeneration: 30 to 90 seconds, at most ten for each transcription.
+    A style that was never made needs --regenerate: 30 to 90 seconds, at most ten times for each transcription.
     """
     configured = configure()
+
+    async def kept(db: Pool) -> Timestamps | None:
+        usual = await archive.stored_timestamps(db, transcription, name, style or BALANCED)
+        return usual if usual is not None or style else await archive.stored_timestamps(db, transcription, name, None)
+
     if prompt is not None:
         if len(prompt) > PROMPT_LENGTH:
             raise click.UsageError(f"--regenerate takes at most {PROMPT_LENGTH} characters")
-        found = _regenerated(configured, transcription, name, style or "balanced", prompt, yes=yes)
+        found = _regenerated(configured, transcription, name, style or BALANCED, prompt, yes=yes)
     else:
-        found = _stored(configured, lambda db: archive.stored_timestamps(db, transcription, name, style)) or _fetched(
-            configured, transcription, name, style or "balanced"
-        )
+        found = _stored(configured, kept) or _fetched(configured, transcription, name, style or BALANCED)
     _show(transcription, found, as_json=as_json)
 
 
@@ -122,9 +131,8 @@ def _fetched(configured: Settings, transcription: str, name: str, style: str) ->
         return with_provider(_with_key(configured, f"the {name} timestamps of {transcription}"), fetch)
     except NotReady as exc:
         if exc.available_styles:
-            exc.add_note(
-                f"For nothing: --style {' or --style '.join(exc.available_styles)}. To have it made: --regenerate '…'"
-            )
+            free = " or --style ".join(exc.available_styles)
+            exc.add_note(f"Free to read: --style {free}. To have this one made: --style {style} --regenerate ''")
         raise
 
 
@@ -138,17 +146,12 @@ def _regenerated(
         if not yes:
             used = "" if db is None else f"; {await archive.regenerations(db, provider, str(status.id))} are used"
             click.confirm(
-                f"It may be charged, and is one of 10 regenerations of this transcription{used}. Have it made?",
+                f"It may be charged, and is one of {archive.REGENERATIONS} for this transcription{used}. Go on?",
                 abort=True, err=True,
             )  # fmt: skip
         click.echo("regenerating; this takes 30 to 90 s", err=True)
         subject = Subject(provider.source, str(status.id), status.completed_at or "")
-        if db is not None:
-            return await archive.regenerate(db, provider, subject, name, style=style, prompt=prompt)
-        await provider.regenerate_timestamps(
-            status.id, style=style, refine_prompt=prompt or None, idempotency_key=archive.regeneration_key()
-        )
-        return parse(TimestampsAnswer, await provider.timestamps(status.id, name, style=style)).timestamps()
+        return await archive.regenerate(db, provider, subject, name, style=style, prompt=prompt)
 
     return with_provider(configured, regenerate)
 

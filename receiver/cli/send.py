@@ -43,7 +43,7 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
         )
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise CommandError(
-            f"{target} does not answer ({type(exc).__name__}): run `receiver up`, or pass --url"
+            f"{target} does not answer ({type(exc).__name__}): run `receiver up`, set PORT to its port, or pass --url"
         ) from exc
     text = answer.text.strip()
     if as_json:

@@ -1,5 +1,6 @@
 """`transcribe` and `quote`: hand the provider a recording, or ask what that would cost."""
 
+import asyncio
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -10,19 +11,20 @@ from typing import Any
 
 import click
 
-from receiver import archive, callbacks, inbox, media, registration, uploads
+from receiver import archive, callbacks, inbox, media, notebook, registration, uploads
 from receiver.archive import Subject
 from receiver.callbacks import Submission
 from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars
 from receiver.cli.running import as_json, configure, examples, print_json, with_provider
 from receiver.database import Pool
-from receiver.errors import CommandError, InvalidRequest, PaymentRequired, ProviderUnavailable
+from receiver.errors import CommandError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
 from receiver.logs import printable
+from receiver.notebook import Notebook
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import Result, TranscriptionStatus, parse, source_of
+from receiver.providers.transcribe_so import UNREACHABLE, Result, TranscriptionStatus, parse, source_of
 from receiver.settings import Settings
-from receiver.uploads import MediaFile, Notebook
+from receiver.uploads import MediaFile
 
 pipeline_option = click.option("--pipeline", help="The model; `receiver pipelines` lists them. Else the provider's.")
 language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
@@ -54,7 +56,9 @@ class Order:
 @pipeline_option
 @language_option
 @duration_option
-@click.option("--max-usd", type=click.FloatRange(min=0), help="Ask for the price first and refuse above this.")
+@click.option(
+    "--max-usd", type=click.FloatRange(min=0), help="Refuse above this price, before anything is sent or charged."
+)
 @click.option("--wait", is_flag=True, help="Follow it to its end and print the transcript.")
 @click.option("--callback", is_flag=True, help="Have its deliveries come to a path of their own; needs PUBLIC_URL.")
 @click.option("--idempotency-key", help="Submit at most once under this key within 24 hours; 128 characters at most.")
@@ -65,8 +69,8 @@ def transcribe(
 ) -> None:  # fmt: skip
     """Submit SOURCE: a file, a YouTube or podcast page's URL, or the URL of a media file. It is charged.
 
-    Prints the transcription's id, with --wait its transcript. A file of over 50 MB is sent in pieces; started again
-    after an interruption the command goes on where it stopped, and neither sends nor pays twice.
+    Prints the transcription's id, with --wait its transcript. Until then, the same command started again goes on where
+    it stopped and does not pay twice; a file of over 50 MB is sent in pieces, so what has arrived is not sent again.
     """
     configured = configure()
     if callback and configured.public_url is None:
@@ -76,14 +80,18 @@ def transcribe(
 
     async def work(provider: TranscribeSo, db: "Pool | None") -> None:
         since = 0 if db is None else await inbox.newest_key(db)
-        submitted = await _submit(provider, db, configured, order)
-        if not wait:
+        whose = registration.account(configured)
+        account = (whose.api_url, whose.key_fingerprint)
+        with notebook.opened(configured.data_dir, account, source if file is None else file.path) as notes, _advice():
+            submitted = await _submit(provider, db, configured, order, notes)
+            ended = await until_ended(provider, db, configured, submitted.id, since=since) if wait else None
+            text = "" if ended is None or ended.status != "completed" else await _text(provider, db, ended)
+            notes.forget()  # only now: who is interrupted before the text is there and starts again must not pay again
+        if ended is None:
             print_json(submitted.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(submitted.id)
             return
-        status = await until_ended(provider, db, configured, submitted.id, since=since)
-        require_completed(status)
-        text = await _text(provider, db, status)
-        print_json({"id": status.id, "text": text}) if as_json else click.echo(text)
+        require_completed(ended)
+        print_json({"id": ended.id, "text": text}) if as_json else click.echo(text)
 
     with_provider(configured, work)
 
@@ -97,7 +105,7 @@ def transcribe(
 @duration_option
 @as_json
 def quote(source: str, pipeline: str | None, language: str, duration: float | None, *, as_json: bool) -> None:
-    """Ask what SOURCE would cost; nothing is started or charged.
+    """Ask what SOURCE would cost; nothing is started or charged. The provider lists what it priced as `quoted`.
 
     For a file, which only an upload would let the provider price, it is reckoned from the price list.
     """
@@ -114,7 +122,8 @@ def quote(source: str, pipeline: str | None, language: str, duration: float | No
         print_json(answer)
         return
     minutes = "" if answer.get("billed_minutes") is None else f" for {answer['billed_minutes']:g} billed minutes"
-    click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{'' if file is None else ', by the price list'}")
+    by_list = "" if file is None else f", by the price list of {printable(answer['pipeline_code'])}"
+    click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{by_list}")
 
 
 def _recording(
@@ -134,7 +143,12 @@ def _recording(
             source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
         ), None
     file = uploads.inspect(Path(source))
-    seconds = duration or media.duration_seconds(file.path)
+    told = media.duration_seconds(file.path)
+    if duration is not None and told is not None and abs(duration - told) > 1 + told / 100:
+        raise CommandError(
+            f"{source} plays {told:.1f} s by its own account: leave --duration out, it is billed by that"
+        )
+    seconds = duration if told is None else told
     if seconds is None:
         raise CommandError(
             f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS, "
@@ -146,51 +160,65 @@ def _recording(
     ), file  # fmt: skip
 
 
-async def _submit(provider: TranscribeSo, db: "Pool | None", configured: Settings, order: Order) -> TranscriptionStatus:
-    notebook, recording, key = None, order.recording, f"transcribe-{secrets.token_hex(16)}"
+async def _submit(
+    provider: TranscribeSo, db: "Pool | None", configured: Settings, order: Order, notes: Notebook
+) -> TranscriptionStatus:
+    if order.callback and db is None:
+        raise CommandError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
+    recording, asked_before = order.recording, notes.progress.asked is not None
+    # What may have been submitted already went with its ceiling; a quote refused now would say nothing about that.
+    ceiling = None if asked_before else order.max_usd
     if order.file is not None:
-        whose = registration.account(configured)
-        notebook = Notebook(configured.data_dir, (whose.api_url, whose.key_fingerprint), order.file)
+        if ceiling is not None:  # before the file is sent; the provider's own quote needs it there
+            _check_price((await _reckon(provider, recording))["retail_usd"], ceiling)
         with _bar(order.file) as progressed:
-            upload_id = await uploads.upload(provider, order.file, notebook, progressed=progressed)
+            upload_id = await uploads.upload(provider, order.file, notes, progressed=progressed)
         recording = replace(recording, upload_id=upload_id)
-        key = notebook.submission_key(recording)
-    key = order.idempotency_key or key
-    await _check_price(provider, recording, order.max_usd)
-    submission = Submission(recording, key, order.max_usd)
     try:
-        submitted = await _send(provider, db, configured, submission, callback=order.callback)
-    except (InvalidRequest, PaymentRequired) as exc:
-        if notebook is not None:
-            notebook.refused(exc)
+        if ceiling is not None:
+            priced = await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")
+            _check_price(priced.retail_usd, ceiling)
+        submitted = await _send(provider, db, configured, _submission(order, recording, notes), callback=order.callback)
+    except (InvalidRequest, PaymentRequired, RateLimited) as exc:
+        # Of an earlier submission, whose answer was lost, a refusal under another key says nothing, nor does a 429.
+        is_about_it = order.idempotency_key is None and not isinstance(exc, RateLimited)
+        if exc.status is not None and (is_about_it or not asked_before):
+            notes.refused(exc)
         raise
-    except ProviderUnavailable as exc:
-        exc.add_note(f"It may have been submitted all the same: run it again with --idempotency-key {key}")
-        raise
-    if notebook is not None:
-        notebook.forget()
     price = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
     click.echo(f"submitted as transcription {submitted.id}{price}", err=True)
     return submitted
 
 
+def _submission(order: Order, recording: Recording, notes: Notebook) -> Submission:
+    """Return what is sent, under the person's key or the notebook's."""
+    if order.idempotency_key is not None:
+        return Submission(recording, order.idempotency_key, order.max_usd, asked_before=True)
+    key, asked_before = notes.ask(recording.to_json() | {"max_usd": order.max_usd, "callback": order.callback})
+    return Submission(recording, key, order.max_usd, asked_before=asked_before)
+
+
 async def _send(
     provider: TranscribeSo, db: "Pool | None", configured: Settings, submission: Submission, *, callback: bool
 ) -> TranscriptionStatus:
-    if not callback:
-        return await provider.transcribe(
-            submission.recording, idempotency_key=submission.idempotency_key, max_charge_usd=submission.max_charge_usd
-        )
-    if db is None or configured.public_url is None:
-        raise CommandError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
-    async with db.acquire() as connection:
-        return await callbacks.submit(connection, provider, submission, public_url=configured.public_url)
+    try:
+        if not callback or db is None or configured.public_url is None:
+            return await provider.transcribe(
+                submission.recording, idempotency_key=submission.idempotency_key,
+                max_charge_usd=submission.max_charge_usd, asked_before=submission.asked_before,
+            )  # fmt: skip
+        async with db.acquire() as connection:
+            return await callbacks.submit(connection, provider, submission, public_url=configured.public_url)
+    except ProviderUnavailable as exc:
+        if exc.code != UNREACHABLE:
+            exc.add_note(
+                "It may have been submitted all the same: run the same command again, which cannot pay twice, "
+                f"or from elsewhere with --idempotency-key {submission.idempotency_key}"
+            )
+        raise
 
 
-async def _check_price(provider: TranscribeSo, recording: Recording, max_usd: float | None) -> None:
-    if max_usd is None:
-        return
-    price = (await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")).retail_usd
+def _check_price(price: float, max_usd: float) -> None:
     if price > max_usd:
         raise CommandError(
             f"it would cost {dollars(price, digits=4)}, more than --max-usd {max_usd:g}: nothing was submitted"
@@ -216,6 +244,16 @@ async def _text(provider: TranscribeSo, db: "Pool | None", status: Transcription
         return parse(Result, await provider.result(status.id)).transcript().text
     subject = Subject(provider.source, str(status.id), status.completed_at or "")
     return (await archive.transcript(db, provider, subject)).text
+
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """Say what is true where somebody interrupts."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        click.echo("\ninterrupted: the same command goes on from here, and pays for nothing twice", err=True)
+        raise
 
 
 @contextmanager

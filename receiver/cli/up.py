@@ -111,7 +111,7 @@ async def _open(configured: Settings, sandbox_url: str | None) -> None:
     click.echo(f"         {command} transcript {sample.id}")
     click.echo(f"         {command} timestamps {sample.id} --format youtube")
     click.echo("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
-    click.echo(f"         export TRANSCRIBE_API_URL={sandbox_url} TRANSCRIBE_API_KEY={SANDBOX_KEY}")
+    click.echo(f"         export TRANSCRIBE_API_URL={sandbox_url} TRANSCRIBE_API_KEY={SANDBOX_KEY} PUBLIC_URL={here}")
 
 
 async def _start_sandbox(

@@ -25,6 +25,7 @@ from receiver.errors import CommandError
 from receiver.migrations import require
 from receiver.providers import TranscribeSo
 from receiver.rotation import Secret, Use
+from receiver.settings import Settings
 
 LOOK_AGAIN_SECONDS = 0.05
 
@@ -74,7 +75,10 @@ def secrets(*, as_json: bool) -> None:
     configured = configure()
 
     async def read(db: Pool) -> tuple[list[Secret], dict[str, Use]]:
-        return await rotation.known(db, configured.api_url), await rotation.use(db, configured.api_url)
+        return (
+            await rotation.known(db, configured.api_url, _key(configured)),
+            await rotation.use(db, configured.api_url),
+        )
 
     registered, used = with_database(configured, read)
     own = [signature.fingerprint(one.get_secret_value().encode()) for one in configured.webhook_secrets]
@@ -97,8 +101,14 @@ def secrets(*, as_json: bool) -> None:
 def retire_secret(fingerprint: str, *, yes: bool) -> None:
     """Let an old secret verify nothing any more. FINGERPRINT is what `receiver secrets` shows."""
     configured = configure()
-    with_database(configured, lambda db: rotation.retire(db, configured.api_url, fingerprint, although_used=yes))
+    api_url, key = configured.api_url, _key(configured)
+    with_database(configured, lambda db: rotation.retire(db, api_url, key, fingerprint, although_used=yes))
     click.echo(f"{fingerprint} is retired")
+
+
+def _key(configured: Settings) -> str | None:
+    """Return the fingerprint of the configured key."""
+    return None if configured.api_key is None else registration.account(configured).key_fingerprint
 
 
 def _secret_line(secret: Secret) -> str:
@@ -113,7 +123,7 @@ def _secret_line(secret: Secret) -> str:
 
 def _used(use: Use) -> str:
     return ", has verified nothing" if use.last_matched is None else (
-        f", last matched {_when(use.last_matched)}, {use.events} events verified"
+        f", last matched {_when(use.last_matched)}, events verified: {use.events}"
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""How we ask the sources: one module for each provider's API.
+"""How we ask the sources: a module or a package for each provider's API; `tus` is what uploads may share.
 
-source (data, prose)    URL                         module
-transcribe.so           /webhooks/transcribe-so     providers/transcribe_so.py
+source (data, prose)    URL                         here
+transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
 """
 
 from receiver.providers.transcribe_so import Recording, TranscribeSo

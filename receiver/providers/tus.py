@@ -96,7 +96,7 @@ async def upload(
         InvalidRequest: the server refuses the upload.
         CommandError: the file changed under way.
     """
-    transfer = _Transfer(http, _address(endpoint), file, size, _encoded(metadata), chunk_bytes)
+    transfer = _Transfer(http, address(endpoint), file, size, _encoded(metadata), chunk_bytes)
     return await _followed(transfer, transfer.resumed(location), created, progressed, pauses)
 
 
@@ -191,7 +191,7 @@ class _Transfer:
 
     def _resolved(self, location: str) -> str:
         """Return the absolute address of an upload, which must be where the endpoint is: the bytes go there."""
-        url = _address(location, self.endpoint)
+        url = address(location, self.endpoint)
         if not location or (url.scheme, url.host, url.port) != _origin(self.endpoint):
             raise _malformed("the upload's Location is missing or is on another server than the endpoint")
         return str(url)
@@ -235,11 +235,16 @@ async def _followed(
     return state.location
 
 
-def _address(text: str, base: httpx.URL | None = None) -> httpx.URL:
-    """Return an http(s) address without a user; httpx would make an Authorization header of one."""
+def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
+    """Return an http(s) address without a user; httpx would make an Authorization header of one.
+
+    Raises:
+        ProviderUnavailable: it is none; the error does not show it, because it may hold a ticket.
+    """
     try:
         url = httpx.URL(text) if base is None else base.join(text)
-    except httpx.InvalidURL:
+        _ = url.host  # which is decoded only now
+    except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL("")  # and not its error, whose text shows parts of the address
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
         raise _malformed("an upload's address is no plain http(s) address")

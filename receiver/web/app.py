@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import callbacks, events, inbox, jobs, migrations, registration, signature
+from receiver import callbacks, events, inbox, jobs, migrations, signature
+from receiver.callbacks import Known
 from receiver.database import Connection, Connections
 from receiver.errors import ReceiverError, RequestError
 from receiver.handling import Handler
@@ -22,7 +23,7 @@ from receiver.providers.transcribe_so import SOURCE
 from receiver.registry import interested
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.web import body
-from receiver.web.keyring import Keyring, Known
+from receiver.web.keyring import Keyring
 
 log = logging.getLogger(__name__)
 
@@ -124,11 +125,8 @@ class Receiver:
         self._refused[ours] = Refused(said=time.monotonic())
 
     async def _read_secrets(self) -> Known:
-        async def read(connection: Connection) -> Known:
-            return Known(
-                tuple(await registration.known_secrets(connection, self.api_url)),
-                await callbacks.known_secrets(connection, self.api_url),
-            )
+        def read(connection: Connection) -> Awaitable[Known]:
+            return callbacks.verifying(connection, self.api_url)
 
         return await self.connections.run(read, seconds=ANSWER_SECONDS)
 
@@ -171,8 +169,12 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         """Verify, store, answer. Handlers run elsewhere."""
         raw = await body.read(request)
-        proof = await receiver.keyring.verify(request.headers.raw, raw, callback=request.path_params.get("callback"))
-        status = await receiver.store(events.read(SOURCE, raw), proof.secret)
+        callback = request.path_params.get("callback")
+        proof = await receiver.keyring.verify(request.headers.raw, raw, callback=callback)
+        content = events.read(SOURCE, raw)
+        if callback is not None:
+            content = events.about(content, receiver.keyring.subject(callback))
+        status = await receiver.store(content, proof.secret)
         return JSONResponse({"status": status})
 
     return receive

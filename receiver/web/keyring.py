@@ -7,11 +7,11 @@ which ends in a token, and one secret, which verifies nothing else.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from receiver import signature
+from receiver.callbacks import Known
 from receiver.errors import NoSecretError, ReceiverError, SignatureError
 from receiver.signature import Proof
 
@@ -19,14 +19,6 @@ log = logging.getLogger(__name__)
 
 READ_AGAIN_SECONDS = 5.0
 BETWEEN_READINGS_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the database holds: the webhook's secrets, and each callback's by its token."""
-
-    webhook: tuple[bytes, ...] = field(default=(), repr=False)
-    callbacks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 class Keyring:
@@ -72,8 +64,13 @@ class Keyring:
     def _for(self, callback: str | None) -> tuple[bytes, ...]:
         if callback is None:
             return self.secrets
-        secret = self._known.callbacks.get(callback)
-        return () if secret is None else (secret,)
+        found = self._known.callbacks.get(callback)
+        return () if found is None else (found.secret,)
+
+    def subject(self, callback: str) -> str | None:
+        """Return the id of the transcription whose callback it is; None where it is unknown."""
+        found = self._known.callbacks.get(callback)
+        return None if found is None else found.transcription_id
 
     async def read_again(self) -> None:
         """Wait for a reading that begins now or later; where it fails the secrets stay as they are."""

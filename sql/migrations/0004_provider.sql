@@ -5,8 +5,9 @@ create table receiver.budgets (
     key_fingerprint text not null,
     -- When every turn taken so far is paid for; see receiver/budget.py.
     full_at timestamptz not null,
-    -- The last place in the line of those that were told to come back later.
+    -- The last places in the lines of those that were told to come back later: what is live, and what can wait.
     line_at timestamptz not null,
+    line_behind_at timestamptz not null,
     -- What the last one who asked was answered: the statement that decides also tells.
     wait interval not null,
     primary key (api_url, key_fingerprint)
@@ -35,6 +36,9 @@ create table receiver.regenerations (
     intended_at timestamptz not null default now()
 );
 create index regenerations_of on receiver.regenerations (api_url, transcription_id);
+
+-- The provider has deleted it: its secret verifies what is on its way, and nothing new will come.
+alter table receiver.registrations add column gone_at timestamptz;
 
 -- A replay is not urgent: requests for what was just delivered go before its requests.
 alter table receiver.jobs add column live boolean not null default true;

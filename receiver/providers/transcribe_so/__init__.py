@@ -21,13 +21,14 @@ from receiver.providers.transcribe_so.answers import (
     Webhook,
     parse,
 )
-from receiver.providers.transcribe_so.calls import RETRY_SECONDS
+from receiver.providers.transcribe_so.calls import RETRY_SECONDS, UNREACHABLE
 from receiver.providers.transcribe_so.client import SOURCE, TranscribeSo
 from receiver.providers.transcribe_so.recording import Recording, source_of
 
 __all__ = [
     "RETRY_SECONDS",
     "SOURCE",
+    "UNREACHABLE",
     "Account",
     "Callback",
     "Include",

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, SecretStr, ValidationError
 
 from receiver.errors import ProviderUnavailable
 from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript
@@ -18,6 +18,20 @@ NEVER_STARTED = "quoted"
 # What could steer a terminal or reorder a line, and NUL, which PostgreSQL stores not; tab and line ends are text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 Text = Annotated[str, AfterValidator(lambda text: _UNPRINTABLE.sub("", text))]
+Id = Annotated[int, Field(strict=True, gt=0, lt=2**63)]
+_SECRET = re.compile(r"[\x21-\x7e]{0,512}")
+
+
+def _is_sendable(secret: SecretStr) -> SecretStr:
+    if not _SECRET.fullmatch(secret.get_secret_value()):
+        raise ValueError("is not at most 512 visible ASCII characters")  # PostgreSQL stores no NUL
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_is_sendable)]
+Item = TypeVar("Item")
+# An answer may hold a million items, each of them wrong; the first mistake says enough.
+Items = Annotated[list[Item], FailFast()]
 
 
 class _Answer(BaseModel):
@@ -41,13 +55,13 @@ class Pipeline(_Answer):
     name: Text | None = None
     retail_usd_per_min: float | None = None
     retail_usd_per_hour: float | None = None
-    supported_languages: list[Text] = Field(default_factory=list)
+    supported_languages: Items[Text] = Field(default_factory=list)
 
 
 class Pipelines(_Answer):
     """`GET /pipelines`."""
 
-    pipelines: list[Pipeline]
+    pipelines: Items[Pipeline]
 
 
 class Upload(_Answer):
@@ -70,7 +84,7 @@ class TusUpload(_Answer):
 class Callback(_Answer):
     """The key of one transcription's own deliveries, shown once in the 202 of a request that had a `callback_url`."""
 
-    secret: SecretStr
+    secret: Secret | None = None
 
 
 class TranscriptionStatus(_Answer):
@@ -79,17 +93,16 @@ class TranscriptionStatus(_Answer):
     `billed_minutes`, `retail_usd` and `callback` are in the 202 alone.
     """
 
-    id: int
-    status: str
-    stage: str | None = None
+    id: Id
+    status: Text
+    stage: Text | None = None
     progress: float | None = None
     title: Text | None = None
     duration_seconds: float | None = None
     charge_usd: float | None = None
     billed_minutes: float | None = None
     retail_usd: float | None = None
-    created_at: str | None = None
-    completed_at: str | None = None
+    completed_at: Text | None = None
     callback: Callback | None = None
 
     @property
@@ -101,7 +114,7 @@ class TranscriptionStatus(_Answer):
 class Page(_Answer):
     """`GET /transcriptions`."""
 
-    data: list[TranscriptionStatus]
+    data: Items[TranscriptionStatus]
     next_cursor: str | None = None
 
 
@@ -116,10 +129,10 @@ class Quote(_Answer):
 class Webhook(_Answer):
     """`POST` and `GET /webhooks`. The secret is shown once; an answer without it leaves us unable to verify."""
 
-    id: str | int | None = None
-    url: str | None = None
+    id: Text | int | None = None
+    url: Text | None = None
     enabled: bool | None = None
-    signing_secret: SecretStr | None = None
+    signing_secret: Secret | None = None
 
 
 class _Segment(_Answer):
@@ -150,12 +163,12 @@ class _QnA(_Answer):
 class Result(_Answer):
     """`GET /transcriptions/:id/result`. Seconds from the start of the recording."""
 
-    id: int
-    status: str
-    segments: list[_Segment] = Field(default_factory=list)
-    chapters: list[_Chapter] = Field(default_factory=list)
-    sections: list[_Section] = Field(default_factory=list)
-    qna: list[_QnA] = Field(default_factory=list)
+    id: Id
+    status: Text
+    segments: Items[_Segment] = Field(default_factory=list)
+    chapters: Items[_Chapter] = Field(default_factory=list)
+    sections: Items[_Section] = Field(default_factory=list)
+    qna: Items[_QnA] = Field(default_factory=list)
 
     def transcript(self) -> Transcript:
         """Return the content in our common shape."""
@@ -174,7 +187,7 @@ class TimestampsAnswer(_Answer):
     style: Text | None = None
     text: Text
     ok_to_paste: bool = False
-    warnings: list[Text] = Field(default_factory=list)
+    warnings: Items[Text] = Field(default_factory=list)
 
     def timestamps(self) -> Timestamps:
         """Return them in our common shape."""

@@ -6,6 +6,7 @@ Authorization header would go with it.
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,10 +29,16 @@ from receiver.errors import (
 )
 from receiver.providers.transcribe_so.envelope import error_from
 
+log = logging.getLogger(__name__)
+
 SECONDS = 30.0
-ANSWER_BYTES = 64 * 1024 * 1024
+ANSWER_BYTES = 32 * 1024 * 1024
 KEY_LENGTH = 128
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
+NO_TURN = "no_turn"
+UNREACHABLE = "unreachable"
+NOTHING_SENT = frozenset({NO_TURN, UNREACHABLE})
+RATE_LIMITED = "rate_limited"
 # In a job a longer wait becomes a later attempt, which survives a restart and shows; a person waits for a minute's end.
 PATIENCE_IN_A_JOB = timedelta(seconds=3)
 PATIENCE_OF_A_PERSON = timedelta(seconds=90)
@@ -66,45 +73,62 @@ class Calls:
         json: Any = None,
         params: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
+        asked_before: bool = False,
         seconds: float = SECONDS,
     ) -> bytes:
         """Send one request, again after the pauses of `retries`; returns the body of a 2xx answer.
 
         The idempotency key stays the same after a timeout or a 5xx, because the request may have been carried out. A
-        429 is repeated to its key for a day, so the next try needs a new one, unless one before it may have succeeded.
+        429 is repeated to its key for a day, so the next try takes a new one. Where an earlier try under the key may
+        have been carried out, in this call or before it (`asked_before`), a new one could do everything twice: then
+        the key stays until the same refusal comes again, word for word, which proves that the key brings nothing else.
 
         Raises:
             ProviderError: by the envelope's code; `RateLimited` also where there is no turn soon.
         """
-        key, maybe_done, refused = _checked_key(idempotency_key), False, 0
+        key, maybe_done, refusals, said = _checked_key(idempotency_key), asked_before, 0, ""
         for pause in (*self.retries, None):
             try:
-                request = self.http.build_request(method, path, json=json, params=params, headers=self._headers(key))
+                request = self._request(method, path, json, params, key)
                 return await self._in_turn(request, seconds)
             except RateLimited as exc:
-                # No Retry-After: an allowance is spent, which no minute brings back; no status: we asked nobody.
-                if pause is None or exc.retry_after is None or exc.status is None:
+                repeated, said = exc.request_id == said, exc.request_id or ""
+                # No status: we asked nobody. No Retry-After: an allowance is spent, which no minute brings back, or it
+                # is an old refusal.
+                if pause is None or exc.status is None or (exc.retry_after is None and not (maybe_done and key)):
                     raise
-                refused += 1
-                if not maybe_done:
-                    key = _next_key(idempotency_key, refused)
+                if not maybe_done or repeated:
+                    refusals += 1
+                    key = _next_key(idempotency_key, refusals)
             except ProviderError as exc:
                 if pause is None or not _is_worth_another_try(exc):
                     raise
-                maybe_done = True
+                maybe_done = maybe_done or exc.code not in NOTHING_SENT
+                log.warning("%s; again in %g s", exc.message, pause)
                 await asyncio.sleep(pause)
         raise AssertionError("the last try returns or raises")
+
+    def _request(
+        self, method: str, path: str, json: Any, params: Mapping[str, str] | None, key: str | None
+    ) -> httpx.Request:
+        headers = self._headers(key)
+        try:
+            return self.http.build_request(method, path, json=json, params=params, headers=headers)
+        except httpx.InvalidURL as exc:  # a cursor that the provider gave may be too long for one
+            raise ProviderUnavailable(f"{path} cannot be asked for: {exc}", code="malformed_answer") from exc
 
     async def _in_turn(self, request: httpx.Request, seconds: float) -> bytes:
         try:
             await budget.take(self.budget, live=self.live, patience=self.patience)
         except StoreUnavailableError as exc:
-            raise ProviderUnavailable(f"no turn could be taken: {exc}", code="no_turn") from exc
+            raise ProviderUnavailable(f"no turn could be taken: {exc}", code=NO_TURN) from exc
         try:
             return await answer_to(self.http, request, seconds=seconds)
         except RateLimited as exc:
-            with suppress(StoreUnavailableError):  # what matters is what the provider said
-                await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
+            # A spent allowance, say of questions, is nobody else's business.
+            if exc.retry_after is not None or exc.code == RATE_LIMITED:
+                with suppress(StoreUnavailableError):  # what matters is what the provider said
+                    await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
             raise
 
     def _headers(self, idempotency_key: str | None) -> dict[str, str]:
@@ -132,8 +156,11 @@ async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds:
             finally:
                 await answer.aclose()
     except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
-        said = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else type(exc).__name__
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"  # a path may hold a ticket
+        if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
+            said = f"{origin} cannot be reached ({type(exc).__name__}): is the address right, are you online?"
+            raise ProviderUnavailable(said, code=UNREACHABLE) from exc
+        said = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else type(exc).__name__
         raise ProviderUnavailable(f"{origin} does not answer: {said}", code="transport") from exc
     if answer.is_success:
         return body
@@ -141,7 +168,13 @@ async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds:
 
 
 async def _read(answer: httpx.Response) -> bytes:
-    """Return the body, bounded by its decompressed size."""
+    """Return the body, bounded by its decompressed size.
+
+    httpx unpacks whatever the answer names, layer in layer, before we see how much it is: a few bytes may become
+    gigabytes. One layer of gzip makes 64 MB at most of the 64 KB that it reads at once.
+    """
+    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("identity", "gzip"):
+        raise ProviderUnavailable("the answer is packed in a way that was not asked for", code="malformed_answer")
     body = bytearray()
     async for piece in answer.aiter_bytes():
         body += piece

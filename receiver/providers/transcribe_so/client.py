@@ -1,18 +1,19 @@
 """The methods of the client: one for each endpoint of transcribe.so, under its name there."""
 
+import asyncio
 import copy
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import httpx
 from pydantic import SecretStr
 
 from receiver.budget import Budget, OwnBudget
-from receiver.errors import InvalidRequest, ProviderUnavailable
+from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
+from receiver.providers import tus
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
     Account,
@@ -35,6 +36,7 @@ from receiver.providers.transcribe_so.calls import (
     answer_to,
 )
 from receiver.providers.transcribe_so.recording import Recording
+from receiver.providers.transcribe_so.wire import a_moment_later, given, path
 
 SOURCE = "transcribe.so"
 # Without `include` the reference and the published client disagree on whether segments come along.
@@ -44,6 +46,9 @@ ROUND_TRIP_SECONDS = 15.0
 REGENERATE_SECONDS = 150.0  # documented: 30 to 90; cut off it would be used up all the same
 UPLOAD_BYTES_A_SECOND = 100_000.0  # slower than that counts as broken
 PAGE_LENGTH = 200
+IDLE_PAGES = 3  # that bring nothing new; then a server is holding us for ever
+EARLY_SECONDS = 1.0
+AFTER_EARLY_SECONDS = 5.0
 
 
 class TranscribeSo:
@@ -74,7 +79,11 @@ class TranscribeSo:
     ) -> None:
         self.api_url = api_url
         http = httpx.AsyncClient(
-            base_url=f"{api_url}/api/v1/", follow_redirects=False, timeout=SECONDS, transport=transport
+            base_url=f"{api_url}/api/v1/",
+            follow_redirects=False,
+            timeout=SECONDS,
+            transport=transport,
+            headers={"Accept-Encoding": "gzip"},
         )
         patience = PATIENCE_OF_A_PERSON if retries else PATIENCE_IN_A_JOB
         self._calls = Calls(http, key, retries, patience, budget or OwnBudget())
@@ -125,11 +134,17 @@ class TranscribeSo:
     ) -> None:
         """Send a file's bytes to where `create_upload` said; neither the key nor a turn goes with it."""
         headers = {"Content-Type": content_type, "Content-Length": str(file_size)}
+        url = tus.address(upload.upload_url.get_secret_value())
+        request = httpx.Request("PUT", url, headers=headers, content=content)
         try:
-            request = httpx.Request("PUT", upload.upload_url.get_secret_value(), headers=headers, content=content)
-        except httpx.InvalidURL:  # whose text would show the ticket
-            raise ProviderUnavailable("the upload's URL is none", code="malformed_answer") from None
-        await answer_to(self._calls.http, request, seconds=SECONDS + file_size / UPLOAD_BYTES_A_SECOND)
+            await answer_to(self._calls.http, request, seconds=SECONDS + file_size / UPLOAD_BYTES_A_SECOND)
+        except ProviderError as exc:
+            if exc.status is None:
+                raise
+            # Its own words may repeat the ticket, and are not the provider's.
+            kind = InvalidRequest if 400 <= exc.status < 500 else ProviderUnavailable  # noqa: PLR2004 - client errors
+            said = f"the upload server answered {exc.status}"
+            raise kind(said, code=f"http_{exc.status}", status=exc.status) from None
 
     async def create_tus_upload(
         self, filename: str, *, file_size: int, idempotency_key: str | None = None
@@ -144,6 +159,7 @@ class TranscribeSo:
     async def transcribe(
         self, recording: Recording, *, idempotency_key: str, callback_url: str | None = None,
         max_charge_usd: float | None = None,
+        asked_before: bool = False,
     ) -> TranscriptionStatus:  # fmt: skip
         """Submit a recording; it is charged.
 
@@ -152,9 +168,12 @@ class TranscribeSo:
             idempotency_key: the same for the same recording, so that it is charged once.
             callback_url: where this transcription's own deliveries go; the answer's `callback.secret` signs them.
             max_charge_usd: refuse with `PaymentRequired` (code `max_charge_exceeded`) rather than charge more.
+            asked_before: an earlier request under this key may have been carried out, though its answer was lost.
         """
-        body = recording.to_json() | _given(callback_url=callback_url, max_charge_usd=max_charge_usd)
-        answer = await self._calls.send("POST", "transcriptions", json=body, idempotency_key=idempotency_key)
+        body = recording.to_json() | given(callback_url=callback_url, max_charge_usd=max_charge_usd)
+        answer = await self._calls.send(
+            "POST", "transcriptions", json=body, idempotency_key=idempotency_key, asked_before=asked_before
+        )
         return parse(TranscriptionStatus, answer)
 
     async def quote(self, recording: Recording, *, idempotency_key: str) -> Quote:
@@ -168,28 +187,27 @@ class TranscribeSo:
         The cursor is the time of a page's last item, and several items may share it: the next page is asked for from a
         moment later, so that it overlaps, and what was seen is left out.
         """
-        params, seen, asked = (
-            _given(limit=str(PAGE_LENGTH), api_only="true" if api_only else None),
-            set[int](),
-            set[str](),
-        )
+        params = given(limit=str(PAGE_LENGTH), api_only="true" if api_only else None)
+        seen, asked, idle = set[int](), set[str](), 0
         while True:
             page = parse(Page, await self._calls.send("GET", "transcriptions", params=params))
-            for item in page.data:
+            fresh = [item for item in page.data if item.id not in seen]
+            for item in fresh:
                 if item.id not in seen:
                     seen.add(item.id)
                     yield item
+            idle = 0 if fresh else idle + 1
             # The second is for where the overlap alone fills a page; none twice, or a server could hold us for ever.
-            ahead = () if page.next_cursor is None else (_a_moment_later(page.next_cursor), page.next_cursor)
+            ahead = () if page.next_cursor is None else (a_moment_later(page.next_cursor), page.next_cursor)
             cursor = next((one for one in ahead if one not in asked), None)
-            if cursor is None:
+            if cursor is None or idle > IDLE_PAGES:
                 return
             asked.add(cursor)
             params["cursor"] = cursor
 
     async def get(self, transcription_id: str | int) -> TranscriptionStatus:
         """Return a transcription's metadata and status."""
-        return parse(TranscriptionStatus, await self._calls.send("GET", _path(transcription_id)))
+        return parse(TranscriptionStatus, await self._calls.send("GET", path(transcription_id)))
 
     async def wait(
         self, transcription_id: str | int, *, seconds: float, include: Collection[Include] = ()
@@ -201,31 +219,37 @@ class TranscribeSo:
         Raises:
             InvalidRequest: it is a quote, which never starts (code `not_a_job`).
         """
-        deadline = time.monotonic() + seconds
+        deadline, early = time.monotonic() + seconds, 0
         while True:
-            window = max(1, min(WINDOW_SECONDS, round(deadline - time.monotonic())))
-            params = _given(timeout=str(window), include=",".join(include) or None)
-            path = _path(transcription_id, "wait")
-            answer = await self._calls.send("GET", path, params=params, seconds=window + ROUND_TRIP_SECONDS)
+            began = time.monotonic()
+            window = max(1, min(WINDOW_SECONDS, round(deadline - began)))
+            params = given(timeout=str(window), include=",".join(include) or None)
+            answer = await self._calls.send(
+                "GET", path(transcription_id, "wait"), params=params, seconds=window + ROUND_TRIP_SECONDS
+            )
             status = parse(TranscriptionStatus, answer)
             if status.status == NEVER_STARTED:
                 raise InvalidRequest(f"{status.id} is a quote, not a job", code="not_a_job")
             if status.is_terminal or time.monotonic() >= deadline:
                 return status
+            early = early + 1 if time.monotonic() - began < EARLY_SECONDS else 0
+            if early:  # a server that does not hold the request must not get all our turns
+                pause = min(AFTER_EARLY_SECONDS, 0.01 * 2.0 ** min(early, 60), deadline - time.monotonic())
+                await asyncio.sleep(pause)
 
     async def result(self, transcription_id: str | int, *, include: Collection[Include] = RESULT) -> bytes:
         """Return the full result as the provider wrote it; `parse(Result, …)` reads it."""
         params = {"include": ",".join(include)}
-        return await self._calls.send("GET", _path(transcription_id, "result"), params=params)
+        return await self._calls.send("GET", path(transcription_id, "result"), params=params)
 
     async def delete(self, transcription_id: str | int) -> None:
         """Delete a transcription, its result and its media, for ever."""
-        await self._calls.send("DELETE", _path(transcription_id))
+        await self._calls.send("DELETE", path(transcription_id))
 
     async def retry(self, transcription_id: str | int, *, idempotency_key: str) -> TranscriptionStatus:
         """Start a failed transcription again; it is charged again, from scratch."""
         answer = await self._calls.send(
-            "POST", _path(transcription_id, "retry"), json={}, idempotency_key=idempotency_key
+            "POST", path(transcription_id, "retry"), json={}, idempotency_key=idempotency_key
         )
         return parse(TranscriptionStatus, answer)
 
@@ -238,7 +262,7 @@ class TranscribeSo:
             NotReady: this style was never made; `available_styles` can be read for nothing.
         """
         params = {"format": format, "style": style}
-        return await self._calls.send("GET", _path(transcription_id, "timestamps"), params=params)
+        return await self._calls.send("GET", path(transcription_id, "timestamps"), params=params)
 
     async def regenerate_timestamps(
         self, transcription_id: str | int, *, style: str = "balanced", refine_prompt: str | None = None,
@@ -249,9 +273,9 @@ class TranscribeSo:
         It is asked once whatever `retries` say: an attempt whose answer is lost has been used up all the same.
         `receiver.archive.regenerate` counts them.
         """
-        body = {"style": style} | _given(refine_prompt=refine_prompt)
+        body = {"style": style} | given(refine_prompt=refine_prompt)
         return await replace(self._calls, retries=()).send(
-            "POST", _path(transcription_id, "timestamps/regenerate"), json=body, idempotency_key=idempotency_key,
+            "POST", path(transcription_id, "timestamps/regenerate"), json=body, idempotency_key=idempotency_key,
             seconds=REGENERATE_SECONDS,
         )  # fmt: skip
 
@@ -259,13 +283,15 @@ class TranscribeSo:
         self, transcription_id: str | int, format: Literal["srt", "vtt", "vtt-karaoke", "json"] = "srt"  # noqa: A002 - the provider's word
     ) -> bytes:  # fmt: skip
         """Return subtitles that the provider made, as it wrote them."""
-        return await self._calls.send("GET", _path(transcription_id, "subtitles"), params={"format": format})
+        return await self._calls.send("GET", path(transcription_id, "subtitles"), params={"format": format})
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 
-    async def register_webhook(self, url: str, *, idempotency_key: str) -> Webhook:
+    async def register_webhook(self, url: str, *, idempotency_key: str, asked_before: bool = False) -> Webhook:
         """Register `url`; the answer to the first request with this key within 24 h is repeated for every later one."""
-        answer = await self._calls.send("POST", "webhooks", json={"url": url}, idempotency_key=idempotency_key)
+        answer = await self._calls.send(
+            "POST", "webhooks", json={"url": url}, idempotency_key=idempotency_key, asked_before=asked_before
+        )
         return parse(Webhook, answer)
 
     async def get_webhook(self) -> Webhook:
@@ -279,28 +305,3 @@ class TranscribeSo:
     async def test_webhook(self, *, idempotency_key: str) -> None:
         """Ask for a `webhook.test` delivery."""
         await self._calls.send("POST", "webhooks/test", json={}, idempotency_key=idempotency_key)
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that have a value: the API reads null as a mistake."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _a_moment_later(cursor: str) -> str:
-    """Return a millisecond later than an ISO time, which is how exactly the provider writes one."""
-    try:
-        return (datetime.fromisoformat(cursor) + timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError):
-        return cursor  # not a time after all: then it is the provider's own business
-
-
-def _path(transcription_id: str | int, *rest: str) -> str:
-    """Return the path of a transcription; the id is checked to be the positive integer that this source uses.
-
-    Raises:
-        InvalidRequest: it is none.
-    """
-    text = str(transcription_id)
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63):  # noqa: PLR2004
-        raise InvalidRequest("a transcription id of transcribe.so is a positive integer", code="invalid_id")
-    return "/".join(["transcriptions", str(int(text)), *rest])

@@ -73,7 +73,7 @@ def _envelope(body: bytes) -> dict[str, Any]:
 
 def _text(envelope: dict[str, Any], key: str) -> str | None:
     value = envelope.get(key)
-    return value if isinstance(value, str) and value else None
+    return value[:MESSAGE_LENGTH] if isinstance(value, str) and value else None
 
 
 def _styles(envelope: dict[str, Any]) -> tuple[str, ...]:

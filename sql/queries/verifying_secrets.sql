@@ -1,0 +1,14 @@
+-- Every secret of an API that may sign a delivery now: the webhook's, newest first, and those of single transcriptions.
+-- $1 api_url text
+(
+    select null as token, null as transcription_id, secret
+    from receiver.registrations
+    where api_url = $1 and registered_at is not null and retired_at is null
+    order by id desc
+)
+union all
+(
+    select token, transcription_id, secret
+    from receiver.callbacks
+    where api_url = $1 and secret is not null and intended_at > now() - interval '7 days'
+)
