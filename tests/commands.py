@@ -46,7 +46,7 @@ class Commands:
     def run(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Result:
         """Run a command to its end; the key is in nothing that it says, and what it raises is raised."""
         root = logging.getLogger()
-        kept, level = root.handlers[:], root.level
+        kept, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", "httpx", "httpcore")}
         try:
             ran = CliRunner().invoke(
                 main, [str(one) for one in arguments], env=self.environment | environment, input=stdin,
@@ -54,7 +54,8 @@ class Commands:
             )  # fmt: skip
         finally:  # a command logs to its own stderr, which is closed by now
             root.handlers[:] = kept
-            root.setLevel(level)
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
         assert self.key not in ran.output
         return ran
 

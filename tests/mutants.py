@@ -150,7 +150,7 @@ def fails(tests: str, tree: Path) -> bool:
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"} | {"PYTHONPATH": str(tree)}
     try:
         ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
+            [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider",
              *(f"tests/test_{name}.py" for name in tests.split())],
             cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
