@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from receiver.errors import BusyError, ConfigError, StoreUnavailableError
+from receiver.errors import BusyError, ConfigError, StoreRefusedError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -174,8 +174,10 @@ class Connections:
             return task.result()
         except AWAY as exc:
             raise StoreUnavailableError(f"the database is away: {type(exc).__name__}") from exc
-        except asyncpg.PostgresError as exc:
-            raise StoreUnavailableError(f"the database refuses it: {type(exc).__name__}") from exc
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
+            raise StoreRefusedError(f"the database refuses it: {type(exc).__name__}") from exc
+        except asyncpg.PostgresError as exc:  # such as a schema that is not there (yet)
+            raise StoreUnavailableError(f"the database cannot: {type(exc).__name__}") from exc
 
     async def _work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async with self._free:

@@ -15,6 +15,8 @@ ReceiverError
 │   ├── BodyTooLargeError      413: more than a delivery may be
 │   ├── NoSecretError          503: nothing to verify with
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
+│       ├── StoreRefusedError  503: the database is there and refuses it for its own sake
+│       └── SpoolFullError     503: neither the database nor the spool has room
 ├── LeaseLostError             this job belongs to another worker now
 ├── ProviderError              the provider's API answered no, or did not answer
 │   ├── Unauthenticated        401: the key is missing, malformed, revoked
@@ -91,16 +93,18 @@ class RequestError(ReceiverError):
 class SignatureError(RequestError):
     """Not proven to come from the source. `reason` tells the kinds apart for us; the sender sees one body for all.
 
-    Reasons: `missing`, `malformed`, `mismatch` (no secret makes this MAC), `stale` (right MAC, outside the window).
+    Reasons: `missing`, `malformed`, `mismatch` (no secret makes this MAC), `stale` (right MAC, outside the window:
+    `seconds_off` is how old it is, negative where it is ahead).
     """
 
     status = 401
     code = "invalid_signature"
     message = "The X-Transcribe-Signature header does not prove this delivery."
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, seconds_off: float = 0.0) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.seconds_off = seconds_off
 
 
 class DeliveryTimeoutError(RequestError):
@@ -133,6 +137,22 @@ class StoreUnavailableError(RequestError):
     status = 503
     code = "store_unavailable"
     message = "The delivery cannot be stored right now; send it again."
+
+
+class StoreRefusedError(StoreUnavailableError):
+    """The database is there and refuses this one for its own sake; trying again is no use."""
+
+    status = 503
+    code = "store_refused"
+    message = "The delivery cannot be stored."
+
+
+class SpoolFullError(StoreUnavailableError):
+    """The database is away and the spool has no room."""
+
+    status = 503
+    code = "spool_full"
+    message = "The delivery cannot be stored right now, and there is no room to keep it until it can; send it again."
 
 
 # --- work ------------------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def read(source: str, body: bytes) -> Event | Unreadable:
     try:
         return _event(source, body)
     except _NotAnEventError as exc:
-        return _unreadable(source, body, str(exc))
+        return unreadable(source, body, str(exc))
 
 
 def about(content: Event | Unreadable, transcription_id: str | None) -> Event | Unreadable:
@@ -98,10 +98,11 @@ def about(content: Event | Unreadable, transcription_id: str | None) -> Event | 
     """
     if isinstance(content, Unreadable) or content.transcription.id == transcription_id:
         return content
-    return _unreadable(content.source, content.raw, "it is not about the transcription whose callback it came to")
+    return unreadable(content.source, content.raw, "it is not about the transcription whose callback it came to")
 
 
-def _unreadable(source: str, body: bytes, reason: str) -> Unreadable:
+def unreadable(source: str, body: bytes, reason: str) -> Unreadable:
+    """Return an authentic body that is not taken for an event, and why."""
     return Unreadable(source=source, id=hashlib.sha256(body).hexdigest(), reason=reason, raw=body)
 
 

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = _variable("PORT", 8000)
     public_url: str | None = _variable("PUBLIC_URL", None)
     data_dir: Path = _variable("RECEIVER_DATA_DIR", Path(".receiver"))
+    spool_dir: Path | None = _variable("RECEIVER_SPOOL_DIR", None)
+    spool_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_SPOOL_MAX_MB", 256.0)
     handlers: Annotated[tuple[str, ...], NoDecode] = _variable("RECEIVER_HANDLERS", ("handlers",))
     timestamps: Annotated[tuple[TimestampsFormat, ...], NoDecode] = _variable(
         "RECEIVER_TIMESTAMPS", ("youtube", "spotify")

@@ -77,7 +77,7 @@ def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequ
     if matched is None:
         raise SignatureError("mismatch")
     if abs(now - int(stamp)) > TOLERANCE_SECONDS:
-        raise SignatureError("stale")
+        raise SignatureError("stale", seconds_off=now - int(stamp))
     return Proof(secret=matched, signed_at=int(stamp))
 
 

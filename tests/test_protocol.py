@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import pytest_asyncio
 
 from receiver import database, inbox
 from receiver.database import Connections, Pool
+from receiver.spool import Spool
 from receiver.testing import TEMPLATE, Server
 from receiver.web import Receiver, application, bind, body, protocol, serve, server
 from tests.processes import SECRET, completed, sign
@@ -116,7 +118,10 @@ class Web:
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[Web]:
     connections, stop = Connections(url), asyncio.Event()
-    receiver = Receiver(connections=connections, handlers={}, api_url="http://p.test", configured_secrets=[SECRET])
+    receiver = Receiver(
+        connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, api_url="http://p.test",
+        configured_secrets=[SECRET],
+    )  # fmt: skip
     listener = bind("127.0.0.1", 0)
     running = asyncio.create_task(serve(application(receiver), listener, stop))
     async with database.pool(url, size=2) as db:

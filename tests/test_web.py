@@ -4,8 +4,11 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -13,6 +16,7 @@ import pytest
 
 from receiver import Context, Event, Handler, database, handler, inbox, jobs, migrations, signature
 from receiver.database import Connections, Pool
+from receiver.spool import Spool
 from receiver.web import Receiver, application, body
 from receiver.web import app as web_app
 from tests.processes import SECRET, completed, sign
@@ -49,14 +53,18 @@ class Web:
 
 @asynccontextmanager
 async def receiving(
-    url: str, *, secrets: tuple[bytes, ...] = (SECRET,), handlers: dict[str, Handler] | None = None
+    url: str, *, secrets: tuple[bytes, ...] = (SECRET,), handlers: dict[str, Handler] | None = None, room: int = 10**6
 ) -> AsyncIterator[Web]:
     connections = Connections(url)
     known = HANDLERS if handlers is None else handlers
-    receiver = Receiver(connections=connections, handlers=known, api_url=API, configured_secrets=secrets)
-    transport = httpx.ASGITransport(application(receiver), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
-        yield Web(receiver, client)
+    with TemporaryDirectory() as folder:
+        spool = Spool(Path(folder), limit_bytes=room)
+        receiver = Receiver(
+            connections=connections, spool=spool, handlers=known, api_url=API, configured_secrets=secrets
+        )
+        transport = httpx.ASGITransport(application(receiver), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
+            yield Web(receiver, client)
     connections.close()
 
 
@@ -262,25 +270,16 @@ async def test_without_any_secret_the_answer_is_503_and_loud(
     ]
 
 
-async def test_a_database_that_is_away_is_503_and_loud(caplog: pytest.LogCaptureFixture) -> None:
-    async with receiving(NOWHERE) as web:
-        assert said(await web.deliver(completed("evt_1"))) == (503, "store_unavailable")
-    (line,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
-    assert line.getMessage().startswith("refused deliveries: 1 x 503 the database is away")
-
-
-async def test_a_database_that_hangs_is_503_in_time_and_the_delivery_can_come_again(
-    web: Web, db: Pool, monkeypatch: pytest.MonkeyPatch
+async def test_without_the_database_and_without_room_the_answer_is_503_and_loud(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(web_app, "ANSWER_SECONDS", 0.2)
-    async with db.acquire() as connection, connection.transaction():
-        await connection.execute("lock table receiver.events")
-        answer = await asyncio.wait_for(web.deliver(completed("evt_1")), 2)
-        assert said(answer) == (503, "store_unavailable")
-    monkeypatch.setattr(web_app, "ANSWER_SECONDS", 5)
-    assert (await web.deliver(completed("evt_1"))).is_success
-    (stored,) = await inbox.recent(db)
-    assert len(stored.jobs) == 2
+    async with receiving(NOWHERE, room=10) as web:
+        answer = await web.deliver(completed("evt_1"))
+    assert said(answer) == (503, "spool_full")
+    assert answer.headers["Retry-After"] == "60"
+    errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+    assert errors[0].endswith("deliveries go to the spool until it is back")
+    assert errors[1] == "refused deliveries: 1 x 503 the spool holds its 10 bytes"
 
 
 async def test_a_connection_that_was_cut_does_not_cost_the_delivery(web: Web, db: Pool) -> None:
@@ -327,6 +326,32 @@ async def test_a_callbacks_path_and_its_secret_go_together(web: Web, db: Pool, p
     assert (refused.status_code, refused.content) == (401, (await web.client.post(PATH, content=b"{}")).content)
 
 
+async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
+    receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with receiving(receiver_database) as web:
+        for refused in range(3):
+            assert web.receiver.failures.in_a_row == refused
+            assert (await web.deliver(completed("evt_1"), at=time.time() - 400)).status_code == 401
+        ready = await web.client.get("/readyz")
+        assert ready.status_code == 503
+        assert re.search(r"failures: NOT OK, 3 of 5 .* in a row, clock: its signature is (399|40\d) s old", ready.text)
+        assert "after 5 the provider switches the webhook off" in caplog.text
+        await web.client.post(PATH, content=b"{}")
+        await web.deliver(completed("evt_1"), secret=b"of a stranger")
+        assert web.receiver.failures.in_a_row == 3, "anyone can send those"
+        assert "1 matched no secret since" in (await web.client.get("/readyz")).text
+        assert (await web.deliver(completed("evt_1"))).is_success
+        assert "failures: ok, 0 of 5 authentic deliveries refused in a row\n" in (await web.client.get("/readyz")).text
+
+
+async def test_a_spool_that_is_full_counts_too() -> None:
+    async with receiving(NOWHERE, room=10) as web:
+        await web.deliver(completed("evt_1"))
+        holds, said = web.receiver.failures.check()
+    assert (holds, said) == (True, "1 of 5 authentic deliveries refused in a row, the spool holds its 10 bytes")
+
+
 # --- the log ---------------------------------------------------------------------------------------------------------
 
 
@@ -363,7 +388,9 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
     answer = await web.client.get("/readyz")
     version = migrations.latest()
     assert (answer.status_code, answer.text.splitlines()) == (
-        200, ["database: ok, ok", f"schema: ok, version {version}", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
+        200,
+        ["database: ok, ok", f"schema: ok, version {version}", "spool: ok, empty",
+         "failures: ok, 0 of 5 authentic deliveries refused in a row", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
     )  # fmt: skip
 
 
@@ -400,8 +427,12 @@ async def test_readyz_is_503_when_the_database_is_away() -> None:
     assert answer.text.splitlines()[1] == "schema: NOT OK, unknown"
 
 
-async def test_a_database_without_our_schema_is_503_and_not_a_bug(web: Web, db: Pool) -> None:
-    """Someone restores a backup while deliveries come: the sender shall try again."""
+async def test_a_database_without_our_schema_is_waited_for(web: Web, db: Pool) -> None:
+    """Someone restores a backup while deliveries come: they are spooled, and no drain takes them for refused."""
     await db.execute("drop schema receiver cascade")
     answer = await web.deliver(json.dumps({"id": "evt_1", "event": "webhook.test"}).encode())
-    assert said(answer) == (503, "store_unavailable")
+    assert answer.json() == {"status": "stored"}
+    await web.receiver.store.drain()
+    holds, word = (await web.receiver.checks())["spool"]
+    assert holds
+    assert word != "empty"

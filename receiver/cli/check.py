@@ -10,7 +10,7 @@ import click
 import httpx
 
 from receiver import database, jobs, migrations, registration, registry, signature
-from receiver.cli.running import as_json, configure, examples, open_database, open_provider, print_json, run
+from receiver.cli.running import as_json, configure, examples, open_database, open_provider, open_spool, print_json, run
 from receiver.database import AWAY, Connection, query
 from receiver.errors import (
     ConfigError,
@@ -55,7 +55,7 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
             usable = url if all(finding.holds for finding in stored if finding.name in ("database", "schema")) else None
         except StartupError as exc:
             findings.append(Finding("database", holds=False, said=str(exc)))
-        findings += [run(_reach(configured)), *run(_provider(configured, usable))]
+        findings += [_spool(configured), run(_reach(configured)), *run(_provider(configured, usable))]
     if as_json:
         print_json([{"check": f.name, "ok": f.holds, "message": f.said} for f in findings])
     else:
@@ -102,6 +102,12 @@ async def _database(configured: Settings, url: str, handlers: Mapping[str, Handl
         return [*findings, await _secret(connection, configured)]
     finally:
         connection.terminate()
+
+
+def _spool(configured: Settings) -> Finding:
+    spool = open_spool(configured)
+    room, said = spool.fill().describe(spool.limit_bytes)
+    return Finding("spool", holds=room, said=said if room else f"{said}: it is full, bring the database back")
 
 
 async def _server(connection: Connection, url: str) -> Finding:
@@ -176,14 +182,21 @@ async def _reach(configured: Settings) -> Finding:
         return Finding("reachable", holds=True, said="not known without PUBLIC_URL")
     try:
         async with httpx.AsyncClient(timeout=SECONDS) as http:
-            status = (await http.get(f"{configured.public_url}/healthz")).status_code
+            answer = await http.get(f"{configured.public_url}/readyz")
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         said = f"{configured.public_url} does not answer ({type(exc).__name__}): run `receiver up`, see to the tunnel"
         return Finding("reachable", holds=False, said=said)
-    if status != httpx.codes.OK:
-        said = f"{configured.public_url}/healthz answers {status}: something else than a receiver is there"
+    lines = answer.text.splitlines()[:20]
+    if not any(line.startswith("failures: ") for line in lines):
+        said = f"{configured.public_url}/readyz answers {answer.status_code}: something else than a receiver is there"
         return Finding("reachable", holds=False, said=said)
-    return Finding("reachable", holds=True, said=f"a receiver answers at {configured.public_url}")
+    wrong = [line for line in lines if ": NOT OK, " in line]
+    if wrong:
+        return Finding(
+            "reachable", holds=False, said=f"a receiver answers at {configured.public_url}: {'; '.join(wrong)}"
+        )
+    counted = next(line for line in lines if line.startswith("failures: "))
+    return Finding("reachable", holds=True, said=f"a receiver answers at {configured.public_url}, {counted}")
 
 
 async def _provider(configured: Settings, url: str | None) -> list[Finding]:

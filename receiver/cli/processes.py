@@ -7,13 +7,14 @@ from datetime import timedelta
 import click
 import httpx
 
-from receiver import database, jobs, migrations, registration, registry
+from receiver import database, embedded, jobs, migrations, registration, registry
 from receiver.cli.running import (
     background,
     configure,
     examples,
     open_database,
     open_provider,
+    open_spool,
     run,
     stop_event,
     until_eof,
@@ -62,8 +63,9 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
         handlers = registry.load(configured.handlers)
         await _check_start(url)
         connections = Connections(url)
+        data = embedded.prepare(configured.data_dir).path if configured.spool_dir is None else configured.spool_dir
         receiver = Receiver(
-            connections=connections, handlers=handlers, api_url=configured.api_url,
+            connections=connections, spool=open_spool(configured), handlers=handlers, api_url=configured.api_url,
             configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
         )  # fmt: skip
         stop = stop_event(with_stdin=until_eof)
@@ -73,11 +75,15 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
             keyring.watch(),
             database.listen(url, registration.CHANNEL, keyring.hurry),
             receiver.nudge_workers(),
+            receiver.store.keep_drained(),
             _register(configured, url),
         ):
+            if configured.database_url is not None and configured.spool_dir is None:
+                log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
             shown = listener.getsockname()
             log.info("listening on %s port %d with %d handlers", shown[0], shown[1], len(handlers))
             await serve_on(application(receiver), listener, stop)
+        await receiver.store.drain()
         connections.close()
 
     _warn_embedded(configured, quiet=until_eof)

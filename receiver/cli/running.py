@@ -21,6 +21,7 @@ from receiver.errors import NoDataError
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import RETRY_SECONDS
 from receiver.settings import Settings
+from receiver.spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,12 @@ def open_database(configured: Settings, *, create: bool) -> Iterator[str]:
         return
     with embedded.attach(configured.data_dir, create=create) as url:
         yield url
+
+
+def open_spool(configured: Settings) -> Spool:
+    """Return the spool of the configured folder, by default one in the data folder; makes nothing."""
+    folder = configured.spool_dir or embedded.locate(configured.data_dir).path / "spool"
+    return Spool(folder, limit_bytes=int(configured.spool_max_mb * 1024 * 1024))
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ when it dies, and blocks on the exclusive lock: once that is granted nobody is l
 `keeper.lock` makes sure that there is never more than one keeper, which also makes first starts safe together.
 """
 
+from receiver.embedded.folder import locate, prepare
 from receiver.embedded.server import attach, wait_until_stopped
 
-__all__ = ["attach", "wait_until_stopped"]
+__all__ = ["attach", "locate", "prepare", "wait_until_stopped"]

@@ -13,17 +13,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import callbacks, events, inbox, jobs, migrations, signature
+from receiver import callbacks, events, jobs, migrations
 from receiver.callbacks import Known
 from receiver.database import Connection, Connections
-from receiver.errors import ReceiverError, RequestError
+from receiver.errors import ReceiverError, RequestError, StoreUnavailableError
 from receiver.handling import Handler
-from receiver.inbox import Delivery, Status
 from receiver.providers.transcribe_so import SOURCE
-from receiver.registry import interested
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
+from receiver.spool import Spool
 from receiver.web import body
+from receiver.web.failures import Failures
 from receiver.web.keyring import Keyring
+from receiver.web.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ ANSWER_SECONDS = 3.0
 BETWEEN_NUDGES_SECONDS = 0.05
 BETWEEN_CHECKS_SECONDS = 1.0
 BETWEEN_REFUSALS_SECONDS = 10.0
+RETRY_AFTER_SECONDS = "60"
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Receiver:
         self,
         *,
         connections: Connections,
+        spool: Spool,
         handlers: Mapping[str, Handler],
         api_url: str,
         configured_secrets: Iterable[bytes] = (),
@@ -57,24 +60,13 @@ class Receiver:
         self.api_url = api_url
         self.keyring = Keyring(configured_secrets, self._read_secrets)
         self._stored = asyncio.Event()
+        self.store = Store(
+            connections=connections, spool=spool, handlers=handlers, api_url=api_url, stored=self._stored.set
+        )
+        self.failures = Failures()
         self._refused = {True: Refused(), False: Refused()}
         self._checking: asyncio.Task[dict[str, tuple[bool, str]]] | None = None
         self._checked = 0.0
-
-    async def store(self, content: events.Event | events.Unreadable, secret: bytes) -> Status:
-        """Make an authentic delivery durable.
-
-        Raises:
-            StoreUnavailableError: it cannot be now.
-        """
-        delivery = Delivery(content, self.api_url, signature.fingerprint(secret))
-        wanted = interested(self.handlers.values(), content.type) if isinstance(content, events.Event) else []
-        status = await self.connections.run(
-            lambda connection: inbox.append(connection, delivery, wanted), seconds=ANSWER_SECONDS
-        )
-        if wanted and status == "stored":
-            self._stored.set()
-        return status
 
     async def nudge_workers(self) -> None:
         """Tell the workers of new jobs, many deliveries at a time: a NOTIFY in every commit serialises them all."""
@@ -98,6 +90,8 @@ class Receiver:
         known = len(self.keyring.secrets)
         return {
             **await asyncio.shield(self._checking),
+            "spool": self.store.check(),
+            "failures": self.failures.check(),
             "secret": (known > 0, f"{known} known"),
             "handlers": (bool(self.handlers), f"{len(self.handlers)} loaded"),
         }
@@ -115,6 +109,7 @@ class Receiver:
 
     def count_refusal(self, error: RequestError) -> None:
         """Count refusals and say them at most every 10 s: anyone can cause them, and logs must not fill with them."""
+        self.failures.refused(error)
         ours = error.status >= 500  # noqa: PLR2004 - not the sender's fault, so said louder and on a clock of its own
         refused = self._refused[ours]
         refused.counts[f"{error.status} {error.detail or error.code}"] += 1
@@ -143,7 +138,8 @@ def application(receiver: Receiver) -> Starlette:
     async def refuse(_: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestError)
         receiver.count_refusal(exc)
-        return _refusal(exc.status, exc.code, exc.message)
+        later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
+        return _refusal(exc.status, exc.code, exc.message, later)
 
     app = Starlette(
         routes=[
@@ -174,7 +170,8 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
         content = events.read(SOURCE, raw)
         if callback is not None:
             content = events.about(content, receiver.keyring.subject(callback))
-        status = await receiver.store(content, proof.secret)
+        status = await receiver.store.append(content, proof.secret)
+        receiver.failures.taken()
         return JSONResponse({"status": status})
 
     return receive

@@ -1,0 +1,58 @@
+"""Count as the provider does: five deliveries refused in a row, whichever they are, and it switches the webhook off.
+
+Only authentic deliveries count, because anyone can send others. A delivery whose MAC is right and whose time is not is
+authentic: a clock is off, or somebody plays it again. What matches no secret is a hint beside the count: if nothing
+else comes, ours may be the wrong one.
+"""
+
+import logging
+
+from receiver.errors import RequestError, SignatureError, StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+UNTIL_OFF = 5
+WARN_FROM = 3
+
+
+class Failures:
+    """How many authentic deliveries were refused since the last one that was taken, and why."""
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+        self._cause = ""
+        self._mismatches = 0
+
+    def taken(self) -> None:
+        """Note a delivery that was answered 2xx."""
+        self.in_a_row = self._mismatches = 0
+
+    def refused(self, error: RequestError) -> None:
+        """Note a refusal, if it is one that the provider sees."""
+        match error:
+            case SignatureError(reason="stale", seconds_off=seconds):
+                self._count(f"clock: its signature is {abs(seconds):.0f} s {'old' if seconds > 0 else 'ahead'}")
+            case SignatureError(reason="mismatch"):
+                self._mismatches += 1
+            case StoreUnavailableError():
+                self._count(str(error))
+            case _:
+                pass
+
+    def check(self) -> tuple[bool, str]:
+        """Return whether there is no reason to worry, and the count in words."""
+        said = f"{self.in_a_row} of {UNTIL_OFF} authentic deliveries refused in a row"
+        if self.in_a_row:
+            said += f", {self._cause}"
+        if self._mismatches:
+            said += f"; {self._mismatches} matched no secret since the last that was taken: is it the right one?"
+        return self.in_a_row < WARN_FROM, said
+
+    def _count(self, cause: str) -> None:
+        self.in_a_row += 1
+        self._cause = cause
+        if self.in_a_row >= WARN_FROM:
+            log.error(
+                "%d authentic deliveries refused in a row (%s); after %d the provider switches the webhook off",
+                self.in_a_row, cause, UNTIL_OFF,
+            )  # fmt: skip
