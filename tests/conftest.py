@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from receiver import database
 from receiver.database import Pool
+from tests.commands import Commands, Simulated
 from tests.processes import Processes, open_folder
 
 pytest_plugins = ["receiver.testing", "pytester"]
@@ -39,3 +40,22 @@ def processes(folder: Path) -> Iterator[Processes]:
     """Yield a starter of real `receiver` processes; all of them are ended after the test."""
     with Processes(folder) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Simulated]:
+    """Yield a sandbox on a socket, shared by a file's tests."""
+    with Simulated().running() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(provider: Simulated) -> Simulated:
+    """Return the file's sandbox, as a new key finds it."""
+    return provider.begin_anew()
+
+
+@pytest.fixture
+def commands(folder: Path, sandbox: Simulated) -> Commands:
+    """Return the command line, speaking to that sandbox."""
+    return Commands(folder, sandbox.url, sandbox.key)

@@ -1,6 +1,5 @@
 """`receiver retry` and `delete`: they ask first, and do what they say."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,22 +8,6 @@ from tests.commands import Commands, Scripted, Simulated
 from tests.processes import until
 
 PRICE = 2.172  # of an hour, which every recording lasts here
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Simulated]:
-    with Simulated().running() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(provider: Simulated) -> Simulated:
-    return provider.begin_anew()
-
-
-@pytest.fixture
-def commands(folder: Path, sandbox: Simulated) -> Commands:
-    return Commands(folder, sandbox.url, sandbox.key)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -162,22 +161,6 @@ def test_nobody_else_has_it_open(folder: Path) -> None:
 
 
 # --- runs that are interrupted ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Simulated]:
-    with Simulated().running() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(provider: Simulated) -> Simulated:
-    return provider.begin_anew()
-
-
-@pytest.fixture
-def commands(folder: Path, sandbox: Simulated) -> Commands:
-    return Commands(folder, sandbox.url, sandbox.key)
 
 
 def begin(processes: Processes, commands: Commands, *arguments: str) -> Process:

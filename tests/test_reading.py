@@ -1,7 +1,6 @@
 """`receiver transcript` and `timestamps`: every form, from the archive and from the provider, with and without both."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -15,22 +14,6 @@ from tests.processes import Processes
 
 EXAMPLE = "4821"  # every key of the sandbox has it: an hour, in the styles balanced and punchy
 FORMATS = ("text", "markdown", "srt", "vtt", "json", "chapters")
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Simulated]:
-    with Simulated().running() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(provider: Simulated) -> Simulated:
-    return provider.begin_anew()
-
-
-@pytest.fixture
-def commands(folder: Path, sandbox: Simulated) -> Commands:
-    return Commands(folder, sandbox.url, sandbox.key)
 
 
 @pytest.fixture

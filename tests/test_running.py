@@ -21,22 +21,6 @@ EVIL = "\x1b[31mred\x07\r\n\u202eevil"
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Simulated]:
-    with Simulated().running() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(provider: Simulated) -> Simulated:
-    return provider.begin_anew()
-
-
-@pytest.fixture
-def commands(folder: Path, sandbox: Simulated) -> Commands:
-    return Commands(folder, sandbox.url, sandbox.key)
-
-
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,6 @@
 """`receiver transcribe` and `quote`, as a user runs them: what the provider receives, what goes to stdout."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,22 +11,6 @@ from tests.commands import Commands, Scripted, Simulated, error, sparse, wav
 from tests.processes import Processes, sign, until
 
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Simulated]:
-    with Simulated().running() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(provider: Simulated) -> Simulated:
-    return provider.begin_anew()
-
-
-@pytest.fixture
-def commands(folder: Path, sandbox: Simulated) -> Commands:
-    return Commands(folder, sandbox.url, sandbox.key)
 
 
 # --- what is submitted -----------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -25,22 +24,6 @@ MEGABYTE = 1024 * 1024
 LARGE = 60 * MEGABYTE
 PRICE = 0.0362  # of a minute
 INTERRUPTED = "interrupted: the same command goes on from here, and pays for nothing twice"
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Simulated]:
-    with Simulated().running() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(provider: Simulated) -> Simulated:
-    return provider.begin_anew()
-
-
-@pytest.fixture
-def commands(folder: Path, sandbox: Simulated) -> Commands:
-    return Commands(folder, sandbox.url, sandbox.key)
 
 
 def state(commands: Commands) -> list[Path]:
