@@ -199,7 +199,11 @@ class ProviderError(ReceiverError):
         request_id: what to quote to the provider's support.
         doc_url: the provider's page about this error.
         retry_after: how long the provider asked us to wait.
+        maybe_done: whether an earlier try of the same call may have been carried out, so that this one says nothing
+            about it.
     """
+
+    maybe_done = False
 
     def __init__(
         self,

@@ -349,3 +349,12 @@ async def test_a_turn_that_could_not_be_had_says_nothing_about_what_was_done() -
         await api.transcribe(KEYLESS, idempotency_key="k")
     first, second = provider.sent("Idempotency-Key")
     assert first == "k" != second
+
+
+@pytest.mark.parametrize(("lost", "maybe"), [(late, True), (limited(), False)])
+async def test_a_429_tells_whether_an_earlier_try_may_have_been_carried_out(
+    lost: httpx.Response | Callable[[httpx.Request], httpx.Response], *, maybe: bool
+) -> None:
+    with pytest.raises(RateLimited) as raised:
+        await submit(Provider(lost, limited()), tries=2)
+    assert raised.value.maybe_done is maybe

@@ -89,12 +89,17 @@ def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox:
 # --- money -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["url", "file"])
-def test_above_max_usd_nothing_is_submitted(commands: Commands, sandbox: Simulated, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "ceiling", "price"), [("url", "2.17", "2.1720"), ("file", "1.12", "1.1220")]
+)  # fmt: skip
+def test_above_max_usd_nothing_is_submitted(
+    commands: Commands, sandbox: Simulated, kind: str, ceiling: str, price: str
+) -> None:
+    """A file is not even sent where the cheapest model would cost more."""
     source = YOUTUBE if kind == "url" else str(sparse(commands.folder / "episode.mp3", 1))
-    ran = commands.run("transcribe", source, "--duration", "3600", "--max-usd", "2.17")
+    ran = commands.run("transcribe", source, "--duration", "3600", "--max-usd", ceiling)
     assert (ran.exit_code, ran.stdout) == (1, "")
-    assert ran.stderr == "Error: it would cost $2.1720, more than --max-usd 2.17: nothing was submitted\n"
+    assert ran.stderr == f"Error: it would cost ${price}, more than --max-usd {ceiling}: nothing was submitted\n"
     assert (sandbox.submitted(), sandbox.uploads()) == ([], [])
     assert sandbox.spent() == 0
 

@@ -1,6 +1,7 @@
 """`transcribe` and `quote`: hand the provider a recording, or ask what that would cost."""
 
 import asyncio
+import math
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -170,7 +171,7 @@ async def _submit(
     ceiling = None if asked_before else order.max_usd
     if order.file is not None:
         if ceiling is not None:  # before the file is sent; the provider's own quote needs it there
-            _check_price((await _reckon(provider, recording))["retail_usd"], ceiling)
+            _check_price((await _reckon(provider, recording, cheapest=True))["retail_usd"], ceiling)
         with _bar(order.file) as progressed:
             upload_id = await uploads.upload(provider, order.file, notes, progressed=progressed)
         recording = replace(recording, upload_id=upload_id)
@@ -182,7 +183,7 @@ async def _submit(
     except (InvalidRequest, PaymentRequired, RateLimited) as exc:
         # Of an earlier submission, whose answer was lost, a refusal under another key says nothing, nor does a 429.
         is_about_it = order.idempotency_key is None and not isinstance(exc, RateLimited)
-        if exc.status is not None and (is_about_it or not asked_before):
+        if exc.status is not None and (is_about_it or not (asked_before or exc.maybe_done)):
             notes.refused(exc)
         raise
     price = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
@@ -225,8 +226,11 @@ def _check_price(price: float, max_usd: float) -> None:
         )
 
 
-async def _reckon(provider: TranscribeSo, recording: Recording) -> dict[str, Any]:
+async def _reckon(provider: TranscribeSo, recording: Recording, *, cheapest: bool = False) -> dict[str, Any]:
+    """Return a file's price by the list; where no model is named, with the first one's, or else the `cheapest`."""
     found = await provider.pipelines()
+    if cheapest:  # which one the provider would take is not told, so this much it costs at least
+        found.sort(key=lambda one: math.inf if one.retail_usd_per_min is None else one.retail_usd_per_min)
     wanted = [one for one in found if recording.pipeline_code in (None, one.code)]
     if not wanted or wanted[0].retail_usd_per_min is None:
         names = ", ".join(one.code for one in found)

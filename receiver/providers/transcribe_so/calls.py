@@ -96,6 +96,7 @@ class Calls:
                 # No status: we asked nobody. No Retry-After: an allowance is spent, which no minute brings back, or it
                 # is an old refusal.
                 if pause is None or exc.status is None or (exc.retry_after is None and not (maybe_done and key)):
+                    exc.maybe_done = maybe_done
                     raise
                 if not maybe_done or repeated:
                     refusals += 1
