@@ -33,6 +33,7 @@ FRAME = struct.Struct(">4sII")  # magic, length and CRC of what follows
 MAGIC = b"rcv1"
 RECORD_BYTES = 1024 * 1024  # a delivery has at most 256 KiB; what claims to be longer is damage
 SEGMENT_BYTES = 16 * 1024 * 1024  # what a drain reads at once
+NUMBER = "[0-9]" * 20  # when it was begun, nanoseconds; what else lies in the folder is not ours
 SUFFIX = ".spool"
 
 
@@ -171,7 +172,7 @@ class Spool:
             self._segment = None
 
     def _segments(self) -> list[Path]:
-        return sorted(self._folder.glob(f"*{SUFFIX}"))
+        return sorted(self._folder.glob(f"{NUMBER}-*{SUFFIX}"))
 
 
 def records(content: bytes) -> Iterator[bytes]:

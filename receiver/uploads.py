@@ -25,11 +25,10 @@ EXPIRED = 403  # what S3 says to a ticket that is too old
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file that the provider would take; `modified` in nanoseconds."""
+    """A file that the provider would take, of `size` bytes."""
 
     path: Path
     size: int
-    modified: int
     content_type: str
 
 
@@ -48,7 +47,7 @@ def inspect(path: Path) -> MediaFile:
     if status.st_size > LIMIT_BYTES:
         megabytes = status.st_size / 1024 / 1024
         raise CommandError(f"{path} has {megabytes:.0f} MB, the provider takes 500: make it smaller, or give its URL")
-    return MediaFile(path, status.st_size, status.st_mtime_ns, media.content_type(path))
+    return MediaFile(path, status.st_size, media.content_type(path))
 
 
 async def upload(

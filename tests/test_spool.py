@@ -216,3 +216,13 @@ def test_a_length_that_is_damage_is_not_believed() -> None:
 def test_nothing_but_noise_is_nothing() -> None:
     noise: Sequence[bytes] = [b"", b"\0" * 100, MAGIC * 30, os.urandom(1000).replace(MAGIC[:2], b"")]
     assert [list(records(one)) for one in noise] == [[], [], [], []]
+
+
+async def test_what_else_lies_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.spool").write_bytes(b"not ours")
+    one = Spool(tmp_path, limit_bytes=LIMIT)
+    await append(one, b"a")
+    assert one.fill().bytes == FRAME.size + 1
+    inbox = Inbox()
+    await one.drain(inbox.take)
+    assert (inbox.taken, [path.name for path in tmp_path.iterdir()]) == ([b"a"], ["mine.spool"])

@@ -162,3 +162,17 @@ async def test_a_folder_that_cannot_be_made_is_no_answer(tmp_path: Path) -> None
     async with placed(NOWHERE, tmp_path / "file" / "spool") as place:
         with pytest.raises(StoreUnavailableError, match="the spool: Not a directory"):
             await place.deliver("evt_1")
+
+
+@pytest.mark.parametrize("record", [b"{}", b"[1, 2]\n{}", b"", b"not json\n{}"])
+async def test_a_record_of_another_version_is_kept_aside_and_holds_up_no_other(
+    db: Pool, receiver_database: str, tmp_path: Path, record: bytes
+) -> None:
+    async with placed(NOWHERE, tmp_path) as away:
+        await away.spool.append(record, seconds=20)
+        await away.deliver("evt_1")
+        away.spool.let_go()
+    async with placed(receiver_database, tmp_path) as back:
+        await back.store.drain()
+    assert [event.id for event in await inbox.recent(db)] == ["evt_1"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".refused"]

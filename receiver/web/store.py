@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from receiver import events, inbox, signature
 from receiver.database import Connection, Connections, query
-from receiver.errors import StoreUnavailableError
+from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
 from receiver.handling import Handler
 from receiver.inbox import Delivery, Status
@@ -144,7 +144,11 @@ class Store:
             log.warning("brought %d spooled deliveries into the database", taken)
 
     async def _take(self, record: bytes) -> None:
-        await self._append(read_spooled(record).delivery(), seconds=DATABASE_SECONDS)
+        try:
+            delivery = read_spooled(record).delivery()
+        except (ValueError, TypeError) as exc:
+            raise StoreRefusedError("another version of the receiver has spooled it") from exc
+        await self._append(delivery, seconds=DATABASE_SECONDS)
 
     async def _append(self, delivery: Delivery, *, seconds: float) -> Status:
         content = delivery.content
