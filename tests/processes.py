@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -104,14 +104,27 @@ class Web(Process):
     """A running `receiver serve`."""
 
     port: int
-    http = httpx.Client(timeout=20)
+    _idle: ClassVar[list[httpx.Client]] = []
+
+    @contextmanager
+    def http(self) -> Iterator[httpx.Client]:
+        """Yield a client that no other thread uses: shared, it may close a connection which another begins to use."""
+        try:
+            client = self._idle.pop()
+        except IndexError:
+            client = httpx.Client(timeout=20)
+        try:
+            yield client
+        finally:
+            self._idle.append(client)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def get(self, path: str) -> httpx.Response:
-        return self.http.get(f"{self.url}{path}")
+        with self.http() as http:
+            return http.get(f"{self.url}{path}")
 
     def until_refusing(self) -> None:
         """Wait until no new connection is taken."""
@@ -128,7 +141,8 @@ class Web(Process):
     def deliver(self, body: bytes, **options: Any) -> httpx.Response:
         """Deliver an authentic body."""
         headers = sign(body, **options)
-        return self.http.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers)
+        with self.http() as http:
+            return http.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers)
 
 
 class Processes:
