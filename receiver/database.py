@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Lent: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a connection of a pool in somebody's hands
 Database: TypeAlias = "Connection | Pool"
 
 # What ends with the connection, not with the statement: worth one more try on a new one.
@@ -39,8 +40,11 @@ AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError
 IDLE_SECONDS = 60.0
 LOCK_SECONDS = 60.0
 
-# A commit that has returned is on disk, whatever the server's default.
-SESSION = {"synchronous_commit": "on", "application_name": "receiver"}
+# A commit that has returned is on disk, whatever the server's default. Whoever falls silent in a transaction would hold
+# its locks for ever, a job's row among them; the server ends the transaction instead.
+SESSION = {
+    "synchronous_commit": "on", "application_name": "receiver", "idle_in_transaction_session_timeout": "60s",
+}  # fmt: skip
 
 HERE = Path(__file__).parent
 SQL = HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"  # inside the wheel, or beside us in a checkout
@@ -70,10 +74,14 @@ async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Recor
 
 
 @asynccontextmanager
-async def pool(url: str, *, size: int) -> AsyncIterator[Pool]:
-    """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used."""
+async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] | None" = None) -> AsyncIterator[Pool]:
+    """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used.
+
+    `lent` is awaited with every connection that somebody gets.
+    """
     connections: Pool = asyncpg.create_pool(
-        url, min_size=0, max_size=size, connect=cast("Any", connect), max_inactive_connection_lifetime=60,
+        url, min_size=0, max_size=size, connect=cast("Any", connect), setup=cast("Any", lent),
+        max_inactive_connection_lifetime=60,
     )  # fmt: skip
     await connections
     try:

@@ -3,35 +3,36 @@
     @handler("transcription.completed")
     async def announce(event: Event, ctx: Context) -> None: ...
 
-A handler's function is called once for each job, in a worker. Returning means done; raising means again, by the
-handler's policy; `Retry`, `Postpone` and `GiveUp` say otherwise. See `receiver.retry` for the whole rule.
+A handler's function is called for each job, in a worker; a plain `def` in a thread of its own. Returning means done;
+raising means again, by the handler's policy; `Retry`, `Postpone` and `GiveUp` say otherwise. See `receiver.retry` for
+the whole rule.
 """
 
 import hashlib
 import inspect
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
-from receiver import archive, jobs
+from receiver import archive, jobs, threads
 from receiver.archive import Subject
-from receiver.database import Connection, Pool, query
+from receiver.database import Connection, Pool
 from receiver.errors import GiveUp, HandlerLoadError, LeaseLostError
 from receiver.events import Event
 from receiver.providers import TranscribeSo
 from receiver.retry import Done, RetryPolicy
+from receiver.threads import Bridge
 from receiver.transcripts import Timestamps, Transcript
 
-Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]]"
+T = TypeVar("T")
+Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[Event, Context], None]"
 
 PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
-# A worker that hangs inside a transaction would hold its job's row for ever; the server ends the transaction instead.
-IDLE_IN_TRANSACTION = "60s"
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Context:
         idempotency_key: the same in every attempt and replay of this job; for services that ignore a key they know.
         formats: the timestamps formats that the operator asked for.
         log: a logger whose lines name the event.
+        bridge: the way of a plain `def` to what is asynchronous; see `wait`.
     """
 
     event: Event
@@ -66,6 +68,7 @@ class Context:
     formats: tuple[str, ...]
     log: "logging.LoggerAdapter[logging.Logger]"
     completion: Completion = field(default_factory=Completion)
+    bridge: Bridge = field(default_factory=Bridge)
 
     @property
     def idempotency_key(self) -> str:
@@ -91,6 +94,14 @@ class Context:
         """
         return await archive.timestamps(self.db, self.provider, self._subject(), format, style)
 
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do in a plain `def` what is asynchronous: `ctx.wait(ctx.transcript())`.
+
+        Raises:
+            LeaseLostError: this attempt is over: it ran out of time, or the job is another worker's now.
+        """
+        return self.bridge.wait(work)
+
     @asynccontextmanager
     async def completing(self) -> AsyncIterator[Connection]:
         """Write to the database and finish the job in one transaction: both happen, once, or neither does.
@@ -106,7 +117,6 @@ class Context:
         self.completion.open = True
         try:
             async with self.db.acquire() as connection, connection.transaction():
-                await connection.fetchval(query("bound_idle_transaction"), IDLE_IN_TRANSACTION)
                 if not await jobs.lock(connection, self.job, self.attempt):
                     raise LeaseLostError("the job belongs to another worker now")
                 yield connection
@@ -139,8 +149,18 @@ class Handler:
     timeout: float
 
     async def __call__(self, event: Event, ctx: Context) -> None:
-        """Handle one event."""
-        await self.function(event, ctx)
+        """Handle one event.
+
+        Raises:
+            TypeError: a plain function returned a coroutine, which nobody would await.
+        """
+        if inspect.iscoroutinefunction(self.function):
+            await self.function(event, ctx)
+            return
+        returned: object = await threads.run(self.function, event, ctx)
+        if inspect.iscoroutine(returned):
+            returned.close()
+            raise TypeError(f"{self.name} returned a coroutine: write `async def {self.name}`")
 
     def wants(self, event_type: str) -> bool:
         """Whether this handler gets a job for events of this type."""
@@ -153,7 +173,9 @@ class Handler:
 def handler(
     *patterns: str, name: str | None = None, retry: RetryPolicy | None = None, timeout: float = 30.0
 ) -> Callable[[Function], Handler]:
-    """Turn an async function into a `Handler` of events whose type matches one of `patterns`.
+    """Turn a function into a `Handler` of events whose type matches one of `patterns`.
+
+    An `async def` runs in the worker's loop and must not block it; a plain `def` runs in a thread and may.
 
     Args:
         patterns: types, families such as `transcription.*`, or `*`.
@@ -162,7 +184,7 @@ def handler(
         timeout: seconds that one attempt may take.
 
     Raises:
-        HandlerLoadError: no pattern, a function that is not async, or a timeout that is not positive.
+        HandlerLoadError: no pattern, a function that yields, or a timeout that is not positive.
     """
     wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern)]
     if wrong or not patterns:
@@ -171,8 +193,8 @@ def handler(
 
     def wrap(function: Function) -> Handler:
         own_name = name or function.__name__
-        if not inspect.iscoroutinefunction(function):
-            raise HandlerLoadError(f"{own_name}: a handler is an async function; write `async def {own_name}`")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise HandlerLoadError(f"{own_name}: a handler does not yield")
         if not timeout > 0:
             raise HandlerLoadError(f"{own_name}: its timeout must be positive")
         return Handler(function, patterns, own_name, retry or RetryPolicy(), timeout)

@@ -149,7 +149,7 @@ def test_the_path_does_not_grow_with_every_load(write: Write) -> None:
 
 # --- what refuses the start ------------------------------------------------------------------------------------------
 
-SYNC = async_handler("f").replace("async def", "def")
+YIELDS = async_handler("f").replace("pass", "yield")
 BARE = async_handler("f", "@handler")
 ADVICE = "decorate an async function with @handler, or start the file's name with an underscore"
 
@@ -157,7 +157,7 @@ ADVICE = "decorate an async function with @handler, or start the file's name wit
 REFUSALS = {
     "an empty module": ("", f"{{m}} declares no handler: {ADVICE}"),
     "a function without the decorator": ("async def f(event, ctx): ...", f"{{m}} declares no handler: {ADVICE}"),
-    "a function that is not async": (SYNC, "{m}: f: a handler is an async function; write `async def f`"),
+    "a function that yields": (YIELDS, "{m}: f: a handler does not yield"),
     "no pattern": (
         async_handler("f", "@handler()"),
         '{m}: @handler needs patterns such as "transcription.completed", "transcription.*"',

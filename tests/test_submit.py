@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from receiver.sandbox import Knobs
@@ -231,10 +232,13 @@ def test_a_callbacks_delivery_is_verified_with_its_own_secret_and_stored(
     body = json.dumps({"id": "evt_forged", "event": "transcription.completed"}).encode()
     good = sign(body, secret=kept["secret"].encode())
     tries = [(path, sign(body)), (f"{path}x", good), ("/webhooks/transcribe-so", good), (path, {})]
+
+    def post(path: str, headers: dict[str, str]) -> httpx.Response:
+        with web.http() as http:
+            return http.post(f"{web.url}{path}", content=body, headers=headers)
+
     with ThreadPoolExecutor() as at_once:  # they share one reading of the secrets
-        answers = list(
-            at_once.map(lambda one: web.http.post(f"{web.url}{one[0]}", content=body, headers=one[1]), tries)
-        )
+        answers = list(at_once.map(lambda one: post(*one), tries))
     assert {(one.status_code, one.content) for one in answers} == {(401, answers[0].content)}
     assert kept["secret"] not in web.log + str(first)
     assert sandbox.key not in web.log

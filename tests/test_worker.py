@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -12,99 +11,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from receiver import (
-    Context,
-    Event,
-    GiveUp,
-    Handler,
-    Postpone,
-    Retry,
-    RetryPolicy,
-    Unauthenticated,
-    events,
-    handler,
-    inbox,
-    jobs,
-)
-from receiver.database import Connections, pool
-from receiver.inbox import Delivery, StoredJob
-from receiver.testing import SANDBOX_URL, Scratch, Server
-from receiver.worker import attempt
-from receiver.worker.lanes import Worker
-from tests.processes import completed
+from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, RetryPolicy, Unauthenticated
+from receiver.database import Connections
+from receiver.testing import Scratch, Server
+from receiver.worker import Worker, attempt
+from tests.working import another, deliver, lapse, made, stored, until, until_ended, working
 
-AT_ONCE = RetryPolicy(attempts=3, first=timedelta(0), limit=timedelta(0))
 END_OTHERS = (
     "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()"
 )
-
-
-async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await holds():  # noqa: ASYNC110 - the database cannot call us
-            await asyncio.sleep(0.02)
-
-
-def made(name: str, function: Any, *, policy: RetryPolicy = AT_ONCE) -> Handler:
-    return handler("*", name=name, retry=policy)(function)
-
-
-async def deliver(scratch: Scratch, event_id: str, *handlers: Handler) -> None:
-    event = events.read("transcribe.so", completed(event_id))
-    assert isinstance(event, Event)
-    async with scratch.db.acquire() as connection:
-        await inbox.append(connection, Delivery(event, SANDBOX_URL, "test"), [h.name for h in handlers])
-
-
-async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
-    """Claim jobs as a worker that dies at once."""
-    await jobs.claim(
-        scratch.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=timedelta(0), limit=limit
-    )  # fmt: skip
-
-
-async def stored(scratch: Scratch) -> dict[str, StoredJob]:
-    """Return the jobs by handler, or where several events are there by event and handler."""
-    found = await inbox.jobs(scratch.db, state=None, limit=None)
-    several = len({event for event, _ in found}) > 1
-    return {f"{event.partition('/')[2]} {job.handler}" if several else job.handler: job for event, job in found}
-
-
-async def until_ended(scratch: Scratch, state: str = "done") -> None:
-    """Wait until no job is pending or running, and hold that all of them are `state`."""
-
-    async def ended() -> bool:
-        return not any(job.state in ("pending", "running") for job in (await stored(scratch)).values())
-
-    await until(ended)
-    assert {job.state for job in (await stored(scratch)).values()} == {state}
-
-
-@asynccontextmanager
-async def working(
-    scratch: Scratch, *handlers: Handler, count: int = 4, lease: float = 60, poll: float = 0.05
-) -> AsyncIterator[Worker]:
-    """Run a worker; at the end it must still be running, and no task of its may have died unseen."""
-    died: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: died.append(context))
-    connections = Connections(scratch.url)
-    worker = Worker(
-        connections=connections, db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider,
-        http=scratch._http,  # noqa: SLF001
-        formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll),
-    )  # fmt: skip
-    running = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        await worker.stop(within=timedelta(0))
-        connections.close()
-        del worker, running
-        gc.collect()  # which is when asyncio tells of an exception that nobody asked for
-    assert died == []
 
 
 async def test_every_end_of_a_handler_has_its_outcome(
@@ -300,13 +215,6 @@ async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(recei
     assert (found["evt_0 killing"].state, found["evt_1 killing"].state) == ("dead", "done")
     assert found["evt_0 killing"].error == "its worker died or hung, and its 2 tries are used up"
     assert ran == [2]
-
-
-@asynccontextmanager
-async def another(scratch: Scratch, url: str) -> AsyncIterator[Scratch]:
-    """Yield what a worker in another process has: a pool of its own."""
-    async with pool(url, size=10) as db:
-        yield Scratch(url, db, scratch.sandbox, scratch.provider, scratch._http)  # noqa: SLF001 - as above
 
 
 async def test_a_lease_is_renewed_for_as_long_as_its_handler_runs(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from datetime import timedelta
 
 import click
@@ -24,7 +25,7 @@ from receiver.errors import BusyError, CommandError, ProviderError
 from receiver.settings import Settings
 from receiver.web import Receiver, application, bind
 from receiver.web import serve as serve_on
-from receiver.worker import Worker
+from receiver.worker import Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
 
@@ -102,21 +103,21 @@ def work(*, until_eof: bool) -> None:
         await _check_start(url)
         stop = stop_event(with_stdin=until_eof)
         async with (
-            database.pool(url, size=2 * configured.lanes + 4) as db,
+            database.pool(url, size=2 * configured.lanes + 4, lent=note_lent) as db,
             open_provider(configured, url, retries=()) as provider,
             httpx.AsyncClient(timeout=10) as http,
         ):
-            connections = Connections(url)
+            connections, lease = Connections(url), timedelta(seconds=configured.lease_seconds)
             worker = Worker(
                 connections=connections, db=db, handlers=handlers, provider=provider, http=http,
                 formats=configured.timestamps, lanes=configured.lanes,
-                lease=timedelta(seconds=configured.lease_seconds),
-                poll=timedelta(seconds=configured.poll_seconds),
+                lease=lease, poll=timedelta(seconds=configured.poll_seconds),
             )  # fmt: skip
-            async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
-                log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
-                await _work_until(stop, worker)
-            await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
+            async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=_end_stuck):
+                async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
+                    log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
+                    await _work_until(stop, worker)
+                await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
             connections.close()
 
     _warn_embedded(configured, quiet=until_eof)
@@ -134,6 +135,14 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
     if working.done():
         working.result()
     working.cancel()
+
+
+def _end_stuck(where: str) -> None:
+    """End a worker that a handler has blocked: who started it starts another, and its jobs come back by lease."""
+    log.critical(
+        "a handler has blocked this worker for a whole lease: %s; ending, for another to take its place", where
+    )
+    os._exit(1)
 
 
 def _warn_embedded(configured: Settings, *, quiet: bool) -> None:

@@ -1,10 +1,12 @@
 """Run handlers, each job in a lane of its own.
 
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
-    │                                                └──▶ retry.decide ──▶ jobs.finish, fenced by attempt
-    └── renews the leases of what it holds
+    ▲                                                └──▶ retry.decide ──▶ jobs.finish, fenced by attempt
+leases.Leases: a thread that renews what the worker holds, and sees when its loop is stuck
 """
 
+from receiver.worker.attempt import note_lent
 from receiver.worker.lanes import Worker
+from receiver.worker.leases import Leases
 
-__all__ = ["Worker"]
+__all__ = ["Leases", "Worker", "note_lent"]

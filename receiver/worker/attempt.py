@@ -3,8 +3,13 @@
 import asyncio
 import logging
 from collections.abc import MutableMapping
+from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
+from asyncpg import InterfaceError
+
+from receiver.database import Lent
 from receiver.events import Event
 from receiver.handling import Context, Handler
 
@@ -12,6 +17,9 @@ log = logging.getLogger(__name__)
 
 # How long a handler that was told to stop may take to clean up, before it is left behind.
 GRACE_SECONDS = 2.0
+
+# The connections that an attempt has got from `ctx.db`, by their server's process, so that each stands here once.
+_lent: ContextVar[dict[int, Lent]] = ContextVar("lent")
 
 
 class EventLog(logging.LoggerAdapter[logging.Logger]):
@@ -22,19 +30,31 @@ class EventLog(logging.LoggerAdapter[logging.Logger]):
         return msg, {**kwargs, "extra": {**kwargs.get("extra", {}), **(self.extra or {})}}
 
 
+async def note_lent(connection: Lent) -> None:
+    """Remember who has got a connection: the attempt in whose context, task or thread this is called."""
+    with suppress(LookupError):
+        _lent.get()[connection.get_server_pid()] = connection
+
+
 async def run(handler: Handler, event: Event, ctx: Context) -> BaseException | None:
     """Return what the handler raised, a TimeoutError where it did not end in time, or None.
 
-    Cancelling this stops the handler too.
+    Cancelling this stops the handler too. What it left behind ends with it: functions in threads get no further
+    answer, connections are taken back, and what was not committed on them is rolled back.
     """
-    task = asyncio.create_task(_guarded(handler, event, ctx))
+    lent: dict[int, Lent] = {}
+    token = _lent.set(lent)
+    task = asyncio.create_task(_guarded(handler, event, ctx), name=f"{handler.name} {event.source}/{event.id}")
+    _lent.reset(token)
     try:
         await asyncio.wait({task}, timeout=handler.timeout)
         if task.done():
             return task.result()
     finally:
+        ctx.bridge.close()
         if not task.done():
             await _stop(task, handler)
+        await _take_back(lent, handler, ctx)
     return TimeoutError(f"it did not end within {handler.timeout:g} s")
 
 
@@ -51,3 +71,24 @@ async def _stop(task: "asyncio.Task[BaseException | None]", handler: Handler) ->
     await asyncio.wait({task}, timeout=GRACE_SECONDS)
     if not task.done():
         log.error("%s goes on although it was cancelled; it is left behind", handler.name)
+
+
+async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context) -> None:
+    kept = [connection for connection in lent.values() if not _is_returned(connection)]
+    if not kept:
+        return
+    log.warning("%s kept %d connections; what it did not commit is rolled back", handler.name, len(kept))
+    returning = {asyncio.ensure_future(ctx.db.release(connection)) for connection in kept}
+    await asyncio.wait(returning, timeout=GRACE_SECONDS)
+    for connection in kept:
+        if not _is_returned(connection):
+            connection.terminate()  # its server hangs
+    await asyncio.gather(*returning, return_exceptions=True)
+
+
+def _is_returned(connection: Lent) -> bool:
+    try:
+        connection.is_closed()
+    except InterfaceError:  # what a returned one says to everything
+        return True
+    return False

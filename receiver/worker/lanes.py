@@ -1,4 +1,4 @@
-"""Claim jobs into lanes, renew their leases, write their outcomes.
+"""Claim jobs into lanes, write their outcomes.
 
 A job whose lease ran out was in the hands of a worker that died or hung, perhaps because of that very job. It is run
 alone: nothing else is claimed until it has ended. So a handler that kills workers costs each neighbour at most the
@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,6 +27,7 @@ from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.retry import Again, Dead, Done, Later, Outcome, decide
 from receiver.worker import attempt
+from receiver.worker.leases import Key
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Lane:
     finishing: bool = False
 
     @property
-    def key(self) -> tuple[int, int]:
+    def key(self) -> Key:
         """(job, attempt): what we must still hold to write anything."""
         return self.claim.job, self.claim.attempt
 
@@ -93,7 +94,7 @@ class Worker:
         self._lanes = lanes
         self._lease = lease
         self._poll = poll
-        self._held: dict[int, Lane] = {}
+        self._held: dict[Key, Lane] = {}
         self._wake = asyncio.Event()
         self._alone = False
         self._leaving = False
@@ -111,37 +112,29 @@ class Worker:
 
     async def run(self) -> None:
         """Claim and run jobs until `leave` is called; outlives the database's absence."""
-        renewing = asyncio.create_task(self._renew_for_ever())
         away = False
-        try:
-            while not self._leaving:
-                self._wake.clear()
-                try:
-                    await self._claim()
-                except StoreUnavailableError as exc:
-                    if not away:
-                        log.warning("%s; waiting for it", exc)
-                    away = True
-                    await asyncio.sleep(self._poll.total_seconds())
-                    continue
-                if away:
-                    log.warning("the database is back")
-                    away = False
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._poll.total_seconds())
-        finally:
-            renewing.cancel()
+        while not self._leaving:
+            self._wake.clear()
+            try:
+                await self._claim()
+            except StoreUnavailableError as exc:
+                if not away:
+                    log.warning("%s; waiting for it", exc)
+                away = True
+                await asyncio.sleep(self._poll.total_seconds())
+                continue
+            if away:
+                log.warning("the database is back")
+                away = False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._poll.total_seconds())
 
     async def stop(self, *, within: timedelta) -> None:
         """Let what is held end `within`, then stop it and give it back uncounted. Call it when `run` has ended."""
-        renewing = asyncio.create_task(self._renew_for_ever())
         tasks = {lane.task for lane in self._held.values() if lane.task is not None}
-        try:
-            if tasks:
-                log.info("waiting up to %g s for %d jobs", within.total_seconds(), len(tasks))
-                await asyncio.wait(tasks, timeout=within.total_seconds())
-        finally:
-            renewing.cancel()
+        if tasks:
+            log.info("waiting up to %g s for %d jobs", within.total_seconds(), len(tasks))
+            await asyncio.wait(tasks, timeout=within.total_seconds())
         left = list(self._held.values())
         if not left:
             return
@@ -153,6 +146,19 @@ class Worker:
         with suppress(StoreUnavailableError):
             await self._connections.run(lambda c: jobs.release(c, keys), seconds=RELEASE_SECONDS)
             log.info("gave back what was not finished")
+
+    def held(self) -> list[Key]:
+        """Return what is in our hands; from any thread."""
+        return list(self._held)
+
+    def lose(self, keys: Collection[Key]) -> None:
+        """Stop the handlers of what is ours no longer."""
+        for lane in [self._held[key] for key in keys if key in self._held]:
+            # What is being finished, or completed in a transaction of its handler, may be done already.
+            ending = lane.finishing or lane.completion.open or lane.completion.committed
+            if not ending and lane.task is not None:
+                log.warning("%s: its lease was lost; stopping it", lane.name)
+                lane.task.cancel()
 
     async def _claim(self) -> None:
         if self._alone or len(self._held) >= self._lanes:
@@ -178,13 +184,12 @@ class Worker:
 
     def _start(self, claim: Claim) -> None:
         lane = Lane(claim)
-        self._held[claim.job] = lane
+        self._held[lane.key] = lane
         lane.task = asyncio.create_task(self._work(lane))
         lane.task.add_done_callback(lambda _: self._end(lane))
 
     def _end(self, lane: Lane) -> None:
-        if self._held.get(lane.claim.job) is lane:
-            del self._held[lane.claim.job]
+        del self._held[lane.key]
         if not self._held and self._alone:
             self._alone = False
             self._lapsed_check = 0.0
@@ -243,27 +248,6 @@ class Worker:
             except StoreUnavailableError as exc:
                 log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
                 await asyncio.sleep(FINISH_AGAIN_SECONDS)
-
-    async def _renew_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
-            try:
-                await self._renew()
-            except StoreUnavailableError as exc:
-                log.warning("leases were not renewed: %s", exc)
-
-    async def _renew(self) -> None:
-        asked = list(self._held.values())
-        if not asked:
-            return
-        keys = [lane.key for lane in asked]
-        lost = await self._do(lambda c: jobs.renew(c, keys, lease=self._lease))
-        for lane in asked:
-            # What is being finished, or completed in a transaction of its handler, may be done already.
-            ending = lane.finishing or lane.completion.open or lane.completion.committed
-            if lane.claim.job in lost and not ending and lane.task is not None:
-                log.warning("%s: its lease was lost; stopping it", lane.name)
-                lane.task.cancel()
 
 
 def _say(lane: Lane, outcome: Outcome, seconds: float) -> None:

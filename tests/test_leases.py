@@ -1,0 +1,126 @@
+"""`receiver.worker.leases`: a lease holds while its worker lives, and nothing of a worker that lost it is written."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from receiver import Context, Event, handler
+from receiver.database import pool
+from receiver.testing import Scratch
+from receiver.worker import attempt, note_lent
+from tests.faults.leases import blocked_among, zombies
+from tests.processes import Processes, completed, until
+from tests.test_embedded import linux
+from tests.working import deliver, made, stored, until_ended, working
+
+
+async def test_a_handler_that_blocks_the_loop_costs_nobody_the_lease_and_is_told_of(receiver_scratch: Scratch) -> None:
+    stuck: list[str] = []
+    begun = asyncio.Event()
+
+    async def blocks(_: Event, __: Context) -> None:
+        await begun.wait()
+        time.sleep(1.8)  # noqa: ASYNC251 - the case
+
+    async def waits(_: Event, ctx: Context) -> None:
+        begun.set()
+        await asyncio.sleep(0.1)  # the loop answers again after the whole lease has gone by
+        left = await ctx.db.fetchval("select due_at > now() from receiver.jobs where id = $1", ctx.job)
+        assert left
+
+    blocking, waiting = made("blocking", blocks), made("waiting", waits)
+    await deliver(receiver_scratch, "evt_1", blocking, waiting)
+    async with working(receiver_scratch, blocking, waiting, lease=1, stuck=stuck):
+        await until_ended(receiver_scratch)
+    assert {job.attempt for job in (await stored(receiver_scratch)).values()} == {1}
+    assert stuck
+    assert stuck[0].startswith("blocking transcribe.so/evt_1 (")
+    assert f"{Path(__file__)} line " in stuck[0]
+
+
+async def test_a_worker_whose_loop_answers_is_never_stuck_however_long_its_handlers_take(
+    receiver_scratch: Scratch,
+) -> None:
+    async def sleeps(_: Event, __: Context) -> None:
+        await asyncio.sleep(2)
+
+    sleeping = made("sleeping", sleeps)
+    await deliver(receiver_scratch, "evt_1", sleeping)
+    async with working(receiver_scratch, sleeping, lease=1):  # which holds that it was not
+        await until_ended(receiver_scratch)
+
+
+async def test_what_a_handler_keeps_of_the_database_is_taken_back(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each keeps a connection with an open transaction, of which there is only one."""
+    await receiver_scratch.db.execute("create table effects ()")
+
+    @handler("webhook.test")
+    async def keeping(_: Event, ctx: Context) -> None:
+        connection = await ctx.db.acquire()
+        await connection.transaction().start()
+        await connection.execute("insert into effects default values")
+
+    @handler("webhook.test")
+    def keeping_in_a_thread(_: Event, ctx: Context) -> None:
+        connection = ctx.wait(acquire(ctx))
+        ctx.wait(connection.execute("begin; insert into effects default values"))
+
+    async def acquire(ctx: Context) -> "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]":
+        return await ctx.db.acquire()
+
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncpg tells it of the transaction
+    async with pool(receiver_scratch.url, size=1, lent=note_lent) as db:
+        scratch = Scratch(
+            receiver_scratch.url, db, receiver_scratch.sandbox, receiver_scratch.provider,
+            receiver_scratch._http,  # noqa: SLF001
+        )  # fmt: skip
+        for kept in (keeping, keeping_in_a_thread, keeping):
+            event, ctx = await asyncio.wait_for(scratch.claim(kept), 10)
+            assert await attempt.run(kept, event, ctx) is None
+        assert await db.fetchval("select count(*) from effects") == 0
+    assert caplog.text.count("kept 1 connections; what it did not commit is rolled back") == 3
+
+
+async def test_a_handler_that_gives_back_what_it_borrowed_is_not_accused(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    @handler("webhook.test")
+    async def tidy(_: Event, ctx: Context) -> None:
+        for _number in range(20):
+            async with ctx.db.acquire() as connection:
+                await connection.fetchval("select 1")
+
+    async with pool(receiver_scratch.url, size=2, lent=note_lent) as db:
+        scratch = Scratch(
+            receiver_scratch.url, db, receiver_scratch.sandbox, receiver_scratch.provider,
+            receiver_scratch._http,  # noqa: SLF001
+        )  # fmt: skip
+        event, ctx = await scratch.claim(tidy)
+        assert await attempt.run(tidy, event, ctx) is None
+    assert "kept" not in caplog.text
+
+
+def test_a_worker_that_a_handler_blocks_is_replaced_and_its_neighbours_are_done_once(processes: Processes) -> None:
+    outcome = blocked_among(processes, 20)
+    assert (outcome.done_once, outcome.latest_attempt <= 2, outcome.culprit) == (20, True, "dead")
+    assert outcome.replaced >= 2
+
+
+@linux
+def test_a_worker_that_slept_through_its_leases_can_write_nothing_and_goes_on(processes: Processes) -> None:
+    """Stopped with its jobs, it wakes after another has done them."""
+    outcome = zombies(processes, workers=1, lanes=10)
+    assert (outcome.refused, outcome.completed, outcome.effects) == (10, 0, 10)
+    (worker,) = outcome.woken
+    web = processes.serve()
+    web.deliver(completed("evt_after"))
+    until(lambda: "fenced transcribe.so/evt_after done" in worker.log, "the woken worker works on")
+    os.kill(worker.popen.pid, signal.SIGTERM)
+    assert worker.popen.wait(20) == 0

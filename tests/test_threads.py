@@ -1,0 +1,139 @@
+"""Plain `def` handlers: they run beside the loop, reach it through `ctx.wait`, and hold nobody up."""
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from receiver import Context, Event, LeaseLostError, RetryPolicy, handler
+from receiver.testing import Scratch
+from receiver.worker import attempt
+from tests.processes import until
+from tests.working import deliver, made, stored, until_ended, working
+
+
+async def test_a_plain_function_runs_in_a_thread_of_its_own_and_may_block(receiver_scratch: Scratch) -> None:
+    """Each waits for the other, so they would never end in one thread; the loop goes on meanwhile."""
+    meeting = threading.Barrier(2, timeout=20)
+
+    def meets(_: Event, __: Context) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        meeting.wait()
+
+    one, other = made("one", meets), made("other", meets)
+    await deliver(receiver_scratch, "evt_1", one, other)
+    async with working(receiver_scratch, one, other):
+        await until_ended(receiver_scratch)
+    assert {job.attempt for job in (await stored(receiver_scratch)).values()} == {1}
+
+
+async def test_a_plain_function_waits_for_what_is_asynchronous(receiver_scratch: Scratch) -> None:
+    await receiver_scratch.db.execute("create table effects (title text)")
+
+    @handler("transcription.completed")
+    def keeping(_: Event, ctx: Context) -> None:
+        transcript = ctx.wait(ctx.transcript())
+        ctx.wait(keep(ctx, transcript.segments[0].text))
+
+    async def keep(ctx: Context, text: str) -> None:
+        async with ctx.completing() as tx:
+            await tx.execute("insert into effects values ($1)", text)
+
+    event, ctx = await receiver_scratch.claim(keeping)
+    assert await attempt.run(keeping, event, ctx) is None
+    assert await receiver_scratch.state(event) == "done"
+    (kept,) = await receiver_scratch.db.fetch("select * from effects")
+    assert kept["title"] == (await ctx.transcript()).segments[0].text
+
+
+async def test_what_a_plain_function_raises_decides(receiver_scratch: Scratch) -> None:
+    raised: list[BaseException] = [ValueError("no"), SystemExit(3), KeyboardInterrupt(), StopAsyncIteration()]
+
+    def raising(_: Event, __: Context) -> None:
+        raise raised[0]
+
+    made_of_it = handler("webhook.test")(raising)
+    while raised:
+        event, ctx = await receiver_scratch.claim(made_of_it)
+        assert await attempt.run(made_of_it, event, ctx) is raised[0]
+        raised.pop(0)
+
+
+async def test_a_plain_function_that_returns_a_coroutine_is_told(receiver_scratch: Scratch) -> None:
+    """Nobody would await it, and the job would be done without a thing having been done."""
+
+    async def works(_: Event, __: Context) -> None: ...
+
+    forgetful: Any = handler("webhook.test", name="forgetful")(lambda event, ctx: works(event, ctx))  # noqa: PLW0108
+    event, ctx = await receiver_scratch.claim(forgetful)
+    error = await attempt.run(forgetful, event, ctx)
+    assert isinstance(error, TypeError)
+    assert "write `async def forgetful`" in str(error)
+
+
+async def test_an_async_function_is_told_to_await(receiver_scratch: Scratch) -> None:
+    """Waiting there would stop the loop that it waits for."""
+
+    @handler("webhook.test")
+    async def waiting(_: Event, ctx: Context) -> None:
+        ctx.wait(ctx.transcript())
+
+    event, ctx = await receiver_scratch.claim(waiting)
+    error = await attempt.run(waiting, event, ctx)
+    assert isinstance(error, TypeError)
+
+
+async def test_a_plain_function_whose_time_is_over_gets_no_further(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one waits on the loop and is told at once; the other cannot be stopped, and is told when it asks."""
+    monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.2)
+    go_on, told = threading.Event(), []
+
+    def waits(_: Event, ctx: Context) -> None:
+        try:
+            ctx.wait(asyncio.sleep(100))
+        except LeaseLostError as exc:
+            told.append(str(exc))
+
+    def blocks(_: Event, ctx: Context) -> None:
+        go_on.wait(20)
+        try:
+            ctx.wait(asyncio.sleep(100))
+        except LeaseLostError as exc:
+            told.append(str(exc))
+
+    for function, left_behind in ((waits, False), (blocks, True)):
+        caplog.clear()
+        slow = handler("webhook.test", timeout=0.1)(function)
+        event, ctx = await receiver_scratch.claim(slow)
+        assert isinstance(await attempt.run(slow, event, ctx), TimeoutError)
+        assert ("it is left behind" in caplog.text) == left_behind
+    go_on.set()
+    await asyncio.to_thread(until, lambda: len(told) == 2, "both are told")
+    assert told == ["this attempt is over"] * 2
+
+
+async def test_a_plain_function_that_is_left_behind_holds_up_neither_its_retry_nor_others(
+    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05)
+    go_on = threading.Event()
+    tries: list[float] = []
+
+    def blocks_at_first(_: Event, __: Context) -> None:
+        tries.append(time.monotonic())
+        if len(tries) == 1:
+            go_on.wait(20)
+
+    at_once = RetryPolicy(attempts=3, first=RetryPolicy().first * 0)
+    blocking = handler("*", name="blocking", timeout=0.1, retry=at_once)(blocks_at_first)
+    quick = made("quick", lambda _event, _ctx: None)
+    await deliver(receiver_scratch, "evt_1", blocking, quick)
+    async with working(receiver_scratch, blocking, quick, count=1):
+        await until_ended(receiver_scratch)
+        go_on.set()
+    found = await stored(receiver_scratch)
+    assert (found["blocking"].attempt, found["quick"].attempt) == (2, 1)
