@@ -61,7 +61,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self.limit_bytes = limit_bytes
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
@@ -155,13 +155,13 @@ class Spool:
 
     def _begin(self) -> int:
         """Open a new segment, whose name is in the folder for good before anything is in it."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
+            path = self.folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
             segment = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             fcntl.flock(segment, fcntl.LOCK_EX)
             if os.fstat(segment).st_nlink:
-                _sync_folder(self._folder)
+                _sync_folder(self.folder)
                 return segment
             os.close(segment)  # another process found it empty and without a lock, and removed it
 
@@ -172,7 +172,7 @@ class Spool:
             self._segment = None
 
     def _segments(self) -> list[Path]:
-        return sorted(self._folder.glob(f"{NUMBER}-*{SUFFIX}"))
+        return sorted(self.folder.glob(f"{NUMBER}-*{SUFFIX}"))
 
 
 def records(content: bytes) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from receiver.spool import Spool
 from receiver.web import body
 from receiver.web.failures import Failures
 from receiver.web.keyring import Keyring
+from receiver.web.remembered import Remembered
 from receiver.web.store import Store
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Receiver:
         self.connections = connections
         self.handlers = handlers
         self.api_url = api_url
-        self.keyring = Keyring(configured_secrets, self._read_secrets)
+        self.keyring = Keyring(configured_secrets, Remembered(spool.folder, api_url, self._read_secrets).read)
         self._stored = asyncio.Event()
         self.store = Store(
             connections=connections, spool=spool, handlers=handlers, api_url=api_url, stored=self._stored.set

@@ -1,0 +1,83 @@
+"""The secrets that were known last, in a file beside the spool.
+
+A process that starts while the database is away could verify nothing without them, and would refuse what the spool is
+there to take. The file holds what the database holds, for nobody else to read.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from receiver.callbacks import Callback, Known
+from receiver.errors import ReceiverError
+
+log = logging.getLogger(__name__)
+
+
+class Remembered:
+    """One API's secrets: as `read` finds them, and until that has succeeded once, as they were known last."""
+
+    def __init__(self, folder: Path, api_url: str, read: Callable[[], Awaitable[Known]]) -> None:
+        self._path = folder / f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json"
+        self._from_database = read
+        self._kept: Known | None = None
+
+    async def read(self) -> Known:
+        """Return the secrets, and remember them if they are new.
+
+        Raises:
+            ReceiverError: they cannot be read now, but were before.
+        """
+        try:
+            known = await self._from_database()
+        except ReceiverError as exc:
+            if self._kept is not None:
+                raise
+            recalled = await asyncio.to_thread(self._recall)
+            log.debug("using %d remembered secrets: %s", len(recalled.webhook), exc)
+            return recalled
+        if known != self._kept:
+            self._kept = known
+            try:
+                await asyncio.to_thread(self._keep, known)
+            except OSError as exc:
+                log.warning("secrets are not remembered for a start without the database: %s", exc.strerror)
+        return known
+
+    def _recall(self) -> Known:
+        try:
+            webhook, callbacks = json.loads(self._path.read_bytes())
+            return Known(
+                tuple(secret.encode() for secret in webhook),
+                {token: Callback(secret.encode(), subject) for token, (secret, subject) in callbacks.items()},
+            )
+        except FileNotFoundError:
+            return Known()
+        except (OSError, ValueError, TypeError, AttributeError) as exc:
+            log.warning("the remembered secrets cannot be read: %s", type(exc).__name__)
+            return Known()
+
+    def _keep(self, known: Known) -> None:
+        if known == Known() and not self._path.exists():
+            return
+        callbacks = {token: [one.secret.decode(), one.transcription_id] for token, one in known.callbacks.items()}
+        content = json.dumps([[secret.decode() for secret in known.webhook], callbacks]).encode()
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = self._path.with_suffix(f".{secrets.token_hex(4)}")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+        except OSError:
+            with suppress(OSError):
+                new.unlink()
+            raise
