@@ -90,7 +90,7 @@ MUTANTS = (
     Mutant("attempt: SystemExit gets through", "receiver/worker/attempt.py",
            "except BaseException as exc:", "except Exception as exc:", "attempt"),
     Mutant("database: commits are not on disk", "receiver/database.py",
-           'SESSION = {"synchronous_commit": "on"', 'SESSION = {"synchronous_commit": "off"', "database"),
+           '"synchronous_commit": "on"', '"synchronous_commit": "off"', "database"),
     Mutant("database: a hang is waited for", "receiver/database.py",
            "await asyncio.wait({task}, timeout=seconds)", "await asyncio.wait({task})", "database"),
     Mutant("database: no second try", "receiver/database.py",

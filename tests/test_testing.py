@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import Context, Event, GiveUp, LeaseLostError, NotReady, handler, testing
-from receiver.providers import Recording
+from receiver import Context, Event, GiveUp, LeaseLostError, NotFound, handler, testing
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import Scratch
 
@@ -72,13 +71,10 @@ async def test_a_handler_of_a_family_can_be_claimed_without_naming_a_type(receiv
 
 
 async def test_what_the_sandbox_does_not_have_is_refused_as_by_the_provider(receiver_scratch: Scratch) -> None:
-    submitted = await receiver_scratch.provider.transcribe(
-        Recording(source="youtube", url="https://youtu.be/x"), idempotency_key="one"
-    )
-    event, ctx = await receiver_scratch.claim(titles, id=submitted.id)
-    with pytest.raises(NotReady) as raised:
+    event, ctx = await receiver_scratch.claim(titles, id=999_999)
+    with pytest.raises(NotFound) as raised:
         await titles(event, ctx)
-    assert raised.value.reason == "transcription_processing"
+    assert (raised.value.status, raised.value.code) == (404, "not_found")
 
 
 async def test_an_event_without_a_transcription_is_given_up_by_who_needs_one(receiver_scratch: Scratch) -> None:
