@@ -69,7 +69,8 @@ async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Recor
     except OSError:
         raise  # a wrong certificate is one, and a ValueError too
     except (ValueError, OverflowError, asyncpg.ClientConfigurationError) as exc:
-        raise ConfigError(f"DATABASE_URL: cannot be used ({type(exc).__name__})") from exc
+        # Its text shows parts of the URL, which may be parts of a password that was not escaped.
+        raise ConfigError(f"DATABASE_URL: cannot be used ({type(exc).__name__})") from None
     return connection
 
 

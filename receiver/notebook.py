@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Progress:
     size: int
     modified: int
     submission_key: str
-    location: str | None = None
+    location: str | None = field(default=None, repr=False)  # whoever knows it could go on with the upload
     upload_id: str | None = None
     asked: str | None = None
 

@@ -20,7 +20,7 @@ from receiver.errors import (
     RateLimited,
     Unauthenticated,
 )
-from receiver.providers.transcribe_so.envelope import MESSAGE_LENGTH, error_from
+from receiver.providers.transcribe_so.envelope import HIDDEN, MESSAGE_LENGTH, error_from
 
 
 def envelope(code: Any, **more: Any) -> bytes:
@@ -137,6 +137,22 @@ def test_a_message_without_end_is_cut() -> None:
     assert error_from(500, {}, envelope("internal_error", message="a" * 10_000)).message == "a" * MESSAGE_LENGTH
 
 
+def test_an_answer_that_repeats_the_key_makes_an_error_that_does_not() -> None:
+    """Errors are logged, stored with a job and shown."""
+    key = "tsk_live_0a1b/2"
+    texts = dict.fromkeys(
+        ("message", "request_id", "doc_url", "reason"), f"{'x' * (MESSAGE_LENGTH - 20)} Bearer {key}!"
+    )
+    for code, body in ((key, envelope(key, **texts)), ("not_ready", envelope("not_ready", **texts))):
+        error = error_from(409, {"x-request-id": key}, body, key=key)
+        assert "tsk_live" not in f"{error!r} {error} {vars(error)}", code
+    assert error_from(500, {"x-request-id": key}, b"", key=key).request_id == HIDDEN
+    named = envelope("not_ready", available_styles=["calm", "tsk_live_lower", {"a": 1}])
+    styles = error_from(409, {}, named, key="tsk_live_lower")
+    assert isinstance(styles, NotReady)
+    assert styles.available_styles == ("calm",)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
     lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
@@ -145,11 +161,14 @@ NAMES = ("code", "message", "request_id", "doc_url", "reason", "available_styles
 ENVELOPES = st.dictionaries(st.sampled_from(NAMES), JSON).map(lambda e: json.dumps({"error": e}).encode())
 
 
-@given(status=st.integers(300, 599), headers=st.dictionaries(st.just("retry-after"), st.text()), body=ENVELOPES)
+@given(
+    status=st.integers(300, 599), headers=st.dictionaries(st.just("retry-after"), st.text()), body=ENVELOPES,
+    key=st.sampled_from(["", "a", "tsk_live_1"]),
+)  # fmt: skip
 def test_whatever_is_answered_is_a_provider_error_with_its_status(
-    status: int, headers: dict[str, str], body: bytes
+    status: int, headers: dict[str, str], body: bytes, key: str
 ) -> None:
-    error = error_from(status, headers, body)
+    error = error_from(status, headers, body, key=key)
     assert error.status == status
     assert error.code
     assert len(error.message) <= MESSAGE_LENGTH

@@ -490,6 +490,26 @@ async def test_a_body_without_end_is_not_read_to_its_end() -> None:
     assert pieces == 2
 
 
+@pytest.mark.parametrize("packing", ["gzip", "gzip, gzip, gzip", "deflate"])
+async def test_a_packed_body_is_not_unpacked(packing: str) -> None:
+    """It is of no use, and a few bytes may become gigabytes."""
+    taken = []
+
+    async def packed() -> AsyncIterator[bytes]:
+        taken.append(packing)
+        yield b"no such thing"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        headers = {"Location": PLACE, "Upload-Offset": "10", "Content-Encoding": packing}
+        return httpx.Response(201 if request.method == "POST" else 200, headers=headers, content=packed())
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        await upload(
+            http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=lambda _: None, progressed=lambda _: None
+        )
+    assert taken == []
+
+
 # --- answers that make no sense --------------------------------------------------------------------------------------
 
 

@@ -264,7 +264,12 @@ def _encoded(metadata: Mapping[str, str]) -> str:
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Read the body away, so that the connection can be used again; a long one is not worth it."""
+    """Read the body away, so that the connection can be used again; a long one is not worth it.
+
+    Nor is a packed one: httpx would unpack it, and a few bytes may become gigabytes.
+    """
+    if "content-encoding" in answer.headers:
+        return
     read = 0
     async for piece in answer.aiter_bytes():
         read += len(piece)

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 SECONDS = 30.0
 ANSWER_BYTES = 32 * 1024 * 1024
+BEARER = "Bearer "
 KEY_LENGTH = 128
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 NO_TURN = "no_turn"
@@ -138,7 +139,7 @@ class Calls:
         if not _fits_a_header(key):
             said = "cannot be sent in a header" if key else "is not set"
             raise Unauthenticated(f"TRANSCRIBE_API_KEY {said}", code="unauthenticated")
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"{BEARER}{key}"}
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
 
 
@@ -165,7 +166,8 @@ async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds:
         raise ProviderUnavailable(f"{origin} does not answer: {said}", code="transport") from exc
     if answer.is_success:
         return body
-    raise error_from(answer.status_code, answer.headers, body)
+    key = request.headers.get("Authorization", "").removeprefix(BEARER)
+    raise error_from(answer.status_code, answer.headers, body, key=key)
 
 
 async def _read(answer: httpx.Response) -> bytes:

@@ -19,6 +19,7 @@ from receiver.errors import (
 )
 
 MESSAGE_LENGTH = 500
+HIDDEN = "(the key)"
 STYLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RETRY_AFTER_LIMIT = timedelta(hours=24)
 
@@ -30,16 +31,17 @@ BY_STATUS: dict[int, type[ProviderError]] = {
 }
 
 
-def error_from(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+def error_from(status: int, headers: Mapping[str, str], body: bytes, *, key: str = "") -> ProviderError:
     """Return the error of an answer that is no success.
 
     The envelope is `{"error": {code, message, request_id, doc_url}}`. What carries none (a proxy's page, a redirect)
-    keeps its status and is named `http_<status>`.
+    keeps its status and is named `http_<status>`. Errors are logged, stored and shown, so where the answer repeats the
+    `key` that it was asked with, the error does not.
     """
-    envelope = _envelope(body)
+    envelope = {name: _without(key, said) for name, said in _envelope(body).items()}
     code = _text(envelope, "code") or f"http_{status}"
     message = (_text(envelope, "message") or "the provider gave no reason")[:MESSAGE_LENGTH]
-    request_id = _text(envelope, "request_id") or headers.get("x-request-id")
+    request_id = _text(envelope, "request_id") or _without(key, headers.get("x-request-id"))
     doc_url = _text(envelope, "doc_url")
     if code == "not_ready":
         return NotReady(
@@ -69,6 +71,15 @@ def _envelope(body: bytes) -> dict[str, Any]:
         return {}
     error = answer.get("error") if isinstance(answer, dict) else None
     return error if isinstance(error, dict) else {}
+
+
+def _without(key: str, value: Any) -> Any:
+    """Return a text, or texts in a list, without the key; anything else as it is."""
+    if not key:
+        return value
+    if isinstance(value, str):
+        return value.replace(key, HIDDEN)
+    return [_without(key, one) for one in value if isinstance(one, str)] if isinstance(value, list) else value
 
 
 def _text(envelope: dict[str, Any], key: str) -> str | None:
