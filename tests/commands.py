@@ -24,6 +24,7 @@ from receiver.cli.running import run
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.web import bind, serve
 from tests.processes import until
+from tests.secrecy import Secrecy
 
 KEY = "tsk_test_of_the_commands"
 NO_KNOBS = Knobs()
@@ -44,7 +45,7 @@ class Commands:
         }
 
     def run(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Result:
-        """Run a command to its end; the key is in nothing that it says, and what it raises is raised."""
+        """Run a command to its end; no secret is in what it says, and what it raises is raised."""
         root = logging.getLogger()
         kept, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", "httpx", "httpcore")}
         try:
@@ -56,7 +57,9 @@ class Commands:
             root.handlers[:] = kept
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
-        assert self.key not in ran.output
+        secrecy = Secrecy()
+        secrecy.keep_settings({name: value for name, value in (self.environment | environment).items() if value})
+        secrecy.hold(f"receiver {' '.join(map(str, arguments))}", ran.output)
         return ran
 
     def good(self, *arguments: str | Path, **environment: str) -> str:

@@ -20,6 +20,7 @@ import httpx
 
 from receiver import database, signature
 from receiver.embedded import attach
+from tests.secrecy import Secrecy
 
 REPOSITORY = Path(__file__).parent.parent
 SECRET = b"whsec_of_the_tests"
@@ -104,6 +105,7 @@ class Web(Process):
     """A running `receiver serve`."""
 
     port: int
+    secrecy: Secrecy
     _idle: ClassVar[list[httpx.Client]] = []
 
     @contextmanager
@@ -124,7 +126,7 @@ class Web(Process):
 
     def get(self, path: str) -> httpx.Response:
         with self.http() as http:
-            return http.get(f"{self.url}{path}")
+            return self._heard(http.get(f"{self.url}{path}"))
 
     def until_refusing(self) -> None:
         """Wait until no new connection is taken."""
@@ -141,12 +143,17 @@ class Web(Process):
     def deliver(self, body: bytes, **options: Any) -> httpx.Response:
         """Deliver an authentic body."""
         headers = sign(body, **options)
+        self.secrecy.keep_signature(headers["X-Transcribe-Signature"])
         with self.http() as http:
-            return http.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers)
+            return self._heard(http.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers))
+
+    def _heard(self, answer: httpx.Response) -> httpx.Response:
+        self.secrecy.hold(f"the answer to {answer.url}", f"{answer.headers}\n{answer.text}")
+        return answer
 
 
 class Processes:
-    """Starts processes in one folder and ends them all."""
+    """Starts processes in one folder and ends them all; none of them may have said a secret."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -159,6 +166,7 @@ class Processes:
             "PYTHONPATH": str(REPOSITORY),
             "PYTHONWARNINGS": "error",
         }
+        self.secrecy = Secrecy()
         self._started: list[Process] = []
 
     def __enter__(self) -> Self:
@@ -174,6 +182,13 @@ class Processes:
                 process.popen.wait()
             if error is not None:
                 print(f"--- {process.err.name}\n{process.out.read_text()}{process.log}")  # noqa: T201 - for the failure
+        if error is None:
+            self._hold_secrecy()
+
+    def _hold_secrecy(self) -> None:
+        said = [path for process in self._started for path in (process.out, process.err)]
+        for path in (*said, *self.folder.glob(".receiver/*.log")):
+            self.secrecy.hold(path.name, path.read_text(errors="replace"))
 
     def write_handlers(self, **modules: str) -> None:
         """Write a `handlers` package of the test's own."""
@@ -184,26 +199,34 @@ class Processes:
             (package / f"{name}.py").write_text(text)
 
     def start(self, *arguments: str, **environment: str) -> Process:
-        process = Process(arguments, self.environment | environment, self.folder, len(self._started))
+        process = Process(arguments, self._settings(environment), self.folder, len(self._started))
         self._started.append(process)
         return process
+
+    def _settings(self, changes: dict[str, str]) -> dict[str, str]:
+        settings = self.environment | changes
+        self.secrecy.keep_settings(settings)
+        return settings
 
     def serve(self, **environment: str) -> Web:
         """Start `receiver serve` and wait until it answers."""
         port = free_port()
-        web = Web(("serve",), self.environment | {"PORT": str(port)} | environment, self.folder, len(self._started))
-        web.port = port
+        settings = self._settings({"PORT": str(port)} | environment)
+        web = Web(("serve",), settings, self.folder, len(self._started))
+        web.port, web.secrecy = port, self.secrecy
         self._started.append(web)
         web.until_logged("listening on")
         return web
 
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(
+        ran = subprocess.run(
             [sys.executable, "-m", "receiver", *arguments],
-            cwd=self.folder, env=self.environment | environment, stdin=subprocess.DEVNULL, capture_output=True,
+            cwd=self.folder, env=self._settings(environment), stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=60, check=False,
         )  # fmt: skip
+        self.secrecy.hold(f"receiver {' '.join(arguments)}", ran.stdout + ran.stderr)
+        return ran
 
     def sql(self, statement: str) -> list[Mapping[str, Any]]:
         """Run a statement on the processes' database; returns its rows."""
