@@ -190,6 +190,14 @@ def test_a_lock_file_that_names_a_stranger_is_in_nobodys_way(data: Path) -> None
         assert select(url) == 1
 
 
+def test_a_users_own_tables_do_not_land_among_ours(data: Path) -> None:
+    """The role is called like our schema, which PostgreSQL's default path would therefore name first."""
+    with attach(data, create=True) as url:
+        select(url, "create schema receiver")
+        select(url, "create table show_notes ()")
+        assert select(url, "select schemaname from pg_tables where tablename = 'show_notes'") == "public"
+
+
 def test_its_settings_cannot_make_it_forget(data: Path) -> None:
     with attach(data, create=True):
         pass

@@ -111,6 +111,7 @@ class Keeper:
             "listen_addresses=", f"unix_socket_directories={self.socket_dir}", "unix_socket_permissions=0700",
             "port=5432", "fsync=on", "full_page_writes=on", "logging_collector=off", "log_destination=stderr",
             "log_checkpoints=off", "max_connections=200",
+            "search_path=public",  # or the user's own tables would land in our schema, which is called like the role
         )  # fmt: skip
         options = [part for setting in settings for part in ("-c", setting)]
         self.server = self.popen(self.bin / "postgres", "-D", self.data, *options)
