@@ -24,6 +24,7 @@ from receiver.archive import Subject
 from receiver.database import Connection, Pool
 from receiver.errors import GiveUp, HandlerLoadError, LeaseLostError
 from receiver.events import Event
+from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
 from receiver.retry import Done, RetryPolicy
 from receiver.threads import Bridge
@@ -121,6 +122,8 @@ class Context:
                     raise LeaseLostError("the job belongs to another worker now")
                 yield connection
                 await jobs.finish(connection, self.job, self.attempt, Done())
+                reach(Failpoint.BEFORE_COMPLETING_COMMIT)
+            reach(Failpoint.AFTER_COMPLETING_COMMIT)
             self.completion.committed = True
         finally:
             self.completion.open = False

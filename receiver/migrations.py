@@ -15,6 +15,7 @@ import asyncpg
 
 from receiver.database import SQL, Connection, Database, query, session_lock
 from receiver.errors import SchemaError
+from receiver.failpoints import Failpoint, reach
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +76,17 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
 async def _apply(connection: Connection, version: int, path: Path) -> None:
     with _refusing(path):
         if _text(path).startswith("-- no transaction"):
-            await connection.execute(_text(path))
-            await connection.execute(query("record_migration"), version, path.stem)
+            await _run(connection, version, path)
         else:
             async with connection.transaction():
-                await connection.execute(_text(path))
-                await connection.execute(query("record_migration"), version, path.stem)
+                await _run(connection, version, path)
     log.info("migrated to %s", path.stem)
+
+
+async def _run(connection: Connection, version: int, path: Path) -> None:
+    await connection.execute(_text(path))
+    reach(Failpoint.MID_MIGRATION)
+    await connection.execute(query("record_migration"), version, path.stem)
 
 
 @contextmanager

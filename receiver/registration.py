@@ -18,6 +18,7 @@ import asyncpg
 from receiver import signature
 from receiver.database import Connection, Database, query, session_lock
 from receiver.errors import CommandError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
+from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
@@ -148,6 +149,7 @@ async def register(
             intent, asked_before = _registration(row), False
         if delete_first:
             await _delete(connection, provider, whose)
+            reach(Failpoint.MID_ROTATION)
         fingerprint = await _ask(connection, provider, intent, asked_before=asked_before)
     return f"registered {callback_url} (secret with fingerprint {fingerprint}){_about_others(all_found, fingerprint)}"
 
@@ -197,6 +199,7 @@ async def _ask(connection: Connection, provider: TranscribeSo, intent: Registrat
             raise
         advice = ADVICE_ON_CONFLICT if exc.status == CONFLICT else ""
         raise CommandError(f"the provider refuses to register {intent.callback_url}: {exc}{advice}") from exc
+    reach(Failpoint.MID_REGISTRATION)
     secret = webhook.signing_secret
     if secret is None or not secret.get_secret_value():
         await connection.execute(query("retire_registrations"), [intent.id], CHANNEL)

@@ -12,7 +12,9 @@ import httpx
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from receiver import failpoints
 from receiver.errors import ConfigError
+from receiver.failpoints import Death
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
@@ -68,11 +70,17 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = _variable("RECEIVER_SHUTDOWN_SECONDS", 20.0)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
+    failpoint: Annotated[Death | None, NoDecode] = _variable("RECEIVER_FAILPOINT", None)
 
     @field_validator("webhook_secrets", "handlers", "timestamps", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(dict.fromkeys(filter(None, map(str.strip, value.split(","))))) if isinstance(value, str) else value
+
+    @field_validator("failpoint", mode="before")
+    @classmethod
+    def _death(cls, value: object) -> object:
+        return failpoints.parse(value) if isinstance(value, str) else value
 
     @field_validator("handlers", "timestamps")
     @classmethod

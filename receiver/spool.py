@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from receiver.errors import SpoolFullError, StoreRefusedError, StoreUnavailableError
+from receiver.failpoints import Failpoint, reach
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Spool:
         self._flushing: asyncio.Task[None] | None = None
         self._file = asyncio.Lock()
         self._segment: int | None = None
+        self._path: Path | None = None
+        self._trouble: str | None = None
 
     async def append(self, record: bytes, *, seconds: float) -> None:
         """Return when `record` is on disk.
@@ -94,6 +97,11 @@ class Spool:
         oldest = next((int(path.name.partition("-")[0]) / 1e9 for path in self._segments()), None)
         return Fill(sum(found), oldest)
 
+    def check(self) -> tuple[bool, str]:
+        """Return whether it takes records, and how full it is; what it refused lately counts until it is drained."""
+        holds, said = self.fill().describe(self.limit_bytes)
+        return (holds, said) if self._trouble is None else (False, f"{said}; {self._trouble}")
+
     async def drain(self, take: Callable[[bytes], Awaitable[None]]) -> int:
         """Give every record to `take`, oldest first, and remove the segments that it has taken; returns how many.
 
@@ -113,10 +121,12 @@ class Spool:
                     try:
                         await take(record)
                         taken += 1
+                        reach(Failpoint.MID_DRAIN)
                     except StoreRefusedError as exc:
                         log.error("%s: the database refuses a record, which is kept aside: %s", path.name, exc)
                         refused = True
                 _remove(path, aside=refused)
+        self._trouble = None
         return taken
 
     async def _flush(self) -> None:
@@ -128,8 +138,10 @@ class Spool:
                     await asyncio.to_thread(self._write, [record for record, _ in batch])
             except (OSError, SpoolFullError) as exc:
                 error = exc if isinstance(exc, SpoolFullError) else StoreUnavailableError(f"the spool: {exc.strerror}")
+                self._trouble = str(error)
                 _resolve(batch, error)
             else:
+                self._trouble = None
                 _resolve(batch, None)
         self._flushing = None
 
@@ -144,12 +156,16 @@ class Spool:
         before = os.fstat(self._segment).st_size
         try:
             _write_all(self._segment, frames)
+            reach(Failpoint.BEFORE_SPOOL_FSYNC)
             os.fsync(self._segment)
+            reach(Failpoint.AFTER_SPOOL_FSYNC)
         except OSError:
             # After a failed fsync the kernel may have dropped what it could not write: this segment is not trusted
             # with more, and what of the batch is in it was not answered.
             with suppress(OSError):
                 os.ftruncate(self._segment, before)
+                if not before and self._path is not None:  # or a disk that stays full is littered with empty segments
+                    self._path.unlink()
             self.let_go()
             raise
 
@@ -162,6 +178,7 @@ class Spool:
             fcntl.flock(segment, fcntl.LOCK_EX)
             if os.fstat(segment).st_nlink:
                 _sync_folder(self.folder)
+                self._path = path
                 return segment
             os.close(segment)  # another process found it empty and without a lock, and removed it
 

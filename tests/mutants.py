@@ -181,6 +181,18 @@ MUTANTS = (
            '\n    """How', "secrecy"),
     Mutant("tus: a packed answer is unpacked", "receiver/providers/tus.py",
            'if "content-encoding" in answer.headers:', 'if "content-encodings" in answer.headers:', "tus"),
+    Mutant("store: answered before the commit", "receiver/web/store.py",
+           "        status = await self._connections.run(lambda c: inbox.append(c, delivery, wanted), seconds=seconds)",
+           "        late = self._connections.run(lambda c: inbox.append(c, delivery, wanted), seconds=seconds)\n"
+           "        self._late, status = asyncio.create_task(late), 'stored'", "failpoints"),
+    Mutant("spool: removed while it is drained", "receiver/spool.py",
+           "                refused = False\n", "                refused = bool(path.unlink())\n", "failpoints"),
+    Mutant("completing: the job is finished afterwards", "receiver/handling.py",
+           "                await jobs.finish(connection, self.job, self.attempt, Done())\n", "", "failpoints"),
+    Mutant("migrations: written down apart", "receiver/migrations.py",
+           "            async with connection.transaction():\n", "            if connection:\n", "failpoints"),
+    Mutant("embedded: a server that hangs is waited for", "receiver/embedded/server.py",
+           "not status and waited > patience:", "not status and waited > 10 * patience:", "outages"),
     Mutant("handlers: an older end overwrites a newer", "sql/queries/store_transcript.sql",
            "where t.completed_at <= excluded.completed_at", "", "handlers"),
 )  # fmt: skip

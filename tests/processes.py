@@ -128,17 +128,17 @@ class Web(Process):
         with self.http() as http:
             return self._heard(http.get(f"{self.url}{path}"))
 
+    def accepts(self) -> bool:
+        """Whether a new connection is taken."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
     def until_refusing(self) -> None:
         """Wait until no new connection is taken."""
-
-        def refused() -> bool:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-            except ConnectionRefusedError:
-                return True
-            return False
-
-        until(refused, "the listener is closed")
+        until(lambda: not self.accepts(), "the listener is closed")
 
     def deliver(self, body: bytes, **options: Any) -> httpx.Response:
         """Deliver an authentic body."""
@@ -210,12 +210,16 @@ class Processes:
 
     def serve(self, **environment: str) -> Web:
         """Start `receiver serve` and wait until it answers."""
-        port = free_port()
+        web = self.begin_serving(free_port(), **environment)
+        web.until_logged("listening on")
+        return web
+
+    def begin_serving(self, port: int, **environment: str) -> Web:
+        """Start `receiver serve` on a port, without waiting."""
         settings = self._settings({"PORT": str(port)} | environment)
         web = Web(("serve",), settings, self.folder, len(self._started))
         web.port, web.secrecy = port, self.secrecy
         self._started.append(web)
-        web.until_logged("listening on")
         return web
 
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -228,8 +232,8 @@ class Processes:
         self.secrecy.hold(f"receiver {' '.join(arguments)}", ran.stdout + ran.stderr)
         return ran
 
-    def sql(self, statement: str) -> list[Mapping[str, Any]]:
-        """Run a statement on the processes' database; returns its rows."""
+    def sql(self, statement: str, url: str | None = None) -> list[Mapping[str, Any]]:
+        """Run a statement on the processes' database, or on another one; returns its rows."""
 
         async def ask(url: str) -> list[Mapping[str, Any]]:
             connection = await database.connect(url)
@@ -242,10 +246,11 @@ class Processes:
             with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 return runner.run(ask(url))
 
-        if "DATABASE_URL" in self.environment:
-            return run(self.environment["DATABASE_URL"])
-        with attach(self.folder / ".receiver", create=False) as url:
+        url = url or self.environment.get("DATABASE_URL")
+        if url is not None:
             return run(url)
+        with attach(self.folder / ".receiver", create=False) as embedded:
+            return run(embedded)
 
     def unfinished(self) -> int:
         """Return how many jobs are pending or running."""

@@ -37,14 +37,14 @@ def headers(secret: bytes, *, offset: float = 0) -> list[tuple[bytes, bytes]]:
 
 async def test_a_known_secret_verifies_without_a_reading() -> None:
     database = Database()
-    ring = Keyring([b"other", OURS], database.read)
+    ring = Keyring([b"other", OURS], Known(), database.read)
     assert (await ring.verify(headers(OURS), BODY)).secret == OURS
     assert database.times == []
 
 
 async def test_a_secret_registered_meanwhile_verifies() -> None:
     database = Database(NEW)
-    ring = Keyring([OURS], database.read)
+    ring = Keyring([OURS], Known(), database.read)
     assert (await ring.verify(headers(NEW), BODY)).secret == NEW
     assert len(database.times) == 1
     assert ring.secrets == (OURS, NEW)
@@ -54,7 +54,7 @@ async def test_a_secret_registered_meanwhile_verifies() -> None:
 
 async def test_many_bad_signatures_at_once_cost_one_reading_and_a_second_at_most_one() -> None:
     database = Database()
-    ring = Keyring([OURS], database.read)
+    ring = Keyring([OURS], Known(), database.read)
 
     async def mismatches() -> None:
         answers = await asyncio.gather(*(ring.verify(headers(b"?"), BODY) for _ in range(50)), return_exceptions=True)
@@ -84,7 +84,7 @@ async def test_who_arrives_during_a_reading_waits_for_a_later_one(monkeypatch: p
         await go_on.wait()
         return before
 
-    ring = Keyring([], read)
+    ring = Keyring([], Known(), read)
     async with asyncio.timeout(20):
         early = asyncio.create_task(ring.verify(headers(b"?"), BODY))
         await reading.wait()
@@ -109,7 +109,7 @@ async def test_what_no_secret_could_prove_costs_no_reading(given: list[tuple[byt
     database = Database()
     for configured in ([OURS], []):
         with pytest.raises(SignatureError) as refused:
-            await Keyring(configured, database.read).verify(given, BODY)
+            await Keyring(configured, Known(), database.read).verify(given, BODY)
         assert refused.value.reason == reason
     assert database.times == []
 
@@ -117,14 +117,14 @@ async def test_what_no_secret_could_prove_costs_no_reading(given: list[tuple[byt
 async def test_without_any_secret_nothing_can_be_verified() -> None:
     database = Database()
     with pytest.raises(NoSecretError):
-        await Keyring([], database.read).verify(headers(OURS), BODY)
+        await Keyring([], Known(), database.read).verify(headers(OURS), BODY)
     assert len(database.times) == 1
 
 
 async def test_a_reading_that_fails_keeps_the_secrets_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
     database = Database(NEW)
-    ring = Keyring([], database.read)
+    ring = Keyring([], Known(), database.read)
     await ring.read_again()
     database.away, database.secrets = True, ()
     with pytest.raises(SignatureError):
@@ -138,7 +138,7 @@ async def test_a_reading_that_fails_keeps_the_secrets_of_before(monkeypatch: pyt
 
 async def test_a_caller_who_goes_away_takes_no_reading_from_the_others() -> None:
     database = Database(NEW)
-    ring = Keyring([], database.read)
+    ring = Keyring([], Known(), database.read)
     first, second = (asyncio.create_task(ring.verify(headers(NEW), BODY)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -150,7 +150,7 @@ async def test_watching_reads_at_a_hint_and_survives_a_failure(monkeypatch: pyte
     monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
     monkeypatch.setattr(keyring, "READ_AGAIN_SECONDS", 60)
     database = Database(NEW)
-    ring = Keyring([OURS], database.read)
+    ring = Keyring([OURS], Known(), database.read)
     watching = asyncio.create_task(ring.watch())
 
     async def reads(count: int) -> None:
@@ -186,7 +186,7 @@ async def test_watching_reads_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
         reads.put_nowait(None)
         return Known((NEW,))
 
-    watching = asyncio.create_task(Keyring([], read).watch())
+    watching = asyncio.create_task(Keyring([], Known(), read).watch())
     async with asyncio.timeout(20):
         for _ in range(3):
             await reads.get()
@@ -197,7 +197,7 @@ async def test_a_stale_delivery_waits_for_a_reading_as_a_mismatch_does() -> None
     """Else how long the answer takes would tell a right secret from a wrong one."""
     database = Database()
     for given, reason in ((headers(OURS, offset=-400), "stale"), (headers(NEW), "mismatch")):
-        keyring = Keyring([OURS], database.read)
+        keyring = Keyring([OURS], Known(), database.read)
         before = len(database.times)
         with pytest.raises(SignatureError) as refused:
             await keyring.verify(given, BODY)
@@ -206,7 +206,7 @@ async def test_a_stale_delivery_waits_for_a_reading_as_a_mismatch_does() -> None
 
 async def test_a_callbacks_secret_verifies_at_its_own_path_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
-    ring = Keyring([OURS], Database(NEW, token_1=b"one", token_2=b"two").read)
+    ring = Keyring([OURS], Known(), Database(NEW, token_1=b"one", token_2=b"two").read)
     assert (await ring.verify(headers(b"one"), BODY, callback="token_1")).secret == b"one"
     for secret, callback in [(b"one", "token_2"), (OURS, "token_1"), (NEW, "token_1"), (b"one", None), (b"", "x")]:
         with pytest.raises(SignatureError) as raised:
@@ -216,7 +216,7 @@ async def test_a_callbacks_secret_verifies_at_its_own_path_and_nowhere_else(monk
 
 async def test_an_unknown_callback_is_a_mismatch_even_where_no_secret_is_known() -> None:
     with pytest.raises(SignatureError) as raised:
-        await Keyring([], Database().read).verify(headers(OURS), BODY, callback="token")
+        await Keyring([], Known(), Database().read).verify(headers(OURS), BODY, callback="token")
     assert raised.value.reason == "mismatch"
 
 

@@ -1,10 +1,14 @@
 """A database that is away costs no delivery: the short form of `tests/faults`."""
 
+import os
+import signal
+import time
+
 import pytest
 
 from tests.faults.outages import OUTAGES, through
-from tests.processes import Processes, completed, until
-from tests.test_embedded import linux
+from tests.processes import Processes, completed, free_port, until
+from tests.test_embedded import linux, servers
 
 
 @linux
@@ -12,7 +16,7 @@ from tests.test_embedded import linux
 def test_every_delivery_during_an_outage_is_taken_and_stored_once(processes: Processes, name: str) -> None:
     processes.run("migrate")
     web = processes.serve()
-    outcome = through(processes, web, name, seconds=3, count=60)
+    outcome = through(processes, web, OUTAGES[name], seconds=3, count=60)
     assert (outcome.refused, outcome.stored, outcome.doubled) == (0, 60, 0)
     assert web.end() == 0
 
@@ -27,3 +31,25 @@ def test_what_a_killed_process_had_spooled_is_stored_by_the_next(processes: Proc
     web.kill()
     processes.serve()
     until(lambda: len(processes.events()) == 20, "what was spooled is in the inbox")
+
+
+@linux
+def test_who_starts_while_the_database_hangs_takes_deliveries_before_the_provider_gives_up(
+    processes: Processes,
+) -> None:
+    processes.run("migrate")
+    early = processes.serve()
+    hung = servers(processes.folder / ".receiver")
+    try:
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+        web = processes.begin_serving(free_port())
+        until(web.accepts, "a connection is taken, if not answered yet")
+        began = time.monotonic()
+        assert web.deliver(completed("evt_1")).status_code == 200
+        assert time.monotonic() - began < 10
+    finally:
+        for pid in hung:
+            os.kill(pid, signal.SIGCONT)
+    until(lambda: [event["id"] for event in processes.events()] == ["evt_1"], "it is in the inbox")
+    assert (web.end(), early.end()) == (0, 0)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from receiver.callbacks import Callback, Known
-from receiver.errors import StoreUnavailableError
 from receiver.web.remembered import Remembered
 from tests.processes import Processes, completed, free_port
 
@@ -14,55 +13,34 @@ KNOWN = Known((b"whsec_one", "whsec_zwei_ü".encode()), {"token": Callback(b"whs
 API = "https://transcribe.so"
 
 
-class Database:
-    """What is read, unless it is away."""
-
-    def __init__(self, known: Known | None) -> None:
-        self.known = known
-
-    async def read(self) -> Known:
-        if self.known is None:
-            raise StoreUnavailableError("the database is away")
-        return self.known
+async def test_what_was_kept_last_is_recalled(tmp_path: Path) -> None:
+    for known in (KNOWN, Known((b"whsec_new",)), KNOWN):
+        await Remembered(tmp_path / "spool", API).keep(known)
+        assert Remembered(tmp_path / "spool", API).recall() == known
 
 
-async def test_what_was_known_last_is_known_while_the_database_was_never_there(tmp_path: Path) -> None:
-    there, away = Database(KNOWN), Database(None)
-    assert await Remembered(tmp_path / "spool", API, there.read).read() == KNOWN
-    later = Remembered(tmp_path / "spool", API, away.read)
-    assert await later.read() == KNOWN
-    away.known = Known((b"whsec_new",))
-    assert await later.read() == away.known
-    away.known = None
-    with pytest.raises(StoreUnavailableError):  # whoever has them keeps them
-        await later.read()
-    assert await Remembered(tmp_path / "spool", API, away.read).read() == Known((b"whsec_new",))
-
-
-async def test_secrets_of_another_api_are_not_remembered_for_this_one(tmp_path: Path) -> None:
-    await Remembered(tmp_path, API, Database(KNOWN).read).read()
-    assert await Remembered(tmp_path, "http://127.0.0.1:9000", Database(None).read).read() == Known()
+async def test_secrets_of_another_api_are_not_recalled_for_this_one(tmp_path: Path) -> None:
+    await Remembered(tmp_path, API).keep(KNOWN)
+    assert Remembered(tmp_path, "http://127.0.0.1:9000").recall() == Known()
 
 
 async def test_a_retired_secret_is_forgotten(tmp_path: Path) -> None:
-    database = Database(KNOWN)
-    first = Remembered(tmp_path, API, database.read)
-    await first.read()
-    database.known = Known()
-    await first.read()
-    assert await Remembered(tmp_path, API, Database(None).read).read() == Known()
+    remembered = Remembered(tmp_path, API)
+    await remembered.keep(KNOWN)
+    await remembered.keep(Known())
+    assert Remembered(tmp_path, API).recall() == Known()
 
 
 async def test_only_the_owner_may_read_the_file_and_nothing_else_is_left(tmp_path: Path) -> None:
     for known in (KNOWN, Known((b"whsec_new",))):
-        await Remembered(tmp_path / "spool", API, Database(known).read).read()
+        await Remembered(tmp_path / "spool", API).keep(known)
     (file,) = (tmp_path / "spool").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
 async def test_where_there_is_no_secret_nothing_is_written(tmp_path: Path) -> None:
-    await Remembered(tmp_path / "spool", API, Database(Known()).read).read()
+    await Remembered(tmp_path / "spool", API).keep(Known())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,20 +48,18 @@ async def test_where_there_is_no_secret_nothing_is_written(tmp_path: Path) -> No
 async def test_a_damaged_file_is_told_of_and_does_no_harm(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await Remembered(tmp_path, API, Database(KNOWN).read).read()
+    await Remembered(tmp_path, API).keep(KNOWN)
     (file,) = tmp_path.iterdir()
     file.write_bytes(content)
-    assert await Remembered(tmp_path, API, Database(None).read).read() == Known()
+    assert Remembered(tmp_path, API).recall() == Known()
     assert "the remembered secrets cannot be read" in caplog.text
 
 
-async def test_a_disk_that_does_not_take_them_is_told_of_and_does_no_harm(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_disk_that_does_not_take_them_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "spool").touch()
-    database = Remembered(tmp_path / "spool", API, Database(KNOWN).read)
-    assert await database.read() == KNOWN
-    assert await database.read() == KNOWN
+    remembered = Remembered(tmp_path / "spool", API)
+    await remembered.keep(KNOWN)
+    await remembered.keep(KNOWN)
     assert caplog.text.count("secrets are not remembered") == 1
 
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from receiver import settings
 from receiver.errors import ConfigError
+from receiver.failpoints import Death, Failpoint
 from receiver.settings import SECRETS, Settings, TimestampsFormat
 
 NAMES = {str(field.validation_alias): attribute for attribute, field in Settings.model_fields.items()}
@@ -71,6 +72,7 @@ DEFAULTS = {
     "RECEIVER_SHUTDOWN_SECONDS": 20.0,
     "RECEIVER_LOG": "text",
     "RECEIVER_LOG_LEVEL": "info",
+    "RECEIVER_FAILPOINT": None,
 }
 
 TAKEN = [
@@ -109,6 +111,8 @@ TAKEN = [
     ("RECEIVER_LOG", "json", "json"),
     ("RECEIVER_LOG_LEVEL", "debug", "debug"),
     ("RECEIVER_LOG_LEVEL", "error", "error"),
+    ("RECEIVER_FAILPOINT", "after-commit", Death(Failpoint.AFTER_COMMIT, 1)),
+    ("RECEIVER_FAILPOINT", "mid-drain:12", Death(Failpoint.MID_DRAIN, 12)),
 ]
 
 REFUSED = [
@@ -155,6 +159,11 @@ REFUSED = [
     ("RECEIVER_LOG", "s3cret", "'text' or 'json'"),
     ("RECEIVER_LOG", "JSON", "'text' or 'json'"),
     ("RECEIVER_LOG_LEVEL", "s3cret", "'debug', 'info', 'warning' or 'error'"),
+    ("RECEIVER_FAILPOINT", "s3cret", "must be one of after-verify, before-commit, "),
+    ("RECEIVER_FAILPOINT", "after-commit:", "must be one of "),
+    ("RECEIVER_FAILPOINT", "after-commit:0", "must be one of "),
+    ("RECEIVER_FAILPOINT", "after-commit:s3cret", "must be one of "),
+    ("RECEIVER_FAILPOINT", "after-commit:\u0661", "must be one of "),
 ]
 
 

@@ -162,6 +162,32 @@ async def test_a_disk_that_fails_is_no_answer_and_what_follows_goes_into_another
     assert inbox.taken == [b"a", b"b"]
 
 
+async def test_a_disk_that_stays_full_is_told_of_until_it_is_drained_and_not_littered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Spool(tmp_path, limit_bytes=LIMIT)
+    assert one.check() == (True, "empty")
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", fail)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError, match="No space left on device"):
+                await append(one, b"a")
+    assert list(tmp_path.iterdir()) == []
+    assert one.check() == (False, "empty; the spool: No space left on device")
+    await one.drain(Inbox().take)
+    assert one.check() == (True, "empty")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", fail)
+        with pytest.raises(StoreUnavailableError):
+            await append(one, b"a")
+    await append(one, b"b")
+    assert one.check()[0]
+
+
 async def test_a_disk_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Spool(tmp_path, limit_bytes=LIMIT)
     read, write = os.pipe()

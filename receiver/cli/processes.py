@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 REGISTER_AGAIN_SECONDS = 60.0
 CLAIM_SECONDS = 3.0
+START_WITHOUT_SECONDS = 2.0  # until we answer, deliveries wait in the listener's queue; the provider waits 10 s
+CHECK_SECONDS = 2.0
 ENDING_SECONDS = 3.0
 
 
@@ -62,7 +64,7 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
 
     async def main(url: str) -> None:
         handlers = registry.load(configured.handlers)
-        await _check_start(url)
+        is_there = await _check_start(url)
         connections = Connections(url)
         data = embedded.prepare(configured.data_dir).path if configured.spool_dir is None else configured.spool_dir
         receiver = Receiver(
@@ -70,8 +72,9 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
             configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
         )  # fmt: skip
         stop = stop_event(with_stdin=until_eof)
-        await receiver.keyring.read_again()
         keyring = receiver.keyring
+        if is_there:
+            await keyring.read_again()
         async with background(
             keyring.watch(),
             database.listen(url, registration.CHANNEL, keyring.hurry),
@@ -88,7 +91,7 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
         connections.close()
 
     _warn_embedded(configured, quiet=until_eof)
-    with listener, open_database(configured, create=True) as url:
+    with listener, open_database(configured, create=True, patience=START_WITHOUT_SECONDS) as url:
         run(main(url))
 
 
@@ -154,13 +157,13 @@ def _warn_embedded(configured: Settings, *, quiet: bool) -> None:
         )
 
 
-async def _check_start(url: str) -> None:
-    """Refuse a schema that is too old, warn of a server that forgets; a database that is away is waited for."""
+async def _check_start(url: str) -> bool:
+    """Refuse a schema that is too old, warn of a server that forgets; returns whether there is one now."""
     try:
-        connection = await asyncio.wait_for(database.connect(url), timeout=10)
+        connection = await asyncio.wait_for(database.connect(url), CHECK_SECONDS)
     except AWAY as exc:
         log.warning("the database is away (%s); starting without it", type(exc).__name__)
-        return
+        return False
     try:
         await migrations.require(connection)
         durable = await connection.fetchrow(query("durability"))
@@ -168,6 +171,7 @@ async def _check_start(url: str) -> None:
             log.error("this server runs with fsync or full_page_writes off: what is stored does not survive a crash")
     finally:
         await connection.close()
+    return True
 
 
 async def _register(configured: Settings, url: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from receiver import database, embedded, logs, migrations, registration, settings
+from receiver import database, embedded, failpoints, logs, migrations, registration, settings
 from receiver.budget import SharedBudget
 from receiver.database import Connections, Pool
 from receiver.errors import NoDataError
@@ -36,6 +36,9 @@ def configure() -> Settings:
     """Read the settings and set up the log as they say; every command does this first."""
     configured = settings.load()
     logs.configure(configured.log, configured.log_level)
+    failpoints.arm(configured.failpoint)
+    if configured.failpoint is not None:
+        log.error("RECEIVER_FAILPOINT is set, for tests: this process kills itself at %s", configured.failpoint.point)
     return configured
 
 
@@ -64,8 +67,10 @@ def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:
 
 
 @contextmanager
-def open_database(configured: Settings, *, create: bool) -> Iterator[str]:
+def open_database(configured: Settings, *, create: bool, patience: float | None = None) -> Iterator[str]:
     """Yield the URL of the configured database; without `DATABASE_URL` that is the embedded one.
+
+    With `patience` an embedded one that is still starting after so many seconds is not waited for any longer.
 
     Raises:
         NoDataError: there is no embedded database and `create` is false.
@@ -73,7 +78,7 @@ def open_database(configured: Settings, *, create: bool) -> Iterator[str]:
     if configured.database_url is not None:
         yield configured.database_url.get_secret_value()
         return
-    with embedded.attach(configured.data_dir, create=create) as url:
+    with embedded.attach(configured.data_dir, create=create, patience=patience) as url:
         yield url
 
 

@@ -96,15 +96,28 @@ def require(configured: Path) -> Folder:
     """
     folder = locate(configured)
     try:
-        (folder.path / "postgres" / "PG_VERSION").stat()
+        there = has_database(folder)
     except PermissionError as exc:
         raise _not_ours(folder) from exc
-    except OSError as exc:
-        raise NoDataError(
-            f"no data here ({folder.path}); run `receiver up`, or set RECEIVER_DATA_DIR or DATABASE_URL"
-        ) from exc
+    if not there:
+        raise NoDataError(f"no data here ({folder.path}); run `receiver up`, or set RECEIVER_DATA_DIR or DATABASE_URL")
     _own(folder.socket_dir, folder.user)
     return folder
+
+
+def has_database(folder: Folder) -> bool:
+    """Whether a database was made in a folder.
+
+    Raises:
+        PermissionError: it is somebody else's.
+    """
+    try:
+        (folder.path / "postgres" / "PG_VERSION").stat()
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def prepare(configured: Path) -> Folder:

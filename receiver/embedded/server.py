@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import sys
 import threading
@@ -12,20 +13,24 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from receiver.embedded import binaries, keeper
-from receiver.embedded.folder import Folder, prepare, require
+from receiver.embedded.folder import Folder, has_database, prepare, require
 from receiver.errors import EmbeddedError
+
+log = logging.getLogger(__name__)
 
 READY_SECONDS = 60.0
 LOG_BYTES = 1_000_000
 
 
 @contextmanager
-def attach(data_dir: Path, *, create: bool) -> Iterator[str]:
+def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> Iterator[str]:
     """Use the embedded server for as long as the context is open; yields its connection URL.
 
     Args:
         data_dir: the configured data folder.
         create: make the folder and the database where there are none.
+        patience: after how many seconds to go on without a server that is still starting, as it does for as long as
+            it has much to recover or its disk is full; one that never ran is always waited for.
 
     Raises:
         NoDataError: there is no database and `create` is false.
@@ -35,7 +40,7 @@ def attach(data_dir: Path, *, create: bool) -> Iterator[str]:
     server_binaries = binaries.find(folder.path, folder.user)
     with (folder.path / "users.lock").open("ab") as users:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last keeper is stopping its server
-        _await_ready(folder, server_binaries)
+        _await_ready(folder, server_binaries, patience=patience if has_database(folder) else None)
         leaving = threading.Event()
         threading.Thread(target=_replace_keepers, args=(folder, server_binaries, leaving), daemon=True).start()
         query = urlencode({"host": str(folder.socket_dir), "port": 5432})
@@ -60,7 +65,7 @@ def _replace_keepers(folder: Folder, server_binaries: Path, leaving: threading.E
             _await_ready(folder, server_binaries)
 
 
-def _await_ready(folder: Folder, server_binaries: Path) -> None:
+def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | None = None) -> None:
     user = folder.user
     drop = os.geteuid() == 0
     spec = {
@@ -71,16 +76,20 @@ def _await_ready(folder: Folder, server_binaries: Path) -> None:
         "gid": user.gid if drop else None,
     }
     server = keeper.Keeper(spec)
-    log = folder.path / "postgres.log"
+    said = folder.path / "postgres.log"
     pid: int | None = None
-    deadline = time.monotonic() + READY_SECONDS
+    began = time.monotonic()
     while not server.is_ready():
         status = None if pid is None else _exit_status(pid)
+        waited = time.monotonic() - began
+        if patience is not None and not status and waited > patience:
+            log.warning("PostgreSQL is not ready yet; starting without it")
+            return
+        if status or waited > READY_SECONDS:
+            last = said.read_text(errors="replace").strip().splitlines()[-3:]
+            raise EmbeddedError(f"PostgreSQL does not start; {said} ends: {' | '.join(last)}")
         if pid is None or status == 0:  # none yet, or it found another keeper, which may have ended since
-            pid = _spawn([sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)], log)
-        elif status is not None or time.monotonic() > deadline:
-            last = log.read_text(errors="replace").strip().splitlines()[-3:]
-            raise EmbeddedError(f"PostgreSQL does not start; {log} ends: {' | '.join(last)}")
+            pid = _spawn([sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)], said)
         time.sleep(0.01)
 
 

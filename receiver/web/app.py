@@ -17,6 +17,7 @@ from receiver import callbacks, events, jobs, migrations
 from receiver.callbacks import Known
 from receiver.database import Connection, Connections
 from receiver.errors import ReceiverError, RequestError, StoreUnavailableError
+from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.providers.transcribe_so import SOURCE
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
@@ -59,7 +60,8 @@ class Receiver:
         self.connections = connections
         self.handlers = handlers
         self.api_url = api_url
-        self.keyring = Keyring(configured_secrets, Remembered(spool.folder, api_url, self._read_secrets).read)
+        self._remembered = Remembered(spool.folder, api_url)
+        self.keyring = Keyring(configured_secrets, self._remembered.recall(), self._read_secrets)
         self._stored = asyncio.Event()
         self.store = Store(
             connections=connections, spool=spool, handlers=handlers, api_url=api_url, stored=self._stored.set
@@ -124,7 +126,9 @@ class Receiver:
         def read(connection: Connection) -> Awaitable[Known]:
             return callbacks.verifying(connection, self.api_url)
 
-        return await self.connections.run(read, seconds=ANSWER_SECONDS)
+        known = await self.connections.run(read, seconds=ANSWER_SECONDS)
+        await self._remembered.keep(known)
+        return known
 
 
 def application(receiver: Receiver) -> Starlette:
@@ -168,6 +172,7 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
         raw = await body.read(request)
         callback = request.path_params.get("callback")
         proof = await receiver.keyring.verify(request.headers.raw, raw, callback=callback)
+        reach(Failpoint.AFTER_VERIFY)
         content = events.read(SOURCE, raw)
         if callback is not None:
             content = events.about(content, receiver.keyring.subject(callback))

@@ -22,16 +22,16 @@ BETWEEN_READINGS_SECONDS = 1.0
 
 
 class Keyring:
-    """Secrets from the settings, and those that `read` finds in the database.
+    """Secrets from the settings, and those that `read` finds in the database; until then those `known` before.
 
     A registration in another process may be a moment ahead of us, so a signature that matches nothing waits for one
     reading that begins after it arrived. Everyone who waits shares it, and there is at most one a second.
     """
 
-    def __init__(self, configured: Iterable[bytes], read: Callable[[], Awaitable[Known]]) -> None:
+    def __init__(self, configured: Iterable[bytes], known: Known, read: Callable[[], Awaitable[Known]]) -> None:
         self._configured = tuple(configured)
         self._read = read
-        self._known = Known()
+        self._known = known
         self._coming: asyncio.Task[None] | None = None
         self._hint = asyncio.Event()
         self._last = float("-inf")
@@ -85,8 +85,10 @@ class Keyring:
     async def watch(self) -> None:
         """Read again every few seconds and at every hint, until cancelled."""
         while True:
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the hint.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), READ_AGAIN_SECONDS)
+                async with asyncio.timeout(READ_AGAIN_SECONDS):
+                    await self._hint.wait()
             self._hint.clear()
             await self.read_again()
 

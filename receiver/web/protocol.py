@@ -12,6 +12,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from receiver.failpoints import Failpoint, is_armed, reach
 from receiver.web.body import RECEIVE_SECONDS
 
 
@@ -45,6 +46,8 @@ class DeadlineProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Close after an answer to a request whose rest would never come, or is not wanted."""
         self.app_state = {**self.app_state, "began": self.loop.time()}  # a pipelined request begins here
+        if is_armed(Failpoint.AFTER_ANSWER):  # uvloop gives what was written to the kernel when this round is through
+            self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
         super().on_response_complete()
         if self._half_closed or self.conn.their_state is h11.SEND_BODY:
             self.transport.close()

@@ -1,4 +1,4 @@
-"""The secrets that were known last, in a file beside the spool.
+"""The secrets that were read last, in a file beside the spool.
 
 A process that starts while the database is away could verify nothing without them, and would refuse what the spool is
 there to take. The file holds what the database holds, for nobody else to read.
@@ -10,47 +10,33 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 from receiver.callbacks import Callback, Known
-from receiver.errors import ReceiverError
 
 log = logging.getLogger(__name__)
 
 
 class Remembered:
-    """One API's secrets: as `read` finds them, and until that has succeeded once, as they were known last."""
+    """One API's secrets, in one file of a folder that is made where it is not there."""
 
-    def __init__(self, folder: Path, api_url: str, read: Callable[[], Awaitable[Known]]) -> None:
+    def __init__(self, folder: Path, api_url: str) -> None:
         self._path = folder / f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json"
-        self._from_database = read
         self._kept: Known | None = None
 
-    async def read(self) -> Known:
-        """Return the secrets, and remember them if they are new.
-
-        Raises:
-            ReceiverError: they cannot be read now, but were before.
-        """
+    async def keep(self, known: Known) -> None:
+        """Remember secrets, if they are new; a disk that does not take them is told of in the log alone."""
+        if known == self._kept:
+            return
+        self._kept = known
         try:
-            known = await self._from_database()
-        except ReceiverError as exc:
-            if self._kept is not None:
-                raise
-            recalled = await asyncio.to_thread(self._recall)
-            log.debug("using %d remembered secrets: %s", len(recalled.webhook), exc)
-            return recalled
-        if known != self._kept:
-            self._kept = known
-            try:
-                await asyncio.to_thread(self._keep, known)
-            except OSError as exc:
-                log.warning("secrets are not remembered for a start without the database: %s", exc.strerror)
-        return known
+            await asyncio.to_thread(self._write, known)
+        except OSError as exc:
+            log.warning("secrets are not remembered for a start without the database: %s", exc.strerror)
 
-    def _recall(self) -> Known:
+    def recall(self) -> Known:
+        """Return what was remembered last; nothing where that cannot be read."""
         try:
             webhook, callbacks = json.loads(self._path.read_bytes())
             return Known(
@@ -63,7 +49,7 @@ class Remembered:
             log.warning("the remembered secrets cannot be read: %s", type(exc).__name__)
             return Known()
 
-    def _keep(self, known: Known) -> None:
+    def _write(self, known: Known) -> None:
         if known == Known() and not self._path.exists():
             return
         callbacks = {token: [one.secret.decode(), one.transcription_id] for token, one in known.callbacks.items()}

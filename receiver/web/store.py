@@ -20,6 +20,7 @@ from receiver import events, inbox, signature
 from receiver.database import Connection, Connections, query
 from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
+from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.inbox import Delivery, Status
 from receiver.registry import interested
@@ -115,18 +116,20 @@ class Store:
         return "stored"
 
     def check(self) -> tuple[bool, str]:
-        """Return whether the spool has room, and how full it is."""
-        return self._spool.fill().describe(self._spool.limit_bytes)
+        """Return whether the spool takes deliveries, and how full it is."""
+        return self._spool.check()
 
     async def keep_drained(self) -> None:
-        """Drain the spool whenever it holds anything, until cancelled."""
+        """Drain the spool whenever it holds anything, first of all what an earlier process left; until cancelled."""
         while True:
-            if self._away_since is None:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), LOOK_SECONDS)
             self._hurry.clear()
             await self.drain()
             await asyncio.sleep(BETWEEN_DRAINS_SECONDS)
+            if self._away_since is None:
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the hurry.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._hurry.wait()
 
     async def drain(self) -> None:
         """Bring what is in the spool into the database, if that is there."""
@@ -153,7 +156,9 @@ class Store:
     async def _append(self, delivery: Delivery, *, seconds: float) -> Status:
         content = delivery.content
         wanted = interested(self._handlers.values(), content.type) if isinstance(content, Event) else []
+        reach(Failpoint.BEFORE_COMMIT)
         status = await self._connections.run(lambda c: inbox.append(c, delivery, wanted), seconds=seconds)
+        reach(Failpoint.AFTER_COMMIT)
         if wanted and status == "stored":
             self._stored()
         return status

@@ -11,6 +11,7 @@ from asyncpg import InterfaceError
 
 from receiver.database import Lent
 from receiver.events import Event
+from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context, Handler
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,9 @@ async def run(handler: Handler, event: Event, ctx: Context) -> BaseException | N
 
 async def _guarded(handler: Handler, event: Event, ctx: Context) -> BaseException | None:
     try:
+        reach(Failpoint.IN_HANDLER)
         await handler(event, ctx)
+        reach(Failpoint.AFTER_HANDLER)
     except BaseException as exc:  # noqa: BLE001 - a stranger's code: a SystemExit would end the loop and every other job
         return exc
     return None

@@ -22,6 +22,7 @@ from receiver import events, jobs
 from receiver.database import Connection, Connections, Pool
 from receiver.errors import ProviderError, StoreUnavailableError, Unauthenticated, Verdict
 from receiver.events import Event, Unreadable
+from receiver.failpoints import Failpoint, reach
 from receiver.handling import Completion, Context, Handler
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
@@ -126,8 +127,10 @@ class Worker:
             if away:
                 log.warning("the database is back")
                 away = False
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the waking.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._poll.total_seconds())
+                async with asyncio.timeout(self._poll.total_seconds()):
+                    await self._wake.wait()
 
     async def stop(self, *, within: timedelta) -> None:
         """Let what is held end `within`, then stop it and give it back uncounted. Call it when `run` has ended."""
@@ -183,6 +186,7 @@ class Worker:
         return await self._connections.run(statement, seconds=STATEMENT_SECONDS)
 
     def _start(self, claim: Claim) -> None:
+        reach(Failpoint.AFTER_CLAIM)
         lane = Lane(claim)
         self._held[lane.key] = lane
         lane.task = asyncio.create_task(self._work(lane))

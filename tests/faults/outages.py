@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,16 +73,17 @@ def make_read_only(processes: Processes, seconds: float) -> None:
             time.sleep(pause)
 
 
-OUTAGES = {"hung": hang, "stopped": stop, "read-only": make_read_only}
+Outage = Callable[[Processes, float], None]
+OUTAGES: dict[str, Outage] = {"hung": hang, "stopped": stop, "read-only": make_read_only}
 
 
-def through(processes: Processes, web: Web, name: str, *, seconds: float, count: int) -> Outcome:
+def through(processes: Processes, web: Web, outage: Outage, *, seconds: float, count: int) -> Outcome:
     """Deliver `count` events evenly from just before an outage of `seconds` to just after it, and judge the end."""
     began, lead = time.monotonic(), seconds / 10
 
-    def outage() -> None:
+    def break_it() -> None:
         time.sleep(lead)
-        OUTAGES[name](processes, seconds)
+        outage(processes, seconds)
 
     def deliver(number: int) -> tuple[int, float]:
         time.sleep(max(0.0, began + (seconds + 2 * lead) * number / count - time.monotonic()))
@@ -89,7 +91,7 @@ def through(processes: Processes, web: Web, name: str, *, seconds: float, count:
         return web.deliver(completed(f"evt_{number}")).status_code, time.monotonic() - asked
 
     with ThreadPoolExecutor(LANES + 1) as pool:
-        breaking = pool.submit(outage)
+        breaking = pool.submit(break_it)
         answers = list(pool.map(deliver, range(count)))
         breaking.result()
     back = time.monotonic()

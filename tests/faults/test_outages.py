@@ -13,7 +13,7 @@ from tests.test_embedded import linux
 def test_a_minute_without_the_database_costs_nothing(processes: Processes, name: str) -> None:
     processes.run("migrate")
     web = processes.serve()
-    outcome = through(processes, web, name, seconds=60, count=300)
+    outcome = through(processes, web, OUTAGES[name], seconds=60, count=300)
     print(f"\n{name}: {outcome}")  # noqa: T201 - what the run is for
     assert (outcome.refused, outcome.stored, outcome.doubled) == (0, 300, 0)
     assert web.end() == 0

@@ -1,0 +1,79 @@
+"""Points at which a process can be told to die, so that a test can kill it exactly there.
+
+    RECEIVER_FAILPOINT=after-commit:3      dies, as by kill -9, when it gets there for the third time
+
+Where that is not set a point is one look at a name. It is the one thing here that a module keeps for all of its
+process: what is armed must reach the deepest place without an argument on the whole way.
+"""
+
+import os
+import re
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+
+
+class Failpoint(StrEnum):
+    """Where a process can be told to die, in the order of a delivery's way."""
+
+    AFTER_VERIFY = "after-verify"
+    BEFORE_COMMIT = "before-commit"
+    AFTER_COMMIT = "after-commit"
+    BEFORE_SPOOL_FSYNC = "before-spool-fsync"
+    AFTER_SPOOL_FSYNC = "after-spool-fsync"
+    AFTER_ANSWER = "after-answer"
+    MID_DRAIN = "mid-drain"
+    AFTER_CLAIM = "after-claim"
+    IN_HANDLER = "in-handler"
+    AFTER_HANDLER = "after-handler"
+    BEFORE_COMPLETING_COMMIT = "before-completing-commit"
+    AFTER_COMPLETING_COMMIT = "after-completing-commit"
+    MID_REGISTRATION = "mid-registration"
+    MID_ROTATION = "mid-rotation"
+    MID_MIGRATION = "mid-migration"
+
+
+PATTERN = re.compile(rf"({'|'.join(Failpoint)})(?::([1-9][0-9]{{0,8}}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Where a process dies, and at which of the times that it gets there."""
+
+    point: Failpoint
+    time: int = 1
+
+
+def parse(text: str) -> Death:
+    """Return what `after-commit` or `after-commit:3` means.
+
+    Raises:
+        ValueError: there is no such point, or the number is none; the message lists the points.
+    """
+    found = PATTERN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"must be one of {', '.join(Failpoint)}, with :3 behind it for the third time")
+    return Death(Failpoint(found[1]), int(found[2] or 1))
+
+
+_death: Death | None = None
+_times = count(1)
+
+
+def arm(death: Death | None) -> None:
+    """Let this process die so; None disarms it."""
+    global _death, _times
+    _death, _times = death, count(1)
+
+
+def is_armed(point: Failpoint) -> bool:
+    """Whether this process is to die at `point`."""
+    return _death is not None and _death.point is point
+
+
+def reach(point: Failpoint) -> None:
+    """Die here if that is what this process was told."""
+    if _death is not None and _death.point is point and next(_times) == _death.time:
+        os.write(2, f"killed at {point}\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,218 @@
+"""For each failpoint what is done so that a process gets there, and the fresh processes that have to make it good."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import httpx
+
+from receiver import migrations
+from receiver.failpoints import Failpoint
+from receiver.testing import TEMPLATE, Server
+from tests.commands import Simulated
+from tests.faults.history import HANDLER, TABLE, History, judge, look
+from tests.processes import Process, Processes, Web, completed, free_port, until
+
+AWAY = "postgresql://u@127.0.0.1:1/d"
+AT_ONCE = 3
+SCHEMA = """
+    select table_name::text as of, column_name::text as what, data_type::text as how from information_schema.columns
+    where table_schema = 'receiver'
+    union all select tablename, indexname, indexdef from pg_indexes where schemaname = 'receiver'
+    union all select 'applied', version::text, name from receiver.migrations
+    order by 1, 2, 3
+"""
+
+_databases = count(1)
+
+
+class Stage:
+    """A migrated database, a spool and a provider, and the processes on them: those that die and those that heal."""
+
+    def __init__(self, processes: Processes, server: Server, sandbox: Simulated) -> None:
+        self.processes = processes
+        self.server = server
+        self.sandbox = sandbox
+        self.spool = processes.folder / "spool"
+        self.history = History(processes.folder / "history.jsonl")
+        self._numbers = count(1)
+        self._unanswered: dict[str, bytes] = {}
+        self._fresh: list[Process] = []
+        processes.write_handlers(effects=HANDLER)
+        processes.environment |= {
+            "DATABASE_URL": self.database("--template", TEMPLATE),
+            "HISTORY": str(self.history.path),
+            "RECEIVER_LEASE_SECONDS": "1",
+            "RECEIVER_SPOOL_DIR": str(self.spool),
+            "TRANSCRIBE_API_URL": sandbox.url,
+        }
+        processes.sql(TABLE)
+
+    def database(self, *options: str) -> str:
+        """Return a new database, empty unless the options say otherwise."""
+        return self.server.create(f"receiver_stage_{next(_databases)}", *options)
+
+    def deliver(self, web: Web, event: str = "", *, last: bool = False) -> bool:
+        """Deliver an event, a new one unless it is named; returns whether it was answered 2xx."""
+        event = event or f"evt_{next(self._numbers)}"
+        body = self._unanswered.setdefault(event, completed(event))
+        self.history.sent(event, body)
+        began = time.monotonic()
+        try:
+            status = web.deliver(body).status_code
+        except httpx.TransportError:
+            status = None
+        self.history.answered(event, status, seconds=time.monotonic() - began, last=last)
+        if status == 200:
+            del self._unanswered[event]
+        return status == 200
+
+    def dies(self, process: Process, point: Failpoint) -> None:
+        """Wait until an armed process has died where it was told."""
+        assert process.popen.wait(30) == -9, process.log
+        assert "RECEIVER_FAILPOINT is set, for tests" in process.log
+        assert f"killed at {point}\n" in process.log
+        self.history.write("kill", point=point)
+
+    def heal(self) -> Web:
+        """Replace what runs by fresh processes, deliver again what got no answer, and see that all becomes good."""
+        self.end()
+        worker = self.processes.start("work")
+        web = self.processes.serve()
+        self.history.write("start")
+        self._fresh = [worker, web]
+        for event in list(self._unanswered):
+            assert self.deliver(web, event, last=True)
+        self.settle()
+        return web
+
+    def settle(self) -> None:
+        """Wait until all is in the inbox and handled, and judge."""
+        until(lambda: not list(self.spool.glob("*.spool")), "the spool is drained")
+        until(lambda: self.processes.unfinished() == 0, "every job has ended")
+        judgement = judge(self.history.read(), look(self.processes))
+        assert judgement, judgement
+        assert not list(self.spool.glob("*.refused"))
+
+    def end(self) -> None:
+        """Leave all that there is to who comes."""
+        for process in self._fresh:
+            process.kill()
+        self._fresh = []
+
+    def end_worker(self) -> None:
+        """Leave the jobs to who comes."""
+        self._fresh[0].kill()
+
+    def web(self) -> Web:
+        """Return a web process that is in order."""
+        found = self._fresh[-1:]
+        return found[0] if found and isinstance(found[0], Web) else self.heal()
+
+
+Scenario = Callable[[Stage, Failpoint, int], object]
+
+
+def armed(point: Failpoint, nth: int) -> dict[str, str]:
+    return {"RECEIVER_FAILPOINT": f"{point}:{nth}"}
+
+
+def answering(stage: Stage, point: Failpoint, nth: int, **environment: str) -> int:
+    """A web process dies while it takes deliveries, a few at a time; returns how many it has answered 2xx."""
+    taken = 0
+    web = stage.processes.serve(**armed(point, nth), **environment)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in range(nth + 1):
+            taken += sum(pool.map(lambda _: stage.deliver(web), range(AT_ONCE)))
+            if web.popen.poll() is not None:
+                break
+    stage.dies(web, point)
+    return taken
+
+
+def answered(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A web process dies when the client has its answer."""
+    assert answering(stage, point, nth) >= nth
+
+
+def spooling(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A web process without a database dies while it takes deliveries."""
+    answering(stage, point, nth, DATABASE_URL=AWAY)
+
+
+def draining(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A web process dies while it brings into the database what another had spooled before it died too."""
+    stage.end()  # a web process that is in order would drain it
+    spooling(stage, Failpoint.AFTER_SPOOL_FSYNC, nth + 2)  # so that some of what was answered is not drained yet
+    web = stage.processes.start("serve", PORT=str(free_port()), **armed(point, nth))
+    stage.dies(web, point)
+
+
+def working(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A worker dies among the jobs of some events."""
+    web = stage.web()
+    stage.end_worker()
+    for _ in range(nth):
+        assert stage.deliver(web, last=True)
+    stage.dies(stage.processes.start("work", **armed(point, nth)), point)
+
+
+def registering(stage: Stage, point: Failpoint, _: int) -> None:
+    """A web process dies between the provider's answer and the keeping of its secret; the next one has that secret."""
+    stage.sandbox.begin_anew()
+    port = str(free_port())
+    own = {"PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}", "TRANSCRIBE_API_KEY": stage.sandbox.key}
+    stage.dies(stage.processes.start("serve", **armed(point, 1), **own), point)
+    _is_registered_by_the_next(stage, own)
+
+
+def rotating(stage: Stage, point: Failpoint, _: int) -> None:
+    """A rotation dies when the provider has forgotten the webhook; the next start registers."""
+    stage.sandbox.begin_anew()
+    port = str(free_port())
+    own = {"PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}", "TRANSCRIBE_API_KEY": stage.sandbox.key}
+    assert stage.processes.run("register", **own).returncode == 0
+    rotate = ("register", "--rotate", "--delete-first")
+    stage.dies(stage.processes.start(*rotate, **armed(point, 1), **own), point)
+    _is_registered_by_the_next(stage, own)
+
+
+def _is_registered_by_the_next(stage: Stage, own: dict[str, str]) -> None:
+    before = stage.processes.sql("select event_id from receiver.events where type = 'webhook.test'")
+    web = stage.processes.start("serve", **own)
+    web.until_logged("registered http")
+    assert stage.sandbox.http.post("/api/v1/webhooks/test").status_code == 202
+    tested = "select event_id from receiver.events where type = 'webhook.test'"
+    until(lambda: len(stage.processes.sql(tested)) > len(before), "what the provider signs is taken")
+    assert "refused" not in web.log
+    web.kill()
+
+
+def migrating(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A migration dies before it is written down that it was done; the next one does it, once."""
+    nth = nth % (len(migrations.files()) - 1) or 1
+    url = stage.database()
+    stage.dies(stage.processes.start("migrate", DATABASE_URL=url, **armed(point, nth)), point)
+    ran = stage.processes.run("migrate", DATABASE_URL=url)
+    assert "migrated to" in ran.stdout, ran.stderr
+    assert stage.processes.sql(SCHEMA, url) == stage.processes.sql(SCHEMA)
+
+
+SCENARIOS: dict[Failpoint, Scenario] = {
+    Failpoint.AFTER_VERIFY: answering,
+    Failpoint.BEFORE_COMMIT: answering,
+    Failpoint.AFTER_COMMIT: answering,
+    Failpoint.AFTER_ANSWER: answered,
+    Failpoint.BEFORE_SPOOL_FSYNC: spooling,
+    Failpoint.AFTER_SPOOL_FSYNC: spooling,
+    Failpoint.MID_DRAIN: draining,
+    Failpoint.AFTER_CLAIM: working,
+    Failpoint.IN_HANDLER: working,
+    Failpoint.AFTER_HANDLER: working,
+    Failpoint.BEFORE_COMPLETING_COMMIT: working,
+    Failpoint.AFTER_COMPLETING_COMMIT: working,
+    Failpoint.MID_REGISTRATION: registering,
+    Failpoint.MID_ROTATION: rotating,
+    Failpoint.MID_MIGRATION: migrating,
+}
