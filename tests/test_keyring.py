@@ -73,6 +73,45 @@ async def test_many_bad_signatures_at_once_cost_one_reading_and_a_second_at_most
     assert database.times[1] - database.times[0] >= keyring.BETWEEN_READINGS_SECONDS - 0.05
 
 
+async def test_so_many_wait_and_the_others_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds the reading up holds their bodies in our memory."""
+    monkeypatch.setattr(keyring, "WAITING", 2)
+    database = Database()
+    ring = Keyring([OURS], Known(), database.read)
+    await ring.read_again()
+    waiting = [asyncio.create_task(ring.verify(headers(b"?"), BODY)) for _ in range(2)]
+    await asyncio.sleep(0)
+    for given, reason in ((headers(b"?"), "mismatch"), (headers(OURS, offset=-400), "stale")):
+        with pytest.raises(SignatureError) as refused:
+            await ring.verify(given, BODY)
+        assert refused.value.reason == reason
+    assert (len(database.times), [task.done() for task in waiting]) == (1, [False, False])
+    assert (await ring.verify(headers(OURS), BODY)).secret == OURS
+    database.secrets = (NEW,)
+    for task in waiting:
+        with pytest.raises(SignatureError):
+            await task
+    assert (await ring.verify(headers(NEW), BODY)).secret == NEW  # and others may wait again
+    assert len(database.times) == 2
+
+
+async def test_what_is_said_to_be_new_is_read_at_once_whatever_strangers_do() -> None:
+    """A delivery may be signed with it, and where many wait for a reading it would not be waited for."""
+    database = Database()
+    ring = Keyring([OURS], Known(), database.read)
+    watching = asyncio.create_task(ring.watch())
+    await ring.read_again()
+    stranger = asyncio.create_task(ring.verify(headers(b"?"), BODY))
+    await asyncio.sleep(0)
+    database.secrets = (NEW,)
+    ring.hurry()
+    with pytest.raises(SignatureError):
+        await stranger
+    assert database.times[1] - database.times[0] < keyring.BETWEEN_READINGS_SECONDS / 2
+    assert ring.secrets == (OURS, NEW)
+    watching.cancel()
+
+
 async def test_who_arrives_during_a_reading_waits_for_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reading that is under way may have begun before the secret was there."""
     monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)

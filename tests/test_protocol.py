@@ -19,7 +19,7 @@ from receiver import database, inbox
 from receiver.database import Connections, Pool
 from receiver.spool import Spool
 from receiver.testing import TEMPLATE, Server
-from receiver.web import Receiver, application, bind, body, protocol, serve, server
+from receiver.web import Receiver, application, bind, body, protocol, serve, server, turns
 from tests.processes import SECRET, completed, sign
 
 # One server for all that do not stop it: each start and stop takes longer than everything else together.
@@ -220,6 +220,31 @@ async def test_two_deliveries_in_one_piece_are_answered_in_order(web: Web) -> No
         await client.send(delivery(raw) + unsigned + delivery(raw))
         said = [(await client.answer()).said for _ in range(3)]
     assert said == [(200, "stored"), (401, "invalid_signature"), (200, "duplicate")]
+
+
+async def test_a_delivery_that_begins_behind_another_may_end_later(web: Web) -> None:
+    first, second = event(), event()
+    async with web.connected() as client:
+        await client.send(delivery(first) + head(second) + second[:10])
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(second[10:])
+        assert (await client.answer()).said == (200, "stored")
+    assert await web.holds(second)
+
+
+async def test_many_at_once_are_taken_in_turn_also_those_that_close_their_side(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE", 1)
+
+    async def one(*, close: bool) -> tuple[int, str]:
+        async with web.connected() as client:
+            await client.send(delivery(event()))
+            if close:
+                client.writer.write_eof()
+            return (await client.answer()).said
+
+    assert await asyncio.gather(*(one(close=number % 2 == 0) for number in range(40))) == [(200, "stored")] * 40
 
 
 async def test_a_client_that_has_said_everything_and_closed_its_side_gets_its_answer(web: Web) -> None:
@@ -465,7 +490,7 @@ async def test_a_client_that_never_reads_its_answers_is_cut_off(hasty: Web) -> N
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", hasty.port))
-            client.settimeout(5)
+            client.settimeout(30)
             try:
                 while True:
                     client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)

@@ -1,9 +1,11 @@
 """Answer deliveries: verify, make durable, say so. Handlers never run here.
 
-protocol.DeadlineProtocol ▶ app.receive ─┬ body.read       bounded in size and time
-                                         ├ keyring.verify  by every known secret
-                                         ├ events.read
-                                         └ inbox.append    over connections of its own
+connections.Acceptor            bounded in number
+  ▶ protocol.DeadlineProtocol   in turns, so that a crowd leaves room for others
+      ▶ app.receive ─┬ body.read       bounded in size and time
+                     ├ keyring.verify  by every known secret
+                     ├ events.read
+                     └ store.append    over database connections of its own, else into the spool
 """
 
 from receiver.web.app import Receiver, application

@@ -173,6 +173,7 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
         callback = request.path_params.get("callback")
         proof = await receiver.keyring.verify(request.headers.raw, raw, callback=callback)
         reach(Failpoint.AFTER_VERIFY)
+        request.state.authentic = True  # from now on its connection goes before others
         content = events.read(SOURCE, raw)
         if callback is not None:
             content = events.about(content, receiver.keyring.subject(callback))

@@ -25,13 +25,14 @@ async def read(request: Request) -> bytes:
         raise BodyTooLargeError
     # The server's protocol knows when the request began; another server leaves it to us to count from here.
     began = getattr(request.state, "began", asyncio.get_running_loop().time())
-    body = bytearray()
+    pieces, size = list[bytes](), 0
     try:
         async with asyncio.timeout_at(began + RECEIVE_SECONDS):
             async for piece in request.stream():
-                body += piece
-                if len(body) > BODY_BYTES:
+                size += len(piece)
+                if size > BODY_BYTES:
                     raise BodyTooLargeError
+                pieces.append(piece)
     except TimeoutError as exc:
         raise DeliveryTimeoutError from exc
-    return bytes(body)
+    return b"".join(pieces)

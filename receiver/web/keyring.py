@@ -19,13 +19,15 @@ log = logging.getLogger(__name__)
 
 READ_AGAIN_SECONDS = 5.0
 BETWEEN_READINGS_SECONDS = 1.0
+WAITING = 256  # whose bodies are 64 MiB at most, and whose answers all come in one round of the loop
 
 
 class Keyring:
     """Secrets from the settings, and those that `read` finds in the database; until then those `known` before.
 
     A registration in another process may be a moment ahead of us, so a signature that matches nothing waits for one
-    reading that begins after it arrived. Everyone who waits shares it, and there is at most one a second.
+    reading that begins after it arrived. Everyone who waits shares it, and there is at most one a second. Where many
+    wait, others are refused at once: also a delivery signed with a secret so new that its NOTIFY is still on the way.
     """
 
     def __init__(self, configured: Iterable[bytes], known: Known, read: Callable[[], Awaitable[Known]]) -> None:
@@ -35,6 +37,7 @@ class Keyring:
         self._coming: asyncio.Task[None] | None = None
         self._hint = asyncio.Event()
         self._last = float("-inf")
+        self._waiting = 0
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
@@ -50,16 +53,21 @@ class Keyring:
             SignatureError: there is none; an unknown callback is refused like a wrong signature.
             NoSecretError: no secret is known at all.
         """
+        tried = self._for(callback)
         try:
-            return signature.verify(headers, body, secrets=self._for(callback), now=time.time())
+            return signature.verify(headers, body, secrets=tried, now=time.time())
         except SignatureError as exc:
             # A stale one waits as long as a mismatch does: how long an answer takes must not tell them apart.
             if exc.reason not in ("mismatch", "stale"):
                 raise
-        await self.read_again()
-        if callback is None and not self.secrets:
+            refusal = exc
+        await self._read_in_company()
+        secrets = self._for(callback)
+        if callback is None and not secrets:
             raise NoSecretError
-        return signature.verify(headers, body, secrets=self._for(callback), now=time.time())
+        if secrets == tried:
+            raise refusal
+        return signature.verify(headers, body, secrets=secrets, now=time.time())
 
     def _for(self, callback: str | None) -> tuple[bytes, ...]:
         if callback is None:
@@ -71,6 +79,16 @@ class Keyring:
         """Return the id of the transcription whose callback it is; None where it is unknown."""
         found = self._known.callbacks.get(callback)
         return None if found is None else found.transcription_id
+
+    async def _read_in_company(self) -> None:
+        """Wait for a reading, unless too many do."""
+        if self._waiting >= WAITING:
+            return
+        self._waiting += 1
+        try:
+            await self.read_again()
+        finally:
+            self._waiting -= 1
 
     async def read_again(self) -> None:
         """Wait for a reading that begins now or later; where it fails the secrets stay as they are."""
@@ -89,11 +107,13 @@ class Keyring:
             with suppress(TimeoutError):
                 async with asyncio.timeout(READ_AGAIN_SECONDS):
                     await self._hint.wait()
-            self._hint.clear()
             await self.read_again()
 
     async def _read_in_turn(self) -> None:
-        await asyncio.sleep(self._last + BETWEEN_READINGS_SECONDS - time.monotonic())
+        with suppress(TimeoutError):  # a hint ends the pause: it says that there is something, and no stranger can
+            async with asyncio.timeout(self._last + BETWEEN_READINGS_SECONDS - time.monotonic()):
+                await self._hint.wait()
+        self._hint.clear()
         self._coming = None  # whoever arrives from here on needs a later reading
         self._last = time.monotonic()
         try:

@@ -4,6 +4,8 @@ uvicorn itself waits for ever for a client that says nothing, or drips, or never
 whose request's head is not complete in time is closed; the body's share of the same deadline is enforced where it is
 read, which can still answer 408; and who does not read is cut off. Keep-alive lives on. h11, because with httptools an
 upgrade request reaches the application with an empty body and chunk trailers appear as headers.
+
+What comes in is parsed in turns (`turns`), and each connection says whether it waits for its client (`connections`).
 """
 
 import asyncio
@@ -14,13 +16,19 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from receiver.failpoints import Failpoint, is_armed, reach
 from receiver.web.body import RECEIVE_SECONDS
+from receiver.web.connections import Clients
+from receiver.web.turns import Rank, Turns
 
 
 class DeadlineProtocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, clients: Clients, turns: Turns, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._clients = clients
+        self._turns = turns
+        self._in_line = False
+        self._rank = Rank.NEW
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._half_closed = False
@@ -29,18 +37,29 @@ class DeadlineProtocol(H11Protocol):
         """Expect a request from the first moment."""
         super().connection_made(transport)
         self._expect_request()
+        self._note()
 
     def data_received(self, data: bytes) -> None:
-        """Start the deadline with a request's first byte, and end it with its head's last."""
+        """Start the deadline with a request's first byte."""
         if self.conn.their_state is h11.IDLE and self._deadline is None:
             self._expect_request()
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._forget_deadline()
+
+    def handle_events(self) -> None:
+        """Parse what has come in, now or when it is our turn; until then no more is read."""
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            return  # an answer was given, and nothing stands behind its request
+        if not self._in_line:
+            self._in_line = True
+            self._turns.take(self._parse, self._rank)
+        if self._in_line:
+            self._note()
+            self.flow.pause_reading()
 
     def eof_received(self) -> bool | None:  # type: ignore[override] # the base returns nothing, asyncio takes either
         """Keep the connection for the answer when a client has sent its whole request and closed its side."""
         self._half_closed = True
+        self._parse()
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def on_response_complete(self) -> None:
@@ -48,29 +67,60 @@ class DeadlineProtocol(H11Protocol):
         self.app_state = {**self.app_state, "began": self.loop.time()}  # a pipelined request begins here
         if is_armed(Failpoint.AFTER_ANSWER):  # uvloop gives what was written to the kernel when this round is through
             self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
+        unwanted = self.conn.their_state is h11.SEND_BODY
+        self._rank = Rank.KNOWN if "authentic" in self.scope["state"] else Rank.OTHER
         super().on_response_complete()
-        if self._half_closed or self.conn.their_state is h11.SEND_BODY:
+        self._note()
+        if self._half_closed or unwanted:
             self.transport.close()
 
     def pause_writing(self) -> None:
         """Give a client that does not read its answers as long as one that does not send."""
         super().pause_writing()
+        self._note()
         self._unread = self.loop.call_later(RECEIVE_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on with a client that reads again."""
         self._forget_unread()
         super().resume_writing()
+        self._note()
+
+    def shutdown(self) -> None:
+        """End after the answer to what stands in line: it may be a delivery."""
+        self._parse()
+        super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline with the connection."""
         self._forget_deadline()
         self._forget_unread()
+        self._clients.gone(self.transport)
         super().connection_lost(exc)
 
     def _should_upgrade(self) -> bool:
         """Never: uvicorn would log two warnings for every request that asks, and anyone can ask."""
         return False
+
+    def _parse(self) -> None:
+        if not self._in_line:
+            return
+        self._in_line = False
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        super().handle_events()
+        if self.conn.their_state is not h11.IDLE:
+            self._forget_deadline()
+        self._note()
+
+    def _note(self) -> None:
+        """Say who waits for whom."""
+        under_way = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+        if self._in_line or (under_way and not self.flow.write_paused):
+            self._clients.busy(self.transport)
+        else:
+            self._clients.waits(self.transport, self._rank)
 
     def _expect_request(self) -> None:
         self.app_state = {**self.app_state, "began": self.loop.time()}

@@ -1,6 +1,7 @@
 """Run the application on a socket until told to stop."""
 
 import asyncio
+import functools
 import logging
 import os
 import socket
@@ -11,7 +12,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from receiver.errors import ConfigError
+from receiver.web.connections import Acceptor, Clients, allowed
 from receiver.web.protocol import DeadlineProtocol
+from receiver.web.turns import Turns
 
 # Proxies keep idle connections for a minute and more; one that we close first may take a delivery down with it.
 KEEP_ALIVE_SECONDS = 75
@@ -60,10 +63,16 @@ async def serve(app: Starlette, listener: socket.socket, stop: asyncio.Event) ->
         app, http=DeadlineProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
     )  # fmt: skip
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    config.load()
+    server, clients = _Server(config), Clients()
+    make = functools.partial(
+        DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients, turns=Turns()
+    )
+    acceptor = Acceptor(listener, make, clients, most=allowed())
+    serving = asyncio.create_task(server.serve(sockets=[]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await acceptor.close()
     server.should_exit = True
     await serving
     stopping.cancel()

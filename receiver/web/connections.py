@@ -1,0 +1,189 @@
+"""The open connections: taken as they come, bounded in number, and no delivery is turned away for that.
+
+    taken ──▶ waiting ──last byte of a request──▶ busy ──answer──▶ waiting ──▶ …
+                 │    for a request, for the rest of one, to be read
+                 └──▶ closed, where it has waited longest and another one comes
+
+A busy connection is never closed; where all are busy, the next one waits in the kernel's queue.
+
+The loop's own server is not used. uvloop's takes one connection in each round of the loop, so that a few hundred busy
+ones leave a new one in the kernel's queue for seconds; and without descriptors it takes connections to close them.
+"""
+
+import asyncio
+import logging
+import resource
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+
+from receiver.web.turns import Rank
+
+log = logging.getLogger(__name__)
+
+# The source has a handful of connections, a proxy before us some hundreds. As many half-sent deliveries are 300 MB, and
+# as many requests wait half a second for their turn.
+MOST = 1000
+# Descriptors for everything else: the database, the spool, the loop, and who comes while another is being closed.
+RESERVED = 100
+AT_ONCE = 16
+UNREAD = 4 * AT_ONCE  # so many have come in the last rounds; what they sent may not have been read yet
+NO_ROOM_SECONDS = 0.01
+BETWEEN_LINES_SECONDS = 10.0
+
+
+def allowed() -> int:
+    """Return how many connections this process may have, having raised its limit of descriptors as far as it needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = MOST + RESERVED
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with suppress(ValueError, OSError):  # some platforms have yet another limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
+    return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(soft - RESERVED, soft // 2))
+
+
+class Clients:
+    """Who is connected: the busy ones and, by rank, those that wait, in the order in which they were last heard."""
+
+    def __init__(self) -> None:
+        self._busy: set[asyncio.Transport] = set()
+        self._waiting: dict[Rank, OrderedDict[asyncio.Transport, None]] = {rank: OrderedDict() for rank in Rank}
+        self._tell: Callable[[], None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._busy) + sum(map(len, self._waiting.values()))
+
+    def waits(self, connection: asyncio.Transport, rank: Rank) -> None:
+        """Note that a connection waits for its client, who was just heard."""
+        self.gone(connection)
+        self._waiting[rank][connection] = None
+        if self._tell is not None:
+            self._tell()
+
+    def busy(self, connection: asyncio.Transport) -> None:
+        """Note that a client waits for us."""
+        self.gone(connection)
+        self._busy.add(connection)
+
+    def gone(self, connection: asyncio.Transport) -> None:
+        """Forget a connection."""
+        self._busy.discard(connection)
+        for waiting in self._waiting.values():
+            waiting.pop(connection, None)
+
+    def close_longest_waiting(self) -> bool:
+        """Close the connection that has waited longest, the last rank first; says whether one could be closed.
+
+        Who uses a connection again at the moment in which we close it may take that for a failed delivery, so those
+        that have sent authentic ones are closed only where most are such.
+        """
+        half = len(self) // 2
+        for rank, kept in ((Rank.OTHER, 0), (Rank.NEW, min(UNREAD, half)), (Rank.KNOWN, half)):
+            if len(self._waiting[rank]) > kept:
+                self._waiting[rank].popitem(last=False)[0].abort()
+                return True
+        return False
+
+    def tell(self, tell: Callable[[], None] | None) -> None:
+        """Have `tell` called whenever a connection begins to wait."""
+        self._tell = tell
+
+
+class Acceptor:
+    """Takes connections from a listening socket until it is closed.
+
+    Args:
+        listener: closed with the acceptor.
+        make: returns the protocol of a new connection, which tells `clients` of it.
+        clients: those that there are.
+        most: how many there may be.
+    """
+
+    def __init__(
+        self, listener: socket.socket, make: Callable[[], asyncio.Protocol], clients: Clients, *, most: int
+    ) -> None:
+        self._listener = listener
+        self._make = make
+        self._clients = clients
+        self._most = most
+        self._loop = asyncio.get_running_loop()
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._pause: asyncio.Handle | None = None
+        self._closed = 0
+        self._said = float("-inf")
+        listener.settimeout(0)
+        self._loop.add_reader(listener, self._take)
+
+    async def close(self) -> None:
+        """Take no more connections; returns when those that were taken have begun."""
+        self._clients.tell(None)
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        if self._beginning:
+            await asyncio.wait(self._beginning)
+
+    def _take(self) -> None:
+        """Take a few, so that those we have get on with theirs."""
+        for _ in range(AT_ONCE):
+            if len(self._clients) + len(self._beginning) > self._most and not self._make_room():
+                self._rest()
+                return
+            try:
+                client, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as exc:  # no descriptor, no memory: who waits in the kernel's queue loses nothing
+                self._closed += self._clients.close_longest_waiting()
+                self._say(f"no connection can be taken ({exc.strerror})")
+                self._rest()
+                return
+            task = self._loop.create_task(self._begin(client))
+            self._beginning.add(task)
+            task.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, client: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._make, client)
+        except OSError as exc:
+            log.debug("a connection ended before it began: %s", exc)
+            client.close()
+
+    def _rest(self) -> None:
+        """Take none for a moment, or until there is one to close."""
+        self._loop.remove_reader(self._listener)
+        self._pause = self._loop.call_later(NO_ROOM_SECONDS, self._go_on)
+        self._clients.tell(self._hurry)
+
+    def _hurry(self) -> None:
+        """Go on in the next round, before the one that has begun to wait is heard again."""
+        self._clients.tell(None)
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._clients.tell(None)
+        self._pause = None
+        self._loop.add_reader(self._listener, self._take)
+        self._take()
+
+    def _make_room(self) -> bool:
+        made = self._clients.close_longest_waiting()
+        if made:
+            self._closed += 1
+            self._say(f"more than {self._most} connections")
+        return made
+
+    def _say(self, why: str) -> None:
+        """Say it at most every 10 s: anyone can cause it, and logs must not fill with it."""
+        if time.monotonic() - self._said > BETWEEN_LINES_SECONDS:
+            log.warning("%s: closed %d that waited for their client", why, self._closed)
+            self._said, self._closed = time.monotonic(), 0

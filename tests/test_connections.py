@@ -1,0 +1,237 @@
+"""`receiver.web.connections`: as many strangers as may come, and no delivery is turned away for them."""
+
+import asyncio
+import resource
+import subprocess
+import sys
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+
+import pytest
+
+from receiver import database
+from receiver.embedded import attach
+from receiver.web import body, connections, turns
+from receiver.web.connections import MOST, RESERVED, Clients, allowed
+from receiver.web.turns import Rank
+from tests.faults.hostile import Statements, Strangers, deliver
+from tests.faults.strangers import CROWDS
+from tests.processes import Process, Processes, free_port
+from tests.test_embedded import linux
+from tests.test_protocol import Connection, Web, delivery, event, head, serving
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let a server have eight connections."""
+    monkeypatch.setattr(connections, "MOST", 8)
+    return 8
+
+
+async def connect(web: Web, stack: AsyncExitStack, said: bytes = b"") -> Connection:
+    """Return a connection that the server has taken, for as long as the stack is open."""
+    client = await stack.enter_async_context(web.connected())
+    if said:
+        await client.send(said)
+    await asyncio.sleep(0.02)
+    return client
+
+
+async def is_taken(client: Connection) -> bool:
+    await client.send(delivery(event()))
+    return (await client.answer()).said == (200, "stored")
+
+
+async def is_open(client: Connection) -> bool:
+    """Whether the server has not closed a connection."""
+    ending = asyncio.ensure_future(client.reader.read())
+    await asyncio.wait({ending}, timeout=0.1)
+    return ending.cancel()
+
+
+# --- at the bound ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"POST /web", head(b" " * body.BODY_BYTES) + b" " * (body.BODY_BYTES - 1)],
+    ids=["nothing", "half a head", "half a body"],
+)
+async def test_who_has_waited_longest_makes_room_for_who_comes(said: bytes, few: int, receiver_database: str) -> None:
+    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+        waiting = [await connect(web, stack, said) for _ in range(few)]
+        assert await is_taken(await connect(web, stack))
+        assert [await is_open(client) for client in waiting] == [False, *[True] * (few - 1)]
+
+
+async def test_a_delivery_under_way_is_never_closed(few: int, receiver_database: str) -> None:
+    """Where all are under way the next one waits, and loses nothing by it."""
+    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+        blocking = await database.connect(receiver_database)
+        async with blocking.transaction():
+            await blocking.execute("lock table receiver.events")
+            clients = [await connect(web, stack, delivery(event())) for _ in range(few + 4)]
+        assert [(await client.answer()).said for client in clients] == [(200, "stored")] * (few + 4)
+        await blocking.close()
+
+
+async def test_who_has_delivered_stays_while_strangers_come(few: int, receiver_database: str) -> None:
+    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+        known = await connect(web, stack)
+        assert await is_taken(known)
+        for _ in range(3 * few):
+            await connect(web, stack)
+        assert await is_taken(known)
+
+
+async def test_where_all_have_delivered_the_next_is_taken_too(few: int, receiver_database: str) -> None:
+    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+        for _ in range(2 * few):
+            assert await is_taken(await connect(web, stack))
+
+
+async def test_closing_for_others_is_said_once_and_not_once_for_each(
+    few: int, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+        for _ in range(3 * few):
+            await connect(web, stack)
+        assert await is_taken(await connect(web, stack))
+    said = [record.getMessage() for record in caplog.records if record.name == "receiver.web.connections"]
+    assert said == ["more than 8 connections: closed 1 that waited for their client"]
+
+
+async def test_stopping_lets_a_delivery_that_stands_in_line_be_stored(
+    receiver_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE", 0)  # nobody is ever let in
+    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+        client = await connect(web, stack, delivery(event()))
+        web.stop.set()
+        assert (await client.answer()).said == (200, "stored")
+        assert await client.end() == b""
+
+
+# --- whom to close ---------------------------------------------------------------------------------------------------
+
+
+class Line(asyncio.Transport):
+    """A connection that notes when it is closed."""
+
+    def __init__(self, closed: "list[Line]") -> None:
+        super().__init__()
+        self._closed = closed
+
+    def abort(self) -> None:
+        self._closed.append(self)
+
+
+def test_the_last_rank_is_closed_first_and_of_each_who_was_not_heard_for_longest() -> None:
+    clients, closed = Clients(), list[Line]()
+    known, new, others = ([Line(closed) for _ in range(count)] for count in (3, 20, 3))
+    for connection in (*known, *new, *others):
+        clients.busy(connection)
+    for rank, these in zip(Rank, (known, new, others), strict=True):
+        for connection in these:
+            clients.waits(connection, rank)
+    clients.waits(others[0], Rank.OTHER)  # heard again
+    clients.busy(others[1])
+    while clients.close_longest_waiting():
+        pass
+    assert closed == [others[2], others[0], *new[: len(closed) - 2]]
+
+
+def test_the_newest_are_left() -> None:
+    """What they sent may not have been read yet."""
+    clients, closed = Clients(), list[Line]()
+    for _ in range(connections.UNREAD):
+        clients.waits(Line(closed), Rank.NEW)
+        clients.busy(Line(closed))
+    assert not clients.close_longest_waiting()
+    clients.waits(Line(closed), Rank.NEW)
+    assert clients.close_longest_waiting()
+    assert not clients.close_longest_waiting()
+
+
+def test_who_has_delivered_is_left_unless_most_have() -> None:
+    clients, closed = Clients(), list[Line]()
+    for _ in range(3):
+        clients.waits(Line(closed), Rank.KNOWN)
+        clients.busy(Line(closed))
+    assert not clients.close_longest_waiting()
+    clients.waits(Line(closed), Rank.KNOWN)
+    assert clients.close_longest_waiting()
+    assert not clients.close_longest_waiting()
+
+
+# --- descriptors -----------------------------------------------------------------------------------------------------
+
+
+def test_the_limit_of_descriptors_is_raised_as_far_as_needed() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
+        assert allowed() == MOST
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (MOST + RESERVED, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_where_there_are_few_descriptors_for_good_there_are_fewer_connections() -> None:
+    """Half of them at least, so that a handful is left for everything else."""
+    asked = """
+import resource
+from receiver.web.connections import allowed
+for limit in (800, 150, 64):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    print(allowed())
+"""
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["700", "75", "32"]
+
+
+def descriptors(process: Process) -> int:
+    return len(list(Path(f"/proc/{process.popen.pid}/fd").iterdir()))
+
+
+def limit(process: Process, count: int) -> None:
+    resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (count, count))
+
+
+@linux
+def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
+    """First as many as the process may have, then as many as something else has left over."""
+    processes.run("migrate")
+    port = free_port()
+    with attach(processes.folder / ".receiver", create=False):  # the database's own need more than these
+        web = processes.start("serve", PORT=str(port))
+        limit(web, 150)
+        web.until_logged("listening on")
+        with Strangers(port, "idle", seconds=20, connections=200):
+            web.until_logged("more than 75 connections")
+            assert deliver(port, seconds=1).answers == {"200": 20}
+            assert descriptors(web) < 140
+            limit(web, 60)
+            assert deliver(port, seconds=1, first=100).answers == {"200": 20}
+            assert descriptors(web) <= 60
+
+
+# --- the short form of tests/faults/test_hostile.py ------------------------------------------------------------------
+
+
+@linux
+def test_a_crowd_and_a_flood_cost_no_delivery_and_next_to_no_statement(processes: Processes) -> None:
+    processes.run("migrate")
+    web, seconds = processes.serve(), 3.0
+    statements, lines = Statements(processes), len(web.log.splitlines())
+    with ExitStack() as stack:
+        for kind in CROWDS:
+            stack.enter_context(Strangers(web.port, kind, seconds=20, connections=50))
+        flood = stack.enter_context(Strangers(web.port, "kept", seconds=seconds, connections=300, rate=2000))
+        outcome = deliver(web.port, seconds=seconds)
+        refused = flood.seen()["401"]
+    assert outcome.answers == {"200": seconds * 20}
+    assert outcome.p99_seconds < 1
+    assert refused > 1000
+    assert statements.for_strangers() <= seconds + 2
+    assert len(web.log.splitlines()) - lines <= 3
