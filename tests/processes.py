@@ -73,13 +73,21 @@ def completed(event_id: str, transcription_id: int = 4821, event_type: str = "tr
 class Process:
     """One `receiver` command under way; its output goes to files."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path, number: int) -> None:
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        folder: Path,
+        number: int,
+        *,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
         self.out = folder / f"{number}-{arguments[0]}.out"
         self.err = folder / f"{number}-{arguments[0]}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "receiver", *arguments],
-                cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+                cwd=folder, env=environment, stdin=stdin, stdout=out, stderr=err, start_new_session=True,
             )  # fmt: skip
 
     @property
@@ -157,6 +165,7 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.stdin = subprocess.DEVNULL
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("RECEIVER_", "TRANSCRIBE_"))},
             "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(),
@@ -199,7 +208,8 @@ class Processes:
             (package / f"{name}.py").write_text(text)
 
     def start(self, *arguments: str, **environment: str) -> Process:
-        process = Process(arguments, self._settings(environment), self.folder, len(self._started))
+        started = len(self._started)
+        process = Process(arguments, self._settings(environment), self.folder, started, stdin=self.stdin)
         self._started.append(process)
         return process
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import logging
+import os
 import socket
 import struct
 import time
@@ -19,7 +20,7 @@ from receiver import database, inbox
 from receiver.database import Connections, Pool
 from receiver.spool import Spool
 from receiver.testing import TEMPLATE, Server
-from receiver.web import Receiver, application, bind, body, protocol, serve, server, turns
+from receiver.web import Receiver, application, bind, body, inherit, protocol, serve, server, turns
 from tests.processes import SECRET, completed, sign
 
 # One server for all that do not stop it: each start and stop takes longer than everything else together.
@@ -94,11 +95,14 @@ class Connection:
 class Web:
     """A running server and its database."""
 
-    def __init__(self, db: Pool, port: int, running: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+    def __init__(
+        self, db: Pool, port: int, running: "asyncio.Task[None]", stop: asyncio.Event, relieved: asyncio.Event
+    ) -> None:
         self.db = db
         self.port = port
         self.running = running
         self.stop = stop
+        self.relieved = relieved
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Connection]:
@@ -117,16 +121,17 @@ class Web:
 
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[Web]:
-    connections, stop = Connections(url), asyncio.Event()
+    connections, stop, relieved = Connections(url), asyncio.Event(), asyncio.Event()
     receiver = Receiver(
         connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, api_url="http://p.test",
         configured_secrets=[SECRET],
     )  # fmt: skip
     listener = bind("127.0.0.1", 0)
-    running = asyncio.create_task(serve(application(receiver), listener, stop))
+    port = listener.getsockname()[1]
+    running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved))
     async with database.pool(url, size=2) as db:
         try:
-            yield Web(db, listener.getsockname()[1], running, stop)
+            yield Web(db, port, running, stop, relieved)
         finally:
             stop.set()
             await asyncio.wait_for(running, 5)
@@ -477,10 +482,42 @@ async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_databa
             await asyncio.sleep(0.3)
             assert not web.running.done()
             await client.send(raw[-1:])
-            assert (await client.answer()).said == (200, "stored")
+            answer = await client.answer()
+            assert (answer.said, answer.headers["connection"]) == ((200, "stored"), "close")
             assert await client.end() == b""
         await asyncio.wait_for(asyncio.shield(web.running), 2)
         assert await web.holds(raw)
+
+
+async def test_a_relieved_server_leaves_its_connections_to_their_clients(receiver_database: str) -> None:
+    """A request may be on its way on each of them; each answer asks for it to be the last."""
+    async with serving(receiver_database) as web, web.connected() as idle, web.connected() as used:
+        for client in (idle, used):
+            await client.send(delivery(event()))
+            assert "connection" not in (await client.answer()).headers
+        web.relieved.set()
+        with pytest.raises(TimeoutError):
+            await idle.end(2 * server.LINGER_SECONDS)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", web.port)
+        await used.send(delivery(event()))
+        answer = await used.answer()
+        assert (answer.said, answer.headers["connection"]) == ((200, "stored"), "close")
+        assert await used.end() == b""
+        assert not web.running.done()
+        web.stop.set()
+        assert await idle.end() == b""
+        await asyncio.wait_for(asyncio.shield(web.running), 2)
+
+
+async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
+    """A process that outlives us would hold it open, and nobody could listen there again."""
+    with bind("127.0.0.1", 0) as bound:
+        descriptor = os.dup(bound.fileno())
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the library's way
+        with inherit(descriptor) as inherited:
+            assert inherited.getsockname() == bound.getsockname()
+            assert not inherited.get_inheritable()
 
 
 async def test_a_client_that_never_reads_its_answers_is_cut_off(hasty: Web) -> None:

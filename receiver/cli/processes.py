@@ -3,6 +3,9 @@
 import asyncio
 import logging
 import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 import click
@@ -12,18 +15,21 @@ from receiver import database, embedded, jobs, migrations, registration, registr
 from receiver.cli.running import (
     background,
     configure,
+    event_at,
     examples,
     open_database,
     open_provider,
     open_spool,
     run,
     stop_event,
+    tell_ready,
     until_eof,
 )
 from receiver.database import AWAY, Connections, query
 from receiver.errors import BusyError, CommandError, ProviderError
+from receiver.handling import Handler
 from receiver.settings import Settings
-from receiver.web import Receiver, application, bind
+from receiver.web import Receiver, application, bind, inherit
 from receiver.web import serve as serve_on
 from receiver.worker import Leases, Worker, note_lent
 
@@ -33,6 +39,7 @@ REGISTER_AGAIN_SECONDS = 60.0
 CLAIM_SECONDS = 3.0
 START_WITHOUT_SECONDS = 2.0  # until we answer, deliveries wait in the listener's queue; the provider waits 10 s
 CHECK_SECONDS = 2.0
+LAST_DRAIN_SECONDS = 5.0
 ENDING_SECONDS = 3.0
 
 
@@ -56,22 +63,20 @@ def migrate() -> None:
 @click.command(epilog=examples("receiver serve", "PORT=8080 receiver serve --host 0.0.0.0"))
 @click.option("--host", help="Listen here instead of on HOST (127.0.0.1).")
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here instead of on PORT (8000).")
+@click.option("--listener", "descriptor", type=int, hidden=True)  # `up` has bound it, and holds it open
 @until_eof
-def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
+def serve(host: str | None, port: int | None, *, descriptor: int | None, until_eof: bool) -> None:
     """Answer deliveries. Registers by itself when PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
     configured = configure()
-    listener = bind(host or configured.host, port or configured.port)
+    listener = bind(host or configured.host, port or configured.port) if descriptor is None else inherit(descriptor)
 
     async def main(url: str) -> None:
         handlers = registry.load(configured.handlers)
         is_there = await _check_start(url)
         connections = Connections(url)
         data = embedded.prepare(configured.data_dir).path if configured.spool_dir is None else configured.spool_dir
-        receiver = Receiver(
-            connections=connections, spool=open_spool(configured), handlers=handlers, api_url=configured.api_url,
-            configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
-        )  # fmt: skip
-        stop = stop_event(with_stdin=until_eof)
+        receiver = _receiver(configured, connections, handlers)
+        stop, relieved = stop_event(with_stdin=until_eof), event_at(signal.SIGUSR1)
         keyring = receiver.keyring
         if is_there:
             await keyring.read_again()
@@ -86,13 +91,24 @@ def serve(host: str | None, port: int | None, *, until_eof: bool) -> None:
                 log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
             shown = listener.getsockname()
             log.info("listening on %s port %d with %d handlers", shown[0], shown[1], len(handlers))
-            await serve_on(application(receiver), listener, stop)
-        await receiver.store.drain()
+            if until_eof:
+                tell_ready()
+            await serve_on(application(receiver), listener, stop, relieved=relieved)
+        with suppress(TimeoutError):  # what is left waits on the disk for the next process
+            async with asyncio.timeout(LAST_DRAIN_SECONDS):
+                await receiver.store.drain()
         connections.close()
 
     _warn_embedded(configured, quiet=until_eof)
     with listener, open_database(configured, create=True, patience=START_WITHOUT_SECONDS) as url:
         run(main(url))
+
+
+def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler]) -> Receiver:
+    return Receiver(
+        connections=connections, spool=open_spool(configured), handlers=handlers, api_url=configured.api_url,
+        configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
+    )  # fmt: skip
 
 
 @click.command(epilog=examples("receiver work", "RECEIVER_LANES=2 receiver work"))
@@ -119,6 +135,8 @@ def work(*, until_eof: bool) -> None:
             async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=_end_stuck):
                 async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
                     log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
+                    if until_eof:
+                        tell_ready()
                     await _work_until(stop, worker)
                 await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
             connections.close()

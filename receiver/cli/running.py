@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-# `up` starts its processes with this: they end with it however it ends, because the kernel closes the pipe.
+# `up` starts its processes with this: standard input is their line to it, for a word when they are ready. They end with
+# it however it ends, because the kernel closes the line.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
 
@@ -151,11 +152,17 @@ def with_provider(configured: Settings, work: "Callable[[TranscribeSo, Pool | No
         return run(main(url))
 
 
+def event_at(*numbers: signal.Signals) -> asyncio.Event:
+    """Return an event that any of these signals sets."""
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in numbers:
+        loop.add_signal_handler(number, event.set)
+    return event
+
+
 def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
     """Return an event that SIGINT and SIGTERM set, and the end of standard input where asked."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop, loop = event_at(signal.SIGINT, signal.SIGTERM), asyncio.get_running_loop()
     if with_stdin:
 
         def read() -> None:
@@ -165,6 +172,12 @@ def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
 
         loop.add_reader(sys.stdin, read)
     return stop
+
+
+def tell_ready() -> None:
+    """Say a word on the line to `up`: we are ready."""
+    with suppress(OSError):  # it has gone, and so shall we
+        os.write(sys.stdin.fileno(), b"\n")
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from receiver.cli.running import background, examples, run, stop_event, until_eof
+from receiver.cli.running import background, examples, run, stop_event, tell_ready, until_eof
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.web import bind
 from receiver.web import serve as serve_on
@@ -80,7 +80,9 @@ def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **kno
             await stop.wait()
             simulated.stop()
 
-        if not until_eof:
+        if until_eof:
+            tell_ready()
+        else:
             click.echo(
                 f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox"
             )

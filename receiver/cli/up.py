@@ -3,28 +3,29 @@
 import asyncio
 import os
 import secrets
+import signal
+import socket
 import sys
-from contextlib import suppress
+from collections.abc import Coroutine
+from typing import Any
 
 import click
-import httpx
 from pydantic import SecretStr
 
 from receiver import database, inbox, migrations, registration, registry, settings
 from receiver.cli.children import Child
-from receiver.cli.running import configure, examples, open_database, run, stop_event
+from receiver.cli.running import configure, event_at, examples, open_database, run, stop_event
 from receiver.cli.send import reachable
 from receiver.cli.story import Story
 from receiver.database import Pool
-from receiver.errors import CommandError, StartupError
+from receiver.errors import CommandError
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import WEBHOOK_PATH, Settings
-from receiver.web import bind
+from receiver.web import KEEP_ALIVE_SECONDS, bind
 
 SANDBOX_KEY = "tsk_test_sandbox"
 SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
 SAMPLE_PIPELINE = "qwen3-asr-flash-filetrans"
-STARTING_SECONDS = 30.0
 WEB_ENDS_SECONDS = 20.0
 
 
@@ -36,19 +37,22 @@ WEB_ENDS_SECONDS = 20.0
     "--sandbox-port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Where it listens."
 )
 def up(*, sandbox: bool, sandbox_port: int) -> None:
-    """Run the web server and a worker, migrating first, and tell what happens. Ctrl-C ends it."""
+    """Run the web server and a worker, migrating first, and tell what happens. Ctrl-C ends it.
+
+    SIGHUP starts both anew, with handlers and code as they are now, and no delivery is refused meanwhile.
+    """
     configured = configure()
     registry.load(configured.handlers)  # a mistake in a handler is said here, once, instead of by every process
-    bind(configured.host, configured.port).close()
     if sandbox:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
     sandbox_url = f"http://127.0.0.1:{sandbox_port}" if sandbox else None
-    with open_database(configured, create=True) as url:
-        run(_up(configured, url, sandbox_url))
+    with bind(configured.host, configured.port) as listener, open_database(configured, create=True) as url:
+        run(_up(configured, listener, url, sandbox_url))
 
 
-async def _up(configured: Settings, url: str, sandbox_url: str | None) -> None:
-    stop = stop_event()
+async def _up(configured: Settings, listener: socket.socket, url: str, sandbox_url: str | None) -> None:
+    stop, again = stop_event(), event_at(signal.SIGHUP)
+    longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10)
     async with database.pool(url, size=2) as db:
         async with db.acquire() as connection:
             await migrations.migrate(connection)
@@ -58,42 +62,62 @@ async def _up(configured: Settings, url: str, sandbox_url: str | None) -> None:
         try:
             if sandbox_url is not None:
                 environment = await _start_sandbox(configured, url, db, sandbox_url, children)
-            for name in ("serve", "work"):
-                child = Child(name, environment=environment, vital=name != "work")
+            serve = Child("serve", environment=environment, vital=True, listener=listener)
+            work = Child("work", environment=environment, vital=False)
+            for child in (serve, work):
                 children.append(child)
                 await child.start()
-            await _run(configured, db, children, sandbox_url, stop)
+            story = Story(await inbox.newest_key(db))
+            await _run_until(
+                stop,
+                _open(configured, serve, sandbox_url),
+                _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
+                story.tell(db),
+                *(child.keep() for child in children),
+            )
         finally:
+            listener.close()  # so that who comes now is refused at once instead of waiting for nobody
             click.echo("ending: what is under way is finished first")
-            longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10)
             await asyncio.gather(*(child.end(longest) for child in children if child.name != "sandbox"))
             await asyncio.gather(*(child.end(longest) for child in children))
 
 
-async def _run(
-    configured: Settings, db: Pool, children: list[Child], sandbox_url: str | None, stop: asyncio.Event
-) -> None:
-    story = Story(await inbox.newest_key(db))
-    keeping = [asyncio.create_task(child.keep()) for child in children]
+async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
+    """Run coroutines beside each other until `stop` is set, or one of them raises."""
     stopping = asyncio.create_task(stop.wait())
-    opening = asyncio.create_task(_open(configured, sandbox_url))
-    telling = asyncio.create_task(story.tell(db))
+    tasks: list[asyncio.Task[Any]] = [stopping, *map(asyncio.create_task, work)]
+    waiting = set(tasks)
     try:
-        waiting = {stopping, opening, telling, *keeping}
         while not stop.is_set():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()  # raises what a child could not do
     finally:
-        for task in (*keeping, stopping, opening, telling):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*keeping, stopping, opening, telling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _open(configured: Settings, sandbox_url: str | None) -> None:
+async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:
+    """Replace the web server whenever `again` is set, and, if that could be done, the worker."""
+    attended = os.isatty(0)
+    await serve.ready()
+    while True:
+        await again.wait()
+        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too, and leaves nobody to end us
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGHUP)
+        again.clear()  # what comes from here on asks for another restart
+        for child in (serve, work):
+            if not await child.replace(leave_within=leave_within):
+                break
+            click.echo(f"restart {child.name} runs anew; the old process finishes what it has")
+
+
+async def _open(configured: Settings, serve: Child, sandbox_url: str | None) -> None:
     """Say where we listen once we do, and send the sample on its way."""
+    await serve.ready()
     here = f"http://{reachable(configured.host)}:{configured.port}"
-    await _answers(f"{here}/healthz")
     click.echo(f"web    listening on {here}{WEBHOOK_PATH}")
     if sandbox_url is None:
         if not configured.webhook_secrets and (configured.api_key is None or configured.public_url is None):
@@ -127,7 +151,7 @@ async def _start_sandbox(
     child = Child("sandbox", "--port", sandbox_url.rsplit(":", 1)[1], environment=os.environ, vital=True)
     children.append(child)
     await child.start()
-    await _answers(f"{sandbox_url}/api/v1/me")
+    await child.ready()
     click.echo(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
     here = f"http://{reachable(configured.host)}:{configured.port}{WEBHOOK_PATH}"
     changed = {"TRANSCRIBE_API_URL": sandbox_url, "TRANSCRIBE_API_KEY": SANDBOX_KEY}
@@ -143,21 +167,6 @@ async def _start_sandbox(
     real_ones = ("PUBLIC_URL", "TRANSCRIBE_API_KEY_FILE", "TRANSCRIBE_WEBHOOK_SECRET", "TRANSCRIBE_WEBHOOK_SECRET_FILE")
     kept = {k: v for k, v in os.environ.items() if k not in real_ones}
     return kept | changed
-
-
-async def _answers(url: str) -> None:
-    """Wait until there is any answer.
-
-    Raises:
-        StartupError: there is none.
-    """
-    async with httpx.AsyncClient(trust_env=False) as http:
-        for _ in range(int(STARTING_SECONDS / 0.05)):
-            with suppress(httpx.HTTPError):
-                await http.get(url, timeout=5)
-                return
-            await asyncio.sleep(0.05)
-    raise StartupError(f"{url} does not answer")
 
 
 def _place(configured: Settings) -> str:

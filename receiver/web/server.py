@@ -1,8 +1,9 @@
-"""Run the application on a socket until told to stop."""
+"""Run the application on a socket until told to stop, or relieved by another process on the same socket."""
 
 import asyncio
 import functools
 import logging
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from receiver.errors import ConfigError
 from receiver.web.connections import Acceptor, Clients, allowed
@@ -20,6 +22,9 @@ from receiver.web.turns import Turns
 KEEP_ALIVE_SECONDS = 75
 # A delivery has 10 s to arrive and 3 s to be stored; nothing waits longer than that for an answer.
 SHUTDOWN_SECONDS = 14
+LINGER_SECONDS = 1.0
+LOOK_SECONDS = 0.05
+CLOSE = (b"connection", b"close")
 
 
 class _Server(uvicorn.Server):
@@ -29,6 +34,18 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the caller."""
         yield
+
+    async def linger(self, stop: asyncio.Event) -> None:
+        """Return when nobody is connected any more, or a second after `stop` is set.
+
+        A connection that is idle may bring a request at this very moment, and closing it would reset that. So it is
+        left to its client and to the keep-alive's own end, for as long as nobody is in a hurry.
+        """
+        loop, end = asyncio.get_running_loop(), math.inf
+        while self.server_state.connections and loop.time() < end:
+            await asyncio.sleep(LOOK_SECONDS)
+            if stop.is_set():
+                end = min(end, loop.time() + LINGER_SECONDS)
 
 
 def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.socket:
@@ -50,18 +67,32 @@ def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.so
     return listener
 
 
+def inherit(descriptor: int) -> socket.socket:
+    """Return the listening socket that our parent has bound and holds open, whatever becomes of us."""
+    listener = socket.socket(fileno=descriptor)
+    listener.set_inheritable(False)  # the database's keeper, which we may start, would hold it for ever
+    return listener
+
+
 def _reason(error: OSError) -> str:
     """Return the system's own words; create_server adds the address once more."""
     return str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
 
 
-async def serve(app: Starlette, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Answer requests until `stop` is set, then let what is under way end, within 14 s."""
+async def serve(
+    app: Starlette, listener: socket.socket, stop: asyncio.Event, *, relieved: asyncio.Event | None = None
+) -> None:
+    """Answer requests until `stop` or `relieved` is set, then let what is under way end, within 14 s.
+
+    `relieved` is for who has a successor on the same socket: it closes no idle connection before its time.
+    """
     # At info it tells of itself, and at warning of every malformed request, which anyone can send.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    leaving = asyncio.Event()
     config = uvicorn.Config(
-        app, http=DeadlineProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
+        _saying_so(app, leaving), http=DeadlineProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
+        server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        proxy_headers=False,
     )  # fmt: skip
     config.load()
     server, clients = _Server(config), Clients()
@@ -70,9 +101,26 @@ async def serve(app: Starlette, listener: socket.socket, stop: asyncio.Event) ->
     )
     acceptor = Acceptor(listener, make, clients, most=allowed())
     serving = asyncio.create_task(server.serve(sockets=[]))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    told = [asyncio.create_task(event.wait()) for event in (stop, relieved) if event is not None]
+    await asyncio.wait({serving, *told}, return_when=asyncio.FIRST_COMPLETED)
+    leaving.set()
     await acceptor.close()
+    await server.linger(stop)
     server.should_exit = True
     await serving
-    stopping.cancel()
+    for waiting in told:
+        waiting.cancel()
+
+
+def _saying_so(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
+    """Let every answer say that its connection closes, once `leaving` is set, so that nobody uses it again."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def say(message: Message) -> None:
+            if leaving.is_set() and message["type"] == "http.response.start" and CLOSE not in message["headers"]:
+                message = {**message, "headers": [*message["headers"], CLOSE]}
+            await send(message)
+
+        await app(scope, receive, say)
+
+    return answer
