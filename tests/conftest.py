@@ -14,6 +14,12 @@ from tests.processes import Processes, open_folder
 pytest_plugins = ["receiver.testing", "pytester"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that start processes begin, so that the short ones fill the gaps instead of waiting for the end."""
+    slow = {item.path for item in items if "folder" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the machine's own settings out of the tests."""

@@ -44,5 +44,6 @@ def test_a_full_disk_refuses_nothing_while_the_spool_has_room_and_all_ends_by_it
         free(data)
         until(lambda: web.get("/readyz").status_code == 200, "all is well")
         assert web.deliver(completed("after")).status_code == 200
-        assert {event["id"] for event in processes.events()} == {*taken, "started", "room", "after"}
+        stored = {*taken, "started", "room", "after"}
+        until(lambda: {event["id"] for event in processes.events()} == stored, "all is in the inbox")
         assert web.end() == 0
