@@ -1,4 +1,14 @@
-"""Receive webhooks durably and run handlers on what they announce. Handlers import everything from here."""
+"""Receive webhooks durably and run handlers on what they announce. Handlers import everything from here.
+
+    deliveries    web ▶ signature, events ▶ inbox, or spool while the database is away
+    work          worker ▶ jobs, retry, handling (Context), archive (the provider's answers), threads; registry finds them
+    provider      providers ▶ budget; registration, rotation, callbacks: webhooks and their secrets
+    submissions   uploads, notebook, media
+    texts         transcripts, subtitles, documents
+    ground        cli ▶ settings, logs, database, migrations, embedded; errors, failpoints; sandbox, testing
+
+Which of them may import which stands in `pyproject.toml`.
+"""
 
 from receiver.database import query
 from receiver.documents import markdown, podcast_chapters

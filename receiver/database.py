@@ -163,9 +163,10 @@ class Connections:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T:
-        """Do idempotent `work` on a connection; once more on a new one when the first breaks.
+        """Do `work` on a connection; once more on a new one when the first breaks, so that it may be done twice.
 
         Raises:
+            StoreRefusedError: the database refuses what it was given.
             StoreUnavailableError: the database is away, or did not answer within `seconds`.
         """
         task = asyncio.create_task(self._work(work))

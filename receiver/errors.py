@@ -15,7 +15,7 @@ ReceiverError
 │   ├── BodyTooLargeError      413: more than a delivery may be
 │   ├── NoSecretError          503: nothing to verify with
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
-│       ├── StoreRefusedError  503: the database is there and refuses it for its own sake
+│       ├── StoreRefusedError  the database is there and refuses this one, which is kept aside in the spool
 │       └── SpoolFullError     503: neither the database nor the spool has room
 ├── LeaseLostError             this job belongs to another worker now
 ├── ProviderError              the provider's API answered no, or did not answer
@@ -29,7 +29,7 @@ ReceiverError
 │   └── ProviderUnavailable    5xx, no answer, or one that makes no sense
 └── Verdict                    raised by a handler about its own job
     ├── Retry                  again, then
-    ├── Postpone               again, then, without counting the attempt
+    ├── Postpone               again, then, without counting as a try
     └── GiveUp                 dead now
 """
 

@@ -114,7 +114,7 @@ class Context:
         """
         if self.completion.open or self.completion.committed:
             raise LeaseLostError("completing() can be used once")
-        # Set before the row is locked: a renewal of the lease would wait for that lock, and hold up all others.
+        # Set before the row is locked: from here on a lost lease must not stop us, because we may be done already.
         self.completion.open = True
         try:
             async with self.db.acquire() as connection, connection.transaction():

@@ -1,4 +1,4 @@
-"""The secrets that verify deliveries, over time: since when, how much they are used, when an old one can go.
+"""How long a registered secret has been used, and when it can go; what verifies is read by `callbacks.verifying`.
 
     register --rotate ▶ two secrets verify ▶ the old one falls silent ▶ retire-secret
 

@@ -36,21 +36,26 @@ RECORD_BYTES = 1024 * 1024  # a delivery has at most 256 KiB; what claims to be 
 SEGMENT_BYTES = 16 * 1024 * 1024  # what a drain reads at once
 NUMBER = "[0-9]" * 20  # when it was begun, nanoseconds; what else lies in the folder is not ours
 SUFFIX = ".spool"
+REFUSED = ".refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """How full a spool is: bytes on disk, and since when (unix seconds) its oldest segment waits."""
+    """How full a spool is: bytes on disk, since when (unix seconds) the oldest segment waits, and files put aside."""
 
     bytes: int
     since: float | None
+    aside: int
 
     def describe(self, limit_bytes: int) -> tuple[bool, str]:
-        """Return whether there is room, and how full it is in words."""
-        if self.since is None:
-            return True, "empty"
-        age = max(0.0, time.time() - self.since)
-        return self.bytes < limit_bytes, f"{self.bytes} of {limit_bytes} bytes, the oldest for {age:.0f} s"
+        """Return whether there is room and nothing aside, and how full it is in words."""
+        said = "empty"
+        if self.since is not None:
+            age = max(0.0, time.time() - self.since)
+            said = f"{self.bytes} of {limit_bytes} bytes, the oldest for {age:.0f} s"
+        if self.aside:
+            said += f"; {self.aside} {REFUSED} files hold what the database refuses"
+        return self.bytes < limit_bytes and not self.aside, said
 
 
 class Spool:
@@ -95,7 +100,7 @@ class Spool:
             with suppress(FileNotFoundError):  # drained meanwhile
                 found.append(path.stat().st_size)
         oldest = next((int(path.name.partition("-")[0]) / 1e9 for path in self._segments()), None)
-        return Fill(sum(found), oldest)
+        return Fill(sum(found), oldest, len(list(self.folder.glob(f"{NUMBER}-*{REFUSED}"))))
 
     def check(self) -> tuple[bool, str]:
         """Return whether it takes records, and how full it is; what it refused lately counts until it is drained."""
@@ -228,7 +233,7 @@ def _locked(path: Path) -> Iterator[BinaryIO | None]:
 
 def _remove(path: Path, *, aside: bool) -> None:
     if aside:
-        path.rename(path.with_suffix(".refused"))
+        path.rename(path.with_suffix(REFUSED))
     else:
         path.unlink()
     _sync_folder(path.parent)

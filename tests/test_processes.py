@@ -160,17 +160,20 @@ def test_deliveries_to_a_hung_database_are_answered_and_all_goes_on_afterwards(p
 @linux
 def test_processes_end_while_the_database_hangs(processes: Processes) -> None:
     processes.run("migrate")
-    web, worker = processes.serve(), processes.start("work")
+    web, worker, both = processes.serve(), processes.start("work"), processes.start("up")
     worker.until_logged("working with")
+    both.until_logged("working with")
     stopped = servers(processes.folder / ".receiver")
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:
-        statuses = [process.end() for process in (web, worker)]
+        for process in (web, worker, both):
+            process.popen.terminate()
+        statuses = [process.popen.wait(30) for process in (web, worker, both)]
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
-    assert statuses == [0, 0]
+    assert statuses == [0, 0, 0]
 
 
 def test_a_terminated_worker_finishes_what_it_holds(shared: Processes) -> None:

@@ -62,7 +62,7 @@ async def test_what_was_appended_comes_out_in_order_once(tmp_path: Path) -> None
 async def test_an_empty_spool_has_no_folder_and_nothing_to_drain(tmp_path: Path) -> None:
     empty = Spool(tmp_path / "spool", limit_bytes=LIMIT)
     assert await empty.drain(Inbox().take) == 0
-    assert empty.fill() == spool.Fill(0, None)
+    assert empty.fill() == spool.Fill(0, None, 0)
     assert not (tmp_path / "spool").exists()
 
 
@@ -120,6 +120,10 @@ async def test_a_record_that_the_database_refuses_is_kept_aside_and_holds_up_no_
     assert (aside.suffix, list(records(aside.read_bytes()))) == (".refused", [b"a", b"bad", b"c"])
     assert "kept aside" in caplog.text
     assert await one.drain(inbox.take) == 0
+    assert one.check() == (False, "empty; 1 .refused files hold what the database refuses")
+    aside.rename(aside.with_suffix(".spool"))
+    await one.drain(inbox.take)
+    assert (inbox.taken[-3:], one.check()) == ([b"a", b"bad", b"c"], (True, "empty"))
 
 
 async def test_a_full_spool_refuses_and_has_room_again_when_it_is_drained(tmp_path: Path) -> None:

@@ -69,6 +69,20 @@ async def test_with_the_database_there_nothing_is_spooled(db: Pool, receiver_dat
     assert len(await inbox.recent(db)) == 2
 
 
+async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_spool(
+    db: Pool, receiver_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await db.execute("alter table receiver.events add check (event_id <> 'evt_bad')")
+    async with placed(receiver_database, tmp_path) as place:
+        assert [await place.deliver(name) for name in ("evt_bad", "evt_1")] == ["stored", "stored"]
+        assert not place.is_empty
+        assert [event.id for event in await inbox.recent(db)] == ["evt_1"]
+        await place.store.drain()
+    assert place.spool.check() == (False, "empty; 1 .refused files hold what the database refuses")
+    assert "the database refuses it: CheckViolationError; it is kept aside in the spool" in caplog.text
+    assert "until it is back" not in caplog.text
+
+
 async def test_what_was_spooled_lies_in_the_inbox_as_if_it_had_been_stored(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:

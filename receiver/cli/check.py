@@ -106,8 +106,8 @@ async def _database(configured: Settings, url: str, handlers: Mapping[str, Handl
 
 def _spool(configured: Settings) -> Finding:
     spool = open_spool(configured)
-    room, said = spool.fill().describe(spool.limit_bytes)
-    return Finding("spool", holds=room, said=said if room else f"{said}: it is full, bring the database back")
+    holds, said = spool.fill().describe(spool.limit_bytes)
+    return Finding("spool", holds=holds, said=said if holds else f"{said}: see {spool.folder} and what the log says")
 
 
 async def _server(connection: Connection, url: str) -> Finding:

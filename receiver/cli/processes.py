@@ -26,7 +26,7 @@ from receiver.cli.running import (
     until_eof,
 )
 from receiver.database import AWAY, Connections, query
-from receiver.errors import BusyError, CommandError, ProviderError
+from receiver.errors import BusyError, CommandError, ProviderError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.settings import Settings
 from receiver.web import Receiver, application, bind, inherit
@@ -142,7 +142,7 @@ def work(*, until_eof: bool) -> None:
             connections.close()
 
     _warn_embedded(configured, quiet=until_eof)
-    with open_database(configured, create=True) as url:
+    with open_database(configured, create=True, patience=START_WITHOUT_SECONDS) as url:
         run(main(url), end_within=ENDING_SECONDS)
 
 
@@ -176,19 +176,18 @@ def _warn_embedded(configured: Settings, *, quiet: bool) -> None:
 
 
 async def _check_start(url: str) -> bool:
-    """Refuse a schema that is too old, warn of a server that forgets; returns whether there is one now."""
+    """Refuse a schema that is too old, warn of a server that forgets; returns whether the database answered."""
+    connections = Connections(url, size=1)
     try:
-        connection = await asyncio.wait_for(database.connect(url), CHECK_SECONDS)
-    except AWAY as exc:
-        log.warning("the database is away (%s); starting without it", type(exc).__name__)
+        await connections.run(migrations.require, seconds=CHECK_SECONDS)
+        durable = await connections.run(lambda c: c.fetchrow(query("durability")), seconds=CHECK_SECONDS)
+    except StoreUnavailableError as exc:
+        log.warning("%s; starting without it", exc)
         return False
-    try:
-        await migrations.require(connection)
-        durable = await connection.fetchrow(query("durability"))
-        if durable is not None and not all(durable.values()):
-            log.error("this server runs with fsync or full_page_writes off: what is stored does not survive a crash")
     finally:
-        await connection.close()
+        connections.close()
+    if durable is not None and not all(durable.values()):
+        log.error("this server runs with fsync or full_page_writes off: what is stored does not survive a crash")
     return True
 
 

@@ -27,6 +27,7 @@ SANDBOX_KEY = "tsk_test_sandbox"
 SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
 SAMPLE_PIPELINE = "qwen3-asr-flash-filetrans"
 WEB_ENDS_SECONDS = 20.0
+STORY_ENDS_SECONDS = 3.0
 
 
 @click.command(
@@ -95,7 +96,7 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)  # a statement waits for a database that hangs
 
 
 async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:

@@ -82,9 +82,9 @@ def _reason(error: OSError) -> str:
 async def serve(
     app: Starlette, listener: socket.socket, stop: asyncio.Event, *, relieved: asyncio.Event | None = None
 ) -> None:
-    """Answer requests until `stop` or `relieved` is set, then let what is under way end, within 14 s.
+    """Answer requests until `stop` is set, then let what is under way end, within 14 s.
 
-    `relieved` is for who has a successor on the same socket: it closes no idle connection before its time.
+    `relieved` is for who has a successor on the same socket: it takes no new connection, and ends with its last one.
     """
     # At info it tells of itself, and at warning of every malformed request, which anyone can send.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -99,7 +99,7 @@ class Store:
         self._hurry = asyncio.Event()
 
     async def append(self, content: Event | Unreadable, secret: bytes) -> Status:
-        """Return when a delivery is on disk.
+        """Return when a delivery is on disk; what is spooled counts as stored, whatever it turns out to be.
 
         Raises:
             StoreUnavailableError: neither the database nor the spool takes it now.
@@ -108,6 +108,8 @@ class Store:
         if self._away_since is None:
             try:
                 return await self._append(delivery, seconds=DATABASE_SECONDS)
+            except StoreRefusedError as exc:
+                log.error("%s; it is kept aside in the spool", exc)
             except StoreUnavailableError as exc:
                 self._leave(exc)
         reason = content.reason if isinstance(content, Unreadable) else None

@@ -2,7 +2,7 @@
 
 A job whose lease ran out was in the hands of a worker that died or hung, perhaps because of that very job. It is run
 alone: nothing else is claimed until it has ended. So a handler that kills workers costs each neighbour at most the
-one attempt that was under way at its first time, and ends as a dead letter by itself.
+one attempt that was under way at its first time, and ends as a dead job by itself.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Worker:
     """Claims and runs jobs of the handlers it knows, for the events of one API.
 
     Args:
-        connections: for the worker's own statements; a hung database or busy handlers must not stop renewals.
+        connections: for claims and outcomes, each with a deadline.
         db: for the handlers: enough for two connections in each lane, and a few more.
         lanes: how many jobs to hold at once.
         lease: how long a claim holds without being renewed.

@@ -91,7 +91,7 @@ class Leases:
         return Connections(self._url, size=1)
 
     def _arm(self) -> None:
-        """Let the process end when we do not come back to this for too long."""
+        """Let the process end when we do not come back to this for too long, also because it was stopped."""
         faulthandler.dump_traceback_later(self._lease.total_seconds() + SEIZED_SECONDS, exit=True, file=STDERR)
 
     def _watch(self) -> None:
