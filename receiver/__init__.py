@@ -1,7 +1,7 @@
 """Receive webhooks durably and run handlers on what they announce. Handlers import everything from here.
 
     deliveries    web ▶ signature, events ▶ inbox, or spool while the database is away
-    work          worker ▶ jobs, retry, handling (Context), archive (the provider's answers), threads; registry finds them
+    work          worker ▶ jobs, retry, handling (Context), archive (provider's answers), threads; registry finds them
     provider      providers ▶ budget; registration, rotation, callbacks: webhooks and their secrets
     submissions   uploads, notebook, media
     texts         transcripts, subtitles, documents
