@@ -155,15 +155,16 @@ class Handler:
         """Handle one event.
 
         Raises:
-            TypeError: a plain function returned a coroutine, which nobody would await.
+            TypeError: a plain function returned an awaitable, which nobody would await.
         """
         if inspect.iscoroutinefunction(self.function):
             await self.function(event, ctx)
             return
         returned: object = await threads.run(self.function, event, ctx)
-        if inspect.iscoroutine(returned):
-            returned.close()
-            raise TypeError(f"{self.name} returned a coroutine: write `async def {self.name}`")
+        if inspect.isawaitable(returned):
+            if inspect.iscoroutine(returned):
+                returned.close()
+            raise TypeError(f"{self.name} returned what is to be awaited: write `async def {self.name}`")
 
     def wants(self, event_type: str) -> bool:
         """Whether this handler gets a job for events of this type."""

@@ -75,6 +75,7 @@ class Spool:
         self._segment: int | None = None
         self._path: Path | None = None
         self._trouble: str | None = None
+        self._drained: dict[str, bool] = {}  # what could not be removed yet, and whether it is to be kept aside
 
     async def append(self, record: bytes, *, seconds: float) -> None:
         """Return when `record` is on disk.
@@ -115,11 +116,23 @@ class Spool:
         """
         async with self._file:
             self.let_go()
-        taken = 0
+        taken, trouble = 0, None
         for path in self._segments():
-            with _locked(path) as file:
-                if file is None:  # a living process writes to it, or another one drains it
-                    continue
+            try:
+                taken += await self._drain_segment(path, take)
+            except OSError as exc:  # the others may be well, and so may the database
+                trouble = f"{path.name} cannot be drained: {exc.strerror}"
+        if trouble is not None and trouble != self._trouble:
+            log.error("the spool: %s", trouble)
+        self._trouble = trouble
+        return taken
+
+    async def _drain_segment(self, path: Path, take: Callable[[bytes], Awaitable[None]]) -> int:
+        taken = 0
+        with _locked(path) as file:
+            if file is None:  # a living process writes to it, or another one drains it
+                return 0
+            if path.name not in self._drained:
                 content = await asyncio.to_thread(file.read)
                 refused = False
                 for record in records(content):
@@ -130,8 +143,9 @@ class Spool:
                     except StoreRefusedError as exc:
                         log.error("%s: the database refuses a record, which is kept aside: %s", path.name, exc)
                         refused = True
-                _remove(path, aside=refused)
-        self._trouble = None
+                self._drained[path.name] = refused
+            _remove(path, aside=self._drained[path.name])
+            del self._drained[path.name]
         return taken
 
     async def _flush(self) -> None:
@@ -190,8 +204,8 @@ class Spool:
     def let_go(self) -> None:
         """Write no more to the segment in hand; it can be drained now."""
         if self._segment is not None:
-            os.close(self._segment)
-            self._segment = None
+            descriptor, self._segment = self._segment, None
+            os.close(descriptor)
 
     def _segments(self) -> list[Path]:
         return sorted(self.folder.glob(f"{NUMBER}-*{SUFFIX}"))

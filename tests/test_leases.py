@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -12,7 +13,7 @@ import pytest
 from receiver import Context, Event, handler
 from receiver.database import pool
 from receiver.testing import Scratch
-from receiver.worker import attempt, note_lent
+from receiver.worker import Leases, attempt, note_lent
 from tests.faults.leases import blocked_among, zombies
 from tests.processes import Processes, completed, until
 from tests.test_embedded import linux
@@ -105,6 +106,48 @@ async def test_a_handler_that_gives_back_what_it_borrowed_is_not_accused(
         event, ctx = await scratch.claim(tidy)
         assert await attempt.run(tidy, event, ctx) is None
     assert "kept" not in caplog.text
+
+
+async def test_a_handler_that_lost_its_lease_is_stopped_once_and_may_clean_up(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It takes longer than the time between two renewals, and what it keeps is taken back all the same."""
+    begun = asyncio.Event()
+
+    async def keeps(_: Event, ctx: Context) -> None:
+        connection = await ctx.db.acquire()
+        await connection.transaction().start()
+        begun.set()
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(1)
+
+    keeping = made("keeping", keeps)
+    await deliver(receiver_scratch, "evt_1", keeping)
+    async with pool(receiver_scratch.url, size=1, lent=note_lent) as db:
+        scratch = Scratch(
+            receiver_scratch.url, db, receiver_scratch.sandbox, receiver_scratch.provider,
+            receiver_scratch._http,  # noqa: SLF001
+        )  # fmt: skip
+        async with working(scratch, keeping, lease=1):
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncpg tells it of the transaction
+            await asyncio.wait_for(begun.wait(), 20)
+            await receiver_scratch.db.execute(
+                "update receiver.jobs set attempt = 2, due_at = now() + interval '1 hour'"
+            )
+            assert await db.fetchval("select 1", timeout=20) == 1
+    assert caplog.text.count("its lease was lost") == 1
+
+
+async def test_leases_that_can_be_renewed_no_longer_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
+    """Else every job that outlasts its lease would run twice, and nobody would notice."""
+    stuck: list[str] = []
+    url = "postgresql://u@127.0.0.1:nowhere/d"  # what no reconnecting can mend
+    async with Leases(url, lease=timedelta(seconds=0.1), held=lambda: [(1, 1)], lost=print, stuck=stuck.append):
+        await asyncio.to_thread(until, lambda: stuck, "the end")
+    assert stuck == ["the renewal of leases"]
+    assert "leases can be renewed no longer" in caplog.text
 
 
 def test_a_worker_that_a_handler_blocks_is_replaced_and_its_neighbours_are_done_once(processes: Processes) -> None:

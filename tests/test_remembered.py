@@ -61,6 +61,9 @@ async def test_a_disk_that_does_not_take_them_is_told_of_once(tmp_path: Path, ca
     await remembered.keep(KNOWN)
     await remembered.keep(KNOWN)
     assert caplog.text.count("secrets are not remembered") == 1
+    (tmp_path / "spool").unlink()
+    await remembered.keep(KNOWN)
+    assert Remembered(tmp_path / "spool", API).recall() == KNOWN
 
 
 def test_a_process_that_starts_without_the_database_takes_what_a_registered_secret_proves(

@@ -126,6 +126,37 @@ async def test_a_record_that_the_database_refuses_is_kept_aside_and_holds_up_no_
     assert (inbox.taken[-3:], one.check()) == ([b"a", b"bad", b"c"], (True, "empty"))
 
 
+async def test_a_segment_that_cannot_be_read_is_told_of_once_and_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder under a segment's name, the oldest one, stands for a disk that fails."""
+    one = Spool(tmp_path, limit_bytes=LIMIT)
+    (tmp_path / f"{1:020d}-bad.spool").mkdir()
+    await append(one, b"a", b"b")
+    inbox = Inbox()
+    assert [await one.drain(inbox.take) for _ in range(3)] == [2, 0, 0]
+    assert inbox.taken == [b"a", b"b"]
+    assert not one.check()[0]
+    assert "-bad.spool cannot be drained: Is a directory" in one.check()[1]
+    assert caplog.text.count("cannot be drained") == 1
+
+
+async def test_what_was_taken_and_cannot_be_removed_is_not_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    one, inbox = Spool(tmp_path, limit_bytes=LIMIT), Inbox()
+    await append(one, b"a")
+    with monkeypatch.context() as read_only:
+        read_only.setattr(Path, "unlink", refuse)
+        assert [await one.drain(inbox.take) for _ in range(2)] == [0, 0]
+        assert "Read-only file system" in one.check()[1]
+    await one.drain(inbox.take)
+    assert (inbox.taken, one.check()) == ([b"a"], (True, "empty"))
+
+
 async def test_a_full_spool_refuses_and_has_room_again_when_it_is_drained(tmp_path: Path) -> None:
     one = Spool(tmp_path, limit_bytes=300)
     await append(one, b"x" * 200)

@@ -83,6 +83,22 @@ async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_
     assert "until it is back" not in caplog.text
 
 
+async def test_when_the_spool_is_full_the_database_is_asked_again(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    """It may be back, though nobody has noticed yet."""
+    away = "alter table receiver.events rename to elsewhere"
+    async with placed(receiver_database, tmp_path, room=1) as place:
+        await db.execute(away)
+        with pytest.raises(SpoolFullError):
+            await place.deliver("evt_1")
+        with pytest.raises(StoreUnavailableError):
+            await place.deliver("evt_1")
+        await db.execute("alter table receiver.elsewhere rename to events")
+        assert await place.deliver("evt_1") == "stored"
+    assert [event.id for event in await inbox.recent(db)] == ["evt_1"]
+
+
 async def test_what_was_spooled_lies_in_the_inbox_as_if_it_had_been_stored(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:

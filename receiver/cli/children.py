@@ -15,8 +15,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +127,8 @@ class Child:
             pause = min(2 * pause + 1, self._longest_pause)
             async with self._changing:
                 if not life.relieved.done():
-                    self._life = await self._begin()
+                    with _said(self.name):
+                        self._life = await self._begin()
 
     async def replace(self, *, leave_within: float) -> bool:
         """Put a new process in charge once it is ready, and let the old one leave; says whether it came to that.
@@ -135,10 +136,13 @@ class Child:
         Args:
             leave_within: after so many seconds the old one is killed.
         """
-        fresh = await self._begin()
-        if not await _is_ready(fresh):
+        fresh = None
+        with _said(self.name):
+            fresh = await self._begin()
+        if fresh is None or not await _is_ready(fresh):
             log.error("the new process of %s did not become ready; the old one stays", self.name)
-            self._let_leave(fresh, signal.SIGTERM, ENDING_SECONDS)
+            if fresh is not None:
+                self._let_leave(fresh, signal.SIGTERM, ENDING_SECONDS)
             return False
         async with self._changing:
             old, self._life = self._life, fresh
@@ -177,6 +181,15 @@ class Child:
         self._lives.append(life)
         ended.add_done_callback(lambda _: self._lives.remove(life))
         return life
+
+
+@contextmanager
+def _said(name: str) -> Iterator[None]:
+    """Log that a process could not be begun, for want of memory or of its program, instead of ending the others."""
+    try:
+        yield
+    except OSError as exc:
+        log.error("%s could not be started: %s", name, exc)
 
 
 async def _is_ready(life: Life) -> bool:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import click
 import httpx
+from asyncpg import PostgresError
 
 from receiver import database, embedded, jobs, migrations, registration, registry
 from receiver.cli.running import (
@@ -91,7 +92,7 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
                 log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
             shown = listener.getsockname()
             log.info("listening on %s port %d with %d handlers", shown[0], shown[1], len(handlers))
-            if until_eof:
+            if until_eof and (is_there or keyring.secrets):  # who knows none relieves nobody who does
                 tell_ready()
             await serve_on(application(receiver), listener, stop, relieved=relieved)
         with suppress(TimeoutError):  # what is left waits on the disk for the next process
@@ -205,7 +206,7 @@ async def _register(configured: Settings, url: str) -> None:
                     said = await registration.register_if_needed(connection, provider, whose, callback_url)
                 finally:
                     await connection.close()
-            except (ProviderError, BusyError, *AWAY) as exc:
+            except (ProviderError, BusyError, PostgresError, *AWAY) as exc:
                 log.warning("not registered yet: %s; again in %g s", exc, REGISTER_AGAIN_SECONDS)
                 await asyncio.sleep(REGISTER_AGAIN_SECONDS)
                 continue

@@ -96,7 +96,9 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)  # a statement waits for a database that hangs
+        ended, _ = await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)  # a statement waits for a database that hangs
+        for task in ended:
+            task.cancelled() or task.exception()  # the first one is being raised
 
 
 async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:

@@ -58,11 +58,15 @@ def wait_until_stopped(folder: Path) -> None:
 def _replace_keepers(folder: Folder, server_binaries: Path, leaving: threading.Event) -> None:
     """Start a new keeper whenever the one at work is killed, until we leave."""
     while True:
-        keeper.lock(folder.path / "keeper.lock", fcntl.LOCK_EX).close()  # granted when there is none
-        if leaving.is_set():
-            return
-        with suppress(EmbeddedError):
-            _await_ready(folder, server_binaries)
+        try:
+            keeper.lock(folder.path / "keeper.lock", fcntl.LOCK_EX).close()  # granted when there is none
+            if leaving.is_set():
+                return
+            with suppress(EmbeddedError):
+                _await_ready(folder, server_binaries)
+        except OSError as exc:  # no descriptor, no memory
+            log.debug("no keeper was started: %s", exc)
+            leaving.wait(1)
 
 
 def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | None = None) -> None:

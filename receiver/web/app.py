@@ -61,6 +61,7 @@ class Receiver:
         self.handlers = handlers
         self.api_url = api_url
         self._remembered = Remembered(spool.folder, api_url)
+        self._keeping: asyncio.Task[None] | None = None
         self.keyring = Keyring(configured_secrets, self._remembered.recall(), self._read_secrets)
         self._stored = asyncio.Event()
         self.store = Store(
@@ -127,7 +128,8 @@ class Receiver:
             return callbacks.verifying(connection, self.api_url)
 
         known = await self.connections.run(read, seconds=ANSWER_SECONDS)
-        await self._remembered.keep(known)
+        if self._keeping is None or self._keeping.done():  # beside it: the disk may be slow, and they are needed now
+            self._keeping = asyncio.create_task(self._remembered.keep(known))
         return known
 
 

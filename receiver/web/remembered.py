@@ -24,16 +24,20 @@ class Remembered:
     def __init__(self, folder: Path, api_url: str) -> None:
         self._path = folder / f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json"
         self._kept: Known | None = None
+        self._told = False
 
     async def keep(self, known: Known) -> None:
         """Remember secrets, if they are new; a disk that does not take them is told of in the log alone."""
         if known == self._kept:
             return
-        self._kept = known
         try:
             await asyncio.to_thread(self._write, known)
         except OSError as exc:
-            log.warning("secrets are not remembered for a start without the database: %s", exc.strerror)
+            if not self._told:
+                log.warning("secrets are not remembered for a start without the database: %s", exc.strerror)
+            self._told = True
+            return
+        self._kept, self._told = known, False
 
     def recall(self) -> Known:
         """Return what was remembered last; nothing where that cannot be read."""

@@ -105,7 +105,8 @@ class Store:
             StoreUnavailableError: neither the database nor the spool takes it now.
         """
         delivery = Delivery(content, self._api_url, signature.fingerprint(secret))
-        if self._away_since is None:
+        tried = self._away_since is None
+        if tried:
             try:
                 return await self._append(delivery, seconds=DATABASE_SECONDS)
             except StoreRefusedError as exc:
@@ -114,7 +115,12 @@ class Store:
                 self._leave(exc)
         reason = content.reason if isinstance(content, Unreadable) else None
         spooled = Spooled(content.source, self._api_url, delivery.secret_fingerprint, reason, content.raw)
-        await self._spool.append(spooled.to_bytes(), seconds=SPOOL_SECONDS)
+        try:
+            await self._spool.append(spooled.to_bytes(), seconds=SPOOL_SECONDS)
+        except StoreUnavailableError:
+            if tried:
+                raise
+            return await self._append(delivery, seconds=DATABASE_SECONDS)  # it may be back, and be all that we have
         return "stored"
 
     def check(self) -> tuple[bool, str]:

@@ -142,7 +142,7 @@ class Worker:
         if not left:
             return
         for lane in left:
-            if lane.task is not None:
+            if lane.task is not None and not lane.task.cancelling():
                 lane.task.cancel()
         await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=attempt.GRACE_SECONDS + 1)
         keys = [lane.key for lane in left]
@@ -159,7 +159,7 @@ class Worker:
         for lane in [self._held[key] for key in keys if key in self._held]:
             # What is being finished, or completed in a transaction of its handler, may be done already.
             ending = lane.finishing or lane.completion.open or lane.completion.committed
-            if not ending and lane.task is not None:
+            if not ending and lane.task is not None and not lane.task.cancelling():  # once: it may be cleaning up
                 log.warning("%s: its lease was lost; stopping it", lane.name)
                 lane.task.cancel()
 

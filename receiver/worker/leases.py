@@ -26,10 +26,11 @@ log = logging.getLogger(__name__)
 
 Key = tuple[int, int]
 
-BEATS = 3  # in a lease: so many renewals may fail in a row, and so many times the loop may not answer
+BEATS = 3  # in a lease: one renewal less may fail in a row, and so often the loop may not answer
 STATEMENT_SECONDS = 10.0
 SEIZED_SECONDS = 60.0
 ENDING_SECONDS = 1.0
+LOOK_SECONDS = 0.02
 STDERR = 2
 
 
@@ -41,7 +42,7 @@ class Leases:
         lease: how long a claim holds without being renewed.
         held: returns the (job, attempt) that are held now; called in the thread.
         lost: told, in the loop, which of them are ours no longer.
-        stuck: told, in the thread, where the loop has been blocked for a whole lease; ends the process.
+        stuck: told, in the thread, what has been blocked for a whole lease, and where; ends the process.
     """
 
     def __init__(
@@ -72,7 +73,10 @@ class Leases:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
-        await asyncio.to_thread(self._thread.join, ENDING_SECONDS)  # it may be waiting for a database that hangs
+        # It may be waiting for a database that hangs, and the loop's own threads for whatever handlers gave them.
+        end = self._watched.time() + ENDING_SECONDS
+        while self._thread.is_alive() and self._watched.time() < end:  # noqa: ASYNC110 - its end wakes nobody
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
@@ -80,9 +84,12 @@ class Leases:
             try:
                 self._arm()
                 while not self._ending.wait(self._lease.total_seconds() / BEATS):
-                    self._arm()
                     self._watch()
                     runner.run(self._renew(connections))
+                    self._arm()
+            except Exception:
+                log.exception("leases can be renewed no longer")
+                self._stuck("the renewal of leases")
             finally:
                 faulthandler.cancel_dump_traceback_later()
                 connections.close()
