@@ -233,5 +233,5 @@ def test_a_crowd_and_a_flood_cost_no_delivery_and_next_to_no_statement(processes
     assert outcome.answers == {"200": seconds * 20}
     assert outcome.p99_seconds < 1
     assert refused > 1000
-    assert statements.for_strangers() <= seconds + 2
+    assert statements.for_strangers(outcome.answers.total()) <= seconds + 2
     assert len(web.log.splitlines()) - lines <= 3

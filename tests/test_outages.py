@@ -18,6 +18,7 @@ def test_every_delivery_during_an_outage_is_taken_and_stored_once(processes: Pro
     web = processes.serve()
     outcome = through(processes, web, OUTAGES[name], seconds=3, count=60)
     assert (outcome.refused, outcome.stored, outcome.doubled) == (0, 60, 0)
+    assert "deliveries go to the spool" in web.log
     assert web.end() == 0
 
 

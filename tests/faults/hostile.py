@@ -49,6 +49,7 @@ class Strangers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert self._popen.poll() in (None, 0), "the strangers ended"
         self._popen.kill()
         self._popen.communicate()
 
@@ -136,12 +137,18 @@ class Statements:
             log.seek(self._start)
             return Counter(re.findall(r"LOG:  (?:execute [^:]*|statement): (?:-- )?(.*)", log.read().decode()))
 
-    def for_strangers(self) -> int:
-        """Return how many statements were none of a delivery's own."""
+    def for_strangers(self, deliveries: int) -> int:
+        """Return how many statements were none of a delivery's own, of which there must be one for each."""
         counted = self.counted()
+        assert counted[query("append_event").partition("\n")[0].removeprefix("-- ")] == deliveries
         for own in ("append_event", "nudge"):
             del counted[query(own).partition("\n")[0].removeprefix("-- ")]
         return counted.total()
+
+
+def descriptors(process: Process) -> int:
+    """Return how many files and connections a process has open."""
+    return len(list(Path(f"/proc/{process.popen.pid}/fd").iterdir()))
 
 
 def memory_mb(process: Process) -> int:

@@ -210,7 +210,12 @@ def _settled(processes: Processes, platform: Platform, history: History, deliver
         ended_by_themselves=platform.ended_by_themselves,
         settled_after_seconds=settled,
         spooled=sum(int(count) for count in re.findall(r"brought (\d+) spooled", logs)),
-        bugs=len(re.findall(r"a bug of ours|Exception in ASGI|was never retrieved", logs)),
+        bugs=len(
+            re.findall(
+                r"a bug of ours|Exception in (ASGI|callback|thread)|was never retrieved|<coroutine object .* ended",
+                logs,
+            )
+        ),
         judgement=judge(lines, look(processes)),
     )
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.faults.hostile import Statements, Strangers, deliver, memory_mb
+from tests.faults.hostile import Statements, Strangers, deliver, descriptors, memory_mb
 from tests.faults.strangers import CROWDS
 from tests.processes import Processes
 from tests.test_embedded import linux
@@ -26,11 +26,12 @@ def test_a_crowd_turns_no_delivery_away(processes: Processes, kind: str, connect
     with Strangers(web.port, kind, seconds=SECONDS + 30, connections=connections):
         time.sleep(1)
         outcome = deliver(web.port, seconds=SECONDS)
-        memory = memory_mb(web)
+        memory, opened = memory_mb(web), descriptors(web)
     print(f"\n{connections} {kind}: {outcome}, memory {before} MB -> {memory} MB")  # noqa: T201 - what the run is for
     assert outcome.answers == {"200": SECONDS * 20}
     assert outcome.p99_seconds < (1 if connections <= 500 else 5)  # beyond the bound they come again all the time
     assert memory < 450
+    assert opened > min(connections, 1000) * 0.9  # they were there
     assert web.end() == 0
 
 
@@ -53,7 +54,7 @@ def test_a_flood_of_bad_signatures_costs_a_constant_little(
         flood = stack.enter_context(Strangers(web.port, kind, seconds=SECONDS, connections=connections, rate=5000))
         outcome = deliver(web.port, seconds=SECONDS)
         seen, memory = flood.seen(), memory_mb(web)
-    asked, said = statements.for_strangers(), len(web.log.splitlines()) - lines
+    asked, said = statements.for_strangers(outcome.answers.total()), len(web.log.splitlines()) - lines
     print(  # noqa: T201 - what the run is for
         f"\n{kind}{' beside a crowd' if crowd else ''}: {outcome}; offered {seen['offered'] / SECONDS:.0f}/s, "
         f"answered {seen['401'] / SECONDS:.0f}/s {seen}; {asked} statements and {said} log lines in {SECONDS:g} s, "
@@ -61,6 +62,7 @@ def test_a_flood_of_bad_signatures_costs_a_constant_little(
     )
     assert outcome.answers == {"200": SECONDS * 20}
     assert outcome.p99_seconds < 1
+    assert seen["401"] > 10_000  # the flood was there
     assert asked <= SECONDS + 2
     assert said <= 8
     assert web.end() == 0

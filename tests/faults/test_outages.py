@@ -16,4 +16,5 @@ def test_a_minute_without_the_database_costs_nothing(processes: Processes, name:
     outcome = through(processes, web, OUTAGES[name], seconds=60, count=300)
     print(f"\n{name}: {outcome}")  # noqa: T201 - what the run is for
     assert (outcome.refused, outcome.stored, outcome.doubled) == (0, 300, 0)
+    assert "deliveries go to the spool" in web.log
     assert web.end() == 0
