@@ -15,7 +15,7 @@ ReceiverError
 │   ├── BodyTooLargeError      413: more than a delivery may be
 │   ├── NoSecretError          503: nothing to verify with
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
-│       ├── StoreRefusedError  the database is there and refuses this one, which is kept aside in the spool
+│       ├── StoreRefusedError  503: the database is there and refuses this one; it goes to the spool, aside
 │       └── SpoolFullError     503: neither the database nor the spool has room
 ├── LeaseLostError             this job belongs to another worker now
 ├── ProviderError              the provider's API answered no, or did not answer

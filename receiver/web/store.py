@@ -117,10 +117,13 @@ class Store:
         spooled = Spooled(content.source, self._api_url, delivery.secret_fingerprint, reason, content.raw)
         try:
             await self._spool.append(spooled.to_bytes(), seconds=SPOOL_SECONDS)
-        except StoreUnavailableError:
+        except StoreUnavailableError as refusal:
             if tried:
                 raise
-            return await self._append(delivery, seconds=DATABASE_SECONDS)  # it may be back, and be all that we have
+            try:
+                return await self._append(delivery, seconds=DATABASE_SECONDS)  # it may be back, unnoticed
+            except StoreUnavailableError:
+                raise refusal from None
         return "stored"
 
     def check(self) -> tuple[bool, str]:
