@@ -12,15 +12,17 @@ short gives the same records again, so `take` must be idempotent.
 """
 
 import asyncio
+import errno
 import fcntl
 import logging
 import os
 import secrets
+import stat
 import struct
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -115,9 +117,9 @@ class Spool:
         database refuses for its own sake is kept aside, so that it does not hold up the others.
         """
         async with self._file:
-            self.let_go()
+            await asyncio.to_thread(self.let_go)
         taken, trouble = 0, None
-        for path in self._segments():
+        for path in await asyncio.to_thread(self._segments):
             try:
                 taken += await self._drain_segment(path, take)
             except OSError as exc:  # the others may be well, and so may the database
@@ -129,9 +131,10 @@ class Spool:
 
     async def _drain_segment(self, path: Path, take: Callable[[bytes], Awaitable[None]]) -> int:
         taken = 0
-        with _locked(path) as file:
-            if file is None:  # a living process writes to it, or another one drains it
-                return 0
+        file = await asyncio.to_thread(_lock, path)
+        if file is None:  # a living process writes to it, or another one drains it
+            return 0
+        with file:
             if path.name not in self._drained:
                 content = await asyncio.to_thread(file.read)
                 refused = False
@@ -144,7 +147,7 @@ class Spool:
                         log.error("%s: the database refuses a record, which is kept aside: %s", path.name, exc)
                         refused = True
                 self._drained[path.name] = refused
-            _remove(path, aside=self._drained[path.name])
+            await asyncio.to_thread(_remove, path, aside=self._drained[path.name])
             del self._drained[path.name]
         return taken
 
@@ -227,22 +230,29 @@ def records(content: bytes) -> Iterator[bytes]:
         at = found
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO | None]:
-    """Yield a segment that nobody writes to or drains, opened; else None."""
+def _lock(path: Path) -> BinaryIO | None:
+    """Return a segment that nobody writes to or drains, opened; else None.
+
+    Raises:
+        OSError: it cannot be read, or is no file; at a pipe we would wait for ever.
+    """
     try:
-        file = path.open("rb")
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     except FileNotFoundError:  # another process has drained it
-        yield None
-        return
-    with file:
+        return None
+    with ExitStack() as stack:
+        stack.enter_context(file)
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is no file")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield None
-            return
-        # It may have been drained and removed between our opening and our lock.
-        yield file if os.fstat(file.fileno()).st_nlink else None
+            return None
+        if not os.fstat(file.fileno()).st_nlink:  # drained and removed between our opening and our lock
+            return None
+        stack.pop_all()
+    return file
 
 
 def _remove(path: Path, *, aside: bool) -> None:

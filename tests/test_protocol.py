@@ -222,9 +222,34 @@ async def test_two_deliveries_in_one_piece_are_answered_in_order(web: Web) -> No
     raw = event()
     unsigned = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: {len(raw)}\r\n\r\n".encode() + raw
     async with web.connected() as client:
-        await client.send(delivery(raw) + unsigned + delivery(raw))
+        await client.send(delivery(raw) + delivery(raw) + unsigned)
         said = [(await client.answer()).said for _ in range(3)]
-    assert said == [(200, "stored"), (401, "invalid_signature"), (200, "duplicate")]
+    assert said == [(200, "stored"), (200, "duplicate"), (401, "invalid_signature")]
+
+
+async def test_what_stands_behind_a_refused_request_is_not_waited_for(web: Web) -> None:
+    """Whoever sends one after the other without waiting would always be busy, and never closed to make room."""
+    refused = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 0\r\n\r\n".encode()
+    async with web.connected() as client:
+        await client.send(refused * 300)
+        assert (await client.answer()).said == (401, "invalid_signature")
+        assert await client.end() == b""
+
+
+async def test_a_request_in_a_million_pieces_holds_up_no_other(web: Web) -> None:
+    """Chunks of a byte each: taken at once, 256 KiB of them would keep the loop from all others."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    loop, longest = asyncio.get_running_loop(), 0.0
+    async with web.connected() as client, web.connected() as other:
+        sending = asyncio.create_task(client.send(head + b"1\r\na\r\n" * 100_000))
+        for _ in range(20):
+            began = loop.time()
+            raw = event()
+            await other.send(delivery(raw))
+            assert (await other.answer()).said == (200, "stored")
+            longest = max(longest, loop.time() - began)
+        await sending
+    assert longest < 2  # what the database has before a delivery goes to the spool
 
 
 async def test_a_delivery_that_begins_behind_another_may_end_later(web: Web) -> None:

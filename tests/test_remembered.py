@@ -1,5 +1,6 @@
 """`receiver.web.remembered`: a start while the database is away verifies with the secrets that were known last."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -53,6 +54,14 @@ async def test_a_damaged_file_is_told_of_and_does_no_harm(
     file.write_bytes(content)
     assert Remembered(tmp_path, API).recall() == Known()
     assert "the remembered secrets cannot be read" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+async def test_secrets_that_somebody_else_left_there_prove_nothing(tmp_path: Path) -> None:
+    await Remembered(tmp_path, API).keep(KNOWN)
+    (file,) = tmp_path.iterdir()
+    os.chown(file, 65534, 65534)
+    assert Remembered(tmp_path, API).recall() == Known()
 
 
 async def test_a_disk_that_does_not_take_them_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -129,15 +129,15 @@ async def test_a_record_that_the_database_refuses_is_kept_aside_and_holds_up_no_
 async def test_a_segment_that_cannot_be_read_is_told_of_once_and_holds_up_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A folder under a segment's name, the oldest one, stands for a disk that fails."""
+    """A pipe under a segment's name, the oldest one, stands for a disk that fails; who opens it must not wait."""
     one = Spool(tmp_path, limit_bytes=LIMIT)
-    (tmp_path / f"{1:020d}-bad.spool").mkdir()
+    os.mkfifo(tmp_path / f"{1:020d}-bad.spool")
     await append(one, b"a", b"b")
     inbox = Inbox()
     assert [await one.drain(inbox.take) for _ in range(3)] == [2, 0, 0]
     assert inbox.taken == [b"a", b"b"]
     assert not one.check()[0]
-    assert "-bad.spool cannot be drained: Is a directory" in one.check()[1]
+    assert "-bad.spool cannot be drained: is no file" in one.check()[1]
     assert caplog.text.count("cannot be drained") == 1
 
 

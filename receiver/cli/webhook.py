@@ -1,6 +1,7 @@
 """`register`, `secrets`, `retire-secret` and `test-event`: the webhook, and what proves its deliveries."""
 
 import asyncio
+import shlex
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -206,7 +207,7 @@ async def _follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> 
                 journey.advice = None
                 break
             if event.state == "dead":
-                journey.advice = f"its handler gave up: `receiver show {event.id}` says why"
+                journey.advice = f"its handler gave up: `receiver show {shlex.quote(event.id)}` says why"
                 break
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
     return journey

@@ -94,7 +94,7 @@ class Receiver:
         known = len(self.keyring.secrets)
         return {
             **await asyncio.shield(self._checking),
-            "spool": self.store.check(),
+            "spool": await self.store.check(),
             "failures": self.failures.check(),
             "secret": (known > 0, f"{known} known"),
             "handlers": (bool(self.handlers), f"{len(self.handlers)} loaded"),

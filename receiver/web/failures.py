@@ -6,6 +6,7 @@ else comes, ours may be the wrong one.
 """
 
 import logging
+from time import monotonic
 
 from receiver.errors import RequestError, SignatureError, StoreUnavailableError
 
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 
 UNTIL_OFF = 5
 WARN_FROM = 3
+BETWEEN_SECONDS = 10.0
 
 
 class Failures:
@@ -22,6 +24,7 @@ class Failures:
         self.in_a_row = 0
         self._cause = ""
         self._mismatches = 0
+        self._said = float("-inf")
 
     def taken(self) -> None:
         """Note a delivery that was answered 2xx."""
@@ -51,7 +54,9 @@ class Failures:
     def _count(self, cause: str) -> None:
         self.in_a_row += 1
         self._cause = cause
-        if self.in_a_row >= WARN_FROM:
+        # At most every 10 s beyond the fifth: who has caught one delivery may send it again and again.
+        if self.in_a_row >= WARN_FROM and (self.in_a_row <= UNTIL_OFF or monotonic() - self._said > BETWEEN_SECONDS):
+            self._said = monotonic()
             log.error(
                 "%d authentic deliveries refused in a row (%s); after %d the provider switches the webhook off",
                 self.in_a_row, cause, UNTIL_OFF,

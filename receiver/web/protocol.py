@@ -19,6 +19,8 @@ from receiver.web.body import RECEIVE_SECONDS
 from receiver.web.connections import Clients
 from receiver.web.turns import Rank, Turns
 
+PIECE_BYTES = 16 * 1024  # what is parsed in one turn: it may be a few thousand chunks of a byte each
+
 
 class DeadlineProtocol(H11Protocol):
     """One connection."""
@@ -27,6 +29,7 @@ class DeadlineProtocol(H11Protocol):
         super().__init__(*args, **kwargs)
         self._clients = clients
         self._turns = turns
+        self._unparsed = bytearray()
         self._in_line = False
         self._rank = Rank.NEW
         self._deadline: asyncio.TimerHandle | None = None
@@ -43,12 +46,17 @@ class DeadlineProtocol(H11Protocol):
         """Start the deadline with a request's first byte."""
         if self.conn.their_state is h11.IDLE and self._deadline is None:
             self._expect_request()
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._unparsed += data
+        self.handle_events()
 
     def handle_events(self) -> None:
         """Parse what has come in, now or when it is our turn; until then no more is read."""
-        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+        if self.conn.their_state is h11.IDLE and not self._stands_behind():
             return  # an answer was given, and nothing stands behind its request
+        if self.conn.their_state is h11.DONE:
+            self.flow.pause_reading()  # what stands behind a request waits for its answer
+            return
         if not self._in_line:
             self._in_line = True
             self._turns.take(self._parse, self._rank)
@@ -59,8 +67,7 @@ class DeadlineProtocol(H11Protocol):
     def eof_received(self) -> bool | None:  # type: ignore[override] # the base returns nothing, asyncio takes either
         """Keep the connection for the answer when a client has sent its whole request and closed its side."""
         self._half_closed = True
-        self._parse()
-        return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+        return self._in_line or self._is_under_way()
 
     def on_response_complete(self) -> None:
         """Close after an answer to a request whose rest would never come, or is not wanted."""
@@ -69,9 +76,11 @@ class DeadlineProtocol(H11Protocol):
             self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
         unwanted = self.conn.their_state is h11.SEND_BODY
         self._rank = Rank.KNOWN if "authentic" in self.scope["state"] else Rank.OTHER
+        if self._rank is Rank.OTHER and self._stands_behind():
+            self.transport.close()  # who is always busy could never be closed to make room for another
         super().on_response_complete()
         self._note()
-        if self._half_closed or unwanted:
+        if unwanted or (self._half_closed and not self._in_line):
             self.transport.close()
 
     def pause_writing(self) -> None:
@@ -88,7 +97,8 @@ class DeadlineProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         """End after the answer to what stands in line: it may be a delivery."""
-        self._parse()
+        while self._in_line:
+            self._parse()
         super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -109,15 +119,30 @@ class DeadlineProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
+        piece = bytes(self._unparsed[:PIECE_BYTES])
+        del self._unparsed[:PIECE_BYTES]
+        if piece:  # h11 takes an empty one for the end
+            self.conn.receive_data(piece)
         super().handle_events()
         if self.conn.their_state is not h11.IDLE:
             self._forget_deadline()
+        if self._unparsed:
+            self.handle_events()
         self._note()
+        if self._half_closed and not self._in_line and not self._is_under_way():
+            self.transport.close()  # its rest will never come
+
+    def _stands_behind(self) -> bool:
+        """Whether more has come than the request that is answered."""
+        return bool(self._unparsed or self.conn.trailing_data[0])
+
+    def _is_under_way(self) -> bool:
+        """Whether a request has come whole and is not answered yet."""
+        return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def _note(self) -> None:
         """Say who waits for whom."""
-        under_way = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
-        if self._in_line or (under_way and not self.flow.write_paused):
+        if self._in_line or (self._is_under_way() and not self.flow.write_paused):
             self._clients.busy(self.transport)
         else:
             self._clients.waits(self.transport, self._rank)

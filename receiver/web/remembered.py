@@ -42,7 +42,7 @@ class Remembered:
     def recall(self) -> Known:
         """Return what was remembered last; nothing where that cannot be read."""
         try:
-            webhook, callbacks = json.loads(self._path.read_bytes())
+            webhook, callbacks = json.loads(_read(self._path))
             return Known(
                 tuple(secret.encode() for secret in webhook),
                 {token: Callback(secret.encode(), subject) for token, (secret, subject) in callbacks.items()},
@@ -71,3 +71,10 @@ class Remembered:
             with suppress(OSError):
                 new.unlink()
             raise
+
+
+def _read(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if os.fstat(file.fileno()).st_uid != os.geteuid():
+            raise PermissionError
+        return file.read()

@@ -97,6 +97,7 @@ class Store:
         self._stored = stored
         self._away_since: float | None = None
         self._hurry = asyncio.Event()
+        self._looking: asyncio.Task[tuple[bool, str]] | None = None
 
     async def append(self, content: Event | Unreadable, secret: bytes) -> Status:
         """Return when a delivery is on disk; what is spooled counts as stored, whatever it turns out to be.
@@ -126,9 +127,12 @@ class Store:
                 raise refusal from None
         return "stored"
 
-    def check(self) -> tuple[bool, str]:
-        """Return whether the spool takes deliveries, and how full it is."""
-        return self._spool.check()
+    async def check(self) -> tuple[bool, str]:
+        """Return whether the spool takes deliveries, and how full it is; anyone may ask, so one looks at a time."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(asyncio.to_thread(self._spool.check))
+        await asyncio.wait({self._looking}, timeout=SPOOL_SECONDS)
+        return self._looking.result() if self._looking.done() else (False, "its disk does not answer")
 
     async def keep_drained(self) -> None:
         """Drain the spool whenever it holds anything, first of all what an earlier process left; until cancelled."""
@@ -160,7 +164,7 @@ class Store:
     async def _take(self, record: bytes) -> None:
         try:
             delivery = read_spooled(record).delivery()
-        except (ValueError, TypeError) as exc:
+        except (ValueError, TypeError, RecursionError) as exc:
             raise StoreRefusedError("another version of the receiver has spooled it") from exc
         await self._append(delivery, seconds=DATABASE_SECONDS)
 
