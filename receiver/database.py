@@ -194,7 +194,7 @@ class Connections:
             try:
                 return await self._on_a_connection(work)
             except BROKEN as exc:
-                log.info("a database connection broke (%s); once more on a new one", type(exc).__name__)
+                log.debug("a database connection broke (%s); once more on a new one", type(exc).__name__)
                 self._drop_idle()
                 return await self._on_a_connection(work)
 

@@ -15,7 +15,7 @@ from types import MappingProxyType, ModuleType
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler
 
-NOTHING_DECLARED = "declares no handler: decorate an async function with @handler"
+NOTHING_DECLARED = "declares no handler: decorate a function with @handler"
 
 
 def load(packages: Sequence[str]) -> Mapping[str, Handler]:

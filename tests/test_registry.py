@@ -151,7 +151,7 @@ def test_the_path_does_not_grow_with_every_load(write: Write) -> None:
 
 YIELDS = async_handler("f").replace("pass", "yield")
 BARE = async_handler("f", "@handler")
-ADVICE = "decorate an async function with @handler, or start the file's name with an underscore"
+ADVICE = "decorate a function with @handler, or start the file's name with an underscore"
 
 # {m} stands for the module's name.
 REFUSALS = {
@@ -226,7 +226,7 @@ def test_what_is_no_package_name_refuses_the_start(name: str) -> None:
 @pytest.mark.parametrize("private", [{}, {"_b": GOOD}])
 def test_a_package_without_a_public_module_refuses_the_start(write: Write, private: dict[str, str]) -> None:
     write({"refused_hollow._a": ""} | {f"refused_hollow.{name}": text for name, text in private.items()})
-    assert refusal("refused_hollow") == "refused_hollow declares no handler: decorate an async function with @handler"
+    assert refusal("refused_hollow") == "refused_hollow declares no handler: decorate a function with @handler"
 
 
 def test_a_folder_that_python_passes_over_refuses_the_start(

@@ -140,7 +140,9 @@ class Child:
         with _said(self.name):
             fresh = await self._begin()
         if fresh is None or not await _is_ready(fresh):
-            log.error("the new process of %s did not become ready; the old one stays", self.name)
+            log.error(
+                "the new process of %s did not become ready; the old one stays: mend that, and restart again", self.name
+            )
             if fresh is not None:
                 self._let_leave(fresh, signal.SIGTERM, ENDING_SECONDS)
             return False

@@ -162,7 +162,9 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
 def _end_stuck(where: str) -> None:
     """End a worker that a handler has blocked: who started it starts another, and its jobs come back by lease."""
     log.critical(
-        "a handler has blocked this worker for a whole lease: %s; ending, for another to take its place", where
+        "a handler has blocked this worker for a whole lease: %s; ending, for another to take its place. "
+        "What blocks belongs in a plain `def`",
+        where,
     )
     os._exit(1)
 

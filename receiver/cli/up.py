@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from receiver import database, inbox, migrations, registration, registry, settings
 from receiver.cli.children import Child
-from receiver.cli.running import configure, event_at, examples, open_database, run, stop_event
+from receiver.cli.running import configure, event_at, examples, open_database, open_spool, run, stop_event
 from receiver.cli.send import reachable
 from receiver.cli.story import Story
 from receiver.database import Pool
@@ -58,6 +58,7 @@ async def _up(configured: Settings, listener: socket.socket, url: str, sandbox_u
         async with db.acquire() as connection:
             await migrations.migrate(connection)
         click.echo(f"data   {_place(configured)}")
+        click.echo(f"again  kill -HUP {os.getpid()} takes in changed handlers, and refuses nobody")
         environment = dict(os.environ)
         children: list[Child] = []
         try:
@@ -81,6 +82,9 @@ async def _up(configured: Settings, listener: socket.socket, url: str, sandbox_u
             click.echo("ending: what is under way is finished first")
             await asyncio.gather(*(child.end(longest) for child in children if child.name != "sandbox"))
             await asyncio.gather(*(child.end(longest) for child in children))
+            waits = open_spool(configured).fill()
+            if waits.since is not None:
+                click.echo(f"spool  {waits.bytes} bytes of deliveries wait, and are stored at the next start")
 
 
 async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:

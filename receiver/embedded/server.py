@@ -19,6 +19,7 @@ from receiver.errors import EmbeddedError
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 60.0
+TELL_SECONDS = 5.0
 LOG_BYTES = 1_000_000
 
 
@@ -82,7 +83,7 @@ def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | Non
     server = keeper.Keeper(spec)
     said = folder.path / "postgres.log"
     pid: int | None = None
-    began = time.monotonic()
+    began, told = time.monotonic(), False
     while not server.is_ready():
         status = None if pid is None else _exit_status(pid)
         waited = time.monotonic() - began
@@ -91,7 +92,11 @@ def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | Non
             return
         if status or waited > READY_SECONDS:
             last = said.read_text(errors="replace").strip().splitlines()[-3:]
-            raise EmbeddedError(f"PostgreSQL does not start; {said} ends: {' | '.join(last)}")
+            what = "does not start" if status else "does not answer: it hangs, or does not start"
+            raise EmbeddedError(f"PostgreSQL {what}; {said} ends: {' | '.join(last)}")
+        if waited > TELL_SECONDS and not told:
+            log.warning("PostgreSQL does not answer yet; waiting for up to %g s", READY_SECONDS)
+            told = True
         if pid is None or status == 0:  # none yet, or it found another keeper, which may have ended since
             pid = _spawn([sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)], said)
         time.sleep(0.01)

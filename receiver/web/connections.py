@@ -23,7 +23,7 @@ from receiver.web.turns import Rank
 
 log = logging.getLogger(__name__)
 
-# The source has a handful of connections, a proxy before us some hundreds. As many half-sent deliveries are 360 MB, and
+# The source has a handful of connections, a proxy before us some hundreds. As many half-sent deliveries are 430 MB, and
 # as many requests wait half a second for their turn.
 MOST = 1000
 # Descriptors for everything else: the database, the spool, the loop, and who comes while another is being closed.
