@@ -222,16 +222,16 @@ def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
 @linux
 def test_a_crowd_and_a_flood_cost_no_delivery_and_next_to_no_statement(processes: Processes) -> None:
     processes.run("migrate")
-    web, seconds = processes.serve(), 3.0
+    web, seconds = processes.serve(), 2.0
     statements, lines = Statements(processes), len(web.log.splitlines())
     with ExitStack() as stack:
         for kind in CROWDS:
             stack.enter_context(Strangers(web.port, kind, seconds=20, connections=50))
-        flood = stack.enter_context(Strangers(web.port, "kept", seconds=seconds, connections=300, rate=2000))
+        flood = stack.enter_context(Strangers(web.port, "kept", seconds=seconds, connections=150, rate=1000))
         outcome = deliver(web.port, seconds=seconds)
         refused = flood.seen()["401"]
     assert outcome.answers == {"200": seconds * 20}
     assert outcome.p99_seconds < 1
-    assert refused > 1000
+    assert refused > 200
     assert statements.for_strangers(outcome.answers.total()) <= seconds + 2
     assert len(web.log.splitlines()) - lines <= 3

@@ -7,7 +7,7 @@ from tests.processes import Processes
 
 def test_no_mutation_is_misjudged() -> None:
     """Neither is anything accepted that is not authentic, nor refused that is; and nothing but its error is raised."""
-    tally = attack("short", 20_000)
+    tally = attack("short", 12_000)
     assert not tally.wrong, tally.shown
     assert min(tally.outcomes[reason] for reason in ("proven", "stale", "mismatch", "malformed", "missing")) > 100
 
@@ -17,7 +17,7 @@ def test_every_authentic_body_is_kept_byte_for_byte(processes: Processes, receiv
     processes.write_handlers(anything=HANDLERS)
     processes.sql("create table effects (event text)")
     web, worker = processes.serve(), processes.start("work")
-    kept = deliver(processes, web, worker, seed="short", count=300)
+    kept = deliver(processes, web, worker, seed="short", count=150)
     assert kept.harm == 0, kept
     assert min(kept.events, kept.quarantined) > 50, kept
     assert [process.end() for process in (worker, web)] == [0, 0]

@@ -77,10 +77,10 @@ def ended_or_settled(worker: Process, shared: Processes) -> bool:
 
 
 def test_copies_of_an_event_over_two_web_processes_are_one_event_and_one_effect(shared: Processes) -> None:
-    """200 events, 20 copies of each at once."""
+    """75 events, 20 copies of each at once."""
     webs = [shared.serve(), shared.serve()]
     worker = shared.start("work")
-    bodies = [completed(f"evt_{number}") for number in range(200)]
+    bodies = [completed(f"evt_{number}") for number in range(75)]
     answers: Counter[str] = Counter()
 
     def deliver(number: int) -> str:
@@ -88,9 +88,9 @@ def test_copies_of_an_event_over_two_web_processes_are_one_event_and_one_effect(
         return str(webs[number % 2].deliver(body).json()["status"])
 
     with ThreadPoolExecutor(20) as pool:
-        answers.update(pool.map(deliver, range(200 * 20)))
-    assert answers == {"stored": 200, "duplicate": 3800}
-    until(lambda: len(effects(shared)) == 200, "every effect")
+        answers.update(pool.map(deliver, range(75 * 20)))
+    assert answers == {"stored": 75, "duplicate": 1425}
+    until(lambda: len(effects(shared)) == 75, "every effect")
     assert set(effects(shared).values()) == {1}
     assert [row["deliveries"] for row in shared.sql("select distinct deliveries from receiver.events")] == [20]
     assert worker.end() == 0
