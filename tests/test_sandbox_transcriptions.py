@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import httpx
@@ -267,17 +267,21 @@ async def test_pages_are_newest_first_and_end_without_a_cursor() -> None:
     assert pages == [[ids[2], ids[1]], [ids[0], EXAMPLE_ID]]
 
 
-async def test_a_cursor_is_the_time_of_the_pages_last_item_and_ends_before_it() -> None:
+async def test_a_cursor_is_the_time_of_the_pages_last_item_and_ends_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Items of one moment can be torn apart at the edge of a page; a client has to overlap."""
-    async with sandboxed(speed=1) as client:
+    async with sandboxed() as client:
         first = await submit(client)
         await moment_passes(client)
-        tied = await tie(client)
+        with monkeypatch.context() as patched:
+            patched.setattr("receiver.sandbox.submission.datetime", stopped_clock(datetime.now(UTC)))
+            tied = {await submit(client) for _ in range(2)}
         page = (await client.get("transcriptions?limit=1")).json()
         after = (await client.get("transcriptions", params={"cursor": page["next_cursor"]})).json()
         rows = {row["id"]: row for row in (await client.get("transcriptions")).json()["data"]}
     assert page["next_cursor"] == page["data"][0]["created_at"]
-    assert tied == {page["data"][0]["id"], *tied}
+    assert page["data"][0]["id"] in tied
     assert len({rows[number]["created_at"] for number in tied}) == 1
     assert not tied & {row["id"] for row in after["data"]}
     assert first in {row["id"] for row in after["data"]}
@@ -321,15 +325,15 @@ async def moment_passes(client: httpx.AsyncClient) -> None:
         await asyncio.sleep(0.001)
 
 
-async def tie(client: httpx.AsyncClient) -> set[int]:
-    """Submit until the newest two are of one millisecond, and return those of it."""
-    async with asyncio.timeout(5):
-        while True:
-            await asyncio.gather(*(client.post("quotes", json=submission()) for _ in range(5)))
-            rows = (await client.get("transcriptions")).json()["data"]
-            of_one_moment = {row["id"] for row in rows if row["created_at"] == rows[0]["created_at"]}
-            if len(of_one_moment) > 1:
-                return of_one_moment
+def stopped_clock(moment: datetime) -> type[datetime]:
+    """Return a `datetime` for which it is always `moment`."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Stopped":
+            return cls.fromtimestamp(moment.timestamp(), tz)
+
+    return Stopped
 
 
 # --- retrying and deleting -------------------------------------------------------------------------------------------
