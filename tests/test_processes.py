@@ -43,6 +43,22 @@ async def slow(event: Event, ctx: Context) -> None:
         await tx.execute("insert into effects (event) values ($1)", event.id)
 """
 
+ENDLESS = """
+import time
+from datetime import timedelta
+
+from receiver import Context, Event, RetryPolicy, handler
+from receiver.worker import attempt
+
+attempt.GRACE_SECONDS = 0.05
+attempt.LEFT_BEHIND_LIMIT = 2
+
+
+@handler("transcription.completed", timeout=0.1, retry=RetryPolicy(attempts=1))
+def endless(event: Event, ctx: Context) -> None:
+    time.sleep(100)
+"""
+
 KILLER = """
 import os
 import signal
@@ -222,6 +238,17 @@ async def stubbornly():
     assert worker.end() == 0
     assert "slow goes on although it was cancelled" in worker.log
     assert [row["state"] for row in shared.sql("select state from receiver.jobs")] == ["pending"]
+
+
+def test_a_worker_that_has_left_too_many_behind_ends_for_another_to_take_its_place(shared: Processes) -> None:
+    shared.write_handlers(effects=ENDLESS)
+    web = shared.serve()
+    for number in range(3):
+        web.deliver(completed(f"evt_{number}"))
+    worker = shared.start("work", RECEIVER_LANES="1")
+    assert worker.popen.wait(30) == 1
+    assert "too many handlers go on although they were told to stop" in worker.log
+    assert sorted(row["attempt"] for row in shared.sql("select attempt from receiver.jobs")) == [0, 1, 1]
 
 
 def test_an_answer_under_way_at_sigterm_is_still_given(shared: Processes) -> None:

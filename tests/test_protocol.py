@@ -96,10 +96,16 @@ class Web:
     """A running server and its database."""
 
     def __init__(
-        self, db: Pool, port: int, running: "asyncio.Task[None]", stop: asyncio.Event, relieved: asyncio.Event
+        self,
+        db: Pool,
+        listener: socket.socket,
+        running: "asyncio.Task[None]",
+        stop: asyncio.Event,
+        relieved: asyncio.Event,
     ) -> None:
         self.db = db
-        self.port = port
+        self.listener = listener
+        self.port: int = listener.getsockname()[1]
         self.running = running
         self.stop = stop
         self.relieved = relieved
@@ -127,11 +133,10 @@ async def serving(url: str) -> AsyncIterator[Web]:
         configured_secrets=[SECRET],
     )  # fmt: skip
     listener = bind("127.0.0.1", 0)
-    port = listener.getsockname()[1]
     running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved))
     async with database.pool(url, size=2) as db:
         try:
-            yield Web(db, port, running, stop, relieved)
+            yield Web(db, listener, running, stop, relieved)
         finally:
             stop.set()
             await asyncio.wait_for(running, 5)
@@ -277,6 +282,15 @@ async def test_a_client_that_has_said_everything_and_closed_its_side_gets_its_an
         await client.send(delivery(event()))
         client.writer.write_eof()
         assert (await client.answer()).said == (200, "stored")
+
+
+async def test_a_client_that_has_sent_two_and_closed_its_side_gets_both_answers(web: Web) -> None:
+    raws = event(), event()
+    async with web.connected() as client:
+        await client.send(b"".join(map(delivery, raws)))
+        client.writer.write_eof()
+        assert [(await client.answer()).said for _ in raws] == [(200, "stored")] * 2
+        assert await client.end() == b""
 
 
 async def test_a_client_that_has_closed_its_side_is_closed_after_its_answer(web: Web) -> None:
@@ -449,6 +463,30 @@ async def test_what_is_no_clean_request_is_refused_and_closed(unclean: Callable[
             assert 400 <= answer.status < 500
             await client.end()
     assert not await web.holds(raw)
+
+
+async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_not_read(
+    receiver_database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its answers are read the connection is not lost, and by then the body's deadline has passed."""
+    raws = [event() for _ in range(200)]
+    async with serving(receiver_database) as web:
+        # The least there is, on both sides, so that answers stay with the server.
+        web.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        deaf.connect(("127.0.0.1", web.port))
+        await asyncio.to_thread(deaf.sendall, b"".join(map(delivery, raws)))
+        while not await web.holds(raws[-1]):  # noqa: ASYNC110 - the database cannot call us
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(body, "RECEIVE_SECONDS", DEADLINE)
+        deaf.sendall(UNCLEAN["a bad chunk"](event()))
+        await asyncio.sleep(DEADLINE * 2)
+        reader, writer = await asyncio.open_connection(sock=deaf)
+        answers = (await Connection(reader, writer).end(20)).split(b"HTTP/1.1 ")
+        writer.close()
+    assert [a[:3] for a in answers] == [b"", *[b"200"] * len(raws), b"400"]
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("rude", [True, False], ids=["reset", "closed"])

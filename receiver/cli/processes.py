@@ -141,6 +141,11 @@ def work(*, until_eof: bool) -> None:
                     await _work_until(stop, worker)
                 await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
             connections.close()
+            if not stop.is_set():
+                raise CommandError(
+                    "too many handlers go on although they were told to stop; ending with them, for another worker "
+                    "to take the place of this one"
+                )
 
     _warn_embedded(configured, quiet=until_eof)
     with open_database(configured, create=True, patience=START_WITHOUT_SECONDS) as url:
@@ -148,7 +153,7 @@ def work(*, until_eof: bool) -> None:
 
 
 async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
-    """Claim jobs until told to stop; where claiming ends by itself, which is a bug, so does the process."""
+    """Claim jobs until told to stop; where claiming ends by itself, so does the process."""
     working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -159,13 +164,9 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
     working.cancel()
 
 
-def _end_stuck(where: str) -> None:
-    """End a worker that a handler has blocked: who started it starts another, and its jobs come back by lease."""
-    log.critical(
-        "a handler has blocked this worker for a whole lease: %s; ending, for another to take its place. "
-        "What blocks belongs in a plain `def`",
-        where,
-    )
+def _end_stuck(why: str) -> None:
+    """End a worker that can hold no lease: who started it starts another, and its jobs come back by lease."""
+    log.critical("%s; ending, for another worker to take the place of this one", why)
     os._exit(1)
 
 

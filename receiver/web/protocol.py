@@ -69,6 +69,13 @@ class DeadlineProtocol(H11Protocol):
         self._half_closed = True
         return self._in_line or self._is_under_way()
 
+    def send_400_response(self, msg: str) -> None:
+        """Let whoever reads the refused body know that the answer has been given."""
+        super().send_400_response(msg)
+        if self._is_reading():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
     def on_response_complete(self) -> None:
         """Close after an answer to a request whose rest would never come, or is not wanted."""
         self.app_state = {**self.app_state, "began": self.loop.time()}  # a pipelined request begins here
@@ -80,7 +87,7 @@ class DeadlineProtocol(H11Protocol):
             self.transport.close()  # who is always busy could never be closed to make room for another
         super().on_response_complete()
         self._note()
-        if unwanted or (self._half_closed and not self._in_line):
+        if unwanted or (self._half_closed and not self._in_line and not self._is_under_way()):
             self.transport.close()
 
     def pause_writing(self) -> None:
@@ -135,6 +142,10 @@ class DeadlineProtocol(H11Protocol):
     def _stands_behind(self) -> bool:
         """Whether more has come than the request that is answered."""
         return bool(self._unparsed or self.conn.trailing_data[0])
+
+    def _is_reading(self) -> bool:
+        """Whether a request's body is still expected by its application."""
+        return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
 
     def _is_under_way(self) -> bool:
         """Whether a request has come whole and is not answered yet."""

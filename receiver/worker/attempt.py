@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 # How long a handler that was told to stop may take to clean up, before it is left behind.
 GRACE_SECONDS = 2.0
 
+# How many of those one process may keep: each has a thread, or a task.
+LEFT_BEHIND_LIMIT = 100
+
+# The handlers of this process that were told to stop and go on.
+_left_behind: "set[asyncio.Task[BaseException | None]]" = set()
+
 # The connections that an attempt has got from `ctx.db`, by their server's process, so that each stands here once.
 _lent: ContextVar[dict[int, Lent]] = ContextVar("lent")
 
@@ -35,6 +41,11 @@ async def note_lent(connection: Lent) -> None:
     """Remember who has got a connection: the attempt in whose context, task or thread this is called."""
     with suppress(LookupError):
         _lent.get()[connection.get_server_pid()] = connection
+
+
+def is_clogged() -> bool:
+    """Whether this process keeps as many handlers as it may that go on although they were told to stop."""
+    return len(_left_behind) >= LEFT_BEHIND_LIMIT
 
 
 async def run(handler: Handler, event: Event, ctx: Context) -> BaseException | None:
@@ -74,6 +85,8 @@ async def _stop(task: "asyncio.Task[BaseException | None]", handler: Handler) ->
     await asyncio.wait({task}, timeout=GRACE_SECONDS)
     if not task.done():
         log.error("%s goes on although it was cancelled; it is left behind", handler.name)
+        _left_behind.add(task)
+        task.add_done_callback(_left_behind.discard)
 
 
 async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context) -> None:

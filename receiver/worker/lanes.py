@@ -112,9 +112,9 @@ class Worker:
         self._wake.set()
 
     async def run(self) -> None:
-        """Claim and run jobs until `leave` is called; outlives the database's absence."""
+        """Claim and run jobs until `leave` is called or the process is clogged; outlives the database's absence."""
         away = False
-        while not self._leaving:
+        while not self._leaving and not attempt.is_clogged():
             self._wake.clear()
             try:
                 await self._claim()

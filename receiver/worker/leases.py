@@ -42,7 +42,7 @@ class Leases:
         lease: how long a claim holds without being renewed.
         held: returns the (job, attempt) that are held now; called in the thread.
         lost: told, in the loop, which of them are ours no longer.
-        stuck: told, in the thread, what has been blocked for a whole lease, and where; ends the process.
+        stuck: told, in the thread, why this worker can hold nothing any longer; ends the process.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class Leases:
                     runner.run(self._renew(connections))
                     self._arm()
             except Exception:
-                log.exception("leases can be renewed no longer")
-                self._stuck("the renewal of leases")
+                log.exception("the renewal of leases ended")
+                self._stuck("leases can be renewed no longer")
             finally:
                 faulthandler.cancel_dump_traceback_later()
                 connections.close()
@@ -104,7 +104,10 @@ class Leases:
     def _watch(self) -> None:
         """Count how often in a row the loop did not answer; by our own beats, since the whole process may sleep."""
         if self._unanswered >= BEATS:
-            self._stuck(self._where())
+            self._stuck(
+                f"a handler has blocked this worker for a whole lease: {self._where()}; "
+                "what blocks belongs in a plain `def`"
+            )
         self._unanswered += 1
         self._watched.call_soon_threadsafe(self._answer)
 
