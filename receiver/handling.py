@@ -188,7 +188,8 @@ def handler(
         timeout: seconds that one attempt may take.
 
     Raises:
-        HandlerLoadError: no pattern, a function that yields, or a timeout that is not positive.
+        HandlerLoadError: no pattern, a function that yields or cannot be called with an event and a context, or a
+            timeout that is not positive.
     """
     wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern)]
     if wrong or not patterns:
@@ -199,6 +200,10 @@ def handler(
         own_name = name or function.__name__
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise HandlerLoadError(f"{own_name}: a handler does not yield")
+        try:
+            inspect.signature(function).bind(None, None)
+        except (TypeError, ValueError) as exc:
+            raise HandlerLoadError(f"{own_name}: a handler is called with an event and a context") from exc
         if not timeout > 0:
             raise HandlerLoadError(f"{own_name}: its timeout must be positive")
         return Handler(function, patterns, own_name, retry or RetryPolicy(), timeout)

@@ -240,6 +240,8 @@ MUTANTS = (
            "            self.cycle.disconnected = True\n", "", "protocol"),
     Mutant("worker: what is left behind grows for ever", "receiver/worker/lanes.py",
            " and not attempt.is_clogged():", ":", "processes"),
+    Mutant("handling: any signature will do", "receiver/handling.py",
+           "inspect.signature(function).bind(None, None)", "inspect.signature(function)", "handling"),
     Mutant("keyring: everybody waits", "receiver/web/keyring.py",
            "        if self._waiting >= WAITING:", "        if not WAITING:", "keyring"),
     Mutant("keyring: what is new waits for its second", "receiver/web/keyring.py",

@@ -68,6 +68,8 @@ async def effects(scratch: Scratch) -> int:
         (lambda: handler("*", timeout=float("nan"))(works), "works: its timeout must be positive"),
         (lambda: handler("*")(yields), "yields: a handler does not yield"),  # type: ignore[arg-type]
         (lambda: handler("*")(yields_later), "yields_later: a handler does not yield"),  # type: ignore[arg-type]
+        (lambda: handler("*", name="one")(lambda _: None), "one: a handler is called with an event and a context"),  # type: ignore[arg-type]
+        (lambda: handler("*", name="three")(lambda _, __, ___: None), "three: a handler is called with an event"),  # type: ignore[arg-type]
         (lambda: handler("*", name="mine", timeout=0)(works), "mine: its timeout must be positive"),
         (lambda: handler("*", timeout=-1)(works), "works: its timeout must be positive"),
     ],
