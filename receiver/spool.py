@@ -234,7 +234,8 @@ def _lock(path: Path) -> BinaryIO | None:
     """Return a segment that nobody writes to or drains, opened; else None.
 
     Raises:
-        OSError: it cannot be read, or is no file; at a pipe we would wait for ever.
+        OSError: it cannot be read, or is no file (at a pipe we would wait for ever), or may be somebody else's: what
+            lies here is not verified again.
     """
     try:
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
@@ -245,6 +246,8 @@ def _lock(path: Path) -> BinaryIO | None:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "is no file")
+        if status.st_uid not in (os.geteuid(), path.parent.stat().st_uid):
+            raise OSError(errno.EPERM, "belongs to another user")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -80,6 +80,8 @@ MUTANTS = (
            '                self._stuck("leases can be renewed no longer")\n', "", "leases"),
     Mutant("store: a full spool is the end", "receiver/web/store.py",
            "            if tried:\n", "            if tried or not tried:\n", "store"),
+    Mutant("spool: anybody's record is believed", "receiver/spool.py",
+           "if status.st_uid not in (os.geteuid(), path.parent.stat().st_uid):", "if status.st_uid < 0:", "spool"),
     Mutant("spool: one bad segment stops all", "receiver/spool.py",
            '                trouble = f"{path.name} cannot be drained: {exc.strerror}"',
            "                raise StoreUnavailableError(path.name) from exc", "spool"),

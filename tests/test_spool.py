@@ -233,6 +233,22 @@ async def test_a_disk_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: 
     os.close(write)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+async def test_what_another_user_has_put_into_the_folder_is_not_believed(tmp_path: Path) -> None:
+    """What is drained was verified before it was spooled, by us or by the owner of the folder."""
+    foreign, own = (tmp_path / f"{number:020d}-x.spool" for number in (1, 2))
+    foreign.write_bytes(framed(b"planted"))
+    os.chown(foreign, 65534, 65534)
+    own.write_bytes(framed(b"a"))
+    one, inbox = Spool(tmp_path, limit_bytes=LIMIT), Inbox()
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"a"]
+    assert f"{foreign.name} cannot be drained: belongs to another user" in one.check()[1]
+    os.chown(tmp_path, 65534, 65534)
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"a", b"planted"]
+
+
 async def test_a_long_spool_is_cut_into_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "SEGMENT_BYTES", 1000)
     one = Spool(tmp_path, limit_bytes=LIMIT)
