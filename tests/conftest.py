@@ -5,13 +5,21 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from receiver import database
 from receiver.database import Pool
+from receiver.web import app, store
 from tests.commands import Commands, Simulated
 from tests.processes import Processes, open_folder
 
 pytest_plugins = ["receiver.testing", "pytester"]
+
+# The same examples in every run, and as long for each as it takes: neither chance nor a busy machine is a failure.
+settings.register_profile(
+    "certain", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("certain")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +33,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the machine's own settings out of the tests."""
     for name in ("DATABASE_URL", "HOST", "PORT", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for database and disk as long as they take; a test that wants them to be late says how late."""
+    for module, name in ((store, "DATABASE_SECONDS"), (store, "SPOOL_SECONDS"), (app, "ANSWER_SECONDS")):
+        monkeypatch.setattr(module, name, 60.0)
 
 
 @pytest_asyncio.fixture

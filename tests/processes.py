@@ -1,8 +1,10 @@
 """Real `receiver` processes for tests: started, spoken to, signalled, ended."""
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -24,7 +26,12 @@ from tests.secrecy import Secrecy
 
 REPOSITORY = Path(__file__).parent.parent
 SECRET = b"whsec_of_the_tests"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
+# Below the ports that the system gives away, so that nobody gets one between our choice and its use; a range for each
+# process that runs tests, and in an order of its own for the sake of another run beside this one.
+PORTS = 2000
+FIRST_PORT = 12_000 + PORTS * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8)
+_ports = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + PORTS), PORTS))
 
 
 @contextmanager
@@ -41,9 +48,11 @@ def open_folder() -> Iterator[Path]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port on which nobody listens, and which no other test is told of."""
+    for port in _ports:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("there is always another")
 
 
 def until(holds: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
@@ -122,7 +131,7 @@ class Web(Process):
         try:
             client = self._idle.pop()
         except IndexError:
-            client = httpx.Client(timeout=20)
+            client = httpx.Client(timeout=60)
         try:
             yield client
         finally:

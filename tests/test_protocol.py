@@ -7,8 +7,7 @@ import logging
 import os
 import socket
 import struct
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from tests.processes import SECRET, completed, sign
 # One server for all that do not stop it: each start and stop takes longer than everything else together.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DEADLINE = 0.3
+GUARD_SECONDS = 60.0  # against waiting for ever; and longer than a test puts the clock forward
 PATH = "/webhooks/transcribe-so"
 numbers = itertools.count(1)
 
@@ -53,7 +52,6 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.opened = time.monotonic()
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -61,29 +59,31 @@ class Connection:
 
     async def answer(self) -> Answer:
         """Read one answer."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GUARD_SECONDS):
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = Answer(head, b"").headers.get("content-length", "0")
             return Answer(head, await self.reader.readexactly(int(length)))
 
-    async def end(self, seconds: float = 2) -> bytes:
+    async def end(self, seconds: float = GUARD_SECONDS) -> bytes:
         """Return what is left until the server closes the connection, which it must within `seconds`."""
         try:
             return await asyncio.wait_for(self.reader.read(), seconds)
         except ConnectionResetError:
             return b""
 
-    async def drip(self, data: bytes, *, until: "asyncio.Task[Any]") -> None:
-        """Send a byte every 20 ms until `until` is done."""
-        for byte in data:
+    async def drip(self, data: bytes, clock: "Clock", *, until: "asyncio.Task[Any]") -> float:
+        """Send a byte a second until `until` is done; returns how many seconds that were."""
+        for seconds, byte in enumerate(data):
             if until.done():
-                return
+                return seconds
             await self.send(bytes([byte]))
-            await asyncio.sleep(0.02)
+            await clock.forward(1)
+        raise AssertionError("all was taken")
 
     @property
-    def age(self) -> float:
-        return time.monotonic() - self.opened
+    def is_open(self) -> bool:
+        """Whether the server is not seen to have closed it."""
+        return not self.reader.at_eof()
 
     def vanish(self) -> None:
         """Reset the connection as a host does that was cut off."""
@@ -139,7 +139,7 @@ async def serving(url: str) -> AsyncIterator[Web]:
             yield Web(db, listener, running, stop, relieved)
         finally:
             stop.set()
-            await asyncio.wait_for(running, 5)
+            await asyncio.wait_for(running, GUARD_SECONDS)
             connections.close()
 
 
@@ -151,12 +151,55 @@ async def web(receiver_server: Server) -> AsyncIterator[Web]:
     receiver_server.drop("receiver_test_protocol")
 
 
+class Clock:
+    """A loop's clock: it stands still, or goes on, and a test puts it forward instead of waiting."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._real = loop.time
+        self._ahead = 0.0
+        self._stands_at: float | None = None
+        loop.time = self._time  # type: ignore[method-assign]
+
+    def _time(self) -> float:
+        return self._real() + self._ahead if self._stands_at is None else self._stands_at
+
+    def stop(self) -> None:
+        """Stand still: nothing is late, however long the machine takes."""
+        self._stands_at = self._time()
+
+    def go_on(self) -> None:
+        """Go on from where it stands."""
+        if self._stands_at is not None:
+            self._ahead, self._stands_at = self._stands_at - self._real(), None
+
+    async def forward(self, seconds: float) -> None:
+        """Let what was sent be read, and then so much time pass that what is due by then is done."""
+        await catch_up()
+        if self._stands_at is None:
+            self._ahead += seconds
+        else:
+            self._stands_at += seconds
+        await catch_up()
+
+
+async def catch_up() -> None:
+    """Let the loop go through more rounds than a request takes from the kernel to its handling."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_clock() -> Clock:
+    """The loop's for good: were it put back, what is due soon would be due much later."""
+    return Clock(asyncio.get_running_loop())
+
+
 @pytest.fixture
-def hasty(web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
-    """The server with a short deadline for receiving a request."""
-    monkeypatch.setattr(protocol, "RECEIVE_SECONDS", DEADLINE)
-    monkeypatch.setattr(body, "RECEIVE_SECONDS", DEADLINE)
-    return web
+def clock(module_clock: Clock) -> Iterator[Clock]:
+    """Yield the clock, standing still."""
+    module_clock.stop()
+    yield module_clock
+    module_clock.go_on()
 
 
 def head(raw: bytes, *lines: str, length: bool = True, path: str = PATH) -> bytes:
@@ -211,12 +254,12 @@ async def test_a_trailer_is_no_header(web: Web) -> None:
         assert (await client.answer()).said == (401, "invalid_signature")
 
 
-async def test_a_connection_is_kept_for_the_next_delivery_beyond_the_deadline(hasty: Web) -> None:
+async def test_a_connection_is_kept_for_the_next_delivery_beyond_the_deadline(web: Web, clock: Clock) -> None:
     first, second = event(), event()
-    async with hasty.connected() as client:
+    async with web.connected() as client:
         await client.send(delivery(first))
         assert (await client.answer()).said == (200, "stored")
-        await asyncio.sleep(DEADLINE * 2)
+        await clock.forward(body.RECEIVE_SECONDS * 2)
         await client.send(delivery(second))
         assert (await client.answer()).said == (200, "stored")
         await client.send(delivery(second))
@@ -349,59 +392,71 @@ async def test_who_expects_100_for_too_large_a_body_is_refused_before_it_comes(w
 
 
 @pytest.mark.parametrize("said", [b"", b"P", head(b"{}")[:-2]], ids=["nothing", "a byte", "almost a head"])
-async def test_who_does_not_send_a_whole_head_in_time_is_closed(said: bytes, hasty: Web) -> None:
-    async with hasty.connected() as client:
+async def test_who_does_not_send_a_whole_head_in_time_is_closed(said: bytes, web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
         await client.send(said)
+        await clock.forward(body.RECEIVE_SECONDS - 1)
+        assert client.is_open
+        clock.go_on()
+        await clock.forward(1)
         assert await client.end() == b""
-        assert DEADLINE * 0.9 < client.age < DEADLINE + 1
 
 
-async def test_who_drips_a_head_is_closed_in_time(hasty: Web) -> None:
-    async with hasty.connected() as client:
+async def test_who_drips_a_head_is_closed_in_time(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
         ending = asyncio.create_task(client.end())
-        await client.drip(head(b"{}"), until=ending)
+        assert await client.drip(head(b"{}"), clock, until=ending) == body.RECEIVE_SECONDS
         assert await ending == b""
-        assert DEADLINE * 0.9 < client.age < DEADLINE + 1
 
 
-async def test_half_a_second_head_is_closed_in_time(hasty: Web) -> None:
+async def test_half_a_second_head_is_closed_in_time(web: Web, clock: Clock) -> None:
     """Keep-alive gives a connection no right to hold it with half a request."""
-    async with hasty.connected() as client:
+    async with web.connected() as client:
         await client.send(delivery(event()))
         await client.answer()
-        await asyncio.sleep(DEADLINE * 1.5)
-        began = time.monotonic()
+        await clock.forward(body.RECEIVE_SECONDS * 1.5)
         await client.send(b"POST /webhooks")
+        await clock.forward(body.RECEIVE_SECONDS - 1)
+        assert client.is_open
+        clock.go_on()
+        await clock.forward(1)
         assert await client.end() == b""
-        assert DEADLINE * 0.9 < time.monotonic() - began < DEADLINE + 1
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["at once", "on a kept connection"])
-async def test_half_a_body_is_answered_408_in_time_and_closed(kept: bool, hasty: Web) -> None:  # noqa: FBT001 - a case
+async def test_half_a_body_is_answered_408_in_time_and_closed(
+    kept: bool,  # noqa: FBT001 - a case
+    web: Web,
+    clock: Clock,
+) -> None:
     raw = event()
-    async with hasty.connected() as client:
+    async with web.connected() as client:
         if kept:
             await client.send(delivery(event()))
             await client.answer()
-            await asyncio.sleep(DEADLINE * 1.5)
-        began = time.monotonic()
+            await clock.forward(body.RECEIVE_SECONDS * 1.5)
         await client.send(head(raw) + raw[:-1])
-        answer = await client.answer()
+        answering = asyncio.create_task(client.answer())
+        await clock.forward(body.RECEIVE_SECONDS - 1)
+        assert not answering.done()
+        await clock.forward(1)
+        clock.go_on()
+        answer = await answering
         assert (answer.said, answer.headers["connection"]) == ((408, "timeout"), "close")
         assert await client.end() == b""
-        assert DEADLINE * 0.9 < time.monotonic() - began < DEADLINE + 1
 
 
-async def test_a_body_that_drips_is_answered_408_by_the_deadline_that_began_with_the_connection(hasty: Web) -> None:
+async def test_a_body_that_drips_is_answered_408_by_the_deadline_that_began_with_the_connection(
+    web: Web, clock: Clock
+) -> None:
     """Head and body share one deadline."""
     raw = event()
-    async with hasty.connected() as client:
-        await asyncio.sleep(DEADLINE / 2)
+    async with web.connected() as client:
+        await clock.forward(body.RECEIVE_SECONDS / 2)
         await client.send(head(raw))
         answering = asyncio.create_task(client.answer())
-        await client.drip(raw, until=answering)
+        assert await client.drip(raw, clock, until=answering) == body.RECEIVE_SECONDS / 2
         assert (await answering).said == (408, "timeout")
-        assert client.age < DEADLINE * 1.4
 
 
 @pytest.mark.parametrize(
@@ -411,7 +466,7 @@ async def test_what_is_answered_without_its_body_does_not_hold_the_connection(
     request_line: str, status: int, receiver_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte of the rest, sent after the answer, must not keep the connection open for ever."""
-    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", DEADLINE)
+    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 0.3)
     async with serving(receiver_database) as web, web.connected() as client:
         await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: 1000\r\n\r\n".encode())
         assert (await client.answer()).status == status
@@ -479,9 +534,9 @@ async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_no
         await asyncio.to_thread(deaf.sendall, b"".join(map(delivery, raws)))
         while not await web.holds(raws[-1]):  # noqa: ASYNC110 - the database cannot call us
             await asyncio.sleep(0.01)
-        monkeypatch.setattr(body, "RECEIVE_SECONDS", DEADLINE)
+        monkeypatch.setattr(body, "RECEIVE_SECONDS", 0.3)
         deaf.sendall(UNCLEAN["a bad chunk"](event()))
-        await asyncio.sleep(DEADLINE * 2)
+        await asyncio.sleep(0.6)
         reader, writer = await asyncio.open_connection(sock=deaf)
         answers = (await Connection(reader, writer).end(20)).split(b"HTTP/1.1 ")
         writer.close()
@@ -527,7 +582,7 @@ async def test_stopping_waits_for_no_idle_connection(receiver_database: str) -> 
         await half.send(b"POST /web")
         web.stop.set()
         assert [await client.end() for client in (fresh, kept, half)] == [b""] * 3
-        await asyncio.wait_for(asyncio.shield(web.running), 2)
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
 
 
 async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_database: str) -> None:
@@ -543,7 +598,7 @@ async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_databa
             answer = await client.answer()
             assert (answer.said, answer.headers["connection"]) == ((200, "stored"), "close")
             assert await client.end() == b""
-        await asyncio.wait_for(asyncio.shield(web.running), 2)
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
         assert await web.holds(raw)
 
 
@@ -565,7 +620,7 @@ async def test_a_relieved_server_leaves_its_connections_to_their_clients(receive
         assert not web.running.done()
         web.stop.set()
         assert await idle.end() == b""
-        await asyncio.wait_for(asyncio.shield(web.running), 2)
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
 
 
 async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
@@ -578,21 +633,23 @@ async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
             assert not inherited.get_inheritable()
 
 
-async def test_a_client_that_never_reads_its_answers_is_cut_off(hasty: Web) -> None:
+async def test_a_client_that_never_reads_its_answers_is_cut_off(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a few hundred of them hold every connection that the server may have."""
 
     def flood() -> str:
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect(("127.0.0.1", hasty.port))
-            client.settimeout(30)
+            client.connect(("127.0.0.1", web.port))
+            client.settimeout(GUARD_SECONDS)
             try:
                 while True:
                     client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
             except OSError as exc:
                 return type(exc).__name__
 
-    assert await asyncio.to_thread(flood) in ("ConnectionResetError", "BrokenPipeError")
-    async with hasty.connected() as other:
+    with monkeypatch.context() as hasty:
+        hasty.setattr(protocol, "RECEIVE_SECONDS", 0.3)
+        assert await asyncio.to_thread(flood) in ("ConnectionResetError", "BrokenPipeError")
+    async with web.connected() as other:
         await other.send(delivery(event()))
         assert (await other.answer()).said == (200, "stored")

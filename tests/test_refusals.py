@@ -63,7 +63,7 @@ def recording(**changes: Any) -> Recording:
 async def a_failed_one(api: TranscribeSo) -> int:
     recording = Recording(source="external_url", url="https://example.com/fail.mp3", duration_seconds=60)
     submitted = await api.transcribe(recording, idempotency_key="failed")
-    assert (await api.wait(submitted.id, seconds=5)).status == "failed"
+    assert (await api.wait(submitted.id, seconds=60)).status == "failed"
     return submitted.id
 
 
@@ -231,7 +231,7 @@ async def test_what_has_no_result_says_why(
 ) -> None:
     for why, address in REASONS.items():
         submitted = await api.transcribe(recording(url=address), idempotency_key=why)
-        await api.wait(submitted.id, seconds=5)
+        await api.wait(submitted.id, seconds=60)
         assert await reason(ask(api, submitted.id)) == why
     quoted = await api.quote(recording(), idempotency_key="quote")
     assert quoted.transcription_id is not None

@@ -17,6 +17,14 @@ from tests.processes import Process, Processes, completed, sign, until
 from tests.test_embedded import linux
 
 numbers = itertools.count(1)
+# Whoever imports these handlers is not ready before there is a file of that name.
+HELD = f"""
+import time
+from pathlib import Path
+
+while not Path("go").exists():
+    time.sleep(0.02)
+{EFFECTS}"""
 
 
 def receiving(processes: Processes) -> Process:
@@ -32,7 +40,7 @@ def receiving(processes: Processes) -> Process:
 @contextmanager
 def connected(processes: Processes) -> Iterator[http.client.HTTPConnection]:
     """Yield a connection on which something was delivered, and which is kept."""
-    with closing(http.client.HTTPConnection("127.0.0.1", int(processes.environment["PORT"]), timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", int(processes.environment["PORT"]), timeout=60)) as connection:
         assert deliver(connection, f"evt_kept_{next(numbers)}") is None
         yield connection
 
@@ -99,15 +107,18 @@ def test_what_cannot_start_replaces_nothing(processes: Processes) -> None:
     assert {name: of_command(process, name) for name in before} == before
     with connected(processes):
         pass
-    processes.write_handlers(effects=EFFECTS.replace("event.id", "'mended'"))
+    processes.write_handlers(effects=HELD.replace("event.id", "'mended'"))
     process.popen.send_signal(signal.SIGHUP)
     until(lambda: len(of_command(process, "serve")) > 1, "a new process")
     for _ in range(5):  # while that is under way: they are one
         process.popen.send_signal(signal.SIGHUP)
+    (processes.folder / "go").touch()
     until(lambda: said(process, "restart work") == 2, "two restarts")
     with connected(processes):
         until(lambda: processes.sql("select from effects where event = 'mended'"), "the new handler has run")
     assert said(process, "restart work") == 2
+    until(lambda: len(of_command(process, "serve")) == 1, "the last one is alone")
+    (processes.folder / "go").unlink()
     process.popen.send_signal(signal.SIGHUP)
     until(lambda: len(of_command(process, "serve")) > 1, "another new process")
     left = of_command(process, "serve") + of_command(process, "work")

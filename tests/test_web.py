@@ -177,7 +177,7 @@ async def test_workers_are_told_of_new_jobs(receiver_database: str, web: Web) ->
     await connection.add_listener(jobs.CHANNEL, lambda *_: heard.set())
     nudging = asyncio.create_task(web.receiver.nudge_workers())
     await web.deliver(completed("evt_1"))
-    await asyncio.wait_for(heard.wait(), 5)
+    await asyncio.wait_for(heard.wait(), 60)
     nudging.cancel()
     with suppress(asyncio.CancelledError):
         await nudging
@@ -255,7 +255,7 @@ async def test_a_body_that_does_not_come_is_refused_in_time(web: Web, monkeypatc
         yield b"{"
         await asyncio.Event().wait()
 
-    answer = await asyncio.wait_for(web.client.post(PATH, content=stalled()), 5)
+    answer = await asyncio.wait_for(web.client.post(PATH, content=stalled()), 60)
     assert said(answer) == (408, "timeout")
     assert answer.headers["Connection"] == "close"
 
@@ -335,7 +335,7 @@ async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
             assert (await web.deliver(completed("evt_1"), at=time.time() - 400)).status_code == 401
         ready = await web.client.get("/readyz")
         assert ready.status_code == 503
-        assert re.search(r"failures: NOT OK, 3 of 5 .* in a row, clock: its signature is (399|40\d) s old", ready.text)
+        assert re.search(r"failures: NOT OK, 3 of 5 .* in a row, clock: its signature is (399|4\d\d) s old", ready.text)
         assert "after 5 the provider switches the webhook off" in caplog.text
         await web.client.post(PATH, content=b"{}")
         await web.deliver(completed("evt_1"), secret=b"of a stranger")
@@ -359,6 +359,7 @@ async def test_refusals_are_said_once_in_a_while_and_none_is_forgotten(
     web: Web, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert web_app.BETWEEN_REFUSALS_SECONDS == 10
+    monkeypatch.setattr(web_app, "BETWEEN_REFUSALS_SECONDS", 3600)
     for _ in range(20):
         await web.client.post(PATH, content=b"{}")
     await web.client.post(PATH, content=b"{}", headers={"X-Transcribe-Signature": "nonsense"})

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ RESTART_SECONDS = 0.2
 AT_ONCE = 60
 BETWEEN_LINES_SECONDS = 10.0
 SETTLE_SECONDS = 120.0
+LEAST_KILLS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class Platform:
 
     def _kill(self, found: "list[Web] | list[Process]") -> None:
         number = self._chance.randrange(len(found))
+        if found is self.webs:  # one of the two is there at any time, or nobody could take a delivery
+            self.webs[1 - number].until_logged("listening on")
         found[number].kill()
         time.sleep(self._chance.uniform(0, 2 * RESTART_SECONDS))
         self._start(found, number)
@@ -176,8 +179,9 @@ def through(processes: Processes, *, seconds: float, seed: int) -> Run:
             pool.submit(_watch_until, over, processes.folder / ".receiver", history),
         ]
         began = time.monotonic()
-        delivered = []
-        for number in range(int(RATE * seconds)):
+        delivered: list[Future[None]] = []
+        while len(delivered) < RATE * seconds or (platform.kills.total() < LEAST_KILLS and not watching[0].done()):
+            number = len(delivered)
             time.sleep(max(0.0, began + number / RATE - time.monotonic()))
             delivered.append(pool.submit(client.deliver, number, client.choose()))
         for one in delivered:

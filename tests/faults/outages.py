@@ -16,6 +16,7 @@ from tests.processes import Processes, Web, completed, until
 from tests.test_embedded import keepers, servers
 
 LANES = 20
+NOTICED = "deliveries go to the spool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,19 @@ class Outcome:
     doubled: int
 
 
+def last(processes: Processes, seconds: float) -> None:
+    """Wait for so long, and until the receiver has noticed: it waits two seconds for a database that is silent."""
+    time.sleep(seconds)
+    until(lambda: any(NOTICED in path.read_text() for path in processes.folder.glob("*.err")), "it is noticed")
+
+
 def hang(processes: Processes, seconds: float) -> None:
     """Stop the database in mid-word, as SIGSTOP does, and let it go on."""
     pids = servers(processes.folder / ".receiver")
     try:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        time.sleep(seconds)
+        last(processes, seconds)
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
@@ -51,7 +58,7 @@ def stop(processes: Processes, seconds: float) -> None:
         for pid in servers(data):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(seconds)
+        last(processes, seconds)
     finally:
         for pid in watching:
             os.kill(pid, signal.SIGCONT)
@@ -70,7 +77,7 @@ def make_read_only(processes: Processes, seconds: float) -> None:
         for to, pause in (("on", seconds), ("off", 0.0)):
             with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 runner.run(switch(url, to))
-            time.sleep(pause)
+            last(processes, pause)
 
 
 Outage = Callable[[Processes, float], None]

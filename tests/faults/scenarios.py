@@ -12,7 +12,7 @@ from receiver.failpoints import Failpoint
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Simulated
 from tests.faults.history import HANDLER, TABLE, History, judge, look
-from tests.processes import Process, Processes, Web, completed, free_port, until
+from tests.processes import WAIT_SECONDS, Process, Processes, Web, completed, free_port, until
 
 AWAY = "postgresql://u@127.0.0.1:1/d"
 AT_ONCE = 3
@@ -70,7 +70,7 @@ class Stage:
 
     def dies(self, process: Process, point: Failpoint) -> None:
         """Wait until an armed process has died where it was told."""
-        assert process.popen.wait(30) == -9, process.log
+        assert process.popen.wait(WAIT_SECONDS) == -9, process.log
         assert "RECEIVER_FAILPOINT is set, for tests" in process.log
         assert f"killed at {point}\n" in process.log
         self.history.write("kill", point=point)
