@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from receiver.cli import main
 from receiver.cli.running import run
 from receiver.sandbox import Knobs, Sandbox, application
+from receiver.sandbox.uploads import Uploads
 from receiver.web import bind, serve
 from tests.processes import until
 from tests.secrecy import Secrecy
@@ -80,7 +81,7 @@ class Simulated:
         self._speed, self._knobs = speed, knobs
         self._listener = bind("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.http = httpx.Client(base_url=self.url, timeout=20)
+        self.http = httpx.Client(base_url=self.url, timeout=60)
         self._numbers = itertools.count()
         self.key = KEY
         self._earlier_requests = self._earlier_uploads = 0
@@ -109,6 +110,7 @@ class Simulated:
     def _serve(self) -> None:
         async def main() -> None:
             sandbox, stop = Sandbox(speed=self._speed, knobs=self._knobs), asyncio.Event()
+            sandbox.uploads = Uploads(speed=1, chance=sandbox.chance)  # a busy machine has time to use an address
 
             def end() -> None:
                 sandbox.stop()

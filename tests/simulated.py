@@ -5,11 +5,14 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import pytest
 
 from receiver.sandbox import Knobs, Sandbox, application
+from receiver.sandbox.uploads import Uploads
 
 URL = "http://sandbox.test"
 KEY = "tsk_live_one"
@@ -17,19 +20,48 @@ OTHER = {"Authorization": "Bearer tsk_live_two"}
 PIPELINE = "qwen3-asr-flash-filetrans"
 ALMOST_AT_ONCE = 200_000.0  # the provider's longest pause takes a fifth of a second
 NO_KNOBS = Knobs()
+LONGEST_WAIT = 60  # seconds; whatever has not come by then never comes
 
 
 @asynccontextmanager
 async def sandboxed(
-    *, speed: float = 6000, knobs: Knobs = NO_KNOBS, seed: int | None = None, key: str | None = KEY
+    *, speed: float = 6000, files: float = 1, knobs: Knobs = NO_KNOBS, seed: int | None = None, key: str | None = KEY
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client of a new sandbox; its base is `/api/v1/`."""
+    """Yield a client of a new sandbox; its base is `/api/v1/`.
+
+    Addresses and tickets for files expire `files` times as fast as at the provider: at `speed` one would be gone
+    before a busy machine has used it.
+    """
     sandbox = Sandbox(speed=speed, knobs=knobs, seed=seed)
+    sandbox.uploads = Uploads(speed=files, chance=sandbox.chance)
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     transport = httpx.ASGITransport(application(sandbox), raise_app_exceptions=False)
     async with httpx.AsyncClient(base_url=f"{URL}/api/v1/", headers=headers, transport=transport) as client:
         yield client
     await sandbox.close()
+
+
+def hold_transcriptions(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let every transcription last until the event is set, whatever the speed."""
+    over = asyncio.Event()
+
+    async def pause(sandbox: Sandbox, _: float) -> bool:
+        await over.wait()
+        return sandbox.stopping.is_set()
+
+    monkeypatch.setattr(Sandbox, "pause", pause)
+    return over
+
+
+def hold_retries(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let the pause between two deliveries of an event last until the event is set, whatever the speed."""
+    over = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        await over.wait()
+
+    monkeypatch.setattr("receiver.sandbox.deliveries.asyncio", SimpleNamespace(sleep=sleep, timeout=asyncio.timeout))
+    return over
 
 
 class Target:
@@ -46,11 +78,11 @@ class Target:
         async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
             self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
             yield self
-        await asyncio.wait_for(asyncio.gather(*filter(None, self._served)), 5)
+        await asyncio.wait_for(asyncio.gather(*filter(None, self._served)), LONGEST_WAIT)
 
     async def next(self) -> tuple[list[tuple[bytes, bytes]], bytes]:
         """Return headers and body of the next delivery."""
-        return await asyncio.wait_for(self._arrived.get(), 5)
+        return await asyncio.wait_for(self._arrived.get(), LONGEST_WAIT)
 
     async def next_event(self) -> dict[str, Any]:
         payload: dict[str, Any] = json.loads((await self.next())[1])
@@ -95,7 +127,7 @@ async def submit(client: httpx.AsyncClient, url: str = "https://youtu.be/x", **m
 
 async def ended(client: httpx.AsyncClient, number: int, query: str = "") -> dict[str, Any]:
     """Wait until a transcription has ended and return what the wait answers."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONGEST_WAIT):
         while True:
             shown: dict[str, Any] = (await client.get(f"transcriptions/{number}/wait?timeout=45{query}")).json()
             if "_timed_out" not in shown:

@@ -5,15 +5,13 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from receiver.documents import clock, markdown, podcast_chapters
 from receiver.transcripts import Chapter, QnA, Segment, Transcript
-
-unhurried = settings(deadline=None)  # a busy machine is no failure
 
 ADA, BEN = "Ada", "Ben"
 TALK = Transcript(
@@ -129,7 +127,6 @@ def test_an_address_is_broken_where_github_would_make_it_a_link(text: str, writt
     assert only_text(rendered(written)[1]) == text
 
 
-@unhurried
 @given(TEXTS)
 @example("1234567890. x")
 @example("1.\n2.")
@@ -143,7 +140,6 @@ def test_whatever_is_said_is_a_paragraph_of_its_words(text: str) -> None:
         assert tokens == []
 
 
-@unhurried
 @given(TEXTS)
 def test_whatever_the_titles_are_they_are_headings_of_their_words(text: str) -> None:
     tokens = rendered(markdown(Transcript(chapters=(Chapter(61, text),)), title=text))
@@ -152,7 +148,6 @@ def test_whatever_the_titles_are_they_are_headings_of_their_words(text: str) -> 
     assert headings == ([words(text)] if words(text) else []) + [f"[0:01:01] {words(text)}".rstrip()]
 
 
-@unhurried
 @given(
     st.lists(SEGMENTS, max_size=5), st.lists(CHAPTERS, max_size=4), st.lists(st.builds(QnA, TEXTS, TEXTS), max_size=2)
 )
@@ -203,7 +198,6 @@ def test_a_podcast_chapter_says_what_is_known(chapter: Chapter, published: str) 
     assert [json.dumps(found) for found in podcast_chapters(Transcript(chapters=(chapter,)))["chapters"]] == [published]
 
 
-@unhurried
 @given(st.lists(st.builds(Chapter, st.floats(), TEXTS, st.none() | st.floats(), st.none()), max_size=6))
 def test_podcast_chapters_are_strict_json_in_ascending_order(chapters: list[Chapter]) -> None:
     text = json.dumps(podcast_chapters(Transcript(chapters=tuple(chapters))), allow_nan=False, ensure_ascii=False)

@@ -5,14 +5,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from receiver import events
 from receiver.events import Event, Transcription, Unreadable, read
 
 SOURCE = "transcribe.so"
-unhurried = settings(deadline=None)  # a busy machine is no failure
 
 
 def body(event_id: object = "evt_1", event_type: object = "webhook.test", **more: object) -> bytes:
@@ -405,7 +404,6 @@ def hold(raw: bytes) -> None:
     stored.encode()
 
 
-@unhurried
 @given(st.binary(max_size=200))
 @example(b"")
 @example(body())
@@ -413,7 +411,6 @@ def test_no_bytes_make_it_raise(raw: bytes) -> None:
     hold(raw)
 
 
-@unhurried
 @given(values | members)
 @example({"id": "evt_1", "event": "webhook.test"})
 @example({"id": "evt_1", "event": "transcription.completed", "data": {"transcription": {"id": 1}}})
@@ -421,14 +418,12 @@ def test_no_json_value_makes_it_raise(value: object) -> None:
     hold(json.dumps(value).encode())
 
 
-@unhurried
 @given(members, st.integers(0, 400), st.binary(min_size=1, max_size=3))
 def test_no_spoilt_event_makes_it_raise(value: object, place: int, bits: bytes) -> None:
     raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
     hold(raw[:place] + bits + raw[place + 1 :])
 
 
-@unhurried
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))
 def test_every_visible_id_is_kept_as_it_is(event_id: str) -> None:
     assert event(body(event_id)).id == event_id

@@ -268,7 +268,7 @@ def test_a_file_has_to_be_what_its_name_says(write: Write, tmp_path: Path, name:
     assert answered == {same.get(name, name)}
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_no_damage_gets_out_of_the_readers(write: Write, tmp_path: Path, data: st.DataObject) -> None:
     """A few bytes of a good file are changed, or its end is missing: a number or None, never an error."""

@@ -58,10 +58,10 @@ class Client:
 
 @pytest.fixture(scope="module")
 def sandbox_url() -> Iterator[str]:
-    """Yield the address of a running sandbox, 600 times as fast as the provider."""
+    """Yield the address of a running sandbox; an address to PUT a file to is good for four and a half seconds."""
     with open_folder() as folder, Processes(folder) as processes:
         port = free_port()
-        sandbox = processes.start("sandbox", "--port", str(port), "--speed", "600")
+        sandbox = processes.start("sandbox", "--port", str(port), "--speed", "200")
         until(lambda: "sandbox: export" in sandbox.out.read_text(), "the sandbox listens")
         url = f"http://127.0.0.1:{port}"
         until(lambda: httpx.get(f"{url}/sandbox/uploads").is_success, "the sandbox answers")
@@ -131,6 +131,8 @@ def test_it_knows_whose_key_it_has_and_what_it_may_spend(client: Client) -> None
 
 
 def test_it_runs_a_job_from_the_quote_to_the_result_and_finds_it_again(client: Client) -> None:
+    slow = {"endpoint": "/quotes", "kind": "slow", "seconds": 0.01}  # so that the job is of another millisecond
+    httpx.post(f"{client.url}/sandbox/faults", json=slow).raise_for_status()
     result = client.read("run", *TALK, "--max-usd", "2.2")
     assert (result["status"], len(result["segments"]) > 100) == ("completed", True)
     assert client.read("get", str(result["id"]))["charge_usd"] == 2.172

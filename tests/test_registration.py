@@ -75,7 +75,7 @@ async def register(provider: Provider, url: str, callback_url: str = HERE, **opt
     """Register as a process of its own would."""
     connection = await database.connect(url)
     try:
-        async with provider.client() as client, asyncio.timeout(30):
+        async with provider.client() as client, asyncio.timeout(60):
             return await registration.register(connection, client, WHOSE, callback_url, **options)
     finally:
         connection.terminate()
@@ -95,7 +95,7 @@ async def test_the_intent_is_written_before_the_provider_is_asked_and_the_secret
     async with db.acquire() as listening:
         await listening.add_listener(registration.CHANNEL, lambda *_: heard.put_nowait(None))
         said = await register(provider, receiver_database)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await heard.get()
         await listening.reset()
     (intent,) = seen

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.errors import (
@@ -24,7 +24,6 @@ from receiver.errors import (
 from receiver.retry import REASON_LENGTH, Again, Dead, Done, Later, RetryPolicy, decide, describe
 
 POLICY = RetryPolicy()
-unhurried = settings(deadline=None)  # a busy machine is no failure
 
 
 def seconds(number: float) -> timedelta:
@@ -70,7 +69,6 @@ def test_the_default_policy_tries_ten_times_over_about_an_hour_and_a_half() -> N
     assert sum((POLICY.delay(n, jitter=1) for n in range(1, 10)), timedelta()) == seconds(7665)
 
 
-@unhurried
 @given(
     st.integers(1, 10_000),
     st.floats(0, 1, exclude_max=True),
@@ -260,7 +258,6 @@ def test_an_error_that_cannot_say_its_text_is_tried_again_like_any_other(error: 
     assert type(error).__name__ in outcome.reason
 
 
-@unhurried
 @given(st.text(st.characters(), max_size=50), st.sampled_from([ValueError, GiveUp, Retry, Postpone]))
 def test_every_description_can_be_stored(text: str, kind: type[Exception]) -> None:
     said = describe(kind(text))

@@ -1,5 +1,6 @@
 """`receiver.rotation`: which secrets verify, how much they are used, and when an old one can go."""
 
+import asyncio
 from datetime import timedelta
 
 import asyncpg
@@ -113,9 +114,10 @@ async def test_retiring_tells_the_web_processes(db: Pool, receiver_database: str
     await registered(db, "whsec_old", hours_ago=90)
     await registered(db, "whsec_new", hours_ago=60)
     listening = await asyncpg.connect(receiver_database)
-    heard: list[str] = []
-    await listening.add_listener(registration.CHANNEL, lambda *_: heard.append("told"))
+    heard: asyncio.Queue[None] = asyncio.Queue()
+    await listening.add_listener(registration.CHANNEL, lambda *_: heard.put_nowait(None))
     await rotation.retire(db, API, KEY, OLD, although_used=False)
-    await listening.fetchval("select 1")
-    assert heard == ["told"]
+    async with asyncio.timeout(60):
+        await heard.get()
+    assert heard.empty()
     await listening.close()

@@ -12,7 +12,7 @@ import pytest
 
 from receiver.sandbox import EXAMPLE_ID, Knobs
 from tests.processes import Processes, free_port, until
-from tests.simulated import URL, error, register, sandboxed, submission, submit
+from tests.simulated import LONGEST_WAIT, URL, error, register, sandboxed, submission, submit
 
 RESULT = f"transcriptions/{EXAMPLE_ID}/result"
 
@@ -72,7 +72,7 @@ async def test_a_slow_answer_is_whole() -> None:
     async with sandboxed() as client:
         await plan(client, "/result", "slow", seconds=0.5)
         slow = asyncio.create_task(client.get(RESULT))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONGEST_WAIT):
             while (await client.get(f"{URL}/sandbox/faults")).json()["faults"]:  # noqa: ASYNC110 - a far side has no event
                 await asyncio.sleep(0)
         quick = await client.get(RESULT)
@@ -210,6 +210,7 @@ def test_a_running_sandbox_cuts_swells_and_holds_answers_and_still_ends_at_once(
             assert sum(len(piece) for piece in answer.iter_bytes()) > 64 * 1024 * 1024
         with pytest.raises(httpx.ReadTimeout):
             client.get("/api/v1/me", timeout=0.2)
+        until(lambda: not client.get("/sandbox/faults").json()["faults"], "what was held has arrived")
         assert client.get("/api/v1/me").status_code == 200
         head = (
             "POST /api/v1/quotes HTTP/1.1\r\nHost: s\r\nAuthorization: Bearer tsk_test_a\r\nContent-Length: 99\r\n\r\n{"

@@ -18,6 +18,7 @@ from tests.simulated import (
     Target,
     ended,
     error,
+    hold_transcriptions,
     made,
     register,
     sandboxed,
@@ -197,10 +198,14 @@ def funds(account: dict[str, Any]) -> float:
 # --- following -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_wait_is_answered_when_the_transcription_ends_or_its_window_does() -> None:
-    async with sandboxed(speed=120) as client:  # half a second, looked at through windows of 8 and 375 ms
+async def test_a_wait_is_answered_when_the_transcription_ends_or_its_window_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = hold_transcriptions(monkeypatch)
+    async with sandboxed(speed=120) as client:  # it is looked at through windows of 8 and 375 ms
         number = await submit(client)
         first = (await client.get(f"transcriptions/{number}/wait?timeout=1&include=chapters")).json()
+        over.set()
         second = await ended(client, number, "&include=chapters,acts")
     assert (first["status"], first["_timed_out"]) == ("processing", True)
     assert 0 <= first["progress"] < 100
@@ -383,12 +388,14 @@ async def test_a_retry_that_cannot_be_paid_starts_nothing() -> None:
     assert shown["status"] == "failed"
 
 
-async def test_what_is_deleted_is_gone_and_never_announced() -> None:
-    async with Target().listening() as target, sandboxed(speed=600) as client:
+async def test_what_is_deleted_is_gone_and_never_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = hold_transcriptions(monkeypatch)
+    async with Target().listening() as target, sandboxed() as client:
         await register(client, target.url)
         gone, kept = await submit(client), await submit(client)
         deleted = await client.delete(f"transcriptions/{gone}")
         after = [await client.get(f"transcriptions/{gone}"), await client.delete(f"transcriptions/{gone}")]
+        over.set()
         assert (await target.next_event())["data"]["transcription"]["id"] == kept
         assert target.more == 0
     assert (deleted.status_code, deleted.json()) == (200, {"id": gone, "deleted": True})

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from tests.processes import Processes, free_port, until
-from tests.simulated import OTHER, URL, ended, error, sandboxed
+from tests.simulated import LONGEST_WAIT, OTHER, URL, ended, error, sandboxed
 
 MIB = 1024 * 1024
-SPEED = 600  # a presigned address is good for 1.5 s
+SPEED = 600
 SOUND = bytes(range(256)) * 400
 ASKED = {"filename": "talk.wav", "content_type": "audio/wav", "file_size": len(SOUND)}
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -128,9 +128,9 @@ async def test_a_presigned_address_is_good_with_its_signature_only() -> None:
 
 
 async def test_a_presigned_address_expires() -> None:
-    async with sandboxed(speed=9000) as client:  # 900 s take a tenth of a second
+    async with sandboxed(files=9000) as client:  # 900 s take a tenth of a second
         url = (await presigned(client))["upload_url"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONGEST_WAIT):
             while (late := await put(client, url)).is_success:  # noqa: ASYNC110 - a far side has no event to wait for
                 await asyncio.sleep(0.01)
     assert (late.status_code, "expired" in late.text) == (403, True)
@@ -247,9 +247,9 @@ async def test_a_creation_needs_a_good_ticket_and_no_more_than_its_size() -> Non
 
 
 async def test_a_ticket_expires() -> None:
-    async with sandboxed(speed=36_000) as client:  # an hour takes a tenth of a second
+    async with sandboxed(files=36_000) as client:  # an hour takes a tenth of a second
         given = await ticket(client)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONGEST_WAIT):
             while (late := await client.post(given["upload_endpoint"], headers=creation(given))).is_success:  # noqa: ASYNC110 - a far side has no event to wait for
                 await asyncio.sleep(0.01)
     assert late.status_code == 403
@@ -311,7 +311,7 @@ async def test_two_pieces_at_once_are_one_too_many() -> None:
     async with sandboxed(speed=SPEED) as client:
         url = await created(client)
         first = asyncio.create_task(append(client, url, 0, pieces()))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONGEST_WAIT):
             while (await client.head(url, headers=TUS)).headers["Upload-Offset"] == "0":  # noqa: ASYNC110 - a far side has no event to wait for
                 await asyncio.sleep(0.005)
         second = await append(client, url, 10, SOUND[10:])
@@ -324,7 +324,9 @@ def test_what_arrived_before_the_connection_broke_stays(processes: Processes) ->
     port = free_port()
     sandbox = processes.start("sandbox", "--port", str(port), "--speed", "1")
     until(lambda: "sandbox: export" in sandbox.out.read_text(), "the sandbox listens")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer tsk_test_a"}) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer tsk_test_a"}, timeout=20
+    ) as client:
         given = client.post("/api/v1/uploads/tus", json={"filename": "a.wav", "file_size": len(SOUND)}).json()
         url = client.post(given["upload_endpoint"], headers=creation(given)).headers["Location"]
         head = PIECE | {"Host": "sandbox", "Upload-Offset": "0", "Content-Length": str(len(SOUND))}

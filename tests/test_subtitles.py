@@ -7,13 +7,11 @@ from datetime import timedelta
 import pytest
 import srt as srt_parser  # type: ignore[import-untyped]  # it has neither types nor stubs
 import webvtt
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from receiver.subtitles import srt, vtt
 from receiver.transcripts import Segment, Transcript
-
-unhurried = settings(deadline=None)  # a busy machine is no failure
 
 ANYTHING = st.text(st.characters(), max_size=40)  # surrogates and control characters too
 MARKUP = st.lists(st.sampled_from(["-->", "-", ">", "<v Ada>", "</v>", "<", "&", "&amp;", "\n\n", "\r", "\0", "1",
@@ -157,7 +155,6 @@ def test_a_parser_finds_the_voice() -> None:
     assert html.unescape(cue.text) == "Fish & chips > all."
 
 
-@unhurried
 @given(TRANSCRIPTS)
 @example(said("00:00:01,000 --> 00:00:02,000"))
 @example(said("2\n00:00:01,000 --> 00:00:02,000\nx", "1\n"))
@@ -170,7 +167,6 @@ def test_whatever_is_said_subrip_is_read_back(transcript: Transcript) -> None:
     text.encode()
 
 
-@unhurried
 @given(TRANSCRIPTS)
 @example(said("--> \n\n00:00:01.000 --> 00:00:02.000", "<v> -->"))
 def test_whatever_is_said_webvtt_is_read_back(transcript: Transcript) -> None:
@@ -182,7 +178,6 @@ def test_whatever_is_said_webvtt_is_read_back(transcript: Transcript) -> None:
     text.encode()
 
 
-@unhurried
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Cf"]), min_size=1), st.sampled_from([None, "Ada"]))
 def test_words_are_kept_to_the_letter(text: str, speaker: str | None) -> None:
     transcript = said(text, speaker)

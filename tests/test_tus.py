@@ -149,7 +149,7 @@ def server(
         assert node.stdout is not None
         yield TusServer(int(node.stdout.readline()), kept)
         node.stdin.close()
-        node.wait(10)
+        node.wait(60)
 
 
 @dataclass
@@ -176,7 +176,7 @@ async def test_a_file_arrives_whole_though_every_third_request_is_cut(server: Tu
         with path.open("rb") as file:
             location = await upload(
                 http, endpoint, file, size=60_000_000, metadata=METADATA, created=seen.created.append,
-                progressed=seen.progressed.append, pauses=(0.01, 0.05, 0.2),
+                progressed=seen.progressed.append, pauses=(0.01, 0.05, 0.2, 1, 1, 1, 1),
             )  # fmt: skip
     assert server.digest(location) == digest
     assert seen.created == [location]
@@ -197,7 +197,7 @@ async def test_an_upload_survives_a_line_on_which_every_creation_and_question_ma
         with path.open("rb") as file:
             location = await upload(
                 http, endpoint, file, size=3_000_000, metadata=METADATA, created=lambda _: None,
-                progressed=lambda _: None, chunk_bytes=200_000, pauses=(0.005,) * 20,
+                progressed=lambda _: None, chunk_bytes=200_000, pauses=(0.005,) * 200,
             )  # fmt: skip
     assert server.digest(location) == digest
 
@@ -230,7 +230,7 @@ async def test_an_upload_stopped_in_mid_chunk_is_resumed_and_only_the_rest_is_se
             await upload(
                 http, endpoint, file, size=5_000_000, metadata=METADATA, location=location,
                 created=second.created.append, progressed=second.progressed.append, chunk_bytes=1_000_000,
-                pauses=(0.01, 0.1, 1),
+                pauses=(0.01, 0.1, 1, 1, 1, 1),
             )  # fmt: skip
     assert server.digest(location) == digest
     assert second.created == []
