@@ -24,7 +24,7 @@ from receiver.cli.running import run
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.uploads import Uploads
 from receiver.web import bind, serve
-from tests.processes import until
+from tests.processes import WAIT_SECONDS, until
 from tests.secrecy import Secrecy
 
 KEY = "tsk_test_of_the_commands"
@@ -81,7 +81,7 @@ class Simulated:
         self._speed, self._knobs = speed, knobs
         self._listener = bind("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.http = httpx.Client(base_url=self.url, timeout=60)
+        self.http = httpx.Client(base_url=self.url, timeout=WAIT_SECONDS)
         self._numbers = itertools.count()
         self.key = KEY
         self._earlier_requests = self._earlier_uploads = 0

@@ -131,7 +131,7 @@ class Web(Process):
         try:
             client = self._idle.pop()
         except IndexError:
-            client = httpx.Client(timeout=60)
+            client = httpx.Client(timeout=WAIT_SECONDS)
         try:
             yield client
         finally:
@@ -246,7 +246,7 @@ class Processes:
         ran = subprocess.run(
             [sys.executable, "-m", "receiver", *arguments],
             cwd=self.folder, env=self._settings(environment), stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=100, check=False,
         )  # fmt: skip
         self.secrecy.hold(f"receiver {' '.join(arguments)}", ran.stdout + ran.stderr)
         return ran

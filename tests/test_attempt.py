@@ -67,8 +67,9 @@ async def test_a_handler_that_does_not_end_in_time_is_stopped_and_that_is_its_er
 
 
 async def test_a_handler_may_clean_up_when_it_is_stopped(
-    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(attempt, "GRACE_SECONDS", 60)
     event, ctx = await receiver_scratch.claim(example)
     cleaned = []
 
@@ -113,7 +114,10 @@ async def test_a_handler_that_cannot_be_stopped_is_left_behind_and_reported(
     await asyncio.wait_for(ended.wait(), 10)
 
 
-async def test_cancelling_an_attempt_stops_its_handler_and_waits_for_it(receiver_scratch: Scratch) -> None:
+async def test_cancelling_an_attempt_stops_its_handler_and_waits_for_it(
+    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "GRACE_SECONDS", 60)
     event, ctx = await receiver_scratch.claim(example)
     begun, cleaned = asyncio.Event(), []
 

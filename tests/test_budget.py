@@ -1,6 +1,7 @@
 """`receiver.budget`: never more than the provider allows, whoever asks and from wherever."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from itertools import pairwise
@@ -14,6 +15,8 @@ from receiver.errors import RateLimited
 
 FAST = timedelta(seconds=1)  # a "minute" of the tests
 SLOW = timedelta(hours=1)  # so long that nothing is paid back while a test runs
+SLACK = timedelta(seconds=30)  # what a machine may take from one line to the next: less than half a turn of SLOW
+PAUSE = timedelta(minutes=10)
 NOW = timedelta(0)
 Make = Callable[[timedelta], Budget]
 
@@ -35,7 +38,7 @@ async def test_a_burst_goes_at_once_and_then_one_every_step(make: Make) -> None:
     step = SLOW / REQUESTS_A_MINUTE
     waits = [await asked.ask(live=True, patience=SLOW) for _ in range(BURST + 2)]
     assert waits[:BURST] == [NOW] * BURST
-    assert all(step * 0.99 < wait <= step for wait in waits[BURST:]), "one who waits has taken nothing"
+    assert all(step - SLACK < wait <= step for wait in waits[BURST:]), "one who waits has taken nothing"
 
 
 async def test_what_can_wait_leaves_the_burst_to_what_is_live(make: Make) -> None:
@@ -52,7 +55,7 @@ async def test_who_has_no_patience_gets_a_place_of_its_own_in_the_line(make: Mak
         await asked.ask(live=True, patience=NOW)
     places = [await asked.ask(live=True, patience=NOW) for _ in range(4)]
     assert places[0] > step
-    assert all(abs(later - earlier - step) < timedelta(seconds=1) for earlier, later in pairwise(places))
+    assert all(abs(later - earlier - step) < SLACK for earlier, later in pairwise(places))
 
 
 async def test_a_place_is_not_further_away_than_a_quarter_of_an_hour(make: Make) -> None:
@@ -64,17 +67,17 @@ async def test_a_place_is_not_further_away_than_a_quarter_of_an_hour(make: Make)
 
 async def test_a_pause_holds_everybody_until_it_is_over(make: Make) -> None:
     asked = make(FAST)
-    await asked.pause(timedelta(seconds=30))
+    await asked.pause(PAUSE)
     for live in (True, False):
-        wait = await asked.ask(live=live, patience=MINUTE)
-        assert timedelta(seconds=29) < wait < timedelta(seconds=31)
+        wait = await asked.ask(live=live, patience=2 * PAUSE)
+        assert PAUSE - SLACK < wait < PAUSE + FAST
 
 
 async def test_a_shorter_pause_does_not_shorten_a_longer_one(make: Make) -> None:
     asked = make(FAST)
-    await asked.pause(timedelta(seconds=30))
+    await asked.pause(PAUSE)
     await asked.pause(timedelta(seconds=1))
-    assert await asked.ask(live=True, patience=MINUTE) > timedelta(seconds=29)
+    assert await asked.ask(live=True, patience=2 * PAUSE) > PAUSE - SLACK
 
 
 async def test_no_pause_is_longer_than_a_quarter_of_an_hour(make: Make) -> None:
@@ -87,11 +90,13 @@ async def test_no_pause_is_longer_than_a_quarter_of_an_hour(make: Make) -> None:
 
 
 async def test_taking_a_turn_waits_for_it(make: Make) -> None:
+    """So what comes after the burst takes its time, on the fastest machine; on a slow one more, which is no matter."""
     asked = make(FAST)
-    async with asyncio.timeout(10):
+    began = time.monotonic()
+    async with asyncio.timeout(60):
         for _ in range(3 * BURST):
-            await budget.take(asked, live=True, patience=FAST)
-    assert await asked.ask(live=True, patience=FAST) > NOW
+            await budget.take(asked, live=True, patience=MINUTE)
+    assert time.monotonic() - began > (2 * BURST - 1) * FAST.total_seconds() / REQUESTS_A_MINUTE
 
 
 async def test_a_turn_beyond_the_patience_is_refused_with_when_to_come_back(make: Make) -> None:
@@ -119,7 +124,10 @@ async def test_a_key_is_shared_by_processes_and_others_are_not(receiver_database
     there.close()
 
 
-async def test_many_at_once_take_no_more_than_the_burst(db: Pool, receiver_database: str) -> None:
+async def test_many_at_once_take_no_more_than_the_burst(
+    db: Pool, receiver_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "STATEMENT_SECONDS", 60)  # each waits for the row that all of them want
     connections = Connections(receiver_database, size=10)
     asked = SharedBudget(connections, api_url="http://a.test", key_fingerprint="abc", minute=SLOW)
     waits = await asyncio.gather(*(asked.ask(live=True, patience=SLOW) for _ in range(100)))

@@ -1,10 +1,13 @@
 """`receiver check`: every line can be wrong, and says what to do."""
 
 import json
+import time
+from types import SimpleNamespace
 
 import pytest
 
-from tests.commands import Scripted
+from receiver.cli import webhook
+from tests.commands import Commands, Scripted
 from tests.processes import Processes, free_port, until
 
 BREAK = {
@@ -115,11 +118,22 @@ def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
     assert "stopped there: no delivery was stored" in lost.stderr
 
 
-def test_a_test_event_without_a_worker_says_so(shared: Processes) -> None:
+def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is over as soon as the event has been stored, however long that takes."""
     web = shared.serve()
     shared.run("register", "--url", f"{web.url}/webhooks/transcribe-so")
-    ran = shared.run("test-event", "--wait", "3")
-    assert ran.returncode == 1
+    reached, late = webhook.Journey.reached, []
+
+    def note(journey: webhook.Journey, step: str) -> None:
+        reached(journey, step)
+        late.extend([3600] * step.startswith("delivered"))
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(late), time_ns=time.time_ns)
+    monkeypatch.setattr(webhook.Journey, "reached", note)
+    monkeypatch.setattr(webhook, "time", clock)
+    commands = Commands(shared.folder, shared.environment["TRANSCRIBE_API_URL"], "tsk_test_key")
+    ran = commands.run("test-event", "--wait", "60", DATABASE_URL=shared.environment["DATABASE_URL"])
+    assert ran.exit_code == 1
     assert "delivered, verified and stored" in ran.stdout
     assert "no worker took it: run `receiver work`" in ran.stderr
 

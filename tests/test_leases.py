@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import time
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -15,24 +16,35 @@ from receiver.database import pool
 from receiver.testing import Scratch
 from receiver.worker import Leases, attempt, note_lent
 from tests.faults.leases import blocked_among, zombies
-from tests.processes import Processes, completed, until
+from tests.processes import WAIT_SECONDS, Processes, completed, until
 from tests.test_embedded import linux
 from tests.working import deliver, made, stored, until_ended, working
 
 
 async def test_a_handler_that_blocks_the_loop_costs_nobody_the_lease_and_is_told_of(receiver_scratch: Scratch) -> None:
     stuck: list[str] = []
-    begun = asyncio.Event()
+    begun, over = asyncio.Event(), asyncio.Event()
+    ends: list[datetime] = []
+
+    async def end_of_leases() -> datetime:
+        connection = await asyncpg.connect(receiver_scratch.url)
+        end: datetime = await connection.fetchval("select min(due_at) from receiver.jobs")
+        await connection.close()
+        return end
 
     async def blocks(_: Event, __: Context) -> None:
         await begun.wait()
-        time.sleep(1.8)  # noqa: ASYNC251 - the case
+        ends.append(await end_of_leases())
+        longest = time.monotonic() + WAIT_SECONDS
+        while not stuck and time.monotonic() < longest:  # it is when a whole lease has gone by
+            time.sleep(0.02)  # noqa: ASYNC251 - the case
+        with ThreadPoolExecutor() as beside:  # the loop is blocked until it has been asked
+            ends.append(beside.submit(asyncio.run, end_of_leases()).result())
+        over.set()
 
-    async def waits(_: Event, ctx: Context) -> None:
+    async def waits(_: Event, __: Context) -> None:
         begun.set()
-        await asyncio.sleep(0.1)  # the loop answers again after the whole lease has gone by
-        left = await ctx.db.fetchval("select due_at > now() from receiver.jobs where id = $1", ctx.job)
-        assert left
+        await over.wait()
 
     blocking, waiting = made("blocking", blocks), made("waiting", waits)
     await deliver(receiver_scratch, "evt_1", blocking, waiting)
@@ -40,6 +52,7 @@ async def test_a_handler_that_blocks_the_loop_costs_nobody_the_lease_and_is_told
         await until_ended(receiver_scratch)
     assert {job.attempt for job in (await stored(receiver_scratch)).values()} == {1}
     assert stuck
+    assert ends[1] - ends[0] > timedelta(seconds=0.5)
     assert "blocked this worker for a whole lease: blocking transcribe.so/evt_1 (" in stuck[0]
     assert f"{Path(__file__)} line " in stuck[0]
 
@@ -83,7 +96,7 @@ async def test_what_a_handler_keeps_of_the_database_is_taken_back(
             receiver_scratch._http,  # noqa: SLF001
         )  # fmt: skip
         for kept in (keeping, keeping_in_a_thread, keeping):
-            event, ctx = await asyncio.wait_for(scratch.claim(kept), 10)
+            event, ctx = await asyncio.wait_for(scratch.claim(kept), 60)
             assert await attempt.run(kept, event, ctx) is None
         assert await db.fetchval("select count(*) from effects") == 0
     assert caplog.text.count("kept 1 connections; what it did not commit is rolled back") == 3
@@ -132,11 +145,11 @@ async def test_a_handler_that_lost_its_lease_is_stopped_once_and_may_clean_up(
         )  # fmt: skip
         async with working(scratch, keeping, lease=1):
             asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncpg tells it of the transaction
-            await asyncio.wait_for(begun.wait(), 20)
+            await asyncio.wait_for(begun.wait(), 60)
             await receiver_scratch.db.execute(
                 "update receiver.jobs set attempt = 2, due_at = now() + interval '1 hour'"
             )
-            assert await db.fetchval("select 1", timeout=20) == 1
+            assert await db.fetchval("select 1", timeout=60) == 1
     assert caplog.text.count("its lease was lost") == 1
 
 
@@ -166,4 +179,4 @@ def test_a_worker_that_slept_through_its_leases_can_write_nothing_and_goes_on(pr
     web.deliver(completed("evt_after"))
     until(lambda: "fenced transcribe.so/evt_after done" in worker.log, "the woken worker works on")
     os.kill(worker.popen.pid, signal.SIGTERM)
-    assert worker.popen.wait(20) == 0
+    assert worker.popen.wait(WAIT_SECONDS) == 0

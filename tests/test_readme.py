@@ -91,7 +91,7 @@ def test_the_five_lines_of_shell_bring_a_transcript_and_the_script_finds_it(proc
     shell = SHELL.replace(":9000", f":{port}") + "python script.py\n"
     ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", shell], cwd=folder, env=environment, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=100, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert len(SHELL.strip().splitlines()) == 5

@@ -191,6 +191,6 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(processes: Processes, com
         ran = subprocess.run(
             [sys.executable, "-m", "receiver", "transcript", "4821"],
             cwd=processes.folder, env=processes.environment | settings(commands), stdin=subprocess.DEVNULL, stdout=out,
-            stderr=subprocess.PIPE, timeout=30, check=False,
+            stderr=subprocess.PIPE, timeout=100, check=False,
         )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (1, b"")

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -89,7 +88,6 @@ async def test_a_plain_function_whose_time_is_over_gets_no_further(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one waits on the loop and is told at once; the other cannot be stopped, and is told when it asks."""
-    monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.2)
     go_on, told = threading.Event(), []
 
     def waits(_: Event, ctx: Context) -> None:
@@ -99,13 +97,14 @@ async def test_a_plain_function_whose_time_is_over_gets_no_further(
             told.append(str(exc))
 
     def blocks(_: Event, ctx: Context) -> None:
-        go_on.wait(20)
+        go_on.wait(60)
         try:
             ctx.wait(asyncio.sleep(100))
         except LeaseLostError as exc:
             told.append(str(exc))
 
     for function, left_behind in ((waits, False), (blocks, True)):
+        monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05 if left_behind else 60)
         caplog.clear()
         slow = handler("webhook.test", timeout=0.1)(function)
         event, ctx = await receiver_scratch.claim(slow)
@@ -121,19 +120,19 @@ async def test_a_plain_function_that_is_left_behind_holds_up_neither_its_retry_n
 ) -> None:
     monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05)
     go_on = threading.Event()
-    tries: list[float] = []
 
-    def blocks_at_first(_: Event, __: Context) -> None:
-        tries.append(time.monotonic())
-        if len(tries) == 1:
-            go_on.wait(20)
+    def blocks_at_first(_: Event, ctx: Context) -> None:
+        if ctx.attempt == 1:
+            go_on.wait(60)
 
-    at_once = RetryPolicy(attempts=3, first=RetryPolicy().first * 0)
+    # As many tries as it takes for one to be begun and ended within the timeout, which a busy machine may exceed.
+    at_once = RetryPolicy(attempts=1000, first=RetryPolicy().first * 0)
     blocking = handler("*", name="blocking", timeout=0.1, retry=at_once)(blocks_at_first)
     quick = made("quick", lambda _event, _ctx: None)
     await deliver(receiver_scratch, "evt_1", blocking, quick)
     async with working(receiver_scratch, blocking, quick, count=1):
         await until_ended(receiver_scratch)
+        assert not go_on.is_set()
         go_on.set()
     found = await stored(receiver_scratch)
-    assert (found["blocking"].attempt, found["quick"].attempt) == (2, 1)
+    assert (found["blocking"].attempt > 1, found["quick"].attempt) == (True, 1)

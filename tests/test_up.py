@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from receiver.embedded import wait_until_stopped
-from tests.processes import Process, Processes, free_port, until
+from tests.processes import WAIT_SECONDS, Process, Processes, free_port, until
 from tests.test_embedded import linux
 
 
@@ -174,5 +174,5 @@ async def ending(event: Event, ctx: Context) -> None:
     process = up(processes, ports)
     process.until_logged("work ended with status 1; starting it again in")
     address = f"http://127.0.0.1:{processes.environment['PORT']}/healthz"
-    assert httpx.get(address).status_code == 200
+    assert httpx.get(address, timeout=WAIT_SECONDS).status_code == 200
     assert process.end() == 0

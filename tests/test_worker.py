@@ -5,13 +5,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, RetryPolicy, Unauthenticated
+from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, RetryPolicy, Unauthenticated, jobs
 from receiver.database import Connections
 from receiver.testing import Scratch, Server
 from receiver.worker import Worker, attempt
@@ -132,7 +133,7 @@ async def test_a_worker_that_is_woken_does_not_wait_for_its_next_look(receiver_s
 
     quick = made("quick", works)
     await deliver(receiver_scratch, "evt_1", quick)
-    async with working(receiver_scratch, quick, poll=60) as worker:
+    async with working(receiver_scratch, quick, poll=600) as worker:
         await until_ended(receiver_scratch)
         await deliver(receiver_scratch, "evt_2", quick)
         worker.wake()
@@ -166,9 +167,22 @@ async def test_a_job_whose_lease_ran_out_is_run_alone(receiver_scratch: Scratch)
 
 
 async def test_a_lapsed_job_waits_until_the_lanes_are_empty_and_new_ones_wait_behind_it(
-    receiver_scratch: Scratch,
+    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order, let_go, begun = [], asyncio.Event(), asyncio.Event()
+    any_lapsed, looks = jobs.any_lapsed, 0
+
+    async def looked(*given: Any, **named: Any) -> bool:
+        nonlocal looks
+        found = await any_lapsed(*given, **named)
+        looks += found
+        return found
+
+    async def several_looks() -> None:
+        enough = looks + 3
+        await until(lambda: _true(looks >= enough))
+
+    monkeypatch.setattr(jobs, "any_lapsed", looked)
 
     async def notes(event: Event, _: Context) -> None:
         order.append(event.id)
@@ -183,11 +197,11 @@ async def test_a_lapsed_job_waits_until_the_lanes_are_empty_and_new_ones_wait_be
     await receiver_scratch.db.execute("update receiver.jobs set due_at = now() + interval '1 hour'")
     await deliver(receiver_scratch, "evt_first", noting)
     async with working(receiver_scratch, noting):
-        await asyncio.wait_for(begun.wait(), 20)
+        await asyncio.wait_for(begun.wait(), 60)
         await receiver_scratch.db.execute("update receiver.jobs set due_at = now() where attempt = 1 and event = 1")
-        await asyncio.sleep(0.2)  # several looks, all of which find the lapsed job
+        await several_looks()
         await deliver(receiver_scratch, "evt_fresh", noting)
-        await asyncio.sleep(0.2)
+        await several_looks()
         let_go.set()
         await until_ended(receiver_scratch)
     names = ["evt_first", "evt_lapsed", "evt_fresh"]
@@ -220,28 +234,43 @@ async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(recei
 async def test_a_lease_is_renewed_for_as_long_as_its_handler_runs(
     receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    """Twice the lease, once plainly and once inside `completing`, with another worker that would take what lapses."""
-    ran = []
+    """Twice the lease. The other job is being completed, so its lapses; another worker would take it, and cannot."""
+    ran, let_go = [], asyncio.Event()
 
-    async def sleeps(_: Event, __: Context) -> None:
-        ran.append("sleeps")
-        await asyncio.sleep(2)
+    async def waits(_: Event, __: Context) -> None:
+        ran.append("waits")
+        await let_go.wait()
 
     async def completes(_: Event, ctx: Context) -> None:
         async with ctx.completing():
             ran.append("completes")
-            await asyncio.sleep(2)
+            await let_go.wait()
 
-    handlers = made("completing", completes), made("sleeping", sleeps)  # in this order: a renewal would wait there
-    await deliver(receiver_scratch, "evt_1", *handlers)
+    completing, waiting = made("completing", completes), made("waiting", waits)  # in this order a renewal comes to them
+    await deliver(receiver_scratch, "evt_1", completing, waiting)
     async with (
         another(receiver_scratch, receiver_database) as second,
-        working(receiver_scratch, *handlers, lease=1),
-        working(second, *handlers, lease=1),
+        working(receiver_scratch, completing, waiting, lease=1),
     ):
-        await until_ended(receiver_scratch)
-    assert sorted(ran) == ["completes", "sleeps"]
+        await until(lambda: _true(len(ran) == 2))
+        async with working(second, completing):
+            await until_renewed(receiver_scratch, "waiting", by=2)
+            let_go.set()
+            await until_ended(receiver_scratch)
+    assert sorted(ran) == ["completes", "waits"]
     assert {job.attempt for job in (await stored(receiver_scratch)).values()} == {1}
+
+
+async def until_renewed(scratch: Scratch, handler: str, *, by: float) -> None:
+    """Wait until the lease of a job ends so many seconds later than it does now."""
+    ends = "select extract(epoch from due_at)::float8 from receiver.jobs where handler = $1"
+    enough = await scratch.db.fetchval(ends, handler) + by
+
+    async def renewed() -> bool:
+        found: bool = await scratch.db.fetchval(ends, handler) >= enough
+        return found
+
+    await until(renewed)
 
 
 async def test_renewal_survives_a_row_that_someone_else_has_locked(
@@ -249,36 +278,35 @@ async def test_renewal_survives_a_row_that_someone_else_has_locked(
 ) -> None:
     """With a `lock_timeout` on the database, which providers of databases set, a renewal can fail; the next may not."""
     name = urlsplit(receiver_database).path[1:]
-    begun, ran = asyncio.Event(), []
+    begun, let_go, ran = asyncio.Event(), asyncio.Event(), []
 
-    async def sleeps(_: Event, ctx: Context) -> None:
+    async def waits(_: Event, ctx: Context) -> None:
         ran.append(ctx.attempt)
         begun.set()
-        await asyncio.sleep(2)
+        await let_go.wait()
 
-    sleeping = made("sleeping", sleeps)
-    await deliver(receiver_scratch, "evt_1", sleeping)
+    waiting = made("waiting", waits)
+    await deliver(receiver_scratch, "evt_1", waiting)
     await receiver_scratch.db.execute(f"alter database \"{name}\" set lock_timeout = '20ms'")
     await receiver_scratch.db.expire_connections()
-    other = await asyncpg.connect(receiver_database)
-    async with (
-        another(receiver_scratch, receiver_database) as second,
-        working(receiver_scratch, sleeping, lease=1),
-        working(second, sleeping, lease=1),
-    ):
-        await asyncio.wait_for(begun.wait(), 20)
+    other = await asyncpg.connect(receiver_database, server_settings={"lock_timeout": "0"})
+    async with working(receiver_scratch, waiting, lease=1):
+        await asyncio.wait_for(begun.wait(), 60)
         async with other.transaction():
             await other.fetch("select from receiver.jobs for update")
             await asyncio.sleep(0.5)
         await other.close()
+        await until_renewed(receiver_scratch, "waiting", by=0.5)
+        let_go.set()
         await until_ended(receiver_scratch)
     assert ran == [1]
-    assert (await stored(receiver_scratch))["sleeping"].attempt == 1
+    assert (await stored(receiver_scratch))["waiting"].attempt == 1
 
 
 async def test_a_lost_lease_stops_the_handler_and_nothing_is_written(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """One is told of it while it runs, the other before anybody noticed: the next renewal is far away."""
     begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def waits(_: Event, __: Context) -> None:
@@ -293,13 +321,14 @@ async def test_a_lost_lease_stops_the_handler_and_nothing_is_written(
 
     waiting, losing = made("waiting", waits), made("losing", loses_and_returns)
     await deliver(receiver_scratch, "evt_1", waiting, losing)
-    async with working(receiver_scratch, waiting, losing, lease=1.5):
-        await asyncio.wait_for(begun.wait(), 20)
+    async with working(receiver_scratch, losing):
+        await until(lambda: _said(caplog, "losing transcribe.so/evt_1: it was ours no longer"))
+    async with working(receiver_scratch, waiting, lease=1.5):
+        await asyncio.wait_for(begun.wait(), 60)
         await receiver_scratch.db.execute(
             "update receiver.jobs set attempt = 2, due_at = now() + interval '1 hour' where handler = 'waiting'"
         )
-        await asyncio.wait_for(stopped.wait(), 20)
-        await until(lambda: _said(caplog, "losing transcribe.so/evt_1: it was ours no longer"))
+        await asyncio.wait_for(stopped.wait(), 60)
     found = await stored(receiver_scratch)
     assert {(job.state, job.attempt, job.error) for job in found.values()} == {("running", 2, None)}
     assert "waiting transcribe.so/evt_1: its lease was lost; stopping it" in caplog.text
@@ -309,10 +338,17 @@ async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
     return text in caplog.text
 
 
+async def _begun(begun: set[str], handlers: list[Handler]) -> bool:
+    return begun >= {h.name for h in handlers}
+
+
+async def _true(holds: bool) -> bool:  # noqa: FBT001 - what `until` asks for
+    return holds
+
+
 async def test_stopping_waits_then_gives_back_what_is_left_uncounted(
     receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05)
     let_go, over = asyncio.Event(), asyncio.Event()
     begun: set[str] = set()
 
@@ -335,15 +371,16 @@ async def test_stopping_waits_then_gives_back_what_is_left_uncounted(
             begun.add("completing")
             await asyncio.sleep(100)
 
-    handlers = [made("ending", ends), made("waiting", waits), made("staying", stays), made("completing", completes)]
+    stopped = [made("ending", ends), made("waiting", waits), made("completing", completes)]
+    left_behind = [made("staying", stays)]
+    handlers = [*stopped, *left_behind]
     await deliver(receiver_scratch, "evt_1", *handlers)
-
-    async def all_begun() -> bool:
-        return len(begun) == 4
-
     try:
-        async with working(receiver_scratch, *handlers):
-            await until(all_begun)
+        # What can be stopped may take its time; only for what cannot is waited in vain.
+        for some, grace in ((stopped, 60), (left_behind, 0.05)):
+            monkeypatch.setattr(attempt, "GRACE_SECONDS", grace)
+            async with working(receiver_scratch, *some):
+                await until(partial(_begun, begun, some))
         # `working` has ended `run` and stopped it with no time to wait
         found = await receiver_scratch.db.fetch(
             "select handler, state, attempt, uncounted, due_at <= now() from receiver.jobs"
@@ -370,7 +407,7 @@ async def test_stopping_lets_end_what_ends_in_time(receiver_scratch: Scratch) ->
         poll=timedelta(seconds=0.05),
     )  # fmt: skip
     running = asyncio.create_task(worker.run())
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(begun.wait(), 60)
     await deliver(receiver_scratch, "evt_2", ending)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -379,7 +416,7 @@ async def test_stopping_lets_end_what_ends_in_time(receiver_scratch: Scratch) ->
     await asyncio.sleep(0.05)
     assert not stopping.done()
     let_go.set()
-    await asyncio.wait_for(stopping, 20)
+    await asyncio.wait_for(stopping, 60)
     connections.close()
     found = await stored(receiver_scratch)
     assert {name: (job.state, job.attempt) for name, job in found.items()} == {
@@ -468,7 +505,7 @@ async def test_a_worker_outlives_the_databases_absence_and_then_writes_what_it_h
     one = made("one", works)
     await deliver(receiver_scratch, "evt_1", one)
     async with working(receiver_scratch, one):
-        await asyncio.wait_for(begun.wait(), 20)
+        await asyncio.wait_for(begun.wait(), 60)
         async with absence(receiver_server, name):
             let_go.set()
             if absence is renamed:
@@ -493,7 +530,7 @@ async def test_a_delay_that_no_clock_can_hold_leaves_no_job_running(receiver_scr
             job = (await stored(receiver_scratch))["asking"]
             return job.attempt == 1 and job.state != "running"
 
-        await until(ended, 3)
+        await until(ended)
 
 
 async def test_an_event_that_cannot_be_read_any_more_stops_no_worker(receiver_scratch: Scratch) -> None:
@@ -511,4 +548,4 @@ async def test_an_event_that_cannot_be_read_any_more_stops_no_worker(receiver_sc
         return found["evt_good quick"].state == "done" and found["evt_bad quick"].state != "running"
 
     async with working(receiver_scratch, quick):
-        await until(good_is_done, 3)
+        await until(good_is_done)

@@ -18,7 +18,7 @@ from tests.processes import completed
 AT_ONCE = RetryPolicy(attempts=3, first=timedelta(0), limit=timedelta(0))
 
 
-async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
+async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110 - the database cannot call us
             await asyncio.sleep(0.02)
