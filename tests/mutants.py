@@ -209,7 +209,7 @@ MUTANTS = (
     Mutant("migrations: written down apart", "receiver/migrations.py",
            "            async with connection.transaction():\n", "            if connection:\n", "failpoints"),
     Mutant("embedded: a server that hangs is waited for", "receiver/embedded/server.py",
-           "not status and waited > patience:", "not status and waited > 10 * patience:", "outages"),
+           "not status and waited > patience:", "not status and waited > 1000 * patience:", "outages"),
     Mutant("connections: a delivery under way is closed", "receiver/web/protocol.py",
            "        if self._in_line or (self._is_under_way() and not self.flow.write_paused):",
            "        if self._in_line:", "connections"),
