@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from receiver.cli.processes import CHECK_SECONDS, START_WITHOUT_SECONDS
 from tests.faults.outages import OUTAGES, through
 from tests.processes import Processes, completed, free_port, until
 from tests.test_embedded import linux, servers
@@ -31,6 +32,11 @@ def test_what_a_killed_process_had_spooled_is_stored_by_the_next(processes: Proc
     web.kill()
     processes.serve()
     until(lambda: len(processes.events()) == 20, "what was spooled is in the inbox")
+
+
+def test_a_start_without_the_database_takes_less_time_than_the_provider_waits() -> None:
+    """Two looks at it follow the wait for an embedded one; meanwhile deliveries wait in the listener's queue."""
+    assert START_WITHOUT_SECONDS + 2 * CHECK_SECONDS < 10
 
 
 @linux
