@@ -4,6 +4,7 @@
     work          worker ▶ jobs, retry, handling (Context), archive (provider's answers), threads; registry finds them
     provider      providers ▶ budget; registration, rotation, callbacks: webhooks and their secrets
     submissions   uploads, notebook, media
+    health        what must hold, in one shape
     texts         transcripts, subtitles, documents
     ground        cli ▶ settings, logs, database, migrations, embedded; errors, failpoints; sandbox, testing
 

@@ -7,8 +7,8 @@ ReceiverError
 │   ├── SchemaError            the database's schema does not fit this code
 │   ├── NoDataError            a reading command found no database to read
 │   └── EmbeddedError          the embedded PostgreSQL cannot run here
-├── CommandError               a command cannot do what it was asked: one line on stderr, exit status 1
-│   └── BusyError              another process does the same
+├── ImpossibleError            cannot be done as asked, now or ever: exit status 1 in a command, Dead in a job
+├── BusyError                  another process does the same; worth another try
 ├── RequestError               refuse the request; carries its HTTP status
 │   ├── SignatureError         401: not proven to come from the source
 │   ├── DeliveryTimeoutError   408: the body did not arrive in time
@@ -67,11 +67,11 @@ class EmbeddedError(StartupError):
     """The embedded PostgreSQL cannot run here."""
 
 
-class CommandError(ReceiverError):
-    """A command cannot do what it was asked; the message says why and what to do."""
+class ImpossibleError(ReceiverError):
+    """It cannot be done as asked, now or ever; the message says why and what to do."""
 
 
-class BusyError(CommandError):
+class BusyError(ReceiverError):
     """Another process does the same; try again when it has ended."""
 
 
@@ -140,11 +140,18 @@ class StoreUnavailableError(RequestError):
 
 
 class StoreRefusedError(StoreUnavailableError):
-    """The database is there and refuses this one for its own sake; trying again is no use."""
+    """The database is there and does not take this one, for its own sake: others are none of its trouble.
+
+    `passing` says that it may pass by itself (a locked row, a conflict, a statement that took too long).
+    """
 
     status = 503
     code = "store_refused"
     message = "The delivery cannot be stored."
+
+    def __init__(self, detail: str = "", *, passing: bool = False) -> None:
+        super().__init__(detail)
+        self.passing = passing
 
 
 class SpoolFullError(StoreUnavailableError):

@@ -24,7 +24,7 @@ from typing import BinaryIO, TypeAlias
 
 from tinytag import TinyTag
 
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 
 FFPROBE_SECONDS = 30
 CONTENT_TYPES = {
@@ -52,12 +52,12 @@ def content_type(path: Path) -> str:
     """Return the MIME type to upload a file with, by its name, one of those that the provider lists.
 
     Raises:
-        CommandError: the name has no extension of a format that the provider takes.
+        ImpossibleError: the name has no extension of a format that the provider takes.
     """
     try:
         return CONTENT_TYPES[_extension(path)]
     except KeyError:
-        raise CommandError(
+        raise ImpossibleError(
             f"{path.name} has no extension of a media file that the provider takes: {', '.join(CONTENT_TYPES)}; "
             "rename it if it is one of these, convert it if it is not"
         ) from None
@@ -67,16 +67,16 @@ def duration_seconds(path: Path) -> float | None:
     """Return how long a media file plays, None where that would be a guess. Blocks, for half a minute at the most.
 
     Raises:
-        CommandError: there is no such file, or it cannot be read.
+        ImpossibleError: there is no such file, or it cannot be read.
     """
     if not path.is_file():  # a pipe would be waited for
-        raise CommandError(f"{path} is not a file: check the path")
+        raise ImpossibleError(f"{path} is not a file: check the path")
     try:
         with path.open("rb") as file:
             seconds = _probed(path)
             return _read(_extension(path), file) if seconds is None else seconds
     except OSError as exc:
-        raise CommandError(f"{path} cannot be read: {exc.strerror}") from exc
+        raise ImpossibleError(f"{path} cannot be read: {exc.strerror}") from exc
 
 
 def _extension(path: Path) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from receiver.embedded.folder import prepare
-from receiver.errors import CommandError, ProviderError
+from receiver.errors import BusyError, ImpossibleError, ProviderError
 
 KEY_SECONDS = 24 * 3600  # how long the provider remembers a submission's key
 GONE = frozenset({"invalid_request", "not_found"})  # what a submission is told whose upload is there no more
@@ -62,7 +62,7 @@ def opened(data_dir: Path, account: tuple[str, str], source: str | Path) -> Iter
         source: a web address, or a file.
 
     Raises:
-        CommandError: another run is at the same source.
+        BusyError: another run is at the same source.
     """
     named = os.fsencode(source.absolute()) if isinstance(source, Path) else source.encode()
     name = hashlib.sha256("\0".join(account).encode() + b"\0" + named).hexdigest()[:32]
@@ -74,7 +74,7 @@ def opened(data_dir: Path, account: tuple[str, str], source: str | Path) -> Iter
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise CommandError(f"another run is transcribing {source}; wait for it, or end it") from exc
+            raise BusyError(f"another run is transcribing {source}; wait for it, or end it") from exc
         size, modified = 0, 0
         if isinstance(source, Path):
             status = source.stat()
@@ -97,7 +97,9 @@ def _folder(data_dir: Path) -> int:
             raise PermissionError(errno.EPERM, "it belongs to somebody else")
         os.fchmod(folder, 0o700)
     except OSError as exc:
-        raise CommandError(f"{path} cannot be used ({exc.strerror}): set RECEIVER_DATA_DIR to another folder") from exc
+        raise ImpossibleError(
+            f"{path} cannot be used ({exc.strerror}): set RECEIVER_DATA_DIR to another folder"
+        ) from exc
     return folder
 
 
@@ -127,12 +129,12 @@ class Notebook:
         """Note that a submission is sent; returns its key, and whether it may have been carried out before.
 
         Raises:
-            CommandError: one with other wishes was sent, and its answer is not known.
+            ImpossibleError: one with other wishes was sent, and its answer is not known.
         """
         asked = hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()[:16]
         before = self.progress.asked
         if before not in (None, asked):
-            raise CommandError(
+            raise ImpossibleError(
                 "this was submitted before with other options, and the answer was lost: run the command with the "
                 "same options as then, which cannot pay twice, or with an --idempotency-key of your own, which may"
             )

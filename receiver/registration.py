@@ -17,7 +17,7 @@ import asyncpg
 
 from receiver import signature
 from receiver.database import Connection, Database, query, session_lock
-from receiver.errors import CommandError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
@@ -59,10 +59,10 @@ def account(settings: Settings) -> Account:
     """Return the configured account.
 
     Raises:
-        CommandError: no key is set.
+        ImpossibleError: no key is set.
     """
     if settings.api_key is None:
-        raise CommandError("TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it")
+        raise ImpossibleError("TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it")
     return Account(settings.api_url, signature.fingerprint(settings.api_key.get_secret_value().encode()))
 
 
@@ -123,7 +123,7 @@ async def register(
 
     Raises:
         BusyError: another process is registering.
-        CommandError: the provider refuses, or has a webhook whose secret it will not tell again.
+        ImpossibleError: the provider refuses, or has a webhook whose secret it will not tell again.
         ProviderError: it cannot be asked now; the intent stays and the next try repeats it.
     """
     async with session_lock(connection, LOCK):
@@ -178,7 +178,7 @@ async def _delete(connection: Connection, provider: TranscribeSo, whose: Account
     except NotFound:
         log.info("the provider has no webhook to delete, or no way to do it")
     except InvalidRequest as exc:
-        raise CommandError(
+        raise ImpossibleError(
             f"the provider does not let a webhook be deleted through its API ({exc}): delete it in its dashboard, "
             f"then run `receiver register --rotate`"
         ) from exc
@@ -198,12 +198,12 @@ async def _ask(connection: Connection, provider: TranscribeSo, intent: Registrat
         if isinstance(exc, RateLimited):
             raise
         advice = ADVICE_ON_CONFLICT if exc.status == CONFLICT else ""
-        raise CommandError(f"the provider refuses to register {intent.callback_url}: {exc}{advice}") from exc
+        raise ImpossibleError(f"the provider refuses to register {intent.callback_url}: {exc}{advice}") from exc
     reach(Failpoint.MID_REGISTRATION)
     secret = webhook.signing_secret
     if secret is None or not secret.get_secret_value():
         await connection.execute(query("retire_registrations"), [intent.id], CHANNEL)
-        raise CommandError(
+        raise ImpossibleError(
             "the provider has a webhook for this key and does not tell its secret again: nothing has changed. "
             f"Set TRANSCRIBE_WEBHOOK_SECRET to its secret if you have it{ADVICE_ON_CONFLICT}"
         )

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from receiver.errors import (
     GiveUp,
+    ImpossibleError,
     InvalidRequest,
     NotReady,
     PaymentRequired,
@@ -115,8 +116,8 @@ def describe(error: BaseException) -> str:
         said = str(error).encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
     except BaseException:  # noqa: BLE001 - a stranger's __str__, which may raise SystemExit too
         return name
-    if isinstance(error, Verdict | ProviderError) and said:
-        return said[:REASON_LENGTH]  # written for people, by a handler or by the provider
+    if isinstance(error, Verdict | ProviderError | ImpossibleError) and said:
+        return said[:REASON_LENGTH]  # written for people, by a handler, by the provider or by us
     return f"{name}: {said}"[:REASON_LENGTH] if said else name
 
 
@@ -136,11 +137,11 @@ def _wait_uncounted(error: BaseException) -> timedelta | None:
 
 
 def _is_final(error: BaseException) -> bool:
-    """Whether asking the provider again can never help."""
+    """Whether trying again can never help."""
     match error:
         case NotReady(reason=reason):
             return reason != "transcription_processing"
-        case InvalidRequest():
+        case InvalidRequest() | ImpossibleError():
             return True
         case _:
             return False

@@ -14,7 +14,7 @@ import asyncpg
 
 from receiver import signature
 from receiver.database import Database, query
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.registration import CHANNEL
 
 SILENT = timedelta(hours=24)
@@ -90,19 +90,21 @@ async def retire(
     """Let a secret verify nothing any more.
 
     Raises:
-        CommandError: there is none of this name, the provider signs with it, or it is not silent for long, unless
+        ImpossibleError: there is none of this name, the provider signs with it, or it is not silent for long, unless
             `although_used`.
     """
     secret = next((one for one in await known(db, api_url, key_fingerprint) if one.fingerprint == fingerprint), None)
     if secret is None:
-        raise CommandError(f"no registered secret of {api_url} is called {fingerprint}; `receiver secrets` lists them")
+        raise ImpossibleError(
+            f"no registered secret of {api_url} is called {fingerprint}; `receiver secrets` lists them"
+        )
     if secret.replaced_at is None:
-        raise CommandError(
+        raise ImpossibleError(
             f"{fingerprint} is the secret that the provider signs with: run `receiver register --rotate` first"
         )
     if not secret.can_go and not although_used:
         hours = secret.quiet_for.total_seconds() / 3600
-        raise CommandError(
+        raise ImpossibleError(
             f"{fingerprint} is silent for {hours:.1f} h only, and the provider may send again what it signed "
             f"with it: wait until 24 h have passed, or pass --yes"
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from receiver import media
-from receiver.errors import CommandError, InvalidRequest, ProviderError, ProviderUnavailable
+from receiver.errors import ImpossibleError, InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.notebook import Notebook
 from receiver.providers import TranscribeSo, tus
 
@@ -36,17 +36,19 @@ def inspect(path: Path) -> MediaFile:
     """Return what an upload needs to know of a file.
 
     Raises:
-        CommandError: the provider would refuse it, so nothing is sent.
+        ImpossibleError: the provider would refuse it, so nothing is sent.
     """
     try:
         status = path.stat()
     except OSError as exc:
-        raise CommandError(f"{path} cannot be read ({exc.strerror}); a web address starts with https://") from exc
+        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}); a web address starts with https://") from exc
     if not path.is_file() or status.st_size == 0:
-        raise CommandError(f"{path} is empty, or no file")
+        raise ImpossibleError(f"{path} is empty, or no file")
     if status.st_size > LIMIT_BYTES:
         megabytes = status.st_size / 1024 / 1024
-        raise CommandError(f"{path} has {megabytes:.0f} MB, the provider takes 500: make it smaller, or give its URL")
+        raise ImpossibleError(
+            f"{path} has {megabytes:.0f} MB, the provider takes 500: make it smaller, or give its URL"
+        )
     return MediaFile(path, status.st_size, media.content_type(path))
 
 
@@ -63,7 +65,7 @@ async def upload(
 
     Raises:
         ProviderError: it did not get through; the next run goes on.
-        CommandError: the file has changed under way.
+        ImpossibleError: the file has changed under way.
     """
     if notebook.progress.upload_id is None:
         if file.size <= WHOLE_BYTES:
@@ -104,7 +106,7 @@ async def _pieces(file: MediaFile, progressed: Callable[[int], None]) -> AsyncIt
             yield piece
             progressed(sent)
     if sent != file.size:
-        raise CommandError(f"{file.path} changed while it was uploaded")
+        raise ImpossibleError(f"{file.path} changed while it was uploaded")
 
 
 async def _resume(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.media import CONTENT_TYPES, READERS, content_type, duration_seconds
 
 Write: TypeAlias = Callable[[str, bytes], Path]
@@ -133,7 +133,7 @@ def test_every_type_is_one_that_the_provider_lists() -> None:
 
 @pytest.mark.parametrize("name", ["talk.txt", "talk", ".mp3", "mp3", "talk.mp3.zip", "talk.", "talk.mp3 "])
 def test_a_name_without_a_known_extension_is_refused_with_those_that_there_are(name: str) -> None:
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(ImpossibleError) as refused:
         content_type(Path("somewhere", name))
     assert str(refused.value).startswith(f"{name} has no extension")
     assert all(extension in str(refused.value) for extension in CONTENT_TYPES)
@@ -347,7 +347,7 @@ def test_an_ffprobe_that_cannot_run_is_none(write: Write, tools: Path) -> None:
 def test_what_is_no_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp3")
     for name in ("missing.mp3", "pipe.mp3", "."):
-        with pytest.raises(CommandError, match="is not a file: check the path"):
+        with pytest.raises(ImpossibleError, match="is not a file: check the path"):
             duration_seconds(tmp_path / name)
 
 
@@ -355,5 +355,5 @@ def test_what_is_no_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "talk.mp3"
     path.symlink_to("/proc/self/mem")
-    with pytest.raises(CommandError, match=r"talk\.mp3 cannot be read: "):
+    with pytest.raises(ImpossibleError, match=r"talk\.mp3 cannot be read: "):
         duration_seconds(path)

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from receiver import notebook
-from receiver.errors import CommandError, InvalidRequest, NotFound, PaymentRequired, ProviderError, RateLimited
+from receiver.errors import (
+    BusyError,
+    ImpossibleError,
+    InvalidRequest,
+    NotFound,
+    PaymentRequired,
+    ProviderError,
+    RateLimited,
+)
 from receiver.notebook import Notebook, Progress
 from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c, wav
 from tests.processes import Process, Processes, until
@@ -60,7 +68,7 @@ def test_each_source_has_a_notebook_of_its_own(folder: Path, source: str) -> Non
 
 def test_other_wishes_are_refused_while_an_answer_is_not_known(folder: Path) -> None:
     key, _ = ask(folder)
-    with pytest.raises(CommandError, match="submitted before with other options"):
+    with pytest.raises(ImpossibleError, match="submitted before with other options"):
         ask(folder, WISHES | {"max_usd": 3.0})
     assert ask(folder) == (key, True)
 
@@ -128,7 +136,7 @@ def test_a_link_in_place_of_the_folder_is_not_followed(folder: Path) -> None:
     uploads.rename(elsewhere)
     uploads.symlink_to(elsewhere)
     before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
-    with pytest.raises(CommandError, match="set RECEIVER_DATA_DIR to another folder"):
+    with pytest.raises(ImpossibleError, match="set RECEIVER_DATA_DIR to another folder"):
         ask(folder, WISHES | {"max_usd": 3.0})
     assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
 
@@ -147,7 +155,7 @@ def test_a_link_in_place_of_the_notes_is_neither_read_nor_written_through(folder
 def test_nobody_else_has_it_open(folder: Path) -> None:
     with notebook.opened(folder, ACCOUNT, URL) as found:
         with (
-            pytest.raises(CommandError, match=f"another run is transcribing {URL}"),
+            pytest.raises(BusyError, match=f"another run is transcribing {URL}"),
             notebook.opened(folder, ACCOUNT, URL),
         ):
             pass

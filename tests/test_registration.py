@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from receiver import database, registration, signature
 from receiver.database import AWAY, Pool
-from receiver.errors import CommandError, ProviderError
+from receiver.errors import ImpossibleError, ProviderError
 from receiver.providers import TranscribeSo
 from receiver.registration import Account
 from receiver.sandbox import Sandbox, application
@@ -187,7 +187,7 @@ async def test_an_intent_older_than_a_day_is_given_up_and_said(
 async def test_a_refusal_is_said_and_the_next_try_has_a_new_key(receiver_database: str, status: int, code: str) -> None:
     """The provider repeats a refusal to its key for a day, so asking with that key again is no use."""
     provider = Provider(refused(status, code), given())
-    with pytest.raises(CommandError, match=rf"refuses to register .*{code}"):
+    with pytest.raises(ImpossibleError, match=rf"refuses to register .*{code}"):
         await register(provider, receiver_database)
     await register(provider, receiver_database)
     assert provider.keys[0] != provider.keys[1]
@@ -198,7 +198,7 @@ async def test_what_may_be_otherwise_later_keeps_the_intent(db: Pool, receiver_d
     """Its first request may have been done: only the same key brings the secret that was lost on the way."""
     provider = Provider(refused(500), refused(status), given())
     for _ in range(2):
-        with pytest.raises((CommandError, ProviderError)):
+        with pytest.raises((ImpossibleError, ProviderError)):
             await register(provider, receiver_database)
     await register(provider, receiver_database)
     assert len(set(provider.keys)) == 1
@@ -208,7 +208,7 @@ async def test_what_may_be_otherwise_later_keeps_the_intent(db: Pool, receiver_d
 @pytest.mark.parametrize("secret", [None, ""])
 async def test_an_answer_without_secret_says_what_to_do(db: Pool, receiver_database: str, secret: str | None) -> None:
     provider = Provider(given(secret), given())
-    with pytest.raises(CommandError, match=r"TRANSCRIBE_WEBHOOK_SECRET.*delete it in the provider's dashboard"):
+    with pytest.raises(ImpossibleError, match=r"TRANSCRIBE_WEBHOOK_SECRET.*delete it in the provider's dashboard"):
         await register(provider, receiver_database)
     assert await registration.known_secrets(db, API) == []
     await register(provider, receiver_database)
@@ -268,7 +268,7 @@ async def test_a_changed_address_is_only_said(connection: "asyncpg.Connection[as
 
 async def test_registering_anew_keeps_the_secrets_of_before_and_says_so(db: Pool, receiver_database: str) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
-    with pytest.raises(CommandError):
+    with pytest.raises(ImpossibleError):
         await register(Provider(refused(400)), receiver_database, anew=True)
     assert await registration.known_secrets(db, API) == [b"whsec_old"]
     said = await register(Provider(given("whsec_new")), receiver_database, anew=True)
@@ -289,7 +289,7 @@ async def test_a_provider_that_refuses_a_second_webhook_changes_nothing_and_the_
     db: Pool, receiver_database: str, answer: Callable[[], httpx.Response], says: str
 ) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
-    with pytest.raises(CommandError, match="--rotate --delete-first") as raised:
+    with pytest.raises(ImpossibleError, match="--rotate --delete-first") as raised:
         await register(Provider(answer), receiver_database, anew=True)
     assert says in str(raised.value)
     assert await registration.known_secrets(db, API) == [b"whsec_old"]
@@ -312,7 +312,7 @@ async def test_deleting_first_makes_room_for_the_new_webhook_and_asks_under_a_ne
 
 async def test_a_webhook_that_cannot_be_deleted_is_said_and_none_is_registered(receiver_database: str) -> None:
     provider = Provider(refused(405, "method_not_allowed"))
-    with pytest.raises(CommandError, match="delete it in its dashboard"):
+    with pytest.raises(ImpossibleError, match="delete it in its dashboard"):
         await register(provider, receiver_database, anew=True, delete_first=True)
     assert provider.methods == ["DELETE"]
 
@@ -356,7 +356,7 @@ async def test_a_webhook_that_was_deleted_for_nothing_is_registered_by_whoever_c
 ) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
     stuck = Provider(lambda: httpx.Response(200, json={}), refused(400))
-    with pytest.raises(CommandError):
+    with pytest.raises(ImpossibleError):
         await register(stuck, receiver_database, anew=True, delete_first=True)
     assert registration.current(await registration.find(db, WHOSE)) is None
     assert await registration.known_secrets(db, API) == [b"whsec_old"], "what is on its way is still taken"
@@ -382,7 +382,7 @@ async def test_the_secret_and_the_key_are_in_no_log_and_no_repr(
 
 def test_an_account_is_an_api_and_the_fingerprint_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRANSCRIBE_API_KEY", raising=False)
-    with pytest.raises(CommandError, match="TRANSCRIBE_API_KEY is not set"):
+    with pytest.raises(ImpossibleError, match="TRANSCRIBE_API_KEY is not set"):
         registration.account(load())
 
     def whose(key: str) -> Account:

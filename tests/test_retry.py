@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from receiver.errors import (
     GiveUp,
+    ImpossibleError,
     InsufficientFunds,
     InvalidRequest,
     LeaseLostError,
@@ -157,6 +158,7 @@ AGAIN = [
 
 DEAD = [
     GiveUp("g"),
+    ImpossibleError("no"),
     NotReady("no", reason="artifact_missing"),
     NotReady("no", reason="transcription_failed"),
     NotReady("no", reason="transcription_cancelled"),

@@ -8,7 +8,7 @@ import pytest
 
 from receiver import inbox, registration, rotation
 from receiver.database import Pool
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.events import Event
 from receiver.inbox import Delivery
 from receiver.signature import fingerprint
@@ -65,7 +65,7 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
     if goes:
         await rotation.retire(db, API, KEY, OLD, although_used=False)
     else:
-        with pytest.raises(CommandError, match="pass --yes"):
+        with pytest.raises(ImpossibleError, match="pass --yes"):
             await rotation.retire(db, API, KEY, OLD, although_used=False)
         await rotation.retire(db, API, KEY, OLD, although_used=True)
     assert await registration.known_secrets(db, API) == [b"whsec_new"]
@@ -75,7 +75,7 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
 async def test_the_secret_that_the_provider_signs_with_cannot_be_retired(db: Pool, key: str) -> None:
     await registered(db, "whsec_old", hours_ago=90, key=key)
     await registered(db, "whsec_new", hours_ago=50, key=key)
-    with pytest.raises(CommandError, match="receiver register --rotate"):
+    with pytest.raises(ImpossibleError, match="receiver register --rotate"):
         await rotation.retire(db, API, KEY, NEW, although_used=True)
     await rotation.retire(db, API, KEY, OLD, although_used=False)
 
@@ -83,7 +83,7 @@ async def test_the_secret_that_the_provider_signs_with_cannot_be_retired(db: Poo
 async def test_the_secret_of_a_key_that_is_used_no_more_can_go(db: Pool) -> None:
     await registered(db, "whsec_new", hours_ago=90)
     await registered(db, "whsec_old", hours_ago=50, key="of a revoked key")
-    with pytest.raises(CommandError, match="receiver register --rotate"):
+    with pytest.raises(ImpossibleError, match="receiver register --rotate"):
         await rotation.retire(db, API, KEY, NEW, although_used=True)
     await rotation.retire(db, API, KEY, OLD, although_used=False)
 
@@ -96,7 +96,7 @@ async def test_a_secret_whose_webhook_was_deleted_is_replaced_although_nothing_c
 
 
 async def test_an_unknown_name_is_said(db: Pool) -> None:
-    with pytest.raises(CommandError, match="`receiver secrets` lists them"):
+    with pytest.raises(ImpossibleError, match="`receiver secrets` lists them"):
         await rotation.retire(db, API, KEY, "0123456789ab", although_used=True)
 
 

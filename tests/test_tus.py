@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from receiver import logs
-from receiver.errors import CommandError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import tus
 from receiver.providers.tus import upload
 from tests.npm import npm_packages  # noqa: F401 - a fixture
@@ -661,7 +661,7 @@ async def test_our_log_shows_neither_ticket_nor_resume_token(capsys: pytest.Capt
 @pytest.mark.parametrize("content", [b"012345678", b"0123", b"", b"0123456789a"])
 async def test_a_file_that_is_not_of_the_size_it_had_is_not_completed(content: bytes) -> None:
     server = Prepared(created(), at(4), at(8), at(10))
-    with pytest.raises(CommandError, match="the file changed while it was uploaded"):
+    with pytest.raises(ImpossibleError, match="the file changed while it was uploaded"):
         await server.take(io.BytesIO(content))
     assert b"".join(r.content for r in server.asked) in CONTENT[:8]
 

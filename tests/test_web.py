@@ -348,8 +348,11 @@ async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
 async def test_a_spool_that_is_full_counts_too() -> None:
     async with receiving(NOWHERE, room=10) as web:
         await web.deliver(completed("evt_1"))
-        holds, said = web.receiver.failures.check()
-    assert (holds, said) == (True, "1 of 5 authentic deliveries refused in a row, the spool holds its 10 bytes")
+        found = web.receiver.failures.check()
+    assert (found.holds, found.seen) == (
+        True,
+        "1 of 5 authentic deliveries refused in a row, the spool holds its 10 bytes",
+    )
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------
@@ -396,6 +399,20 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
 
 
 @pytest.mark.parametrize(
+    "asked", [{"params": {"format": "json"}}, {"headers": {"Accept": "text/html, application/json;q=0.9"}}]
+)
+async def test_readyz_says_it_to_programs_too(asked: Any, receiver_database: str) -> None:
+    async with receiving(receiver_database, handlers={}) as web:
+        answer = await web.client.get("/readyz", **asked)
+    said = answer.json()
+    assert (answer.status_code, said["holds"]) == (503, False)
+    assert [one["name"] for one in said["findings"]] == [
+        "database", "schema", "spool", "failures", "secret", "handlers"
+    ]  # fmt: skip
+    assert said["findings"][-1] == {"name": "handlers", "holds": False, "seen": "0 loaded", "todo": ""}
+
+
+@pytest.mark.parametrize(
     ("options", "line"),
     [({"secrets": ()}, "secret: NOT OK, 0 known"), ({"handlers": {}}, "handlers: NOT OK, 0 loaded")],
 )
@@ -434,6 +451,6 @@ async def test_a_database_without_our_schema_is_waited_for(web: Web, db: Pool) -
     answer = await web.deliver(json.dumps({"id": "evt_1", "event": "webhook.test"}).encode())
     assert answer.json() == {"status": "stored"}
     await web.receiver.store.drain()
-    holds, word = (await web.receiver.checks())["spool"]
-    assert holds
-    assert word != "empty"
+    (spool,) = [one for one in await web.receiver.findings() if one.name == "spool"]
+    assert spool.holds
+    assert spool.seen != "empty"

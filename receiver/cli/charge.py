@@ -9,7 +9,7 @@ from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars, line
 from receiver.cli.running import as_json, configure, examples, print_json, with_provider
 from receiver.database import Pool
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus
@@ -29,7 +29,7 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
     async def work(provider: TranscribeSo, db: "Pool | None") -> TranscriptionStatus:
         status = await provider.get(transcription)
         if status.status != "failed":
-            raise CommandError(f"transcription {status.id} is {status.status}; only a failed one is started again")
+            raise ImpossibleError(f"transcription {status.id} is {status.status}; only a failed one is started again")
         if not yes:
             click.echo(line(status), err=True)
             click.confirm(f"Charge {await _price(provider, status)} and start it again?", abort=True, err=True)

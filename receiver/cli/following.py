@@ -6,7 +6,7 @@ import time
 
 from receiver import inbox, registration
 from receiver.database import AWAY, Pool
-from receiver.errors import CommandError, ProviderUnavailable, RateLimited
+from receiver.errors import ImpossibleError, ProviderUnavailable, RateLimited
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.answers import NEVER_STARTED
@@ -76,14 +76,14 @@ def require_completed(status: TranscriptionStatus) -> None:
     """Raise what a person reads where a transcription did not complete.
 
     Raises:
-        CommandError: it failed or was cancelled.
+        ImpossibleError: it failed or was cancelled.
     """
     if status.status == "failed":
         said = (status.model_extra or {}).get("error")
         reason = f": {said.rstrip('.')}" if isinstance(said, str) else ""
-        raise CommandError(f"transcription {status.id} failed{reason}; `receiver retry {status.id}` starts it again")
+        raise ImpossibleError(f"transcription {status.id} failed{reason}; `receiver retry {status.id}` starts it again")
     if status.status != "completed":  # and only a failed one can be started again
-        raise CommandError(f"transcription {status.id} is {status.status}, so it has no transcript{_yet(status)}")
+        raise ImpossibleError(f"transcription {status.id} is {status.status}, so it has no transcript{_yet(status)}")
 
 
 def _yet(status: TranscriptionStatus) -> str:

@@ -27,7 +27,7 @@ from receiver.cli.running import (
     until_eof,
 )
 from receiver.database import AWAY, Connections, query
-from receiver.errors import BusyError, CommandError, ProviderError, StoreUnavailableError
+from receiver.errors import BusyError, ImpossibleError, ProviderError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.settings import Settings
 from receiver.web import Receiver, application, bind, inherit
@@ -142,7 +142,7 @@ def work(*, until_eof: bool) -> None:
                 await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
             connections.close()
             if not stop.is_set():
-                raise CommandError(
+                raise ImpossibleError(
                     "too many handlers go on although they were told to stop; ending with them, for another worker "
                     "to take the place of this one"
                 )
@@ -213,7 +213,7 @@ async def _register(configured: Settings, url: str) -> None:
                 log.warning("not registered yet: %s; again in %g s", exc, REGISTER_AGAIN_SECONDS)
                 await asyncio.sleep(REGISTER_AGAIN_SECONDS)
                 continue
-            except CommandError as exc:
+            except ImpossibleError as exc:
                 log.error("not registered: %s", exc)
                 return
             log.info("%s", said)

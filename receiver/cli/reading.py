@@ -13,7 +13,7 @@ from receiver.cli.charge import yes_option
 from receiver.cli.following import require_completed
 from receiver.cli.running import as_json, configure, examples, print_json, with_database, with_provider
 from receiver.database import Pool
-from receiver.errors import CommandError, NoDataError, NotReady
+from receiver.errors import ImpossibleError, NoDataError, NotReady
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
@@ -142,7 +142,7 @@ def _regenerated(
     async def regenerate(provider: TranscribeSo, db: "Pool | None") -> Timestamps:
         status = await provider.get(transcription)
         if status.status != "completed":  # it would be refused, and counted here all the same
-            raise CommandError(f"transcription {status.id} is {status.status}; only a completed one has timestamps")
+            raise ImpossibleError(f"transcription {status.id} is {status.status}; only a completed one has timestamps")
         if not yes:
             used = "" if db is None else f"; {await archive.regenerations(db, provider, str(status.id))} are used"
             click.confirm(
@@ -181,8 +181,8 @@ def _with_key(configured: Settings, what: str) -> Settings:
     """Return the settings, which must have a key.
 
     Raises:
-        CommandError: there is none, so only what is stored can be shown.
+        ImpossibleError: there is none, so only what is stored can be shown.
     """
     if configured.api_key is None:
-        raise CommandError(f"not stored: {what}; set TRANSCRIBE_API_KEY to ask {configured.api_url}")
+        raise ImpossibleError(f"not stored: {what}; set TRANSCRIBE_API_KEY to ask {configured.api_url}")
     return configured

@@ -132,7 +132,7 @@ def with_provider(configured: Settings, work: "Callable[[TranscribeSo, Pool | No
     """Run `work` on the provider's client, and on the database where there is one.
 
     Raises:
-        CommandError: no key is set.
+        ImpossibleError: no key is set.
         SchemaError: the database's schema is older than this code.
     """
     registration.account(configured)

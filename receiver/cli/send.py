@@ -12,7 +12,7 @@ import httpx
 
 from receiver import registration, signature
 from receiver.cli.running import as_json, configure, examples, print_json, with_database
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.sandbox import EXAMPLE_ID
 from receiver.settings import WEBHOOK_PATH, Settings
 
@@ -42,7 +42,7 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
             target, content=body, headers={"X-Transcribe-Signature": header}, timeout=15, trust_env=False
         )
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        raise CommandError(
+        raise ImpossibleError(
             f"{target} does not answer ({type(exc).__name__}): run `receiver up`, set PORT to its port, or pass --url"
         ) from exc
     text = answer.text.strip()
@@ -63,7 +63,7 @@ def _known_secret(configured: Settings) -> bytes:
         return configured.webhook_secrets[0].get_secret_value().encode()
     known = with_database(configured, lambda db: registration.known_secrets(db, configured.api_url))
     if not known:
-        raise CommandError(
+        raise ImpossibleError(
             f"no secret is known for {configured.api_url}: set TRANSCRIBE_WEBHOOK_SECRET or run `receiver register`; "
             f"for `up --sandbox` set TRANSCRIBE_API_URL as it says"
         )

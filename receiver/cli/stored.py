@@ -11,7 +11,7 @@ from receiver import inbox, registry
 from receiver import jobs as queue
 from receiver.cli.running import as_json, configure, examples, print_json, with_database
 from receiver.database import Connection, Pool
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.handling import Handler
 from receiver.inbox import Stored, StoredJob
 from receiver.logs import printable
@@ -90,7 +90,7 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     configured = configure()
     known = registry.load(configured.handlers)
     if only is not None and only not in known:
-        raise CommandError(f"there is no handler {only}; there are {', '.join(known)}")
+        raise ImpossibleError(f"there is no handler {only}; there are {', '.join(known)}")
     chosen = [known[only]] if only is not None else list(known.values())
     again, left = with_database(configured, lambda db: _replay(db, event, chosen))
     if as_json:
@@ -98,7 +98,7 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     else:
         click.echo(f"pending again: {', '.join(again)}" if again else "no handler wants this event")
     if left:
-        raise CommandError(f"running, so left alone: {', '.join(left)}; replay when they have ended")
+        raise ImpossibleError(f"running, so left alone: {', '.join(left)}; replay when they have ended")
 
 
 @click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))
@@ -121,10 +121,10 @@ def handlers(*, as_json: bool) -> None:
 async def _one(db: Pool, name: str) -> Stored:
     found = await inbox.find(db, name)
     if not found:
-        raise CommandError(f"there is no event {name}; `receiver events` lists them")
+        raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
     if len(found) > 1:
         choices = ", ".join(f"{event.source}/{event.id}" for event in found)
-        raise CommandError(f"several sources have an event {name}: say which of {choices}")
+        raise ImpossibleError(f"several sources have an event {name}: say which of {choices}")
     return found[0]
 
 
@@ -143,9 +143,9 @@ async def _read_again(connection: Connection, found: Stored) -> str:
     """Let a quarantined event be what it can be read as now; returns its type."""
     content = reading.read(found.source, await inbox.raw(connection, found.key))
     if isinstance(content, reading.Unreadable):
-        raise CommandError(f"it still cannot be read: {content.reason}")
+        raise ImpossibleError(f"it still cannot be read: {content.reason}")
     if not await inbox.accept_quarantined(connection, found.key, content):
-        raise CommandError(f"its event {content.id} is stored already")
+        raise ImpossibleError(f"its event {content.id} is stored already")
     return content.type
 
 

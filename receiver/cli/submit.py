@@ -19,7 +19,7 @@ from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars
 from receiver.cli.running import as_json, configure, examples, print_json, with_provider
 from receiver.database import Pool
-from receiver.errors import CommandError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
+from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
 from receiver.logs import printable
 from receiver.notebook import Notebook
 from receiver.providers import Recording, TranscribeSo
@@ -75,7 +75,7 @@ def transcribe(
     """
     configured = configure()
     if callback and configured.public_url is None:
-        raise CommandError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
+        raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
     recording, file = _recording(source, pipeline, language, duration)
     order = Order(recording, file, idempotency_key, max_usd, callback, wait)
 
@@ -133,25 +133,25 @@ def _recording(
     """Return what SOURCE means; of a file, without its upload id yet.
 
     Raises:
-        CommandError: the provider would refuse it.
+        ImpossibleError: the provider would refuse it.
     """
     if source.startswith(("http://", "https://")):
         try:
             kind = source_of(source)
         except ValueError as exc:
-            raise CommandError(f"{source} is no web address: {exc}") from exc
+            raise ImpossibleError(f"{source} is no web address: {exc}") from exc
         return Recording(
             source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
         ), None
     file = uploads.inspect(Path(source))
     told = media.duration_seconds(file.path)
     if duration is not None and told is not None and abs(duration - told) > 1 + told / 100:
-        raise CommandError(
+        raise ImpossibleError(
             f"{source} plays {told:.1f} s by its own account: leave --duration out, it is billed by that"
         )
     seconds = duration if told is None else told
     if seconds is None:
-        raise CommandError(
+        raise ImpossibleError(
             f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS, "
             f"or install ffmpeg, whose ffprobe is asked first"
         )
@@ -165,7 +165,7 @@ async def _submit(
     provider: TranscribeSo, db: "Pool | None", configured: Settings, order: Order, notes: Notebook
 ) -> TranscriptionStatus:
     if order.callback and db is None:
-        raise CommandError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
+        raise ImpossibleError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
     recording, asked_before = order.recording, notes.progress.asked is not None
     # What may have been submitted already went with its ceiling; a quote refused now would say nothing about that.
     ceiling = None if asked_before else order.max_usd
@@ -221,7 +221,7 @@ async def _send(
 
 def _check_price(price: float, max_usd: float) -> None:
     if price > max_usd:
-        raise CommandError(
+        raise ImpossibleError(
             f"it would cost {dollars(price, digits=4)}, more than --max-usd {max_usd:g}: nothing was submitted"
         )
 
@@ -234,7 +234,7 @@ async def _reckon(provider: TranscribeSo, recording: Recording, *, cheapest: boo
     wanted = [one for one in found if recording.pipeline_code in (None, one.code)]
     if not wanted or wanted[0].retail_usd_per_min is None:
         names = ", ".join(one.code for one in found)
-        raise CommandError(f"there is no price for {recording.pipeline_code}; the provider has {names}")
+        raise ImpossibleError(f"there is no price for {recording.pipeline_code}; the provider has {names}")
     minutes = (recording.duration_seconds or 0) / 60
     return {
         "retail_usd": round(minutes * wanted[0].retail_usd_per_min, 4),

@@ -18,7 +18,7 @@ from receiver.cli.running import configure, event_at, examples, open_database, o
 from receiver.cli.send import reachable
 from receiver.cli.story import Story
 from receiver.database import Pool
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.web import KEEP_ALIVE_SECONDS, bind
@@ -151,7 +151,7 @@ async def _start_sandbox(
     """Start the sandbox and register anew, because it remembers nothing; returns the environment of the others."""
     real = [api for api in await inbox.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
-        raise CommandError(
+        raise ImpossibleError(
             f"this database holds events of {real[0]}; the sandbox needs one of its own: "
             f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
         )

@@ -22,7 +22,7 @@ from receiver.cli.running import (
     with_provider,
 )
 from receiver.database import Pool
-from receiver.errors import CommandError
+from receiver.errors import ImpossibleError
 from receiver.migrations import require
 from receiver.providers import TranscribeSo
 from receiver.rotation import Secret, Use
@@ -51,7 +51,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
     configured = configure()
     callback_url = url or configured.callback_url
     if callback_url is None:
-        raise CommandError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
+        raise ImpossibleError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
     whose = registration.account(configured)
 
     async def main(database_url: str) -> str:
@@ -91,7 +91,7 @@ def secrets(*, as_json: bool) -> None:
     for name in own:
         click.echo(f"{name}  from TRANSCRIBE_WEBHOOK_SECRET{_used(used.get(name, Use()))}")
     if not registered and not own:
-        raise CommandError(f"no secret is known for {configured.api_url}; `receiver check` says what to do")
+        raise ImpossibleError(f"no secret is known for {configured.api_url}; `receiver check` says what to do")
 
 
 @click.command(
@@ -186,7 +186,7 @@ def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
 
 async def _follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> Journey:
     if db is None:
-        raise CommandError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
+        raise ImpossibleError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
     newest = await inbox.newest_key(db)
     journey = Journey()
     await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")

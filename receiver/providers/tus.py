@@ -27,7 +27,7 @@ from typing import BinaryIO, Literal
 
 import httpx
 
-from receiver.errors import CommandError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 
 CHUNK_BYTES = 4 * 1024 * 1024
 PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -94,7 +94,7 @@ async def upload(
         ProviderUnavailable: `upload_broken`, the pauses are used up; `malformed_answer`, the server makes no sense.
         NotFound: the server has lost the upload under way.
         InvalidRequest: the server refuses the upload.
-        CommandError: the file changed under way.
+        ImpossibleError: the file changed under way.
     """
     transfer = _Transfer(http, address(endpoint), file, size, _encoded(metadata), chunk_bytes)
     return await _followed(transfer, transfer.resumed(location), created, progressed, pauses)
@@ -165,7 +165,7 @@ class _Transfer:
         chunk = self.file.read(expected)
         grown = offset + expected == self.size and self.file.read(1)
         if len(chunk) != expected or grown:
-            raise CommandError("the file changed while it was uploaded")
+            raise ImpossibleError("the file changed while it was uploaded")
         return chunk
 
     async def _ask(

@@ -19,6 +19,7 @@ from receiver.database import Connection, Connections
 from receiver.errors import ReceiverError, RequestError, StoreUnavailableError
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
+from receiver.health import Finding, checks, report
 from receiver.providers.transcribe_so import SOURCE
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.spool import Spool
@@ -69,7 +70,7 @@ class Receiver:
         )
         self.failures = Failures()
         self._refused = {True: Refused(), False: Refused()}
-        self._checking: asyncio.Task[dict[str, tuple[bool, str]]] | None = None
+        self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
 
     async def nudge_workers(self) -> None:
@@ -83,8 +84,8 @@ class Receiver:
                 log.debug("workers were not nudged: %s", exc)
             await asyncio.sleep(BETWEEN_NUDGES_SECONDS)
 
-    async def checks(self) -> dict[str, tuple[bool, str]]:
-        """Return what readiness needs, each with whether it holds and a word about it.
+    async def findings(self) -> list[Finding]:
+        """Return what readiness needs.
 
         Anyone may ask, on the connections that deliveries need, so the database is asked once a second at most.
         """
@@ -92,24 +93,20 @@ class Receiver:
             self._checked = time.monotonic()
             self._checking = asyncio.create_task(self._check_database())
         known = len(self.keyring.secrets)
-        return {
-            **await asyncio.shield(self._checking),
-            "spool": await self.store.check(),
-            "failures": self.failures.check(),
-            "secret": (known > 0, f"{known} known"),
-            "handlers": (bool(self.handlers), f"{len(self.handlers)} loaded"),
-        }
+        return [
+            *await asyncio.shield(self._checking),
+            await self.store.check(),
+            self.failures.check(),
+            Finding("secret", holds=known > 0, seen=f"{known} known"),
+            Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
+        ]
 
-    async def _check_database(self) -> dict[str, tuple[bool, str]]:
+    async def _check_database(self) -> list[Finding]:
         try:
             version = await self.connections.run(migrations.current, seconds=ANSWER_SECONDS)
         except ReceiverError as exc:
-            return {"database": (False, str(exc)), "schema": (False, "unknown")}
-        needed = migrations.latest()
-        said = f"version {version}" + (
-            "" if version >= needed else f", this code needs {needed}: run `receiver migrate`"
-        )
-        return {"database": (True, "ok"), "schema": (version >= needed, said)}
+            return [Finding("database", holds=False, seen=str(exc)), Finding("schema", holds=False, seen="unknown")]
+        return [Finding("database", holds=True, seen="ok"), checks.schema(version)]
 
     def count_refusal(self, error: RequestError) -> None:
         """Count refusals and say them at most every 10 s: anyone can cause them, and logs must not fill with them."""
@@ -137,10 +134,13 @@ def application(receiver: Receiver) -> Starlette:
     """Return the ASGI application of a receiver."""
     receive = _receive(receiver)
 
-    async def readyz(_: Request) -> Response:
-        checks = await receiver.checks()
-        lines = [f"{name}: {'ok' if holds else 'NOT OK'}, {word}\n" for name, (holds, word) in checks.items()]
-        return PlainTextResponse("".join(lines), 200 if all(holds for holds, _ in checks.values()) else 503)
+    async def readyz(request: Request) -> Response:
+        findings = await receiver.findings()
+        status = 200 if all(one.holds for one in findings) else 503
+        if request.query_params.get("format") == "json" or "application/json" in request.headers.get("accept", ""):
+            return JSONResponse(report(findings), status)
+        lines = [f"{one.name}: {'ok' if one.holds else 'NOT OK'}, {one.said}\n" for one in findings]
+        return PlainTextResponse("".join(lines), status)
 
     async def refuse(_: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestError)

@@ -9,6 +9,7 @@ import logging
 from time import monotonic
 
 from receiver.errors import RequestError, SignatureError, StoreUnavailableError
+from receiver.health import Finding
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +43,14 @@ class Failures:
             case _:
                 pass
 
-    def check(self) -> tuple[bool, str]:
-        """Return whether there is no reason to worry, and the count in words."""
+    def check(self) -> Finding:
+        """Return whether there is reason to worry, and the count in words."""
         said = f"{self.in_a_row} of {UNTIL_OFF} authentic deliveries refused in a row"
         if self.in_a_row:
             said += f", {self._cause}"
         if self._mismatches:
             said += f"; {self._mismatches} matched no secret since the last that was taken: is it the right one?"
-        return self.in_a_row < WARN_FROM, said
+        return Finding("failures", holds=self.in_a_row < WARN_FROM, seen=said)
 
     def _count(self, cause: str) -> None:
         self.in_a_row += 1

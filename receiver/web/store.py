@@ -22,6 +22,7 @@ from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
+from receiver.health import Finding
 from receiver.inbox import Delivery, Status
 from receiver.registry import interested
 from receiver.spool import Spool
@@ -127,12 +128,13 @@ class Store:
                 raise refusal from None
         return "stored"
 
-    async def check(self) -> tuple[bool, str]:
+    async def check(self) -> Finding:
         """Return whether the spool takes deliveries, and how full it is; anyone may ask, so one looks at a time."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(asyncio.to_thread(self._spool.check))
         await asyncio.wait({self._looking}, timeout=SPOOL_SECONDS)
-        return self._looking.result() if self._looking.done() else (False, "its disk does not answer")
+        holds, seen = self._looking.result() if self._looking.done() else (False, "its disk does not answer")
+        return Finding("spool", holds=holds, seen=seen)
 
     async def keep_drained(self) -> None:
         """Drain the spool whenever it holds anything, first of all what an earlier process left; until cancelled."""

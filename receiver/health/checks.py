@@ -1,0 +1,180 @@
+"""What must hold around a receiver, looked at from a command: handlers, database, schema, jobs, secret, provider."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from receiver import database, jobs, migrations, registration, registry, signature
+from receiver.database import Connection, query
+from receiver.errors import HandlerLoadError, InvalidRequest, ProviderError, StoreUnavailableError
+from receiver.handling import Handler
+from receiver.health.finding import Finding
+from receiver.providers import TranscribeSo
+from receiver.settings import Settings
+
+OLD = timedelta(minutes=5)
+SECONDS = 10.0
+
+
+def settings(configured: Settings) -> Finding:
+    """Say what is set."""
+    seen = [
+        f"API {configured.api_url}",
+        "key set" if configured.api_key else "no TRANSCRIBE_API_KEY",
+        f"PUBLIC_URL {configured.public_url}" if configured.public_url else "no PUBLIC_URL",
+    ]
+    return Finding("settings", holds=True, seen=", ".join(seen))
+
+
+def load_handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]:
+    """Return the handlers, none where they cannot be loaded."""
+    try:
+        handlers = registry.load(configured.handlers)
+    except HandlerLoadError as exc:
+        return {}, Finding("handlers", holds=False, seen=str(exc))
+    return handlers, Finding("handlers", holds=True, seen=", ".join(handlers))
+
+
+async def stored(
+    connection: Connection, url: str, configured: Settings, handlers: Mapping[str, Handler]
+) -> list[Finding]:
+    """Look at the database and what is in it."""
+    findings = [await _server(connection, url), schema(await migrations.current(connection))]
+    if not findings[-1].holds:
+        return findings
+    return [
+        *findings,
+        await _orphans(connection, handlers, configured),
+        await _oldest(connection, handlers, configured),
+        await _dead(connection, configured),
+        await _secret(connection, configured),
+    ]
+
+
+def schema(version: int) -> Finding:
+    """Whether the database's schema is one that this code can work with."""
+    needed = migrations.latest()
+    if version < needed:
+        seen = f"version {version}, this code needs {needed}"
+        return Finding("schema", holds=False, seen=seen, todo="run `receiver migrate`")
+    return Finding("schema", holds=True, seen=f"version {version}")
+
+
+async def _server(connection: Connection, url: str) -> Finding:
+    durable = await connection.fetchrow(query("durability"))
+    assert durable is not None
+    if not all(durable.values()):
+        seen = "fsync or full_page_writes is off, so what is stored does not survive a crash"
+        return Finding("database", holds=False, seen=seen, todo="switch both on")
+    if not await _keeps_session(connection):
+        seen = "a pooler in transaction mode stands in between, which loses locks and LISTEN"
+        return Finding("database", holds=False, seen=seen, todo="use the direct URL")
+    return Finding("database", holds=True, seen=f"{database.where(url)}, durable")
+
+
+async def _keeps_session(connection: Connection) -> bool:
+    """Whether two statements reach the same server process, as session locks and LISTEN need."""
+    pids = {await connection.fetchval(query("backend_pid")) for _ in range(3)}
+    return len(pids) == 1
+
+
+async def _orphans(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
+    if not handlers:
+        return Finding("orphaned jobs", holds=True, seen="not known without handlers")
+    names = await jobs.orphaned(connection, list(handlers), configured.api_url)
+    if names:
+        seen = f"jobs wait for handlers that do not exist: {', '.join(names)}"
+        return Finding("orphaned jobs", holds=False, seen=seen, todo="bring the names back, or leave them")
+    return Finding("orphaned jobs", holds=True, seen="none")
+
+
+async def _dead(connection: Connection, configured: Settings) -> Finding:
+    dead, elsewhere = await jobs.counts(connection, configured.api_url)
+    more = f"; {elsewhere} unfinished jobs belong to another API than {configured.api_url}" if elsewhere else ""
+    if dead:
+        return Finding("dead jobs", holds=False, seen=f"{dead}{more}", todo="see `receiver jobs --dead`, then replay")
+    return Finding("dead jobs", holds=True, seen=f"none{more}")
+
+
+async def _oldest(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
+    age = await jobs.oldest_due(connection, list(handlers), configured.api_url)
+    if age is not None and age > OLD:
+        seen = f"waiting for {age.total_seconds():.0f} s"
+        return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more of it")
+    return Finding("oldest due job", holds=True, seen="none waits" if age is None else f"{age.total_seconds():.0f} s")
+
+
+async def _secret(connection: Connection, configured: Settings) -> Finding:
+    registered = await registration.known_secrets(connection, configured.api_url)
+    own = [secret.get_secret_value().encode() for secret in configured.webhook_secrets]
+    known = list(dict.fromkeys([*own, *registered]))
+    if configured.api_key is not None and configured.callback_url is not None:
+        found = await registration.find(connection, registration.account(configured))
+        if registration.unanswered(found) is not None:
+            seen = "a registration was not answered, so its secret may be lost on the way"
+            return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
+        newest = registration.current(found)
+        if newest is not None and newest.callback_url != configured.callback_url:
+            seen = f"registered for {newest.callback_url}, not for {configured.callback_url}"
+            return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
+    if not known:
+        todo = (
+            "set TRANSCRIBE_API_KEY and PUBLIC_URL and run `receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET; "
+            "for the sandbox, export what `up --sandbox` says"
+        )
+        return Finding("secret", holds=False, seen=f"none is known for {configured.api_url}", todo=todo)
+    return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
+
+
+async def reachable(configured: Settings) -> Finding:
+    """Whether a receiver answers where the provider delivers, and whether it is ready."""
+    if configured.public_url is None:
+        return Finding("reachable", holds=True, seen="not known without PUBLIC_URL")
+    try:
+        async with httpx.AsyncClient(timeout=SECONDS) as http:
+            answer = await http.get(f"{configured.public_url}/readyz", params={"format": "json"})
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        seen = f"{configured.public_url} does not answer ({type(exc).__name__})"
+        return Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, see to the tunnel")
+    findings = _findings(answer)
+    if findings is None:
+        seen = f"{configured.public_url}/readyz answers {answer.status_code}: something else than a receiver is there"
+        return Finding("reachable", holds=False, seen=seen)
+    seen = f"a receiver answers at {configured.public_url}"
+    wrong = [f"{one.name}: {one.said}" for one in findings if not one.holds]
+    if wrong:
+        return Finding("reachable", holds=False, seen=f"{seen}: {'; '.join(wrong)}")
+    return Finding("reachable", holds=True, seen=f"{seen}, and is ready")
+
+
+def _findings(answer: httpx.Response) -> list[Finding] | None:
+    """Return what a receiver's readiness says; None where it is no receiver's."""
+    try:
+        said: list[dict[str, Any]] = answer.json()["findings"]
+        return [Finding(one["name"], holds=one["holds"], seen=one["seen"], todo=one["todo"]) for one in said]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+async def provider(client: TranscribeSo) -> list[Finding]:
+    """Whether the provider answers, takes the key, and delivers."""
+    try:
+        await client.me()
+        answers = Finding("provider", holds=True, seen=f"{client.api_url} answers and takes the key")
+        return [answers, await _webhook(client)]
+    except (ProviderError, StoreUnavailableError) as exc:
+        return [Finding("provider", holds=False, seen=str(exc))]
+
+
+async def _webhook(client: TranscribeSo) -> Finding:
+    """Whether the provider has switched the webhook off, as it does after five failures in a row."""
+    try:
+        webhook = await client.get_webhook()
+    except InvalidRequest:
+        return Finding("webhook", holds=True, seen="the provider has none, or does not tell")
+    if webhook.enabled is False:
+        todo = "switch it on again in its dashboard, then `receiver test-event`"
+        return Finding("webhook", holds=False, seen="the provider has switched it off", todo=todo)
+    return Finding("webhook", holds=True, seen=f"the provider delivers to {webhook.url or 'it'}")
