@@ -6,7 +6,7 @@
     submissions   uploads, notebook, media
     health        what must hold, in one shape
     texts         transcripts, subtitles, documents
-    ground        cli ▶ settings, logs, database, migrations, embedded; errors, failpoints; sandbox, testing
+    ground        cli ▶ settings, addresses, logs, database, migrations, embedded; errors, failpoints; sandbox, testing
 
 Which of them may import which stands in `pyproject.toml`.
 """

@@ -33,6 +33,12 @@ ADVICE_ON_CONFLICT = (
     "(what finishes in between is not delivered), or delete it in the provider's dashboard"
 )
 
+FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
+HOW_TO_KNOW_A_SECRET = (
+    "set TRANSCRIBE_API_KEY and PUBLIC_URL and run `receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET; "
+    f"{FOR_THE_SANDBOX}"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -62,7 +68,10 @@ def account(settings: Settings) -> Account:
         ImpossibleError: no key is set.
     """
     if settings.api_key is None:
-        raise ImpossibleError("TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it")
+        raise ImpossibleError(
+            "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it, in the environment or "
+            f"in .env; {FOR_THE_SANDBOX}"
+        )
     return Account(settings.api_url, signature.fingerprint(settings.api_key.get_secret_value().encode()))
 
 

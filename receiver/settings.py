@@ -4,22 +4,36 @@ Every mistake is reported at once, by the variable's name and never by its value
 """
 
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import urlsplit
 
-import httpx
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from receiver import failpoints
+from receiver import addresses, failpoints
 from receiver.errors import ConfigError
 from receiver.failpoints import Death
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
 CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # and a token behind it
+API_PATH = "/api/v1"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
+
+# What a value gets on its way through shells, container tools and web pages. Part of a secret, it makes it another one.
+_QUOTE = "[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]"
+_PACKED = (re.compile(f"{_QUOTE}|[\\[{{(<]"), "begins with a quote or a bracket: remove it")
+_NAMED = (
+    re.compile(r"(export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*=."),
+    "begins with a variable's name: keep what follows the =",
+)
+_ODD_IN_TOKENS = (
+    _PACKED, _NAMED, (re.compile(f".*{_QUOTE}$", re.DOTALL), "ends with a quote: remove it"),
+    (re.compile(r".*[^!-~]", re.DOTALL), "must be printable ASCII without spaces"),
+)  # fmt: skip
+_POSTGRES = re.compile(r"(postgres(?:ql)?)(?:\+\w+)?(://.*)", re.IGNORECASE | re.DOTALL)  # `+asyncpg` is SQLAlchemy's
 
 
 def _from_files() -> tuple[dict[str, str], list[str]]:
@@ -33,10 +47,25 @@ def _from_files() -> tuple[dict[str, str], list[str]]:
             wrong.append(f"{name}_FILE: set {name} or {name}_FILE, not both")
             continue
         try:
-            found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+            found[name] = _bare(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as exc:
             wrong.append(f"{name}_FILE: cannot be read ({type(exc).__name__})")
-    return {name: value for name, value in found.items() if value}, wrong
+            continue
+        if not found[name]:  # a secret that was not mounted must not become another database, or none
+            wrong.append(f"{name}_FILE: names an empty file")
+    return found, wrong
+
+
+def _bare(value: str) -> str:
+    """Return a secret without what surely means nothing: a byte order mark, and white space around it."""
+    return value.strip().removeprefix("\ufeff").strip()
+
+
+def _plain(value: str, odd: Iterable[tuple[re.Pattern[str], str]]) -> str:
+    for pattern, why in odd:
+        if pattern.match(value):
+            raise ValueError(why)
+    return value
 
 
 def _variable(name: str, default: Any) -> Any:
@@ -75,7 +104,9 @@ class Settings(BaseSettings):
     @field_validator("webhook_secrets", "handlers", "timestamps", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(dict.fromkeys(filter(None, map(str.strip, value.split(","))))) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(dict.fromkeys(filter(None, map(str.strip, _bare(value).split(",")))))
 
     @field_validator("failpoint", mode="before")
     @classmethod
@@ -89,50 +120,43 @@ class Settings(BaseSettings):
             raise ValueError("must name at least one")
         return value
 
-    @field_validator("api_url", "public_url")
+    @field_validator("api_url")
     @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            parts, _ = urlsplit(value), httpx.URL(value)  # httpx knows names that cannot be asked for
-            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except (ValueError, httpx.InvalidURL):  # its message would show the value
-            usable = False
-        if not usable or parts.query or parts.fragment or not value.isprintable() or " " in value:
-            raise ValueError("must be an address like https://example.com") from None
-        if parts.username or parts.password:
-            raise ValueError("must not carry a user or a password")
-        return value.rstrip("/")
+    def _api_address(cls, value: str) -> str:
+        return addresses.base(value, without=API_PATH)
 
     @field_validator("public_url")
     @classmethod
-    def _without_path(cls, value: str | None) -> str | None:
-        if value is not None and value.endswith(WEBHOOK_PATH):
-            raise ValueError(f"must be given without {WEBHOOK_PATH}")
-        return value
+    def _public_address(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.base(value, without=WEBHOOK_PATH)
 
-    @field_validator("api_url")
+    @field_validator("api_key", "database_url", mode="before")
     @classmethod
-    def _without_version(cls, value: str) -> str:
-        if value.endswith("/api/v1"):
-            raise ValueError("must be given without /api/v1")
-        return value
+    def _bared(cls, value: object) -> object:
+        return (_bare(value) or None) if isinstance(value, str) else value
 
     @field_validator("api_key")
     @classmethod
     def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
-        key = "x" if value is None else value.get_secret_value()
-        if not (key.isascii() and key.isprintable()) or " " in key:
-            raise ValueError("must be printable ASCII without spaces")
-        return value
+        return value if value is None else SecretStr(_plain(value.get_secret_value(), _ODD_IN_TOKENS))
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _verifying(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        return tuple(SecretStr(_plain(one.get_secret_value(), _ODD_IN_TOKENS)) for one in value)
 
     @field_validator("database_url")
     @classmethod
     def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+        if value is None:
+            return None
+        url = _plain(value.get_secret_value(), (_PACKED, _NAMED))
+        if not url.isprintable():
+            raise ValueError("holds an invisible character: remove it")
+        found = _POSTGRES.fullmatch(url)
+        if found is None:
             raise ValueError("must start with postgresql://")
-        return value
+        return SecretStr(found[1].lower() + found[2])
 
     @property
     def callback_url(self) -> str | None:

@@ -20,6 +20,7 @@ import httpx
 from click.testing import CliRunner, Result
 
 from receiver.cli import main
+from receiver.cli.environment import READ
 from receiver.cli.running import run
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.uploads import Uploads
@@ -39,6 +40,7 @@ class Commands:
         self.key = key
         self.environment: dict[str, str | None] = {
             **{name: None for name in os.environ if name.startswith(("RECEIVER_", "TRANSCRIBE_"))},
+            READ: "1",  # the folder that the tests are run from may hold somebody's `.env`
             "TRANSCRIBE_API_URL": api_url,
             "TRANSCRIBE_API_KEY": key,
             "RECEIVER_DATA_DIR": str(folder / "data"),
@@ -49,12 +51,15 @@ class Commands:
         """Run a command to its end; no secret is in what it says, and what it raises is raised."""
         root = logging.getLogger()
         kept, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", "httpx", "httpcore")}
+        before = dict(os.environ)
         try:
             ran = CliRunner().invoke(
                 main, [str(one) for one in arguments], env=self.environment | environment, input=stdin,
                 catch_exceptions=False,
             )  # fmt: skip
-        finally:  # a command logs to its own stderr, which is closed by now
+        finally:  # a command logs to its own stderr, which is closed by now, and has an environment of its own
+            os.environ.clear()
+            os.environ.update(before)
             root.handlers[:] = kept
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)

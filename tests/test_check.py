@@ -159,6 +159,26 @@ def test_a_webhook_that_was_switched_off_is_said(
     assert said in found["webhook"][1]
 
 
+@pytest.mark.parametrize(("delivers_to", "holds"), [
+    ("http://127.0.0.1:1/webhooks/transcribe-so", True),
+    ("HTTP://127.0.0.1:1/webhooks/transcribe-so/", True),
+    ("http://127.0.0.1:1/old/webhooks/transcribe-so", False),
+    ("http://127.0.0.1:1", False),
+])  # fmt: skip
+def test_a_provider_that_delivers_to_another_address_than_ours_is_said(
+    shared: Processes, delivers_to: str, *, holds: bool
+) -> None:
+    scripted = Scripted()
+    webhook = {"url": delivers_to, "enabled": True}
+    scripted.answers = {"GET /api/v1/me": [(200, {})], "GET /api/v1/webhooks": [(200, webhook)]}
+    with scripted.running():
+        _, found = check(shared, TRANSCRIBE_API_URL=scripted.url, PUBLIC_URL="http://127.0.0.1:1")
+    said = f"the provider delivers to {delivers_to}"
+    advice = "run `receiver register`, or set PUBLIC_URL to where it delivers"
+    elsewhere = f"{said}, not to http://127.0.0.1:1/webhooks/transcribe-so: {advice}"
+    assert found["webhook"] == (holds, said if holds else elsewhere)
+
+
 def test_where_the_provider_delivers_somebody_must_answer(shared: Processes) -> None:
     web = shared.serve()
     assert check(shared, PUBLIC_URL=web.url)[1]["reachable"] == (

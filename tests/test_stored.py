@@ -144,7 +144,12 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
         (("register",), 1, "set PUBLIC_URL"),
         (("register", "--url", "http://x/"), 1, "TRANSCRIBE_API_KEY is not set"),
         (("test-event",), 1, "TRANSCRIBE_API_KEY is not set"),
-        (("send", "--sample", "test", "--url", "http://127.0.0.1:1/"), 1, "http://127.0.0.1:1/ does not answer"),
+        (("register", "--url", "example.com"), 2, "'--url': must be an address like https://example.com"),
+        (
+            ("send", "--sample", "test", "--url", "HTTP://127.0.0.1:1/"),
+            1,
+            "http://127.0.0.1:1/webhooks/transcribe-so does not answer",
+        ),
     ],
 )
 def test_what_cannot_be_done_says_why(shared: Processes, arguments: tuple[str, ...], status: int, said: str) -> None:

@@ -65,6 +65,15 @@ async def sandboxed() -> AsyncIterator[TranscribeSo]:
 # --- success, against the sandbox ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("address", [URL, f"{URL}/", f" {URL.upper()}/api/v1/ "])
+async def test_the_api_may_be_named_with_or_without_its_path(address: str) -> None:
+    provider = Provider(httpx.Response(200, json={}))
+    async with TranscribeSo(address, KEY, transport=httpx.MockTransport(provider)) as api:
+        await api.me()
+    assert api.api_url == URL
+    assert [str(one.url) for one in provider.asked] == [f"{URL}/api/v1/me"]
+
+
 async def test_me_says_whose_key_it_is_and_keeps_what_we_do_not_know() -> None:
     async with sandboxed() as api:
         account = await api.me()

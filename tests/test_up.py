@@ -45,17 +45,23 @@ def sample(process: Process) -> str:
     return found[1]
 
 
-def children(process: Process) -> set[int]:
-    """Return the processes that `up` has started."""
+def children(pid: int) -> set[int]:
+    """Return the processes that a process has started."""
     found = set()
     for process_folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((process_folder / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if parent == process.popen.pid:
+        if parent == pid:
             found.add(int(process_folder.name))
     return found
+
+
+def descendants(pid: int) -> set[int]:
+    """Return them, and those that they have started."""
+    found = children(pid)
+    return found.union(*map(descendants, found))
 
 
 def test_up_sandbox_brings_a_sample_through_everything_again_and_again(
@@ -87,7 +93,10 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
         "TRANSCRIBE_API_URL": f"http://127.0.0.1:{ports['sandbox']}",
         "TRANSCRIBE_API_KEY": "tsk_test_sandbox",
         "PUBLIC_URL": f"http://127.0.0.1:{processes.environment['PORT']}",
+        "PORT": processes.environment["PORT"],
+        "RECEIVER_HANDLERS": "handlers",
     }
+    processes.environment.pop("PORT")
     ran = processes.run("test-event", "--json", **simulated)
     answer = json.loads(ran.stdout)
     assert (ran.returncode, answer["advice"]) == (0, None)
@@ -104,7 +113,7 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
 def test_up_starts_a_worker_again_that_died(processes: Processes, ports: dict[str, str]) -> None:
     process = up(processes, ports)
     sample(process)
-    for child in children(process):
+    for child in children(process.popen.pid):
         if "\0work\0" in Path(f"/proc/{child}/cmdline").read_text():
             os.kill(child, signal.SIGKILL)
     process.until_logged("work ended with status -9; starting it again in")
@@ -116,7 +125,7 @@ def test_up_starts_a_worker_again_that_died(processes: Processes, ports: dict[st
 def test_nothing_outlives_a_killed_up(processes: Processes, ports: dict[str, str]) -> None:
     process = up(processes, ports)
     sample(process)
-    left = children(process)
+    left = children(process.popen.pid)
     assert len(left) >= 3
     process.kill()
     until(lambda: not any(Path(f"/proc/{child}/cmdline").exists() for child in left), "the children have ended")

@@ -22,9 +22,9 @@ class Keeping(Commands):
     def rows(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self.processes.sql("select * from receiver.registrations order by id")]
 
-    def said(self, *arguments: str, status: int = 0, stdin: str = "") -> str:
+    def said(self, *arguments: str, status: int = 0, stdin: str = "", **environment: str) -> str:
         """Run a command to an exit status; no registered secret is in what it says, which is returned."""
-        ran = self.run(*arguments, stdin=stdin)
+        ran = self.run(*arguments, stdin=stdin, **environment)
         assert ran.exit_code == status, ran.output
         assert not [row for row in self.rows() if row["secret"] and row["secret"] in ran.output]
         return ran.output
@@ -67,6 +67,16 @@ def test_register_keeps_the_secret_and_shows_its_fingerprint(commands: Keeping, 
     again = commands.said("register", "--url", URL)
     assert again == f"already registered for {URL} (secret with fingerprint {fingerprint})\n"
     assert len(provider.asked("/webhooks")) == 2  # ours and the test's own look
+
+
+@pytest.mark.parametrize("given", ["http://127.0.0.1:1", " HTTP://127.0.0.1:1/ ", f"{URL}/"])
+def test_an_address_is_registered_with_our_path_whether_it_was_given_or_not(
+    commands: Keeping, provider: Simulated, given: str
+) -> None:
+    """Elsewhere nobody listens: every delivery would be 404, and the fifth would switch the webhook off."""
+    assert commands.said("register", "--url", given).startswith(f"registered {URL} (secret ")
+    assert webhook(provider) == URL
+    assert commands.said("register", PUBLIC_URL=given).startswith(f"already registered for {URL} ")
 
 
 def test_a_rotation_leaves_both_secrets_active(commands: Keeping, provider: Simulated) -> None:
@@ -149,7 +159,9 @@ def test_a_secret_of_our_own_is_listed_by_its_fingerprint(commands: Keeping) -> 
 
 
 def test_no_secret_at_all_says_what_to_do(commands: Keeping) -> None:
-    assert "no secret is known for" in commands.said("secrets", status=1)
+    said = commands.said("secrets", status=1)
+    assert f"no secret is known for {commands.environment['TRANSCRIBE_API_URL']}: set TRANSCRIBE_API_KEY and" in said
+    assert "for the sandbox, run the line `export …` that `receiver up --sandbox` prints" in said
     assert commands.read("secrets") == []
 
 

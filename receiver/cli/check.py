@@ -65,4 +65,4 @@ async def _provider(configured: Settings, url: str | None) -> list[Finding]:
         todo = "set TRANSCRIBE_API_KEY, handlers fetch with it"
         return [Finding("provider", holds=False, seen="not asked", todo=todo)]
     async with open_provider(configured, url, retries=()) as provider:
-        return await checks.provider(provider)
+        return await checks.provider(provider, configured)

@@ -8,19 +8,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import click
 
-from receiver import database, embedded, failpoints, logs, migrations, registration, settings
+from receiver import addresses, database, embedded, failpoints, logs, migrations, registration, settings
 from receiver.budget import SharedBudget
+from receiver.cli import environment
 from receiver.database import Connections, Pool
 from receiver.errors import NoDataError
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import RETRY_SECONDS
-from receiver.settings import Settings
+from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -33,14 +34,29 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
 
-def configure() -> Settings:
-    """Read the settings and set up the log as they say; every command does this first."""
+def configure(unknown: Sequence[str] | None = None) -> Settings:
+    """Read `.env` and the settings, and set up the log as they say; every command does this first.
+
+    `unknown` is what `environment.enter` has returned, where that was done already.
+    """
+    if unknown is None:
+        unknown = environment.enter()
     configured = settings.load()
     logs.configure(configured.log, configured.log_level)
+    if unknown:
+        log.warning("there is no setting of this name: %s", ", ".join(unknown))
     failpoints.arm(configured.failpoint)
     if configured.failpoint is not None:
         log.error("RECEIVER_FAILPOINT is set, for tests: this process kills itself at %s", configured.failpoint.point)
     return configured
+
+
+def webhook_url(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """Return the address of a receiver, which may be given with or without our path, as its webhook's."""
+    try:
+        return None if given is None else addresses.base(given, without=WEBHOOK_PATH) + WEBHOOK_PATH
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
 
 
 def examples(*lines: str) -> str:

@@ -11,7 +11,7 @@ import click
 import httpx
 
 from receiver import registration, signature
-from receiver.cli.running import as_json, configure, examples, print_json, with_database
+from receiver.cli.running import as_json, configure, examples, print_json, webhook_url, with_database
 from receiver.errors import ImpossibleError
 from receiver.sandbox import EXAMPLE_ID
 from receiver.settings import WEBHOOK_PATH, Settings
@@ -22,7 +22,7 @@ from receiver.settings import WEBHOOK_PATH, Settings
 )
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--sample", type=click.Choice(["completed", "failed", "test"]), help="Send a made-up event instead.")
-@click.option("--url", help="The receiver; by default the one at HOST and PORT.")
+@click.option("--url", callback=webhook_url, help="The receiver; by default the one at HOST and PORT.")
 @as_json
 @click.pass_context
 def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | None, *, as_json: bool) -> None:
@@ -63,10 +63,7 @@ def _known_secret(configured: Settings) -> bytes:
         return configured.webhook_secrets[0].get_secret_value().encode()
     known = with_database(configured, lambda db: registration.known_secrets(db, configured.api_url))
     if not known:
-        raise ImpossibleError(
-            f"no secret is known for {configured.api_url}: set TRANSCRIBE_WEBHOOK_SECRET or run `receiver register`; "
-            f"for `up --sandbox` set TRANSCRIBE_API_URL as it says"
-        )
+        raise ImpossibleError(f"no secret is known for {configured.api_url}: {registration.HOW_TO_KNOW_A_SECRET}")
     return known[0]
 
 

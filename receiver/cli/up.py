@@ -10,10 +10,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 import click
-from pydantic import SecretStr
 
-from receiver import database, inbox, migrations, registration, registry, settings
+from receiver import database, inbox, migrations, registration, registry
+from receiver.cli import environment
 from receiver.cli.children import Child
+from receiver.cli.environment import Simulation
 from receiver.cli.running import configure, event_at, examples, open_database, open_spool, run, stop_event
 from receiver.cli.send import reachable
 from receiver.cli.story import Story
@@ -42,16 +43,17 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
 
     SIGHUP starts both anew, with handlers and code as they are now, and no delivery is refused meanwhile.
     """
-    configured = configure()
+    unknown = environment.enter()
+    simulation = environment.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
+    configured = configure(unknown)
     registry.load(configured.handlers)  # a mistake in a handler is said here, once, instead of by every process
     if sandbox:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
-    sandbox_url = f"http://127.0.0.1:{sandbox_port}" if sandbox else None
     with bind(configured.host, configured.port) as listener, open_database(configured, create=True) as url:
-        run(_up(configured, listener, url, sandbox_url))
+        run(_up(configured, listener, url, simulation))
 
 
-async def _up(configured: Settings, listener: socket.socket, url: str, sandbox_url: str | None) -> None:
+async def _up(configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None) -> None:
     stop, again = stop_event(), event_at(signal.SIGHUP)
     longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10)
     async with database.pool(url, size=2) as db:
@@ -59,20 +61,19 @@ async def _up(configured: Settings, listener: socket.socket, url: str, sandbox_u
             await migrations.migrate(connection)
         click.echo(f"data   {_place(configured)}")
         click.echo(f"again  kill -HUP {os.getpid()} takes in changed handlers, and refuses nobody")
-        environment = dict(os.environ)
         children: list[Child] = []
         try:
-            if sandbox_url is not None:
-                environment = await _start_sandbox(configured, url, db, sandbox_url, children)
-            serve = Child("serve", environment=environment, vital=True, listener=listener)
-            work = Child("work", environment=environment, vital=False)
+            if simulation is not None:
+                await _start_sandbox(configured, url, db, children)
+            serve = Child("serve", environment=os.environ, vital=True, listener=listener)
+            work = Child("work", environment=os.environ, vital=False)
             for child in (serve, work):
                 children.append(child)
                 await child.start()
             story = Story(await inbox.newest_key(db))
             await _run_until(
                 stop,
-                _open(configured, serve, sandbox_url),
+                _open(configured, serve, simulation),
                 _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
                 story.tell(db),
                 *(child.keep() for child in children),
@@ -121,18 +122,18 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
             click.echo(f"restart {child.name} runs anew; the old process finishes what it has")
 
 
-async def _open(configured: Settings, serve: Child, sandbox_url: str | None) -> None:
+async def _open(configured: Settings, serve: Child, simulation: Simulation | None) -> None:
     """Say where we listen once we do, and send the sample on its way."""
     await serve.ready()
     here = f"http://{reachable(configured.host)}:{configured.port}"
     click.echo(f"web    listening on {here}{WEBHOOK_PATH}")
-    if sandbox_url is None:
+    if simulation is None:
         if not configured.webhook_secrets and (configured.api_key is None or configured.public_url is None):
             click.echo(
                 "web    deliveries need a secret: set TRANSCRIBE_API_KEY and PUBLIC_URL; `receiver check` says more"
             )
         return
-    async with TranscribeSo(sandbox_url, SecretStr(SANDBOX_KEY)) as provider:
+    async with TranscribeSo(configured.api_url, configured.api_key) as provider:
         sample = await provider.transcribe(
             Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
             idempotency_key=f"sample-{secrets.token_hex(8)}",
@@ -142,13 +143,12 @@ async def _open(configured: Settings, serve: Child, sandbox_url: str | None) -> 
     click.echo(f"         {command} transcript {sample.id}")
     click.echo(f"         {command} timestamps {sample.id} --format youtube")
     click.echo("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
-    click.echo(f"         export TRANSCRIBE_API_URL={sandbox_url} TRANSCRIBE_API_KEY={SANDBOX_KEY} PUBLIC_URL={here}")
+    click.echo(f"         {simulation.export_line(configured, here)}")
 
 
-async def _start_sandbox(
-    configured: Settings, url: str, db: Pool, sandbox_url: str, children: list[Child]
-) -> dict[str, str]:
-    """Start the sandbox and register anew, because it remembers nothing; returns the environment of the others."""
+async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child]) -> None:
+    """Start the sandbox, and register anew, because it remembers nothing."""
+    sandbox_url = configured.api_url
     real = [api for api in await inbox.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
         raise ImpossibleError(
@@ -161,19 +161,13 @@ async def _start_sandbox(
     await child.ready()
     click.echo(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
     here = f"http://{reachable(configured.host)}:{configured.port}{WEBHOOK_PATH}"
-    changed = {"TRANSCRIBE_API_URL": sandbox_url, "TRANSCRIBE_API_KEY": SANDBOX_KEY}
-    whose = registration.account(settings.load(**changed))
     connection = await database.connect(url)
     try:
-        async with TranscribeSo(sandbox_url, SecretStr(SANDBOX_KEY)) as provider:
+        async with TranscribeSo(sandbox_url, configured.api_key) as provider:
             await registration.forget(connection, sandbox_url)
-            click.echo(await registration.register(connection, provider, whose, here))
+            click.echo(await registration.register(connection, provider, registration.account(configured), here))
     finally:
         await connection.close()
-    # Without PUBLIC_URL nobody registers a second time; with a real secret real deliveries would end up here.
-    real_ones = ("PUBLIC_URL", "TRANSCRIBE_API_KEY_FILE", "TRANSCRIBE_WEBHOOK_SECRET", "TRANSCRIBE_WEBHOOK_SECRET_FILE")
-    kept = {k: v for k, v in os.environ.items() if k not in real_ones}
-    return kept | changed
 
 
 def _place(configured: Settings) -> str:

@@ -18,6 +18,7 @@ from receiver.cli.running import (
     open_provider,
     print_json,
     run,
+    webhook_url,
     with_database,
     with_provider,
 )
@@ -34,11 +35,11 @@ LOOK_AGAIN_SECONDS = 0.05
 @click.command(
     epilog=examples(
         "receiver register",
-        "receiver register --url https://example.com/webhooks/transcribe-so",
+        "receiver register --url https://example.com",
         "receiver register --rotate",
     )
 )
-@click.option("--url", help="Where the provider shall deliver; by default PUBLIC_URL and our path.")
+@click.option("--url", callback=webhook_url, help="Deliver there, with our path or without; by default PUBLIC_URL.")
 @click.option("--rotate", is_flag=True, help="Register again for a new secret; the old one stays active.")
 @click.option("--delete-first", is_flag=True, help="With --rotate: delete the webhook that the provider has before.")
 def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
@@ -91,7 +92,7 @@ def secrets(*, as_json: bool) -> None:
     for name in own:
         click.echo(f"{name}  from TRANSCRIBE_WEBHOOK_SECRET{_used(used.get(name, Use()))}")
     if not registered and not own:
-        raise ImpossibleError(f"no secret is known for {configured.api_url}; `receiver check` says what to do")
+        raise ImpossibleError(f"no secret is known for {configured.api_url}: {registration.HOW_TO_KNOW_A_SECRET}")
 
 
 @click.command(

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from receiver import database, jobs, migrations, registration, registry, signature
+from receiver import addresses, database, jobs, migrations, registration, registry, signature
 from receiver.database import Connection, query
 from receiver.errors import HandlerLoadError, InvalidRequest, ProviderError, StoreUnavailableError
 from receiver.handling import Handler
@@ -120,11 +120,8 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
             seen = f"registered for {newest.callback_url}, not for {configured.callback_url}"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
     if not known:
-        todo = (
-            "set TRANSCRIBE_API_KEY and PUBLIC_URL and run `receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET; "
-            "for the sandbox, export what `up --sandbox` says"
-        )
-        return Finding("secret", holds=False, seen=f"none is known for {configured.api_url}", todo=todo)
+        seen = f"none is known for {configured.api_url}"
+        return Finding("secret", holds=False, seen=seen, todo=registration.HOW_TO_KNOW_A_SECRET)
     return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
 
 
@@ -158,18 +155,18 @@ def _findings(answer: httpx.Response) -> list[Finding] | None:
         return None
 
 
-async def provider(client: TranscribeSo) -> list[Finding]:
+async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
     """Whether the provider answers, takes the key, and delivers."""
     try:
         await client.me()
         answers = Finding("provider", holds=True, seen=f"{client.api_url} answers and takes the key")
-        return [answers, await _webhook(client)]
+        return [answers, await _webhook(client, configured.callback_url)]
     except (ProviderError, StoreUnavailableError) as exc:
         return [Finding("provider", holds=False, seen=str(exc))]
 
 
-async def _webhook(client: TranscribeSo) -> Finding:
-    """Whether the provider has switched the webhook off, as it does after five failures in a row."""
+async def _webhook(client: TranscribeSo, ours: str | None) -> Finding:
+    """Whether the provider delivers, which it stops after five failures in a row, and where we are."""
     try:
         webhook = await client.get_webhook()
     except InvalidRequest:
@@ -177,4 +174,7 @@ async def _webhook(client: TranscribeSo) -> Finding:
     if webhook.enabled is False:
         todo = "switch it on again in its dashboard, then `receiver test-event`"
         return Finding("webhook", holds=False, seen="the provider has switched it off", todo=todo)
+    if webhook.url is not None and ours is not None and not addresses.same(webhook.url, ours):
+        todo = "run `receiver register`, or set PUBLIC_URL to where it delivers"
+        return Finding("webhook", holds=False, seen=f"the provider delivers to {webhook.url}, not to {ours}", todo=todo)
     return Finding("webhook", holds=True, seen=f"the provider delivers to {webhook.url or 'it'}")

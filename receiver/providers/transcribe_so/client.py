@@ -11,6 +11,7 @@ from typing import Literal, Self
 import httpx
 from pydantic import SecretStr
 
+from receiver import addresses
 from receiver.budget import Budget, OwnBudget
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.providers import tus
@@ -59,7 +60,7 @@ class TranscribeSo:
     however often it is tried within 24 hours. The key is in no repr and no log.
 
     Args:
-        api_url: such as `https://transcribe.so`, without `/api/v1`.
+        api_url: such as `https://transcribe.so`, with or without `/api/v1`.
         key: the API key; None makes every call raise `Unauthenticated`.
         retries: seconds to wait before each further try after a 5xx, a timeout or a lost connection. None in a job,
             whose own backoff retries; `RETRY_SECONDS` where a person waits.
@@ -77,9 +78,9 @@ class TranscribeSo:
         budget: Budget | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.api_url = api_url
+        self.api_url = addresses.base(api_url, without="/api/v1")
         http = httpx.AsyncClient(
-            base_url=f"{api_url}/api/v1/",
+            base_url=f"{self.api_url}/api/v1/",
             follow_redirects=False,
             timeout=SECONDS,
             transport=transport,
