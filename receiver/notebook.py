@@ -7,7 +7,6 @@ the same wishes bring the same key, so that the provider repeats its answer; oth
 would be a second submission, and charged.
 """
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -22,6 +21,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from receiver import private
 from receiver.embedded.folder import prepare
 from receiver.errors import BusyError, ImpossibleError, ProviderError
 
@@ -67,9 +67,8 @@ def opened(data_dir: Path, account: tuple[str, str], source: str | Path) -> Iter
     named = os.fsencode(source.absolute()) if isinstance(source, Path) else source.encode()
     name = hashlib.sha256("\0".join(account).encode() + b"\0" + named).hexdigest()[:32]
     with ExitStack() as stack:
-        folder = _folder(data_dir)
-        stack.callback(os.close, folder)
-        lock = os.open(f"{name}.lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        folder = _folder(data_dir, stack)
+        lock = private.open_file(folder, f"{name}.lock", os.O_RDWR | os.O_CREAT, owner=os.geteuid())
         stack.callback(os.close, lock)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,7 +81,7 @@ def opened(data_dir: Path, account: tuple[str, str], source: str | Path) -> Iter
         yield Notebook(folder, f"{name}.json", size, modified)
 
 
-def _folder(data_dir: Path) -> int:
+def _folder(data_dir: Path, stack: ExitStack) -> int:
     """Open the folder of the notebooks, which must be ours alone.
 
     As root, the data folder belongs to the database's user, who must not lead us elsewhere: so everything is opened
@@ -91,10 +90,7 @@ def _folder(data_dir: Path) -> int:
     path = prepare(data_dir).path / "uploads"
     try:
         path.mkdir(mode=0o700, exist_ok=True)
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        if os.fstat(folder).st_uid != os.geteuid():
-            os.close(folder)
-            raise PermissionError(errno.EPERM, "it belongs to somebody else")
+        folder = stack.enter_context(private.opened_folder(path, owner=os.geteuid()))
         os.fchmod(folder, 0o700)
     except OSError as exc:
         raise ImpossibleError(
@@ -116,14 +112,7 @@ class Notebook:
     def note(self, **changes: Any) -> None:
         """Keep what is new."""
         self.progress = replace(self.progress, **changes)
-        coming = f"{self._name}.new"
-        # It names an upload that whoever reads it could go on with.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(coming, flags, 0o600, dir_fd=self._folder), "wb") as out:
-            out.write(PROGRESS.dump_json(self.progress))
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(coming, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        private.replace(self._folder, self._name, PROGRESS.dump_json(self.progress))
 
     def ask(self, wishes: Mapping[str, Any]) -> tuple[str, bool]:
         """Note that a submission is sent; returns its key, and whether it may have been carried out before.
@@ -155,7 +144,7 @@ class Notebook:
 
     def _read(self) -> Progress | None:
         try:
-            opened = os.open(self._name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._folder)
+            opened = private.open_file(self._folder, self._name, os.O_RDONLY, owner=os.geteuid())
             with os.fdopen(opened, "rb") as file:
                 age = time.time() - os.fstat(opened).st_mtime
                 found = PROGRESS.validate_json(file.read(), strict=True)

@@ -9,10 +9,9 @@ import hashlib
 import json
 import logging
 import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
+from receiver import private
 from receiver.callbacks import Callback, Known
 
 log = logging.getLogger(__name__)
@@ -22,7 +21,8 @@ class Remembered:
     """One API's secrets, in one file of a folder that is made where it is not there."""
 
     def __init__(self, folder: Path, api_url: str) -> None:
-        self._path = folder / f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json"
+        self._folder = folder
+        self._name = f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json"
         self._kept: Known | None = None
         self._told = False
 
@@ -42,7 +42,8 @@ class Remembered:
     def recall(self) -> Known:
         """Return what was remembered last; nothing where that cannot be read."""
         try:
-            webhook, callbacks = json.loads(_read(self._path))
+            with private.opened_folder(os.path.realpath(self._folder)) as folder:
+                webhook, callbacks = json.loads(private.read(folder, self._name, owner=os.geteuid()))
             return Known(
                 tuple(secret.encode() for secret in webhook),
                 {token: Callback(secret.encode(), subject) for token, (secret, subject) in callbacks.items()},
@@ -54,27 +55,10 @@ class Remembered:
             return Known()
 
     def _write(self, known: Known) -> None:
-        if known == Known() and not self._path.exists():
+        if known == Known() and not (self._folder / self._name).exists():
             return
         callbacks = {token: [one.secret.decode(), one.transcription_id] for token, one in known.callbacks.items()}
         content = json.dumps([[secret.decode() for secret in known.webhook], callbacks]).encode()
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self._path.with_suffix(f".{secrets.token_hex(4)}")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
-        except OSError:
-            with suppress(OSError):
-                new.unlink()
-            raise
-
-
-def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        if os.fstat(file.fileno()).st_uid != os.geteuid():
-            raise PermissionError
-        return file.read()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with private.opened_folder(os.path.realpath(self._folder)) as folder:
+            private.replace(folder, self._name, content)

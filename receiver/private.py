@@ -1,0 +1,88 @@
+"""Files that are ours alone: opened through no link and without waiting, and replaced whole.
+
+A folder of another user's may hold a link to any file of the machine, or a pipe at whose other end nobody is. So a
+folder is opened first, and what lies in it is opened below its descriptor. Everything here raises OSError, whose
+`strerror` is for a person.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@contextmanager
+def opened_folder(path: str | Path, *, owner: int | None = None, within: int | None = None) -> Iterator[int]:
+    """Yield the descriptor of a folder.
+
+    Args:
+        path: where it is.
+        owner: the uid that it must belong to, if any.
+        within: the descriptor of a folder below which `path` begins, if any.
+    """
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | SAFELY, dir_fd=within)
+    except OSError as exc:
+        if exc.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise NotADirectoryError(errno.ENOTDIR, "it is a link, or no folder", str(path)) from exc
+        raise
+    try:
+        if owner is not None and os.fstat(folder).st_uid != owner:
+            raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def open_file(folder: int, name: str, flags: int, *, owner: int) -> int:
+    """Return the descriptor of a regular file of `owner`'s (a uid), or of ours; with O_CREAT one is made, 0600."""
+    if flags & os.O_CREAT:
+        with suppress(FileExistsError):
+            made = os.open(name, flags | os.O_EXCL | SAFELY, 0o600, dir_fd=folder)
+            if owner != os.geteuid():
+                os.fchown(made, owner, -1)
+            return made
+    try:
+        found = os.open(name, (flags & ~os.O_CREAT) | SAFELY, dir_fd=folder)
+    except OSError as exc:
+        if exc.errno in (errno.ELOOP, errno.ENXIO):  # a link; a pipe that nobody reads
+            raise _not_ours(name) from exc
+        raise
+    status = os.fstat(found)
+    # In another user's folder a file of ours with a second name may be any file of ours.
+    ours = status.st_uid == owner or (status.st_uid == os.geteuid() and status.st_nlink == 1)
+    if not stat.S_ISREG(status.st_mode) or not ours:
+        os.close(found)
+        raise _not_ours(name)
+    return found
+
+
+def read(folder: int, name: str, *, owner: int, most: int = -1) -> bytes:
+    """Return what is in a file, at most so many bytes."""
+    with os.fdopen(open_file(folder, name, os.O_RDONLY, owner=owner), "rb") as file:
+        return file.read(most)
+
+
+def replace(folder: int, name: str, content: bytes) -> None:
+    """Put a new file, 0600, in a file's place. It is on disk then; until then the old one is whole."""
+    new = f"{name}.{secrets.token_hex(4)}"
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o600, dir_fd=folder), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(new, dir_fd=folder)
+        raise
+    os.fsync(folder)
+
+
+def _not_ours(name: str) -> OSError:
+    return OSError(errno.EINVAL, "it is a link, no file, or another user's", name)
