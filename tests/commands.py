@@ -50,6 +50,7 @@ class Commands:
     def run(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Result:
         """Run a command to its end; no secret is in what it says, and what it raises is raised."""
         root = logging.getLogger()
+        umask = os.umask(0o077)
         kept, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", "httpx", "httpcore")}
         before = dict(os.environ)
         try:
@@ -60,6 +61,7 @@ class Commands:
         finally:  # a command logs to its own stderr, which is closed by now, and has an environment of its own
             os.environ.clear()
             os.environ.update(before)
+            os.umask(umask)
             root.handlers[:] = kept
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from receiver import database
-from receiver.embedded import attach, binaries, keeper, wait_until_stopped
+from receiver.embedded import attach, binaries, describe, keeper, wait_until_stopped
 from receiver.embedded import folder as places
 from receiver.errors import EmbeddedError, NoDataError
 from tests.processes import Processes, open_folder, until
@@ -213,10 +214,10 @@ def test_a_server_that_cannot_start_is_an_error_with_the_servers_own_words(data:
     with attach(data, create=True):
         pass
     wait_until_stopped(data)
-    (data / "postgres" / "PG_VERSION").rename(data / "postgres" / "kept")
-    (data / "postgres.new").write_text("in the way")
-    (data / "postgres.new").chmod(0)
-    with pytest.raises(EmbeddedError, match=r"does not start; .*postgres\.log ends: "), attach(data, create=True):
+    with (data / "postgres" / "postgresql.conf").open("a") as configuration:
+        configuration.write("nonsense\n")
+    said = r"does not start; .*postgres\.log ends: .*syntax error in file.*; mend that, or set DATABASE_URL"
+    with pytest.raises(EmbeddedError, match=said), attach(data, create=False):
         pass
 
 
@@ -235,26 +236,171 @@ def test_folders_are_private_and_owned_by_the_servers_user(data: Path) -> None:
         assert [path.name for path in data.glob(".s.*") if path.is_socket()] == [".s.PGSQL.5432"]
 
 
-def test_a_folder_with_a_long_path_has_its_socket_elsewhere(folder: Path) -> None:
-    data = folder / ("long" * 30) / "data"
+@pytest.mark.parametrize("name", ["long" * 30, "Podcasts, 2024", os.fsdecode(b"M\xfcller")], ids=ascii)
+def test_a_folder_in_whose_path_no_socket_is_found_has_it_elsewhere(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And users with another temporary folder find it there."""
+    data = folder / name / "data"
     with attach(data, create=True) as url:
         assert select(url) == 1
-        place = places.locate(data).socket_dir
-        assert len(str(place / ".s.PGSQL.5432")) < 100
+        place = Path(os.fsdecode((data / "socket").read_bytes()))
+        assert not place.is_relative_to(folder)
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        with attach(data, create=False) as same:
+            assert same == url
     wait_until_stopped(data)
-    place.rmdir()
+    assert not place.exists()
 
 
-def test_a_trap_in_the_temporary_folder_is_refused(folder: Path) -> None:
-    data = folder / ("long" * 30) / "data"
-    place = places.locate(data).socket_dir
-    place.symlink_to(folder)
-    try:
-        with pytest.raises(EmbeddedError, match="belongs to another user"), attach(data, create=True):
+def test_a_socket_that_cannot_be_seen_is_an_error_at_once(folder: Path) -> None:
+    """As where a service has a /tmp of its own."""
+    data = folder / "a,b" / "data"
+    with attach(data, create=True):
+        place = Path(os.fsdecode((data / "socket").read_bytes()))
+        hidden = place.rename(place.with_name(f"{place.name}-hidden"))
+        with pytest.raises(EmbeddedError, match=f"{place} is not to be seen from here"), attach(data, create=False):
             pass
+        hidden.rename(place)
+    wait_until_stopped(data)
+
+
+@pytest.mark.parametrize("what", ["empty", "garbage", "gone", "link", "pipe"])
+def test_a_database_without_its_version_is_damaged_and_nothing_of_it_is_shown(data: Path, what: str) -> None:
+    with attach(data, create=True):
+        pass
+    wait_until_stopped(data)
+    version = data / "postgres" / "PG_VERSION"
+    kept = version.rename(data / "kept")
+    if what == "link":
+        kept.write_text("root:x:0")
+        version.symlink_to(kept)
+    elif what == "pipe":
+        os.mkfifo(version)
+    elif what != "gone":
+        version.write_text("root:x:0" if what == "garbage" else "")
+    for create in (True, False):
+        with pytest.raises(EmbeddedError, match="PG_VERSION names no version") as raised, attach(data, create=create):
+            pass
+        assert "root:x:0" not in str(raised.value)
+
+
+@pytest.mark.parametrize("what", ["link", "pipe"])
+@pytest.mark.parametrize("name", ["users.lock", "keeper.lock", "postgres.log"])
+def test_what_lies_in_place_of_a_file_is_neither_followed_nor_waited_for(folder: Path, name: str, what: str) -> None:
+    places.prepare(folder / "data")
+    path, elsewhere = folder / "data" / name, folder / "nologin"
+    if what == "link":
+        path.symlink_to(elsewhere)
+    else:
+        os.mkfifo(path)
+    with pytest.raises(EmbeddedError, match=f"{path} cannot be used"), attach(folder / "data", create=True):
+        pass
+    assert not elsewhere.exists()
+    assert servers(folder / "data") == []
+
+
+def test_a_pipe_in_place_of_the_servers_lock_file_is_waited_for_by_nobody(data: Path) -> None:
+    with attach(data, create=True):
+        pass
+    wait_until_stopped(data)
+    os.mkfifo(data / "postgres" / "postmaster.pid")
+    with attach(data, create=False) as url:
+        assert select(url) == 1
+
+
+@linux
+def test_the_keeper_knows_no_secret_and_is_the_servers_user(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TRANSCRIBE_API_KEY", "DATABASE_URL_FILE", "PGPASSWORD"):
+        monkeypatch.setenv(name, "a secret")
+    with attach(data, create=True):
+        (pid,) = keepers(data)
+        process = Path(f"/proc/{pid}")
+        named = {line.partition(b"=")[0] for line in process.joinpath("environ").read_bytes().split(b"\0") if line}
+        assert named <= {b"PATH", b"LC_ALL", b"TZ", b"LD_LIBRARY_PATH"}
+        (uids,) = [line for line in process.joinpath("status").read_text().splitlines() if line.startswith("Uid:")]
+        assert set(uids.split()[1:]) == {str(places.server_user().uid)}
+
+
+def test_nothing_that_a_command_makes_is_open_to_others(processes: Processes) -> None:
+    """Root's server must pass through the folders above it, which is all that it may do there."""
+    data = processes.folder / "a" / "b" / ".receiver"
+    before = os.umask(0)
+    try:
+        assert processes.run("migrate", RECEIVER_DATA_DIR=str(data)).returncode == 0
     finally:
-        place.unlink()
+        os.umask(before)
+    wait_until_stopped(data)
+    above = 0o755 if os.geteuid() == 0 else 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (data.parent, data.parent.parent)} == {above}
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in [data, *data.rglob("*")]} == {0}
+
+
+@as_root
+def test_a_database_for_a_user_without_a_name_is_refused_in_a_sentence(folder: Path) -> None:
+    (folder / "data").mkdir()
+    os.chown(folder / "data", 54321, 54321)
+    with (
+        pytest.raises(EmbeddedError, match=r"uid 54321 has none: set DATABASE_URL .* /etc/passwd"),
+        attach(folder / "data", create=True),
+    ):
+        pass
+
+
+@as_root
+def test_that_the_server_runs_as_nobody_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    for name, told in (("postgres", False), ("nobody", True)):
+        with suppress(KeyError):  # there is no such user here
+            entry = pwd.getpwnam(name)
+            places.check_user(places.User(entry.pw_uid, entry.pw_gid))
+            assert ("PostgreSQL runs as nobody" in caplog.text) is told
+
+
+@as_root
+def test_a_folder_that_cannot_be_made_is_not_said_to_be_anybodys(folder: Path) -> None:
+    os.seteuid(54321)
+    try:
+        for data in (folder / "data", folder / "a" / "data"):
+            with pytest.raises(EmbeddedError, match=r"cannot be made \(Permission denied\): set RECEIVER_DATA_DIR"):
+                places.prepare(data)
+    finally:
+        os.seteuid(0)
+
+
+@as_root
+def test_a_folder_of_roots_with_something_in_it_is_not_given_away(folder: Path) -> None:
+    (folder / "lost+found").mkdir()
+    with pytest.raises(EmbeddedError, match=r"is root's and not empty.* a new folder, such as"):
+        places.prepare(folder)
+    assert folder.stat().st_uid == 0
+
+
+def test_a_file_in_place_of_the_folder_is_named(folder: Path) -> None:
+    (folder / "data").touch()
+    with pytest.raises(
+        EmbeddedError, match=r"data cannot be used \(it is a link, or no folder\): set RECEIVER_DATA_DIR"
+    ):
+        places.prepare(folder / "data")
+
+
+def test_a_working_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(EmbeddedError, match="the working folder is there no more"):
+        places.locate(Path(".receiver"))
+
+
+def test_links_in_a_circle_are_an_error_in_a_sentence(folder: Path) -> None:
+    (folder / "data").symlink_to(folder / "data")
+    with pytest.raises(EmbeddedError, match="set RECEIVER_DATA_DIR"):
+        places.prepare(folder / "data")
+
+
+def test_where_the_data_lies_can_be_said(folder: Path) -> None:
+    (folder / "link").symlink_to(folder)
+    assert describe(folder / "link" / "data") == f"embedded, in {folder.resolve() / 'data'}"
 
 
 def test_without_any_postgresql_the_error_says_what_to_do(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

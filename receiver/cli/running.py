@@ -39,6 +39,7 @@ def configure(unknown: Sequence[str] | None = None) -> Settings:
 
     `unknown` is what `environment.enter` has returned, where that was done already.
     """
+    os.umask(0o077)  # what we make is ours alone, parents and locks too; what others pass through says so itself
     if unknown is None:
         unknown = environment.enter()
     configured = settings.load()

@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from receiver.embedded.folder import STATE_DIR, User, reachable
+from receiver.embedded.folder import STATE_DIR, Folder, User, make_parents, reachable, version
 from receiver.errors import EmbeddedError
 
 SYSTEM = Path("/usr/lib/postgresql")
@@ -22,16 +22,22 @@ def find(folder: Path, user: User) -> Path:
     """Return a folder with `initdb` and `postgres` that `user` may run and that fits the data already there.
 
     Raises:
-        EmbeddedError: there is none; the message says what to install or set.
+        EmbeddedError: there is none, or the data is damaged; the message says what to install or set.
     """
-    version_file = folder / "postgres" / "PG_VERSION"
-    wanted = int(version_file.read_text()) if version_file.exists() else None
-    candidates = [binaries for version, binaries in [*_from_wheel(), *_from_system()] if wanted in (None, version)]
+    wanted = version(Folder(folder, user))
+    candidates = [binaries for found, binaries in [*_from_wheel(), *_from_system()] if wanted in (None, str(found))]
     for binaries in candidates:
         if reachable(binaries, user):
             return binaries
         if binaries.match(f"*/{WHEEL_BINARIES}") and os.geteuid() == 0:
-            return _copy(binaries)
+            try:
+                return _copy(binaries)
+            except OSError as exc:
+                why = exc.args[0][0][-1] if isinstance(exc, shutil.Error) else exc.strerror
+                raise EmbeddedError(
+                    f"PostgreSQL lies where its user cannot reach it, and cannot be copied to {STATE_DIR} ({why}): "
+                    f"set DATABASE_URL to a database of yours"
+                ) from exc
     which = "PostgreSQL" if wanted is None else f"PostgreSQL {wanted}, which made this data,"
     raise EmbeddedError(
         f"{which} is not installed: set DATABASE_URL to a database of yours, "
@@ -61,14 +67,16 @@ def _copy(binaries: Path) -> Path:
     copied = home / package.name / install.name
     if home.exists():
         return copied / "bin"
-    STATE_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_parents(home)
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
-    shutil.copytree(install, fresh / package.name / install.name, ignore=shutil.ignore_patterns("include"))
-    shutil.copytree(package.with_name(f"{package.name}.libs"), fresh / f"{package.name}.libs")
-    for path in [fresh, *fresh.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     try:
+        shutil.copytree(install, fresh / package.name / install.name, ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(package.with_name(f"{package.name}.libs"), fresh / f"{package.name}.libs")
+        for path in [fresh, *fresh.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         fresh.rename(home)
-    except OSError:  # another process was first
-        shutil.rmtree(fresh)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not home.exists():  # or another process was first
+            raise
     return copied / "bin"
