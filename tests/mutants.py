@@ -213,7 +213,7 @@ MUTANTS = (
     Mutant("migrations: written down apart", "receiver/migrations.py",
            "            async with connection.transaction():\n", "            if connection:\n", "failpoints"),
     Mutant("embedded: a server that hangs is waited for", "receiver/embedded/server.py",
-           "and waited > patience:", "and waited > 1000 * patience:", "outages"),
+           "and waited > patience and", "and waited > 1000 * patience and", "outages"),
     Mutant("embedded: a socket in a folder with a comma", "receiver/embedded/sockets.py",
            '"," not in name and ', "", "sockets embedded"),
     Mutant("embedded: whatever is noted is believed", "receiver/embedded/sockets.py",

@@ -266,6 +266,28 @@ def test_a_socket_that_cannot_be_seen_is_an_error_at_once(folder: Path) -> None:
     wait_until_stopped(data)
 
 
+def test_a_server_that_was_not_waited_for_comes_where_it_was_said_to_be(folder: Path) -> None:
+    data = folder / "a,b" / "data"
+    with attach(data, create=True):
+        pass
+    wait_until_stopped(data)
+    configuration = data / "postgres" / "postgresql.conf"
+    good = configuration.read_text()
+    configuration.write_text("nonsense\n")
+    with attach(data, create=False, patience=0.0) as url:
+        until(lambda: "syntax error" in (data / "postgres.log").read_text(), "it has been tried")
+        configuration.write_text(good)
+
+        def answer() -> object:
+            try:
+                return select(url)
+            except database.AWAY:
+                return None
+
+        assert until(answer, "the server is there") == 1
+    wait_until_stopped(data)
+
+
 @pytest.mark.parametrize("what", ["empty", "garbage", "gone", "link", "pipe"])
 def test_a_database_without_its_version_is_damaged_and_nothing_of_it_is_shown(data: Path, what: str) -> None:
     with attach(data, create=True):

@@ -169,8 +169,7 @@ class Keeper:
                 time.sleep(0.02)
 
     def give_up(self) -> NoReturn:
-        """End, so that who waits for the server can say why there is none."""
-        self.leave_place()
+        """End, so that who waits for the server can say why there is none. The next one keeps the socket's place."""
         sys.stderr.flush()
         os._exit(1)
 

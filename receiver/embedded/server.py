@@ -153,9 +153,9 @@ def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | Non
                 f"PostgreSQL is at work, and its socket in {noted} is not to be seen from here, as where /tmp is "
                 f"another (PrivateTmp, a container): set RECEIVER_DATA_DIR to a short path without commas for all"
             )
-        if patience is not None and waited > patience:
+        if patience is not None and waited > patience and (seen or sockets.can_hold(folder.path)):
             log.warning("PostgreSQL is not ready yet (%s); starting without it", _last_words(folder))
-            return place if seen else sockets.place(folder)
+            return place  # it will be there: who starts it again keeps what is noted
         if waited > READY_SECONDS or (status and patience is None):
             what = "does not start" if status else "does not answer: it hangs, or does not start"
             raise EmbeddedError(

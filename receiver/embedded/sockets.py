@@ -96,6 +96,6 @@ def _temporary(user: User) -> list[Path]:
 
 
 def _may_make_in(folder: Path, user: User) -> bool:
-    if os.geteuid() == user.uid:
-        return os.access(folder, os.W_OK | os.X_OK)
-    return folder.is_dir() and reachable(folder, user) and may(folder, user, "W")
+    if not os.access(folder, os.W_OK | os.X_OK):  # also where it is read-only, for root too
+        return False
+    return os.geteuid() == user.uid or (reachable(folder, user) and may(folder, user, "W"))
