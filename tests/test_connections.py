@@ -1,23 +1,28 @@
 """`receiver.web.connections`: as many strangers as may come, and no delivery is turned away for them."""
 
 import asyncio
+import errno
+import os
 import resource
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from receiver import database
 from receiver.embedded import attach
 from receiver.web import body, connections, turns
-from receiver.web.connections import MOST, RESERVED, Clients, allowed
+from receiver.web.connections import MOST, RESERVED, Acceptor, Clients, allowed
 from receiver.web.turns import Rank
-from tests.faults.hostile import Statements, Strangers, deliver
+from tests.faults.hostile import Client, Statements, Strangers, deliver
 from tests.faults.strangers import CROWDS, MANY
-from tests.processes import Process, Processes, free_port, until
+from tests.processes import Process, Processes, completed, free_port, until
 from tests.test_embedded import linux
 from tests.test_protocol import Connection, Web, catch_up, delivery, event, head, serving
 
@@ -193,30 +198,101 @@ for limit in (800, 150, 64):
     assert ran.stdout.split() == ["700", "75", "32"]
 
 
-def descriptors(process: Process) -> int:
-    return len(list(Path(f"/proc/{process.popen.pid}/fd").iterdir()))
+def test_free_descriptors_are_counted_below_the_limit_and_up_to_what_is_asked() -> None:
+    counted = """
+import os, resource
+from receiver.web.connections import free
+resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50))
+there = free(50, most=50)
+print(free(50, most=7), there - free(there, most=50) == 50 - there)
+taken = [os.dup(0) for _ in range(there - 3)]
+print(free(50, most=50), free(20, most=50))
+os.close(taken[0])  # wherever it is
+print(free(50, most=50))
+"""
+    ran = subprocess.run([sys.executable, "-c", counted], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["7 True", "3 0", "4"]
+
+
+class Exhausted(socket.socket):
+    """A listener of a system that has nothing left for another connection."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+
+async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What they leave is for the database and the spool, and no stranger has it back at once."""
+    clients, closed = Clients(), list[Line]()
+    with Exhausted() as listener, socket.socket() as knocking:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        acceptor = Acceptor(listener, asyncio.Protocol, clients, most=MOST)
+        for _ in range(20):
+            clients.waits(Line(closed), Rank.OTHER)
+        knocking.connect(listener.getsockname())
+        while not closed:  # noqa: ASYNC110 - the kernel cannot call us
+            await asyncio.sleep(0)
+        assert len(closed) == len(clients) == 10
+        for _ in range(20):
+            clients.waits(Line(closed), Rank.OTHER)
+        while len(clients) > 10:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0.01)
+        await acceptor.close()
+    assert "no connection can be taken (Too many open files in system): closed 1 that" in caplog.text
+
+
+def descriptors(process: Process) -> list[int]:
+    return [int(one.name) for one in Path(f"/proc/{process.popen.pid}/fd").iterdir()]
 
 
 def limit(process: Process, count: int) -> None:
-    resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (count, count))
+    """Lower the limit of a process, which may raise it again."""
+    pid, kind = process.popen.pid, resource.RLIMIT_NOFILE
+    resource.prlimit(pid, kind, (count, resource.prlimit(pid, kind)[1]))
+
+
+def left(process: Process, count: int) -> int:
+    """Return how many descriptors a process with a limit of `count` can still have."""
+    return count - sum(1 for number in descriptors(process) if number < count)
 
 
 @linux
 def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
-    """First as many as the process may have, then as many as something else has left over."""
+    """As many as the process may have, and then fewer, while they are there and while they come."""
     processes.run("migrate")
     port = free_port()
     with attach(processes.folder / ".receiver", create=False):  # the database's own need more than these
         web = processes.start("serve", PORT=str(port))
-        limit(web, 150)
         web.until_logged("listening on")
-        with Strangers(port, "idle", seconds=60, connections=200):
-            web.until_logged("more than 75 connections")
-            assert deliver(port, seconds=1).answers == {"200": 20}
-            assert descriptors(web) < 140
+        with ExitStack() as stack:
+            for _ in range(60):
+                client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: web\r\n\r\n")  # and then it is kept for 75 s
+                assert client.recv(1) == b"H"
             limit(web, 60)
-            assert deliver(port, seconds=1, first=100).answers == {"200": 20}
-            until(lambda: descriptors(web) <= 60, "those beyond the limit are closed")
+            until(lambda: left(web, 60) >= 15, "a quarter is free, though nobody came")
+        limit(web, 150)
+        with Strangers(port, "idle", seconds=60, connections=200):
+            until(lambda: len(descriptors(web)) > 90, "75 are taken")
+            assert deliver(port, seconds=1).answers == {"200": 20}
+            assert len(descriptors(web)) < 110
+            limit(web, 60)
+            until(lambda: left(web, 60) >= 15, "a quarter is free")
+            for burst in range(5):
+                assert at_once(port, first=100 + 10 * burst) == ["200"] * 10
+            assert deliver(port, seconds=1, first=200).answers == {"200": 20}
+            until(lambda: len(descriptors(web)) <= 60, "those beyond the limit are closed")
+
+
+def at_once(port: int, *, first: int) -> list[str]:
+    """Deliver ten events over ten new connections; returns the answers' status."""
+    client = Client(port)
+    with ThreadPoolExecutor(10) as pool:
+        bodies = [completed(f"evt_{first + number}") for number in range(10)]
+        return [status for status, _ in pool.map(lambda body: client.deliver(body, kept=False), bodies)]
 
 
 # --- the short form of tests/faults/test_hostile.py ------------------------------------------------------------------

@@ -19,7 +19,7 @@ from receiver import database, inbox
 from receiver.database import Connections, Pool
 from receiver.spool import Spool
 from receiver.testing import TEMPLATE, Server
-from receiver.web import Receiver, application, bind, body, inherit, protocol, serve, server, turns
+from receiver.web import Receiver, application, bind, body, inherit, parting, protocol, serve, server, turns
 from tests.processes import SECRET, completed, sign
 
 # One server for all that do not stop it: each start and stop takes longer than everything else together.
@@ -79,6 +79,21 @@ class Connection:
             await self.send(bytes([byte]))
             await clock.forward(1)
         raise AssertionError("all was taken")
+
+    def socket_error(self) -> int:
+        """Return what has befallen the connection: 0 where it was not reset."""
+        sock = self.writer.get_extra_info("socket")
+        return int(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+    async def is_reset(self) -> bool:
+        """Whether the server takes nothing more."""
+        try:
+            for _ in range(3):
+                await self.send(b" ")
+                await catch_up()
+        except ConnectionError:
+            return True
+        return False
 
     @property
     def is_open(self) -> bool:
@@ -345,6 +360,86 @@ async def test_a_client_that_has_closed_its_side_is_closed_after_its_answer(web:
         assert await client.end() == b""
 
 
+@pytest.mark.parametrize(
+    "origin", ["http://web", "HTTP://WEB:80", "https://web.example:8443", "hTTps://user:word@[::1]:80", "http://web//"]
+)
+async def test_a_target_that_is_a_whole_address_is_its_path(origin: str, web: Web) -> None:
+    """A server must take it, though only proxies are sent it."""
+    async with web.connected() as client:
+        for more, answer in (
+            ("?a=http://x/", (200, "stored")),
+            ("/jobs/of_nobody", (401, "invalid_signature")),
+            ("/x", (404, "not_found")),
+        ):
+            raw = event()
+            await client.send(head(raw, path=f"{origin}{PATH}{more}") + raw)
+            assert (await client.answer()).said == answer
+
+
+@pytest.mark.parametrize("target", ["http:" + PATH, "http://" + PATH, "ftp://web" + PATH, "http://web", "x" + PATH])
+async def test_what_is_no_address_of_ours_is_not_found(target: str, web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(head(raw, path=target) + raw)
+        assert (await client.answer()).said == (404, "not_found")
+
+
+LINE_ENDS = {
+    "CRLF": b"\r\n",
+    "LF": b"\n",
+    "two": b"\r\n\r\n",
+    "mixed": b"\n\r\n\n",
+    "many": b"\r\n" * (protocol.LINE_END_BYTES // 2),
+}
+
+
+@pytest.mark.parametrize("ends", LINE_ENDS.values(), ids=LINE_ENDS)
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "byte by byte"])
+async def test_line_ends_before_a_request_are_ignored(ends: bytes, apart: bool, web: Web) -> None:  # noqa: FBT001 - a case
+    """Some clients end a body with one that they do not count."""
+    unsigned = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    async with web.connected() as client:
+        for request, answer in (
+            (ends + delivery(event()) + ends, (200, "stored")),
+            (unsigned + ends, (401, "invalid_signature")),
+            (delivery(event()), (200, "stored")),
+        ):
+            for piece in [bytes([byte]) for byte in request] if apart else [request]:
+                await client.send(piece)
+            assert (await client.answer()).said == answer
+
+
+async def test_line_ends_between_two_that_are_sent_at_once_are_ignored(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(b"\r\n".join(delivery(event()) for _ in range(3)))
+        assert [(await client.answer()).said for _ in range(3)] == [(200, "stored")] * 3
+
+
+async def test_line_ends_alone_begin_no_request(web: Web, clock: Clock) -> None:
+    """The next one is waited for as on any kept connection."""
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(b"\r\n")
+        await clock.forward(body.RECEIVE_SECONDS * 2)
+        await client.send(delivery(event()))
+        assert (await client.answer()).said == (200, "stored")
+
+
+async def test_line_ends_without_end_are_no_request(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(b"\r\n" * protocol.LINE_END_BYTES)
+        assert (await client.answer()).status == 400
+        await client.end()
+
+
+async def test_line_ends_hold_no_connection(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        ending = asyncio.create_task(client.end())
+        assert await client.drip(b"\n" * protocol.LINE_END_BYTES, clock, until=ending) == body.RECEIVE_SECONDS
+        assert await ending == b""
+
+
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.2"])
 async def test_an_upgrade_is_ignored_and_the_delivery_is_verified_with_its_body(upgrade: str, web: Web) -> None:
     more = ("Connection: Upgrade, HTTP2-Settings", f"Upgrade: {upgrade}", "HTTP2-Settings: AAMAAABkAAQAAP__")
@@ -482,6 +577,85 @@ async def test_a_body_over_the_bound_is_answered_413_and_closed(declared: bool, 
         answer = await client.answer()
         assert (answer.said, answer.headers["connection"]) == ((413, "body_too_large"), "close")
         assert await client.end() == b""
+
+
+TOO_LARGE = b" " * (body.BODY_BYTES + 1)
+UNREAD = {
+    "too much declared": (head(TOO_LARGE), 413),
+    "too much in chunks": (chunked(TOO_LARGE)[: -len(b"\r\n0\r\n\r\n")], 413),
+    "a bad chunk": (head(b"", "Transfer-Encoding: chunked", length=False) + b"xyz\r\n", 400),
+    "two lengths": (head(b"{}", "Transfer-Encoding: chunked"), 400),
+    "too large a head": (b"POST / HTTP/1.1\r\nX: " + b"x" * 100_000, 400),
+    "no route": (b"POST /nowhere HTTP/1.1\r\nHost: web\r\nContent-Length: 1000000\r\n\r\n", 404),
+    "one behind a refused one": (f"POST {PATH} HTTP/1.1\r\nHost: web\r\n\r\n".encode() + head(TOO_LARGE), 401),
+}
+
+
+@pytest.mark.parametrize(("begun", "status"), UNREAD.values(), ids=UNREAD)
+async def test_who_is_refused_while_sending_can_send_all_and_read_the_answer(
+    begun: bytes, status: int, web: Web
+) -> None:
+    """Reset in the middle, a proxy would say 502 in our stead."""
+    async with web.connected() as client:
+        await client.send(begun)
+        assert (await client.answer()).status == status
+        await client.end()  # our side is closed; theirs goes on
+        for _ in range(30):
+            await client.send(b" " * 30_000)
+            await catch_up()
+        assert client.socket_error() == 0
+
+
+async def test_who_is_refused_for_being_slow_can_send_the_rest(web: Web, clock: Clock) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(head(raw) + raw[:-10])
+        await clock.forward(body.RECEIVE_SECONDS)
+        clock.go_on()
+        assert (await client.answer()).said == (408, "timeout")
+        for byte in raw[-10:]:
+            await client.send(bytes([byte]))
+            await catch_up()
+        assert client.socket_error() == 0
+
+
+async def test_who_is_refused_and_says_no_more_is_closed_in_time(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        await clock.forward(parting.SILENT_SECONDS)
+        assert await client.is_reset()
+
+
+async def test_who_is_refused_and_drips_is_closed_in_time(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        for _ in range(round(parting.LONGEST_SECONDS) - 1):
+            await clock.forward(1)
+            await client.send(b" ")
+        assert client.socket_error() == 0
+        await clock.forward(1)
+        assert await client.is_reset()
+
+
+async def test_who_is_refused_and_sends_without_end_is_cut_off(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        with pytest.raises(ConnectionError):
+            await client.send(b" " * (2 * parting.MOST_BYTES))
+
+
+async def test_who_is_refused_and_closes_its_side_is_closed(receiver_database: str) -> None:
+    """A server that stops waits for nobody else."""
+    async with serving(receiver_database) as web, web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        client.writer.write_eof()
+        await client.end()
+        web.stop.set()
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------

@@ -6,14 +6,21 @@
 
 A busy connection is never closed; where all are busy, the next one waits in the kernel's queue.
 
+Strangers must not take the descriptors that the database and the spool need, however few there are: the limit may be
+lowered while we run, and something else may use more than we thought. So before each round of taking, and once a
+second, the descriptors that are free are counted, and the bound is what leaves a reserve of them.
+
 The loop's own server is not used. uvloop's takes one connection in each round of the loop, so that a few hundred busy
 ones leave a new one in the kernel's queue for seconds; and without descriptors it takes connections to close them.
 """
 
 import asyncio
+import fcntl
+import itertools
 import logging
 import resource
 import socket
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -28,9 +35,13 @@ log = logging.getLogger(__name__)
 MOST = 1000
 # Descriptors for everything else: the database, the spool, the loop, and who comes while another is being closed.
 RESERVED = 100
+FREE = 32  # of them are left free at any moment, and a quarter of all where there are few
 AT_ONCE = 16
 UNREAD = 4 * AT_ONCE  # so many have come in the last rounds; what they sent may not have been read yet
+LEAST = 8  # connections, whatever else takes the descriptors
 NO_ROOM_SECONDS = 0.01
+LOOK_SECONDS = 1.0
+STARVED_SECONDS = 60.0
 BETWEEN_LINES_SECONDS = 10.0
 
 
@@ -42,8 +53,34 @@ def allowed() -> int:
         raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         with suppress(ValueError, OSError):  # some platforms have yet another limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-            soft = raised
-    return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(soft - RESERVED, soft // 2))
+    return _within(_limit())
+
+
+def _limit() -> int:
+    """Return how many descriptors this process may have now."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def _within(limit: int) -> int:
+    return min(MOST, max(limit - RESERVED, limit // 2))
+
+
+def free(limit: int, *, most: int) -> int:
+    """Return how many descriptors below `limit` are free, counted up to `most`.
+
+    From above, where they are; none is taken for it, because another thread may need it at this moment.
+    """
+    found = (number for number in range(limit - 1, -1, -1) if not _is_open(number))
+    return sum(1 for _ in itertools.islice(found, most))
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_GETFD)
+    except OSError:
+        return False
+    return True
 
 
 class Clients:
@@ -52,6 +89,7 @@ class Clients:
     def __init__(self) -> None:
         self._busy: set[asyncio.Transport] = set()
         self._waiting: dict[Rank, OrderedDict[asyncio.Transport, None]] = {rank: OrderedDict() for rank in Rank}
+        self._ending: set[asyncio.Transport] = set()
         self._tell: Callable[[], None] | None = None
 
     def __len__(self) -> int:
@@ -72,6 +110,7 @@ class Clients:
     def gone(self, connection: asyncio.Transport) -> None:
         """Forget a connection."""
         self._busy.discard(connection)
+        self._ending.discard(connection)
         for waiting in self._waiting.values():
             waiting.pop(connection, None)
 
@@ -84,9 +123,16 @@ class Clients:
         half = len(self) // 2
         for rank, kept in ((Rank.OTHER, 0), (Rank.NEW, min(UNREAD, half)), (Rank.KNOWN, half)):
             if len(self._waiting[rank]) > kept:
-                self._waiting[rank].popitem(last=False)[0].abort()
+                closed, _ = self._waiting[rank].popitem(last=False)
+                self._ending.add(closed)
+                closed.abort()
                 return True
         return False
+
+    @property
+    def ending(self) -> int:
+        """How many were closed to make room and hold their descriptor still."""
+        return len(self._ending)
 
     def tell(self, tell: Callable[[], None] | None) -> None:
         """Have `tell` called whenever a connection begins to wait."""
@@ -100,7 +146,7 @@ class Acceptor:
         listener: closed with the acceptor.
         make: returns the protocol of a new connection, which tells `clients` of it.
         clients: those that there are.
-        most: how many there may be.
+        most: how many there may be; fewer where descriptors have become few.
     """
 
     def __init__(
@@ -109,18 +155,20 @@ class Acceptor:
         self._listener = listener
         self._make = make
         self._clients = clients
-        self._most = most
+        self._allowed = self._most = self._bound = most
         self._loop = asyncio.get_running_loop()
         self._beginning: set[asyncio.Task[None]] = set()
         self._pause: asyncio.Handle | None = None
+        self._look = self._loop.call_later(LOOK_SECONDS, self._look_again)
         self._closed = 0
-        self._said = float("-inf")
+        self._starved_until = self._said = float("-inf")
         listener.settimeout(0)
         self._loop.add_reader(listener, self._take)
 
     async def close(self) -> None:
         """Take no more connections; returns when those that were taken have begun."""
         self._clients.tell(None)
+        self._look.cancel()
         if self._pause is not None:
             self._pause.cancel()
         self._loop.remove_reader(self._listener)
@@ -130,8 +178,10 @@ class Acceptor:
 
     def _take(self) -> None:
         """Take a few, so that those we have get on with theirs."""
-        for _ in range(AT_ONCE):
-            if len(self._clients) + len(self._beginning) > self._most and not self._make_room():
+        self._close_down()
+        # Of few places a few at once: who has just come is to be heard before the next one takes the place.
+        for _ in range(max(2, min(AT_ONCE, self._bound // 8))):
+            if self._count > self._bound and not self._make_room():
                 self._rest()
                 return
             try:
@@ -141,13 +191,40 @@ class Acceptor:
             except ConnectionAbortedError:
                 continue
             except OSError as exc:  # no descriptor, no memory: who waits in the kernel's queue loses nothing
-                self._closed += self._clients.close_longest_waiting()
-                self._say(f"no connection can be taken ({exc.strerror})")
+                self._starve(exc)
                 self._rest()
                 return
             task = self._loop.create_task(self._begin(client))
             self._beginning.add(task)
             task.add_done_callback(self._beginning.discard)
+
+    @property
+    def _count(self) -> int:
+        return len(self._clients) + len(self._beginning)
+
+    def _close_down(self, why: str = "") -> None:
+        """See how many connections there may be now, and close those beyond."""
+        limit = _limit()
+        reserve = min(FREE, limit // 4)
+        room = free(limit, most=reserve + AT_ONCE) + self._clients.ending - reserve
+        self._bound = min(self._most if self._loop.time() < self._starved_until else self._allowed, _within(limit))
+        if room < AT_ONCE:
+            self._bound = min(self._bound, max(LEAST, self._count + room))
+        while self._count > self._bound and self._make_room(why):
+            pass
+
+    def _look_again(self) -> None:
+        """Close down also while nobody comes: those that are here may deliver."""
+        self._look = self._loop.call_later(LOOK_SECONDS, self._look_again)
+        self._close_down()
+
+    def _starve(self, error: OSError) -> None:
+        """Leave something to everything else where none could be had, for a while."""
+        self._most = max(self._count - FREE, self._count // 2, LEAST)
+        self._starved_until = self._loop.time() + STARVED_SECONDS
+        why = f"no connection can be taken ({error.strerror})"
+        self._close_down(why)
+        self._say(why)
 
     async def _begin(self, client: socket.socket) -> None:
         try:
@@ -175,11 +252,11 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._take)
         self._take()
 
-    def _make_room(self) -> bool:
+    def _make_room(self, why: str = "") -> bool:
         made = self._clients.close_longest_waiting()
         if made:
             self._closed += 1
-            self._say(f"more than {self._most} connections")
+            self._say(why or f"more than {self._bound} connections")
         return made
 
     def _say(self, why: str) -> None:

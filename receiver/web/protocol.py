@@ -5,6 +5,9 @@ whose request's head is not complete in time is closed; the body's share of the 
 read, which can still answer 408; and who does not read is cut off. Keep-alive lives on. h11, because with httptools an
 upgrade request reaches the application with an empty body and chunk trailers appear as headers.
 
+Two things that h11 leaves to its user are done here: line ends before a request are ignored (RFC 9112 2.2), and an
+answer that is given before its request is complete is not lost with it (`parting`).
+
 What comes in is parsed in turns (`turns`), and each connection says whether it waits for its client (`connections`).
 """
 
@@ -17,9 +20,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from receiver.failpoints import Failpoint, is_armed, reach
 from receiver.web.body import RECEIVE_SECONDS
 from receiver.web.connections import Clients
+from receiver.web.parting import Parting
 from receiver.web.turns import Rank, Turns
 
 PIECE_BYTES = 16 * 1024  # what is parsed in one turn: it may be a few thousand chunks of a byte each
+LINE_END_BYTES = 64  # before a request: an honest client has added one or two
 
 
 class DeadlineProtocol(H11Protocol):
@@ -35,23 +40,34 @@ class DeadlineProtocol(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._half_closed = False
+        self._skipped = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base has it
         """Expect a request from the first moment."""
         super().connection_made(transport)
+        self.transport = self._parting = Parting(transport, self._is_unread)
         self._expect_request()
         self._note()
 
     def data_received(self, data: bytes) -> None:
         """Start the deadline with a request's first byte."""
+        if self._parting.is_parting:
+            self._parting.throw_away(data)
+            return
+        self._unparsed += data
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self._skip_line_ends()
+            if not self._unparsed:
+                return
         if self.conn.their_state is h11.IDLE and self._deadline is None:
             self._expect_request()
         self._unset_keepalive_if_required()
-        self._unparsed += data
         self.handle_events()
 
     def handle_events(self) -> None:
         """Parse what has come in, now or when it is our turn; until then no more is read."""
+        if self.transport.is_closing():
+            return
         if self.conn.their_state is h11.IDLE and not self._stands_behind():
             return  # an answer was given, and nothing stands behind its request
         if self.conn.their_state is h11.DONE:
@@ -67,7 +83,7 @@ class DeadlineProtocol(H11Protocol):
     def eof_received(self) -> bool | None:  # type: ignore[override] # the base returns nothing, asyncio takes either
         """Keep the connection for the answer when a client has sent its whole request and closed its side."""
         self._half_closed = True
-        return self._in_line or self._is_under_way()
+        return not self._parting.is_parting and (self._in_line or self._is_under_way())
 
     def send_400_response(self, msg: str) -> None:
         """Let whoever reads the refused body know that the answer has been given."""
@@ -82,10 +98,15 @@ class DeadlineProtocol(H11Protocol):
         if is_armed(Failpoint.AFTER_ANSWER):  # uvloop gives what was written to the kernel when this round is through
             self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
         unwanted = self.conn.their_state is h11.SEND_BODY
+        is_kept = self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE
+        if is_kept:
+            self._begin_anew()
         self._rank = Rank.KNOWN if "authentic" in self.scope["state"] else Rank.OTHER
         if self._rank is Rank.OTHER and self._stands_behind():
             self.transport.close()  # who is always busy could never be closed to make room for another
         super().on_response_complete()
+        if is_kept:
+            self.handle_events()
         self._note()
         if unwanted or (self._half_closed and not self._in_line and not self._is_under_way()):
             self.transport.close()
@@ -112,6 +133,7 @@ class DeadlineProtocol(H11Protocol):
         """Forget the deadline with the connection."""
         self._forget_deadline()
         self._forget_unread()
+        self._parting.lost()
         self._clients.gone(self.transport)
         super().connection_lost(exc)
 
@@ -139,6 +161,26 @@ class DeadlineProtocol(H11Protocol):
         if self._half_closed and not self._in_line and not self._is_under_way():
             self.transport.close()  # its rest will never come
 
+    def _begin_anew(self) -> None:
+        """Take what stands behind a request that was answered back from h11, to see what it begins with."""
+        self._unparsed[:0] = self.conn.trailing_data[0]
+        self.conn = h11.Connection(h11.SERVER)
+        self._skipped = 0
+        self._skip_line_ends()
+
+    def _skip_line_ends(self) -> None:
+        """Ignore line ends before a request: they are no part of it, and begin none."""
+        left = self._unparsed.lstrip(b"\r\n")
+        self._skipped += len(self._unparsed) - len(left)
+        if self._skipped <= LINE_END_BYTES:
+            self._unparsed = left
+
+    def _is_unread(self) -> bool:
+        """Whether the client may be sending what nobody will listen to; half a head it has sent for too long is not."""
+        theirs = self.conn.their_state
+        behind = self._unparsed or (theirs is not h11.IDLE and self.conn.trailing_data[0])
+        return not self._half_closed and (theirs in (h11.SEND_BODY, h11.ERROR) or bool(behind))
+
     def _stands_behind(self) -> bool:
         """Whether more has come than the request that is answered."""
         return bool(self._unparsed or self.conn.trailing_data[0])
@@ -153,7 +195,9 @@ class DeadlineProtocol(H11Protocol):
 
     def _note(self) -> None:
         """Say who waits for whom."""
-        if self._in_line or (self._is_under_way() and not self.flow.write_paused):
+        if self._parting.is_parting:
+            self._clients.waits(self.transport, Rank.OTHER)
+        elif self._in_line or (self._is_under_way() and not self.flow.write_paused):
             self._clients.busy(self.transport)
         else:
             self._clients.waits(self.transport, self._rank)

@@ -5,9 +5,11 @@ import functools
 import logging
 import math
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -25,6 +27,7 @@ SHUTDOWN_SECONDS = 14
 LINGER_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 CLOSE = (b"connection", b"close")
+_ORIGIN = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 
 
 class _Server(uvicorn.Server):
@@ -90,9 +93,9 @@ async def serve(
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     leaving = asyncio.Event()
     config = uvicorn.Config(
-        _saying_so(app, leaving), http=DeadlineProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
-        server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        proxy_headers=False,
+        _in_origin_form(_saying_so(app, leaving)), http=DeadlineProtocol, ws="none", lifespan="off", log_config=None,
+        access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
     )  # fmt: skip
     config.load()
     server, clients = _Server(config), Clients()
@@ -110,6 +113,19 @@ async def serve(
     await serving
     for waiting in told:
         waiting.cancel()
+
+
+def _in_origin_form(app: ASGIApp) -> ASGIApp:
+    """Let a target that is a whole address be its path, as a server must take it too (RFC 9112 3.2.2)."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        origin = _ORIGIN.match(scope["raw_path"])
+        if origin is not None:
+            raw = scope["raw_path"][origin.end() :] or b"/"
+            scope = {**scope, "raw_path": raw, "path": unquote(raw.decode("ascii"))}
+        await app(scope, receive, send)
+
+    return answer
 
 
 def _saying_so(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
