@@ -94,17 +94,18 @@ class SignatureError(RequestError):
     """Not proven to come from the source. `reason` tells the kinds apart for us; the sender sees one body for all.
 
     Reasons: `missing`, `malformed`, `mismatch` (no secret makes this MAC), `stale` (right MAC, outside the window:
-    `seconds_off` is how old it is, negative where it is ahead).
+    `seconds_off` is how old it is, negative where it is ahead; `mac` tells it from others, and is shown to nobody).
     """
 
     status = 401
     code = "invalid_signature"
     message = "The X-Transcribe-Signature header does not prove this delivery."
 
-    def __init__(self, reason: str, *, seconds_off: float = 0.0) -> None:
+    def __init__(self, reason: str, *, seconds_off: float = 0.0, mac: bytes = b"") -> None:
         super().__init__(reason)
         self.reason = reason
         self.seconds_off = seconds_off
+        self.mac = mac
 
 
 class DeliveryTimeoutError(RequestError):

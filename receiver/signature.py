@@ -48,6 +48,11 @@ def fingerprint(secret: bytes) -> str:
     return hashlib.sha256(b"receiver fingerprint\0" + secret).hexdigest()[:12]
 
 
+def key_for_questions(secret: bytes) -> bytes:
+    """Return the key with which our own commands ask a receiver: what it signs is no delivery to anybody."""
+    return hmac.new(secret, b"receiver question", hashlib.sha256).digest()
+
+
 def sign(body: bytes, *, secret: bytes, at: int) -> str:
     """Return the header value with which the provider would sign `body` at `at` (unix seconds)."""
     stamp = str(at).encode()
@@ -67,9 +72,10 @@ def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequ
         SignatureError: with reason `missing`, `malformed`, `mismatch` or `stale`. It raises nothing else.
     """
     stamp, candidates = _parse([value for name, value in headers if name.lower() == HEADER])
-    matched = None
+    matched = first = None
     for secret in secrets:
         mac = _mac(secret, stamp, body)
+        first = first or mac
         for candidate in candidates:
             # No early exit: how long this takes says nothing about which secret or candidate was near.
             if hmac.compare_digest(mac, candidate) and secret:
@@ -77,7 +83,7 @@ def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequ
     if matched is None:
         raise SignatureError("mismatch")
     if abs(now - int(stamp)) > TOLERANCE_SECONDS:
-        raise SignatureError("stale", seconds_off=now - int(stamp))
+        raise SignatureError("stale", seconds_off=now - int(stamp), mac=first or b"")
     return Proof(secret=matched, signed_at=int(stamp))
 
 

@@ -185,6 +185,9 @@ def test_where_the_provider_delivers_somebody_must_answer(shared: Processes) -> 
         True,
         f"a receiver answers at {web.url}, and is ready",
     )
+    assert web.deliver(b"{}", secret=b"whsec_of_another").status_code == 401
+    holds, said = check(shared, PUBLIC_URL=web.url)[1]["failures"]
+    assert (holds, "in a row; 1 matched no secret since" in said) == (True, True)
     elsewhere = shared.environment["TRANSCRIBE_API_URL"]
     holds, said = check(shared, PUBLIC_URL=elsewhere)[1]["reachable"]
     assert (holds, "something else than a receiver" in said) == (False, True)

@@ -16,8 +16,9 @@ import pytest
 
 from receiver import Context, Event, Handler, database, handler, inbox, jobs, migrations, signature
 from receiver.database import Connections, Pool
+from receiver.errors import SignatureError
 from receiver.spool import Spool
-from receiver.web import Receiver, application, body
+from receiver.web import Receiver, application, body, failures
 from receiver.web import app as web_app
 from tests.processes import SECRET, completed, sign
 
@@ -343,23 +344,87 @@ async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
     async with receiving(receiver_database) as web:
         for refused in range(3):
             assert web.receiver.failures.in_a_row == refused
-            assert (await web.deliver(completed("evt_1"), at=time.time() - 400)).status_code == 401
+            assert (await web.deliver(completed("evt_1"), at=time.time() - 400 - 20 * refused)).status_code == 401
         ready = await web.client.get("/readyz")
         assert ready.status_code == 503
-        assert re.search(r"failures: NOT OK, 3 of 5 .* in a row, clock: its signature is (399|4\d\d) s old", ready.text)
+        assert "failures: NOT OK, 3 or more authentic deliveries refused in a row" in ready.text
+        found = web.receiver.failures.check(trusted=True)
+        assert re.fullmatch(r"3 of 5 .* in a row, clock: its signature is (399|4\d\d) s old", found.seen)
         assert "after 5 the provider switches the webhook off" in caplog.text
         await web.client.post(PATH, content=b"{}")
         await web.deliver(completed("evt_1"), secret=b"of a stranger")
         assert web.receiver.failures.in_a_row == 3, "anyone can send those"
-        assert "1 matched no secret since" in (await web.client.get("/readyz")).text
+        assert "1 matched no secret since" in web.receiver.failures.check(trusted=True).seen
         assert (await web.deliver(completed("evt_1"))).is_success
-        assert "failures: ok, 0 of 5 authentic deliveries refused in a row\n" in (await web.client.get("/readyz")).text
+        assert web.receiver.failures.check(trusted=True).seen == "0 of 5 authentic deliveries refused in a row"
+
+
+async def readiness(web: Web, *, secret: bytes | None = None, at: float = 0.0) -> str:
+    """Return what readiness says, to a stranger or to who knows a secret."""
+    headers = sign(b"", secret=signature.key_for_questions(secret), at=time.time() + at) if secret else {}
+    return (await web.client.get("/readyz", headers=headers)).text
+
+
+async def test_readiness_tells_a_stranger_nothing_of_what_he_sent(web: Web) -> None:
+    """Whether it was authentic and old or matched no secret is what the one 401 hides."""
+    said = [await readiness(web)]
+    await web.deliver(completed("evt_1"), secret=b"of a stranger")
+    said.append(await readiness(web))
+    for old in (400, 500):
+        await web.deliver(completed("evt_1"), at=time.time() - old)
+        said.append(await readiness(web))
+    assert len(set(said)) == 1
+    assert web.receiver.failures.in_a_row == 2
+
+
+async def test_one_old_delivery_that_is_played_again_is_no_alarm(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    raw = completed("evt_1")
+    headers = sign(raw, at=time.time() - 400)
+    header = headers["X-Transcribe-Signature"]
+    for form in (header, header, f"v0=1,{header}", f"{header},v1={'0' * 64}", header):
+        answer = await web.client.post(PATH, content=raw, headers={"X-Transcribe-Signature": form})
+        assert said(answer) == (401, "invalid_signature")
+    assert web.receiver.failures.in_a_row == 1
+    assert (await web.client.get("/readyz")).status_code == 200
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+    assert (await web.deliver(raw)).is_success
+    await web.client.post(PATH, content=raw, headers=headers)
+    assert web.receiver.failures.in_a_row == 0, "counted long ago"
+
+
+async def test_only_so_many_old_deliveries_are_remembered() -> None:
+    counted = failures.Failures()
+    for number in range(failures.REMEMBERED + 1):
+        for _ in range(2):
+            counted.refused(SignatureError("stale", mac=b"%d" % number))
+    assert counted.in_a_row == failures.REMEMBERED + 1
+    counted.refused(SignatureError("stale", mac=b"1"))
+    assert counted.in_a_row == failures.REMEMBERED + 1
+    counted.refused(SignatureError("stale", mac=b"0"))
+    assert counted.in_a_row == failures.REMEMBERED + 2
+
+
+async def test_readiness_tells_the_counts_to_who_knows_a_secret(receiver_database: str) -> None:
+    async with receiving(receiver_database, secrets=(b"whsec_old", SECRET)) as web:
+        await web.deliver(completed("evt_1"), secret=b"of a stranger")
+        counts = "failures: ok, 0 of 5 authentic deliveries refused in a row; 1 matched no secret"
+        assert counts in await readiness(web, secret=SECRET)
+        assert counts in await readiness(web, secret=b"whsec_old")
+        for stranger in (await readiness(web, secret=b"guessed"), await readiness(web, secret=SECRET, at=-400)):
+            assert stranger == await readiness(web)
+
+
+async def test_a_delivery_proves_no_question_and_a_question_no_delivery(web: Web) -> None:
+    await web.deliver(b"", secret=b"of a stranger")
+    assert (await web.client.get("/readyz", headers=sign(b""))).text == await readiness(web)
+    asked = await web.deliver(b"", secret=signature.key_for_questions(SECRET))
+    assert said(asked) == (401, "invalid_signature")
 
 
 async def test_a_spool_that_is_full_counts_too() -> None:
     async with receiving(NOWHERE, room=10) as web:
         await web.deliver(completed("evt_1"))
-        found = web.receiver.failures.check()
+        found = web.receiver.failures.check(trusted=True)
     assert (found.holds, found.seen) == (
         True,
         "1 of 5 authentic deliveries refused in a row, the spool holds its 10 bytes",
@@ -405,7 +470,8 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
     assert (answer.status_code, answer.text.splitlines()) == (
         200,
         ["database: ok, ok", f"schema: ok, version {version}", "spool: ok, empty",
-         "failures: ok, 0 of 5 authentic deliveries refused in a row", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
+         "failures: ok, fewer than 3 authentic deliveries refused in a row", "secret: ok, 1 known",
+         "handlers: ok, 2 loaded"],
     )  # fmt: skip
 
 
@@ -462,6 +528,6 @@ async def test_a_database_without_our_schema_is_waited_for(web: Web, db: Pool) -
     answer = await web.deliver(json.dumps({"id": "evt_1", "event": "webhook.test"}).encode())
     assert answer.json() == {"status": "stored"}
     await web.receiver.store.drain()
-    (spool,) = [one for one in await web.receiver.findings() if one.name == "spool"]
+    (spool,) = [one for one in await web.receiver.findings(trusted=False) if one.name == "spool"]
     assert spool.holds
     assert spool.seen != "empty"

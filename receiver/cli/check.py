@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import click
 
-from receiver import database
+from receiver import database, registration
 from receiver.cli.running import as_json, configure, examples, open_database, open_provider, open_spool, print_json, run
 from receiver.database import AWAY
 from receiver.errors import ConfigError, StartupError
@@ -33,7 +33,7 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
             usable = url if all(finding.holds for finding in stored if finding.name in ("database", "schema")) else None
         except StartupError as exc:
             findings.append(Finding("database", holds=False, seen=str(exc)))
-        findings += [_spool(configured), run(checks.reachable(configured)), *run(_provider(configured, usable))]
+        findings += [_spool(configured), *run(_reachable(configured, usable)), *run(_provider(configured, usable))]
     if as_json:
         print_json(report(findings))
     else:
@@ -58,6 +58,16 @@ def _spool(configured: Settings) -> Finding:
     spool = open_spool(configured)
     holds, said = spool.fill().describe(spool.limit_bytes)
     return Finding("spool", holds=holds, seen=said, todo="" if holds else f"see {spool.folder} and what the log says")
+
+
+async def _reachable(configured: Settings, url: str | None) -> list[Finding]:
+    secrets = [secret.get_secret_value().encode() for secret in configured.webhook_secrets]
+    if url is not None and not secrets:
+        with suppress(*AWAY):  # it has just answered; without a secret the receiver tells less
+            connection = await database.connect(url)
+            secrets = await registration.known_secrets(connection, configured.api_url)
+            await connection.close()
+    return await checks.reachable(configured, secrets)
 
 
 async def _provider(configured: Settings, url: str | None) -> list[Finding]:

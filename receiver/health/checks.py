@@ -1,6 +1,7 @@
 """What must hold around a receiver, looked at from a command: handlers, database, schema, jobs, secret, provider."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -125,25 +126,28 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
     return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
 
 
-async def reachable(configured: Settings) -> Finding:
-    """Whether a receiver answers where the provider delivers, and whether it is ready."""
+async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Finding]:
+    """Whether a receiver answers where the provider delivers, is ready, and what it tells only who knows a secret."""
     if configured.public_url is None:
-        return Finding("reachable", holds=True, seen="not known without PUBLIC_URL")
+        return [Finding("reachable", holds=True, seen="not known without PUBLIC_URL")]
+    key = signature.key_for_questions(secrets[0]) if secrets else b""
+    headers = {signature.HEADER: signature.sign(b"", secret=key, at=int(time.time())).encode()}
     try:
         async with httpx.AsyncClient(timeout=SECONDS) as http:
-            answer = await http.get(f"{configured.public_url}/readyz", params={"format": "json"})
+            answer = await http.get(f"{configured.public_url}/readyz", params={"format": "json"}, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         seen = f"{configured.public_url} does not answer ({type(exc).__name__})"
-        return Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, see to the tunnel")
+        return [Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, see to the tunnel")]
     findings = _findings(answer)
     if findings is None:
         seen = f"{configured.public_url}/readyz answers {answer.status_code}: something else than a receiver is there"
-        return Finding("reachable", holds=False, seen=seen)
+        return [Finding("reachable", holds=False, seen=seen)]
     seen = f"a receiver answers at {configured.public_url}"
+    failures = [one for one in findings if one.name == "failures"]
     wrong = [f"{one.name}: {one.said}" for one in findings if not one.holds]
     if wrong:
-        return Finding("reachable", holds=False, seen=f"{seen}: {'; '.join(wrong)}")
-    return Finding("reachable", holds=True, seen=f"{seen}, and is ready")
+        return [Finding("reachable", holds=False, seen=f"{seen}: {'; '.join(wrong)}"), *failures]
+    return [Finding("reachable", holds=True, seen=f"{seen}, and is ready"), *failures]
 
 
 def _findings(answer: httpx.Response) -> list[Finding] | None:

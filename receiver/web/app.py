@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from receiver import callbacks, events, jobs, migrations
+from receiver import callbacks, events, jobs, migrations, signature
 from receiver.callbacks import Known
 from receiver.database import Connection, Connections
-from receiver.errors import ReceiverError, RequestError, StoreUnavailableError
+from receiver.errors import ReceiverError, RequestError, SignatureError, StoreUnavailableError
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks, report
@@ -87,8 +87,8 @@ class Receiver:
                 log.debug("workers were not nudged: %s", exc)
             await asyncio.sleep(BETWEEN_NUDGES_SECONDS)
 
-    async def findings(self) -> list[Finding]:
-        """Return what readiness needs.
+    async def findings(self, *, trusted: bool) -> list[Finding]:
+        """Return what readiness needs, and what only who knows a secret may be told.
 
         Anyone may ask, on the connections that deliveries need, so the database is asked once a second at most.
         """
@@ -99,7 +99,7 @@ class Receiver:
         return [
             *await asyncio.shield(self._checking),
             await self.store.check(),
-            self.failures.check(),
+            self.failures.check(trusted=trusted),
             Finding("secret", holds=known > 0, seen=f"{known} known"),
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
         ]
@@ -110,6 +110,15 @@ class Receiver:
         except ReceiverError as exc:
             return [Finding("database", holds=False, seen=str(exc)), Finding("schema", holds=False, seen="unknown")]
         return [Finding("database", holds=True, seen="ok"), checks.schema(version)]
+
+    def trusts(self, request: Request) -> bool:
+        """Whether a question comes from who knows a secret of the webhook."""
+        keys = [signature.key_for_questions(secret) for secret in self.keyring.secrets if secret]
+        try:
+            signature.verify(request.headers.raw, b"", secrets=keys, now=time.time())
+        except SignatureError:
+            return False
+        return True
 
     def count_refusal(self, error: RequestError) -> None:
         """Count refusals and say them at most every 10 s: anyone can cause them, and logs must not fill with them."""
@@ -153,7 +162,7 @@ def application(receiver: Receiver) -> Starlette:
     receive = _receive(receiver)
 
     async def readyz(request: Request) -> Response:
-        findings = await receiver.findings()
+        findings = await receiver.findings(trusted=receiver.trusts(request))
         status = 200 if all(one.holds for one in findings) else 503
         if request.query_params.get("format") == "json" or "application/json" in request.headers.get("accept", ""):
             return JSONResponse(report(findings), status)

@@ -1,8 +1,11 @@
 """Count as the provider does: five deliveries refused in a row, whichever they are, and it switches the webhook off.
 
 Only authentic deliveries count, because anyone can send others. A delivery whose MAC is right and whose time is not is
-authentic: a clock is off, or somebody plays it again. What matches no secret is a hint beside the count: if nothing
-else comes, ours may be the wrong one.
+authentic: a clock is off, or somebody plays it again, and so each counts once. What matches no secret is a hint beside
+the count: if nothing else comes, ours may be the wrong one.
+
+Which of the two a delivery was is hidden from its sender, who would learn whether a secret is still in use. So the
+counts are for the log, and for who knows a secret; readiness tells strangers no more than whether there is an alarm.
 """
 
 import logging
@@ -16,6 +19,7 @@ log = logging.getLogger(__name__)
 UNTIL_OFF = 5
 WARN_FROM = 3
 BETWEEN_SECONDS = 10.0
+REMEMBERED = 1000  # stale deliveries
 
 
 class Failures:
@@ -25,6 +29,7 @@ class Failures:
         self.in_a_row = 0
         self._cause = ""
         self._mismatches = 0
+        self._stale: dict[bytes, None] = {}
         self._said = float("-inf")
 
     def taken(self) -> None:
@@ -34,8 +39,9 @@ class Failures:
     def refused(self, error: RequestError) -> None:
         """Note a refusal, if it is one that the provider sees."""
         match error:
-            case SignatureError(reason="stale", seconds_off=seconds):
-                self._count(f"clock: its signature is {abs(seconds):.0f} s {'old' if seconds > 0 else 'ahead'}")
+            case SignatureError(reason="stale", seconds_off=seconds, mac=mac):
+                if self._is_new(mac):
+                    self._count(f"clock: its signature is {abs(seconds):.0f} s {'old' if seconds > 0 else 'ahead'}")
             case SignatureError(reason="mismatch"):
                 self._mismatches += 1
             case StoreUnavailableError():
@@ -43,14 +49,28 @@ class Failures:
             case _:
                 pass
 
-    def check(self) -> Finding:
-        """Return whether there is reason to worry, and the count in words."""
+    def check(self, *, trusted: bool) -> Finding:
+        """Return whether there is reason to worry; and the count in words, for who may know it."""
+        holds = self.in_a_row < WARN_FROM
+        if not trusted:
+            said = f"{'fewer than ' if holds else ''}{WARN_FROM} {'' if holds else 'or more '}authentic deliveries"
+            todo = "" if holds else "see the log, or `receiver check`"
+            return Finding("failures", holds=holds, seen=f"{said} refused in a row", todo=todo)
         said = f"{self.in_a_row} of {UNTIL_OFF} authentic deliveries refused in a row"
         if self.in_a_row:
             said += f", {self._cause}"
         if self._mismatches:
             said += f"; {self._mismatches} matched no secret since the last that was taken: is it the right one?"
-        return Finding("failures", holds=self.in_a_row < WARN_FROM, seen=said)
+        return Finding("failures", holds=holds, seen=said)
+
+    def _is_new(self, mac: bytes) -> bool:
+        """Whether a stale delivery was not counted yet, as far as is remembered."""
+        if mac in self._stale:
+            return False
+        self._stale[mac] = None
+        if len(self._stale) > REMEMBERED:
+            del self._stale[next(iter(self._stale))]
+        return True
 
     def _count(self, cause: str) -> None:
         self.in_a_row += 1
