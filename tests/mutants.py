@@ -285,6 +285,8 @@ MUTANTS = (
            "            late.tell(signal.SIGTERM)", "            late.was_ready", "restarts"),
     Mutant("restarts: a closed terminal is a restart", "receiver/cli/up.py",
            "        if attended and not os.isatty(0):", "        if attended and not attended:", "restarts"),
+    Mutant("server: every address is every one of IPv6", "receiver/web/server.py",
+           "dualstack_ipv6=both", "dualstack_ipv6=False", "server"),
     Mutant("the end: no answer says that its connection closes", "receiver/web/server.py",
            "if leaving.is_set() and ", "if not leaving and ", "protocol"),
     Mutant("the end: the inherited socket is passed on", "receiver/web/server.py",

@@ -357,7 +357,7 @@ def test_the_procfile_runs_against_one_database(shared: Processes) -> None:
     loopback = [part.replace("0.0.0.0", "127.0.0.1") for part in commands["web"]]  # noqa: S104
     web = shared.start(*loopback, PORT=str(port))
     worker = shared.start(*commands["worker"])
-    web.until_logged(f"listening on 127.0.0.1 port {port}")
+    web.until_logged(f"listening on http://127.0.0.1:{port} with")
     answer = httpx.post(
         f"http://127.0.0.1:{port}/webhooks/transcribe-so", content=completed("evt_1"),
         headers=sign(completed("evt_1")), timeout=WAIT_SECONDS,

@@ -30,7 +30,7 @@ from receiver.database import AWAY, Connections, query
 from receiver.errors import BusyError, ImpossibleError, ProviderError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.settings import Settings
-from receiver.web import Receiver, application, bind, inherit
+from receiver.web import Receiver, address, application, bind, inherit
 from receiver.web import serve as serve_on
 from receiver.worker import Leases, Worker, note_lent
 
@@ -90,8 +90,7 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         ):
             if configured.database_url is not None and configured.spool_dir is None:
                 log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
-            shown = listener.getsockname()
-            log.info("listening on %s port %d with %d handlers", shown[0], shown[1], len(handlers))
+            log.info("listening on %s with %d handlers", address(*listener.getsockname()[:2]), len(handlers))
             if until_eof and (is_there or keyring.secrets):  # who knows none relieves nobody who does
                 tell_ready()
             await serve_on(application(receiver), listener, stop, relieved=relieved)

@@ -15,6 +15,7 @@ from receiver.cli.running import as_json, configure, examples, print_json, webho
 from receiver.errors import ImpossibleError
 from receiver.sandbox import EXAMPLE_ID
 from receiver.settings import WEBHOOK_PATH, Settings
+from receiver.web import address
 
 
 @click.command(
@@ -35,7 +36,7 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
             body = opened.read()
     else:
         body = json.dumps(_sample(str(sample))).encode()
-    target = url or f"http://{reachable(configured.host)}:{configured.port}{WEBHOOK_PATH}"
+    target = url or address(configured.host, configured.port) + WEBHOOK_PATH
     header = signature.sign(body, secret=_known_secret(configured), at=int(time.time()))
     try:
         answer = httpx.post(
@@ -51,11 +52,6 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
     else:
         click.echo(f"{answer.status_code} {text}")
     ctx.exit(0 if answer.is_success else 1)
-
-
-def reachable(host: str) -> str:
-    """Return the address under which a server that listens on `host` can be reached from here."""
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - listening everywhere is not an address
 
 
 def _known_secret(configured: Settings) -> bytes:

@@ -16,13 +16,12 @@ from receiver.cli import environment
 from receiver.cli.children import Child
 from receiver.cli.environment import Simulation
 from receiver.cli.running import configure, event_at, examples, open_database, open_spool, run, stop_event
-from receiver.cli.send import reachable
 from receiver.cli.story import Story
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import WEBHOOK_PATH, Settings
-from receiver.web import KEEP_ALIVE_SECONDS, bind
+from receiver.web import KEEP_ALIVE_SECONDS, address, bind
 
 SANDBOX_KEY = "tsk_test_sandbox"
 SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
@@ -125,7 +124,7 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
 async def _open(configured: Settings, serve: Child, simulation: Simulation | None) -> None:
     """Say where we listen once we do, and send the sample on its way."""
     await serve.ready()
-    here = f"http://{reachable(configured.host)}:{configured.port}"
+    here = address(configured.host, configured.port)
     click.echo(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
         if not configured.webhook_secrets and (configured.api_key is None or configured.public_url is None):
@@ -160,7 +159,7 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     await child.start()
     await child.ready()
     click.echo(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
-    here = f"http://{reachable(configured.host)}:{configured.port}{WEBHOOK_PATH}"
+    here = address(configured.host, configured.port) + WEBHOOK_PATH
     connection = await database.connect(url)
     try:
         async with TranscribeSo(sandbox_url, configured.api_key) as provider:

@@ -9,6 +9,6 @@ connections.Acceptor            bounded in number
 """
 
 from receiver.web.app import Receiver, application
-from receiver.web.server import KEEP_ALIVE_SECONDS, bind, inherit, serve
+from receiver.web.server import KEEP_ALIVE_SECONDS, address, bind, inherit, serve
 
-__all__ = ["KEEP_ALIVE_SECONDS", "Receiver", "application", "bind", "inherit", "serve"]
+__all__ = ["KEEP_ALIVE_SECONDS", "Receiver", "address", "application", "bind", "inherit", "serve"]

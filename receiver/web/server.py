@@ -2,13 +2,14 @@
 
 import asyncio
 import functools
+import ipaddress
 import logging
 import math
 import os
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import unquote
 
 import uvicorn
@@ -58,8 +59,11 @@ def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.so
         ConfigError: the address cannot be had.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=2048)
+        name = _bare(host)
+        family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
+        # `::` is every address that there is, those of IPv4 too; of both families by one descriptor, for who inherits.
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        listener = socket.create_server((name, port), family=family, backlog=2048, dualstack_ipv6=both)
     except UnicodeError as exc:
         raise ConfigError("HOST: is no name of a host") from exc
     except OSError as exc:
@@ -68,6 +72,25 @@ def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.so
     # does not; without it every answer on a kept connection waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def address(host: str, port: int) -> str:
+    """Return the web address at which one that listens on `host` and `port` is reached from this machine."""
+    name = _bare(host)
+    with suppress(socket.gaierror, UnicodeError):  # a name stays as it is
+        numeric = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        ip = ipaddress.ip_address(numeric[0][4][0])
+        if isinstance(ip, ipaddress.IPv6Address):
+            ip = ip.ipv4_mapped or ip
+        if ip.is_unspecified:  # every address is no address
+            ip = ipaddress.IPv4Address("127.0.0.1")
+        name = f"[{ip}]" if isinstance(ip, ipaddress.IPv6Address) else str(ip)
+    return f"http://{name}:{port}"
+
+
+def _bare(host: str) -> str:
+    """Return a host without the brackets that an address of IPv6 has in a URL."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def inherit(descriptor: int) -> socket.socket:
