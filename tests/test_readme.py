@@ -17,6 +17,7 @@ from receiver.cli import main
 from receiver.handling import Handler
 from receiver.settings import SECRETS, Settings
 from receiver.testing import Scratch
+from receiver.web import body
 from tests.processes import REPOSITORY, Processes, free_port, until
 
 README = (REPOSITORY / "README.md").read_text()
@@ -35,6 +36,10 @@ def handler_in(block: str, name: str) -> Handler:
     found = namespace[name]
     assert isinstance(found, Handler)
     return found
+
+
+def test_the_bound_of_a_body_is_said_as_it_is() -> None:
+    assert f"256 KiB ({body.BODY_BYTES} bytes), else" in " ".join(README.split())
 
 
 def test_the_two_lines_stand_alone() -> None:
