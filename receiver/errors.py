@@ -11,6 +11,7 @@ ReceiverError
 ├── BusyError                  another process does the same; worth another try
 ├── RequestError               refuse the request; carries its HTTP status
 │   ├── SignatureError         401: not proven to come from the source
+│   ├── WrongPathError         404: signed, and not where deliveries go
 │   ├── DeliveryTimeoutError   408: the body did not arrive in time
 │   ├── BodyTooLargeError      413: more than a delivery may be
 │   ├── NoSecretError          503: nothing to verify with
@@ -106,6 +107,14 @@ class SignatureError(RequestError):
         self.reason = reason
         self.seconds_off = seconds_off
         self.mac = mac
+
+
+class WrongPathError(RequestError):
+    """It has a signature, and did not come to where deliveries go."""
+
+    status = 404
+    code = "wrong_path"
+    message = "No deliveries are taken at this address."
 
 
 class DeliveryTimeoutError(RequestError):

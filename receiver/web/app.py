@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -10,16 +9,14 @@ from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from receiver import callbacks, events, jobs, migrations, signature
 from receiver.callbacks import Known
 from receiver.database import Connection, Connections
-from receiver.errors import ReceiverError, RequestError, SignatureError, StoreUnavailableError
+from receiver.errors import ReceiverError, RequestError, SignatureError, StoreUnavailableError, WrongPathError
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks, report
@@ -142,21 +139,6 @@ class Receiver:
         return known
 
 
-class _OneSlash:
-    """Takes several slashes in a delivery's path for one: a proxy's prefix rule makes them, and no proof is in a path.
-
-    Deliveries only: an address that a proxy keeps from strangers is not to be had by writing it otherwise.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "POST":
-            scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}
-        await self._app(scope, receive, send)
-
-
 def application(receiver: Receiver) -> Starlette:
     """Return the ASGI application of a receiver."""
     receive = _receive(receiver)
@@ -175,6 +157,13 @@ def application(receiver: Receiver) -> Starlette:
         later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
         return _refusal(exc.status, exc.code, exc.message, later)
 
+    async def refuse_route(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        if exc.status_code == WrongPathError.status and signature.HEADER.decode() in request.headers:
+            receiver.count_refusal(WrongPathError())  # a proxy may have changed the path of a delivery
+        codes = {404: "not_found", 405: "method_not_allowed"}
+        return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
+
     app = Starlette(
         routes=[
             Route(WEBHOOK_PATH, receive, methods=["POST"]),
@@ -184,10 +173,9 @@ def application(receiver: Receiver) -> Starlette:
             Route("/healthz", _healthz),
             Route("/readyz", readyz),
         ],
-        middleware=[Middleware(_OneSlash)],
         exception_handlers={
             RequestError: refuse,
-            HTTPException: _refuse_route,
+            HTTPException: refuse_route,
             ClientDisconnect: _let_go,
             Exception: _fail,
         },
@@ -216,12 +204,6 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
 
 async def _healthz(_: Request) -> Response:
     return PlainTextResponse("ok\n")
-
-
-async def _refuse_route(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
 
 
 async def _let_go(_: Request, __: Exception) -> Response:
