@@ -20,7 +20,6 @@ import itertools
 import logging
 import resource
 import socket
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -38,6 +37,7 @@ RESERVED = 100
 FREE = 32  # of them are left free at any moment, and a quarter of all where there are few
 AT_ONCE = 16
 UNREAD = 4 * AT_ONCE  # so many have come in the last rounds; what they sent may not have been read yet
+LARGEST = 2**31 - 1  # number that a descriptor may have
 LEAST = 8  # connections, whatever else takes the descriptors
 NO_ROOM_SECONDS = 0.01
 LOOK_SECONDS = 1.0
@@ -59,7 +59,7 @@ def allowed() -> int:
 def _limit() -> int:
     """Return how many descriptors this process may have now."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+    return LARGEST if soft == resource.RLIM_INFINITY else min(soft, LARGEST)
 
 
 def _within(limit: int) -> int:

@@ -10,6 +10,7 @@ and what still comes is thrown away until the client closes its own, bounded in 
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 SILENT_SECONDS = 2.0
@@ -42,7 +43,8 @@ class Parting(asyncio.Transport):
             self._transport.close()
             return
         self.is_parting = True
-        self._transport.write_eof()
+        with suppress(OSError):  # the client may be gone, unnoticed yet
+            self._transport.write_eof()
         self._transport.resume_reading()
         self._end_in("longest", LONGEST_SECONDS)
         self._end_in("silent", SILENT_SECONDS)
