@@ -7,6 +7,7 @@
     health        what must hold, in one shape
     texts         transcripts, subtitles, documents
     ground        cli ▶ settings, addresses, logs, database, migrations, embedded; errors, failpoints; sandbox, testing
+    errors told   reasons (an error as a stored text with its place), redaction (what of an address may be shown)
 
 Which of them may import which stands in `pyproject.toml`.
 """

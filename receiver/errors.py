@@ -36,6 +36,8 @@ ReceiverError
 
 from datetime import timedelta
 
+NO_REASON = "no reason given"  # of a verdict that is raised bare: `raise GiveUp`
+
 
 class ReceiverError(Exception):
     """Any error this package raises on purpose."""
@@ -182,7 +184,7 @@ class LeaseLostError(ReceiverError):
 class Verdict(ReceiverError):  # noqa: N818 - what a handler says, not what went wrong
     """Raised by a handler about its own job."""
 
-    def __init__(self, reason: str, *, after: timedelta | float | None = None) -> None:
+    def __init__(self, reason: str = NO_REASON, *, after: timedelta | float | None = None) -> None:
         super().__init__(reason)
         self.after = after if after is None or isinstance(after, timedelta) else timedelta(seconds=after)
 
@@ -198,7 +200,7 @@ class Postpone(Verdict):
 class GiveUp(Verdict):
     """This job can never succeed: it is dead now, kept with the reason, and can be replayed."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = NO_REASON) -> None:
         super().__init__(reason)
 
 

@@ -8,24 +8,27 @@ raising means again, by the handler's policy; `Retry`, `Postpone` and `GiveUp` s
 the whole rule.
 """
 
+import functools
 import hashlib
 import inspect
 import logging
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import httpx
 
 from receiver import archive, jobs, threads
 from receiver.archive import Subject
 from receiver.database import Connection, Pool
-from receiver.errors import GiveUp, HandlerLoadError, LeaseLostError
+from receiver.errors import GiveUp, HandlerLoadError, ImpossibleError, LeaseLostError
 from receiver.events import Event
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
+from receiver.reasons import shown
 from receiver.retry import Done, RetryPolicy
 from receiver.threads import Bridge
 from receiver.transcripts import Timestamps, Transcript
@@ -34,6 +37,8 @@ T = TypeVar("T")
 Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[Event, Context], None]"
 
 PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
+NAME_LENGTH = 100
+LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # what is longer is a mistake
 
 
 @dataclass(slots=True)
@@ -137,12 +142,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that wants events of some types. Call it like the function it wraps.
+    """A function that wants events of some types. Call it like the function it wraps, and await it, `def` or not.
 
     Attributes:
         patterns: a type (`transcription.completed`), a family (`transcription.*`), or `*`.
         name: names its jobs; changing it orphans those that are unfinished.
         timeout: seconds that one attempt may take.
+
+    Raises:
+        HandlerLoadError: it could never run as it is said.
     """
 
     function: Function
@@ -151,27 +159,47 @@ class Handler:
     retry: RetryPolicy
     timeout: float
 
+    def __post_init__(self) -> None:
+        # Here, where every handler passes: what is wrong and not refused is found by a job, or by nobody.
+        _check_name(self.name)
+        wrong = _wrong_patterns(self.patterns) or _wrong_function(self.function) or _wrong_limits(self)
+        if wrong:
+            raise HandlerLoadError(f"{self.name}: {wrong}")
+
     async def __call__(self, event: Event, ctx: Context) -> None:
-        """Handle one event.
+        """Handle one event; a plain function in a thread of its own.
 
         Raises:
-            TypeError: a plain function returned an awaitable, which nobody would await.
+            ImpossibleError: a plain function returned an awaitable, which nobody would await.
         """
-        if inspect.iscoroutinefunction(self.function):
-            await self.function(event, ctx)
+        if _is_any(self.function, inspect.iscoroutinefunction):
+            await cast("Awaitable[None]", self.function(event, ctx))
             return
         returned: object = await threads.run(self.function, event, ctx)
         if inspect.isawaitable(returned):
             if inspect.iscoroutine(returned):
                 returned.close()
-            raise TypeError(f"{self.name} returned what is to be awaited: write `async def {self.name}`")
+            raise ImpossibleError(f"{self.name} returned what is to be awaited: write `async def {self.name}`")
 
     def wants(self, event_type: str) -> bool:
         """Whether this handler gets a job for events of this type."""
-        return any(
-            pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
-            for pattern in self.patterns
-        )
+        return any(matches(pattern, event_type) for pattern in self.patterns)
+
+    @property
+    def module(self) -> str:
+        """The module that its function was written in."""
+        return str(getattr(_written(self.function), "__module__", None) or type(self.function).__module__)
+
+    @property
+    def file(self) -> str:
+        """The file that its function was written in."""
+        code = getattr(_written(self.function), "__code__", None)
+        return str(code.co_filename if code else getattr(sys.modules.get(self.module), "__file__", self.module))
+
+
+def matches(pattern: str, event_type: str) -> bool:
+    """Whether a type is what a pattern says."""
+    return pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
 
 
 def handler(
@@ -188,24 +216,88 @@ def handler(
         timeout: seconds that one attempt may take.
 
     Raises:
-        HandlerLoadError: no pattern, a function that yields or cannot be called with an event and a context, or a
-            timeout that is not positive.
+        HandlerLoadError: it could never run as it is said.
     """
-    wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern)]
-    if wrong or not patterns:
-        said = f", not {wrong[0]!r}" if wrong else ""
-        raise HandlerLoadError(f'@handler needs patterns such as "transcription.completed", "transcription.*"{said}')
+    wrong = _wrong_patterns(patterns)  # at once: `@handler` without its call would make no handler and no noise
+    if wrong:
+        raise HandlerLoadError(wrong if name is None else f"{shown(name)}: {wrong}")
 
     def wrap(function: Function) -> Handler:
-        own_name = name or function.__name__
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise HandlerLoadError(f"{own_name}: a handler does not yield")
-        try:
-            inspect.signature(function).bind(None, None)
-        except (TypeError, ValueError) as exc:
-            raise HandlerLoadError(f"{own_name}: a handler is called with an event and a context") from exc
-        if not timeout > 0:
-            raise HandlerLoadError(f"{own_name}: its timeout must be positive")
-        return Handler(function, patterns, own_name, retry or RetryPolicy(), timeout)
+        called = getattr(function, "__name__", None) if name is None else name
+        if called is None or (name is None and called == "<lambda>"):
+            wrong = _wrong_function(function) or 'it has no name of its own: give it one, @handler(…, name="…")'
+            raise HandlerLoadError(f"{shown(function)}: {wrong}")
+        policy = RetryPolicy() if retry is None else retry
+        return Handler(function, patterns, called, policy, timeout)
 
     return wrap
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH:
+        raise HandlerLoadError(
+            f"a handler's name is a printable text of 1 to {NAME_LENGTH} characters, not {shown(name)}"
+        )
+
+
+def _wrong_patterns(patterns: object) -> str | None:
+    if isinstance(patterns, tuple):
+        wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern)]
+    else:
+        wrong = [patterns]
+    if patterns and not wrong:
+        return None
+    said = f", not {shown(wrong[0])}" if wrong else ""
+    return f'@handler needs patterns such as "transcription.completed", "transcription.*"{said}'
+
+
+def _wrong_function(function: object) -> str | None:
+    """Say why a function cannot be called as handlers are."""
+    if isinstance(function, Handler):
+        return "is a handler already: give all its patterns to one @handler"
+    if isinstance(function, type) or not callable(function):
+        return f"a handler is a function, not {'a class' if isinstance(function, type) else shown(function)}"
+    if _is_any(function, inspect.isgeneratorfunction) or _is_any(function, inspect.isasyncgenfunction):
+        return "a handler does not yield"
+    try:
+        signature = inspect.signature(function)
+        given = signature.bind(None, None).arguments
+    except (TypeError, ValueError):
+        return "a handler is called with an event and a context"
+    roles = [_role(signature.parameters[name]) for name in given]
+    if roles[:1] == ["Context"] or roles[1:] == ["Event"]:
+        return "its parameters are an event and a context, in this order"
+    return None
+
+
+def _role(parameter: inspect.Parameter) -> str:
+    """Return what a parameter is for, as its annotation says, else its name: `Event`, `Context`, or anything."""
+    said = parameter.annotation
+    if said is inspect.Parameter.empty:
+        return {"event": "Event", "ctx": "Context", "context": "Context"}.get(parameter.name.strip("_"), "")
+    if said is Event or said is Context:
+        return str(said.__name__)
+    return said.rpartition(".")[2] if isinstance(said, str) else ""  # a text where annotations are not evaluated
+
+
+def _wrong_limits(handler: Handler) -> str | None:
+    retry, timeout = handler.retry, handler.timeout
+    if not isinstance(retry, RetryPolicy):
+        return f"retry must be a RetryPolicy such as RetryPolicy(attempts=3), not {shown(retry)}"
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not is_number or not 0 < timeout <= LONGEST_TIMEOUT_SECONDS:
+        return f"timeout must be a positive number of seconds, at most {LONGEST_TIMEOUT_SECONDS}, not {shown(timeout)}"
+    return None
+
+
+def _is_any(function: object, kind: Callable[[object], bool]) -> bool:
+    """Whether a function, or the method by which an object is called, is of a kind."""
+    return kind(function) or kind(type(function).__call__)
+
+
+def _written(function: object) -> object:
+    """Return the function that somebody wrote: below decorators, partial arguments and the object that is called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(cast("Callable[..., object]", function))
+    return function if hasattr(function, "__code__") else type(function).__call__

@@ -71,6 +71,15 @@ class Stored:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class TypeCount:
+    """How many recent events are of a type, None for the quarantined, and how many of them no handler wanted."""
+
+    type: str | None
+    events: int
+    unwanted: int
+
+
 async def append(connection: Connection, delivery: Delivery, handlers: Sequence[str]) -> Status:
     """Store an event and one job for each of `handlers`, in one statement; or count a repeat of it.
 
@@ -95,6 +104,11 @@ async def append(connection: Connection, delivery: Delivery, handlers: Sequence[
 async def recent(db: Database, *, limit: int | None = None) -> list[Stored]:
     """Return the newest events first; all of them where `limit` is None."""
     return [_stored(row) for row in await db.fetch(query("list_events"), limit)]
+
+
+async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> list[TypeCount]:
+    """Count the events of an API by type: those of the last 30 days among the newest `limit` of all."""
+    return [TypeCount(**dict(row)) for row in await db.fetch(query("recent_types"), api_url, limit)]
 
 
 async def find(db: Database, name: str) -> list[Stored]:

@@ -1,7 +1,8 @@
 """Log lines: to stderr, one event one line, text for people or JSON for machines.
 
 What a stranger wrote (a title, an error message) may hold line ends, terminal escapes or bidirectional
-overrides; everything that is not printable is escaped before it is written.
+overrides; everything that is not printable is escaped before it is written. In tracebacks addresses lose what may be
+a secret, whoever raised.
 """
 
 import json
@@ -9,6 +10,8 @@ import logging
 import sys
 import time
 from typing import Literal, TextIO
+
+from receiver.redaction import shorten
 
 
 def printable(text: str) -> str:
@@ -27,7 +30,7 @@ class TextFormatter(logging.Formatter):
         said = printable(f"{event}{record.getMessage()}")
         line = f"{clock}.{int(record.msecs):03} {record.levelname.lower()} {name}: {said}"
         if record.exc_info:
-            trace = self.formatException(record.exc_info).splitlines()
+            trace = shorten(self.formatException(record.exc_info)).splitlines()
             line = "\n".join([line, *(f"    {printable(part)}" for part in trace)])
         return line
 
@@ -47,7 +50,7 @@ class JsonFormatter(logging.Formatter):
         if hasattr(record, "event"):
             fields["event"] = str(record.event)
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = shorten(self.formatException(record.exc_info))
         return json.dumps(fields)
 
 

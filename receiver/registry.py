@@ -1,11 +1,14 @@
 """Find the handlers: every public module of the packages that the operator named.
 
-The working directory comes first on the path, so a checkout's own `handlers/` wins over the bundled one. Anything
-that looks like a mistake refuses the start, in one sentence, because a handler that is silently missing loses work.
+The working directory comes first on the path. Where the operator named none, its `handlers/` is taken, and where there
+is none either, the bundled ones. Anything that looks like a mistake refuses the start, in one sentence each, because a
+handler that is silently missing loses work.
 """
 
 import importlib
 import importlib.util
+import logging
+import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,30 +17,41 @@ from types import MappingProxyType, ModuleType
 
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler
+from receiver.reasons import describe, place
 
+log = logging.getLogger(__name__)
+
+OWN = "handlers"
+BUNDLED = "receiver.bundled"
 NOTHING_DECLARED = "declares no handler: decorate a function with @handler"
 
 
-def load(packages: Sequence[str]) -> Mapping[str, Handler]:
+def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handler]:
     """Import the packages' modules and return their handlers by name.
 
+    Without `packages` they are the working directory's own, or else the bundled ones, which is said unless `quiet`.
+
     Raises:
-        HandlerLoadError: a module fails to import or declares no handler, or two handlers share a name.
+        HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name; all of it.
     """
     here = str(Path.cwd())
     if sys.path[:1] != [here]:
         sys.path.insert(0, here)
+    search = _Search(packages or _default(quiet=quiet))
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
-    for module in _modules(packages):
+    for module in search.modules():
         for handler in _handlers(module):
             if found.get(handler.name) is handler:
                 continue  # imported from another of these modules
             if handler.name in found:
-                raise HandlerLoadError(
+                search.refuse(
                     f"two handlers are named {handler.name}: in {origin[handler.name]} and in {module.__name__}"
                 )
+                continue
             found[handler.name], origin[handler.name] = handler, module.__name__
+    if search.refusals:
+        raise HandlerLoadError("; ".join(search.refusals)) from search.cause
     return MappingProxyType(dict(sorted(found.items())))
 
 
@@ -46,45 +60,116 @@ def interested(handlers: Iterable[Handler], event_type: str) -> list[str]:
     return [handler.name for handler in handlers if handler.wants(event_type)]
 
 
-def _modules(packages: Sequence[str]) -> Iterator[ModuleType]:
-    for package_name in packages:
-        package = _imported(package_name)
-        _refuse_overlooked(package)
-        names = [info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))]
-        modules = [_imported(f"{package_name}.{name}") for name in sorted(names) if not name.startswith("_")]
-        # A package may declare handlers itself; a module in it, or a lone module, must.
-        if _handlers(package):
-            yield package
-        elif not modules:
-            raise HandlerLoadError(f"{package_name} {NOTHING_DECLARED}")
-        for module in modules:
-            if not _handlers(module):
-                raise HandlerLoadError(
-                    f"{module.__name__} {NOTHING_DECLARED}, or start the file's name with an underscore"
-                )
-            yield module
+def shown_file(handler: Handler) -> str:
+    """Return the file of a handler as a person in the working directory would name it."""
+    file = Path(handler.file)
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
 
-def _refuse_overlooked(package: ModuleType) -> None:
-    """Refuse a folder in the working directory that Python passed over because it is no regular package."""
-    folder = Path.cwd() / package.__name__.replace(".", "/")
-    taken = [Path(path).resolve() for path in getattr(package, "__path__", ())]
-    if folder.is_dir() and folder.resolve() not in taken:
-        raise HandlerLoadError(
-            f"{folder} has no __init__.py, so {package.__name__} is taken from elsewhere: add an empty __init__.py"
-        )
+def listed(handlers: Iterable[Handler]) -> str:
+    """Return handlers in one line, each with its file."""
+    return ", ".join(f"{handler.name} ({shown_file(handler)})" for handler in handlers)
 
 
-def _imported(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except HandlerLoadError as exc:
-        raise HandlerLoadError(f"{name}: {exc}") from exc
-    except BaseException as exc:
-        # A stranger's module may raise anything while it is imported, SystemExit included.
-        if isinstance(exc, KeyboardInterrupt):
-            raise
-        raise HandlerLoadError(f"{name} cannot be imported: {type(exc).__name__}: {exc}") from exc
+def _default(*, quiet: bool) -> tuple[str, ...]:
+    here = Path.cwd()
+    if (here / OWN).is_dir() or (here / f"{OWN}.py").is_file():
+        return (OWN,)
+    if not quiet:
+        log.warning(
+            "there is no %s/ in %s: using the bundled handlers, %s; for your own, start in the folder that holds them, "
+            "or set RECEIVER_HANDLERS", OWN, here, BUNDLED,
+        )  # fmt: skip
+    return (BUNDLED,)
+
+
+class _Search:
+    """One look for handlers, which goes on behind what it refuses.
+
+    Attributes:
+        refusals: a sentence for each mistake.
+        cause: the exception behind the first that has one.
+    """
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        self.refusals: list[str] = []
+        self.cause: BaseException | None = None
+        self._packages = packages
+        self._seen: set[str] = set()
+
+    def refuse(self, sentence: str, cause: BaseException | None = None) -> None:
+        self.refusals.append(sentence)
+        self.cause = cause if self.cause is None else self.cause
+
+    def modules(self) -> Iterator[ModuleType]:
+        """Import what may hold handlers, each file once, whatever names lead to it."""
+        for name in self._packages:
+            package = self._imported(name)
+            if package is None:
+                continue
+            here = Path.cwd() / name.replace(".", "/")
+            if here.is_dir() and not (here / "__init__.py").exists() and here.resolve() not in _folders(package):
+                self.refuse(f"{here} has no __init__.py, so {name} is taken from elsewhere: add an empty __init__.py")
+                continue
+            overlooked = self._refuse_overlooked(package)
+            inside = {info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))} - overlooked
+            public = [f"{name}.{inner}" for inner in sorted(inside) if not inner.startswith("_")]
+            # A package may declare handlers itself; a module in it, or a lone module, must.
+            if _handlers(package):
+                yield package
+            elif not public and not overlooked:
+                self.refuse(f"{name} {NOTHING_DECLARED}")
+            for inner in public:
+                module = self._imported(inner)
+                if module is None:
+                    continue
+                if not _handlers(module):
+                    self.refuse(f"{inner} {NOTHING_DECLARED}, or start the file's name with an underscore")
+                yield module
+
+    def _imported(self, name: str) -> ModuleType | None:
+        """Import a module, unless its file was imported under another name or it cannot be."""
+        try:
+            spec = importlib.util.find_spec(name)
+            file = os.path.realpath(spec.origin) if spec is not None and spec.origin else name
+            if file in self._seen:
+                return None
+            self._seen.add(file)
+            return importlib.import_module(name)
+        except HandlerLoadError as exc:
+            self.refuse(f"{name}: {exc}{place(exc, name)}", exc)
+        except BaseException as exc:
+            # A stranger's module may raise anything while it is imported, SystemExit included.
+            if isinstance(exc, KeyboardInterrupt):
+                raise
+            self.refuse(f"{name} cannot be imported: {describe(exc, name)}", exc)
+        return None
+
+    def _refuse_overlooked(self, package: ModuleType) -> set[str]:
+        """Refuse what lies in a package and would be passed over without a word; returns the names of its folders."""
+        name, overlooked = package.__name__, set()
+        for path in sorted(inner for folder in _folders(package) if folder.is_dir() for inner in folder.iterdir()):
+            if path.name.startswith(("_", ".")):
+                continue
+            if path.is_dir() and _holds_modules(path):
+                overlooked.add(path.name)
+                if f"{name}.{path.name}" not in self._packages:
+                    self.refuse(
+                        f"{path} is not looked into: add {name}.{path.name} to RECEIVER_HANDLERS, or start its name "
+                        f"with an underscore"
+                    )
+            elif path.suffix == ".py" and "." in path.stem:
+                self.refuse(f"{path} is not looked at: the name of a module has no dot")
+        return overlooked
+
+
+def _folders(package: ModuleType) -> list[Path]:
+    return [Path(path).resolve() for path in getattr(package, "__path__", ())]
+
+
+def _holds_modules(folder: Path) -> bool:
+    inside = (path.relative_to(folder).parts for path in folder.rglob("*.py"))
+    return any(not any(part.startswith(("_", ".")) for part in parts) for parts in inside)
 
 
 def _handlers(module: ModuleType) -> list[Handler]:

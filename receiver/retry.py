@@ -21,16 +21,14 @@ from receiver.errors import (
     NotReady,
     PaymentRequired,
     Postpone,
-    ProviderError,
     RateLimited,
     Retry,
     Unauthenticated,
-    Verdict,
 )
+from receiver.reasons import describe, leaves, shown
 
 MINUTE = timedelta(minutes=1)
 LONGEST = timedelta(days=365)  # what is later than that is a mistake, and PostgreSQL's calendar ends somewhere
-REASON_LENGTH = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,19 @@ class RetryPolicy:
     limit: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            TypeError: `attempts` is no whole number, or `first` or `limit` no timedelta.
+            ValueError: they do not go together.
+        """
+        if not isinstance(self.attempts, int) or isinstance(self.attempts, bool):
+            raise TypeError(f"RetryPolicy: attempts must be a whole number such as 10, not {shown(self.attempts)}")
+        for name, value in (("first", self.first), ("limit", self.limit)):
+            if not isinstance(value, timedelta):
+                raise TypeError(
+                    f"RetryPolicy: {name} must be a timedelta such as timedelta(seconds=10), not {shown(value)}"
+                )
         if self.attempts < 1 or self.first < timedelta(0) or self.limit < self.first:
             raise ValueError("a RetryPolicy needs attempts >= 1 and 0 <= first <= limit")
 
@@ -53,7 +64,8 @@ class RetryPolicy:
         """Return how long to wait after `tries` failed tries; `jitter` is in [0, 1)."""
         # 10 s, 20 s, 40 s, … limit; the exponent is bounded because 2.0 ** 1024 overflows.
         doubled = self.first.total_seconds() * 2.0 ** min(tries - 1, 60)
-        return _bounded(timedelta(seconds=min(doubled, self.limit.total_seconds()) * (1 + jitter / 2)))
+        longest = min(self.limit, LONGEST).total_seconds()
+        return _bounded(timedelta(seconds=min(doubled, longest) * (1 + jitter / 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +99,52 @@ class Dead:
 Outcome: TypeAlias = Done | Again | Later | Dead
 
 
-def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitter: float) -> Outcome:
-    """Return what becomes of a job whose handler ended with `error`, or returned (None), on its `tries`-th try."""
+def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitter: float, home: str = "") -> Outcome:
+    """Return what becomes of a job whose handler ended with `error`, or returned (None), on its `tries`-th try.
+
+    An exception group is decided by the gravest of what it holds. Never raises, whatever a stranger's exception is
+    made of. `home` is the handler's module: see `describe`.
+    """
     if error is None:
         return Done()
-    reason = describe(error)
+    reason = describe(error, home)
+    try:
+        outcomes = [_decide(policy, tries, leaf, reason, jitter) for leaf in leaves(error)]
+        return max(outcomes, key=_gravity)
+    except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
+        return _failed(policy, tries, None, reason, jitter)
+
+
+def _decide(policy: RetryPolicy, tries: int, error: BaseException, reason: str, jitter: float) -> Again | Later | Dead:
     wait = _wait_uncounted(error)
     if wait is not None:
         return Later(_bounded(wait), reason)
     if isinstance(error, GiveUp) or _is_final(error):
         return Dead(reason)
+    asked = error.after if isinstance(error, Retry) else None
+    return _failed(policy, tries, asked, reason, jitter)
+
+
+def _failed(policy: RetryPolicy, tries: int, asked: object, reason: str, jitter: float) -> Again | Dead:
     if tries >= policy.attempts:
         return Dead(f"{reason} (tried {tries} times)")
-    asked = error.after if isinstance(error, Retry) else None
     return Again(policy.delay(tries, jitter=jitter) if asked is None else _bounded(asked), reason)
+
+
+def _gravity(outcome: Again | Later | Dead) -> tuple[int, timedelta]:
+    match outcome:
+        case Later(after=after):
+            return 0, after
+        case Again(after=after):
+            return 1, after
+        case Dead():
+            return 2, timedelta(0)
 
 
 def _bounded(after: object) -> timedelta:
     if not isinstance(after, timedelta):
         return MINUTE  # a stranger may have set the attribute to anything
     return min(max(after, timedelta(0)), LONGEST)
-
-
-def describe(error: BaseException) -> str:
-    """Return an error as one storable text: PostgreSQL refuses NUL and half surrogate pairs."""
-    name = type(error).__name__
-    try:
-        said = str(error).encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
-    except BaseException:  # noqa: BLE001 - a stranger's __str__, which may raise SystemExit too
-        return name
-    if isinstance(error, Verdict | ProviderError | ImpossibleError) and said:
-        return said[:REASON_LENGTH]  # written for people, by a handler, by the provider or by us
-    return f"{name}: {said}"[:REASON_LENGTH] if said else name
 
 
 def _wait_uncounted(error: BaseException) -> timedelta | None:

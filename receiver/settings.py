@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     data_dir: Path = _variable("RECEIVER_DATA_DIR", Path(".receiver"))
     spool_dir: Path | None = _variable("RECEIVER_SPOOL_DIR", None)
     spool_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_SPOOL_MAX_MB", 256.0)
-    handlers: Annotated[tuple[str, ...], NoDecode] = _variable("RECEIVER_HANDLERS", ("handlers",))
+    handlers: Annotated[tuple[str, ...], NoDecode] = _variable("RECEIVER_HANDLERS", ())
     timestamps: Annotated[tuple[TimestampsFormat, ...], NoDecode] = _variable(
         "RECEIVER_TIMESTAMPS", ("youtube", "spotify")
     )
@@ -113,10 +113,10 @@ class Settings(BaseSettings):
     def _death(cls, value: object) -> object:
         return failpoints.parse(value) if isinstance(value, str) else value
 
-    @field_validator("handlers", "timestamps")
+    @field_validator("handlers", "timestamps", mode="before")
     @classmethod
-    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
+    def _some(cls, value: object) -> object:
+        if isinstance(value, str) and not _bare(value).strip(" ,"):  # it is looked at before it is split
             raise ValueError("must name at least one")
         return value
 

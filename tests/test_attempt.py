@@ -3,6 +3,7 @@
 import asyncio
 import io
 import logging
+import time
 from dataclasses import replace
 
 import pytest
@@ -112,6 +113,49 @@ async def test_a_handler_that_cannot_be_stopped_is_left_behind_and_reported(
     finally:
         let_go.set()
     await asyncio.wait_for(ended.wait(), 10)
+
+
+@pytest.mark.parametrize("ending", ["returns", "raises", "goes on"])
+async def test_an_async_handler_that_blocks_past_its_timeout_is_told(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, ending: str
+) -> None:
+    """Nothing could stop it, and its neighbours waited as long; what it has done is done all the same."""
+    event, ctx = await receiver_scratch.claim(example)
+
+    async def blocks(_event: Event, _ctx: Context) -> None:
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - the mistake
+        if ending == "raises":
+            raise ValueError("no")
+        if ending == "goes on":
+            await asyncio.sleep(100)
+
+    async with asyncio.timeout(60):
+        error = await attempt.run(replace(example, function=blocks, timeout=0.02), event, ctx)
+    assert type(error) is {"returns": type(None), "raises": ValueError, "goes on": TimeoutError}[ending]
+    said = [record.getMessage() for record in caplog.records if "blocked its worker" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("example blocked its worker for 0.")
+    assert said[0].endswith("its timeout is 0.02 s: an `async def` must not block; write a plain `def`")
+
+
+async def test_who_waits_for_a_neighbour_that_blocks_is_not_blamed(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    event, ctx = await receiver_scratch.claim(example)
+    begun, blocked = asyncio.Event(), asyncio.Event()
+
+    async def waits(_event: Event, _ctx: Context) -> None:
+        begun.set()
+        await blocked.wait()
+
+    patient = replace(example, function=waits, timeout=0.05)
+    running = asyncio.create_task(attempt.run(patient, event, ctx))
+    await begun.wait()
+    blocked.set()
+    time.sleep(0.1)  # noqa: ASYNC251 - the neighbour
+    await asyncio.wait_for(running, 60)
+    assert "blocked its worker" not in caplog.text
 
 
 async def test_cancelling_an_attempt_stops_its_handler_and_waits_for_it(

@@ -84,6 +84,19 @@ def test_the_documented_test_of_a_handler_passes(pytester: pytest.Pytester, monk
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
+def test_the_documented_handlers_and_ours_pass_strict_type_checks(tmp_path: Path) -> None:
+    """In a project of a user's, which has nothing of ours but the installed package."""
+    modules = {"handlers/show_notes": NOTES, "handlers/newsroom": NEWSROOM, "test_show_notes": TEST, "script": SCRIPT}
+    shutil.copytree(REPOSITORY / "handlers", tmp_path / "handlers")
+    for name, text in modules.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "."],
+        cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_the_five_lines_of_shell_bring_a_transcript_and_the_script_finds_it(processes: Processes) -> None:
     """Letter by letter, but for the sandbox's port."""
     port = free_port()

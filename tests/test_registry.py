@@ -153,45 +153,67 @@ YIELDS = async_handler("f").replace("pass", "yield")
 BARE = async_handler("f", "@handler")
 ADVICE = "decorate a function with @handler, or start the file's name with an underscore"
 
-# {m} stands for the module's name.
+PATTERNS = '@handler needs patterns such as "transcription.completed", "transcription.*"'
+FIRST = "RetryPolicy: first must be a timedelta such as timedelta(seconds=10)"
+
+# {m} stands for the module's name, {l} for its file and the line of the mistake.
 REFUSALS = {
     "an empty module": ("", f"{{m}} declares no handler: {ADVICE}"),
     "a function without the decorator": ("async def f(event, ctx): ...", f"{{m}} declares no handler: {ADVICE}"),
-    "a function that yields": (YIELDS, "{m}: f: a handler does not yield"),
-    "no pattern": (
-        async_handler("f", "@handler()"),
-        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*"',
-    ),
+    "a function that yields": (YIELDS, "{m}: f: a handler does not yield ({l} 3)"),
+    "no pattern": (async_handler("f", "@handler()"), f"{{m}}: {PATTERNS} ({{l}} 3)"),
     "an empty pattern": (
-        async_handler("f", '@handler("webhook.test", "")'),
-        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*", not \'\'',
+        async_handler("f", '@handler("webhook.test", "")'), f"{{m}}: {PATTERNS}, not '' ({{l}} 3)",
     ),
-    "a pattern that is no text": (
-        async_handler("f", "@handler(1)"),
-        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*", not 1',
-    ),
+    "a pattern that is no text": (async_handler("f", "@handler(1)"), f"{{m}}: {PATTERNS}, not 1 ({{l}} 3)"),
     "a family with a typing error": (
-        async_handler("f", '@handler("transcription*")'),
-        '{m}: @handler needs patterns such as "transcription.completed", "transcription.*", not \'transcription*\'',
+        async_handler("f", '@handler("transcription*")'), f"{{m}}: {PATTERNS}, not 'transcription*' ({{l}} 3)",
     ),
     "a timeout of nothing": (
-        async_handler("f", '@handler("*", timeout=0)'), "{m}: f: its timeout must be positive",
+        async_handler("f", '@handler("*", timeout=0)'),
+        "{m}: f: timeout must be a positive number of seconds, at most 604800, not 0 ({l} 3)",
     ),
-    "a negative timeout": (
-        async_handler("f", '@handler("*", timeout=-1)'), "{m}: f: its timeout must be positive",
+    "a number of tries for a policy": (
+        async_handler("f", '@handler("*", retry=3)'),
+        "{m}: f: retry must be a RetryPolicy such as RetryPolicy(attempts=3), not 3 ({l} 3)",
     ),
     "a policy that makes no sense": (
         async_handler("f", '@handler("*", retry=RetryPolicy(attempts=0))'),
-        "{m} cannot be imported: ValueError: a RetryPolicy needs attempts >= 1 and 0 <= first <= limit",
+        "{m} cannot be imported: ValueError: a RetryPolicy needs attempts >= 1 and 0 <= first <= limit ({l} 3)",
     ),
-    "an error": ("1 / 0", "{m} cannot be imported: ZeroDivisionError: division by zero"),
+    "a policy of other kinds": (
+        async_handler("f", '@handler("*", retry=RetryPolicy(first=5))'),
+        "{m} cannot be imported: TypeError: " + FIRST + ", not 5 ({l} 3)",
+    ),
+    "parameters in the wrong order": (
+        async_handler("f").replace("event: Event, ctx: Context", "ctx: Context, event: Event"),
+        "{m}: f: its parameters are an event and a context, in this order ({l} 3)",
+    ),
+    "a class": (
+        f'{IMPORTS}\n@handler("*")\nclass Mine:\n    pass\n',
+        "{m}: Mine: a handler is a function, not a class ({l} 3)",
+    ),
+    "an error": ("\n\n1 / 0", "{m} cannot be imported: ZeroDivisionError: division by zero ({l} 3)"),
+    "an error somewhere else": (
+        "import json\njson.loads('')",
+        "{m} cannot be imported: JSONDecodeError: Expecting value: line 1 column 1 (char 0) ({l} 2)",
+    ),
+    "an error that holds an address": (
+        "raise ValueError('https://u:sesame@h.example/sesame')",
+        "{m} cannot be imported: ValueError: https://h.example/… ({l} 1)",
+    ),
+    "an error without a text": (
+        "class Odd(Exception):\n    def __str__(self): raise SystemExit(3)\nraise Odd",
+        "{m} cannot be imported: Odd ({l} 3)",
+    ),
     "what it imports is missing": (
-        "import no_such_module", "{m} cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
+        "import no_such_module",
+        "{m} cannot be imported: ModuleNotFoundError: No module named 'no_such_module' ({l} 1)",
     ),
-    "it ends the process": ("raise SystemExit(3)", "{m} cannot be imported: SystemExit: 3"),
-    "it ends the process politely": ("import sys; sys.exit()", "{m} cannot be imported: SystemExit: "),
+    "it ends the process": ("raise SystemExit(3)", "{m} cannot be imported: SystemExit: 3 ({l} 1)"),
+    "it ends the process politely": ("import sys; sys.exit()", "{m} cannot be imported: SystemExit ({l} 1)"),
     "it is cancelled": (
-        "import asyncio; raise asyncio.CancelledError('x')", "{m} cannot be imported: CancelledError: x",
+        "import asyncio; raise asyncio.CancelledError('x')", "{m} cannot be imported: CancelledError: x ({l} 1)",
     ),
     "one name twice": (
         async_handler("f", '@handler("*", name="n")') + async_handler("g", '@handler("*", name="n")'),
@@ -205,7 +227,7 @@ def test_the_start_is_refused_in_one_sentence_by(write: Write, what: str) -> Non
     text, said = REFUSALS[what]
     package = f"refused_{list(REFUSALS).index(what)}"
     write({f"{package}.mod": text})
-    assert refusal(package) == said.format(m=f"{package}.mod")
+    assert refusal(package) == said.format(m=f"{package}.mod", l=f"{package}/mod.py line")
 
 
 def test_a_syntax_error_refuses_the_start(write: Write) -> None:
@@ -260,9 +282,119 @@ def test_a_decorator_without_its_call_refuses_the_start(write: Write, text: str)
     assert refusal(package).startswith(f"{package}.mod")
 
 
-def test_one_bad_module_refuses_the_good_ones_too(write: Write) -> None:
-    write({"refused_among.a": GOOD, "refused_among.b": "", "refused_among.c": async_handler("c")})
-    assert refusal("refused_among").startswith("refused_among.b declares no handler")
+def test_every_bad_module_is_told(write: Write) -> None:
+    """Else they are mended one start after the other."""
+    bad = {"refused_all.b": "", "refused_all.c": "\n1 / 0", "refused_all.d": "def", "refused_all.e": GOOD}
+    write({"refused_all.a": GOOD} | bad)
+    told = refusal("refused_all", "no_such_package").split("; ")
+    assert [sentence.partition(":")[0] for sentence in told] == [
+        "refused_all.b declares no handler",
+        "refused_all.c cannot be imported",
+        "refused_all.d cannot be imported",
+        "two handlers are named good",
+        "no_such_package cannot be imported",
+    ]
+
+
+# --- what would be passed over ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("regular", [True, False])
+def test_a_folder_in_the_folder_is_not_passed_over_without_a_word(
+    write: Write, tmp_path: Path, *, regular: bool
+) -> None:
+    package = f"refused_nested_{regular}"
+    inner = tmp_path / package / "social"
+    write({f"{package}.a": GOOD})
+    inner.mkdir()
+    (inner / "post.py").write_text(async_handler("post"))
+    if regular:
+        (inner / "__init__.py").touch()
+    assert refusal(package) == (
+        f"{inner} is not looked into: add {package}.social to RECEIVER_HANDLERS, or start its name with an underscore"
+    )
+    assert list(registry.load([package, f"{package}.social"])) == ["good", "post"]
+    inner.rename(inner.with_name("_social"))
+    importlib.invalidate_caches()
+    assert list(registry.load([package])) == ["good"]
+
+
+def test_a_folder_that_holds_no_modules_is_no_mistake(write: Write, tmp_path: Path) -> None:
+    write({"found_data.a": GOOD})
+    for name in ("sql", "templates/_deep", "__pycache__", ".git"):
+        (tmp_path / "found_data" / name).mkdir(parents=True)
+    (tmp_path / "found_data" / "sql" / "insert.sql").touch()
+    (tmp_path / "found_data" / ".git" / "hook.py").touch()
+    (tmp_path / "found_data" / "templates" / "_deep" / "part.py").touch()
+    (tmp_path / "found_data" / "templates" / "__init__.py").write_text(async_handler("inner"))
+    assert list(registry.load(["found_data"])) == ["good", "inner"]
+
+
+def test_a_file_whose_name_is_no_modules_is_not_passed_over(write: Write, tmp_path: Path) -> None:
+    write({"refused_dotted.a": GOOD})
+    dotted = tmp_path / "refused_dotted" / "show.notes.py"
+    dotted.touch()
+    assert refusal("refused_dotted") == f"{dotted} is not looked at: the name of a module has no dot"
+
+
+# --- where the operator named nothing --------------------------------------------------------------------------------
+
+OURS = ["failures", "pings", "timestamps", "transcripts"]
+
+
+@pytest.fixture
+def _fresh_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget every `handlers`, which other tests have imported."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "handlers"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.usefixtures("_fresh_handlers")
+def test_without_a_name_the_working_directorys_handlers_are_taken(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write({"handlers.mine": GOOD})
+    found = registry.load([])
+    assert {name: registry.shown_file(one) for name, one in found.items()} == {"good": "handlers/mine.py"}
+    assert registry.listed(found.values()) == "good (handlers/mine.py)"
+    assert caplog.text == ""
+
+
+@pytest.mark.usefixtures("_fresh_handlers")
+def test_without_any_there_the_bundled_ones_are_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The checkout's own `handlers` can be imported here, and is not asked for by nobody's word."""
+    found = registry.load([])
+    assert list(found) == OURS
+    assert {one.module.rpartition(".")[0] for one in found.values()} == {"receiver.bundled"}
+    (said,) = caplog.records
+    assert said.levelname == "WARNING"
+    assert f"there is no handlers/ in {tmp_path}" in said.getMessage()
+    assert "receiver.bundled" in said.getMessage()
+    caplog.clear()
+    registry.load([], quiet=True)
+    assert caplog.text == ""
+
+
+@pytest.mark.usefixtures("_fresh_handlers")
+def test_the_bundled_ones_can_be_kept_beside_ones_own(write: Write) -> None:
+    write({"handlers.mine": GOOD})
+    assert list(registry.load(["handlers", "receiver.bundled"])) == sorted([*OURS, "good"])
+
+
+@pytest.mark.usefixtures("_fresh_handlers")
+@pytest.mark.parametrize("names", [
+    ["handlers", "receiver.bundled"],
+    ["receiver.bundled", "handlers"],
+    ["handlers", "receiver.bundled.pings"],
+    ["handlers.pings", "handlers", "handlers.pings"],
+    ["handlers", "handlers"],
+])  # fmt: skip
+def test_a_file_that_two_names_lead_to_counts_once(names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a checkout `handlers` and `receiver.bundled` are one folder."""
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    assert list(registry.load(names)) == OURS
 
 
 def test_the_cause_of_a_refusal_is_kept(write: Write) -> None:

@@ -1,6 +1,7 @@
 """`receiver.retry`: the whole rule of when a job is tried again, as tables with their arithmetic."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,8 @@ from receiver.errors import (
     Retry,
     Unauthenticated,
 )
-from receiver.retry import REASON_LENGTH, Again, Dead, Done, Later, RetryPolicy, decide, describe
+from receiver.reasons import describe
+from receiver.retry import Again, Dead, Done, Later, RetryPolicy, decide
 
 POLICY = RetryPolicy()
 
@@ -61,6 +63,12 @@ def test_the_delay_doubles_up_to_a_limit(tries: int, jitter: float, wait: float)
 ])  # fmt: skip
 def test_every_policy_has_its_own_delays(policy: RetryPolicy, waits: list[float]) -> None:
     assert [policy.delay(n, jitter=0) for n in range(1, len(waits) + 1)] == [seconds(wait) for wait in waits]
+
+
+def test_a_policy_beyond_every_calendar_still_has_a_delay() -> None:
+    policy = RetryPolicy(first=timedelta.max, limit=timedelta.max)
+    assert policy.delay(5, jitter=0.9) == timedelta(days=365)
+    assert isinstance(decide(policy, 5, ValueError("x"), jitter=0.9), Again)
 
 
 def test_the_default_policy_tries_ten_times_over_about_an_hour_and_a_half() -> None:
@@ -215,59 +223,6 @@ def test_a_provider_error_says_its_status_and_whom_to_ask_about_it() -> None:
         assert said in outcome.reason
 
 
-# --- how an error is kept --------------------------------------------------------------------------------------------
-
-
-class SilentError(Exception):
-    """One whose own text cannot be had."""
-
-    def __str__(self) -> str:
-        raise RuntimeError("no text")
-
-
-class TextlessError(Exception):
-    """One whose text is none, a frequent slip."""
-
-    def __str__(self) -> str:
-        return None  # type: ignore[return-value]  # noqa: PLE0307 - the slip
-
-
-@pytest.mark.parametrize(("error", "said"), [
-    (ValueError("plain"), "ValueError: plain"),
-    (ValueError(), "ValueError"),
-    (TimeoutError(), "TimeoutError"),
-    (ValueError("a\x00b"), "ValueError: ab"),
-    (ValueError("\x00"), "ValueError"),
-    (ValueError("a\ud800b"), "ValueError: a?b"),
-    (ValueError("\udfff\x00"), "ValueError: ?"),
-    (ValueError("ü 😀 \x1b[1m\n"), "ValueError: ü 😀 \x1b[1m\n"),
-    (KeyError("x"), "KeyError: 'x'"),
-])  # fmt: skip
-def test_an_error_is_described_so_that_it_can_be_stored(error: BaseException, said: str) -> None:
-    assert describe(error) == said
-
-
-@pytest.mark.parametrize("kind", [ValueError, GiveUp, Retry])
-def test_a_description_is_bounded(kind: type[Exception]) -> None:
-    assert len(describe(kind("x" * 100_000))) == REASON_LENGTH
-    assert describe(kind("x" * 100)).endswith("x" * 100)
-
-
-@pytest.mark.parametrize("error", [SilentError(), TextlessError()], ids=named)
-def test_an_error_that_cannot_say_its_text_is_tried_again_like_any_other(error: BaseException) -> None:
-    outcome = decide(POLICY, 1, error, jitter=0.0)
-    assert isinstance(outcome, Again)
-    assert type(error).__name__ in outcome.reason
-
-
-@given(st.text(st.characters(), max_size=50), st.sampled_from([ValueError, GiveUp, Retry, Postpone]))
-def test_every_description_can_be_stored(text: str, kind: type[Exception]) -> None:
-    said = describe(kind(text))
-    assert said
-    assert "\x00" not in said
-    assert said.encode()
-
-
 def test_whatever_a_strangers_exception_holds_a_job_has_an_outcome() -> None:
     class LeavesError(Exception):
         def __str__(self) -> str:
@@ -277,3 +232,70 @@ def test_whatever_a_strangers_exception_holds_a_job_has_an_outcome() -> None:
     odd = Postpone("later")
     odd.after = "soon"  # type: ignore[assignment] # what a stranger may do
     assert decide(RetryPolicy(), 1, odd, jitter=0) == Later(timedelta(minutes=1), "later")
+
+
+class HostileError(Postpone):
+    """One that can be asked for nothing: not its text, its class, its time, nor whether it is true."""
+
+    def __str__(self) -> str:
+        raise SystemExit(5)
+
+    def __getattribute__(self, name: str) -> object:
+        raise SystemExit(6)
+
+    def __bool__(self) -> bool:
+        raise SystemExit(7)
+
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit(8)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_an_exception_that_can_be_asked_for_nothing_is_tried_again_and_dead_at_last() -> None:
+    assert isinstance(decide(POLICY, 1, HostileError(), jitter=0), Again)
+    assert decide(POLICY, 10, HostileError(), jitter=0) == Dead("HostileError (tried 10 times)")
+
+
+GROUPS = [
+    # what a group holds, and what becomes of the job after the third try
+    ([ValueError("x")], Again),
+    ([GiveUp("never")], Dead),
+    ([Postpone("p", after=5)], Later),
+    ([Postpone("p", after=5), ValueError("x")], Again),
+    ([ValueError("x"), GiveUp("never"), Postpone("p")], Dead),
+    ([ExceptionGroup("inner", [ExceptionGroup("inmost", [GiveUp("never")])])], Dead),
+    ([Retry("r", after=7), Postpone("p", after=9)], Again),
+]
+
+
+@pytest.mark.parametrize(("held", "outcome"), GROUPS)
+def test_a_group_is_decided_by_the_gravest_of_what_it_holds(held: list[Exception], outcome: type) -> None:
+    """A verdict that is raised in a task of a TaskGroup comes in one."""
+    assert type(decide(POLICY, 3, ExceptionGroup("two", held), jitter=0)) is outcome
+
+
+def test_a_group_waits_as_long_as_its_longest() -> None:
+    limited = [RateLimited("slow", code="rate_limited", retry_after=seconds(wait)) for wait in (3, 17, 5)]
+    group = ExceptionGroup("three", limited)
+    assert decide(POLICY, 3, group, jitter=0) == Later(seconds(17), describe(group))
+
+
+@pytest.mark.parametrize("verdict", [GiveUp, Retry, Postpone])
+def test_a_verdict_may_be_raised_bare(verdict: type[Exception]) -> None:
+    assert describe(verdict()) == "no reason given"
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"attempts": "3"}, "RetryPolicy: attempts must be a whole number such as 10, not '3'"),
+    ({"attempts": 3.0}, "RetryPolicy: attempts must be a whole number such as 10, not 3.0"),
+    ({"attempts": True}, "RetryPolicy: attempts must be a whole number such as 10, not True"),
+    ({"attempts": None}, "RetryPolicy: attempts must be a whole number such as 10, not None"),
+    ({"first": 5}, "RetryPolicy: first must be a timedelta such as timedelta(seconds=10), not 5"),
+    ({"first": "5"}, "RetryPolicy: first must be a timedelta such as timedelta(seconds=10), not '5'"),
+    ({"limit": 3600.0}, "RetryPolicy: limit must be a timedelta such as timedelta(seconds=10), not 3600.0"),
+])  # fmt: skip
+def test_a_policy_of_other_kinds_cannot_be_made(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        RetryPolicy(**wrong)
+    assert str(refused.value) == said

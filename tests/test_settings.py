@@ -64,7 +64,7 @@ DEFAULTS = {
     "RECEIVER_DATA_DIR": Path(".receiver"),
     "RECEIVER_SPOOL_DIR": None,
     "RECEIVER_SPOOL_MAX_MB": 256.0,
-    "RECEIVER_HANDLERS": ("handlers",),
+    "RECEIVER_HANDLERS": (),
     "RECEIVER_TIMESTAMPS": ("youtube", "spotify"),
     "RECEIVER_LANES": 8,
     "RECEIVER_LEASE_SECONDS": 60.0,

@@ -174,6 +174,8 @@ def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> N
     )
     ran = shared.run("show", "evt_1")
     assert "say which of " in ran.stderr
+    assert shared.run("events").stdout.count("some.event               evt_1  no handler\n") == 2
+    assert "  no handler wants it, so it is done\n" in shared.run("show", "b/evt_1").stdout
     assert base64.b64decode(json.loads(shared.run("show", "b/evt_1", "--json").stdout)["raw"]) == b"b"
 
 
@@ -182,7 +184,13 @@ def test_handlers_lists_what_is_found(shared: Processes) -> None:
     assert [(h["name"], h["patterns"]) for h in found] == [
         ("first", ["transcription.*"]), ("second", ["transcription.completed", "failing.event"])
     ]  # fmt: skip
-    assert "second" in shared.run("handlers").stdout
+    assert {(h["module"], h["file"]) for h in found} == {("handlers.some", str(shared.folder / "handlers" / "some.py"))}
+    lines = shared.run("handlers").stdout.splitlines()
+    assert [(line.split()[0], line.split()[-1]) for line in lines] == [
+        ("first", "handlers/some.py"), ("second", "handlers/some.py")
+    ]  # fmt: skip
+    web = shared.serve()
+    assert "with 2 handlers: first (handlers/some.py), second (handlers/some.py)\n" in web.log
 
 
 def test_send_delivers_a_file_byte_for_byte(shared: Processes, running: tuple[Web, Process]) -> None:

@@ -10,9 +10,10 @@ from receiver.inbox import Stored, StoredJob
 
 EVENT = Stored(
     key=11, source="transcribe.so", id="evt_1", type="transcription.completed", unreadable=None,
-    transcription_id="4821", received_at=datetime(2026, 4, 29, tzinfo=UTC), deliveries=1, state="pending", jobs=(),
+    transcription_id="4821", received_at=datetime(2026, 4, 29, tzinfo=UTC), deliveries=1, state="pending",
+    jobs=(StoredJob(id=5, handler="pings", state="pending", attempt=0, error=None, waits_seconds=0.0),),
 )  # fmt: skip
-JOB = StoredJob(id=5, handler="pings", state="pending", attempt=0, error=None, waits_seconds=0.0)
+(JOB,) = EVENT.jobs
 TOLD = "event  transcription.completed evt_1, transcription 4821"
 
 
@@ -30,7 +31,9 @@ def with_job(**changes: object) -> list[Stored]:
     (EVENT, TOLD),
     (replace(EVENT, transcription_id=None, type="webhook.test"), "event  webhook.test evt_1"),
     (replace(EVENT, deliveries=3), f"{TOLD}, delivered 3 times"),
-    (replace(EVENT, id="0f", type=None, transcription_id=None, unreadable="it is not JSON", state="quarantined"),
+    (replace(EVENT, jobs=(), state="done"), f"{TOLD}, no handler"),
+    (replace(EVENT, id="0f", type=None, transcription_id=None, unreadable="it is not JSON", state="quarantined",
+             jobs=()),
      "event  0f quarantined: it is not JSON"),
 ])  # fmt: skip
 def test_an_event_is_one_line(event: Stored, line: str) -> None:
@@ -65,6 +68,8 @@ def test_an_event_and_a_job_of_one_number_are_told_apart() -> None:
     ({"state": "dead", "attempt": 1, "error": "no use"},
      ["job    pings DEAD, for evt_1: no use (`receiver replay evt_1 --handler pings`)"]),
     ({"state": "dead", "attempt": 1}, ["job    pings DEAD, for evt_1:  (`receiver replay evt_1 --handler pings`)"]),
+    ({"state": "dead", "attempt": 1, "error": "no use", "handler": "show notes"},
+     ["job    show notes DEAD, for evt_1: no use (`receiver replay evt_1 --handler 'show notes'`)"]),
     ({"attempt": 1, "error": "down", "waits_seconds": 12.4}, ["job    pings again in 12 s, for evt_1: down"]),
     ({"attempt": 1, "error": "down", "waits_seconds": -3.0}, ["job    pings again in 0 s, for evt_1: down"]),
     # The error is the last try's; this one has only begun.

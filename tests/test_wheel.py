@@ -19,7 +19,11 @@ def test_a_wheel_installed_elsewhere_migrates_and_has_the_bundled_handlers(
     wheel = next(folder.glob("receiver-*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
     assert "receiver/sql/migrations/0001_spine.sql" in names
-    assert not [name for name in names if name.startswith("tests/")]
+    assert "receiver/py.typed" in names
+    assert {name.split("/")[0] for name in names} == {
+        "receiver",
+        f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info",
+    }
     venv.create(folder / "elsewhere", with_pip=False, symlinks=True)
     packages = next((folder / "elsewhere" / "lib").glob("python*/site-packages"))
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(packages)]
@@ -35,16 +39,28 @@ receiver.cli.main()
 """
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "COVERAGE_PROCESS_START")}
     environment["DATABASE_URL"] = receiver_server.create("receiver_test_wheel")
-    for arguments, said in (
-        (["migrate"], "migrated to 0004_provider"),
-        (["migrate"], "the schema is up to date"),
-        (["handlers"], "transcripts"),
-        (["events"], ""),
-    ):
+
+    def run(*arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         ran = subprocess.run(
             [folder / "elsewhere" / "bin" / "python", "-c", code, *arguments],
-            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+            cwd=folder, env=environment | changes, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr
-        assert said in ran.stdout
+        return ran
+
+    assert "migrated to 0004_provider" in run("migrate").stdout
+    assert "the schema is up to date" in run("migrate").stdout
+    assert run("events").stdout == ""
+    bundled = run("handlers")
+    assert f"there is no handlers/ in {folder}: using the bundled handlers, receiver.bundled" in bundled.stderr
+    assert "site-packages/receiver/bundled/transcripts.py\n" in bundled.stdout
+    # A folder of one's own replaces them, or stands beside them.
+    mine = "from receiver import handler\n@handler('a.b')\ndef mine(event, ctx): ...\n"
+    (folder / "handlers").mkdir()
+    (folder / "handlers" / "mine.py").write_text(mine)
+    alone = run("handlers")
+    assert (alone.stdout.split()[0], alone.stdout.count("\n"), alone.stderr) == ("mine", 1, "")
+    both = run("handlers", RECEIVER_HANDLERS="handlers,receiver.bundled")
+    names = [line.split()[0] for line in both.stdout.splitlines()]
+    assert (names, both.stderr) == (["failures", "mine", "pings", "timestamps", "transcripts"], "")
     receiver_server.drop("receiver_test_wheel")

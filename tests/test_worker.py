@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import io
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,11 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpx
 import pytest
 
 from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, RetryPolicy, Unauthenticated, jobs
 from receiver.database import Connections
-from receiver.testing import Scratch, Server
+from receiver.logs import JsonFormatter, TextFormatter
+from receiver.providers import TranscribeSo
+from receiver.testing import SANDBOX_URL, Scratch, Server
 from receiver.worker import Worker, attempt
 from tests.working import another, deliver, lapse, made, stored, until, until_ended, working
 
@@ -53,7 +58,7 @@ async def test_every_end_of_a_handler_has_its_outcome(
         (
             made("has_one_try", raising(ValueError("no")), policy=once),
             "dead",
-            "ValueError: no (tried 1 times)",
+            "ValueError: no (tests/test_worker.py line ",
             0,
             True,
         ),
@@ -82,6 +87,94 @@ async def test_every_end_of_a_handler_has_its_outcome(
     assert [row["handler"] for row in uncounted] == sorted(case[0].name for case in cases if not case[4])
 
 
+class NothingToAsk(Exception):  # noqa: N818 - it is none of ours
+    """A stranger's exception that answers nothing: not its text, its cause, its class, nor whether it is true."""
+
+    def __str__(self) -> str:
+        raise SystemExit(5)
+
+    def __getattribute__(self, name: str) -> object:
+        raise SystemExit(6)
+
+    def __bool__(self) -> bool:
+        raise SystemExit(7)
+
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit(8)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+async def test_an_exception_that_can_be_asked_for_nothing_has_its_outcome_too(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(_: Event, __: Context) -> None:
+        raise NothingToAsk
+
+    failing = made("failing", fails)
+    await deliver(receiver_scratch, "evt_1", failing)
+    async with working(receiver_scratch, failing):
+        await until_ended(receiver_scratch, "dead")
+    assert (await stored(receiver_scratch))["failing"].error == "NothingToAsk (tried 3 times)"
+    assert "lease" not in caplog.text
+
+
+async def test_what_fails_around_a_handler_costs_a_try_and_not_the_lane(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug of ours ends as an outcome, like one of the handler's."""
+
+    async def works(_: Event, __: Context) -> None:
+        raise AssertionError("it is not reached")
+
+    class Broken(TranscribeSo):
+        def behind(self) -> TranscribeSo:
+            raise ZeroDivisionError("a bug of ours")
+
+    working_one = made("working_one", works)
+    await deliver(receiver_scratch, "evt_1", working_one)
+    await receiver_scratch.db.execute("update receiver.jobs set live = false")  # so that it is asked for
+    async with Broken(SANDBOX_URL, None) as provider:
+        broken = Scratch(
+            receiver_scratch.url, receiver_scratch.db, receiver_scratch.sandbox, provider,
+            receiver_scratch._http,  # noqa: SLF001 - as tests.working does
+        )  # fmt: skip
+        async with working(broken, working_one):
+            await until_ended(receiver_scratch, "dead")
+    job = (await stored(receiver_scratch))["working_one"]
+    assert job.attempt == 3
+    assert str(job.error).startswith("ZeroDivisionError: a bug of ours")
+    assert str(job.error).endswith("(tried 3 times)")
+    assert "working_one transcribe.so/evt_1 raised ZeroDivisionError" in caplog.text
+
+
+async def test_a_secret_address_is_in_no_log_line_and_not_stored(receiver_scratch: Scratch) -> None:
+    """A line of code that holds it stands in the traceback too."""
+
+    async def posts(_: Event, __: Context) -> None:
+        answer = httpx.Response(403, text="invalid_token", request=httpx.Request("POST", "https://h.example/s3cret"))
+        answer.raise_for_status()
+
+    posting = made("posting", posts)
+    await deliver(receiver_scratch, "evt_1", posting)
+    written, root = io.StringIO(), logging.getLogger()
+    outputs = [logging.StreamHandler(written) for _ in range(2)]
+    for output, formatter in zip(outputs, (TextFormatter(), JsonFormatter()), strict=True):
+        output.setFormatter(formatter)
+        root.addHandler(output)
+    try:
+        async with working(receiver_scratch, posting):
+            await until_ended(receiver_scratch, "dead")
+    finally:
+        for output in outputs:
+            root.removeHandler(output)
+    said = "HTTPStatusError: POST https://h.example/… answered 403: invalid_token (tests/test_worker.py line "
+    assert str((await stored(receiver_scratch))["posting"].error).startswith(said)
+    assert said in written.getvalue()
+    assert "Traceback" in written.getvalue()
+    assert "s3cret" not in written.getvalue()
+
+
 async def test_a_job_is_tried_as_often_as_its_policy_says_and_is_dead_then(receiver_scratch: Scratch) -> None:
     attempts = []
 
@@ -94,7 +187,10 @@ async def test_a_job_is_tried_as_often_as_its_policy_says_and_is_dead_then(recei
     async with working(receiver_scratch, failing):
         await until_ended(receiver_scratch, "dead")
     assert attempts == [1, 2, 3]
-    assert (await stored(receiver_scratch))["failing"].error == "ValueError: no (tried 3 times)"
+    line = fails.__code__.co_firstlineno + 2
+    assert (await stored(receiver_scratch))["failing"].error == (
+        f"ValueError: no (tests/test_worker.py line {line}) (tried 3 times)"
+    )
 
 
 async def test_postponing_uses_up_no_try(receiver_scratch: Scratch) -> None:

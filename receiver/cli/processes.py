@@ -90,7 +90,8 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         ):
             if configured.database_url is not None and configured.spool_dir is None:
                 log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
-            log.info("listening on %s with %d handlers", address(*listener.getsockname()[:2]), len(handlers))
+            here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
+            log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
             if until_eof and (is_there or keyring.secrets):  # who knows none relieves nobody who does
                 tell_ready()
             await serve_on(application(receiver), listener, stop, relieved=relieved)
@@ -134,7 +135,7 @@ def work(*, until_eof: bool) -> None:
             )  # fmt: skip
             async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=_end_stuck):
                 async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
-                    log.info("working with %d lanes for %s", configured.lanes, ", ".join(handlers))
+                    log.info("working with %d lanes for %s", configured.lanes, registry.listed(handlers.values()))
                     if until_eof:
                         tell_ready()
                     await _work_until(stop, worker)

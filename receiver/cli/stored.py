@@ -55,6 +55,8 @@ def show(event: str, *, as_json: bool) -> None:
     click.echo(_line(found))
     if found.unreadable is not None:
         click.echo(f"  quarantined: {found.unreadable}")
+    elif not found.jobs:
+        click.echo("  no handler wants it, so it is done")
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
     click.echo(printable(raw.decode("utf-8", "backslashreplace")))
@@ -104,18 +106,18 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
 @click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))
 @as_json
 def handlers(*, as_json: bool) -> None:
-    """List the handlers that RECEIVER_HANDLERS finds."""
+    """List the handlers that are found, and where."""
     found = registry.load(configure().handlers)
     if as_json:
         print_json([
             {"name": h.name, "patterns": list(h.patterns), "attempts": h.retry.attempts, "timeout": h.timeout,
-             "module": h.function.__module__}
+             "module": h.module, "file": h.file}
             for h in found.values()
         ])  # fmt: skip
         return
     for h in found.values():
         tries = f"{h.retry.attempts} tries of {h.timeout:g} s"
-        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {h.function.__module__}")
+        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {printable(registry.shown_file(h))}")
 
 
 async def _one(db: Pool, name: str) -> Stored:
@@ -154,6 +156,8 @@ def _line(event: Stored) -> str:
     about = "" if event.transcription_id is None else f"  transcription {event.transcription_id}"
     repeats = "" if event.deliveries == 1 else f"  delivered {event.deliveries} times"
     states = "".join(f"  {job.handler}:{job.state}" for job in event.jobs)
+    if event.unreadable is None and not event.jobs:
+        states = "  no handler"
     return f"{when}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
 
 

@@ -59,14 +59,15 @@ def _event_line(event: Stored) -> str:
         return f"event  {event.id} quarantined: {event.unreadable}"
     about = "" if event.transcription_id is None else f", transcription {event.transcription_id}"
     again = "" if event.deliveries == 1 else f", delivered {event.deliveries} times"
-    return f"event  {event.type} {event.id}{about}{again}"
+    unwanted = "" if event.jobs else ", no handler"
+    return f"event  {event.type} {event.id}{about}{again}{unwanted}"
 
 
 def _job_line(event: Stored, job: StoredJob) -> str:
     if job.state == "done":
         return f"job    {job.handler} done, for {event.id}"
     if job.state == "dead":
-        again = f"receiver replay {shlex.quote(event.id)} --handler {job.handler}"
+        again = f"receiver replay {shlex.quote(event.id)} --handler {shlex.quote(job.handler)}"
         return f"job    {job.handler} DEAD, for {event.id}: {printable(job.error or '')} (`{again}`)"
     return (
         f"job    {job.handler} again in {max(job.waits_seconds, 0):.0f} s, for {event.id}: {printable(job.error or '')}"

@@ -45,7 +45,8 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
     unknown = environment.enter()
     simulation = environment.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
     configured = configure(unknown)
-    registry.load(configured.handlers)  # a mistake in a handler is said here, once, instead of by every process
+    # A mistake in a handler is said here, once, instead of by every process.
+    registry.load(configured.handlers, quiet=True)
     if sandbox:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
     with bind(configured.host, configured.port) as listener, open_database(configured, create=True) as url:

@@ -1,22 +1,26 @@
 """What must hold around a receiver, looked at from a command: handlers, database, schema, jobs, secret, provider."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from difflib import SequenceMatcher
 from typing import Any
 
 import httpx
 
-from receiver import addresses, database, jobs, migrations, registration, registry, signature
+from receiver import addresses, database, inbox, jobs, migrations, registration, registry, signature
 from receiver.database import Connection, query
 from receiver.errors import HandlerLoadError, InvalidRequest, ProviderError, StoreUnavailableError
-from receiver.handling import Handler
+from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
+from receiver.inbox import TypeCount
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
 OLD = timedelta(minutes=5)
 SECONDS = 10.0
+TOLD = 5
+ALIKE = 0.9
 
 
 def settings(configured: Settings) -> Finding:
@@ -35,7 +39,7 @@ def load_handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]
         handlers = registry.load(configured.handlers)
     except HandlerLoadError as exc:
         return {}, Finding("handlers", holds=False, seen=str(exc))
-    return handlers, Finding("handlers", holds=True, seen=", ".join(handlers))
+    return handlers, Finding("handlers", holds=True, seen=registry.listed(handlers.values()))
 
 
 async def stored(
@@ -50,6 +54,7 @@ async def stored(
         await _orphans(connection, handlers, configured),
         await _oldest(connection, handlers, configured),
         await _dead(connection, configured),
+        *arrivals(await inbox.recent_types(connection, configured.api_url), handlers.values()),
         await _secret(connection, configured),
     ]
 
@@ -105,6 +110,56 @@ async def _oldest(connection: Connection, handlers: Mapping[str, Handler], confi
         seen = f"waiting for {age.total_seconds():.0f} s"
         return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more of it")
     return Finding("oldest due job", holds=True, seen="none waits" if age is None else f"{age.total_seconds():.0f} s")
+
+
+def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
+    """Tell what came and nobody took: advice, because nothing of it is wrong by itself.
+
+    A pattern for which nothing came is worth a word only beside a type that may
+    have been meant.
+    """
+    came = {one.type: one.unwanted for one in types if one.type is not None}
+    unread = sum(one.events for one in types if one.type is None)
+    unwanted = [f"{name}: {count}" for name, count in came.items() if count]
+    wanted = {name for name in came if any(handler.wants(name) for handler in handlers)}
+    odd = [
+        f"{pattern} of {handler.name}, but {meant}"
+        for handler in handlers
+        for pattern in handler.patterns
+        for meant in [_meant(pattern, came, wanted)]
+        if meant is not None
+    ]
+    return [
+        _advice("no handler", "events of the last 30 days that no handler wanted", unwanted,
+                "write one, or leave them; `receiver replay` gives them to one that is new"),
+        _advice("patterns", "nothing came in the last 30 days for", odd, "is it spelt right?"),
+        _advice("quarantine", "deliveries of the last 30 days that could not be read", [str(unread)] if unread else [],
+                "`receiver events` shows them, `receiver replay EVENT` reads one again, say after an update"),
+    ]  # fmt: skip
+
+
+def _advice(name: str, about: str, found: Sequence[str], todo: str) -> Finding:
+    if not found:
+        return Finding(name, holds=True, seen="nothing to tell")
+    more = f", and {len(found) - TOLD} more" if len(found) > TOLD else ""
+    return Finding(name, holds=True, seen=f"{about}: {', '.join(found[:TOLD])}{more}", todo=todo)
+
+
+def _meant(pattern: str, came: Collection[str], wanted: Collection[str]) -> str | None:
+    """Return a type that came and that a pattern may have meant: a like one, or of its family and unwanted."""
+    if any(matches(pattern, name) for name in came):
+        return None
+    family = pattern.partition(".")[0]
+    for name in came:
+        if _alike(family, name.partition(".")[0]) and (
+            name not in wanted or pattern.endswith(".*") or _alike(pattern, name)
+        ):
+            return name
+    return None
+
+
+def _alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one, other).ratio() > ALIKE
 
 
 async def _secret(connection: Connection, configured: Settings) -> Finding:

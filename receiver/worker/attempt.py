@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, Coroutine, Generator, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
@@ -71,13 +72,46 @@ async def run(handler: Handler, event: Event, ctx: Context) -> BaseException | N
 
 
 async def _guarded(handler: Handler, event: Event, ctx: Context) -> BaseException | None:
+    timed = _Timed(handler(event, ctx))
     try:
         reach(Failpoint.IN_HANDLER)
-        await handler(event, ctx)
+        await timed
         reach(Failpoint.AFTER_HANDLER)
     except BaseException as exc:  # noqa: BLE001 - a stranger's code: a SystemExit would end the loop and every other job
         return exc
+    finally:
+        # Its time-out could not stop it, because nothing else ran: neighbours waited as long, and it may be done.
+        if timed.longest > handler.timeout:
+            log.warning(
+                "%s blocked its worker for %.1f s, and its timeout is %g s: an `async def` must not block; "
+                "write a plain `def`",
+                handler.name, timed.longest, handler.timeout,
+            )  # fmt: skip
     return None
+
+
+class _Timed(Generator[Any, Any, None]):
+    """Awaits a coroutine and measures its longest step: for how many seconds it let nothing else run."""
+
+    def __init__(self, work: Coroutine[Any, Any, None]) -> None:
+        self._work = work
+        self.longest = 0.0
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._work.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._step(self._work.throw, *error)
+
+    def _step(self, go: Callable[..., Any], *given: Any) -> Any:
+        began = time.monotonic()
+        try:
+            return go(*given)
+        finally:
+            self.longest = max(self.longest, time.monotonic() - began)
 
 
 async def _stop(task: "asyncio.Task[BaseException | None]", handler: Handler) -> None:

@@ -20,12 +20,13 @@ import httpx
 
 from receiver import events, jobs
 from receiver.database import Connection, Connections, Pool
-from receiver.errors import ProviderError, StoreUnavailableError, Unauthenticated, Verdict
+from receiver.errors import ImpossibleError, ProviderError, StoreUnavailableError, Unauthenticated, Verdict
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Completion, Context, Handler
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
+from receiver.reasons import at_home
 from receiver.retry import Again, Dead, Done, Later, Outcome, decide
 from receiver.worker import attempt
 from receiver.worker.leases import Key
@@ -224,25 +225,35 @@ class Worker:
         _say(lane, outcome, time.monotonic() - started)
 
     async def _attempt(self, lane: Lane) -> Outcome:
-        """Run the handler, unless it cannot be; returns what is to become of the job."""
+        """Run the handler, unless it cannot be; returns what is to become of the job, whatever fails on the way."""
         handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
-        content = events.read(lane.claim.source, lane.claim.raw)
-        if isinstance(content, Unreadable):
-            return Dead(f"this version cannot read its event: {content.reason}")
-        if tries > handler.retry.attempts:
-            return Dead(f"its worker died or hung, and its {handler.retry.attempts} tries are used up")
-        error = await attempt.run(handler, content, self._context(lane, content))
+        try:
+            content = events.read(lane.claim.source, lane.claim.raw)
+            if isinstance(content, Unreadable):
+                return Dead(f"this version cannot read its event: {content.reason}")
+            if tries > handler.retry.attempts:
+                return Dead(f"its worker died or hung, and its {handler.retry.attempts} tries are used up")
+            error = await attempt.run(handler, content, self._context(lane, content))
+        except Exception as exc:  # noqa: BLE001 - a bug of ours: it costs a try like one of the handler's, not the lane
+            error = exc
         self._say_error(lane, error)
-        return decide(handler.retry, tries, error, jitter=random.random())  # noqa: S311 - it spreads, it hides nothing
+        jitter = random.random()  # noqa: S311 - it spreads, it hides nothing
+        return decide(handler.retry, tries, error, jitter=jitter, home=handler.module)
 
     def _say_error(self, lane: Lane, error: BaseException | None) -> None:
-        """Show where a stranger's exception came from; ours say all in one line."""
-        if isinstance(error, Unauthenticated):
-            if time.monotonic() - self._key_said > BETWEEN_KEY_LINES_SECONDS:
-                self._key_said = time.monotonic()
-                log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, error)
-        elif error is not None and not isinstance(error, Verdict | ProviderError):
-            log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=error)
+        """Show where a stranger's exception came from; ours say all in one line. Whatever it is made of, no more."""
+        try:
+            if isinstance(error, Unauthenticated):
+                if time.monotonic() - self._key_said > BETWEEN_KEY_LINES_SECONDS:
+                    self._key_said = time.monotonic()
+                    log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, error)
+            elif error is not None and not isinstance(error, Verdict | ProviderError | ImpossibleError):
+                # From where it is the handler's. As a tuple: an exception of a stranger's may be false.
+                steps = at_home(error, self._handlers[lane.claim.handler].module)
+                trace = (type(error), error, steps[0] if steps else error.__traceback__)
+                log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=trace)
+        except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
+            log.warning("%s raised what cannot be shown", lane.name)
 
     async def _finish(self, lane: Lane, outcome: Outcome) -> bool:
         """Write the outcome, however long the database is away; without it the work would be done again."""

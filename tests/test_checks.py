@@ -1,0 +1,115 @@
+"""`receiver.health.checks`: what nobody handled, and what could not be read, is told as advice."""
+
+from typing import Any
+
+import pytest
+
+from receiver import Context, Event, Handler, events, handler, inbox
+from receiver.database import Pool
+from receiver.health import checks
+from receiver.inbox import Delivery, TypeCount
+from receiver.testing import SANDBOX_URL
+from tests.processes import completed
+
+QUIET = "nothing to tell"
+
+
+def wanting(*patterns: str, name: str = "mine") -> Handler:
+    async def function(event: Event, ctx: Context) -> None: ...
+
+    return handler(*patterns, name=name)(function)
+
+
+def told(types: list[TypeCount], *handlers: Handler) -> dict[str, str]:
+    found = checks.arrivals(types, handlers)
+    assert all(finding.holds for finding in found)
+    return {finding.name: finding.said for finding in found if finding.seen != QUIET}
+
+
+def came(*types: str, unwanted: int = 0) -> list[TypeCount]:
+    return [TypeCount(name, events=9, unwanted=unwanted) for name in types]
+
+
+BUNDLED = wanting("transcription.completed", "transcription.failed", "webhook.test")
+
+
+@pytest.mark.parametrize("types", [[], came("webhook.test"), came("transcription.completed")])
+def test_a_fresh_install_is_told_nothing(types: list[TypeCount]) -> None:
+    assert told(types, BUNDLED) == {}
+    assert [finding.name for finding in checks.arrivals(types, [])] == ["no handler", "patterns", "quarantine"]
+
+
+def test_events_that_no_handler_wanted_are_told_by_type_and_number() -> None:
+    types = [*came("transcription.completed"), *came("transcription.failed", unwanted=3)]
+    assert told(types, wanting("transcription.completed")) == {
+        "no handler": "events of the last 30 days that no handler wanted: transcription.failed: 3: "
+        "write one, or leave them; `receiver replay` gives them to one that is new"
+    }
+
+
+def test_only_a_few_types_are_told() -> None:
+    said = told(came(*(f"a.b{number}" for number in range(1000)), unwanted=1))["no handler"]
+    assert ", and 995 more: " in said
+    assert len(said) < 300
+
+
+@pytest.mark.parametrize(("pattern", "types", "meant"), [
+    ("transcription.complete", came("transcription.completed"), "transcription.completed"),
+    ("transcripton.completed", came("transcription.completed"), "transcription.completed"),
+    ("transcriptions.*", came("webhook.test", "transcription.completed"), "transcription.completed"),
+    ("transcription.finished", came("transcription.completed", "a.b"), "transcription.completed"),
+    # Nothing like it came, or it did.
+    ("billing.paid", came("transcription.completed"), None),
+    ("transcription.complete", [], None),
+    ("billing.*", came("transcription.completed", unwanted=1), None),
+    ("transcription.*", came("transcription.completed"), None),
+    ("transcription.completed", came("transcription.completed", "transcription.complete"), None),
+    ("webhook.test", came("transcription.completed"), None),
+    ("*", came("transcription.completed"), None),
+])  # fmt: skip
+def test_a_pattern_for_which_nothing_came_is_told_beside_what_it_may_have_meant(
+    pattern: str, types: list[TypeCount], meant: str | None
+) -> None:
+    said = told(types, wanting(pattern, name="notes")).get("patterns")
+    if meant is None:
+        assert said is None
+    else:
+        assert said == f"nothing came in the last 30 days for: {pattern} of notes, but {meant}: is it spelt right?"
+
+
+def test_a_pattern_beside_types_that_others_want_is_told_only_where_it_is_nearly_one_of_them() -> None:
+    """The bundled handlers want what never fails for most people."""
+    types = came("transcription.completed")
+    assert told(types, BUNDLED, wanting("transcription.finished", name="notes")) == {}
+    assert (
+        "transcription.complete of notes"
+        in told(types, BUNDLED, wanting("transcription.complete", name="notes"))["patterns"]
+    )
+
+
+def test_quarantined_deliveries_are_counted() -> None:
+    said = told([TypeCount(None, events=2, unwanted=2)], BUNDLED)
+    assert list(said) == ["quarantine"]
+    assert (
+        "could not be read: 2: `receiver events` shows them, `receiver replay EVENT` reads one again"
+        in (said["quarantine"])
+    )
+
+
+async def test_recent_events_are_counted_by_type(db: Pool) -> None:
+    async def deliver(body: bytes, *handlers: str, api_url: str = SANDBOX_URL) -> None:
+        async with db.acquire() as connection:
+            content: Any = events.read("transcribe.so", body)
+            await inbox.append(connection, Delivery(content, api_url, "test"), handlers)
+
+    await deliver(completed("evt_old", event_type="a.forgotten"))
+    await db.execute("update receiver.events set received_at = now() - interval '31 days'")
+    await deliver(completed("evt_1"), "mine", "yours")
+    await deliver(completed("evt_2"))
+    await deliver(completed("evt_3", event_type="a.b"), "mine")
+    await deliver(b"not an event")
+    await deliver(completed("evt_4"), api_url="http://another.test")
+    assert await inbox.recent_types(db, SANDBOX_URL) == [
+        TypeCount("a.b", 1, 0), TypeCount("transcription.completed", 2, 1), TypeCount(None, 1, 1),
+    ]  # fmt: skip
+    assert await inbox.recent_types(db, SANDBOX_URL, limit=2) == [TypeCount(None, 1, 1)]
