@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and the statements we send over them.
+"""What we do on PostgreSQL, and how long we wait for it: pools, locks, listening, and connections with deadlines.
 
 The answer path and the worker's own statements have connections to themselves (`Connections`): a hung server holds
 asyncpg past every timeout that goes through the protocol, and only ending the connection from our side gives a
@@ -6,72 +6,36 @@ delivery its answer in time.
 """
 
 import asyncio
-import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
-from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from receiver.errors import BusyError, ConfigError, StoreRefusedError, StoreUnavailableError
+from receiver import outages
+from receiver.dsn import where
+from receiver.errors import BusyError, StoreUnavailableError
+from receiver.outages import AWAY, BROKEN
+from receiver.session import SQL, Connection, Session, Sessions, connect, query
+
+__all__ = [
+    "AWAY", "BROKEN", "SQL", "Connection", "Connections", "Database", "Lent", "Pool", "connect", "listen", "pool",
+    "query", "session_lock", "where",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Lent: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a connection of a pool in somebody's hands
 Database: TypeAlias = "Connection | Pool"
 
-# What ends with the connection, not with the statement: worth one more try on a new one.
-# asyncpg's own InternalClientError is what it raises when the server's last word and the end arrive apart.
-BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
-          asyncpg.OperatorInterventionError, OSError, EOFError)  # fmt: skip
-# What a database does that is away, full, read-only or restarting: not our fault and not the sender's.
-AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
-        asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError, TimeoutError)  # fmt: skip
-
 IDLE_SECONDS = 60.0
 LOCK_SECONDS = 60.0
-
-# A commit that has returned is on disk, whatever the server's default. Whoever falls silent in a transaction would hold
-# its locks for ever, a job's row among them; the server ends the transaction instead.
-SESSION = {
-    "synchronous_commit": "on", "application_name": "receiver", "idle_in_transaction_session_timeout": "60s",
-}  # fmt: skip
-
-HERE = Path(__file__).parent
-SQL = HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"  # inside the wheel, or beside us in a checkout
-
-
-@functools.cache
-def query(name: str) -> str:
-    """Return the statement in `sql/queries/<name>.sql`."""
-    return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
-    """Open one connection whose commits are on disk when they return, whatever the server's default.
-
-    Raises:
-        ConfigError: the URL itself is wrong.
-    """
-    try:
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            url, timeout=10, server_settings=SESSION, **options
-        )
-    except OSError:
-        raise  # a wrong certificate is one, and a ValueError too
-    except (ValueError, OverflowError, asyncpg.ClientConfigurationError) as exc:
-        # Its text shows parts of the URL, which may be parts of a password that was not escaped.
-        raise ConfigError(f"DATABASE_URL: cannot be used ({type(exc).__name__})") from None
-    return connection
+CONFLICTS = 5  # in a row, before they cost their caller a try
 
 
 @asynccontextmanager
@@ -80,8 +44,17 @@ async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] 
 
     `lent` is awaited with every connection that somebody gets.
     """
+    sessions = Sessions(url)
+
+    async def opened(_: object, **options: Any) -> Session:
+        return await sessions.open(**options)
+
+    async def reset(session: Session) -> None:
+        await session.execute(session.get_reset_query())
+        await sessions.prepare(session)  # which that has undone
+
     connections: Pool = asyncpg.create_pool(
-        url, min_size=0, max_size=size, connect=cast("Any", connect), setup=cast("Any", lent),
+        min_size=0, max_size=size, connect=cast("Any", opened), setup=cast("Any", lent), reset=cast("Any", reset),
         max_inactive_connection_lifetime=60,
     )  # fmt: skip
     await connections
@@ -120,33 +93,22 @@ async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
     Notifications are nudges: what is sent while the connection is lost is not repeated, so `heard` is also called
     when it is back.
     """
+    sessions = Sessions(url)
     while True:
         connection = None
         try:
-            connection = await connect(url)
+            connection = await sessions.open()
             lost = asyncio.Event()
             connection.add_termination_listener(lambda *_, lost=lost: lost.set())
             await connection.add_listener(channel, lambda *_: heard())
             heard()
             await lost.wait()
-        except AWAY as exc:
-            log.debug("cannot listen: %s", type(exc).__name__)
+        except (*AWAY, asyncpg.PostgresError) as exc:
+            log.debug("cannot listen: %s", exc)
         finally:
             if connection is not None:
                 connection.terminate()
         await asyncio.sleep(1)
-
-
-def where(url: str) -> str:
-    """Return what may be shown of a connection URL: host, port and database; never user, password or options."""
-    try:
-        parts = urlsplit(url)
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError:  # several hosts, or a mistake
-        return "the configured database"
-    if parts.fragment or "@" in parts.path + parts.query:  # a password that was not escaped
-        return "the configured database"
-    return f"{parts.hostname or 'a local socket'}{port}{parts.path}"
 
 
 class Connections:
@@ -154,22 +116,30 @@ class Connections:
 
     `run` returns or raises within its deadline even when the server has stopped in the middle of a word: the work
     runs in a task of its own, and what is late is left behind with its connection terminated.
+
+    Args:
+        url: the database.
+        size: how many at most.
+        statement_seconds: see `Sessions`. Shorter than the deadline of `run` it lets one statement that is stuck end as
+            that statement's own error, on a connection that lives on.
     """
 
-    def __init__(self, url: str, *, size: int = 4) -> None:
-        self._url = url
-        self._idle: list[tuple[asyncpg.Connection[asyncpg.Record], float]] = []
+    def __init__(self, url: str, *, size: int = 4, statement_seconds: float | None = None) -> None:
+        self._sessions = Sessions(url, statement_seconds=statement_seconds)
+        self._idle: list[tuple[Session, float]] = []
         self._free = asyncio.Semaphore(size)
+        self._busy = 0
+        self._came_free = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T:
-        """Do `work` on a connection; once more on a new one when the first breaks, so that it may be done twice.
+        """Do `work` on a connection; again where that breaks or others are in the way, so that it may be done twice.
 
         Raises:
-            StoreRefusedError: the database refuses what it was given.
+            StoreRefusedError: the database does not do this, for its own sake.
             StoreUnavailableError: the database is away, or did not answer within `seconds`.
         """
-        task = asyncio.create_task(self._work(work))
+        task = asyncio.create_task(self._work(work, time.monotonic() + seconds))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         try:
@@ -182,36 +152,69 @@ class Connections:
             raise StoreUnavailableError(f"the database did not answer in {seconds:g} s")
         try:
             return task.result()
-        except AWAY as exc:
-            raise StoreUnavailableError(f"the database is away: {type(exc).__name__}") from exc
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as exc:
-            raise StoreRefusedError(f"the database refuses it: {type(exc).__name__}") from exc
-        except asyncpg.PostgresError as exc:  # such as a schema that is not there (yet)
-            raise StoreUnavailableError(f"the database cannot: {type(exc).__name__}") from exc
+        except (*AWAY, asyncpg.PostgresError) as exc:
+            raise outages.of_work(exc) from exc
 
-    async def _work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _work(self, work: Callable[[Connection], Awaitable[T]], end: float) -> T:
+        broken, conflicts = 0, 0
         async with self._free:
-            try:
-                return await self._on_a_connection(work)
-            except BROKEN as exc:
-                log.debug("a database connection broke (%s); once more on a new one", type(exc).__name__)
-                self._drop_idle()
-                return await self._on_a_connection(work)
+            while True:
+                connection = await self._get(end)
+                try:
+                    return await self._on(connection, work)
+                except BROKEN as exc:
+                    broken += 1
+                    if broken > 1:
+                        raise
+                    log.debug("a database connection broke (%s); once more on a new one", type(exc).__name__)
+                    self._drop_idle()
+                except outages.CONFLICT:
+                    conflicts += 1
+                    if conflicts > CONFLICTS:
+                        raise
 
-    async def _on_a_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        connection = self._take() or await connect(self._url)
+    async def _on(self, connection: Session, work: Callable[[Connection], Awaitable[T]]) -> T:
         statement = asyncio.ensure_future(work(connection))
         try:
             # Shielded: cancelling a statement makes asyncpg wait for the server, which is what we must not do.
             result = await asyncio.shield(statement)
-        except BaseException:
-            connection.terminate()  # which also ends the statement
+        except BaseException as exc:
+            if isinstance(exc, asyncpg.PostgresError) and not isinstance(exc, AWAY) and _is_well(connection):
+                self._idle.append((connection, time.monotonic()))
+            else:
+                connection.terminate()  # which also ends the statement
             statement.add_done_callback(lambda done: done.exception())
             raise
-        self._idle.append((connection, time.monotonic()))
-        return result
+        else:
+            self._idle.append((connection, time.monotonic()))
+            return result
+        finally:
+            self._leave()
 
-    def _take(self) -> "asyncpg.Connection[asyncpg.Record] | None":
+    async def _get(self, end: float) -> Session:
+        """Return a connection that is ours until `_leave`: an idle one, a new one, or one that others have done with.
+
+        The last is waited for where there is no room for another: what we have is as good.
+        """
+        while True:
+            connection = self._take()
+            self._busy += 1
+            if connection is not None:
+                return connection
+            try:
+                return await self._sessions.open(seconds=max(0.0, end - time.monotonic()))
+            except BaseException as exc:
+                self._leave()
+                if not (isinstance(exc, StoreUnavailableError) and exc.no_room and self._busy):
+                    raise
+            self._came_free.clear()
+            await self._came_free.wait()
+
+    def _leave(self) -> None:
+        self._busy -= 1
+        self._came_free.set()
+
+    def _take(self) -> "Session | None":
         """Return the connection used last, unless it has idled so long that a NAT on the way may have forgotten it."""
         while self._idle:
             connection, since = self._idle.pop()
@@ -234,3 +237,7 @@ class Connections:
         for task in self._tasks:
             task.cancel()
         self._drop_idle()
+
+
+def _is_well(connection: Session) -> bool:
+    return not connection.is_closed() and not connection.is_in_transaction()

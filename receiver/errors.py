@@ -16,6 +16,7 @@ ReceiverError
 │   ├── BodyTooLargeError      413: more than a delivery may be
 │   ├── NoSecretError          503: nothing to verify with
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
+│       ├── StoreMisconfiguredError  503: nor ever, with the database that is configured
 │       ├── StoreRefusedError  503: the database is there and refuses this one; it goes to the spool, aside
 │       └── SpoolFullError     503: neither the database nor the spool has room
 ├── LeaseLostError             this job belongs to another worker now
@@ -144,7 +145,19 @@ class NoSecretError(RequestError):
 
 
 class StoreUnavailableError(RequestError):
-    """The delivery cannot be made durable now."""
+    """The delivery cannot be made durable now. `no_room` says that there was no room for one more connection."""
+
+    status = 503
+    code = "store_unavailable"
+    message = "The delivery cannot be stored right now; send it again."
+
+    def __init__(self, detail: str = "", *, no_room: bool = False) -> None:
+        super().__init__(detail)
+        self.no_room = no_room
+
+
+class StoreMisconfiguredError(StoreUnavailableError):
+    """The database cannot be connected to as it is configured: no outage, which would pass, and so no start."""
 
     status = 503
     code = "store_unavailable"

@@ -1,6 +1,6 @@
 """Bring the schema up to this code's version: forward only, one transaction each, one process at a time.
 
-`0000_…` makes the schema and the bookkeeping table and is written to be repeatable. A file headed
+`0000_…` makes the schema, where nobody has made it for us, and the bookkeeping table. A file headed
 `-- no transaction` runs alone, outside any transaction, and must be repeatable too: it may run twice when the
 process dies before its bookkeeping row is written.
 """
@@ -20,6 +20,14 @@ from receiver.failpoints import Failpoint, reach
 log = logging.getLogger(__name__)
 
 LOCK = 7_301_845_520_141_990_001  # any number that nobody else takes for theirs
+TO_USE = (
+    "it needs `grant usage on schema receiver`, and `grant select, insert, update, delete on all tables in schema "
+    "receiver`; or be the role that migrated"
+)
+TO_MIGRATE = (
+    "migrate as the role that owns the schema (`create schema receiver authorization ROLE` makes it for one), or "
+    "`grant create on database` to a role for which there is none yet"
+)
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -35,12 +43,12 @@ def latest() -> int:
 
 
 async def current(connection: Database) -> int:
-    """Return the database's version; 0 where there is no schema of ours."""
-    try:
-        version: int | None = await connection.fetchval(query("schema_version"))
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        return 0
-    return version or 0
+    """Return the database's version; 0 where there is no schema of ours.
+
+    Raises:
+        SchemaError: the role may not look.
+    """
+    return max(await _applied(connection), default=0)
 
 
 async def require(connection: Database) -> None:
@@ -57,20 +65,45 @@ async def require(connection: Database) -> None:
 async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | None = None) -> list[str]:
     """Apply what is missing; returns the names of what was applied.
 
+    Where nothing is missing nothing is asked of the role but to look.
+
     Raises:
-        SchemaError: a migration failed.
+        SchemaError: a migration failed, or the database cannot keep every text.
         BusyError: another process has been migrating for a minute.
     """
-    todo = files() if migrations is None else migrations
+    wrong = unfit(await connection.fetchval(query("server_encoding")))
+    if wrong:
+        raise SchemaError(wrong)
+    first, *others = files() if migrations is None else migrations
+    if await _applied(connection) >= {version for version, _ in others}:
+        return []
     applied = []
     async with session_lock(connection, LOCK):
-        with _refusing(todo[0][1]):
-            await connection.execute(_text(todo[0][1]))
-        for version, path in todo[1:]:
+        if not await connection.fetchval(query("has_bookkeeping")):
+            with _refusing(first[1]):
+                await connection.execute(_text(first[1]))
+        for version, path in others:
             if not await connection.fetchval(query("is_applied"), version):
                 await _apply(connection, version, path)
                 applied.append(path.stem)
     return applied
+
+
+def unfit(encoding: str) -> str:
+    """Return why a database of this encoding cannot be used, or nothing. SQL_ASCII keeps whatever it is given."""
+    if encoding in ("UTF8", "SQL_ASCII"):
+        return ""
+    return f"the database's encoding is {encoding}, which cannot keep every text: create one with encoding UTF8"
+
+
+async def _applied(connection: Database) -> set[int]:
+    """Return the versions that are applied; none where there is no schema of ours."""
+    try:
+        return {row["version"] for row in await connection.fetch(query("applied_migrations"))}
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return set()
+    except asyncpg.InsufficientPrivilegeError as exc:
+        raise SchemaError(f"the role may not use the schema receiver ({exc.args[0]}): {TO_USE}") from exc
 
 
 async def _apply(connection: Connection, version: int, path: Path) -> None:
@@ -94,6 +127,8 @@ def _refusing(path: Path) -> Iterator[None]:
     """Name the migration that failed."""
     try:
         yield
+    except asyncpg.InsufficientPrivilegeError as exc:
+        raise SchemaError(f"migration {path.stem} failed: {exc.args[0]}: {TO_MIGRATE}") from exc
     except asyncpg.PostgresError as exc:
         raise SchemaError(f"migration {path.stem} failed: {exc}") from exc
 

@@ -114,18 +114,65 @@ async def test_a_file_without_transaction_runs_while_others_wait_for_their_turn(
         await connection.close()
 
 
-async def test_who_may_not_make_a_schema_is_told_so(
+@pytest_asyncio.fixture
+async def guest(
     connection: "asyncpg.Connection[asyncpg.Record]", empty: str
-) -> None:
-    await connection.execute("drop role if exists receiver_guest")
+) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Yield a connection of a role that may do nothing but connect."""
     await connection.execute("create role receiver_guest login")
-    guest = await database.connect(empty.replace("receiver@", "receiver_guest@"))
+    opened = await database.connect(empty.replace("receiver@", "receiver_guest@"))
+    yield opened
+    await opened.close()
+    await connection.execute("drop owned by receiver_guest; drop role receiver_guest")
+
+
+async def test_who_may_not_make_a_schema_is_told_which_right_it_needs(
+    guest: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    with pytest.raises(SchemaError, match=r"permission denied for database .*`grant create on database`"):
+        await migrations.migrate(guest)
+
+
+async def test_who_was_given_the_schema_migrates_without_a_right_on_the_database(
+    connection: "asyncpg.Connection[asyncpg.Record]", guest: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await connection.execute("create schema receiver authorization receiver_guest")
+    assert await migrations.migrate(guest) == NAMES[1:]
+    assert await migrations.migrate(guest) == []
+
+
+async def test_who_may_only_read_and_write_is_asked_for_no_more_where_nothing_is_missing(
+    connection: "asyncpg.Connection[asyncpg.Record]", guest: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await migrations.migrate(connection)
+    with pytest.raises(SchemaError, match=r"permission denied for schema receiver.*`grant usage on schema receiver`"):
+        await migrations.require(guest)
+    await connection.execute("grant usage on schema receiver to receiver_guest")
+    await connection.execute("grant select on all tables in schema receiver to receiver_guest")
+    await migrations.require(guest)
+    async with database.session_lock(connection, migrations.LOCK), asyncio.timeout(60):
+        assert await migrations.migrate(guest) == []
+    await connection.execute("delete from receiver.migrations where version = $1", migrations.latest())
+    with pytest.raises(SchemaError, match=r"(permission denied|must be owner).*the role that owns the schema"):
+        await migrations.migrate(guest)
+
+
+@pytest.mark.parametrize(("encoding", "usable"), [("UTF8", True), ("SQL_ASCII", True), ("LATIN1", False)])
+async def test_a_database_that_cannot_keep_every_text_is_refused(
+    receiver_server: Server, encoding: str, *, usable: bool
+) -> None:
+    name = f"receiver_{encoding.lower()}"
+    url = receiver_server.create(name, "--encoding", encoding, "--locale", "C", "--template", "template0")
+    opened = await database.connect(url)
     try:
-        with pytest.raises(SchemaError, match="permission denied"):
-            await migrations.migrate(guest)
+        if usable:
+            assert await migrations.migrate(opened) == NAMES[1:]
+        else:
+            with pytest.raises(SchemaError, match=r"encoding is LATIN1, .* create one with encoding UTF8"):
+                await migrations.migrate(opened)
     finally:
-        await guest.close()
-        await connection.execute("drop role receiver_guest")
+        await opened.close()
+        receiver_server.drop(name)
 
 
 def test_only_numbered_sql_files_are_migrations(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -304,6 +305,7 @@ def test_readiness_and_liveness_are_two_things(processes: Processes) -> None:
         ("serve", {"PORT": "0", "RECEIVER_LANES": "x"}, "PORT: "),
         ("work", {"PORT": "0", "RECEIVER_LANES": "x"}, "RECEIVER_LANES: "),
         ("work", {"DATABASE_URL": "mysql://u:sesame@h/d"}, "DATABASE_URL: must start with postgresql://"),
+        ("serve", {"DATABASE_URL": "postgresql://u:sesame@h/d?conect_timeout=3"}, "nobody knows the parameter"),
     ],
 )
 def test_a_wrong_start_is_one_line_and_exit_status_1(
@@ -316,6 +318,30 @@ def test_a_wrong_start_is_one_line_and_exit_status_1(
     assert said in lines[0]
     assert "Traceback" not in ran.stderr
     assert "sesame" not in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "work", "migrate", "events"])
+def test_a_database_that_can_never_be_connected_to_is_no_outage(shared: Processes, command: str) -> None:
+    """What is spooled for it would lie there for ever, on a disk that may vanish."""
+    nowhere = urlsplit(shared.environment["DATABASE_URL"])._replace(path="/no_such_database").geturl()
+    ran = shared.run(command, DATABASE_URL=nowhere)
+    assert ran.returncode == 1
+    assert 'Error: receiver@a local socket/no_such_database refuses us: database "no_such_database" does' in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_no_setting_for_far_away_stops_what_is_here(processes: Processes) -> None:
+    """A proxy, certificates and a server's TLS: the sandbox and the embedded database are on this machine."""
+    far = {
+        "ALL_PROXY": "socks5://127.0.0.1:1080", "no_proxy": "[::1]", "SSL_CERT_FILE": "/gone",
+        "PGSSLMODE": "verify-full", "PGTARGETSESSIONATTRS": "read-only",
+    }  # fmt: skip
+    port = free_port()
+    up = processes.start("up", "--sandbox", "--sandbox-port", str(port), PORT=str(free_port()), **far)
+    until(lambda: "transcripts done" in up.out.read_text() or up.popen.poll() is not None, "the sample is done")
+    assert up.end(signal.SIGINT) == 0, up.log
+    assert "ALL_PROXY: a SOCKS proxy needs" in up.log
+    assert "Traceback" not in up.log
 
 
 def test_an_old_schema_is_refused_with_what_to_run(processes: Processes) -> None:

@@ -6,12 +6,15 @@ status is 0 when it worked, 1 when it did not (with one line that says why and w
 
 from typing import Any
 
+import asyncpg
 import click
 
-from receiver import logs
+from receiver import logs, outages
 from receiver.cli import charge, check, looking, processes, reading, sandbox, send, stored, submit, up, webhook
-from receiver.database import AWAY
 from receiver.errors import ProviderError, ReceiverError
+
+# What a statement of a command may meet; where no connection is made a sentence of ours says why.
+DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError, TimeoutError)
 
 
 class _Commands(click.Group):
@@ -26,10 +29,12 @@ class _Commands(click.Group):
             raise click.ClickException(_block(exc)) from exc
         except ReceiverError as exc:
             raise click.ClickException(logs.printable(str(exc))) from exc
-        except AWAY as exc:
-            raise click.ClickException(
-                f"the database cannot be used ({type(exc).__name__}): see whether it runs and DATABASE_URL is right"
-            ) from exc
+        except DATABASE as exc:
+            raise click.ClickException(logs.printable(str(outages.of_work(exc)))) from exc
+        except (
+            OSError
+        ) as exc:  # a disk, a stream: not the database, which says so itself where it cannot be connected to
+            raise click.ClickException(logs.printable(str(exc))) from exc
 
 
 def _block(error: ProviderError) -> str:

@@ -1,15 +1,15 @@
 """`check`: one line for each thing that must hold, and what to do where it does not."""
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 
 import click
+from asyncpg import PostgresError
 
-from receiver import database, registration
+from receiver import database, outages, registration
 from receiver.cli.running import as_json, configure, examples, open_database, open_provider, open_spool, print_json, run
 from receiver.database import AWAY
-from receiver.errors import ConfigError, StartupError
+from receiver.errors import ConfigError, StartupError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.health import Finding, checks, report
 from receiver.logs import printable
@@ -44,12 +44,13 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
 
 async def _database(configured: Settings, url: str, handlers: Mapping[str, Handler]) -> list[Finding]:
     try:
-        connection = await asyncio.wait_for(database.connect(url), checks.SECONDS)
-    except (*AWAY, ConfigError) as exc:
-        seen = f"{database.where(url)} does not answer ({type(exc).__name__})"
-        return [Finding("database", holds=False, seen=seen, todo="does it run, is DATABASE_URL right?")]
+        connection = await database.connect(url, seconds=checks.SECONDS)
+    except (StoreUnavailableError, ConfigError) as exc:
+        return [Finding("database", holds=False, seen=str(exc))]
     try:
         return await checks.stored(connection, url, configured, handlers)
+    except (*AWAY, PostgresError) as exc:
+        return [Finding("database", holds=False, seen=str(outages.of_work(exc)))]
     finally:
         connection.terminate()
 

@@ -9,10 +9,9 @@ from contextlib import suppress
 from datetime import timedelta
 
 import click
-import httpx
 from asyncpg import PostgresError
 
-from receiver import database, embedded, jobs, migrations, registration, registry
+from receiver import database, egress, embedded, jobs, migrations, registration, registry
 from receiver.cli.running import (
     background,
     configure,
@@ -27,7 +26,14 @@ from receiver.cli.running import (
     until_eof,
 )
 from receiver.database import AWAY, Connections, query
-from receiver.errors import BusyError, ImpossibleError, ProviderError, StoreUnavailableError
+from receiver.errors import (
+    BusyError,
+    ImpossibleError,
+    ProviderError,
+    StartupError,
+    StoreMisconfiguredError,
+    StoreUnavailableError,
+)
 from receiver.handling import Handler
 from receiver.settings import Settings
 from receiver.web import Receiver, address, application, bind, inherit
@@ -125,7 +131,7 @@ def work(*, until_eof: bool) -> None:
         async with (
             database.pool(url, size=2 * configured.lanes + 4, lent=note_lent) as db,
             open_provider(configured, url, retries=()) as provider,
-            httpx.AsyncClient(timeout=10) as http,
+            egress.client(timeout=10) as http,
         ):
             connections, lease = Connections(url), timedelta(seconds=configured.lease_seconds)
             worker = Worker(
@@ -180,18 +186,28 @@ def _warn_embedded(configured: Settings, *, quiet: bool) -> None:
 
 
 async def _check_start(url: str) -> bool:
-    """Refuse a schema that is too old, warn of a server that forgets; returns whether the database answered."""
+    """Refuse what can never work, warn of a server that forgets; returns whether the database answered.
+
+    Raises:
+        SchemaError: the schema is too old, or the role may not use it.
+        StartupError: the database cannot be connected to as it is configured.
+    """
+    for mistake in egress.mistakes():
+        log.error("%s; whoever is asked that way is not reached", mistake)
     connections = Connections(url, size=1)
     try:
         await connections.run(migrations.require, seconds=CHECK_SECONDS)
         durable = await connections.run(lambda c: c.fetchrow(query("durability")), seconds=CHECK_SECONDS)
+    except StoreMisconfiguredError as exc:  # no outage: what it spools would never be stored
+        raise StartupError(str(exc.__cause__)) from exc
     except StoreUnavailableError as exc:
         log.warning("%s; starting without it", exc)
         return False
     finally:
         connections.close()
     if durable is not None and not all(durable.values()):
-        log.error("this server runs with fsync or full_page_writes off: what is stored does not survive a crash")
+        off = " and ".join(name for name, holds in durable.items() if not holds)
+        log.error("this server runs with %s off: what is stored does not survive a crash", off)
     return True
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import click
 import httpx
 
-from receiver import registration, signature
-from receiver.cli.running import as_json, configure, examples, print_json, webhook_url, with_database
+from receiver import egress, registration, signature
+from receiver.cli.running import as_json, configure, examples, print_json, run, webhook_url, with_database
 from receiver.errors import ImpossibleError
 from receiver.sandbox import EXAMPLE_ID
 from receiver.settings import WEBHOOK_PATH, Settings
@@ -39,9 +39,9 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
     target = url or address(configured.host, configured.port) + WEBHOOK_PATH
     header = signature.sign(body, secret=_known_secret(configured), at=int(time.time()))
     try:
-        answer = httpx.post(
-            target, content=body, headers={"X-Transcribe-Signature": header}, timeout=15, trust_env=False
-        )
+        answer = run(_post(target, body, header))
+    except egress.SettingError as exc:
+        raise ImpossibleError(str(exc)) from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise ImpossibleError(
             f"{target} does not answer ({type(exc).__name__}): run `receiver up`, set PORT to its port, or pass --url"
@@ -52,6 +52,11 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
     else:
         click.echo(f"{answer.status_code} {text}")
     ctx.exit(0 if answer.is_success else 1)
+
+
+async def _post(target: str, body: bytes, header: str) -> httpx.Response:
+    async with egress.client(timeout=15) as http:
+        return await http.post(target, content=body, headers={"X-Transcribe-Signature": header})
 
 
 def _known_secret(configured: Settings) -> bytes:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from receiver import private
 from receiver.embedded.folder import Folder, User, may, reachable
@@ -23,8 +23,12 @@ NOTE_BYTES = 4096
 
 
 def url(place: Path) -> str:
-    """Return the connection URL of a server whose socket lies in a folder."""
-    return f"postgresql://receiver@/postgres?{urlencode({'host': os.fsencode(place), 'port': 5432})}"
+    """Return the connection URL of a server whose socket lies in a folder.
+
+    It says all that a variable meant for a server far away would fill in otherwise.
+    """
+    said = {"host": os.fsencode(place), "port": 5432, "sslmode": "disable", "target_session_attrs": "any"}
+    return f"postgresql://receiver@/postgres?{urlencode(said, quote_via=quote)}"
 
 
 def can_hold(path: Path) -> bool:

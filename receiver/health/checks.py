@@ -1,16 +1,25 @@
 """What must hold around a receiver, looked at from a command: handlers, database, schema, jobs, secret, provider."""
 
+import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
+import asyncpg
 import httpx
 
-from receiver import addresses, database, inbox, jobs, migrations, registration, registry, signature
+from receiver import addresses, database, egress, inbox, jobs, migrations, registration, registry, signature
 from receiver.database import Connection, query
-from receiver.errors import HandlerLoadError, InvalidRequest, ProviderError, StoreUnavailableError
+from receiver.errors import (
+    HandlerLoadError,
+    InvalidRequest,
+    ProviderError,
+    SchemaError,
+    StoreMisconfiguredError,
+    StoreUnavailableError,
+)
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox import TypeCount
@@ -21,6 +30,7 @@ OLD = timedelta(minutes=5)
 SECONDS = 10.0
 TOLD = 5
 ALIKE = 0.9
+KEEPS_SECONDS = 5.0
 
 
 def settings(configured: Settings) -> Finding:
@@ -46,7 +56,7 @@ async def stored(
     connection: Connection, url: str, configured: Settings, handlers: Mapping[str, Handler]
 ) -> list[Finding]:
     """Look at the database and what is in it."""
-    findings = [await _server(connection, url), schema(await migrations.current(connection))]
+    findings = [await _server(connection, url, configured), await _schema(connection)]
     if not findings[-1].holds:
         return findings
     return [
@@ -68,22 +78,48 @@ def schema(version: int) -> Finding:
     return Finding("schema", holds=True, seen=f"version {version}")
 
 
-async def _server(connection: Connection, url: str) -> Finding:
+async def _schema(connection: Connection) -> Finding:
+    try:
+        return schema(await migrations.current(connection))
+    except SchemaError as exc:
+        return Finding("schema", holds=False, seen=str(exc))
+
+
+async def _server(connection: Connection, url: str, configured: Settings) -> Finding:
     durable = await connection.fetchrow(query("durability"))
     assert durable is not None
-    if not all(durable.values()):
-        seen = "fsync or full_page_writes is off, so what is stored does not survive a crash"
-        return Finding("database", holds=False, seen=seen, todo="switch both on")
-    if not await _keeps_session(connection):
+    off = [name for name, holds in durable.items() if not holds]
+    if off:
+        seen = f"{' and '.join(off)} is off, so what is stored does not survive a crash"
+        return Finding("database", holds=False, seen=seen, todo="switch it on")
+    unfit = migrations.unfit(await connection.fetchval(query("server_encoding")))
+    if unfit:
+        return Finding("database", holds=False, seen=unfit)
+    if not await _keeps_session(connection, url):
         seen = "a pooler in transaction mode stands in between, which loses locks and LISTEN"
-        return Finding("database", holds=False, seen=seen, todo="use the direct URL")
-    return Finding("database", holds=True, seen=f"{database.where(url)}, durable")
+        return Finding("database", holds=False, seen=seen, todo="use the direct URL, or one of its session mode")
+    embedded = configured.database_url is None
+    place = f"embedded, in {configured.data_dir.absolute()}" if embedded else database.where(url)
+    return Finding("database", holds=True, seen=f"{place}, durable")
 
 
-async def _keeps_session(connection: Connection) -> bool:
-    """Whether two statements reach the same server process, as session locks and LISTEN need."""
-    pids = {await connection.fetchval(query("backend_pid")) for _ in range(3)}
-    return len(pids) == 1
+async def _keeps_session(connection: Connection, url: str) -> bool:
+    """Whether a session keeps its server process while others are busy, as locks and LISTEN need."""
+    pid = await connection.fetchval(query("backend_pid"))
+    try:
+        other = await database.connect(url)
+    except StoreMisconfiguredError:  # the pooler has given it what was prepared here
+        return False
+    except StoreUnavailableError:  # there is no room for another
+        return True
+    try:
+        async with asyncio.timeout(KEEPS_SECONDS), other.transaction():
+            await other.fetchval(query("backend_pid"))
+            return bool(pid == await connection.fetchval(query("backend_pid")))
+    except (TimeoutError, asyncpg.PostgresError):
+        return False
+    finally:
+        other.terminate()
 
 
 async def _orphans(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
@@ -188,8 +224,10 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
     key = signature.key_for_questions(secrets[0]) if secrets else b""
     headers = {signature.HEADER: signature.sign(b"", secret=key, at=int(time.time())).encode()}
     try:
-        async with httpx.AsyncClient(timeout=SECONDS) as http:
+        async with egress.client(timeout=SECONDS) as http:
             answer = await http.get(f"{configured.public_url}/readyz", params={"format": "json"}, headers=headers)
+    except egress.SettingError as exc:
+        return [Finding("reachable", holds=False, seen=str(exc))]
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         seen = f"{configured.public_url} does not answer ({type(exc).__name__})"
         return [Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, see to the tunnel")]

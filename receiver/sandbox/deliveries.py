@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from receiver import signature
+from receiver import egress, signature
 from receiver.sandbox.envelope import token
 from receiver.sandbox.knobs import Knobs
 
@@ -91,8 +91,8 @@ class Deliverer:
             log.error("webhook %s is switched off after %d failures in a row", target.url, target.failures)
 
     async def _post(self, target: Webhook, body: bytes, at: int) -> bool:
-        if self._http is None:  # made with the first delivery: reading the certificates takes 30 ms
-            self._http = httpx.AsyncClient(trust_env=False)
+        if self._http is None:
+            self._http = egress.client()
         header = signature.sign(body, secret=target.secret.encode(), at=at)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -20,7 +20,14 @@ import httpx
 
 from receiver import events, jobs
 from receiver.database import Connection, Connections, Pool
-from receiver.errors import ImpossibleError, ProviderError, StoreUnavailableError, Unauthenticated, Verdict
+from receiver.errors import (
+    ImpossibleError,
+    ProviderError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    Unauthenticated,
+    Verdict,
+)
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Completion, Context, Handler
@@ -121,7 +128,8 @@ class Worker:
                 await self._claim()
             except StoreUnavailableError as exc:
                 if not away:
-                    log.warning("%s; waiting for it", exc)
+                    claiming = isinstance(exc, StoreRefusedError)  # the database is there, and this is not its absence
+                    log.warning("%s; %s", exc, "claiming again until it does" if claiming else "waiting for it")
                 away = True
                 await asyncio.sleep(self._poll.total_seconds())
                 continue

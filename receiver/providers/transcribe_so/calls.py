@@ -17,7 +17,7 @@ import h11
 import httpx
 from pydantic import SecretStr
 
-from receiver import budget
+from receiver import budget, egress
 from receiver.budget import Budget
 from receiver.errors import (
     InvalidRequest,
@@ -157,6 +157,8 @@ async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds:
                 body = await _read(answer)
             finally:
                 await answer.aclose()
+    except egress.SettingError as exc:
+        raise ProviderUnavailable(str(exc), code=UNREACHABLE) from exc
     except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"  # a path may hold a ticket
         if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
@@ -188,7 +190,9 @@ async def _read(answer: httpx.Response) -> bytes:
 
 def _is_worth_another_try(error: ProviderError) -> bool:
     # A second identical answer that makes no sense would be read no better, and the first may have cost a charge.
-    return isinstance(error, ProviderUnavailable) and error.code != "malformed_answer"
+    # A wrong setting stays wrong.
+    is_setting = isinstance(error.__cause__, egress.SettingError)
+    return isinstance(error, ProviderUnavailable) and error.code != "malformed_answer" and not is_setting
 
 
 def _checked_key(key: str | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import Literal, Self
 import httpx
 from pydantic import SecretStr
 
-from receiver import addresses
+from receiver import addresses, egress
 from receiver.budget import Budget, OwnBudget
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.providers import tus
@@ -79,7 +79,7 @@ class TranscribeSo:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.api_url = addresses.base(api_url, without="/api/v1")
-        http = httpx.AsyncClient(
+        http = egress.client(
             base_url=f"{self.api_url}/api/v1/",
             follow_redirects=False,
             timeout=SECONDS,

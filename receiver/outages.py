@@ -1,0 +1,140 @@
+"""What a database's errors mean: which are an outage, which one statement's own, and which a setting that never works.
+
+"Away" is said of connections and servers only. What a statement meets is that statement's own: others are none of its
+trouble, and it may pass by itself or not. Why no connection is made is told in the server's own words, because nobody
+else knows.
+"""
+
+import errno
+import os
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+
+import asyncpg
+
+from receiver.dsn import ESCAPE, Address, Dsn
+from receiver.errors import StoreRefusedError, StoreUnavailableError
+
+# What ends with the connection, not with the statement: worth one more try on a new one.
+# asyncpg's own InternalClientError is what it raises when the server's last word and the end arrive apart.
+BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+          asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError,
+          asyncpg.DatabaseDroppedError, asyncpg.IdleSessionTimeoutError,
+          asyncpg.IdleInTransactionSessionTimeoutError, OSError, EOFError)  # fmt: skip
+# What a database does that is away, full, read-only or restarting: not our fault and not the sender's.
+AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
+        asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, StoreUnavailableError,
+        TimeoutError)  # fmt: skip
+# Another transaction was in the way; the same statement may well go through at once.
+CONFLICT = asyncpg.TransactionRollbackError
+PASSING = (CONFLICT, asyncpg.LockNotAvailableError, asyncpg.ObjectInUseError, asyncpg.QueryCanceledError)
+
+# What connecting may raise that is no bug of ours; a ValueError comes of certificates, which asyncpg reads there.
+CONNECTING = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError)
+# What PgBouncer says of what is asked for; its other words with the same SQLSTATE are about a server that is away.
+POOLERS = re.compile(r"unsupported|no such (database|user)")
+OF_TRANSACTION_MODE = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+NO_ROOM = (errno.EMFILE, errno.ENFILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why no connection was made.
+
+    Attributes:
+        said: in a sentence, with what to do.
+        is_final: whether it can never be made as it is configured; else it is an outage, and passes.
+        no_room: whether there was no room for one more.
+    """
+
+    said: str
+    is_final: bool = False
+    no_room: bool = False
+
+
+def of_connecting(error: BaseException, asked: Dsn, address: Address | None) -> Reason:
+    """Return why a server could not be connected to; shows user, host and database, and never the password."""
+    who = asked.shown() if address is None else asked.shown(address)
+    words = _words(error, asked) or type(error).__name__
+    match error:
+        case asyncpg.PostgresError():
+            return _of_a_server(error, who, words)
+        case OSError():
+            return _of_a_system(error, who, words, asked)
+        case asyncpg.TargetServerAttributeNotMatched():
+            return Reason(f"{who} is no server of the kind that target_session_attrs={asked.session} asks for")
+        case asyncpg.InterfaceError() | ValueError():
+            return Reason(f"{who} cannot be connected to as it is configured: {words}", is_final=True)
+    return Reason(f"{who} broke off ({words}): is it starting or ending?")
+
+
+def _of_a_server(error: asyncpg.PostgresError, who: str, words: str) -> Reason:
+    match error:
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            todo = "see to user and password in DATABASE_URL, and to pg_hba.conf"
+        case asyncpg.InvalidCatalogNameError():
+            todo = "see to the database's name in DATABASE_URL"
+        case asyncpg.InsufficientPrivilegeError():
+            todo = "the role needs `grant connect on database`"
+        case asyncpg.ProtocolViolationError() if POOLERS.search(words):
+            todo = (
+                "take it out of DATABASE_URL, name it in the pooler's ignore_startup_parameters, or go past the pooler"
+            )
+        case asyncpg.UndefinedObjectError() | asyncpg.InvalidParameterValueError():
+            todo = "see to the parameters of DATABASE_URL"
+        case _ if isinstance(error, OF_TRANSACTION_MODE):
+            todo = "a pooler in transaction mode stands in between, which loses locks and LISTEN: use the direct URL"
+        case _:
+            no_room = isinstance(error, asyncpg.TooManyConnectionsError)
+            return Reason(f"{who} takes no connection now: {words}", no_room=no_room)
+    return Reason(f"{who} refuses us: {words}: {todo}", is_final=True)
+
+
+def _of_a_system(error: OSError, who: str, words: str, asked: Dsn) -> Reason:
+    is_final = no_room = False
+    words = error.strerror or words
+    match error:
+        case TimeoutError():
+            said = f"{who} does not answer in time: does it run, is the network open?"
+        case socket.gaierror():
+            no_room = error.errno == socket.EAI_SYSTEM
+            said = f"the host of {who} is not known ({words}): is it right? {ESCAPE}"
+        case ssl.SSLError():
+            said = f"TLS with {who} fails ({words}): see to sslmode, sslrootcert and the certificates"
+        case ConnectionRefusedError() | FileNotFoundError():
+            said = f"{who} does not answer ({os.strerror(error.errno or 0).lower()}): does PostgreSQL run there?"
+        case _ if error.errno in NO_ROOM:
+            no_room = True
+            said = f"{who} cannot be connected to: {words.lower()}; raise `ulimit -n`"
+        case _ if "rejected SSL upgrade" in words:
+            is_final = True
+            said = f"{who} takes no TLS, and sslmode={asked.security} asks for it"
+        case _:
+            said = f"{who} does not answer ({words})"
+    return Reason(said, is_final=is_final, no_room=no_room)
+
+
+def _words(error: BaseException, asked: Dsn) -> str:
+    """Return the first line of what was said, without the password: details may show anybody's rows."""
+    line = next(iter(str(error.args[0] if error.args else error).splitlines()), "")
+    if asked.password and asked.password not in (asked.user, asked.database):
+        line = re.sub(rf"(?<!\w){re.escape(asked.password)}(?!\w)", "***", line)
+    return line
+
+
+def of_work(error: BaseException) -> StoreUnavailableError:
+    """Return what an error that work on an open connection met means for the work."""
+    if isinstance(error, StoreUnavailableError):  # no connection was made
+        return type(error)(f"the database is away: {error}")
+    said = type(error).__name__
+    if isinstance(error, asyncpg.PostgresError) and error.args:
+        said = f"{said}: {str(error.args[0]).splitlines()[0]}"
+    if isinstance(error, AWAY) or _is_recovering(error):
+        return StoreUnavailableError(f"the database is away: {said}")
+    return StoreRefusedError(f"the database refuses it: {said}", passing=isinstance(error, PASSING))
+
+
+def _is_recovering(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.ObjectNotInPrerequisiteStateError) and "recovery" in str(error)

@@ -1,0 +1,2 @@
+-- The versions of the migrations that were applied to this database.
+select version from receiver.migrations

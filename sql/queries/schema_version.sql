@@ -1,2 +1,0 @@
--- The version of the newest migration applied to this database.
-select max(version) from receiver.migrations

@@ -1,0 +1,2 @@
+-- How this database keeps text.
+select current_setting('server_encoding')

@@ -1,0 +1,351 @@
+"""`receiver.session`: what we rely on is so whatever anybody has set, hosts get their share, and a no is explained."""
+
+import asyncio
+import getpass
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from receiver import database
+from receiver.database import Connections, connect
+from receiver.errors import ConfigError, StoreMisconfiguredError, StoreUnavailableError
+from receiver.session import Sessions
+from tests.processes import free_port
+
+# What a role, a database or a server may have as its own, and what counts all the same.
+SETTINGS = {
+    "default_transaction_isolation": ("serializable", "read committed"),
+    "synchronous_commit": ("off", "on"),
+    "client_encoding": ("LATIN1", "UTF8"),
+    "idle_in_transaction_session_timeout": ("1h", "1min"),
+    "idle_session_timeout": ("1h", "0"),
+    "lock_timeout": ("1h", "0"),
+    "statement_timeout": ("1h", "0"),
+}
+SSL_REQUEST = 80877103
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Any]:
+    connection = await connect(url)
+    yield connection
+    await connection.close()
+
+
+@asynccontextmanager
+async def pooled(url: str) -> AsyncIterator[Any]:
+    async with database.pool(url, size=1) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def given_back(url: str) -> AsyncIterator[Any]:
+    """Lend a connection that somebody has had before, who has changed its settings."""
+    async with database.pool(url, size=1) as pool:
+        async with pool.acquire() as before:
+            pid = before.get_server_pid()
+            for name, (theirs, _) in SETTINGS.items():
+                await before.execute(f"set {name} = '{theirs}'")
+        async with pool.acquire() as connection:
+            assert connection.get_server_pid() == pid
+            yield connection
+
+
+@asynccontextmanager
+async def answering(url: str) -> AsyncIterator[Any]:
+    connections = Connections(url, size=1)
+    try:
+        yield await connections.run(_itself, seconds=60)
+    finally:
+        connections.close()
+
+
+async def _itself(connection: database.Connection) -> database.Connection:
+    return connection
+
+
+async def settle(url: str, **settings: str) -> None:
+    """Make settings the database's own."""
+    admin = await asyncpg.connect(url)
+    for name, value in settings.items():
+        await admin.execute(f'alter database "{urlsplit(url).path[1:]}" set {name} = {value}')
+    await admin.close()
+
+
+@pytest.mark.parametrize("opened", [connected, pooled, given_back, answering])
+async def test_what_we_rely_on_is_so_whatever_the_database_says(receiver_database: str, opened: Any) -> None:
+    await settle(receiver_database, **{name: f"'{theirs}'" for name, (theirs, _) in SETTINGS.items()})
+    other = await asyncpg.connect(receiver_database)
+    assert await other.fetchval("show default_transaction_isolation") == "serializable"
+    await other.close()
+    async with opened(receiver_database) as connection:
+        shown = {name: await connection.fetchval(f"show {name}") for name in SETTINGS}
+    assert shown == {name: ours for name, (_, ours) in SETTINGS.items()}
+
+
+async def test_a_commit_that_waits_for_more_than_our_disk_stays_so(receiver_database: str) -> None:
+    for theirs, ours in (("remote_apply", "remote_apply"), ("remote_write", "on"), ("local", "on")):
+        await settle(receiver_database, synchronous_commit=theirs)
+        async with connected(receiver_database) as connection:
+            assert await connection.fetchval("show synchronous_commit") == ours
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ('"$user", public', "public"),  # the role of these tests is called receiver
+        ("receiver, public", "public"),
+        ('"receiver", public, "Weird, name", "a""b"', 'public, "Weird, name", "a""b"'),
+        ("audit, public", "audit, public"),
+        ('receiver, "$user"', "public"),
+    ],
+)
+async def test_tables_of_others_are_neither_made_nor_found_among_ours(
+    receiver_database: str, theirs: str, ours: str
+) -> None:
+    await settle(receiver_database, search_path=theirs)
+    async with pooled(receiver_database) as db:
+        assert await db.fetchval("show search_path") == ours
+        await db.execute("create schema if not exists audit")
+        await db.execute("create table if not exists chapters (episode text primary key)")
+        await db.execute("insert into chapters (episode) values ('1')")
+
+
+async def test_a_role_that_is_called_otherwise_keeps_its_own_schema(receiver_database: str) -> None:
+    await settle(receiver_database, search_path='"$user", public')
+    admin = await asyncpg.connect(receiver_database)
+    await admin.execute("create role podcast login")
+    await admin.execute("create schema authorization podcast")
+    try:
+        async with pooled(receiver_database.replace("receiver@", "podcast@")) as db:
+            await db.execute("create table chapters (episode text)")
+            assert await db.fetchval("select 'chapters'::regclass = 'podcast.chapters'::regclass")
+    finally:
+        await admin.execute("drop schema podcast cascade")
+        await admin.execute("drop role podcast")
+        await admin.close()
+
+
+async def test_a_statement_that_is_stuck_ends_by_itself_and_says_what_it_waited_for(receiver_database: str) -> None:
+    sessions = Sessions(receiver_database, statement_seconds=0.5)
+    one, other = await sessions.open(), await connect(receiver_database)
+    async with other.transaction():
+        await other.execute("lock table receiver.events")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await one.fetchval("select count(*) from receiver.events")
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await one.fetchval("select pg_sleep(60)")
+    await one.close()
+    await other.close()
+
+
+# --- servers of our own ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Pooler:
+    """What stands before a server and refuses every start of a connection, or says nothing more after it."""
+
+    sqlstate: str = ""
+    words: str = ""
+    asked: list[dict[str, str]] = field(default_factory=list)
+    port: int = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
+            await self._talk(reader, writer)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        code = SSL_REQUEST
+        while code == SSL_REQUEST:
+            (length,) = struct.unpack("!i", await reader.readexactly(4))
+            body = await reader.readexactly(length - 4)
+            (code,) = struct.unpack("!i", body[:4])
+            if code == SSL_REQUEST:
+                writer.write(b"N")
+        words = body[4:].rstrip(b"\0").decode().split("\0")
+        self.asked.append(dict(zip(words[::2], words[1::2], strict=True)))
+        if self.sqlstate:
+            said = f"SFATAL\0VFATAL\0C{self.sqlstate}\0M{self.words}\0\0".encode()
+            writer.write(b"E" + struct.pack("!i", len(said) + 4) + said)
+        else:
+            version = b"server_version\x0018.0\0"
+            writer.write(b"R" + struct.pack("!ii", 8, 0) + b"S" + struct.pack("!i", len(version) + 4) + version)
+            writer.write(b"Z" + struct.pack("!i", 5) + b"I")
+        await reader.read()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        talks: set[asyncio.Task[None]] = set()
+
+        def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            talks.add(asyncio.create_task(self.answer(reader, writer)))
+
+        async with await asyncio.start_server(begin, "127.0.0.1", 0) as server:
+            self.port = server.sockets[0].getsockname()[1]
+            yield f"postgresql://pod:hunter2@127.0.0.1:{self.port}/show"
+        await asyncio.wait_for(asyncio.gather(*talks), 60)
+
+
+@contextmanager
+def hanging() -> Iterator[int]:
+    """Listen, and never answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
+
+
+def behind(url: str, *ports: int) -> str:
+    """Return a URL with hosts in front of the one of `url`, which is a local socket."""
+    parts = urlsplit(url)
+    folder = parse_qs(parts.query)["host"][0]
+    hosts, numbers = ["127.0.0.1"] * len(ports) + [folder], [*map(str, ports), "5432"]
+    return f"postgresql://receiver@{parts.path}?host={','.join(hosts)}&port={','.join(numbers)}"
+
+
+async def test_a_connection_begins_with_nothing_that_a_pooler_refuses() -> None:
+    pooler = Pooler("08P01", "no")
+    async with pooler.listening() as url:
+        with pytest.raises(StoreUnavailableError):
+            await connect(url)
+    assert set(pooler.asked[0]) == {"client_encoding", "user", "database"}
+
+
+async def test_hosts_that_hang_cost_their_share_of_the_time(receiver_database: str) -> None:
+    with hanging() as port, hanging() as other:
+        async with asyncio.timeout(60):
+            session = await Sessions(behind(receiver_database, port, other)).open(seconds=3)
+    await session.close()
+
+
+async def test_the_answer_path_finds_the_good_host_within_its_deadline(receiver_database: str) -> None:
+    with hanging() as port:
+        connections = Connections(behind(receiver_database, port))
+        assert await connections.run(lambda c: c.fetchval("select 1"), seconds=4) == 1
+        connections.close()
+
+
+async def test_a_server_that_falls_silent_after_its_greeting_is_left_and_asked_last_from_then_on(
+    receiver_database: str,
+) -> None:
+    pooler = Pooler()
+    async with pooler.listening(), asyncio.timeout(60):
+        sessions = Sessions(behind(receiver_database, pooler.port))
+        for _ in range(2):
+            session = await sessions.open(seconds=4)
+            await session.close()
+    assert len(pooler.asked) == 1
+
+
+async def test_only_the_kind_of_server_that_is_asked_for_will_do(receiver_database: str) -> None:
+    async with connected(f"{behind(receiver_database)}&target_session_attrs=prefer-standby") as connection:
+        assert await connection.fetchval("select not pg_is_in_recovery()")
+    with pytest.raises(StoreUnavailableError, match="target_session_attrs=standby"):
+        await connect(f"{behind(receiver_database)}&target_session_attrs=standby")
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "words", "is_final", "todo"),
+    [
+        ("28P01", 'password authentication failed for user "pod"', True, "user and password"),
+        ("28000", "no pg_hba.conf entry for host", True, "pg_hba.conf"),
+        ("3D000", 'database "show" does not exist', True, "database's name"),
+        ("42501", 'permission denied for database "show"', True, "grant connect on database"),
+        ("42704", 'unrecognized configuration parameter "x"', True, "parameters of DATABASE_URL"),
+        ("08P01", "unsupported startup parameter: options", True, "ignore_startup_parameters"),
+        ("08P01", "pgbouncer cannot connect to server", False, ""),
+        ("08P01", "query_wait_timeout", False, ""),
+        ("57P03", "the database system is starting up", False, ""),
+        ("53300", "too many connections", False, ""),
+        ("55000", 'database "show" is not currently accepting connections', False, ""),
+        ("XX000", "something new", False, ""),
+    ],
+)
+async def test_a_refusal_is_told_in_the_servers_words_and_what_can_never_work_is_told_from_an_outage(
+    sqlstate: str, words: str, todo: str, *, is_final: bool
+) -> None:
+    pooler = Pooler(sqlstate, f"{words} hunter2")
+    async with pooler.listening() as url:
+        with pytest.raises(StoreUnavailableError) as refused:
+            await connect(url)
+    said = str(refused.value)
+    assert isinstance(refused.value, StoreMisconfiguredError) == is_final
+    assert f"pod@127.0.0.1:{pooler.port}/show" in said
+    assert words in said
+    assert todo in said
+    assert "hunter2" not in said
+    with pytest.raises(StoreUnavailableError, match="the database is away: pod@127"):
+        await Connections(url).run(_itself, seconds=60)
+
+
+async def test_where_nobody_listens_or_answers_is_an_outage() -> None:
+    port = free_port()
+    with pytest.raises(StoreUnavailableError, match=rf"u@127.0.0.1:{port}/d does not answer \(connection refused\)"):
+        await connect(f"postgresql://u@127.0.0.1:{port}/d")
+    with pytest.raises(StoreUnavailableError, match="a local socket/d does not answer"):
+        await connect("postgresql://u@/d?host=/nowhere")
+    with hanging() as silent, pytest.raises(StoreUnavailableError, match="does not answer in time"):
+        await connect(f"postgresql://u@127.0.0.1:{silent}/d", seconds=0.2)
+    with pytest.raises(StoreUnavailableError, match=r"is not known .* must be percent-encoded") as unknown:
+        await connect("postgresql://u@receiver.invalid/d")
+    assert not isinstance(unknown.value, StoreMisconfiguredError)
+
+
+async def test_a_server_without_tls_is_said_so_where_it_is_asked_for() -> None:
+    async with Pooler("XX000", "no").listening() as url:
+        with pytest.raises(StoreMisconfiguredError, match="takes no TLS, and sslmode=require asks for it"):
+            await connect(f"{url}?sslmode=require&channel_binding=require")
+
+
+@pytest.mark.parametrize(
+    ("query", "variable", "said"),
+    [
+        ("sslmode=verify-full&sslrootcert={gone}", "", "DATABASE_URL: sslrootcert: {gone} cannot be read"),
+        ("sslmode=require&sslcert={gone}", "", "DATABASE_URL: sslcert: {gone} cannot be read"),
+        ("sslmode=verify-full", "PGSSLROOTCERT", "PGSSLROOTCERT: {gone} cannot be read"),
+        ("sslrootcert=system", "SSL_CERT_FILE", "SSL_CERT_FILE: {gone} cannot be read"),
+        ("sslmode=require", "SSLKEYLOGFILE", "SSLKEYLOGFILE: {gone} cannot be written"),
+        ("sslmode=verify-full", "", r"root certificate file .* does not exist"),
+    ],
+)
+async def test_a_file_of_tls_that_is_not_there_is_named(
+    query: str, variable: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = str(tmp_path / "gone" / "file")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if variable:
+        monkeypatch.setenv(variable, gone)
+    async with Pooler("XX000", "no").listening() as url:
+        with pytest.raises(StoreMisconfiguredError, match=said.format(gone=gone)):
+            await connect(f"{url}?{query.format(gone=gone)}")
+
+
+async def test_no_variable_for_a_server_far_away_touches_a_local_one(
+    receiver_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = {
+        "PGSSLMODE": "verify-full", "PGTARGETSESSIONATTRS": "read-only", "PGSSLNEGOTIATION": "direct",
+        "PGGSSLIB": "nonsense", "PGHOST": "far.invalid", "PGPORT": "x", "PGUSER": "x", "PGDATABASE": "x",
+        "PGSSLROOTCERT": "/gone", "PGSSLMINPROTOCOLVERSION": "x", "SSL_CERT_FILE": "/gone", "SSLKEYLOGFILE": "/gone/x",
+    }  # fmt: skip
+    with monkeypatch.context() as environment:
+        for name, value in far.items():
+            environment.setenv(name, value)
+        async with connected(receiver_database) as connection:
+            assert await connection.fetchval("select 1") == 1
+
+
+async def test_a_user_without_a_name_is_asked_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    with pytest.raises(ConfigError, match="postgresql://USER@"):
+        await connect("postgresql://h/d")
