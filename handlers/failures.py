@@ -12,5 +12,7 @@ async def failures(event: Event, ctx: Context) -> None:
     nested = [c.get("message") for c in candidates if isinstance(c, dict)]
     reason = next((c for c in [*candidates, *nested] if isinstance(c, str) and c), "no reason given")
     async with ctx.completing() as tx:
-        await tx.execute(query("store_failure"), event.source, event.transcription.id or "", event.id, reason)
+        await tx.execute(
+            query("store_failure"), event.source, ctx.provider.api_url, event.transcription.id or "", event.id, reason
+        )
     ctx.log.warning("transcription %s failed: %s", event.transcription.id, reason)

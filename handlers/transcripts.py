@@ -8,7 +8,7 @@ async def transcripts(event: Event, ctx: Context) -> None:
     """Replace what is stored of this transcription; a later end of it wins over an earlier one."""
     transcript = await ctx.transcript()
     about = event.transcription
-    subject = (event.source, about.id)
+    subject = (event.source, ctx.provider.api_url, about.id)
     async with ctx.completing() as tx:
         newest = await tx.fetchval(
             query("store_transcript"), *subject, about.completed_at or "", about.title, about.language,

@@ -1,4 +1,4 @@
-"""The provider's answers, kept: fetched once for each (transcription, completed_at), whoever asks.
+"""The provider's answers, kept: fetched once for each (API, transcription, completed_at), whoever asks.
 
 Two handlers of one event, a retry or a replay cost no second call. Concurrent askers wait for the first one, in any
 process: the lock is in the database and ends with its transaction.
@@ -7,6 +7,7 @@ process: the lock is in the database and ends with its transaction.
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from receiver import events
 from receiver.database import Database, Pool, query
@@ -24,6 +25,7 @@ from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
 from receiver.transcripts import Timestamps, Transcript
 
 REGENERATIONS = 10  # for each transcription, as the provider allows
+Provider: TypeAlias = tuple[str, str]  # source and API URL: the ids of two of them collide
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,14 @@ class Subject:
     """Which end of which transcription. A retried transcription may end again, so the id alone does not tell."""
 
     source: str
+    api_url: str
     transcription_id: str
     completed_at: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """The archive's key of it."""
+        return self.source, self.api_url, self.transcription_id, self.completed_at
 
 
 async def transcript(db: Pool, provider: TranscribeSo, subject: Subject) -> Transcript:
@@ -62,33 +70,33 @@ async def timestamps(db: Pool, provider: TranscribeSo, subject: Subject, format:
     return parse(TimestampsAnswer, await _once(db, subject, f"timestamps/{format}/{style}", fetch)).timestamps()
 
 
-async def stored_transcript(db: Database, transcription_id: str) -> Transcript | None:
+async def stored_transcript(db: Database, provider: Provider, transcription_id: str) -> Transcript | None:
     """Return the transcript fetched last, without asking the provider."""
-    answer = await db.fetchval(query("find_answer"), transcription_id, "result")
+    answer = await db.fetchval(query("find_answer"), *provider, transcription_id, "result")
     return None if answer is None else parse(Result, answer).transcript()
 
 
 async def keep_title(db: Database, subject: Subject, title: str | None) -> None:
     """Keep a transcription's title, which its result does not hold."""
-    key = (subject.source, subject.transcription_id, subject.completed_at, "title")
-    await db.execute(query("keep_answer"), *key, (title or "").encode())
+    await db.execute(query("keep_answer"), *subject.key, "title", (title or "").encode())
 
 
-async def stored_title(db: Database, transcription_id: str) -> str | None:
+async def stored_title(db: Database, provider: Provider, transcription_id: str) -> str | None:
     """Return a transcription's title: the one that was kept, else what its newest event says."""
-    kept: bytes | None = await db.fetchval(query("find_answer"), transcription_id, "title")
+    kept: bytes | None = await db.fetchval(query("find_answer"), *provider, transcription_id, "title")
     if kept is not None:
         return kept.decode() or None
-    event = await db.fetchrow(query("newest_event_about"), transcription_id)
-    content = None if event is None else events.read(event["source"], event["raw"])
+    raw: bytes | None = await db.fetchval(query("newest_event_about"), *provider, transcription_id)
+    content = None if raw is None else events.read(provider[0], raw)
     return content.transcription.title if isinstance(content, Event) else None
 
 
 async def stored_timestamps(
-    db: Database, transcription_id: str, format: str, style: str | None  # noqa: A002 - the provider's word
+    db: Database, provider: Provider, transcription_id: str, format: str, style: str | None  # noqa: A002 - the provider's word
 ) -> Timestamps | None:  # fmt: skip
     """Return the timestamps of a format, in a style or in any, fetched last, without asking the provider."""
-    answer = await db.fetchval(query("find_answer"), transcription_id, f"timestamps/{format}/{style or '%'}")
+    kind = f"timestamps/{format}/{style or '%'}"
+    answer = await db.fetchval(query("find_answer"), *provider, transcription_id, kind)
     return None if answer is None else parse(TimestampsAnswer, answer).timestamps()
 
 
@@ -124,7 +132,9 @@ async def regenerate(
 async def _count_regeneration(db: Pool, provider: TranscribeSo, transcription_id: str) -> int:
     """Count a regeneration before it is asked for: one whose answer is lost has been used up all the same."""
     async with db.acquire() as connection, connection.transaction():
-        await connection.fetchval(query("lock_answer"), provider.source, transcription_id, "", "regenerate")
+        await connection.fetchval(
+            query("lock_answer"), provider.source, provider.api_url, transcription_id, "", "regenerate"
+        )
         used = await regenerations(connection, provider, transcription_id)
         if used >= REGENERATIONS:
             raise InvalidRequest(
@@ -136,7 +146,8 @@ async def _count_regeneration(db: Pool, provider: TranscribeSo, transcription_id
 
 
 async def _forget_style(db: Pool, subject: Subject, style: str) -> None:
-    await db.execute(query("forget_answers"), subject.source, subject.transcription_id, f"timestamps/%/{style}")
+    whose = (subject.source, subject.api_url, subject.transcription_id)
+    await db.execute(query("forget_answers"), *whose, f"timestamps/%/{style}")
 
 
 async def regenerations(db: Database, provider: TranscribeSo, transcription_id: str) -> int:
@@ -146,7 +157,7 @@ async def regenerations(db: Database, provider: TranscribeSo, transcription_id: 
 
 
 async def _once(db: Pool, subject: Subject, kind: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
-    key = (subject.source, subject.transcription_id, subject.completed_at, kind)
+    key = (*subject.key, kind)
     kept: bytes | None = await db.fetchval(query("read_answer"), *key)
     if kept is not None:
         return kept

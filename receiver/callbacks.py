@@ -8,7 +8,7 @@ URL and so gets the same answer. A delivery at that path is verified with that s
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from receiver.database import Connection, Database, query
@@ -30,7 +30,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database holds: the webhook's secrets, newest first, and each callback by its token."""
+    """What was read: the webhook's secrets, newest first, and callbacks by their tokens."""
 
     webhook: tuple[bytes, ...] = field(default=(), repr=False)
     callbacks: Mapping[str, Callback] = field(default_factory=dict, repr=False)
@@ -71,12 +71,13 @@ async def submit(
     return submitted
 
 
-async def verifying(db: Database, api_url: str) -> Known:
-    """Return every secret that verifies deliveries of an API, in one statement.
+async def verifying(db: Database, api_url: str, tokens: Collection[str] = ()) -> Known:
+    """Return the secrets that verify deliveries of an API, in one statement.
 
-    Callbacks are those of the last week: no delivery comes later than that.
+    Of the callbacks these are the newest 1,000, which are enough to remember for an outage, and those with `tokens`:
+    however many there are, a reading costs the same. No delivery comes later than a week after its submission.
     """
-    rows = await db.fetch(query("verifying_secrets"), api_url)
+    rows = await db.fetch(query("verifying_secrets"), api_url, list(tokens))
     return Known(
         tuple(row["secret"].encode() for row in rows if row["token"] is None),
         {row["token"]: Callback(row["secret"].encode(), row["transcription_id"]) for row in rows if row["token"]},

@@ -9,7 +9,6 @@ the whole rule.
 """
 
 import functools
-import hashlib
 import inspect
 import logging
 import re
@@ -68,6 +67,7 @@ class Context:
     handler: str
     job: int
     attempt: int
+    idempotency_key: str
     db: Pool
     provider: TranscribeSo
     http: httpx.AsyncClient
@@ -75,12 +75,6 @@ class Context:
     log: "logging.LoggerAdapter[logging.Logger]"
     completion: Completion = field(default_factory=Completion)
     bridge: Bridge = field(default_factory=Bridge)
-
-    @property
-    def idempotency_key(self) -> str:
-        """A short text that belongs to this event and handler, and to no other."""
-        name = f"{self.event.source}\0{self.event.id}\0{self.handler}"
-        return f"rcv-{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
     async def transcript(self) -> Transcript:
         """Return what was said; fetched once for each transcription, whoever asks.
@@ -137,7 +131,8 @@ class Context:
         transcription = self.event.transcription
         if transcription.id is None:
             raise GiveUp("the event names no transcription")
-        return Subject(self.event.source, transcription.id, transcription.completed_at or "")
+        completed_at = transcription.completed_at or ""
+        return Subject(self.event.source, self.provider.api_url, transcription.id, completed_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,37 @@ Status = Literal["stored", "duplicate", "quarantined"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An authentic delivery, read as far as it can be."""
+    """An authentic delivery, read as far as it can be.
+
+    Attributes:
+        handlers: the names of those that want it.
+        account: whose key signed it.
+        callback_for: the transcription at whose own callback it came; None where it came to the webhook.
+    """
 
     content: Event | Unreadable
     api_url: str
     secret_fingerprint: str
+    handlers: tuple[str, ...] = ()
+    account: str = "default"
+    callback_for: str | None = None
+
+    @property
+    def wanted_by(self) -> tuple[str, ...]:
+        """Who gets a job; nobody of what cannot be read."""
+        return self.handlers if isinstance(self.content, Event) else ()
+
+    @property
+    def transcription_id(self) -> str | None:
+        """What it is about; what cannot be read is about nothing."""
+        return self.content.transcription.id if isinstance(self.content, Event) else None
+
+    @property
+    def identity(self) -> tuple[str, str, str, str, str, bool]:
+        """What makes it one and the same event. What cannot be read is named by its bytes, in a space of its own."""
+        content = self.content
+        about = self.transcription_id or ""
+        return content.source, self.api_url, self.account, content.id, about, isinstance(content, Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +74,14 @@ class Stored:
 
     key: int
     source: str
+    api_url: str
+    account: str
     id: str
     type: str | None
     unreadable: str | None
     transcription_id: str | None
+    callback_for: str | None
+    claimed_id: str | None
     received_at: datetime
     deliveries: int
     state: str
@@ -60,7 +90,10 @@ class Stored:
     def to_json(self) -> dict[str, Any]:
         """Return what `events --json` prints of it."""
         return {
+            "key": self.key,
             "source": self.source,
+            "api_url": self.api_url,
+            "account": self.account,
             "id": self.id,
             "type": self.type,
             "state": self.state,
@@ -80,25 +113,51 @@ class TypeCount:
     unwanted: int
 
 
-async def append(connection: Connection, delivery: Delivery, handlers: Sequence[str]) -> Status:
-    """Store an event and one job for each of `handlers`, in one statement; or count a repeat of it.
+async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list[Status]:
+    """Store events, each with one job for every handler that wants it, or count repeats; answers for each delivery.
 
-    When this returns the event is on disk. It is idempotent: repeated after an ambiguous failure it counts a
-    delivery and changes nothing else.
+    One statement stores them all, a second one what came in other bytes under the identity of another of them. When
+    this returns they are on disk. It is idempotent: repeated after an ambiguous failure it counts deliveries and
+    changes nothing else. What comes in other bytes than an event of its identity is quarantined beside that.
     """
-    content = delivery.content
-    event_type, unreadable, transcription_id = None, None, None
-    if isinstance(content, Event):
-        event_type, transcription_id = content.type, content.transcription.id
-    else:
-        unreadable, handlers = content.reason, ()
-    deliveries: int = await connection.fetchval(
-        query("append_event"), content.source, content.id, delivery.api_url, event_type, unreadable,
-        transcription_id, content.raw, delivery.secret_fingerprint, list(handlers),
-    )  # fmt: skip
-    if deliveries > 1:
-        return "duplicate"
-    return "stored" if unreadable is None else "quarantined"
+    answers: list[Status] = ["duplicate"] * len(deliveries)
+    left = list(enumerate(deliveries))
+    while left:
+        now: dict[tuple[object, ...], list[tuple[int, Delivery]]] = {}
+        later = []
+        for place, delivery in left:
+            same = now.setdefault(delivery.identity, [])
+            if same and same[0][1].content.raw != delivery.content.raw:
+                later.append((place, delivery))
+            else:
+                same.append((place, delivery))
+        groups = list(now.values())
+        for row in await connection.fetch(query("append_events"), *_columns(groups)):
+            answers[groups[row["item"] - 1][0][0]] = row["status"]
+        left = later
+    return answers
+
+
+def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any], ...]:
+    """Return the statement's parameters: what is the same in each group once, and how often it came."""
+    firsts = [group[0][1] for group in groups]
+    contents = [one.content for one in firsts]
+    wanted = [(item, name) for item, one in enumerate(firsts, start=1) for name in one.wanted_by]
+    return (
+        [content.source for content in contents],
+        [one.api_url for one in firsts],
+        [one.account for one in firsts],
+        [content.id for content in contents],
+        [one.transcription_id for one in firsts],
+        [content.type if isinstance(content, Event) else None for content in contents],
+        [content.reason if isinstance(content, Unreadable) else None for content in contents],
+        [content.raw for content in contents],
+        [one.secret_fingerprint for one in firsts],
+        [one.callback_for for one in firsts],
+        [len(group) for group in groups],
+        [item for item, _ in wanted],
+        [name for _, name in wanted],
+    )
 
 
 async def recent(db: Database, *, limit: int | None = None) -> list[Stored]:
@@ -112,8 +171,18 @@ async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> li
 
 
 async def find(db: Database, name: str) -> list[Stored]:
-    """Return the events called `name`: an id, or `source/id`. More than one where several sources use the id."""
+    """Return the events called `name`: an id, `source/id`, `@key`, or the id of the transcription that they are about.
+
+    More than one where a name means several: ids of two sources, APIs or accounts collide, and a transcription may have
+    several events. The newest comes first.
+    """
     return [_stored(row) for row in await db.fetch(query("find_events"), name)]
+
+
+async def variants(db: Database, event: Stored) -> list[Stored]:
+    """Return what came in other bytes under an event's identity, and is quarantined."""
+    rows = await db.fetch(query("find_variants"), event.source, event.api_url, event.account, event.id)
+    return [_stored(row) for row in rows]
 
 
 async def other_apis(db: Database, api_url: str) -> list[str]:
@@ -164,10 +233,14 @@ def _stored(row: asyncpg.Record) -> Stored:
     return Stored(
         key=row["id"],
         source=row["source"],
+        api_url=row["api_url"],
+        account=row["account"],
         id=row["event_id"],
         type=row["type"],
         unreadable=row["unreadable"],
         transcription_id=row["transcription_id"],
+        callback_for=row["callback_for"],
+        claimed_id=row["claimed_id"],
         received_at=row["received_at"],
         deliveries=row["deliveries"],
         state=row["state"],

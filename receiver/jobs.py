@@ -5,6 +5,7 @@ is counted at the claim and is the fence: whoever finishes must still hold the a
 that lost its lease can write nothing.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,21 +20,36 @@ CHANNEL = "receiver_jobs"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that is ours until its lease ends, with the event as it was delivered; `live` unless it is a replay."""
+    """A job that is ours until its lease ends, with the event as it was delivered.
+
+    `kept_key` is the idempotency key of a job that was made when keys were made otherwise.
+    """
 
     job: int
     attempt: int
     uncounted: int
-    live: bool
+    is_replay: bool
     handler: str
     source: str
+    api_url: str
+    account: str
     event_id: str
+    transcription_id: str | None
     raw: bytes
+    kept_key: str | None
 
     @property
     def tries(self) -> int:
         """How many claims counted, this one included."""
         return self.attempt - self.uncounted
+
+    @property
+    def idempotency_key(self) -> str:
+        """A short text that belongs to this event, whoever's it is, and to this handler, and to no other."""
+        if self.kept_key is not None:
+            return self.kept_key
+        identity = (self.source, self.api_url, self.account, self.event_id, self.transcription_id or "", self.handler)
+        return f"rcv-{hashlib.sha256(chr(0).join(identity).encode()).hexdigest()[:40]}"
 
 
 async def claim(db: Database, *, handlers: Sequence[str], api_url: str, lease: timedelta, limit: int) -> list[Claim]:

@@ -91,12 +91,13 @@ class Scratch:
         event = events.read(self.provider.source, body)
         assert isinstance(event, Event), event.reason
         async with self.db.acquire() as connection:
-            await inbox.append(connection, Delivery(event, SANDBOX_URL, "test"), [handler.name])
-        claims = await jobs.claim(self.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=LEASE, limit=1)
+            await inbox.append(connection, [Delivery(event, SANDBOX_URL, "test", (handler.name,))])
+        (claim,) = await jobs.claim(self.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=LEASE, limit=1)
         log = logging.LoggerAdapter(logging.getLogger(f"handlers.{handler.name}"), {})
         return event, Context(
-            event=event, handler=handler.name, job=claims[0].job, attempt=claims[0].attempt, db=self.db,
-            provider=self.provider, http=self._http, formats=("youtube", "spotify"), log=log,
+            event=event, handler=handler.name, job=claim.job, attempt=claim.attempt,
+            idempotency_key=claim.idempotency_key, db=self.db, provider=self.provider, http=self._http,
+            formats=("youtube", "spotify"), log=log,
         )  # fmt: skip
 
     async def state(self, event: Event) -> str:

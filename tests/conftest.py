@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, settings
 
 from receiver import database
 from receiver.database import Pool
-from receiver.web import app, store
 from tests.commands import Commands, Simulated
 from tests.processes import Processes, open_folder
 
@@ -33,13 +32,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the machine's own settings out of the tests."""
     for name in ("DATABASE_URL", "HOST", "PORT", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for database and disk as long as they take; a test that wants them to be late says how late."""
-    for module, name in ((store, "DATABASE_SECONDS"), (store, "SPOOL_SECONDS"), (app, "ANSWER_SECONDS")):
-        monkeypatch.setattr(module, name, 60.0)
 
 
 @pytest_asyncio.fixture

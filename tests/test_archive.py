@@ -19,7 +19,9 @@ from receiver.providers import TranscribeSo
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
 
-SUBJECT = Subject("transcribe.so", "7", "2026-04-29T14:25:27.968Z")
+API = SANDBOX_URL
+WHOSE = ("transcribe.so", API)
+SUBJECT = Subject("transcribe.so", API, "7", "2026-04-29T14:25:27.968Z")
 WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
 
 
@@ -78,8 +80,8 @@ async def test_concurrent_askers_of_several_processes_cost_one_call(db: Pool, re
 
 async def test_what_differs_is_fetched_by_itself_and_does_not_wait_for_others(db: Pool) -> None:
     first, second = result("first end"), result("second end")
-    later = Subject(SUBJECT.source, SUBJECT.transcription_id, "2026-04-30T00:00:00.000Z")
-    other = Subject(SUBJECT.source, "8", SUBJECT.completed_at)
+    later = Subject(SUBJECT.source, API, SUBJECT.transcription_id, "2026-04-30T00:00:00.000Z")
+    other = Subject(SUBJECT.source, API, "8", SUBJECT.completed_at)
     async with Provider(first, second, result("other", 8)).client() as client:
         texts = [(await archive.transcript(db, client, subject)).text for subject in (SUBJECT, later, other)]
         assert texts == ["first end", "second end", "other"]
@@ -138,27 +140,27 @@ async def test_the_answer_is_kept_byte_for_byte_and_read_without_asking(db: Pool
     body = json.dumps({"id": 7, "status": "completed", "segments": [
         {"start_seconds": 0, "end_seconds": 1, "text": "a\x00b", "unknown": [1.0]},
     ]}).encode() + b"\n"  # fmt: skip
-    assert await archive.stored_transcript(db, "7") is None
-    assert await archive.stored_timestamps(db, "7", "youtube", None) is None
+    assert await archive.stored_transcript(db, WHOSE, "7") is None
+    assert await archive.stored_timestamps(db, WHOSE, "7", "youtube", None) is None
     async with Provider(httpx.Response(200, content=body)).client() as client:
         fetched = await archive.transcript(db, client, SUBJECT)
     assert fetched.text == "ab"
     assert await db.fetchval("select answer from receiver.archive") == body
-    assert await archive.stored_transcript(db, "7") == fetched
-    assert await archive.stored_transcript(db, "8") is None
-    assert await archive.stored_timestamps(db, "7", "youtube", None) is None
+    assert await archive.stored_transcript(db, WHOSE, "7") == fetched
+    assert await archive.stored_transcript(db, WHOSE, "8") is None
+    assert await archive.stored_timestamps(db, WHOSE, "7", "youtube", None) is None
 
 
 async def test_what_was_fetched_last_is_what_is_stored(receiver_scratch: Scratch) -> None:
     db, provider = receiver_scratch.db, receiver_scratch.provider
-    subject = Subject("transcribe.so", str(EXAMPLE_ID), "a")
+    subject = Subject("transcribe.so", SANDBOX_URL, str(EXAMPLE_ID), "a")
     for style in ("punchy", "balanced", "punchy"):
         await archive.timestamps(db, provider, subject, "youtube", style)
-    stored = await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtube", None)
+    stored = await archive.stored_timestamps(db, WHOSE, str(EXAMPLE_ID), "youtube", None)
     assert stored is not None
     assert (stored.format, stored.style) == ("youtube", "balanced")
-    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "spotify", None) is None
-    assert await archive.stored_timestamps(db, str(EXAMPLE_ID), "youtub", None) is None
+    assert await archive.stored_timestamps(db, WHOSE, str(EXAMPLE_ID), "spotify", None) is None
+    assert await archive.stored_timestamps(db, WHOSE, str(EXAMPLE_ID), "youtub", None) is None
     with pytest.raises(NotReady) as refused:
         await archive.timestamps(db, provider, subject, "youtube", "educational")
     assert refused.value.available_styles == ("balanced", "punchy")
@@ -187,12 +189,12 @@ async def test_the_eleventh_regeneration_is_not_asked_for_however_many_try_at_on
 
 async def test_what_was_kept_of_a_style_is_forgotten_when_it_is_made_anew(receiver_scratch: Scratch) -> None:
     db, provider = receiver_scratch.db, receiver_scratch.provider
-    subject = Subject("transcribe.so", str(EXAMPLE_ID), "a")
+    subject = Subject("transcribe.so", SANDBOX_URL, str(EXAMPLE_ID), "a")
     for style in ("balanced", "punchy"):
         key = (*dataclasses.astuple(subject), f"timestamps/youtube/{style}")
         await db.execute(
-            "insert into receiver.archive (source, transcription_id, completed_at, kind, answer)"
-            " values ($1, $2, $3, $4, $5)", *key, b'{"format": "youtube", "text": "old"}',
+            "insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer)"
+            " values ($1, $2, $3, $4, $5, $6)", *key, b'{"format": "youtube", "text": "old"}',
         )  # fmt: skip
     made = await archive.regenerate(db, provider, subject, "youtube", style="punchy", prompt="")
     assert made.text != "old"

@@ -100,7 +100,7 @@ async def test_recent_events_are_counted_by_type(db: Pool) -> None:
     async def deliver(body: bytes, *handlers: str, api_url: str = SANDBOX_URL) -> None:
         async with db.acquire() as connection:
             content: Any = events.read("transcribe.so", body)
-            await inbox.append(connection, Delivery(content, api_url, "test"), handlers)
+            await inbox.append(connection, [Delivery(content, api_url, "test", handlers)])
 
     await deliver(completed("evt_old", event_type="a.forgotten"))
     await db.execute("update receiver.events set received_at = now() - interval '31 days'")

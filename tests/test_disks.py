@@ -1,15 +1,24 @@
 """A disk that is full costs no delivery that was taken: the short form of `tests/faults`."""
 
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from receiver.health import Finding
 from tests.faults.disks import end_database, fill, free, small_data_disk, small_disk
-from tests.processes import Processes, completed, until
+from tests.processes import Processes, Web, completed, until
 from tests.test_embedded import as_root, linux
 
 pytestmark = [linux, as_root]
+
+
+def finding(web: Web, name: str) -> Finding:
+    """Return what readiness says of something."""
+    said = web.get("/readyz?format=json").json()["findings"]
+    return next(Finding(**one) for one in said if one["name"] == name)
 
 
 @pytest.fixture
@@ -18,32 +27,50 @@ def data(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def test_a_full_disk_refuses_nothing_while_the_spool_has_room_and_all_ends_by_itself(
+def test_full_disks_refuse_nothing_while_the_spool_has_its_room_and_all_ends_by_itself(
     data: Path, folder: Path, processes: Processes
 ) -> None:
     processes.run("migrate")
     with small_disk(folder / "spool", 1) as spool:
-        processes.environment["RECEIVER_SPOOL_DIR"] = str(spool)
+        processes.environment |= {"RECEIVER_SPOOL_DIR": str(spool), "RECEIVER_SPOOL_RESERVE_MB": "0.1"}
         web = processes.serve()
         fill(data)
+        fill(spool)
         end_database(data)
         taken = [f"spooled_{number}" for number in range(20)]
         assert {web.deliver(completed(event)).status_code for event in taken} == {200}
+        until(lambda: "No space left on device" in finding(web, "spool").todo, "readiness tells of the next segment")
+        answers = [web.deliver(completed("used_up").ljust(8192)) for _ in range(20)]
+        assert answers[0].status_code == 200
+        assert (answers[-1].status_code, answers[-1].headers.get("Retry-After")) == (503, "60")
+        assert web.get("/readyz").status_code == 503
+        assert "authentic deliveries refused in a row, the spool: " in finding(web, "failures").seen
+        free(spool)
+        assert web.deliver(completed("room")).status_code == 200
         web.kill()
         web = processes.serve()  # which has no database at all
         assert web.deliver(completed("started")).status_code == 200
-        fill(spool)
-        answers = [web.deliver(completed("refused").ljust(4096)) for _ in range(5)]
-        assert {(one.status_code, one.headers.get("Retry-After")) for one in answers} == {(503, "60")}
-        ready = web.get("/readyz")
-        assert ready.status_code == 503
-        assert "spool: NOT OK, " in ready.text
-        assert "5 of 5 authentic deliveries refused in a row, the spool: No space left on device\n" in ready.text
-        free(spool)
-        assert web.deliver(completed("room")).status_code == 200
         free(data)
         until(lambda: web.get("/readyz").status_code == 200, "all is well")
         assert web.deliver(completed("after")).status_code == 200
-        stored = {*taken, "started", "room", "after"}
+        stored = {*taken, "used_up", "started", "room", "after"}
         until(lambda: {event["id"] for event in processes.events()} == stored, "all is in the inbox")
+        assert web.end() == 0
+
+
+def test_a_spool_that_cannot_be_written_is_said_before_an_outage_needs_it(
+    processes: Processes, receiver_database: str, folder: Path
+) -> None:
+    """As a platform's volume is on its first day, for a process that is not root."""
+    with small_disk(folder / "volume", 1) as volume:
+        subprocess.run(["mount", "-o", "remount,ro", str(volume)], check=True)
+        processes.environment |= {"DATABASE_URL": receiver_database, "RECEIVER_SPOOL_DIR": str(volume / "spool")}
+        web = processes.serve()
+        web.until_logged("in an outage deliveries would be refused")
+        spool = finding(web, "spool")
+        assert (spool.holds, str(volume) in spool.todo, "RECEIVER_SPOOL_DIR" in spool.todo) == (False, True, True)
+        assert web.get("/readyz").status_code == 503
+        checked = json.loads(processes.run("check", "--json").stdout)["findings"]
+        assert [one["holds"] for one in checked if one["name"] == "spool"] == [False]
+        assert web.deliver(completed("evt_1")).json() == {"status": "stored"}
         assert web.end() == 0

@@ -338,19 +338,19 @@ async def test_the_idempotency_key_is_the_same_in_every_attempt_and_no_other_job
     (stored,) = await inbox.find(db, event.id)
     await jobs.replay(db, stored.key, ["example"])
     (again,) = await jobs.claim(db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1), limit=1)
-    second = replace(ctx, attempt=again.attempt)
-    assert second.attempt == 2
-    assert second.idempotency_key == ctx.idempotency_key
+    assert (again.attempt, again.idempotency_key) == (2, ctx.idempotency_key)
     others = [
-        replace(ctx, handler="other"),
-        replace(ctx, event=replace(event, id="evt_other")),
-        replace(ctx, event=replace(event, source="other.example")),
-        replace(ctx, event=replace(event, id=f"{event.id}\0exa"), handler="mple"),
-        (await receiver_scratch.claim(example))[1],
-    ]
-    keys = {context.idempotency_key for context in [ctx, *others]}
+        replace(again, **change)
+        for change in (
+            {"handler": "other"}, {"event_id": "evt_other"}, {"source": "other.example"}, {"api_url": "http://other"},
+            {"account": "second"}, {"transcription_id": "666"}, {"transcription_id": None},
+            {"transcription_id": f"{again.transcription_id}\0exa", "handler": "mple"},
+        )
+    ]  # fmt: skip
+    keys = {claim.idempotency_key for claim in [again, *others]}
     assert len(keys) == 1 + len(others)
     assert all(key.startswith("rcv-") and key.isascii() and len(key) < 64 for key in keys)
+    assert replace(again, kept_key="rcv-of-before").idempotency_key == "rcv-of-before"
 
 
 async def test_a_transcript_and_timestamps_are_those_of_the_events_transcription(receiver_scratch: Scratch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ SOURCE = "transcribe.so"
 
 async def append(db: Pool, content: Event | Unreadable, *handlers: str, api_url: str = API) -> Status:
     async with db.acquire() as connection:
-        return await inbox.append(connection, Delivery(content, api_url, "abcdef"), handlers)
+        return (await inbox.append(connection, [Delivery(content, api_url, "abcdef", handlers)]))[0]
 
 
 def read(event_id: str, event_type: str = "transcription.completed", source: str = SOURCE) -> Event:
@@ -51,18 +52,122 @@ async def test_an_event_is_stored_with_one_pending_job_for_each_handler(db: Pool
 
 
 async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
-    """Neither a new handler, nor another body, nor another API; and a job that was done stays done."""
+    """It brings no new handler a job; and a job that was done stays done."""
     await append(db, read("evt_1"), "a")
     (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
     await jobs.finish(db, claim.job, claim.attempt, Done())
-    other = read("evt_1", "transcription.failed")
-    assert await append(db, other, "a", "new", api_url="https://other.test") == "duplicate"
+    assert await append(db, read("evt_1"), "a", "new") == "duplicate"
     stored = await only(db, "evt_1")
     assert (stored.deliveries, stored.type, stored.state) == (2, "transcription.completed", "done")
     assert [job.handler for job in stored.jobs] == ["a"]
     assert await inbox.raw(db, stored.key) == completed("evt_1")
-    assert await inbox.other_apis(db, API) == []
     assert await db.fetchval("select last_delivered_at > received_at from receiver.events")
+
+
+# --- identity: who speaks, and about what ----------------------------------------------------------------------------
+
+
+def about(event_id: str, transcription: int) -> Event:
+    event = events.read(SOURCE, completed(event_id, transcription))
+    assert isinstance(event, Event)
+    return event
+
+
+async def test_an_id_that_another_api_transcription_or_account_has_used_takes_nobodys_place(db: Pool) -> None:
+    """Each is an event of its own with jobs of its own, and with keys that the other side can tell apart."""
+    assert await append(db, read("evt_1"), "a") == "stored"
+    assert await append(db, read("evt_1"), "a", api_url="https://other.test") == "stored"
+    assert await append(db, about("evt_1", 666), "a") == "stored"
+    async with db.acquire() as connection:
+        other_account = Delivery(read("evt_1"), API, "abcdef", ("a",), account="second")
+        assert await inbox.append(connection, [other_account]) == ["stored"]
+    stored = await inbox.find(db, "evt_1")
+    assert {(one.api_url, one.account, one.transcription_id) for one in stored} == {
+        (API, "default", "4821"), ("https://other.test", "default", "4821"), (API, "default", "666"),
+        (API, "second", "4821"),
+    }  # fmt: skip
+    claims = [
+        claim
+        for api in (API, "https://other.test")
+        for claim in await jobs.claim(db, handlers=["a"], api_url=api, lease=timedelta(minutes=1), limit=9)
+    ]
+    assert len({claim.idempotency_key for claim in claims}) == 4
+
+
+async def test_no_transcription_is_the_same_as_no_transcription(db: Pool) -> None:
+    ping = events.read(SOURCE, b'{"id": "evt_1", "event": "webhook.test"}')
+    assert [await append(db, ping) for _ in range(2)] == ["stored", "duplicate"]
+
+
+async def test_other_bytes_of_the_same_identity_are_quarantined_beside_the_first(db: Pool) -> None:
+    first, other = read("evt_1"), read("evt_1", "transcription.failed")
+    assert await append(db, first, "a") == "stored"
+    assert [await append(db, other, "a") for _ in range(2)] == ["quarantined", "duplicate"]
+    assert await append(db, first, "a") == "duplicate"
+    stored = await only(db, "evt_1")
+    (variant,) = await inbox.variants(db, stored)
+    assert (stored.type, stored.deliveries, len(stored.jobs)) == ("transcription.completed", 2, 1)
+    assert (variant.id, variant.claimed_id) == (hashlib.sha256(other.raw).hexdigest(), "evt_1")
+    assert (variant.state, variant.deliveries, variant.jobs) == ("quarantined", 2, ())
+    assert variant.unreadable == "another body came before under its id, evt_1"
+    assert await inbox.raw(db, variant.key) == other.raw
+
+
+async def test_an_event_called_like_the_hash_of_an_unreadable_body_takes_nobodys_place(db: Pool) -> None:
+    body = b"not json"
+    name = hashlib.sha256(body).hexdigest()
+    trap = events.read(SOURCE, json.dumps({"id": name, "event": "webhook.test"}).encode())
+    assert await append(db, trap) == "stored"
+    assert await append(db, events.read(SOURCE, body)) == "quarantined"
+    assert {one.state for one in await inbox.find(db, name)} == {"done", "quarantined"}
+
+
+async def test_many_are_stored_at_once_and_each_has_its_answer(db: Pool) -> None:
+    """Also copies, other bytes and what cannot be read, in any order, and what lies there already."""
+    await append(db, read("evt_0"))
+    given = [
+        Delivery(content, API, "abcdef", ("a",))
+        for content in (
+            read("evt_2"), read("evt_1"), read("evt_2", "transcription.failed"), read("evt_1"), read("evt_0"),
+            events.read(SOURCE, b"x"), events.read(SOURCE, b"x"), read("evt_2"), read("evt_2", "transcription.failed"),
+        )
+    ]  # fmt: skip
+    async with db.acquire() as connection:
+        answers = await inbox.append(connection, given)
+        assert await inbox.append(connection, []) == []
+    assert answers == [
+        "stored", "stored", "quarantined", "duplicate", "duplicate", "quarantined", "duplicate", "duplicate",
+        "duplicate",
+    ]  # fmt: skip
+    found = {one.id: one for one in await inbox.recent(db)}
+    assert {name: one.deliveries for name, one in found.items() if name.startswith("evt_")} == {
+        "evt_0": 2, "evt_1": 2, "evt_2": 2,
+    }  # fmt: skip
+    assert len(found) == 5
+    assert [name for name, one in found.items() if one.jobs] == ["evt_2", "evt_1"]
+
+
+async def test_batches_that_meet_do_not_deadlock(db: Pool) -> None:
+    """Sixteen connections store the same events in different orders."""
+    names = [f"evt_{number}" for number in range(30)]
+
+    async def store(order: list[str]) -> None:
+        async with db.acquire() as connection:
+            await inbox.append(connection, [Delivery(read(name), API, "abcdef", ("a",)) for name in order])
+
+    await asyncio.gather(*(store(names[turn:] + names[:turn]) for turn in range(16)))
+    assert {one.deliveries for one in await inbox.recent(db)} == {16}
+    assert await db.fetchval("select count(*) from receiver.jobs") == 30
+
+
+async def test_a_name_means_an_id_a_key_or_what_it_is_about(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    await append(db, about("evt_2", 7))
+    key = (await only(db, "evt_2")).key
+    for name in ("evt_2", "transcribe.so/evt_2", f"@{key}", "7"):
+        assert (await only(db, name)).id == "evt_2"
+    for name in ("@", "@x", f"@{key + 1}", "@99999999999999999999", "transcribe.so/", "8", ""):
+        assert await inbox.find(db, name) == []
 
 
 @pytest.mark.parametrize("handlers", [(), ("a",), ("a", "b", "c")])

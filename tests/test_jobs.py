@@ -24,7 +24,7 @@ async def append(db: Pool, event_id: str, *handlers: str, api_url: str = API) ->
     event = events.read("transcribe.so", completed(event_id))
     assert isinstance(event, Event)
     async with db.acquire() as connection:
-        await inbox.append(connection, Delivery(event, api_url, "abcdef"), handlers)
+        await inbox.append(connection, [Delivery(event, api_url, "abcdef", tuple(handlers))])
     return await inbox.newest_key(db)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 
 import pytest
 
@@ -21,9 +22,11 @@ class Database:
         self.secrets = secrets
         self.callbacks = callbacks
         self.times: list[float] = []
+        self.asked: list[set[str]] = []
         self.away = False
 
-    async def read(self) -> Known:
+    async def read(self, asked: Collection[str]) -> Known:
+        self.asked.append(set(asked))
         self.times.append(time.monotonic())
         await asyncio.sleep(0)
         if self.away:
@@ -118,7 +121,7 @@ async def test_who_arrives_during_a_reading_waits_for_a_later_one(monkeypatch: p
     monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
     reading, go_on, found = asyncio.Event(), asyncio.Event(), [b"old"]
 
-    async def read() -> Known:
+    async def read(_: Collection[str]) -> Known:
         before = Known(tuple(found))
         reading.set()
         await go_on.wait()
@@ -222,7 +225,7 @@ async def test_watching_reads_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(keyring, "READ_AGAIN_SECONDS", 0.01)
     reads: asyncio.Queue[None] = asyncio.Queue()
 
-    async def read() -> Known:
+    async def read(_: Collection[str]) -> Known:
         reads.put_nowait(None)
         return Known((NEW,))
 
@@ -262,3 +265,20 @@ async def test_an_unknown_callback_is_a_mismatch_even_where_no_secret_is_known()
 
 def test_what_is_known_is_in_no_repr() -> None:
     assert "whsec" not in repr(Known((b"whsec",), {"token": Callback(b"whsec", "7")})) + repr(Callback(b"whsec", "7"))
+
+
+async def test_a_callback_that_is_not_among_the_newest_is_looked_up_by_its_token() -> None:
+    """However many there are: strangers' tokens wait for the same shared reading, and nonsense is not asked for."""
+    asked: list[set[str]] = []
+
+    async def read(tokens: Collection[str]) -> Known:
+        asked.append(set(tokens))
+        return Known((), {"old_one": Callback(b"own", "666")} if "old_one" in tokens else {})
+
+    ring = Keyring([OURS], Known(), read)
+    tries = [ring.verify(headers(b"own"), BODY, callback=name) for name in ("old_one", "made_up", "no/token", "x" * 65)]
+    proven, *refused = await asyncio.gather(*tries, return_exceptions=True)
+    assert isinstance(proven, keyring.Proven)
+    assert (proven.secret, proven.callback_for) == (b"own", "666")
+    assert [type(one) for one in refused] == [SignatureError] * 3
+    assert asked == [{"old_one", "made_up"}]

@@ -20,6 +20,7 @@ from receiver.database import Connections, Pool
 from receiver.spool import Spool
 from receiver.testing import TEMPLATE, Server
 from receiver.web import Receiver, application, bind, body, inherit, parting, protocol, serve, server, turns
+from receiver.web.store import Deadlines
 from tests.processes import SECRET, completed, sign
 
 # One server for all that do not stop it: each start and stop takes longer than everything else together.
@@ -144,8 +145,9 @@ class Web:
 async def serving(url: str) -> AsyncIterator[Web]:
     connections, stop, relieved = Connections(url), asyncio.Event(), asyncio.Event()
     receiver = Receiver(
-        connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, api_url="http://p.test",
-        configured_secrets=[SECRET],
+        connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, url=url,
+        api_url="http://p.test",
+        configured_secrets=[SECRET], deadlines=Deadlines(database=60, question=60),
     )  # fmt: skip
     listener = bind("127.0.0.1", 0)
     running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved))

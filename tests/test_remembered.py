@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from receiver.callbacks import Callback, Known
-from receiver.web.remembered import Remembered
+from receiver.web.remembered import Remembered, RememberedDatabase
 from tests.processes import Processes, completed, free_port
 
 KNOWN = Known((b"whsec_one", "whsec_zwei_ü".encode()), {"token": Callback(b"whsec_own", "4821")})
@@ -53,7 +53,7 @@ async def test_a_damaged_file_is_told_of_and_does_no_harm(
     (file,) = tmp_path.iterdir()
     file.write_bytes(content)
     assert Remembered(tmp_path, API).recall() == Known()
-    assert "the remembered secrets cannot be read" in caplog.text
+    assert "cannot be read" in caplog.text
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
@@ -73,6 +73,18 @@ async def test_a_disk_that_does_not_take_them_is_told_of_once(tmp_path: Path, ca
     (tmp_path / "spool").unlink()
     await remembered.keep(KNOWN)
     assert Remembered(tmp_path / "spool", API).recall() == KNOWN
+
+
+async def test_the_database_is_remembered_by_its_address_or_as_the_only_one(tmp_path: Path) -> None:
+    one, moved = "postgresql://u:old@a.test/d", "postgresql://u:new@b.test/d"
+    assert RememberedDatabase(tmp_path, one).recall() is None
+    await RememberedDatabase(tmp_path, one).keep("id-1")
+    assert RememberedDatabase(tmp_path, one.replace("old", "new")).recall() == "id-1"
+    assert RememberedDatabase(tmp_path, moved).recall() == "id-1"
+    await RememberedDatabase(tmp_path, moved).keep("id-2")
+    assert [RememberedDatabase(tmp_path, url).recall() for url in (one, moved, "postgresql:///x")] == [
+        "id-1", "id-2", None,
+    ]  # fmt: skip
 
 
 def test_a_process_that_starts_without_the_database_takes_what_a_registered_secret_proves(

@@ -29,7 +29,7 @@ async def registered(db: Pool, secret: str, *, hours_ago: float, key: str = KEY,
 async def delivered(db: Pool, number: int, secret: bytes, *, hours_ago: float, api_url: str = API) -> None:
     event = Event(source="transcribe.so", id=f"evt_{number}", type="webhook.test")
     async with db.acquire() as connection:
-        await inbox.append(connection, Delivery(event, api_url, fingerprint(secret)), [])
+        await inbox.append(connection, [Delivery(event, api_url, fingerprint(secret))])
     moment = timedelta(hours=hours_ago)
     await db.execute(
         "update receiver.events set last_delivered_at = now() - $2::interval where event_id = $1", event.id, moment

@@ -3,54 +3,73 @@
 import asyncio
 import errno
 import os
-import struct
+import resource
 import zlib
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from receiver import spool
-from receiver.errors import SpoolFullError, StoreRefusedError, StoreUnavailableError
-from receiver.spool import FRAME, MAGIC, Spool, records
+from receiver.errors import SpoolFullError, StoreUnavailableError
+from receiver.health import checks
+from receiver.spool import Condition, Fate, Spool
+from receiver.spool.segments import FRAME_BYTES, OLD_FRAME, OLD_MAGIC, START, scan, written
 
 LIMIT = 10_000_000
-
-
-def framed(*contents: bytes) -> bytes:
-    return b"".join(FRAME.pack(MAGIC, len(one), zlib.crc32(one)) + one for one in contents)
+ROOM = 200_000
+FRAMED = FRAME_BYTES + 1  # what a record costs beside itself
 
 
 class Inbox:
-    """Takes records, or raises what it is told to."""
+    """Takes records, or says of each what it is told to."""
 
-    def __init__(self, *errors: Exception | None) -> None:
+    def __init__(self, **fates: Fate) -> None:
         self.taken: list[bytes] = []
-        self._errors = list(errors)
+        self.batches: list[int] = []
+        self.fates = fates
+        self.errors: list[Exception | None] = []
 
-    async def take(self, record: bytes) -> None:
-        error = self._errors.pop(0) if self._errors else None
+    async def take(self, records: Sequence[bytes]) -> list[Fate]:
+        error = self.errors.pop(0) if self.errors else None
         if error is not None:
             raise error
-        self.taken.append(record)
+        self.batches.append(len(records))
+        answers = [self.fates.get(record.decode("latin-1"), Fate.TAKEN) for record in records]
+        self.taken += [record for record, fate in zip(records, answers, strict=True) if fate is Fate.TAKEN]
+        return answers
+
+
+def opened(folder: Path, *, limit: int = LIMIT, room: int = ROOM) -> Spool:
+    return Spool(folder, limit_bytes=limit, room_bytes=room)
+
+
+def holds(one: Spool) -> bool:
+    return checks.spool(one.look(), database_answers=True).holds
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def append(into: Spool, *contents: bytes) -> None:
     for one in contents:
-        await into.append(one, seconds=20)
+        await into.append(one, seconds=60)
 
 
 async def drained(folder: Path) -> list[bytes]:
-    inbox = Inbox()
-    await Spool(folder, limit_bytes=LIMIT).drain(inbox.take)
+    inbox, one = Inbox(), opened(folder)
+    await one.drain(inbox.take)
+    await one.close()
     return inbox.taken
 
 
+def old(*contents: bytes) -> bytes:
+    """Return a segment as version 0.4 wrote it."""
+    return b"".join(OLD_FRAME.pack(OLD_MAGIC, len(one), zlib.crc32(one)) + one for one in contents)
+
+
 async def test_what_was_appended_comes_out_in_order_once(tmp_path: Path) -> None:
-    one = Spool(tmp_path / "spool", limit_bytes=LIMIT)
+    one = opened(tmp_path / "spool")
     await append(one, b"a", b"", b"c" * 100_000)
     inbox = Inbox()
     assert await one.drain(inbox.take) == 3
@@ -60,10 +79,17 @@ async def test_what_was_appended_comes_out_in_order_once(tmp_path: Path) -> None
 
 
 async def test_an_empty_spool_has_no_folder_and_nothing_to_drain(tmp_path: Path) -> None:
-    empty = Spool(tmp_path / "spool", limit_bytes=LIMIT)
+    empty = opened(tmp_path / "spool")
     assert await empty.drain(Inbox().take) == 0
-    assert empty.fill() == spool.Fill(0, None, 0)
+    assert empty.look() == Condition(tmp_path / "spool", 0, LIMIT)
     assert not (tmp_path / "spool").exists()
+
+
+async def test_it_is_given_in_batches(tmp_path: Path) -> None:
+    one, inbox = opened(tmp_path), Inbox()
+    await asyncio.gather(*(one.append(b"x", seconds=60) for _ in range(250)))
+    assert await one.drain(inbox.take) == 250
+    assert inbox.batches == [100, 100, 50]
 
 
 async def test_many_at_once_share_few_fsyncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +101,9 @@ async def test_many_at_once_share_few_fsyncs(tmp_path: Path, monkeypatch: pytest
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", counted)
-    one = Spool(tmp_path, limit_bytes=LIMIT)
+    one = opened(tmp_path)
     wanted = [f"{number}".encode() for number in range(500)]
-    await asyncio.gather(*(one.append(record, seconds=20) for record in wanted))
+    await asyncio.gather(*(one.append(record, seconds=60) for record in wanted))
     assert len(synced) < 10
     inbox = Inbox()
     await one.drain(inbox.take)
@@ -85,80 +111,111 @@ async def test_many_at_once_share_few_fsyncs(tmp_path: Path, monkeypatch: pytest
 
 
 async def test_what_another_process_left_is_drained_and_what_one_still_writes_is_not(tmp_path: Path) -> None:
-    living, gone = Spool(tmp_path, limit_bytes=LIMIT), Spool(tmp_path, limit_bytes=LIMIT)
+    living, gone = opened(tmp_path), opened(tmp_path)
     await append(gone, b"left behind")
     await append(living, b"in hand")
-    descriptor = gone._segment  # noqa: SLF001 - a killed process' files are closed by the kernel
-    assert descriptor is not None
-    os.close(descriptor)
+    await gone.close()
     assert await drained(tmp_path) == [b"left behind"]
     inbox = Inbox()
     await living.drain(inbox.take)
     assert inbox.taken == [b"in hand"]
 
 
-async def test_a_drain_that_is_cut_short_gives_the_same_again_and_loses_nothing(tmp_path: Path) -> None:
-    one = Spool(tmp_path, limit_bytes=LIMIT)
-    await append(one, b"a", b"b", b"c")
-    inbox = Inbox(None, StoreUnavailableError("away"))
+async def test_a_drain_that_is_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
+    one, inbox = opened(tmp_path), Inbox()
+    wanted = [f"{number}".encode() for number in range(150)]
+    await asyncio.gather(*(one.append(record, seconds=60) for record in wanted))
+    inbox.errors = [None, StoreUnavailableError("away")]
     with pytest.raises(StoreUnavailableError):
         await one.drain(inbox.take)
-    await append(one, b"d")
-    await one.drain(inbox.take)
-    assert inbox.taken == [b"a", b"a", b"b", b"c", b"d"]
+    await append(one, b"later")
+    assert await one.drain(inbox.take) == 51
+    assert inbox.taken == [*wanted, b"later"]
+
+
+# --- one bad record holds up no other --------------------------------------------------------------------------------
 
 
 async def test_a_record_that_the_database_refuses_is_kept_aside_and_holds_up_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = Spool(tmp_path, limit_bytes=LIMIT)
+    one, inbox = opened(tmp_path), Inbox(bad=Fate.REFUSED)
     await append(one, b"a", b"bad", b"c")
-    inbox = Inbox(None, StoreRefusedError("no"))
     await one.drain(inbox.take)
     assert inbox.taken == [b"a", b"c"]
     (aside,) = tmp_path.iterdir()
-    assert (aside.suffix, list(records(aside.read_bytes()))) == (".refused", [b"a", b"bad", b"c"])
+    assert (aside.suffix, scan(aside.read_bytes()).records) == (".refused", (b"bad",))
     assert "kept aside" in caplog.text
     assert await one.drain(inbox.take) == 0
-    assert one.check() == (False, "empty; 1 .refused files hold what the database refuses")
+    assert (one.look().refused, holds(one)) == (1, False)
     aside.rename(aside.with_suffix(".spool"))
+    inbox.fates = {}
     await one.drain(inbox.take)
-    assert (inbox.taken[-3:], one.check()) == ([b"a", b"bad", b"c"], (True, "empty"))
+    assert (inbox.taken, holds(one)) == ([b"a", b"c", b"bad"], True)
+
+
+async def test_a_record_with_trouble_that_may_pass_stays_alone_with_its_age(tmp_path: Path) -> None:
+    one, inbox = opened(tmp_path), Inbox(locked=Fate.LATER)
+    await append(one, b"a", b"locked", b"c")
+    since = one.look().since
+    assert await one.drain(inbox.take) == 2
+    found = one.look()
+    assert found.used == len("locked") + FRAMED
+    assert since is not None
+    assert found.since == pytest.approx(since, abs=1)
+    assert (await one.drain(inbox.take), inbox.taken) == (0, [b"a", b"c"])
+    inbox.fates = {}
+    assert await one.drain(inbox.take) == 1
+    assert one.look().is_empty
+
+
+async def test_records_for_another_database_stay_are_counted_and_not_read_again(tmp_path: Path) -> None:
+    one, inbox = opened(tmp_path), Inbox(theirs=Fate.FOREIGN)
+    await append(one, b"ours", b"theirs", b"theirs")
+    assert [await one.drain(inbox.take) for _ in range(4)] == [1, 0, 0, 0]
+    assert inbox.batches == [3, 2]
+    assert (one.look().foreign, holds(one)) == (2, False)
+    assert list(one.records()) == [b"theirs", b"theirs"]
+    assert await drained(tmp_path) == [b"theirs", b"theirs"]
 
 
 async def test_a_segment_that_cannot_be_read_is_told_of_once_and_holds_up_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A pipe under a segment's name, the oldest one, stands for a disk that fails; who opens it must not wait."""
-    one = Spool(tmp_path, limit_bytes=LIMIT)
+    one = opened(tmp_path)
     os.mkfifo(tmp_path / f"{1:020d}-bad.spool")
     await append(one, b"a", b"b")
     inbox = Inbox()
     assert [await one.drain(inbox.take) for _ in range(3)] == [2, 0, 0]
     assert inbox.taken == [b"a", b"b"]
-    assert not one.check()[0]
-    assert "-bad.spool cannot be drained: is no file" in one.check()[1]
+    assert not holds(one)
+    assert "-bad.spool cannot be drained: it is a link, no file, or another" in str(one.look().trouble)
     assert caplog.text.count("cannot be drained") == 1
 
 
 async def test_what_was_taken_and_cannot_be_removed_is_not_taken_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    one, inbox = Spool(tmp_path, limit_bytes=LIMIT), Inbox()
+    one, inbox = opened(tmp_path), Inbox()
     await append(one, b"a")
     with monkeypatch.context() as read_only:
-        read_only.setattr(Path, "unlink", refuse)
-        assert [await one.drain(inbox.take) for _ in range(2)] == [0, 0]
-        assert "Read-only file system" in one.check()[1]
+        read_only.setattr(os, "unlink", refuse)
+        for _ in range(2):
+            await one.drain(inbox.take)
+        assert "Read-only file system" in str(one.look().trouble)
     await one.drain(inbox.take)
-    assert (inbox.taken, one.check()) == ([b"a"], (True, "empty"))
+    assert (inbox.taken, one.look()) == ([b"a"], Condition(tmp_path, 0, LIMIT))
+
+
+# --- room ------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_full_spool_refuses_and_has_room_again_when_it_is_drained(tmp_path: Path) -> None:
-    one = Spool(tmp_path, limit_bytes=300)
+    one = opened(tmp_path, limit=300)
     await append(one, b"x" * 200)
     with pytest.raises(SpoolFullError):
         await append(one, b"y" * 200)
@@ -171,16 +228,86 @@ async def test_a_full_spool_refuses_and_has_room_again_when_it_is_drained(tmp_pa
 
 
 async def test_what_others_have_spooled_counts_too(tmp_path: Path) -> None:
-    await append(Spool(tmp_path, limit_bytes=300), b"x" * 200)
+    await append(opened(tmp_path, limit=300), b"x" * 200)
+    late = opened(tmp_path, limit=300)
+    await late.make_ready()
     with pytest.raises(SpoolFullError):
-        await append(Spool(tmp_path, limit_bytes=300), b"y" * 200)
+        await append(late, b"y" * 200)
 
 
-@pytest.mark.parametrize("call", ["fsync", "write"])
+async def test_room_is_taken_in_advance_and_given_back(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    await one.make_ready()
+    (waiting,) = tmp_path.iterdir()
+    assert waiting.stat().st_blocks * 512 >= ROOM
+    assert (one.look(), holds(one)) == (Condition(tmp_path, 0, LIMIT), True)
+    await append(one, b"a")
+    await one.close()
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [START + FRAMED + 1]
+
+
+async def test_a_disk_that_is_full_takes_what_there_is_room_for_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    one = opened(tmp_path)
+    await one.make_ready()
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    await append(one, b"a" * 1000)
+    await one.make_ready()
+    assert not holds(one)
+    assert "in an outage deliveries would be refused" in str(one.look().trouble)
+    assert "No space left on device" in str(one.look().trouble)
+    assert len(list(tmp_path.iterdir())) == 1, "nothing is left of what could not be made"
+
+
+async def test_without_a_free_descriptor_it_takes_deliveries_all_the_same(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    await one.make_ready()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open("/dev/null", os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.open("/dev/null", os.O_RDONLY)
+        await append(one, b"a", b"b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".spool"]
+    inbox = Inbox()
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "posix_fallocate", "pwrite"])
+async def test_what_could_not_be_made_leaks_no_descriptor_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    one = opened(tmp_path)
+    await one.condition()
+    real, before = getattr(os, call), descriptors()
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, call, fail)
+    for _ in range(5):
+        await one.make_ready()
+    assert not holds(one)
+    monkeypatch.setattr(os, call, real)
+    assert (descriptors(), list(tmp_path.iterdir())) == (before, [])
+    await one.make_ready()
+    assert holds(one)
+
+
+@pytest.mark.parametrize("call", ["fsync", "pwrite"])
 async def test_a_disk_that_fails_is_no_answer_and_what_follows_goes_into_another_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    one = Spool(tmp_path, limit_bytes=LIMIT)
+    one = opened(tmp_path)
     await append(one, b"a")
 
     def fail(*_: object) -> int:
@@ -190,41 +317,92 @@ async def test_a_disk_that_fails_is_no_answer_and_what_follows_goes_into_another
         broken.setattr(os, call, fail)
         with pytest.raises(StoreUnavailableError, match="No space left on device"):
             await append(one, b"lost, and said so")
+    assert not holds(one)
     await append(one, b"b")
-    assert len(list(tmp_path.iterdir())) == 2
+    assert holds(one)
     inbox = Inbox()
     await one.drain(inbox.take)
     assert inbox.taken == [b"a", b"b"]
 
 
-async def test_a_disk_that_stays_full_is_told_of_until_it_is_drained_and_not_littered(
+async def test_a_segment_whose_disk_fails_is_followed_by_the_one_that_is_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Spool(tmp_path, limit_bytes=LIMIT)
-    assert one.check() == (True, "empty")
+    one = opened(tmp_path)
+    await append(one, b"a")
+    await one.make_ready()
+    real, left = os.fsync, [1]
 
-    def fail(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fail_once(descriptor: int) -> None:
+        if left:
+            left.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_once)
+    await append(one, b"b")
+    assert await drained(tmp_path) == [b"a"]
+    inbox = Inbox()
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"b"]
+
+
+async def test_of_a_write_that_broke_off_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up takes a part of it; what is written there later may be shorter."""
+    one = opened(tmp_path)
+    await append(one, b"a")
+    real = os.pwrite
+
+    def break_off(descriptor: int, content: bytes, at: int) -> int:
+        if len(content) < 1000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, content[:1000], at)
 
     with monkeypatch.context() as broken:
-        broken.setattr(os, "write", fail)
-        for _ in range(3):
-            with pytest.raises(StoreUnavailableError, match="No space left on device"):
-                await append(one, b"a")
-    assert list(tmp_path.iterdir()) == []
-    assert one.check() == (False, "empty; the spool: No space left on device")
-    await one.drain(Inbox().take)
-    assert one.check() == (True, "empty")
+        broken.setattr(os, "pwrite", break_off)
+        with pytest.raises(StoreUnavailableError):
+            await append(one, b"lost" * 1000)
+    await append(one, b"b")
+    inbox = Inbox()
+    await one.drain(inbox.take)
+    assert (inbox.taken, one.look()) == ([b"a", b"b"], Condition(tmp_path, 0, LIMIT))
+
+
+async def test_a_segment_that_somebody_removed_is_not_written_to(tmp_path: Path) -> None:
+    one = opened(tmp_path / "spool")
+    await append(one, b"a")
+    for path in (tmp_path / "spool").iterdir():
+        path.unlink()
+    (tmp_path / "spool").rmdir()
+    await append(one, b"b")
+    inbox = Inbox()
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"b"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+async def test_whatever_stops_the_writer_everybody_is_told_and_the_next_one_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    one = opened(tmp_path)
+    real, left = os.fstat, [error]
+
+    def fail_once(descriptor: int) -> os.stat_result:
+        if left:
+            raise left.pop()
+        return real(descriptor)
+
     with monkeypatch.context() as broken:
-        broken.setattr(os, "write", fail)
+        broken.setattr(os, "fstat", fail_once)
         with pytest.raises(StoreUnavailableError):
             await append(one, b"a")
+    assert not holds(one)
     await append(one, b"b")
-    assert one.check()[0]
+    assert holds(one)
 
 
 async def test_a_disk_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Spool(tmp_path, limit_bytes=LIMIT)
+    one = opened(tmp_path)
     read, write = os.pipe()
     monkeypatch.setattr(os, "fsync", lambda _: os.read(read, 1))
     with pytest.raises(StoreUnavailableError, match=r"did not answer in 0\.05 s"):
@@ -233,73 +411,99 @@ async def test_a_disk_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: 
     os.close(write)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
-async def test_what_another_user_has_put_into_the_folder_is_not_believed(tmp_path: Path) -> None:
-    """What is drained was verified before it was spooled, by us or by the owner of the folder."""
-    foreign, own = (tmp_path / f"{number:020d}-x.spool" for number in (1, 2))
-    foreign.write_bytes(framed(b"planted"))
-    os.chown(foreign, 65534, 65534)
-    own.write_bytes(framed(b"a"))
-    one, inbox = Spool(tmp_path, limit_bytes=LIMIT), Inbox()
-    await one.drain(inbox.take)
-    assert inbox.taken == [b"a"]
-    assert f"{foreign.name} cannot be drained: belongs to another user" in one.check()[1]
-    os.chown(tmp_path, 65534, 65534)
-    await one.drain(inbox.take)
-    assert inbox.taken == [b"a", b"planted"]
-
-
-async def test_a_long_spool_is_cut_into_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool, "SEGMENT_BYTES", 1000)
-    one = Spool(tmp_path, limit_bytes=LIMIT)
+async def test_a_long_spool_is_cut_into_segments(tmp_path: Path) -> None:
+    one = opened(tmp_path, room=START + 3 * (400 + FRAMED))
     wanted = [bytes([number]) * 400 for number in range(20)]
-    await append(one, *wanted)
-    assert len(list(tmp_path.iterdir())) == 7
-    fill = one.fill()
-    assert fill.bytes == 20 * (400 + FRAME.size)
-    assert fill.since is not None
+    for record in wanted:
+        await one.make_ready()
+        await append(one, record)
+    assert len(list(tmp_path.iterdir())) == 7 + 1, "and the next one"
+    found = one.look()
+    assert found.used == 20 * (400 + FRAMED)
+    assert not found.is_empty
     inbox = Inbox()
     await one.drain(inbox.take)
     assert inbox.taken == wanted
 
 
-def test_a_file_that_is_cut_at_any_byte_gives_every_whole_record() -> None:
-    wanted = [f"record {number} ".encode() * number for number in range(20)]
-    content = framed(*wanted)
-    ends = list(accumulate(FRAME.size + len(record) for record in wanted))
-    for cut in range(len(content) + 1):
-        assert list(records(content[:cut])) == wanted[: sum(end <= cut for end in ends)]
+# --- whose it is -----------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.data())
-def test_damage_costs_the_record_that_it_is_in(contents: list[bytes], data: st.DataObject) -> None:
-    whole = bytearray(framed(*contents))
-    at = data.draw(st.integers(0, len(whole) - 1))
-    whole[at] ^= data.draw(st.integers(1, 255))
-    found = list(records(bytes(whole)))
-    starts, place = [], 0
-    for one in contents:
-        starts.append(place)
-        place += FRAME.size + len(one)
-    hit = max(number for number, start in enumerate(starts) if start <= at)
-    assert found == contents[:hit] + contents[hit + 1 :]
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+@pytest.mark.parametrize("owner", [0, 65534])
+async def test_in_a_folder_that_is_not_ours_alone_only_ours_within_it_is_believed(tmp_path: Path, owner: int) -> None:
+    """What is drained was verified before it was spooled, by us."""
+    shared = tmp_path / "volume"
+    shared.mkdir(mode=0o755)
+    planted, left = shared / f"{1:020d}-x.spool", shared / f"{2:020d}-y.spool"
+    planted.write_bytes(old(b"planted"))
+    os.chown(planted, 65534, 65534)
+    left.write_bytes(old(b"of version 0.4"))
+    os.chown(shared, owner, owner)
+    one, inbox = opened(shared), Inbox()
+    await append(one, b"a")
+    own = shared / "receiver-0"
+    assert (one.look().path, own.stat().st_mode & 0o777) == (own, 0o700)
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"of version 0.4", b"a"]
+    assert f"{planted.name} cannot be drained: it is a link, no file, or another user" in str(one.look().trouble)
+    assert planted.exists()
 
 
-def test_a_length_that_is_damage_is_not_believed() -> None:
-    lie = struct.pack(">4sII", MAGIC, 2**31, 0)
-    assert list(records(lie + framed(b"a"))) == [b"a"]
-
-
-def test_nothing_but_noise_is_nothing() -> None:
-    noise: Sequence[bytes] = [b"", b"\0" * 100, MAGIC * 30, os.urandom(1000).replace(MAGIC[:2], b"")]
-    assert [list(records(one)) for one in noise] == [[], [], [], []]
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+async def test_a_folder_of_ours_that_somebody_else_made_is_not_used(tmp_path: Path) -> None:
+    trap = tmp_path / "receiver-0"
+    trap.mkdir(mode=0o700)
+    os.chown(trap, 65534, 65534)
+    tmp_path.chmod(0o755)
+    one = opened(tmp_path)
+    await one.make_ready()
+    assert not holds(one)
+    with pytest.raises(StoreUnavailableError, match="belongs to another user"):
+        await append(one, b"a")
 
 
 async def test_what_else_lies_in_the_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.spool").write_bytes(b"not ours")
-    one = Spool(tmp_path, limit_bytes=LIMIT)
+    one = opened(tmp_path)
     await append(one, b"a")
-    assert one.fill().bytes == FRAME.size + 1
+    assert one.look().used == FRAMED + 1
     inbox = Inbox()
     await one.drain(inbox.take)
     assert (inbox.taken, [path.name for path in tmp_path.iterdir()]) == ([b"a"], ["mine.spool"])
+
+
+# --- what is not whole is not removed unread -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [
+    written(b"abcdefgh", [b"a", b"b"], 1.0).replace(b"b\n", b"X\n"),
+    old(b"a", b"b")[:-1] + b"X",
+], ids=["new", "old"])  # fmt: skip
+async def test_a_damaged_segment_is_kept_aside_and_what_is_whole_of_it_is_taken(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / f"{1:020d}-x.spool").write_bytes(content)
+    one, inbox = opened(tmp_path), Inbox()
+    assert [await one.drain(inbox.take) for _ in range(2)] == [1, 0]
+    assert inbox.taken == [b"a"]
+    (aside,) = tmp_path.iterdir()
+    assert (aside.suffix, aside.read_bytes()) == (".damaged", content)
+    assert (one.look().damaged, holds(one)) == (1, False)
+    assert "is damaged: 1 whole records were read" in caplog.text
+
+
+async def test_a_segment_of_another_version_stays_and_is_said(tmp_path: Path) -> None:
+    newer = tmp_path / f"{1:020d}-x.spool"
+    newer.write_bytes(b"rcv9" + b"what do we know")
+    one, inbox = opened(tmp_path), Inbox()
+    await append(one, b"a")
+    assert [await one.drain(inbox.take) for _ in range(2)] == [1, 0]
+    assert newer.exists()
+    assert (one.look().unknown, holds(one)) == (1, False)
+
+
+async def test_a_segment_of_the_version_before_is_drained(tmp_path: Path) -> None:
+    (tmp_path / f"{1:020d}-x.spool").write_bytes(old(b"a", b"", b"c" * 1000))
+    assert await drained(tmp_path) == [b"a", b"", b"c" * 1000]
+    assert list(tmp_path.iterdir()) == []

@@ -2,9 +2,13 @@
 
 import base64
 import json
+import re
 
 import pytest
 
+from receiver import events, inbox
+from receiver.database import Pool
+from receiver.inbox import Delivery
 from tests.processes import Process, Processes, Web, completed
 
 HANDLERS = """
@@ -45,7 +49,8 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
     web.deliver(b"not an event")
     quarantined, event = shared.settled()
     assert event == {
-        "source": "transcribe.so", "id": "evt_1", "type": "transcription.completed", "state": "dead",
+        "key": event["key"], "source": "transcribe.so", "api_url": "http://127.0.0.1:1", "account": "default",
+        "id": "evt_1", "type": "transcription.completed", "state": "dead",
         "received_at": event["received_at"], "deliveries": 2, "transcription_id": "77",
         "jobs": [
             {"handler": "first", "state": "done", "attempt": 1, "error": None},
@@ -55,7 +60,7 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
     assert (quarantined["state"], quarantined["type"], quarantined["jobs"]) == ("quarantined", None, [])
     for name in ("evt_1", "transcribe.so/evt_1"):
         shown = json.loads(shared.run("show", name, "--json").stdout)
-        assert shown == event | {"raw": base64.b64encode(body).decode()}
+        assert shown == event | {"variants": [], "raw": base64.b64encode(body).decode()}
     dead = json.loads(shared.run("jobs", "--dead", "--json").stdout)
     assert dead == [event["jobs"][1] | {"event": "transcribe.so/evt_1"}]
     assert len(json.loads(shared.run("jobs", "--json").stdout)) == 2
@@ -173,9 +178,11 @@ def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> N
         "select source, 'evt_1', 'x', 'some.event', convert_to(source, 'UTF8'), 'f' from unnest(array['a', 'b']) source"
     )
     ran = shared.run("show", "evt_1")
-    assert "say which of " in ran.stderr
     assert shared.run("events").stdout.count("some.event               evt_1  no handler\n") == 2
     assert "  no handler wants it, so it is done\n" in shared.run("show", "b/evt_1").stdout
+    assert "evt_1 means several events: say which of @2 (some.event b/evt_1 of x), @1 (some" in ran.stderr
+    assert shared.run("replay", "evt_1").stderr == ran.stderr
+    assert json.loads(shared.run("show", "@1", "--json").stdout)["source"] == "a"
     assert base64.b64decode(json.loads(shared.run("show", "b/evt_1", "--json").stdout)["raw"]) == b"b"
 
 
@@ -216,3 +223,30 @@ def test_a_database_that_is_away_is_one_line(processes: Processes) -> None:
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
     assert "u@127.0.0.1:1/d does not answer (connection refused)" in ran.stderr
     assert "sesame" not in ran.stderr
+
+
+async def test_a_replay_believes_a_callbacks_secret_of_its_own_transcription_alone(shared: Processes, db: Pool) -> None:
+    """Also when a later version can read what was quarantined."""
+    foreign = events.unreadable("transcribe.so", completed("evt_true", 4821), "whatever it was")
+    own = events.unreadable("transcribe.so", completed("evt_own", 666), "an earlier version could not read it")
+    async with db.acquire() as connection:
+        api = shared.environment["TRANSCRIBE_API_URL"]
+        for content in (foreign, own):
+            await inbox.append(connection, [Delivery(content, api, "f", callback_for="666")])
+    refused = shared.run("replay", foreign.id)
+    assert refused.returncode == 1
+    assert "it is not about the transcription whose callback it came to" in refused.stderr
+    assert shared.run("replay", own.id, "--json").returncode == 0
+    assert {one.id: one.state for one in await inbox.recent(db)} == {foreign.id: "quarantined", "evt_own": "pending"}
+    shared.serve().deliver(completed("evt_true", 4821))
+    (true,) = await inbox.find(db, "evt_true")
+    assert (true.state, len(true.jobs)) == ("pending", 2)
+
+
+def test_show_tells_of_other_bytes_that_came_under_the_same_id(shared: Processes, running: tuple[Web, Process]) -> None:
+    web, _ = running
+    assert web.deliver(completed("evt_1", 77)).json() == {"status": "stored"}
+    assert web.deliver(completed("evt_1", 77) + b" ").json() == {"status": "quarantined"}
+    (variant,) = json.loads(shared.run("show", "77", "--json").stdout)["variants"]
+    assert re.search(rf"in other bytes, quarantined: @\d+ {variant}\n", shared.run("show", "77").stdout)
+    assert "another body came before under its id, evt_1" in shared.run("show", variant).stdout

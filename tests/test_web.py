@@ -20,9 +20,11 @@ from receiver.errors import SignatureError
 from receiver.spool import Spool
 from receiver.web import Receiver, application, body, failures
 from receiver.web import app as web_app
+from receiver.web.store import Deadlines
 from tests.processes import SECRET, completed, sign
 
 API = "http://provider.test"
+PATIENT = Deadlines(database=60, spool=60, question=60)  # however busy the machine is
 PATH = "/webhooks/transcribe-so"
 NOWHERE = "postgresql://receiver@127.0.0.1:1/away"
 
@@ -61,8 +63,9 @@ async def receiving(
     with TemporaryDirectory() as folder:
         spool = Spool(Path(folder), limit_bytes=room)
         receiver = Receiver(
-            connections=connections, spool=spool, handlers=known, api_url=API, configured_secrets=secrets
-        )
+            connections=connections, spool=spool, handlers=known, url=url, api_url=API, configured_secrets=secrets,
+            deadlines=PATIENT,
+        )  # fmt: skip
         transport = httpx.ASGITransport(application(receiver), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
             yield Web(receiver, client)

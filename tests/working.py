@@ -32,7 +32,7 @@ async def deliver(scratch: Scratch, event_id: str, *handlers: Handler) -> None:
     event = events.read("transcribe.so", completed(event_id))
     assert isinstance(event, Event)
     async with scratch.db.acquire() as connection:
-        await inbox.append(connection, Delivery(event, SANDBOX_URL, "test"), [h.name for h in handlers])
+        await inbox.append(connection, [Delivery(event, SANDBOX_URL, "test", tuple(h.name for h in handlers))])
 
 
 async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:

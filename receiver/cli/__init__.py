@@ -10,7 +10,7 @@ import asyncpg
 import click
 
 from receiver import logs, outages
-from receiver.cli import charge, check, looking, processes, reading, sandbox, send, stored, submit, up, webhook
+from receiver.cli import charge, check, looking, processes, reading, sandbox, send, spool, stored, submit, up, webhook
 from receiver.errors import ProviderError, ReceiverError
 
 # What a statement of a command may meet; where no connection is made a sentence of ours says why.
@@ -67,6 +67,6 @@ for command in (
     up.up, processes.serve, processes.work, processes.migrate, webhook.register, webhook.secrets,
     webhook.retire_secret, webhook.test_event, check.check, looking.account, looking.pipelines, submit.quote,
     submit.transcribe, looking.transcriptions, reading.transcript, reading.timestamps, charge.retry, charge.delete,
-    stored.events, stored.show, stored.jobs, stored.replay, stored.handlers, sandbox.sandbox, send.send,
+    stored.events, stored.show, stored.jobs, stored.replay, stored.handlers, spool.spool, sandbox.sandbox, send.send,
 ):  # fmt: skip
     main.add_command(command)

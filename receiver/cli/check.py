@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 import click
 from asyncpg import PostgresError
 
 from receiver import database, outages, registration
 from receiver.cli.running import as_json, configure, examples, open_database, open_provider, open_spool, print_json, run
-from receiver.database import AWAY
+from receiver.database import AWAY, query
 from receiver.errors import ConfigError, StartupError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.health import Finding, checks, report
 from receiver.logs import printable
 from receiver.settings import Settings
+from receiver.web import spooled
 
 
 @click.command(epilog=examples("receiver check", "receiver check --json"))
@@ -25,15 +27,19 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     handlers, about_handlers = checks.load_handlers(configured)
     findings = [checks.settings(configured), about_handlers]
     with ExitStack() as stack:
-        usable = None
+        usable, name = None, None
         try:
             url = stack.enter_context(open_database(configured, create=False))
-            stored = run(_database(configured, url, handlers))
+            stored, name = run(_database(configured, url, handlers))
             findings += stored
             usable = url if all(finding.holds for finding in stored if finding.name in ("database", "schema")) else None
         except StartupError as exc:
             findings.append(Finding("database", holds=False, seen=str(exc)))
-        findings += [_spool(configured), *run(_reachable(configured, usable)), *run(_provider(configured, usable))]
+        findings += [
+            _spool(configured, name),
+            *run(_reachable(configured, usable)),
+            *run(_provider(configured, usable)),
+        ]
     if as_json:
         print_json(report(findings))
     else:
@@ -42,23 +48,42 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     ctx.exit(0 if all(finding.holds for finding in findings) else 1)
 
 
-async def _database(configured: Settings, url: str, handlers: Mapping[str, Handler]) -> list[Finding]:
+async def _database(
+    configured: Settings, url: str, handlers: Mapping[str, Handler]
+) -> tuple[list[Finding], str | None]:
     try:
         connection = await database.connect(url, seconds=checks.SECONDS)
     except (StoreUnavailableError, ConfigError) as exc:
-        return [Finding("database", holds=False, seen=str(exc))]
+        return [Finding("database", holds=False, seen=str(exc))], None
     try:
-        return await checks.stored(connection, url, configured, handlers)
+        findings = await checks.stored(connection, url, configured, handlers)
+        is_usable = all(finding.holds for finding in findings if finding.name == "schema")
+        return findings, await connection.fetchval(query("database_id")) if is_usable else None
     except (*AWAY, PostgresError) as exc:
-        return [Finding("database", holds=False, seen=str(outages.of_work(exc)))]
+        return [Finding("database", holds=False, seen=str(outages.of_work(exc)))], None
     finally:
         connection.terminate()
 
 
-def _spool(configured: Settings) -> Finding:
+def _spool(configured: Settings, name: str | None) -> Finding:
+    """Look at the spool as the web processes of this machine and user would use it."""
     spool = open_spool(configured)
-    holds, said = spool.fill().describe(spool.limit_bytes)
-    return Finding("spool", holds=holds, seen=said, todo="" if holds else f"see {spool.folder} and what the log says")
+    trouble = None
+    try:
+        if configured.spool_dir is not None or spool.folder.configured.parent.exists():
+            spool.try_out()
+    except OSError as exc:
+        trouble = f"in an outage deliveries would be refused: {spool.folder.path} cannot be used ({exc.strerror})"
+    foreign = 0 if name is None else sum(_is_foreign(record, name) for record in spool.records())
+    found = replace(spool.look(), trouble=trouble, foreign=foreign)
+    return checks.spool(found, database_answers=name is not None)
+
+
+def _is_foreign(record: bytes, name: str) -> bool:
+    try:
+        return spooled.read(record).database not in (None, name)
+    except ValueError:  # the drain puts it aside
+        return False
 
 
 async def _reachable(configured: Settings, url: str | None) -> list[Finding]:

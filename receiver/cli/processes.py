@@ -38,6 +38,7 @@ from receiver.handling import Handler
 from receiver.settings import Settings
 from receiver.web import Receiver, address, application, bind, inherit
 from receiver.web import serve as serve_on
+from receiver.web.store import SERVICE
 from receiver.worker import Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
@@ -80,13 +81,14 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
     async def main(url: str) -> None:
         handlers = registry.load(configured.handlers)
         is_there = await _check_start(url)
-        connections = Connections(url)
+        connections = Connections(url, statement_seconds=SERVICE.statement)
         data = embedded.prepare(configured.data_dir).path if configured.spool_dir is None else configured.spool_dir
-        receiver = _receiver(configured, connections, handlers)
+        receiver = _receiver(configured, connections, handlers, url)
         stop, relieved = stop_event(with_stdin=until_eof), event_at(signal.SIGUSR1)
         keyring = receiver.keyring
         if is_there:
             await keyring.read_again()
+        await receiver.store.make_ready()
         async with background(
             keyring.watch(),
             database.listen(url, registration.CHANNEL, keyring.hurry),
@@ -104,6 +106,7 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         with suppress(TimeoutError):  # what is left waits on the disk for the next process
             async with asyncio.timeout(LAST_DRAIN_SECONDS):
                 await receiver.store.drain()
+        await receiver.store.close()
         connections.close()
 
     _warn_embedded(configured, quiet=until_eof)
@@ -111,9 +114,9 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         run(main(url))
 
 
-def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler]) -> Receiver:
+def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
     return Receiver(
-        connections=connections, spool=open_spool(configured), handlers=handlers, api_url=configured.api_url,
+        connections=connections, spool=open_spool(configured), handlers=handlers, url=url, api_url=configured.api_url,
         configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from receiver.database import Pool
 from receiver.errors import ImpossibleError, NoDataError, NotReady
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
+from receiver.providers.transcribe_so import SOURCE, Result, TimestampsAnswer, parse
 from receiver.settings import Settings, TimestampsFormat
 from receiver.transcripts import Timestamps, Transcript
 
@@ -62,8 +62,11 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
 
 
 def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, str | None]:
+    whose = (SOURCE, configured.api_url)
+
     async def stored(db: Pool) -> tuple[Transcript | None, str | None]:
-        return await archive.stored_transcript(db, transcription), await archive.stored_title(db, transcription)
+        kept = await archive.stored_transcript(db, whose, transcription)
+        return kept, await archive.stored_title(db, whose, transcription)
 
     kept, title = _stored(configured, stored) or (None, None)
     if kept is not None:
@@ -74,7 +77,7 @@ def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, s
         require_completed(status)
         if db is None:
             return parse(Result, await provider.result(status.id)).transcript(), status.title
-        subject = Subject(provider.source, str(status.id), status.completed_at or "")
+        subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
         await archive.keep_title(db, subject, status.title)
         return await archive.transcript(db, provider, subject), status.title
 
@@ -105,10 +108,14 @@ def timestamps(
     A style that was never made needs --regenerate: 30 to 90 seconds, at most ten times for each transcription.
     """
     configured = configure()
+    whose = (SOURCE, configured.api_url)
 
     async def kept(db: Pool) -> Timestamps | None:
-        usual = await archive.stored_timestamps(db, transcription, name, style or BALANCED)
-        return usual if usual is not None or style else await archive.stored_timestamps(db, transcription, name, None)
+        for wanted in (style or BALANCED, *([] if style else [None])):
+            found = await archive.stored_timestamps(db, whose, transcription, name, wanted)
+            if found is not None:
+                return found
+        return None
 
     if prompt is not None:
         if len(prompt) > PROMPT_LENGTH:
@@ -124,7 +131,7 @@ def _fetched(configured: Settings, transcription: str, name: str, style: str) ->
         if db is None:
             return parse(TimestampsAnswer, await provider.timestamps(transcription, name, style=style)).timestamps()
         status = await provider.get(transcription)
-        subject = Subject(provider.source, str(status.id), status.completed_at or "")
+        subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
         return await archive.timestamps(db, provider, subject, name, style)
 
     try:
@@ -150,7 +157,7 @@ def _regenerated(
                 abort=True, err=True,
             )  # fmt: skip
         click.echo("regenerating; this takes 30 to 90 s", err=True)
-        subject = Subject(provider.source, str(status.id), status.completed_at or "")
+        subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
         return await archive.regenerate(db, provider, subject, name, style=style, prompt=prompt)
 
     return with_provider(configured, regenerate)

@@ -103,7 +103,11 @@ def open_database(configured: Settings, *, create: bool, patience: float | None 
 def open_spool(configured: Settings) -> Spool:
     """Return the spool of the configured folder, by default one in the data folder; makes nothing."""
     folder = configured.spool_dir or embedded.locate(configured.data_dir).path / "spool"
-    return Spool(folder, limit_bytes=int(configured.spool_max_mb * 1024 * 1024))
+    megabyte = 1024 * 1024
+    return Spool(
+        folder, limit_bytes=int(configured.spool_max_mb * megabyte),
+        room_bytes=int(configured.spool_reserve_mb * megabyte),
+    )  # fmt: skip
 
 
 @asynccontextmanager

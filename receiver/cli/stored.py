@@ -42,21 +42,25 @@ def events(limit: int, *, as_json: bool) -> None:
 @click.argument("event")
 @as_json
 def show(event: str, *, as_json: bool) -> None:
-    """Show one event with its jobs and its body. EVENT is an event id, or source/id."""
+    """Show one event with its jobs and its body. EVENT is an event id, source/id, @key, or a transcription's id."""
 
-    async def find(db: Pool) -> tuple[Stored, bytes]:
+    async def find(db: Pool) -> tuple[Stored, list[Stored], bytes]:
         found = await _one(db, event)
-        return found, await inbox.raw(db, found.key)
+        return found, await inbox.variants(db, found), await inbox.raw(db, found.key)
 
-    found, raw = with_database(configure(), find)
+    found, variants, raw = with_database(configure(), find)
     if as_json:
-        print_json(found.to_json() | {"raw": base64.b64encode(raw).decode("ascii")})
+        print_json(
+            found.to_json() | {"variants": [one.id for one in variants], "raw": base64.b64encode(raw).decode("ascii")}
+        )
         return
     click.echo(_line(found))
     if found.unreadable is not None:
         click.echo(f"  quarantined: {found.unreadable}")
     elif not found.jobs:
         click.echo("  no handler wants it, so it is done")
+    for variant in variants:
+        click.echo(f"  in other bytes, quarantined: @{variant.key} {variant.id}")
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
     click.echo(printable(raw.decode("utf-8", "backslashreplace")))
@@ -84,7 +88,7 @@ def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
 @click.option("--handler", "only", help="Only this handler's job.")
 @as_json
 def replay(event: str, only: str | None, *, as_json: bool) -> None:
-    """Run an event's jobs again, with their quota anew. EVENT is an event id, or source/id.
+    """Run an event's jobs again, with their quota anew. EVENT is an event id, source/id, @key, or a transcription's id.
 
     Done and dead jobs become pending, handlers that are new get a job, running ones are left alone. A quarantined
     body is read again first.
@@ -125,9 +129,15 @@ async def _one(db: Pool, name: str) -> Stored:
     if not found:
         raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
     if len(found) > 1:
-        choices = ", ".join(f"{event.source}/{event.id}" for event in found)
-        raise ImpossibleError(f"several sources have an event {name}: say which of {choices}")
+        choices = ", ".join(f"@{one.key} ({one.type or one.state} {one.source}/{one.id}{_whose(one)})" for one in found)
+        raise ImpossibleError(f"{name} means several events: say which of {choices}")
     return found[0]
+
+
+def _whose(event: Stored) -> str:
+    about = "" if event.transcription_id is None else f" about {event.transcription_id}"
+    account = "" if event.account == "default" else f", account {event.account}"
+    return f"{about} of {event.api_url}{account}"
 
 
 async def _replay(db: Pool, name: str, chosen: Sequence[Handler]) -> tuple[list[str], list[str]]:
@@ -144,6 +154,8 @@ async def _replay(db: Pool, name: str, chosen: Sequence[Handler]) -> tuple[list[
 async def _read_again(connection: Connection, found: Stored) -> str:
     """Let a quarantined event be what it can be read as now; returns its type."""
     content = reading.read(found.source, await inbox.raw(connection, found.key))
+    if found.callback_for is not None:  # its secret proves nothing about another one
+        content = reading.about(content, found.callback_for)
     if isinstance(content, reading.Unreadable):
         raise ImpossibleError(f"it still cannot be read: {content.reason}")
     if not await inbox.accept_quarantined(connection, found.key, content):

@@ -246,7 +246,7 @@ async def _reckon(provider: TranscribeSo, recording: Recording, *, cheapest: boo
 async def _text(provider: TranscribeSo, db: "Pool | None", status: TranscriptionStatus) -> str:
     if db is None:
         return parse(Result, await provider.result(status.id)).transcript().text
-    subject = Subject(provider.source, str(status.id), status.completed_at or "")
+    subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
     return (await archive.transcript(db, provider, subject)).text
 
 

@@ -83,9 +83,9 @@ async def _up(configured: Settings, listener: socket.socket, url: str, simulatio
             click.echo("ending: what is under way is finished first")
             await asyncio.gather(*(child.end(longest) for child in children if child.name != "sandbox"))
             await asyncio.gather(*(child.end(longest) for child in children))
-            waits = open_spool(configured).fill()
-            if waits.since is not None:
-                click.echo(f"spool  {waits.bytes} bytes of deliveries wait, and are stored at the next start")
+            waits = open_spool(configured).look()
+            if not waits.is_empty:
+                click.echo(f"spool  {waits.used} bytes of deliveries wait, and are stored at the next start")
 
 
 async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:

@@ -25,8 +25,10 @@ from receiver.health.finding import Finding
 from receiver.inbox import TypeCount
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
+from receiver.spool import Condition
 
 OLD = timedelta(minutes=5)
+UNDRAINED_SECONDS = 30.0  # what waits for so long beside a database that answers is stuck
 SECONDS = 10.0
 TOLD = 5
 ALIKE = 0.9
@@ -215,6 +217,28 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
         seen = f"none is known for {configured.api_url}"
         return Finding("secret", holds=False, seen=seen, todo=registration.HOW_TO_KNOW_A_SECRET)
     return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
+
+
+def spool(found: Condition, *, database_answers: bool) -> Finding:
+    """Whether deliveries would be taken while the database is away, and what waits is on its way."""
+    age = None if found.since is None else max(0.0, time.time() - found.since)
+    seen = "empty" if age is None else f"{found.used} of {found.limit} bytes, the oldest for {age:.0f} s"
+    stuck = database_answers and age is not None and age > UNDRAINED_SECONDS
+    wrong = {
+        "it is full: see why the database is away, or set RECEIVER_SPOOL_MAX_MB higher": found.used >= found.limit,
+        "it is not drained, though the database answers: see what the log says": stuck,
+        f"deliveries for another database: {found.foreign}; `receiver spool` shows them": found.foreign,
+        f".refused files: {found.refused}; the database refuses what they hold; renamed to .spool it is tried again":
+            found.refused,
+        f".damaged files: {found.damaged}; what could be read of them is stored": found.damaged,
+        f"files of another version: {found.unknown}; start that once to drain them": found.unknown,
+        f"{found.trouble}; RECEIVER_SPOOL_DIR names the folder": found.trouble,
+    }  # fmt: skip
+    todo = [said for said, holds in wrong.items() if holds]
+    if todo:
+        return Finding("spool", holds=False, seen=seen, todo=f"{'; '.join(todo)} (in {found.path})")
+    advice = "" if found.is_promised else f"the disk of {found.path} keeps no room, so when it is full nothing is taken"
+    return Finding("spool", holds=True, seen=seen, todo=advice)
 
 
 async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Finding]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -26,12 +26,11 @@ from receiver.spool import Spool
 from receiver.web import body
 from receiver.web.failures import Failures
 from receiver.web.keyring import Keyring
-from receiver.web.remembered import Remembered
-from receiver.web.store import Store
+from receiver.web.remembered import Remembered, RememberedDatabase
+from receiver.web.store import SERVICE, Deadlines, Store
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 3.0
 BETWEEN_NUDGES_SECONDS = 0.05
 BETWEEN_CHECKS_SECONDS = 1.0
 BETWEEN_REFUSALS_SECONDS = 10.0
@@ -56,18 +55,24 @@ class Receiver:
         spool: Spool,
         handlers: Mapping[str, Handler],
         api_url: str,
+        url: str,
         configured_secrets: Iterable[bytes] = (),
+        deadlines: Deadlines = SERVICE,
     ) -> None:
         self.connections = connections
         self.handlers = handlers
         self.api_url = api_url
-        self._remembered = Remembered(spool.folder, api_url)
+        self._deadlines = deadlines
+        self._remembered = Remembered(spool.folder.path, api_url)
+        database = RememberedDatabase(spool.folder.path, url)
         self._keeping: asyncio.Task[None] | None = None
         self.keyring = Keyring(configured_secrets, self._remembered.recall(), self._read_secrets)
         self._stored = asyncio.Event()
         self.store = Store(
-            connections=connections, spool=spool, handlers=handlers, api_url=api_url, stored=self._stored.set
-        )
+            connections=connections, spool=spool, database=database.recall(),
+            handlers=handlers, api_url=api_url,
+            stored=self._stored.set, met=database.keep, deadlines=deadlines,
+        )  # fmt: skip
         self.failures = Failures()
         self._refused = {True: Refused(), False: Refused()}
         self._checking: asyncio.Task[list[Finding]] | None = None
@@ -79,7 +84,7 @@ class Receiver:
             await self._stored.wait()
             self._stored.clear()
             try:
-                await self.connections.run(jobs.nudge, seconds=ANSWER_SECONDS)
+                await self.connections.run(jobs.nudge, seconds=self._deadlines.question)
             except ReceiverError as exc:
                 log.debug("workers were not nudged: %s", exc)
             await asyncio.sleep(BETWEEN_NUDGES_SECONDS)
@@ -92,18 +97,22 @@ class Receiver:
         if self._checking is None or time.monotonic() - self._checked > BETWEEN_CHECKS_SECONDS:
             self._checked = time.monotonic()
             self._checking = asyncio.create_task(self._check_database())
-        known = len(self.keyring.secrets)
         return [
             *await asyncio.shield(self._checking),
             await self.store.check(),
             self.failures.check(trusted=trusted),
-            Finding("secret", holds=known > 0, seen=f"{known} known"),
+            self._secret(),
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
         ]
 
+    def _secret(self) -> Finding:
+        known, trouble = len(self.keyring.secrets), self._remembered.trouble
+        todo = "" if trouble is None else f"a start without the database would know none, since {trouble}"
+        return Finding("secret", holds=known > 0 and trouble is None, seen=f"{known} known", todo=todo)
+
     async def _check_database(self) -> list[Finding]:
         try:
-            version = await self.connections.run(migrations.current, seconds=ANSWER_SECONDS)
+            version = await self.connections.run(migrations.current, seconds=self._deadlines.question)
         except ReceiverError as exc:
             return [Finding("database", holds=False, seen=str(exc)), Finding("schema", holds=False, seen="unknown")]
         return [Finding("database", holds=True, seen="ok"), checks.schema(version)]
@@ -129,11 +138,11 @@ class Receiver:
         log.log(logging.ERROR if ours else logging.WARNING, "refused deliveries: %s", said)
         self._refused[ours] = Refused(said=time.monotonic())
 
-    async def _read_secrets(self) -> Known:
+    async def _read_secrets(self, asked: Collection[str]) -> Known:
         def read(connection: Connection) -> Awaitable[Known]:
-            return callbacks.verifying(connection, self.api_url)
+            return callbacks.verifying(connection, self.api_url, asked)
 
-        known = await self.connections.run(read, seconds=ANSWER_SECONDS)
+        known = await self.connections.run(read, seconds=self._deadlines.question)
         if self._keeping is None or self._keeping.done():  # beside it: the disk may be slow, and they are needed now
             self._keeping = asyncio.create_task(self._remembered.keep(known))
         return known
@@ -188,14 +197,13 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         """Verify, store, answer. Handlers run elsewhere."""
         raw = await body.read(request)
-        callback = request.path_params.get("callback")
-        proof = await receiver.keyring.verify(request.headers.raw, raw, callback=callback)
+        proven = await receiver.keyring.verify(request.headers.raw, raw, callback=request.path_params.get("callback"))
         reach(Failpoint.AFTER_VERIFY)
         request.state.authentic = True  # from now on its connection goes before others
         content = events.read(SOURCE, raw)
-        if callback is not None:
-            content = events.about(content, receiver.keyring.subject(callback))
-        status = await receiver.store.append(content, proof.secret)
+        if proven.callback_for is not None:
+            content = events.about(content, proven.callback_for)
+        status = await receiver.store.append(content, proven)
         receiver.failures.taken()
         return JSONResponse({"status": status})
 

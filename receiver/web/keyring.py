@@ -1,25 +1,36 @@
 """The secrets that verify, kept fresh without letting strangers make the database work.
 
 The webhook's secrets verify what comes to the webhook's path. A transcription's own callback has a path of its own,
-which ends in a token, and one secret, which verifies nothing else.
+which ends in a token, and one secret, which verifies nothing else. There may be very many of those: only the newest are
+kept here, and another one is looked up when a delivery comes to it.
 """
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from receiver import signature
 from receiver.callbacks import Known
 from receiver.errors import NoSecretError, ReceiverError, SignatureError
-from receiver.signature import Proof
 
 log = logging.getLogger(__name__)
 
 READ_AGAIN_SECONDS = 5.0
 BETWEEN_READINGS_SECONDS = 1.0
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 WAITING = 256  # whose bodies are 64 MiB at most, and whose answers all come in one round of the loop
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What proved a delivery: the secret, and the transcription at whose callback it came; None at the webhook."""
+
+    secret: bytes = field(repr=False)
+    callback_for: str | None = None
 
 
 class Keyring:
@@ -30,7 +41,9 @@ class Keyring:
     wait, others are refused at once: also a delivery signed with a secret so new that its NOTIFY is still on the way.
     """
 
-    def __init__(self, configured: Iterable[bytes], known: Known, read: Callable[[], Awaitable[Known]]) -> None:
+    def __init__(
+        self, configured: Iterable[bytes], known: Known, read: Callable[[Collection[str]], Awaitable[Known]]
+    ) -> None:
         self._configured = tuple(configured)
         self._read = read
         self._known = known
@@ -38,6 +51,7 @@ class Keyring:
         self._hint = asyncio.Event()
         self._last = float("-inf")
         self._waiting = 0
+        self._asked: set[str] = set()
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
@@ -46,8 +60,8 @@ class Keyring:
 
     async def verify(
         self, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, callback: str | None = None
-    ) -> Proof:
-        """Return the proof of an authentic delivery to the webhook, or to the callback of that token.
+    ) -> Proven:
+        """Return what proves a delivery to the webhook, or to the callback of that token.
 
         Raises:
             SignatureError: there is none; an unknown callback is refused like a wrong signature.
@@ -55,35 +69,33 @@ class Keyring:
         """
         tried = self._for(callback)
         try:
-            return signature.verify(headers, body, secrets=tried, now=time.time())
+            return _proven(headers, body, *tried)
         except SignatureError as exc:
             # A stale one waits as long as a mismatch does: how long an answer takes must not tell them apart.
             if exc.reason not in ("mismatch", "stale"):
                 raise
             refusal = exc
-        await self._read_in_company()
-        secrets = self._for(callback)
-        if callback is None and not secrets:
+        await self._read_in_company(callback)
+        known = self._for(callback)
+        if callback is None and not self.secrets:
             raise NoSecretError
-        if secrets == tried:
+        if known == tried:
             raise refusal
-        return signature.verify(headers, body, secrets=secrets, now=time.time())
+        return _proven(headers, body, *known)
 
-    def _for(self, callback: str | None) -> tuple[bytes, ...]:
+    def _for(self, callback: str | None) -> tuple[tuple[bytes, ...], str | None]:
+        """Return the secrets that may have signed, and the transcription that they speak of if it is only one."""
         if callback is None:
-            return self.secrets
+            return self.secrets, None
         found = self._known.callbacks.get(callback)
-        return () if found is None else (found.secret,)
+        return ((), None) if found is None else ((found.secret,), found.transcription_id)
 
-    def subject(self, callback: str) -> str | None:
-        """Return the id of the transcription whose callback it is; None where it is unknown."""
-        found = self._known.callbacks.get(callback)
-        return None if found is None else found.transcription_id
-
-    async def _read_in_company(self) -> None:
-        """Wait for a reading, unless too many do."""
+    async def _read_in_company(self, callback: str | None) -> None:
+        """Wait for a reading, unless too many do; it looks for that callback too."""
         if self._waiting >= WAITING:
             return
+        if callback is not None and TOKEN.fullmatch(callback):
+            self._asked.add(callback)
         self._waiting += 1
         try:
             await self.read_again()
@@ -116,7 +128,15 @@ class Keyring:
         self._hint.clear()
         self._coming = None  # whoever arrives from here on needs a later reading
         self._last = time.monotonic()
+        asked, self._asked = self._asked, set()
         try:
-            self._known = await self._read()
+            self._known = await self._read(asked)
         except ReceiverError as exc:
             log.debug("secrets were not read: %s", exc)
+
+
+def _proven(
+    headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: tuple[bytes, ...], callback_for: str | None
+) -> Proven:
+    proof = signature.verify(headers, body, secrets=secrets, now=time.time())
+    return Proven(proof.secret, callback_for)

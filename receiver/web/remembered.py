@@ -1,7 +1,7 @@
-"""The secrets that were read last, in a file beside the spool.
+"""What was read last of the database, in files beside the spool: the secrets that verify, and who the database is.
 
-A process that starts while the database is away could verify nothing without them, and would refuse what the spool is
-there to take. The file holds what the database holds, for nobody else to read.
+A process that starts while the database is away could verify nothing without the secrets, and would refuse what the
+spool is there to take. The files hold what the database holds, for nobody else to read.
 """
 
 import asyncio
@@ -10,55 +10,116 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from receiver import private
 from receiver.callbacks import Callback, Known
 
 log = logging.getLogger(__name__)
 
+NOTHING = object()
+
+
+class _File:
+    """JSON in one file of a folder that is made where it is not there."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._name = name
+
+    def read(self) -> Any:
+        """Return what it holds; `NOTHING` where there is none, or it cannot be read."""
+        try:
+            with private.opened_folder(os.path.realpath(self._folder)) as folder:
+                return json.loads(private.read(folder, self._name, owner=os.geteuid()))
+        except FileNotFoundError:
+            return NOTHING
+        except (OSError, ValueError) as exc:
+            log.warning("what was remembered in %s cannot be read: %s", self._name, type(exc).__name__)
+            return NOTHING
+
+    def write(self, content: object) -> None:
+        """Put that in its place.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with private.opened_folder(os.path.realpath(self._folder)) as folder:
+            private.replace(folder, self._name, json.dumps(content).encode())
+
 
 class Remembered:
-    """One API's secrets, in one file of a folder that is made where it is not there."""
+    """One API's secrets."""
 
     def __init__(self, folder: Path, api_url: str) -> None:
-        self._folder = folder
-        self._name = f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json"
+        self._file = _File(folder, f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json")
         self._kept: Known | None = None
-        self._told = False
+        self.trouble: str | None = None
 
     async def keep(self, known: Known) -> None:
-        """Remember secrets, if they are new; a disk that does not take them is told of in the log alone."""
-        if known == self._kept:
+        """Remember secrets, if they are new; what is in the way is told once, and stands in `trouble`."""
+        if known == self._kept or (known == Known() and self._kept is None):
             return
         try:
-            await asyncio.to_thread(self._write, known)
+            callbacks = {token: [one.secret.decode(), one.transcription_id] for token, one in known.callbacks.items()}
+            webhook = [secret.decode() for secret in known.webhook]
+            await asyncio.to_thread(self._file.write, [webhook, callbacks])
         except OSError as exc:
-            if not self._told:
+            before, self.trouble = self.trouble, exc.strerror
+            if before is None:
                 log.warning("secrets are not remembered for a start without the database: %s", exc.strerror)
-            self._told = True
             return
-        self._kept, self._told = known, False
+        self._kept, self.trouble = known, None
 
     def recall(self) -> Known:
         """Return what was remembered last; nothing where that cannot be read."""
+        found = self._file.read()
+        if found is NOTHING:
+            return Known()
         try:
-            with private.opened_folder(os.path.realpath(self._folder)) as folder:
-                webhook, callbacks = json.loads(private.read(folder, self._name, owner=os.geteuid()))
-            return Known(
+            webhook, callbacks = found
+            self._kept = Known(
                 tuple(secret.encode() for secret in webhook),
                 {token: Callback(secret.encode(), subject) for token, (secret, subject) in callbacks.items()},
             )
-        except FileNotFoundError:
-            return Known()
-        except (OSError, ValueError, TypeError, AttributeError) as exc:
+        except (ValueError, TypeError, AttributeError) as exc:
             log.warning("the remembered secrets cannot be read: %s", type(exc).__name__)
-            return Known()
+        return self._kept or Known()
 
-    def _write(self, known: Known) -> None:
-        if known == Known() and not (self._folder / self._name).exists():
-            return
-        callbacks = {token: [one.secret.decode(), one.transcription_id] for token, one in known.callbacks.items()}
-        content = json.dumps([[secret.decode() for secret in known.webhook], callbacks]).encode()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with private.opened_folder(os.path.realpath(self._folder)) as folder:
-            private.replace(folder, self._name, content)
+
+class RememberedDatabase:
+    """The id of the database at an address, which a password is no part of."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._file = _File(folder, "databases.json")
+        self._address = _address(url)
+
+    def recall(self) -> str | None:
+        """Return the id; of an address that is new, as after a failover, that of the only database ever met here."""
+        found = self._file.read()
+        if not isinstance(found, dict):
+            return None
+        known = set(found.values())
+        name = found.get(self._address) or (known.pop() if len(known) == 1 else None)
+        return name if isinstance(name, str) else None
+
+    async def keep(self, name: str) -> None:
+        """Remember it; a disk that does not take it is told of with the secrets."""
+        found = self._file.read()
+        known = found if isinstance(found, dict) else {}
+        if known.get(self._address) != name:
+            try:
+                await asyncio.to_thread(self._file.write, known | {self._address: name})
+            except OSError as exc:
+                log.debug("the database's id is not remembered: %s", exc.strerror)
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        url = repr((parts.username, parts.netloc.rpartition("@")[2], parts.path, parts.query))
+    except ValueError:  # several hosts with ports
+        pass
+    return hashlib.sha256(url.encode()).hexdigest()[:16]

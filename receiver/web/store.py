@@ -1,20 +1,23 @@
 """Make an authentic delivery durable: in the database, else in the spool, which drains by itself.
 
 append ──▶ database, 2 s ──▶ stored | duplicate | quarantined
+              │ does not take this one: the others are none of its trouble
               │ away, hung, full, read-only: from now on deliveries go straight to the spool
               ▼
            spool, 0.9 s ──▶ stored          full, or a disk that fails ──▶ StoreUnavailableError, 503
               │
-drain  ◀──────┘ twice a second, oldest first; once one drain went through, deliveries go to the database again
+drain  ◀──────┘ twice a second, oldest first, many at once; once the database has taken some, it is asked again
+
+Which of its records the database cannot take now and which never, only the others tell: one that fails for its own
+sake, while others go through, is kept aside.
 """
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from receiver import events, inbox, signature
 from receiver.database import Connection, Connections, query
@@ -22,53 +25,43 @@ from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
-from receiver.health import Finding
+from receiver.health import Finding, checks
 from receiver.inbox import Delivery, Status
 from receiver.registry import interested
-from receiver.spool import Spool
+from receiver.spool import Condition, Fate, Spool
+from receiver.web import spooled
+from receiver.web.keyring import Proven
 
 log = logging.getLogger(__name__)
 
-# Together below the 3 s that a delivery is promised, and that is far below the 10 s that the provider waits.
-DATABASE_SECONDS = 2.0
-SPOOL_SECONDS = 0.9
-BETWEEN_DRAINS_SECONDS = 0.5
-LOOK_SECONDS = 5.0  # for what a killed process left
+PROBE = b'{"id": "probe", "event": "receiver.probe"}'
 
 
 @dataclass(frozen=True, slots=True)
-class Spooled:
-    """A delivery as it lies in the spool: the bytes as they were signed, and what they do not tell.
+class Deadlines:
+    """Seconds. The first two together are below the 3 s that a delivery is promised; the provider waits for 10.
 
-    What was judged unreadable stays so: why may have to do with where it came to.
+    Attributes:
+        database, spool: how long each may take to make a delivery durable.
+        statement: when the server ends a statement that is stuck, as that delivery's own trouble.
+        between_drains: between two drains while the database is away.
+        look: between two looks for what a killed process left, and for the spool's own room.
+        question: how long readiness and the reading of secrets wait for the database.
     """
 
-    source: str
-    api_url: str
-    secret_fingerprint: str
-    unreadable: str | None
-    raw: bytes
-
-    def to_bytes(self) -> bytes:
-        """Return it as one record: a line of JSON, then the body."""
-        head = [self.source, self.api_url, self.secret_fingerprint, self.unreadable]
-        return json.dumps(head).encode() + b"\n" + self.raw
-
-    def delivery(self) -> Delivery:
-        """Return the delivery that was spooled."""
-        content = (
-            events.read(self.source, self.raw)
-            if self.unreadable is None
-            else events.unreadable(self.source, self.raw, self.unreadable)
-        )
-        return Delivery(content, self.api_url, self.secret_fingerprint)
+    database: float = 2.0
+    statement: float = 1.5
+    spool: float = 0.9
+    between_drains: float = 0.5
+    look: float = 5.0
+    question: float = 3.0
 
 
-def read_spooled(record: bytes) -> Spooled:
-    """Return the delivery in a record."""
-    head, _, raw = record.partition(b"\n")
-    source, api_url, secret_fingerprint, unreadable = json.loads(head)
-    return Spooled(source, api_url, secret_fingerprint, unreadable, raw)
+SERVICE = Deadlines()
+
+
+class _RollBackError(Exception):
+    """Ends a transaction that was only a trial."""
 
 
 class Store:
@@ -77,9 +70,12 @@ class Store:
     Args:
         connections: the answer path's own.
         spool: takes what the database does not.
+        database: the id of the database, as far as it is known.
         handlers: each delivery gets a job for every one that is interested.
         api_url: whose deliveries these are.
         stored: called when there are new jobs.
+        met: awaited with the id that the database has told.
+        takes_over: whether what was spooled for another database is stored in this one too.
     """
 
     def __init__(
@@ -87,43 +83,54 @@ class Store:
         *,
         connections: Connections,
         spool: Spool,
+        database: str | None,
         handlers: Mapping[str, Handler],
         api_url: str,
         stored: Callable[[], None],
+        met: Callable[[str], Awaitable[None]] | None = None,
+        deadlines: Deadlines = SERVICE,
+        takes_over: bool = False,
     ) -> None:
+        self._takes_over = takes_over
         self._connections = connections
         self._spool = spool
+        self._database = database
+        self._is_met = False
         self._handlers = handlers
         self._api_url = api_url
         self._stored = stored
+        self._met = met
+        self._deadlines = deadlines
         self._away_since: float | None = None
         self._hurry = asyncio.Event()
-        self._looking: asyncio.Task[tuple[bool, str]] | None = None
+        self._looking: asyncio.Task[Condition] | None = None
 
-    async def append(self, content: Event | Unreadable, secret: bytes) -> Status:
+    async def append(self, content: Event | Unreadable, proven: Proven) -> Status:
         """Return when a delivery is on disk; what is spooled counts as stored, whatever it turns out to be.
 
         Raises:
             StoreUnavailableError: neither the database nor the spool takes it now.
         """
-        delivery = Delivery(content, self._api_url, signature.fingerprint(secret))
+        wanted = self._wanted(content)
+        secret = signature.fingerprint(proven.secret)
+        delivery = Delivery(content, self._api_url, secret, wanted, callback_for=proven.callback_for)
         tried = self._away_since is None
         if tried:
             try:
-                return await self._append(delivery, seconds=DATABASE_SECONDS)
+                return await self._append_one(delivery)
             except StoreRefusedError as exc:
-                log.error("%s; it is kept aside in the spool", exc)
+                self._hurry.set()
+                log.error("%s; this one delivery goes to the spool", exc)
             except StoreUnavailableError as exc:
                 self._leave(exc)
-        reason = content.reason if isinstance(content, Unreadable) else None
-        spooled = Spooled(content.source, self._api_url, delivery.secret_fingerprint, reason, content.raw)
+        record = spooled.spooled(delivery, self._database).to_bytes()
         try:
-            await self._spool.append(spooled.to_bytes(), seconds=SPOOL_SECONDS)
+            await self._spool.append(record, seconds=self._deadlines.spool)
         except StoreUnavailableError as refusal:
             if tried:
                 raise
             try:
-                return await self._append(delivery, seconds=DATABASE_SECONDS)  # it may be back, unnoticed
+                return await self._append_one(delivery)  # it may be back, unnoticed
             except StoreUnavailableError:
                 raise refusal from None
         return "stored"
@@ -131,62 +138,158 @@ class Store:
     async def check(self) -> Finding:
         """Return whether the spool takes deliveries, and how full it is; anyone may ask, so one looks at a time."""
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(asyncio.to_thread(self._spool.check))
-        await asyncio.wait({self._looking}, timeout=SPOOL_SECONDS)
-        holds, seen = self._looking.result() if self._looking.done() else (False, "its disk does not answer")
-        return Finding("spool", holds=holds, seen=seen)
+            self._looking = asyncio.create_task(self._spool.condition())
+        await asyncio.wait({self._looking}, timeout=self._deadlines.spool)
+        if not self._looking.done():
+            return Finding("spool", holds=False, seen="its disk does not answer")
+        try:
+            return checks.spool(self._looking.result(), database_answers=self._away_since is None)
+        except (OSError, RuntimeError) as exc:
+            return Finding("spool", holds=False, seen=f"it cannot be looked at ({exc})")
+
+    async def make_ready(self) -> None:
+        """Try what only an outage needs, and say loudly what of it is missing."""
+        await self._spool.make_ready()
+        found = await self.check()
+        if found.todo:
+            log.log(logging.INFO if found.holds else logging.ERROR, "the spool: %s", found.said)
+
+    async def close(self) -> None:
+        """Let go of the spool; what is in it waits for the next process."""
+        await self._spool.close()
 
     async def keep_drained(self) -> None:
         """Drain the spool whenever it holds anything, first of all what an earlier process left; until cancelled."""
         while True:
             self._hurry.clear()
+            await self._spool.make_ready()
             await self.drain()
-            await asyncio.sleep(BETWEEN_DRAINS_SECONDS)
+            await asyncio.sleep(self._deadlines.between_drains)
             if self._away_since is None:
                 # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the hurry.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
+                    async with asyncio.timeout(self._deadlines.look):
                         await self._hurry.wait()
 
     async def drain(self) -> None:
         """Bring what is in the spool into the database, if that is there."""
         try:
-            if self._away_since is not None:
-                await self._connections.run(_probe, seconds=DATABASE_SECONDS)
-            taken = await self._spool.drain(self._take)
+            taken = await self.bring_in()
         except (StoreUnavailableError, OSError) as exc:
             log.debug("the spool is not drained: %s", exc)
             return
-        if self._away_since is not None:
-            log.warning("the database is back after %.0f s", time.monotonic() - self._away_since)
-            self._away_since = None
         if taken:
             log.warning("brought %d spooled deliveries into the database", taken)
 
-    async def _take(self, record: bytes) -> None:
-        try:
-            delivery = read_spooled(record).delivery()
-        except (ValueError, TypeError, RecursionError) as exc:
-            raise StoreRefusedError("another version of the receiver has spooled it") from exc
-        await self._append(delivery, seconds=DATABASE_SECONDS)
+    async def bring_in(self) -> int:
+        """Bring what is in the spool into the database; returns how many deliveries that has taken.
 
-    async def _append(self, delivery: Delivery, *, seconds: float) -> Status:
-        content = delivery.content
-        wanted = interested(self._handlers.values(), content.type) if isinstance(content, Event) else []
+        Raises:
+            StoreUnavailableError: it is not there, or takes nothing at all.
+        """
+        if self._away_since is not None or not self._is_met:
+            await self._meet()
+        taken = await self._spool.drain(self._take)
+        self._return()
+        return taken
+
+    async def _meet(self) -> None:
+        """Ask the database who it is."""
+        self._database = await self._connections.run(_name, seconds=self._deadlines.database)
+        self._is_met = True
+        if self._met is not None:
+            await self._met(self._database)
+
+    async def _take(self, records: Sequence[bytes]) -> list[Fate]:
+        """Store records, and say what became of each.
+
+        Raises:
+            StoreUnavailableError: the database is away, or takes nothing at all.
+        """
+        fates = [Fate.FOREIGN] * len(records)
+        deliveries: dict[int, Delivery] = {}
+        for place, record in enumerate(records):
+            try:
+                one = spooled.read(record)
+            except ValueError as exc:
+                log.error("a spooled record is kept aside: %s", exc)
+                fates[place] = Fate.REFUSED
+                continue
+            if self._takes_over or one.database in (None, self._database):
+                delivery = one.delivery()
+                deliveries[place] = replace(delivery, handlers=self._wanted(delivery.content))
+        try:
+            await self._append(list(deliveries.values()))
+        except StoreRefusedError as exc:
+            log.debug("not all of %d spooled deliveries are taken: %s", len(deliveries), exc)
+            fates_of = await self._take_each(deliveries)
+        else:
+            fates_of = dict.fromkeys(deliveries, Fate.TAKEN)
+        for place, fate in fates_of.items():
+            fates[place] = fate
+        if Fate.TAKEN in fates:
+            self._return()  # new deliveries need not wait for all the old ones
+        return fates
+
+    async def _take_each(self, deliveries: Mapping[int, Delivery]) -> dict[int, Fate]:
+        """Store deliveries one by one, since one of them cannot be."""
+        fates: dict[int, Fate] = {}
+        for place, delivery in deliveries.items():
+            try:
+                await self._append([delivery])
+            except StoreRefusedError as exc:
+                log.error("a spooled delivery is not taken: %s", exc)
+                fates[place] = Fate.LATER if exc.passing else Fate.REFUSED
+            else:
+                fates[place] = Fate.TAKEN
+        if Fate.REFUSED in fates.values() and Fate.TAKEN not in fates.values():
+            await self._connections.run(self._probe, seconds=self._deadlines.database)
+        return fates
+
+    async def _probe(self, connection: Connection) -> None:
+        """Try whether the database takes any delivery at all, and take that back.
+
+        Raises:
+            StoreUnavailableError: it does not, so that it is not the deliveries' own trouble.
+        """
+        content = events.read("receiver", PROBE)
+        with suppress(_RollBackError):
+            async with connection.transaction():
+                await inbox.append(connection, [Delivery(content, self._api_url, "probe")])
+                raise _RollBackError
+
+    def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:
+        return tuple(interested(self._handlers.values(), content.type)) if isinstance(content, Event) else ()
+
+    async def _append_one(self, delivery: Delivery) -> Status:
+        return (await self._append([delivery]))[0]
+
+    async def _append(self, deliveries: Sequence[Delivery]) -> list[Status]:
+        if not deliveries:
+            return []
         reach(Failpoint.BEFORE_COMMIT)
-        status = await self._connections.run(lambda c: inbox.append(c, delivery, wanted), seconds=seconds)
+        answers = await self._connections.run(
+            lambda connection: inbox.append(connection, deliveries), seconds=self._deadlines.database
+        )
         reach(Failpoint.AFTER_COMMIT)
-        if wanted and status == "stored":
+        if any(one.handlers and status == "stored" for one, status in zip(deliveries, answers, strict=True)):
             self._stored()
-        return status
+        return answers
 
     def _leave(self, error: StoreUnavailableError) -> None:
         """Let the following deliveries go straight to the spool, so that an outage costs only the first ones a wait."""
-        if self._away_since is None:
-            log.error("%s; deliveries go to the spool until it is back", error)
-            self._away_since = time.monotonic()
+        was_there, self._away_since = self._away_since is None, self._away_since or time.monotonic()
         self._hurry.set()
+        if was_there:
+            log.error("%s; deliveries go to the spool until it is back", error)
+
+    def _return(self) -> None:
+        """Let deliveries go to the database again."""
+        since, self._away_since = self._away_since, None
+        if since is not None:
+            log.warning("the database is back after %.0f s", time.monotonic() - since)
 
 
-async def _probe(connection: Connection) -> None:
-    await connection.fetchval(query("backend_pid"))
+async def _name(connection: Connection) -> str:
+    name: str = await connection.fetchval(query("database_id"))
+    return name

@@ -213,8 +213,9 @@ class Worker:
     def _context(self, lane: Lane, event: Event) -> Context:
         claim = lane.claim
         return Context(
-            event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt, db=self._db,
-            provider=self._provider if claim.live else self._provider.behind(), http=self._http,
+            event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt,
+            idempotency_key=claim.idempotency_key, db=self._db,
+            provider=self._provider.behind() if claim.is_replay else self._provider, http=self._http,
             formats=self._formats, completion=lane.completion,
             log=attempt.EventLog(
                 logging.getLogger(f"handlers.{claim.handler}"), {"event": f"{claim.source}/{claim.event_id}"}

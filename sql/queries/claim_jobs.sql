@@ -14,4 +14,6 @@ update receiver.jobs j
 set state = 'running', attempt = j.attempt + 1, due_at = now() + $3::interval
 from due, receiver.events e
 where j.id = due.id and e.id = j.event
-returning j.id as job, j.attempt, j.uncounted, j.live, j.handler, e.source, e.event_id, e.raw
+returning
+    j.id as job, j.attempt, j.uncounted, j.is_replay, j.handler, e.source, e.api_url, e.account, e.event_id,
+    e.transcription_id, e.raw, j.idempotency_key as kept_key

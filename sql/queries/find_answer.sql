@@ -1,5 +1,5 @@
 -- The answer fetched last for a transcription, by a pattern of its kind.
--- $1 transcription_id text, $2 kind text
+-- $1 source text, $2 api_url text, $3 transcription_id text, $4 kind text
 select answer from receiver.archive
-where transcription_id = $1 and kind like $2
+where source = $1 and api_url = $2 and transcription_id = $3 and kind like $4
 order by fetched_at desc limit 1

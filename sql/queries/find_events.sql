@@ -1,7 +1,13 @@
--- The events called by an id, or by source/id.
+-- The events that a name means: an event's id, source/id, @ and its key, or the id of what it is about. Newest first.
 -- $1 name text
-select * from receiver.inbox
-where (source, event_id) in (
-    select e.source, e.event_id from receiver.events e
-    where e.event_id in ($1, substr($1, strpos($1, '/') + 1)) and (e.event_id = $1 or e.source || '/' || e.event_id = $1)
+with named as (
+    select e.id from receiver.events e where e.event_id = $1
+    union
+    select e.id from receiver.events e
+    where e.event_id = substr($1, strpos($1, '/') + 1) and e.source || '/' || e.event_id = $1
+    union
+    select e.id from receiver.events e where e.id = (substring($1 from '^@([0-9]{1,18})$'))::bigint
+    union
+    select e.id from receiver.events e where e.transcription_id = $1 and e.type like 'transcription.%'
 )
+select inbox.* from receiver.inbox inbox join named on named.id = inbox.id order by inbox.id desc

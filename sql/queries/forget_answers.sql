@@ -1,3 +1,3 @@
 -- Forget the provider's answers of a kind, given as a pattern: there are newer ones.
--- $1 source text, $2 transcription_id text, $3 kind text
-delete from receiver.archive where source = $1 and transcription_id = $2 and kind like $3
+-- $1 source text, $2 api_url text, $3 transcription_id text, $4 kind text
+delete from receiver.archive where source = $1 and api_url = $2 and transcription_id = $3 and kind like $4

@@ -1,8 +1,8 @@
 -- Make an event's jobs pending with their quota anew, adding the new ones; running ones are left alone. None is urgent.
 -- $1 event bigint, $2 handlers text[]
-insert into receiver.jobs as j (event, handler, live)
-select $1, wanted.handler, false from unnest($2::text[]) as wanted (handler)
+insert into receiver.jobs as j (event, handler, is_replay)
+select $1, wanted.handler, true from unnest($2::text[]) as wanted (handler)
 on conflict (event, handler) do update
-    set state = 'pending', due_at = now(), uncounted = j.attempt, live = false, error = null
+    set state = 'pending', due_at = now(), uncounted = j.attempt, is_replay = true, error = null
     where j.state <> 'running'
 returning j.handler

@@ -1,5 +1,5 @@
 -- Note why a transcription failed.
--- $1 source text, $2 transcription_id text, $3 event_id text, $4 reason text
-insert into receiver.failures (source, transcription_id, event_id, reason)
-values ($1, $2, $3, $4)
-on conflict (source, event_id) do update set reason = excluded.reason
+-- $1 source text, $2 api_url text, $3 transcription_id text, $4 event_id text, $5 reason text
+insert into receiver.failures (source, api_url, transcription_id, event_id, reason)
+values ($1, $2, $3, $4, $5)
+on conflict (source, api_url, transcription_id, account, event_id) do update set reason = excluded.reason

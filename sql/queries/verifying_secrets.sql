@@ -1,5 +1,5 @@
--- Every secret of an API that may sign a delivery now: the webhook's, newest first, and those of single transcriptions.
--- $1 api_url text
+-- The secrets of an API that may sign a delivery now: the webhook's, newest first; the newest callbacks' and some others.
+-- $1 api_url text, $2 tokens text[]
 (
     select null as token, null as transcription_id, secret
     from receiver.registrations
@@ -11,4 +11,12 @@ union all
     select token, transcription_id, secret
     from receiver.callbacks
     where api_url = $1 and secret is not null and intended_at > now() - interval '7 days'
+    order by intended_at desc
+    limit 1000
+)
+union all
+(
+    select token, transcription_id, secret
+    from receiver.callbacks
+    where token = any ($2) and api_url = $1 and secret is not null and intended_at > now() - interval '7 days'
 )

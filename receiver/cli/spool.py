@@ -1,0 +1,65 @@
+"""`spool`: what waits there, and what to do with what is for another database."""
+
+from collections import Counter
+
+import click
+
+from receiver import registry
+from receiver.cli.running import as_json, configure, examples, open_database, open_spool, print_json, run
+from receiver.database import Connections
+from receiver.settings import Settings
+from receiver.web import spooled
+from receiver.web.store import Store
+
+
+@click.command(epilog=examples("receiver spool", "receiver spool --take-over", "receiver spool --json | jq .waiting"))
+@click.option(
+    "--take-over", is_flag=True, help="Store in this database what was spooled for another one, which is gone."
+)
+@as_json
+def spool(*, take_over: bool, as_json: bool) -> None:
+    """Show the deliveries that wait in the spool, for which database, and the files put aside."""
+    configured = configure()
+    taken = _take_over(configured) if take_over else 0
+    here = open_spool(configured)
+    waiting = Counter(_name(record) for record in here.records())
+    found = here.look()
+    if as_json:
+        print_json({
+            "folder": str(found.path), "taken": taken, "waiting": dict(waiting), "refused": found.refused,
+            "damaged": found.damaged,
+        })  # fmt: skip
+        return
+    if take_over:
+        click.echo(f"stored {taken} deliveries in this database")
+    click.echo(f"folder   {found.path}")
+    for name, count in waiting.items() or {"nothing": 0}.items():
+        click.echo(f"waiting  {count} for {name}" if count else "waiting  nothing")
+    click.echo(f"aside    {found.refused} refused, {found.damaged} damaged files")
+
+
+def _name(record: bytes) -> str:
+    try:
+        name = spooled.read(record).database
+    except ValueError as exc:
+        return f"nobody: {exc}"
+    return "whichever database drains it first" if name is None else f"database {name}"
+
+
+def _take_over(configured: Settings) -> int:
+    handlers = registry.load(configured.handlers)
+
+    async def main(url: str) -> int:
+        connections = Connections(url)
+        store = Store(
+            connections=connections, spool=open_spool(configured), database=None,
+            handlers=handlers, api_url=configured.api_url, stored=lambda: None, takes_over=True,
+        )  # fmt: skip
+        try:
+            return await store.bring_in()
+        finally:
+            await store.close()
+            connections.close()
+
+    with open_database(configured, create=False) as url:
+        return run(main(url))

@@ -1,0 +1,15 @@
+"""A local durable store of deliveries for while the database cannot take them.
+
+spool.Spool ──▶ segments.Segment   a file whose room was taken in advance, one fsync for all that waits
+     │
+     └──▶ drain.Drain              oldest first; who stores them says of each what became of it (`Fate`)
+folder.Folder                      where segments lie: a folder that is ours alone
+condition.Condition                how it is, for whoever shows it
+"""
+
+from receiver.spool.condition import Condition
+from receiver.spool.drain import Fate
+from receiver.spool.segments import scan
+from receiver.spool.spool import Spool
+
+__all__ = ["Condition", "Fate", "Spool", "scan"]

@@ -1,0 +1,173 @@
+"""Where segments lie: a folder that is ours alone, because what is found there is stored without being verified again.
+
+A folder that somebody else owns, or that others may enter, as a platform's volume is on its first day, gets a folder of
+our own in it. Everything is opened below a descriptor of that folder, which is kept, and nothing through a link.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from receiver import private
+
+SUFFIX = ".spool"
+REFUSED = ".refused"
+DAMAGED = ".damaged"
+NAME = re.compile(rf"\d{{20}}-[0-9a-z]+\{SUFFIX}")  # when it was begun, nanoseconds; what else lies here is not ours
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A segment's name, in our folder or, of a version that made none, in the one that was configured."""
+
+    folder: "Folder"
+    name: str
+
+
+class Folder:
+    """One folder, opened when it is needed and then kept open.
+
+    Args:
+        path: as it was configured. Ours is that one, or one in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.configured = path
+        self._descriptor: int | None = None
+        self._inner = ""
+        self._around: Folder | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where our segments lie, as far as it is known without making anything."""
+        with suppress(OSError):
+            if not self._inner and not _is_private(self.configured.stat()):
+                return self.configured / own_name()
+        return self.configured / self._inner
+
+    def use(self, *, make: bool) -> int:
+        """Return a descriptor of our folder.
+
+        Raises:
+            OSError: it is not there and `make` is false, cannot be made, or is not ours.
+        """
+        if self._descriptor is not None and os.fstat(self._descriptor).st_nlink:
+            return self._descriptor
+        self.close()  # somebody has removed it
+        if make:
+            self.configured.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_private(self.configured.stat()):
+            self._inner = own_name()
+            if make:
+                with suppress(FileExistsError):
+                    self.path.mkdir(mode=0o700)
+        own_only = os.O_NOFOLLOW if self._inner else 0
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | own_only)
+        if not _is_private(os.fstat(descriptor)):
+            os.close(descriptor)
+            raise OSError(errno.EPERM, "it belongs to another user, or others may enter it")
+        self._descriptor = descriptor
+        return descriptor
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file of ours.
+
+        Raises:
+            OSError: it cannot be opened, is no file, or is somebody else's.
+        """
+        folder = self.use(make=bool(flags & os.O_CREAT))
+        return private.open_file(folder, name, flags, owner=os.geteuid())
+
+    def lock(self, name: str) -> int | None:
+        """Return a segment that nobody writes to or drains, opened and locked; None where there is none (any more).
+
+        Raises:
+            OSError: it cannot be opened, is no file, or is somebody else's.
+        """
+        try:
+            descriptor = self.open(name, os.O_RDONLY)
+        except FileNotFoundError:  # another process has drained it
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BlockingIOError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a whole file in the place of whatever has this name, and return when that is on disk.
+
+        Raises:
+            OSError: the disk does not take it; what had the name is still there.
+        """
+        private.replace(self.use(make=False), name, content)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name."""
+        os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        self.sync()
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        os.unlink(name, dir_fd=self._descriptor)
+
+    def sync(self) -> None:
+        """Return when the names are on disk."""
+        os.fsync(self.use(make=False))
+
+    def names(self) -> list[str]:
+        """Return the names of all that lies here, sorted; nothing where there is no folder."""
+        try:
+            return sorted(os.listdir(self.use(make=False)))  # noqa: PTH208 - a descriptor is no path
+        except FileNotFoundError:
+            return []
+
+    def files(self) -> list[Place]:
+        """Return what lies here, oldest segment first; also what a version without a folder of its own left around."""
+        found = [Place(self, name) for name in self.names()]
+        if self._inner:
+            around = self._around = self._around or _Around(self.configured)
+            found += [Place(around, name) for name in around.names()]
+        return sorted(found, key=lambda place: place.name)
+
+    def segments(self) -> list[Place]:
+        """Return the segments among them."""
+        return [place for place in self.files() if NAME.fullmatch(place.name)]
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+        if self._around is not None:
+            self._around.close()
+
+
+class _Around(Folder):
+    """The folder around ours, which others may write to: of what lies there, only files of ours are believed."""
+
+    def use(self, *, make: bool) -> int:  # noqa: ARG002 - it is there, ours being in it
+        """Return a descriptor of it, whoever owns it."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self.configured, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._descriptor
+
+
+def own_name() -> str:
+    """Return what our folder is called in one that is not ours alone."""
+    return f"receiver-{os.geteuid()}"
+
+
+def _is_private(status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)

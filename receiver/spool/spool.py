@@ -1,0 +1,278 @@
+"""Take deliveries while the database cannot, and give them back.
+
+    append ──▶ what waits is written together ──▶ one fsync for all of it ──▶ every one of them may be answered
+                               │
+    segments   1 ▪▪▪▪▪   2 ▪▪▪   3 ▪  ◀── the one in hand      4 ◀── the next one, open, its room taken already
+                 └──▶ drain: oldest first, in batches; a segment whose records are all taken is removed
+
+What an append needs is there from the start: the folder, the next segment and its room, and a thread. So neither a full
+disk nor want of descriptors or threads stops it until that room is used up.
+
+What a killed process left is drained by any other of the same user (`drain`). A drain that is cut short may give
+records again, so whoever takes them must be idempotent.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from receiver.errors import SpoolFullError, StoreUnavailableError
+from receiver.spool import segments
+from receiver.spool.condition import Condition
+from receiver.spool.drain import Drain, Take
+from receiver.spool.folder import DAMAGED, NAME, REFUSED, Folder, Place
+from receiver.spool.segments import Segment, scan
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ROOM_BYTES = 16 * 1024 * 1024
+BETWEEN_TRIALS_SECONDS = 60.0
+SEGMENT_BYTES = 16 * 1024 * 1024  # what a drain reads at once
+
+
+class Spool:
+    """The spool in one folder, which several processes of one user may share.
+
+    Args:
+        folder: made where it is not there; where it is not ours alone, a folder in it.
+        limit_bytes: what all its records may take together.
+        room_bytes: how much is taken in advance for each segment.
+    """
+
+    def __init__(self, folder: Path, *, limit_bytes: int, room_bytes: int = ROOM_BYTES) -> None:
+        self.folder = Folder(folder)
+        self.limit_bytes = limit_bytes
+        self._room = room_bytes
+        self._writer = ThreadPoolExecutor(1, "spool-writer")
+        self._reader = ThreadPoolExecutor(1, "spool-reader")
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._segment: Segment | None = None  # these two are touched by the writer's thread alone
+        self._next: Segment | None = None
+        self._tried = 0.0
+        self._elsewhere = 0  # bytes that others hold, or we in earlier segments, when that was looked at last
+        self._drain = Drain(self.folder, self._reader)
+        self._troubles: dict[str, str] = {}
+
+    async def make_ready(self) -> None:
+        """Have the next segment and its room, as far as that can be had; what is in the way is in the condition."""
+        try:
+            await self._in(self._reader, self._look)
+            await self._in(self._writer, self._make_next)
+        except (OSError, RuntimeError) as exc:
+            self._note("next", f"in an outage deliveries would be refused: {self.folder.path} {_words(exc)}")
+        else:
+            self._note("next", None)
+
+    async def append(self, record: bytes, *, seconds: float) -> None:
+        """Return when `record` is on disk.
+
+        Raises:
+            SpoolFullError: it has no room.
+            StoreUnavailableError: the disk did not take it, or not within `seconds`.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await asyncio.wait({done}, timeout=seconds)
+        if not done.done():
+            done.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise StoreUnavailableError(f"the spool's disk did not answer in {seconds:g} s")
+        done.result()
+
+    async def condition(self) -> Condition:
+        """Return how it is, whoever wrote to it."""
+        return await self._in(self._reader, self._look)
+
+    def look(self) -> Condition:
+        """Return how it is, without an event loop; makes nothing."""
+        return self._look()
+
+    def try_out(self) -> None:
+        """Write to its folder, and take that back, without an event loop.
+
+        Raises:
+            OSError: what is spooled could not be kept here.
+        """
+        Segment.make(self.folder, room=self._room).close(self.folder)
+
+    def records(self) -> Iterator[bytes]:
+        """Yield what waits, whoever wrote it, without an event loop; makes and takes nothing."""
+        for place in self.folder.segments():
+            with suppress(OSError):
+                descriptor = place.folder.open(place.name, os.O_RDONLY)
+                with os.fdopen(descriptor, "rb") as file:
+                    yield from scan(file.read()).records
+
+    async def drain(self, take: Take) -> int:
+        """Give every record to `take`, in batches, oldest first; returns how many were taken.
+
+        A segment is removed when nothing of it is left; what is refused, damaged or unknown is kept aside. What `take`
+        raises ends the drain, which goes on there the next time.
+        """
+        await self._in(self._writer, self._let_go)
+        taken, trouble = await self._drain.run(take)
+        self._note("drain", trouble)
+        if trouble is None:
+            self._note("write", None)
+        await self._in(self._reader, self._look)
+        return taken
+
+    async def close(self) -> None:
+        """Give back the room that was not needed. What is in hand can be drained by others."""
+        with suppress(OSError):
+            await self._in(self._writer, self._let_go, True)  # noqa: FBT003 - run_in_executor takes no keywords
+        self._writer.shutdown(wait=False)
+        self._reader.shutdown(wait=False)
+        self.folder.close()
+
+    # --- appending ---------------------------------------------------------------------------------------------------
+
+    async def _flush(self) -> None:
+        """Write what waits, again and again, until nothing does; all that waits together costs one fsync.
+
+        Whatever happens, everybody who waits is told.
+        """
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                error: StoreUnavailableError | None = StoreUnavailableError("the spool: it was stopped")
+                try:
+                    await self._in(self._writer, self._write, [record for record, _ in batch])
+                    error = None
+                except SpoolFullError as exc:
+                    error = exc
+                except Exception as exc:  # noqa: BLE001 - no thread, no memory: the next one may be luckier
+                    error = StoreUnavailableError(f"the spool: {_words(exc)}")
+                finally:
+                    self._note("write", None if error is None else str(error))
+                    _resolve(batch, error)
+        finally:
+            self._flushing = None
+
+    def _write(self, records: Sequence[bytes]) -> None:
+        segment = self._segment or self._begin()
+        frames = segment.framed(records)
+        if self._elsewhere + segment.used + len(frames) > self.limit_bytes:
+            raise SpoolFullError(f"the spool holds its {self.limit_bytes} bytes")
+        full = segment.room if self._next is not None else SEGMENT_BYTES
+        if segment.used and segment.end + len(frames) > full:
+            segment = self._begin()
+            frames = segment.framed(records)
+        try:
+            segment.write(frames)
+        except OSError:  # it is not trusted with more, and what of this it holds is cut off; the next one has its room
+            self._let_go()
+            segment = self._begin()
+            try:
+                segment.write(segment.framed(records))
+            except OSError:
+                self._let_go()
+                raise
+
+    def _begin(self) -> Segment:
+        """Take the next segment in hand; where another one is, that one can be drained now."""
+        coming = self._next or Segment.make(self.folder, room=0)
+        self._let_go()
+        self._segment, self._next = coming, None
+        return coming
+
+    def _make_next(self) -> None:
+        """Make the next segment where there is none, and try now and then whether it can be written to."""
+        ready = self._next
+        if ready is not None and time.monotonic() - self._tried > BETWEEN_TRIALS_SECONDS:
+            self._tried = time.monotonic()
+            try:
+                ready.write(b"")
+            except OSError:
+                self._next = None
+                ready.close(self.folder)
+        if self._next is None:
+            self._next = Segment.make(self.folder, room=self._room)
+            self._tried = time.monotonic()
+
+    def _let_go(self, everything: bool = False) -> None:  # noqa: FBT001, FBT002 - as above
+        """Write no more to the segment in hand; it can be drained now."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self._elsewhere += segment.used
+            segment.close(self.folder)
+        coming = self._next if everything else None
+        if coming is not None:
+            self._next = None
+            coming.close(self.folder)
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> Condition:
+        try:
+            files = self.folder.files()
+        except OSError as exc:
+            return Condition(self.folder.path, 0, self.limit_bytes, trouble=f"it cannot be looked at: {_words(exc)}")
+        total, oldest, there = 0, list[float](), set[tuple[str, int]]()
+        for place in files:
+            if not NAME.fullmatch(place.name):
+                continue
+            with suppress(OSError):  # drained meanwhile, or nothing that we believe
+                number, length, since = _peek(place)
+                there.add((place.name, number))
+                total += length
+                oldest += [since] if length else []
+        mine = self._segment
+        self._elsewhere = total - (0 if mine is None else mine.used)
+        self._drain.forget_all_but(there)
+        return Condition(
+            path=self.folder.path, used=total, limit=self.limit_bytes, since=min(oldest, default=None),
+            foreign=self._drain.foreign, refused=sum(place.name.endswith(REFUSED) for place in files),
+            damaged=sum(place.name.endswith(DAMAGED) for place in files), unknown=self._drain.unknown,
+            is_promised=self._next is None or self._next.is_promised or not self._room,
+            trouble="; ".join(self._troubles.values()) or None,
+        )  # fmt: skip
+
+    def _note(self, what: str, trouble: str | None) -> None:
+        """Keep what could not be done last, and say it once; whoever waits for a write is told himself."""
+        before = self._troubles.get(what)
+        if trouble is None:
+            self._troubles.pop(what, None)
+        else:
+            self._troubles[what] = trouble
+        if trouble is not None and trouble != before and what != "write":
+            log.error("the spool: %s", trouble)
+
+    async def _in(self, thread: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
+
+
+def _peek(place: Place) -> tuple[int, int, float]:
+    """Return a segment's inode, how many bytes of records it holds, and since when."""
+    descriptor = place.folder.open(place.name, os.O_RDONLY)
+    try:
+        status = os.fstat(descriptor)
+        length, since = segments.used(os.pread(descriptor, segments.START, 0), status.st_size)
+    finally:
+        os.close(descriptor)
+    return status.st_ino, length, int(place.name.partition("-")[0]) / 1e9 if since is None else since
+
+
+def _words(error: BaseException) -> str:
+    said = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be used ({said or f'{type(error).__name__}: {error}'})"
+
+
+def _resolve(batch: Sequence[tuple[bytes, "asyncio.Future[None]"]], error: Exception | None) -> None:
+    for _, done in batch:
+        if done.done():  # cancelled, or nobody waits any more
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -1,0 +1,5 @@
+-- What came in other bytes under an event's identity.
+-- $1 source text, $2 api_url text, $3 account text, $4 event_id text
+select * from receiver.inbox
+where (source, api_url, account, claimed_id) = ($1, $2, $3, $4)
+order by id
