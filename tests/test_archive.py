@@ -99,7 +99,7 @@ async def test_what_differs_is_fetched_by_itself_and_does_not_wait_for_others(db
     ("failure", "error"),
     [
         (httpx.Response(200, content=b'{"id": 7'), ProviderUnavailable),
-        (httpx.Response(200, json={"id": 7, "status": "completed", "segments": [{}]}), ProviderUnavailable),
+        (httpx.Response(200, json={"id": 7, "status": "completed", "segments": {}}), ProviderUnavailable),
         (httpx.Response(200, json=[]), ProviderUnavailable),
         (httpx.Response(200, json={"id": 8, "status": "completed"}), ProviderUnavailable),
         (httpx.Response(200, json={"id": 7, "status": "processing"}), NotReady),

@@ -15,6 +15,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from receiver.budget import MINUTE, OwnBudget
+from receiver.cli.reading import WRITERS
 from receiver.errors import (
     InsufficientFunds,
     InvalidRequest,
@@ -28,15 +29,18 @@ from receiver.errors import (
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.transcribe_so import (
     Account,
+    Quote,
     Result,
     TimestampsAnswer,
     TranscriptionStatus,
+    Upload,
     Webhook,
     calls,
     parse,
 )
+from receiver.providers.transcribe_so.answers import Page, Pipelines
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
-from receiver.transcripts import Chapter, QnA, Section, Segment
+from receiver.transcripts import Chapter, QnA, Section, Segment, Transcript
 from tests.scripted import KEY, URL, Provider, Stream, refused, shown
 
 EPISODE = Recording(source="youtube", url="https://youtu.be/x", pipeline_code="qwen3-asr-flash-filetrans")
@@ -287,9 +291,12 @@ def test_what_is_no_object_of_json_is_a_malformed_answer(model: type[BaseModel],
         (TranscriptionStatus, {"id": "4821a", "status": "completed"}, "id"),
         (TranscriptionStatus, {"id": 1, "status": None}, "status"),
         (Result, {"id": 1, "status": "completed", "segments": {}}, "segments"),
-        (Result, {"id": 1, "status": "completed", "segments": [None]}, "segments.0"),
-        (Result, {"id": 1, "status": "completed", "chapters": [{"start_seconds": 0}]}, "chapters.0.title"),
-        (Result, {"id": 1, "status": "completed", "qna": [{"question": "?", "answer": 1}]}, "qna.0.answer"),
+        (Result, {"id": 1, "status": "completed", "chapters": "none"}, "chapters"),
+        (Result, {"id": "1", "status": "completed"}, "id"),
+        (Result, {"id": 1, "status": 5}, "status"),
+        (Quote, {"retail_usd": None}, "retail_usd"),
+        (Quote, {}, "retail_usd"),
+        (Upload, {"upload_id": None, "upload_url": "https://x.test/"}, "upload_id"),
         (TimestampsAnswer, {"format": "youtube"}, "text"),
         (TimestampsAnswer, {"format": "youtube", "text": "0:00", "warnings": "none"}, "warnings"),
         (Webhook, {"signing_secret": 5}, "signing_secret"),
@@ -340,6 +347,108 @@ def test_nul_is_removed_from_every_text_of_timestamps() -> None:
     answer = {"format": "you\x00tube", "style": "\x00balanced", "text": "0:00\x00 a", "warnings": ["a\x00"]}
     stamps = parse(TimestampsAnswer, json.dumps(answer).encode()).timestamps()
     assert (stamps.format, stamps.style, stamps.text, stamps.warnings) == ("youtube", "balanced", "0:00 a", ("a",))
+
+
+# --- what speech models leave out ------------------------------------------------------------------------------------
+
+MISSING = object()
+ODD = [None, MISSING, True, 7, 2.5, "7", "x", "", [], {}, [1], {"a": 1}, float("nan"), float("-inf"), 10**400, "1e999"]
+FIELDS: dict[str, dict[str, Any]] = {
+    "segments": {"start_seconds": 4.0, "end_seconds": 6.0, "text": "hello", "speaker": "Ada"},
+    "chapters": {"start_seconds": 4.0, "end_seconds": 6.0, "title": "hello", "summary": "world"},
+    "sections": {"start_seconds": 4.0, "title": "hello", "summary": "world"},
+    "qna": {"question": "why?", "answer": "so"},
+}
+
+
+def transcript_of(**parts: object) -> Transcript:
+    return parse(Result, json.dumps({"id": 1, "status": "completed", **parts}).encode()).transcript()
+
+
+@pytest.mark.parametrize(("part", "field"), [(part, field) for part, fields in FIELDS.items() for field in fields])
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: "missing" if odd is MISSING else ascii(odd)[:20])
+def test_a_field_that_is_not_there_or_odd_costs_no_transcript(part: str, field: str, odd: object) -> None:
+    """In every format, whichever of three it is; and what stands beside it is there."""
+    whole = FIELDS[part]
+    spoiled = {name: value for name, value in (whole | {field: odd}).items() if value is not MISSING}
+    for at in range(3):
+        items = [dict(whole) for _ in range(3)]
+        items[at] = spoiled
+        transcript = transcript_of(**{"segments": [FIELDS["segments"]], part: items})
+        for write in WRITERS.values():
+            write(transcript, "title").encode()
+        assert len(getattr(transcript, part)) == 3
+        others = [getattr(one, name) for one in getattr(transcript, part) for name, value in whole.items()
+                  if name != field and getattr(one, name) == value]  # fmt: skip
+        assert len(others) == 3 * (len(whole) - 1)
+
+
+@pytest.mark.parametrize("part", FIELDS)
+def test_what_is_no_part_is_left_out_and_no_list_is_an_empty_one(part: str) -> None:
+    odd = [None, 5, "x", [], FIELDS[part], True]
+    assert len(getattr(transcript_of(**{part: odd}), part)) == 1
+    assert getattr(transcript_of(**{part: None}), part) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([(0, 1), (1, None), (5, 6)], [(0, 1), (1, 5), (5, 6)]),
+        ([(0, 1), (1, None)], [(0, 1), (1, 1)]),
+        ([(0, 1), (None, 3)], [(0, 1), (1, 3)]),
+        ([(None, None), (None, None), (7, 8)], [(0, 0), (0, 7), (7, 8)]),
+        ([(None, 2), (None, None), (None, 9)], [(0, 2), (2, 2), (2, 9)]),
+        ([(9, None), (3, 4)], [(9, 9), (3, 4)]),
+        ([("2.5", "4"), (4, "?")], [(2.5, 4), (4, 4)]),
+        ([], []),
+    ],
+)
+def test_a_time_that_is_not_told_follows_from_its_neighbours(
+    given: list[tuple[object, object]], expected: list[tuple[float, float]]
+) -> None:
+    transcript = transcript_of(segments=[{"start_seconds": a, "end_seconds": b, "text": "x"} for a, b in given])
+    assert [(one.start_seconds, one.end_seconds) for one in transcript.segments] == expected
+
+
+@pytest.mark.parametrize(
+    ("odd", "text", "speaker"),
+    [(None, "", None), (1, "1", "1"), (1.0, "1", "1"), (2.5, "2.5", "2.5"), ([], "", None), (True, "", None)],
+)
+def test_a_number_is_its_digits_and_what_is_no_text_is_none(odd: object, text: str, speaker: str | None) -> None:
+    (said,) = transcript_of(segments=[{"text": odd, "speaker": odd}]).segments
+    assert (said.text, said.speaker) == (text, speaker)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"\\ud83d", b"\\udc00", b"\xff", b"\xed\xa0\x80"],
+    ids=["half a pair", "the other half", "latin-1", "raw"],
+)
+def test_what_is_no_character_costs_no_transcript(broken: bytes) -> None:
+    body = b'\xef\xbb\xbf{"id": 1, "status": "completed", "segments": [{"text": "one ' + broken + b' two \\u201d"}]}'
+    (said,) = parse(Result, body).transcript().segments
+    said.text.encode()
+    assert (said.text.startswith("one "), said.text.endswith(" two \u201d")) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "identity"),
+    [
+        (TranscriptionStatus, {"id": 1, "status": "completed"}),
+        (Account, {}),
+        (Quote, {"retail_usd": 1.5}),
+        (Webhook, {"id": "wh_1"}),
+        (Upload, {"upload_id": "u", "upload_url": "https://x.test/"}),
+        (TimestampsAnswer, {"format": "youtube", "text": "0:00 a"}),
+        (Pipelines, {"pipelines": []}),
+    ],
+)
+def test_nothing_else_in_an_answer_is_needed(model: type[BaseModel], identity: dict[str, Any]) -> None:
+    """Nulls where there is no value, and numbers as text."""
+    optional = model.model_fields.keys() - identity.keys()
+    assert parse(model, json.dumps(identity | dict.fromkeys(optional)).encode())
+    lax = {"title": 2024, "duration_seconds": "60", "charge_usd": "?", "warnings": [1, None], "ok_to_paste": None}
+    assert parse(model, json.dumps(identity | {k: v for k, v in lax.items() if k in optional}).encode())
 
 
 # --- the key ---------------------------------------------------------------------------------------------------------
@@ -413,11 +522,9 @@ async def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(encodin
     assert provider.asked[0].headers["Accept-Encoding"] == "gzip"
 
 
-@pytest.mark.parametrize(
-    ("model", "field"), [(Result, "segments"), (Result, "chapters"), (Result, "sections"), (Result, "qna")]
-)
+@pytest.mark.parametrize(("model", "field"), [(Page, "data"), (Pipelines, "pipelines")])
 def test_the_first_mistake_in_a_list_says_enough(model: type[BaseModel], field: str) -> None:
-    body = json.dumps({"id": 1, "status": "completed", field: [{}] * 1000}).encode()
+    body = json.dumps({field: [{}] * 1000}).encode()
     with pytest.raises(ProviderUnavailable) as raised:
         parse(model, body)
     cause = raised.value.__cause__

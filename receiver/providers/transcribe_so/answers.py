@@ -1,9 +1,22 @@
-"""What transcribe.so answers: models that check what we use and keep every field that we do not know."""
+"""What transcribe.so answers: models that check what we use and keep every field that we do not know.
 
+Strict on what costs: which transcription it is and how far it is, a quote, tickets, secrets. Lax on what is only told
+or shown, because speech models leave a good deal out, and what was paid for is there whatever it lacks:
+
+    Said      null, and what is no text, is the empty one; a number is its digits
+    Known     the same, but null
+    Number    what is no finite number is null
+    Parts     null is no part; what in it is no object is left out
+"""
+
+import itertools
+import json
+import math
 import re
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, ValidationError
 
 from receiver.errors import ProviderUnavailable
 from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript
@@ -34,6 +47,50 @@ Item = TypeVar("Item")
 Items = Annotated[list[Item], FailFast()]
 
 
+def _as_text(value: object) -> str | None:
+    """Return what is plainly a text, None for anything else."""
+    if isinstance(value, str):
+        return _UNPRINTABLE.sub("", value)
+    number = _as_number(value)
+    if number is None:
+        return None
+    return str(value) if isinstance(value, int) or not number.is_integer() else str(int(number))
+
+
+def _as_number(value: object) -> float | None:
+    """Return what is plainly a number, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _as_parts(value: object) -> object:
+    """Return the objects of a list; what is neither a list nor null stays, and is a mistake."""
+    if value is None:
+        return []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else value
+
+
+def _as_texts(value: object) -> object:
+    """Return the texts of a list; what is neither a list nor null stays, and is a mistake."""
+    if value is None:
+        return []
+    return [text for one in value if (text := _as_text(one)) is not None] if isinstance(value, list) else value
+
+
+Said = Annotated[str, BeforeValidator(lambda value: _as_text(value) or "")]
+Known = Annotated[str | None, BeforeValidator(_as_text)]
+Number = Annotated[float | None, BeforeValidator(_as_number)]
+Parts = Annotated[list[Item], BeforeValidator(_as_parts)]
+Texts = Annotated[list[str], BeforeValidator(_as_texts)]
+Yes = Annotated[bool, BeforeValidator(lambda value: value is True)]
+Links = Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})]
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
@@ -41,21 +98,21 @@ class _Answer(BaseModel):
 class Account(_Answer):
     """`GET /me`. Money in US dollars."""
 
-    email: Text | None = None
-    wallet_balance_usd: float | None = None
-    monthly_credit_remaining_usd: float | None = None
-    subscription_tier: Text | None = None
-    links: dict[str, Any] = Field(default_factory=dict)
+    email: Known = None
+    wallet_balance_usd: Number = None
+    monthly_credit_remaining_usd: Number = None
+    subscription_tier: Known = None
+    links: Links = Field(default_factory=dict)
 
 
 class Pipeline(_Answer):
     """One of `GET /pipelines`: a model that can be asked for, and its price."""
 
     code: Text
-    name: Text | None = None
-    retail_usd_per_min: float | None = None
-    retail_usd_per_hour: float | None = None
-    supported_languages: Items[Text] = Field(default_factory=list)
+    name: Known = None
+    retail_usd_per_min: Number = None
+    retail_usd_per_hour: Number = None
+    supported_languages: Texts = Field(default_factory=list)
 
 
 class Pipelines(_Answer):
@@ -69,7 +126,7 @@ class Upload(_Answer):
 
     upload_id: str
     upload_url: SecretStr
-    expires_in: float | None = None
+    expires_in: Number = None
 
 
 class TusUpload(_Answer):
@@ -78,7 +135,7 @@ class TusUpload(_Answer):
     upload_endpoint: str
     upload_token: SecretStr
     upload_metadata_key: str = "upload-token"
-    expires_in: float | None = None
+    expires_in: Number = None
 
 
 class Callback(_Answer):
@@ -95,14 +152,17 @@ class TranscriptionStatus(_Answer):
 
     id: Id
     status: Text
-    stage: Text | None = None
-    progress: float | None = None
-    title: Text | None = None
-    duration_seconds: float | None = None
-    charge_usd: float | None = None
-    billed_minutes: float | None = None
-    retail_usd: float | None = None
-    completed_at: Text | None = None
+    stage: Known = None
+    progress: Number = None
+    title: Known = None
+    source: Known = None
+    url: Known = None
+    duration_seconds: Number = None
+    charge_usd: Number = None
+    billed_minutes: Number = None
+    retail_usd: Number = None
+    created_at: Known = None
+    completed_at: Known = None
     callback: Callback | None = None
 
     @property
@@ -115,14 +175,14 @@ class Page(_Answer):
     """`GET /transcriptions`."""
 
     data: Items[TranscriptionStatus]
-    next_cursor: str | None = None
+    next_cursor: Known = None
 
 
 class Quote(_Answer):
     """`POST /quotes`. Its `transcription_id` is a row that is never started, not a job."""
 
     retail_usd: float
-    billed_minutes: float | None = None
+    billed_minutes: Number = None
     transcription_id: int | None = None
 
 
@@ -130,64 +190,97 @@ class Webhook(_Answer):
     """`POST` and `GET /webhooks`. The secret is shown once; an answer without it leaves us unable to verify."""
 
     id: Text | int | None = None
-    url: Text | None = None
+    url: Known = None
     enabled: bool | None = None
     signing_secret: Secret | None = None
 
 
 class _Segment(_Answer):
-    start_seconds: float
-    end_seconds: float
-    text: Text
-    speaker: Text | None = None
+    start_seconds: Number = None
+    end_seconds: Number = None
+    text: Said = ""
+    speaker: Known = None
 
 
 class _Chapter(_Answer):
-    start_seconds: float
-    title: Text
-    end_seconds: float | None = None
-    summary: Text | None = None
+    start_seconds: Number = None
+    title: Said = ""
+    end_seconds: Number = None
+    summary: Known = None
 
 
 class _Section(_Answer):
-    start_seconds: float
-    title: Text
-    summary: Text | None = None
+    start_seconds: Number = None
+    end_seconds: Number = None
+    title: Said = ""
+    summary: Known = None
 
 
 class _QnA(_Answer):
-    question: Text
-    answer: Text
+    question: Said = ""
+    answer: Said = ""
 
 
 class Result(_Answer):
-    """`GET /transcriptions/:id/result`. Seconds from the start of the recording."""
+    """`GET /transcriptions/:id/result`. Seconds from the start of the recording; None where they are not told."""
 
     id: Id
     status: Text
-    segments: Items[_Segment] = Field(default_factory=list)
-    chapters: Items[_Chapter] = Field(default_factory=list)
-    sections: Items[_Section] = Field(default_factory=list)
-    qna: Items[_QnA] = Field(default_factory=list)
+    segments: Parts[_Segment] = Field(default_factory=list)
+    chapters: Parts[_Chapter] = Field(default_factory=list)
+    sections: Parts[_Section] = Field(default_factory=list)
+    qna: Parts[_QnA] = Field(default_factory=list)
 
     def transcript(self) -> Transcript:
-        """Return the content in our common shape."""
+        """Return the content in our common shape.
+
+        What does not say when it starts starts where the one before it ends. What is said and does not say when it ends
+        ends where the next one starts, and the last one where it starts.
+        """
+        said = list(zip(self.segments, _starts(self.segments), strict=True))
+        ends = (max(start, after) for (_, start), (_, after) in itertools.pairwise([*said, *said[-1:]]))
         return Transcript(
-            segments=tuple(Segment(s.start_seconds, s.end_seconds, s.text, s.speaker) for s in self.segments),
-            chapters=tuple(Chapter(c.start_seconds, c.title, c.end_seconds, c.summary) for c in self.chapters),
-            sections=tuple(Section(s.start_seconds, s.title, s.summary) for s in self.sections),
+            segments=tuple(
+                Segment(start, end if s.end_seconds is None else s.end_seconds, s.text, s.speaker)
+                for (s, start), end in zip(said, ends, strict=True)
+            ),
+            chapters=tuple(
+                Chapter(start, c.title, c.end_seconds, c.summary)
+                for c, start in zip(self.chapters, _starts(self.chapters), strict=True)
+            ),
+            sections=tuple(
+                Section(start, s.title, s.summary)
+                for s, start in zip(self.sections, _starts(self.sections), strict=True)
+            ),
             qna=tuple(QnA(q.question, q.answer) for q in self.qna),
         )
+
+
+class _Timed(Protocol):
+    @property
+    def start_seconds(self) -> float | None: ...
+
+    @property
+    def end_seconds(self) -> float | None: ...
+
+
+def _starts(parts: Iterable[_Timed]) -> Iterator[float]:
+    """Yield when each part starts."""
+    start = end = 0.0
+    for part in parts:
+        start = end if part.start_seconds is None else part.start_seconds
+        end = start if part.end_seconds is None else part.end_seconds
+        yield start
 
 
 class TimestampsAnswer(_Answer):
     """`GET /transcriptions/:id/timestamps`."""
 
     format: Text
-    style: Text | None = None
-    text: Text
-    ok_to_paste: bool = False
-    warnings: Items[Text] = Field(default_factory=list)
+    style: Known = None
+    text: Said
+    ok_to_paste: Yes = False
+    warnings: Texts = Field(default_factory=list)
 
     def timestamps(self) -> Timestamps:
         """Return them in our common shape."""
@@ -201,7 +294,21 @@ def parse(model: type[Model], answer: bytes) -> Model:
         ProviderUnavailable: it is not what the specification says, code `malformed_answer`.
     """
     try:
-        return model.model_validate_json(answer)
+        try:
+            return model.model_validate_json(answer)
+        except ValidationError as exc:
+            if exc.errors(include_input=False)[0]["type"] != "json_invalid":
+                raise
+            return model.model_validate_json(_repaired(answer))
     except ValidationError as exc:
         places = ", ".join(".".join(map(str, e["loc"])) or "the whole" for e in exc.errors(include_input=False)[:3])
         raise ProviderUnavailable(f"the answer makes no sense at {places}", code="malformed_answer") from exc
+
+
+def _repaired(answer: bytes) -> bytes:
+    """Return JSON without what is no character, such as half of a surrogate pair; what is no JSON stays as it is."""
+    try:
+        whole = json.loads(answer.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return answer
+    return json.dumps(whole, ensure_ascii=False).encode(errors="replace")
