@@ -352,7 +352,24 @@ def test_nul_is_removed_from_every_text_of_timestamps() -> None:
 # --- what speech models leave out ------------------------------------------------------------------------------------
 
 MISSING = object()
-ODD = [None, MISSING, True, 7, 2.5, "7", "x", "", [], {}, [1], {"a": 1}, float("nan"), float("-inf"), 10**400, "1e999"]
+ODD: list[Any] = [
+    None,
+    MISSING,
+    True,
+    7,
+    2.5,
+    "7",
+    "x",
+    "",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    float("nan"),
+    float("-inf"),
+    10**400,
+    "1e999",
+]
 FIELDS: dict[str, dict[str, Any]] = {
     "segments": {"start_seconds": 4.0, "end_seconds": 6.0, "text": "hello", "speaker": "Ada"},
     "chapters": {"start_seconds": 4.0, "end_seconds": 6.0, "title": "hello", "summary": "world"},
@@ -385,7 +402,7 @@ def test_a_field_that_is_not_there_or_odd_costs_no_transcript(part: str, field: 
 
 @pytest.mark.parametrize("part", FIELDS)
 def test_what_is_no_part_is_left_out_and_no_list_is_an_empty_one(part: str) -> None:
-    odd = [None, 5, "x", [], FIELDS[part], True]
+    odd: list[Any] = [None, 5, "x", [], FIELDS[part], True]
     assert len(getattr(transcript_of(**{part: odd}), part)) == 1
     assert getattr(transcript_of(**{part: None}), part) == ()
 
@@ -414,7 +431,7 @@ def test_a_time_that_is_not_told_follows_from_its_neighbours(
     ("odd", "text", "speaker"),
     [(None, "", None), (1, "1", "1"), (1.0, "1", "1"), (2.5, "2.5", "2.5"), ([], "", None), (True, "", None)],
 )
-def test_a_number_is_its_digits_and_what_is_no_text_is_none(odd: object, text: str, speaker: str | None) -> None:
+def test_a_number_is_its_digits_and_what_is_no_text_is_none(odd: Any, text: str, speaker: str | None) -> None:
     (said,) = transcript_of(segments=[{"text": odd, "speaker": odd}]).segments
     assert (said.text, said.speaker) == (text, speaker)
 
