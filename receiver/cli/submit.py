@@ -135,7 +135,8 @@ def _recording(
     Raises:
         ImpossibleError: the provider would refuse it.
     """
-    if source.startswith(("http://", "https://")):
+    if ADDRESS.match(source):
+        source = source.strip()
         try:
             kind = source_of(source)
         except ValueError as exc:
@@ -152,8 +153,8 @@ def _recording(
     seconds = duration if told is None else told
     if seconds is None:
         raise ImpossibleError(
-            f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS, "
-            f"or install ffmpeg, whose ffprobe is asked first"
+            f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS"
+            f"{media.another_way(file.path)}"
         )
     return Recording(
         source="upload", original_filename=file.path.name, pipeline_code=pipeline, language=language,
