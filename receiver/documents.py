@@ -36,18 +36,21 @@ def clock(seconds: float) -> str:
 def markdown(transcript: Transcript, *, title: str | None = None) -> str:
     """Return the transcript as Markdown: the title, the chapters with what is said in each, the questions.
 
+    The title is the transcript's own, unless another is given.
     A segment belongs to the chapter that it starts in; what is said before the first chapter stands before it. No
     chapters: paragraphs alone. Nothing at all: the empty string.
     """
-    blocks = [*_title(title), *_body(transcript), *_questions(transcript.qna)]
+    blocks = [*_title(title or transcript.title), *_body(transcript), *_questions(transcript.qna)]
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 
 def podcast_chapters(transcript: Transcript, *, title: str | None = None) -> dict[str, Any]:
     """Return the chapters as Podcasting 2.0 publishes them (`application/json+chapters`), `title` being the episode's.
 
+    It is the transcript's own, unless another is given.
     A chapter that starts at no moment of a recording is left out, and so is an end that is not after its start.
     """
+    title = title or transcript.title
     named = {"title": _line(title)} if title and _line(title) else {}
     chapters = sorted((c for c in transcript.chapters if math.isfinite(c.start_seconds)), key=_start)
     return {"version": PODCAST_CHAPTERS_VERSION, **named, "chapters": [_podcast_chapter(c) for c in chapters]}

@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar, cast
 
 import httpx
@@ -83,7 +83,8 @@ class Context:
             GiveUp: the event names no transcription.
             ProviderError: it cannot be had (yet); uncaught, it decides what becomes of the job.
         """
-        return await archive.transcript(self.db, self.provider, self._subject())
+        found = await archive.transcript(self.db, self.provider, self._subject())
+        return replace(found, title=self.event.transcription.title)
 
     async def timestamps(self, format: str, *, style: str = "balanced") -> Timestamps:  # noqa: A002 - the provider's word
         """Return paste-ready chapter timestamps in a format such as `youtube`; fetched once, whoever asks.

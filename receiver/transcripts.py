@@ -45,12 +45,13 @@ class QnA:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said, and how it falls into parts."""
+    """What was said, and how it falls into parts; the title, where it is known."""
 
     segments: tuple[Segment, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     sections: tuple[Section, ...] = ()
     qna: tuple[QnA, ...] = ()
+    title: str | None = None
 
     @property
     def text(self) -> str:

@@ -30,6 +30,7 @@ from tests.secrecy import Secrecy
 
 KEY = "tsk_test_of_the_commands"
 NO_KNOBS = Knobs()
+LIST = "GET /api/v1/transcriptions?limit=200"
 
 
 class Commands:
@@ -202,7 +203,8 @@ class Request:
 class Scripted:
     """A provider that gives prepared answers, for what the sandbox never says.
 
-    `answers` holds, for each `METHOD path`, a list of (status, body); the last one is repeated.
+    `answers` holds, for each `METHOD path`, a list of (status, body); the last one is repeated. Where none is prepared
+    for it, the list of transcriptions is empty, and not counted as asked for.
     """
 
     def __init__(self) -> None:
@@ -218,9 +220,14 @@ class Scripted:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 line = f"{self.command} {self.path}"
+                if line == LIST and line not in scripted.answers:
+                    self.say(200, {"data": []})
+                    return
                 scripted.requests.append(Request(line, self.headers.get("Idempotency-Key"), body))
                 prepared = scripted.answers[line]
-                status, said = prepared.pop(0) if len(prepared) > 1 else prepared[0]
+                self.say(*(prepared.pop(0) if len(prepared) > 1 else prepared[0]))
+
+            def say(self, status: int, said: object) -> None:
                 raw = json.dumps(said).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(raw)))

@@ -219,3 +219,10 @@ def test_podcast_chapters_are_strict_json_in_ascending_order(chapters: list[Chap
 ])  # fmt: skip
 def test_a_clock_shows_hours_always(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_the_title_that_the_transcript_knows_is_its_title() -> None:
+    """A handler's transcript knows what its event calls it."""
+    known = Transcript(title="Episode 9")
+    assert (markdown(known), podcast_chapters(known)["title"]) == ("# Episode 9\n", "Episode 9")
+    assert markdown(known, title="Mine") == "# Mine\n"

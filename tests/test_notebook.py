@@ -199,7 +199,8 @@ def test_what_was_interrupted_and_is_started_again_is_paid_once(
     until_hanging(sandbox)
     (submitted,) = until(sandbox.submitted, "the provider has carried it out")
     assert first.end(signal.SIGINT) == 1
-    assert "interrupted: the same command goes on from here, and pays for nothing twice" in first.log
+    said = "interrupted: the same command, in this folder, goes on and pays for nothing twice (notes in "
+    assert f"{said}{commands.folder / 'data'})" in first.log
     again = commands.read("transcribe", source, "--wait")
     assert (again["id"], "Ada: " in again["text"]) == (submitted["id"], True)
     assert [one["id"] for one in sandbox.submitted()] == [submitted["id"]]
@@ -261,7 +262,7 @@ def test_other_options_are_refused_while_the_answer_is_unknown(
         assert "submitted before with other options, and the answer was lost: run the command with" in refused.stderr
     assert commands.good("transcribe", source) == f"{submitted['id']}\n"
     assert len(sandbox.submitted()) == 1
-    commands.good("transcribe", source, "--language", "en")
+    commands.good("transcribe", source, "--language", "en", "--again")
     assert [one["language"] for one in sandbox.submitted()] == ["en", "auto"]
 
 

@@ -161,11 +161,27 @@ def test_timestamps_as_json_tell_whether_they_can_be_pasted(commands: Commands, 
 
 
 def test_what_cannot_be_pasted_is_warned_of_on_stderr(commands: Commands, sandbox: Simulated) -> None:
+    number = sandbox.made("https://example.com/late-start.mp3")
+    told = sandbox.get(f"transcriptions/{number}/timestamps?format=youtube")
+    with Scripted().running() as provider:
+        told |= {"ok_to_paste": False, "warnings": ["YouTube wants the first at 0:00."]}
+        provider.answers = {"GET /api/v1/transcriptions/7/timestamps?format=youtube&style=balanced": [(200, told)]}
+        ran = Commands(commands.folder, provider.url).run("timestamps", "7")
+    assert (ran.exit_code, ran.stdout) == (0, f"{told['text']}\n")
+    assert ran.stderr == "warning: YouTube wants the first at 0:00.\nwarning: not fit to paste as it is\n"
+
+
+@pytest.mark.parametrize("name", get_args(TimestampsFormat))
+def test_where_there_is_nothing_to_paste_nothing_is_printed_and_it_says_so(
+    ours: Commands, sandbox: Simulated, name: str
+) -> None:
+    """Of an episode in which no chapter was found."""
     number = sandbox.made("https://example.com/no-chapters.mp3")
-    ran = commands.run("timestamps", str(number))
-    assert (ran.exit_code, ran.stdout) == (0, "\n")
-    assert "warning: YouTube needs at least 3 chapters; there are 0." in ran.stderr
-    assert "warning: not fit to paste as it is" in ran.stderr
+    for _ in range(2):  # fetched, and kept
+        ran = ours.run("timestamps", str(number), "--format", name)
+        assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+        assert ran.stderr.startswith(f"Error: transcription {number} has no chapters, so there is nothing to paste")
+    assert ours.read("timestamps", str(number), "--format", name)["text"].strip() == ""
 
 
 def test_timestamps_are_kept_for_each_style(keeping: Commands, sandbox: Simulated) -> None:
@@ -185,7 +201,8 @@ def test_without_a_style_the_balanced_one_is_preferred_to_a_later_one(keeping: C
 def test_a_style_that_was_never_made_names_those_that_cost_nothing(ours: Commands) -> None:
     ran = ours.run("timestamps", EXAMPLE, "--style", "educational")
     assert (ran.exit_code, ran.stdout) == (1, "")
-    assert "not_ready (HTTP 409)" in ran.stderr
+    assert "were never made in the style educational\n  code:       not_ready\n  request id: req_" in ran.stderr
+    assert "/api/v1" not in ran.stderr
     assert ran.stderr.splitlines()[-1] == (
         "Free to read: --style balanced or --style punchy. To have this one made: --style educational --regenerate ''"
     )

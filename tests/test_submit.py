@@ -2,13 +2,19 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import Result
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
 from receiver.sandbox import Knobs
-from tests.commands import Commands, Scripted, Simulated, error, sparse, wav
+from receiver.sandbox.pipelines import PIPELINES, Pipeline, price
+from tests.commands import LIST, Commands, Scripted, Simulated, error, sparse, wav
 from tests.processes import Processes, sign, until
 
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
@@ -87,6 +93,89 @@ def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox:
     assert sandbox.asked() == []
 
 
+@pytest.mark.parametrize(
+    "typed", ["HTTPS://example.com/a.mp3", " https://example.com/a.mp3", "Https://example.com/a.mp3 \n"]
+)
+@pytest.mark.parametrize("command", ["transcribe", "quote"])
+def test_an_address_is_one_however_it_was_typed(
+    commands: Commands, sandbox: Simulated, *, command: str, typed: str
+) -> None:
+    printed = commands.read(command, typed)
+    assert printed["source"] == "external_url"
+    listed = sandbox.get("transcriptions?api_only=true")["data"]
+    assert [one["title"] for one in listed] == ["a.mp3"]
+
+
+# --- what is under way elsewhere -------------------------------------------------------------------------------------
+
+EPISODE = "https://example.com/episode.mp3"
+A_MINUTE_AGO = (datetime.now(UTC) - timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
+
+
+def listing(folder: Path, recording: str, /, *options: str, **about: object) -> tuple[Result, list[str]]:
+    """Submit to a provider that lists one transcription; returns what was asked."""
+    with Scripted().running() as provider:
+        listed = {"id": 7, "status": "processing", "created_at": A_MINUTE_AGO, **about}
+        provider.answers = {
+            LIST: [(200, {"data": [{"id": 8, "status": "completed", "title": "episode.mp3"}, listed]})],
+            "POST /api/v1/uploads": [(200, {"upload_id": "user/1", "upload_url": f"{provider.url}/put"})],
+            "PUT /put": [(200, "")],
+            "POST /api/v1/transcriptions": [(202, {"id": 9, "status": "processing"})],
+        }
+        ran = Commands(folder, provider.url).run("transcribe", recording, *options)
+        return ran, [one.line for one in provider.requests]
+
+
+@pytest.mark.parametrize("about", [
+    {"title": "episode.mp3"},
+    {"title": "episode.mp3", "source": "external_url", "status": "queued"},
+    {"title": "episode.mp3", "created_at": None},
+    {"url": EPISODE},
+    {"title": "A talk about hiring", "url": EPISODE},
+])  # fmt: skip
+def test_what_is_under_way_elsewhere_is_not_paid_for_again(folder: Path, about: dict[str, object]) -> None:
+    """Started in another folder, whose notes are not here."""
+    ran, asked = listing(folder, EPISODE, **about)
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert "already: transcription 7 is " in ran.stderr
+    assert "Nothing was sent or charged" in ran.stderr
+    assert asked == [LIST]
+
+
+def test_a_file_is_known_by_its_name_and_length_before_it_is_sent(folder: Path) -> None:
+    file = wav(folder / "episode.wav", 60.0)
+    same = {"title": "episode.wav", "source": "upload", "duration_seconds": 60}
+    assert listing(folder, str(file), **same)[1] == [LIST]
+    assert listing(folder, str(file), **same | {"duration_seconds": 90})[0].exit_code == 0
+    assert listing(folder, str(file), **same | {"title": "other.wav"})[0].exit_code == 0
+
+
+@pytest.mark.parametrize("options", [("--again",), ("--idempotency-key", "mine")])
+def test_who_says_so_pays_for_it_again(folder: Path, options: tuple[str, ...]) -> None:
+    assert listing(folder, EPISODE, *options, title="episode.mp3")[0].stdout == "9\n"
+
+
+@pytest.mark.parametrize("about", [
+    {"title": "episode.mp3", "status": "failed"},
+    {"title": "episode.mp3", "status": "quoted"},
+    {"title": "episode.mp3", "source": "upload"},
+    {"title": "episode.mp3", "url": "https://example.org/episode.mp3"},
+    {"title": "episode.mp3", "created_at": "2026-01-01T00:00:00Z"},
+    {"title": None},
+])  # fmt: skip
+def test_another_recording_or_one_that_has_ended_is_no_reason(folder: Path, about: dict[str, object]) -> None:
+    assert listing(folder, EPISODE, **about)[0].stdout == "9\n"
+
+
+def test_a_list_that_cannot_be_had_says_nothing_of_a_submission(folder: Path) -> None:
+    for answer in ((404, error("not_found", "No.")), (500, error("internal_error", "No.")), (200, {"data": 5})):
+        with Scripted().running() as provider:
+            provider.answers = {LIST: [answer], "POST /api/v1/transcriptions": [(202, {"id": 9, "status": "queued"})]}
+            ran = Commands(folder, provider.url).run("transcribe", EPISODE)
+            assert (ran.stdout, len(provider.asked(LIST))) == ("9\n", 1)
+        assert "cannot be told" in ran.stderr
+
+
 # --- money -----------------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +244,7 @@ def test_one_idempotency_key_is_one_transcription(commands: Commands, sandbox: S
 
 def test_each_run_without_a_key_is_a_transcription_of_its_own(commands: Commands, sandbox: Simulated) -> None:
     for _ in range(2):
-        commands.good("transcribe", YOUTUBE)
+        commands.good("transcribe", YOUTUBE, "--wait")
     assert len(sandbox.submitted()) == 2
 
 
@@ -261,8 +350,27 @@ def test_the_price_of_a_file_is_reckoned_without_sending_it(commands: Commands, 
     assert commands.good("quote", file, "--duration", "3600") == said
     printed = commands.read("quote", file, "--duration", "3600", "--pipeline", "voxtral-mini-transcribe")
     assert printed == {"retail_usd": 1.122, "billed_minutes": 60.0, "pipeline_code": "voxtral-mini-transcribe"}
-    assert commands.good("quote", wav(commands.folder / "episode.wav")).startswith("$0.0006 ")
+    assert commands.good("quote", wav(commands.folder / "episode.wav")).startswith("$0.0036 ")
     assert {*sandbox.asked()} == {"GET /api/v1/pipelines"}
+
+
+@given(st.floats(0.01, 400_000), st.sampled_from(list(PIPELINES.values())))
+@example(98.8, PIPELINES["qwen3-asr-flash-filetrans"])
+@example(1234, PIPELINES["qwen3-asr-flash-filetrans"])
+@example(60.0000001, PIPELINES["voxtral-mini-transcribe"])
+def test_what_a_file_is_reckoned_at_is_what_the_provider_charges(seconds: float, pipeline: Pipeline) -> None:
+    """Which counts a tenth of a minute that has begun as a whole one."""
+    charged = price(pipeline.code, seconds)
+    assert (billed_minutes(seconds), price_usd(pipeline.per_minute, seconds)) == (charged.minutes, charged.usd)
+    assert billed_minutes(seconds) * 60 >= seconds - 1e-5
+    assert price_usd(0.0362, 1234) == 0.7457  # what the reference shows
+
+
+def test_a_quote_is_the_charge(commands: Commands, sandbox: Simulated) -> None:
+    file = wav(commands.folder / "a.wav", 98.8)
+    assert commands.good("quote", file).startswith("$0.0615 for 1.7 billed minutes")
+    commands.good("transcribe", file)
+    assert sandbox.spent() == 0.0615
 
 
 def test_a_pipeline_that_is_not_there_is_told_with_those_that_are(commands: Commands) -> None:

@@ -13,6 +13,7 @@ from receiver.errors import ImpossibleError
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.providers.transcribe_so.prices import price_usd
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -71,4 +72,4 @@ async def _price(provider: TranscribeSo, status: TranscriptionStatus) -> str:
     price = next((one.retail_usd_per_min for one in await provider.pipelines() if one.code == code), None)
     if price is None or status.duration_seconds is None:
         return "the full price"
-    return f"about {dollars(price * status.duration_seconds / 60, digits=4)}"
+    return f"about {dollars(price_usd(price, status.duration_seconds), digits=4)}"

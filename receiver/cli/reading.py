@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Literal, get_args
 
 import click
 
 from receiver import archive, documents, subtitles
 from receiver.archive import Subject
+from receiver.cli import progress
 from receiver.cli.charge import yes_option
 from receiver.cli.following import require_completed
 from receiver.cli.running import as_json, configure, examples, print_json, with_database, with_provider
@@ -27,7 +28,7 @@ Write = Callable[[Transcript, str | None], str]
 
 
 def _to_json(transcript: Transcript, title: str | None) -> str:
-    return json.dumps({"title": title, "text": transcript.text, **asdict(transcript)}, indent=2)
+    return json.dumps({"title": title, "text": transcript.text, **asdict(replace(transcript, title=title))}, indent=2)
 
 
 WRITERS: dict[str, Write] = {
@@ -137,10 +138,16 @@ def _fetched(configured: Settings, transcription: str, name: str, style: str) ->
     try:
         return with_provider(_with_key(configured, f"the {name} timestamps of {transcription}"), fetch)
     except NotReady as exc:
-        if exc.available_styles:
-            free = " or --style ".join(exc.available_styles)
-            exc.add_note(f"Free to read: --style {free}. To have this one made: --style {style} --regenerate ''")
-        raise
+        if not exc.available_styles:
+            raise
+        # Its own words name the request of its API that makes one.
+        free = " or --style ".join(exc.available_styles)
+        ours = NotReady(
+            f"the timestamps of {transcription} were never made in the style {style}",
+            code=exc.code, status=None, request_id=exc.request_id,
+        )  # fmt: skip
+        ours.add_note(f"Free to read: --style {free}. To have this one made: --style {style} --regenerate ''")
+        raise ours from exc
 
 
 def _regenerated(
@@ -158,7 +165,8 @@ def _regenerated(
             )  # fmt: skip
         click.echo("regenerating; this takes 30 to 90 s", err=True)
         subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
-        return await archive.regenerate(db, provider, subject, name, style=style, prompt=prompt)
+        with progress.clock("regenerating"):
+            return await archive.regenerate(db, provider, subject, name, style=style, prompt=prompt)
 
     return with_provider(configured, regenerate)
 
@@ -167,6 +175,9 @@ def _show(transcription: str, found: Timestamps, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": transcription, **asdict(found)})
         return
+    if not found.text.strip():
+        why = "".join(f"; {warning}" for warning in found.warnings)
+        raise ImpossibleError(f"transcription {transcription} has no chapters, so there is nothing to paste{why}")
     click.echo(found.text)
     for warning in found.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)

@@ -3,35 +3,30 @@
 import asyncio
 import math
 import secrets
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import click
 
-from receiver import archive, callbacks, inbox, media, notebook, registration, uploads
+from receiver import archive, callbacks, inbox, notebook, registration, uploads
 from receiver.archive import Subject
 from receiver.callbacks import Submission
+from receiver.cli import progress, recordings
 from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars
+from receiver.cli.recordings import duration_option, language_option, pipeline_option
 from receiver.cli.running import as_json, configure, examples, print_json, with_provider
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
 from receiver.logs import printable
 from receiver.notebook import Notebook
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import UNREACHABLE, Result, TranscriptionStatus, parse, source_of
+from receiver.providers.transcribe_so import UNREACHABLE, Result, TranscriptionStatus, parse
+from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
 from receiver.settings import Settings
 from receiver.uploads import MediaFile
-
-pipeline_option = click.option("--pipeline", help="The model; `receiver pipelines` lists them. Else the provider's.")
-language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
-duration_option = click.option(
-    "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds; needed where a file does not tell."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ class Order:
     idempotency_key: str | None
     max_usd: float | None
     callback: bool
-    wait: bool
+    again: bool
 
 
 @click.command(
@@ -63,27 +58,30 @@ class Order:
 @click.option("--wait", is_flag=True, help="Follow it to its end and print the transcript.")
 @click.option("--callback", is_flag=True, help="Have its deliveries come to a path of their own; needs PUBLIC_URL.")
 @click.option("--idempotency-key", help="Submit at most once under this key within 24 hours; 128 characters at most.")
+@click.option("--again", is_flag=True, help="Pay for it although the provider is at the same recording already.")
 @as_json
 def transcribe(
     source: str, *, pipeline: str | None, language: str, duration: float | None, max_usd: float | None,
-    idempotency_key: str | None, wait: bool, callback: bool, as_json: bool,
+    idempotency_key: str | None, wait: bool, callback: bool, again: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Submit SOURCE: a file, a YouTube or podcast page's URL, or the URL of a media file. It is charged.
 
-    Prints the transcription's id, with --wait its transcript. Until then, the same command started again goes on where
-    it stopped and does not pay twice; a file of over 50 MB is sent in pieces, so what has arrived is not sent again.
+    Prints the transcription's id, with --wait its transcript. Until then, the same command started again in the same
+    folder goes on where it stopped and does not pay twice; a file of over 50 MB is sent in pieces, so what has arrived
+    is not sent again.
     """
     configured = configure()
     if callback and configured.public_url is None:
         raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
-    recording, file = _recording(source, pipeline, language, duration)
-    order = Order(recording, file, idempotency_key, max_usd, callback, wait)
+    recording, file = recordings.of(source, pipeline, language, duration)
+    order = Order(recording, file, idempotency_key, max_usd, callback, again)
 
     async def work(provider: TranscribeSo, db: "Pool | None") -> None:
         since = 0 if db is None else await inbox.newest_key(db)
         whose = registration.account(configured)
         account = (whose.api_url, whose.key_fingerprint)
-        with notebook.opened(configured.data_dir, account, source if file is None else file.path) as notes, _advice():
+        about = file.path if file is not None else recording.url or source
+        with notebook.opened(configured.data_dir, account, about) as notes, _advice(configured):
             submitted = await _submit(provider, db, configured, order, notes)
             ended = await until_ended(provider, db, configured, submitted.id, since=since) if wait else None
             text = "" if ended is None or ended.status != "completed" else await _text(provider, db, ended)
@@ -110,7 +108,7 @@ def quote(source: str, pipeline: str | None, language: str, duration: float | No
 
     For a file, which only an upload would let the provider price, it is reckoned from the price list.
     """
-    recording, file = _recording(source, pipeline, language, duration)
+    recording, file = recordings.of(source, pipeline, language, duration)
 
     async def ask(provider: TranscribeSo, _: "Pool | None") -> dict[str, Any]:
         if file is not None:
@@ -127,41 +125,6 @@ def quote(source: str, pipeline: str | None, language: str, duration: float | No
     click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{by_list}")
 
 
-def _recording(
-    source: str, pipeline: str | None, language: str, duration: float | None
-) -> tuple[Recording, MediaFile | None]:
-    """Return what SOURCE means; of a file, without its upload id yet.
-
-    Raises:
-        ImpossibleError: the provider would refuse it.
-    """
-    if ADDRESS.match(source):
-        source = source.strip()
-        try:
-            kind = source_of(source)
-        except ValueError as exc:
-            raise ImpossibleError(f"{source} is no web address: {exc}") from exc
-        return Recording(
-            source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
-        ), None
-    file = uploads.inspect(Path(source))
-    told = media.duration_seconds(file.path)
-    if duration is not None and told is not None and abs(duration - told) > 1 + told / 100:
-        raise ImpossibleError(
-            f"{source} plays {told:.1f} s by its own account: leave --duration out, it is billed by that"
-        )
-    seconds = duration if told is None else told
-    if seconds is None:
-        raise ImpossibleError(
-            f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS"
-            f"{media.another_way(file.path)}"
-        )
-    return Recording(
-        source="upload", original_filename=file.path.name, pipeline_code=pipeline, language=language,
-        duration_seconds=seconds,
-    ), file  # fmt: skip
-
-
 async def _submit(
     provider: TranscribeSo, db: "Pool | None", configured: Settings, order: Order, notes: Notebook
 ) -> TranscriptionStatus:
@@ -170,10 +133,12 @@ async def _submit(
     recording, asked_before = order.recording, notes.progress.asked is not None
     # What may have been submitted already went with its ceiling; a quote refused now would say nothing about that.
     ceiling = None if asked_before else order.max_usd
+    if not (asked_before or order.again or order.idempotency_key is not None):
+        await recordings.require_no_other(provider, recording)
     if order.file is not None:
         if ceiling is not None:  # before the file is sent; the provider's own quote needs it there
             _check_price((await _reckon(provider, recording, cheapest=True))["retail_usd"], ceiling)
-        with _bar(order.file) as progressed:
+        with progress.bar(f"uploading {order.file.path.name}", order.file.size) as progressed:
             upload_id = await uploads.upload(provider, order.file, notes, progressed=progressed)
         recording = replace(recording, upload_id=upload_id)
     try:
@@ -236,10 +201,10 @@ async def _reckon(provider: TranscribeSo, recording: Recording, *, cheapest: boo
     if not wanted or wanted[0].retail_usd_per_min is None:
         names = ", ".join(one.code for one in found)
         raise ImpossibleError(f"there is no price for {recording.pipeline_code}; the provider has {names}")
-    minutes = (recording.duration_seconds or 0) / 60
+    seconds = recording.duration_seconds or 0
     return {
-        "retail_usd": round(minutes * wanted[0].retail_usd_per_min, 4),
-        "billed_minutes": round(minutes, 1),
+        "retail_usd": price_usd(wanted[0].retail_usd_per_min, seconds),
+        "billed_minutes": billed_minutes(seconds),
         "pipeline_code": wanted[0].code,
     }
 
@@ -252,20 +217,12 @@ async def _text(provider: TranscribeSo, db: "Pool | None", status: Transcription
 
 
 @contextmanager
-def _advice() -> Iterator[None]:
+def _advice(configured: Settings) -> Iterator[None]:
     """Say what is true where somebody interrupts."""
     try:
         yield
     except asyncio.CancelledError:
-        click.echo("\ninterrupted: the same command goes on from here, and pays for nothing twice", err=True)
+        folder = configured.data_dir.absolute()
+        said = f"interrupted: the same command, in this folder, goes on and pays for nothing twice (notes in {folder})"
+        click.echo(f"\n{printable(said)}", err=True)
         raise
-
-
-@contextmanager
-def _bar(file: MediaFile) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on stderr where that is a terminal, else nothing; yields what moves it."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=file.size, label=f"uploading {printable(file.path.name)}", file=sys.stderr) as bar:
-        yield lambda there: bar.update(there - bar.pos)

@@ -111,6 +111,12 @@ class TranscribeSo:
         view._calls = replace(self._calls, live=False)  # noqa: SLF001 - of our own class
         return view
 
+    def once(self) -> "TranscribeSo":
+        """Return this client for what is not worth a second try."""
+        view = copy.copy(self)
+        view._calls = replace(self._calls, retries=())  # noqa: SLF001 - of our own class
+        return view
+
     # --- the account ---------------------------------------------------------------------------------------------
 
     async def me(self) -> Account:
