@@ -21,7 +21,7 @@ from receiver.errors import (
 )
 from receiver.events import Event
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import Result, TimestampsAnswer, parse
+from receiver.providers.transcribe_so import TimestampsAnswer, read, read_result
 from receiver.transcripts import Timestamps, Transcript
 
 REGENERATIONS = 10  # for each transcription, as the provider allows
@@ -48,14 +48,15 @@ async def transcript(db: Pool, provider: TranscribeSo, subject: Subject) -> Tran
 
     async def fetch() -> bytes:
         answer = await provider.result(subject.transcription_id)
-        result = parse(Result, answer)
+        result, _ = await read_result(answer)
         if str(result.id) != subject.transcription_id:
             raise ProviderUnavailable(f"the answer is about transcription {result.id}", code="malformed_answer")
         if result.status != "completed":
             raise NotReady(f"it is {result.status}", reason="transcription_processing")
         return answer
 
-    return parse(Result, await _once(db, subject, "result", fetch)).transcript()
+    _, transcript = await read_result(await _once(db, subject, "result", fetch))
+    return transcript
 
 
 async def timestamps(db: Pool, provider: TranscribeSo, subject: Subject, format: str, style: str) -> Timestamps:  # noqa: A002 - the provider's word
@@ -63,17 +64,18 @@ async def timestamps(db: Pool, provider: TranscribeSo, subject: Subject, format:
 
     async def fetch() -> bytes:
         answer = await provider.timestamps(subject.transcription_id, format, style=style)
-        if parse(TimestampsAnswer, answer).format != format:
+        if (await read(TimestampsAnswer, answer)).format != format:
             raise ProviderUnavailable(f"the answer is not in format {format}", code="malformed_answer")
         return answer
 
-    return parse(TimestampsAnswer, await _once(db, subject, f"timestamps/{format}/{style}", fetch)).timestamps()
+    answer = await _once(db, subject, f"timestamps/{format}/{style}", fetch)
+    return (await read(TimestampsAnswer, answer)).timestamps()
 
 
 async def stored_transcript(db: Database, provider: Provider, transcription_id: str) -> Transcript | None:
     """Return the transcript fetched last, without asking the provider."""
     answer = await db.fetchval(query("find_answer"), *provider, transcription_id, "result")
-    return None if answer is None else parse(Result, answer).transcript()
+    return None if answer is None else (await read_result(answer))[1]
 
 
 async def keep_title(db: Database, subject: Subject, title: str | None) -> None:
@@ -97,7 +99,7 @@ async def stored_timestamps(
     """Return the timestamps of a format, in a style or in any, fetched last, without asking the provider."""
     kind = f"timestamps/{format}/{style or '%'}"
     answer = await db.fetchval(query("find_answer"), *provider, transcription_id, kind)
-    return None if answer is None else parse(TimestampsAnswer, answer).timestamps()
+    return None if answer is None else (await read(TimestampsAnswer, answer)).timestamps()
 
 
 async def regenerate(
@@ -124,7 +126,8 @@ async def regenerate(
             await db.execute(query("uncount_regeneration"), counted)
         raise
     if db is None:
-        return parse(TimestampsAnswer, await provider.timestamps(about, format, style=style)).timestamps()
+        answer = await provider.timestamps(about, format, style=style)
+        return (await read(TimestampsAnswer, answer)).timestamps()
     await _forget_style(db, subject, style)
     return await timestamps(db, provider, subject, format, style)
 

@@ -354,8 +354,9 @@ async def test_the_idempotency_key_is_the_same_in_every_attempt_and_no_other_job
 
 
 async def test_a_transcript_and_timestamps_are_those_of_the_events_transcription(receiver_scratch: Scratch) -> None:
-    _, ctx = await receiver_scratch.claim(example)
-    assert (await ctx.transcript()).segments
+    event, ctx = await receiver_scratch.claim(example)
+    transcript = await ctx.transcript()
+    assert (transcript.segments != (), transcript.title) == (True, event.transcription.title)
     assert (await ctx.timestamps("youtube")).style == "balanced"
     assert (await ctx.timestamps("youtube", style="punchy")).style == "punchy"
     rows = await receiver_scratch.db.fetch("select * from receiver.archive order by kind")

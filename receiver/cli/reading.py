@@ -17,7 +17,7 @@ from receiver.database import Pool
 from receiver.errors import ImpossibleError, NoDataError, NotReady
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import SOURCE, Result, TimestampsAnswer, parse
+from receiver.providers.transcribe_so import SOURCE, TimestampsAnswer, read, read_result
 from receiver.settings import Settings, TimestampsFormat
 from receiver.transcripts import Timestamps, Transcript
 
@@ -77,7 +77,7 @@ def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, s
         status = await provider.get(transcription)
         require_completed(status)
         if db is None:
-            return parse(Result, await provider.result(status.id)).transcript(), status.title
+            return (await read_result(await provider.result(status.id)))[1], status.title
         subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
         await archive.keep_title(db, subject, status.title)
         return await archive.transcript(db, provider, subject), status.title
@@ -130,7 +130,8 @@ def timestamps(
 def _fetched(configured: Settings, transcription: str, name: str, style: str) -> Timestamps:
     async def fetch(provider: TranscribeSo, db: "Pool | None") -> Timestamps:
         if db is None:
-            return parse(TimestampsAnswer, await provider.timestamps(transcription, name, style=style)).timestamps()
+            answer = await provider.timestamps(transcription, name, style=style)
+            return (await read(TimestampsAnswer, answer)).timestamps()
         status = await provider.get(transcription)
         subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
         return await archive.timestamps(db, provider, subject, name, style)

@@ -71,7 +71,7 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
     """
     number, oldest = 0, datetime.now(UTC) - LOOK_BACK
     try:
-        async for one in provider.once().list():
+        async for one in provider.list(patiently=False):
             number += 1
             if number > LOOK_AT or _began(one) < oldest:
                 return

@@ -23,7 +23,7 @@ from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, Pr
 from receiver.logs import printable
 from receiver.notebook import Notebook
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import UNREACHABLE, Result, TranscriptionStatus, parse
+from receiver.providers.transcribe_so import UNREACHABLE, TranscriptionStatus, read_result
 from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
 from receiver.settings import Settings
 from receiver.uploads import MediaFile
@@ -211,7 +211,7 @@ async def _reckon(provider: TranscribeSo, recording: Recording, *, cheapest: boo
 
 async def _text(provider: TranscribeSo, db: "Pool | None", status: TranscriptionStatus) -> str:
     if db is None:
-        return parse(Result, await provider.result(status.id)).transcript().text
+        return (await read_result(await provider.result(status.id)))[1].text
     subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
     return (await archive.transcript(db, provider, subject)).text
 

@@ -2,7 +2,7 @@
 
     client.TranscribeSo: one method for each endpoint ──▶ calls.Calls: budget, deadline, retries, keys ──▶ the API
           │                                                      └──▶ envelope.error_from: an error by its code
-          └──▶ answers: pydantic models, which keep fields they do not know
+          └──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
 
 Names are the provider's. Source: the API reference v1 of transcribe.so, and its published command-line client 0.1.0.
 """
@@ -13,7 +13,6 @@ from receiver.providers.transcribe_so.answers import (
     Include,
     Pipeline,
     Quote,
-    Result,
     TimestampsAnswer,
     TranscriptionStatus,
     TusUpload,
@@ -23,7 +22,9 @@ from receiver.providers.transcribe_so.answers import (
 )
 from receiver.providers.transcribe_so.calls import RETRY_SECONDS, UNREACHABLE
 from receiver.providers.transcribe_so.client import SOURCE, TranscribeSo
+from receiver.providers.transcribe_so.reading import read, read_result
 from receiver.providers.transcribe_so.recording import Recording, source_of
+from receiver.providers.transcribe_so.results import Result
 
 __all__ = [
     "RETRY_SECONDS",
@@ -43,5 +44,7 @@ __all__ = [
     "Upload",
     "Webhook",
     "parse",
+    "read",
+    "read_result",
     "source_of",
 ]

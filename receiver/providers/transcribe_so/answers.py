@@ -9,17 +9,15 @@ or shown, because speech models leave a good deal out, and what was paid for is 
     Parts     null is no part; what in it is no object is left out
 """
 
-import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, ValidationError
 
 from receiver.errors import ProviderUnavailable
-from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript
+from receiver.transcripts import Timestamps
 
 Model = TypeVar("Model", bound=BaseModel)
 Include: TypeAlias = Literal["chapters", "sections", "qna", "segments", "acts", "posting_chapters", "all"]
@@ -91,11 +89,13 @@ Yes = Annotated[bool, BeforeValidator(lambda value: value is True)]
 Links = Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Any answer, or a part of one."""
+
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
-class Account(_Answer):
+class Account(Answer):
     """`GET /me`. Money in US dollars."""
 
     email: Known = None
@@ -105,7 +105,7 @@ class Account(_Answer):
     links: Links = Field(default_factory=dict)
 
 
-class Pipeline(_Answer):
+class Pipeline(Answer):
     """One of `GET /pipelines`: a model that can be asked for, and its price."""
 
     code: Text
@@ -115,13 +115,13 @@ class Pipeline(_Answer):
     supported_languages: Texts = Field(default_factory=list)
 
 
-class Pipelines(_Answer):
+class Pipelines(Answer):
     """`GET /pipelines`."""
 
     pipelines: Items[Pipeline]
 
 
-class Upload(_Answer):
+class Upload(Answer):
     """`POST /uploads`: where to PUT the file within `expires_in` seconds. The URL is a ticket, so it is hidden."""
 
     upload_id: str
@@ -129,7 +129,7 @@ class Upload(_Answer):
     expires_in: Number = None
 
 
-class TusUpload(_Answer):
+class TusUpload(Answer):
     """`POST /uploads/tus`: where to upload in pieces, and the ticket for it, good for `expires_in` seconds."""
 
     upload_endpoint: str
@@ -138,13 +138,13 @@ class TusUpload(_Answer):
     expires_in: Number = None
 
 
-class Callback(_Answer):
+class Callback(Answer):
     """The key of one transcription's own deliveries, shown once in the 202 of a request that had a `callback_url`."""
 
     secret: Secret | None = None
 
 
-class TranscriptionStatus(_Answer):
+class TranscriptionStatus(Answer):
     """`GET /transcriptions/:id`, an item of the list, `/wait`, and the 202 of a submission or a retry.
 
     `billed_minutes`, `retail_usd` and `callback` are in the 202 alone.
@@ -171,14 +171,14 @@ class TranscriptionStatus(_Answer):
         return self.status in TERMINAL
 
 
-class Page(_Answer):
+class Page(Answer):
     """`GET /transcriptions`."""
 
     data: Items[TranscriptionStatus]
     next_cursor: Known = None
 
 
-class Quote(_Answer):
+class Quote(Answer):
     """`POST /quotes`. Its `transcription_id` is a row that is never started, not a job."""
 
     retail_usd: float
@@ -186,7 +186,7 @@ class Quote(_Answer):
     transcription_id: int | None = None
 
 
-class Webhook(_Answer):
+class Webhook(Answer):
     """`POST` and `GET /webhooks`. The secret is shown once; an answer without it leaves us unable to verify."""
 
     id: Text | int | None = None
@@ -195,85 +195,7 @@ class Webhook(_Answer):
     signing_secret: Secret | None = None
 
 
-class _Segment(_Answer):
-    start_seconds: Number = None
-    end_seconds: Number = None
-    text: Said = ""
-    speaker: Known = None
-
-
-class _Chapter(_Answer):
-    start_seconds: Number = None
-    title: Said = ""
-    end_seconds: Number = None
-    summary: Known = None
-
-
-class _Section(_Answer):
-    start_seconds: Number = None
-    end_seconds: Number = None
-    title: Said = ""
-    summary: Known = None
-
-
-class _QnA(_Answer):
-    question: Said = ""
-    answer: Said = ""
-
-
-class Result(_Answer):
-    """`GET /transcriptions/:id/result`. Seconds from the start of the recording; None where they are not told."""
-
-    id: Id
-    status: Text
-    segments: Parts[_Segment] = Field(default_factory=list)
-    chapters: Parts[_Chapter] = Field(default_factory=list)
-    sections: Parts[_Section] = Field(default_factory=list)
-    qna: Parts[_QnA] = Field(default_factory=list)
-
-    def transcript(self) -> Transcript:
-        """Return the content in our common shape.
-
-        What does not say when it starts starts where the one before it ends. What is said and does not say when it ends
-        ends where the next one starts, and the last one where it starts.
-        """
-        said = list(zip(self.segments, _starts(self.segments), strict=True))
-        ends = (max(start, after) for (_, start), (_, after) in itertools.pairwise([*said, *said[-1:]]))
-        return Transcript(
-            segments=tuple(
-                Segment(start, end if s.end_seconds is None else s.end_seconds, s.text, s.speaker)
-                for (s, start), end in zip(said, ends, strict=True)
-            ),
-            chapters=tuple(
-                Chapter(start, c.title, c.end_seconds, c.summary)
-                for c, start in zip(self.chapters, _starts(self.chapters), strict=True)
-            ),
-            sections=tuple(
-                Section(start, s.title, s.summary)
-                for s, start in zip(self.sections, _starts(self.sections), strict=True)
-            ),
-            qna=tuple(QnA(q.question, q.answer) for q in self.qna),
-        )
-
-
-class _Timed(Protocol):
-    @property
-    def start_seconds(self) -> float | None: ...
-
-    @property
-    def end_seconds(self) -> float | None: ...
-
-
-def _starts(parts: Iterable[_Timed]) -> Iterator[float]:
-    """Yield when each part starts."""
-    start = end = 0.0
-    for part in parts:
-        start = end if part.start_seconds is None else part.start_seconds
-        end = start if part.end_seconds is None else part.end_seconds
-        yield start
-
-
-class TimestampsAnswer(_Answer):
+class TimestampsAnswer(Answer):
     """`GET /transcriptions/:id/timestamps`."""
 
     format: Text

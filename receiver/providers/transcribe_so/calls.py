@@ -6,8 +6,10 @@ Authorization header would go with it.
 
 import asyncio
 import hashlib
+import io
 import logging
-from collections.abc import Mapping
+import zlib
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 SECONDS = 30.0
 ANSWER_BYTES = 32 * 1024 * 1024
+ENVELOPE_BYTES = 64 * 1024
+UNPACKED_BYTES = 256 * 1024
 BEARER = "Bearer "
 KEY_LENGTH = 128
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -169,23 +173,40 @@ async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds:
     if answer.is_success:
         return body
     key = request.headers.get("Authorization", "").removeprefix(BEARER)
-    raise error_from(answer.status_code, answer.headers, body, key=key)
+    # What is larger is a proxy's page, or no envelope of anybody's.
+    envelope = body if len(body) <= ENVELOPE_BYTES else b""
+    raise error_from(answer.status_code, answer.headers, envelope, key=key)
 
 
 async def _read(answer: httpx.Response) -> bytes:
     """Return the body, bounded by its decompressed size.
 
-    httpx unpacks whatever the answer names, layer in layer, before we see how much it is: a few bytes may become
-    gigabytes. One layer of gzip makes 64 MB at most of the 64 KB that it reads at once.
+    httpx unpacks whatever the answer names, layer in layer, before we see how much it is, and all at once. So one layer
+    of gzip is unpacked here, a little at a time.
     """
-    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("identity", "gzip"):
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
         raise ProviderUnavailable("the answer is packed in a way that was not asked for", code="malformed_answer")
-    body = bytearray()
-    async for piece in answer.aiter_bytes():
-        body += piece
-        if len(body) > ANSWER_BYTES:
+    is_packed = encoding == "gzip" and not answer.is_stream_consumed
+    body = io.BytesIO()  # gives its bytes away without copying them
+    async for piece in _unpacked(answer) if is_packed else answer.aiter_bytes():
+        if body.tell() + len(piece) > ANSWER_BYTES:
             raise ProviderUnavailable(f"the answer is larger than {ANSWER_BYTES} bytes", code="malformed_answer")
-    return bytes(body)
+        body.write(piece)
+    return body.getvalue()
+
+
+async def _unpacked(answer: httpx.Response) -> AsyncIterator[bytes]:
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # of gzip
+    async for packed in answer.aiter_raw():
+        rest = packed
+        while rest:
+            try:
+                yield unpacking.decompress(rest, UNPACKED_BYTES)
+            except zlib.error as exc:
+                raise httpx.DecodingError(str(exc)) from exc
+            rest = unpacking.unconsumed_tail
+            await asyncio.sleep(0)
 
 
 def _is_worth_another_try(error: ProviderError) -> bool:

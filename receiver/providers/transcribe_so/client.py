@@ -36,6 +36,7 @@ from receiver.providers.transcribe_so.calls import (
     Calls,
     answer_to,
 )
+from receiver.providers.transcribe_so.reading import read
 from receiver.providers.transcribe_so.recording import Recording
 from receiver.providers.transcribe_so.wire import a_moment_later, given, path
 
@@ -111,21 +112,15 @@ class TranscribeSo:
         view._calls = replace(self._calls, live=False)  # noqa: SLF001 - of our own class
         return view
 
-    def once(self) -> "TranscribeSo":
-        """Return this client for what is not worth a second try."""
-        view = copy.copy(self)
-        view._calls = replace(self._calls, retries=())  # noqa: SLF001 - of our own class
-        return view
-
     # --- the account ---------------------------------------------------------------------------------------------
 
     async def me(self) -> Account:
         """Return who the key belongs to, and what is left to spend."""
-        return parse(Account, await self._calls.send("GET", "me"))
+        return await read(Account, await self._calls.send("GET", "me"))
 
     async def pipelines(self) -> list[Pipeline]:
         """Return the models that can be asked for, with their prices."""
-        return parse(Pipelines, await self._calls.send("GET", "pipelines")).pipelines
+        return (await read(Pipelines, await self._calls.send("GET", "pipelines"))).pipelines
 
     # --- uploads -------------------------------------------------------------------------------------------------
 
@@ -134,7 +129,7 @@ class TranscribeSo:
     ) -> Upload:
         """Ask for a URL to PUT a file of at most 500 MB to."""
         body = {"filename": filename, "content_type": content_type, "file_size": file_size}
-        return parse(Upload, await self._calls.send("POST", "uploads", json=body, idempotency_key=idempotency_key))
+        return await read(Upload, await self._calls.send("POST", "uploads", json=body, idempotency_key=idempotency_key))
 
     async def put_upload(
         self, upload: Upload, content: AsyncIterable[bytes], *, content_type: str, file_size: int
@@ -159,7 +154,7 @@ class TranscribeSo:
         """Ask for a ticket for a resumable upload of a file of at most 500 MB."""
         body = {"filename": filename, "file_size": file_size}
         answer = await self._calls.send("POST", "uploads/tus", json=body, idempotency_key=idempotency_key)
-        return parse(TusUpload, answer)
+        return await read(TusUpload, answer)
 
     # --- transcriptions ------------------------------------------------------------------------------------------
 
@@ -181,23 +176,24 @@ class TranscribeSo:
         answer = await self._calls.send(
             "POST", "transcriptions", json=body, idempotency_key=idempotency_key, asked_before=asked_before
         )
-        return parse(TranscriptionStatus, answer)
+        return await read(TranscriptionStatus, answer)
 
     async def quote(self, recording: Recording, *, idempotency_key: str) -> Quote:
         """Return what a recording would cost, without starting anything."""
         answer = await self._calls.send("POST", "quotes", json=recording.to_json(), idempotency_key=idempotency_key)
-        return parse(Quote, answer)
+        return await read(Quote, answer)
 
-    async def list(self, *, api_only: bool = False) -> AsyncIterator[TranscriptionStatus]:
-        """Yield every transcription, newest first, none twice.
+    async def list(self, *, api_only: bool = False, patiently: bool = True) -> AsyncIterator[TranscriptionStatus]:
+        """Yield every transcription, newest first, none twice; without patience no page is tried for again.
 
         The cursor is the time of a page's last item, and several items may share it: the next page is asked for from a
         moment later, so that it overlaps, and what was seen is left out.
         """
         params = given(limit=str(PAGE_LENGTH), api_only="true" if api_only else None)
+        calls = self._calls if patiently else replace(self._calls, retries=())
         seen, asked, idle = set[int](), set[str](), 0
         while True:
-            page = parse(Page, await self._calls.send("GET", "transcriptions", params=params))
+            page = await read(Page, await calls.send("GET", "transcriptions", params=params))
             fresh = [item for item in page.data if item.id not in seen]
             for item in fresh:
                 if item.id not in seen:
@@ -214,7 +210,7 @@ class TranscribeSo:
 
     async def get(self, transcription_id: str | int) -> TranscriptionStatus:
         """Return a transcription's metadata and status."""
-        return parse(TranscriptionStatus, await self._calls.send("GET", path(transcription_id)))
+        return await read(TranscriptionStatus, await self._calls.send("GET", path(transcription_id)))
 
     async def wait(
         self, transcription_id: str | int, *, seconds: float, include: Collection[Include] = ()
@@ -234,7 +230,8 @@ class TranscribeSo:
             answer = await self._calls.send(
                 "GET", path(transcription_id, "wait"), params=params, seconds=window + ROUND_TRIP_SECONDS
             )
-            status = parse(TranscriptionStatus, answer)
+            # What was asked to come along is not known to the model, and would be left out.
+            status = parse(TranscriptionStatus, answer) if include else await read(TranscriptionStatus, answer)
             if status.status == NEVER_STARTED:
                 raise InvalidRequest(f"{status.id} is a quote, not a job", code="not_a_job")
             if status.is_terminal or time.monotonic() >= deadline:
@@ -245,7 +242,7 @@ class TranscribeSo:
                 await asyncio.sleep(pause)
 
     async def result(self, transcription_id: str | int, *, include: Collection[Include] = RESULT) -> bytes:
-        """Return the full result as the provider wrote it; `parse(Result, …)` reads it."""
+        """Return the full result as the provider wrote it; `read_result` reads it, or `parse(Result, …)`."""
         params = {"include": ",".join(include)}
         return await self._calls.send("GET", path(transcription_id, "result"), params=params)
 
@@ -258,7 +255,7 @@ class TranscribeSo:
         answer = await self._calls.send(
             "POST", path(transcription_id, "retry"), json={}, idempotency_key=idempotency_key
         )
-        return parse(TranscriptionStatus, answer)
+        return await read(TranscriptionStatus, answer)
 
     # --- what is made of a result --------------------------------------------------------------------------------
 
@@ -299,11 +296,11 @@ class TranscribeSo:
         answer = await self._calls.send(
             "POST", "webhooks", json={"url": url}, idempotency_key=idempotency_key, asked_before=asked_before
         )
-        return parse(Webhook, answer)
+        return await read(Webhook, answer)
 
     async def get_webhook(self) -> Webhook:
         """Return this key's webhook, without its secret; not in the reference, so a 404 or 405 says nothing."""
-        return parse(Webhook, await self._calls.send("GET", "webhooks"))
+        return await read(Webhook, await self._calls.send("GET", "webhooks"))
 
     async def delete_webhook(self) -> None:
         """Delete this key's webhook; not in the reference, so it may not exist."""
