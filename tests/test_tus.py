@@ -359,7 +359,8 @@ async def test_a_relative_location_is_resolved_against_the_endpoint(location: st
 @pytest.mark.parametrize(
     "location",
     [
-        "", "https://elsewhere.test/files/a", "http://upload.test/files/a", "https://upload.test:444/files/a",
+        "", "https://elsewhere.test/files/a", "http://upload.test:8080/files/a", "https://upload.test:444/files/a",
+        "http://elsewhere.test/files/a",
         "//elsewhere.test/a", "https://user:word@upload.test/files/a", "ftp://upload.test/a", "https://[::1", "file:///a",
     ],
 )  # fmt: skip
@@ -368,6 +369,13 @@ async def test_no_byte_goes_to_a_location_that_is_not_on_the_endpoints_server(lo
     with pytest.raises(ProviderUnavailable, match=r"Location|address") as caught:
         await server.take()
     assert (caught.value.code, server.order, server.seen.created) == ("malformed_answer", ["POST"], [])
+
+
+async def test_a_server_that_does_not_know_of_the_tls_before_it_is_asked_with_tls() -> None:
+    """A proxy speaks it for the server, which says http; no byte goes without it."""
+    server = Prepared(created(PLACE.replace("https:", "http:")), at(4), at(8), at(10))
+    assert await server.take() == PLACE
+    assert {request.url.scheme for request in server.asked} == {"https"}
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://upload.test/", "/files", "https://key@upload.test/", "https://[::1", ""])
@@ -571,7 +579,7 @@ async def test_a_saved_upload_that_is_gone_or_of_another_size_is_started_anew(go
 
 
 @pytest.mark.parametrize(
-    "location", ["https://elsewhere.test/files/a", "", "https://[::1", "http://upload.test/files/a"]
+    "location", ["https://elsewhere.test/files/a", "", "https://[::1", "http://upload.test:8080/files/a"]
 )
 async def test_a_saved_location_of_another_server_is_not_asked(location: str) -> None:
     server = Prepared(created(), at(4), at(8), at(10))

@@ -1,4 +1,4 @@
-"""How we ask the sources: a module or a package for each provider's API; `tus` is what uploads may share.
+"""How we ask the sources: a module or a package for each provider's API. Uploads may share `tus` and `destinations`.
 
 source (data, prose)    URL                         here
 transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/

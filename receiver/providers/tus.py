@@ -28,6 +28,7 @@ from typing import BinaryIO, Literal
 import httpx
 
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
+from receiver.providers import destinations
 
 CHUNK_BYTES = 4 * 1024 * 1024
 PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -79,7 +80,8 @@ async def upload(
     """Upload the `size` bytes of `file` and return the upload's Location.
 
     Args:
-        http: sends the requests; its own authorization, timeouts and redirects are not used.
+        http: sends the requests; its own authorization, timeouts and redirects are not used. Its base address is the
+            API's, and says how far an endpoint is trusted.
         endpoint: where uploads are created.
         file: seekable, opened for reading bytes.
         size: of the file in bytes.
@@ -96,7 +98,9 @@ async def upload(
         InvalidRequest: the server refuses the upload.
         ImpossibleError: the file changed under way.
     """
-    transfer = _Transfer(http, address(endpoint), file, size, _encoded(metadata), chunk_bytes)
+    place = address(endpoint)
+    destinations.require_allowed(place, api=http.base_url)
+    transfer = _Transfer(http, place, file, size, _encoded(metadata), chunk_bytes)
     return await _followed(transfer, transfer.resumed(location), created, progressed, pauses)
 
 
@@ -175,6 +179,7 @@ class _Transfer:
         seconds = ANSWER_SECONDS + len(body) / SLOWEST_BYTES_PER_SECOND
         sent = {"Tus-Resumable": "1.0.0", **(headers or {})}
         request = self.http.build_request(method, url, headers=sent, content=body, timeout=seconds)
+        destinations.guard(request, api=self.http.base_url)
         request.headers.pop("Authorization", None)  # a client's default would show the API key to the upload server
         try:
             async with asyncio.timeout(seconds):
@@ -190,8 +195,13 @@ class _Transfer:
         return answer
 
     def _resolved(self, location: str) -> str:
-        """Return the absolute address of an upload, which must be where the endpoint is: the bytes go there."""
+        """Return the absolute address of an upload, which must be where the endpoint is: the bytes go there.
+
+        A server behind a proxy that speaks TLS for it does not know, and says http.
+        """
         url = address(location, self.endpoint)
+        if (url.scheme, url.host, url.port) == ("http", self.endpoint.host, None):
+            url = url.copy_with(scheme=self.endpoint.scheme, port=self.endpoint.port)
         if not location or (url.scheme, url.host, url.port) != _origin(self.endpoint):
             raise _malformed("the upload's Location is missing or is on another server than the endpoint")
         return str(url)

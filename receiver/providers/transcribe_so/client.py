@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from receiver import addresses, egress
 from receiver.budget import Budget, OwnBudget
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
-from receiver.providers import tus
+from receiver.providers import destinations, tus
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
     Account,
@@ -137,7 +137,10 @@ class TranscribeSo:
         """Send a file's bytes to where `create_upload` said; neither the key nor a turn goes with it."""
         headers = {"Content-Type": content_type, "Content-Length": str(file_size)}
         url = tus.address(upload.upload_url.get_secret_value())
+        api = self._calls.http.base_url
+        destinations.require_allowed(url, api=api)
         request = httpx.Request("PUT", url, headers=headers, content=content)
+        destinations.guard(request, api=api)
         try:
             await answer_to(self._calls.http, request, seconds=SECONDS + file_size / UPLOAD_BYTES_A_SECOND)
         except ProviderError as exc:
