@@ -1,0 +1,87 @@
+"""`receiver.cli.progress`: a terminal is told how far it is, and whatever becomes of it, the work goes on."""
+
+import asyncio
+import io
+import sys
+
+import httpx
+import pytest
+
+from receiver import settings
+from receiver.cli import following, progress
+from receiver.providers import TranscribeSo
+from tests.scripted import KEY, URL
+
+
+class Terminal(io.StringIO):
+    """A stream that is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Gone(Terminal):
+    """A terminal that was closed."""
+
+    def write(self, _: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+async def asked(progresses: list[object]) -> None:
+    """Follow a transcription that is so far each time it is asked for."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        if not progresses:
+            return httpx.Response(200, json={"id": 7, "status": "completed"})
+        about = {"id": 7, "status": "processing", "stage": "transcribing\x1b[2J", "progress": progresses.pop(0)}
+        return httpx.Response(200, json=about)
+
+    async with TranscribeSo(URL, KEY, transport=httpx.MockTransport(answer)) as api:
+        configured = settings.load(TRANSCRIBE_API_URL=URL, TRANSCRIBE_API_KEY="tsk_test_x")
+        ended = await following.until_ended(api, None, configured, 7, since=0)
+    assert ended.status == "completed"
+
+
+async def test_a_wait_shows_what_the_provider_says_and_clears_its_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setattr(following, "SHOWN_SECONDS", 0.01)
+    await asked([40] * 9 + [None] * 9)
+    shown = terminal.getvalue()
+    assert {"transcription 7  transcribing[2J, 40%", "transcription 7  transcribing[2J"} <= {
+        *shown.split(progress.CLEAR)
+    }
+    assert shown.endswith(progress.CLEAR)
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), None], ids=["a file", "nothing"])
+async def test_what_is_no_terminal_is_shown_nothing(
+    stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress.bar("uploading", 10) as progressed, progress.clock("regenerating"):
+        progressed(10)
+        await asyncio.sleep(0)
+    assert stream is None or stream.getvalue() == ""
+
+
+async def test_a_terminal_that_has_gone_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "SHOWN_SECONDS", 0.01)
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with progress.bar("uploading", 10) as progressed, progress.clock("regenerating"):
+        progressed(5)
+        await asyncio.sleep(0)
+    await asked([40])
+
+
+async def test_a_bar_and_a_clock_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with progress.bar("uploading a\nb.wav", 2_000_000) as progressed:
+        progressed(1_000_000)
+    with progress.clock("regenerating"):
+        await asyncio.sleep(0)
+    shown = [part for part in terminal.getvalue().split(progress.CLEAR) if part.strip()]
+    first, half = [r"uploading a\nb.wav  0%", r"uploading a\nb.wav  50% of 2.0 MB"]
+    assert [part for part in shown if part.startswith("uploading")][-2:] == [first, half]
+    assert shown[-1] == "regenerating  0 s"
