@@ -52,21 +52,39 @@ class Claim:
         return f"rcv-{hashlib.sha256(chr(0).join(identity).encode()).hexdigest()[:40]}"
 
 
-async def claim(db: Database, *, handlers: Sequence[str], api_url: str, lease: timedelta, limit: int) -> list[Claim]:
-    """Take at most `limit` jobs that are pending and due."""
-    rows = await db.fetch(query("claim_jobs"), list(handlers), api_url, lease, limit, "pending")
+async def claim(
+    db: Database,
+    *,
+    handlers: Sequence[str],
+    api_url: str,
+    lease: timedelta,
+    limit: int,
+    lapsed: bool = False,
+    only: int | None = None,
+) -> list[Claim]:
+    """Take at most `limit` jobs that are due: pending ones, or those whose lease ran out; or the `only` one."""
+    rows = await db.fetch(query("claim_jobs"), list(handlers), api_url, lease, limit, _state(lapsed=lapsed), only)
     return [Claim(**dict(row)) for row in rows]
 
 
-async def claim_lapsed(db: Database, *, handlers: Sequence[str], api_url: str, lease: timedelta) -> Claim | None:
-    """Take one job whose lease ran out: its worker died or hung, and may have because of it. Run it alone."""
-    row = await db.fetchrow(query("claim_jobs"), list(handlers), api_url, lease, 1, "running")
-    return None if row is None else Claim(**dict(row))
+async def due(db: Database, *, handlers: Sequence[str], api_url: str, limit: int, lapsed: bool = False) -> list[int]:
+    """Return the jobs that could be claimed, oldest first."""
+    rows = await db.fetch(query("due_jobs"), list(handlers), api_url, _state(lapsed=lapsed), limit)
+    return [row["id"] for row in rows]
+
+
+async def bury(db: Database, job: int, reason: str) -> None:
+    """Let a due job be dead that cannot be claimed."""
+    await db.execute(query("bury_job"), job, reason)
 
 
 async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
     """Whether a job waits whose lease ran out."""
     return await db.fetchval(query("any_lapsed"), list(handlers), api_url) is not None
+
+
+def _state(*, lapsed: bool) -> State:
+    return "running" if lapsed else "pending"
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:

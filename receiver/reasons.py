@@ -27,6 +27,11 @@ def describe(error: BaseException, home: str = "") -> str:
         return type(error).__name__
 
 
+def plain(text: str) -> str:
+    """Return a text that every database holds, whatever its encoding."""
+    return text.encode("ascii", "replace").decode("ascii").replace("\x00", "")[:REASON_LENGTH]
+
+
 def _described(error: BaseException, home: str) -> str:
     name, said = type(error).__name__, _text(error)
     if isinstance(error, Verdict | ProviderError | ImpossibleError) and said:

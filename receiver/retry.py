@@ -10,7 +10,7 @@
 *tries*, and a job is exhausted when they reach its handler's maximum.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -25,7 +25,7 @@ from receiver.errors import (
     Retry,
     Unauthenticated,
 )
-from receiver.reasons import describe, leaves, shown
+from receiver.reasons import describe, leaves, plain, shown
 
 MINUTE = timedelta(minutes=1)
 LONGEST = timedelta(days=365)  # what is later than that is a mistake, and PostgreSQL's calendar ends somewhere
@@ -145,6 +145,13 @@ def _bounded(after: object) -> timedelta:
     if not isinstance(after, timedelta):
         return MINUTE  # a stranger may have set the attribute to anything
     return min(max(after, timedelta(0)), LONGEST)
+
+
+def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
+    """Return an outcome with a reason that a database holds which refuses the one it has; itself where it is that."""
+    if isinstance(outcome, Done):
+        return outcome
+    return replace(outcome, reason=plain(f"the database refuses the error's text, which the log has: {refusal}"))
 
 
 def _wait_uncounted(error: BaseException) -> timedelta | None:

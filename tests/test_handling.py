@@ -305,8 +305,9 @@ async def test_completing_refuses_when_the_lease_was_lost(receiver_scratch: Scra
     await db.execute("create table effects ()")
     event, ctx = await receiver_scratch.claim(example)
     await db.execute("update receiver.jobs set due_at = now()")
-    theirs = await jobs.claim_lapsed(db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1))
-    assert theirs is not None
+    (theirs,) = await jobs.claim(
+        db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1), limit=1, lapsed=True
+    )
     with pytest.raises(LeaseLostError, match="another worker"):
         async with ctx.completing() as tx:
             await tx.execute("insert into effects default values")
@@ -325,8 +326,10 @@ async def test_nobody_takes_a_job_that_is_being_completed_even_when_its_lease_ru
     event, ctx = await receiver_scratch.claim(example)
     await db.execute("update receiver.jobs set due_at = now()")
     async with ctx.completing() as tx, asyncio.timeout(10):
-        lapsed = await jobs.claim_lapsed(db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1))
-        assert lapsed is None
+        lapsed = await jobs.claim(
+            db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1), limit=1, lapsed=True
+        )
+        assert lapsed == []
         assert await tx.fetchval("show idle_in_transaction_session_timeout") == "1min"
     assert await receiver_scratch.state(event) == "done"
 

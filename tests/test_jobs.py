@@ -33,7 +33,8 @@ async def claim(db: Pool, *handlers: str, lease: timedelta = LEASE, limit: int =
 
 
 async def claim_lapsed(db: Pool, *handlers: str, lease: timedelta = LEASE, api_url: str = API) -> Claim | None:
-    return await jobs.claim_lapsed(db, handlers=handlers or ("a",), api_url=api_url, lease=lease)
+    found = await jobs.claim(db, handlers=handlers or ("a",), api_url=api_url, lease=lease, limit=1, lapsed=True)
+    return found[0] if found else None
 
 
 async def stored(db: Pool, handler: str = "a") -> StoredJob:
@@ -105,8 +106,7 @@ async def test_what_another_is_taking_is_skipped_not_waited_for(db: Pool) -> Non
             assert await claim(db) == []
     assert (theirs.event_id, ours.event_id) == ("evt_0", "evt_1")
     async with db.acquire() as connection, connection.transaction():
-        again = await jobs.claim_lapsed(connection, handlers=["a"], api_url=API, lease=LEASE)
-        assert again is not None
+        (again,) = await jobs.claim(connection, handlers=["a"], api_url=API, lease=LEASE, limit=1, lapsed=True)
         assert (again.job, again.attempt) == (theirs.job, 2)
         async with asyncio.timeout(10):
             assert await claim_lapsed(db) is None

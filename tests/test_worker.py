@@ -15,13 +15,24 @@ import asyncpg
 import httpx
 import pytest
 
-from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, RetryPolicy, Unauthenticated, jobs
+from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, RetryPolicy, Unauthenticated
 from receiver.database import Connections
 from receiver.logs import JsonFormatter, TextFormatter
 from receiver.providers import TranscribeSo
 from receiver.testing import SANDBOX_URL, Scratch, Server
 from receiver.worker import Worker, attempt
-from tests.working import another, deliver, lapse, made, stored, until, until_ended, working
+from tests.working import (
+    another,
+    deliver,
+    lapse,
+    made,
+    stored,
+    taking_lapsed,
+    until,
+    until_ended,
+    worker_of,
+    working,
+)
 
 END_OTHERS = (
     "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()"
@@ -236,8 +247,10 @@ async def test_a_worker_that_is_woken_does_not_wait_for_its_next_look(receiver_s
         await until_ended(receiver_scratch)
 
 
-async def test_a_job_whose_lease_ran_out_is_run_alone(receiver_scratch: Scratch) -> None:
-    """It may be what killed its worker: it takes nobody along a second time."""
+async def test_a_worker_for_lapsed_jobs_runs_each_alone_and_ends_when_there_are_none(
+    receiver_scratch: Scratch,
+) -> None:
+    """Any of them may be what killed its worker: it takes nobody along a second time."""
     now: set[str] = set()
     beside: dict[str, set[str]] = {}
 
@@ -249,59 +262,48 @@ async def test_a_job_whose_lease_ran_out_is_run_alone(receiver_scratch: Scratch)
         now.discard(event.id)
 
     noting = made("noting", notes)
-    lapsed, fresh = [f"evt_lapsed_{n}" for n in range(3)], [f"evt_fresh_{n}" for n in range(6)]
+    lapsed, fresh = [f"evt_lapsed_{n}" for n in range(3)], [f"evt_fresh_{n}" for n in range(2)]
     for name in lapsed:
         await deliver(receiver_scratch, name, noting)
     await lapse(receiver_scratch, noting, limit=3)
     for name in fresh:
         await deliver(receiver_scratch, name, noting)
-    async with working(receiver_scratch, noting, poll=0.01):
-        await until_ended(receiver_scratch)
-    assert {name: beside[name] for name in lapsed} == {name: {name} for name in lapsed}
-    assert any(len(beside[name]) > 1 for name in fresh)
-    assert {job.attempt for name, job in (await stored(receiver_scratch)).items() if "lapsed" in name} == {2}
+    connections = Connections(receiver_scratch.url)
+    async with asyncio.timeout(60):
+        await worker_of(receiver_scratch, connections, noting, count=1, lapsed=True).run()
+    connections.close()
+    assert beside == {name: {name} for name in lapsed}
+    found = {name.split()[0]: (job.state, job.attempt) for name, job in (await stored(receiver_scratch)).items()}
+    assert found == dict.fromkeys(lapsed, ("done", 2)) | dict.fromkeys(fresh, ("pending", 0))
 
 
-async def test_a_lapsed_job_waits_until_the_lanes_are_empty_and_new_ones_wait_behind_it(
-    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+async def test_neither_a_lapsed_job_nor_a_new_one_waits_for_a_long_one(
+    receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    order, let_go, begun = [], asyncio.Event(), asyncio.Event()
-    any_lapsed, looks = jobs.any_lapsed, 0
-
-    async def looked(*given: Any, **named: Any) -> bool:
-        nonlocal looks
-        found = await any_lapsed(*given, **named)
-        looks += found
-        return found
-
-    async def several_looks() -> None:
-        enough = looks + 3
-        await until(lambda: _true(looks >= enough))
-
-    monkeypatch.setattr(jobs, "any_lapsed", looked)
+    """One worker, one of whose lanes is taken for as long as it takes; both lapsed jobs take long too."""
+    let_go = asyncio.Event()
+    begun: list[str] = []
 
     async def notes(event: Event, _: Context) -> None:
-        order.append(event.id)
-        if event.id == "evt_first":
-            begun.set()
+        begun.append(event.id)
+        if event.id != "evt_new":
             await let_go.wait()
-        order.append(f"end of {event.id}")
 
     noting = made("noting", notes)
-    await deliver(receiver_scratch, "evt_lapsed", noting)
-    await lapse(receiver_scratch, noting)
+    for name in ("evt_lapsed_1", "evt_lapsed_2"):
+        await deliver(receiver_scratch, name, noting)
+    await lapse(receiver_scratch, noting, limit=2)
     await receiver_scratch.db.execute("update receiver.jobs set due_at = now() + interval '1 hour'")
-    await deliver(receiver_scratch, "evt_first", noting)
-    async with working(receiver_scratch, noting):
-        await asyncio.wait_for(begun.wait(), 60)
-        await receiver_scratch.db.execute("update receiver.jobs set due_at = now() where attempt = 1 and event = 1")
-        await several_looks()
-        await deliver(receiver_scratch, "evt_fresh", noting)
-        await several_looks()
+    await deliver(receiver_scratch, "evt_long", noting)
+    async with working(receiver_scratch, noting), taking_lapsed(receiver_scratch, receiver_database, noting):
+        await until(lambda: _true(begun == ["evt_long"]))
+        await receiver_scratch.db.execute("update receiver.jobs set due_at = now() where event <= 2")
+        await until(lambda: _true(len(begun) == 3))
+        await deliver(receiver_scratch, "evt_new", noting)
+        await until(lambda: _true("evt_new" in begun))
         let_go.set()
         await until_ended(receiver_scratch)
-    names = ["evt_first", "evt_lapsed", "evt_fresh"]
-    assert order == [step for name in names for step in (name, f"end of {name}")]
+    assert sorted(begun) == ["evt_lapsed_1", "evt_lapsed_2", "evt_long", "evt_new"]
 
 
 async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(receiver_scratch: Scratch) -> None:
@@ -315,7 +317,7 @@ async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(recei
         await deliver(receiver_scratch, f"evt_{number}", killing)
     await lapse(receiver_scratch, killing, limit=2)
     await receiver_scratch.db.execute("update receiver.jobs set attempt = 2 where event = 1")
-    async with working(receiver_scratch, killing):
+    async with taking_lapsed(receiver_scratch, receiver_scratch.url, killing):
 
         async def ended() -> bool:
             return {job.state for job in (await stored(receiver_scratch)).values()} == {"dead", "done"}
@@ -349,7 +351,7 @@ async def test_a_lease_is_renewed_for_as_long_as_its_handler_runs(
         working(receiver_scratch, completing, waiting, lease=1),
     ):
         await until(lambda: _true(len(ran) == 2))
-        async with working(second, completing):
+        async with taking_lapsed(second, receiver_database, completing):
             await until_renewed(receiver_scratch, "waiting", by=2)
             let_go.set()
             await until_ended(receiver_scratch)
@@ -645,3 +647,75 @@ async def test_an_event_that_cannot_be_read_any_more_stops_no_worker(receiver_sc
 
     async with working(receiver_scratch, quick):
         await until(good_is_done)
+
+
+async def test_an_error_whose_text_the_database_refuses_is_told_in_plain_words(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one in another encoding than UTF-8 does with most of the world's letters."""
+
+    async def fails(_: Event, __: Context) -> None:
+        raise ValueError("日本語")
+
+    failing = made("failing", fails, policy=RetryPolicy(attempts=1))
+    await receiver_scratch.db.execute("alter table receiver.jobs add check (octet_length(error) = length(error))")
+    await deliver(receiver_scratch, "evt_1", failing)
+    async with working(receiver_scratch, failing):
+        await until_ended(receiver_scratch, "dead")
+    error = (await stored(receiver_scratch))["failing"].error
+    assert error is not None
+    assert error.startswith("the database refuses the error's text, which the log has: ")
+    assert "日本語" in caplog.text
+
+
+async def test_an_outcome_that_the_database_refuses_in_any_words_costs_no_lane(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(event: Event, _: Context) -> None:
+        if event.id == "evt_bad":
+            raise ValueError("no")
+
+    failing = made("failing", fails)
+    await receiver_scratch.db.execute("alter table receiver.jobs add check (error is null)")
+    await deliver(receiver_scratch, "evt_bad", failing)
+    async with working(receiver_scratch, failing, count=1):
+        await until(lambda: _said(caplog, "its outcome is given up, and its lease will run out"))
+        await deliver(receiver_scratch, "evt_good", failing)
+
+        async def good_is_done() -> bool:
+            return (await stored(receiver_scratch))["evt_good failing"].state == "done"
+
+        await until(good_is_done)
+
+
+async def test_a_job_that_cannot_be_claimed_is_dead_and_the_others_go_on(
+    receiver_scratch: Scratch, receiver_database: str
+) -> None:
+    """Their statement fails for all of them; of one even the burial is refused."""
+    ran = []
+
+    async def works(event: Event, _: Context) -> None:
+        ran.append(event.id)
+
+    quick = made("quick", works)
+    for name in ("evt_bad", "evt_refused", "evt_lapsed", "evt_good"):
+        await deliver(receiver_scratch, name, quick)
+    await receiver_scratch.db.execute(
+        "update receiver.jobs set attempt = 2147483647 where event <= 3;"
+        "update receiver.jobs set state = 'running' where event = 3;"
+        "alter table receiver.jobs add check (event <> 2 or state <> 'dead')"
+    )
+    async with working(receiver_scratch, quick, count=1), taking_lapsed(receiver_scratch, receiver_database, quick):
+
+        async def others_ended() -> bool:
+            found = await stored(receiver_scratch)
+            return {name.split()[0]: job.state for name, job in found.items()} == {
+                "evt_bad": "dead", "evt_refused": "pending", "evt_lapsed": "dead", "evt_good": "done",
+            }  # fmt: skip
+
+        await until(others_ended)
+        await deliver(receiver_scratch, "evt_new", quick)
+        await until(lambda: _true(ran == ["evt_good", "evt_new"]))
+    error = (await stored(receiver_scratch))["evt_bad quick"].error
+    assert error is not None
+    assert error.startswith("it cannot be claimed: ")

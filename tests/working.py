@@ -11,8 +11,11 @@ from typing import Any
 from receiver import Event, Handler, RetryPolicy, events, handler, inbox, jobs
 from receiver.database import Connections, pool
 from receiver.inbox import Delivery, StoredJob
+from receiver.organs import Organs
 from receiver.testing import SANDBOX_URL, Scratch
-from receiver.worker import Leases, Worker, note_lent
+from receiver.worker import Lapsed, Leases, Worker, note_lent
+from receiver.worker.lanes import Deadlines
+from receiver.worker.lapsed import Limits
 from tests.processes import completed
 
 AT_ONCE = RetryPolicy(attempts=3, first=timedelta(0), limit=timedelta(0))
@@ -59,6 +62,23 @@ async def until_ended(scratch: Scratch, state: str = "done") -> None:
     assert {job.state for job in (await stored(scratch)).values()} == {state}
 
 
+def worker_of(
+    scratch: Scratch,
+    connections: Connections,
+    *handlers: Handler,
+    count: int = 4,
+    lease: float = 60,
+    poll: float = 0.05,
+    lapsed: bool = False,
+) -> Worker:
+    return Worker(
+        connections=connections, db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider,
+        http=scratch._http,  # noqa: SLF001
+        formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll), lapsed=lapsed,
+        deadlines=Deadlines(finish_again=0.05),
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def working(
     scratch: Scratch,
@@ -76,11 +96,7 @@ async def working(
     died: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: died.append(context))
     connections = Connections(scratch.url)
-    worker = Worker(
-        connections=connections, db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider,
-        http=scratch._http,  # noqa: SLF001
-        formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll),
-    )  # fmt: skip
+    worker = worker_of(scratch, connections, *handlers, count=count, lease=lease, poll=poll)
     async with Leases(
         scratch.url, lease=timedelta(seconds=lease), held=worker.held, lost=worker.lose, stuck=blocked.append
     ):
@@ -97,6 +113,32 @@ async def working(
     gc.collect()  # which is when asyncio tells of an exception that nobody asked for
     assert died == []
     assert stuck is not None or blocked == []
+
+
+@asynccontextmanager
+async def taking_lapsed(scratch: Scratch, url: str, *handlers: Handler, lease: float = 3) -> AsyncIterator[Limits]:
+    """Do for lapsed jobs what a worker does beside its claims, but for the process of its own."""
+    connections, limits = Connections(url), Limits(at_once=2, crowd=0.05)
+
+    async def run(*, stop: asyncio.Event) -> int:
+        async with another(scratch, url) as own:
+            worker = worker_of(own, connections, *handlers, count=1, lapsed=True)
+            running, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            worker.leave()
+            await running
+            await worker.stop(within=timedelta(0))
+        return 0
+
+    lapsed = Lapsed(
+        connections, handlers=[h.name for h in handlers], api_url=SANDBOX_URL, lease=timedelta(seconds=lease),
+        poll=timedelta(seconds=0.05), run=run, limits=limits,
+    )  # fmt: skip
+    async with Organs({"lapsed": lapsed.watch}):
+        yield limits
+    await lapsed.end()
+    connections.close()
 
 
 @asynccontextmanager

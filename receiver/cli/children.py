@@ -1,12 +1,12 @@
 """Processes that `up` starts, keeps alive, replaces and ends.
 
     begun ──ready──▶ in charge ──dies──▶ another is begun, at once, then later and later
-      │                  │
+      │               │  │
+      │               │  └──silent──▶ another is begun at once; this one is killed
       │              relieved, by another that is ready ──▶ leaves: finishes what it has, then ends
       └──not ready, though it was to relieve one──▶ ended; the one in charge stays
 
-Each has a line to us: its standard input is one end of a pair of sockets. It says a word there when it is ready, and
-ends at the line's end, since the kernel closes our end however we end.
+Each has a line to us, on which it says when it is ready and that it still runs (`line`).
 """
 
 import asyncio
@@ -20,32 +20,48 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from receiver.cli.line import Line
 from receiver.errors import StartupError
 
 log = logging.getLogger(__name__)
 
-READY_SECONDS = 30.0
-ENDING_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 30.0
-LONGEST_SILENCE_SECONDS = 2.0  # clients wait on the socket meanwhile, and the provider waits for 10 s
 LEAVING_AT_ONCE = 2  # each costs a process' memory, for as long as a client keeps an idle connection to it
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds we wait for a process.
+
+    Attributes:
+        ready: until it is ready.
+        ending: until one ends that is of no use.
+        pause: at most, until one that died is started again.
+        gap: the same for one that has the listener: clients wait on it meanwhile, and the provider waits for 10 s.
+        silence: since its last word, until it counts as hung.
+    """
+
+    ready: float = 30.0
+    ending: float = 5.0
+    pause: float = 30.0
+    gap: float = 2.0
+    silence: float = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Life:
-    """One process: `ready` tells whether it has said so, `ended` its exit status, `relieved` that another took over."""
+    """One process: its line, `ended` with its exit status, `relieved` when another took over."""
 
     name: str
     process: asyncio.subprocess.Process
     began: float
-    ready: "asyncio.Task[bool]"
+    line: Line
     ended: "asyncio.Task[int]"
     relieved: "asyncio.Future[None]"
 
     @property
     def was_ready(self) -> bool:
         """Whether it has been ready."""
-        return self.ready.done() and not self.ready.cancelled() and self.ready.result()
+        return self.line.ready.done()
 
     def tell(self, number: signal.Signals) -> None:
         """Send a signal, if it still runs."""
@@ -58,9 +74,14 @@ class Life:
         await asyncio.wait({self.ended}, timeout=within)
         if not self.ended.done():
             log.error("%s does not end; killing it", self.name)
+            self.kill()
+        await asyncio.wait({self.ended})
+
+    def kill(self) -> None:
+        """Kill the process and what it has started, if it still runs."""
+        if not self.ended.done():
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-        await asyncio.wait({self.ended})
 
 
 class Child:
@@ -72,18 +93,24 @@ class Child:
     """
 
     def __init__(
-        self, *arguments: str, environment: Mapping[str, str], vital: bool, listener: socket.socket | None = None
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        vital: bool,
+        listener: socket.socket | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.name = arguments[0]
         self._arguments = (*arguments, "--until-eof")
         self._environment = dict(environment)
         self._vital = vital
         self._passed: tuple[int, ...] = ()
-        self._longest_pause, self._farewell = LONGEST_PAUSE_SECONDS, signal.SIGTERM
+        self._patience = patience or Patience()
+        self._longest_pause, self._farewell = self._patience.pause, signal.SIGTERM
         if listener is not None:
             self._arguments += ("--listener", str(listener.fileno()))
             self._passed = (listener.fileno(),)
-            self._longest_pause, self._farewell = LONGEST_SILENCE_SECONDS, signal.SIGUSR1
+            self._longest_pause, self._farewell = self._patience.gap, signal.SIGUSR1
         self._life: Life | None = None
         self._lives: list[Life] = []  # oldest first
         self._leaving: set[asyncio.Task[None]] = set()
@@ -100,11 +127,11 @@ class Child:
             StartupError: it ended instead, and has said why, or it takes too long.
         """
         assert self._life is not None
-        if not await _is_ready(self._life):
+        if not await self._is_ready(self._life):
             raise StartupError(f"{self.name} did not start")
 
     async def keep(self) -> None:
-        """Start the process again, later each time, whenever it ends unasked; runs until cancelled.
+        """Start the process again, later each time, whenever it ends unasked or hangs; runs until cancelled.
 
         Raises:
             StartupError: it could not even start; it has said why.
@@ -113,8 +140,8 @@ class Child:
         while True:
             life = self._life
             assert life is not None
-            either: set[asyncio.Future[Any]] = {life.ended, life.relieved}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            any_of: set[asyncio.Future[Any]] = {life.ended, life.relieved, life.line.silent}
+            await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
             worked = worked or life.was_ready
             if life.relieved.done():
                 continue
@@ -122,13 +149,18 @@ class Child:
                 raise StartupError(f"{self.name} did not start")
             if asyncio.get_running_loop().time() - life.began > self._longest_pause:
                 pause = 0.0
-            log.error("%s ended with status %d; starting it again in %g s", self.name, life.ended.result(), pause)
+            if life.ended.done():
+                log.error("%s ended with status %d; starting it again in %g s", self.name, life.ended.result(), pause)
+            else:
+                said = "%s hangs: it has said nothing for %g s; another takes its place in %g s, and it is killed"
+                log.error(said, self.name, self._patience.silence, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause + 1, self._longest_pause)
             async with self._changing:
                 if not life.relieved.done():
                     with _said(self.name):
                         self._life = await self._begin()
+            life.kill()
 
     async def replace(self, *, leave_within: float) -> bool:
         """Put a new process in charge once it is ready, and let the old one leave; says whether it came to that.
@@ -139,12 +171,12 @@ class Child:
         fresh = None
         with _said(self.name):
             fresh = await self._begin()
-        if fresh is None or not await _is_ready(fresh):
+        if fresh is None or not await self._is_ready(fresh):
             log.error(
                 "the new process of %s did not become ready; the old one stays: mend that, and restart again", self.name
             )
             if fresh is not None:
-                self._let_leave(fresh, signal.SIGTERM, ENDING_SECONDS)
+                self._let_leave(fresh, signal.SIGTERM, self._patience.ending)
             return False
         async with self._changing:
             old, self._life = self._life, fresh
@@ -164,51 +196,67 @@ class Child:
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
 
+    async def _is_ready(self, life: Life) -> bool:
+        either: set[asyncio.Future[Any]] = {life.line.ready, life.ended}
+        await asyncio.wait(either, timeout=self._patience.ready, return_when=asyncio.FIRST_COMPLETED)
+        return life.was_ready
+
     async def _begin(self) -> Life:
         loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0)
-        with theirs:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "receiver", *self._arguments,
-                    env=self._environment, stdin=theirs.fileno(), pass_fds=self._passed, start_new_session=True,
-                )  # fmt: skip
-            except BaseException:
-                ours.close()
-                raise
-        ready = asyncio.create_task(_says_a_word(ours))
-        ended = asyncio.create_task(_end_of(process, ours, ready))
-        life = Life(self.name, process, loop.time(), ready, ended, loop.create_future())
+        process, ours = await begin(*self._arguments, environment=self._environment, passed=self._passed)
+        line = Line(ours, silence=self._patience.silence)
+        ended = asyncio.create_task(_end_of(process, line))
+        life = Life(self.name, process, loop.time(), line, ended, loop.create_future())
         self._lives.append(life)
         ended.add_done_callback(lambda _: self._lives.remove(life))
         return life
 
 
+async def begin(
+    *arguments: str, environment: Mapping[str, str], passed: tuple[int, ...] = ()
+) -> tuple[asyncio.subprocess.Process, socket.socket]:
+    """Start a `receiver` command; returns it, and our end of the line at whose end it ends."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "receiver", *arguments,
+                env=dict(environment), stdin=theirs.fileno(), pass_fds=passed, start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            ours.close()
+            raise
+    return process, ours
+
+
+async def run_once(*arguments: str, stop: asyncio.Event, ending: float) -> int:
+    """Run a `receiver` command to its end and return its exit status; once `stop` is set it has `ending` seconds."""
+    process, line = await begin(*arguments, "--until-eof", environment=os.environ)
+    ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        line.close()
+        await asyncio.wait({ended}, timeout=ending)
+        if not ended.done():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return await ended
+    finally:
+        line.close()
+        stopping.cancel()
+
+
 @contextmanager
 def _said(name: str) -> Iterator[None]:
-    """Log that a process could not be begun, for want of memory or of its program, instead of ending the others."""
+    """Log that a process could not be begun, for want of memory, a thread or its program; the others go on."""
     try:
         yield
-    except OSError as exc:
-        log.error("%s could not be started: %s", name, exc)
+    except Exception as exc:  # noqa: BLE001 - such as RuntimeError: can't start new thread
+        log.error("%s could not be started: %s", name, str(exc) or type(exc).__name__)
 
 
-async def _is_ready(life: Life) -> bool:
-    await asyncio.wait({life.ready, life.ended}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    return life.was_ready
-
-
-async def _says_a_word(line: socket.socket) -> bool:
-    with suppress(OSError):
-        return bool(await asyncio.get_running_loop().sock_recv(line, 1))
-    return False
-
-
-async def _end_of(process: asyncio.subprocess.Process, line: socket.socket, ready: "asyncio.Task[bool]") -> int:
+async def _end_of(process: asyncio.subprocess.Process, line: Line) -> int:
     """Return the exit status, and close the line."""
     status = await process.wait()
-    ready.cancel()  # where what the process started holds the other end
-    await asyncio.wait({ready})
-    line.close()
+    await line.close()
     return status

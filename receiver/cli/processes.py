@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import click
-from asyncpg import PostgresError
 
-from receiver import database, egress, embedded, jobs, migrations, registration, registry
+from receiver import database, egress, embedded, jobs, migrations, registration, registry, watchdog
+from receiver.cli.children import run_once
+from receiver.cli.line import beat, tell_ready
+from receiver.cli.registrar import Registrar
 from receiver.cli.running import (
-    background,
     configure,
     event_at,
     examples,
@@ -22,28 +23,21 @@ from receiver.cli.running import (
     open_spool,
     run,
     stop_event,
-    tell_ready,
     until_eof,
 )
-from receiver.database import AWAY, Connections, query
-from receiver.errors import (
-    BusyError,
-    ImpossibleError,
-    ProviderError,
-    StartupError,
-    StoreMisconfiguredError,
-    StoreUnavailableError,
-)
+from receiver.database import Connections, query
+from receiver.errors import ImpossibleError, StartupError, StoreMisconfiguredError, StoreUnavailableError
 from receiver.handling import Handler
+from receiver.organs import Organs
+from receiver.presence import Presence
 from receiver.settings import Settings
 from receiver.web import Receiver, address, application, bind, inherit
 from receiver.web import serve as serve_on
 from receiver.web.store import SERVICE
-from receiver.worker import Leases, Worker, note_lent
+from receiver.worker import Lapsed, Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
 
-REGISTER_AGAIN_SECONDS = 60.0
 CLAIM_SECONDS = 3.0
 START_WITHOUT_SECONDS = 2.0  # until we answer, deliveries wait in the listener's queue; the provider waits 10 s
 CHECK_SECONDS = 2.0
@@ -89,13 +83,17 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         if is_there:
             await keyring.read_again()
         await receiver.store.make_ready()
-        async with background(
-            keyring.watch(),
-            database.listen(url, registration.CHANNEL, keyring.hurry),
-            receiver.nudge_workers(),
-            receiver.store.keep_drained(),
-            _register(configured, url),
-        ):
+        registrar = Registrar(configured, url)
+        receiver.found_elsewhere.append(registrar.findings)
+        presence = Presence(connections, kind="web", api_url=configured.api_url)
+        organs = receiver.organs
+        organs.add("listener", partial(database.listen, url, registration.CHANNEL, keyring.hurry))
+        organs.add("registration", registrar.keep)
+        organs.add("presence", presence.keep)
+        organs.add("watchdog", partial(watchdog.watch, stuck=watchdog.end))
+        if until_eof:
+            organs.add("line", beat)
+        async with organs:
             if configured.database_url is not None and configured.spool_dir is None:
                 log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
             here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
@@ -107,6 +105,7 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
             async with asyncio.timeout(LAST_DRAIN_SECONDS):
                 await receiver.store.drain()
         await receiver.store.close()
+        await presence.leave()
         connections.close()
 
     _warn_embedded(configured, quiet=until_eof)
@@ -122,35 +121,50 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
 
 
 @click.command(epilog=examples("receiver work", "RECEIVER_LANES=2 receiver work"))
+@click.option("--lapsed", is_flag=True, hidden=True)  # a worker starts itself so, see `worker.lapsed`
 @until_eof
-def work(*, until_eof: bool) -> None:
+def work(*, lapsed: bool, until_eof: bool) -> None:
     """Run handlers. Start as many as you like, on as many machines as share the database."""
     configured = configure()
+    lanes = 1 if lapsed else configured.lanes
 
     async def main(url: str) -> None:
         handlers = registry.load(configured.handlers)
         await _check_start(url)
         stop = stop_event(with_stdin=until_eof)
         async with (
-            database.pool(url, size=2 * configured.lanes + 4, lent=note_lent) as db,
+            database.pool(url, size=2 * lanes + 4, lent=note_lent) as db,
             open_provider(configured, url, retries=()) as provider,
             egress.client(timeout=10) as http,
+            Organs({"line": beat} if until_eof else {}),
         ):
             connections, lease = Connections(url), timedelta(seconds=configured.lease_seconds)
             worker = Worker(
                 connections=connections, db=db, handlers=handlers, provider=provider, http=http,
-                formats=configured.timestamps, lanes=configured.lanes,
+                formats=configured.timestamps, lanes=lanes, lapsed=lapsed,
                 lease=lease, poll=timedelta(seconds=configured.poll_seconds),
             )  # fmt: skip
-            async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=_end_stuck):
-                async with background(database.listen(url, jobs.CHANNEL, worker.wake)):
-                    log.info("working with %d lanes for %s", configured.lanes, registry.listed(handlers.values()))
+            presence = Presence(connections, kind="worker", api_url=configured.api_url)
+            others = Lapsed(
+                connections, handlers=handlers, api_url=configured.api_url, lease=lease,
+                poll=timedelta(seconds=configured.poll_seconds),
+                run=partial(run_once, "work", "--lapsed", ending=configured.shutdown_seconds + 2 * ENDING_SECONDS),
+            )  # fmt: skip
+            listening = partial(database.listen, url, jobs.CHANNEL, worker.wake)
+            organs = Organs()
+            if not lapsed:
+                organs = Organs({"listener": listening, "presence": presence.keep, "lapsed": others.watch})
+            async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=watchdog.end):
+                async with organs:
+                    said = "taking what another worker left behind, with" if lapsed else "working with"
+                    log.info("%s %d lanes for %s", said, lanes, registry.listed(handlers.values()))
                     if until_eof:
                         tell_ready()
                     await _work_until(stop, worker)
-                await worker.stop(within=timedelta(seconds=configured.shutdown_seconds))
+                within = timedelta(seconds=configured.shutdown_seconds)
+                await asyncio.gather(presence.leave(), others.end(), worker.stop(within=within))
             connections.close()
-            if not stop.is_set():
+            if not lapsed and not stop.is_set():
                 raise ImpossibleError(
                     "too many handlers go on although they were told to stop; ending with them, for another worker "
                     "to take the place of this one"
@@ -171,12 +185,6 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
     if working.done():
         working.result()
     working.cancel()
-
-
-def _end_stuck(why: str) -> None:
-    """End a worker that can hold no lease: who started it starts another, and its jobs come back by lease."""
-    log.critical("%s; ending, for another worker to take the place of this one", why)
-    os._exit(1)
 
 
 def _warn_embedded(configured: Settings, *, quiet: bool) -> None:
@@ -212,28 +220,3 @@ async def _check_start(url: str) -> bool:
         off = " and ".join(name for name, holds in durable.items() if not holds)
         log.error("this server runs with %s off: what is stored does not survive a crash", off)
     return True
-
-
-async def _register(configured: Settings, url: str) -> None:
-    """Register when the settings are there, as often as it takes."""
-    callback_url = configured.callback_url
-    if configured.api_key is None or callback_url is None:
-        return
-    whose = registration.account(configured)
-    async with open_provider(configured, url) as provider:
-        while True:
-            try:
-                connection = await database.connect(url)
-                try:
-                    said = await registration.register_if_needed(connection, provider, whose, callback_url)
-                finally:
-                    await connection.close()
-            except (ProviderError, BusyError, PostgresError, *AWAY) as exc:
-                log.warning("not registered yet: %s; again in %g s", exc, REGISTER_AGAIN_SECONDS)
-                await asyncio.sleep(REGISTER_AGAIN_SECONDS)
-                continue
-            except ImpossibleError as exc:
-                log.error("not registered: %s", exc)
-                return
-            log.info("%s", said)
-            return

@@ -29,8 +29,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-# `up` starts its processes with this: standard input is their line to it, for a word when they are ready. They end with
-# it however it ends, because the kernel closes the line.
+# `up` starts its processes with this: standard input is their line to it (see `line`), and they end with it.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
 
@@ -193,32 +192,6 @@ def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
 
         loop.add_reader(sys.stdin, read)
     return stop
-
-
-def tell_ready() -> None:
-    """Say a word on the line to `up`: we are ready."""
-    with suppress(OSError):  # it has gone, and so shall we
-        os.write(sys.stdin.fileno(), b"\n")
-
-
-@asynccontextmanager
-async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run coroutines beside the block and stop them at its end; one that fails is a bug, which the log shows."""
-
-    async def guarded(one: Coroutine[Any, Any, None]) -> None:
-        try:
-            await one
-        except Exception:
-            log.exception("%s ended", one)
-
-    tasks = [asyncio.create_task(guarded(one)) for one in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=3)
 
 
 def print_json(value: object) -> None:

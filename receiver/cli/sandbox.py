@@ -5,7 +5,9 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from receiver.cli.running import background, examples, run, stop_event, tell_ready, until_eof
+from receiver.cli.line import beat, tell_ready
+from receiver.cli.running import examples, run, stop_event, until_eof
+from receiver.organs import Organs
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.web import bind
 from receiver.web import serve as serve_on
@@ -80,14 +82,16 @@ def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **kno
             await stop.wait()
             simulated.stop()
 
+        organs = Organs({"letting go": let_go})
         if until_eof:
+            organs.add("line", beat)
             tell_ready()
         else:
             click.echo(
                 f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox"
             )
         try:
-            async with background(let_go()):
+            async with organs:
                 await serve_on(application(simulated), listener, stop)
         finally:
             await simulated.close()

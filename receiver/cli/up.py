@@ -7,18 +7,20 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import click
 
 from receiver import database, inbox, migrations, registration, registry
 from receiver.cli import environment
-from receiver.cli.children import Child
+from receiver.cli.children import Child, Patience
 from receiver.cli.environment import Simulation
 from receiver.cli.running import configure, event_at, examples, open_database, open_spool, run, stop_event
 from receiver.cli.story import Story
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
+from receiver.organs import Organs
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.web import KEEP_ALIVE_SECONDS, address, bind
@@ -27,6 +29,7 @@ SANDBOX_KEY = "tsk_test_sandbox"
 SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
 SAMPLE_PIPELINE = "qwen3-asr-flash-filetrans"
 WEB_ENDS_SECONDS = 20.0
+WORKER_SILENT_SECONDS = 60.0
 STORY_ENDS_SECONDS = 3.0
 
 
@@ -66,18 +69,20 @@ async def _up(configured: Settings, listener: socket.socket, url: str, simulatio
             if simulation is not None:
                 await _start_sandbox(configured, url, db, children)
             serve = Child("serve", environment=os.environ, vital=True, listener=listener)
-            work = Child("work", environment=os.environ, vital=False)
+            # A handler may block a worker for a lease before it ends itself, or it was stopped and may go on.
+            patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
+            work = Child("work", environment=os.environ, vital=False, patience=patience)
             for child in (serve, work):
                 children.append(child)
                 await child.start()
             story = Story(await inbox.newest_key(db))
-            await _run_until(
-                stop,
-                _open(configured, serve, simulation),
-                _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
-                story.tell(db),
-                *(child.keep() for child in children),
-            )
+            async with Organs({"story": partial(story.tell, db)}):
+                await _run_until(
+                    stop,
+                    _open(configured, serve, simulation),
+                    _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
+                    *(child.keep() for child in children),
+                )
         finally:
             listener.close()  # so that who comes now is refused at once instead of waiting for nobody
             click.echo("ending: what is under way is finished first")

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from receiver import addresses, database, egress, inbox, jobs, migrations, registration, registry, signature
+from receiver import addresses, database, egress, inbox, jobs, migrations, presence, registration, registry, signature
 from receiver.database import Connection, query
 from receiver.errors import (
     HandlerLoadError,
@@ -23,6 +23,7 @@ from receiver.errors import (
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox import TypeCount
+from receiver.presence import UNSEEN, Missing
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 from receiver.spool import Condition
@@ -64,11 +65,25 @@ async def stored(
     return [
         *findings,
         await _orphans(connection, handlers, configured),
+        worker(await presence.missing_worker(connection, handlers=handlers, api_url=configured.api_url)),
         await _oldest(connection, handlers, configured),
         await _dead(connection, configured),
         *arrivals(await inbox.recent_types(connection, configured.api_url), handlers.values()),
         await _secret(connection, configured),
     ]
+
+
+def worker(missing: Missing) -> Finding:
+    """Whether somebody is there to run the jobs that wait."""
+    if missing.ago is None:
+        seen = "no worker is running"
+    elif missing.ago <= UNSEEN:
+        seen = "one is running"
+    else:
+        seen = f"no worker has been seen for {missing.ago.total_seconds():.0f} s"
+    if missing.jobs_wait:
+        return Finding("worker", holds=False, seen=f"{seen}, and jobs wait", todo="run `receiver work`")
+    return Finding("worker", holds=True, seen=seen)
 
 
 def schema(version: int) -> Finding:

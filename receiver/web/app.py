@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,13 +14,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import callbacks, events, jobs, migrations, signature
+from receiver import callbacks, events, jobs, migrations, presence, signature
 from receiver.callbacks import Known
 from receiver.database import Connection, Connections
 from receiver.errors import ReceiverError, RequestError, SignatureError, StoreUnavailableError, WrongPathError
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks, report
+from receiver.organs import Organs
 from receiver.providers.transcribe_so import SOURCE
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.spool import Spool
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 BETWEEN_NUDGES_SECONDS = 0.05
 BETWEEN_CHECKS_SECONDS = 1.0
+WITHOUT_WORKER = timedelta(seconds=5)  # jobs may wait for as long as it takes to start another
 BETWEEN_REFUSALS_SECONDS = 10.0
 RETRY_AFTER_SECONDS = "60"
 
@@ -77,6 +80,10 @@ class Receiver:
         self._refused = {True: Refused(), False: Refused()}
         self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
+        self.found_elsewhere: list[Callable[[], list[Finding]]] = []
+        self.organs = Organs({
+            "keyring": self.keyring.watch, "nudge": self.nudge_workers, "drain": self.store.keep_drained,
+        })  # fmt: skip
 
     async def nudge_workers(self) -> None:
         """Tell the workers of new jobs, many deliveries at a time: a NOTIFY in every commit serialises them all."""
@@ -101,6 +108,8 @@ class Receiver:
             *await asyncio.shield(self._checking),
             await self.store.check(),
             self.failures.check(trusted=trusted),
+            self.organs.finding(),
+            *(finding for found in self.found_elsewhere for finding in found()),
             self._secret(),
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
         ]
@@ -112,10 +121,19 @@ class Receiver:
 
     async def _check_database(self) -> list[Finding]:
         try:
-            version = await self.connections.run(migrations.current, seconds=self._deadlines.question)
+            return await self.connections.run(self._look, seconds=self._deadlines.question)
         except ReceiverError as exc:
             return [Finding("database", holds=False, seen=str(exc)), Finding("schema", holds=False, seen="unknown")]
-        return [Finding("database", holds=True, seen="ok"), checks.schema(version)]
+
+    async def _look(self, connection: Connection) -> list[Finding]:
+        schema = checks.schema(await migrations.current(connection))
+        findings = [Finding("database", holds=True, seen="ok"), schema]
+        if schema.holds:
+            missing = await presence.missing_worker(
+                connection, handlers=self.handlers, api_url=self.api_url, waiting=WITHOUT_WORKER
+            )
+            findings.append(checks.worker(missing))
+        return findings
 
     def trusts(self, request: Request) -> bool:
         """Whether a question comes from who knows a secret of the webhook."""

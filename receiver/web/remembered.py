@@ -66,10 +66,10 @@ class Remembered:
             callbacks = {token: [one.secret.decode(), one.transcription_id] for token, one in known.callbacks.items()}
             webhook = [secret.decode() for secret in known.webhook]
             await asyncio.to_thread(self._file.write, [webhook, callbacks])
-        except OSError as exc:
-            before, self.trouble = self.trouble, exc.strerror
+        except (OSError, RuntimeError) as exc:  # a thread may be missing too
+            before, self.trouble = self.trouble, getattr(exc, "strerror", None) or str(exc)
             if before is None:
-                log.warning("secrets are not remembered for a start without the database: %s", exc.strerror)
+                log.warning("secrets are not remembered for a start without the database: %s", self.trouble)
             return
         self._kept, self.trouble = known, None
 
@@ -112,8 +112,8 @@ class RememberedDatabase:
         if known.get(self._address) != name:
             try:
                 await asyncio.to_thread(self._file.write, known | {self._address: name})
-            except OSError as exc:
-                log.debug("the database's id is not remembered: %s", exc.strerror)
+            except (OSError, RuntimeError) as exc:
+                log.debug("the database's id is not remembered: %s", exc)
 
 
 def _address(url: str) -> str:

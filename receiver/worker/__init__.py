@@ -3,10 +3,12 @@
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
     ▲                                                └──▶ retry.decide ──▶ jobs.finish, fenced by attempt
 leases.Leases: a thread that renews what the worker holds, and sees when its loop is stuck
+lapsed.Lapsed: a process of its own for jobs whose lease ran out, which runs each of them alone
 """
 
 from receiver.worker.attempt import note_lent
 from receiver.worker.lanes import Worker
+from receiver.worker.lapsed import Lapsed
 from receiver.worker.leases import Leases
 
-__all__ = ["Leases", "Worker", "note_lent"]
+__all__ = ["Lapsed", "Leases", "Worker", "note_lent"]

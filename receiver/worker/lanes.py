@@ -1,8 +1,12 @@
 """Claim jobs into lanes, write their outcomes.
 
-A job whose lease ran out was in the hands of a worker that died or hung, perhaps because of that very job. It is run
-alone: nothing else is claimed until it has ended. So a handler that kills workers costs each neighbour at most the
-one attempt that was under way at its first time, and ends as a dead job by itself.
+    claimed ──▶ in a lane ──▶ outcome ──written─────────────────────────────────────▶ over
+                                │ │
+                                │ └──refused──▶ in plain words ──refused for a lease──▶ given up: its lease runs out
+                                └──the database is away──▶ again, for as long as that takes
+
+A worker claims jobs that are pending. One for `lapsed` jobs claims those whose lease ran out, one after the other, and
+ends when there are none (see `lapsed`).
 """
 
 import asyncio
@@ -14,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
@@ -34,18 +38,24 @@ from receiver.handling import Completion, Context, Handler
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.reasons import at_home
-from receiver.retry import Again, Dead, Done, Later, Outcome, decide
+from receiver.retry import Again, Dead, Done, Later, Outcome, decide, in_plain_words
 from receiver.worker import attempt
+from receiver.worker.claims import Claims
 from receiver.worker.leases import Key
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FINISH_AGAIN_SECONDS = 1.0
-STATEMENT_SECONDS = 10.0
-RELEASE_SECONDS = 3.0
-BETWEEN_KEY_LINES_SECONDS = 60.0
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a worker gives its statements, and pauses between two tries or two lines, in seconds."""
+
+    statement: float = 10.0
+    release: float = 3.0
+    finish_again: float = 1.0
+    between_key_lines: float = 60.0
 
 
 @dataclass(slots=True)
@@ -77,6 +87,7 @@ class Worker:
         lanes: how many jobs to hold at once.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
+        lapsed: take jobs whose lease ran out, and end when there are none; with one lane each runs alone.
     """
 
     def __init__(
@@ -91,13 +102,14 @@ class Worker:
         lanes: int,
         lease: timedelta,
         poll: timedelta,
+        lapsed: bool = False,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._connections = connections
         self._db = db
         self._handlers = handlers
-        self._known = list(handlers)
+        self._lapsed = lapsed
         self._provider = provider
-        self._api_url = provider.api_url
         self._http = http
         self._formats = formats
         self._lanes = lanes
@@ -105,9 +117,12 @@ class Worker:
         self._poll = poll
         self._held: dict[Key, Lane] = {}
         self._wake = asyncio.Event()
-        self._alone = False
+        self._deadlines = deadlines or Deadlines()
+        self._claims = Claims(
+            connections, handlers=list(handlers), api_url=provider.api_url, lapsed=lapsed, lease=lease,
+            seconds=self._deadlines.statement,
+        )  # fmt: skip
         self._leaving = False
-        self._lapsed_check = 0.0
         self._key_said = float("-inf")
 
     def wake(self) -> None:
@@ -120,22 +135,31 @@ class Worker:
         self._wake.set()
 
     async def run(self) -> None:
-        """Claim and run jobs until `leave` is called or the process is clogged; outlives the database's absence."""
+        """Claim and run jobs until `leave` is called or the process is clogged, or no lapsed one is left.
+
+        Outlives the database's absence, and whatever else keeps it from claiming for a while.
+        """
         away = False
         while not self._leaving and not attempt.is_clogged():
             self._wake.clear()
             try:
                 await self._claim()
-            except StoreUnavailableError as exc:
+            except Exception as exc:
                 if not away:
+                    away = True
                     claiming = isinstance(exc, StoreRefusedError)  # the database is there, and this is not its absence
-                    log.warning("%s; %s", exc, "claiming again until it does" if claiming else "waiting for it")
-                away = True
+                    trace = None if isinstance(exc, StoreUnavailableError) else exc
+                    said = str(exc) or type(exc).__name__
+                    log.warning(
+                        "%s; %s", said, "claiming again until it does" if claiming else "waiting for it", exc_info=trace
+                    )
                 await asyncio.sleep(self._poll.total_seconds())
                 continue
             if away:
-                log.warning("the database is back")
                 away = False
+                log.warning("the database is back")
+            if self._lapsed and not self._held:
+                return
             # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the waking.
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll.total_seconds()):
@@ -156,7 +180,7 @@ class Worker:
         await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=attempt.GRACE_SECONDS + 1)
         keys = [lane.key for lane in left]
         with suppress(StoreUnavailableError):
-            await self._connections.run(lambda c: jobs.release(c, keys), seconds=RELEASE_SECONDS)
+            await self._connections.run(lambda c: jobs.release(c, keys), seconds=self._deadlines.release)
             log.info("gave back what was not finished")
 
     def held(self) -> list[Key]:
@@ -173,26 +197,12 @@ class Worker:
                 lane.task.cancel()
 
     async def _claim(self) -> None:
-        if self._alone or len(self._held) >= self._lanes:
-            return
-        ours: dict[str, Any] = {"handlers": self._known, "api_url": self._api_url}
-        if time.monotonic() >= self._lapsed_check:
-            waits = bool(self._held) and await self._do(partial(jobs.any_lapsed, **ours))
-            if waits:
-                return  # claims nothing until the lanes are empty
-            if not self._held:
-                lapsed = await self._do(partial(jobs.claim_lapsed, **ours, lease=self._lease))
-                if lapsed is not None:
-                    self._alone = True
-                    self._start(lapsed)
-                    return
-            self._lapsed_check = time.monotonic() + self._poll.total_seconds()
         free = self._lanes - len(self._held)
-        for claim in await self._do(partial(jobs.claim, **ours, lease=self._lease, limit=free)):
-            self._start(claim)
+        if free > 0:
+            await self._claims.take(free, self._start)
 
     async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
-        return await self._connections.run(statement, seconds=STATEMENT_SECONDS)
+        return await self._connections.run(statement, seconds=self._deadlines.statement)
 
     def _start(self, claim: Claim) -> None:
         reach(Failpoint.AFTER_CLAIM)
@@ -203,9 +213,6 @@ class Worker:
 
     def _end(self, lane: Lane) -> None:
         del self._held[lane.key]
-        if not self._held and self._alone:
-            self._alone = False
-            self._lapsed_check = 0.0
         self._wake.set()
         if lane.task is not None and not lane.task.cancelled() and lane.task.exception() is not None:
             log.error("%s: a bug of ours; its lease will run out", lane.name, exc_info=lane.task.exception())
@@ -229,7 +236,6 @@ class Worker:
         if lane.completion.committed:
             outcome = Done()
         elif not await self._finish(lane, outcome):
-            log.warning("%s: it was ours no longer, so its outcome was not written again", lane.name)
             return
         _say(lane, outcome, time.monotonic() - started)
 
@@ -253,7 +259,7 @@ class Worker:
         """Show where a stranger's exception came from; ours say all in one line. Whatever it is made of, no more."""
         try:
             if isinstance(error, Unauthenticated):
-                if time.monotonic() - self._key_said > BETWEEN_KEY_LINES_SECONDS:
+                if time.monotonic() - self._key_said > self._deadlines.between_key_lines:
                     self._key_said = time.monotonic()
                     log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, error)
             elif error is not None and not isinstance(error, Verdict | ProviderError | ImpossibleError):
@@ -265,13 +271,34 @@ class Worker:
             log.warning("%s raised what cannot be shown", lane.name)
 
     async def _finish(self, lane: Lane, outcome: Outcome) -> bool:
-        """Write the outcome, however long the database is away; without it the work would be done again."""
+        """Write the outcome, however long the database is away; without it the work would be done again.
+
+        What the database refuses is written in plain words. What it refuses for as long as a lease is given up: the
+        lane is needed, and the lease runs out.
+        """
+        refused_since: float | None = None
         while True:
             try:
-                return await self._do(lambda c: jobs.finish(c, *lane.key, outcome))
+                written = await self._do(partial(_finish, lane, outcome))
+            except StoreRefusedError as exc:
+                refused_since = refused_since or time.monotonic()
+                other = outcome if exc.passing else in_plain_words(outcome, str(exc))
+                if time.monotonic() - refused_since > self._lease.total_seconds():
+                    log.error("%s: its outcome is given up, and its lease will run out: %s", lane.name, exc)
+                    return False
+                outcome = other
+                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
             except StoreUnavailableError as exc:
                 log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
-                await asyncio.sleep(FINISH_AGAIN_SECONDS)
+            else:
+                if not written:
+                    log.warning("%s: it was ours no longer, so its outcome was not written again", lane.name)
+                return written
+            await asyncio.sleep(self._deadlines.finish_again)
+
+
+async def _finish(lane: Lane, outcome: Outcome, connection: Connection) -> bool:
+    return await jobs.finish(connection, *lane.key, outcome)
 
 
 def _say(lane: Lane, outcome: Outcome, seconds: float) -> None:

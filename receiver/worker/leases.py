@@ -10,10 +10,9 @@ lane would not have that gap, at 50 MB and half a second each.
 import asyncio
 import faulthandler
 import logging
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -21,12 +20,12 @@ from typing import Self
 from receiver import jobs
 from receiver.database import Connections
 from receiver.errors import StoreUnavailableError
+from receiver.watchdog import BEATS, Watched
 
 log = logging.getLogger(__name__)
 
 Key = tuple[int, int]
 
-BEATS = 3  # in a lease: one renewal less may fail in a row, and so often the loop may not answer
 STATEMENT_SECONDS = 10.0
 SEIZED_SECONDS = 60.0
 ENDING_SECONDS = 1.0
@@ -59,9 +58,10 @@ class Leases:
         self._held = held
         self._lost = lost
         self._stuck = stuck
-        self._watched = asyncio.get_running_loop()
-        self._watched_thread = threading.get_ident()
-        self._unanswered = 0
+        self._watched = Watched()
+        self._loop = self._watched.loop
+        self._between = lease.total_seconds() / BEATS
+        self._failed = 0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
@@ -74,24 +74,38 @@ class Leases:
     ) -> None:
         self._ending.set()
         # It may be waiting for a database that hangs, and the loop's own threads for whatever handlers gave them.
-        end = self._watched.time() + ENDING_SECONDS
-        while self._thread.is_alive() and self._watched.time() < end:  # noqa: ASYNC110 - its end wakes nobody
+        end = self._loop.time() + ENDING_SECONDS
+        while self._thread.is_alive() and self._loop.time() < end:  # noqa: ASYNC110 - its end wakes nobody
             await asyncio.sleep(LOOK_SECONDS)
 
     def _run(self) -> None:
+        """Renew until told to end; what nobody foresaw may pass, and has a whole lease for that."""
+        self._arm()
+        while not self._ending.wait(self._between):
+            try:
+                self._keep_renewing()
+            except Exception:  # such as no thread, no memory, no descriptor
+                self._failed += 1
+                with suppress(Exception):
+                    log.exception("leases were not renewed; once more in %g s", self._between)
+                if self._failed >= BEATS:
+                    self._stuck("leases can be renewed no longer")
+                    break
+        faulthandler.cancel_dump_traceback_later()
+
+    def _keep_renewing(self) -> None:
+        """Renew at once and then at every beat, over one connection."""
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             connections = runner.run(self._open())
             try:
-                self._arm()
-                while not self._ending.wait(self._lease.total_seconds() / BEATS):
+                while True:
                     self._watch()
                     runner.run(self._renew(connections))
+                    self._failed = 0
                     self._arm()
-            except Exception:
-                log.exception("the renewal of leases ended")
-                self._stuck("leases can be renewed no longer")
+                    if self._ending.wait(self._between):
+                        break
             finally:
-                faulthandler.cancel_dump_traceback_later()
                 connections.close()
 
     async def _open(self) -> Connections:
@@ -102,23 +116,11 @@ class Leases:
         faulthandler.dump_traceback_later(self._lease.total_seconds() + SEIZED_SECONDS, exit=True, file=STDERR)
 
     def _watch(self) -> None:
-        """Count how often in a row the loop did not answer; by our own beats, since the whole process may sleep."""
-        if self._unanswered >= BEATS:
+        if self._watched.is_stuck():
             self._stuck(
-                f"a handler has blocked this worker for a whole lease: {self._where()}; "
+                f"a handler has blocked this worker for a whole lease: {self._watched.where()}; "
                 "what blocks belongs in a plain `def`"
             )
-        self._unanswered += 1
-        self._watched.call_soon_threadsafe(self._answer)
-
-    def _answer(self) -> None:
-        self._unanswered = 0
-
-    def _where(self) -> str:
-        doing = asyncio.current_task(self._watched)
-        frame = sys._current_frames().get(self._watched_thread)  # noqa: SLF001 - documented, whatever its name
-        places = [f"{f.filename} line {f.lineno}" for f in traceback.extract_stack(frame)[-2:]]
-        return f"{'something' if doing is None else doing.get_name()} ({', called at '.join(reversed(places))})"
 
     async def _renew(self, connections: Connections) -> None:
         held = list(self._held())
@@ -131,4 +133,4 @@ class Leases:
             return
         lost = [key for key in held if key[0] in gone]
         if lost:
-            self._watched.call_soon_threadsafe(self._lost, lost)
+            self._loop.call_soon_threadsafe(self._lost, lost)

@@ -1,0 +1,83 @@
+"""Notice from another thread that an event loop is stuck, and end the process for who started it to start another."""
+
+import asyncio
+import faulthandler
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+log = logging.getLogger(__name__)
+
+BEATS = 3  # so often in a row the loop may not answer
+SAYING_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0
+EXIT_STATUS = 1
+
+
+class Watched:
+    """The running event loop, as seen from another thread, which asks it once in each of its beats.
+
+    By that thread's own beats, since the whole process may sleep: stopped, or with its machine.
+    """
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._unanswered = 0
+
+    def is_stuck(self) -> bool:
+        """Whether the last questions were not answered; asks the next one."""
+        stuck = self._unanswered >= BEATS
+        self._unanswered += 1
+        self.loop.call_soon_threadsafe(self._answer)
+        return stuck
+
+    def where(self) -> str:
+        """Return what the loop is doing."""
+        doing = asyncio.current_task(self.loop)
+        frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - documented, whatever its name
+        places = [f"{f.filename} line {f.lineno}" for f in traceback.extract_stack(frame)[-2:]]
+        return f"{'something' if doing is None else doing.get_name()} ({', called at '.join(reversed(places))})"
+
+    def _answer(self) -> None:
+        self._unanswered = 0
+
+
+async def watch(*, stuck: Callable[[str], None], patience: float = PATIENCE_SECONDS) -> None:
+    """Watch the running event loop from a thread, until cancelled.
+
+    Args:
+        patience: for how many seconds a question may stay unanswered.
+        stuck: told, in the thread, where the loop is stuck; ends the process.
+    """
+    watched, over = Watched(), threading.Event()
+
+    def run() -> None:
+        while not over.wait(patience / BEATS):
+            with suppress(Exception):  # no memory now: the next beat may have some
+                if watched.is_stuck():
+                    stuck(f"nothing has been answered for {patience:g} s: {watched.where()}")
+
+    threading.Thread(target=run, name="watchdog", daemon=True).start()
+    try:
+        await watched.loop.create_future()
+    finally:
+        over.set()
+
+
+def end(why: str, *, saying: float = SAYING_SECONDS) -> NoReturn:
+    """End this process, for who started it to start another; saying why may take `saying` seconds, and may fail."""
+    try:
+        # What blocks the loop may be the log itself, at a reader that does not read: this thread would wait there too.
+        with suppress(OSError, RuntimeError):
+            faulthandler.dump_traceback_later(saying, exit=True, file=os.open(os.devnull, os.O_WRONLY))
+        log.critical("%s; ending, for another process to take the place of this one", why)
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+    finally:
+        os._exit(EXIT_STATUS)

@@ -1,0 +1,5 @@
+-- Let a due job be dead that cannot be claimed, unless another worker has it.
+-- $1 job bigint, $2 error text
+update receiver.jobs
+set state = 'dead', error = $2
+where id = $1 and state in ('pending', 'running') and due_at <= now()
