@@ -16,6 +16,7 @@ from tests.commands import Commands, Scripted
 from tests.processes import Processes, free_port, until
 
 BREAK = {
+    "worker": "insert into receiver.jobs (event, handler) select id, 'failures' from receiver.events",
     "orphaned jobs": "insert into receiver.jobs (event, handler) select id, 'renamed' from receiver.events",
     "oldest due job": "insert into receiver.jobs (event, handler, due_at) "
     "select id, 'failures', now() - interval '1 hour' from receiver.events",
@@ -56,6 +57,7 @@ def test_all_is_well(shared: Processes) -> None:
         "database",
         "schema",
         "orphaned jobs",
+        "worker",
         "oldest due job",
         "dead jobs",
         "no handler",

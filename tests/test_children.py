@@ -1,13 +1,19 @@
 """`receiver.cli.children`: what cannot be begun ends nothing that runs."""
 
+import asyncio
 import os
+import signal
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
-from receiver.cli.children import Child
-from tests.processes import REPOSITORY, free_port
+from receiver.cli.children import Child, Patience
+from receiver.web import bind
+from tests.processes import REPOSITORY, SECRET, free_port
+from tests.test_embedded import linux
+from tests.working import until
 
 
 async def test_a_process_that_cannot_be_begun_replaces_nothing(
@@ -26,3 +32,48 @@ async def test_a_process_that_cannot_be_begun_replaces_nothing(
         socket.create_connection(("127.0.0.1", int(port))).close()
     finally:
         await child.end(10)
+
+
+def children() -> list[int]:
+    """Return our own processes that serve."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and "\0serve\0" in (path / "cmdline").read_text():
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+@linux
+async def test_a_web_process_that_hangs_is_replaced_and_who_waited_is_answered(
+    tmp_path: Path, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = bind("127.0.0.1", free_port())
+    environment = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "DATABASE_URL": receiver_database,
+        "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(), "RECEIVER_SPOOL_DIR": str(tmp_path / "spool"),
+    }  # fmt: skip
+    child = Child("serve", environment=environment, vital=True, listener=listener, patience=Patience(silence=3))
+    with listener:
+        await child.start()
+        keeping = asyncio.create_task(child.keep())
+        try:
+            await child.ready()
+            (first,) = children()
+            os.kill(first, signal.SIGSTOP)
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert (await asyncio.wait_for(reader.read(), 60)).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+            async def replaced() -> bool:
+                return first not in children() and len(children()) == 1
+
+            await until(replaced)
+        finally:
+            keeping.cancel()
+            await child.end(10)
+    assert "serve hangs: it has said nothing for 3 s; it is killed, and another takes its place in 0 s" in caplog.text

@@ -118,19 +118,32 @@ def test_copies_of_an_event_over_two_web_processes_are_one_event_and_one_effect(
     assert [web.end() for web in webs] == [0, 0]
 
 
-def test_a_worker_killed_in_mid_handler_costs_an_attempt_and_nothing_else(shared: Processes) -> None:
+def test_a_worker_killed_in_mid_handler_is_missed_and_costs_an_attempt_and_nothing_else(shared: Processes) -> None:
+    """Another runs its job in a process of its own, and new ones beside it."""
     shared.write_handlers(effects=SLOW)
     web, first = shared.serve(), shared.start("work", **LEASE)
     web.deliver(completed("evt_1"))
     attempts = shared.folder
     until((attempts / "attempt-1").exists, "the first attempt")
-    second = shared.start("work", **LEASE)
+    assert "worker: ok, one is running" in web.get("/readyz").text
     first.kill()
+    missed = "worker: NOT OK, no worker has been seen for "
+    until(lambda: missed in web.get("/readyz").text, "it is missed")
+    assert "jobs wait: run `receiver work`" in shared.run("check").stdout
+    second = shared.start("work", **LEASE)
     until((attempts / "attempt-2").exists, "the second attempt")
-    assert (attempts / "attempt-2").read_text() == str(second.popen.pid)
+    assert (attempts / "attempt-2").read_text() != str(second.popen.pid)
+    (attempts / "attempt-1").unlink()
+    web.deliver(completed("evt_2"))
+    until((attempts / "attempt-1").exists, "a new job begins meanwhile")
+    assert (attempts / "attempt-1").read_text() == str(second.popen.pid)
     (shared.folder / "go").touch()
-    assert shared.settled()[0]["jobs"][0] == {"handler": "slow", "state": "done", "attempt": 2, "error": None}
-    assert effects(shared) == {"evt_1": 1}
+    assert [event["jobs"][0]["attempt"] for event in shared.settled()] == [1, 2]
+    assert effects(shared) == {"evt_1": 1, "evt_2": 1}
+    assert second.end() == 0
+    assert [
+        row["kind"] for row in shared.sql("select kind from receiver.processes where seen_at > now() - interval '5 s'")
+    ] == ["web"]
 
 
 def test_a_handler_that_kills_its_process_dies_alone(shared: Processes) -> None:
@@ -289,8 +302,10 @@ def test_readiness_and_liveness_are_two_things(processes: Processes) -> None:
     assert [line.split(":")[0] for line in ready.text.splitlines()] == [
         "database",
         "schema",
+        "worker",
         "spool",
         "failures",
+        "organs",
         "secret",
         "handlers",
     ]

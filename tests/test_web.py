@@ -22,6 +22,7 @@ from receiver.web import Receiver, application, body, failures
 from receiver.web import app as web_app
 from receiver.web.store import Deadlines
 from tests.processes import SECRET, completed, sign
+from tests.working import until
 
 API = "http://provider.test"
 PATIENT = Deadlines(database=60, spool=60, question=60)  # however busy the machine is
@@ -469,9 +470,9 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
     version = migrations.latest()
     assert (answer.status_code, answer.text.splitlines()) == (
         200,
-        ["database: ok, ok", f"schema: ok, version {version}", "spool: ok, empty",
-         "failures: ok, fewer than 3 authentic deliveries refused in a row", "secret: ok, 1 known",
-         "handlers: ok, 2 loaded"],
+        ["database: ok, ok", f"schema: ok, version {version}", "worker: ok, no worker is running",
+         "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 3 run",
+         "secret: ok, 1 known", "handlers: ok, 2 loaded"],
     )  # fmt: skip
 
 
@@ -484,7 +485,7 @@ async def test_readyz_says_it_to_programs_too(asked: Any, receiver_database: str
     said = answer.json()
     assert (answer.status_code, said["holds"]) == (503, False)
     assert [one["name"] for one in said["findings"]] == [
-        "database", "schema", "spool", "failures", "secret", "handlers"
+        "database", "schema", "worker", "spool", "failures", "organs", "secret", "handlers"
     ]  # fmt: skip
     assert said["findings"][-1] == {"name": "handlers", "holds": False, "seen": "0 loaded", "todo": ""}
 
@@ -531,3 +532,42 @@ async def test_a_database_without_our_schema_is_waited_for(web: Web, db: Pool) -
     (spool,) = [one for one in await web.receiver.findings(trusted=False) if one.name == "spool"]
     assert spool.holds
     assert spool.seen != "empty"
+
+
+async def test_readiness_says_which_organ_is_down(web: Web) -> None:
+    async def fails() -> None:
+        raise RuntimeError("can't start new thread")
+
+    web.receiver.organs.add("listener", fails)
+
+    async def said_so() -> bool:
+        answer = await web.client.get("/readyz")
+        lines = answer.text.splitlines()
+        return answer.status_code == 503 and any(
+            re.fullmatch(r"organs: NOT OK, listener ended with RuntimeError \d+ s ago; it starts again", line)
+            for line in lines
+        )
+
+    async with web.receiver.organs:
+        await until(said_so)
+
+
+async def test_readiness_says_that_no_worker_runs_while_jobs_wait(web: Web, db: Pool) -> None:
+    assert (await web.client.get("/readyz")).status_code == 200
+    await web.deliver(completed("evt_1"))
+    await db.execute("update receiver.jobs set due_at = now() - interval '1 minute'")
+
+    async def said_so() -> bool:
+        answer = await web.client.get("/readyz")
+        return answer.status_code == 503 and "worker: NOT OK, no worker is running, and jobs wait" in answer.text
+
+    await until(said_so)
+    await db.execute(
+        "insert into receiver.processes (id, kind, api_url, host, pid, version, seen_at) "
+        "values (gen_random_uuid(), 'worker', $1, 'h', 1, '0', now() + interval '1 hour')", API,
+    )  # fmt: skip
+
+    async def is_well() -> bool:
+        return (await web.client.get("/readyz")).status_code == 200
+
+    await until(is_well)

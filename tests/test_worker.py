@@ -306,6 +306,31 @@ async def test_neither_a_lapsed_job_nor_a_new_one_waits_for_a_long_one(
     assert sorted(begun) == ["evt_lapsed_1", "evt_lapsed_2", "evt_long", "evt_new"]
 
 
+async def test_nobody_takes_a_job_whose_worker_lives_and_renews_it_after_all(
+    receiver_scratch: Scratch, receiver_database: str
+) -> None:
+    """As after an outage that was longer than a lease, when every lease has run out."""
+    begun, let_go = [], asyncio.Event()
+
+    async def waits(_: Event, ctx: Context) -> None:
+        begun.append(ctx.attempt)
+        await let_go.wait()
+
+    waiting = made("waiting", waits)
+    await deliver(receiver_scratch, "evt_1", waiting)
+    async with (
+        working(receiver_scratch, waiting, lease=1.5),
+        taking_lapsed(receiver_scratch, receiver_database, waiting, lease=3),
+    ):
+        await until(lambda: _true(begun == [1]))
+        for _ in range(2):
+            await receiver_scratch.db.execute("update receiver.jobs set due_at = now() - interval '1 second'")
+            await until_renewed(receiver_scratch, "waiting", by=1)
+        let_go.set()
+        await until_ended(receiver_scratch)
+    assert begun == [1]
+
+
 async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(receiver_scratch: Scratch) -> None:
     ran = []
 

@@ -116,9 +116,9 @@ async def working(
 
 
 @asynccontextmanager
-async def taking_lapsed(scratch: Scratch, url: str, *handlers: Handler, lease: float = 3) -> AsyncIterator[Limits]:
+async def taking_lapsed(scratch: Scratch, url: str, *handlers: Handler, lease: float = 0.3) -> AsyncIterator[None]:
     """Do for lapsed jobs what a worker does beside its claims, but for the process of its own."""
-    connections, limits = Connections(url), Limits(at_once=2, crowd=0.05)
+    connections = Connections(url)
 
     async def run(*, stop: asyncio.Event) -> int:
         async with another(scratch, url) as own:
@@ -133,10 +133,10 @@ async def taking_lapsed(scratch: Scratch, url: str, *handlers: Handler, lease: f
 
     lapsed = Lapsed(
         connections, handlers=[h.name for h in handlers], api_url=SANDBOX_URL, lease=timedelta(seconds=lease),
-        poll=timedelta(seconds=0.05), run=run, limits=limits,
+        poll=timedelta(seconds=0.05), run=run, limits=Limits(at_once=2),
     )  # fmt: skip
     async with Organs({"lapsed": lapsed.watch}):
-        yield limits
+        yield
     await lapsed.end()
     connections.close()
 

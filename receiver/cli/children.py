@@ -2,7 +2,7 @@
 
     begun ──ready──▶ in charge ──dies──▶ another is begun, at once, then later and later
       │               │  │
-      │               │  └──silent──▶ another is begun at once; this one is killed
+      │               │  └──silent──▶ killed, and another is begun at once
       │              relieved, by another that is ready ──▶ leaves: finishes what it has, then ends
       └──not ready, though it was to relieve one──▶ ended; the one in charge stays
 
@@ -152,15 +152,16 @@ class Child:
             if life.ended.done():
                 log.error("%s ended with status %d; starting it again in %g s", self.name, life.ended.result(), pause)
             else:
-                said = "%s hangs: it has said nothing for %g s; another takes its place in %g s, and it is killed"
+                said = "%s hangs: it has said nothing for %g s; it is killed, and another takes its place in %g s"
                 log.error(said, self.name, self._patience.silence, pause)
+                life.kill()
+                await asyncio.wait({life.ended}, timeout=self._patience.ending)  # it may hold what the other needs
             await asyncio.sleep(pause)
             pause = min(2 * pause + 1, self._longest_pause)
             async with self._changing:
                 if not life.relieved.done():
                     with _said(self.name):
                         self._life = await self._begin()
-            life.kill()
 
     async def replace(self, *, leave_within: float) -> bool:
         """Put a new process in charge once it is ready, and let the old one leave; says whether it came to that.

@@ -17,16 +17,16 @@ BETWEEN_BEATS_SECONDS = 1.0
 def tell_ready() -> None:
     """Say to `up` that we are ready."""
     with suppress(OSError):  # it has gone, and so shall we
-        os.write(sys.stdin.fileno(), READY)
+        os.write(sys.stdin.fileno(), BEAT + READY)  # at once: who hangs from now on is missed
 
 
-async def beat() -> None:
+async def beat(*, between: float = BETWEEN_BEATS_SECONDS) -> None:
     """Say to `up` that our loop runs, until cancelled."""
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as line:  # once: descriptors may run out later
         while True:
             with suppress(OSError):
                 line.send(BEAT, socket.MSG_DONTWAIT)  # `up` may be stopped, and must not stop us too
-            await asyncio.sleep(BETWEEN_BEATS_SECONDS)
+            await asyncio.sleep(between)
 
 
 class Line:
@@ -37,15 +37,16 @@ class Line:
     Args:
         ours: our end of the pair; `close` closes it.
         silence: how many seconds without a word are too many.
+        between: how many seconds lie between two beats.
     """
 
-    def __init__(self, ours: socket.socket, *, silence: float) -> None:
+    def __init__(self, ours: socket.socket, *, silence: float, between: float = BETWEEN_BEATS_SECONDS) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.silent: asyncio.Future[None] = loop.create_future()
         self._ours = ours
         self._ours.settimeout(0)
-        self._silence = silence
+        self._between, self._most = between, silence / between
         self._missed: int | None = None  # until its first beat: what it does before takes as long as it takes
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._count())]
 
@@ -66,8 +67,8 @@ class Line:
                     self._missed = 0
 
     async def _count(self) -> None:
-        while self._missed is None or self._missed * BETWEEN_BEATS_SECONDS < self._silence:
-            await asyncio.sleep(BETWEEN_BEATS_SECONDS)
+        while self._missed is None or self._missed < self._most:
+            await asyncio.sleep(self._between)
             if self._missed is not None:
                 self._missed += 1
         self.silent.set_result(None)

@@ -18,6 +18,7 @@ from functools import partial
 from receiver import jobs
 from receiver.database import Connections
 from receiver.errors import StoreUnavailableError
+from receiver.watchdog import BEATS
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Limits:
     """How many processes for lapsed jobs a worker has at once, and its waiting, in seconds.
 
     Attributes:
-        crowd: at most so long it waits for another worker to be first, since all of them see such a job at once.
+        crowd: at most so long one worker waits for another to be first.
         statement: how long to ask the database.
     """
 
@@ -37,7 +38,7 @@ class Limits:
 
 
 class Lapsed:
-    """Starts a process for lapsed jobs when there are any, and another when some wait for a part of a lease longer.
+    """Starts a process for lapsed jobs when some have waited for a third of a lease, and another when some still do.
 
     Args:
         connections: the worker's own.
@@ -62,7 +63,7 @@ class Lapsed:
     ) -> None:
         self._connections = connections
         self._any = partial(jobs.any_lapsed, handlers=list(handlers), api_url=api_url)
-        self._part = lease.total_seconds() / 3
+        self._part = lease.total_seconds() / BEATS
         self._poll = poll.total_seconds()
         self._run = run
         self._limits = limits or Limits()
@@ -72,11 +73,10 @@ class Lapsed:
     async def watch(self) -> None:
         """Look for lapsed jobs, until cancelled; while the database is away there are none."""
         while True:
-            if len(self._running) < self._limits.at_once and await self._wait_in_spite_of_others():
+            if len(self._running) < self._limits.at_once and await self._are_left():
                 task = asyncio.create_task(self._run_one())
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
-                await asyncio.sleep(self._part)  # however soon it ends: what it cannot take must not start many
             await asyncio.sleep(self._poll)
 
     async def end(self) -> None:
@@ -84,10 +84,15 @@ class Lapsed:
         self._ending.set()
         await asyncio.gather(*self._running)
 
-    async def _wait_in_spite_of_others(self) -> bool:
+    async def _are_left(self) -> bool:
+        """Whether lapsed jobs wait, and still do after a while.
+
+        Every worker that lives renews its leases meanwhile: when the database comes back, all of them have run out,
+        ours among them. The rest of the while is by chance, for one worker to be first: all of them see such a job.
+        """
         if not await self._ask():
             return False
-        await asyncio.sleep(random.uniform(0, min(self._part / 2, self._limits.crowd)))  # noqa: S311 - it spreads
+        await asyncio.sleep(self._part + min(self._part / 2, self._limits.crowd) * random.uniform(0.1, 1))  # noqa: S311
         return await self._ask()
 
     async def _ask(self) -> bool:

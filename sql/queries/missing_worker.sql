@@ -8,7 +8,7 @@ select
             -- Not all: those at the head may be of handlers and APIs that nobody runs any more.
             select j.event, j.handler
             from receiver.jobs j
-            where j.state = 'pending' and j.due_at <= now() - $4::interval
+            where j.state in ('pending', 'running') and j.due_at <= now() - $4::interval
             limit 10000
         ) due
         where due.handler = any ($1) and (select e.api_url from receiver.events e where e.id = due.event) = $2

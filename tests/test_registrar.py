@@ -1,0 +1,91 @@
+"""`receiver.cli.registrar`: what may pass does not end registering, and a refusal is said and tried again."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from receiver import settings
+from receiver.cli.registrar import Pauses, Registrar
+from receiver.database import Pool
+from receiver.sandbox import Knobs
+from receiver.settings import Settings
+from tests.commands import Simulated
+from tests.processes import free_port
+from tests.working import until
+
+HERE = "https://here.test"
+SOON = Pauses(trouble=0.05, refusal=0.05)
+
+
+@pytest.fixture
+def configured(sandbox: Simulated, tmp_path: Path) -> Settings:
+    return configuration(sandbox, tmp_path)
+
+
+def configuration(sandbox: Simulated, folder: Path) -> Settings:
+    return settings.load(
+        TRANSCRIBE_API_URL=sandbox.url, TRANSCRIBE_API_KEY=sandbox.key, PUBLIC_URL=HERE,
+        RECEIVER_DATA_DIR=str(folder),
+    )  # fmt: skip
+
+
+async def registered(db: Pool) -> bool:
+    return bool(await db.fetchval("select count(*) from receiver.registrations where secret is not null"))
+
+
+async def test_trouble_that_passes_is_waited_for(
+    configured: Settings,
+    db: Pool,
+    receiver_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Here a certificate that is not where the environment says; no client can even be made."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent/ca.pem")
+    registrar = Registrar(configured, receiver_database, pauses=SOON)
+    registering = asyncio.create_task(registrar.keep())
+
+    async def said() -> bool:
+        return caplog.text.count("not registered yet: ") >= 2
+
+    await until(said)
+    assert (registering.done(), registrar.findings()) == (False, [])
+    monkeypatch.delenv("SSL_CERT_FILE")
+    await asyncio.wait_for(registering, 60)
+    assert await registered(db)
+
+
+async def test_a_database_that_is_away_is_waited_for(configured: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    url = f"postgresql://u@127.0.0.1:{free_port()}/d"
+    registering = asyncio.create_task(Registrar(configured, url, pauses=SOON).keep())
+
+    async def said() -> bool:
+        return caplog.text.count("not registered yet: ") >= 2
+
+    await until(said)
+    assert not registering.done()
+    registering.cancel()
+
+
+async def test_a_refusal_is_advice_and_tried_again_seldom(
+    db: Pool, receiver_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The key has a webhook already, until somebody deletes it."""
+    with Simulated(knobs=Knobs(second_webhook="409")).running() as sandbox:
+        assert sandbox.http.post("/api/v1/webhooks", json={"url": "https://there.test"}).status_code == 201
+        registrar = Registrar(configuration(sandbox, tmp_path), receiver_database, pauses=SOON)
+        registering = asyncio.create_task(registrar.keep())
+
+        async def said() -> bool:
+            return bool(registrar.findings())
+
+        await until(said)
+        (finding,) = registrar.findings()
+        assert (finding.name, finding.holds) == ("registration", True)
+        assert "see `receiver register`" in finding.said
+        assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
+        await asyncio.wait_for(registering, 60)
+    assert await registered(db)
+    assert registrar.findings() == []
+    assert "not registered: the provider refuses to register" in caplog.text
