@@ -4,9 +4,10 @@
     work          worker ▶ jobs, retry, handling (Context), archive (provider's answers), threads; registry finds them
     provider      providers ▶ budget; registration, rotation, callbacks: webhooks and their secrets
     submissions   uploads, notebook, media
-    health        what must hold, in one shape
+    health        what must hold, in one shape; organs: what runs in the background; presence: who runs
     texts         transcripts, subtitles, documents
-    ground        cli ▶ settings, addresses, logs, database, migrations, embedded; errors, failpoints; sandbox, testing
+    ground        cli ▶ settings, addresses, logs, database, migrations, embedded; errors, failpoints, watchdog;
+                  sandbox, testing
     errors told   reasons (an error as a stored text with its place), redaction (what of an address may be shown)
 
 Which of them may import which stands in `pyproject.toml`.

@@ -77,7 +77,6 @@ def end(why: str, *, saying: float = SAYING_SECONDS) -> NoReturn:
         with suppress(OSError, RuntimeError):
             faulthandler.dump_traceback_later(saying, exit=True, file=os.open(os.devnull, os.O_WRONLY))
         log.critical("%s; ending, for another process to take the place of this one", why)
-        for handler in logging.getLogger().handlers:
-            handler.flush()
+        sys.stderr.flush()
     finally:
         os._exit(EXIT_STATUS)
