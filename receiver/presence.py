@@ -51,7 +51,8 @@ class Presence:
         self._deadlines = deadlines or Deadlines()
         self._began = time.monotonic()
         self._id = uuid.uuid4()
-        self._who = (kind, api_url, socket.gethostname(), os.getpid(), metadata.version("receiver"))
+        host = socket.gethostname().encode("ascii", "replace").decode("ascii")
+        self._who = (kind, api_url, host, os.getpid(), _version())
 
     async def keep(self) -> None:
         """Be seen again and again, until cancelled; while the database is away that is nobody's trouble."""
@@ -82,6 +83,13 @@ async def missing_worker(
     row = await db.fetchrow(query("missing_worker"), list(handlers), api_url, UNSEEN, waiting)
     assert row is not None, "an aggregate has a row"
     return Missing(**dict(row))
+
+
+def _version() -> str:
+    try:
+        return metadata.version("receiver")
+    except metadata.PackageNotFoundError:  # run from a checkout
+        return "unknown"
 
 
 async def _forget_old(connection: Connection) -> None:
