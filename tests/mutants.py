@@ -82,7 +82,7 @@ MUTANTS = (
     Mutant("lapsed: taken by who claims for all lanes", "receiver/jobs.py",
            'return "running" if lapsed else "pending"', 'return "running" if not lapsed else "pending"', "worker"),
     Mutant("lapsed: taken from a worker that lives", "receiver/worker/lapsed.py",
-           "        await asyncio.sleep(self._part + ", "        await asyncio.sleep(0 * self._part + ", "worker"),
+           "        await asyncio.sleep(self._part + ", "        await asyncio.sleep(0 * ", "worker"),
     Mutant("finish: what is refused is tried for ever", "receiver/worker/lanes.py",
            "                if late or (other == outcome and not exc.passing):",
            "                if late and (other == outcome and not exc.passing):", "worker"),
