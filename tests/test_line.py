@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from receiver.cli.line import BEAT, READY, Line, beat
+from receiver.cli.running import stop_event
 from tests.processes import WAIT_SECONDS
 from tests.working import until
 
@@ -72,3 +73,19 @@ async def test_a_process_whose_up_reads_nothing_goes_on(monkeypatch: pytest.Monk
         ours.setblocking(False)  # noqa: FBT003 - its only argument
         assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ours, 1), WAIT_SECONDS) == BEAT
         beating.cancel()
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_process_ends_with_its_line_also_where_its_words_were_not_heard(
+    heard: bool,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001 - the case
+) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        monkeypatch.setattr(sys, "stdin", theirs)
+        stop = stop_event(with_stdin=True)
+        theirs.send(BEAT)
+        if heard:
+            ours.recv(1)
+        ours.close()
+        await asyncio.wait_for(stop.wait(), WAIT_SECONDS)

@@ -186,7 +186,13 @@ def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
     if with_stdin:
 
         def read() -> None:
-            if not os.read(sys.stdin.fileno(), 1024):
+            try:
+                ended = not os.read(sys.stdin.fileno(), 1024)
+            except BlockingIOError:
+                return
+            except OSError:  # reset: it ended before it had read all that we have said
+                ended = True
+            if ended:
                 loop.remove_reader(sys.stdin)
                 stop.set()
 
