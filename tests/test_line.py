@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from receiver.cli.line import BEAT, READY, Line, beat
-from receiver.cli.running import stop_event
+from receiver.cli.running import run, stop_event
 from tests.processes import WAIT_SECONDS
 from tests.working import until
 
@@ -76,16 +76,21 @@ async def test_a_process_whose_up_reads_nothing_goes_on(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("heard", [True, False])
-async def test_a_process_ends_with_its_line_also_where_its_words_were_not_heard(
-    heard: bool,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001 - the case
+def test_a_process_ends_with_its_line_also_where_its_words_were_not_heard(
+    heard: bool,  # noqa: FBT001 - the case
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """On the loop that processes have: uvloop asks once, where asyncio's own would again."""
     ours, theirs = socket.socketpair()
-    with theirs:
-        monkeypatch.setattr(sys, "stdin", theirs)
+
+    async def main() -> None:
         stop = stop_event(with_stdin=True)
         theirs.send(BEAT)
         if heard:
             ours.recv(1)
         ours.close()
         await asyncio.wait_for(stop.wait(), WAIT_SECONDS)
+
+    with theirs:
+        monkeypatch.setattr(sys, "stdin", theirs)
+        run(main())
