@@ -35,14 +35,10 @@ async def registered(db: Pool) -> bool:
 
 
 async def test_trouble_that_passes_is_waited_for(
-    configured: Settings,
-    db: Pool,
-    receiver_database: str,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    configured: Settings, db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Here a certificate that is not where the environment says; no client can even be made."""
-    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent/ca.pem")
+    """As a table that is being restored."""
+    await db.execute("alter table receiver.registrations rename to away")
     registrar = Registrar(configured, receiver_database, pauses=SOON)
     registering = asyncio.create_task(registrar.keep())
 
@@ -51,7 +47,7 @@ async def test_trouble_that_passes_is_waited_for(
 
     await until(said)
     assert (registering.done(), registrar.findings()) == (False, [])
-    monkeypatch.delenv("SSL_CERT_FILE")
+    await db.execute("alter table receiver.away rename to registrations")
     await asyncio.wait_for(registering, 60)
     assert await registered(db)
 
