@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
+from receiver import streams
+
 
 class Failpoint(StrEnum):
     """Where a process can be told to die, in the order of a delivery's way."""
@@ -75,5 +77,5 @@ def is_armed(point: Failpoint) -> bool:
 def reach(point: Failpoint) -> None:
     """Die here if that is what this process was told."""
     if _death is not None and _death.point is point and next(_times) == _death.time:
-        os.write(2, f"killed at {point}\n".encode())
+        streams.write_now(streams.STDERR, f"killed at {point}\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)

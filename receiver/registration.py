@@ -147,8 +147,8 @@ async def register(
             if found.age < KEY_LIVES and not delete_first:
                 intent = intent or found
             else:  # what it would bring is forgotten at the provider by now, or will be before we ask
-                log.warning("an attempt to register %s that was not answered counts as lost", callback_url)
                 await connection.execute(query("retire_registrations"), [found.id], CHANNEL)
+                log.warning("an attempt to register %s that was not answered counts as lost", callback_url)
         if intent is None:
             row = await connection.fetchrow(
                 query("intend_registration"), whose.api_url, whose.key_fingerprint, callback_url,

@@ -31,6 +31,11 @@ class MediaFile:
     size: int
     content_type: str
 
+    @property
+    def name(self) -> str:
+        """What it is called elsewhere, where a name is text."""
+        return self.path.name.encode(errors="replace").decode()
+
 
 def inspect(path: Path) -> MediaFile:
     """Return what an upload needs to know of a file.
@@ -81,7 +86,7 @@ async def _put(provider: TranscribeSo, file: MediaFile, progressed: Callable[[in
     for is_last in (False, True):
         # A key of its own each time: the answer to an old one names a URL that has expired.
         ticket = await provider.create_upload(
-            file.path.name, content_type=file.content_type, file_size=file.size, idempotency_key=_new_key()
+            file.name, content_type=file.content_type, file_size=file.size, idempotency_key=_new_key()
         )
         try:
             await provider.put_upload(
@@ -112,8 +117,8 @@ async def _pieces(file: MediaFile, progressed: Callable[[int], None]) -> AsyncIt
 async def _resume(
     provider: TranscribeSo, file: MediaFile, notebook: Notebook, progressed: Callable[[int], None]
 ) -> str:
-    ticket = await provider.create_tus_upload(file.path.name, file_size=file.size, idempotency_key=_new_key())
-    metadata = {ticket.upload_metadata_key: ticket.upload_token.get_secret_value(), "filename": file.path.name}
+    ticket = await provider.create_tus_upload(file.name, file_size=file.size, idempotency_key=_new_key())
+    metadata = {ticket.upload_metadata_key: ticket.upload_token.get_secret_value(), "filename": file.name}
     with file.path.open("rb") as opened:
         try:
             location = await tus.upload(

@@ -1,16 +1,20 @@
 """`receiver.logs`: one event is one line, whatever a stranger wrote into it."""
 
+import io
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TextIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver import logs
-from receiver.logs import JsonFormatter, TextFormatter, printable
+from receiver.logs import JsonFormatter, Output, TextFormatter, clock, printable, say
 
 CREATED = 1_777_472_458.007  # 2026-04-29T14:20:58.007Z
 
@@ -79,11 +83,21 @@ def test_printable_text_is_always_one_line_that_can_be_written(text: str) -> Non
 
 
 @pytest.mark.usefixtures("_nine_hours_east")
-def test_a_text_line_has_a_local_clock_a_level_a_name_and_the_message() -> None:
+def test_a_text_line_has_its_moment_in_utc_a_level_a_name_and_the_message() -> None:
     line = TextFormatter().format(record("%s jobs, %d %%", "seven", 7))
-    clock, _, rest = line.partition(" ")
-    assert rest == "warning web.app: seven jobs, 7 %"
-    assert clock == "23:20:58.007"
+    assert line == "2026-04-29T14:20:58.007Z warning web.app: seven jobs, 7 %"
+
+
+@pytest.mark.usefixtures("_nine_hours_east")
+def test_what_lists_show_is_in_utc_and_says_so() -> None:
+    assert clock(datetime.fromisoformat("2026-04-29T23:20:58.007+09:00")) == "2026-04-29 14:20:58Z"
+
+
+@pytest.mark.parametrize(("said", "line"), [("done", "x/evt_1: done"), ("x/evt_1 is done", "x/evt_1 is done")])
+def test_a_text_line_names_its_event_once(said: str, line: str) -> None:
+    made = record(said)
+    made.event = "x/evt_1"
+    assert TextFormatter().format(made).endswith(f" web.app: {line}")
 
 
 @pytest.mark.parametrize(("name", "shown"), [("receiver.jobs", "jobs"), ("handlers.pings", "handlers.pings")])
@@ -120,6 +134,14 @@ def test_a_json_line_holds_a_traceback() -> None:
     assert json.loads(line)["exception"].endswith("ValueError: a\nb")
 
 
+def test_a_json_line_has_what_was_given_beside_the_message_where_that_is_simple() -> None:
+    made = record("done")
+    vars(made).update(handler="pings", attempt=2, seconds=0.5, client=None, level="mine", lane=object(), odd=math.inf)
+    fields = json.loads(JsonFormatter().format(made))
+    assert fields.items() >= {"handler": "pings", "attempt": 2, "seconds": 0.5, "client": None, "odd": "inf"}.items()
+    assert (fields["level"], set(fields) & {"lane", "args", "thread"}) == ("warning", set())
+
+
 @given(st.text(st.characters()))
 def test_a_json_line_is_one_line_and_says_the_message_as_it_is(text: str) -> None:
     line = JsonFormatter().format(record("%s", text))
@@ -134,14 +156,20 @@ CHATTY = ("httpx", "httpcore")
 
 
 @pytest.fixture
-def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
-    """Yield what reads stderr; loggers are put back afterwards."""
-    loggers = [logging.getLogger(), *map(logging.getLogger, CHATTY)]
-    levels, handlers = [logger.level for logger in loggers], loggers[0].handlers[:]
-    yield lambda: capsys.readouterr().err
-    loggers[0].handlers[:] = handlers
-    for logger, level in zip(loggers, levels, strict=True):
+def _loggers() -> Iterator[None]:
+    """Put loggers back afterwards."""
+    loggers = [logging.getLogger(name) for name in (None, *CHATTY, "receiver.told")]
+    before = [(logger, logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, propagate, handlers in before:
         logger.setLevel(level)
+        logger.propagate, logger.handlers[:] = propagate, handlers
+
+
+@pytest.fixture
+def stderr(capsys: pytest.CaptureFixture[str], _loggers: None) -> Callable[[], str]:
+    """Return what reads stderr."""
+    return lambda: capsys.readouterr().err
 
 
 def test_lines_go_to_stderr_once(stderr: Callable[[], str]) -> None:
@@ -178,3 +206,48 @@ def test_others_do_not_talk_about_every_request(stderr: Callable[[], str], name:
     assert stderr() == ""
     logging.getLogger(name).error("broken")
     assert "broken" in stderr()
+
+
+# --- what is told on stdout ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["debug", "error"])
+@pytest.mark.usefixtures("_loggers")
+def test_what_is_told_is_plain_text_on_stdout(capsys: pytest.CaptureFixture[str], level: str) -> None:
+    logs.configure("text", level)
+    say("web    100 % well")
+    assert capsys.readouterr() == ("web    100 % well\n", "")
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_what_is_told_is_a_log_line_where_those_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json", "info")
+    say("web    well")
+    out, err = capsys.readouterr()
+    assert (out, json.loads(err)["message"]) == ("", "web    well")
+
+
+# --- a line that cannot be written -----------------------------------------------------------------------------------
+
+
+class Failing(io.StringIO):
+    """A stream that takes nothing."""
+
+    def write(self, _: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [Failing(), io.TextIOWrapper(io.BytesIO(), "latin-1", write_through=True)])
+@pytest.mark.parametrize("said", [("a curly \u201d",), ("%d", "no number")])
+def test_a_line_that_cannot_be_written_is_no_matter_of_who_logs_it(stream: TextIO, said: tuple[str, ...]) -> None:
+    Output(stream, TextFormatter()).emit(record(*said))
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_a_line_that_cannot_be_formatted_is_one_in_the_same_style(formatter: logging.Formatter) -> None:
+    stream = io.StringIO()
+    Output(stream, formatter).emit(record("%d", "secret"))
+    (line,) = stream.getvalue().splitlines()
+    assert "a log line of receiver.web.app cannot be formatted" in line
+    assert "secret" not in line
+    assert line.startswith("{") == isinstance(formatter, JsonFormatter)

@@ -46,7 +46,7 @@ def test_transcriptions_are_listed_newest_first(commands: Commands) -> None:
     number, day, time, status, *length = lines[0].split()
     assert (number.isdigit(), status, length) == (True, "failed", ["60.0", "min", "$2.17", "third-fails.mp3"])
     ended = commands.read("transcriptions", "--limit", "1")[0]["completed_at"]
-    assert f"{day}T{time}" == ended[:16]
+    assert f"{day}T{time}" == f"{ended[:19]}Z"
 
 
 def test_what_is_still_under_way_has_no_end(folder: Path) -> None:
@@ -54,11 +54,11 @@ def test_what_is_still_under_way_has_no_end(folder: Path) -> None:
     with Scripted().running() as provider:
         about = [
             {"id": 8, "status": "processing"},
-            {"id": 7, "status": "failed", "completed_at": "2026-04-29T14:25:27Z"},
+            {"id": 7, "status": "failed", "completed_at": "2026-04-29T16:25:27+02:00"},
         ]
         provider.answers = {"GET /api/v1/transcriptions?limit=200": [(200, {"data": about})]}
         first, second = Commands(folder, provider.url).good("transcriptions").splitlines()
-    assert (first.split(), second.split()) == (["8", "processing"], ["7", "2026-04-29", "14:25", "failed"])
+    assert (first.split(), second.split()) == (["8", "processing"], ["7", "2026-04-29", "14:25:27Z", "failed"])
     assert first.index("processing") == second.index("failed")
 
 

@@ -198,7 +198,7 @@ def test_what_was_interrupted_and_is_started_again_is_paid_once(
     first = begin(processes, commands, "transcribe", source, "--wait")
     until_hanging(sandbox)
     (submitted,) = until(sandbox.submitted, "the provider has carried it out")
-    assert first.end(signal.SIGINT) == 1
+    assert first.end(signal.SIGINT) == 130
     said = "interrupted: the same command, in this folder, goes on and pays for nothing twice (notes in "
     assert f"{said}{commands.folder / 'data'})" in first.log
     again = commands.read("transcribe", source, "--wait")

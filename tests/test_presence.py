@@ -23,7 +23,7 @@ async def append(db: Pool, *, api_url: str = API) -> None:
     event = events.read("transcribe.so", completed("evt_1"))
     assert isinstance(event, Event)
     async with db.acquire() as connection:
-        await inbox.append(connection, Delivery(event, api_url, "abcdef"), ["a"])
+        await inbox.append(connection, [Delivery(event, api_url, "abcdef", ("a",))])
 
 
 async def test_a_process_is_seen_again_and_again_until_it_leaves(db: Pool, receiver_database: str) -> None:

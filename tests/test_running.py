@@ -11,11 +11,13 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+import receiver
 from receiver.cli import main
 from receiver.testing import TEMPLATE, Server
-from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c
-from tests.processes import Processes, open_folder, until
+from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c, wav
+from tests.processes import REPOSITORY, Processes, open_folder, until
 
 EVIL = "\x1b[31mred\x07\r\n\u202eevil"
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
@@ -179,10 +181,10 @@ def test_ctrl_c_while_waiting_says_how_to_go_on(processes: Processes, commands: 
         waiting = processes.start("transcribe", YOUTUBE, "--wait", **settings(commands))
     waiting.until_logged("submitted as transcription")
     until(lambda: not sandbox.http.get("/sandbox/faults").json()["faults"], "it waits")
-    assert waiting.end(signal.SIGINT) == 1
+    assert waiting.end(signal.SIGINT) == 130
     assert waiting.out.read_text() == ""
     said = "interrupted: the same command goes on from here, and pays for nothing twice"
-    assert [line for line in waiting.log.splitlines()[1:] if line] == [said, "Aborted!"]
+    assert waiting.log.splitlines()[1:] == [said]
 
 
 def test_a_reader_that_has_gone_ends_a_command_quietly(processes: Processes, commands: Commands) -> None:
@@ -195,3 +197,114 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(processes: Processes, com
             stderr=subprocess.PIPE, timeout=100, check=False,
         )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (1, b"")
+
+
+# --- what a command cannot print -------------------------------------------------------------------------------------
+
+
+def printed(processes: Processes, commands: Commands, *redirections: str, **environment: str) -> tuple[int, str]:
+    """Run `transcript 4821` in a shell with these redirections; returns its exit status and stderr."""
+    ran = subprocess.run(
+        ["bash", "-c", f'exec "$0" -m receiver transcript 4821 {" ".join(redirections)}', sys.executable],
+        cwd=processes.folder, env=processes.environment | settings(commands) | environment, stdin=subprocess.DEVNULL,
+        capture_output=True, timeout=100, check=False,
+    )  # fmt: skip
+    return ran.returncode, ran.stderr.decode()
+
+
+def test_a_full_disk_under_the_output_is_named_as_that(processes: Processes, commands: Commands) -> None:
+    said = "Error: the output cannot be written (No space left on device)\n"
+    assert printed(processes, commands, "> /dev/full") == (1, said)
+
+
+def test_what_is_only_told_may_be_lost(processes: Processes, commands: Commands) -> None:
+    assert printed(processes, commands, "> transcript", "2> /dev/full") == (0, "")
+    assert printed(processes, commands, "> again", "2>&-", "<&-", PYTHONIOENCODING="latin-1") == (0, "")
+    texts = [(processes.folder / name).read_bytes() for name in ("transcript", "again")]
+    assert texts[0] == texts[1] == commands.good("transcript", "4821").encode()
+
+
+# --- what cannot be read ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("transcript", "a\udcfc"), ("timestamps", "a\udcfc"), ("show", "a\udcfc"), ("replay", "a\udcfc"),
+        ("register", "--url", "http://a\udcfc"), ("register", "--url=http://a\udcfc"), ("quote", "https://a\udcfc/"),
+        ("transcribe", YOUTUBE, "--language", "d\udce4"), ("transcribe", "https://youtu.be/\udce4"), ("a\udcfc",),
+        ("send", "--url", "http://a\udcfc"), ("secrets", "--\udcfc"),
+    ],
+    ids=lambda arguments: ascii(" ".join(arguments)),
+)  # fmt: skip
+def test_an_argument_that_is_no_text_is_refused_before_anything_is_noted(
+    commands: Commands, arguments: tuple[str, ...]
+) -> None:
+    ran = commands.run(*arguments)
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+    assert "is not UTF-8" in ran.stderr
+    assert not (commands.folder / "data").exists()
+
+
+def test_a_file_may_have_a_name_that_is_no_text(commands: Commands, sandbox: Simulated) -> None:
+    path = wav(commands.folder / "M\udcfcller.wav")
+    assert commands.good("quote", path).startswith("$")
+    commands.good("transcribe", path)
+    assert [one["title"] for one in sandbox.submitted()] == ["M?ller.wav"]
+
+
+# --- the end of a command --------------------------------------------------------------------------------------------
+
+
+def broken() -> None:
+    raise KeyError("secret")
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_what_nobody_foresaw_is_one_line_and_its_place_is_in_the_log(
+    level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(level.upper())
+    group = type(main)(commands={"broken": click.Command("broken", callback=broken)})
+    ran = CliRunner().invoke(group, ["broken"], catch_exceptions=False)
+    said = "Error: a bug of ours: KeyError; RECEIVER_LOG_LEVEL=debug shows where\n"
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", said)
+    assert ("in broken" in caplog.text) == (level == "debug")
+
+
+def test_ctrl_c_while_modules_are_imported_is_one_line(processes: Processes) -> None:
+    (processes.folder / "click.py").write_text("import pathlib, time; pathlib.Path('begun').touch(); time.sleep(100)")
+    with heeding_ctrl_c():
+        process = processes.start("events", PYTHONPATH=f"{processes.folder}:{REPOSITORY}")
+    until((processes.folder / "begun").exists, "it imports")
+    assert (process.end(signal.SIGINT), process.log) == (130, "interrupted\n")
+
+
+def test_importing_the_package_imports_nothing_that_takes_long() -> None:
+    code = "import receiver.__main__, sys; print({'asyncio', 'asyncpg', 'pydantic', 'click'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"
+    assert all(getattr(receiver, name) for name in receiver.__all__)
+
+
+def test_ctrl_c_at_a_question_is_one_line_and_nothing_is_done(
+    processes: Processes, commands: Commands, sandbox: Simulated
+) -> None:
+    number = sandbox.made("https://example.com/a.mp3")
+    reader, writer = os.pipe()
+    processes.stdin = reader
+    with heeding_ctrl_c():
+        asked = processes.start("delete", str(number), **settings(commands))
+    asked.until_logged("for ever?")
+    assert asked.end(signal.SIGINT) == 130
+    os.close(reader)
+    os.close(writer)
+    assert asked.log.splitlines()[-1].endswith("interrupted")
+    assert "Aborted" not in asked.log
+    assert sandbox.get(f"transcriptions/{number}")["id"] == number
+
+
+def test_no_at_a_question_aborts(commands: Commands, sandbox: Simulated) -> None:
+    number = sandbox.made("https://example.com/a.mp3")
+    ran = commands.run("delete", str(number), stdin="n\n")
+    assert (ran.exit_code, ran.stderr.splitlines()[-1]) == (1, "Aborted!")

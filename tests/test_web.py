@@ -57,7 +57,12 @@ class Web:
 
 @asynccontextmanager
 async def receiving(
-    url: str, *, secrets: tuple[bytes, ...] = (SECRET,), handlers: dict[str, Handler] | None = None, room: int = 10**6
+    url: str,
+    *,
+    secrets: tuple[bytes, ...] = (SECRET,),
+    handlers: dict[str, Handler] | None = None,
+    room: int = 10**6,
+    between_refusals: float = 10,
 ) -> AsyncIterator[Web]:
     connections = Connections(url)
     known = HANDLERS if handlers is None else handlers
@@ -65,7 +70,7 @@ async def receiving(
         spool = Spool(Path(folder), limit_bytes=room)
         receiver = Receiver(
             connections=connections, spool=spool, handlers=known, url=url, api_url=API, configured_secrets=secrets,
-            deadlines=PATIENT,
+            deadlines=PATIENT, between_refusals=between_refusals,
         )  # fmt: skip
         transport = httpx.ASGITransport(application(receiver), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
@@ -271,7 +276,7 @@ async def test_without_any_secret_the_answer_is_503_and_loud(
     async with receiving(receiver_database, secrets=()) as web:
         assert said(await web.deliver(completed("evt_1"))) == (503, "no_secret")
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
-        ("ERROR", "refused deliveries: 1 x 503 no_secret")
+        ("ERROR", "refused deliveries: 1 x 503 no_secret (from 127.0.0.1)")
     ]
 
 
@@ -284,7 +289,7 @@ async def test_without_the_database_and_without_room_the_answer_is_503_and_loud(
     assert answer.headers["Retry-After"] == "60"
     errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
     assert errors[0].endswith("deliveries go to the spool until it is back")
-    assert errors[1] == "refused deliveries: 1 x 503 the spool holds its 10 bytes"
+    assert errors[1] == "refused deliveries: 1 x 503 the spool holds its 10 bytes (from 127.0.0.1)"
 
 
 async def test_a_connection_that_was_cut_does_not_cost_the_delivery(web: Web, db: Pool) -> None:
@@ -427,19 +432,26 @@ async def test_a_spool_that_is_full_counts_too() -> None:
 # --- the log ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("pause", [0.5, 3600])
 async def test_refusals_are_said_once_in_a_while_and_none_is_forgotten(
-    web: Web, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    pause: float, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """When the pause is over, whether or not another one comes, and at the end."""
     assert web_app.BETWEEN_REFUSALS_SECONDS == 10
-    monkeypatch.setattr(web_app, "BETWEEN_REFUSALS_SECONDS", 3600)
-    for _ in range(20):
-        await web.client.post(PATH, content=b"{}")
-    await web.client.post(PATH, content=b"{}", headers={"X-Transcribe-Signature": "nonsense"})
-    assert [r.getMessage() for r in caplog.records] == ["refused deliveries: 1 x 401 missing"]
-    monkeypatch.setattr(web_app, "BETWEEN_REFUSALS_SECONDS", 0)
-    await web.client.post(PATH, content=b"{}")
-    assert [r.getMessage() for r in caplog.records[1:]] == ["refused deliveries: 20 x 401 missing, 1 x 401 malformed"]
-    assert {r.levelname for r in caplog.records} == {"WARNING"}
+    async with receiving(receiver_database, between_refusals=pause) as web:
+        for _ in range(21):
+            await web.client.post(PATH, content=b"{}")
+        await web.client.post(PATH, content=b"{}", headers={"X-Transcribe-Signature": "nonsense"})
+        assert caplog.records[0].getMessage() == "refused deliveries: 1 x 401 missing (from 127.0.0.1)"
+        if pause > 1:
+            web.receiver.close()
+        async with asyncio.timeout(60):
+            while "malformed" not in caplog.text:  # noqa: ASYNC110 - a log calls nobody
+                await asyncio.sleep(0.02)
+    said = [r.getMessage() for r in caplog.records]
+    assert sum(map(int, re.findall(r"(\d+) x 401", " ".join(said)))) == 22
+    assert said[-1].endswith("1 x 401 malformed (from 127.0.0.1)")
+    assert {(r.levelname, r.__dict__["client"]) for r in caplog.records} == {("WARNING", "127.0.0.1")}
 
 
 async def test_strangers_at_other_doors_fill_no_log(web: Web, caplog: pytest.LogCaptureFixture) -> None:
@@ -453,7 +465,7 @@ async def test_a_delivery_whose_path_a_proxy_has_changed_is_told_of(
     path: str, web: Web, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert said(await web.deliver(completed("evt_1"), f"http://web.test{path}")) == (404, "not_found")
-    assert [r.getMessage() for r in caplog.records] == ["refused deliveries: 1 x 404 wrong_path"]
+    assert [r.getMessage() for r in caplog.records] == ["refused deliveries: 1 x 404 wrong_path (from 127.0.0.1)"]
 
 
 # --- liveness and readiness ------------------------------------------------------------------------------------------

@@ -4,6 +4,10 @@ Each module here is one kind of command. Data and the story that `up` tells go t
 status is 0 when it worked, 1 when it did not (with one line that says why and what to do), 2 for a wrong call.
 """
 
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,29 +16,86 @@ import click
 from receiver import logs, outages
 from receiver.cli import charge, check, looking, processes, reading, sandbox, send, spool, stored, submit, up, webhook
 from receiver.errors import ProviderError, ReceiverError
+from receiver.streams import OutputError
 
+log = logging.getLogger(__name__)
+
+OF_FILES = ("transcribe", "quote", "send")
 # What a statement of a command may meet; where no connection is made a sentence of ours says why.
 DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError, TimeoutError)
 
 
+class _Interrupted(click.ClickException):
+    """Ctrl-C. What it is told with may say how to go on."""
+
+    exit_code = 130
+
+    def show(self, file: Any = None) -> None:
+        click.echo(": ".join(filter(None, ("interrupted", self.message))), err=True, file=file)
+
+
 class _Commands(click.Group):
-    """Turn the errors that are meant for a person into one line and exit status 1."""
+    """Turn whatever can go wrong into one line for a person and an exit status."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _in_one_line(), _interruptible():
+            _require_text(args)
+            return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _in_one_line(), _interruptible():
             return super().invoke(ctx)
-        except BrokenPipeError:
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except OutputError as exc:
+        if isinstance(exc.__cause__, BrokenPipeError):
             raise  # click ends quietly when a reader such as `head` has gone
-        except ProviderError as exc:
-            raise click.ClickException(_block(exc)) from exc
-        except ReceiverError as exc:
-            raise click.ClickException(logs.printable(str(exc))) from exc
-        except DATABASE as exc:
-            raise click.ClickException(logs.printable(str(outages.of_work(exc)))) from exc
-        except (
-            OSError
-        ) as exc:  # a disk, a stream: not the database, which says so itself where it cannot be connected to
-            raise click.ClickException(logs.printable(str(exc))) from exc
+        raise click.ClickException(f"the output cannot be written ({exc.strerror})") from exc
+    except ProviderError as exc:
+        raise click.ClickException(_block(exc)) from exc
+    except ReceiverError as exc:
+        raise click.ClickException(logs.printable(str(exc))) from exc
+    except DATABASE as exc:
+        raise click.ClickException(logs.printable(str(outages.of_work(exc)))) from exc
+    except OSError as exc:  # a disk: not the database, which says so itself where it cannot be connected to
+        raise click.ClickException(logs.printable(str(exc))) from exc
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception as exc:
+        log.debug("a bug of ours", exc_info=exc)
+        raise click.ClickException(
+            f"a bug of ours: {type(exc).__name__}; RECEIVER_LOG_LEVEL=debug shows where"
+        ) from exc
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        raise _Interrupted(str(exc)) from exc
+    except click.Abort as exc:
+        if isinstance(exc.__context__, KeyboardInterrupt):  # at a question
+            raise _Interrupted("") from exc
+        raise
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse what is not UTF-8, before anything is noted or sent; a file may have such a name.
+
+    Raises:
+        UsageError: an argument can be sent to nobody.
+    """
+    for argument in arguments:
+        is_text = argument == argument.encode(errors="replace").decode()
+        if not is_text and not (arguments[0] in OF_FILES and Path(argument).exists()):
+            raise click.UsageError(f"{logs.printable(argument)} is not UTF-8")
 
 
 def _block(error: ProviderError) -> str:

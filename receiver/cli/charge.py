@@ -7,7 +7,7 @@ import click
 from receiver import inbox
 from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars, line
-from receiver.cli.running import as_json, configure, examples, print_json, with_provider
+from receiver.cli.running import as_json, configure, confirm, examples, print_json, with_provider
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.logs import printable
@@ -33,7 +33,7 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
             raise ImpossibleError(f"transcription {status.id} is {status.status}; only a failed one is started again")
         if not yes:
             click.echo(line(status), err=True)
-            click.confirm(f"Charge {await _price(provider, status)} and start it again?", abort=True, err=True)
+            confirm(f"Charge {await _price(provider, status)} and start it again?")
         since = 0 if db is None else await inbox.newest_key(db)
         started = await provider.retry(transcription, idempotency_key=f"retry-{secrets.token_hex(16)}")
         if not wait:
@@ -59,7 +59,7 @@ def delete(transcription: str, *, yes: bool) -> None:
         status = await provider.get(transcription)
         if not yes:
             click.echo(line(status), err=True)
-            click.confirm("Delete it at the provider, for ever?", abort=True, err=True)
+            confirm("Delete it at the provider, for ever?")
         await provider.delete(transcription)
 
     with_provider(configure(), work)

@@ -73,8 +73,8 @@ class Life:
         self.tell(number)
         await asyncio.wait({self.ended}, timeout=within)
         if not self.ended.done():
-            log.error("%s does not end; killing it", self.name)
             self.kill()
+            log.error("%s did not end; it is killed", self.name)
         await asyncio.wait({self.ended})
 
     def kill(self) -> None:
@@ -173,11 +173,11 @@ class Child:
         with _said(self.name):
             fresh = await self._begin()
         if fresh is None or not await self._is_ready(fresh):
+            if fresh is not None:
+                self._let_leave(fresh, signal.SIGTERM, self._patience.ending)
             log.error(
                 "the new process of %s did not become ready; the old one stays: mend that, and restart again", self.name
             )
-            if fresh is not None:
-                self._let_leave(fresh, signal.SIGTERM, self._patience.ending)
             return False
         async with self._changing:
             old, self._life = self._life, fresh

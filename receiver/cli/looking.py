@@ -1,12 +1,13 @@
 """`account`, `pipelines` and `transcriptions`: what the provider has and knows."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import click
 
 from receiver.cli.running import as_json, configure, examples, print_json, with_provider
 from receiver.database import Pool
-from receiver.logs import printable
+from receiver.logs import clock, printable
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Account, Pipeline, TranscriptionStatus
 
@@ -89,9 +90,17 @@ def line(one: TranscriptionStatus) -> str:
     """Return a transcription as one line: id, when it ended, status, length, what was charged, title."""
     length = "" if one.duration_seconds is None else f"{one.duration_seconds / 60:.1f} min"
     charge = "" if one.charge_usd is None else dollars(one.charge_usd)
-    when = printable((one.completed_at or "")[:16].replace("T", " "))
-    facts = f"{one.id:<12}  {when:<16}  {printable(one.status):<10}  {length:>10}  {charge:>8}"
+    facts = f"{one.id:<12}  {_when(one.completed_at or ''):<20}  {printable(one.status):<10}  {length:>10}  {charge:>8}"
     return f"{facts}  {printable(one.title or '')}".rstrip()
+
+
+def _when(moment: str) -> str:
+    """Return the provider's moment as ours are shown, and as it is where it cannot be read."""
+    try:
+        read = datetime.fromisoformat(moment)
+        return clock(read if read.tzinfo is not None else read.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return printable(moment)
 
 
 def dollars(amount: float | None, *, digits: int = 2) -> str:

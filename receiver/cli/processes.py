@@ -96,11 +96,12 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         async with organs:
             if configured.database_url is not None and configured.spool_dir is None:
                 log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
-            here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
-            log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
             if until_eof and (is_there or keyring.secrets):  # who knows none relieves nobody who does
                 tell_ready()
+            here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
+            log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
             await serve_on(application(receiver), listener, stop, relieved=relieved)
+        receiver.close()
         with suppress(TimeoutError):  # what is left waits on the disk for the next process
             async with asyncio.timeout(LAST_DRAIN_SECONDS):
                 await receiver.store.drain()
@@ -160,6 +161,7 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
                     log.info("%s %d lanes for %s", said, lanes, registry.listed(handlers.values()))
                     if until_eof:
                         tell_ready()
+                    log.info("working with %d lanes for %s", configured.lanes, registry.listed(handlers.values()))
                     await _work_until(stop, worker)
                 within = timedelta(seconds=configured.shutdown_seconds)
                 await asyncio.gather(presence.leave(), others.end(), worker.stop(within=within))

@@ -12,7 +12,7 @@ from receiver.archive import Subject
 from receiver.cli import progress
 from receiver.cli.charge import yes_option
 from receiver.cli.following import require_completed
-from receiver.cli.running import as_json, configure, examples, print_json, with_database, with_provider
+from receiver.cli.running import as_json, configure, confirm, examples, print_json, with_database, with_provider
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, NoDataError, NotReady
 from receiver.logs import printable
@@ -160,10 +160,7 @@ def _regenerated(
             raise ImpossibleError(f"transcription {status.id} is {status.status}; only a completed one has timestamps")
         if not yes:
             used = "" if db is None else f"; {await archive.regenerations(db, provider, str(status.id))} are used"
-            click.confirm(
-                f"It may be charged, and is one of {archive.REGENERATIONS} for this transcription{used}. Go on?",
-                abort=True, err=True,
-            )  # fmt: skip
+            confirm(f"It may be charged, and is one of {archive.REGENERATIONS} for this transcription{used}. Go on?")
         click.echo("regenerating; this takes 30 to 90 s", err=True)
         subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
         with progress.clock("regenerating"):

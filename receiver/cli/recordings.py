@@ -58,7 +58,7 @@ def of(source: str, pipeline: str | None, language: str, duration: float | None)
             f"{media.another_way(file.path)}"
         )
     return Recording(
-        source="upload", original_filename=file.path.name, pipeline_code=pipeline, language=language,
+        source="upload", original_filename=file.name, pipeline_code=pipeline, language=language,
         duration_seconds=seconds,
     ), file  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from receiver import addresses, database, embedded, failpoints, logs, migrations, registration, settings
+from receiver import addresses, database, embedded, failpoints, logs, migrations, registration, settings, streams
 from receiver.budget import SharedBudget
 from receiver.cli import environment
 from receiver.database import Connections, Pool
@@ -78,7 +78,7 @@ def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:
             return runner.run(work)
         finally:
             if end_within is not None:
-                ending = threading.Timer(end_within, os._exit, args=(0 if sys.exc_info()[0] is None else 1,))
+                ending = threading.Timer(end_within, streams.end, args=(0 if sys.exc_info()[0] is None else 1,))
                 ending.daemon = True
                 ending.start()
 
@@ -198,6 +198,19 @@ def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
 
         loop.add_reader(sys.stdin, read)
     return stop
+
+
+def confirm(question: str) -> None:
+    """Ask a person whether to go on.
+
+    Raises:
+        Abort: no, or Ctrl-C, which the loop would keep for the time after the answer.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.confirm(question, abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def print_json(value: object) -> None:

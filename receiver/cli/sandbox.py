@@ -6,7 +6,8 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from receiver.cli.line import beat, tell_ready
-from receiver.cli.running import examples, run, stop_event, until_eof
+from receiver.cli.running import configure, examples, run, stop_event, until_eof
+from receiver.logs import say
 from receiver.organs import Organs
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.web import bind
@@ -72,6 +73,7 @@ def _knobs(command: Callable[..., None]) -> Callable[..., None]:
 @until_eof
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
     """Run a simulated transcribe.so on 127.0.0.1, in memory. Any key tsk_live_… or tsk_test_… is good."""
+    configure()
     listener = bind("127.0.0.1", port, advice="pass another --port")
 
     async def main() -> None:
@@ -87,9 +89,7 @@ def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **kno
             organs.add("line", beat)
             tell_ready()
         else:
-            click.echo(
-                f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox"
-            )
+            say(f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox")
         try:
             async with organs:
                 await serve_on(application(simulated), listener, stop)

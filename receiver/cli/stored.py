@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC
 
 import click
 
@@ -14,7 +13,7 @@ from receiver.database import Connection, Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import Handler
 from receiver.inbox import Stored, StoredJob
-from receiver.logs import printable
+from receiver.logs import clock, printable
 
 limit_option = click.option(
     "--limit", type=click.IntRange(0, 1_000_000), default=50, show_default=True, help="At most so many; 0 for all."
@@ -164,13 +163,12 @@ async def _read_again(connection: Connection, found: Stored) -> str:
 
 
 def _line(event: Stored) -> str:
-    when = event.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     about = "" if event.transcription_id is None else f"  transcription {event.transcription_id}"
     repeats = "" if event.deliveries == 1 else f"  delivered {event.deliveries} times"
     states = "".join(f"  {job.handler}:{job.state}" for job in event.jobs)
     if event.unreadable is None and not event.jobs:
         states = "  no handler"
-    return f"{when}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
+    return f"{clock(event.received_at)}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
 
 
 def _job_line(job: StoredJob) -> str:

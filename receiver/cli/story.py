@@ -1,14 +1,15 @@
 """Tell what happens: one line for each event, and for each job that ends or waits."""
 
 import asyncio
+import logging
 import shlex
-
-import click
 
 from receiver import inbox
 from receiver.database import AWAY, Pool
 from receiver.inbox import Stored, StoredJob
-from receiver.logs import printable
+from receiver.logs import printable, say
+
+log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 0.25
 TOLD_AT_ONCE = 200
@@ -20,16 +21,21 @@ class Story:
     def __init__(self, newest: int) -> None:
         self._newest = newest
         self._told: dict[int, object] = {}
+        self._lost = False
 
     async def tell(self, db: Pool) -> None:
-        """Tell until cancelled."""
+        """Tell until cancelled; what cannot be told now is told later, and nobody else is concerned."""
         while True:
             try:
-                recent = await inbox.recent(db, limit=TOLD_AT_ONCE)
-            except AWAY:
-                recent = []  # the web server and the worker say in the log that the database is away
-            for line in self.lines(recent):
-                click.echo(line)
+                for line in self.lines(await inbox.recent(db, limit=TOLD_AT_ONCE)):
+                    say(line)
+                self._lost = False
+            except AWAY as exc:  # the web server and the worker say in the log that the database is away
+                log.debug("nothing can be told now: %s", type(exc).__name__)
+            except Exception as exc:
+                before, self._lost = self._lost, True
+                if not before:
+                    log.warning("what happens cannot be told now; all else goes on", exc_info=exc)
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def lines(self, recent: list[Stored]) -> list[str]:

@@ -1,6 +1,5 @@
 """`transcribe` and `quote`: hand the provider a recording, or ask what that would cost."""
 
-import asyncio
 import math
 import secrets
 from collections.abc import Iterator
@@ -81,7 +80,7 @@ def transcribe(
         whose = registration.account(configured)
         account = (whose.api_url, whose.key_fingerprint)
         about = file.path if file is not None else recording.url or source
-        with notebook.opened(configured.data_dir, account, about) as notes, _advice(configured):
+        with notebook.opened(configured.data_dir, account, about) as notes:
             submitted = await _submit(provider, db, configured, order, notes)
             ended = await until_ended(provider, db, configured, submitted.id, since=since) if wait else None
             text = "" if ended is None or ended.status != "completed" else await _text(provider, db, ended)
@@ -92,7 +91,8 @@ def transcribe(
         require_completed(ended)
         print_json({"id": ended.id, "text": text}) if as_json else click.echo(text)
 
-    with_provider(configured, work)
+    with _advice(configured):
+        with_provider(configured, work)
 
 
 @click.command(
@@ -221,8 +221,7 @@ def _advice(configured: Settings) -> Iterator[None]:
     """Say what is true where somebody interrupts."""
     try:
         yield
-    except asyncio.CancelledError:
+    except KeyboardInterrupt as exc:
         folder = configured.data_dir.absolute()
-        said = f"interrupted: the same command, in this folder, goes on and pays for nothing twice (notes in {folder})"
-        click.echo(f"\n{printable(said)}", err=True)
-        raise
+        said = f"the same command, in this folder, goes on and pays for nothing twice (notes in {folder})"
+        raise KeyboardInterrupt(said) from exc

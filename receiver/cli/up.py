@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,8 @@ from receiver.cli.environment import Simulation
 from receiver.cli.running import configure, event_at, examples, open_database, open_spool, run, stop_event
 from receiver.cli.story import Story
 from receiver.database import Pool
-from receiver.errors import ImpossibleError
+from receiver.errors import ImpossibleError, ProviderError
+from receiver.logs import say
 from receiver.organs import Organs
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import WEBHOOK_PATH, Settings
@@ -62,8 +64,9 @@ async def _up(configured: Settings, listener: socket.socket, url: str, simulatio
     async with database.pool(url, size=2) as db:
         async with db.acquire() as connection:
             await migrations.migrate(connection)
-        click.echo(f"data   {_place(configured)}")
-        click.echo(f"again  kill -HUP {os.getpid()} takes in changed handlers, and refuses nobody")
+        story = Story(await inbox.newest_key(db))
+        say(f"data   {_place(configured)}")
+        say(f"again  kill -HUP {os.getpid()} takes in changed handlers, and refuses nobody")
         children: list[Child] = []
         try:
             if simulation is not None:
@@ -85,12 +88,19 @@ async def _up(configured: Settings, listener: socket.socket, url: str, simulatio
                 )
         finally:
             listener.close()  # so that who comes now is refused at once instead of waiting for nobody
-            click.echo("ending: what is under way is finished first")
-            await asyncio.gather(*(child.end(longest) for child in children if child.name != "sandbox"))
+            ending = asyncio.gather(*(child.end(longest) for child in children if child.name != "sandbox"))
+            await asyncio.sleep(0)  # they are told to end before anybody is told of it
+            say("ending: what is under way is finished first")
+            await ending
             await asyncio.gather(*(child.end(longest) for child in children))
-            waits = open_spool(configured).look()
-            if not waits.is_empty:
-                click.echo(f"spool  {waits.used} bytes of deliveries wait, and are stored at the next start")
+            _say_what_waits(configured)
+
+
+def _say_what_waits(configured: Settings) -> None:
+    with suppress(OSError):
+        waits = open_spool(configured).look()
+        if not waits.is_empty:
+            say(f"spool  {waits.used} bytes of deliveries wait, and are stored at the next start")
 
 
 async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
@@ -124,31 +134,33 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
         for child in (serve, work):
             if not await child.replace(leave_within=leave_within):
                 break
-            click.echo(f"restart {child.name} runs anew; the old process finishes what it has")
+            say(f"restart {child.name} runs anew; the old process finishes what it has")
 
 
 async def _open(configured: Settings, serve: Child, simulation: Simulation | None) -> None:
     """Say where we listen once we do, and send the sample on its way."""
     await serve.ready()
     here = address(configured.host, configured.port)
-    click.echo(f"web    listening on {here}{WEBHOOK_PATH}")
+    say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
         if not configured.webhook_secrets and (configured.api_key is None or configured.public_url is None):
-            click.echo(
-                "web    deliveries need a secret: set TRANSCRIBE_API_KEY and PUBLIC_URL; `receiver check` says more"
-            )
+            say("web    deliveries need a secret: set TRANSCRIBE_API_KEY and PUBLIC_URL; `receiver check` says more")
         return
-    async with TranscribeSo(configured.api_url, configured.api_key) as provider:
-        sample = await provider.transcribe(
-            Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
-            idempotency_key=f"sample-{secrets.token_hex(8)}",
-        )
+    try:
+        async with TranscribeSo(configured.api_url, configured.api_key) as provider:
+            sample = await provider.transcribe(
+                Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
+                idempotency_key=f"sample-{secrets.token_hex(8)}",
+            )
+    except ProviderError as exc:
+        say(f"sample could not be submitted: {exc}")
+        return
     command = sys.argv[0] if sys.argv[0].endswith("receiver") else "receiver"
-    click.echo(f"sample submitted as transcription {sample.id}; when its jobs are done, in another terminal:")
-    click.echo(f"         {command} transcript {sample.id}")
-    click.echo(f"         {command} timestamps {sample.id} --format youtube")
-    click.echo("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
-    click.echo(f"         {simulation.export_line(configured, here)}")
+    say(f"sample submitted as transcription {sample.id}; when its jobs are done, in another terminal:")
+    say(f"         {command} transcript {sample.id}")
+    say(f"         {command} timestamps {sample.id} --format youtube")
+    say("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
+    say(f"         {simulation.export_line(configured, here)}")
 
 
 async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child]) -> None:
@@ -164,13 +176,13 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     children.append(child)
     await child.start()
     await child.ready()
-    click.echo(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
+    say(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
     here = address(configured.host, configured.port) + WEBHOOK_PATH
     connection = await database.connect(url)
     try:
         async with TranscribeSo(sandbox_url, configured.api_key) as provider:
             await registration.forget(connection, sandbox_url)
-            click.echo(await registration.register(connection, provider, registration.account(configured), here))
+            say(await registration.register(connection, provider, registration.account(configured), here))
     finally:
         await connection.close()
 

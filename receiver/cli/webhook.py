@@ -4,7 +4,6 @@ import asyncio
 import shlex
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 
 import click
@@ -24,6 +23,7 @@ from receiver.cli.running import (
 )
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
+from receiver.logs import clock
 from receiver.migrations import require
 from receiver.providers import TranscribeSo
 from receiver.rotation import Secret, Use
@@ -114,23 +114,19 @@ def _key(configured: Settings) -> str | None:
 
 
 def _secret_line(secret: Secret) -> str:
-    said = f"{secret.fingerprint}  registered {_when(secret.since)} for {secret.callback_url}"
+    said = f"{secret.fingerprint}  registered {clock(secret.since)} for {secret.callback_url}"
     said += _used(Use(secret.events, secret.last_matched))
     if secret.replaced_at is None:
         return said
     silent = f"silent for {secret.quiet_for.total_seconds() / 3600:.0f} h"
     advice = f"retire it: `receiver retire-secret {secret.fingerprint}`" if secret.can_go else "keep it for now"
-    return f"{said}; replaced {_when(secret.replaced_at)}, {silent}: {advice}"
+    return f"{said}; replaced {clock(secret.replaced_at)}, {silent}: {advice}"
 
 
 def _used(use: Use) -> str:
     return ", has verified nothing" if use.last_matched is None else (
-        f", last matched {_when(use.last_matched)}, events verified: {use.events}"
+        f", last matched {clock(use.last_matched)}, events verified: {use.events}"
     )  # fmt: skip
-
-
-def _when(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _secret_json(secret: Secret) -> dict[str, object]:

@@ -163,8 +163,8 @@ def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | Non
                 f"mend that, or set DATABASE_URL to a database of yours"
             )
         if waited > TELL_SECONDS and not told:
-            log.warning("PostgreSQL does not answer yet; waiting for up to %g s", READY_SECONDS)
             told = True
+            log.warning("PostgreSQL does not answer yet; waiting for up to %g s", READY_SECONDS)
         time.sleep(0.01)
 
 

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,6 +22,7 @@ from receiver.handling import Handler
 from receiver.health import Finding, checks, report
 from receiver.organs import Organs
 from receiver.providers.transcribe_so import SOURCE
+from receiver.seldom import Heard, Seldom
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.spool import Spool
 from receiver.web import body
@@ -37,15 +37,8 @@ BETWEEN_NUDGES_SECONDS = 0.05
 BETWEEN_CHECKS_SECONDS = 1.0
 WITHOUT_WORKER = timedelta(seconds=5)  # jobs may wait for as long as it takes to start another
 BETWEEN_REFUSALS_SECONDS = 10.0
+REASONS = 5
 RETRY_AFTER_SECONDS = "60"
-
-
-@dataclass(slots=True)
-class Refused:
-    """Refusals since they were last said in the log."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    said: float = float("-inf")
 
 
 class Receiver:
@@ -61,6 +54,7 @@ class Receiver:
         url: str,
         configured_secrets: Iterable[bytes] = (),
         deadlines: Deadlines = SERVICE,
+        between_refusals: float = BETWEEN_REFUSALS_SECONDS,
     ) -> None:
         self.connections = connections
         self.handlers = handlers
@@ -77,7 +71,11 @@ class Receiver:
             stored=self._stored.set, met=database.keep, deadlines=deadlines,
         )  # fmt: skip
         self.failures = Failures()
-        self._refused = {True: Refused(), False: Refused()}
+        # Ours are not the sender's fault, so they are said louder and on a clock of their own.
+        self._refused = {
+            ours: Seldom(partial(_say_refusals, logging.ERROR if ours else logging.WARNING), seconds=between_refusals)
+            for ours in (True, False)
+        }
         self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
         self.found_elsewhere: list[Callable[[], list[Finding]]] = []
@@ -144,17 +142,17 @@ class Receiver:
             return False
         return True
 
-    def count_refusal(self, error: RequestError) -> None:
-        """Count refusals and say them at most every 10 s: anyone can cause them, and logs must not fill with them."""
+    def count_refusal(self, error: RequestError, client: str | None = None) -> None:
+        """Count a refusal of what came from the address `client`, and say it, at most every 10 s."""
         self.failures.refused(error)
-        ours = error.status >= 500  # noqa: PLR2004 - not the sender's fault, so said louder and on a clock of its own
-        refused = self._refused[ours]
-        refused.counts[f"{error.status} {error.detail or error.code}"] += 1
-        if time.monotonic() - refused.said < BETWEEN_REFUSALS_SECONDS:
-            return
-        said = ", ".join(f"{count} x {reason}" for reason, count in refused.counts.most_common(5))
-        log.log(logging.ERROR if ours else logging.WARNING, "refused deliveries: %s", said)
-        self._refused[ours] = Refused(said=time.monotonic())
+        ours = error.status >= 500  # noqa: PLR2004 - HTTP's own line
+        self._refused[ours].note(f"{error.status} {error.detail or error.code}", by=client)
+
+    def close(self) -> None:
+        """Say what was not said yet."""
+        for refused in self._refused.values():
+            refused.close()
+        self.failures.close()
 
     async def _read_secrets(self, asked: Collection[str]) -> Known:
         def read(connection: Connection) -> Awaitable[Known]:
@@ -178,16 +176,18 @@ def application(receiver: Receiver) -> Starlette:
         lines = [f"{one.name}: {'ok' if one.holds else 'NOT OK'}, {one.said}\n" for one in findings]
         return PlainTextResponse("".join(lines), status)
 
-    async def refuse(_: Request, exc: Exception) -> Response:
+    async def refuse(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestError)
-        receiver.count_refusal(exc)
+        receiver.count_refusal(exc, _client(request))
         later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
         return _refusal(exc.status, exc.code, exc.message, later)
 
     async def refuse_route(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
         if exc.status_code == WrongPathError.status and signature.HEADER.decode() in request.headers:
-            receiver.count_refusal(WrongPathError())  # a proxy may have changed the path of a delivery
+            receiver.count_refusal(
+                WrongPathError(), _client(request)
+            )  # a proxy may have changed the path of a delivery
         codes = {404: "not_found", 405: "method_not_allowed"}
         return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
 
@@ -226,6 +226,17 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
         return JSONResponse({"status": status})
 
     return receive
+
+
+def _client(request: Request) -> str | None:
+    return None if request.client is None else request.client.host
+
+
+def _say_refusals(level: int, heard: Sequence[Heard]) -> None:
+    shown = heard[:REASONS]
+    said = ", ".join(f"{one.count} x {one.what}{'' if one.by is None else f' (from {one.by})'}" for one in shown)
+    facts = {"refused": sum(one.count for one in heard), "reason": heard[0].what, "client": heard[0].by}
+    log.log(level, "refused deliveries: %s", said, extra=facts)
 
 
 async def _healthz(_: Request) -> Response:

@@ -20,11 +20,11 @@ import itertools
 import logging
 import resource
 import socket
-import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from receiver.seldom import Heard, Seldom
 from receiver.web.turns import Rank
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ NO_ROOM_SECONDS = 0.01
 LOOK_SECONDS = 1.0
 STARVED_SECONDS = 60.0
 BETWEEN_LINES_SECONDS = 10.0
+REASONS = 3
 
 
 def allowed() -> int:
@@ -160,8 +161,8 @@ class Acceptor:
         self._beginning: set[asyncio.Task[None]] = set()
         self._pause: asyncio.Handle | None = None
         self._look = self._loop.call_later(LOOK_SECONDS, self._look_again)
-        self._closed = 0
-        self._starved_until = self._said = float("-inf")
+        self._crowded = Seldom(_say, seconds=BETWEEN_LINES_SECONDS)
+        self._starved_until = float("-inf")
         listener.settimeout(0)
         self._loop.add_reader(listener, self._take)
 
@@ -173,6 +174,7 @@ class Acceptor:
             self._pause.cancel()
         self._loop.remove_reader(self._listener)
         self._listener.close()
+        self._crowded.close()
         if self._beginning:
             await asyncio.wait(self._beginning)
 
@@ -224,14 +226,14 @@ class Acceptor:
         self._starved_until = self._loop.time() + STARVED_SECONDS
         why = f"no connection can be taken ({error.strerror})"
         self._close_down(why)
-        self._say(why)
+        self._crowded.note(why, count=0)
 
     async def _begin(self, client: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._make, client)
         except OSError as exc:
-            log.debug("a connection ended before it began: %s", exc)
             client.close()
+            log.debug("a connection ended before it began: %s", exc)
 
     def _rest(self) -> None:
         """Take none for a moment, or until there is one to close."""
@@ -255,12 +257,10 @@ class Acceptor:
     def _make_room(self, why: str = "") -> bool:
         made = self._clients.close_longest_waiting()
         if made:
-            self._closed += 1
-            self._say(why or f"more than {self._bound} connections")
+            self._crowded.note(why or f"more than {self._bound} connections")
         return made
 
-    def _say(self, why: str) -> None:
-        """Say it at most every 10 s: anyone can cause it, and logs must not fill with it."""
-        if time.monotonic() - self._said > BETWEEN_LINES_SECONDS:
-            log.warning("%s: closed %d that waited for their client", why, self._closed)
-            self._said, self._closed = time.monotonic(), 0
+
+def _say(heard: Sequence[Heard]) -> None:
+    said = (f"{one.what}: closed {one.count} that waited for their client" for one in heard[:REASONS])
+    log.warning("%s", "; ".join(said))

@@ -9,10 +9,11 @@ counts are for the log, and for who knows a secret; readiness tells strangers no
 """
 
 import logging
-from time import monotonic
+from collections.abc import Sequence
 
 from receiver.errors import RequestError, SignatureError, StoreUnavailableError
 from receiver.health import Finding
+from receiver.seldom import Heard, Seldom
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ class Failures:
         self._cause = ""
         self._mismatches = 0
         self._stale: dict[bytes, None] = {}
-        self._said = float("-inf")
+        # Beyond the fifth: a spool that is full refuses every delivery.
+        self._seldom = Seldom(self._say_more, seconds=BETWEEN_SECONDS)
 
     def taken(self) -> None:
         """Note a delivery that was answered 2xx."""
@@ -75,10 +77,21 @@ class Failures:
     def _count(self, cause: str) -> None:
         self.in_a_row += 1
         self._cause = cause
-        # At most every 10 s beyond the fifth: who has caught one delivery may send it again and again.
-        if self.in_a_row >= WARN_FROM and (self.in_a_row <= UNTIL_OFF or monotonic() - self._said > BETWEEN_SECONDS):
-            self._said = monotonic()
-            log.error(
-                "%d authentic deliveries refused in a row (%s); after %d the provider switches the webhook off",
-                self.in_a_row, cause, UNTIL_OFF,
-            )  # fmt: skip
+        if self.in_a_row > UNTIL_OFF:
+            self._seldom.note(cause)
+        elif self.in_a_row >= WARN_FROM:
+            self._say()
+
+    def close(self) -> None:
+        """Say what was not said yet."""
+        self._seldom.close()
+
+    def _say_more(self, _: Sequence[Heard]) -> None:
+        if self.in_a_row > UNTIL_OFF:  # none was taken since
+            self._say()
+
+    def _say(self) -> None:
+        log.error(
+            "%d authentic deliveries refused in a row (%s); after %d the provider switches the webhook off",
+            self.in_a_row, self._cause, UNTIL_OFF,
+        )  # fmt: skip

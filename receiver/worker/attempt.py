@@ -118,17 +118,17 @@ async def _stop(task: "asyncio.Task[BaseException | None]", handler: Handler) ->
     task.cancel()
     await asyncio.wait({task}, timeout=GRACE_SECONDS)
     if not task.done():
-        log.error("%s goes on although it was cancelled; it is left behind", handler.name)
         _left_behind.add(task)
         task.add_done_callback(_left_behind.discard)
+        log.error("%s goes on although it was cancelled; it is left behind", handler.name)
 
 
 async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context) -> None:
     kept = [connection for connection in lent.values() if not _is_returned(connection)]
     if not kept:
         return
-    log.warning("%s kept %d connections; what it did not commit is rolled back", handler.name, len(kept))
     returning = {asyncio.ensure_future(ctx.db.release(connection)) for connection in kept}
+    log.warning("%s kept %d connections; what it did not commit is rolled back", handler.name, len(kept))
     await asyncio.wait(returning, timeout=GRACE_SECONDS)
     for connection in kept:
         if not _is_returned(connection):

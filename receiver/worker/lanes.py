@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,6 +39,7 @@ from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.reasons import at_home
 from receiver.retry import Again, Dead, Done, Later, Outcome, decide, in_plain_words
+from receiver.seldom import Heard, Seldom
 from receiver.worker import attempt
 from receiver.worker.claims import Claims
 from receiver.worker.leases import Key
@@ -76,6 +77,12 @@ class Lane:
     def name(self) -> str:
         """How log lines call it."""
         return f"{self.claim.handler} {self.claim.source}/{self.claim.event_id}"
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What log lines for machines say of it."""
+        claim = self.claim
+        return {"handler": claim.handler, "event": f"{claim.source}/{claim.event_id}", "attempt": claim.attempt}
 
 
 class Worker:
@@ -123,7 +130,7 @@ class Worker:
             seconds=self._deadlines.statement,
         )  # fmt: skip
         self._leaving = False
-        self._key_said = float("-inf")
+        self._keyless = Seldom(self._say_keyless, seconds=self._deadlines.between_key_lines)
 
     def wake(self) -> None:
         """Look for due jobs now."""
@@ -193,8 +200,8 @@ class Worker:
             # What is being finished, or completed in a transaction of its handler, may be done already.
             ending = lane.finishing or lane.completion.open or lane.completion.committed
             if not ending and lane.task is not None and not lane.task.cancelling():  # once: it may be cleaning up
-                log.warning("%s: its lease was lost; stopping it", lane.name)
                 lane.task.cancel()
+                log.warning("%s: its lease was lost; stopping it", lane.name, extra=lane.facts)
 
     async def _claim(self) -> None:
         free = self._lanes - len(self._held)
@@ -215,7 +222,8 @@ class Worker:
         del self._held[lane.key]
         self._wake.set()
         if lane.task is not None and not lane.task.cancelled() and lane.task.exception() is not None:
-            log.error("%s: a bug of ours; its lease will run out", lane.name, exc_info=lane.task.exception())
+            error = lane.task.exception()
+            log.error("%s: a bug of ours; its lease will run out", lane.name, exc_info=error, extra=lane.facts)
 
     def _context(self, lane: Lane, event: Event) -> Context:
         claim = lane.claim
@@ -224,9 +232,7 @@ class Worker:
             idempotency_key=claim.idempotency_key, db=self._db,
             provider=self._provider.behind() if claim.is_replay else self._provider, http=self._http,
             formats=self._formats, completion=lane.completion,
-            log=attempt.EventLog(
-                logging.getLogger(f"handlers.{claim.handler}"), {"event": f"{claim.source}/{claim.event_id}"}
-            ),
+            log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), lane.facts),
         )  # fmt: skip
 
     async def _work(self, lane: Lane) -> None:
@@ -259,16 +265,18 @@ class Worker:
         """Show where a stranger's exception came from; ours say all in one line. Whatever it is made of, no more."""
         try:
             if isinstance(error, Unauthenticated):
-                if time.monotonic() - self._key_said > self._deadlines.between_key_lines:
-                    self._key_said = time.monotonic()
-                    log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, error)
+                self._keyless.note(str(error))
             elif error is not None and not isinstance(error, Verdict | ProviderError | ImpossibleError):
                 # From where it is the handler's. As a tuple: an exception of a stranger's may be false.
                 steps = at_home(error, self._handlers[lane.claim.handler].module)
                 trace = (type(error), error, steps[0] if steps else error.__traceback__)
-                log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=trace)
+                log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=trace, extra=lane.facts)
         except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
-            log.warning("%s raised what cannot be shown", lane.name)
+            log.warning("%s raised what cannot be shown", lane.name, extra=lane.facts)
+
+    def _say_keyless(self, heard: Sequence[Heard]) -> None:
+        for one in heard:
+            log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, one.what)
 
     async def _finish(self, lane: Lane, outcome: Outcome) -> bool:
         """Write the outcome, however long the database is away; without it the work would be done again.
@@ -292,7 +300,9 @@ class Worker:
                 log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
             else:
                 if not written:
-                    log.warning("%s: it was ours no longer, so its outcome was not written again", lane.name)
+                    log.warning(
+                        "%s: it was ours no longer, so its outcome was not written again", lane.name, extra=lane.facts
+                    )
                 return written
             await asyncio.sleep(self._deadlines.finish_again)
 
@@ -303,12 +313,13 @@ async def _finish(lane: Lane, outcome: Outcome, connection: Connection) -> bool:
 
 def _say(lane: Lane, outcome: Outcome, seconds: float) -> None:
     number = lane.claim.attempt
+    facts = lane.facts | {"outcome": type(outcome).__name__.lower(), "seconds": round(seconds, 3)}
     match outcome:
         case Done():
-            log.info("%s done in %.2f s (attempt %d)", lane.name, seconds, number)
-        case Again(after=after, reason=reason):
-            log.warning("%s again in %.0f s (attempt %d): %s", lane.name, after.total_seconds(), number, reason)
-        case Later(after=after, reason=reason):
-            log.warning("%s waits %.0f s (attempt %d): %s", lane.name, after.total_seconds(), number, reason)
+            log.info("%s done in %.2f s (attempt %d)", lane.name, seconds, number, extra=facts)
+        case Again(after=after, reason=reason) | Later(after=after, reason=reason):
+            pause = after.total_seconds()
+            how = "again in" if isinstance(outcome, Again) else "waits"
+            log.warning("%s %s %.0f s (attempt %d): %s", lane.name, how, pause, number, reason, extra=facts)
         case Dead(reason=reason):
-            log.error("%s dead (attempt %d): %s", lane.name, number, reason)
+            log.error("%s dead (attempt %d): %s", lane.name, number, reason, extra=facts)
