@@ -78,6 +78,11 @@ async def stored_transcript(db: Database, provider: Provider, transcription_id: 
     return None if answer is None else (await read_result(answer))[1]
 
 
+async def apis(db: Database, source: str, transcription_id: str, kind: str) -> list[str]:
+    """Return the APIs whose answer of a kind, given as a pattern, is kept: a transcription's id does not tell whose."""
+    return [row["api_url"] for row in await db.fetch(query("apis_with_answer"), source, transcription_id, kind)]
+
+
 async def keep_title(db: Database, subject: Subject, title: str | None) -> None:
     """Keep a transcription's title, which its result does not hold."""
     await db.execute(query("keep_answer"), *subject.key, "title", (title or "").encode())

@@ -109,6 +109,6 @@ def test_nothing_of_a_payload_leads_anywhere(processes: Processes, receiver_data
     assert seen["serve"] == ""
     assert {re.sub(r", \d+\)$", ")", line) for line in seen["work"].splitlines()} == {f"open ('{OPENED}', 'r')"}
     statements = log.read_text()
-    assert "Store an event and one job for each interested handler" in statements
+    assert "Store events, each with one job for every interested handler" in statements
     assert MARK not in statements
     assert all(line.isprintable() for line in f"{web.log}{worker.log}".split("\n"))

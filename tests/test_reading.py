@@ -274,3 +274,23 @@ def test_a_wish_that_is_too_long_is_a_wrong_call(commands: Commands, sandbox: Si
     ran = commands.run("timestamps", EXAMPLE, "--regenerate", "x" * 201, "--yes")
     assert (ran.exit_code, "at most 200 characters" in ran.stderr) == (2, True)
     assert sandbox.asked() == []
+
+
+def test_another_apis_transcript_of_the_same_id_is_not_shown_for_ones_own(
+    keeping: Commands, processes: Processes
+) -> None:
+    """Ids of two APIs collide: the sandbox's podcast is none of a real key's."""
+    text = keeping.good("transcript", EXAMPLE)
+    elsewhere = {"TRANSCRIBE_API_URL": "http://127.0.0.1:1"}
+    for command in ("transcript", "timestamps"):
+        ran = keeping.run(command, EXAMPLE, **elsewhere)
+        assert (ran.exit_code, ran.stdout, "cannot be reached" in ran.stderr) == (1, "", True)
+    assert keeping.good("transcript", EXAMPLE, TRANSCRIBE_API_KEY="", **elsewhere) == text, "no key, and no other one"
+    processes.sql(
+        "insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer) "
+        "select source, 'http://b.test', transcription_id, '', kind, answer from receiver.archive where kind = 'result'"
+    )
+    ran = keeping.run("transcript", EXAMPLE, TRANSCRIBE_API_KEY="", **elsewhere)
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert "set TRANSCRIBE_API_URL to http://127.0.0.1:" in ran.stderr
+    assert " or http://b.test" in ran.stderr

@@ -240,10 +240,28 @@ async def test_room_is_taken_in_advance_and_given_back(tmp_path: Path) -> None:
     await one.make_ready()
     (waiting,) = tmp_path.iterdir()
     assert waiting.stat().st_blocks * 512 >= ROOM
+    assert waiting.suffix == ".next", "it is none of those that wait to be drained"
     assert (one.look(), holds(one)) == (Condition(tmp_path, 0, LIMIT), True)
     await append(one, b"a")
     await one.close()
     assert [path.stat().st_size for path in tmp_path.iterdir()] == [START + FRAMED + 1]
+
+
+async def test_what_lies_in_a_segment_whose_name_could_not_be_changed_is_drained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    one = opened(tmp_path)
+    await one.make_ready()
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", refuse)
+        await append(one, b"a")
+    assert [path.suffix for path in tmp_path.iterdir()] == [".next"]
+    await one.close()
+    assert await drained(tmp_path) == [b"a"]
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_disk_that_is_full_takes_what_there_is_room_for_and_says_so(

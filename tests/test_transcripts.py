@@ -29,7 +29,7 @@ def test_the_text_has_a_paragraph_for_each_turn(turns: list[tuple[str | None, st
 
 
 def test_a_transcript_may_be_empty() -> None:
-    assert dataclasses.astuple(Transcript()) == ((), (), (), ())
+    assert dataclasses.astuple(Transcript()) == ((), (), (), (), None)
 
 
 def test_timestamps_are_not_fit_to_paste_unless_the_source_says_so() -> None:

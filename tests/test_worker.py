@@ -144,7 +144,7 @@ async def test_what_fails_around_a_handler_costs_a_try_and_not_the_lane(
 
     working_one = made("working_one", works)
     await deliver(receiver_scratch, "evt_1", working_one)
-    await receiver_scratch.db.execute("update receiver.jobs set live = false")  # so that it is asked for
+    await receiver_scratch.db.execute("update receiver.jobs set is_replay = true")  # so that it is asked for
     async with Broken(SANDBOX_URL, None) as provider:
         broken = Scratch(
             receiver_scratch.url, receiver_scratch.db, receiver_scratch.sandbox, provider,

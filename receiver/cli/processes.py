@@ -157,11 +157,10 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
                 organs = Organs({"listener": listening, "presence": presence.keep, "lapsed": others.watch})
             async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=watchdog.end):
                 async with organs:
-                    said = "taking what another worker left behind, with" if lapsed else "working with"
-                    log.info("%s %d lanes for %s", said, lanes, registry.listed(handlers.values()))
                     if until_eof:
                         tell_ready()
-                    log.info("working with %d lanes for %s", configured.lanes, registry.listed(handlers.values()))
+                    said = "taking what another worker left behind, with" if lapsed else "working with"
+                    log.info("%s %d lanes for %s", said, lanes, registry.listed(handlers.values()))
                     await _work_until(stop, worker)
                 within = timedelta(seconds=configured.shutdown_seconds)
                 await asyncio.gather(presence.leave(), others.end(), worker.stop(within=within))

@@ -63,9 +63,8 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
 
 
 def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, str | None]:
-    whose = (SOURCE, configured.api_url)
-
     async def stored(db: Pool) -> tuple[Transcript | None, str | None]:
+        whose = await _whose(db, configured, transcription, "result")
         kept = await archive.stored_transcript(db, whose, transcription)
         return kept, await archive.stored_title(db, whose, transcription)
 
@@ -109,9 +108,9 @@ def timestamps(
     A style that was never made needs --regenerate: 30 to 90 seconds, at most ten times for each transcription.
     """
     configured = configure()
-    whose = (SOURCE, configured.api_url)
 
     async def kept(db: Pool) -> Timestamps | None:
+        whose = await _whose(db, configured, transcription, f"timestamps/{name}/%")
         for wanted in (style or BALANCED, *([] if style else [None])):
             found = await archive.stored_timestamps(db, whose, transcription, name, wanted)
             if found is not None:
@@ -191,6 +190,23 @@ def _stored(configured: Settings, read: Callable[[Pool], Any]) -> Any:
         if configured.api_key is None:
             raise
         return None
+
+
+async def _whose(db: Pool, configured: Settings, transcription: str, kind: str) -> archive.Provider:
+    """Return whose transcription is meant: the configured API's; without a key for that, the only one's that is stored.
+
+    Raises:
+        ImpossibleError: several APIs have one of this id.
+    """
+    if configured.api_key is not None:
+        return SOURCE, configured.api_url
+    found = await archive.apis(db, SOURCE, transcription, kind)
+    if configured.api_url in found or not found:
+        return SOURCE, configured.api_url
+    if len(found) > 1:
+        choices = " or ".join(found)
+        raise ImpossibleError(f"{transcription} of several APIs is stored: set TRANSCRIBE_API_URL to {choices}")
+    return SOURCE, found[0]
 
 
 def _with_key(configured: Settings, what: str) -> Settings:

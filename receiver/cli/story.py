@@ -21,21 +21,15 @@ class Story:
     def __init__(self, newest: int) -> None:
         self._newest = newest
         self._told: dict[int, object] = {}
-        self._lost = False
 
     async def tell(self, db: Pool) -> None:
-        """Tell until cancelled; what cannot be told now is told later, and nobody else is concerned."""
+        """Tell until cancelled; begun again after a failure it goes on where it was."""
         while True:
             try:
                 for line in self.lines(await inbox.recent(db, limit=TOLD_AT_ONCE)):
                     say(line)
-                self._lost = False
             except AWAY as exc:  # the web server and the worker say in the log that the database is away
                 log.debug("nothing can be told now: %s", type(exc).__name__)
-            except Exception as exc:
-                before, self._lost = self._lost, True
-                if not before:
-                    log.warning("what happens cannot be told now; all else goes on", exc_info=exc)
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def lines(self, recent: list[Stored]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from receiver.failpoints import Failpoint, reach
 from receiver.spool import segments
-from receiver.spool.folder import DAMAGED, REFUSED, SUFFIX, Folder, Place
+from receiver.spool.folder import DAMAGED, REFUSED, Folder, Place
 from receiver.spool.segments import Scan, State, scan
 
 log = logging.getLogger(__name__)
@@ -110,10 +110,10 @@ class Drain:
         if found.state is State.UNKNOWN or (found.state is State.WHOLE and left and len(left) == len(fates)):
             return
         if refused:
-            folder.write(name.replace(SUFFIX, REFUSED), _segment(refused, since))
+            folder.write(_aside(name, REFUSED), _segment(refused, since))
             log.error("%s: the database refuses %d deliveries, which are kept aside", name, len(refused))
         if found.state is State.DAMAGED:
-            folder.rename(name, name.replace(SUFFIX, DAMAGED))
+            folder.rename(name, _aside(name, DAMAGED))
             log.error("%s is damaged: %d whole records were read, the file is kept aside", name, len(fates))
         if left:
             folder.write(name, _segment(left, since))
@@ -146,6 +146,10 @@ def _batch(records: Sequence[bytes], start: int) -> Sequence[bytes]:
 def _read(descriptor: int) -> Scan:
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return scan(file.read())
+
+
+def _aside(name: str, suffix: str) -> str:
+    return f"{name.rpartition('.')[0]}{suffix}"
 
 
 def _segment(records: Sequence[bytes], since: float) -> bytes:

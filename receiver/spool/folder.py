@@ -16,9 +16,10 @@ from pathlib import Path
 from receiver import private
 
 SUFFIX = ".spool"
+NEXT = ".next"  # nothing is in it yet
 REFUSED = ".refused"
 DAMAGED = ".damaged"
-NAME = re.compile(rf"\d{{20}}-[0-9a-z]+\{SUFFIX}")  # when it was begun, nanoseconds; what else lies here is not ours
+NAME = re.compile(rf"\d{{20}}-[0-9a-z]+(\{SUFFIX}|\{NEXT})")  # when it was begun, nanoseconds; others are not ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,13 @@ class Folder:
         """
         private.replace(self.use(make=False), name, content)
 
-    def rename(self, name: str, new: str) -> None:
-        """Give a file another name."""
+    def move(self, name: str, new: str) -> None:
+        """Give a file another name; which one it has after a crash is all the same."""
         os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name, and return when that is on disk."""
+        self.move(name, new)
         self.sync()
 
     def remove(self, name: str) -> None:

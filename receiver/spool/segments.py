@@ -26,7 +26,7 @@ from enum import Enum
 from typing import Self
 
 from receiver.failpoints import Failpoint, reach
-from receiver.spool.folder import SUFFIX, Folder
+from receiver.spool.folder import NEXT, SUFFIX, Folder
 
 MAGIC = b"rcv2"
 HEAD = struct.Struct(">4s8s")
@@ -63,7 +63,8 @@ class Scan:
 class Segment:
     """A segment that we write to. Whoever holds its lock writes to it or drains it; the kernel releases the lock."""
 
-    def __init__(self, name: str, descriptor: int, marker: bytes, room: int) -> None:
+    def __init__(self, folder: Folder, name: str, descriptor: int, marker: bytes, room: int) -> None:
+        self._folder = folder
         self.name = name
         self.end = START
         self.room = room
@@ -80,14 +81,14 @@ class Segment:
             OSError: the folder or its disk cannot; nothing is left behind.
         """
         while True:
-            name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
+            name = _name(NEXT)
             descriptor = folder.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 if not os.fstat(descriptor).st_nlink:  # another process found it without a lock, empty, and removed it
                     os.close(descriptor)
                     continue
-                made = cls(name, descriptor, secrets.token_bytes(8), room)
+                made = cls(folder, name, descriptor, secrets.token_bytes(8), room)
                 made.is_promised = _allocate(descriptor, room)
                 _write_at(descriptor, HEAD.pack(MAGIC, made._marker), 0)
                 os.fsync(descriptor)
@@ -113,7 +114,8 @@ class Segment:
         """
         if not os.fstat(self._descriptor).st_nlink:
             raise OSError(errno.ENOENT, "somebody has removed the segment")
-        self._since = self._since or time.time() * bool(frames)
+        if frames and not self._since:
+            self._begin()
         _write_at(self._descriptor, frames, self.end)
         _write_at(self._descriptor, USED.pack(self.used + len(frames), self._since), USED_AT)
         reach(Failpoint.BEFORE_SPOOL_FSYNC)
@@ -121,11 +123,19 @@ class Segment:
         reach(Failpoint.AFTER_SPOOL_FSYNC)
         self.end += len(frames)
 
+    def _begin(self) -> None:
+        """Note the time of the first record, also in the name; where that cannot be changed the old one is as good."""
+        self._since = time.time()
+        name = _name(SUFFIX)
+        with suppress(OSError):
+            self._folder.move(self.name, name)
+            self.name = name
+
     def framed(self, records: Sequence[bytes]) -> bytes:
         """Return records as this segment holds them."""
         return b"".join(_frame(self._marker, record) for record in records)
 
-    def close(self, folder: Folder) -> None:
+    def close(self) -> None:
         """Write no more; give back the room that was not needed, all of it where nothing was written."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor < 0:
@@ -135,7 +145,7 @@ class Segment:
                 if self.used:
                     os.ftruncate(descriptor, self.end)
                 else:
-                    folder.remove(self.name)
+                    self._folder.remove(self.name)
         finally:
             os.close(descriptor)
 
@@ -235,6 +245,10 @@ def _scan_old(content: bytes) -> Scan:
             state = State.DAMAGED
         at = begin + length
     return Scan(tuple(records), state)
+
+
+def _name(suffix: str) -> str:
+    return f"{time.time_ns():020d}-{secrets.token_hex(4)}{suffix}"
 
 
 def _frame(marker: bytes, record: bytes) -> bytes:

@@ -103,7 +103,7 @@ class Spool:
         Raises:
             OSError: what is spooled could not be kept here.
         """
-        Segment.make(self.folder, room=self._room).close(self.folder)
+        Segment.make(self.folder, room=self._room).close()
 
     def records(self) -> Iterator[bytes]:
         """Yield what waits, whoever wrote it, without an event loop; makes and takes nothing."""
@@ -195,7 +195,7 @@ class Spool:
                 ready.write(b"")
             except OSError:
                 self._next = None
-                ready.close(self.folder)
+                ready.close()
         if self._next is None:
             self._next = Segment.make(self.folder, room=self._room)
             self._tried = time.monotonic()
@@ -205,11 +205,11 @@ class Spool:
         segment, self._segment = self._segment, None
         if segment is not None:
             self._elsewhere += segment.used
-            segment.close(self.folder)
+            segment.close()
         coming = self._next if everything else None
         if coming is not None:
             self._next = None
-            coming.close(self.folder)
+            coming.close()
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
