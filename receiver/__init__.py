@@ -6,9 +6,11 @@
     submissions   uploads, notebook, media
     health        what must hold, in one shape; organs: what runs in the background; presence: who runs
     texts         transcripts, subtitles, documents
-    ground        cli ▶ settings, addresses, logs, database, migrations, embedded; errors, failpoints, watchdog;
-                  sandbox, testing
-    errors told   reasons (an error as a stored text with its place), redaction (what of an address may be shown)
+    database      database ▶ session (a connection with our settings), dsn (where to), outages (what an error means);
+                  migrations, embedded
+    ground        cli ▶ settings, addresses, egress (every HTTP client), private (files that are ours alone), watchdog
+    told          logs, seldom, streams; reasons (an error as a stored text), redaction (what of an address is shown)
+    tests         errors, failpoints; sandbox, testing
 
 Which of them may import which stands in `pyproject.toml`.
 """

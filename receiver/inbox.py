@@ -81,7 +81,6 @@ class Stored:
     unreadable: str | None
     transcription_id: str | None
     callback_for: str | None
-    claimed_id: str | None
     received_at: datetime
     deliveries: int
     state: str
@@ -240,7 +239,6 @@ def _stored(row: asyncpg.Record) -> Stored:
         unreadable=row["unreadable"],
         transcription_id=row["transcription_id"],
         callback_for=row["callback_for"],
-        claimed_id=row["claimed_id"],
         received_at=row["received_at"],
         deliveries=row["deliveries"],
         state=row["state"],

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from receiver.dsn import ESCAPE, Address, Dsn
-from receiver.errors import StoreRefusedError, StoreUnavailableError
+from receiver.errors import StoreMisconfiguredError, StoreRefusedError, StoreUnavailableError
 
 # What ends with the connection, not with the statement: worth one more try on a new one.
 # asyncpg's own InternalClientError is what it raises when the server's last word and the end arrive apart.
@@ -126,8 +126,10 @@ def _words(error: BaseException, asked: Dsn) -> str:
 
 def of_work(error: BaseException) -> StoreUnavailableError:
     """Return what an error that work on an open connection met means for the work."""
+    if isinstance(error, StoreMisconfiguredError | StoreRefusedError):  # it says all itself
+        return error
     if isinstance(error, StoreUnavailableError):  # no connection was made
-        return type(error)(f"the database is away: {error}")
+        return StoreUnavailableError(f"the database is away: {error}", no_room=error.no_room)
     said = type(error).__name__
     if isinstance(error, asyncpg.PostgresError) and error.args:
         said = f"{said}: {str(error.args[0]).splitlines()[0]}"

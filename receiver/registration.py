@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from receiver import signature
+from receiver import addresses, signature
 from receiver.database import Connection, Database, query, session_lock
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.failpoints import Failpoint, reach
@@ -105,7 +105,7 @@ async def register_if_needed(connection: Connection, provider: TranscribeSo, who
     A changed `PUBLIC_URL` is only said: a second registration may switch the first one off, so a person decides.
     """
     known = current(await find(connection, whose))
-    if known is not None and known.callback_url != callback_url:
+    if known is not None and not addresses.same(known.callback_url, callback_url):
         return f"registered for {known.callback_url}, not for {callback_url}; to change that run `receiver register`"
     return await register(connection, provider, whose, callback_url)
 
@@ -139,10 +139,11 @@ async def register(
         intent, asked_before = None, True
         all_found = await find(connection, whose)
         known = current(all_found)
-        if known is not None and known.callback_url == callback_url and not anew and not unanswered(all_found):
+        is_ours = known is not None and addresses.same(known.callback_url, callback_url)
+        if known is not None and is_ours and not anew and not unanswered(all_found):
             return f"already registered for {callback_url} (secret with fingerprint {known.secret_fingerprint})"
         for found in all_found:
-            if found.callback_url != callback_url or found.registered_at is not None:
+            if not addresses.same(found.callback_url, callback_url) or found.registered_at is not None:
                 continue
             if found.age < KEY_LIVES and not delete_first:
                 intent = intent or found

@@ -38,7 +38,7 @@ LEAST_SECONDS = 0.05
 LOCK_SHARE = 0.8  # of a statement's time: who waits for a lock is told that it was a lock
 
 # Whoever falls silent in a transaction would hold its locks for ever, a job's row among them; the server ends the
-# transaction instead. No other time of a role's ends what we do: each has a deadline of its own.
+# transaction instead. Other time limits that a role may have are switched off: we have deadlines of our own.
 RELIED_ON = {
     "client_encoding": "UTF8",
     "default_transaction_isolation": "read committed",

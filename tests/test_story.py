@@ -10,7 +10,7 @@ from receiver.inbox import Stored, StoredJob
 
 EVENT = Stored(
     key=11, source="transcribe.so", api_url="https://transcribe.so", account="default", id="evt_1",
-    type="transcription.completed", unreadable=None, transcription_id="4821", callback_for=None, claimed_id=None,
+    type="transcription.completed", unreadable=None, transcription_id="4821", callback_for=None,
     received_at=datetime(2026, 4, 29, tzinfo=UTC), deliveries=1, state="pending",
     jobs=(StoredJob(id=5, handler="pings", state="pending", attempt=0, error=None, waits_seconds=0.0),),
 )  # fmt: skip

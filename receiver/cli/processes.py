@@ -76,7 +76,8 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         handlers = registry.load(configured.handlers)
         is_there = await _check_start(url)
         connections = Connections(url, statement_seconds=SERVICE.statement)
-        data = embedded.prepare(configured.data_dir).path if configured.spool_dir is None else configured.spool_dir
+        if configured.spool_dir is None:
+            embedded.prepare(configured.data_dir)  # the spool's folder lies in it
         receiver = _receiver(configured, connections, handlers, url)
         stop, relieved = stop_event(with_stdin=until_eof), event_at(signal.SIGUSR1)
         keyring = receiver.keyring
@@ -95,8 +96,11 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
             organs.add("line", beat)
         async with organs:
             if configured.database_url is not None and configured.spool_dir is None:
-                log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", data)
-            if until_eof and (is_there or keyring.secrets):  # who knows none relieves nobody who does
+                where = open_spool(configured).folder.path
+                log.info(
+                    "what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", where
+                )
+            if until_eof and (is_there or keyring.secrets):  # without a secret it must not replace one that has some
                 tell_ready()
             here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
             log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
@@ -191,9 +195,9 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
 def _warn_embedded(configured: Settings, *, quiet: bool) -> None:
     if configured.database_url is None and not quiet:
         log.warning(
-            "DATABASE_URL is not set: using the embedded database in %s. "
+            "DATABASE_URL is not set: the database is %s. "
             "On a platform whose disk vanishes with every deploy, everything stored vanishes with it",
-            configured.data_dir.absolute(),
+            embedded.describe(configured.data_dir),
         )
 
 
@@ -211,7 +215,7 @@ async def _check_start(url: str) -> bool:
         await connections.run(migrations.require, seconds=CHECK_SECONDS)
         durable = await connections.run(lambda c: c.fetchrow(query("durability")), seconds=CHECK_SECONDS)
     except StoreMisconfiguredError as exc:  # no outage: what it spools would never be stored
-        raise StartupError(str(exc.__cause__)) from exc
+        raise StartupError(str(exc)) from exc
     except StoreUnavailableError as exc:
         log.warning("%s; starting without it", exc)
         return False

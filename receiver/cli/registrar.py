@@ -37,7 +37,7 @@ class Registrar:
         self._refused = False
 
     def findings(self) -> list[Finding]:
-        """Say that the provider refuses; which known secrets verify is another question, so this one holds."""
+        """Say that the provider refuses. It is advice: deliveries are taken with the secrets that are known."""
         if not self._refused:
             return []
         todo = "the log says why; see `receiver register`"

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from receiver import database, inbox, migrations, registration, registry
+from receiver import database, embedded, inbox, migrations, registration, registry
 from receiver.cli import environment
 from receiver.cli.children import Child, Patience
 from receiver.cli.environment import Simulation
@@ -78,7 +78,6 @@ async def _up(configured: Settings, listener: socket.socket, url: str, simulatio
             for child in (serve, work):
                 children.append(child)
                 await child.start()
-            story = Story(await inbox.newest_key(db))
             async with Organs({"story": partial(story.tell, db)}):
                 await _run_until(
                     stop,
@@ -190,4 +189,4 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
 def _place(configured: Settings) -> str:
     if configured.database_url is not None:
         return f"in the database at {database.where(configured.database_url.get_secret_value())}"
-    return f"in {configured.data_dir.absolute()} (embedded PostgreSQL)"
+    return embedded.describe(configured.data_dir)

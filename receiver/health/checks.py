@@ -1,4 +1,4 @@
-"""What must hold around a receiver, looked at from a command: handlers, database, schema, jobs, secret, provider."""
+"""What must hold around a receiver, for readiness and for a command: database, schema, jobs, secret, spool, provider."""
 
 import asyncio
 import time
@@ -10,7 +10,19 @@ from typing import Any
 import asyncpg
 import httpx
 
-from receiver import addresses, database, egress, inbox, jobs, migrations, presence, registration, registry, signature
+from receiver import (
+    addresses,
+    database,
+    egress,
+    embedded,
+    inbox,
+    jobs,
+    migrations,
+    presence,
+    registration,
+    registry,
+    signature,
+)
 from receiver.database import Connection, query
 from receiver.errors import (
     HandlerLoadError,
@@ -115,8 +127,7 @@ async def _server(connection: Connection, url: str, configured: Settings) -> Fin
     if not await _keeps_session(connection, url):
         seen = "a pooler in transaction mode stands in between, which loses locks and LISTEN"
         return Finding("database", holds=False, seen=seen, todo="use the direct URL, or one of its session mode")
-    embedded = configured.database_url is None
-    place = f"embedded, in {configured.data_dir.absolute()}" if embedded else database.where(url)
+    place = embedded.describe(configured.data_dir) if configured.database_url is None else database.where(url)
     return Finding("database", holds=True, seen=f"{place}, durable")
 
 
@@ -225,7 +236,7 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
             seen = "a registration was not answered, so its secret may be lost on the way"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
         newest = registration.current(found)
-        if newest is not None and newest.callback_url != configured.callback_url:
+        if newest is not None and not addresses.same(newest.callback_url, configured.callback_url):
             seen = f"registered for {newest.callback_url}, not for {configured.callback_url}"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
     if not known:

@@ -5,7 +5,9 @@ connections.Acceptor            bounded in number
       ▶ app.receive ─┬ body.read       bounded in size and time
                      ├ keyring.verify  by every known secret
                      ├ events.read
-                     └ store.append    over database connections of its own, else into the spool
+                     └ store.append    over database connections of its own, else into the spool (`spooled`)
+refused ──▶ failures, which counts as the provider does; parting, which lets who is still sending read the answer
+remembered: what a start without the database needs; server: all of it on one socket
 """
 
 from receiver.web.app import Receiver, application

@@ -148,11 +148,11 @@ class Store:
             return Finding("spool", holds=False, seen=f"it cannot be looked at ({exc})")
 
     async def make_ready(self) -> None:
-        """Try what only an outage needs, and say loudly what of it is missing."""
+        """Try what only an outage needs; what of it is missing is said loudly."""
         await self._spool.make_ready()
         found = await self.check()
-        if found.todo:
-            log.log(logging.INFO if found.holds else logging.ERROR, "the spool: %s", found.said)
+        if found.holds and found.todo:
+            log.warning("the spool: %s", found.todo)
 
     async def close(self) -> None:
         """Let go of the spool; what is in it waits for the next process."""
