@@ -1,4 +1,4 @@
-"""What must hold around a receiver, for readiness and for a command: database, schema, jobs, secret, spool, provider."""
+"""What must hold around a receiver, for readiness and for a command: database, schema, jobs, secret, spool."""
 
 import asyncio
 import time
