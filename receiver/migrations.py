@@ -5,6 +5,7 @@
 process dies before its bookkeeping row is written.
 """
 
+import functools
 import logging
 import re
 from collections.abc import Iterator
@@ -37,8 +38,9 @@ def files(folder: Path = SQL / "migrations") -> list[tuple[int, Path]]:
     return sorted(found)
 
 
+@functools.cache
 def latest() -> int:
-    """Return the version that this code needs."""
+    """Return the version that this code needs, read once: an upgrade under a running process is not its own."""
     return files()[-1][0]
 
 

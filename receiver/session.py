@@ -62,6 +62,12 @@ def query(name: str) -> str:
     return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
+def read_queries() -> None:
+    """Read every statement now: a process that outlives an upgrade must not run the new version's."""
+    for path in (SQL / "queries").glob("*.sql"):
+        query(path.stem)
+
+
 class Sessions:
     """Opens sessions with the database of a URL.
 
@@ -104,7 +110,7 @@ class Sessions:
             share = max(LEAST_SECONDS, (end - time.monotonic()) / (len(tries) - number))
             try:
                 session = await self._open(address, kind, share, options)
-            except outages.CONNECTING as exc:
+            except (*outages.CONNECTING, StoreMisconfiguredError) as exc:
                 failed.append((_reason(exc, self._dsn, address), exc))
             else:
                 self._last_good = address

@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import resource
+import shutil
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.health import checks
 from receiver.spool import Condition, Fate, Spool
-from receiver.spool.segments import FRAME_BYTES, OLD_FRAME, OLD_MAGIC, START, scan, written
+from receiver.spool.segments import FRAME_BYTES, OLD_FRAME, OLD_MAGIC, START, Segment, scan, written
 
 LIMIT = 10_000_000
 ROOM = 200_000
@@ -154,6 +156,52 @@ async def test_a_record_that_the_database_refuses_is_kept_aside_and_holds_up_no_
     assert (inbox.taken, holds(one)) == ([b"a", b"c", b"bad"], True)
 
 
+async def test_what_is_refused_later_is_kept_beside_what_was_refused_before(tmp_path: Path) -> None:
+    one, inbox = opened(tmp_path), Inbox(bad=Fate.REFUSED, slow=Fate.LATER)
+    await append(one, b"bad", b"slow")
+    await one.drain(inbox.take)
+    inbox.fates["slow"] = Fate.REFUSED
+    await one.drain(inbox.take)
+    kept = [record for path in tmp_path.glob("*.refused") for record in scan(path.read_bytes()).records]
+    assert sorted(kept) == [b"bad", b"slow"]
+    assert one.look().refused == 2
+
+
+async def test_somebody_who_looks_at_any_moment_does_not_disturb_a_drain(tmp_path: Path) -> None:
+    one, inbox = opened(tmp_path), Inbox()
+
+    async def look() -> None:
+        while True:
+            await one.condition()
+
+    looking = [asyncio.create_task(look()) for _ in range(3)]
+    for number in range(50):
+        await append(one, f"{number}".encode())
+        assert await one.drain(inbox.take) == 1
+    for task in looking:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_segment_is_drained_where_only_a_file_that_is_open_for_writing_can_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS."""
+    real = fcntl.flock
+
+    def lock(descriptor: int, how: int) -> None:
+        if how & fcntl.LOCK_EX and fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    one, inbox = opened(tmp_path), Inbox()
+    await append(one, b"a")
+    await one.drain(inbox.take)
+    assert (inbox.taken, holds(one)) == ([b"a"], True)
+
+
 async def test_a_record_with_trouble_that_may_pass_stays_alone_with_its_age(tmp_path: Path) -> None:
     one, inbox = opened(tmp_path), Inbox(locked=Fate.LATER)
     await append(one, b"a", b"locked", b"c")
@@ -279,6 +327,20 @@ async def test_a_disk_that_is_full_takes_what_there_is_room_for_and_says_so(
     assert "in an outage deliveries would be refused" in str(one.look().trouble)
     assert "No space left on device" in str(one.look().trouble)
     assert len(list(tmp_path.iterdir())) == 1, "nothing is left of what could not be made"
+
+
+async def test_all_the_room_that_was_taken_can_be_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    room = 20 * 1024 * 1024
+    one = opened(tmp_path, limit=2 * room, room=room)
+    await one.make_ready()
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(Segment, "make", full)
+    for _ in range(19):
+        await append(one, b"x" * 1024 * 1024)
+    assert one.look().used > 19 * 1024 * 1024
 
 
 async def test_without_a_free_descriptor_it_takes_deliveries_all_the_same(tmp_path: Path) -> None:
@@ -419,6 +481,22 @@ async def test_whatever_stops_the_writer_everybody_is_told_and_the_next_one_is_t
     assert holds(one)
 
 
+async def test_who_is_told_no_has_left_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = opened(tmp_path)
+    read, write = os.pipe()
+    with monkeypatch.context() as hanging:
+        hanging.setattr(os, "fsync", lambda _: os.read(read, 1))
+        for name in (b"a", b"b", b"c"):
+            with pytest.raises(StoreUnavailableError):
+                await one.append(name, seconds=0.05)
+        os.write(write, b"goon" * 10)
+    await append(one, b"d")
+    os.close(write)
+    inbox = Inbox()
+    await one.drain(inbox.take)
+    assert inbox.taken in ([b"a", b"d"], [b"d"]), "the first one may have been on its way to the disk"
+
+
 async def test_a_disk_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = opened(tmp_path)
     read, write = os.pipe()
@@ -442,6 +520,17 @@ async def test_a_long_spool_is_cut_into_segments(tmp_path: Path) -> None:
     inbox = Inbox()
     await one.drain(inbox.take)
     assert inbox.taken == wanted
+
+
+async def test_a_shared_folder_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir(mode=0o755)
+    one, inbox = opened(volume), Inbox()
+    await append(one, b"a")
+    shutil.rmtree(volume)
+    await append(one, b"b")
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"b"]
 
 
 # --- whose it is -----------------------------------------------------------------------------------------------------

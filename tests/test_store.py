@@ -292,6 +292,35 @@ async def test_a_policy_that_takes_nothing_is_not_the_deliveries_own_trouble(
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".refused"]
 
 
+async def test_trouble_with_the_jobs_alone_puts_no_delivery_aside(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    await db.execute("alter table receiver.jobs rename to elsewhere")
+    async with placed(receiver_database, tmp_path) as place:
+        assert [await place.deliver(name) for name in ("evt_1", "evt_2")] == ["stored", "stored"]
+        await place.store.drain()
+        assert not [path for path in tmp_path.iterdir() if path.suffix == ".refused"]
+        await db.execute("alter table receiver.elsewhere rename to jobs")
+        await place.store.drain()
+        assert place.is_empty
+    assert {event.id: len(event.jobs) for event in await inbox.recent(db)} == {"evt_1": 1, "evt_2": 1}
+
+
+async def test_a_database_that_takes_one_is_back_whatever_becomes_of_the_spool(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    name = await db.fetchval("select current_database()")
+    async with placed(receiver_database, tmp_path, room=1) as place:
+        await db.execute(f"alter database {name} set default_transaction_read_only = on")
+        with pytest.raises(SpoolFullError):
+            await place.deliver("evt_1")
+        await db.execute(f"alter database {name} reset default_transaction_read_only")
+        assert await place.deliver("evt_1") == "stored"
+        asked = place.connections.asked
+        assert await place.deliver("evt_2") == "stored"
+        assert place.connections.asked == asked + 1, "it was asked first, and the spool not at all"
+
+
 async def test_a_locked_row_delays_its_own_repeats_alone(db: Pool, receiver_database: str, tmp_path: Path) -> None:
     async with placed(receiver_database, tmp_path, statement_seconds=0.5) as place:
         await place.deliver("evt_1")

@@ -136,7 +136,7 @@ class Child:
         Raises:
             StartupError: it could not even start; it has said why.
         """
-        pause, worked = 0.0, False
+        pause, worked, judged = 0.0, False, None
         while True:
             life = self._life
             assert life is not None
@@ -147,8 +147,9 @@ class Child:
                 continue
             if self._vital and not worked:
                 raise StartupError(f"{self.name} did not start")
-            if asyncio.get_running_loop().time() - life.began > self._longest_pause:
-                pause = 0.0
+            if life is not judged and asyncio.get_running_loop().time() - life.began > self._longest_pause:
+                pause = 0.0  # it ran well; one that could not even be begun has no life of its own
+            judged = life
             if life.ended.done():
                 log.error("%s ended with status %d; starting it again in %g s", self.name, life.ended.result(), pause)
             else:

@@ -30,9 +30,11 @@ from receiver.errors import ImpossibleError, StartupError, StoreMisconfiguredErr
 from receiver.handling import Handler
 from receiver.organs import Organs
 from receiver.presence import Presence
+from receiver.session import read_queries
 from receiver.settings import Settings
 from receiver.web import Receiver, address, application, bind, inherit
 from receiver.web import serve as serve_on
+from receiver.web.keyring import Keyring
 from receiver.web.store import SERVICE
 from receiver.worker import Lapsed, Leases, Worker, note_lent
 
@@ -100,7 +102,7 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
                 log.info(
                     "what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", where
                 )
-            if until_eof and (is_there or keyring.secrets):  # without a secret it must not replace one that has some
+            if until_eof and await _knows(keyring, stop, relieved):
                 tell_ready()
             here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
             log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
@@ -115,7 +117,19 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
 
     _warn_embedded(configured, quiet=until_eof)
     with listener, open_database(configured, create=True, patience=START_WITHOUT_SECONDS) as url:
-        run(main(url))
+        run(main(url), end_within=ENDING_SECONDS)
+
+
+async def _knows(keyring: Keyring, *ends: asyncio.Event) -> bool:
+    """Wait until secrets were read, or some are known; whoever knows none must not replace a process that does.
+
+    Nobody is answered until then: the process that is to be replaced does that.
+    """
+    waiting = [asyncio.create_task(event.wait()) for event in (keyring.is_usable, *ends)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    return keyring.is_usable.is_set()
 
 
 def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
@@ -208,6 +222,8 @@ async def _check_start(url: str) -> bool:
         SchemaError: the schema is too old, or the role may not use it.
         StartupError: the database cannot be connected to as it is configured.
     """
+    read_queries()
+    migrations.latest()
     for mistake in egress.mistakes():
         log.error("%s; whoever is asked that way is not reached", mistake)
     connections = Connections(url, size=1)

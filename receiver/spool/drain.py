@@ -26,7 +26,7 @@ T = TypeVar("T")
 Which = tuple[str, int]  # a segment's name and inode: one that is written anew keeps its name
 
 BATCH = 100
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 256 * 1024  # what a slow line carries within the time that a statement has
 
 
 class Fate(Enum):
@@ -71,6 +71,10 @@ class Drain:
         self._fates = {which: fates for which, fates in self._fates.items() if which in there}
         self._unknown &= there
 
+    def look_again(self) -> None:
+        """Read again what was for another database: ours is another one now."""
+        self._foreign.clear()
+
     async def run(self, take: Take) -> tuple[int, str | None]:
         """Give every record to `take`; returns how many were taken, and what could not be drained, in words."""
         taken, trouble = 0, None
@@ -96,7 +100,8 @@ class Drain:
                 fates += await take(_batch(found.records, len(fates)))
                 reach(Failpoint.MID_DRAIN)
             await self._in_thread(self._settle, place, found, fates)
-            self._remember(which, found, self._fates.pop(which))
+            self._fates.pop(which, None)
+            self._remember(which, found, fates)
             return fates[before:].count(Fate.TAKEN)
         finally:
             os.close(opened)
@@ -149,7 +154,8 @@ def _read(descriptor: int) -> Scan:
 
 
 def _aside(name: str, suffix: str) -> str:
-    return f"{name.rpartition('.')[0]}{suffix}"
+    """Return a name of its own for what is put aside of a segment: there may be more of it later."""
+    return f"{name.partition('-')[0]}-{secrets.token_hex(4)}{suffix}"
 
 
 def _segment(records: Sequence[bytes], since: float) -> bytes:

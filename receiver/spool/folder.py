@@ -60,6 +60,7 @@ class Folder:
         if self._descriptor is not None and os.fstat(self._descriptor).st_nlink:
             return self._descriptor
         self.close()  # somebody has removed it
+        self._inner = ""
         if make:
             self.configured.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_private(self.configured.stat()):
@@ -91,7 +92,7 @@ class Folder:
             OSError: it cannot be opened, is no file, or is somebody else's.
         """
         try:
-            descriptor = self.open(name, os.O_RDONLY)
+            descriptor = self._open_to_lock(name)
         except FileNotFoundError:  # another process has drained it
             return None
         try:
@@ -105,6 +106,15 @@ class Folder:
             raise
         os.close(descriptor)
         return None
+
+    def _open_to_lock(self, name: str) -> int:
+        """Open a file for writing, because NFS locks no other; on a disk that takes no writing it is for reading."""
+        try:
+            return self.open(name, os.O_RDWR)
+        except OSError as exc:
+            if exc.errno not in (errno.EROFS, errno.EACCES):
+                raise
+            return self.open(name, os.O_RDONLY)
 
     def write(self, name: str, content: bytes) -> None:
         """Put a whole file in the place of whatever has this name, and return when that is on disk.

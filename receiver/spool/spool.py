@@ -85,17 +85,24 @@ class Spool:
             self._flushing = asyncio.create_task(self._flush())
         await asyncio.wait({done}, timeout=seconds)
         if not done.done():
+            self._waiting = [one for one in self._waiting if one[1] is not done]  # who is told no is not kept
             done.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise StoreUnavailableError(f"the spool's disk did not answer in {seconds:g} s")
         done.result()
 
     async def condition(self) -> Condition:
         """Return how it is, whoever wrote to it."""
-        return await self._in(self._reader, self._look)
+        found, there = await self._in(self._reader, self._look)
+        self._drain.forget_all_but(there)
+        return found
 
     def look(self) -> Condition:
         """Return how it is, without an event loop; makes nothing."""
-        return self._look()
+        return self._look()[0]
+
+    def look_again(self) -> None:
+        """Have the next drain read again what was for another database."""
+        self._drain.look_again()
 
     def try_out(self) -> None:
         """Write to its folder, and take that back, without an event loop.
@@ -164,7 +171,7 @@ class Spool:
         frames = segment.framed(records)
         if self._elsewhere + segment.used + len(frames) > self.limit_bytes:
             raise SpoolFullError(f"the spool holds its {self.limit_bytes} bytes")
-        full = segment.room if self._next is not None else SEGMENT_BYTES
+        full = segment.room if self._next is not None else max(segment.room, SEGMENT_BYTES)
         if segment.used and segment.end + len(frames) > full:
             segment = self._begin()
             frames = segment.framed(records)
@@ -213,11 +220,13 @@ class Spool:
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
-    def _look(self) -> Condition:
+    def _look(self) -> tuple[Condition, set[tuple[str, int]]]:
+        """Return how it is, and which segments there are."""
         try:
             files = self.folder.files()
         except OSError as exc:
-            return Condition(self.folder.path, 0, self.limit_bytes, trouble=f"it cannot be looked at: {_words(exc)}")
+            said = f"it cannot be looked at: {_words(exc)}"
+            return Condition(self.folder.path, 0, self.limit_bytes, trouble=said), set()
         total, oldest, there = 0, list[float](), set[tuple[str, int]]()
         for place in files:
             if not NAME.fullmatch(place.name):
@@ -229,14 +238,14 @@ class Spool:
                 oldest += [since] if length else []
         mine = self._segment
         self._elsewhere = total - (0 if mine is None else mine.used)
-        self._drain.forget_all_but(there)
-        return Condition(
+        found = Condition(
             path=self.folder.path, used=total, limit=self.limit_bytes, since=min(oldest, default=None),
             foreign=self._drain.foreign, refused=sum(place.name.endswith(REFUSED) for place in files),
             damaged=sum(place.name.endswith(DAMAGED) for place in files), unknown=self._drain.unknown,
             is_promised=self._next is None or self._next.is_promised or not self._room,
             trouble="; ".join(self._troubles.values()) or None,
         )  # fmt: skip
+        return found, there
 
     def _note(self, what: str, trouble: str | None) -> None:
         """Keep what could not be done last, and say it once; whoever waits for a write is told himself."""

@@ -52,6 +52,9 @@ class Keyring:
         self._last = float("-inf")
         self._waiting = 0
         self._asked: set[str] = set()
+        self.is_usable = asyncio.Event()  # whether secrets are known, or it is known that there are none
+        if self.secrets:
+            self.is_usable.set()
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
@@ -99,6 +102,8 @@ class Keyring:
         self._waiting += 1
         try:
             await self.read_again()
+        except Exception as exc:  # noqa: BLE001 - who delivers is not to blame for it; the watch shows it
+            log.debug("secrets were not read: %s", type(exc).__name__)
         finally:
             self._waiting -= 1
 
@@ -131,6 +136,7 @@ class Keyring:
         asked, self._asked = self._asked, set()
         try:
             self._known = await self._read(asked)
+            self.is_usable.set()
         except ReceiverError as exc:
             log.debug("secrets were not read: %s", exc)
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from receiver import events, inbox, signature
 from receiver.database import Connection, Connections, query
@@ -130,7 +131,9 @@ class Store:
             if tried:
                 raise
             try:
-                return await self._append_one(delivery)  # it may be back, unnoticed
+                status = await self._append_one(delivery)  # it may be back, unnoticed
+                self._return()
+                return status  # noqa: TRY300 - what may fail stands before it
             except StoreUnavailableError:
                 raise refusal from None
         return "stored"
@@ -149,14 +152,18 @@ class Store:
 
     async def make_ready(self) -> None:
         """Try what only an outage needs; what of it is missing is said loudly."""
-        await self._spool.make_ready()
+        making = asyncio.create_task(self._spool.make_ready())
+        await asyncio.wait(
+            {making}, timeout=self._deadlines.question
+        )  # a disk that hangs must keep nobody from starting
         found = await self.check()
         if found.holds and found.todo:
             log.warning("the spool: %s", found.todo)
 
     async def close(self) -> None:
         """Let go of the spool; what is in it waits for the next process."""
-        await self._spool.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._spool.close(), self._deadlines.question)
 
     async def keep_drained(self) -> None:
         """Drain the spool whenever it holds anything, first of all what an earlier process left; until cancelled."""
@@ -195,7 +202,10 @@ class Store:
 
     async def _meet(self) -> None:
         """Ask the database who it is."""
+        before = self._database
         self._database = await self._connections.run(_name, seconds=self._deadlines.database)
+        if self._database != before:
+            self._spool.look_again()
         self._is_met = True
         if self._met is not None:
             await self._met(self._database)
@@ -243,11 +253,13 @@ class Store:
             else:
                 fates[place] = Fate.TAKEN
         if Fate.REFUSED in fates.values() and Fate.TAKEN not in fates.values():
-            await self._connections.run(self._probe, seconds=self._deadlines.database)
+            wanted = {name for delivery in deliveries.values() for name in delivery.handlers}
+            probe = partial(self._probe, handlers=tuple(sorted(wanted)))
+            await self._connections.run(probe, seconds=self._deadlines.database)
         return fates
 
-    async def _probe(self, connection: Connection) -> None:
-        """Try whether the database takes any delivery at all, and take that back.
+    async def _probe(self, connection: Connection, *, handlers: tuple[str, ...]) -> None:
+        """Try whether the database takes any delivery at all, with jobs for these handlers, and take that back.
 
         Raises:
             StoreUnavailableError: it does not, so that it is not the deliveries' own trouble.
@@ -255,7 +267,7 @@ class Store:
         content = events.read("receiver", PROBE)
         with suppress(_RollBackError):
             async with connection.transaction():
-                await inbox.append(connection, [Delivery(content, self._api_url, "probe")])
+                await inbox.append(connection, [Delivery(content, self._api_url, "probe", handlers)])
                 raise _RollBackError
 
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:
