@@ -209,9 +209,9 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
 def _warn_embedded(configured: Settings, *, quiet: bool) -> None:
     if configured.database_url is None and not quiet:
         log.warning(
-            "DATABASE_URL is not set: the database is %s. "
+            "DATABASE_URL is not set: using the embedded database in %s. "
             "On a platform whose disk vanishes with every deploy, everything stored vanishes with it",
-            embedded.describe(configured.data_dir),
+            embedded.locate(configured.data_dir).path,
         )
 
 
