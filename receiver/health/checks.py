@@ -118,15 +118,18 @@ async def _server(connection: Connection, url: str, configured: Settings) -> Fin
     durable = await connection.fetchrow(query("durability"))
     assert durable is not None
     off = [name for name, holds in durable.items() if not holds]
+    wrong = dict[str, str]()
     if off:
-        seen = f"{' and '.join(off)} is off, so what is stored does not survive a crash"
-        return Finding("database", holds=False, seen=seen, todo="switch it on")
+        wrong[f"{' and '.join(off)} is off, so what is stored does not survive a crash"] = "switch it on"
     unfit = migrations.unfit(await connection.fetchval(query("server_encoding")))
     if unfit:
-        return Finding("database", holds=False, seen=unfit)
+        wrong[unfit] = ""
     if not await _keeps_session(connection, url):
-        seen = "a pooler in transaction mode stands in between, which loses locks and LISTEN"
-        return Finding("database", holds=False, seen=seen, todo="use the direct URL, or one of its session mode")
+        pooler = "a pooler in transaction mode stands in between, which loses locks and LISTEN"
+        wrong[pooler] = "use the direct URL, or one of its session mode"
+    if wrong:
+        todo = "; ".join(filter(None, wrong.values()))
+        return Finding("database", holds=False, seen="; ".join(wrong), todo=todo)
     place = embedded.describe(configured.data_dir) if configured.database_url is None else database.where(url)
     return Finding("database", holds=True, seen=f"{place}, durable")
 
