@@ -57,6 +57,13 @@ def test_damage_costs_the_record_that_it_is_in_and_is_told(contents: list[bytes]
     assert scan(bytes(whole)) == Scan(tuple(contents[:hit] + contents[hit + 1 :]), State.DAMAGED)
 
 
+@given(st.integers(len(MAGIC), len(MAGIC) + len(MARKER) - 1), st.integers(1, 255))
+def test_damage_to_the_marker_in_the_head_costs_no_record_and_is_told(at: int, flipped: int) -> None:
+    whole = bytearray(segment(b"a", b"b") + ZEROS)
+    whole[at] ^= flipped
+    assert scan(bytes(whole)) == Scan((b"a", b"b"), State.DAMAGED)
+
+
 def test_a_record_cannot_pass_for_a_frame() -> None:
     """Who sends it does not know the marker; not even when the frame around it is damaged."""
     forged = written(b"guessed!", [b"forged"], 1.0)[START:]

@@ -169,7 +169,10 @@ def used(head: bytes, size: int) -> tuple[int, float | None]:
 
 def scan(content: bytes) -> Scan:
     """Return what a segment holds. Pure."""
-    marker = content[len(MAGIC) : HEAD.size]
+    marker, first = content[len(MAGIC) : HEAD.size], content[START : START + FRAME_BYTES]
+    again = first[: len(marker)]
+    if content[: len(MAGIC)] == MAGIC and marker != again and _length(first, again) is not None:
+        return Scan(_scan(content, again).records, State.DAMAGED)  # damage to the head costs no record
     if content[: len(MAGIC)] == MAGIC and len(content) >= HEAD.size and marker.strip(b"\0"):
         return _scan(content, marker)
     if content[: len(OLD_MAGIC)] == OLD_MAGIC:
