@@ -103,12 +103,20 @@ class SharedBudget:
         api_url: whose API.
         key_fingerprint: which key.
         minute: how long a minute is; the sandbox's is shorter.
+        statement_seconds: how long to wait for the row, which all processes want.
     """
 
     def __init__(
-        self, connections: Connections, *, api_url: str, key_fingerprint: str, minute: timedelta = MINUTE
+        self,
+        connections: Connections,
+        *,
+        api_url: str,
+        key_fingerprint: str,
+        minute: timedelta = MINUTE,
+        statement_seconds: float = STATEMENT_SECONDS,
     ) -> None:
         self._connections = connections
+        self._seconds = statement_seconds
         self._whose = (api_url, key_fingerprint)
         self._step = minute.total_seconds() / REQUESTS_A_MINUTE
 
@@ -122,7 +130,7 @@ class SharedBudget:
             )
             return wait
 
-        return await self._connections.run(statement, seconds=STATEMENT_SECONDS)
+        return await self._connections.run(statement, seconds=self._seconds)
 
     async def pause(self, duration: timedelta) -> None:
         """See `Budget`."""
@@ -131,7 +139,7 @@ class SharedBudget:
         async def statement(connection: Connection) -> None:
             await connection.execute(query("pause_turns"), *self._whose, until_full)
 
-        await self._connections.run(statement, seconds=STATEMENT_SECONDS)
+        await self._connections.run(statement, seconds=self._seconds)
 
 
 def _burst(step: float, *, live: bool) -> float:

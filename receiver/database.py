@@ -122,11 +122,20 @@ class Connections:
         size: how many at most.
         statement_seconds: see `Sessions`. Shorter than the deadline of `run` it lets one statement that is stuck end as
             that statement's own error, on a connection that lives on.
+        idle_seconds: what has idled for so long may be forgotten by a NAT on the way, and is not used again.
     """
 
-    def __init__(self, url: str, *, size: int = 4, statement_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int = 4,
+        statement_seconds: float | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._sessions = Sessions(url, statement_seconds=statement_seconds)
         self._idle: list[tuple[Session, float]] = []
+        self._idle_seconds = idle_seconds
         self._free = asyncio.Semaphore(size)
         self._busy = 0
         self._came_free = asyncio.Event()
@@ -215,10 +224,10 @@ class Connections:
         self._came_free.set()
 
     def _take(self) -> "Session | None":
-        """Return the connection used last, unless it has idled so long that a NAT on the way may have forgotten it."""
+        """Return the connection used last, unless all have idled for too long."""
         while self._idle:
             connection, since = self._idle.pop()
-            if time.monotonic() - since < IDLE_SECONDS:
+            if time.monotonic() - since < self._idle_seconds:
                 return connection
             connection.terminate()
         return None

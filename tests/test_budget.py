@@ -124,12 +124,10 @@ async def test_a_key_is_shared_by_processes_and_others_are_not(receiver_database
     there.close()
 
 
-async def test_many_at_once_take_no_more_than_the_burst(
-    db: Pool, receiver_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budget, "STATEMENT_SECONDS", 60)  # each waits for the row that all of them want
+async def test_many_at_once_take_no_more_than_the_burst(db: Pool, receiver_database: str) -> None:
     connections = Connections(receiver_database, size=10)
-    asked = SharedBudget(connections, api_url="http://a.test", key_fingerprint="abc", minute=SLOW)
+    # Each waits for the row that all of them want.
+    asked = SharedBudget(connections, api_url="http://a.test", key_fingerprint="abc", minute=SLOW, statement_seconds=60)
     waits = await asyncio.gather(*(asked.ask(live=True, patience=SLOW) for _ in range(100)))
     assert sum(wait == NOW for wait in waits) == BURST
     assert await db.fetchval("select count(*) from receiver.budgets") == 1

@@ -416,18 +416,12 @@ def test_a_query_is_the_text_of_its_file() -> None:
         query("no_such_statement")
 
 
+@pytest.mark.parametrize(("idle_seconds", "used"), [(60, 1), (0, 3)], ids=["not yet", "long"])
 async def test_a_connection_that_has_idled_long_is_not_used_again(
-    receiver_database: str, monkeypatch: pytest.MonkeyPatch
+    receiver_database: str, idle_seconds: float, used: int
 ) -> None:
     """Something on the way may have forgotten it, and then a delivery would wait for nothing."""
-    connections = Connections(receiver_database, size=1)
-
-    async def pid() -> int:
-        number: int = await connections.run(lambda c: c.fetchval(query("backend_pid")), seconds=10)
-        return number
-
-    first = await pid()
-    assert await pid() == first
-    monkeypatch.setattr(database, "IDLE_SECONDS", 0)
-    assert await pid() != first
+    connections = Connections(receiver_database, size=1, idle_seconds=idle_seconds)
+    pids = {await connections.run(lambda c: c.fetchval(query("backend_pid")), seconds=10) for _ in range(3)}
+    assert len(pids) == used
     connections.close()

@@ -21,7 +21,6 @@ import pytest
 
 from receiver import logs
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
-from receiver.providers import tus
 from receiver.providers.tus import upload
 from tests.npm import npm_packages  # noqa: F401 - a fixture
 
@@ -461,19 +460,18 @@ async def test_a_server_that_accepts_less_than_was_sent_gets_the_rest() -> None:
     assert [r.content for r in server.asked[1:]] == [b"0123", b"1234", b"3456", b"789"]
 
 
-async def test_a_server_that_never_answers_is_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_never_answers_is_a_break() -> None:
     """The deadline is ours and total: this transport knows no timeouts."""
 
     async def hang(_: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr(tus, "ANSWER_SECONDS", 0.02)
     async with httpx.AsyncClient(transport=httpx.MockTransport(hang)) as http:
         with pytest.raises(ProviderUnavailable, match="POST got no answer, TimeoutError"):
             await upload(
                 http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=lambda _: None,
-                progressed=lambda _: None, pauses=(0,),
+                progressed=lambda _: None, pauses=(0,), answer_seconds=0.02,
             )  # fmt: skip
 
 

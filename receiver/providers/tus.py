@@ -76,6 +76,7 @@ async def upload(
     progressed: Callable[[int], None],
     chunk_bytes: int = CHUNK_BYTES,
     pauses: Sequence[float] = PAUSE_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> str:
     """Upload the `size` bytes of `file` and return the upload's Location.
 
@@ -91,6 +92,7 @@ async def upload(
         progressed: called with the server's offset whenever it has grown.
         chunk_bytes: how many bytes go in one request at most.
         pauses: seconds to wait after each break; they start over whenever there was progress.
+        answer_seconds: how long to wait for an answer, beside the time that a chunk takes.
 
     Raises:
         ProviderUnavailable: `upload_broken`, the pauses are used up; `malformed_answer`, the server makes no sense.
@@ -100,7 +102,7 @@ async def upload(
     """
     place = address(endpoint)
     destinations.require_allowed(place, api=http.base_url)
-    transfer = _Transfer(http, place, file, size, _encoded(metadata), chunk_bytes)
+    transfer = _Transfer(http, place, file, size, _encoded(metadata), chunk_bytes, answer_seconds)
     return await _followed(transfer, transfer.resumed(location), created, progressed, pauses)
 
 
@@ -114,6 +116,7 @@ class _Transfer:
     size: int
     metadata: str
     chunk_bytes: int
+    answer_seconds: float
 
     def resumed(self, location: str | None) -> _State:
         """Return where to begin; an address that the endpoint would not give today is as good as gone."""
@@ -176,7 +179,7 @@ class _Transfer:
         self, method: str, url: httpx.URL | str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> httpx.Response:
         """Send one request; the answer's body is read for the connection's sake alone, and bounded."""
-        seconds = ANSWER_SECONDS + len(body) / SLOWEST_BYTES_PER_SECOND
+        seconds = self.answer_seconds + len(body) / SLOWEST_BYTES_PER_SECOND
         sent = {"Tus-Resumable": "1.0.0", **(headers or {})}
         request = self.http.build_request(method, url, headers=sent, content=body, timeout=seconds)
         destinations.guard(request, api=self.http.base_url)
@@ -207,8 +210,7 @@ class _Transfer:
         return str(url)
 
     def _fits(self, answer: httpx.Response) -> bool:
-        length: str = answer.headers.get("upload-length", str(self.size))
-        return length == str(self.size)
+        return answer.headers.get("upload-length") in (None, str(self.size))
 
     def _offset(self, answer: httpx.Response, state: _State) -> int:
         """Return the answer's offset, between what was there and what we have sent."""
