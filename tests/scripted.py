@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from receiver.budget import MINUTE, Budget, OwnBudget
 from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so.calls import ANSWER_BYTES
 
 URL = "http://provider.test"
 KEY = SecretStr("tsk_live_never_to_be_shown")
@@ -28,11 +29,17 @@ class Provider:
         return answer if isinstance(answer, httpx.Response) else answer(request)
 
     def client(
-        self, *, key: SecretStr | None = KEY, retries: tuple[float, ...] = (), budget: Budget | None = None
+        self,
+        *,
+        key: SecretStr | None = KEY,
+        retries: tuple[float, ...] = (),
+        budget: Budget | None = None,
+        answer_bytes: int = ANSWER_BYTES,
     ) -> TranscribeSo:
         """Return a client that asks it; with turns enough, unless it is given a budget."""
         turns = budget or OwnBudget(minute=MINUTE / 6000)
-        return TranscribeSo(URL, key, retries=retries, budget=turns, transport=httpx.MockTransport(self))
+        transport = httpx.MockTransport(self)
+        return TranscribeSo(URL, key, retries=retries, budget=turns, transport=transport, answer_bytes=answer_bytes)
 
     def sent(self, header: str) -> list[str | None]:
         """Return what each request said in a header."""

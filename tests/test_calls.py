@@ -157,10 +157,9 @@ async def test_an_answer_that_makes_no_sense_is_not_asked_for_again() -> None:
     assert (len(provider.asked), raised.value.code) == (1, "malformed_answer")
 
 
-async def test_an_answer_that_is_too_large_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "ANSWER_BYTES", 1000)
+async def test_an_answer_that_is_too_large_is_not_asked_for_again() -> None:
     endless = httpx.Response(200, stream=Stream(b"x" * 100))
-    async with (provider := Provider(endless)).client(retries=(0, 0)) as api:
+    async with (provider := Provider(endless)).client(retries=(0, 0), answer_bytes=1000) as api:
         with pytest.raises(ProviderUnavailable, match="larger than"):
             await api.result(1)
     assert len(provider.asked) == 1

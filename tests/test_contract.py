@@ -27,7 +27,7 @@ from receiver.errors import (
     Unauthenticated,
 )
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import Upload, calls
+from receiver.providers.transcribe_so import Upload
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 from receiver.sandbox.uploads import Uploads
 from receiver.web import bind, serve
@@ -69,7 +69,8 @@ async def api(url: str) -> AsyncIterator[TranscribeSo]:
 def client(url: str, key: str | None = None) -> TranscribeSo:
     turns = OwnBudget(minute=MINUTE / SPEED)
     transport = httpx.AsyncHTTPTransport(verify=NO_TLS)
-    return TranscribeSo(url, SecretStr(key or f"tsk_live_{next(numbers)}"), budget=turns, transport=transport)
+    name = SecretStr(key or f"tsk_live_{next(numbers)}")
+    return TranscribeSo(url, name, budget=turns, transport=transport, answer_bytes=1024 * 1024)
 
 
 # --- what there is to ask --------------------------------------------------------------------------------------------
@@ -199,10 +200,7 @@ FAULTS = {
 
 @every_endpoint
 @pytest.mark.parametrize("kind", FAULTS)
-async def test_every_fault_of_every_endpoint_is_its_error(
-    api: TranscribeSo, endpoint: Endpoint, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calls, "ANSWER_BYTES", 1024 * 1024)
+async def test_every_fault_of_every_endpoint_is_its_error(api: TranscribeSo, endpoint: Endpoint, kind: str) -> None:
     before, fault = await endpoint.before(api), FAULTS[kind]
     planned = {"endpoint": endpoint.path, "method": endpoint.method, "kind": kind}
     await api.http.post(f"{api.api_url}/sandbox/faults", json=planned)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +17,9 @@ from receiver.database import Pool
 from receiver.providers import TranscribeSo
 from receiver.sandbox import Sandbox
 from receiver.testing import TEMPLATE, Server
-from tests.commands import Commands, Scripted, Simulated, error
+from tests.commands import Commands, Simulated
 from tests.processes import Processes, open_folder, until
+from tests.scripted import Provider, refused
 
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
 DATABASE = "receiver_test_following"
@@ -83,7 +83,7 @@ def test_what_has_ended_before_is_not_waited_for(running: Running, monkeypatch: 
     sleep = asyncio.sleep
 
     async def refused(seconds: float) -> None:
-        assert seconds != following.LOOK_AGAIN_SECONDS, "it waits for another delivery"
+        assert seconds != following.SERVICE.look, "it waits for another delivery"
         await sleep(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", refused)
@@ -127,30 +127,20 @@ def test_an_end_without_a_transcript_ends_the_wait(unregistered: Commands, name:
 # --- outages ---------------------------------------------------------------------------------------------------------
 
 API_URL = "http://127.0.0.1:1"
+SOON = following.Pauses(after_outage=0.01)
 
 
-@pytest.fixture
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "AFTER_OUTAGE_SECONDS", 0.01)
+async def test_a_provider_that_fails_meanwhile_ends_no_wait(caplog: pytest.LogCaptureFixture) -> None:
+    spent = refused(429, "allowance_spent", message="Ask later.")
+    provider = Provider(httpx.Response(200, json={}), spent, httpx.Response(200, json={"id": 7, "status": "completed"}))
+    configured = settings.load(TRANSCRIBE_API_URL=API_URL, TRANSCRIBE_API_KEY="tsk_test_x")
+    async with provider.client(retries=(0,)) as api:
+        ended = await following.until_ended(api, None, configured, 7, since=0, pauses=SOON)
+    assert (ended.status, len(provider.asked)) == ("completed", 3)
+    assert caplog.text.count("still waiting for transcription 7: ") == 2
+    assert "Ask later." in caplog.text
 
 
-@pytest.mark.usefixtures("_soon")
-def test_a_provider_that_fails_meanwhile_ends_no_wait(folder: Path) -> None:
-    spent = error("allowance_spent", "Ask later.")
-    with Scripted().running() as provider:
-        about = {"id": 7, "status": "completed"}
-        provider.answers = {
-            "POST /api/v1/transcriptions": [(202, {"id": 7, "status": "processing"})],
-            "GET /api/v1/transcriptions/7/wait?timeout=45": [(200, {}), (429, spent), (200, about)],
-            "GET /api/v1/transcriptions/7/result?include=segments%2Cchapters%2Csections%2Cqna": [(200, about)],
-        }
-        ran = Commands(folder, provider.url).run("transcribe", YOUTUBE, "--wait")
-        assert len(provider.asked("POST /api/v1/transcriptions")) == 1
-    assert (ran.exit_code, ran.stderr.count("still waiting for transcription 7: ")) == (0, 2)
-    assert "Ask later." in ran.stderr
-
-
-@pytest.mark.usefixtures("_soon")
 async def test_a_database_that_is_away_meanwhile_ends_no_wait(
     db: Pool, receiver_server: Server, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -173,7 +163,7 @@ async def test_a_database_that_is_away_meanwhile_ends_no_wait(
 
     transport = httpx.MockTransport(answer)
     async with asyncio.timeout(60), TranscribeSo(API_URL, SecretStr("tsk_test_x"), transport=transport) as provider:
-        waiting = asyncio.create_task(following.until_ended(provider, db, configured, 7, since=0))
+        waiting = asyncio.create_task(following.until_ended(provider, db, configured, 7, since=0, pauses=SOON))
         while "still waiting for transcription 7: " not in caplog.text:
             assert not waiting.done()
             await asyncio.sleep(0.02)

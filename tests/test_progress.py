@@ -38,7 +38,8 @@ async def asked(progresses: list[object]) -> None:
 
     async with TranscribeSo(URL, KEY, transport=httpx.MockTransport(answer)) as api:
         configured = settings.load(TRANSCRIBE_API_URL=URL, TRANSCRIBE_API_KEY="tsk_test_x")
-        ended = await following.until_ended(api, None, configured, 7, since=0)
+        pauses = following.Pauses(shown=0.01)
+        ended = await following.until_ended(api, None, configured, 7, since=0, pauses=pauses)
     assert ended.status == "completed"
 
 
@@ -46,7 +47,6 @@ async def test_a_wait_shows_what_the_provider_says_and_clears_its_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    monkeypatch.setattr(following, "SHOWN_SECONDS", 0.01)
     await asked([40] * 9 + [None] * 9)
     shown = terminal.getvalue()
     assert {"transcription 7  transcribing[2J, 40%", "transcription 7  transcribing[2J"} <= {
@@ -67,7 +67,6 @@ async def test_what_is_no_terminal_is_shown_nothing(
 
 
 async def test_a_terminal_that_has_gone_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "SHOWN_SECONDS", 0.01)
     monkeypatch.setattr(sys, "stderr", Gone())
     with progress.bar("uploading", 10) as progressed, progress.clock("regenerating"):
         progressed(5)

@@ -228,29 +228,24 @@ async def test_what_goes_into_the_query_is_escaped() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_an_answer_over_the_bound_is_refused_and_not_read_on(
-    status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calls, "ANSWER_BYTES", 1000)
+async def test_an_answer_over_the_bound_is_refused_and_not_read_on(status: int) -> None:
     endless = Stream(b"x" * 100)
-    async with Provider(httpx.Response(status, stream=endless)).client() as api:
+    async with Provider(httpx.Response(status, stream=endless)).client(answer_bytes=1000) as api:
         with pytest.raises(ProviderUnavailable, match="larger than 1000 bytes") as raised:
             await api.result(1)
     assert (raised.value.code, endless.sent, endless.closed) == ("malformed_answer", 11, True)
 
 
-async def test_an_answer_of_exactly_the_bound_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "ANSWER_BYTES", 1000)
-    async with Provider(httpx.Response(200, stream=Stream(b"x" * 100, pieces=10))).client() as api:
+async def test_an_answer_of_exactly_the_bound_is_taken() -> None:
+    async with Provider(httpx.Response(200, stream=Stream(b"x" * 100, pieces=10))).client(answer_bytes=1000) as api:
         assert await api.result(1) == b"x" * 1000
 
 
-async def test_the_bound_counts_what_a_compressed_answer_unpacks_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "ANSWER_BYTES", 10_000)
+async def test_the_bound_counts_what_a_compressed_answer_unpacks_to() -> None:
     bomb = gzip.compress(b"x" * 1_000_000)
     assert len(bomb) < 10_000
     packed = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Stream(bomb, pieces=1))
-    async with Provider(packed).client() as api:
+    async with Provider(packed).client(answer_bytes=10_000) as api:
         with pytest.raises(ProviderUnavailable, match="larger than") as raised:
             await api.result(1)
     assert raised.value.code == "malformed_answer"

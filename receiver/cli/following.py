@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 
 from receiver import inbox, registration
 from receiver.cli import progress
@@ -16,15 +17,37 @@ from receiver.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN_SECONDS = 0.25
-ASK_AGAIN_SECONDS = 60.0
-SHOWN_SECONDS = 10.0  # how often somebody who looks on is told more, for a turn of the sixty a minute
-WINDOWS_SECONDS = 3600.0
-AFTER_OUTAGE_SECONDS = 5.0
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds.
+
+    Attributes:
+        look: between two looks for the event.
+        ask: how long the provider is not asked while an event is awaited.
+        hold: how long the provider is asked to hold its answer, window after window.
+        shown: how often somebody who looks on is told more, for a turn of the sixty a minute.
+        after_outage: before the next try.
+    """
+
+    look: float = 0.25
+    ask: float = 60.0
+    hold: float = 3600.0
+    shown: float = 10.0
+    after_outage: float = 5.0
+
+
+SERVICE = Pauses()
 
 
 async def until_ended(
-    provider: TranscribeSo, db: "Pool | None", configured: Settings, transcription_id: int, *, since: int
+    provider: TranscribeSo,
+    db: "Pool | None",
+    configured: Settings,
+    transcription_id: int,
+    *,
+    since: int,
+    pauses: Pauses = SERVICE,
 ) -> TranscriptionStatus:
     """Return a transcription once it is terminal.
 
@@ -34,6 +57,7 @@ async def until_ended(
         configured: says which registration is ours.
         transcription_id: which one.
         since: the key of the newest event before it was started.
+        pauses: between two questions, and after an outage.
 
     Raises:
         InvalidRequest: it is a quote, which never starts.
@@ -43,8 +67,8 @@ async def until_ended(
         while True:
             try:
                 if db is not None and registered:
-                    return await _by_webhook(provider, db, transcription_id, since, show)
-                seconds = SHOWN_SECONDS if progress.is_shown() else WINDOWS_SECONDS
+                    return await _by_webhook(provider, db, transcription_id, since, show, pauses=pauses)
+                seconds = pauses.shown if progress.is_shown() else pauses.hold
                 status = await provider.wait(transcription_id, seconds=seconds)
                 if status.is_terminal:
                     return status
@@ -52,7 +76,7 @@ async def until_ended(
             except (ProviderUnavailable, RateLimited, *AWAY) as exc:
                 # It is paid for and goes on without us, so an outage is no reason to give up.
                 log.warning("still waiting for transcription %d: %s", transcription_id, exc)
-                await asyncio.sleep(AFTER_OUTAGE_SECONDS)
+                await asyncio.sleep(pauses.after_outage)
 
 
 async def _is_registered(db: Pool, configured: Settings) -> bool:
@@ -60,13 +84,13 @@ async def _is_registered(db: Pool, configured: Settings) -> bool:
 
 
 async def _by_webhook(
-    provider: TranscribeSo, db: Pool, transcription_id: int, since: int, show: Show
+    provider: TranscribeSo, db: Pool, transcription_id: int, since: int, show: Show, *, pauses: Pauses
 ) -> TranscriptionStatus:
     """Wait for the event; ask all the same now and then, because the web process may be down.
 
     It is asked at once too: one that was submitted under a key before may have ended long ago.
     """
-    asked, pause = float("-inf"), SHOWN_SECONDS if progress.is_shown() else ASK_AGAIN_SECONDS
+    asked, pause = float("-inf"), pauses.shown if progress.is_shown() else pauses.ask
     while True:
         told = await inbox.has_ended(db, provider.api_url, str(transcription_id), since=since)
         if told or time.monotonic() - asked > pause:
@@ -78,7 +102,7 @@ async def _by_webhook(
             if told:
                 # It has ended since, or was started again: the next event will say.
                 since = await inbox.newest_key(db)
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        await asyncio.sleep(pauses.look)
 
 
 def _so_far(status: TranscriptionStatus) -> str:

@@ -61,6 +61,7 @@ class Calls:
         patience: how long to wait for a turn.
         budget: whose turns each request takes.
         live: whether it goes before what can wait.
+        answer_bytes: how large an answer may be.
     """
 
     http: httpx.AsyncClient
@@ -69,6 +70,7 @@ class Calls:
     patience: timedelta
     budget: Budget
     live: bool = True
+    answer_bytes: int = ANSWER_BYTES
 
     async def send(
         self,
@@ -129,7 +131,7 @@ class Calls:
         except StoreUnavailableError as exc:
             raise ProviderUnavailable(f"no turn could be taken: {exc}", code=NO_TURN) from exc
         try:
-            return await answer_to(self.http, request, seconds=seconds)
+            return await answer_to(self.http, request, seconds=seconds, most=self.answer_bytes)
         except RateLimited as exc:
             # A spent allowance, say of questions, is nobody else's business.
             if exc.retry_after is not None or exc.code == RATE_LIMITED:
@@ -147,8 +149,10 @@ class Calls:
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
 
 
-async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds: float) -> bytes:
-    """Send a request and return the body of a 2xx answer; all of it within `seconds` and `ANSWER_BYTES`.
+async def answer_to(
+    http: httpx.AsyncClient, request: httpx.Request, *, seconds: float, most: int = ANSWER_BYTES
+) -> bytes:
+    """Send a request and return the body of a 2xx answer; all of it within `seconds` and of `most` bytes.
 
     Raises:
         ProviderError: there is no such answer.
@@ -158,7 +162,7 @@ async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds:
         async with asyncio.timeout(seconds):
             answer = await http.send(request, stream=True)
             try:
-                body = await _read(answer)
+                body = await _read(answer, most)
             finally:
                 await answer.aclose()
     except egress.SettingError as exc:
@@ -178,8 +182,8 @@ async def answer_to(http: httpx.AsyncClient, request: httpx.Request, *, seconds:
     raise error_from(answer.status_code, answer.headers, envelope, key=key)
 
 
-async def _read(answer: httpx.Response) -> bytes:
-    """Return the body, bounded by its decompressed size.
+async def _read(answer: httpx.Response, most: int) -> bytes:
+    """Return the body, of `most` bytes when it is unpacked.
 
     httpx unpacks whatever the answer names, layer in layer, before we see how much it is, and all at once. So one layer
     of gzip is unpacked here, a little at a time.
@@ -190,8 +194,8 @@ async def _read(answer: httpx.Response) -> bytes:
     is_packed = encoding == "gzip" and not answer.is_stream_consumed
     body = io.BytesIO()  # gives its bytes away without copying them
     async for piece in _unpacked(answer) if is_packed else answer.aiter_bytes():
-        if body.tell() + len(piece) > ANSWER_BYTES:
-            raise ProviderUnavailable(f"the answer is larger than {ANSWER_BYTES} bytes", code="malformed_answer")
+        if body.tell() + len(piece) > most:
+            raise ProviderUnavailable(f"the answer is larger than {most} bytes", code="malformed_answer")
         body.write(piece)
     return body.getvalue()
 

@@ -30,6 +30,7 @@ from receiver.providers.transcribe_so.answers import (
     parse,
 )
 from receiver.providers.transcribe_so.calls import (
+    ANSWER_BYTES,
     PATIENCE_IN_A_JOB,
     PATIENCE_OF_A_PERSON,
     SECONDS,
@@ -66,6 +67,7 @@ class TranscribeSo:
         retries: seconds to wait before each further try after a 5xx, a timeout or a lost connection. None in a job,
             whose own backoff retries; `RETRY_SECONDS` where a person waits.
         budget: what keeps us under 60 requests a minute; by default this client shares it with nobody.
+        answer_bytes: how large an answer may be.
     """
 
     source = SOURCE
@@ -78,6 +80,7 @@ class TranscribeSo:
         retries: tuple[float, ...] = (),
         budget: Budget | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        answer_bytes: int = ANSWER_BYTES,
     ) -> None:
         self.api_url = addresses.base(api_url, without="/api/v1")
         http = egress.client(
@@ -88,7 +91,7 @@ class TranscribeSo:
             headers={"Accept-Encoding": "gzip"},
         )
         patience = PATIENCE_OF_A_PERSON if retries else PATIENCE_IN_A_JOB
-        self._calls = Calls(http, key, retries, patience, budget or OwnBudget())
+        self._calls = Calls(http, key, retries, patience, budget or OwnBudget(), answer_bytes=answer_bytes)
 
     def __repr__(self) -> str:
         return f"TranscribeSo({self.api_url!r})"
@@ -142,7 +145,8 @@ class TranscribeSo:
         request = httpx.Request("PUT", url, headers=headers, content=content)
         destinations.guard(request, api=api)
         try:
-            await answer_to(self._calls.http, request, seconds=SECONDS + file_size / UPLOAD_BYTES_A_SECOND)
+            seconds = SECONDS + file_size / UPLOAD_BYTES_A_SECOND
+            await answer_to(self._calls.http, request, seconds=seconds, most=self._calls.answer_bytes)
         except ProviderError as exc:
             if exc.status is None:
                 raise
