@@ -68,9 +68,8 @@ async def test_a_handler_that_does_not_end_in_time_is_stopped_and_that_is_its_er
 
 
 async def test_a_handler_may_clean_up_when_it_is_stopped(
-    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(attempt, "GRACE_SECONDS", 60)
     event, ctx = await receiver_scratch.claim(example)
     cleaned = []
 
@@ -82,16 +81,15 @@ async def test_a_handler_may_clean_up_when_it_is_stopped(
             cleaned.append("up")
 
     async with asyncio.timeout(10):
-        error = await attempt.run(replace(example, function=careful, timeout=0.05), event, ctx)
+        error = await attempt.run(replace(example, function=careful, timeout=0.05), event, ctx, grace=60)
     assert isinstance(error, TimeoutError)
     assert cleaned == ["up"]
     assert "left behind" not in caplog.text
 
 
 async def test_a_handler_that_cannot_be_stopped_is_left_behind_and_reported(
-    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05)
     event, ctx = await receiver_scratch.claim(example)
     let_go, ended = asyncio.Event(), asyncio.Event()
 
@@ -106,7 +104,7 @@ async def test_a_handler_that_cannot_be_stopped_is_left_behind_and_reported(
     try:
         async with asyncio.timeout(10):
             with caplog.at_level(logging.ERROR):
-                error = await attempt.run(replace(example, function=stubborn, timeout=0.05), event, ctx)
+                error = await attempt.run(replace(example, function=stubborn, timeout=0.05), event, ctx, grace=0.05)
         assert isinstance(error, TimeoutError)
         assert "example goes on although it was cancelled; it is left behind" in caplog.text
         assert not ended.is_set()
@@ -158,10 +156,7 @@ async def test_who_waits_for_a_neighbour_that_blocks_is_not_blamed(
     assert "blocked its worker" not in caplog.text
 
 
-async def test_cancelling_an_attempt_stops_its_handler_and_waits_for_it(
-    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attempt, "GRACE_SECONDS", 60)
+async def test_cancelling_an_attempt_stops_its_handler_and_waits_for_it(receiver_scratch: Scratch) -> None:
     event, ctx = await receiver_scratch.claim(example)
     begun, cleaned = asyncio.Event(), []
 
@@ -173,7 +168,7 @@ async def test_cancelling_an_attempt_stops_its_handler_and_waits_for_it(
             await asyncio.sleep(0.05)
             cleaned.append("up")
 
-    running = asyncio.create_task(attempt.run(replace(example, function=slow), event, ctx))
+    running = asyncio.create_task(attempt.run(replace(example, function=slow), event, ctx, grace=60))
     async with asyncio.timeout(10):
         await begun.wait()
         running.cancel()

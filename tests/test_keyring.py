@@ -9,10 +9,10 @@ import pytest
 from receiver.callbacks import Callback, Known
 from receiver.errors import NoSecretError, SignatureError, StoreUnavailableError
 from receiver.signature import HEADER, sign
-from receiver.web import keyring
-from receiver.web.keyring import Keyring
+from receiver.web.keyring import SERVICE, Bounds, Keyring, Proven
 
 BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
+AT_ONCE = Bounds(between=0)
 
 
 class Database:
@@ -72,14 +72,13 @@ async def test_many_bad_signatures_at_once_cost_one_reading_and_a_second_at_most
         assert (await ring.verify(headers(NEW), BODY)).secret == NEW
         await late
     assert len(database.times) == 2
-    assert database.times[1] - database.times[0] >= keyring.BETWEEN_READINGS_SECONDS - 0.05
+    assert database.times[1] - database.times[0] >= SERVICE.between - 0.05
 
 
-async def test_so_many_wait_and_the_others_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_so_many_wait_and_the_others_are_refused_at_once() -> None:
     """Whoever holds the reading up holds their bodies in our memory."""
-    monkeypatch.setattr(keyring, "WAITING", 2)
     database = Database()
-    ring = Keyring([OURS], Known(), database.read)
+    ring = Keyring([OURS], Known(), database.read, bounds=Bounds(waiting=2))
     await ring.read_again()
     waiting = [asyncio.create_task(ring.verify(headers(b"?"), BODY)) for _ in range(2)]
     await asyncio.sleep(0)
@@ -97,11 +96,10 @@ async def test_so_many_wait_and_the_others_are_refused_at_once(monkeypatch: pyte
     assert len(database.times) == 2
 
 
-async def test_what_is_said_to_be_new_is_read_at_once_whatever_strangers_do(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_said_to_be_new_is_read_at_once_whatever_strangers_do() -> None:
     """A delivery may be signed with it, and where many wait for a reading it would not be waited for."""
-    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 3600)
     database = Database()
-    ring = Keyring([OURS], Known(), database.read)
+    ring = Keyring([OURS], Known(), database.read, bounds=Bounds(between=3600))
     watching = asyncio.create_task(ring.watch())
     await ring.read_again()
     stranger = asyncio.create_task(ring.verify(headers(b"?"), BODY))
@@ -116,9 +114,8 @@ async def test_what_is_said_to_be_new_is_read_at_once_whatever_strangers_do(monk
     watching.cancel()
 
 
-async def test_who_arrives_during_a_reading_waits_for_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_arrives_during_a_reading_waits_for_a_later_one() -> None:
     """The reading that is under way may have begun before the secret was there."""
-    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
     reading, go_on, found = asyncio.Event(), asyncio.Event(), [b"old"]
 
     async def read(_: Collection[str]) -> Known:
@@ -127,7 +124,7 @@ async def test_who_arrives_during_a_reading_waits_for_a_later_one(monkeypatch: p
         await go_on.wait()
         return before
 
-    ring = Keyring([], Known(), read)
+    ring = Keyring([], Known(), read, bounds=AT_ONCE)
     async with asyncio.timeout(20):
         early = asyncio.create_task(ring.verify(headers(b"?"), BODY))
         await reading.wait()
@@ -164,10 +161,9 @@ async def test_without_any_secret_nothing_can_be_verified() -> None:
     assert len(database.times) == 1
 
 
-async def test_a_reading_that_fails_keeps_the_secrets_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
+async def test_a_reading_that_fails_keeps_the_secrets_of_before() -> None:
     database = Database(NEW)
-    ring = Keyring([], Known(), database.read)
+    ring = Keyring([], Known(), database.read, bounds=AT_ONCE)
     await ring.read_again()
     database.away, database.secrets = True, ()
     with pytest.raises(SignatureError):
@@ -189,11 +185,9 @@ async def test_a_caller_who_goes_away_takes_no_reading_from_the_others() -> None
     assert len(database.times) == 1
 
 
-async def test_watching_reads_at_a_hint_and_survives_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
-    monkeypatch.setattr(keyring, "READ_AGAIN_SECONDS", 60)
+async def test_watching_reads_at_a_hint_and_survives_a_failure() -> None:
     database = Database(NEW)
-    ring = Keyring([OURS], Known(), database.read)
+    ring = Keyring([OURS], Known(), database.read, bounds=Bounds(between=0, again=60))
     watching = asyncio.create_task(ring.watch())
 
     async def reads(count: int) -> None:
@@ -220,16 +214,14 @@ async def test_watching_reads_at_a_hint_and_survives_a_failure(monkeypatch: pyte
     watching.cancel()
 
 
-async def test_watching_reads_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
-    monkeypatch.setattr(keyring, "READ_AGAIN_SECONDS", 0.01)
+async def test_watching_reads_by_itself() -> None:
     reads: asyncio.Queue[None] = asyncio.Queue()
 
     async def read(_: Collection[str]) -> Known:
         reads.put_nowait(None)
         return Known((NEW,))
 
-    watching = asyncio.create_task(Keyring([], Known(), read).watch())
+    watching = asyncio.create_task(Keyring([], Known(), read, bounds=Bounds(between=0, again=0.01)).watch())
     async with asyncio.timeout(20):
         for _ in range(3):
             await reads.get()
@@ -247,9 +239,8 @@ async def test_a_stale_delivery_waits_for_a_reading_as_a_mismatch_does() -> None
         assert (refused.value.reason, len(database.times) - before) == (reason, 1)
 
 
-async def test_a_callbacks_secret_verifies_at_its_own_path_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring, "BETWEEN_READINGS_SECONDS", 0)
-    ring = Keyring([OURS], Known(), Database(NEW, token_1=b"one", token_2=b"two").read)
+async def test_a_callbacks_secret_verifies_at_its_own_path_and_nowhere_else() -> None:
+    ring = Keyring([OURS], Known(), Database(NEW, token_1=b"one", token_2=b"two").read, bounds=AT_ONCE)
     assert (await ring.verify(headers(b"one"), BODY, callback="token_1")).secret == b"one"
     for secret, callback in [(b"one", "token_2"), (OURS, "token_1"), (NEW, "token_1"), (b"one", None), (b"", "x")]:
         with pytest.raises(SignatureError) as raised:
@@ -278,7 +269,7 @@ async def test_a_callback_that_is_not_among_the_newest_is_looked_up_by_its_token
     ring = Keyring([OURS], Known(), read)
     tries = [ring.verify(headers(b"own"), BODY, callback=name) for name in ("old_one", "made_up", "no/token", "x" * 65)]
     proven, *refused = await asyncio.gather(*tries, return_exceptions=True)
-    assert isinstance(proven, keyring.Proven)
+    assert isinstance(proven, Proven)
     assert (proven.secret, proven.callback_for) == (b"own", "666")
     assert [type(one) for one in refused] == [SignatureError] * 3
     assert asked == [{"old_one", "made_up"}]

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from receiver.worker.attempt import LEFT_BEHIND_LIMIT
 from tests.processes import REPOSITORY, WAIT_SECONDS, Process, Processes, completed, free_port, sign, until
 from tests.test_embedded import linux, servers
 
@@ -48,10 +49,6 @@ import time
 from datetime import timedelta
 
 from receiver import Context, Event, RetryPolicy, handler
-from receiver.worker import attempt
-
-attempt.GRACE_SECONDS = 0.05
-attempt.LEFT_BEHIND_LIMIT = 2
 
 
 @handler("transcription.completed", timeout=0.1, retry=RetryPolicy(attempts=1))
@@ -258,12 +255,12 @@ async def stubbornly():
 def test_a_worker_that_has_left_too_many_behind_ends_for_another_to_take_its_place(shared: Processes) -> None:
     shared.write_handlers(effects=ENDLESS)
     web = shared.serve()
-    for number in range(3):
+    for number in range(LEFT_BEHIND_LIMIT):
         web.deliver(completed(f"evt_{number}"))
-    worker = shared.start("work", RECEIVER_LANES="1")
-    assert worker.popen.wait(30) == 1
+    worker = shared.start("work", RECEIVER_LANES=str(LEFT_BEHIND_LIMIT))
+    assert worker.popen.wait(WAIT_SECONDS) == 1
     assert "too many handlers go on although they were told to stop" in worker.log
-    assert sorted(row["attempt"] for row in shared.sql("select attempt from receiver.jobs")) == [0, 1, 1]
+    assert [row["attempt"] for row in shared.sql("select attempt from receiver.jobs")] == [1] * LEFT_BEHIND_LIMIT
 
 
 def test_an_answer_under_way_at_sigterm_is_still_given(shared: Processes) -> None:

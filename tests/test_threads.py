@@ -86,7 +86,7 @@ async def test_an_async_function_is_told_to_await(receiver_scratch: Scratch) -> 
 
 
 async def test_a_plain_function_whose_time_is_over_gets_no_further(
-    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The one waits on the loop and is told at once; the other cannot be stopped, and is told when it asks."""
     go_on, told = threading.Event(), []
@@ -105,11 +105,11 @@ async def test_a_plain_function_whose_time_is_over_gets_no_further(
             told.append(str(exc))
 
     for function, left_behind in ((waits, False), (blocks, True)):
-        monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05 if left_behind else 60)
         caplog.clear()
         slow = handler("webhook.test", timeout=0.1)(function)
         event, ctx = await receiver_scratch.claim(slow)
-        assert isinstance(await attempt.run(slow, event, ctx), TimeoutError)
+        error = await attempt.run(slow, event, ctx, grace=0.05 if left_behind else 60)
+        assert isinstance(error, TimeoutError)
         assert ("it is left behind" in caplog.text) == left_behind
     go_on.set()
     await asyncio.to_thread(until, lambda: len(told) == 2, "both are told")
@@ -117,9 +117,8 @@ async def test_a_plain_function_whose_time_is_over_gets_no_further(
 
 
 async def test_a_plain_function_that_is_left_behind_holds_up_neither_its_retry_nor_others(
-    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+    receiver_scratch: Scratch,
 ) -> None:
-    monkeypatch.setattr(attempt, "GRACE_SECONDS", 0.05)
     go_on = threading.Event()
 
     def blocks_at_first(_: Event, ctx: Context) -> None:
@@ -131,7 +130,7 @@ async def test_a_plain_function_that_is_left_behind_holds_up_neither_its_retry_n
     blocking = handler("*", name="blocking", timeout=0.1, retry=at_once)(blocks_at_first)
     quick = made("quick", lambda _event, _ctx: None)
     await deliver(receiver_scratch, "evt_1", blocking, quick)
-    async with working(receiver_scratch, blocking, quick, count=1):
+    async with working(receiver_scratch, blocking, quick, count=1, grace=0.05):
         await until_ended(receiver_scratch)
         assert not go_on.is_set()
         go_on.set()

@@ -20,7 +20,7 @@ from receiver.database import Connections
 from receiver.logs import JsonFormatter, TextFormatter
 from receiver.providers import TranscribeSo
 from receiver.testing import SANDBOX_URL, Scratch, Server
-from receiver.worker import Worker, attempt
+from receiver.worker import Worker
 from tests.working import (
     another,
     deliver,
@@ -469,9 +469,7 @@ async def _true(holds: bool) -> bool:  # noqa: FBT001 - what `until` asks for
     return holds
 
 
-async def test_stopping_waits_then_gives_back_what_is_left_uncounted(
-    receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_stopping_waits_then_gives_back_what_is_left_uncounted(receiver_scratch: Scratch) -> None:
     let_go, over = asyncio.Event(), asyncio.Event()
     begun: set[str] = set()
 
@@ -501,8 +499,7 @@ async def test_stopping_waits_then_gives_back_what_is_left_uncounted(
     try:
         # What can be stopped may take its time; only for what cannot is waited in vain.
         for some, grace in ((stopped, 60), (left_behind, 0.05)):
-            monkeypatch.setattr(attempt, "GRACE_SECONDS", grace)
-            async with working(receiver_scratch, *some):
+            async with working(receiver_scratch, *some, grace=grace):
                 await until(partial(_begun, begun, some))
         # `working` has ended `run` and stopped it with no time to wait
         found = await receiver_scratch.db.fetch(

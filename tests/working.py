@@ -14,6 +14,7 @@ from receiver.inbox import Delivery, StoredJob
 from receiver.organs import Organs
 from receiver.testing import SANDBOX_URL, Scratch
 from receiver.worker import Lapsed, Leases, Worker, note_lent
+from receiver.worker.attempt import GRACE_SECONDS
 from receiver.worker.lanes import Deadlines
 from receiver.worker.lapsed import Limits
 from tests.processes import completed
@@ -70,12 +71,13 @@ def worker_of(
     lease: float = 60,
     poll: float = 0.05,
     lapsed: bool = False,
+    grace: float = GRACE_SECONDS,
 ) -> Worker:
     return Worker(
         connections=connections, db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider,
         http=scratch._http,  # noqa: SLF001
         formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll), lapsed=lapsed,
-        deadlines=Deadlines(finish_again=0.05),
+        deadlines=Deadlines(finish_again=0.05, grace=grace),
     )  # fmt: skip
 
 
@@ -87,6 +89,7 @@ async def working(
     lease: float = 60,
     poll: float = 0.05,
     stuck: list[str] | None = None,
+    grace: float = GRACE_SECONDS,
 ) -> AsyncIterator[Worker]:
     """Run a worker; at the end it must still be running, and no task of its may have died unseen.
 
@@ -96,7 +99,7 @@ async def working(
     died: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: died.append(context))
     connections = Connections(scratch.url)
-    worker = worker_of(scratch, connections, *handlers, count=count, lease=lease, poll=poll)
+    worker = worker_of(scratch, connections, *handlers, count=count, lease=lease, poll=poll, grace=grace)
     async with Leases(
         scratch.url, lease=timedelta(seconds=lease), held=worker.held, lost=worker.lose, stuck=blocked.append
     ):

@@ -19,10 +19,26 @@ from receiver.errors import NoSecretError, ReceiverError, SignatureError
 
 log = logging.getLogger(__name__)
 
-READ_AGAIN_SECONDS = 5.0
-BETWEEN_READINGS_SECONDS = 1.0
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
-WAITING = 256  # whose bodies are 64 MiB at most, and whose answers all come in one round of the loop
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How often the database is read, and for how many.
+
+    Attributes:
+        again: seconds after which it is read without being asked for.
+        between: seconds between two readings that strangers ask for.
+        waiting: how many may wait for one: their bodies are 64 MiB at most, and their answers all come in one round
+            of the loop.
+    """
+
+    again: float = 5.0
+    between: float = 1.0
+    waiting: int = 256
+
+
+SERVICE = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +58,17 @@ class Keyring:
     """
 
     def __init__(
-        self, configured: Iterable[bytes], known: Known, read: Callable[[Collection[str]], Awaitable[Known]]
+        self,
+        configured: Iterable[bytes],
+        known: Known,
+        read: Callable[[Collection[str]], Awaitable[Known]],
+        *,
+        bounds: Bounds = SERVICE,
     ) -> None:
         self._configured = tuple(configured)
         self._read = read
         self._known = known
+        self._bounds = bounds
         self._coming: asyncio.Task[None] | None = None
         self._hint = asyncio.Event()
         self._last = float("-inf")
@@ -95,7 +117,7 @@ class Keyring:
 
     async def _read_in_company(self, callback: str | None) -> None:
         """Wait for a reading, unless too many do; it looks for that callback too."""
-        if self._waiting >= WAITING:
+        if self._waiting >= self._bounds.waiting:
             return
         if callback is not None and TOKEN.fullmatch(callback):
             self._asked.add(callback)
@@ -122,13 +144,13 @@ class Keyring:
         while True:
             # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the hint.
             with suppress(TimeoutError):
-                async with asyncio.timeout(READ_AGAIN_SECONDS):
+                async with asyncio.timeout(self._bounds.again):
                     await self._hint.wait()
             await self.read_again()
 
     async def _read_in_turn(self) -> None:
         with suppress(TimeoutError):  # a hint ends the pause: it says that there is something, and no stranger can
-            async with asyncio.timeout(self._last + BETWEEN_READINGS_SECONDS - time.monotonic()):
+            async with asyncio.timeout(self._last + self._bounds.between - time.monotonic()):
                 await self._hint.wait()
         self._hint.clear()
         self._coming = None  # whoever arrives from here on needs a later reading

@@ -49,7 +49,7 @@ def is_clogged() -> bool:
     return len(_left_behind) >= LEFT_BEHIND_LIMIT
 
 
-async def run(handler: Handler, event: Event, ctx: Context) -> BaseException | None:
+async def run(handler: Handler, event: Event, ctx: Context, *, grace: float = GRACE_SECONDS) -> BaseException | None:
     """Return what the handler raised, a TimeoutError where it did not end in time, or None.
 
     Cancelling this stops the handler too. What it left behind ends with it: functions in threads get no further
@@ -66,8 +66,8 @@ async def run(handler: Handler, event: Event, ctx: Context) -> BaseException | N
     finally:
         ctx.bridge.close()
         if not task.done():
-            await _stop(task, handler)
-        await _take_back(lent, handler, ctx)
+            await _stop(task, handler, grace)
+        await _take_back(lent, handler, ctx, grace)
     return TimeoutError(f"it did not end within {handler.timeout:g} s")
 
 
@@ -114,22 +114,22 @@ class _Timed(Generator[Any, Any, None]):
             self.longest = max(self.longest, time.monotonic() - began)
 
 
-async def _stop(task: "asyncio.Task[BaseException | None]", handler: Handler) -> None:
+async def _stop(task: "asyncio.Task[BaseException | None]", handler: Handler, grace: float) -> None:
     task.cancel()
-    await asyncio.wait({task}, timeout=GRACE_SECONDS)
+    await asyncio.wait({task}, timeout=grace)
     if not task.done():
         _left_behind.add(task)
         task.add_done_callback(_left_behind.discard)
         log.error("%s goes on although it was cancelled; it is left behind", handler.name)
 
 
-async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context) -> None:
+async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context, grace: float) -> None:
     kept = [connection for connection in lent.values() if not _is_returned(connection)]
     if not kept:
         return
     returning = {asyncio.ensure_future(ctx.db.release(connection)) for connection in kept}
     log.warning("%s kept %d connections; what it did not commit is rolled back", handler.name, len(kept))
-    await asyncio.wait(returning, timeout=GRACE_SECONDS)
+    await asyncio.wait(returning, timeout=grace)
     for connection in kept:
         if not _is_returned(connection):
             connection.terminate()  # its server hangs

@@ -51,12 +51,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long a worker gives its statements, and pauses between two tries or two lines, in seconds."""
+    """How long a worker gives its statements and what it stops, and pauses between tries or lines, in seconds."""
 
     statement: float = 10.0
     release: float = 3.0
     finish_again: float = 1.0
     between_key_lines: float = 60.0
+    grace: float = attempt.GRACE_SECONDS
 
 
 @dataclass(slots=True)
@@ -184,7 +185,7 @@ class Worker:
         for lane in left:
             if lane.task is not None and not lane.task.cancelling():
                 lane.task.cancel()
-        await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=attempt.GRACE_SECONDS + 1)
+        await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=self._deadlines.grace + 1)
         keys = [lane.key for lane in left]
         with suppress(StoreUnavailableError):
             await self._connections.run(lambda c: jobs.release(c, keys), seconds=self._deadlines.release)
@@ -254,7 +255,7 @@ class Worker:
                 return Dead(f"this version cannot read its event: {content.reason}")
             if tries > handler.retry.attempts:
                 return Dead(f"its worker died or hung, and its {handler.retry.attempts} tries are used up")
-            error = await attempt.run(handler, content, self._context(lane, content))
+            error = await attempt.run(handler, content, self._context(lane, content), grace=self._deadlines.grace)
         except Exception as exc:  # noqa: BLE001 - a bug of ours: it costs a try like one of the handler's, not the lane
             error = exc
         self._say_error(lane, error)
