@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 
 from receiver import database
 from receiver.embedded import attach
-from receiver.web import body, connections, turns
-from receiver.web.connections import MOST, RESERVED, Acceptor, Clients, allowed
+from receiver.web import body, connections
+from receiver.web.bounds import SERVICE
+from receiver.web.connections import RESERVED, Acceptor, Clients, allowed
 from receiver.web.turns import Rank
 from tests.faults.hostile import Client, Statements, Strangers, deliver
 from tests.faults.strangers import CROWDS, MANY
@@ -26,13 +28,8 @@ from tests.processes import Process, Processes, completed, free_port, until
 from tests.test_embedded import linux
 from tests.test_protocol import Connection, Web, catch_up, delivery, event, head, serving
 
-
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let a server have eight connections."""
-    monkeypatch.setattr(connections, "MOST", 8)
-    monkeypatch.setattr(connections, "BETWEEN_LINES_SECONDS", 3600)
-    return 8
+FEW = 8
+BOUNDS = replace(SERVICE, connections=FEW, between_lines=3600)
 
 
 async def connect(web: Web, stack: AsyncExitStack, said: bytes = b"") -> Connection:
@@ -65,49 +62,49 @@ async def is_open(client: Connection) -> bool:
     [b"", b"POST /web", head(b" " * body.BODY_BYTES) + b" " * (body.BODY_BYTES - 1)],
     ids=["nothing", "half a head", "half a body"],
 )
-async def test_who_has_waited_longest_makes_room_for_who_comes(said: bytes, few: int, receiver_database: str) -> None:
-    async with serving(receiver_database) as web, AsyncExitStack() as stack:
-        waiting = [await connect(web, stack, said) for _ in range(few)]
+async def test_who_has_waited_longest_makes_room_for_who_comes(said: bytes, receiver_database: str) -> None:
+    async with serving(receiver_database, BOUNDS) as web, AsyncExitStack() as stack:
+        waiting = [await connect(web, stack, said) for _ in range(FEW)]
         assert await is_taken(await connect(web, stack))
-        assert [await is_open(client) for client in waiting] == [False, *[True] * (few - 1)]
+        assert [await is_open(client) for client in waiting] == [False, *[True] * (FEW - 1)]
 
 
-async def test_a_delivery_under_way_is_never_closed(few: int, receiver_database: str) -> None:
+async def test_a_delivery_under_way_is_never_closed(receiver_database: str) -> None:
     """Where all are under way the next one waits, and loses nothing by it."""
-    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+    async with serving(receiver_database, BOUNDS) as web, AsyncExitStack() as stack:
         blocking = await database.connect(receiver_database)
         async with blocking.transaction():
             await blocking.execute("lock table receiver.events")
-            clients = [await connect(web, stack, delivery(event())) for _ in range(few + 4)]
-        assert [(await client.answer()).said for client in clients] == [(200, "stored")] * (few + 4)
+            clients = [await connect(web, stack, delivery(event())) for _ in range(FEW + 4)]
+        assert [(await client.answer()).said for client in clients] == [(200, "stored")] * (FEW + 4)
         await blocking.close()
 
 
-async def test_who_has_delivered_stays_while_strangers_come(few: int, receiver_database: str) -> None:
-    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+async def test_who_has_delivered_stays_while_strangers_come(receiver_database: str) -> None:
+    async with serving(receiver_database, BOUNDS) as web, AsyncExitStack() as stack:
         known = await connect(web, stack)
         assert await is_taken(known)
-        for _ in range(3 * few):
+        for _ in range(3 * FEW):
             await connect(web, stack)
         assert await is_taken(known)
 
 
-async def test_where_all_have_delivered_the_next_is_taken_too(few: int, receiver_database: str) -> None:
-    async with serving(receiver_database) as web, AsyncExitStack() as stack:
-        for _ in range(2 * few):
+async def test_where_all_have_delivered_the_next_is_taken_too(receiver_database: str) -> None:
+    async with serving(receiver_database, BOUNDS) as web, AsyncExitStack() as stack:
+        for _ in range(2 * FEW):
             assert await is_taken(await connect(web, stack))
 
 
 async def test_closing_for_others_is_said_once_and_not_once_for_each(
-    few: int, receiver_database: str, caplog: pytest.LogCaptureFixture
+    receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(receiver_database) as web, AsyncExitStack() as stack:
-        for _ in range(3 * few):
+    async with serving(receiver_database, BOUNDS) as web, AsyncExitStack() as stack:
+        for _ in range(3 * FEW):
             await connect(web, stack)
         assert await is_taken(await connect(web, stack))
         assert len(_said(caplog)) == 1
     assert _said(caplog) == [  # at the latest at the end
-        f"more than 8 connections: closed {closed} that waited for their client" for closed in (1, 2 * few)
+        f"more than 8 connections: closed {closed} that waited for their client" for closed in (1, 2 * FEW)
     ]
 
 
@@ -116,10 +113,10 @@ def _said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_stopping_lets_a_delivery_that_stands_in_line_be_stored(
-    receiver_database: str, monkeypatch: pytest.MonkeyPatch
+    receiver_database: str,
 ) -> None:
-    monkeypatch.setattr(turns, "AT_ONCE", 0)  # nobody is ever let in
-    async with serving(receiver_database) as web, AsyncExitStack() as stack:
+    nobody = replace(SERVICE, turns=0)  # is ever let in
+    async with serving(receiver_database, nobody) as web, AsyncExitStack() as stack:
         client = await connect(web, stack, delivery(event()))
         web.stop.set()
         assert (await client.answer()).said == (200, "stored")
@@ -185,8 +182,8 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_needed() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
-        assert allowed() == MOST
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (MOST + RESERVED, before[1])
+        assert allowed() == SERVICE.connections
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (SERVICE.connections + RESERVED, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
@@ -236,7 +233,7 @@ async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_clo
     with Exhausted() as listener, socket.socket() as knocking:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        acceptor = Acceptor(listener, asyncio.Protocol, clients, most=MOST)
+        acceptor = Acceptor(listener, asyncio.Protocol, clients, most=SERVICE.connections)
         for _ in range(20):
             clients.waits(Line(closed), Rank.OTHER)
         knocking.connect(listener.getsockname())

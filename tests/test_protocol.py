@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from receiver import database, inbox
 from receiver.database import Connections, Pool
 from receiver.spool import Spool
 from receiver.testing import TEMPLATE, Server
-from receiver.web import Receiver, application, bind, body, inherit, parting, protocol, serve, server, turns
+from receiver.web import Receiver, application, bind, body, inherit, parting, protocol, serve, server
+from receiver.web.bounds import SERVICE, Bounds
 from receiver.web.store import Deadlines
 from tests.processes import SECRET, completed, sign
 
@@ -142,7 +144,7 @@ class Web:
 
 
 @asynccontextmanager
-async def serving(url: str) -> AsyncIterator[Web]:
+async def serving(url: str, bounds: Bounds = SERVICE) -> AsyncIterator[Web]:
     connections, stop, relieved = Connections(url), asyncio.Event(), asyncio.Event()
     receiver = Receiver(
         connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, url=url,
@@ -150,7 +152,7 @@ async def serving(url: str) -> AsyncIterator[Web]:
         configured_secrets=[SECRET], deadlines=Deadlines(database=60, question=60),
     )  # fmt: skip
     listener = bind("127.0.0.1", 0)
-    running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved))
+    running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved, bounds=bounds))
     async with database.pool(url, size=2) as db:
         try:
             yield Web(db, listener, running, stop, relieved)
@@ -276,7 +278,7 @@ async def test_a_connection_is_kept_for_the_next_delivery_beyond_the_deadline(we
     async with web.connected() as client:
         await client.send(delivery(first))
         assert (await client.answer()).said == (200, "stored")
-        await clock.forward(body.RECEIVE_SECONDS * 2)
+        await clock.forward(SERVICE.receive * 2)
         await client.send(delivery(second))
         assert (await client.answer()).said == (200, "stored")
         await client.send(delivery(second))
@@ -322,19 +324,17 @@ async def test_a_delivery_that_begins_behind_another_may_end_later(web: Web) -> 
     assert await web.holds(second)
 
 
-async def test_many_at_once_are_taken_in_turn_also_those_that_close_their_side(
-    web: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(turns, "AT_ONCE", 1)
-
-    async def one(*, close: bool) -> tuple[int, str]:
+async def test_many_at_once_are_taken_in_turn_also_those_that_close_their_side(receiver_database: str) -> None:
+    async def one(web: Web, *, close: bool) -> tuple[int, str]:
         async with web.connected() as client:
             await client.send(delivery(event()))
             if close:
                 client.writer.write_eof()
             return (await client.answer()).said
 
-    assert await asyncio.gather(*(one(close=number % 2 == 0) for number in range(40))) == [(200, "stored")] * 40
+    async with serving(receiver_database, replace(SERVICE, turns=1)) as web:
+        said = await asyncio.gather(*(one(web, close=number % 2 == 0) for number in range(40)))
+    assert said == [(200, "stored")] * 40
 
 
 async def test_a_client_that_has_said_everything_and_closed_its_side_gets_its_answer(web: Web) -> None:
@@ -425,7 +425,7 @@ async def test_line_ends_alone_begin_no_request(web: Web, clock: Clock) -> None:
         await client.send(delivery(event()))
         assert (await client.answer()).said == (200, "stored")
         await client.send(b"\r\n")
-        await clock.forward(body.RECEIVE_SECONDS * 2)
+        await clock.forward(SERVICE.receive * 2)
         await client.send(delivery(event()))
         assert (await client.answer()).said == (200, "stored")
 
@@ -440,7 +440,7 @@ async def test_line_ends_without_end_are_no_request(web: Web) -> None:
 async def test_line_ends_hold_no_connection(web: Web, clock: Clock) -> None:
     async with web.connected() as client:
         ending = asyncio.create_task(client.end())
-        assert await client.drip(b"\n" * protocol.LINE_END_BYTES, clock, until=ending) == body.RECEIVE_SECONDS
+        assert await client.drip(b"\n" * protocol.LINE_END_BYTES, clock, until=ending) == SERVICE.receive
         assert await ending == b""
 
 
@@ -494,7 +494,7 @@ async def test_who_expects_100_for_too_large_a_body_is_refused_before_it_comes(w
 async def test_who_does_not_send_a_whole_head_in_time_is_closed(said: bytes, web: Web, clock: Clock) -> None:
     async with web.connected() as client:
         await client.send(said)
-        await clock.forward(body.RECEIVE_SECONDS - 1)
+        await clock.forward(SERVICE.receive - 1)
         assert client.is_open
         clock.go_on()
         await clock.forward(1)
@@ -504,7 +504,7 @@ async def test_who_does_not_send_a_whole_head_in_time_is_closed(said: bytes, web
 async def test_who_drips_a_head_is_closed_in_time(web: Web, clock: Clock) -> None:
     async with web.connected() as client:
         ending = asyncio.create_task(client.end())
-        assert await client.drip(head(b"{}"), clock, until=ending) == body.RECEIVE_SECONDS
+        assert await client.drip(head(b"{}"), clock, until=ending) == SERVICE.receive
         assert await ending == b""
 
 
@@ -513,9 +513,9 @@ async def test_half_a_second_head_is_closed_in_time(web: Web, clock: Clock) -> N
     async with web.connected() as client:
         await client.send(delivery(event()))
         await client.answer()
-        await clock.forward(body.RECEIVE_SECONDS * 1.5)
+        await clock.forward(SERVICE.receive * 1.5)
         await client.send(b"POST /webhooks")
-        await clock.forward(body.RECEIVE_SECONDS - 1)
+        await clock.forward(SERVICE.receive - 1)
         assert client.is_open
         clock.go_on()
         await clock.forward(1)
@@ -533,10 +533,10 @@ async def test_half_a_body_is_answered_408_in_time_and_closed(
         if kept:
             await client.send(delivery(event()))
             await client.answer()
-            await clock.forward(body.RECEIVE_SECONDS * 1.5)
+            await clock.forward(SERVICE.receive * 1.5)
         await client.send(head(raw) + raw[:-1])
         answering = asyncio.create_task(client.answer())
-        await clock.forward(body.RECEIVE_SECONDS - 1)
+        await clock.forward(SERVICE.receive - 1)
         assert not answering.done()
         await clock.forward(1)
         clock.go_on()
@@ -551,10 +551,10 @@ async def test_a_body_that_drips_is_answered_408_by_the_deadline_that_began_with
     """Head and body share one deadline."""
     raw = event()
     async with web.connected() as client:
-        await clock.forward(body.RECEIVE_SECONDS / 2)
+        await clock.forward(SERVICE.receive / 2)
         await client.send(head(raw))
         answering = asyncio.create_task(client.answer())
-        assert await client.drip(raw, clock, until=answering) == body.RECEIVE_SECONDS / 2
+        assert await client.drip(raw, clock, until=answering) == SERVICE.receive / 2
         assert (await answering).said == (408, "timeout")
 
 
@@ -562,11 +562,10 @@ async def test_a_body_that_drips_is_answered_408_by_the_deadline_that_began_with
     ("request_line", "status"), [("POST /nowhere", 404), (f"PUT {PATH}", 405), ("GET /healthz", 200)]
 )
 async def test_what_is_answered_without_its_body_does_not_hold_the_connection(
-    request_line: str, status: int, receiver_database: str, monkeypatch: pytest.MonkeyPatch
+    request_line: str, status: int, web: Web
 ) -> None:
     """A byte of the rest, sent after the answer, must not keep the connection open for ever."""
-    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 0.3)
-    async with serving(receiver_database) as web, web.connected() as client:
+    async with web.connected() as client:
         await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: 1000\r\n\r\n".encode())
         assert (await client.answer()).status == status
         await client.send(b" ")
@@ -614,7 +613,7 @@ async def test_who_is_refused_for_being_slow_can_send_the_rest(web: Web, clock: 
     raw = event()
     async with web.connected() as client:
         await client.send(head(raw) + raw[:-10])
-        await clock.forward(body.RECEIVE_SECONDS)
+        await clock.forward(SERVICE.receive)
         clock.go_on()
         assert (await client.answer()).said == (408, "timeout")
         for byte in raw[-10:]:
@@ -699,10 +698,11 @@ async def test_what_is_no_clean_request_is_refused_and_closed(unclean: Callable[
 
 
 async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_not_read(
-    receiver_database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    receiver_database: str, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
     """Until its answers are read the connection is not lost, and by then the body's deadline has passed."""
-    raws = [event() for _ in range(200)]
+    raws, bad = [event() for _ in range(200)], UNCLEAN["a bad chunk"](event())
+    begun = bad.index(b"\r\n\r\n") + 4
     async with serving(receiver_database) as web:
         # The least there is, on both sides, so that answers stay with the server.
         web.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
@@ -710,11 +710,13 @@ async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_no
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         deaf.connect(("127.0.0.1", web.port))
         await asyncio.to_thread(deaf.sendall, b"".join(map(delivery, raws)))
-        while not await web.holds(raws[-1]):  # noqa: ASYNC110 - the database cannot call us
-            await asyncio.sleep(0.01)
-        monkeypatch.setattr(body, "RECEIVE_SECONDS", 0.3)
-        deaf.sendall(UNCLEAN["a bad chunk"](event()))
-        await asyncio.sleep(0.6)
+        while not await web.holds(raws[-1]):
+            await catch_up()
+        deaf.sendall(bad[:begun])
+        await clock.forward(SERVICE.receive - 1)
+        deaf.sendall(bad[begun:])
+        await clock.forward(1)
+        clock.go_on()
         reader, writer = await asyncio.open_connection(sock=deaf)
         answers = (await Connection(reader, writer).end(20)).split(b"HTTP/1.1 ")
         writer.close()
@@ -811,10 +813,10 @@ async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
             assert not inherited.get_inheritable()
 
 
-async def test_a_client_that_never_reads_its_answers_is_cut_off(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_never_reads_its_answers_is_cut_off(receiver_database: str) -> None:
     """Else a few hundred of them hold every connection that the server may have."""
 
-    def flood() -> str:
+    def flood(web: Web) -> str:
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", web.port))
@@ -825,9 +827,8 @@ async def test_a_client_that_never_reads_its_answers_is_cut_off(web: Web, monkey
             except OSError as exc:
                 return type(exc).__name__
 
-    with monkeypatch.context() as hasty:
-        hasty.setattr(protocol, "RECEIVE_SECONDS", 0.3)
-        assert await asyncio.to_thread(flood) in ("ConnectionResetError", "BrokenPipeError")
-    async with web.connected() as other:
-        await other.send(delivery(event()))
-        assert (await other.answer()).said == (200, "stored")
+    async with serving(receiver_database, replace(SERVICE, unread=0.3)) as web:
+        assert await asyncio.to_thread(flood, web) in ("ConnectionResetError", "BrokenPipeError")
+        async with web.connected() as other:
+            await other.send(delivery(event()))
+            assert (await other.answer()).said == (200, "stored")

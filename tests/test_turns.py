@@ -5,8 +5,10 @@ from functools import partial
 
 import pytest
 
-from receiver.web import turns
-from receiver.web.turns import AT_ONCE, EACH, Rank, Turns
+from receiver.web.bounds import SERVICE
+from receiver.web.turns import EACH, Rank, Turns
+
+AT_ONCE = SERVICE.turns
 
 
 def stand(line: Turns, went: list[str], rank: Rank, count: int) -> None:
@@ -66,7 +68,7 @@ async def test_a_crowd_that_does_not_end_keeps_no_rank_out() -> None:
     assert len(went) == 10 * EACH
 
 
-@pytest.mark.parametrize("failing", [1, turns.AT_ONCE * 3])
+@pytest.mark.parametrize("failing", [1, AT_ONCE * 3])
 async def test_a_turn_that_fails_takes_nobody_elses(failing: int) -> None:
     line, went, failed = Turns(), list[str](), list[object]()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from receiver import Context, Event, Handler, database, handler, inbox, jobs, migrations, signature
 from receiver.database import Connections, Pool
@@ -258,14 +259,20 @@ async def test_a_body_that_grows_too_large_is_refused_while_it_comes(headers: di
     assert said(answer) == (413, "body_too_large")
 
 
-async def test_a_body_that_does_not_come_is_refused_in_time(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "RECEIVE_SECONDS", 0.05)
+async def test_a_body_that_does_not_come_is_refused_in_time(web: Web) -> None:
+    answering = application(web.receiver)
+
+    async def hurried(scope: Scope, receive: Receive, send: Send) -> None:
+        soon = asyncio.get_running_loop().time() + 0.05
+        await answering({**scope, "state": {"deadline": soon}}, receive, send)
 
     async def stalled() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.Event().wait()
 
-    answer = await asyncio.wait_for(web.client.post(PATH, content=stalled()), 60)
+    transport = httpx.ASGITransport(hurried)
+    async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
+        answer = await asyncio.wait_for(client.post(PATH, content=stalled()), 60)
     assert said(answer) == (408, "timeout")
     assert answer.headers["Connection"] == "close"
 

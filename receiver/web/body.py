@@ -5,9 +5,9 @@ import asyncio
 from starlette.requests import Request
 
 from receiver.errors import BodyTooLargeError, DeliveryTimeoutError, RequestError
+from receiver.web.bounds import SERVICE
 
 BODY_BYTES = 256 * 1024
-RECEIVE_SECONDS = 10.0
 
 
 async def read(request: Request) -> bytes:
@@ -24,10 +24,10 @@ async def read(request: Request) -> bytes:
     if not (declared.isascii() and declared.isdigit()) or int(declared[:20]) > BODY_BYTES:
         raise BodyTooLargeError
     # The server's protocol knows when the request began; another server leaves it to us to count from here.
-    began = getattr(request.state, "began", asyncio.get_running_loop().time())
+    deadline = getattr(request.state, "deadline", asyncio.get_running_loop().time() + SERVICE.receive)
     pieces, size = list[bytes](), 0
     try:
-        async with asyncio.timeout_at(began + RECEIVE_SECONDS):
+        async with asyncio.timeout_at(deadline):
             async for piece in request.stream():
                 size += len(piece)
                 if size > BODY_BYTES:

@@ -25,13 +25,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from receiver.seldom import Heard, Seldom
+from receiver.web.bounds import SERVICE
 from receiver.web.turns import Rank
 
 log = logging.getLogger(__name__)
 
-# The source has a handful of connections, a proxy before us some hundreds. As many half-sent deliveries are 430 MB, and
-# as many requests wait half a second for their turn.
-MOST = 1000
 # Descriptors for everything else: the database, the spool, the loop, and who comes while another is being closed.
 RESERVED = 100
 FREE = 32  # of them are left free at any moment, and a quarter of all where there are few
@@ -42,19 +40,18 @@ LEAST = 8  # connections, whatever else takes the descriptors
 NO_ROOM_SECONDS = 0.01
 LOOK_SECONDS = 1.0
 STARVED_SECONDS = 60.0
-BETWEEN_LINES_SECONDS = 10.0
 REASONS = 3
 
 
-def allowed() -> int:
+def allowed(most: int = SERVICE.connections) -> int:
     """Return how many connections this process may have, having raised its limit of descriptors as far as it needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = MOST + RESERVED
+    needed = most + RESERVED
     if soft != resource.RLIM_INFINITY and soft < needed:
         raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         with suppress(ValueError, OSError):  # some platforms have yet another limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-    return _within(_limit())
+    return _within(_limit(), most)
 
 
 def _limit() -> int:
@@ -63,8 +60,8 @@ def _limit() -> int:
     return LARGEST if soft == resource.RLIM_INFINITY else min(soft, LARGEST)
 
 
-def _within(limit: int) -> int:
-    return min(MOST, max(limit - RESERVED, limit // 2))
+def _within(limit: int, most: int) -> int:
+    return min(most, max(limit - RESERVED, limit // 2))
 
 
 def free(limit: int, *, most: int) -> int:
@@ -148,10 +145,17 @@ class Acceptor:
         make: returns the protocol of a new connection, which tells `clients` of it.
         clients: those that there are.
         most: how many there may be; fewer where descriptors have become few.
+        between_lines: seconds between two log lines that say who was closed.
     """
 
     def __init__(
-        self, listener: socket.socket, make: Callable[[], asyncio.Protocol], clients: Clients, *, most: int
+        self,
+        listener: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        clients: Clients,
+        *,
+        most: int,
+        between_lines: float = SERVICE.between_lines,
     ) -> None:
         self._listener = listener
         self._make = make
@@ -161,7 +165,7 @@ class Acceptor:
         self._beginning: set[asyncio.Task[None]] = set()
         self._pause: asyncio.Handle | None = None
         self._look = self._loop.call_later(LOOK_SECONDS, self._look_again)
-        self._crowded = Seldom(_say, seconds=BETWEEN_LINES_SECONDS)
+        self._crowded = Seldom(_say, seconds=between_lines)
         self._starved_until = float("-inf")
         listener.settimeout(0)
         self._loop.add_reader(listener, self._take)
@@ -209,7 +213,7 @@ class Acceptor:
         limit = _limit()
         reserve = min(FREE, limit // 4)
         room = free(limit, most=reserve + AT_ONCE) + self._clients.ending - reserve
-        self._bound = min(self._most if self._loop.time() < self._starved_until else self._allowed, _within(limit))
+        self._bound = _within(limit, self._most if self._loop.time() < self._starved_until else self._allowed)
         if room < AT_ONCE:
             self._bound = min(self._bound, max(LEAST, self._count + room))
         while self._count > self._bound and self._make_room(why):

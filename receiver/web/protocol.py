@@ -18,7 +18,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from receiver.failpoints import Failpoint, is_armed, reach
-from receiver.web.body import RECEIVE_SECONDS
+from receiver.web.bounds import Bounds
 from receiver.web.connections import Clients
 from receiver.web.parting import Parting
 from receiver.web.turns import Rank, Turns
@@ -30,10 +30,11 @@ LINE_END_BYTES = 64  # before a request: an honest client has added one or two
 class DeadlineProtocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, *args: Any, clients: Clients, turns: Turns, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, clients: Clients, turns: Turns, bounds: Bounds, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clients = clients
         self._turns = turns
+        self._bounds = bounds
         self._unparsed = bytearray()
         self._in_line = False
         self._rank = Rank.NEW
@@ -94,7 +95,7 @@ class DeadlineProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Close after an answer to a request whose rest would never come, or is not wanted."""
-        self.app_state = {**self.app_state, "began": self.loop.time()}  # a pipelined request begins here
+        self._give_time()  # a pipelined request begins here
         if is_armed(Failpoint.AFTER_ANSWER):  # uvloop gives what was written to the kernel when this round is through
             self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
         unwanted = self.conn.their_state is h11.SEND_BODY
@@ -112,10 +113,10 @@ class DeadlineProtocol(H11Protocol):
             self.transport.close()
 
     def pause_writing(self) -> None:
-        """Give a client that does not read its answers as long as one that does not send."""
+        """Give a client that does not read its answers some time, as one that does not send."""
         super().pause_writing()
         self._note()
-        self._unread = self.loop.call_later(RECEIVE_SECONDS, self.transport.abort)
+        self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on with a client that reads again."""
@@ -203,8 +204,12 @@ class DeadlineProtocol(H11Protocol):
             self._clients.waits(self.transport, self._rank)
 
     def _expect_request(self) -> None:
-        self.app_state = {**self.app_state, "began": self.loop.time()}
-        self._deadline = self.loop.call_later(RECEIVE_SECONDS, self.transport.close)
+        self._give_time()
+        self._deadline = self.loop.call_later(self._bounds.receive, self.transport.close)
+
+    def _give_time(self) -> None:
+        """Say until when a request that begins now must be complete, for who reads its body."""
+        self.app_state = {**self.app_state, "deadline": self.loop.time() + self._bounds.receive}
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:

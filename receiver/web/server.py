@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from receiver.errors import ConfigError
+from receiver.web.bounds import SERVICE, Bounds
 from receiver.web.connections import Acceptor, Clients, allowed
 from receiver.web.protocol import DeadlineProtocol
 from receiver.web.turns import Turns
@@ -106,7 +107,12 @@ def _reason(error: OSError) -> str:
 
 
 async def serve(
-    app: Starlette, listener: socket.socket, stop: asyncio.Event, *, relieved: asyncio.Event | None = None
+    app: Starlette,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    *,
+    relieved: asyncio.Event | None = None,
+    bounds: Bounds = SERVICE,
 ) -> None:
     """Answer requests until `stop` is set, then let what is under way end, within 14 s.
 
@@ -123,9 +129,10 @@ async def serve(
     config.load()
     server, clients = _Server(config), Clients()
     make = functools.partial(
-        DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients, turns=Turns()
-    )
-    acceptor = Acceptor(listener, make, clients, most=allowed())
+        DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients,
+        turns=Turns(at_once=bounds.turns), bounds=bounds,
+    )  # fmt: skip
+    acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), between_lines=bounds.between_lines)
     serving = asyncio.create_task(server.serve(sockets=[]))
     told = [asyncio.create_task(event.wait()) for event in (stop, relieved) if event is not None]
     await asyncio.wait({serving, *told}, return_when=asyncio.FIRST_COMPLETED)

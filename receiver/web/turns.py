@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 
-AT_ONCE = 8  # a round lasts a few milliseconds
+from receiver.web.bounds import SERVICE
+
 EACH = 2  # of every rank, so that none keeps another out
 
 
@@ -28,9 +29,10 @@ class Rank(IntEnum):
 class Turns:
     """A line for each rank, from which a few are let in at each round of the running loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: int = SERVICE.turns) -> None:
+        self._at_once = at_once
         self._lines = [deque[Callable[[], None]]() for _ in Rank]
-        self._left = AT_ONCE
+        self._left = at_once
         self._counting = False
 
     def take(self, turn: Callable[[], None], rank: Rank) -> None:
@@ -46,12 +48,12 @@ class Turns:
 
     def _next_round(self) -> None:
         loop = asyncio.get_running_loop()
-        self._left = AT_ONCE
-        for most in (EACH, AT_ONCE):
+        self._left = self._at_once
+        for most in (EACH, self._at_once):
             for line in self._lines:
                 for _ in range(min(most, self._left, len(line))):
                     self._left -= 1
                     loop.call_soon(line.popleft())
-        self._counting = self._left < AT_ONCE
+        self._counting = self._left < self._at_once
         if self._counting:
             loop.call_soon(self._next_round)
