@@ -17,14 +17,11 @@ import asyncpg
 from receiver.database import SQL, Connection, Database, query, session_lock
 from receiver.errors import SchemaError
 from receiver.failpoints import Failpoint, reach
+from receiver.outages import TO_USE
 
 log = logging.getLogger(__name__)
 
 LOCK = 7_301_845_520_141_990_001  # any number that nobody else takes for theirs
-TO_USE = (
-    "it needs `grant usage on schema receiver`, and `grant select, insert, update, delete on all tables in schema "
-    "receiver`; or be the role that migrated"
-)
 TO_MIGRATE = (
     "migrate as the role that owns the schema (`create schema receiver authorization ROLE` makes it for one), or "
     "`grant create on database` to a role for which there is none yet"
@@ -57,11 +54,13 @@ async def require(connection: Database) -> None:
     """Refuse a schema older than the code.
 
     Raises:
-        SchemaError: it is older; the message says what to run.
+        SchemaError: it is older; the message says what to run, or why that would not help.
     """
     found, needed = await current(connection), latest()
     if found < needed:
-        raise SchemaError(f"the database's schema is version {found}, this code needs {needed}: run `receiver migrate`")
+        unusable = unfit(await connection.fetchval(query("server_encoding")))
+        said = f"the database's schema is version {found}, this code needs {needed}: run `receiver migrate`"
+        raise SchemaError(unusable or said)
 
 
 async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | None = None) -> list[str]:

@@ -37,6 +37,10 @@ CONNECTING = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, 
 POOLERS = re.compile(r"unsupported|no such (database|user)")
 OF_TRANSACTION_MODE = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 NO_ROOM = (errno.EMFILE, errno.ENFILE)
+TO_USE = (
+    "it needs `grant usage on schema receiver`, and `grant select, insert, update, delete on all tables in schema "
+    "receiver`; or be the role that migrated"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ def of_work(error: BaseException) -> StoreUnavailableError:
         said = f"{said}: {str(error.args[0]).splitlines()[0]}"
     if isinstance(error, AWAY) or _is_recovering(error):
         return StoreUnavailableError(f"the database is away: {said}")
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        said = f"the role lacks a right ({said}): {TO_USE}"
     return StoreRefusedError(f"the database refuses it: {said}", passing=isinstance(error, PASSING))
 
 

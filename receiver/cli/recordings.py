@@ -12,7 +12,7 @@ from receiver import media, uploads
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import TranscriptionStatus, source_of
+from receiver.providers.transcribe_so import TranscriptionStatus, is_lasting, source_of
 from receiver.uploads import MediaFile
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,9 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
                 )
     except Unauthenticated:
         raise
-    except ProviderError as exc:  # which says nothing of a submission
+    except ProviderError as exc:  # which says nothing of a submission, unless that will meet the same
+        if is_lasting(exc):
+            raise
         log.warning("whether it was submitted elsewhere already cannot be told: %s", exc)
 
 

@@ -22,7 +22,7 @@ from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, Pr
 from receiver.logs import printable
 from receiver.notebook import Notebook
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import UNREACHABLE, TranscriptionStatus, read_result
+from receiver.providers.transcribe_so import NOTHING_SENT, TranscriptionStatus, read_result
 from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
 from receiver.settings import Settings
 from receiver.uploads import MediaFile
@@ -177,7 +177,7 @@ async def _send(
         async with db.acquire() as connection:
             return await callbacks.submit(connection, provider, submission, public_url=configured.public_url)
     except ProviderUnavailable as exc:
-        if exc.code != UNREACHABLE:
+        if exc.code not in NOTHING_SENT or exc.maybe_done:
             exc.add_note(
                 "It may have been submitted all the same: run the same command again, which cannot pay twice, "
                 f"or from elsewhere with --idempotency-key {submission.idempotency_key}"

@@ -20,16 +20,16 @@ from receiver.providers.transcribe_so.answers import (
     Webhook,
     parse,
 )
-from receiver.providers.transcribe_so.calls import RETRY_SECONDS, UNREACHABLE
+from receiver.providers.transcribe_so.calls import NOTHING_SENT, RETRY_SECONDS, is_lasting
 from receiver.providers.transcribe_so.client import SOURCE, TranscribeSo
 from receiver.providers.transcribe_so.reading import read, read_result
 from receiver.providers.transcribe_so.recording import Recording, source_of
 from receiver.providers.transcribe_so.results import Result
 
 __all__ = [
+    "NOTHING_SENT",
     "RETRY_SECONDS",
     "SOURCE",
-    "UNREACHABLE",
     "Account",
     "Callback",
     "Include",
@@ -43,6 +43,7 @@ __all__ = [
     "TusUpload",
     "Upload",
     "Webhook",
+    "is_lasting",
     "parse",
     "read",
     "read_result",

@@ -26,6 +26,7 @@ from receiver.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    StoreRefusedError,
     StoreUnavailableError,
     Unauthenticated,
 )
@@ -110,6 +111,7 @@ class Calls:
                     key = _next_key(idempotency_key, refusals)
             except ProviderError as exc:
                 if pause is None or not _is_worth_another_try(exc):
+                    exc.maybe_done = maybe_done and isinstance(exc, ProviderUnavailable)  # a refusal is an answer
                     raise
                 maybe_done = maybe_done or exc.code not in NOTHING_SENT
                 log.warning("%s; again in %g s", exc.message, pause)
@@ -215,9 +217,13 @@ async def _unpacked(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 def _is_worth_another_try(error: ProviderError) -> bool:
     # A second identical answer that makes no sense would be read no better, and the first may have cost a charge.
-    # A wrong setting stays wrong.
-    is_setting = isinstance(error.__cause__, egress.SettingError)
-    return isinstance(error, ProviderUnavailable) and error.code != "malformed_answer" and not is_setting
+    return isinstance(error, ProviderUnavailable) and error.code != "malformed_answer" and not is_lasting(error)
+
+
+def is_lasting(error: ProviderError) -> bool:
+    """Whether nobody was asked, and every other request meets the same: a setting is wrong, or the database refuses."""
+    cause = error.__cause__
+    return isinstance(cause, egress.SettingError) or (isinstance(cause, StoreRefusedError) and not cause.passing)
 
 
 def _checked_key(key: str | None) -> str | None:
