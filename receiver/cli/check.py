@@ -75,7 +75,8 @@ def _spool(configured: Settings, name: str | None) -> Finding:
     except OSError as exc:
         trouble = f"in an outage deliveries would be refused: {spool.folder.path} cannot be used ({exc.strerror})"
     foreign = 0 if name is None else sum(_is_foreign(record, name) for record in spool.records())
-    found = replace(spool.look(), trouble=trouble, foreign=foreign)
+    found = spool.look()
+    found = replace(found, trouble=trouble or found.trouble, foreign=foreign)
     return checks.spool(found, database_answers=name is not None)
 
 

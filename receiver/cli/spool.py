@@ -4,10 +4,13 @@ from collections import Counter
 
 import click
 
-from receiver import registry
+from receiver import migrations, registry
 from receiver.cli.running import as_json, configure, examples, open_database, open_spool, print_json, run
 from receiver.database import Connections
+from receiver.errors import ImpossibleError
+from receiver.health import checks
 from receiver.settings import Settings
+from receiver.spool import Condition, Spool
 from receiver.web import spooled
 from receiver.web.store import Store
 
@@ -20,10 +23,11 @@ from receiver.web.store import Store
 def spool(*, take_over: bool, as_json: bool) -> None:
     """Show the deliveries that wait in the spool, for which database, and the files put aside."""
     configured = configure()
-    taken = _take_over(configured) if take_over else 0
     here = open_spool(configured)
+    _look(here)
+    taken = _take_over(configured) if take_over else 0
     waiting = Counter(_name(record) for record in here.records())
-    found = here.look()
+    found = _look(here)
     if as_json:
         print_json({
             "folder": str(found.path), "taken": taken, "waiting": dict(waiting), "refused": found.refused,
@@ -36,6 +40,13 @@ def spool(*, take_over: bool, as_json: bool) -> None:
     for name, count in waiting.items() or {"nothing": 0}.items():
         click.echo(f"waiting  {count} for {name}" if count else "waiting  nothing")
     click.echo(f"aside    {found.refused} refused, {found.damaged} damaged files")
+
+
+def _look(here: Spool) -> Condition:
+    found = here.look()
+    if found.trouble is not None:
+        raise ImpossibleError(f"the spool {found.path}: {found.trouble}; RECEIVER_SPOOL_DIR names the folder")
+    return found
 
 
 def _name(record: bytes) -> str:
@@ -56,6 +67,7 @@ def _take_over(configured: Settings) -> int:
             handlers=handlers, api_url=configured.api_url, stored=lambda: None, takes_over=True,
         )  # fmt: skip
         try:
+            await connections.run(migrations.require, seconds=checks.SECONDS)
             return await store.bring_in()
         finally:
             await store.close()

@@ -113,8 +113,14 @@ class Spool:
         Segment.make(self.folder, room=self._room).close()
 
     def records(self) -> Iterator[bytes]:
-        """Yield what waits, whoever wrote it, without an event loop; makes and takes nothing."""
-        for place in self.folder.segments():
+        """Yield what waits, whoever wrote it, without an event loop; makes and takes nothing.
+
+        Of what cannot be read there is nothing; whether that is the whole folder, `look` tells.
+        """
+        places = list[Place]()
+        with suppress(OSError):
+            places = self.folder.segments()
+        for place in places:
             with suppress(OSError):
                 descriptor = place.folder.open(place.name, os.O_RDONLY)
                 with os.fdopen(descriptor, "rb") as file:
@@ -225,7 +231,7 @@ class Spool:
         try:
             files = self.folder.files()
         except OSError as exc:
-            said = f"it cannot be looked at: {_words(exc)}"
+            said = f"it {_words(exc)}"
             return Condition(self.folder.path, 0, self.limit_bytes, trouble=said), set()
         total, oldest, there = 0, list[float](), set[tuple[str, int]]()
         for place in files:
