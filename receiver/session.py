@@ -6,6 +6,7 @@ others; here each gets its share, and the host that was good last comes first.
 """
 
 import asyncio
+import errno
 import functools
 import getpass
 import logging
@@ -13,6 +14,7 @@ import os
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -209,7 +211,7 @@ def _reason(error: BaseException, asked: Dsn, address: Address | None) -> Reason
     if isinstance(error, StoreUnavailableError):
         return Reason(str(error), is_final=isinstance(error, StoreMisconfiguredError))
     if isinstance(error, OSError | ValueError) and (address is None or not address.is_socket):
-        unreadable = _unreadable(asked)
+        unreadable = _unreadable(asked) or _unreadable_home(error)
         if unreadable is not None:
             return Reason(unreadable, is_final=True)
     return outages.of_connecting(error, asked, address)
@@ -230,4 +232,19 @@ def _unreadable(asked: Dsn) -> str | None:
     keys = os.environ.get("SSLKEYLOGFILE")
     if keys and not Path(keys).parent.is_dir():
         return f"SSLKEYLOGFILE: {keys} cannot be written"
+    return None
+
+
+def _unreadable_home(error: BaseException) -> str | None:
+    """Return whether it is the folder in which asyncpg looks for certificates that cannot be read.
+
+    A container that runs as another user than its image was made for keeps that one's HOME.
+    """
+    with suppress(RuntimeError, KeyError):  # a user without a home
+        folder = Path.home() / ".postgresql"
+        try:
+            folder.stat()
+        except OSError as exc:
+            if isinstance(error, OSError) and error.errno == exc.errno != errno.ENOENT:
+                return f"HOME: {folder} cannot be read ({exc.strerror}): set HOME to a folder of this user's"
     return None

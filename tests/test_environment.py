@@ -80,6 +80,15 @@ def test_no_file_and_a_virtual_environment_of_that_name_say_nothing() -> None:
     assert environment.read(Path(".env")) == {}
 
 
+def test_without_a_working_folder_no_command_begins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match="the working folder is there no more: go to another"):
+        environment.enter()
+
+
 def test_a_pipe_in_its_place_holds_nobody_up() -> None:
     os.mkfifo(".env")
     with pytest.raises(ConfigError, match="is no file"):

@@ -327,6 +327,15 @@ async def test_a_file_of_tls_that_is_not_there_is_named(
             await connect(f"{url}?{query.format(gone=gone)}")
 
 
+async def test_a_home_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/" + "x" * 300)
+    async with Pooler("XX000", "no").listening() as url:
+        with pytest.raises(StoreMisconfiguredError, match=r"HOME: /x+/.postgresql cannot be read .*: set HOME to"):
+            await connect(url)
+        with pytest.raises(StoreUnavailableError, match="takes no connection now: no"):
+            await connect(f"{url}?sslmode=disable")
+
+
 async def test_no_variable_for_a_server_far_away_touches_a_local_one(
     receiver_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,12 @@ def enter() -> list[str]:
 
     Raises:
         ConfigError: the file cannot be read, or should not be trusted; its lines are named by number, never shown.
+            Or there is no working folder, which the handlers and the data are looked for in.
     """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the working folder is there no more: go to another") from None
     if READ in os.environ:
         return []
     said = set(os.environ)
