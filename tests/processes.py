@@ -35,11 +35,11 @@ _ports = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + PORTS), PO
 
 
 @contextmanager
-def open_folder() -> Iterator[Path]:
+def open_folder(*, in_memory: bool = True) -> Iterator[Path]:
     """Yield a folder that other users may enter."""
     from receiver.testing import memory  # noqa: PLC0415 - pytest wants to be the first to import its plugins
 
-    path = Path(tempfile.mkdtemp(prefix="receiver-test-", dir=memory()))
+    path = Path(tempfile.mkdtemp(prefix="receiver-test-", dir=memory() if in_memory else None))
     path.chmod(0o755)
     try:
         yield path
@@ -90,12 +90,13 @@ class Process:
         number: int,
         *,
         stdin: int = subprocess.DEVNULL,
+        by: tuple[str, ...] = (),
     ) -> None:
         self.out = folder / f"{number}-{arguments[0]}.out"
         self.err = folder / f"{number}-{arguments[0]}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "receiver", *arguments],
+                [*by, sys.executable, "-m", "receiver", *arguments],
                 cwd=folder, env=environment, stdin=stdin, stdout=out, stderr=err, start_new_session=True,
             )  # fmt: skip
 
@@ -175,6 +176,7 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stdin = subprocess.DEVNULL
+        self.by: tuple[str, ...] = ()  # a command that becomes each of the processes, in what it has prepared
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("RECEIVER_", "TRANSCRIBE_"))},
             "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(),
@@ -218,7 +220,7 @@ class Processes:
 
     def start(self, *arguments: str, **environment: str) -> Process:
         started = len(self._started)
-        process = Process(arguments, self._settings(environment), self.folder, started, stdin=self.stdin)
+        process = Process(arguments, self._settings(environment), self.folder, started, stdin=self.stdin, by=self.by)
         self._started.append(process)
         return process
 
@@ -233,10 +235,10 @@ class Processes:
         web.until_logged("listening on")
         return web
 
-    def begin_serving(self, port: int, **environment: str) -> Web:
-        """Start `receiver serve` on a port, without waiting."""
+    def begin_serving(self, port: int, command: str = "serve", **environment: str) -> Web:
+        """Start `receiver serve`, or `up`, on a port, without waiting."""
         settings = self._settings({"PORT": str(port)} | environment)
-        web = Web(("serve",), settings, self.folder, len(self._started))
+        web = Web((command,), settings, self.folder, len(self._started), by=self.by)
         web.port, web.secrecy = port, self.secrecy
         self._started.append(web)
         return web

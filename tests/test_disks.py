@@ -3,11 +3,13 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from receiver.health import Finding
+from receiver.health import Finding, checks
+from receiver.spool import Spool
 from tests.faults.disks import end_database, fill, free, small_data_disk, small_disk
 from tests.processes import Processes, Web, completed, until
 from tests.test_embedded import as_root, linux
@@ -56,6 +58,23 @@ def test_full_disks_refuse_nothing_while_the_spool_has_its_room_and_all_ends_by_
         stored = {*taken, "used_up", "started", "room", "after"}
         until(lambda: {event["id"] for event in processes.events()} == stored, "all is in the inbox")
         assert web.end() == 0
+
+
+@pytest.mark.parametrize("lacks", ["no room", "no inodes"])
+def test_a_full_disk_is_said_while_the_spool_still_has_the_room_that_it_keeps(folder: Path, lacks: str) -> None:
+    inodes = 4 if lacks == "no inodes" else 0
+    with small_disk(folder / "spool", 1, inodes=inodes) as disk:
+        spool = Spool(disk, limit_bytes=1000, room_bytes=1000)
+        spool.try_out()
+        assert checks.spool(spool.look(), database_answers=True).holds
+        if inodes:
+            with suppress(OSError):
+                for number in range(inodes):
+                    (disk / str(number)).touch()
+        else:
+            fill(disk)
+        found = checks.spool(spool.look(), database_answers=True)
+        assert (found.holds, f"{lacks} left on its disk" in found.todo) == (False, True)
 
 
 def test_a_spool_that_cannot_be_written_is_said_before_an_outage_needs_it(

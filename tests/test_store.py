@@ -15,6 +15,7 @@ from receiver import Context, Event, database, events, handler, inbox
 from receiver.database import Connection, Connections, Pool
 from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.handling import Handler
+from receiver.health import Finding
 from receiver.spool import Fate, Spool
 from receiver.testing import Server
 from receiver.web.keyring import Proven
@@ -257,6 +258,25 @@ async def test_one_delivery_that_the_database_never_takes_is_put_aside_and_the_o
         await place.store.drain()
         found = await place.store.check()
         assert (place.is_empty, found.holds, ".refused files: 1" in found.todo) == (True, False, True)
+
+
+async def test_a_database_that_answers_and_takes_nothing_is_named_while_deliveries_wait(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    """As on a full disk, where it can still be read."""
+    async with placed(receiver_database, tmp_path) as place:
+        name = await db.fetchval("select current_database()")
+        await db.execute(f"alter database {name} set default_transaction_read_only = on")
+        assert await place.deliver("evt_1") == "stored"
+        found = await place.store.check()
+        assert (found.holds, "deliveries wait here since" in found.todo, "read-only" in found.todo) == (
+            False,
+            True,
+            True,
+        )
+        await db.execute(f"alter database {name} reset default_transaction_read_only")
+        await place.store.drain()
+        assert await place.store.check() == Finding("spool", holds=True, seen="empty")
 
 
 async def test_spooled_deliveries_behind_one_that_is_never_taken_are_stored(

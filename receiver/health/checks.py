@@ -261,6 +261,7 @@ def spool(found: Condition, *, database_answers: bool) -> Finding:
             found.refused,
         f".damaged files: {found.damaged}; what could be read of them is stored": found.damaged,
         f"files of another version: {found.unknown}; start that once to drain them": found.unknown,
+        f"{found.lacks} left on its disk: in an outage deliveries are taken while what it keeps lasts": found.lacks,
         f"{found.trouble}; RECEIVER_SPOOL_DIR names the folder": found.trouble,
     }  # fmt: skip
     todo = [said for said, holds in wrong.items() if holds]

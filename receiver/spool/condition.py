@@ -15,6 +15,7 @@ class Condition:
         foreign: records for another database.
         refused, damaged, unknown: files: what the database refuses, what is not whole, what another version wrote.
         is_promised: whether the room for the next segment is ours, whatever else fills the disk.
+        lacks: what its disk has none left of, in words.
         trouble: what could not be done last, in words.
     """
 
@@ -27,6 +28,7 @@ class Condition:
     damaged: int = 0
     unknown: int = 0
     is_promised: bool = True
+    lacks: str | None = None
     trouble: str | None = None
 
     @property

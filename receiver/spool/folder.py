@@ -17,6 +17,7 @@ from receiver import private
 
 SUFFIX = ".spool"
 NEXT = ".next"  # nothing is in it yet
+LEAST_BYTES = 64 * 1024  # less is none
 REFUSED = ".refused"
 DAMAGED = ".damaged"
 NAME = re.compile(rf"\d{{20}}-[0-9a-z]+(\{SUFFIX}|\{NEXT})")  # when it was begun, nanoseconds; others are not ours
@@ -136,6 +137,13 @@ class Folder:
     def remove(self, name: str) -> None:
         """Remove a file."""
         os.unlink(name, dir_fd=self._descriptor)
+
+    def lacks(self) -> str | None:
+        """Return what its disk has none left of, in words; None while there is some, as far as the disk tells."""
+        disk = os.statvfs(self.use(make=False))
+        if disk.f_blocks and disk.f_bavail * disk.f_frsize < LEAST_BYTES:
+            return "no room"
+        return "no inodes" if disk.f_files and not disk.f_favail else None
 
     def sync(self) -> None:
         """Return when the names are on disk."""

@@ -242,6 +242,9 @@ class Spool:
                 there.add((place.name, number))
                 total += length
                 oldest += [since] if length else []
+        lacks = None
+        with suppress(OSError):  # it was not made yet
+            lacks = self.folder.lacks()
         mine = self._segment
         self._elsewhere = total - (0 if mine is None else mine.used)
         found = Condition(
@@ -249,7 +252,7 @@ class Spool:
             foreign=self._drain.foreign, refused=sum(place.name.endswith(REFUSED) for place in files),
             damaged=sum(place.name.endswith(DAMAGED) for place in files), unknown=self._drain.unknown,
             is_promised=self._next is None or self._next.is_promised or not self._room,
-            trouble="; ".join(self._troubles.values()) or None,
+            lacks=lacks, trouble="; ".join(self._troubles.values()) or None,
         )  # fmt: skip
         return found, there
 

@@ -25,7 +25,7 @@ from receiver.providers.transcribe_so import SOURCE
 from receiver.seldom import Heard, Seldom
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.spool import Spool
-from receiver.web import body
+from receiver.web import body, room
 from receiver.web.failures import Failures
 from receiver.web.keyring import Keyring
 from receiver.web.remembered import Remembered, RememberedDatabase
@@ -108,6 +108,7 @@ class Receiver:
             self.failures.check(trusted=trusted),
             self.organs.finding(),
             *(finding for found in self.found_elsewhere for finding in found()),
+            *room.findings(),
             self._secret(),
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
         ]

@@ -51,10 +51,10 @@ def allowed(most: int = SERVICE.connections) -> int:
         raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         with suppress(ValueError, OSError):  # some platforms have yet another limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-    return _within(_limit(), most)
+    return _within(limit(), most)
 
 
-def _limit() -> int:
+def limit() -> int:
     """Return how many descriptors this process may have now."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return LARGEST if soft == resource.RLIM_INFINITY else min(soft, LARGEST)
@@ -62,6 +62,11 @@ def _limit() -> int:
 
 def _within(limit: int, most: int) -> int:
     return min(most, max(limit - RESERVED, limit // 2))
+
+
+def reserve(limit: int) -> int:
+    """Return how many descriptors below `limit` are left free."""
+    return min(FREE, limit // 4)
 
 
 def free(limit: int, *, most: int) -> int:
@@ -210,10 +215,10 @@ class Acceptor:
 
     def _close_down(self, why: str = "") -> None:
         """See how many connections there may be now, and close those beyond."""
-        limit = _limit()
-        reserve = min(FREE, limit // 4)
-        room = free(limit, most=reserve + AT_ONCE) + self._clients.ending - reserve
-        self._bound = _within(limit, self._most if self._loop.time() < self._starved_until else self._allowed)
+        most = limit()
+        kept = reserve(most)
+        room = free(most, most=kept + AT_ONCE) + self._clients.ending - kept
+        self._bound = _within(most, self._most if self._loop.time() < self._starved_until else self._allowed)
         if room < AT_ONCE:
             self._bound = min(self._bound, max(LEAST, self._count + room))
         while self._count > self._bound and self._make_room(why):

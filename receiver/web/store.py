@@ -103,6 +103,7 @@ class Store:
         self._met = met
         self._deadlines = deadlines
         self._away_since: float | None = None
+        self._why = ""
         self._hurry = asyncio.Event()
         self._looking: asyncio.Task[Condition] | None = None
 
@@ -146,9 +147,14 @@ class Store:
         if not self._looking.done():
             return Finding("spool", holds=False, seen="its disk does not answer")
         try:
-            return checks.spool(self._looking.result(), database_answers=self._away_since is None)
+            found = checks.spool(self._looking.result(), database_answers=self._away_since is None)
         except (OSError, RuntimeError) as exc:
             return Finding("spool", holds=False, seen=f"it cannot be looked at ({exc})")
+        if self._away_since is None:
+            return found
+        # The database may answer questions while it takes nothing, on a full disk say.
+        since = f"deliveries wait here since {time.monotonic() - self._away_since:.0f} s, because {self._why}"
+        return replace(found, holds=False, todo="; ".join(filter(None, (since, found.todo))))
 
     async def make_ready(self) -> None:
         """Try what only an outage needs; what of it is missing is said loudly."""
@@ -291,6 +297,7 @@ class Store:
     def _leave(self, error: StoreUnavailableError) -> None:
         """Let the following deliveries go straight to the spool, so that an outage costs only the first ones a wait."""
         was_there, self._away_since = self._away_since is None, self._away_since or time.monotonic()
+        self._why = str(error)
         self._hurry.set()
         if was_there:
             log.error("%s; deliveries go to the spool until it is back", error)

@@ -29,10 +29,11 @@ def small_data_disk(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def small_disk(path: Path, megabytes: int) -> Iterator[Path]:
-    """Make `path` a disk of its own; skips the test where none can be mounted."""
+def small_disk(path: Path, megabytes: int, *, inodes: int = 0) -> Iterator[Path]:
+    """Make `path` a disk of its own, where 0 `inodes` are as many as it likes; skips the test where none can be."""
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
+    options = f"size={megabytes}m,nr_inodes={inodes}"
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
     try:
         ran = subprocess.run(mount, capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ AT_ONCE = 60
 BETWEEN_LINES_SECONDS = 10.0
 SETTLE_SECONDS = 120.0
 LEAST_KILLS = 2
+BUGS = r"a bug of ours|Exception in (ASGI|callback|thread)|was never retrieved|<coroutine object .* ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,8 @@ def _kill(pid: int) -> None:
 class Client:
     """Delivers as the provider does: again when it is not answered 2xx, and to whichever web process is next."""
 
-    def __init__(self, platform: Platform, history: History, chance: random.Random) -> None:
-        self._platform = platform
+    def __init__(self, webs: Sequence[Web], history: History, chance: random.Random) -> None:
+        self._webs = webs
         self._history = history
         self._chance = chance
         self._events = 0
@@ -142,7 +143,7 @@ class Client:
         pauses = (*BETWEEN_TRIES_SECONDS, 0.0)
         for attempt, pause in enumerate(pauses):
             last = attempt == len(pauses) - 1
-            if self._try(self._platform.webs[(number + attempt) % 2], event, body, last=last):
+            if self._try(self._webs[(number + attempt) % len(self._webs)], event, body, last=last):
                 return
             time.sleep(pause)
 
@@ -169,7 +170,7 @@ def through(processes: Processes, *, seconds: float, seed: int) -> Run:
     """Deliver for so long while things are killed at random; then let all of it settle, and judge."""
     history = stage(processes)
     platform = Platform(processes, history, random.Random(seed))  # noqa: S311 - what it kills is no secret
-    client = Client(platform, history, random.Random(-seed))  # noqa: S311 - the same
+    client = Client(platform.webs, history, random.Random(-seed))  # noqa: S311 - the same
     platform.until_ready()
     over = threading.Event()
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -214,12 +215,7 @@ def _settled(processes: Processes, platform: Platform, history: History, deliver
         ended_by_themselves=platform.ended_by_themselves,
         settled_after_seconds=settled,
         spooled=sum(int(count) for count in re.findall(r"brought (\d+) spooled", logs)),
-        bugs=len(
-            re.findall(
-                r"a bug of ours|Exception in (ASGI|callback|thread)|was never retrieved|<coroutine object .* ended",
-                logs,
-            )
-        ),
+        bugs=len(re.findall(BUGS, logs)),
         judgement=judge(lines, look(processes)),
     )
 

@@ -1,0 +1,32 @@
+"""Whether the system gives this process what it needs more of now and then: descriptors and threads."""
+
+import threading
+
+from receiver.health import Finding
+from receiver.web.connections import AT_ONCE, free, limit, reserve
+
+
+def findings() -> list[Finding]:
+    """Return what of it is short."""
+    return [_descriptors(), _threads()]
+
+
+def _descriptors() -> Finding:
+    """Say whether connections are closed for want of descriptors, as `connections.Acceptor` does."""
+    most = limit()
+    needed = reserve(most) + AT_ONCE
+    left = free(most, most=needed)
+    if left >= needed:
+        return Finding("descriptors", holds=True, seen="enough")
+    seen = f"{left} of {most} are free, so that connections are closed which wait for their client"
+    return Finding("descriptors", holds=False, seen=seen, todo="raise the limit of open files (`ulimit -n`)")
+
+
+def _threads() -> Finding:
+    """Begin a thread. A container's limit of processes counts them too."""
+    try:
+        threading.Thread(target=int, name="trial", daemon=True).start()
+    except RuntimeError as exc:
+        todo = "raise the limit of processes (`ulimit -u`, or the container's)"
+        return Finding("threads", holds=False, seen=f"none can be begun ({exc})", todo=todo)
+    return Finding("threads", holds=True, seen="ok")
