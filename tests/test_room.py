@@ -15,7 +15,7 @@ print(json.dumps([dataclasses.asdict(one) for one in room.findings()]))
 """
 
 
-@pytest.mark.parametrize(("limit", "holds"), [(1024, True), (20, False)])
+@pytest.mark.parametrize(("limit", "holds"), [(1024, True), (60, False), (20, False)])
 def test_few_free_descriptors_are_said(limit: int, *, holds: bool) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", SAID.format(limit=limit)], capture_output=True, text=True, check=True

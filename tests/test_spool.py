@@ -15,7 +15,8 @@ import pytest
 from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.health import checks
 from receiver.spool import Condition, Fate, Spool
-from receiver.spool.segments import FRAME_BYTES, OLD_FRAME, OLD_MAGIC, START, Segment, scan, written
+from receiver.spool.segments import FRAME_BYTES, OLD_FRAME, OLD_MAGIC, START, Segment, State, scan, written
+from tests.faults.disks import fill, free, small_disk
 
 LIMIT = 10_000_000
 ROOM = 200_000
@@ -341,6 +342,55 @@ async def test_all_the_room_that_was_taken_can_be_used_up(tmp_path: Path, monkey
     for _ in range(19):
         await append(one, b"x" * 1024 * 1024)
     assert one.look().used > 19 * 1024 * 1024
+async def test_a_disk_that_stays_full_takes_no_room_from_a_spool_that_is_drained_again_and_again(folder: Path) -> None:
+    """Whatever others do with what becomes free: the last segment is emptied in its place."""
+    inbox = Inbox()
+    with small_disk(folder / "spool", 1) as disk:
+        one = opened(disk)
+        await one.make_ready()
+        for number in range(20):
+            fill(disk)
+            said = [b"%d %d" % (number, part) * 1000 for part in range(20)]
+            await append(one, *said)
+            await one.make_ready()
+            assert await one.drain(inbox.take) == len(said)
+            assert inbox.taken[-len(said) :] == said
+            assert one.look().is_empty
+        assert len(inbox.taken) == 400
+        await one.close()
+
+
+async def test_what_is_drained_in_its_place_is_given_once_and_what_came_meanwhile_stays(folder: Path) -> None:
+    inbox = Inbox(refused=Fate.REFUSED)
+    with small_disk(folder / "spool", 1) as disk:
+        one = opened(disk)
+        await one.make_ready()
+        fill(disk)
+
+        async def take(records: Sequence[bytes]) -> list[Fate]:
+            if b"late" not in records:
+                await append(one, b"late")
+            return await inbox.take(records)
+
+        await append(one, b"early")
+        assert [await one.drain(take) for _ in range(3)] == [1, 1, 0]
+        await append(one, b"refused", b"other")
+        assert [await one.drain(inbox.take) for _ in range(3)] == [1, 0, 0]
+        assert inbox.taken == [b"early", b"late", b"other"]
+        free(disk)
+        await one.make_ready()
+        await one.drain(inbox.take)
+        assert sum(place.name.endswith(".refused") for place in one.folder.files()) == 1
+        await one.close()
+
+
+def test_a_segment_that_is_being_emptied_is_whole_at_every_byte() -> None:
+    records = [b"first\n\0", b"\0second"]
+    content = written(b"a marker", records, 1.0)
+    for kept in range(START, len(content) + 1):
+        found = scan(content[:kept].ljust(len(content), b"\0"))
+        assert found.state is State.WHOLE
+        assert list(found.records) == records[: len(found.records)]
 
 
 async def test_without_a_free_descriptor_it_takes_deliveries_all_the_same(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class Drain:
             fates = self._fates.setdefault(which, [])
             before = len(fates)
             while len(fates) < len(found.records):
-                fates += await take(_batch(found.records, len(fates)))
+                fates += await take(batch(found.records, len(fates)))
                 reach(Failpoint.MID_DRAIN)
             await self._in_thread(self._settle, place, found, fates)
             self._fates.pop(which, None)
@@ -139,7 +139,7 @@ class Drain:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
 
-def _batch(records: Sequence[bytes], start: int) -> Sequence[bytes]:
+def batch(records: Sequence[bytes], start: int) -> Sequence[bytes]:
     """Return the records from `start` on that are given at once."""
     size, end = 0, start
     while end < len(records) and end - start < BATCH and (end == start or size + len(records[end]) <= BATCH_BYTES):

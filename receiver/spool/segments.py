@@ -41,6 +41,7 @@ END = b"\n"
 OLD_MAGIC = b"rcv1"  # each frame of version 0.4 begins with it; the file has no head
 OLD_FRAME = struct.Struct(">4sII")
 RECORD_BYTES = 1024 * 1024  # a delivery has at most 256 KiB; what claims to be longer is damage
+ZEROED_AT_ONCE = 1024 * 1024
 CANNOT_PROMISE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
 
 
@@ -134,6 +135,36 @@ class Segment:
     def framed(self, records: Sequence[bytes]) -> bytes:
         """Return records as this segment holds them."""
         return b"".join(_frame(self._marker, record) for record in records)
+
+    def read(self) -> tuple[tuple[bytes, ...], int]:
+        """Return its records, and where they end.
+
+        Raises:
+            OSError: its disk fails.
+        """
+        return scan(os.pread(self._descriptor, self.end, 0)).records, self.end
+
+    def empty(self) -> None:
+        """Begin anew in the same room. From the end, so that what is left of it when we are killed is whole.
+
+        Raises:
+            OSError: its disk fails.
+        """
+        for end in range(self.end, START, -ZEROED_AT_ONCE):
+            begin = max(START, end - ZEROED_AT_ONCE)
+            _write_at(self._descriptor, bytes(end - begin), begin)
+        _write_at(self._descriptor, USED.pack(0, 0.0), USED_AT)
+        os.fsync(self._descriptor)
+        self.end, self._since = START, 0.0
+
+    def take_back(self, frames: bytes) -> None:
+        """Leave nothing of frames for which there was no room.
+
+        Raises:
+            OSError: its disk fails.
+        """
+        written = os.fstat(self._descriptor).st_size - self.end
+        _write_at(self._descriptor, bytes(max(0, min(len(frames), written))), self.end)
 
     def close(self) -> None:
         """Write no more; give back the room that was not needed, all of it where nothing was written."""

@@ -13,6 +13,7 @@ records again, so whoever takes them must be idempotent.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import time
@@ -25,7 +26,7 @@ from typing import TypeVar
 from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.spool import segments
 from receiver.spool.condition import Condition
-from receiver.spool.drain import Drain, Take
+from receiver.spool.drain import Drain, Fate, Take, batch
 from receiver.spool.folder import DAMAGED, NAME, REFUSED, Folder, Place
 from receiver.spool.segments import Segment, scan
 
@@ -57,6 +58,7 @@ class Spool:
         self._flushing: asyncio.Task[None] | None = None
         self._segment: Segment | None = None  # these two are touched by the writer's thread alone
         self._next: Segment | None = None
+        self._given: tuple[Segment | None, list[Fate]] = (None, [])  # what became of the first ones of the last segment
         self._tried = 0.0
         self._elsewhere = 0  # bytes that others hold, or we in earlier segments, when that was looked at last
         self._drain = Drain(self.folder, self._reader)
@@ -132,13 +134,16 @@ class Spool:
         A segment is removed when nothing of it is left; what is refused, damaged or unknown is kept aside. What `take`
         raises ends the drain, which goes on there the next time.
         """
-        await self._in(self._writer, self._let_go)
-        taken, trouble = await self._drain.run(take)
+        last = self._segment if "next" in self._troubles else None  # no other could take its place
+        if last is None:
+            await self._in(self._writer, self._let_go)
+        taken = 0 if last is None else await self._drain_last(last, take)
+        more, trouble = await self._drain.run(take)
         self._note("drain", trouble)
         if trouble is None:
             self._note("write", None)
         await self._in(self._reader, self._look)
-        return taken
+        return taken + more
 
     async def close(self) -> None:
         """Give back the room that was not needed. What is in hand can be drained by others."""
@@ -183,7 +188,14 @@ class Spool:
             frames = segment.framed(records)
         try:
             segment.write(frames)
-        except OSError:  # it is not trusted with more, and what of this it holds is cut off; the next one has its room
+        except OSError as exc:
+            if self._next is None and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+                try:
+                    segment.take_back(frames)
+                except OSError:
+                    self._let_go()
+                raise  # the room that it has is all there is
+            # It is not trusted with more, and what of this it holds is cut off; the next one has its room.
             self._let_go()
             segment = self._begin()
             try:
@@ -223,6 +235,29 @@ class Spool:
         if coming is not None:
             self._next = None
             coming.close()
+
+    # --- draining the last one, which no other can replace ---------------------------------------------------------
+
+    async def _drain_last(self, segment: Segment, take: Take) -> int:
+        """Give what the segment in hand holds, and begin it anew when all is taken: others may have filled the disk."""
+        records, end = await self._in(self._writer, segment.read)
+        if self._given[0] is not segment:
+            self._given = segment, []
+        fates = self._given[1]
+        before = fates.count(Fate.TAKEN)
+        while len(fates) < len(records):
+            fates += await take(batch(records, len(fates)))
+        taken = fates.count(Fate.TAKEN) - before
+        if set(fates) == {Fate.TAKEN} and await self._in(self._writer, self._begin_anew, segment, end):
+            fates.clear()
+        return taken
+
+    def _begin_anew(self, segment: Segment, end: int) -> bool:
+        """Empty the segment in hand, unless something came meanwhile; says whether it was."""
+        is_the_same = segment is self._segment and segment.end == end
+        if is_the_same:
+            segment.empty()
+        return is_the_same
 
     # --- looking -----------------------------------------------------------------------------------------------------
 

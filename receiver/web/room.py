@@ -3,7 +3,7 @@
 import threading
 
 from receiver.health import Finding
-from receiver.web.connections import AT_ONCE, free, limit, reserve
+from receiver.web.connections import AT_ONCE, RESERVED, free, limit, reserve
 
 
 def findings() -> list[Finding]:
@@ -12,13 +12,13 @@ def findings() -> list[Finding]:
 
 
 def _descriptors() -> Finding:
-    """Say whether connections are closed for want of descriptors, as `connections.Acceptor` does."""
+    """Say whether there are few, or so few are free that connections are closed (`connections.Acceptor`)."""
     most = limit()
     needed = reserve(most) + AT_ONCE
     left = free(most, most=needed)
-    if left >= needed:
+    if most >= RESERVED and left >= needed:
         return Finding("descriptors", holds=True, seen="enough")
-    seen = f"{left} of {most} are free, so that connections are closed which wait for their client"
+    seen = f"{left}{' or more' if left == needed else ''} of {most} are free"
     return Finding("descriptors", holds=False, seen=seen, todo="raise the limit of open files (`ulimit -n`)")
 
 
