@@ -78,6 +78,7 @@ async def test_what_was_appended_comes_out_in_order_once(tmp_path: Path) -> None
     assert await one.drain(inbox.take) == 3
     assert inbox.taken == [b"a", b"", b"c" * 100_000]
     assert await one.drain(inbox.take) == 0
+    await one.close()
     assert list((tmp_path / "spool").iterdir()) == []
 
 
@@ -146,7 +147,7 @@ async def test_a_record_that_the_database_refuses_is_kept_aside_and_holds_up_no_
     await append(one, b"a", b"bad", b"c")
     await one.drain(inbox.take)
     assert inbox.taken == [b"a", b"c"]
-    (aside,) = tmp_path.iterdir()
+    (aside,) = tmp_path.glob("*.refused")
     assert (aside.suffix, scan(aside.read_bytes()).records) == (".refused", (b"bad",))
     assert "kept aside" in caplog.text
     assert await one.drain(inbox.take) == 0
@@ -349,10 +350,9 @@ async def test_a_disk_that_stays_full_takes_no_room_from_a_spool_that_is_drained
         one = opened(disk)
         await one.make_ready()
         for number in range(20):
-            fill(disk)
+            fill(disk)  # after the next segment was made, and before a drain
             said = [b"%d %d" % (number, part) * 1000 for part in range(20)]
             await append(one, *said)
-            await one.make_ready()
             assert await one.drain(inbox.take) == len(said)
             assert inbox.taken[-len(said) :] == said
             assert one.look().is_empty
@@ -627,6 +627,7 @@ async def test_what_else_lies_in_the_folder_is_left_alone(tmp_path: Path) -> Non
     assert one.look().used == FRAMED + 1
     inbox = Inbox()
     await one.drain(inbox.take)
+    await one.close()
     assert (inbox.taken, [path.name for path in tmp_path.iterdir()]) == ([b"a"], ["mine.spool"])
 
 

@@ -134,9 +134,7 @@ class Spool:
         A segment is removed when nothing of it is left; what is refused, damaged or unknown is kept aside. What `take`
         raises ends the drain, which goes on there the next time.
         """
-        last = self._segment if "next" in self._troubles else None  # no other could take its place
-        if last is None:
-            await self._in(self._writer, self._let_go)
+        last = await self._in(self._writer, self._let_go_or_keep)
         taken = 0 if last is None else await self._drain_last(last, take)
         more, trouble = await self._drain.run(take)
         self._note("drain", trouble)
@@ -237,6 +235,16 @@ class Spool:
             coming.close()
 
     # --- draining the last one, which no other can replace ---------------------------------------------------------
+
+    def _let_go_or_keep(self) -> Segment | None:
+        """Let go of the segment in hand; where no other could take its place, return it instead."""
+        if self._segment is not None and self._next is None:
+            try:
+                self._make_next()
+            except OSError:
+                return self._segment
+        self._let_go()
+        return None
 
     async def _drain_last(self, segment: Segment, take: Take) -> int:
         """Give what the segment in hand holds, and begin it anew when all is taken: others may have filled the disk."""

@@ -90,6 +90,7 @@ class Platform:
         self.command = "serve"
         self.logs: list[Path] = []
         self.began: list[Process] = []
+        self.meanwhile: Callable[[], object] = lambda: None  # what is done now and then while the want lasts
         self.until: Callable[[], bool] = lambda: True  # what there must have been, besides a finding, before it ends
 
     @property
@@ -319,7 +320,7 @@ class Reader:
 
 @contextmanager
 def _pipe(platform: Platform) -> Iterator[Reader]:
-    """Have both processes tell into a pipe, and much: one line for each request."""
+    """Have both processes tell into a pipe, and much: one of each job, the other of refusals."""
     pipe, into = platform.processes.folder / "pipe", platform.processes.folder / "told"
     os.mkfifo(pipe)
     holding = os.open(pipe, os.O_RDWR)
@@ -330,6 +331,7 @@ def _pipe(platform: Platform) -> Iterator[Reader]:
     platform.logs.append(into)
     platform.processes.by = ("sh", "-c", f'exec "$0" "$@" >{pipe} 2>&1')
     platform.processes.environment["RECEIVER_LOG_LEVEL"] = "debug"
+    platform.meanwhile = lambda: httpx.post(f"{platform.web.url}/webhooks/transcribe-so", timeout=QUESTION_SECONDS)
     try:
         yield reader
     finally:
@@ -410,6 +412,7 @@ def _last(platform: Platform, want: Want, names: frozenset[str], named: set[str]
         while time.monotonic() - began < seconds or not (platform.until() and (not names or names & named)):
             if time.monotonic() - began > seconds + WAIT_SECONDS:
                 raise AssertionError(f"after {seconds + WAIT_SECONDS:g} s readiness had named {named}, not {names}")
+            platform.meanwhile()
             named.update(platform.findings())
             time.sleep(0.2)
     over = time.monotonic()
