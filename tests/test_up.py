@@ -12,7 +12,7 @@ import pytest
 
 from receiver.embedded import wait_until_stopped
 from tests.processes import WAIT_SECONDS, Process, Processes, free_port, until
-from tests.test_embedded import linux
+from tests.test_embedded import linux, servers
 
 
 @pytest.fixture
@@ -111,6 +111,21 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
     until(lambda: told(process).count("timestamps done") == 3, "the story goes on")
     check = processes.run("check", **simulated)
     assert (check.returncode, {line[:4] for line in check.stdout.splitlines()}) == (0, {"ok  "}), check.stdout
+    assert process.end() == 0
+
+
+@linux
+def test_when_memory_runs_out_workers_are_killed_first_and_neither_up_nor_the_database(
+    processes: Processes, ports: dict[str, str]
+) -> None:
+    def score(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    process = up(processes, ports)
+    sample(process)
+    ours = {Path(f"/proc/{pid}/cmdline").read_text().split("\0")[3]: score(pid) for pid in children(process.popen.pid)}
+    assert ours["work"] > ours["serve"] > score(process.popen.pid)
+    assert {score(pid) for pid in servers(processes.folder / ".receiver")} == {score(process.popen.pid)}
     assert process.end() == 0
 
 

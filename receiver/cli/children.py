@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from receiver.cli import killed
 from receiver.cli.line import Line
 from receiver.errors import StartupError
 
@@ -206,6 +207,7 @@ class Child:
     async def _begin(self) -> Life:
         loop = asyncio.get_running_loop()
         process, ours = await begin(*self._arguments, environment=self._environment, passed=self._passed)
+        killed.offer(process.pid, killed.STARTED_AGAIN if self._vital else killed.WORKER)
         line = Line(ours, silence=self._patience.silence)
         ended = asyncio.create_task(_end_of(process, line))
         life = Life(self.name, process, loop.time(), line, ended, loop.create_future())

@@ -11,6 +11,7 @@ from functools import partial
 import click
 
 from receiver import database, egress, embedded, jobs, migrations, registration, registry, watchdog
+from receiver.cli import killed
 from receiver.cli.children import run_once
 from receiver.cli.line import beat, tell_ready
 from receiver.cli.registrar import Registrar
@@ -148,6 +149,7 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
     lanes = 1 if lapsed else configured.lanes
 
     async def main(url: str) -> None:
+        killed.offer("self", killed.WORKER)  # not before: what serves the embedded database may be ours
         handlers = registry.load(configured.handlers)
         await _check_start(url)
         stop = stop_event(with_stdin=until_eof)

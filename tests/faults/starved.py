@@ -416,5 +416,8 @@ def _last(platform: Platform, want: Want, names: frozenset[str], named: set[str]
             named.update(platform.findings())
             time.sleep(0.2)
     over = time.monotonic()
-    until(lambda: platform.findings() == [], "all is well again", SETTLE_SECONDS)
+    try:
+        until(lambda: platform.findings() == [], "all is well again", SETTLE_SECONDS)
+    except AssertionError as exc:
+        raise AssertionError(f"{exc}: {platform.readiness()}\n{platform.read_logs()[-10_000:]}") from exc
     return time.monotonic() - over
