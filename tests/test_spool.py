@@ -343,6 +343,8 @@ async def test_all_the_room_that_was_taken_can_be_used_up(tmp_path: Path, monkey
     for _ in range(19):
         await append(one, b"x" * 1024 * 1024)
     assert one.look().used > 19 * 1024 * 1024
+
+
 async def test_a_disk_that_stays_full_takes_no_room_from_a_spool_that_is_drained_again_and_again(folder: Path) -> None:
     """Whatever others do with what becomes free: the last segment is emptied in its place."""
     inbox = Inbox()
