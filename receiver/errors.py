@@ -159,6 +159,10 @@ class StoreUnavailableError(RequestError):
 class StoreMisconfiguredError(StoreUnavailableError):
     """The database cannot be connected to as it is configured: no outage, which would pass, and so no start."""
 
+    status = 503
+    code = "store_unavailable"
+    message = "The delivery cannot be stored right now; send it again."
+
 
 class StoreRefusedError(StoreUnavailableError):
     """The database is there and does not take this one, for its own sake: others are none of its trouble.

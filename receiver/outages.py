@@ -130,8 +130,10 @@ def _words(error: BaseException, asked: Dsn) -> str:
 
 def of_work(error: BaseException) -> StoreUnavailableError:
     """Return what an error that work on an open connection met means for the work."""
-    if isinstance(error, StoreMisconfiguredError | StoreRefusedError):  # it says all itself
+    if isinstance(error, StoreRefusedError):  # it says all itself
         return error
+    if isinstance(error, StoreMisconfiguredError):
+        return StoreMisconfiguredError(f"the database is away: {error}")
     if isinstance(error, StoreUnavailableError):  # no connection was made
         return StoreUnavailableError(f"the database is away: {error}", no_room=error.no_room)
     said = type(error).__name__

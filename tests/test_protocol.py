@@ -715,6 +715,7 @@ async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_no
         deaf.sendall(bad[:begun])
         await clock.forward(SERVICE.receive - 1)
         deaf.sendall(bad[begun:])
+        await catch_up()
         await clock.forward(1)
         clock.go_on()
         reader, writer = await asyncio.open_connection(sock=deaf)

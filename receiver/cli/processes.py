@@ -233,7 +233,7 @@ async def _check_start(url: str) -> bool:
         await connections.run(migrations.require, seconds=CHECK_SECONDS)
         durable = await connections.run(lambda c: c.fetchrow(query("durability")), seconds=CHECK_SECONDS)
     except StoreMisconfiguredError as exc:  # no outage: what it spools would never be stored
-        raise StartupError(str(exc)) from exc
+        raise StartupError(str(exc.__cause__)) from exc
     except StoreUnavailableError as exc:
         log.warning("%s; starting without it", exc)
         return False
