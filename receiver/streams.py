@@ -12,6 +12,7 @@ import os
 import select
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,7 +39,8 @@ class Outlet(io.RawIOBase):
     Args:
         descriptor: it is not closed with this.
         limit: how many bytes may wait.
-        patience: how many seconds a flush waits; when that was in vain, none waits until something was written.
+        patience: how many seconds a line may take to be written, and a flush waits; when that was in vain, none waits
+            until something was written.
     """
 
     def __init__(self, descriptor: int, *, limit: int = LIMIT_BYTES, patience: float = FLUSH_SECONDS) -> None:
@@ -48,6 +50,8 @@ class Outlet(io.RawIOBase):
         self._patience = patience
         self._lines: deque[tuple[int, bytes]] = deque()  # and how many were lost before each
         self._waiting = self._bytes = self._lost = 0  # with what is being written
+        self._unsaid = 0  # how many were lost since it was said last
+        self._began: float | None = None  # when the writing of a line began that has not ended
         self._torn = self._stuck = self._ended = False
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()  # its lock may be taken again: a signal's handler may tell something too
@@ -73,11 +77,11 @@ class Outlet(io.RawIOBase):
             return len(line)
         with self._changed:
             if self._bytes + len(line) > self._limit:
-                self._lost += 1
+                self._lose()
             elif self._has_writer():
                 self._put(line)
-            else:
-                self._lost += not write_now(self._descriptor, line)
+            elif not write_now(self._descriptor, line):
+                self._lose()
         return len(line)
 
     def flush(self) -> None:
@@ -89,6 +93,20 @@ class Outlet(io.RawIOBase):
                 self._put(b"")  # which brings the count with it
             if not self._stuck:
                 self._stuck = not self._changed.wait_for(lambda: not self._waiting, self._patience)
+
+    def trouble(self) -> str | None:
+        """Return what is in the way of what is told, in words, and try again."""
+        with self._changed:
+            if self._lost and self._has_writer():
+                self._put(b"")
+            if self._unsaid:
+                return f"{self._unsaid} lines could not be written"
+            began = self._began
+        return "nobody reads it" if began is not None and time.monotonic() - began > self._patience else None
+
+    def _lose(self) -> None:
+        self._lost += 1
+        self._unsaid += 1
 
     def _put(self, line: bytes) -> None:
         self._lines.append((self._lost, line))
@@ -112,6 +130,7 @@ class Outlet(io.RawIOBase):
             with self._changed:
                 self._changed.wait_for(lambda: self._lines)
                 lost, line = self._lines.popleft()
+                self._began = time.monotonic()
             written = False
             with suppress(Exception):  # no room on the disk, nobody who reads, no memory: the next may fare better
                 self._write((f"{self.notice(lost)}\n".encode() if lost else b"") + line)
@@ -119,7 +138,9 @@ class Outlet(io.RawIOBase):
             with self._changed:
                 self._waiting -= 1
                 self._bytes -= len(line)
+                self._began = None
                 self._lost += 0 if written else lost + bool(line)
+                self._unsaid += -lost if written else bool(line)
                 self._stuck = self._stuck and not written
                 self._changed.notify_all()
 
@@ -197,6 +218,12 @@ def end(status: int) -> NoReturn:
     with suppress(Exception):
         sys.stderr.flush()
     os._exit(status)
+
+
+def trouble(stream: TextIO) -> str | None:
+    """Return what is in the way of what is told through `stream`, in words, if it is an outlet."""
+    outlet = getattr(stream, "buffer", None)
+    return outlet.trouble() if isinstance(outlet, Outlet) else None
 
 
 def write_now(descriptor: int, line: bytes) -> bool:

@@ -20,7 +20,7 @@ def test_few_free_descriptors_are_said(limit: int, *, holds: bool) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", SAID.format(limit=limit)], capture_output=True, text=True, check=True
     )  # fmt: skip
-    descriptors, threads = json.loads(ran.stdout)
+    descriptors, threads, _ = json.loads(ran.stdout)
     assert (descriptors["name"], descriptors["holds"]) == ("descriptors", holds)
     assert f"of {limit} are free" in descriptors["seen"] or holds
     assert (threads["name"], threads["holds"]) == ("threads", True)

@@ -87,6 +87,25 @@ def test_who_does_not_read_keeps_nobody_waiting_and_hears_how_much_he_has_missed
     assert told == b"".join(b"%09d\n" % number for number in range(100)) + b"900 lines could not be written here\n"
 
 
+def test_what_is_in_the_way_is_known_while_it_is(pipe: tuple[int, int], tmp_path: Path) -> None:
+    reader, writer = pipe
+    fill(writer)
+    outlet = Outlet(writer, patience=AWAY)
+    assert outlet.trouble() is None
+    outlet.write(b"a line\n")
+    until(lambda: outlet.trouble() == "nobody reads it", "that nobody reads is known")
+    read(reader, b"a line\n")
+    until(lambda: outlet.trouble() is None, "it is over")
+    with Path("/dev/full").open("wb", buffering=0) as full, (tmp_path / "log").open("wb") as log:
+        outlet = Outlet(full.fileno())
+        outlet.write(b"lost\n")
+        until(lambda: outlet.trouble() == "1 lines could not be written", "what was lost is known")
+        assert outlet.trouble() == "1 lines could not be written"  # and it stays so, though it is tried again
+        os.dup2(log.fileno(), full.fileno())
+        until(lambda: outlet.trouble() is None, "it was said")
+    assert (tmp_path / "log").read_text() == "1 lines could not be written here\n"
+
+
 def test_a_flush_in_vain_is_not_repeated_until_something_was_written(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     outlet = Outlet(writer, patience=60)

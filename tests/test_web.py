@@ -491,7 +491,7 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
         200,
         ["database: ok, ok", f"schema: ok, version {version}", "worker: ok, no worker is running",
          "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 3 run",
-         "descriptors: ok, enough", "threads: ok, ok", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
+         "descriptors: ok, enough", "threads: ok, ok", "log: ok, ok", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
     )  # fmt: skip
 
 
@@ -504,7 +504,8 @@ async def test_readyz_says_it_to_programs_too(asked: Any, receiver_database: str
     said = answer.json()
     assert (answer.status_code, said["holds"]) == (503, False)
     assert [one["name"] for one in said["findings"]] == [
-        "database", "schema", "worker", "spool", "failures", "organs", "descriptors", "threads", "secret", "handlers"
+        "database", "schema", "worker", "spool", "failures", "organs", "descriptors", "threads", "log",
+        "secret", "handlers",
     ]  # fmt: skip
     assert said["findings"][-1] == {"name": "handlers", "holds": False, "seen": "0 loaded", "todo": ""}
 

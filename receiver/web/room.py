@@ -1,14 +1,16 @@
-"""Whether the system gives this process what it needs more of now and then: descriptors and threads."""
+"""Whether this process gets what it needs more of now and then: descriptors, threads, a log that takes its lines."""
 
+import sys
 import threading
 
+from receiver import streams
 from receiver.health import Finding
 from receiver.web.connections import AT_ONCE, RESERVED, free, limit, reserve
 
 
 def findings() -> list[Finding]:
     """Return what of it is short."""
-    return [_descriptors(), _threads()]
+    return [_descriptors(), _threads(), _log()]
 
 
 def _descriptors() -> Finding:
@@ -30,3 +32,11 @@ def _threads() -> Finding:
         todo = "raise the limit of processes (`ulimit -u`, or the container's)"
         return Finding("threads", holds=False, seen=f"none can be begun ({exc})", todo=todo)
     return Finding("threads", holds=True, seen="ok")
+
+
+def _log() -> Finding:
+    trouble = streams.trouble(sys.stderr)
+    if trouble is None:
+        return Finding("log", holds=True, seen="ok")
+    todo = "see to its disk, or to who reads it; all else goes on without"
+    return Finding("log", holds=False, seen=f"standard error: {trouble}", todo=todo)

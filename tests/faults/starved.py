@@ -121,6 +121,11 @@ class Platform:
         except (httpx.HTTPError, ValueError, LookupError):
             return None
 
+    def be_refused(self) -> None:
+        """Give the web process something to tell."""
+        with suppress(httpx.HTTPError):
+            httpx.post(f"{self.web.url}/webhooks/transcribe-so", timeout=QUESTION_SECONDS)
+
     def is_drained(self) -> bool:
         """Whether nothing waits in the spool."""
         found = self.readiness()
@@ -216,6 +221,7 @@ def disks(*names: str, inodes: bool = False) -> Kind:
             platform.processes.environment |= {
                 "RECEIVER_SPOOL_DIR": str(places["spool"]), "TMPDIR": str(places["temporary"]),
             }  # fmt: skip
+            platform.meanwhile = platform.be_refused
             full = [places[name] for name in names] or [platform.data]
             yield lambda: _full(full, inodes=inodes)
 
@@ -331,27 +337,27 @@ def _pipe(platform: Platform) -> Iterator[Reader]:
     platform.logs.append(into)
     platform.processes.by = ("sh", "-c", f'exec "$0" "$@" >{pipe} 2>&1')
     platform.processes.environment["RECEIVER_LOG_LEVEL"] = "debug"
-    platform.meanwhile = lambda: httpx.post(f"{platform.web.url}/webhooks/transcribe-so", timeout=QUESTION_SECONDS)
+    platform.meanwhile = platform.be_refused
     try:
         yield reader
     finally:
         reader.close()
 
 
-# What readiness may call it. Nothing has to show in it of what costs nothing (the temporary files, the streams), or of
-# what is over when it can be asked again (a kill).
+# What readiness may call it. Nothing has to show in it of what costs nothing (the temporary files, no streams at all),
+# or of what is over when it can be asked again (a kill).
 KINDS: dict[str, tuple[Kind, frozenset[str]]] = {
     "descriptors": (descriptors, frozenset({"descriptors"})),
     "threads": (threads, frozenset({"threads"})),
     "memory": (memory, frozenset()),
     "full data disk": (disks("data"), frozenset({"database", "spool"})),
     "full spool disk": (disks("spool"), frozenset({"spool"})),
-    "full log disk": (disks("log"), frozenset()),
+    "full log disk": (disks("log"), frozenset({"log"})),
     "full temporary disk": (disks("temporary"), frozenset()),
     "full disk": (disks(), frozenset({"database", "spool"})),
     "inodes": (disks(inodes=True), frozenset({"spool"})),
-    "unread streams": (unread, frozenset()),
-    "hung-up streams": (hung_up, frozenset()),
+    "unread streams": (unread, frozenset({"log"})),
+    "hung-up streams": (hung_up, frozenset({"log"})),
     "closed streams": (closed, frozenset()),
 }
 
