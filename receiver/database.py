@@ -214,10 +214,11 @@ class Connections:
                 return await self._sessions.open(seconds=max(0.0, end - time.monotonic()))
             except BaseException as exc:
                 self._leave()
-                if not (isinstance(exc, StoreUnavailableError) and exc.no_room and self._busy):
+                if not (isinstance(exc, StoreUnavailableError) and exc.no_room and (self._busy or self._idle)):
                     raise
-            self._came_free.clear()
-            await self._came_free.wait()
+            if not self._idle:  # they may have done with theirs while we were refused one
+                self._came_free.clear()
+                await self._came_free.wait()
 
     def _leave(self) -> None:
         self._busy -= 1

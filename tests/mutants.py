@@ -175,7 +175,7 @@ MUTANTS = (
     Mutant("egress: a proxy is asked for what is here", "receiver/egress.py",
            "return _is_here(host) or any(", "return any(", "egress"),
     Mutant("database: nobody waits for room", "receiver/database.py",
-           "exc.no_room and self._busy)", "exc.no_room and not exc)", "database"),
+           "exc.no_room and (self._busy or self._idle))", "exc.no_room and not exc)", "database"),
     Mutant("database: a hang is waited for", "receiver/database.py",
            "await asyncio.wait({task}, timeout=seconds)", "await asyncio.wait({task})", "database"),
     Mutant("database: no second try", "receiver/database.py",

@@ -202,6 +202,14 @@ async def test_without_room_for_another_connection_those_that_are_open_do_the_wo
         answers.close()
 
 
+async def test_a_connection_that_came_free_while_another_one_was_refused_does_the_work(receiver_database: str) -> None:
+    async with no_connections(receiver_database) as url:
+        answers = Connections(url, size=8)
+        for _ in range(20):
+            await asyncio.gather(*(answers.run(backend, seconds=60) for _ in range(8)))
+        answers.close()
+
+
 async def slow_backend(connection: Connection) -> int:
     await connection.fetchval("select pg_sleep(0.01)")
     return await backend(connection)
