@@ -303,6 +303,9 @@ def test_readiness_and_liveness_are_two_things(processes: Processes) -> None:
         "spool",
         "failures",
         "organs",
+        "descriptors",
+        "threads",
+        "log",
         "secret",
         "handlers",
     ]

@@ -34,7 +34,7 @@ LOG_LINE = re.compile(r"(\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\d\.\d{3}Z? ")
 
 
 class Need(Flag):
-    """What a call needs. Of the three about the database it has one: that it is there, or only if, or makes it."""
+    """What a call needs: a database that is there (`STORED`), where there is one (`SHARED`), or to make it (`MADE`)."""
 
     SETTINGS = auto()
     STORED = auto()
@@ -85,7 +85,7 @@ CALLS = (
     Call("serve", Need.SETTINGS | Need.MADE | Need.SCHEMA | Need.HANDLERS | Need.PORT | Need.SPOOL,
          ready="listening on"),
     Call("work", Need.SETTINGS | Need.MADE | Need.SCHEMA | Need.HANDLERS, ready="working with"),
-    Call("sandbox --port {port}", Need.PORT, ready="sandbox: export"),
+    Call("sandbox --port {port}", Need.SETTINGS | Need.PORT, ready="sandbox: export"),
     Call("migrate", Need.SETTINGS | Need.MADE | Need.OUTPUT),
     Call("register --url {receiver}", LOOKS | TELLS | Need.OUTPUT),
     Call("secrets", LOOKS | Need.OUTPUT),
@@ -100,7 +100,7 @@ CALLS = (
     Call("transcribe https://example.com/b.mp3 --wait", ASKS | Need.NOTES | Need.OUTPUT),
     Call("quote {recording}", ASKS | Need.OUTPUT),
     Call("transcribe {recording}", ASKS | Need.NOTES | Need.OUTPUT),
-    Call("transcriptions", ASKS),
+    Call("transcriptions", ASKS | Need.OUTPUT),
     Call("transcript 1", ASKS, otherwise="code:"),
     Call("timestamps 1", ASKS, otherwise="code:"),
     Call("timestamps 1 --regenerate x --yes", ASKS, otherwise="code:"),
@@ -128,6 +128,7 @@ class Condition:
         environment: what is set; `{…}` are the names of places.
         passes: whether it is an outage, with which what a platform runs for long begins all the same.
         mended: whether what makes a database mends it, so that it does not meet it.
+        alone: whether it does not meet `up`, for whose processes it is another one, or none.
     """
 
     name: str
@@ -136,10 +137,11 @@ class Condition:
     environment: Mapping[str, str] = field(default_factory=dict)
     passes: bool = False
     mended: bool = False
+    alone: bool = False
 
     def meets(self, call: Call) -> bool:
         """Whether there is such a cell."""
-        return not (self.mended and Need.MADE in call.needs)
+        return not (self.mended and Need.MADE in call.needs) and not (self.alone and call.command == "up")
 
     def touches(self, call: Call) -> bool:
         """Whether a call cannot do what it does."""
@@ -155,7 +157,6 @@ class Around(Condition):
         after: where its streams go.
         within: the working folder.
         streams: whether it is about these, of which what runs for long has tests of its own.
-        alone: whether it meets no call that starts other processes: Python may lie where only root gets through.
         mute: whether its stderr is lost.
     """
 
@@ -163,12 +164,11 @@ class Around(Condition):
     after: str = ""
     within: str = ""
     streams: bool = False
-    alone: bool = False
     mute: bool = False
 
     def meets(self, call: Call) -> bool:
         """Whether there is such a cell."""
-        return not (self.streams and call.ready) and not (self.alone and call.command == "up")
+        return Condition.meets(self, call) and not (self.streams and call.ready)
 
 
 def _of_the_database(name: str, said: str, place: str, **more: str) -> Condition:
@@ -206,7 +206,7 @@ CONDITIONS = (
     Condition("a file for a folder", DATABASE | FOLDERS, "cannot be used .*RECEIVER_(DATA|SPOOL)_DIR",
               {"DATABASE_URL": "", "RECEIVER_DATA_DIR": "{file}"}),
     Condition("a file for a folder beside a database", FOLDERS, "cannot be used .*RECEIVER_",
-              {"RECEIVER_DATA_DIR": "{file}"}),
+              {"RECEIVER_DATA_DIR": "{file}"}, alone=True),
     Condition("a file for the spool", Need.SPOOL, "cannot be used .*RECEIVER_SPOOL_DIR",
               {"RECEIVER_SPOOL_DIR": "{file}"}, passes=True),
     Condition("a folder nobody can make", Need.STORED | Need.MADE | Need.NOTES,
@@ -214,8 +214,8 @@ CONDITIONS = (
               {"DATABASE_URL": "", "RECEIVER_DATA_DIR": "/proc/nobody/data"}),
     Condition("a secret that is not mounted", Need.SETTINGS, r"DATABASE_URL_FILE: cannot be read",
               {"DATABASE_URL": "", "DATABASE_URL_FILE": "{gone}"}),
-    Condition("settings that are wrong", Need.SETTINGS, "TRANSCRIBE_API_URL: must .*; PORT: ",
-              {"PORT": "80a", "TRANSCRIBE_API_URL": "transcribe"}),
+    Condition("settings that are wrong", Need.SETTINGS, "TRANSCRIBE_API_URL: must .*; RECEIVER_LANES: ",
+              {"RECEIVER_LANES": "8a", "TRANSCRIBE_API_URL": "transcribe"}),
     Condition("a setting that is no text", Need.SETTINGS, "PUBLIC_URL: is not UTF-8", {"PUBLIC_URL": NO_TEXT}),
     Condition("no such handlers", Need.HANDLERS, "no_such_handlers", {"RECEIVER_HANDLERS": "no_such_handlers"}),
     Condition("a port that is taken", Need.PORT, "is taken|in use", {"PORT": "{taken}"}),
@@ -237,6 +237,7 @@ CONDITIONS = (
 AS_NOBODY = "exec setpriv --reuid=12345 --regid=12345 --clear-groups"
 WITHOUT_DATABASE = {"DATABASE_URL": "", "RECEIVER_DATA_DIR": ""}
 AROUND = (
+    # Python itself may lie where only root gets through.
     Around("an unknown user", NOTHING, "", {"DATABASE_URL": "{far}", "HOME": "/"}, before=AS_NOBODY, alone=True),
     Around("another user's home", DATABASE, "HOME: .* cannot be read .*: set HOME",
            {"DATABASE_URL": "{far}", "HOME": "{private}"}, before=AS_NOBODY),
@@ -364,8 +365,7 @@ def answering(sqlstate: str, words: str) -> Iterator[str]:
     listens, ended = threading.Event(), asyncio.Event()
 
     async def listen() -> None:
-        nonlocal url, ended
-        ended = asyncio.Event()
+        nonlocal url
         async with pooler.listening() as url:
             listens.set()
             await ended.wait()
