@@ -12,7 +12,7 @@ from receiver.cli.running import as_json, configure, examples, open_database, op
 from receiver.database import AWAY, query
 from receiver.errors import ConfigError, StartupError, StoreUnavailableError
 from receiver.handling import Handler
-from receiver.health import Finding, checks, report
+from receiver.health import Finding, around, checks, report
 from receiver.logs import printable
 from receiver.settings import Settings
 from receiver.web import spooled
@@ -94,7 +94,7 @@ async def _reachable(configured: Settings, url: str | None) -> list[Finding]:
             connection = await database.connect(url)
             secrets = await registration.known_secrets(connection, configured.api_url)
             await connection.close()
-    return await checks.reachable(configured, secrets)
+    return await around.reachable(configured, secrets)
 
 
 async def _provider(configured: Settings, url: str | None) -> list[Finding]:
@@ -102,4 +102,4 @@ async def _provider(configured: Settings, url: str | None) -> list[Finding]:
         todo = "set TRANSCRIBE_API_KEY, handlers fetch with it"
         return [Finding("provider", holds=False, seen="not asked", todo=todo)]
     async with open_provider(configured, url, retries=()) as provider:
-        return await checks.provider(provider, configured)
+        return await around.provider(provider, configured)
