@@ -37,7 +37,8 @@ from receiver import Context, Event, RetryPolicy, handler
 
 @handler("transcription.completed", timeout=60)
 async def slow(event: Event, ctx: Context) -> None:
-    open(f"attempt-{ctx.attempt}", "w").write(str(os.getpid()))
+    open("attempt", "w").write(str(os.getpid()))
+    os.rename("attempt", f"attempt-{ctx.attempt}")
     while not os.path.exists("go"):
         await asyncio.sleep(0.02)
     async with ctx.completing() as tx:

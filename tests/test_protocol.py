@@ -708,6 +708,7 @@ async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_no
         web.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         deaf = socket.socket()
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        deaf.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the second half waits for no acknowledgement
         deaf.connect(("127.0.0.1", web.port))
         await asyncio.to_thread(deaf.sendall, b"".join(map(delivery, raws)))
         while not await web.holds(raws[-1]):
