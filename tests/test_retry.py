@@ -25,6 +25,7 @@ from receiver.errors import (
 )
 from receiver.reasons import describe
 from receiver.retry import Again, Dead, Done, Later, RetryPolicy, decide
+from tests.strangers import AnswersNothing
 
 POLICY = RetryPolicy()
 
@@ -234,22 +235,8 @@ def test_whatever_a_strangers_exception_holds_a_job_has_an_outcome() -> None:
     assert decide(RetryPolicy(), 1, odd, jitter=0) == Later(timedelta(minutes=1), "later")
 
 
-class HostileError(Postpone):
-    """One that can be asked for nothing: not its text, its class, its time, nor whether it is true."""
-
-    def __str__(self) -> str:
-        raise SystemExit(5)
-
-    def __getattribute__(self, name: str) -> object:
-        raise SystemExit(6)
-
-    def __bool__(self) -> bool:
-        raise SystemExit(7)
-
-    def __eq__(self, other: object) -> bool:
-        raise SystemExit(8)
-
-    __hash__ = None  # type: ignore[assignment]
+class HostileError(AnswersNothing, Postpone):
+    """One of ours in name, which has no time either."""
 
 
 def test_an_exception_that_can_be_asked_for_nothing_is_tried_again_and_dead_at_last() -> None:

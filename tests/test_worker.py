@@ -21,6 +21,7 @@ from receiver.logs import JsonFormatter, TextFormatter
 from receiver.providers import TranscribeSo
 from receiver.testing import SANDBOX_URL, Scratch, Server
 from receiver.worker import Worker
+from tests.strangers import AnswersNothing
 from tests.working import (
     another,
     deliver,
@@ -98,27 +99,11 @@ async def test_every_end_of_a_handler_has_its_outcome(
     assert [row["handler"] for row in uncounted] == sorted(case[0].name for case in cases if not case[4])
 
 
-class NothingToAsk(Exception):  # noqa: N818 - it is none of ours
-    """A stranger's exception that answers nothing: not its text, its cause, its class, nor whether it is true."""
-
-    def __str__(self) -> str:
-        raise SystemExit(5)
-
-    def __getattribute__(self, name: str) -> object:
-        raise SystemExit(6)
-
-    def __bool__(self) -> bool:
-        raise SystemExit(7)
-
-    def __eq__(self, other: object) -> bool:
-        raise SystemExit(8)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
 async def test_an_exception_that_can_be_asked_for_nothing_has_its_outcome_too(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    class NothingToAsk(AnswersNothing, Exception): ...  # noqa: N818 - it is none of ours
+
     async def fails(_: Event, __: Context) -> None:
         raise NothingToAsk
 

@@ -4,7 +4,7 @@ spool.Spool ──▶ segments.Segment   a file whose room was taken in advance,
      │
      └──▶ drain.Drain              oldest first; who stores them says of each what became of it (`Fate`)
 folder.Folder                      where segments lie: a folder that is ours alone
-condition.Condition                how it is, for whoever shows it
+condition.Condition                how it is, for whoever shows it, and what lies in its folder
 """
 
 from receiver.spool.condition import Condition

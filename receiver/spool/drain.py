@@ -65,7 +65,7 @@ class Drain:
         """How many segments another version wrote."""
         return len(self._unknown)
 
-    def forget_all_but(self, there: set[Which]) -> None:
+    def forget_all_but(self, there: frozenset[Which]) -> None:
         """Forget what is known of segments that are gone."""
         self._foreign = {which: count for which, count in self._foreign.items() if which in there}
         self._fates = {which: fates for which, fates in self._fates.items() if which in there}

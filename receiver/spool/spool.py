@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from receiver.errors import SpoolFullError, StoreUnavailableError
-from receiver.spool import segments
-from receiver.spool.condition import Condition
+from receiver.spool.condition import Condition, holdings
 from receiver.spool.drain import Drain, Fate, Take, batch
-from receiver.spool.folder import DAMAGED, NAME, REFUSED, Folder, Place
+from receiver.spool.folder import Folder, Place
 from receiver.spool.segments import Segment, scan
 
 log = logging.getLogger(__name__)
@@ -160,10 +159,10 @@ class Spool:
         """
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting, []
+                together, self._waiting = self._waiting, []
                 error: StoreUnavailableError | None = StoreUnavailableError("the spool: it was stopped")
                 try:
-                    await self._in(self._writer, self._write, [record for record, _ in batch])
+                    await self._in(self._writer, self._write, [record for record, _ in together])
                     error = None
                 except SpoolFullError as exc:
                     error = exc
@@ -171,7 +170,7 @@ class Spool:
                     error = StoreUnavailableError(f"the spool: {_words(exc)}")
                 finally:
                     self._note("write", None if error is None else str(error))
-                    _resolve(batch, error)
+                    _resolve(together, error)
         finally:
             self._flushing = None
 
@@ -269,35 +268,25 @@ class Spool:
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
-    def _look(self) -> tuple[Condition, set[tuple[str, int]]]:
+    def _look(self) -> tuple[Condition, frozenset[tuple[str, int]]]:
         """Return how it is, and which segments there are."""
         try:
-            files = self.folder.files()
+            there = holdings(self.folder)
         except OSError as exc:
             said = f"it {_words(exc)}"
-            return Condition(self.folder.path, 0, self.limit_bytes, trouble=said), set()
-        total, oldest, there = 0, list[float](), set[tuple[str, int]]()
-        for place in files:
-            if not NAME.fullmatch(place.name):
-                continue
-            with suppress(OSError):  # drained meanwhile, or nothing that we believe
-                number, length, since = _peek(place)
-                there.add((place.name, number))
-                total += length
-                oldest += [since] if length else []
+            return Condition(self.folder.path, 0, self.limit_bytes, trouble=said), frozenset()
         lacks = None
         with suppress(OSError):  # it was not made yet
             lacks = self.folder.lacks()
         mine = self._segment
-        self._elsewhere = total - (0 if mine is None else mine.used)
+        self._elsewhere = there.used - (0 if mine is None else mine.used)
         found = Condition(
-            path=self.folder.path, used=total, limit=self.limit_bytes, since=min(oldest, default=None),
-            foreign=self._drain.foreign, refused=sum(place.name.endswith(REFUSED) for place in files),
-            damaged=sum(place.name.endswith(DAMAGED) for place in files), unknown=self._drain.unknown,
+            path=self.folder.path, used=there.used, limit=self.limit_bytes, since=there.since,
+            foreign=self._drain.foreign, refused=there.refused, damaged=there.damaged, unknown=self._drain.unknown,
             is_promised=self._next is None or self._next.is_promised or not self._room,
             lacks=lacks, trouble="; ".join(self._troubles.values()) or None,
         )  # fmt: skip
-        return found, there
+        return found, there.segments
 
     def _note(self, what: str, trouble: str | None) -> None:
         """Keep what could not be done last, and say it once; whoever waits for a write is told himself."""
@@ -313,24 +302,13 @@ class Spool:
         return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
 
 
-def _peek(place: Place) -> tuple[int, int, float]:
-    """Return a segment's inode, how many bytes of records it holds, and since when."""
-    descriptor = place.folder.open(place.name, os.O_RDONLY)
-    try:
-        status = os.fstat(descriptor)
-        length, since = segments.used(os.pread(descriptor, segments.START, 0), status.st_size)
-    finally:
-        os.close(descriptor)
-    return status.st_ino, length, int(place.name.partition("-")[0]) / 1e9 if since is None else since
-
-
 def _words(error: BaseException) -> str:
     said = error.strerror if isinstance(error, OSError) else None
     return f"cannot be used ({said or f'{type(error).__name__}: {error}'})"
 
 
-def _resolve(batch: Sequence[tuple[bytes, "asyncio.Future[None]"]], error: Exception | None) -> None:
-    for _, done in batch:
+def _resolve(together: Sequence[tuple[bytes, "asyncio.Future[None]"]], error: Exception | None) -> None:
+    for _, done in together:
         if done.done():  # cancelled, or nobody waits any more
             continue
         if error is None:

@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -34,7 +34,7 @@ from receiver.errors import (
 )
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
-from receiver.handling import Completion, Context, Handler
+from receiver.handling import Context, Handler
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.reasons import at_home
@@ -42,6 +42,7 @@ from receiver.retry import Again, Dead, Done, Later, Outcome, decide, in_plain_w
 from receiver.seldom import Heard, Seldom
 from receiver.worker import attempt
 from receiver.worker.claims import Claims
+from receiver.worker.lane import Lane
 from receiver.worker.leases import Key
 
 log = logging.getLogger(__name__)
@@ -58,32 +59,6 @@ class Deadlines:
     finish_again: float = 1.0
     between_key_lines: float = 60.0
     grace: float = attempt.GRACE_SECONDS
-
-
-@dataclass(slots=True)
-class Lane:
-    """One job in our hands."""
-
-    claim: Claim
-    completion: Completion = field(default_factory=Completion)
-    task: "asyncio.Task[None] | None" = None
-    finishing: bool = False
-
-    @property
-    def key(self) -> Key:
-        """(job, attempt): what we must still hold to write anything."""
-        return self.claim.job, self.claim.attempt
-
-    @property
-    def name(self) -> str:
-        """How log lines call it."""
-        return f"{self.claim.handler} {self.claim.source}/{self.claim.event_id}"
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """What log lines for machines say of it."""
-        claim = self.claim
-        return {"handler": claim.handler, "event": f"{claim.source}/{claim.event_id}", "attempt": claim.attempt}
 
 
 class Worker:

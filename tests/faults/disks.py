@@ -57,9 +57,16 @@ def end_database(data: Path) -> None:
     """Let the database on a full disk write until it gives up."""
 
     async def write(url: str) -> None:
-        connection = await asyncpg.connect(url)
-        while True:
-            await connection.execute(WRITE)
+        # One session or statement that finds no room is not yet the end of the server.
+        while servers(data):
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                connection = await asyncpg.connect(url)
+                try:
+                    while not connection.is_closed():
+                        await connection.execute(WRITE)
+                finally:
+                    connection.terminate()
+            await asyncio.sleep(0.05)
 
     with (
         attach(data, create=False) as url,
