@@ -20,6 +20,8 @@ BREAK = {
     "orphaned jobs": "insert into receiver.jobs (event, handler) select id, 'renamed' from receiver.events",
     "oldest due job": "insert into receiver.jobs (event, handler, due_at) "
     "select id, 'failures', now() - interval '1 hour' from receiver.events",
+    "clock": "with went_back as (update receiver.events set received_at = now() + interval '1 hour' returning id) "
+    "insert into receiver.jobs (event, handler, due_at) select id, 'pings', now() + interval '1 hour' from went_back",
     "dead jobs": "insert into receiver.jobs (event, handler, state) select id, 'pings', 'dead' from receiver.events",
     "schema": "delete from receiver.migrations where version > 1",
 }
@@ -59,6 +61,7 @@ def test_all_is_well(shared: Processes) -> None:
         "orphaned jobs",
         "worker",
         "oldest due job",
+        "clock",
         "dead jobs",
         "no handler",
         "patterns",

@@ -35,6 +35,7 @@ from receiver.settings import Settings
 from receiver.spool import Condition
 
 OLD = timedelta(minutes=5)
+AHEAD = timedelta(seconds=10)  # a clock that is set by a few seconds is no news
 UNDRAINED_SECONDS = 30.0  # what waits for so long beside a database that answers is stuck
 SECONDS = 10.0
 TOLD = 5
@@ -73,6 +74,7 @@ async def stored(
         await _orphans(connection, handlers, configured),
         worker(await presence.missing_worker(connection, handlers=handlers, api_url=configured.api_url)),
         await _oldest(connection, handlers, configured),
+        await _clock(connection, configured),
         await _dead(connection, configured),
         *arrivals(await inbox.recent_types(connection, configured.api_url), handlers.values()),
         await _secret(connection, configured),
@@ -171,6 +173,15 @@ async def _oldest(connection: Connection, handlers: Mapping[str, Handler], confi
         seen = f"waiting for {age.total_seconds():.0f} s"
         return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more of it")
     return Finding("oldest due job", holds=True, seen="none waits" if age is None else f"{age.total_seconds():.0f} s")
+
+
+async def _clock(connection: Connection, configured: Settings) -> Finding:
+    ahead: timedelta | None = await connection.fetchval(query("clock_ahead"), configured.api_url)
+    if ahead is not None and ahead > AHEAD:
+        seen = f"the database's went back, so jobs stored before wait {ahead.total_seconds():.0f} s for it"
+        todo = "set it right, or `receiver replay EVENT` each that cannot wait so long"
+        return Finding("clock", holds=False, seen=seen, todo=todo)
+    return Finding("clock", holds=True, seen="the database's has not gone back")
 
 
 def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
