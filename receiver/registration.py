@@ -8,6 +8,7 @@ A registration belongs to (API URL, fingerprint of the key, callback URL).
 """
 
 import logging
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from receiver.database import Connection, Database, query, session_lock
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import Webhook
 from receiver.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ ADVICE_ON_CONFLICT = (
     "; one webhook for each key: `receiver register --rotate --delete-first` deletes it and registers anew "
     "(what finishes in between is not delivered), or delete it in the provider's dashboard"
 )
+ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rotate` registers anew"
+ABOUT_A_WEBHOOK = re.compile(r"(?<!/)webhook", re.IGNORECASE)  # and not about the path of a request
 
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 HOW_TO_KNOW_A_SECRET = (
@@ -99,15 +103,34 @@ def unanswered(found: Sequence[Registration]) -> Registration | None:
     return newest if newest is not None and newest.registered_at is None else None
 
 
-async def register_if_needed(connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str) -> str:
-    """Register where this account has no webhook yet; returns what was done, in a sentence.
+async def webhook_of(provider: TranscribeSo) -> Webhook | None:
+    """Return the webhook that the provider has for the key; None where it says that it has none.
 
-    A changed `PUBLIC_URL` is only said: a second registration may switch the first one off, so a person decides.
+    The question is not in the reference. A 404 may mean that there is no such endpoint, so only one that speaks of a
+    webhook says that there is none.
+
+    Raises:
+        InvalidRequest: it does not tell.
+        ProviderError: it cannot be asked now.
     """
-    known = current(await find(connection, whose))
-    if known is not None and not addresses.same(known.callback_url, callback_url):
-        return f"registered for {known.callback_url}, not for {callback_url}; to change that run `receiver register`"
-    return await register(connection, provider, whose, callback_url)
+    try:
+        return await provider.get_webhook()
+    except NotFound as exc:
+        if ABOUT_A_WEBHOOK.search(f"{exc.code} {exc.message}"):
+            return None
+        raise
+
+
+async def register_if_needed(connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str) -> str:
+    """Register where this account has no webhook, or none any more; returns what was done, in a sentence.
+
+    What delivers somewhere else is left alone, or two that share a key would take it from each other at every start:
+    a person decides. A changed `PUBLIC_URL` is only said.
+
+    Raises:
+        ImpossibleError: the provider delivers somewhere else by now; or see `register`, as for the others.
+    """
+    return await register(connection, provider, whose, callback_url, take_over=False)
 
 
 async def register(
@@ -118,6 +141,7 @@ async def register(
     *,
     anew: bool = False,
     delete_first: bool = False,
+    take_over: bool = True,
 ) -> str:
     """Make sure that the provider delivers to `callback_url` and that its secret is stored; says what was done.
 
@@ -129,6 +153,7 @@ async def register(
         anew: register even where there is a registration. The secrets known so far stay active, because deliveries
             signed with them may be on their way.
         delete_first: let the provider forget the webhook that it has, for when it refuses a second one.
+        take_over: register also where there is a registration and the provider delivers to another address.
 
     Raises:
         BusyError: another process is registering.
@@ -138,10 +163,14 @@ async def register(
     async with session_lock(connection, LOCK):
         intent, asked_before = None, True
         all_found = await find(connection, whose)
-        known = current(all_found)
-        is_ours = known is not None and addresses.same(known.callback_url, callback_url)
-        if known is not None and is_ours and not anew and not unanswered(all_found):
-            return f"already registered for {callback_url} (secret with fingerprint {known.secret_fingerprint})"
+        known = None if anew else current(all_found)
+        if known is not None:
+            lost = addresses.same(known.callback_url, callback_url) and unanswered(all_found)
+            settled = (
+                None if lost else await _settled(connection, provider, whose, known, callback_url, take_over=take_over)
+            )
+            if settled is not None:
+                return settled
         for found in all_found:
             if not addresses.same(found.callback_url, callback_url) or found.registered_at is not None:
                 continue
@@ -178,6 +207,40 @@ def _about_others(found: Sequence[Registration], fingerprint: str) -> str:
     if not others:
         return ""
     return f"; still active, until `receiver retire-secret`: {', '.join(others)}"
+
+
+async def _settled(
+    connection: Connection, provider: TranscribeSo, whose: Account, known: Registration, callback_url: str, *,
+    take_over: bool,
+) -> str | None:  # fmt: skip
+    """Return why a registration that is known will do; None where `callback_url` is to be registered all the same.
+
+    Raises:
+        ImpossibleError: the provider delivers to another address, which is not to be taken over.
+    """
+    is_ours = addresses.same(known.callback_url, callback_url)
+    if take_over and not is_ours:
+        return None
+    said = f"already registered for {callback_url} (secret with fingerprint {known.secret_fingerprint})"
+    if not is_ours:
+        said = f"registered for {known.callback_url}, not for {callback_url}; to change that run `receiver register`"
+    try:
+        webhook = await webhook_of(provider)
+    except InvalidRequest:
+        return f"{said}; the provider does not tell whether it still has it{ADVICE_ON_SILENCE}" if is_ours else said
+    except ProviderError as exc:
+        return f"{said}; whether the provider still has it cannot be asked now: {exc}"
+    if webhook is None:
+        log.warning("the provider has no webhook of this key any more")
+        await connection.execute(query("registrations_gone"), whose.api_url, whose.key_fingerprint)
+        return None
+    if not is_ours or webhook.url is None or addresses.same(webhook.url, callback_url):
+        return said
+    if take_over:
+        return None
+    raise ImpossibleError(
+        f"the provider delivers to {webhook.url}, not to {callback_url}: `receiver register` lets it deliver here"
+    )
 
 
 async def _delete(connection: Connection, provider: TranscribeSo, whose: Account) -> None:

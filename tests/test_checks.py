@@ -1,13 +1,16 @@
-"""`receiver.health.checks`: what nobody handled, and what could not be read, is told as advice."""
+"""`receiver.health`: what must hold in the database and at the provider, and what is only advice."""
 
 from typing import Any
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
-from receiver import Context, Event, Handler, events, handler, inbox
+from receiver import Context, Event, Handler, events, handler, inbox, settings
 from receiver.database import Pool
-from receiver.health import checks
+from receiver.health import around, checks
 from receiver.inbox import Delivery, TypeCount
+from receiver.providers import TranscribeSo
 from receiver.testing import SANDBOX_URL
 from tests.processes import completed
 
@@ -113,3 +116,48 @@ async def test_recent_events_are_counted_by_type(db: Pool) -> None:
         TypeCount("a.b", 1, 0), TypeCount("transcription.completed", 2, 1), TypeCount(None, 1, 1),
     ]  # fmt: skip
     assert await inbox.recent_types(db, SANDBOX_URL, limit=2) == [TypeCount(None, 1, 1)]
+
+
+HERE, THERE = "https://here.test/webhooks/transcribe-so", "https://there.test/hook"
+NONE = "A webhook of this key does not exist or is not yours."
+NO_ENDPOINT = "There is no such endpoint."
+AWAY = f"the provider delivers to {THERE}, not to {HERE}"
+MOVE = "run `receiver register`, or set PUBLIC_URL to where it delivers"
+SWITCH = "switch it on again in its dashboard, then `receiver test-event`"
+
+
+@pytest.mark.parametrize(("status", "told_by_it", "public_url", "holds", "said"), [
+    (200, {"url": HERE, "enabled": True}, "https://here.test", True, f"the provider delivers to {HERE}"),
+    (200, {"url": HERE, "enabled": False}, "https://here.test", False, f"the provider has switched it off: {SWITCH}"),
+    (200, {"url": THERE, "enabled": True}, "https://here.test", False, f"{AWAY}: {MOVE}"),
+    (200, {"url": THERE, "enabled": False}, "https://here.test", False,
+     f"{AWAY}, and has switched it off: {MOVE}; {SWITCH}"),
+    (404, NONE, "https://here.test", False, "the provider has none for this key: run `receiver register`"),
+    (404, NONE, "", True, "the provider has none for this key: set PUBLIC_URL and run `receiver register`"),
+    (404, NO_ENDPOINT, "https://here.test", True,
+     "the provider does not tell whether it has one: `receiver test-event` tries it"),
+    (405, "no", "https://here.test", True,
+     "the provider does not tell whether it has one: `receiver test-event` tries it"),
+])  # fmt: skip
+async def test_everything_that_is_wrong_with_the_webhook_is_told(
+    status: int,
+    told_by_it: Any,
+    public_url: str,
+    holds: bool,  # noqa: FBT001 - a case
+    said: str,
+) -> None:
+    body = told_by_it if status == 200 else {"error": {"code": "not_found", "message": told_by_it}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(status, json=body)
+            if request.url.path.endswith("/webhooks")
+            else httpx.Response(200, json={})
+        )
+
+    configured = settings.load(PUBLIC_URL=public_url) if public_url else settings.load()
+    async with TranscribeSo(
+        "https://api.test", SecretStr("tsk_live_of_the_tests"), transport=httpx.MockTransport(answer)
+    ) as client:
+        _, found = await around.provider(client, configured)
+    assert (found.name, found.holds, found.said) == ("webhook", holds, said)

@@ -31,18 +31,25 @@ INTENTS = "select * from receiver.registrations order by id"
 
 
 class Provider:
-    """Answers by functions of the test's; remembers the methods, and the Idempotency-Keys of registrations."""
+    """Answers by functions of the test's; remembers the methods, and the Idempotency-Keys of registrations.
 
-    def __init__(self, *answers: Callable[[], Any]) -> None:
+    It tells where it delivers, which is what was registered last, unless `tells` answers that.
+    """
+
+    def __init__(self, *answers: Callable[[], Any], tells: Callable[[], httpx.Response] | None = None) -> None:
         self.answers = list(answers)
+        self.tells = tells or (lambda: httpx.Response(200, json={"id": "wh_1", "url": self.url}))
+        self.url = HERE
         self.keys: list[str] = []
         self.methods: list[str] = []
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/api/v1/webhooks"
         self.methods.append(request.method)
+        if request.method == "GET":
+            return self.tells()
         if request.method == "POST":
-            assert "url" in json.loads(request.content)
+            self.url = json.loads(request.content)["url"]
             self.keys.append(request.headers["idempotency-key"])
         answer = (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])()
         made: httpx.Response = await answer if asyncio.iscoroutine(answer) else answer
@@ -60,8 +67,16 @@ def given(secret: str | None = SECRET) -> Callable[[], httpx.Response]:
     return lambda: httpx.Response(201, json=shown)
 
 
-def refused(status: int, code: str = "refused") -> Callable[[], httpx.Response]:
-    return lambda: httpx.Response(status, json={"error": {"code": code, "message": "no"}})
+def refused(status: int, code: str = "refused", message: str = "no") -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(status, json={"error": {"code": code, "message": message}})
+
+
+def there(url: str) -> Callable[[], httpx.Response]:
+    return lambda: httpx.Response(200, json={"id": "wh_2", "url": url, "enabled": True})
+
+
+NONE = refused(404, "not_found", "A webhook of this key does not exist or is not yours.")
+NO_ENDPOINT = refused(404, "not_found", "Cannot GET /api/v1/webhooks")
 
 
 @pytest_asyncio.fixture
@@ -109,7 +124,7 @@ async def test_the_intent_is_written_before_the_provider_is_asked_and_the_secret
     assert (row["webhook_id"], row["retired_at"]) == ("wh_1", None)
 
 
-async def test_registering_again_asks_nobody(db: Pool, receiver_database: str) -> None:
+async def test_registering_again_registers_nothing(db: Pool, receiver_database: str) -> None:
     provider = Provider(given())
     await register(provider, receiver_database)
     assert await register(provider, receiver_database) == (
@@ -117,6 +132,64 @@ async def test_registering_again_asks_nobody(db: Pool, receiver_database: str) -
     )
     assert len(provider.keys) == 1
     assert len(await db.fetch(INTENTS)) == 1
+
+
+SILENT = "the provider does not tell whether it still has it: "
+LEFT = f"the provider delivers to {ELSEWHERE}, not to {HERE}: `receiver register` lets it deliver here"
+
+
+@pytest.mark.parametrize(("tells", "command", "start"), [
+    (there(HERE), "already registered", "already registered"),
+    (there(f"{HERE}/"), "already registered", "already registered"),
+    (NONE, "registered", "registered"),
+    (refused(404, "webhook_not_found"), "registered", "registered"),
+    (there(ELSEWHERE), "registered", LEFT),
+    (NO_ENDPOINT, SILENT, SILENT),
+    (refused(405, "method_not_allowed"), SILENT, SILENT),
+    (refused(503), "cannot be asked now: 503", "cannot be asked now: 503"),
+])  # fmt: skip
+async def test_what_the_provider_tells_decides_whether_a_known_registration_will_do(
+    db: Pool, receiver_database: str, tells: Callable[[], httpx.Response], command: str, start: str
+) -> None:
+    """Two that share a key must not take it from each other at every start, so that is left to a person."""
+    await register(Provider(given("whsec_old")), receiver_database)
+    before = await db.fetch(INTENTS)
+    for take_over, expected in ((False, start), (True, command)):
+        provider = Provider(given("whsec_new"), tells=tells)
+        try:
+            said = await register(provider, receiver_database, take_over=take_over)
+        except ImpossibleError as exc:
+            said = str(exc)
+        is_anew = expected == "registered"
+        assert said.startswith(expected) if expected.endswith("registered") else expected in said
+        assert provider.methods.count("POST") == is_anew
+        assert (f"still active, until `receiver retire-secret`: {fingerprint(b'whsec_old')}" in said) is is_anew
+        await db.execute("delete from receiver.registrations where id <> $1", before[0]["id"])
+        await db.execute("update receiver.registrations set gone_at = null")
+
+
+async def test_a_start_leaves_a_webhook_elsewhere_alone_and_replaces_one_that_is_gone(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    provider = Provider(given("whsec_1"), given("whsec_2"))
+    async with provider.client() as client:
+        await registration.register_if_needed(connection, client, WHOSE, HERE)
+        provider.url = ELSEWHERE
+        for _ in range(3):
+            with pytest.raises(ImpossibleError, match="the provider delivers to"):
+                await registration.register_if_needed(connection, client, WHOSE, HERE)
+        provider.tells = NONE
+        moved = await registration.register_if_needed(connection, client, WHOSE, ELSEWHERE)
+    assert moved.startswith(f"registered {ELSEWHERE} ")
+    assert provider.methods.count("POST") == 2
+
+
+async def test_what_is_elsewhere_and_cannot_be_taken_over_is_still_known_here(db: Pool, receiver_database: str) -> None:
+    """Else the next start would take it, as if nothing had ever been registered."""
+    await register(Provider(given("whsec_old")), receiver_database)
+    with pytest.raises(ImpossibleError, match="refuses to register"):
+        await register(Provider(refused(400), tells=there(ELSEWHERE)), receiver_database)
+    assert registration.current(await registration.find(db, WHOSE)) is not None
 
 
 async def test_a_crash_between_the_answer_and_its_commit_loses_no_secret(db: Pool, receiver_database: str) -> None:

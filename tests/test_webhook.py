@@ -1,11 +1,14 @@
 """`receiver register`, `secrets` and `retire-secret`, as a user runs them; no secret is in any output."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from receiver import signature
+from receiver.cli.webhook import why_not_handled
+from receiver.inbox import Stored, StoredJob
 from receiver.sandbox import Knobs
 from receiver.sandbox.knobs import SecondWebhook
 from tests.commands import Commands, Scripted, Simulated
@@ -66,7 +69,34 @@ def test_register_keeps_the_secret_and_shows_its_fingerprint(commands: Keeping, 
     assert webhook(provider) == URL
     again = commands.said("register", "--url", URL)
     assert again == f"already registered for {URL} (secret with fingerprint {fingerprint})\n"
-    assert len(provider.asked("/webhooks")) == 2  # ours and the test's own look
+    assert provider.asked("/webhooks").count("POST /api/v1/webhooks") == 1
+
+
+def test_a_webhook_that_the_provider_has_lost_is_registered_anew(commands: Keeping, provider: Simulated) -> None:
+    """As a sandbox that was started again."""
+    commands.said("register", "--url", URL)
+    (old,) = commands.fingerprints()
+    assert provider.http.delete("/api/v1/webhooks").is_success
+    lost = commands.run("check", PUBLIC_URL="http://127.0.0.1:1")
+    assert "!!  webhook        the provider has none for this key: run `receiver register`" in lost.stdout
+    asked = commands.said("test-event", status=1)
+    assert "not_found (HTTP 404)" in asked
+    assert asked.endswith("the provider has no webhook for this key: run `receiver register`\n")
+    assert commands.said("register", "--url", URL).startswith(f"registered {URL} ")
+    assert webhook(provider) == URL
+    assert commands.fingerprints()[1] == old
+
+
+def test_a_provider_that_does_not_tell_what_it_has_is_no_reason_to_register_again(
+    processes: Processes, receiver_database: str
+) -> None:
+    with Simulated(knobs=Knobs(webhook_methods="404")).running() as provider:
+        commands = keep(processes, receiver_database, provider, provider.key)
+        commands.said("register", "--url", URL)
+        again = commands.said("register", "--url", URL)
+        assert again.startswith(f"already registered for {URL} ")
+        assert again.endswith("`receiver test-event` tries it, `receiver register --rotate` registers anew\n")
+        assert len(commands.fingerprints()) == 1
 
 
 @pytest.mark.parametrize("given", ["http://127.0.0.1:1", " HTTP://127.0.0.1:1/ ", f"{URL}/"])
@@ -193,3 +223,25 @@ def test_the_secret_that_the_provider_signs_with_and_one_that_is_not_there_are_n
     assert f"{newest} is the secret that the provider signs with: run `receiver register --rotate` first" in refused
     assert "`receiver secrets` lists them" in commands.said("retire-secret", "nonsense", status=1)
     assert commands.fingerprints() == [newest]
+
+
+@pytest.mark.parametrize(("jobs", "why"), [
+    ([], None),
+    ([("a", "done", None), ("b", "done", None)], None),
+    ([("a", "pending", None)], "no worker took it for a: run `receiver work`, or see its log"),
+    ([("a", "pending", "KeyError: 'x'")], "the handler a failed and is tried again: KeyError: 'x'"),
+    ([("a", "running", None)], "the handler a still runs"),
+    ([("a", "running", "KeyError: 'x'")], "the handler a still runs, after it had failed: KeyError: 'x'"),
+    ([("a", "dead", "no")], "the handler a gave up: no; `receiver show evt_1` says more"),
+    ([("a", "done", None), ("b", "pending", "no"), ("c", "running", None)],
+     "the handler b failed and is tried again: no; the handler c still runs"),
+])  # fmt: skip
+def test_where_a_test_event_stops_each_handler_is_named(
+    jobs: list[tuple[str, str, str | None]], why: str | None
+) -> None:
+    event = Stored(
+        key=1, source="transcribe.so", api_url="https://api.test", account="default", id="evt_1", type="webhook.test",
+        unreadable=None, transcription_id=None, callback_for=None, received_at=datetime.now(UTC), deliveries=1,
+        state="pending", jobs=tuple(StoredJob(1, name, state, 1, error, 0.0) for name, state, error in jobs),
+    )  # fmt: skip
+    assert why_not_handled(event) == why

@@ -37,11 +37,11 @@ class Registrar:
         self._refused = False
 
     def findings(self) -> list[Finding]:
-        """Say that the provider refuses. It is advice: deliveries are taken with the secrets that are known."""
+        """Say that it stays unregistered. It is advice: deliveries are taken with the secrets that are known."""
         if not self._refused:
             return []
         todo = "the log says why; see `receiver register`"
-        return [Finding("registration", holds=True, seen="the provider refuses to register this receiver", todo=todo)]
+        return [Finding("registration", holds=True, seen="the provider refuses it, or delivers elsewhere", todo=todo)]
 
     async def keep(self) -> None:
         """Register, and return when that is done or nothing is to be done."""

@@ -22,8 +22,9 @@ from receiver.cli.running import (
     with_provider,
 )
 from receiver.database import Pool
-from receiver.errors import ImpossibleError
-from receiver.logs import clock
+from receiver.errors import ImpossibleError, NotFound
+from receiver.inbox import Stored, StoredJob
+from receiver.logs import clock, printable
 from receiver.migrations import require
 from receiver.providers import TranscribeSo
 from receiver.rotation import Secret, Use
@@ -186,25 +187,44 @@ async def _follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> 
         raise ImpossibleError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
     newest = await inbox.newest_key(db)
     journey = Journey()
-    await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
+    try:
+        await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
+    except NotFound as exc:
+        exc.add_note("the provider has no webhook for this key: run `receiver register`")
+        raise
     journey.reached("accepted by the provider")
     journey.advice = (
-        "no delivery was stored. Does the receiver run, does PUBLIC_URL reach it, and does its log say that it "
-        "refuses signatures? `receiver check` says more"
+        f"no delivery was seen within {wait:g} s. If --wait was long enough: does the receiver run, does PUBLIC_URL "
+        "reach it, and does its log say that it refuses signatures? `receiver check` says more"
     )
-    while time.monotonic() - journey.started < wait:
+    while True:
         event = await inbox.test_event_after(db, provider.api_url, newest)
         if event is not None:
             if journey.event is None:
                 journey.event = event.id
                 journey.reached("delivered, verified and stored")
-                journey.advice = "no worker took it: run `receiver work`, or see its log"
             if event.state == "done":
                 journey.reached("handled")
-                journey.advice = None
+            journey.advice = why_not_handled(event)
+            if event.state in ("done", "dead"):
                 break
-            if event.state == "dead":
-                journey.advice = f"its handler gave up: `receiver show {shlex.quote(event.id)}` says why"
-                break
+        if time.monotonic() - journey.started >= wait:
+            break
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
     return journey
+
+
+def why_not_handled(event: Stored) -> str | None:
+    """Return what became of each job that is not done; None where all are."""
+    return "; ".join(_why_not_done(job, event) for job in event.jobs if job.state != "done") or None
+
+
+def _why_not_done(job: StoredJob, event: Stored) -> str:
+    error = "" if job.error is None else f": {printable(job.error)}"
+    if job.state == "dead":
+        return f"the handler {job.handler} gave up{error}; `receiver show {shlex.quote(event.id)}` says more"
+    if job.state == "running":
+        return f"the handler {job.handler} still runs{error and f', after it had failed{error}'}"
+    if job.error is not None:
+        return f"the handler {job.handler} failed and is tried again{error}"
+    return f"no worker took it for {job.handler}: run `receiver work`, or see its log"

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from receiver import addresses, egress, signature
+from receiver import addresses, egress, registration, signature
 from receiver.errors import InvalidRequest, ProviderError, StoreUnavailableError
 from receiver.health.finding import Finding
 from receiver.providers import TranscribeSo
@@ -63,13 +63,20 @@ async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
 async def _webhook(client: TranscribeSo, ours: str | None) -> Finding:
     """Whether the provider delivers, which it stops after five failures in a row, and where we are."""
     try:
-        webhook = await client.get_webhook()
+        webhook = await registration.webhook_of(client)
     except InvalidRequest:
-        return Finding("webhook", holds=True, seen="the provider has none, or does not tell")
-    if webhook.enabled is False:
-        todo = "switch it on again in its dashboard, then `receiver test-event`"
-        return Finding("webhook", holds=False, seen="the provider has switched it off", todo=todo)
+        seen = "the provider does not tell whether it has one"
+        return Finding("webhook", holds=True, seen=seen, todo="`receiver test-event` tries it")
+    if webhook is None:
+        todo = "run `receiver register`" if ours is not None else "set PUBLIC_URL and run `receiver register`"
+        return Finding("webhook", holds=ours is None, seen="the provider has none for this key", todo=todo)
+    wrong = dict[str, str]()
     if webhook.url is not None and ours is not None and not addresses.same(webhook.url, ours):
-        todo = "run `receiver register`, or set PUBLIC_URL to where it delivers"
-        return Finding("webhook", holds=False, seen=f"the provider delivers to {webhook.url}, not to {ours}", todo=todo)
+        advice = "run `receiver register`, or set PUBLIC_URL to where it delivers"
+        wrong[f"delivers to {webhook.url}, not to {ours}"] = advice
+    if webhook.enabled is False:
+        wrong["has switched it off"] = "switch it on again in its dashboard, then `receiver test-event`"
+    if wrong:
+        seen = f"the provider {', and '.join(wrong)}"
+        return Finding("webhook", holds=False, seen=seen, todo="; ".join(wrong.values()))
     return Finding("webhook", holds=True, seen=f"the provider delivers to {webhook.url or 'it'}")
