@@ -52,6 +52,16 @@ class Claim:
         return f"rcv-{hashlib.sha256(chr(0).join(identity).encode()).hexdigest()[:40]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many jobs of a handler are dead or unfinished for an API, and how many are unfinished for others."""
+
+    handler: str
+    dead: int
+    unfinished: int
+    elsewhere: int
+
+
 async def claim(
     db: Database,
     *,
@@ -131,22 +141,15 @@ async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]
     return [row["handler"] for row in await db.fetch(query("replay_jobs"), event, sorted(handlers))]
 
 
-async def orphaned(db: Database, handlers: Sequence[str], api_url: str) -> list[str]:
-    """Return the names of handlers that have unfinished jobs of an API but do not exist (any more)."""
-    return [row["handler"] for row in await db.fetch(query("orphaned_handlers"), list(handlers), api_url)]
-
-
 async def oldest_due(db: Database, handlers: Sequence[str], api_url: str) -> timedelta | None:
     """Return for how long the longest-waiting job that these handlers could run is due; None where none is."""
     age: timedelta | None = await db.fetchval(query("oldest_due"), list(handlers), api_url)
     return age
 
 
-async def counts(db: Database, api_url: str) -> tuple[int, int]:
-    """Return how many jobs of an API are dead, and how many of other APIs are unfinished."""
-    row = await db.fetchrow(query("count_jobs"), api_url)
-    assert row is not None, "an aggregate has a row"
-    return row["dead"], row["elsewhere"]
+async def counts(db: Database, api_url: str) -> list[Count]:
+    """Count the jobs that are not done, for each handler that has any, by its name."""
+    return [Count(**dict(row)) for row in await db.fetch(query("count_jobs"), api_url)]
 
 
 async def nudge(db: Database) -> None:

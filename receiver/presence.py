@@ -27,8 +27,9 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """How long ago a worker was seen (None: there is none), and whether jobs wait although that is too long ago."""
+    """How long ago a worker of an API was seen (None: there is none), and whether jobs wait for a new one."""
 
+    api_url: str
     ago: timedelta | None
     jobs_wait: bool
 
@@ -82,7 +83,7 @@ async def missing_worker(
     """Look whether a worker runs for an API, and whether jobs of these handlers have been due for `waiting` without."""
     row = await db.fetchrow(query("missing_worker"), list(handlers), api_url, UNSEEN, waiting)
     assert row is not None, "an aggregate has a row"
-    return Missing(**dict(row))
+    return Missing(api_url, **dict(row))
 
 
 def _version() -> str:

@@ -38,10 +38,6 @@ ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rota
 ABOUT_A_WEBHOOK = re.compile(r"(?<!/)webhook", re.IGNORECASE)  # and not about the path of a request
 
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
-HOW_TO_KNOW_A_SECRET = (
-    "set TRANSCRIBE_API_KEY and PUBLIC_URL and run `receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET; "
-    f"{FOR_THE_SANDBOX}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +73,19 @@ def account(settings: Settings) -> Account:
             f"in .env; {FOR_THE_SANDBOX}"
         )
     return Account(settings.api_url, signature.fingerprint(settings.api_key.get_secret_value().encode()))
+
+
+def lacking(configured: Settings) -> list[str]:
+    """Return the settings without which nothing registers by itself, of those that are not set."""
+    needed = {"TRANSCRIBE_API_KEY": configured.api_key, "PUBLIC_URL": configured.public_url}
+    return [name for name, value in needed.items() if value is None]
+
+
+def how_to_know_a_secret(configured: Settings) -> str:
+    """Return what to do where no secret is known."""
+    names = lacking(configured)
+    first = f"set {' and '.join(names)} and run" if names else "run"
+    return f"{first} `receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET; {FOR_THE_SANDBOX}"
 
 
 async def known_secrets(db: Database, api_url: str) -> list[bytes]:

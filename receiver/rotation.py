@@ -53,6 +53,12 @@ class Secret:
     registrations: tuple[int, ...]
 
     @property
+    def silence(self) -> str:
+        """For how long it has verified nothing, as a person reads it."""
+        minutes = int(self.quiet_for.total_seconds() // 60)
+        return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"  # noqa: PLR2004 - of an hour
+
+    @property
     def can_go(self) -> bool:
         """Whether nothing signed with it is still on its way."""
         return self.quiet_for > SILENT
@@ -103,9 +109,8 @@ async def retire(
             f"{fingerprint} is the secret that the provider signs with: run `receiver register --rotate` first"
         )
     if not secret.can_go and not although_used:
-        hours = secret.quiet_for.total_seconds() / 3600
         raise ImpossibleError(
-            f"{fingerprint} is silent for {hours:.1f} h only, and the provider may send again what it signed "
+            f"{fingerprint} is silent for {secret.silence} only, and the provider may send again what it signed "
             f"with it: wait until 24 h have passed, or pass --yes"
         )
     await db.execute(query("retire_registrations"), list(secret.registrations), CHANNEL)

@@ -10,6 +10,7 @@ from receiver import Context, Event, Handler, events, handler, inbox, settings
 from receiver.database import Pool
 from receiver.health import around, checks
 from receiver.inbox import Delivery, TypeCount
+from receiver.jobs import Count
 from receiver.providers import TranscribeSo
 from receiver.testing import SANDBOX_URL
 from tests.processes import completed
@@ -161,3 +162,37 @@ async def test_everything_that_is_wrong_with_the_webhook_is_told(
     ) as client:
         _, found = await around.provider(client, configured)
     assert (found.name, found.holds, found.said) == ("webhook", holds, said)
+
+
+GONE = "jobs of handlers that do not exist: {}: bring the names back, or leave them"
+
+OTHERS = (
+    "here: 6 unfinished jobs belong to another than https://api.test: "
+    "run `receiver work` with their TRANSCRIBE_API_URL, or leave them"
+)
+
+
+@pytest.mark.parametrize(("counts", "handlers", "expected"), [
+    ([], ["a"], {}),
+    ([Count("a", dead=2, unfinished=3, elsewhere=0)], ["a"],
+     {"dead jobs": (False, "2: see `receiver jobs --dead`, then replay")}),
+    ([Count("gone", dead=2, unfinished=0, elsewhere=0)], ["a"],
+     {"orphaned jobs": (True, GONE.format("gone (2 dead)"))}),
+    ([Count("gone", dead=0, unfinished=1, elsewhere=0), Count("old", dead=1, unfinished=4, elsewhere=0)], ["a"],
+     {"orphaned jobs": (True, GONE.format("gone (1 unfinished), old (4 unfinished, 1 dead)"))}),
+    ([Count("a", dead=0, unfinished=0, elsewhere=5), Count("gone", dead=0, unfinished=0, elsewhere=1)], ["a"],
+     {"other APIs": (True, OTHERS)}),
+    ([Count("a", dead=2, unfinished=0, elsewhere=0)], [],
+     {"dead jobs": (False, "2: see `receiver jobs --dead`, then replay"),
+      "orphaned jobs": (True, "not known without handlers")}),
+])  # fmt: skip
+def test_only_dead_jobs_that_somebody_can_replay_are_wrong(
+    counts: list[Count], handlers: list[str], expected: dict[str, tuple[bool, str]]
+) -> None:
+    found = [
+        checks.dead(counts, handlers),
+        checks.orphans(counts, handlers),
+        checks.elsewhere(counts, "https://api.test"),
+    ]
+    quiet = {"dead jobs": (True, "none"), "orphaned jobs": (True, QUIET), "other APIs": (True, QUIET)}
+    assert {one.name: (one.holds, one.said) for one in found} == quiet | expected

@@ -10,7 +10,7 @@ from receiver import events, inbox, jobs
 from receiver.database import Pool
 from receiver.events import Event
 from receiver.inbox import Delivery, StoredJob
-from receiver.jobs import Claim
+from receiver.jobs import Claim, Count
 from receiver.retry import Again, Dead, Done, Later, Outcome
 from tests.processes import completed
 
@@ -253,15 +253,6 @@ async def test_the_oldest_due_job_is_the_one_that_waits_the_longest(db: Pool) ->
     assert await jobs.oldest_due(db, ["a"], API) is None
 
 
-async def test_handlers_with_unfinished_jobs_that_nobody_knows_are_orphans(db: Pool) -> None:
-    for number, state in enumerate(["pending", "running", "done", "dead"]):
-        key = await append(db, f"evt_{number}", f"gone_{state}", "known")
-        await db.execute("update receiver.jobs set state = $1 where event = $2", state, key)
-    await append(db, "evt_9", "gone_pending")
-    assert await jobs.orphaned(db, ["known"], API) == ["gone_pending", "gone_running"]
-    assert await jobs.orphaned(db, [], API) == ["gone_pending", "gone_running", "known"]
-
-
 async def test_a_nudge_reaches_who_listens(db: Pool) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
     async with db.acquire() as connection:
@@ -272,9 +263,15 @@ async def test_a_nudge_reaches_who_listens(db: Pool) -> None:
         await connection.reset()
 
 
-async def test_dead_jobs_and_those_of_other_apis_are_counted(db: Pool) -> None:
+async def test_jobs_that_are_not_done_are_counted_by_handler_and_whose_they_are(db: Pool) -> None:
     for number, state in enumerate(["pending", "running", "done", "dead"]):
-        key = await append(db, f"evt_{number}", "a")
+        key = await append(db, f"evt_{number}", "a", f"only_{state}")
         await db.execute("update receiver.jobs set state = $1 where event = $2", state, key)
-    assert await jobs.counts(db, API) == (1, 0)
-    assert await jobs.counts(db, "https://other.test") == (0, 2)
+    assert await jobs.counts(db, API) == [
+        Count("a", 1, 2, 0), Count("only_dead", 1, 0, 0),
+        Count("only_pending", 0, 1, 0), Count("only_running", 0, 1, 0),
+    ]  # fmt: skip
+    elsewhere = await jobs.counts(db, "https://other.test")
+    assert [(one.handler, one.dead, one.unfinished, one.elsewhere) for one in elsewhere if one.elsewhere] == [
+        ("a", 0, 0, 2), ("only_pending", 0, 0, 1), ("only_running", 0, 0, 1),
+    ]  # fmt: skip

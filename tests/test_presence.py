@@ -82,14 +82,14 @@ async def test_rows_that_nobody_has_seen_for_a_day_are_forgotten(db: Pool, recei
 @pytest.mark.parametrize(
     ("seen_ago", "kind", "job", "said"),
     [
-        (None, "worker", None, "no worker is running"),
-        (None, "worker", "pending", "no worker is running, and jobs wait: run `receiver work`"),
-        (60, "worker", None, "no worker has been seen for N s"),
-        (60, "worker", "pending", "no worker has been seen for N s, and jobs wait: run `receiver work`"),
-        (60, "worker", "running", "no worker has been seen for N s, and jobs wait: run `receiver work`"),
-        (60, "worker", "done", "no worker has been seen for N s"),
+        (None, "worker", None, "no worker for {api} is running: run `receiver work` (or `up`)"),
+        (None, "worker", "pending", "no worker for {api} is running, and jobs wait: run `receiver work`"),
+        (60, "worker", None, "no worker for {api} has been seen for N s: run `receiver work` (or `up`)"),
+        (60, "worker", "pending", "no worker for {api} has been seen for N s, and jobs wait: run `receiver work`"),
+        (60, "worker", "running", "no worker for {api} has been seen for N s, and jobs wait: run `receiver work`"),
+        (60, "worker", "done", "no worker for {api} has been seen for N s: run `receiver work` (or `up`)"),
         (3, "worker", "pending", "one is running"),
-        (3, "web", "pending", "no worker is running, and jobs wait: run `receiver work`"),
+        (3, "web", "pending", "no worker for {api} is running, and jobs wait: run `receiver work`"),
     ],
 )
 async def test_a_worker_is_missed_where_jobs_wait(
@@ -105,7 +105,7 @@ async def test_a_worker_is_missed_where_jobs_wait(
         await append(db)
         await db.execute(f"update receiver.jobs set state = '{job}'")
     finding = checks.worker(await missing_worker(db, handlers=["a"], api_url=API))
-    assert (finding.name, re.sub(r"for \d+ s", "for N s", finding.said)) == ("worker", said)
+    assert (finding.name, re.sub(r"for \d+ s", "for N s", finding.said)) == ("worker", said.format(api=API))
     assert finding.holds is ("jobs wait" not in said)
 
 

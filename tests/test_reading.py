@@ -82,6 +82,17 @@ def test_without_a_key_what_is_not_stored_says_what_to_set(keeping: Commands, co
     assert "set TRANSCRIBE_API_KEY to ask" in ran.stderr
 
 
+@pytest.mark.parametrize("command", ["transcript", "timestamps"])
+@pytest.mark.parametrize("number", ["abc", "", "0", "1/../4821"])
+def test_an_id_that_can_be_none_is_said_to_be_none_with_a_key_or_without(
+    commands: Commands, command: str, number: str
+) -> None:
+    for key in ("", commands.key):
+        ran = commands.run(command, number, TRANSCRIBE_API_KEY=key)
+        assert (ran.exit_code, ran.stdout) == (1, "")
+        assert ran.stderr.startswith("Error: a transcription id of transcribe.so is a positive integer\n")
+
+
 @pytest.mark.parametrize("options", [(), ("--format", "srt"), ("--format", "markdown")])
 def test_a_recording_in_which_nothing_is_said_has_an_empty_transcript(
     commands: Commands, sandbox: Simulated, options: tuple[str, ...]

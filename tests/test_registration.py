@@ -465,3 +465,15 @@ def test_an_account_is_an_api_and_the_fingerprint_of_a_key(monkeypatch: pytest.M
     assert whose("tsk_live_1") == whose("tsk_live_1") != whose("tsk_live_2")
     assert whose("tsk_live_1").api_url == API
     assert "tsk_live_1" not in repr(whose("tsk_live_1"))
+
+
+@pytest.mark.parametrize(("given", "first"), [
+    ({}, "set TRANSCRIBE_API_KEY and PUBLIC_URL and run `receiver register`"),
+    ({"TRANSCRIBE_API_KEY": "tsk_live_1"}, "set PUBLIC_URL and run `receiver register`"),
+    ({"PUBLIC_URL": "https://here.test"}, "set TRANSCRIBE_API_KEY and run `receiver register`"),
+    ({"TRANSCRIBE_API_KEY": "tsk_live_1", "PUBLIC_URL": "https://here.test"}, "run `receiver register`"),
+])  # fmt: skip
+def test_only_what_is_missing_is_to_be_set(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], first: str) -> None:
+    for name in ("TRANSCRIBE_API_KEY", "PUBLIC_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert registration.how_to_know_a_secret(load(**given)).startswith(f"{first}, or set TRANSCRIBE_WEBHOOK_SECRET")

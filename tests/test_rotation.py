@@ -71,6 +71,14 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
     assert await registration.known_secrets(db, API) == [b"whsec_new"]
 
 
+@pytest.mark.parametrize(("hours", "said"), [(0.01, "0 min"), (0.21, "12 min"), (1.5, "1 h"), (23.5, "23 h")])
+async def test_how_long_a_secret_is_silent_is_said_in_what_it_is_counted_in(db: Pool, hours: float, said: str) -> None:
+    await registered(db, "whsec_old", hours_ago=50)
+    await registered(db, "whsec_new", hours_ago=hours)
+    with pytest.raises(ImpossibleError, match=f"is silent for {said} only"):
+        await rotation.retire(db, API, KEY, OLD, although_used=False)
+
+
 @pytest.mark.parametrize("key", [KEY, "a key that is not configured"])
 async def test_the_secret_that_the_provider_signs_with_cannot_be_retired(db: Pool, key: str) -> None:
     await registered(db, "whsec_old", hours_ago=90, key=key)

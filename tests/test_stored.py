@@ -94,6 +94,8 @@ def test_replay_gives_a_job_to_a_handler_that_is_new(shared: Processes, running:
     shared.run("replay", "evt_1", "--handler", "third")
     shared.start("work")
     assert [job["handler"] for job in shared.settled()[0]["jobs"]] == ["first", "third"]
+    shared.sql("insert into receiver.jobs (event, handler, state) select id, 'gone', 'dead' from receiver.events")
+    assert "left alone, because there is no such handler: gone" in shared.run("replay", "evt_1").stderr
 
 
 def test_replay_leaves_a_running_job_alone(shared: Processes, running: tuple[Web, Process]) -> None:
@@ -134,6 +136,7 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
     [
         (("show", "evt_none"), 1, "there is no event evt_none; `receiver events` lists them"),
         (("replay", "evt_none"), 1, "there is no event evt_none"),
+        (("show", ""), 1, "EVENT is empty; `receiver events` lists them"),
         (("replay", "evt_1", "--handler", "nobody"), 1, "there is no handler nobody; there are first, second"),
         (("transcript", "4821"), 1, "not stored: the transcript of 4821; set TRANSCRIBE_API_KEY"),
         (

@@ -93,6 +93,24 @@ def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox:
     assert sandbox.asked() == []
 
 
+@pytest.mark.parametrize("command", ["transcribe", "quote"])
+@pytest.mark.parametrize(("source", "said"), [
+    ("https://", "https:// is no web address: it names no host"),
+    ("HTTPS:///x.mp3", "https:///x.mp3 is no web address: it names no host"),
+    ("https://:443/x.mp3", "https://:443/x.mp3 is no web address: it names no host"),
+    ("https://?at=x", "https://?at=x is no web address: it names no host"),
+    ("https://./x.mp3", "https://./x.mp3 is no web address: it names no host"),
+    ("", "SOURCE is empty: name a file, or a web address"),
+    (" ", "SOURCE is empty: name a file, or a web address"),
+])  # fmt: skip
+def test_what_names_nothing_is_refused_before_anything_is_asked(
+    commands: Commands, sandbox: Simulated, command: str, source: str, said: str
+) -> None:
+    ran = commands.run(command, source)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", f"Error: {said}\n")
+    assert sandbox.asked() == []
+
+
 @pytest.mark.parametrize(
     "typed", ["HTTPS://example.com/a.mp3", " https://example.com/a.mp3", "Https://example.com/a.mp3 \n"]
 )

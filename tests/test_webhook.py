@@ -168,7 +168,7 @@ def test_secrets_tells_since_when_and_how_much_each_is_used(commands: Keeping) -
     assert first.endswith(f" for {URL}, has verified nothing")
     assert second.startswith(f"{old}  registered 20")
     assert ", events verified: 1; replaced 20" in second
-    assert second.endswith(", silent for 0 h: keep it for now")
+    assert second.endswith(", silent for 0 min: keep it for now")
     found = commands.read("secrets")
     assert [(one["fingerprint"], one["events"], one["can_go"]) for one in found] == [(new, 0, False), (old, 1, False)]
     assert {*found[0]} == {
@@ -190,7 +190,7 @@ def test_a_secret_of_our_own_is_listed_by_its_fingerprint(commands: Keeping) -> 
 
 def test_no_secret_at_all_says_what_to_do(commands: Keeping) -> None:
     said = commands.said("secrets", status=1)
-    assert f"no secret is known for {commands.environment['TRANSCRIBE_API_URL']}: set TRANSCRIBE_API_KEY and" in said
+    assert f"no secret is known for {commands.environment['TRANSCRIBE_API_URL']}: set PUBLIC_URL and" in said
     assert "for the sandbox, run the line `export …` that `receiver up --sandbox` prints" in said
     assert commands.read("secrets") == []
 
@@ -199,7 +199,7 @@ def test_an_old_secret_is_retired_when_it_has_been_silent_for_a_day(commands: Ke
     commands.said("register", "--url", URL)
     commands.said("register", "--url", URL, "--rotate")
     new, old = commands.fingerprints()
-    assert f"{old} is silent for 0.0 h only" in commands.said("retire-secret", old, status=1)
+    assert f"{old} is silent for 0 min only" in commands.said("retire-secret", old, status=1)
     commands.processes.sql("update receiver.registrations set registered_at = registered_at - interval '25 hours'")
     line = commands.said("secrets").splitlines()[1]
     assert line.endswith(f"silent for 25 h: retire it: `receiver retire-secret {old}`")

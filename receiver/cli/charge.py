@@ -7,7 +7,7 @@ import click
 from receiver import inbox
 from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars, line
-from receiver.cli.running import as_json, configure, confirm, examples, print_json, with_provider
+from receiver.cli.running import as_json, configure, confirm, examples, print_json, transcription_id, with_provider
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.logs import printable
@@ -19,7 +19,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command(epilog=examples("receiver retry 4821", "receiver retry 4821 --yes --wait --json | jq .status"))
-@click.argument("transcription", metavar="ID")
+@click.argument("transcription", metavar="ID", callback=transcription_id)
 @yes_option
 @click.option("--wait", is_flag=True, help="Follow it to its end.")
 @as_json
@@ -38,6 +38,7 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
         started = await provider.retry(transcription, idempotency_key=f"retry-{secrets.token_hex(16)}")
         if not wait:
             return started
+        click.echo(f"transcription {started.id} is started again", err=True)
         ended = await until_ended(provider, db, configured, started.id, since=since)
         require_completed(ended)
         return ended
@@ -50,7 +51,7 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
 
 
 @click.command(epilog=examples("receiver delete 4821", "receiver delete 4821 --yes"))
-@click.argument("transcription", metavar="ID")
+@click.argument("transcription", metavar="ID", callback=transcription_id)
 @yes_option
 def delete(transcription: str, *, yes: bool) -> None:
     """Delete a transcription at the provider, for ever: its result and its media. What is stored here stays."""

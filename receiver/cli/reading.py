@@ -12,7 +12,16 @@ from receiver.archive import Subject
 from receiver.cli import progress
 from receiver.cli.charge import yes_option
 from receiver.cli.following import require_completed
-from receiver.cli.running import as_json, configure, confirm, examples, print_json, with_database, with_provider
+from receiver.cli.running import (
+    as_json,
+    configure,
+    confirm,
+    examples,
+    print_json,
+    transcription_id,
+    with_database,
+    with_provider,
+)
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, NoDataError, NotReady
 from receiver.logs import printable
@@ -48,7 +57,7 @@ WRITERS: dict[str, Write] = {
         "receiver transcript 4821 --format chapters > chapters.json",
     )
 )
-@click.argument("transcription", metavar="ID")
+@click.argument("transcription", metavar="ID", callback=transcription_id)
 @click.option("--format", "name", type=click.Choice(list(WRITERS)), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def transcript(transcription: str, name: str, *, as_json: bool) -> None:
@@ -91,7 +100,7 @@ def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, s
         "receiver timestamps 4821 --style punchy --regenerate 'focus on the case studies'",
     )
 )
-@click.argument("transcription", metavar="ID")
+@click.argument("transcription", metavar="ID", callback=transcription_id)
 @click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
 @click.option("--style", type=click.Choice(STYLES), help="Of the titles; by default what is there, else balanced.")
 @click.option(

@@ -35,6 +35,8 @@ def of(source: str, pipeline: str | None, language: str, duration: float | None)
     Raises:
         ImpossibleError: the provider would refuse it.
     """
+    if not source.strip():
+        raise ImpossibleError("SOURCE is empty: name a file, or a web address")
     if ADDRESS.match(source):
         scheme, _, rest = source.strip().partition("://")
         source = f"{scheme.lower()}://{rest}"
@@ -42,6 +44,8 @@ def of(source: str, pipeline: str | None, language: str, duration: float | None)
             kind = source_of(source)
         except ValueError as exc:
             raise ImpossibleError(f"{source} is no web address: {exc}") from exc
+        if not (urlsplit(source).hostname or "").strip(". "):
+            raise ImpossibleError(f"{source} is no web address: it names no host")
         return Recording(
             source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
         ), None

@@ -18,9 +18,9 @@ from receiver import addresses, database, embedded, failpoints, logs, migrations
 from receiver.budget import SharedBudget
 from receiver.cli import environment
 from receiver.database import Connections, Pool
-from receiver.errors import NoDataError
+from receiver.errors import ImpossibleError, NoDataError
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import RETRY_SECONDS
+from receiver.providers.transcribe_so import RETRY_SECONDS, wire
 from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.spool import Spool
 
@@ -57,6 +57,15 @@ def webhook_url(_: click.Context, __: click.Parameter, given: str | None) -> str
         return None if given is None else addresses.base(given, without=WEBHOOK_PATH) + WEBHOOK_PATH
     except ValueError as exc:
         raise click.BadParameter(str(exc)) from exc
+
+
+def transcription_id(_: click.Context, __: click.Parameter, given: str) -> str:
+    """Return the id of a transcription as the provider writes it.
+
+    Raises:
+        InvalidRequest: there can be none of this id, so nobody needs to be asked, and nothing looked up.
+    """
+    return wire.path(given).rpartition("/")[2]
 
 
 def examples(*lines: str) -> str:
@@ -205,10 +214,15 @@ def confirm(question: str) -> None:
 
     Raises:
         Abort: no, or Ctrl-C, which the loop would keep for the time after the answer.
+        ImpossibleError: nobody is there to answer.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         click.confirm(question, abort=True, err=True)
+    except click.Abort as exc:
+        if isinstance(exc.__context__, EOFError):
+            raise ImpossibleError("nobody is there to answer, so nothing was done: --yes answers it") from exc
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
 

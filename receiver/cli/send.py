@@ -64,7 +64,8 @@ def _known_secret(configured: Settings) -> bytes:
         return configured.webhook_secrets[0].get_secret_value().encode()
     known = with_database(configured, lambda db: registration.known_secrets(db, configured.api_url))
     if not known:
-        raise ImpossibleError(f"no secret is known for {configured.api_url}: {registration.HOW_TO_KNOW_A_SECRET}")
+        todo = registration.how_to_know_a_secret(configured)
+        raise ImpossibleError(f"no secret is known for {configured.api_url}: {todo}")
     return known[0]
 
 

@@ -97,11 +97,13 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     if only is not None and only not in known:
         raise ImpossibleError(f"there is no handler {only}; there are {', '.join(known)}")
     chosen = [known[only]] if only is not None else list(known.values())
-    again, left = with_database(configured, lambda db: _replay(db, event, chosen))
+    again, left, gone = with_database(configured, lambda db: _replay(db, event, chosen))
     if as_json:
         print_json({"event": event, "pending": again, "running": left})
     else:
         click.echo(f"pending again: {', '.join(again)}" if again else "no handler wants this event")
+    if gone and only is None:
+        click.echo(f"left alone, because there is no such handler: {printable(', '.join(gone))}", err=True)
     if left:
         raise ImpossibleError(f"running, so left alone: {', '.join(left)}; replay when they have ended")
 
@@ -124,6 +126,8 @@ def handlers(*, as_json: bool) -> None:
 
 
 async def _one(db: Pool, name: str) -> Stored:
+    if not name.strip():
+        raise ImpossibleError("EVENT is empty; `receiver events` lists them")
     found = await inbox.find(db, name)
     if not found:
         raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
@@ -139,15 +143,17 @@ def _whose(event: Stored) -> str:
     return f"{about} of {event.api_url}{account}"
 
 
-async def _replay(db: Pool, name: str, chosen: Sequence[Handler]) -> tuple[list[str], list[str]]:
-    """Return the handlers whose jobs are pending now, and those whose jobs run and were left alone."""
+async def _replay(db: Pool, name: str, chosen: Sequence[Handler]) -> tuple[list[str], list[str], list[str]]:
+    """Return the handlers whose jobs are pending now, those whose jobs run, and those that are none of the chosen."""
     found = await _one(db, name)
     async with db.acquire() as connection, connection.transaction():
         event_type = found.type or await _read_again(connection, found)
         wanted = registry.interested(chosen, event_type)
         again = await queue.replay(connection, found.key, wanted)
     await queue.nudge(db)
-    return again, [name for name in wanted if name not in again]
+    names = {handler.name for handler in chosen}
+    gone = [job.handler for job in found.jobs if job.state != "done" and job.handler not in names]
+    return again, [name for name in wanted if name not in again], gone
 
 
 async def _read_again(connection: Connection, found: Stored) -> str:

@@ -142,8 +142,9 @@ async def _open(configured: Settings, serve: Child, simulation: Simulation | Non
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
-        if not configured.webhook_secrets and (configured.api_key is None or configured.public_url is None):
-            say("web    deliveries need a secret: set TRANSCRIBE_API_KEY and PUBLIC_URL; `receiver check` says more")
+        lacking = " and ".join(registration.lacking(configured))
+        if lacking and not configured.webhook_secrets:
+            say(f"web    deliveries need a secret: set {lacking}; `receiver check` says more")
         return
     try:
         async with TranscribeSo(configured.api_url, configured.api_key) as provider:

@@ -93,7 +93,8 @@ def secrets(*, as_json: bool) -> None:
     for name in own:
         click.echo(f"{name}  from TRANSCRIBE_WEBHOOK_SECRET{_used(used.get(name, Use()))}")
     if not registered and not own:
-        raise ImpossibleError(f"no secret is known for {configured.api_url}: {registration.HOW_TO_KNOW_A_SECRET}")
+        todo = registration.how_to_know_a_secret(configured)
+        raise ImpossibleError(f"no secret is known for {configured.api_url}: {todo}")
 
 
 @click.command(
@@ -119,9 +120,8 @@ def _secret_line(secret: Secret) -> str:
     said += _used(Use(secret.events, secret.last_matched))
     if secret.replaced_at is None:
         return said
-    silent = f"silent for {secret.quiet_for.total_seconds() / 3600:.0f} h"
     advice = f"retire it: `receiver retire-secret {secret.fingerprint}`" if secret.can_go else "keep it for now"
-    return f"{said}; replaced {clock(secret.replaced_at)}, {silent}: {advice}"
+    return f"{said}; replaced {clock(secret.replaced_at)}, silent for {secret.silence}: {advice}"
 
 
 def _used(use: Use) -> str:

@@ -30,6 +30,7 @@ from receiver.errors import (
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox import TypeCount
+from receiver.jobs import Count
 from receiver.presence import UNSEEN, Missing
 from receiver.settings import Settings
 from receiver.spool import Condition
@@ -69,13 +70,15 @@ async def stored(
     findings = [await _server(connection, url, configured), await _schema(connection)]
     if not findings[-1].holds:
         return findings
+    counts = await jobs.counts(connection, configured.api_url)
     return [
         *findings,
-        await _orphans(connection, handlers, configured),
+        orphans(counts, handlers),
         worker(await presence.missing_worker(connection, handlers=handlers, api_url=configured.api_url)),
         await _oldest(connection, handlers, configured),
         await _clock(connection, configured),
-        await _dead(connection, configured),
+        dead(counts, handlers),
+        elsewhere(counts, configured.api_url),
         *arrivals(await inbox.recent_types(connection, configured.api_url), handlers.values()),
         await _secret(connection, configured),
     ]
@@ -83,15 +86,14 @@ async def stored(
 
 def worker(missing: Missing) -> Finding:
     """Whether somebody is there to run the jobs that wait."""
-    if missing.ago is None:
-        seen = "no worker is running"
-    elif missing.ago <= UNSEEN:
-        seen = "one is running"
-    else:
-        seen = f"no worker has been seen for {missing.ago.total_seconds():.0f} s"
+    if missing.ago is not None and missing.ago <= UNSEEN:
+        return Finding("worker", holds=True, seen="one is running")
+    seen = f"no worker for {missing.api_url} is running"
+    if missing.ago is not None:
+        seen = f"no worker for {missing.api_url} has been seen for {missing.ago.total_seconds():.0f} s"
     if missing.jobs_wait:
         return Finding("worker", holds=False, seen=f"{seen}, and jobs wait", todo="run `receiver work`")
-    return Finding("worker", holds=True, seen=seen)
+    return Finding("worker", holds=True, seen=seen, todo="run `receiver work` (or `up`)")
 
 
 def schema(version: int) -> Finding:
@@ -149,22 +151,32 @@ async def _keeps_session(connection: Connection, url: str) -> bool:
         other.terminate()
 
 
-async def _orphans(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
+def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
+    """Whether handlers that there are have given up; where none could be loaded, whether any have."""
+    number = sum(one.dead for one in counts if one.handler in handlers or not handlers)
+    if number:
+        return Finding("dead jobs", holds=False, seen=f"{number}", todo="see `receiver jobs --dead`, then replay")
+    return Finding("dead jobs", holds=True, seen="none")
+
+
+def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
+    """Tell the jobs of handlers that do not exist (any more): advice, because nothing of them is lost."""
     if not handlers:
         return Finding("orphaned jobs", holds=True, seen="not known without handlers")
-    names = await jobs.orphaned(connection, list(handlers), configured.api_url)
-    if names:
-        seen = f"jobs wait for handlers that do not exist: {', '.join(names)}"
-        return Finding("orphaned jobs", holds=False, seen=seen, todo="bring the names back, or leave them")
-    return Finding("orphaned jobs", holds=True, seen="none")
+    gone = [
+        f"{one.handler} ({', '.join(f'{number} {state}' for state, number in states.items() if number)})"
+        for one in counts
+        for states in [{"unfinished": one.unfinished, "dead": one.dead}]
+        if one.handler not in handlers and any(states.values())
+    ]
+    return _advice("orphaned jobs", "jobs of handlers that do not exist", gone, "bring the names back, or leave them")
 
 
-async def _dead(connection: Connection, configured: Settings) -> Finding:
-    dead, elsewhere = await jobs.counts(connection, configured.api_url)
-    more = f"; {elsewhere} unfinished jobs belong to another API than {configured.api_url}" if elsewhere else ""
-    if dead:
-        return Finding("dead jobs", holds=False, seen=f"{dead}{more}", todo="see `receiver jobs --dead`, then replay")
-    return Finding("dead jobs", holds=True, seen=f"none{more}")
+def elsewhere(counts: Sequence[Count], api_url: str) -> Finding:
+    """Tell the unfinished jobs of other APIs: advice, because they wait for who works for those."""
+    number = sum(one.elsewhere for one in counts)
+    found = [f"{number} unfinished jobs belong to another than {api_url}"] if number else []
+    return _advice("other APIs", "here", found, "run `receiver work` with their TRANSCRIBE_API_URL, or leave them")
 
 
 async def _oldest(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
@@ -249,7 +261,7 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
     if not known:
         seen = f"none is known for {configured.api_url}"
-        return Finding("secret", holds=False, seen=seen, todo=registration.HOW_TO_KNOW_A_SECRET)
+        return Finding("secret", holds=False, seen=seen, todo=registration.how_to_know_a_secret(configured))
     return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
 
 

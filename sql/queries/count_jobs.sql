@@ -1,7 +1,12 @@
--- How many jobs of an API are dead, and how many of other APIs are unfinished.
+-- How many jobs of each handler are dead or unfinished for an API, and how many are unfinished for others.
 -- $1 api_url text
 select
+    j.handler,
     count(*) filter (where j.state = 'dead' and e.api_url = $1) as dead,
-    count(*) filter (where j.state in ('pending', 'running') and e.api_url <> $1) as elsewhere
+    count(*) filter (where j.state <> 'dead' and e.api_url = $1) as unfinished,
+    count(*) filter (where j.state <> 'dead' and e.api_url <> $1) as elsewhere
 from receiver.jobs j
 join receiver.events e on e.id = j.event
+where j.state <> 'done'
+group by j.handler
+order by j.handler
