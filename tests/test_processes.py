@@ -125,7 +125,7 @@ def test_a_worker_killed_in_mid_handler_is_missed_and_costs_an_attempt_and_nothi
     until((attempts / "attempt-1").exists, "the first attempt")
     assert "worker: ok, one is running" in web.get("/readyz").text
     first.kill()
-    missed = "worker: NOT OK, no worker has been seen for "
+    missed = f"worker: NOT OK, no worker for {shared.environment['TRANSCRIBE_API_URL']} has been seen for "
     until(lambda: missed in web.get("/readyz").text, "it is missed")
     assert "jobs wait: run `receiver work`" in shared.run("check").stdout
     second = shared.start("work", **LEASE)

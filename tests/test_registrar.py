@@ -1,6 +1,7 @@
 """`receiver.cli.registrar`: what may pass does not end registering, and a refusal is said and tried again."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,26 @@ async def test_a_refusal_is_advice_and_tried_again_seldom(
     assert await registered(db)
     assert registrar.findings() == []
     assert "not registered: the provider refuses to register" in caplog.text
+
+
+async def test_a_webhook_that_delivers_elsewhere_by_now_is_advice_and_left_alone_until_it_is_gone(
+    configured: Settings, sandbox: Simulated, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another receiver with this key has registered since: a person decides who has it."""
+    await Registrar(configured, receiver_database, pauses=SOON).keep()
+    there = {"url": "https://there.test/hook"}
+    assert (await asyncio.to_thread(partial(sandbox.http.post, "/api/v1/webhooks", json=there))).status_code == 201
+    registrar = Registrar(configured, receiver_database, pauses=SOON)
+    registering = asyncio.create_task(registrar.keep())
+
+    async def said_again() -> bool:
+        return caplog.text.count("not registered: the provider delivers to https://there.test/hook, not to ") > 1
+
+    await until(said_again)
+    (finding,) = registrar.findings()
+    assert (finding.name, finding.holds) == ("registration", True)
+    assert sandbox.asked("/webhooks").count("POST /api/v1/webhooks") == 2
+    assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
+    await asyncio.wait_for(registering, 60)
+    assert registrar.findings() == []
+    assert sandbox.get("webhooks")["url"].startswith(HERE)

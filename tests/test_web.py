@@ -489,7 +489,8 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
     version = migrations.latest()
     assert (answer.status_code, answer.text.splitlines()) == (
         200,
-        ["database: ok, ok", f"schema: ok, version {version}", "worker: ok, no worker is running",
+        ["database: ok, ok", f"schema: ok, version {version}",
+         f"worker: ok, no worker for {API} is running: run `receiver work` (or `up`)",
          "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 3 run",
          "descriptors: ok, enough", "threads: ok, ok", "log: ok, ok", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
     )  # fmt: skip
@@ -579,7 +580,7 @@ async def test_readiness_says_that_no_worker_runs_while_jobs_wait(web: Web, db: 
 
     async def said_so() -> bool:
         answer = await web.client.get("/readyz")
-        return answer.status_code == 503 and "worker: NOT OK, no worker is running, and jobs wait" in answer.text
+        return answer.status_code == 503 and f"worker: NOT OK, no worker for {API} is running, and jobs" in answer.text
 
     await until(said_so)
     await db.execute(
