@@ -18,6 +18,7 @@ ReceiverError
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
 │       ├── StoreMisconfiguredError  503: nor ever, with the database that is configured
 │       ├── StoreRefusedError  503: the database is there and refuses this one; it goes to the spool, aside
+│       ├── StoreBusyError     503: no connection of ours came free in time; says nothing of the database
 │       └── SpoolFullError     503: neither the database nor the spool has room
 ├── LeaseLostError             this job belongs to another worker now
 ├── ProviderError              the provider's API answered no, or did not answer
@@ -29,6 +30,7 @@ ReceiverError
 │   ├── NotReady               409 not_ready
 │   ├── RateLimited            429
 │   └── ProviderUnavailable    5xx, no answer, or one that makes no sense
+│       └── NoTurn             nobody was asked: the budget could not be
 └── Verdict                    raised by a handler about its own job
     ├── Retry                  again, then
     ├── Postpone               again, then, without counting as a try
@@ -179,6 +181,14 @@ class StoreRefusedError(StoreUnavailableError):
         self.passing = passing
 
 
+class StoreBusyError(StoreUnavailableError):
+    """No connection of ours came free in time: no outage, for others have them and are answered."""
+
+    status = 503
+    code = "store_busy"
+    message = "The delivery cannot be stored right now; send it again."
+
+
 class SpoolFullError(StoreUnavailableError):
     """The database is away and the spool has no room."""
 
@@ -306,3 +316,7 @@ class RateLimited(ProviderError):  # noqa: N818 - the provider's own word
 
 class ProviderUnavailable(ProviderError):  # noqa: N818 - beside its siblings
     """5xx, no answer in time, or an answer that makes no sense; worth another try."""
+
+
+class NoTurn(ProviderUnavailable):
+    """Nobody was asked, because the budget could not be; it costs a job no try."""

@@ -19,6 +19,7 @@ from receiver.errors import (
     ImpossibleError,
     InvalidRequest,
     NotReady,
+    NoTurn,
     PaymentRequired,
     Postpone,
     RateLimited,
@@ -155,12 +156,14 @@ def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
 
 
 def _wait_uncounted(error: BaseException) -> timedelta | None:
-    """Return how long to wait for what is not the job's fault: the postponed, money, the rate limit, a wrong key."""
+    """Return how long to wait for what is not the job's fault: postponed, no turn, money, a limit, a wrong key."""
     match error:
         case Postpone(after=after):
             return MINUTE if after is None else after
         case RateLimited(retry_after=after):
             return MINUTE if after is None else after
+        case NoTurn():
+            return MINUTE
         case PaymentRequired():
             return timedelta(hours=1)
         case Unauthenticated():

@@ -12,6 +12,7 @@ from receiver.budget import BURST, MINUTE, REQUESTS_A_MINUTE, OwnBudget
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable, RateLimited, StoreUnavailableError
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.transcribe_so import calls
+from receiver.retry import Later, RetryPolicy, decide
 from tests.scripted import Provider, Stream, refused
 
 SLOW = timedelta(hours=4)  # so long that a turn which is gone does not come back while anybody waits for it
@@ -303,6 +304,8 @@ async def test_a_budget_that_cannot_be_asked_is_a_providers_error_and_nothing_is
             await api.me()
     assert raised.value.code == "no_turn"
     assert provider.asked == []
+    uncounted = decide(RetryPolicy(attempts=1), 1, raised.value, jitter=0)
+    assert isinstance(uncounted, Later)
 
 
 async def test_a_pause_that_cannot_be_written_hides_no_429() -> None:

@@ -14,7 +14,18 @@ from typing import Any, TypeVar
 
 import click
 
-from receiver import addresses, database, embedded, failpoints, logs, migrations, registration, settings, streams
+from receiver import (
+    addresses,
+    budget,
+    database,
+    embedded,
+    failpoints,
+    logs,
+    migrations,
+    registration,
+    settings,
+    streams,
+)
 from receiver.budget import SharedBudget
 from receiver.cli import environment
 from receiver.database import Connections, Pool
@@ -130,7 +141,7 @@ async def open_provider(
         async with TranscribeSo(configured.api_url, configured.api_key, retries=retries) as provider:
             yield provider
         return
-    connections = Connections(url, size=2)
+    connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
     whose = registration.account(configured)
     shared = SharedBudget(connections, api_url=whose.api_url, key_fingerprint=whose.key_fingerprint)
     try:

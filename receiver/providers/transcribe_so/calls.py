@@ -23,6 +23,7 @@ from receiver import budget, egress
 from receiver.budget import Budget
 from receiver.errors import (
     InvalidRequest,
+    NoTurn,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
@@ -131,7 +132,7 @@ class Calls:
         try:
             await budget.take(self.budget, live=self.live, patience=self.patience)
         except StoreUnavailableError as exc:
-            raise ProviderUnavailable(f"no turn could be taken: {exc}", code=NO_TURN) from exc
+            raise NoTurn(f"no turn could be taken: {exc}", code=NO_TURN) from exc
         try:
             return await answer_to(self.http, request, seconds=seconds, most=self.answer_bytes)
         except RateLimited as exc:
