@@ -8,8 +8,10 @@ delivery its answer in time.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
@@ -17,17 +19,18 @@ from asyncpg.pool import PoolConnectionProxy
 
 from receiver import outages
 from receiver.dsn import where
-from receiver.errors import BusyError, StoreUnavailableError
+from receiver.errors import BusyError, StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.outages import AWAY, BROKEN
 from receiver.session import SQL, Connection, Session, Sessions, connect, query
 
 __all__ = [
-    "AWAY", "BROKEN", "SQL", "Connection", "Connections", "Database", "Lent", "Pool", "connect", "listen", "pool",
-    "query", "session_lock", "where",
+    "AWAY", "BROKEN", "SQL", "Connection", "Connections", "Database", "Lent", "Pool", "connect", "impatiently",
+    "listen", "pool", "query", "session_lock", "where",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Lent: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a connection of a pool in somebody's hands
@@ -36,6 +39,8 @@ Database: TypeAlias = "Connection | Pool"
 IDLE_SECONDS = 60.0
 LOCK_SECONDS = 60.0
 CONFLICTS = 5  # in a row, before they cost their caller a try
+IMPATIENT = ("50ms", "2s")  # for a lock, which is more than the commits of others take, and for a statement
+LONG_ENOUGH = 0.75  # of a deadline: a server that had less of it, because there was a line before, is not away
 
 
 @asynccontextmanager
@@ -111,6 +116,13 @@ async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
         await asyncio.sleep(1)
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Since when the server has had a piece of work; None while that stands in line for a connection of ours."""
+
+    since: float | None = None
+
+
 class Connections:
     """A few connections whose every use has a deadline that holds: for the answer path, and for the worker's claims.
 
@@ -146,29 +158,63 @@ class Connections:
 
         Raises:
             StoreRefusedError: the database does not do this, for its own sake.
+            StoreBusyError: others had our connections for too much of these `seconds`.
             StoreUnavailableError: the database is away, or did not answer within `seconds`.
         """
-        task = asyncio.create_task(self._work(work, time.monotonic() + seconds))
+        turn = _Turn()
+        task = asyncio.create_task(self._work(work, time.monotonic() + seconds, turn))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         try:
             await asyncio.wait({task}, timeout=seconds)
         finally:
+            had_time = turn.since is not None and time.monotonic() - turn.since >= seconds * LONG_ENOUGH
             if not task.done():
                 task.cancel()
-                self._drop_idle()  # where one hangs the others will
+                if had_time:
+                    self._drop_idle()  # where one hangs the others will
         if not task.done():
+            if not had_time:
+                raise StoreBusyError(f"no connection of ours came free in {seconds:g} s")
             raise StoreUnavailableError(f"the database did not answer in {seconds:g} s")
         try:
             return task.result()
         except (*AWAY, asyncpg.PostgresError) as exc:
             raise outages.of_work(exc) from exc
 
-    async def _work(self, work: Callable[[Connection], Awaitable[T]], end: float) -> T:
+    async def together(
+        self, items: Sequence[Item], work: Callable[[Connection, Sequence[Item]], Awaitable[T]], *, seconds: float
+    ) -> list[tuple[Sequence[Item], T | StoreRefusedError]]:
+        """Do `work` for all items at once; where that is refused, for each by itself, so that one costs no other.
+
+        Returns what came of it beside the items that it is about. Raises what `run` raises, but for refusals.
+        """
+        try:
+            return [(items, await self.run(lambda connection: work(connection, items), seconds=seconds))]
+        except StoreRefusedError as exc:
+            if len(items) == 1:
+                return [(items, exc)]
+            log.debug("not all of %d are done together: %s", len(items), exc)
+        return [([item], came) async for item, came in self.each(items, lambda c, one: work(c, [one]), seconds=seconds)]
+
+    async def each(
+        self, items: Iterable[Item], work: Callable[[Connection, Item], Awaitable[T]], *, seconds: float
+    ) -> AsyncIterator[tuple[Item, T | StoreRefusedError]]:
+        """Do `work` for one item after the other, impatiently; yields each with what came of it."""
+        for item in items:
+            came: T | StoreRefusedError
+            try:
+                came = await self.run(partial(_impatiently_with, work, item), seconds=seconds)
+            except StoreRefusedError as exc:
+                came = exc
+            yield item, came
+
+    async def _work(self, work: Callable[[Connection], Awaitable[T]], end: float, turn: _Turn) -> T:
         broken, conflicts = 0, 0
         async with self._free:
+            turn.since = time.monotonic()
             while True:
-                connection = await self._get(end)
+                connection = await self._get(end, turn)
                 try:
                     return await self._on(connection, work)
                 except BROKEN as exc:
@@ -200,7 +246,7 @@ class Connections:
         finally:
             self._leave()
 
-    async def _get(self, end: float) -> Session:
+    async def _get(self, end: float, turn: _Turn) -> Session:
         """Return a connection that is ours until `_leave`: an idle one, a new one, or one that others have done with.
 
         The last is waited for where there is no room for another: what we have is as good.
@@ -218,7 +264,9 @@ class Connections:
                     raise
             if not self._idle:  # they may have done with theirs while we were refused one
                 self._came_free.clear()
+                turn.since = None
                 await self._came_free.wait()
+                turn.since = time.monotonic()
 
     def _leave(self) -> None:
         self._busy -= 1
@@ -247,6 +295,17 @@ class Connections:
         for task in self._tasks:
             task.cancel()
         self._drop_idle()
+
+
+async def impatiently(work: Callable[[Connection], Awaitable[T]], connection: Connection) -> T:
+    """Do `work` in a transaction that waits for no lock: what is held up is left for the next time, others go on."""
+    async with connection.transaction():
+        await connection.execute(query("bound_statements"), *IMPATIENT)
+        return await work(connection)
+
+
+async def _impatiently_with(work: Callable[[Connection, Item], Awaitable[T]], item: Item, connection: Connection) -> T:
+    return await impatiently(lambda opened: work(opened, item), connection)
 
 
 def _is_well(connection: Session) -> bool:

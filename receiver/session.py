@@ -37,7 +37,8 @@ HERE = Path(__file__).parent
 SQL = HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"  # inside the wheel, or beside us in a checkout
 CONNECT_SECONDS = 10.0
 LEAST_SECONDS = 0.05
-LOCK_SHARE = 0.8  # of a statement's time: who waits for a lock is told that it was a lock
+# Of a statement's time: who waits for a lock is told that it was a lock, and keeps its connection from others.
+LOCK_SHARE = 0.2
 
 # Whoever falls silent in a transaction would hold its locks for ever, a job's row among them; the server ends the
 # transaction instead. Other time limits that a role may have are switched off: we have deadlines of our own.
@@ -75,7 +76,7 @@ class Sessions:
 
     Args:
         url: the database.
-        statement_seconds: how long a statement may take before the server ends it, and a little less for a lock that
+        statement_seconds: how long a statement may take before the server ends it, and a fifth of that for a lock that
             it waits for; None for as long as it takes, whatever a role's own settings say.
     """
 

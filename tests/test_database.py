@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from receiver import database, outages
 from receiver.database import SQL, Connection, Connections, query
-from receiver.errors import ConfigError, StoreRefusedError, StoreUnavailableError
+from receiver.errors import ConfigError, StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.testing import Server
 from tests.processes import free_port
 
@@ -308,6 +308,76 @@ async def test_a_database_that_takes_no_connections_is_away(receiver_server: Ser
     finally:
         await admin.execute(f'alter database "{name}" allow_connections true')
         await admin.close()
+
+
+@pytest.mark.parametrize("held", [0.6, 30])
+async def test_whoever_finds_others_on_our_connections_says_nothing_of_the_server(
+    receiver_database: str, held: float
+) -> None:
+    """Also where one comes free so late that there is no time left for an answer."""
+    answers = Connections(receiver_database, size=1)
+    begun = asyncio.Event()
+
+    async def hold(connection: Connection) -> int:
+        pid = await backend(connection)
+        begun.set()
+        await connection.fetchval("select pg_sleep($1)", held)
+        return pid
+
+    holding = asyncio.create_task(answers.run(hold, seconds=60))
+    await asyncio.wait_for(begun.wait(), 60)
+    with pytest.raises(StoreBusyError, match="no connection of ours came free in 1 s"):
+        await answers.run(lambda connection: sleep_long(connection, []), seconds=1)
+    if held < 1:
+        assert await holding
+    holding.cancel()
+    answers.close()
+
+
+async def test_what_is_refused_or_locked_costs_what_it_was_to_be_done_with_nothing(
+    db: database.Pool, receiver_database: str
+) -> None:
+    await db.execute("create table rows as select n, 0 as done from generate_series(1, 4) n")
+    await db.execute("alter table rows add check (n <> 2 or done = 0)")
+    answers = Connections(receiver_database, statement_seconds=1)
+
+    async def work(connection: Connection, numbers: Sequence[int]) -> int:
+        done = await connection.fetch("update rows set done = done + 1 where n = any ($1) returning n", numbers)
+        return len(done)
+
+    assert await answers.together([1, 4], work, seconds=60) == [([1, 4], 2)]
+    async with db.acquire() as other, other.transaction():
+        await other.execute("select from rows where n = 3 for update")
+        (first, one), (second, two), (third, three), (fourth, four) = await answers.together(
+            [1, 2, 3, 4], work, seconds=60
+        )
+    assert [first, second, third, fourth] == [[1], [2], [3], [4]]
+    assert (one, four) == (1, 1)
+    assert isinstance(two, StoreRefusedError)
+    assert not two.passing
+    assert isinstance(three, StoreRefusedError)
+    assert three.passing
+    assert [row["done"] for row in await db.fetch("select done from rows order by n")] == [2, 0, 0, 2]
+    answers.close()
+
+
+async def test_a_lock_that_one_of_many_waits_for_keeps_none_of_the_others(
+    db: database.Pool, receiver_database: str
+) -> None:
+    """However long a statement may take else."""
+    await db.execute("create table rows as select n from generate_series(1, 2) n")
+    answers = Connections(receiver_database)
+
+    async def work(connection: Connection, number: int) -> str:
+        return await connection.execute("delete from rows where n = $1", number)
+
+    async with db.acquire() as other, other.transaction():
+        await other.execute("select from rows where n = 1 for update")
+        found = [came async for _, came in answers.each([1, 2], work, seconds=60)]
+    assert isinstance(found[0], StoreRefusedError)
+    assert found[1] == "DELETE 1"
+    assert await answers.run(lambda c: c.fetchval("show lock_timeout"), seconds=60) == "0", "nobody else is impatient"
+    answers.close()
 
 
 async def test_size_is_a_bound_on_connections(answers: Connections, db: database.Pool, receiver_database: str) -> None:

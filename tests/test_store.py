@@ -356,6 +356,50 @@ async def test_a_locked_row_delays_its_own_repeats_alone(db: Pool, receiver_data
     assert {event.id: event.deliveries for event in await inbox.recent(db)} == {"evt_1": 2, "evt_2": 1}
 
 
+async def test_however_many_rows_are_locked_what_lies_behind_their_repeats_is_stored(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    """One lock has been waited for; nobody waits for all of them, however patient a statement is."""
+    names = [f"evt_{number}" for number in range(6)]
+    async with placed(receiver_database, tmp_path, statement_seconds=15) as place:
+        for name in names:
+            await place.deliver(name)
+        async with placed(NOWHERE, tmp_path) as away:
+            for name in (*names, "evt_new"):
+                await away.deliver(name)
+        async with db.acquire() as other, other.transaction():
+            await other.execute("select * from receiver.events for update")
+            await asyncio.wait_for(place.store.drain(), 60)
+            assert "evt_new" in {event.id for event in await inbox.recent(db)}
+        await place.store.drain()
+        assert place.is_empty
+    assert {event.id: event.deliveries for event in await inbox.recent(db)} == dict.fromkeys(names, 2) | {"evt_new": 1}
+
+
+async def test_a_crowd_on_our_connections_is_no_outage(
+    db: Pool, receiver_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    deadlines = replace(PATIENT, database=2)
+    async with placed(receiver_database, tmp_path, deadlines=deadlines) as place:
+        over, inside = asyncio.Event(), asyncio.Barrier(5)
+
+        async def hold(_: Connection) -> None:
+            await inside.wait()
+            await over.wait()
+
+        holding = [asyncio.create_task(place.connections.run(hold, seconds=60)) for _ in range(4)]
+        await asyncio.wait_for(inside.wait(), 60)
+        assert await place.deliver("evt_1") == "stored", "it waits in the spool"
+        over.set()
+        await asyncio.gather(*holding)
+        assert await place.deliver("evt_2") == "stored"
+        assert [event.id for event in await inbox.recent(db)] == ["evt_2"]
+        await place.store.drain()
+        assert place.is_empty
+    assert {event.id for event in await inbox.recent(db)} == {"evt_1", "evt_2"}
+    assert "until it is back" not in caplog.text
+
+
 async def test_new_deliveries_do_not_wait_for_the_old_ones(db: Pool, receiver_database: str, tmp_path: Path) -> None:
     """When the database has taken the first batch, it is asked again."""
     async with placed(NOWHERE, tmp_path) as away:

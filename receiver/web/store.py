@@ -1,7 +1,7 @@
 """Make an authentic delivery durable: in the database, else in the spool, which drains by itself.
 
 append ──▶ database, 2 s ──▶ stored | duplicate | quarantined
-              │ does not take this one: the others are none of its trouble
+              │ does not take this one, or has no connection free: the others are none of its trouble
               │ away, hung, full, read-only: from now on deliveries go straight to the spool
               ▼
            spool, 0.9 s ──▶ stored          full, or a disk that fails ──▶ StoreUnavailableError, 503
@@ -22,19 +22,21 @@ from functools import partial
 
 from receiver import events, inbox, signature
 from receiver.database import Connection, Connections, query
-from receiver.errors import StoreRefusedError, StoreUnavailableError
+from receiver.errors import StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks
 from receiver.inbox import Delivery, Status
 from receiver.registry import interested
+from receiver.seldom import Heard, Seldom
 from receiver.spool import Condition, Fate, Spool
 from receiver.web import spooled
 from receiver.web.keyring import Proven
 
 log = logging.getLogger(__name__)
 
+BETWEEN_LINES_SECONDS = 10.0
 PROBE = b'{"id": "probe", "event": "receiver.probe"}'
 
 
@@ -105,6 +107,7 @@ class Store:
         self._away_since: float | None = None
         self._why = ""
         self._hurry = asyncio.Event()
+        self._crowded = Seldom(_say_crowded, seconds=BETWEEN_LINES_SECONDS)
         self._looking: asyncio.Task[Condition] | None = None
 
     async def append(self, content: Event | Unreadable, proven: Proven) -> Status:
@@ -119,10 +122,13 @@ class Store:
         tried = self._away_since is None
         if tried:
             try:
-                return await self._append_one(delivery)
+                return await self._append(delivery)
             except StoreRefusedError as exc:
                 self._hurry.set()
                 log.error("%s; this one delivery goes to the spool", exc)
+            except StoreBusyError as exc:
+                self._hurry.set()
+                self._crowded.note(str(exc))
             except StoreUnavailableError as exc:
                 self._leave(exc)
         record = spooled.spooled(delivery, self._database).to_bytes()
@@ -132,7 +138,7 @@ class Store:
             if tried:
                 raise
             try:
-                status = await self._append_one(delivery)  # it may be back, unnoticed
+                status = await self._append(delivery)  # it may be back, unnoticed
                 self._return()
                 return status  # noqa: TRY300 - what may fail stands before it
             except StoreUnavailableError:
@@ -168,6 +174,7 @@ class Store:
 
     async def close(self) -> None:
         """Let go of the spool; what is in it waits for the next process."""
+        self._crowded.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._spool.close(), self._deadlines.question)
 
@@ -234,32 +241,27 @@ class Store:
             if self._takes_over or one.database in (None, self._database):
                 delivery = one.delivery()
                 deliveries[place] = replace(delivery, handlers=self._wanted(delivery.content))
-        try:
-            await self._append(list(deliveries.values()))
-        except StoreRefusedError as exc:
-            log.debug("not all of %d spooled deliveries are taken: %s", len(deliveries), exc)
-            fates_of = await self._take_each(deliveries)
-        else:
-            fates_of = dict.fromkeys(deliveries, Fate.TAKEN)
-        for place, fate in fates_of.items():
-            fates[place] = fate
+        if deliveries:
+            fates_of = await self._take_apart(list(deliveries.values()))
+            fates = [fates_of.pop(0) if place in deliveries else fate for place, fate in enumerate(fates)]
         if Fate.TAKEN in fates:
             self._return()  # new deliveries need not wait for all the old ones
         return fates
 
-    async def _take_each(self, deliveries: Mapping[int, Delivery]) -> dict[int, Fate]:
-        """Store deliveries one by one, since one of them cannot be."""
-        fates: dict[int, Fate] = {}
-        for place, delivery in deliveries.items():
-            try:
-                await self._append([delivery])
-            except StoreRefusedError as exc:
-                log.error("a spooled delivery is not taken: %s", exc)
-                fates[place] = Fate.LATER if exc.passing else Fate.REFUSED
+    async def _take_apart(self, deliveries: Sequence[Delivery]) -> list[Fate]:
+        """Store deliveries together, or one by one where one of them cannot be."""
+        fates: list[Fate] = []
+        reach(Failpoint.BEFORE_COMMIT)
+        for some, came in await self._connections.together(deliveries, inbox.append, seconds=self._deadlines.database):
+            if isinstance(came, StoreRefusedError):
+                log.error("a spooled delivery is not taken: %s", came)
+                fates.append(Fate.LATER if came.passing else Fate.REFUSED)
             else:
-                fates[place] = Fate.TAKEN
-        if Fate.REFUSED in fates.values() and Fate.TAKEN not in fates.values():
-            wanted = {name for delivery in deliveries.values() for name in delivery.handlers}
+                self._tell(some, came)
+                fates += [Fate.TAKEN] * len(some)
+        reach(Failpoint.AFTER_COMMIT)
+        if Fate.REFUSED in fates and Fate.TAKEN not in fates:
+            wanted = {name for delivery in deliveries for name in delivery.handlers}
             probe = partial(self._probe, handlers=tuple(sorted(wanted)))
             await self._connections.run(probe, seconds=self._deadlines.database)
         return fates
@@ -279,20 +281,19 @@ class Store:
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:
         return tuple(interested(self._handlers.values(), content.type)) if isinstance(content, Event) else ()
 
-    async def _append_one(self, delivery: Delivery) -> Status:
-        return (await self._append([delivery]))[0]
-
-    async def _append(self, deliveries: Sequence[Delivery]) -> list[Status]:
-        if not deliveries:
-            return []
+    async def _append(self, delivery: Delivery) -> Status:
         reach(Failpoint.BEFORE_COMMIT)
         answers = await self._connections.run(
-            lambda connection: inbox.append(connection, deliveries), seconds=self._deadlines.database
+            lambda connection: inbox.append(connection, [delivery]), seconds=self._deadlines.database
         )
         reach(Failpoint.AFTER_COMMIT)
+        self._tell([delivery], answers)
+        return answers[0]
+
+    def _tell(self, deliveries: Sequence[Delivery], answers: Sequence[Status]) -> None:
+        """Say that there are new jobs, where there are."""
         if any(one.handlers and status == "stored" for one, status in zip(deliveries, answers, strict=True)):
             self._stored()
-        return answers
 
     def _leave(self, error: StoreUnavailableError) -> None:
         """Let the following deliveries go straight to the spool, so that an outage costs only the first ones a wait."""
@@ -307,6 +308,11 @@ class Store:
         since, self._away_since = self._away_since, None
         if since is not None:
             log.warning("the database is back after %.0f s", time.monotonic() - since)
+
+
+def _say_crowded(heard: Sequence[Heard]) -> None:
+    said = ", ".join(f"{one.count} x {one.what}" for one in heard)
+    log.error("deliveries went to the spool: %s", said)
 
 
 async def _name(connection: Connection) -> str:
