@@ -6,7 +6,7 @@ that lost its lease can write nothing.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, assert_never
@@ -71,15 +71,28 @@ async def claim(
     limit: int,
     lapsed: bool = False,
     only: int | None = None,
+    aside: Collection[int] = (),
 ) -> list[Claim]:
-    """Take at most `limit` jobs that are due: pending ones, or those whose lease ran out; or the `only` one."""
-    rows = await db.fetch(query("claim_jobs"), list(handlers), api_url, lease, limit, _state(lapsed=lapsed), only)
+    """Take at most `limit` jobs that are due: pending ones, or those whose lease ran out; or the `only` one.
+
+    Those that are put `aside` are left.
+    """
+    state = _state(lapsed=lapsed)
+    rows = await db.fetch(query("claim_jobs"), list(handlers), api_url, lease, limit, state, only, list(aside))
     return [Claim(**dict(row)) for row in rows]
 
 
-async def due(db: Database, *, handlers: Sequence[str], api_url: str, limit: int, lapsed: bool = False) -> list[int]:
-    """Return the jobs that could be claimed, oldest first."""
-    rows = await db.fetch(query("due_jobs"), list(handlers), api_url, _state(lapsed=lapsed), limit)
+async def due(
+    db: Database,
+    *,
+    handlers: Sequence[str],
+    api_url: str,
+    limit: int,
+    lapsed: bool = False,
+    aside: Collection[int] = (),
+) -> list[int]:
+    """Return the jobs that could be claimed, oldest first, but for those that are put `aside`."""
+    rows = await db.fetch(query("due_jobs"), list(handlers), api_url, _state(lapsed=lapsed), limit, list(aside))
     return [row["id"] for row in rows]
 
 

@@ -20,6 +20,7 @@ from tests.faults.leases import blocked_among, zombies
 from tests.processes import WAIT_SECONDS, Processes, completed, until
 from tests.test_embedded import linux
 from tests.working import deliver, made, stored, until_ended, working
+from tests.working import until as until_holds
 
 
 async def test_a_handler_that_blocks_the_loop_costs_nobody_the_lease_and_is_told_of(receiver_scratch: Scratch) -> None:
@@ -152,6 +153,42 @@ async def test_a_handler_that_lost_its_lease_is_stopped_once_and_may_clean_up(
             )
             assert await db.fetchval("select 1", timeout=60) == 1
     assert caplog.text.count("its lease was lost") == 1
+
+
+async def test_a_lease_that_cannot_be_renewed_or_given_back_costs_no_other_its_own(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person's trigger refuses both of one job."""
+    await receiver_scratch.db.execute(
+        "create function mine() returns trigger language plpgsql as $$ begin raise exception 'mine'; end $$;"
+        "create trigger mine before update on receiver.jobs for each row when (new.handler = 'bad' and "
+        "old.state = 'running' and new.attempt = old.attempt and new.state <> 'done') execute function mine()"
+    )
+    begun = set[str]()
+
+    async def waits(_: Event, ctx: Context) -> None:
+        begun.add(ctx.handler)
+        await asyncio.sleep(100)
+
+    both = [made(name, waits) for name in ("bad", "good")]
+    await deliver(receiver_scratch, "evt_1", *both)
+    ends = "select due_at from receiver.jobs where handler = 'good'"
+    async with working(receiver_scratch, *both, lease=3):
+
+        async def both_began() -> bool:
+            return begun == {"bad", "good"}
+
+        await until_holds(both_began)
+        first = await receiver_scratch.db.fetchval(ends)
+
+        async def renewed() -> bool:
+            return bool(await receiver_scratch.db.fetchval(ends) > first)
+
+        await until_holds(renewed)
+    found = {name: (job.state, job.attempt) for name, job in (await stored(receiver_scratch)).items()}
+    assert found == {"bad": ("running", 1), "good": ("pending", 1)}
+    assert "was not renewed: the database refuses it: RaiseError: mine" in caplog.text
+    assert "was not given back, and its lease will run out" in caplog.text
 
 
 async def test_leases_that_can_be_renewed_no_longer_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:

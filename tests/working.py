@@ -72,12 +72,13 @@ def worker_of(
     poll: float = 0.05,
     lapsed: bool = False,
     grace: float = GRACE_SECONDS,
+    deadlines: Deadlines | None = None,
 ) -> Worker:
     return Worker(
         connections=connections, db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider,
         http=scratch._http,  # noqa: SLF001
         formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll), lapsed=lapsed,
-        deadlines=Deadlines(finish_again=0.05, grace=grace),
+        deadlines=deadlines or Deadlines(finish_again=0.05, grace=grace),
     )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ async def working(
     blocked: list[str] = [] if stuck is None else stuck
     died: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: died.append(context))
-    connections = Connections(scratch.url)
+    connections = Connections(scratch.url, statement_seconds=Deadlines().server)
     worker = worker_of(scratch, connections, *handlers, count=count, lease=lease, poll=poll, grace=grace)
     async with Leases(
         scratch.url, lease=timedelta(seconds=lease), held=worker.held, lost=worker.lose, stuck=blocked.append

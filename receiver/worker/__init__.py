@@ -8,8 +8,8 @@ claims.Claims: what may be taken; one job that cannot be is alone with that
 """
 
 from receiver.worker.attempt import note_lent
-from receiver.worker.lanes import Worker
+from receiver.worker.lanes import Deadlines, Worker
 from receiver.worker.lapsed import Lapsed
 from receiver.worker.leases import Leases
 
-__all__ = ["Lapsed", "Leases", "Worker", "note_lent"]
+__all__ = ["Deadlines", "Lapsed", "Leases", "Worker", "note_lent"]

@@ -1,13 +1,19 @@
-"""Take jobs, so that one that cannot be taken is alone with that."""
+"""Take jobs, so that one that cannot be taken is alone with that.
+
+together ──refused──▶ handler by handler ──refused──▶ job by job ──refused──▶ aside for a while, or dead
+"""
 
 import logging
+import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from receiver import jobs
-from receiver.database import Connection, Connections
+from receiver.database import Connection, Connections, impatiently
 from receiver.errors import StoreRefusedError
 from receiver.jobs import Claim
 from receiver.reasons import plain
@@ -16,7 +22,16 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOOKED_AT = 100  # jobs that are claimed one by one because together they cannot be
+LOOKED_AT = 100  # jobs of a handler that are claimed one by one because together they cannot be
+LOOKING_SECONDS = 1.0  # which takes no longer, because the other handlers' jobs wait meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A job that could not be claimed so many times, and is left until then by the monotonic clock."""
+
+    times: int
+    until: float
 
 
 class Claims:
@@ -28,6 +43,7 @@ class Claims:
         lapsed: whether it takes jobs whose lease ran out, instead of those that are pending.
         lease: how long a claim holds without being renewed.
         seconds: how long a statement may take.
+        aside_seconds: how long a job that could not be claimed is left.
     """
 
     def __init__(
@@ -39,12 +55,21 @@ class Claims:
         lapsed: bool,
         lease: timedelta,
         seconds: float,
+        aside_seconds: float,
     ) -> None:
         self._connections = connections
-        self._ours: dict[str, Any] = {"handlers": handlers, "api_url": api_url, "lapsed": lapsed}
+        self._handlers = handlers
+        self._which: dict[str, Any] = {"api_url": api_url, "lapsed": lapsed}
         self._lease = lease
         self._seconds = seconds
-        self._aside: set[int] = set()
+        self._aside_seconds = aside_seconds
+        self._aside: dict[int, Aside] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """What cannot be claimed although it was tried again, in words; None where there is nothing."""
+        found = [job for job, one in self._aside.items() if one.times > 1]
+        return f"{len(found)} jobs cannot be claimed, such as job {min(found)}; its log says why" if found else None
 
     async def take(self, most: int, start: Callable[[Claim], None]) -> None:
         """Claim at most so many jobs and start each.
@@ -52,37 +77,78 @@ class Claims:
         Raises:
             StoreUnavailableError: the database is away, or refuses the statement whichever jobs there are.
         """
+        # Who was left for long enough is tried now; whoever is gone by then is forgotten.
+        self._aside = {job: one for job, one in self._aside.items() if one.until + self._aside_seconds > _now()}
         try:
-            claims = await self._do(partial(jobs.claim, **self._ours, lease=self._lease, limit=most))
-        except StoreRefusedError as exc:
-            if exc.passing:
-                raise
-            await self._do(partial(jobs.claim, **self._ours, lease=self._lease, limit=0))  # is it about any job at all?
-            await self._take_one_by_one(most, start)
+            together = partial(self._claim, self._handlers, most)
+            claims = await self._do(partial(impatiently, together) if self._aside else together)
+        except StoreRefusedError:
+            await self._do(partial(self._claim, self._handlers, 0))  # is it about any job at all?
+            await self._take_by_handler(most, start)
             return
         for claim in claims:
             start(claim)
 
-    async def _take_one_by_one(self, most: int, start: Callable[[Claim], None]) -> None:
-        for job in await self._do(partial(jobs.due, **self._ours, limit=LOOKED_AT + len(self._aside))):
-            if job in self._aside or not most:
-                continue
+    async def _take_by_handler(self, most: int, start: Callable[[Claim], None]) -> None:
+        """Claim for each handler by itself: however many jobs of one cannot be claimed, they are in nobody's way."""
+        for handler in random.sample(self._handlers, len(self._handlers)):  # none is always the first
+            if most == 0:
+                return
             try:
-                claims = await self._do(partial(jobs.claim, **self._ours, lease=self._lease, limit=1, only=job))
-            except StoreRefusedError as exc:
-                if not exc.passing:
-                    await self._bury(job, exc)
+                claims = await self._do(partial(impatiently, partial(self._claim, [handler], most)))
+            except StoreRefusedError:
+                most -= await self._take_one_by_one(handler, most, start)
                 continue
             for claim in claims:
                 start(claim)
-                most -= 1
+            most -= len(claims)
 
-    async def _bury(self, job: int, why: StoreRefusedError) -> None:
-        try:
-            await self._do(lambda c: jobs.bury(c, job, plain(f"it cannot be claimed: {why}")))
-        except StoreRefusedError:
-            self._aside.add(job)
-        log.error("job %d cannot be claimed: %s", job, why)
+    async def _take_one_by_one(self, handler: str, most: int, start: Callable[[Claim], None]) -> int:
+        due = partial(jobs.due, handlers=[handler], **self._which, limit=LOOKED_AT, aside=self._left())
+        taken, end = 0, _now() + LOOKING_SECONDS
+        found = await self._do(due)
+        async for job, came in self._connections.each(
+            found, lambda c, only: self._claim([handler], 1, c, only=only), seconds=self._seconds
+        ):
+            if isinstance(came, StoreRefusedError):
+                await self._put_aside(job, came)
+            else:
+                for claim in came:
+                    start(claim)
+                    taken += 1
+            if taken == most or _now() > end:
+                break
+        return taken
+
+    async def _put_aside(self, job: int, why: StoreRefusedError) -> None:
+        """Leave a job for a while; one that can never be claimed is dead, where at least that can be written."""
+        if not why.passing:
+            try:
+                bury = partial(jobs.bury, job=job, reason=plain(f"it cannot be claimed: {why}"))
+                await self._do(partial(impatiently, bury))
+            except StoreRefusedError:
+                pass
+            else:
+                log.error("job %d cannot be claimed: %s", job, why)
+                return
+        times = self._aside[job].times + 1 if job in self._aside else 1
+        self._aside[job] = Aside(times, _now() + self._aside_seconds)
+        level = logging.WARNING if times == 1 else logging.DEBUG
+        log.log(level, "job %d cannot be claimed now: %s; again every %g s", job, why, self._aside_seconds)
+
+    def _left(self) -> list[int]:
+        return [job for job, one in self._aside.items() if one.until > _now()]
+
+    async def _claim(
+        self, handlers: Sequence[str], most: int, connection: Connection, *, only: int | None = None
+    ) -> list[Claim]:
+        return await jobs.claim(
+            connection, handlers=handlers, **self._which, lease=self._lease, limit=most, only=only, aside=self._left()
+        )
 
     async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
         return await self._connections.run(statement, seconds=self._seconds)
+
+
+def _now() -> float:
+    return time.monotonic()

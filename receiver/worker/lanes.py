@@ -52,9 +52,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long a worker gives its statements and what it stops, and pauses between tries or lines, in seconds."""
+    """How long a worker gives its statements and what it stops, and pauses between tries or lines, in seconds.
+
+    Attributes:
+        statement: how long to wait for the database.
+        server: when the server ends a statement that is stuck, as its own trouble.
+        aside: how long a job that cannot be claimed is left.
+        failing: after how long it is told that no claim goes through.
+    """
 
     statement: float = 10.0
+    server: float = 5.0
+    aside: float = 15.0
+    failing: float = 10.0
     release: float = 3.0
     finish_again: float = 1.0
     between_key_lines: float = 60.0
@@ -103,8 +113,9 @@ class Worker:
         self._deadlines = deadlines or Deadlines()
         self._claims = Claims(
             connections, handlers=list(handlers), api_url=provider.api_url, lapsed=lapsed, lease=lease,
-            seconds=self._deadlines.statement,
+            seconds=self._deadlines.statement, aside_seconds=self._deadlines.aside,
         )  # fmt: skip
+        self._failing_since: float | None = None
         self._leaving = False
         self._keyless = Seldom(self._say_keyless, seconds=self._deadlines.between_key_lines)
 
@@ -122,14 +133,13 @@ class Worker:
 
         Outlives the database's absence, and whatever else keeps it from claiming for a while.
         """
-        away = False
         while not self._leaving and not attempt.is_clogged():
             self._wake.clear()
             try:
                 await self._claim()
             except Exception as exc:
-                if not away:
-                    away = True
+                if self._failing_since is None:
+                    self._failing_since = time.monotonic()
                     claiming = isinstance(exc, StoreRefusedError)  # the database is there, and this is not its absence
                     trace = None if isinstance(exc, StoreUnavailableError) else exc
                     said = str(exc) or type(exc).__name__
@@ -138,8 +148,8 @@ class Worker:
                     )
                 await asyncio.sleep(self._poll.total_seconds())
                 continue
-            if away:
-                away = False
+            if self._failing_since is not None:
+                self._failing_since = None
                 log.warning("the database is back")
             if self._lapsed and not self._held:
                 return
@@ -163,8 +173,18 @@ class Worker:
         await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=self._deadlines.grace + 1)
         keys = [lane.key for lane in left]
         with suppress(StoreUnavailableError):
-            await self._connections.run(lambda c: jobs.release(c, keys), seconds=self._deadlines.release)
-            log.info("gave back what was not finished")
+            for some, came in await self._connections.together(keys, jobs.release, seconds=self._deadlines.release):
+                if isinstance(came, StoreRefusedError):
+                    log.warning("job %d was not given back, and its lease will run out: %s", some[0][0], came)
+                else:
+                    log.info("gave back %d jobs that were not finished", len(some))
+
+    def trouble(self) -> str | None:
+        """What keeps jobs from being claimed here, in words; None where nothing does, or only just began to."""
+        since = self._failing_since
+        if since is not None and time.monotonic() - since >= self._deadlines.failing:
+            return "it cannot claim any job; its log says why"
+        return self._claims.trouble
 
     def held(self) -> list[Key]:
         """Return what is in our hands; from any thread."""

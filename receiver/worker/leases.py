@@ -11,15 +11,15 @@ import asyncio
 import faulthandler
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from receiver import jobs
-from receiver.database import Connections
-from receiver.errors import StoreUnavailableError
+from receiver.database import Connection, Connections
+from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.watchdog import BEATS, Watched
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,8 @@ class Leases:
                 connections.close()
 
     async def _open(self) -> Connections:
-        return Connections(self._url, size=1)
+        # One lease that is held up must leave time for the others before they run out.
+        return Connections(self._url, size=1, statement_seconds=max(1.0, min(STATEMENT_SECONDS, self._between) / 2))
 
     def _arm(self) -> None:
         """Let the process end when we do not come back to this for too long, also because it was stopped."""
@@ -127,10 +128,19 @@ class Leases:
         if not held:
             return
         try:
-            gone = await connections.run(lambda c: jobs.renew(c, held, lease=self._lease), seconds=STATEMENT_SECONDS)
+            renewed = await connections.together(held, self._lengthen, seconds=STATEMENT_SECONDS)
         except StoreUnavailableError as exc:
             log.warning("leases were not renewed: %s", exc)
             return
+        gone = set[int]()
+        for keys, came in renewed:
+            if isinstance(came, StoreRefusedError):
+                log.warning("the lease of job %d was not renewed: %s", keys[0][0], came)
+            else:
+                gone |= came
         lost = [key for key in held if key[0] in gone]
         if lost:
             self._loop.call_soon_threadsafe(self._lost, lost)
+
+    async def _lengthen(self, connection: Connection, held: Sequence[Key]) -> set[int]:
+        return await jobs.renew(connection, held, lease=self._lease)
