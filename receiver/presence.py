@@ -5,7 +5,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,18 +27,25 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """How long ago a worker of an API was seen (None: there is none), and whether jobs wait for a new one."""
+    """How long ago a worker of an API was seen (None: there is none), and whether jobs wait for a new one.
+
+    `trouble` is what keeps one that runs from claiming jobs.
+    """
 
     api_url: str
     ago: timedelta | None
     jobs_wait: bool
+    trouble: str | None = None
 
 
 UNSEEN = timedelta(seconds=8)  # two beats may get lost, and one that is gone shows within ten seconds
 
 
 class Presence:
-    """The row of this process, which a clean end takes away."""
+    """The row of this process, which a clean end takes away.
+
+    `trouble` says what keeps the process from its work, for strangers too; None where nothing does.
+    """
 
     def __init__(
         self,
@@ -46,9 +53,11 @@ class Presence:
         *,
         kind: Literal["web", "worker"],
         api_url: str,
+        trouble: Callable[[], str | None] = lambda: None,
         deadlines: Deadlines | None = None,
     ) -> None:
         self._connections = connections
+        self._trouble = trouble
         self._deadlines = deadlines or Deadlines()
         self._began = time.monotonic()
         self._id = uuid.uuid4()
@@ -71,7 +80,7 @@ class Presence:
 
     async def _see(self, connection: Connection) -> None:
         age = timedelta(seconds=time.monotonic() - self._began)
-        await connection.execute(query("see_process"), self._id, *self._who, age)
+        await connection.execute(query("see_process"), self._id, *self._who, age, self._trouble())
 
     async def _leave(self, connection: Connection) -> None:
         await connection.execute(query("leave_process"), self._id)

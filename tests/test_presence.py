@@ -109,6 +109,42 @@ async def test_a_worker_is_missed_where_jobs_wait(
     assert finding.holds is ("jobs wait" not in said)
 
 
+@pytest.mark.parametrize(("seen_ago", "api_url", "told"), [(3, API, True), (60, API, False), (3, "other", False)])
+async def test_a_worker_that_runs_and_cannot_do_its_work_is_told_of(
+    db: Pool, seen_ago: float, api_url: str, *, told: bool
+) -> None:
+    """Its neighbours that can hide nothing."""
+    for trouble, whose in (("it cannot", api_url), (None, API)):
+        await db.execute(
+            "insert into receiver.processes (id, kind, api_url, host, pid, version, seen_at, trouble) "
+            "values (gen_random_uuid(), 'worker', $1, 'h', 1, '0', now() - $2::interval, $3)",
+            whose, timedelta(seconds=seen_ago if trouble else 1), trouble,
+        )  # fmt: skip
+    finding = checks.worker(await missing_worker(db, handlers=["a"], api_url=API))
+    assert finding.holds is not told
+    assert finding.said == ("one is running, and says: it cannot" if told else "one is running")
+
+
+async def test_what_a_process_has_trouble_with_is_seen_until_it_has_none(db: Pool, receiver_database: str) -> None:
+    connections = Connections(receiver_database)
+    troubles = ["it cannot", None]
+    presence = Presence(
+        connections, kind="worker", api_url=API, trouble=lambda: troubles[0],
+        deadlines=Deadlines(between=0.01, statement=60),
+    )  # fmt: skip
+    keeping = asyncio.create_task(presence.keep())
+
+    async def seen() -> bool:
+        return [row["trouble"] for row in await db.fetch("select trouble from receiver.processes")] == troubles[:1]
+
+    await until(seen)
+    del troubles[0]
+    await until(seen)
+    keeping.cancel()
+    await presence.leave()
+    connections.close()
+
+
 @pytest.mark.parametrize(
     ("api_url", "handlers", "waiting", "wait"),
     [

@@ -37,7 +37,7 @@ from receiver.web import Receiver, address, application, bind, inherit
 from receiver.web import serve as serve_on
 from receiver.web.keyring import Keyring
 from receiver.web.store import SERVICE
-from receiver.worker import Lapsed, Leases, Worker, note_lent
+from receiver.worker import Deadlines, Lapsed, Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
 
@@ -159,13 +159,14 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
             egress.client(timeout=10) as http,
             Organs({"line": beat} if until_eof else {}),
         ):
-            connections, lease = Connections(url), timedelta(seconds=configured.lease_seconds)
+            connections = Connections(url, statement_seconds=Deadlines().server)
+            lease = timedelta(seconds=configured.lease_seconds)
             worker = Worker(
                 connections=connections, db=db, handlers=handlers, provider=provider, http=http,
                 formats=configured.timestamps, lanes=lanes, lapsed=lapsed,
                 lease=lease, poll=timedelta(seconds=configured.poll_seconds),
             )  # fmt: skip
-            presence = Presence(connections, kind="worker", api_url=configured.api_url)
+            presence = Presence(connections, kind="worker", api_url=configured.api_url, trouble=worker.trouble)
             others = Lapsed(
                 connections, handlers=handlers, api_url=configured.api_url, lease=lease,
                 poll=timedelta(seconds=configured.poll_seconds),

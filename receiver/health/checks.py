@@ -87,6 +87,8 @@ async def stored(
 def worker(missing: Missing) -> Finding:
     """Whether somebody is there to run the jobs that wait."""
     if missing.ago is not None and missing.ago <= UNSEEN:
+        if missing.trouble is not None:
+            return Finding("worker", holds=False, seen=f"one is running, and says: {missing.trouble}")
         return Finding("worker", holds=True, seen="one is running")
     seen = f"no worker for {missing.api_url} is running"
     if missing.ago is not None:

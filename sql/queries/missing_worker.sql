@@ -1,4 +1,4 @@
--- How long ago a worker was last seen, and, where that is too long, whether jobs wait that have been due for a while.
+-- How long ago a worker was last seen, where that is too long whether jobs wait, and what one that runs has trouble with.
 -- $1 handlers text[], $2 api_url text, $3 unseen interval, $4 waiting interval
 select
     seen.ago,
@@ -12,7 +12,14 @@ select
             limit 10000
         ) due
         where due.handler = any ($1) and (select e.api_url from receiver.events e where e.id = due.event) = $2
-    ) else false end as jobs_wait
+    ) else false end as jobs_wait,
+    (
+        select p.trouble
+        from receiver.processes p
+        where p.kind = 'worker' and p.api_url = $2 and p.seen_at > now() - $3::interval and p.trouble is not null
+        order by p.started_at
+        limit 1
+    ) as trouble
 from (
     select now() - max(p.seen_at) as ago
     from receiver.processes p
