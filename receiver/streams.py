@@ -180,6 +180,9 @@ class Data(io.FileIO):
             except OSError as exc:
                 self._failed = True
                 raise OutputError(exc.errno, exc.strerror) from exc
+            except KeyboardInterrupt:  # the rest would be waited for again, at the end
+                self._failed = True
+                raise
             if written is not None:
                 return written
             _is_writable(self.fileno(), None)  # who shares it with us has made it non-blocking

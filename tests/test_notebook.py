@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from receiver.errors import (
 )
 from receiver.notebook import Notebook, Progress
 from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c, wav
-from tests.processes import Process, Processes, until
+from tests.processes import WAIT_SECONDS, Process, Processes, until
+from tests.test_telling import stream
 
 ACCOUNT = ("https://transcribe.so", "fingerprint")
 URL = "https://example.com/episode.mp3"
@@ -228,6 +231,23 @@ def test_a_transcript_that_was_lost_on_its_way_is_fetched_and_not_paid_again(
     assert commands.run("transcribe", URL, "--wait").exit_code == 1
     assert "Ada: " in commands.good("transcribe", URL, "--wait")
     assert len(sandbox.submitted()) == 1
+
+
+@pytest.mark.parametrize(("kind", "options"), [("full", ()), ("gone", ("--wait",))])
+def test_what_could_not_be_printed_is_printed_by_the_next_run_and_not_paid_again(
+    processes: Processes, commands: Commands, sandbox: Simulated, kind: str, options: tuple[str, ...]
+) -> None:
+    environment = {name: value for name, value in commands.environment.items() if value is not None}
+    with stream(kind) as nowhere:
+        first = subprocess.run(
+            [sys.executable, "-m", "receiver", "transcribe", URL, *options], stdin=subprocess.DEVNULL, stdout=nowhere,
+            cwd=processes.folder, env=processes.environment | environment, timeout=WAIT_SECONDS, check=False,
+        )  # fmt: skip
+    assert first.returncode == 1
+    again = commands.read("transcribe", URL, *options)
+    assert [one["id"] for one in sandbox.submitted()] == [again["id"]]
+    assert sandbox.spent() == PRICE
+    assert known(commands) == []
 
 
 @pytest.mark.parametrize("name", ["fail", "cancel"])

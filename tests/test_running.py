@@ -205,8 +205,13 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(processes: Processes, com
 
 def printed(processes: Processes, commands: Commands, *redirections: str, **environment: str) -> tuple[int, str]:
     """Run `transcript 4821` in a shell with these redirections; returns its exit status and stderr."""
+    return shell(processes, commands, f"transcript 4821 {' '.join(redirections)}", **environment)
+
+
+def shell(processes: Processes, commands: Commands, line: str, **environment: str) -> tuple[int, str]:
+    """Run a command in a shell; returns its exit status and stderr."""
     ran = subprocess.run(
-        ["bash", "-c", f'exec "$0" -m receiver transcript 4821 {" ".join(redirections)}', sys.executable],
+        ["bash", "-c", f'exec "$0" -m receiver {line}', sys.executable],
         cwd=processes.folder, env=processes.environment | settings(commands) | environment, stdin=subprocess.DEVNULL,
         capture_output=True, timeout=100, check=False,
     )  # fmt: skip
@@ -216,6 +221,17 @@ def printed(processes: Processes, commands: Commands, *redirections: str, **envi
 def test_a_full_disk_under_the_output_is_named_as_that(processes: Processes, commands: Commands) -> None:
     said = "Error: the output cannot be written (No space left on device)\n"
     assert printed(processes, commands, "> /dev/full") == (1, said)
+
+
+def test_timestamps_that_were_made_and_cannot_be_printed_are_told_to_be_there(
+    processes: Processes, commands: Commands, sandbox: Simulated
+) -> None:
+    """Made again, they would be charged again."""
+    status, said = shell(processes, commands, "timestamps 4821 --style punchy --regenerate x --yes > /dev/full")
+    assert (status, "the output cannot be written" in said) == (1, True)
+    assert "they are made and kept: `receiver timestamps 4821 --format youtube --style punchy` shows them" in said
+    assert commands.good("timestamps", "4821", "--format", "youtube", "--style", "punchy")
+    assert len(sandbox.asked("/regenerate")) == 1
 
 
 def test_what_is_only_told_may_be_lost(processes: Processes, commands: Commands) -> None:

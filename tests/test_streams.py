@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from receiver import streams
 from receiver.streams import Data, Outlet, OutputError
-from tests.processes import REPOSITORY, until
+from tests.processes import REPOSITORY, WAIT_SECONDS, until
 
 AWAY = 0.01
 
@@ -214,6 +215,26 @@ def test_data_waits_for_its_reader(pipe: tuple[int, int]) -> None:
     out.flush()
     reading.join()
     assert len(found[0]) == size + 3
+
+
+def test_data_that_an_interrupt_has_cut_is_not_waited_for_again(pipe: tuple[int, int]) -> None:
+    """Not at the end of the process either, where Ctrl-C is heeded no more."""
+    fill(pipe[1])
+    out = io.BufferedWriter(Data(pipe[1]))
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        out.write(b"x")
+        signal.setitimer(signal.ITIMER_REAL, AWAY, AWAY)
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                out.flush()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    flushing = threading.Thread(target=out.flush, daemon=True)
+    flushing.start()
+    flushing.join(WAIT_SECONDS)
+    assert not flushing.is_alive()
 
 
 # --- a process' own --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import click
 from receiver import inbox
 from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars, line
-from receiver.cli.running import as_json, configure, confirm, examples, print_json, transcription_id, with_provider
+from receiver.cli.running import as_json, configure, confirm, examples, print_json, tell, transcription_id, with_provider
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.logs import printable
@@ -47,7 +47,7 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(mode="json", exclude={"callback"}))
     else:
-        click.echo(f"transcription {found.id} is {printable(found.status)}")
+        tell(f"transcription {found.id} is {printable(found.status)}")
 
 
 @click.command(epilog=examples("receiver delete 4821", "receiver delete 4821 --yes"))
@@ -64,7 +64,7 @@ def delete(transcription: str, *, yes: bool) -> None:
         await provider.delete(transcription)
 
     with_provider(configure(), work)
-    click.echo(f"transcription {transcription} is deleted")
+    tell(f"transcription {transcription} is deleted")
 
 
 async def _price(provider: TranscribeSo, status: TranscriptionStatus) -> str:

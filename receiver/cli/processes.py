@@ -24,6 +24,7 @@ from receiver.cli.running import (
     open_spool,
     run,
     stop_event,
+    tell,
     until_eof,
 )
 from receiver.database import Connections, query
@@ -59,7 +60,7 @@ def migrate() -> None:
             applied = await migrations.migrate(connection)
         finally:
             await connection.close()
-        click.echo(f"migrated to {applied[-1]}" if applied else "the schema is up to date")
+        tell(f"migrated to {applied[-1]}" if applied else "the schema is up to date")
 
     with open_database(configured, create=True) as url:
         run(main(url))

@@ -28,6 +28,7 @@ from receiver.logs import printable
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import SOURCE, TimestampsAnswer, read, read_result
 from receiver.settings import Settings, TimestampsFormat
+from receiver.streams import OutputError
 from receiver.transcripts import Timestamps, Transcript
 
 BALANCED = "balanced"
@@ -132,7 +133,13 @@ def timestamps(
         found = _regenerated(configured, transcription, name, style or BALANCED, prompt, yes=yes)
     else:
         found = _stored(configured, kept) or _fetched(configured, transcription, name, style or BALANCED)
-    _show(transcription, found, as_json=as_json)
+    try:
+        _show(transcription, found, as_json=as_json)
+    except OutputError:
+        if prompt is not None:
+            shows = f"receiver timestamps {transcription} --format {name} --style {style or BALANCED}"
+            click.echo(f"they are made and kept: `{shows}` shows them without another charge", err=True)
+        raise
 
 
 def _fetched(configured: Settings, transcription: str, name: str, style: str) -> Timestamps:

@@ -34,6 +34,7 @@ from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import RETRY_SECONDS, wire
 from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.spool import Spool
+from receiver.streams import OutputError
 
 log = logging.getLogger(__name__)
 
@@ -236,6 +237,14 @@ def confirm(question: str) -> None:
         raise
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def tell(done: str) -> None:
+    """Say on stdout what was done, and on stderr where stdout cannot be written: it is done all the same."""
+    try:
+        click.echo(done)
+    except OutputError as exc:
+        click.echo(f"{done} (standard output cannot be written: {exc.strerror})", err=True)
 
 
 def print_json(value: object) -> None:

@@ -8,7 +8,7 @@ import click
 from receiver import events as reading
 from receiver import inbox, registry
 from receiver import jobs as queue
-from receiver.cli.running import as_json, configure, examples, print_json, with_database
+from receiver.cli.running import as_json, configure, examples, print_json, tell, with_database
 from receiver.database import Connection, Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import Handler
@@ -101,7 +101,7 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"event": event, "pending": again, "running": left})
     else:
-        click.echo(f"pending again: {', '.join(again)}" if again else "no handler wants this event")
+        tell(f"pending again: {', '.join(again)}" if again else "no handler wants this event")
     if gone and only is None:
         click.echo(f"left alone, because there is no such handler: {printable(', '.join(gone))}", err=True)
     if left:

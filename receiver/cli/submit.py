@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import click
@@ -65,9 +66,9 @@ def transcribe(
 ) -> None:  # fmt: skip
     """Submit SOURCE: a file, a YouTube or podcast page's URL, or the URL of a media file. It is charged.
 
-    Prints the transcription's id, with --wait its transcript. Until then, the same command started again in the same
-    folder goes on where it stopped and does not pay twice; a file of over 50 MB is sent in pieces, so what has arrived
-    is not sent again.
+    Prints the transcription's id, with --wait its transcript. Until that is written, the same command started again in
+    the same folder goes on where it stopped and does not pay twice; a file of over 50 MB is sent in pieces, so what has
+    arrived is not sent again.
     """
     configured = configure()
     if callback and configured.public_url is None:
@@ -75,24 +76,28 @@ def transcribe(
     recording, file = recordings.of(source, pipeline, language, duration)
     order = Order(recording, file, idempotency_key, max_usd, callback, again)
 
-    async def work(provider: TranscribeSo, db: "Pool | None") -> None:
+    async def work(provider: TranscribeSo, db: "Pool | None", notes: Notebook) -> tuple[TranscriptionStatus, str]:
         since = 0 if db is None else await inbox.newest_key(db)
-        whose = registration.account(configured)
-        account = (whose.api_url, whose.key_fingerprint)
-        about = file.path if file is not None else recording.url or source
-        with notebook.opened(configured.data_dir, account, about) as notes:
-            submitted = await _submit(provider, db, configured, order, notes)
-            ended = await until_ended(provider, db, configured, submitted.id, since=since) if wait else None
-            text = "" if ended is None or ended.status != "completed" else await _text(provider, db, ended)
-            notes.forget()  # only now: who is interrupted before the text is there and starts again must not pay again
-        if ended is None:
-            print_json(submitted.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(submitted.id)
-            return
-        require_completed(ended)
-        print_json({"id": ended.id, "text": text}) if as_json else click.echo(text)
+        submitted = await _submit(provider, db, configured, order, notes)
+        if not wait:
+            return submitted, ""
+        ended = await until_ended(provider, db, configured, submitted.id, since=since)
+        return ended, await _text(provider, db, ended) if ended.status == "completed" else ""
 
-    with _advice(configured):
-        with_provider(configured, work)
+    whose = registration.account(configured)
+    about = file.path if file is not None else recording.url or source
+    with (
+        _advice(configured),
+        notebook.opened(configured.data_dir, (whose.api_url, whose.key_fingerprint), about) as notes,
+    ):
+        reached, text = with_provider(configured, partial(work, notes=notes))
+        if not wait:
+            print_json(reached.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(reached.id)
+        elif reached.status == "completed":
+            print_json({"id": reached.id, "text": text}) if as_json else click.echo(text)
+        notes.forget()  # only now: who has not got what was paid for, and starts again, must not pay again
+        if wait:
+            require_completed(reached)
 
 
 @click.command(

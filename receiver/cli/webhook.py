@@ -17,6 +17,7 @@ from receiver.cli.running import (
     open_provider,
     print_json,
     run,
+    tell,
     webhook_url,
     with_database,
     with_provider,
@@ -68,7 +69,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
             await connection.close()
 
     with open_database(configured, create=False) as database_url:
-        click.echo(run(main(database_url)))
+        tell(run(main(database_url)))
 
 
 @click.command(epilog=examples("receiver secrets", "receiver secrets --json"))
@@ -107,7 +108,7 @@ def retire_secret(fingerprint: str, *, yes: bool) -> None:
     configured = configure()
     api_url, key = configured.api_url, _key(configured)
     with_database(configured, lambda db: rotation.retire(db, api_url, key, fingerprint, although_used=yes))
-    click.echo(f"{fingerprint} is retired")
+    tell(f"{fingerprint} is retired")
 
 
 def _key(configured: Settings) -> str | None:
