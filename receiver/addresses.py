@@ -4,11 +4,14 @@ An address names a server, and perhaps a proxy's prefix. The part of the path th
 anyway, so it may be given along or left out.
 """
 
+import ipaddress
+import re
 from urllib.parse import urlsplit
 
 import httpx
 
-NEVER = frozenset("?#\\ ")
+NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # and what is left of a sentence, a list or a template
+_LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 def base(text: str, *, without: str = "") -> str:
@@ -25,7 +28,7 @@ def base(text: str, *, without: str = "") -> str:
     scheme, mark, rest = text.partition("://")
     try:
         parts, url = urlsplit(text), httpx.URL(f"{scheme.lower()}{mark}{rest}")  # httpx knows what cannot be asked for
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = parts.scheme in ("http", "https") and _is_host(url.raw_host.decode("ascii")) and parts.port != 0
     except (ValueError, httpx.InvalidURL):  # its message would show the text
         usable = False
     if not usable or NEVER & {*text} or not text.isprintable():
@@ -36,6 +39,25 @@ def base(text: str, *, without: str = "") -> str:
     if without and f"{without}/" in found:
         raise ValueError(f"must end before {without}, or with it")
     return found
+
+
+def has_host(text: str) -> bool:
+    """Whether a web address, of a recording for instance, names a server that there may be."""
+    try:
+        return _is_host(httpx.URL(text).raw_host.decode("ascii"))
+    except (ValueError, httpx.InvalidURL):
+        return False
+
+
+def _is_host(name: str) -> bool:
+    """Whether this can be asked for: a number of either family, or a name of letters and digits, as a server has."""
+    *above, last = name.removesuffix(".").split(".")
+    try:
+        if ":" in name or last.isdigit():
+            ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return ":" in name or (len(name) <= 253 and all(map(_LABEL.fullmatch, (*above, last))))  # noqa: PLR2004 - RFC 1035
 
 
 def same(one: str, other: str) -> bool:

@@ -22,16 +22,21 @@ CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # and a token behind it
 API_PATH = "/api/v1"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 
-# What a value gets on its way through shells, container tools and web pages. Part of a secret, it makes it another one.
+# What a value gets on its way through shells, container tools and web pages (`docker --env-file` keeps quotes).
+# With it a secret is another one, and so is a folder.
 _QUOTE = "[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]"
 _PACKED = (re.compile(f"{_QUOTE}|[\\[{{(<]"), "begins with a quote or a bracket: remove it")
 _NAMED = (
     re.compile(r"(export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*=."),
     "begins with a variable's name: keep what follows the =",
 )
+_CLOSED = (re.compile(f".*{_QUOTE}$", re.DOTALL), "ends with a quote: remove it")
 _ODD_IN_TOKENS = (
-    _PACKED, _NAMED, (re.compile(f".*{_QUOTE}$", re.DOTALL), "ends with a quote: remove it"),
-    (re.compile(r".*[^!-~]", re.DOTALL), "must be printable ASCII without spaces"),
+    _PACKED, _NAMED, _CLOSED, (re.compile(r".*[^!-~]", re.DOTALL), "must be printable ASCII without spaces")
+)  # fmt: skip
+_ODD_IN_PATHS = (
+    _CLOSED, (re.compile(r"~|.*\$[({A-Za-z_]", re.DOTALL), "holds what only a shell expands: write the whole path"),
+    (re.compile("$"), "is blank"),
 )  # fmt: skip
 _POSTGRES = re.compile(r"(postgres(?:ql)?)(?:\+\w+)?(://.*)", re.IGNORECASE | re.DOTALL)  # `+asyncpg` is SQLAlchemy's
 
@@ -57,7 +62,7 @@ def _from_files() -> tuple[dict[str, str], list[str]]:
 
 
 def _bare(value: str) -> str:
-    """Return a secret without what surely means nothing: a byte order mark, and white space around it."""
+    """Return a value without what surely means nothing: a byte order mark, and white space around it."""
     return value.strip().removeprefix("\ufeff").strip()
 
 
@@ -83,7 +88,7 @@ class Settings(BaseSettings):
     api_url: str = _variable("TRANSCRIBE_API_URL", "https://transcribe.so")
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = _variable("TRANSCRIBE_WEBHOOK_SECRET", ())
     database_url: SecretStr | None = _variable("DATABASE_URL", None)
-    host: str = _variable("HOST", "127.0.0.1")
+    host: Annotated[str, Field(min_length=1)] = _variable("HOST", "127.0.0.1")
     port: Annotated[int, Field(ge=1, le=65535)] = _variable("PORT", 8000)
     public_url: str | None = _variable("PUBLIC_URL", None)
     data_dir: Path = _variable("RECEIVER_DATA_DIR", Path(".receiver"))
@@ -107,7 +112,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(dict.fromkeys(filter(None, map(str.strip, _bare(value).split(",")))))
+        return tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
 
     @field_validator("failpoint", mode="before")
     @classmethod
@@ -117,7 +122,7 @@ class Settings(BaseSettings):
     @field_validator("handlers", "timestamps", mode="before")
     @classmethod
     def _some(cls, value: object) -> object:
-        if isinstance(value, str) and not _bare(value).strip(" ,"):  # it is looked at before it is split
+        if isinstance(value, str) and not value.strip(" ,"):  # it is looked at before it is split
             raise ValueError("must name at least one")
         return value
 
@@ -133,8 +138,13 @@ class Settings(BaseSettings):
 
     @field_validator("api_key", "database_url", mode="before")
     @classmethod
-    def _bared(cls, value: object) -> object:
-        return (_bare(value) or None) if isinstance(value, str) else value
+    def _none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("data_dir", "spool_dir", mode="before")
+    @classmethod
+    def _written_out(cls, value: object) -> object:
+        return _plain(value, _ODD_IN_PATHS) if isinstance(value, str) else value
 
     @field_validator("api_key")
     @classmethod
@@ -158,6 +168,11 @@ class Settings(BaseSettings):
         if found is None:
             raise ValueError("must start with postgresql://")
         return SecretStr(found[1].lower() + found[2])
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _bared(cls, value: object) -> object:  # of those that come before, the last one is the first
+        return _plain(_bare(value), (_PACKED, _NAMED)) if isinstance(value, str) else value
 
     @property
     def callback_url(self) -> str | None:

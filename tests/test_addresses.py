@@ -21,6 +21,10 @@ OURS = "/webhooks/transcribe-so"
     ("https://example.com/webhooks", "https://example.com/webhooks"),
     ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
     ("http://[::1]:8000/", "http://[::1]:8000"),
+    ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+    ("http://web_1:8000", "http://web_1:8000"),
+    ("https://xn--bcher-kva.example.", "https://xn--bcher-kva.example."),
+    ("https://a--b.7-eleven.example", "https://a--b.7-eleven.example"),
 ])  # fmt: skip
 def test_an_address_has_one_spelling(text: str, spelled: str) -> None:
     assert base(text, without=OURS) == spelled
@@ -31,7 +35,12 @@ def test_an_address_has_one_spelling(text: str, spelled: str) -> None:
     "", "example.com", "//example.com", "ftp://example.com", "https://", "https:///x", "https:example.com",
     "https://example.com?", "https://example.com#", "https://exam ple.com", "https://example.com\\x",
     "https://example.com/\u200b", "\ufeffhttps://example.com", "https://example.com:0", "https://example.com:99999",
-    "https://example.com/\udcfc",
+    "https://example.com/\udcfc", "https://example.com'", "https://example.com;", "https://example.com,",
+    "https://example.com/'", "https://example.com/a,", "'https://example.com", "https://${HOST}", "https://{{host}}",
+    "https://example.com/${PREFIX}", "https://<host>", "https://a|b", "https://a..example", "https://.example",
+    "https://.", "https://-a.example", "https://a-.example", "https://*.example.com", "https://%61.example",
+    "https://1.2.3.4.5", "https://1.2.3.256", "https://[::1", "https://[::g]", f"https://{'a' * 64}.example",
+    f"https://{'a.' * 126}example",
 ])  # fmt: skip
 def test_what_is_no_address_is_refused_unshown(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be an address like https://example.com$"):

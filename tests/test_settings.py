@@ -106,6 +106,8 @@ TAKEN = [
     ("PUBLIC_URL", "https://hooks.example/A/webhooks/transcribe-so", "https://hooks.example/A"),
     ("RECEIVER_DATA_DIR", "/var/lib/x", Path("/var/lib/x")),
     ("RECEIVER_SPOOL_DIR", "/mnt/spool", Path("/mnt/spool")),
+    ("RECEIVER_SPOOL_DIR", " /mnt/a b/it's $5\r\n", Path("/mnt/a b/it's $5")),
+    ("RECEIVER_SPOOL_DIR", "spool~", Path("spool~")),
     ("RECEIVER_SPOOL_MAX_MB", "0.5", 0.5),
     ("RECEIVER_SPOOL_MAX_MB", "1000000", 1_000_000.0),
     ("RECEIVER_SPOOL_RESERVE_MB", "0", 0.0),
@@ -169,6 +171,16 @@ REFUSED = [
         "https://hooks.example/webhooks/transcribe-so/jobs/s3cret",
         "must end before /webhooks/transcribe-so",
     ),
+    ("RECEIVER_DATA_DIR", "~/s3cret", "holds what only a shell expands: write the whole path"),
+    ("RECEIVER_DATA_DIR", "~", "holds what only a shell expands: write the whole path"),
+    ("RECEIVER_SPOOL_DIR", "~me/s3cret", "holds what only a shell expands: write the whole path"),
+    ("RECEIVER_SPOOL_DIR", "$HOME/s3cret", "holds what only a shell expands: write the whole path"),
+    ("RECEIVER_SPOOL_DIR", "/mnt/${s3cret}", "holds what only a shell expands: write the whole path"),
+    ("RECEIVER_SPOOL_DIR", "/mnt/s3cret'", "ends with a quote: remove it"),
+    ("RECEIVER_SPOOL_DIR", "RECEIVER_SPOOL_DIR=/s3cret", "begins with a variable's name: keep what follows the ="),
+    ("RECEIVER_SPOOL_DIR", " ", "is blank"),
+    ("HOST", " ", "at least 1 character"),
+    ("PUBLIC_URL", "https://s3cret,", "must be an address like https://example.com"),
     ("RECEIVER_HANDLERS", ",", "must name at least one"),
     ("RECEIVER_TIMESTAMPS", " , ", "must name at least one"),
     ("RECEIVER_TIMESTAMPS", "youtube,s3cret", "youtube"),
@@ -203,6 +215,17 @@ def test_the_defaults_are_these_and_no_more() -> None:
 def test_a_variable_is_read_as(environment: Callable[..., None], name: str, value: str, read_as: object) -> None:
     environment(**{name: value})
     assert shown(getattr(settings.load(), NAMES[name])) == read_as
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("packed", ['"{}"', "'{}'", "\u201c{}\u201d", '["{}"]', "<{}>"])
+def test_what_a_value_is_packed_in_is_refused_whatever_it_is_about(
+    environment: Callable[..., None], *, name: str, packed: str
+) -> None:
+    """`docker --env-file` keeps quotes, and a folder of that name would be no volume."""
+    value = next(value for one, value, _ in TAKEN if one == name)
+    environment(**{name: packed.format(value)})
+    assert refusal() == f"{name}: begins with a quote or a bracket: remove it"
 
 
 def test_every_variable_is_in_the_table_of_what_is_taken() -> None:

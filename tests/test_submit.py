@@ -85,7 +85,13 @@ def test_json_is_the_providers_answer(commands: Commands, sandbox: Simulated) ->
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("source", ["http://[", "https://[::1", "ftp://example.com/a.mp3"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://[", "https://[::1", "ftp://example.com/a.mp3", "https://", "https:///x.mp3", "https://?x", "https://.",
+        "https://${HOST}/a.mp3", "https://exam ple.com/a.mp3",
+    ],
+)  # fmt: skip
 def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox: Simulated, source: str) -> None:
     ran = commands.run("transcribe", source)
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
@@ -95,11 +101,11 @@ def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox:
 
 @pytest.mark.parametrize("command", ["transcribe", "quote"])
 @pytest.mark.parametrize(("source", "said"), [
-    ("https://", "https:// is no web address: it names no host"),
-    ("HTTPS:///x.mp3", "https:///x.mp3 is no web address: it names no host"),
-    ("https://:443/x.mp3", "https://:443/x.mp3 is no web address: it names no host"),
-    ("https://?at=x", "https://?at=x is no web address: it names no host"),
-    ("https://./x.mp3", "https://./x.mp3 is no web address: it names no host"),
+    ("https://", "https:// is no web address: there is no server of such a name"),
+    ("HTTPS:///x.mp3", "https:///x.mp3 is no web address: there is no server of such a name"),
+    ("https://:443/x.mp3", "https://:443/x.mp3 is no web address: there is no server of such a name"),
+    ("https://?at=x", "https://?at=x is no web address: there is no server of such a name"),
+    ("https://./x.mp3", "https://./x.mp3 is no web address: there is no server of such a name"),
     ("", "SOURCE is empty: name a file, or a web address"),
     (" ", "SOURCE is empty: name a file, or a web address"),
 ])  # fmt: skip

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from receiver import media, uploads
+from receiver import addresses, media, uploads
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
 from receiver.providers import Recording, TranscribeSo
@@ -44,8 +44,8 @@ def of(source: str, pipeline: str | None, language: str, duration: float | None)
             kind = source_of(source)
         except ValueError as exc:
             raise ImpossibleError(f"{source} is no web address: {exc}") from exc
-        if not (urlsplit(source).hostname or "").strip(". "):
-            raise ImpossibleError(f"{source} is no web address: it names no host")
+        if not addresses.has_host(source):
+            raise ImpossibleError(f"{source} is no web address: there is no server of such a name")
         return Recording(
             source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
         ), None
