@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        url = _plain(value.get_secret_value(), (_PACKED, _NAMED))
+        url = value.get_secret_value()
         if not url.isprintable():
             raise ValueError("holds an invisible character: remove it")
         found = _POSTGRES.fullmatch(url)

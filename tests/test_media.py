@@ -56,6 +56,21 @@ def wav(folder: Path, seconds: float, *, rate: int = 8000) -> bytes:
     return path.read_bytes()
 
 
+def pcm(codec: int = 1, *, rate: int = 1000, each: int = 1, bits: int = 8, more: bytes = b"") -> tuple[bytes, bytes]:
+    """The chunk that says what a WAV's samples are: of one channel, as many bytes a second as `rate` and `each` say."""
+    return b"fmt ", struct.pack("<HHIIHH", codec, 1, rate, rate * each, each, bits) + more
+
+
+def riff(*chunks: tuple[bytes, bytes], size: int | None = None) -> bytes:
+    """A WAV of chunks; `size` is what it says of its own."""
+    body = b"WAVE" + b"".join(kind + struct.pack("<I", len(c)) + c + bytes(len(c) % 2) for kind, c in chunks)
+    return b"RIFF" + struct.pack("<I", len(body) if size is None else size) + body
+
+
+DATA = (b"data", b"\x80" * 2500)
+TWO_AND_A_HALF = riff(pcm(), DATA)
+JUNK = (b"JUNK", bytes(100_000))
+EXTENSION = struct.pack("<HHIH14s", 22, 8, 4, 1, b"")
 KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 
 
@@ -189,8 +204,20 @@ def test_a_wav_is_as_long_as_its_samples(write: Write, tmp_path: Path) -> None:
     assert duration_seconds(write("talk.wav", wav(tmp_path, 2.5))) == 2.5
 
 
-def test_a_wav_may_have_more_than_samples(write: Write, tmp_path: Path) -> None:
-    assert duration_seconds(write("talk.wav", wav(tmp_path, 2.5) + b"LIST\x04\0\0\0INFO")) == 2.5
+@pytest.mark.parametrize("content", [
+    pytest.param(TWO_AND_A_HALF + b"LIST\x04\0\0\0INFO", id="a chunk behind it"),
+    pytest.param(riff(JUNK, (b"odd ", b"x"), pcm(), DATA, (b"LIST", b"INFO")), id="chunks all around"),
+    pytest.param(TWO_AND_A_HALF + b"LIST\x44\0\0\0INFO", id="a chunk behind it that is cut"),
+    pytest.param(TWO_AND_A_HALF + b"TAG".ljust(128, b"\0"), id="a tag behind it"),
+    pytest.param(riff(pcm(), DATA, size=0), id="no size of its own"),
+    pytest.param(riff(pcm(), DATA, size=0xFFFFFFFF), id="a size of its own that is made up"),
+    pytest.param(riff(pcm(3, rate=250, each=4, bits=32), (b"data", bytes(2500))), id="floating numbers"),
+    pytest.param(riff(pcm(0xFFFE, more=EXTENSION), DATA), id="an extension"),
+    pytest.param(riff(pcm(7), DATA), id="a telephone's samples"),
+    pytest.param(riff(pcm(2, rate=1000, bits=4), (b"fact", b"\xc4\x09\0\0"), DATA), id="compressed samples"),
+])  # fmt: skip
+def test_a_wav_may_have_more_than_samples_and_any_kind_of_them(write: Write, content: bytes) -> None:
+    assert duration_seconds(write("talk.wav", content)) == 2.5
 
 
 @pytest.mark.parametrize(("frames", "count"), [
@@ -231,6 +258,10 @@ def test_a_flac_is_as_long_as_its_frames(write: Write) -> None:
         assert duration_seconds(write("talk.flac", flac(samples, frames=many))) == pytest.approx(2200 * 4096 / 44100)
 
 
+def test_a_flac_may_be_tagged_as_an_mp3_is(write: Write) -> None:
+    assert duration_seconds(write("talk.flac", id3(300) + flac(44100))) == 1
+
+
 def test_a_flac_may_number_its_samples(write: Write) -> None:
     frames = [flac_frame(at, size=1000, by_samples=True) for at in range(0, 44000, 1000)]
     assert duration_seconds(write("talk.flac", flac(44000, frames=frames))) == pytest.approx(44000 / 44100)
@@ -266,9 +297,43 @@ JOINED = [
     ("two.webm", EBML + bytes(2**20 - 306) + EBML, "two WebMs, and the second one begins in another piece"),
     ("two.avi", (b"RIFF\x0c\0\0\0AVI " + bytes(8)) * 2, "two AVIs"),
     ("two.wav", (b"RIFF\x28\0\0\0" + SECOND_OF_SOUND) * 2, "two WAVs"),
+    ("two.wav", TWO_AND_A_HALF + bytes(2) + TWO_AND_A_HALF, "two WAVs with something between"),
+    ("two.wav", riff(pcm(), DATA, size=0) * 2, "two WAVs without a size of their own"),
+    ("two.wav", riff(pcm(), DATA, size=0xFFFFFFFF) * 2, "two WAVs of a size that is made up"),
+    ("two.wav", TWO_AND_A_HALF[:-9] + TWO_AND_A_HALF, "two WAVs, and the first one is cut"),
+    ("two.wav", TWO_AND_A_HALF + riff(JUNK, pcm())[:50], "two WAVs, and the second one is cut"),
+    ("two.wav", riff(pcm(), DATA, DATA), "a WAV of two times samples"),
+    ("two.wav", riff(pcm(), DATA, DATA)[:-9], "a WAV of two times samples that is cut"),
+    ("two.wav", TWO_AND_A_HALF + bytes(1001), "a WAV of more samples than it says"),
+    ("two.avi", b"RIFF\0\0\0\0AVI " + bytes(9) + b"RIFF\xff\xff\xff\xffAVI ", "two AVIs with something between"),
+    ("two.flac", flac(44100) + b"x" + flac(44100), "two FLACs with something between"),
+    ("two.flac", (id3(300) + flac(44100)) * 2, "two FLACs with tags"),
+    ("two.m4a", FTYP + moov() + MDAT + b"x" + FTYP + moov() + MDAT, "two MP4s with something between"),
+    ("two.m4a", (FTYP + moov() + b"\0\0\0\0mdat" + bytes(64)) * 2, "two MP4s whose media goes up to the end"),
+    ("two.m4a", (FTYP + moov() + MDAT)[:-9] + FTYP + moov() + MDAT, "two MP4s, and the first one is cut"),
+    ("two.m4a", FTYP + moov() + MDAT + FTYP[:12], "two MP4s, and the second one is cut"),
+    ("two.mov", (moov() + MDAT) * 2, "two QuickTimes of old"),
+    ("two.opus", opus(48000, 96312) + b"x" + opus(48000, 96312), "two Oggs with something between"),
+    ("two.opus", opus(48000, 96312)[:-9] + opus(48000, 96312), "two Oggs, and the first one is cut"),
 ]
 GUESSES = [
     ("talk.aac", adts(100), "raw AAC"),
+    ("talk.wav", riff(JUNK, pcm(), DATA)[:-2500], "a WAV of much else that is cut behind its head"),
+    ("talk.wav", riff(JUNK, pcm(), DATA)[:-1], "a WAV of much else that is cut"),
+    ("talk.wav", riff(JUNK, pcm(), DATA)[:9000], "a WAV that is cut before its samples"),
+    ("talk.wav", riff(pcm()), "a WAV without samples"),
+    ("talk.wav", riff(DATA), "a WAV that does not say what its samples are"),
+    ("talk.wav", riff(pcm(bits=16), DATA), "a WAV of two sizes of samples"),
+    ("talk.wav", riff(pcm(rate=0), DATA), "a WAV without a rate"),
+    ("talk.wav", riff(pcm(2), DATA), "a WAV of compressed samples that are not counted"),
+    ("talk.wav", riff(pcm(2), (b"fact", b"\xff\xff\0\0"), DATA), "a WAV of compressed samples that are not there"),
+    ("talk.wav", b"RF64" + TWO_AND_A_HALF[4:], "a WAV of more than 4 GiB"),
+    ("talk.mp3", mp3_frame() * 10 + id3(300)[:9] + b"\x7f" + mp3_frame() * 10, "an MP3 with a tag beyond its end"),
+    (
+        "talk.mp3",
+        mp3_frame() * 10 + b"APETAGEX" + struct.pack("<IIII8x", 2000, 2**32 - 1, 1, 0xA0000000) + mp3_frame() * 10,
+        "an MP3 with another tag beyond its end",
+    ),
     ("talk.m4a", FTYP + moov(box("mvex")) + MDAT, "fragmented, by its header"),
     ("talk.mp4", FTYP + moov() + box("moof") + MDAT, "fragmented, by its fragments"),
     ("talk.mp4", FTYP + box("moov", mvhd(1000, 0), trak(1000, 2500)) + MDAT, "an MP4 of no length"),

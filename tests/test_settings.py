@@ -228,6 +228,12 @@ def test_what_a_value_is_packed_in_is_refused_whatever_it_is_about(
     assert refusal() == f"{name}: begins with a quote or a bracket: remove it"
 
 
+@pytest.mark.parametrize("value", ['whsec_a,"s3cret"', "whsec_a,TRANSCRIBE_WEBHOOK_SECRET=s3cret"])
+def test_each_of_several_secrets_is_looked_at(environment: Callable[..., None], value: str) -> None:
+    environment(TRANSCRIBE_WEBHOOK_SECRET=value)
+    assert refusal().startswith("TRANSCRIBE_WEBHOOK_SECRET: begins with a ")
+
+
 def test_every_variable_is_in_the_table_of_what_is_taken() -> None:
     assert {name for name, _, _ in TAKEN} == NAMES.keys()
 

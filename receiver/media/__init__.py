@@ -6,11 +6,13 @@ from the file's own structure, in the containers that tell it, and otherwise fro
     MP3               its frames, counted
     FLAC              its frames, followed by their numbers
     MP4, M4A, MOV     the tables of its tracks
-    WAV, Ogg          what tinytag makes of them, once the structure shows that it holds for the whole file
+    WAV               the size of its samples, which must be there, and all that is
+    Ogg               what tinytag makes of it, once the structure shows that it holds for the whole file
     WebM, AVI         ffprobe alone
 
 Not answered: raw AAC; a WAV that was piped, whose size is made up; an Ogg of several streams, or one recorded from the
-middle of a broadcast; what ends before it says it does; two recordings in one file. Without ffprobe: a fragmented MP4.
+middle of a broadcast; what ends before it says it does; two recordings in one file, whatever lies between them. Without
+ffprobe: a fragmented MP4.
 A file has to be what its name says: the extension chooses the reader, and the reader insists on its first bytes.
 """
 

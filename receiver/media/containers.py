@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeAlias
 
 from tinytag import TinyTag
 
-from receiver.media import flac, mp3
+from receiver.media import flac, kinds, mp3
 from receiver.media.kinds import JoinedError
 
 Reader: TypeAlias = Callable[[BinaryIO], float | None]
@@ -40,39 +40,84 @@ def _tag(file: BinaryIO) -> TinyTag | None:
         return None
 
 
-def _single_riff(file: BinaryIO) -> bytes:
-    """Return the head of a RIFF file; what follows may be more of it (`AVIX`), but no other one."""
-    head = _at(file, 0, 12)
-    following = _at(file, 8 + int.from_bytes(head[4:8], "little"), 12)
-    if following[:4] == b"RIFF" and following[8:] == head[8:]:
+def _require_single(file: BinaryIO, beginning: re.Pattern[bytes], *, start: int = 1, most: int = 0) -> None:
+    """Do nothing where what a recording begins with stands at most so often behind `start`.
+
+    All of the file is looked at: what lies between two recordings, and what the first one says of its own length, may
+    be anything.
+
+    Raises:
+        JoinedError: it stands there more often.
+    """
+    if sum(len(beginning.findall(piece)) for piece in kinds.pieces(file, start, _LONGEST)) > most:
         raise JoinedError
-    return head
+
+
+_LONGEST = 16  # bytes of what a recording begins with, and of what is looked at behind it
+
+
+# --- RIFF: https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html --------------------------------------
+
+_RIFF = re.compile(rb"R(?:IFF|IFX|F64).{4}(?:WAVE|AVI )", re.DOTALL)  # what follows in an AVI is `AVIX`
+_EXTENSIBLE = 0xFFFE  # the codec stands at the end
+_EVEN = frozenset({1, 3, 6, 7})  # whole numbers, floating ones and the two of telephones: each sample takes as much
 
 
 def _avi_seconds(file: BinaryIO) -> None:
-    _single_riff(file)
+    _require_single(file, _RIFF)
 
 
 def _wav_seconds(file: BinaryIO) -> float | None:
-    head = _single_riff(file)
-    tag = _tag(file) if head[:4] == b"RIFF" and head[8:] == b"WAVE" else None
-    if tag is None or tag.duration is None or tag.bitrate is None:
+    _require_single(file, _RIFF)
+    head = _at(file, 0, 12)
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
-    # In a file that was piped the size of the samples is 0 or 4 GiB, in one cut short it is more than there is.
-    return tag.duration if tag.duration * tag.bitrate * 1000 / 8 <= _size(file) else None
+    chunks: dict[bytes, tuple[int, int]] = {}
+    offset, size = 12, _size(file)
+    while offset + 8 <= size:
+        kind, length = struct.unpack("<4sI", _at(file, offset, 8))
+        if not (kind.isascii() and kind.decode().isprintable()):
+            break
+        if kind in (b"fmt ", b"data") and kind in chunks:
+            raise JoinedError
+        if offset + 8 + length > size:
+            if kind == b"data":  # in what was piped it is made up, in what was cut it is more than there is
+                return None
+            break
+        chunks[kind] = offset + 8, length
+        offset += 8 + length + length % 2
+    seconds, per_second = _of_samples(file, chunks)
+    if seconds and (size - offset) / per_second > 1:  # more than a tag: samples, of whom the head does not know?
+        raise JoinedError
+    return seconds
+
+
+def _of_samples(file: BinaryIO, chunks: dict[bytes, tuple[int, int]]) -> tuple[float | None, int]:
+    """Return how long a WAV's samples play, None where that would be a guess, and how many bytes a second takes."""
+    start, there = chunks[b"fmt "]
+    codec, channels, rate, average, each, bits = struct.unpack("<HHIIHH", _at(file, start, 16))
+    if codec == _EXTENSIBLE and there > 24:  # noqa: PLR2004 - where it stands
+        (codec,) = struct.unpack("<H", _at(file, start + 24, 2))
+    length = chunks[b"data"][1]
+    if codec in _EVEN:
+        return length / (rate * each) if each == channels * -(-bits // 8) else None, rate * each
+    said = struct.unpack("<I", _at(file, chunks[b"fact"][0], 4))[0] / rate
+    return said if abs(said - length / average) <= 1 + said / 100 else None, average
 
 
 # --- Ogg: https://www.rfc-editor.org/rfc/rfc3533 ---------------------------------------------------------------------
 
+_PAGE = re.compile(rb"OggS\0(.)", re.DOTALL)
 _BEGINS, _ENDS = 2, 4
 _PAGE_SECONDS = 60  # 255 packets, the most on a page, of 120 ms in Opus and of less than 190 ms in Vorbis
 
 
 def _ogg_seconds(file: BinaryIO) -> float | None:
+    heads = (found[0] for piece in kinds.pieces(file, 0, _LONGEST) for found in _PAGE.findall(piece))
+    if (False, True) in itertools.pairwise(bool(flags & _BEGINS) for flags in heads):
+        raise JoinedError
     pages = list(_pages(file))
     begins = [bool(flags & _BEGINS) for flags, _ in pages]
-    if (False, True) in itertools.pairwise(begins):
-        raise JoinedError
     ended = bool(pages and pages[-1][0] & _ENDS)  # tinytag leaves the last page out where nothing says that it is
     if not ended or begins != [True] + [False] * (len(pages) - 1):
         return None
@@ -102,20 +147,21 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
 
 # --- MP4: ISO/IEC 14496-12, and QuickTime before it ------------------------------------------------------------------
 
+_FILE = re.compile(rb"ftyp(?<=\0\0\0.ftyp)", re.DOTALL)
+_MOVIE = re.compile(rb"moov(?=.{4}mvhd.{4})", re.DOTALL)
 _Box: TypeAlias = tuple[int, int]  # where its content starts and ends
 
 
 def _mp4_seconds(file: BinaryIO) -> float | None:
     """Return the length of the longest track, where the movie's header agrees and the samples are in the file."""
+    _require_single(file, _FILE)
+    _require_single(file, _MOVIE, start=0, most=1)
     if _at(file, 4, 4) != b"ftyp":
         return None
     boxes = list(_boxes(file, 0, _size(file)))
-    kinds = [kind for kind, _ in boxes]
     inside = list(_boxes(file, *dict(boxes).get(b"moov", (0, 0))))
     movie = dict(inside)
-    if kinds.count(b"ftyp") > 1 or kinds.count(b"moov") > 1:
-        raise JoinedError
-    if b"moof" in kinds or b"mvex" in movie or b"mvhd" not in movie:
+    if b"moof" in dict(boxes) or b"mvex" in movie or b"mvhd" not in movie:
         return None
     tracks = [_track(file, dict(_boxes(file, *content))) for kind, content in inside if kind == b"trak"]
     there = sum(end - start for kind, (start, end) in boxes if kind == b"mdat")
@@ -184,15 +230,10 @@ def _boxes(file: BinaryIO, offset: int, end: int) -> Iterator[tuple[bytes, tuple
 # --- WebM: https://www.rfc-editor.org/rfc/rfc8794 ---------------------------------------------------------------------
 
 _EBML = re.compile(b"\x1a\x45\xdf\xa3(?:[\x80-\xff]|\x01.{7})\x42\x86", re.DOTALL)
-_PIECE = 1 << 20
 
 
 def _webm_seconds(file: BinaryIO) -> None:
-    offset = 4
-    while piece := _at(file, offset, _PIECE + 16):
-        if _EBML.search(piece):
-            raise JoinedError
-        offset += _PIECE
+    _require_single(file, _EBML)
 
 
 READERS: dict[str, Reader] = {

@@ -10,14 +10,13 @@ samples themselves one is found once in millions of files.
 """
 
 import re
-from collections.abc import Iterator
 from typing import BinaryIO
 
-from receiver.media.kinds import JoinedError
+from receiver.media import mp3
+from receiver.media.kinds import JoinedError, pieces
 
 _SYNC = re.compile(b"\xff[\xf8\xf9]", re.DOTALL)
 _JOINED = re.compile(b"fLaC[\x00\x80]\0\0\x22")  # the beginning of another stream
-_PIECE = 1 << 20
 _LONGEST_HEAD = 16
 _SIZES = {1: 192, **{n: 144 << n for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
 _TOLD_HERE = {6: 1, 7: 2}  # bytes of the block size behind the number
@@ -32,18 +31,21 @@ def seconds(file: BinaryIO) -> float | None:
         JoinedError: it is more than one.
     """
     file.seek(0)
+    head = file.read(10)
+    begin = mp3.tag_length(head) if head[:3] == b"ID3" else 0  # as some tag it
+    file.seek(begin)
     head = file.read(42)
     # The first block of metadata tells of the stream; the frames come behind the last one.
     if head[:4] != b"fLaC" or head[4] & 127 or len(head) < 42:  # noqa: PLR2004 - and it has 38 bytes
         raise ValueError("no FLAC")
     bits = int.from_bytes(head[18:26], "big")
     rate, total = bits >> 44, bits & 2**36 - 1
-    there = _samples(file, _behind_metadata(file))
+    there = _samples(file, _behind_metadata(file, begin))
     return there / rate if total in (0, there) else None
 
 
-def _behind_metadata(file: BinaryIO) -> int:
-    offset, last = 4, False
+def _behind_metadata(file: BinaryIO, begin: int) -> int:
+    offset, last = begin + 4, False
     while not last:
         file.seek(offset)
         head = file.read(4)
@@ -59,7 +61,7 @@ def _samples(file: BinaryIO, start: int) -> int:
         JoinedError: another stream begins behind them.
     """
     frames = samples = 0
-    for piece in _pieces(file, start):
+    for piece in pieces(file, start, _LONGEST_HEAD):
         if _JOINED.search(piece):
             raise JoinedError
         for found in _SYNC.finditer(piece):
@@ -69,16 +71,6 @@ def _samples(file: BinaryIO, start: int) -> int:
                 frames += 1
                 samples += frame
     return samples
-
-
-def _pieces(file: BinaryIO, start: int) -> Iterator[bytes]:
-    """Yield the rest of a file in pieces that overlap by less than a head, so that each head is whole in just one."""
-    file.seek(start)
-    kept = b""
-    while piece := file.read(_PIECE):
-        whole = kept + piece
-        yield whole
-        kept = whole[-_LONGEST_HEAD + 1 :]
 
 
 def _block(head: bytes, expected: int) -> int | None:

@@ -1,5 +1,6 @@
 """What kind of container a file is, by its name and by its first bytes."""
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from receiver.media import mp3
@@ -34,6 +35,7 @@ NAMES = {
 _MAGIC = ((0, b"fLaC", "flac"), (0, b"OggS", "ogg"), (0, b"\x1a\x45\xdf\xa3", "webm"), (4, b"ftyp", "mp4"),
           (8, b"WAVE", "wav"), (8, b"AVI ", "avi"))  # fmt: skip
 _ADTS, _ADTS_MASK = 0xFFF0, 0xFFF6
+_PIECE = 1 << 20
 
 
 class JoinedError(Exception):
@@ -61,6 +63,16 @@ def found(file: BinaryIO) -> str | None:
     frame = mp3.read_frame(head)
     # Two bytes of anything may look like a frame, but not those where the next one has to be as well.
     return "mp3" if frame is not None and mp3.read_frame(_at(file, start + frame[0], 4)) is not None else None
+
+
+def pieces(file: BinaryIO, start: int, longest: int) -> Iterator[bytes]:
+    """Yield the rest of a file in pieces that overlap, so that what takes `longest` bytes is whole in just one."""
+    file.seek(start)
+    kept = b""
+    while piece := file.read(_PIECE):
+        whole = kept + piece
+        yield whole
+        kept = whole[-longest + 1 :]
 
 
 def _at(file: BinaryIO, offset: int, length: int) -> bytes:

@@ -17,7 +17,7 @@ _COUNTS = (b"Xing", b"Info", b"VBRI")  # a first frame of these is about the oth
 
 
 def seconds(file: BinaryIO) -> float | None:
-    """Return the seconds of all whole frames."""
+    """Return the seconds of all whole frames, None where a tag is longer than what is there."""
     size, offset, total = file.seek(0, os.SEEK_END), 0, 0.0
     while offset < size:
         file.seek(offset)
@@ -25,6 +25,8 @@ def seconds(file: BinaryIO) -> float | None:
         frame = read_frame(head)
         if frame is None:
             offset += _between(head)
+            if offset > size:  # of how much it says that it is no frames cannot be believed
+                return None
             continue
         length, playing = frame
         offset += length
