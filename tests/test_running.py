@@ -200,6 +200,20 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(processes: Processes, com
     assert (ran.returncode, ran.stderr) == (1, b"")
 
 
+# --- what is copied from somewhere -----------------------------------------------------------------------------------
+
+
+def test_blanks_around_an_id_are_nothing() -> None:
+    ids = [
+        (name, argument.process_value(click.Context(command), " 4821\u00a0\n"))
+        for name, command in main.commands.items()
+        for argument in command.params
+        if isinstance(argument, click.Argument) and argument.name not in ("source", "file")
+    ]
+    names = ("delete", "replay", "retire-secret", "retry", "show", "timestamps", "transcript")
+    assert sorted(ids) == [(name, "4821") for name in names]
+
+
 # --- what a command cannot print -------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,16 @@ import click
 from receiver import inbox
 from receiver.cli.following import require_completed, until_ended
 from receiver.cli.looking import dollars, line
-from receiver.cli.running import as_json, configure, confirm, examples, print_json, tell, transcription_id, with_provider
+from receiver.cli.running import (
+    as_json,
+    configure,
+    confirm,
+    examples,
+    print_json,
+    tell,
+    transcription_id,
+    with_provider,
+)
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.logs import printable

@@ -77,7 +77,12 @@ def transcription_id(_: click.Context, __: click.Parameter, given: str) -> str:
     Raises:
         InvalidRequest: there can be none of this id, so nobody needs to be asked, and nothing looked up.
     """
-    return wire.path(given).rpartition("/")[2]
+    return wire.path(given.strip()).rpartition("/")[2]
+
+
+def stripped(_: click.Context, __: click.Parameter, given: str) -> str:
+    """Return an id without the blanks that it was copied with."""
+    return given.strip()
 
 
 def examples(*lines: str) -> str:

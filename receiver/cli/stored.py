@@ -8,7 +8,7 @@ import click
 from receiver import events as reading
 from receiver import inbox, registry
 from receiver import jobs as queue
-from receiver.cli.running import as_json, configure, examples, print_json, tell, with_database
+from receiver.cli.running import as_json, configure, examples, print_json, stripped, tell, with_database
 from receiver.database import Connection, Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import Handler
@@ -38,7 +38,7 @@ def events(limit: int, *, as_json: bool) -> None:
 @click.command(
     epilog=examples("receiver show evt_1234", "receiver show transcribe.so/evt_1234 --json | jq -r .raw | base64 -d")
 )
-@click.argument("event")
+@click.argument("event", callback=stripped)
 @as_json
 def show(event: str, *, as_json: bool) -> None:
     """Show one event with its jobs and its body. EVENT is an event id, source/id, @key, or a transcription's id."""
@@ -83,7 +83,7 @@ def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
 
 
 @click.command(epilog=examples("receiver replay evt_1234", "receiver replay evt_1234 --handler transcripts"))
-@click.argument("event")
+@click.argument("event", callback=stripped)
 @click.option("--handler", "only", help="Only this handler's job.")
 @as_json
 def replay(event: str, only: str | None, *, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from receiver.cli.running import (
     open_provider,
     print_json,
     run,
+    stripped,
     tell,
     webhook_url,
     with_database,
@@ -101,7 +102,7 @@ def secrets(*, as_json: bool) -> None:
 @click.command(
     name="retire-secret", epilog=examples("receiver retire-secret 3f9c0a12b4de", "receiver retire-secret … --yes")
 )
-@click.argument("fingerprint")
+@click.argument("fingerprint", callback=stripped)
 @click.option("--yes", is_flag=True, help="Also where deliveries signed with it may still come.")
 def retire_secret(fingerprint: str, *, yes: bool) -> None:
     """Let an old secret verify nothing any more. FINGERPRINT is what `receiver secrets` shows."""
