@@ -20,10 +20,10 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import httpx
 
-from receiver import archive, jobs, threads
+from receiver import archive, jobs, results, threads
 from receiver.archive import Subject
 from receiver.database import Connection, Pool
-from receiver.errors import GiveUp, HandlerLoadError, ImpossibleError, LeaseLostError
+from receiver.errors import GiveUp, HandlerLoadError, LeaseLostError
 from receiver.events import Event
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
@@ -163,19 +163,18 @@ class Handler:
             raise HandlerLoadError(f"{self.name}: {wrong}")
 
     async def __call__(self, event: Event, ctx: Context) -> None:
-        """Handle one event; a plain function in a thread of its own.
+        """Handle one event; a plain function in a thread of its own, and what it returned to be awaited on the loop.
 
         Raises:
-            ImpossibleError: a plain function returned an awaitable, which nobody would await.
+            ImpossibleError: it returned work that nobody has done, or an error that nobody has raised.
         """
         if _is_any(self.function, inspect.iscoroutinefunction):
-            await cast("Awaitable[None]", self.function(event, ctx))
-            return
-        returned: object = await threads.run(self.function, event, ctx)
-        if inspect.isawaitable(returned):
-            if inspect.iscoroutine(returned):
-                returned.close()
-            raise ImpossibleError(f"{self.name} returned what is to be awaited: write `async def {self.name}`")
+            returned: object = await cast("Awaitable[object]", self.function(event, ctx))
+        else:
+            returned = await threads.run(self.function, event, ctx)
+            if inspect.isawaitable(returned):  # a plain decorator's, of an `async def`
+                returned = await returned
+        results.judge(self.name, returned, home=self.module)
 
     def wants(self, event_type: str) -> bool:
         """Whether this handler gets a job for events of this type."""

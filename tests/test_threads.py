@@ -1,13 +1,13 @@
 """Plain `def` handlers: they run beside the loop, reach it through `ctx.wait`, and hold nobody up."""
 
 import asyncio
+import functools
 import threading
 from typing import Any
 
 import pytest
 
 from receiver import Context, Event, LeaseLostError, RetryPolicy, handler
-from receiver.errors import ImpossibleError
 from receiver.testing import Scratch
 from receiver.worker import attempt
 from tests.processes import until
@@ -61,16 +61,22 @@ async def test_what_a_plain_function_raises_decides(receiver_scratch: Scratch) -
         raised.pop(0)
 
 
-async def test_a_plain_function_that_returns_a_coroutine_is_told(receiver_scratch: Scratch) -> None:
-    """Nobody would await it, and the job would be done without a thing having been done."""
+async def test_what_a_plain_function_returns_to_be_awaited_is_awaited_on_the_loop(receiver_scratch: Scratch) -> None:
+    """As a plain decorator of an `async def` does; nobody else would, and the job would be done without its work."""
+    loop, ran, error = asyncio.get_running_loop(), [], ValueError("its own")
 
-    async def works(_: Event, __: Context) -> None: ...
+    async def works(_: Event, __: Context) -> None:
+        ran.append(asyncio.get_running_loop())
+        raise error
 
-    forgetful: Any = handler("webhook.test", name="forgetful")(lambda event, ctx: works(event, ctx))  # noqa: PLW0108
-    event, ctx = await receiver_scratch.claim(forgetful)
-    error = await attempt.run(forgetful, event, ctx)
-    assert isinstance(error, ImpossibleError)  # trying again would not help
-    assert "write `async def forgetful`" in str(error)
+    @functools.wraps(works)
+    def wrapper(*given: Any) -> Any:
+        return works(*given)
+
+    wrapped = handler("webhook.test")(wrapper)
+    event, ctx = await receiver_scratch.claim(wrapped)
+    assert await attempt.run(wrapped, event, ctx) is error
+    assert ran == [loop]
 
 
 async def test_an_async_function_is_told_to_await(receiver_scratch: Scratch) -> None:
