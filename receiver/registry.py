@@ -34,10 +34,10 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
     Raises:
         HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name; all of it.
     """
-    here = str(Path.cwd())
-    if sys.path[:1] != [here]:
-        sys.path.insert(0, here)
-    search = _Search(packages or _default(quiet=quiet))
+    here = Path.cwd()  # once: a module may go to another folder
+    if sys.path[:1] != [str(here)]:
+        sys.path.insert(0, str(here))
+    search = _Search(packages or _default(here, quiet=quiet), here)
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
     for module in search.modules():
@@ -71,8 +71,7 @@ def listed(handlers: Iterable[Handler]) -> str:
     return ", ".join(f"{handler.name} ({shown_file(handler)})" for handler in handlers)
 
 
-def _default(*, quiet: bool) -> tuple[str, ...]:
-    here = Path.cwd()
+def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:
     if (here / OWN).is_dir() or (here / f"{OWN}.py").is_file():
         return (OWN,)
     if not quiet:
@@ -91,10 +90,11 @@ class _Search:
         cause: the exception behind the first that has one.
     """
 
-    def __init__(self, packages: Sequence[str]) -> None:
+    def __init__(self, packages: Sequence[str], here: Path) -> None:
         self.refusals: list[str] = []
         self.cause: BaseException | None = None
         self._packages = packages
+        self._here = here
         self._seen: set[str] = set()
 
     def refuse(self, sentence: str, cause: BaseException | None = None) -> None:
@@ -107,7 +107,7 @@ class _Search:
             package = self._imported(name)
             if package is None:
                 continue
-            here = Path.cwd() / name.replace(".", "/")
+            here = self._here / name.replace(".", "/")
             if here.is_dir() and not (here / "__init__.py").exists() and here.resolve() not in _folders(package):
                 self.refuse(f"{here} has no __init__.py, so {name} is taken from elsewhere: add an empty __init__.py")
                 continue

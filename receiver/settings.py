@@ -74,7 +74,7 @@ def _plain(value: str, odd: Iterable[tuple[re.Pattern[str], str]]) -> str:
 
 
 def _variable(name: str, default: Any) -> Any:
-    return Field(default=default, validation_alias=name)
+    return Field(default=default, validation_alias=name, validate_default=True)
 
 
 class Settings(BaseSettings):
@@ -135,6 +135,11 @@ class Settings(BaseSettings):
     @classmethod
     def _public_address(cls, value: str | None) -> str | None:
         return None if value is None else addresses.base(value, without=WEBHOOK_PATH)
+
+    @field_validator("data_dir", "spool_dir")
+    @classmethod
+    def _settled(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.absolute()  # a handler may go to another folder
 
     @field_validator("api_key", "database_url", mode="before")
     @classmethod

@@ -219,13 +219,30 @@ def test_the_export_line_says_all_that_another_terminal_needs() -> None:
          "TRANSCRIBE_API_KEY": "real", "PUBLIC_URL": "https://real", "TRANSCRIBE_WEBHOOK_SECRET": ""}
     )  # fmt: skip
     simulation = environment.simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
-    line = simulation.export_line(settings.load(), "http://127.0.0.1:8001")
+    line = simulation.export_line(settings.load(), "http://127.0.0.1:8001", os.environ)
     assert "\n" not in line
     assert shlex.split(line) == [
         "export", "TRANSCRIBE_API_URL=http://127.0.0.1:9000", "TRANSCRIBE_API_KEY=tsk_test_sandbox",
         "PUBLIC_URL=http://127.0.0.1:8001", "PORT=8001", "HOST=0.0.0.0", f"RECEIVER_DATA_DIR={Path.cwd()}/my data",
         "TRANSCRIBE_WEBHOOK_SECRET_FILE=",
     ]  # fmt: skip
+
+
+STRAYING = """
+import os
+
+from dotenv import load_dotenv
+
+from receiver import Context, Event, handler
+
+load_dotenv(override=True)
+os.chdir("{}")
+
+
+@handler("transcription.completed")
+async def own(event: Event, ctx: Context) -> None:
+    pass
+"""
 
 
 def environments(pids: set[int]) -> dict[str, str]:
@@ -241,7 +258,10 @@ def environments(pids: set[int]) -> dict[str, str]:
 def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_beside_the_file(
     processes: Processes,
 ) -> None:
-    """Keys, secrets and addresses lie in `.env` and in the environment; other terminals read the file as well."""
+    """Keys, secrets and addresses lie in `.env` and in the environment; other terminals read the file as well.
+
+    So does a handler's module, which goes to another folder besides.
+    """
     for name in (*REAL, "TRANSCRIBE_API_URL", "TRANSCRIBE_WEBHOOK_SECRET"):
         processes.environment.pop(name, None)
     accounts = [name for name in REAL if name.endswith("_FILE") and "__" not in name]
@@ -250,12 +270,18 @@ def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_b
         "".join(f"{name}=https://real.example\n" for name in in_file) + "RECEIVER_HANDLER=x\n"
     )
     (processes.folder / ".env").chmod(0o644)
+    elsewhere = processes.folder / "elsewhere"
+    elsewhere.mkdir()
+    processes.write_handlers(own=STRAYING.format(elsewhere))
     port = str(free_port())
     process = processes.start("up", "--sandbox", "--sandbox-port", port, FISHAUDIO_API_KEY__TWO="https://real.example")
     until(lambda: "export " in told(process) or process.popen.poll() is not None, "the line to export is told")
     told_to = environments(descendants(process.popen.pid))
     assert {"sandbox", "serve", "work"} <= {word for command in told_to for word in command.split("\0")}
     assert not [command for command, said in told_to.items() if "real.example" in said]
+    process.until_logged("working with 8 lanes for own (")
+    assert "with 1 handlers: own (" in process.log
+    assert list(elsewhere.iterdir()) == []
     assert process.log.count("RECEIVER_HANDLER (do you mean RECEIVER_HANDLERS?)") == 1
     line = next(line for line in told(process).splitlines() if "export " in line)
     exported = dict(pair.split("=", 1) for pair in shlex.split(line)[1:])

@@ -1,6 +1,7 @@
 """`receiver.registry`: which handlers are found, and what refuses the start, in one sentence."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -137,6 +138,20 @@ def test_other_places_of_the_path_are_looked_at_too(
     write({"found_elsewhere.a": GOOD}, into=tmp_path / "elsewhere")
     monkeypatch.syspath_prepend(tmp_path / "elsewhere")
     assert list(registry.load(["found_elsewhere"])) == ["good"]
+
+
+def test_a_module_that_goes_to_another_folder_hides_nothing(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write({"found_straying.a": f"import os\nos.chdir({str(tmp_path / 'empty')!r})\n{GOOD}"})
+    write({"found_straying.b": async_handler("second"), "found_after.a": async_handler("third")})
+    assert list(registry.load(["found_straying", "found_after"])) == ["good", "second", "third"]
+    (tmp_path / "refused_straying").mkdir()
+    os.chdir(tmp_path)
+    write({"found_astray.a": f"import os\nos.chdir({str(tmp_path / 'empty')!r})\n{async_handler('fourth')}"})
+    (tmp_path / "bundled").mkdir()
+    write({"refused_straying.a": GOOD}, into=tmp_path / "bundled")
+    sys.path.append(str(tmp_path / "bundled"))
+    assert "refused_straying has no __init__.py" in refusal("found_astray", "refused_straying")
 
 
 def test_the_path_does_not_grow_with_every_load(write: Write) -> None:

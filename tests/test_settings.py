@@ -61,7 +61,7 @@ DEFAULTS = {
     "HOST": "127.0.0.1",
     "PORT": 8000,
     "PUBLIC_URL": None,
-    "RECEIVER_DATA_DIR": Path(".receiver"),
+    "RECEIVER_DATA_DIR": Path.cwd() / ".receiver",
     "RECEIVER_SPOOL_DIR": None,
     "RECEIVER_SPOOL_MAX_MB": 256.0,
     "RECEIVER_HANDLERS": (),
@@ -454,3 +454,13 @@ def test_settings_cannot_be_changed() -> None:
 ])  # fmt: skip
 def test_the_callback_url_is_the_public_url_and_our_path(public_url: str | None, callback_url: str | None) -> None:
     assert settings.load(PUBLIC_URL=public_url).callback_url == callback_url
+
+
+def test_a_folder_stays_where_it_was_when_the_settings_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler's module may go to another."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECEIVER_SPOOL_DIR", "spool")
+    configured = settings.load()
+    assert (configured.data_dir, configured.spool_dir) == (tmp_path / ".receiver", tmp_path / "spool")

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from receiver.cli import killed
@@ -98,12 +99,13 @@ class Child:
         *arguments: str,
         environment: Mapping[str, str],
         vital: bool,
+        folder: Path | None = None,
         listener: socket.socket | None = None,
         patience: Patience | None = None,
     ) -> None:
         self.name = arguments[0]
         self._arguments = (*arguments, "--until-eof")
-        self._environment = dict(environment)
+        self._environment, self._folder = dict(environment), folder
         self._vital = vital
         self._passed: tuple[int, ...] = ()
         self._patience = patience or Patience()
@@ -206,7 +208,9 @@ class Child:
 
     async def _begin(self) -> Life:
         loop = asyncio.get_running_loop()
-        process, ours = await begin(*self._arguments, environment=self._environment, passed=self._passed)
+        process, ours = await begin(
+            *self._arguments, environment=self._environment, folder=self._folder, passed=self._passed
+        )
         killed.offer(process.pid, killed.STARTED_AGAIN if self._vital else killed.WORKER)
         line = Line(ours, silence=self._patience.silence)
         ended = asyncio.create_task(_end_of(process, line))
@@ -217,7 +221,7 @@ class Child:
 
 
 async def begin(
-    *arguments: str, environment: Mapping[str, str], passed: tuple[int, ...] = ()
+    *arguments: str, environment: Mapping[str, str], folder: Path | None = None, passed: tuple[int, ...] = ()
 ) -> tuple[asyncio.subprocess.Process, socket.socket]:
     """Start a `receiver` command; returns it, and our end of the line at whose end it ends."""
     ours, theirs = socket.socketpair()
@@ -225,7 +229,7 @@ async def begin(
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "receiver", *arguments,
-                env=dict(environment), stdin=theirs.fileno(), pass_fds=passed, start_new_session=True,
+                env=dict(environment), cwd=folder, stdin=theirs.fileno(), pass_fds=passed, start_new_session=True,
             )  # fmt: skip
         except BaseException:
             ours.close()
@@ -233,9 +237,11 @@ async def begin(
     return process, ours
 
 
-async def run_once(*arguments: str, stop: asyncio.Event, ending: float) -> int:
+async def run_once(
+    *arguments: str, environment: Mapping[str, str], folder: Path, stop: asyncio.Event, ending: float
+) -> int:
     """Run a `receiver` command to its end and return its exit status; once `stop` is set it has `ending` seconds."""
-    process, line = await begin(*arguments, "--until-eof", environment=os.environ)
+    process, line = await begin(*arguments, "--until-eof", environment=environment, folder=folder)
     ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)

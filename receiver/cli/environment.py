@@ -57,6 +57,22 @@ def enter() -> list[str]:
     return unknown(os.environ)
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """In which environment and which folder this process was started."""
+
+    environment: Mapping[str, str]
+    folder: Path
+
+
+def remember() -> Start:
+    """Return both as they are; to be called before a stranger's module is imported, which may change them.
+
+    What this process starts later begins in the same, as if that module had not been imported here.
+    """
+    return Start(dict(os.environ), Path.cwd())
+
+
 def read(path: Path) -> dict[str, str]:
     """Return the variables that a file sets; none where there is no file.
 
@@ -166,13 +182,13 @@ class Simulation:
     settings: Mapping[str, str]
     gone: Sequence[str]
 
-    def export_line(self, configured: Settings, public_url: str) -> str:
+    def export_line(self, configured: Settings, public_url: str, environment: Mapping[str, str]) -> str:
         """Return what lets commands in another terminal take part, whatever `.env` and that terminal have set."""
         said = {**self.settings, "PUBLIC_URL": public_url, "PORT": str(configured.port)}
-        said |= {name: os.environ[name] for name in ("HOST", "RECEIVER_HANDLERS") if os.environ.get(name)}
+        said |= {name: environment[name] for name in ("HOST", "RECEIVER_HANDLERS") if environment.get(name)}
         for name, folder in (("RECEIVER_DATA_DIR", configured.data_dir), ("RECEIVER_SPOOL_DIR", configured.spool_dir)):
-            if folder is not None and os.environ.get(name):
-                said[name] = str(folder.absolute())
+            if folder is not None and environment.get(name):
+                said[name] = str(folder)
         emptied = [f"{name}=" for name in self.gone if name not in said]
         return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in said.items()), *emptied])
 

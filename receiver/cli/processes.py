@@ -11,7 +11,7 @@ from functools import partial
 import click
 
 from receiver import database, egress, embedded, jobs, migrations, registration, registry, watchdog
-from receiver.cli import killed
+from receiver.cli import environment, killed
 from receiver.cli.children import run_once
 from receiver.cli.line import beat, tell_ready
 from receiver.cli.registrar import Registrar
@@ -151,6 +151,7 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
 
     async def main(url: str) -> None:
         killed.offer("self", killed.WORKER)  # not before: what serves the embedded database may be ours
+        start = environment.remember()
         handlers = registry.load(configured.handlers)
         await _check_start(url)
         stop = stop_event(with_stdin=until_eof)
@@ -171,7 +172,10 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
             others = Lapsed(
                 connections, handlers=handlers, api_url=configured.api_url, lease=lease,
                 poll=timedelta(seconds=configured.poll_seconds),
-                run=partial(run_once, "work", "--lapsed", ending=configured.shutdown_seconds + 2 * ENDING_SECONDS),
+                run=partial(
+                    run_once, "work", "--lapsed", environment=start.environment, folder=start.folder,
+                    ending=configured.shutdown_seconds + 2 * ENDING_SECONDS,
+                ),
             )  # fmt: skip
             listening = partial(database.listen, url, jobs.CHANNEL, worker.wake)
             organs = Organs()

@@ -6,7 +6,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ import click
 from receiver import database, embedded, inbox, migrations, registration, registry
 from receiver.cli import environment
 from receiver.cli.children import Child, Patience
-from receiver.cli.environment import Simulation
+from receiver.cli.environment import Simulation, Start
 from receiver.cli.running import configure, event_at, examples, open_database, open_spool, run, stop_event
 from receiver.cli.story import Story
 from receiver.database import Pool
@@ -50,15 +50,18 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
     unknown = environment.enter()
     simulation = environment.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
     configured = configure(unknown)
+    start = environment.remember()
     # A mistake in a handler is said here, once, instead of by every process.
     registry.load(configured.handlers, quiet=True)
     if sandbox:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
     with bind(configured.host, configured.port) as listener, open_database(configured, create=True) as url:
-        run(_up(configured, listener, url, simulation))
+        run(_up(configured, listener, url, simulation, start))
 
 
-async def _up(configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None) -> None:
+async def _up(
+    configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None, start: Start
+) -> None:
     stop, again = stop_event(), event_at(signal.SIGHUP)
     longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10)
     async with database.pool(url, size=2) as db:
@@ -67,21 +70,22 @@ async def _up(configured: Settings, listener: socket.socket, url: str, simulatio
         story = Story(await inbox.newest_key(db))
         say(f"data   {_place(configured)}")
         say(f"again  kill -HUP {os.getpid()} takes in changed handlers, and refuses nobody")
+        begin = partial(Child, environment=start.environment, folder=start.folder)
         children: list[Child] = []
         try:
             if simulation is not None:
-                await _start_sandbox(configured, url, db, children)
-            serve = Child("serve", environment=os.environ, vital=True, listener=listener)
+                await _start_sandbox(configured, url, db, children, begin)
+            serve = begin("serve", vital=True, listener=listener)
             # A handler may block a worker for a lease before it ends itself, or it was stopped and may go on.
             patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
-            work = Child("work", environment=os.environ, vital=False, patience=patience)
+            work = begin("work", vital=False, patience=patience)
             for child in (serve, work):
                 children.append(child)
                 await child.start()
             async with Organs({"story": partial(story.tell, db)}):
                 await _run_until(
                     stop,
-                    _open(configured, serve, simulation),
+                    _open(configured, serve, simulation, start),
                     _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
                     *(child.keep() for child in children),
                 )
@@ -136,7 +140,7 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
             say(f"restart {child.name} runs anew; the old process finishes what it has")
 
 
-async def _open(configured: Settings, serve: Child, simulation: Simulation | None) -> None:
+async def _open(configured: Settings, serve: Child, simulation: Simulation | None, start: Start) -> None:
     """Say where we listen once we do, and send the sample on its way."""
     await serve.ready()
     here = address(configured.host, configured.port)
@@ -160,10 +164,12 @@ async def _open(configured: Settings, serve: Child, simulation: Simulation | Non
     say(f"         {command} transcript {sample.id}")
     say(f"         {command} timestamps {sample.id} --format youtube")
     say("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
-    say(f"         {simulation.export_line(configured, here)}")
+    say(f"         {simulation.export_line(configured, here, start.environment)}")
 
 
-async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child]) -> None:
+async def _start_sandbox(
+    configured: Settings, url: str, db: Pool, children: list[Child], begin: Callable[..., Child]
+) -> None:
     """Start the sandbox, and register anew, because it remembers nothing."""
     sandbox_url = configured.api_url
     real = [api for api in await inbox.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
@@ -172,7 +178,7 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
             f"this database holds events of {real[0]}; the sandbox needs one of its own: "
             f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
         )
-    child = Child("sandbox", "--port", sandbox_url.rsplit(":", 1)[1], environment=os.environ, vital=True)
+    child = begin("sandbox", "--port", sandbox_url.rsplit(":", 1)[1], vital=True)
     children.append(child)
     await child.start()
     await child.ready()
