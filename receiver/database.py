@@ -43,6 +43,22 @@ IMPATIENT = ("50ms", "2s")  # for a lock, which is more than the commits of othe
 LONG_ENOUGH = 0.75  # of a deadline: a server that had less of it, because there was a line before, is not away
 
 
+class _Borrowed(asyncpg.Connection):
+    """Remembers whether its borrower has changed how values are read, which nothing undoes."""
+
+    is_altered = False
+
+    async def set_type_codec(self, *given: Any, **options: Any) -> None:
+        """Read a type in another way from now on."""
+        self.is_altered = True
+        await super().set_type_codec(*given, **options)
+
+    async def set_builtin_type_codec(self, *given: Any, **options: Any) -> None:
+        """Do the same."""
+        self.is_altered = True
+        await super().set_builtin_type_codec(*given, **options)
+
+
 @asynccontextmanager
 async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] | None" = None) -> AsyncIterator[Pool]:
     """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used.
@@ -55,12 +71,20 @@ async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] 
         return await sessions.open(**options)
 
     async def reset(session: Session) -> None:
-        await session.execute(session.get_reset_query())
+        if isinstance(session, _Borrowed) and session.is_altered:
+            session.terminate()
+            return
+        # First who we are: what comes behind may be allowed to nobody else.
+        statements = (
+            query("reset_authorization"), query("reset_role"), query("deallocate_prepared"),
+            query("discard_temporary"), session.get_reset_query(),
+        )  # fmt: skip
+        await session.execute(";\n".join(statements))
         await sessions.prepare(session)  # which that has undone
 
     connections: Pool = asyncpg.create_pool(
         min_size=0, max_size=size, connect=cast("Any", opened), setup=cast("Any", lent), reset=cast("Any", reset),
-        max_inactive_connection_lifetime=60,
+        connection_class=_Borrowed, max_inactive_connection_lifetime=60,
     )  # fmt: skip
     await connections
     try:

@@ -409,6 +409,8 @@ MUTANTS = (
     Mutant("up: children begin where a handler's module has gone to", "receiver/cli/up.py",
            "begin = partial(Child, environment=start.environment, folder=start.folder)",
            "begin = partial(Child, environment=environment.os.environ)", "environment"),
+    Mutant("database: a role stays with its connection", "receiver/database.py",
+           'query("reset_authorization"), query("reset_role"), ', "", "database"),
     Mutant("redaction: a password that was not escaped is shown", "receiver/redaction.py",
            "if torn or behind", "if behind", "redaction"),
     Mutant("reasons: what an answer said is asked for on the network", "receiver/reasons.py",

@@ -503,3 +503,60 @@ async def test_a_connection_that_has_idled_long_is_not_used_again(
     pids = {await connections.run(lambda c: c.fetchval(query("backend_pid")), seconds=10) for _ in range(3)}
     assert len(pids) == used
     connections.close()
+
+
+LEFT = {
+    "a role": ("set role pg_monitor", "select current_user <> session_user"),
+    "another user": ("set session authorization pg_monitor", "select session_user = 'pg_monitor'"),
+    "both": ("set session authorization pg_monitor; set role pg_monitor", "select current_user = 'pg_monitor'"),
+    "a table of its own": ("create temporary table mine ()", "select to_regclass('mine') is not null"),
+    "a statement of its own": (
+        'prepare "My" as select 1', "select exists (select from pg_prepared_statements where from_sql)",
+    ),
+    "a lock": (
+        "select pg_advisory_lock(1)",
+        "select exists (select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid())",
+    ),
+    "an ear": ("listen somewhere", "select exists (select pg_listening_channels())"),
+    "an open transaction": ("begin; create table mine ()", "select to_regclass('mine') is not null"),
+    "a path": ("set search_path = receiver", "select current_setting('search_path') = 'receiver'"),
+    "a cursor": ("declare c cursor with hold for select 1", "select exists (select from pg_cursors where name = 'c')"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LEFT)
+async def test_who_gets_a_connection_finds_nothing_on_it_of_who_had_it_before(
+    receiver_database: str, what: str
+) -> None:
+    leave, is_there = LEFT[what]
+    async with database.pool(receiver_database, size=1) as pool:
+        async with pool.acquire() as before:
+            pid = before.get_server_pid()
+            await before.execute(leave)
+            assert await before.fetchval(is_there)
+        async with pool.acquire() as after:
+            assert after.get_server_pid() == pid
+            assert not await after.fetchval(is_there)
+            assert await after.fetchval("select count(*) from receiver.jobs") == 0
+
+
+CODECS: dict[str, tuple[Callable[[Connection], Awaitable[None]], str, object]] = {
+    "a function": (
+        lambda c: c.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=len),
+        "select '{}'::jsonb", "{}",
+    ),
+    "another type's": (
+        lambda c: c.set_builtin_type_codec("int4", schema="pg_catalog", codec_name="oid"), "select -1", -1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CODECS)
+async def test_who_gets_a_connection_reads_values_as_always(receiver_database: str, what: str) -> None:
+    change, statement, value = CODECS[what]
+    async with database.pool(receiver_database, size=1) as pool:
+        async with pool.acquire() as before:
+            await change(before)
+            assert await before.fetchval(statement) != value
+        for _ in range(3):
+            assert await pool.fetchval(statement) == value

@@ -1,0 +1,2 @@
+-- Drop the tables that are this session's alone.
+discard temporary

@@ -1,0 +1,2 @@
+-- Be again who has connected.
+reset session authorization

@@ -1,0 +1,2 @@
+-- Be nobody else than who has connected.
+reset role
