@@ -18,6 +18,7 @@ from receiver import streams
 from receiver.redaction import shorten
 
 FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}  # of every record
+SHOWN = frozenset({"time", "level", "logger", "exception"})  # of every line beside the message
 
 _told = logging.getLogger("receiver.told")
 
@@ -84,7 +85,9 @@ class Output(logging.Handler):
         """Write a record; of one that cannot be formatted, which logger it is from, without showing it."""
         try:
             line = self.format(record)
-        except Exception:  # noqa: BLE001 - a stranger's arguments
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - a stranger's arguments, which may raise SystemExit too
             line = self.format(_record(logging.ERROR, f"a log line of {record.name} cannot be formatted"))
         with suppress(Exception):
             self._stream.write(f"{line}\n")
@@ -123,7 +126,22 @@ def _stamp(record: logging.LogRecord) -> str:
 
 
 def _extra(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
-    """Yield what was given as `extra`, where it is simple."""
+    """Yield what was given as `extra`, as JSON can say it."""
     for name, value in vars(record).items():
-        if name not in FIELDS and isinstance(value, str | int | float | None):
-            yield name, value if not isinstance(value, float) or math.isfinite(value) else str(value)
+        if name not in FIELDS:
+            yield str(name), _said(value)
+
+
+def _said(value: object) -> object:
+    """Return a value that JSON can say, where need be with texts in it; else its text alone."""
+    try:
+        return json.loads(json.dumps(value, default=_text, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):  # odd keys, no finite number, or it holds itself
+        return _text(value)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a stranger's __str__
+        return f"a {type(value).__name__}"

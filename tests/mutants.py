@@ -411,6 +411,8 @@ MUTANTS = (
            "begin = partial(Child, environment=environment.os.environ)", "environment"),
     Mutant("database: a role stays with its connection", "receiver/database.py",
            'query("reset_authorization"), query("reset_role"), ', "", "database"),
+    Mutant("attempt: a name beside a line is taken as it is", "receiver/worker/attempt.py",
+           "        taken = {*FIELDS, *SHOWN, *own}\n", "        taken = set(own)\n", "attempt"),
     Mutant("redaction: a password that was not escaped is shown", "receiver/redaction.py",
            "if torn or behind", "if behind", "redaction"),
     Mutant("reasons: what an answer said is asked for on the network", "receiver/reasons.py",

@@ -5,11 +5,12 @@ import io
 import logging
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from receiver import Context, Event, GiveUp, handler
-from receiver.logs import TextFormatter
+from receiver.logs import FIELDS, SHOWN, TextFormatter
 from receiver.testing import Scratch
 from receiver.worker import attempt
 
@@ -190,3 +191,21 @@ def test_a_handlers_log_lines_name_the_event_whatever_it_is_called() -> None:
     finally:
         logger.removeHandler(output)
     assert written.getvalue().endswith("info handlers.example: transcribe.so/evt_%700000000s_%d: stored 3\n")
+
+
+LINES: dict[str, tuple[dict[str, Any], dict[str, object]]] = {
+    **{name: ({"extra": {name: "mine"}}, {f"extra_{name}": "mine"}) for name in sorted(FIELDS | SHOWN)},
+    "the event's": ({"extra": {"event": "mine"}}, {"extra_event": "mine", "event": "e"}),
+    "its own": ({"extra": {"mine": 1}}, {"mine": 1, "event": "e"}),
+    "nothing": ({"extra": None}, {"event": "e"}),
+    "no names": ({"extra": ["mine"]}, {"event": "e"}),
+    "what logging does not know": ({"count": 3}, {"event": "e"}),
+}
+
+
+@pytest.mark.parametrize("what", LINES)
+def test_no_line_of_a_handlers_raises_whatever_stands_beside_it(caplog: pytest.LogCaptureFixture, what: str) -> None:
+    given, fields = LINES[what]
+    attempt.EventLog(logging.getLogger("handlers.example"), {"event": "e"}).warning("said", **given)
+    (record,) = caplog.records
+    assert vars(record).items() >= fields.items()

@@ -14,6 +14,8 @@ from receiver.database import Lent
 from receiver.events import Event
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context, Handler
+from receiver.logs import FIELDS, SHOWN
+from receiver.reasons import describe
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +33,24 @@ _lent: ContextVar[dict[int, Lent]] = ContextVar("lent")
 
 
 class EventLog(logging.LoggerAdapter[logging.Logger]):
-    """A handler's logger: every line names the event, as a field, because an id may hold what formatting reads."""
+    """A handler's logger: every line names the event, as a field, because an id may hold what formatting reads.
+
+    No line raises anything: it would decide about the job.
+    """
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log a line, or that it cannot be logged."""
+        try:
+            super().log(level, msg, *args, **kwargs)
+        except Exception as exc:  # noqa: BLE001 - such as of arguments that logging does not know
+            self.logger.error("a log line cannot be written: %s", describe(exc), extra=self.extra)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Give the record its event."""
-        return msg, {**kwargs, "extra": {**kwargs.get("extra", {}), **(self.extra or {})}}
+        """Give the record its event; what a handler calls like something that every line has gets a name beside it."""
+        own, given = self.extra or {}, kwargs.get("extra")
+        taken = {*FIELDS, *SHOWN, *own}
+        extra = {f"extra_{name}" if name in taken else name: value for name, value in dict(given or {}).items()}
+        return msg, {**kwargs, "extra": {**extra, **own}}
 
 
 async def note_lent(connection: Lent) -> None:
