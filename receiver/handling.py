@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import httpx
 
-from receiver import archive, jobs, results, threads
+from receiver import archive, jobs, made, results, threads
 from receiver.archive import Subject
 from receiver.database import Connection, Pool
 from receiver.errors import GiveUp, HandlerLoadError, LeaseLostError
@@ -161,6 +161,7 @@ class Handler:
         wrong = _wrong_patterns(self.patterns) or _wrong_function(self.function) or _wrong_limits(self)
         if wrong:
             raise HandlerLoadError(f"{self.name}: {wrong}")
+        made.note(self)
 
     async def __call__(self, event: Event, ctx: Context) -> None:
         """Handle one event; a plain function in a thread of its own, and what it returned to be awaited on the loop.

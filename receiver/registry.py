@@ -12,9 +12,11 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
+from receiver import made
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler
 from receiver.reasons import describe, place
@@ -40,7 +42,9 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
     search = _Search(packages or _default(here, quiet=quiet), here)
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
+    modules = []
     for module in search.modules():
+        modules.append(module)
         for handler in _handlers(module):
             if found.get(handler.name) is handler:
                 continue  # imported from another of these modules
@@ -50,6 +54,7 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
                 )
                 continue
             found[handler.name], origin[handler.name] = handler, module.__name__
+    search.refuse_nameless(modules)
     if search.refusals:
         raise HandlerLoadError("; ".join(search.refusals)) from search.cause
     return MappingProxyType(dict(sorted(found.items())))
@@ -62,7 +67,11 @@ def interested(handlers: Iterable[Handler], event_type: str) -> list[str]:
 
 def shown_file(handler: Handler) -> str:
     """Return the file of a handler as a person in the working directory would name it."""
-    file = Path(handler.file)
+    return _shown(handler.file)
+
+
+def _shown(name: str) -> str:
+    file = Path(name)
     return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
 
@@ -130,12 +139,13 @@ class _Search:
     def _imported(self, name: str) -> ModuleType | None:
         """Import a module, unless its file was imported under another name or it cannot be."""
         try:
-            spec = importlib.util.find_spec(name)
-            file = os.path.realpath(spec.origin) if spec is not None and spec.origin else name
-            if file in self._seen:
-                return None
-            self._seen.add(file)
-            return importlib.import_module(name)
+            with redirect_stdout(sys.stderr):  # what a command says on stdout may be read by a program
+                spec = importlib.util.find_spec(name)
+                file = os.path.realpath(spec.origin) if spec is not None and spec.origin else name
+                if file in self._seen:
+                    return None
+                self._seen.add(file)
+                return importlib.import_module(name)
         except HandlerLoadError as exc:
             self.refuse(f"{name}: {exc}{place(exc, name)}", exc)
         except BaseException as exc:
@@ -144,6 +154,17 @@ class _Search:
                 raise
             self.refuse(f"{name} cannot be imported: {describe(exc, name)}", exc)
         return None
+
+    def refuse_nameless(self, modules: Sequence[ModuleType]) -> None:
+        """Refuse what modules have made and none of them has a name for."""
+        named = {id(handler) for module in modules for handler in _handlers(module)}
+        for module in modules:
+            for one in made.noted(module):
+                if id(one.handler) not in named:
+                    self.refuse(
+                        f"{module.__name__}: the handler {one.handler.name} ({_shown(one.file)} line {one.line}) would "
+                        f"get no jobs: the module has no name for it, or has given that to another; give it one"
+                    )
 
     def _refuse_overlooked(self, package: ModuleType) -> set[str]:
         """Refuse what lies in a package and would be passed over without a word; returns the names of its folders."""
@@ -160,6 +181,8 @@ class _Search:
                     )
             elif path.suffix == ".py" and "." in path.stem:
                 self.refuse(f"{path} is not looked at: the name of a module has no dot")
+            elif path.suffix != ".py" and path.suffix.lower() == ".py":
+                self.refuse(f"{path} is not looked at: the name of a module's file ends in .py")
         return overlooked
 
 
@@ -168,7 +191,7 @@ def _folders(package: ModuleType) -> list[Path]:
 
 
 def _holds_modules(folder: Path) -> bool:
-    inside = (path.relative_to(folder).parts for path in folder.rglob("*.py"))
+    inside = (path.relative_to(folder).parts for path in folder.rglob("*.[pP][yY]"))
     return any(not any(part.startswith(("_", ".")) for part in parts) for parts in inside)
 
 

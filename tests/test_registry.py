@@ -311,6 +311,73 @@ def test_every_bad_module_is_told(write: Write) -> None:
     ]
 
 
+AGAIN = async_handler("f") + "\n" + async_handler("f").replace("pass", "...")
+LOOP = f"""{GOOD}
+for name in ("a", "b"):
+    @handler("*", name=name)
+    async def one(event: Event, ctx: Context) -> None: ...
+"""
+INSIDE = f"""{GOOD}
+def make():
+    @handler("*", name="a")
+    async def one(event: Event, ctx: Context) -> None: ...
+make()
+"""
+LISTED = f"""{GOOD}
+async def plain(event: Event, ctx: Context) -> None: ...
+ALL = [handler("*", name="a")(plain)]
+"""
+KEYED = LISTED.replace("[", "{1: ").replace("]", "}")
+WRAPPED = f"""{GOOD}
+def quiet(function):
+    return lambda *given: function(*given)
+@quiet
+@handler("*", name="a")
+async def one(event: Event, ctx: Context) -> None: ...
+"""
+IN_A_CLASS = f"""{GOOD}
+class Mine:
+    @handler("*", name="a")
+    async def one(event: Event, ctx: Context) -> None: ...
+"""
+NAMELESS = {
+    "another has its name": (AGAIN, "f", 3), "a loop": (LOOP, "a", 8), "a function": (INSIDE, "a", 10),
+    "a list": (LISTED, "a", 8), "a dict": (KEYED, "a", 8), "what it was wrapped in": (WRAPPED, "a", 10),
+    "a class": (IN_A_CLASS, "a", 7),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", NAMELESS)
+def test_a_handler_that_its_module_has_no_name_for_refuses_the_start(write: Write, what: str) -> None:
+    """Beside a right one it would be missing silently, and its work would be lost."""
+    text, name, line = NAMELESS[what]
+    package = f"refused_nameless_{list(NAMELESS).index(what)}"
+    write({f"{package}.mod": text})
+    assert refusal(package) == (
+        f"{package}.mod: the handler {name} ({package}/mod.py line {line}) would get no jobs: "
+        f"the module has no name for it, or has given that to another; give it one"
+    )
+
+
+def test_what_a_private_module_has_made_may_be_used_or_not(write: Write) -> None:
+    makes = IMPORTS + "def make(name):\n    async def one(event, ctx): ...\n    return handler('*', name=name)(one)\n"
+    write({"found_made._b": async_handler("unused") + makes, "found_made.a": "from found_made._b import make\n"})
+    write({"found_made.c": "from found_made._b import make\nx = make('x')\n(y,) = [make('y')]\n"})
+    write({"found_made.a": "from found_made._b import make\nz = make('z')\nfrom found_made import c\n"})
+    assert list(registry.load(["found_made"])) == ["x", "y", "z"]
+    write({"refused_made.a": "from found_made._b import make\nz = make('z')\nmake('lost')\n"})
+    assert refusal("refused_made").startswith("refused_made.a: the handler lost (refused_made/a.py line 3) would get")
+
+
+def test_what_is_printed_meanwhile_does_not_get_among_what_a_command_prints(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({"found_loud.a": f"print('loud')\nimport sys\nsys.stdout.write('louder')\n{GOOD}"})
+    (tmp_path / "found_loud" / "__init__.py").write_text("print('package')")
+    registry.load(["found_loud.a"])
+    assert capsys.readouterr() == ("", "package\nloud\nlouder")
+
+
 # --- what would be passed over ---------------------------------------------------------------------------------------
 
 
@@ -332,6 +399,17 @@ def test_a_folder_in_the_folder_is_not_passed_over_without_a_word(
     inner.rename(inner.with_name("_social"))
     importlib.invalidate_caches()
     assert list(registry.load([package])) == ["good"]
+
+
+@pytest.mark.parametrize("name", ["D.PY", "d.Py"])
+def test_a_file_whose_name_ends_otherwise_is_not_passed_over_without_a_word(
+    write: Write, tmp_path: Path, name: str
+) -> None:
+    package = f"refused_{name.replace('.', '_')}"
+    write({f"{package}.a": GOOD})
+    (tmp_path / package / name).write_text(async_handler("other"))
+    found = tmp_path / package / name
+    assert refusal(package) == f"{found} is not looked at: the name of a module's file ends in .py"
 
 
 def test_a_folder_that_holds_no_modules_is_no_mistake(write: Write, tmp_path: Path) -> None:
