@@ -83,9 +83,14 @@ def _answer(error: BaseException) -> str | None:
 def place(error: BaseException, home: str) -> str:
     """Return where in the package of the module `home` an error was raised, ` (handlers/crm.py line 12)`, or nothing.
 
-    It is the last line there that the traceback names: what it called lies elsewhere.
+    It is the last line there that the traceback names: what it called lies elsewhere. Where none is, its cause's: of a
+    `next` that finds nothing in a coroutine only that knows.
     """
-    steps = at_home(error, home)
+    steps, cause = at_home(error, home), error.__cause__
+    for _ in range(LEAVES):
+        if steps or cause is None:
+            break
+        steps, cause = at_home(cause, home), cause.__cause__
     if not steps:
         return ""
     frame = steps[-1].tb_frame

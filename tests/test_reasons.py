@@ -1,5 +1,6 @@
 """`receiver.reasons`: what is kept of an error can be stored, says where it was, and holds no secret."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -93,6 +94,23 @@ def test_an_error_has_the_last_line_of_its_handlers_package() -> None:
     assert place(error, "json").startswith(" (json/decoder.py line ")
     for stranger in ("test", "tests_of.mine", "handlers.crm", ""):
         assert place(error, stranger) == "", stranger
+
+
+def test_the_place_is_its_causes_where_only_that_knows_it() -> None:
+    async def finds() -> None:
+        next(iter(()))
+
+    error = raised(lambda: asyncio.run(finds())).with_traceback(None)  # who called it is not at home
+    assert describe(error, "tests.test_reasons") == (
+        f"RuntimeError: coroutine raised StopIteration (tests/test_reasons.py line {line_of(finds) + 1})"
+    )
+
+
+def test_a_cause_of_itself_is_looked_at_for_a_while() -> None:
+    one = ValueError("one")
+    one.__cause__ = KeyError("other")
+    one.__cause__.__cause__ = one
+    assert place(one, "tests.test_reasons") == ""
 
 
 def test_the_place_survives_however_long_the_text_is() -> None:
