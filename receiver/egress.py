@@ -7,7 +7,8 @@ but the requests that it is for: each of those says which variable is wrong.
 import os
 import ssl
 from ipaddress import ip_address, ip_network
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.request import getproxies
 
 import httpx
@@ -22,6 +23,30 @@ class SettingError(httpx.TransportError):
 def client(*, transport: httpx.AsyncBaseTransport | None = None, **options: Any) -> httpx.AsyncClient:
     """Return a client that takes the right way for each request; `options` are those of `httpx.AsyncClient`."""
     return httpx.AsyncClient(transport=transport or Routes(), trust_env=False, **options)
+
+
+class Clients:
+    """Clients that share their connections and nothing else: no header, cookie or address that one of them was given.
+
+    Args:
+        options: of each; those of `httpx.AsyncClient`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._routes = Routes()
+        self._options = options
+
+    def another(self) -> httpx.AsyncClient:
+        """Return a new client; closing it closes no connection."""
+        return client(transport=_Lent(self._routes), **self._options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._routes.aclose()
 
 
 def mistakes() -> list[str]:
@@ -73,6 +98,17 @@ class Routes(httpx.AsyncBaseTransport):
 
     def _goes_straight(self, host: str) -> bool:
         return _is_here(host) or any(_is_within(host.lower(), entry) for entry in self._straight)
+
+
+class _Lent(httpx.AsyncBaseTransport):
+    """Somebody else's transport, which stays open."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request on its way."""
+        return await self._transport.handle_async_request(request)
 
 
 def _is_here(host: str) -> bool:

@@ -54,7 +54,7 @@ class Context:
 
     Attributes:
         provider: the source's API client.
-        http: an HTTP client for everything else, with a timeout of 10 s.
+        http: an HTTP client for everything else, with a timeout of 10 s; this attempt's own, headers and cookies too.
         db: the database (an asyncpg pool). Make your own tables; ours lie in the schema `receiver`.
         attempt: the n-th claim of this job; it only grows.
         idempotency_key: the same in every attempt and replay of this job; for services that ignore a key they know.

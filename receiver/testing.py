@@ -39,6 +39,7 @@ from pydantic import SecretStr
 from receiver import database, egress, events, inbox, jobs, migrations
 from receiver.budget import MINUTE, OwnBudget
 from receiver.database import Pool
+from receiver.egress import Clients
 from receiver.embedded import attach, binaries, wait_until_stopped
 from receiver.embedded.folder import server_user
 from receiver.events import Event
@@ -62,7 +63,7 @@ class Scratch:
         sandbox: the simulated provider; `provider` is its client.
     """
 
-    def __init__(self, url: str, db: Pool, sandbox: Sandbox, provider: TranscribeSo, http: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, db: Pool, sandbox: Sandbox, provider: TranscribeSo, http: Clients) -> None:
         self.url = url
         self.db = db
         self.sandbox = sandbox
@@ -96,7 +97,7 @@ class Scratch:
         log = logging.LoggerAdapter(logging.getLogger(f"handlers.{handler.name}"), {})
         return event, Context(
             event=event, handler=handler.name, job=claim.job, attempt=claim.attempt,
-            idempotency_key=claim.idempotency_key, db=self.db, provider=self.provider, http=self._http,
+            idempotency_key=claim.idempotency_key, db=self.db, provider=self.provider, http=self._http.another(),
             formats=("youtube", "spotify"), log=log,
         )  # fmt: skip
 
@@ -173,7 +174,7 @@ async def receiver_scratch(receiver_database: str) -> AsyncIterator[Scratch]:
             SANDBOX_URL, SecretStr("tsk_test_scratch"), budget=OwnBudget(minute=MINUTE / SPEED), transport=transport
         )
         provider = await stack.enter_async_context(client)
-        http = await stack.enter_async_context(egress.client(timeout=10))
+        http = await stack.enter_async_context(egress.Clients(timeout=10))
         yield Scratch(receiver_database, db, sandbox, provider, http)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -50,6 +51,40 @@ def answering(word: str) -> Iterator[str]:
 async def ask(url: str) -> str:
     async with egress.client(timeout=60) as http:
         return (await http.get(url)).text
+
+
+class Closable(httpx.MockTransport):
+    """Knows whether it was closed."""
+
+    closed = False
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_clients_share_their_connections_and_nothing_else() -> None:
+    sent = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, headers={"Set-Cookie": "session=theirs"})
+
+    shared: Any = Closable(answer)
+    async with egress.Clients(timeout=5) as clients:
+        clients._routes._made["", False] = shared  # noqa: SLF001 - where connections are
+        one, other = clients.another(), clients.another()
+        one.headers["Authorization"] = "Bearer sesame"
+        one.base_url = httpx.URL("http://localhost:1")
+        await one.get("/a")
+        await one.aclose()
+        assert not shared.closed
+        await other.get("http://localhost:2/b")
+    assert shared.closed
+    assert (str(other.base_url), other.timeout.connect) == ("", 5)
+    assert [(str(request.url), request.headers.get("Authorization")) for request in sent] == [
+        ("http://localhost:1/a", "Bearer sesame"), ("http://localhost:2/b", None),
+    ]  # fmt: skip
+    assert "Cookie" not in sent[1].headers
 
 
 def is_straight(url: str) -> bool:

@@ -743,3 +743,20 @@ async def test_what_the_database_refuses_of_every_job_costs_none_its_life(
         await receiver_scratch.db.execute("alter table receiver.jobs rename column away to uncounted")
         await until_ended(receiver_scratch)
     assert "cannot be claimed" not in caplog.text
+
+
+async def test_what_a_handler_sets_on_its_client_no_other_has(receiver_scratch: Scratch) -> None:
+    seen = []
+
+    async def sets(_: Event, ctx: Context) -> None:
+        seen.append((ctx.http.headers.get("Authorization"), dict(ctx.http.cookies), str(ctx.http.base_url)))
+        ctx.http.headers["Authorization"] = "Bearer sesame"
+        ctx.http.cookies.set("session", "mine")
+        ctx.http.base_url = httpx.URL("https://mine.example")
+        await ctx.http.aclose()
+
+    one, other = made("one", sets), made("other", sets)
+    await deliver(receiver_scratch, "evt_1", one, other)
+    async with working(receiver_scratch, one, other):
+        await until_ended(receiver_scratch)
+    assert seen == [(None, {}, "")] * 2

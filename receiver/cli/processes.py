@@ -158,7 +158,7 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
         async with (
             database.pool(url, size=2 * lanes + 4, lent=note_lent) as db,
             open_provider(configured, url, retries=()) as provider,
-            egress.client(timeout=10) as http,
+            egress.Clients(timeout=10) as http,
             Organs({"line": beat} if until_eof else {}),
         ):
             connections = Connections(url, statement_seconds=Deadlines().server)

@@ -20,10 +20,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-import httpx
-
 from receiver import events, jobs
 from receiver.database import Connection, Connections, Pool
+from receiver.egress import Clients
 from receiver.errors import (
     ImpossibleError,
     ProviderError,
@@ -77,6 +76,7 @@ class Worker:
     Args:
         connections: for claims and outcomes, each with a deadline.
         db: for the handlers: enough for two connections in each lane, and a few more.
+        http: a client of these for each attempt.
         lanes: how many jobs to hold at once.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
@@ -90,7 +90,7 @@ class Worker:
         db: Pool,
         handlers: Mapping[str, Handler],
         provider: TranscribeSo,
-        http: httpx.AsyncClient,
+        http: Clients,
         formats: tuple[str, ...],
         lanes: int,
         lease: timedelta,
@@ -226,7 +226,7 @@ class Worker:
         return Context(
             event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt,
             idempotency_key=claim.idempotency_key, db=self._db,
-            provider=self._provider.behind() if claim.is_replay else self._provider, http=self._http,
+            provider=self._provider.behind() if claim.is_replay else self._provider, http=self._http.another(),
             formats=self._formats, completion=lane.completion,
             log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), lane.facts),
         )  # fmt: skip
