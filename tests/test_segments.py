@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from receiver.spool.before import OLD_FRAME, OLD_MAGIC, RECORD_BYTES
 from receiver.spool.segments import (
     FRAME_BYTES,
+    HEAD,
     MAGIC,
-    OLD_FRAME,
-    OLD_MAGIC,
-    RECORD_BYTES,
     START,
     Scan,
     State,
@@ -86,10 +85,11 @@ def test_another_format_is_unknown(content: bytes) -> None:
     assert scan(content) == Scan((), State.UNKNOWN)
 
 
-def test_the_format_before_is_read_and_its_damage_told() -> None:
-    def old(*contents: bytes) -> bytes:
-        return b"".join(OLD_FRAME.pack(OLD_MAGIC, len(one), zlib.crc32(one)) + one for one in contents)
+def old(*contents: bytes) -> bytes:
+    return b"".join(OLD_FRAME.pack(OLD_MAGIC, len(one), zlib.crc32(one)) + one for one in contents)
 
+
+def test_the_format_before_is_read_and_its_damage_told() -> None:
     content = old(b"a", b"bb", b"ccc")
     assert scan(content) == Scan((b"a", b"bb", b"ccc"), State.WHOLE)
     assert scan(content[:-1]) == scan(content[:-8]) == Scan((b"a", b"bb"), State.WHOLE)
@@ -97,6 +97,37 @@ def test_the_format_before_is_read_and_its_damage_told() -> None:
     assert scan(content.replace(b"ccc", b"ccx")) == Scan((b"a", b"bb"), State.DAMAGED)
     assert scan(old(b"a") + OLD_FRAME.pack(OLD_MAGIC, RECORD_BYTES + 1, 0)).state is State.DAMAGED
     assert scan(old(b"a") + b"noise").state is State.DAMAGED
+
+
+def test_one_bit_anywhere_in_the_format_before_costs_at_most_its_record_and_is_told() -> None:
+    """A length that is damaged looks like a frame that a crash cut off, which was never answered."""
+    contents = tuple(f'{{"id": "evt_{number}"}}'.encode() for number in range(4))
+    whole = old(*contents)
+    frame = len(whole) // 4
+    for bit in range(len(whole) * 8):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        hit = bit // 8 // frame
+        found = scan(bytes(content))
+        assert found.state is State.DAMAGED, bit
+        assert {*contents[:hit], *contents[hit + 1 :]} <= {*found.records} <= {*contents}, bit
+
+
+@pytest.mark.parametrize("zeroed", [0, HEAD.size, 512, START + FRAME_BYTES], ids=["bit", "head", "sector", "more"])
+def test_whole_frames_behind_a_head_that_is_not_are_read(zeroed: int) -> None:
+    """They were answered; a head that is damaged is not another version's."""
+    contents = (b"one\nline", b"b", b"c" * 2000)
+    whole = segment(*contents)
+    heads = [bytes(zeroed) + whole[zeroed:]] if zeroed else []
+    for bit in range(0 if zeroed else HEAD.size * 8):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        heads.append(bytes(content))
+    for content in heads:
+        left = contents[1:] if zeroed > START else contents
+        assert scan(content) == scan(content + ZEROS) == Scan(left, State.DAMAGED), content[: HEAD.size]
+        if content[: len(MAGIC)] != MAGIC:
+            assert scan(content, searching=False).records == (), "any file of ours may hold what looks like frames"
 
 
 def test_how_much_it_holds_is_told_by_its_first_bytes() -> None:

@@ -15,7 +15,8 @@ import pytest
 from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.health import checks
 from receiver.spool import Condition, Fate, Spool
-from receiver.spool.segments import FRAME_BYTES, OLD_FRAME, OLD_MAGIC, START, Segment, State, scan, written
+from receiver.spool.before import OLD_FRAME, OLD_MAGIC
+from receiver.spool.segments import FRAME_BYTES, START, Segment, State, scan, written
 from tests.faults.disks import fill, free, small_disk
 
 LIMIT = 10_000_000

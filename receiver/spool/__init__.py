@@ -3,6 +3,7 @@
 spool.Spool ──▶ segments.Segment   a file whose room was taken in advance, one fsync for all that waits
      │
      └──▶ drain.Drain              oldest first; who stores them says of each what became of it (`Fate`)
+before.scan                        what version 0.4 wrote, read
 folder.Folder                      where segments lie: a folder that is ours alone
 condition.Condition                how it is, for whoever shows it, and what lies in its folder
 """

@@ -15,6 +15,7 @@ Everything else that is not whole may have been answered, and is never removed u
 import errno
 import fcntl
 import os
+import re
 import secrets
 import struct
 import time
@@ -26,10 +27,13 @@ from enum import Enum
 from typing import Self
 
 from receiver.failpoints import Failpoint, reach
+from receiver.spool import before
+from receiver.spool.before import OLD_MAGIC
 from receiver.spool.folder import NEXT, SUFFIX, Folder
 
 MAGIC = b"rcv2"
 HEAD = struct.Struct(">4s8s")
+MARKER_BYTES = 8
 USED = struct.Struct(">Qd")
 USED_AT = 512  # a sector of its own: what is rewritten beside it must not endanger the head
 START = 1024
@@ -37,10 +41,8 @@ FRAME = struct.Struct(">8sII")
 CHECK = struct.Struct(">I")  # of the frame's head
 FRAME_BYTES = FRAME.size + CHECK.size
 END = b"\n"
-
-OLD_MAGIC = b"rcv1"  # each frame of version 0.4 begins with it; the file has no head
-OLD_FRAME = struct.Struct(">4sII")
-RECORD_BYTES = 1024 * 1024  # a delivery has at most 256 KiB; what claims to be longer is damage
+# A frame's head behind a record's end: the length tells, since it begins with a zero and JSON holds none.
+FRAME_BEHIND = re.compile(re.escape(END) + rb"(?=.{8}\0[\0-\x10].{10})", re.DOTALL)
 ZEROED_AT_ONCE = 1024 * 1024
 CANNOT_PROMISE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
 
@@ -198,20 +200,35 @@ def used(head: bytes, size: int) -> tuple[int, float | None]:
     return min(length, max(0, size - START)), since or None
 
 
-def scan(content: bytes) -> Scan:
-    """Return what a segment holds. Pure."""
-    marker, first = content[len(MAGIC) : HEAD.size], content[START : START + FRAME_BYTES]
-    again = first[: len(marker)]
-    if content[: len(MAGIC)] == MAGIC and marker != again and _length(first, again) is not None:
-        return Scan(_scan(content, again).records, State.DAMAGED)  # damage to the head costs no record
-    if content[: len(MAGIC)] == MAGIC and len(content) >= HEAD.size and marker.strip(b"\0"):
-        return _scan(content, marker)
-    if content[: len(OLD_MAGIC)] == OLD_MAGIC:
-        return _scan_old(content)
+def scan(content: bytes, *, searching: bool = True) -> Scan:
+    """Return what a segment holds. Pure.
+
+    Args:
+        content: the whole file.
+        searching: whether frames are looked for behind a head that is not ours; so may any file hold some.
+    """
+    marker = content[len(MAGIC) : HEAD.size]
+    is_told = content.startswith(MAGIC) and len(content) >= HEAD.size and bool(marker.strip(b"\0"))
+    found = _scan(content, marker) if is_told else Scan((), State.UNKNOWN)
+    if found.records or found.state is State.WHOLE:
+        return found
+    records, is_damaged = ((), True) if is_told else before.scan(content)
+    if content.startswith(OLD_MAGIC):
+        return Scan(records, State.DAMAGED if is_damaged else State.WHOLE)
+    again = _marker(content)
+    if searching and (again is not None or records):  # damage to the head costs no record
+        return Scan(records if again is None else _scan(content, again).records, State.DAMAGED)
     begun = content.rstrip(b"\0")
     if MAGIC.startswith(begun[: len(MAGIC)]) and len(begun) < HEAD.size:
         return Scan((), State.WHOLE)  # it was being made
-    return Scan((), State.UNKNOWN)
+    return found
+
+
+def _marker(content: bytes) -> bytes | None:
+    """Return the marker of the first frame whose head is whole, wherever it is; None where there is none."""
+    places = (START, *(match.end() for match in FRAME_BEHIND.finditer(content)))
+    markers = ((at, content[at : at + MARKER_BYTES]) for at in places)
+    return next((one for at, one in markers if _length(content[at : at + FRAME_BYTES], one) is not None), None)
 
 
 def _scan(content: bytes, marker: bytes) -> Scan:
@@ -256,29 +273,6 @@ def _is_cut_off(rest: bytes, marker: bytes) -> bool:
         return marker.startswith(rest[: len(marker)])
     length = _length(rest[:FRAME_BYTES], marker)
     return length is not None and len(rest) < FRAME_BYTES + length + len(END)
-
-
-def _scan_old(content: bytes) -> Scan:
-    """Read a segment of version 0.4, whose frames begin with a word that everybody knows."""
-    records, at, state = list[bytes](), 0, State.WHOLE
-    while at < len(content):
-        head = content[at : at + OLD_FRAME.size]
-        if len(head) < OLD_FRAME.size:
-            whole = OLD_MAGIC.startswith(head[: len(OLD_MAGIC)])
-            return Scan(tuple(records), state if whole else State.DAMAGED)
-        magic, length, checksum = OLD_FRAME.unpack(head)
-        begin = at + OLD_FRAME.size
-        record = content[begin : begin + length]
-        if magic != OLD_MAGIC or length > RECORD_BYTES:
-            return Scan(tuple(records), State.DAMAGED)
-        if len(record) < length:
-            return Scan(tuple(records), state)
-        if zlib.crc32(record) == checksum:
-            records.append(record)
-        else:
-            state = State.DAMAGED
-        at = begin + length
-    return Scan(tuple(records), state)
 
 
 def _name(suffix: str) -> str:

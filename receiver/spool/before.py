@@ -1,0 +1,68 @@
+"""A segment as version 0.4 wrote it, read: frames one after the other, which begin with a word that everybody knows.
+
+    frame    word · length · CRC of the record │ record
+
+There is no head, and nothing behind a record tells that it is whole. A frame that a crash cut off was never answered;
+it is told from one whose length is damaged by what is there: another frame behind it, or a record whose CRC is right.
+"""
+
+import struct
+import zlib
+
+OLD_MAGIC = b"rcv1"
+OLD_FRAME = struct.Struct(">4sII")
+RECORD_BYTES = 1024 * 1024  # a delivery has at most 256 KiB; what claims to be longer is damage
+
+
+def scan(content: bytes) -> tuple[tuple[bytes, ...], bool]:
+    """Return the whole records, oldest first, and whether there is damage. Pure."""
+    records, at, is_damaged = list[bytes](), 0, False
+    while at < len(content):
+        record = _record(content, at)
+        if record is not None:
+            is_damaged |= not content.startswith(OLD_MAGIC, at)
+            records.append(record)
+            at += OLD_FRAME.size + len(record)
+            continue
+        following = _following(content, at + 1)
+        record = _unmeasured(content, at, len(content) if following < 0 else following)
+        records += [] if record is None else [record]
+        if following < 0:
+            return tuple(records), is_damaged or record is not None or not _is_cut_off(content[at:])
+        at, is_damaged = following, True
+    return tuple(records), is_damaged
+
+
+def _record(content: bytes, at: int) -> bytes | None:
+    """Return the record of the frame there, also where only its word is damaged; None where it is not whole."""
+    if len(content) - at < OLD_FRAME.size:
+        return None
+    magic, length, checksum = OLD_FRAME.unpack_from(content, at)
+    if length > RECORD_BYTES or (magic != OLD_MAGIC and not length):  # zeros would be frames of nothing
+        return None
+    begin = at + OLD_FRAME.size
+    record = content[begin : begin + length]
+    return record if len(record) == length and zlib.crc32(record) == checksum else None
+
+
+def _following(content: bytes, at: int) -> int:
+    """Return where the next whole frame begins; -1 where none does."""
+    while (at := content.find(OLD_MAGIC, at)) >= 0 and _record(content, at) is None:
+        at += 1
+    return at
+
+
+def _unmeasured(content: bytes, at: int, end: int) -> bytes | None:
+    """Return the record that ends where something else begins, if only its length is damaged."""
+    if end - at <= OLD_FRAME.size:
+        return None
+    record = content[at + OLD_FRAME.size : end]
+    return record if zlib.crc32(record) == OLD_FRAME.unpack_from(content, at)[2] else None
+
+
+def _is_cut_off(rest: bytes) -> bool:
+    """Whether a segment's last bytes are nothing or the beginning of a frame."""
+    if len(rest) < OLD_FRAME.size:
+        return OLD_MAGIC.startswith(rest[: len(OLD_MAGIC)])
+    magic, length, _ = OLD_FRAME.unpack_from(rest)
+    return bool(magic == OLD_MAGIC and len(rest) - OLD_FRAME.size < length <= RECORD_BYTES)
