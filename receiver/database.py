@@ -213,12 +213,10 @@ class Connections:
 
         Returns what came of it beside the items that it is about. Raises what `run` raises, but for refusals.
         """
-        try:
-            return [(items, await self.run(lambda connection: work(connection, items), seconds=seconds))]
-        except StoreRefusedError as exc:
-            if len(items) == 1:
-                return [(items, exc)]
-            log.debug("not all of %d are done together: %s", len(items), exc)
+        came = await self._try(lambda connection: work(connection, items), seconds=seconds)
+        if len(items) == 1 or not isinstance(came, StoreRefusedError):
+            return [(items, came)]
+        log.debug("not all of %d are done together: %s", len(items), came)
         return [([item], came) async for item, came in self.each(items, lambda c, one: work(c, [one]), seconds=seconds)]
 
     async def each(
@@ -226,12 +224,13 @@ class Connections:
     ) -> AsyncIterator[tuple[Item, T | StoreRefusedError]]:
         """Do `work` for one item after the other, impatiently; yields each with what came of it."""
         for item in items:
-            came: T | StoreRefusedError
-            try:
-                came = await self.run(partial(_impatiently_with, work, item), seconds=seconds)
-            except StoreRefusedError as exc:
-                came = exc
-            yield item, came
+            yield item, await self._try(partial(_impatiently_with, work, item), seconds=seconds)
+
+    async def _try(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T | StoreRefusedError:
+        try:
+            return await self.run(partial(_foreseen, work), seconds=seconds)
+        except StoreRefusedError as exc:
+            return exc
 
     async def _work(self, work: Callable[[Connection], Awaitable[T]], end: float, turn: _Turn) -> T:
         broken, conflicts = 0, 0
@@ -326,6 +325,16 @@ async def impatiently(work: Callable[[Connection], Awaitable[T]], connection: Co
     async with connection.transaction():
         await connection.execute(query("bound_statements"), *IMPATIENT)
         return await work(connection)
+
+
+async def _foreseen(work: Callable[[Connection], Awaitable[T]], connection: Connection) -> T:
+    """Do `work`; what nobody foresaw in it is the trouble of what it is about, so that it costs no other."""
+    try:
+        return await work(connection)
+    except (*AWAY, asyncpg.PostgresError, StoreUnavailableError):
+        raise
+    except Exception as exc:
+        raise StoreRefusedError(f"{type(exc).__name__}: {exc}", passing=True) from exc
 
 
 async def _impatiently_with(work: Callable[[Connection, Item], Awaitable[T]], item: Item, connection: Connection) -> T:

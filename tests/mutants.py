@@ -100,7 +100,7 @@ MUTANTS = (
            "await connections.together(held, self._lengthen, seconds=STATEMENT_SECONDS)",
            "[(held, await connections.run(lambda c: self._lengthen(c, held), seconds=STATEMENT_SECONDS))]", "leases"),
     Mutant("database: one that is refused costs the others", "receiver/database.py",
-           "            if len(items) == 1:\n", "            if items:\n", "database store leases"),
+           "if len(items) == 1 or not isinstance(", "if items or not isinstance(", "database store leases"),
     Mutant("database: one that is locked is waited for", "receiver/database.py",
            'query("bound_statements"), *IMPATIENT', 'query("bound_statements"), "0", "0"', "database"),
     Mutant("database: a line of ours is an outage", "receiver/database.py",

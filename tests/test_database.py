@@ -361,6 +361,24 @@ async def test_what_is_refused_or_locked_costs_what_it_was_to_be_done_with_nothi
     answers.close()
 
 
+async def test_an_error_that_nobody_foresaw_in_one_of_many_costs_no_other(receiver_database: str) -> None:
+    answers = Connections(receiver_database)
+
+    async def work(_: Connection, numbers: Sequence[int]) -> int:
+        return 10 // min(numbers)
+
+    async def cannot_know(_: Connection, numbers: Sequence[int]) -> int:
+        raise StoreUnavailableError(f"away from {numbers}")
+
+    (_, five), (_, none), (_, two) = await answers.together([2, 0, 5], work, seconds=60)
+    assert (five, two) == (5, 2)
+    assert isinstance(none, StoreRefusedError)
+    assert (none.passing, "ZeroDivisionError" in str(none)) == (True, True)
+    with pytest.raises(StoreUnavailableError, match="away from"):
+        await answers.together([2, 0, 5], cannot_know, seconds=60)
+    answers.close()
+
+
 async def test_a_lock_that_one_of_many_waits_for_keeps_none_of_the_others(
     db: database.Pool, receiver_database: str
 ) -> None:

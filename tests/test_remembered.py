@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from receiver.callbacks import Callback, Known
-from receiver.web.remembered import Remembered, RememberedDatabase
+from receiver.spool.folder import own_name
+from receiver.web.remembered import Remembered, RememberedDatabase, fingerprint
 from tests.processes import Processes, completed, free_port
 
 KNOWN = Known((b"whsec_one", "whsec_zwei_ü".encode()), {"token": Callback(b"whsec_own", "4821")})
@@ -75,16 +76,49 @@ async def test_a_disk_that_does_not_take_them_is_told_of_once(tmp_path: Path, ca
     assert Remembered(tmp_path / "spool", API).recall() == KNOWN
 
 
-async def test_the_database_is_remembered_by_its_address_or_as_the_only_one(tmp_path: Path) -> None:
+async def test_a_database_is_remembered_by_its_address_alone(tmp_path: Path) -> None:
+    """The only one that was ever met here may be another receiver's."""
     one, moved = "postgresql://u:old@a.test/d", "postgresql://u:new@b.test/d"
     assert RememberedDatabase(tmp_path, one).recall() is None
     await RememberedDatabase(tmp_path, one).keep("id-1")
     assert RememberedDatabase(tmp_path, one.replace("old", "new")).recall() == "id-1"
-    assert RememberedDatabase(tmp_path, moved).recall() == "id-1"
+    assert RememberedDatabase(tmp_path, moved).recall() is None
     await RememberedDatabase(tmp_path, moved).keep("id-2")
     assert [RememberedDatabase(tmp_path, url).recall() for url in (one, moved, "postgresql:///x")] == [
         "id-1", "id-2", None,
     ]  # fmt: skip
+
+
+def test_an_address_is_hosts_ports_and_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    same = ["u:one@a.test/d", "v:two@a.test:5432/d?password=three&sslmode=require", "/d?host=a.test&user=w"]
+    assert len({fingerprint(f"postgresql://{rest}") for rest in same}) == 1
+    other = ["a.test:5433/d", "b.test/d", "a.test/e", "a.test,b.test/d", "/d?host=/run/a", "/d?host=/run/b", "/d"]
+    assert len({fingerprint(f"postgresql://u@{rest}") for rest in (*other, "a.test/d")}) == len(other) + 1
+    silent = fingerprint("postgresql:///d")
+    monkeypatch.setenv("PGHOST", "c.test")
+    assert fingerprint("postgresql:///d") not in (None, silent)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a link away")
+async def test_nothing_is_written_through_a_link_that_somebody_else_put_in_a_shared_folder(tmp_path: Path) -> None:
+    shared, elsewhere = tmp_path / "volume", tmp_path / "elsewhere"
+    shared.mkdir()
+    shared.chmod(0o777)
+    elsewhere.mkdir(mode=0o700)
+    (shared / "receiver-0").symlink_to(elsewhere)
+    os.chown(shared / "receiver-0", 65534, 65534, follow_symlinks=False)
+    remembered = Remembered(shared, API)
+    await remembered.keep(KNOWN)
+    await RememberedDatabase(shared, "postgresql://u@a.test/d").keep("id-1")
+    assert list(elsewhere.iterdir()) == []
+    assert remembered.trouble is not None
+
+
+async def test_in_a_shared_folder_they_lie_in_the_spools_own(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    await Remembered(tmp_path, API).keep(KNOWN)
+    assert [path.parent.name for path in tmp_path.rglob("secrets-*")] == [own_name()]
+    assert Remembered(tmp_path, API).recall() == KNOWN
 
 
 def test_a_process_that_starts_without_the_database_takes_what_a_registered_secret_proves(

@@ -29,6 +29,12 @@ def segment(*contents: bytes) -> bytes:
     return written(MARKER, contents, 1.5)
 
 
+def flipped(content: bytes, bit: int) -> bytes:
+    wrong = bytearray(content)
+    wrong[bit // 8] ^= 1 << bit % 8
+    return bytes(wrong)
+
+
 def test_a_segment_is_read_as_it_was_written() -> None:
     contents = (b"a", b"", b"\0" * 10, MARKER, os.urandom(1000))
     assert scan(segment(*contents)) == scan(segment(*contents) + ZEROS) == Scan(contents, State.WHOLE)
@@ -105,10 +111,8 @@ def test_one_bit_anywhere_in_the_format_before_costs_at_most_its_record_and_is_t
     whole = old(*contents)
     frame = len(whole) // 4
     for bit in range(len(whole) * 8):
-        content = bytearray(whole)
-        content[bit // 8] ^= 1 << bit % 8
         hit = bit // 8 // frame
-        found = scan(bytes(content))
+        found = scan(flipped(whole, bit))
         assert found.state is State.DAMAGED, bit
         assert {*contents[:hit], *contents[hit + 1 :]} <= {*found.records} <= {*contents}, bit
 
@@ -119,10 +123,7 @@ def test_whole_frames_behind_a_head_that_is_not_are_read(zeroed: int) -> None:
     contents = (b"one\nline", b"b", b"c" * 2000)
     whole = segment(*contents)
     heads = [bytes(zeroed) + whole[zeroed:]] if zeroed else []
-    for bit in range(0 if zeroed else HEAD.size * 8):
-        content = bytearray(whole)
-        content[bit // 8] ^= 1 << bit % 8
-        heads.append(bytes(content))
+    heads += [flipped(whole, bit) for bit in range(0 if zeroed else HEAD.size * 8)]
     for content in heads:
         left = contents[1:] if zeroed > START else contents
         assert scan(content) == scan(content + ZEROS) == Scan(left, State.DAMAGED), content[: HEAD.size]

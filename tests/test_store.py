@@ -229,7 +229,21 @@ async def test_a_folder_that_cannot_be_made_is_no_answer(tmp_path: Path) -> None
             await place.deliver("evt_1")
 
 
-@pytest.mark.parametrize("record", [b"{}", b"[1, 2]\n{}", b"", b"not json\n{}"])
+HEAD: dict[str, object] = {
+    "source": SOURCE, "api_url": API, "account": "default", "secret": "fp", "callback_for": None, "unreadable": None,
+    "database": None,
+}  # fmt: skip
+WRONG: list[dict[str, object]] = [
+    {"account": ["a"]}, {"account": 5}, {"account": None}, {"source": None}, {"source": {}}, {"api_url": True},
+    {"account": "\ud800"}, {"account": "a\0"}, {"secret": 1.5}, {"unreadable": 7}, {"callback_for": 12},
+    {"database": []}, {"address": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("record", [
+    b"{}", b"[1, 2]\n{}", b"", b"not json\n{}", b"\xff\n{}", b"[1, 2, 3, 4]\n{}",
+    *(json.dumps(HEAD | wrong).encode() + b"\n" + completed("evt_odd") for wrong in WRONG),
+])  # fmt: skip
 async def test_a_record_of_another_version_is_kept_aside_and_holds_up_no_other(
     db: Pool, receiver_database: str, tmp_path: Path, record: bytes
 ) -> None:
@@ -457,13 +471,17 @@ async def test_what_was_spooled_for_another_database_stays_until_it_is_taken_ove
 async def test_a_database_is_known_by_itself_and_not_by_its_address(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """A failover or a new password changes the address; what nobody could name goes to who takes it first."""
+    """A failover changes the address; what nobody could name yet goes to the database at the address that was meant."""
     own = await db.fetchval("select id::text from receiver.identity")
-    for name, taken in ((own, True), ("another", False), (None, True)):
-        folder = tmp_path / str(name)
+    for name, address, taken in (
+        (own, "there", True), ("another", "here", False), (None, "here", True), (None, "there", False),
+        (None, None, True),
+    ):  # fmt: skip
+        folder = tmp_path / f"{name}-{address}"
         folder.mkdir(mode=0o700)
-        async with placed(NOWHERE, folder, database=name) as away:
+        async with placed(NOWHERE, folder, database=name, address=address) as away:
             await away.deliver("evt_1")
-        async with placed(receiver_database, folder) as back:
+        async with placed(receiver_database, folder, address="here") as back:
             await back.store.drain()
             assert back.is_empty is taken
+            assert (await back.store.check()).holds is taken

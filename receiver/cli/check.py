@@ -16,6 +16,7 @@ from receiver.health import Finding, around, checks, report
 from receiver.logs import printable
 from receiver.settings import Settings
 from receiver.web import spooled
+from receiver.web.remembered import fingerprint
 
 
 @click.command(epilog=examples("receiver check", "receiver check --json"))
@@ -27,16 +28,17 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     handlers, about_handlers = checks.load_handlers(configured)
     findings = [checks.settings(configured), about_handlers]
     with ExitStack() as stack:
-        usable, name = None, None
+        usable, name, address = None, None, None
         try:
             url = stack.enter_context(open_database(configured, create=False))
+            address = fingerprint(url)
             stored, name = run(_database(configured, url, handlers))
             findings += stored
             usable = url if all(finding.holds for finding in stored if finding.name in ("database", "schema")) else None
         except StartupError as exc:
             findings.append(Finding("database", holds=False, seen=str(exc)))
         findings += [
-            _spool(configured, name),
+            _spool(configured, name, address),
             *run(_reachable(configured, usable)),
             *run(_provider(configured, usable)),
         ]
@@ -65,7 +67,7 @@ async def _database(
         connection.terminate()
 
 
-def _spool(configured: Settings, name: str | None) -> Finding:
+def _spool(configured: Settings, name: str | None, address: str | None) -> Finding:
     """Look at the spool as the web processes of this machine and user would use it."""
     spool = open_spool(configured)
     trouble = None
@@ -74,15 +76,15 @@ def _spool(configured: Settings, name: str | None) -> Finding:
             spool.try_out()
     except OSError as exc:
         trouble = f"in an outage deliveries would be refused: {spool.folder.path} cannot be used ({exc.strerror})"
-    foreign = 0 if name is None else sum(_is_foreign(record, name) for record in spool.records())
+    foreign = 0 if name is None else sum(_is_foreign(record, name, address) for record in spool.records())
     found = spool.look()
     found = replace(found, trouble=trouble or found.trouble, foreign=foreign)
     return checks.spool(found, database_answers=name is not None)
 
 
-def _is_foreign(record: bytes, name: str) -> bool:
+def _is_foreign(record: bytes, name: str, address: str | None) -> bool:
     try:
-        return spooled.read(record).database not in (None, name)
+        return not spooled.read(record).is_for(name, address)
     except ValueError:  # the drain puts it aside
         return False
 

@@ -12,6 +12,7 @@ from receiver.health import checks
 from receiver.settings import Settings
 from receiver.spool import Condition, Spool
 from receiver.web import spooled
+from receiver.web.remembered import fingerprint
 from receiver.web.store import Store
 
 
@@ -26,12 +27,14 @@ def spool(*, take_over: bool, as_json: bool) -> None:
     here = open_spool(configured)
     _look(here)
     taken = _take_over(configured) if take_over else 0
-    waiting = Counter(_name(record) for record in here.records())
+    url = configured.database_url
+    address = None if url is None else fingerprint(url.get_secret_value())
+    waiting = Counter(_name(record, address) for record in here.records())
     found = _look(here)
     if as_json:
         print_json({
             "folder": str(found.path), "taken": taken, "waiting": dict(waiting), "refused": found.refused,
-            "damaged": found.damaged,
+            "damaged": found.damaged, "unknown": found.unknown,
         })  # fmt: skip
         return
     if take_over:
@@ -39,7 +42,7 @@ def spool(*, take_over: bool, as_json: bool) -> None:
     click.echo(f"folder   {found.path}")
     for name, count in waiting.items() or {"nothing": 0}.items():
         click.echo(f"waiting  {count} for {name}" if count else "waiting  nothing")
-    click.echo(f"aside    {found.refused} refused, {found.damaged} damaged files")
+    click.echo(f"aside    {found.refused} refused, {found.damaged} damaged files, {found.unknown} of another version")
 
 
 def _look(here: Spool) -> Condition:
@@ -49,12 +52,19 @@ def _look(here: Spool) -> Condition:
     return found
 
 
-def _name(record: bytes) -> str:
+def _name(record: bytes, here: str | None) -> str:
     try:
-        name = spooled.read(record).database
+        one = spooled.read(record)
     except ValueError as exc:
         return f"nobody: {exc}"
-    return "whichever database drains it first" if name is None else f"database {name}"
+    if one.database is not None:
+        return f"database {one.database}"
+    if one.address is None:
+        return "whichever database drains it first"
+    whose = {None: "a database", one.address: "this DATABASE_URL's database"}.get(
+        here, "another DATABASE_URL's database"
+    )
+    return f"{whose}, which had not answered yet"
 
 
 def _take_over(configured: Settings) -> int:

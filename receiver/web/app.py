@@ -60,13 +60,13 @@ class Receiver:
         self.handlers = handlers
         self.api_url = api_url
         self._deadlines = deadlines
-        self._remembered = Remembered(spool.folder.path, api_url)
-        database = RememberedDatabase(spool.folder.path, url)
+        self._remembered = Remembered(spool.folder.configured, api_url)
+        database = RememberedDatabase(spool.folder.configured, url)
         self._keeping: asyncio.Task[None] | None = None
         self.keyring = Keyring(configured_secrets, self._remembered.recall(), self._read_secrets)
         self._stored = asyncio.Event()
         self.store = Store(
-            connections=connections, spool=spool, database=database.recall(),
+            connections=connections, spool=spool, database=database.recall(), address=database.address,
             handlers=handlers, api_url=api_url,
             stored=self._stored.set, met=database.keep, deadlines=deadlines,
         )  # fmt: skip

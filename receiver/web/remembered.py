@@ -9,12 +9,14 @@ import hashlib
 import json
 import logging
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from receiver import private
+from receiver import dsn, private
 from receiver.callbacks import Callback, Known
+from receiver.errors import ConfigError
+from receiver.spool.folder import Folder
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,7 @@ NOTHING = object()
 
 
 class _File:
-    """JSON in one file of a folder that is made where it is not there."""
+    """JSON in one file of the spool's folder, which is made where it is not there."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -31,8 +33,8 @@ class _File:
     def read(self) -> Any:
         """Return what it holds; `NOTHING` where there is none, or it cannot be read."""
         try:
-            with private.opened_folder(os.path.realpath(self._folder)) as folder:
-                return json.loads(private.read(folder, self._name, owner=os.geteuid()))
+            with closing(Folder(self._folder)) as folder:
+                return json.loads(private.read(folder.use(make=False), self._name, owner=os.geteuid()))
         except FileNotFoundError:
             return NOTHING
         except (OSError, ValueError) as exc:
@@ -43,11 +45,10 @@ class _File:
         """Put that in its place.
 
         Raises:
-            OSError: the disk does not take it.
+            OSError: the disk does not take it, or the folder is not ours.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with private.opened_folder(os.path.realpath(self._folder)) as folder:
-            private.replace(folder, self._name, json.dumps(content).encode())
+        with closing(Folder(self._folder)) as folder:
+            private.replace(folder.use(make=True), self._name, json.dumps(content).encode())
 
 
 class Remembered:
@@ -90,36 +91,38 @@ class Remembered:
 
 
 class RememberedDatabase:
-    """The id of the database at an address, which a password is no part of."""
+    """The id of the database at an address.
+
+    Attributes:
+        address: a fingerprint of it.
+    """
 
     def __init__(self, folder: Path, url: str) -> None:
         self._file = _File(folder, "databases.json")
-        self._address = _address(url)
+        self.address = fingerprint(url)
 
     def recall(self) -> str | None:
-        """Return the id; of an address that is new, as after a failover, that of the only database ever met here."""
+        """Return the id; None of an address that is new, since another one's may be another receiver's."""
         found = self._file.read()
-        if not isinstance(found, dict):
-            return None
-        known = set(found.values())
-        name = found.get(self._address) or (known.pop() if len(known) == 1 else None)
+        name = found.get(self.address) if isinstance(found, dict) else None
         return name if isinstance(name, str) else None
 
     async def keep(self, name: str) -> None:
         """Remember it; a disk that does not take it is told of with the secrets."""
         found = self._file.read()
         known = found if isinstance(found, dict) else {}
-        if known.get(self._address) != name:
+        if known.get(self.address) != name:
             try:
-                await asyncio.to_thread(self._file.write, known | {self._address: name})
+                await asyncio.to_thread(self._file.write, known | {self.address: name})
             except (OSError, RuntimeError) as exc:
                 log.debug("the database's id is not remembered: %s", exc)
 
 
-def _address(url: str) -> str:
+def fingerprint(url: str) -> str | None:
+    """Return a fingerprint of where a database is: hosts, ports and name. User and password are no part of it."""
     try:
-        parts = urlsplit(url)
-        url = repr((parts.username, parts.netloc.rpartition("@")[2], parts.path, parts.query))
-    except ValueError:  # several hosts with ports
-        pass
-    return hashlib.sha256(url.encode()).hexdigest()[:16]
+        asked = dsn.read(url, os.environ)
+    except ConfigError:
+        return None
+    places = [(one.host, one.port) for one in asked.addresses] or asked.passed.get("service")
+    return hashlib.sha256(repr((places, asked.database or asked.user)).encode()).hexdigest()[:16]

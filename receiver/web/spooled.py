@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from receiver import events
 from receiver.inbox import Delivery
 
-FIELDS_BEFORE = 4  # of version 0.4: source, API URL, secret's fingerprint, why it is unreadable
+# What a head of version 0.4 held, and what it did not.
+FIELDS_BEFORE = ("source", "api_url", "secret", "unreadable")
+UNKNOWN_BEFORE = {"account": "default", "callback_for": None, "database": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
     """One record.
 
-    It is for the database with that id, or where that was not known for whichever takes it first. An id and no address:
-    that changes with a password or a failover.
+    It is for the database with that id, and not with that address: that changes with a failover. Where the id was not
+    known yet it is for the database at that address, of which it holds a fingerprint.
 
     What was judged unreadable stays so: why may have to do with where it came to.
     """
@@ -26,7 +28,15 @@ class Spooled:
     callback_for: str | None
     unreadable: str | None
     database: str | None
+    address: str | None
     raw: bytes
+
+    def is_for(self, database: str | None, address: str | None) -> bool:
+        """Whether it is for the database with that id, which is at that address.
+
+        What names neither, as of version 0.4, is for whichever takes it first.
+        """
+        return self.address in (None, address) if self.database is None else self.database == database
 
     def to_bytes(self) -> bytes:
         """Return it as one record: a line of JSON, then the body."""
@@ -38,6 +48,7 @@ class Spooled:
             "callback_for": self.callback_for,
             "unreadable": self.unreadable,
             "database": self.database,
+            "address": self.address,
         }
         return json.dumps(head).encode() + b"\n" + self.raw
 
@@ -53,14 +64,14 @@ class Spooled:
         )
 
 
-def spooled(delivery: Delivery, database: str | None) -> Spooled:
-    """Return a delivery as it is spooled for a database, whose id nobody may know yet."""
+def spooled(delivery: Delivery, database: str | None, address: str | None) -> Spooled:
+    """Return a delivery as it is spooled for a database at an address, whose id nobody may know yet."""
     content = delivery.content
     return Spooled(
         source=content.source, api_url=delivery.api_url, account=delivery.account,
         secret_fingerprint=delivery.secret_fingerprint, callback_for=delivery.callback_for,
-        unreadable=content.reason if isinstance(content, events.Unreadable) else None, database=database,
-        raw=content.raw,
+        unreadable=content.reason if isinstance(content, events.Unreadable) else None,
+        database=database, address=address, raw=content.raw,
     )  # fmt: skip
 
 
@@ -73,12 +84,30 @@ def read(record: bytes) -> Spooled:
     line, _, raw = record.partition(b"\n")
     try:
         head = json.loads(line)
-        if isinstance(head, list) and len(head) == FIELDS_BEFORE:
-            source, api_url, secret, unreadable = head
-            return Spooled(source, api_url, "default", secret, None, unreadable, None, raw)
+        if isinstance(head, list):
+            head = dict(zip(FIELDS_BEFORE, head, strict=True)) | UNKNOWN_BEFORE
         return Spooled(
-            head["source"], head["api_url"], head["account"], head["secret"], head["callback_for"], head["unreadable"],
-            head["database"], raw,
+            source=_text(head["source"]), api_url=_text(head["api_url"]), account=_text(head["account"]),
+            secret_fingerprint=_text(head["secret"]), callback_for=_known(head["callback_for"]),
+            unreadable=_known(head["unreadable"]), database=_known(head["database"]),
+            address=_known(head.get("address")), raw=raw,
         )  # fmt: skip
-    except (LookupError, TypeError, RecursionError) as exc:
+    except (LookupError, TypeError, ValueError, RecursionError) as exc:
         raise ValueError("another version of the receiver has spooled it") from exc
+
+
+def _text(value: object) -> str:
+    """Return a text that the database can take.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"no text: {type(value).__name__}")
+    if b"\0" in value.encode():
+        raise ValueError("a text with a zero in it")
+    return value
+
+
+def _known(value: object) -> str | None:
+    return None if value is None else _text(value)

@@ -74,6 +74,7 @@ class Store:
         connections: the answer path's own.
         spool: takes what the database does not.
         database: the id of the database, as far as it is known.
+        address: a fingerprint of where that is, by which it is known until it has told its id.
         handlers: each delivery gets a job for every one that is interested.
         api_url: whose deliveries these are.
         stored: called when there are new jobs.
@@ -87,6 +88,7 @@ class Store:
         connections: Connections,
         spool: Spool,
         database: str | None,
+        address: str | None = None,
         handlers: Mapping[str, Handler],
         api_url: str,
         stored: Callable[[], None],
@@ -98,6 +100,7 @@ class Store:
         self._connections = connections
         self._spool = spool
         self._database = database
+        self._address = address
         self._is_met = False
         self._handlers = handlers
         self._api_url = api_url
@@ -131,7 +134,7 @@ class Store:
                 self._crowded.note(str(exc))
             except StoreUnavailableError as exc:
                 self._leave(exc)
-        record = spooled.spooled(delivery, self._database).to_bytes()
+        record = spooled.spooled(delivery, self._database, self._address).to_bytes()
         try:
             await self._spool.append(record, seconds=self._deadlines.spool)
         except StoreUnavailableError as refusal:
@@ -234,13 +237,12 @@ class Store:
         for place, record in enumerate(records):
             try:
                 one = spooled.read(record)
-            except ValueError as exc:
+                if self._takes_over or one.is_for(self._database, self._address):
+                    delivery = one.delivery()
+                    deliveries[place] = replace(delivery, handlers=self._wanted(delivery.content))
+            except Exception as exc:  # noqa: BLE001 - whatever is wrong with one, the others go on
                 log.error("a spooled record is kept aside: %s", exc)
                 fates[place] = Fate.REFUSED
-                continue
-            if self._takes_over or one.database in (None, self._database):
-                delivery = one.delivery()
-                deliveries[place] = replace(delivery, handlers=self._wanted(delivery.content))
         if deliveries:
             fates_of = await self._take_apart(list(deliveries.values()))
             fates = [fates_of.pop(0) if place in deliveries else fate for place, fate in enumerate(fates)]
