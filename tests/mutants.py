@@ -316,6 +316,8 @@ MUTANTS = (
     Mutant("store: a crowd is an outage", "receiver/web/store.py",
            "                self._crowded.note(str(exc))\n", "                self._leave(exc)\n", "store"),
            "        except StoreRefusedError as exc:\n            why, fate", "        except ZeroDivisionError as exc:\n            why, fate", "store"),
+           "        except StoreRefusedError as exc:\n            why, fate",
+           "        except ZeroDivisionError as exc:\n            why, fate", "store"),
     Mutant("failures: a stranger's count too", "receiver/web/failures.py",
            "                self._mismatches += 1", "                self._count('wrong')", "web"),
     Mutant("failures: one that is played again counts again", "receiver/web/failures.py",

@@ -1,5 +1,7 @@
 """`receiver.health`: what must hold in the database and at the provider, and what is only advice."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from receiver.health import around, checks
 from receiver.inbox import Delivery, TypeCount
 from receiver.jobs import Count
 from receiver.providers import TranscribeSo
+from receiver.spool import Condition
 from receiver.testing import SANDBOX_URL
 from tests.processes import completed
 
@@ -196,3 +199,10 @@ def test_only_dead_jobs_that_somebody_can_replay_are_wrong(
     ]
     quiet = {"dead jobs": (True, "none"), "orphaned jobs": (True, QUIET), "other APIs": (True, QUIET)}
     assert {one.name: (one.holds, one.said) for one in found} == quiet | expected
+
+
+@pytest.mark.parametrize(("age", "holds"), [(1.0, True), (300.0, False), (-1.0, True), (-300.0, False), (-1e9, False)])
+def test_a_spool_that_is_not_drained_is_said_whatever_its_clock_was(*, age: float, holds: bool) -> None:
+    found = checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=True)
+    assert (found.holds, "not drained" in found.todo) == (holds, not holds)
+    assert checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=False).holds

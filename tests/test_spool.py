@@ -16,6 +16,7 @@ from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.health import checks
 from receiver.spool import Condition, Fate, Spool
 from receiver.spool.before import OLD_FRAME, OLD_MAGIC
+from receiver.spool.folder import DAMAGED
 from receiver.spool.segments import FRAME_BYTES, START, Segment, State, scan, written
 from tests.faults.disks import fill, free, small_disk
 
@@ -586,6 +587,45 @@ async def test_a_shared_folder_that_was_removed_is_made_anew(tmp_path: Path) -> 
     assert inbox.taken == [b"b"]
 
 
+@pytest.mark.parametrize("there", [None, 0o700, 0o755], ids=["nothing", "another", "a shared one"])
+async def test_a_folder_that_is_moved_away_is_left_and_what_waits_in_it_is_drained(
+    tmp_path: Path, there: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next process looks where the path leads, as if another disk were mounted there."""
+    folder, moved = tmp_path / "spool", tmp_path / "moved"
+    one, inbox = opened(folder), Inbox()
+    await one.make_ready()
+    await append(one, b"before")
+    folder.rename(moved)
+    if there is not None:
+        folder.mkdir(mode=there)
+    await append(one, b"at once")
+    await one.make_ready()
+    await append(one, b"after")
+    assert not holds(one)
+    assert "moved away" in str(one.look().trouble)
+    assert caplog.text.count("moved away") == 1
+    with_them = opened(folder)
+    assert {*with_them.records()} == {b"at once", b"after"}
+    assert await one.drain(inbox.take) == 3
+    assert inbox.taken == [b"before", b"at once", b"after"]
+    assert [*moved.iterdir()] == []
+    await one.make_ready()
+    assert (holds(one), one.look().is_empty) == (True, True)
+
+
+async def test_a_folder_that_comes_and_goes_leaks_no_descriptor(tmp_path: Path) -> None:
+    one = opened(tmp_path / "spool")
+    await one.make_ready()
+    before = descriptors()
+    for number in range(5):
+        (tmp_path / "spool").rename(tmp_path / str(number))
+        await one.make_ready()
+        await one.drain(Inbox().take)
+        await one.make_ready()
+    assert descriptors() == before
+
+
 # --- whose it is -----------------------------------------------------------------------------------------------------
 
 
@@ -606,8 +646,8 @@ async def test_in_a_folder_that_is_not_ours_alone_only_ours_within_it_is_believe
     assert (one.look().path, own.stat().st_mode & 0o777) == (own, 0o700)
     await one.drain(inbox.take)
     assert inbox.taken == [b"of version 0.4", b"a"]
-    assert f"{planted.name} cannot be drained: it is a link, no file, or another user" in str(one.look().trouble)
     assert planted.exists()
+    assert holds(one), "what others put around it is none of ours"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
@@ -621,6 +661,35 @@ async def test_a_folder_of_ours_that_somebody_else_made_is_not_used(tmp_path: Pa
     assert not holds(one)
     with pytest.raises(StoreUnavailableError, match="belongs to another user"):
         await append(one, b"a")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+@pytest.mark.parametrize("how", ["written", "linked", "alike"])
+async def test_what_others_may_have_written_around_it_is_neither_believed_nor_said(tmp_path: Path, how: str) -> None:
+    """A file of ours need not be what we wrote, nor one that we named."""
+    shared = tmp_path / "volume"
+    shared.mkdir()
+    shared.chmod(0o777)
+    name, content = shared / f"{1:020d}-x.spool", written(b"abcdefgh", [b"forged"], 1.0)
+    if how == "written":
+        name.write_bytes(content)
+        name.chmod(0o666)
+    elif how == "linked":
+        (tmp_path / "ours").write_bytes(content)
+        name.hardlink_to(tmp_path / "ours")
+    else:
+        name.write_bytes(b"a log of ours\n" + content[START:])
+        name.chmod(0o600)
+    os.mkfifo(shared / f"{2:020d}-x.spool")
+    for planted in (f"{2:020d}-x.spool", f"{3:020d}-x.spool", "x.refused", "x.damaged"):
+        (shared / planted).touch()
+        os.chown(shared / planted, 65534, 65534)
+    one, inbox = opened(shared), Inbox()
+    await append(one, b"a")
+    await one.drain(inbox.take)
+    assert inbox.taken == [b"a"]
+    assert (one.look().unknown, name.exists()) == (how == "alike", True)
+    assert holds(one) is (how != "alike")
 
 
 async def test_what_else_lies_in_the_folder_is_left_alone(tmp_path: Path) -> None:
@@ -654,10 +723,65 @@ async def test_a_damaged_segment_is_kept_aside_and_what_is_whole_of_it_is_taken(
     assert "is damaged: 1 whole records were read" in caplog.text
 
 
-async def test_a_segment_of_another_version_stays_and_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", [State.WHOLE, State.DAMAGED])
+async def test_a_full_disk_costs_nothing_of_what_cannot_be_stored_and_is_filled_by_nothing(
+    folder: Path, state: State
+) -> None:
+    kept, refused = [b"f" * 300_000, b"g" * 300_000], b"r" * 300_000
+    inbox = Inbox(**{one.decode(): Fate.FOREIGN for one in kept}, **{refused.decode(): Fate.REFUSED})
+    content = written(b"abcdefgh", [b"taken", *kept, refused], 1.0)
+    with small_disk(folder / "disk", 2) as disk:
+        disk.chmod(0o700)
+        (disk / f"{1:020d}-x.spool").write_bytes(
+            content if state is State.WHOLE else content.replace(b"taken\n", b"taken?")
+        )
+        (disk / "anything").write_bytes(bytes(500_000))
+        one = opened(disk, room=0)
+        for _ in range(4):
+            await one.drain(inbox.take)
+            assert {*kept} <= {*opened(disk).records()}, "it is where the next drain finds it"
+        (aside,) = (path for path in disk.iterdir() if path.suffix == ".refused")
+        assert scan(aside.read_bytes()).records == (refused,)
+        assert not holds(one)
+        (disk / "anything").unlink()
+        await one.drain(inbox.take)
+        assert [*opened(disk).records()] == kept
+        suffixes = sorted(path.suffix for path in disk.iterdir())
+        assert suffixes == sorted([".refused", ".spool", *([DAMAGED] if state is State.DAMAGED else [])])
+
+
+@pytest.mark.parametrize("failing", ["left", "damaged"])
+async def test_a_damaged_segment_that_is_settled_twice_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """As if the process were killed before the step."""
+    content = written(b"abcdefgh", [b"damaged", b"foreign"], 1.0).replace(b"damaged\n", b"damaged?")
+    (tmp_path / f"{1:020d}-x.spool").write_bytes(content)
+    real = os.replace
+
+    def killed(source: str, target: str, **options: int) -> None:
+        if target.endswith(DAMAGED) is (failing == "damaged"):
+            raise OSError(errno.EIO, "killed")
+        real(source, target, **options)
+
+    inbox = Inbox(foreign=Fate.FOREIGN)
+    with monkeypatch.context() as dying:
+        dying.setattr(os, "replace", killed)
+        for _ in range(2):
+            await opened(tmp_path).drain(inbox.take)
+    assert {*opened(tmp_path).records()} == {b"foreign"}
+    await opened(tmp_path).drain(inbox.take)
+    assert [*opened(tmp_path).records()] == [b"foreign"]
+    (aside,) = (path for path in tmp_path.iterdir() if path.suffix == DAMAGED)
+    assert aside.read_bytes() == content
+
+
+@pytest.mark.parametrize("head", [b"rcv9" + b"what do we know", b"rcv9".ljust(START, b"x"), b"anything"])
+async def test_a_segment_of_another_version_stays_and_is_said(tmp_path: Path, head: bytes) -> None:
     newer = tmp_path / f"{1:020d}-x.spool"
-    newer.write_bytes(b"rcv9" + b"what do we know")
+    newer.write_bytes(head)
     one, inbox = opened(tmp_path), Inbox()
+    assert (one.look().unknown, holds(one)) == (1, False), "whoever only looks says the same"
     await append(one, b"a")
     assert [await one.drain(inbox.take) for _ in range(2)] == [1, 0]
     assert newer.exists()

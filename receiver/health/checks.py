@@ -269,9 +269,10 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
 
 def spool(found: Condition, *, database_answers: bool) -> Finding:
     """Whether deliveries would be taken while the database is away, and what waits is on its way."""
-    age = None if found.since is None else max(0.0, time.time() - found.since)
-    seen = "empty" if age is None else f"{found.used} of {found.limit} bytes, the oldest for {age:.0f} s"
-    stuck = database_answers and age is not None and age > UNDRAINED_SECONDS
+    age = None if found.since is None else time.time() - found.since
+    since = "" if age is None else f"for {age:.0f} s" if age >= 0 else f"since {-age:.0f} s from now, as the clock is"
+    seen = f"{found.used} of {found.limit} bytes, the oldest {since}" if since else "empty"
+    stuck = database_answers and age is not None and abs(age) > UNDRAINED_SECONDS
     wrong = {
         "it is full: see why the database is away, or set RECEIVER_SPOOL_MAX_MB higher": found.used >= found.limit,
         "it is not drained, though the database answers: see what the log says": stuck,

@@ -7,6 +7,7 @@ the process lives, so that a drain which is cut short goes on where it was; anot
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import secrets
@@ -17,13 +18,13 @@ from typing import TypeVar
 
 from receiver.failpoints import Failpoint, reach
 from receiver.spool import segments
+from receiver.spool.condition import Which
 from receiver.spool.folder import DAMAGED, REFUSED, Folder, Place
 from receiver.spool.segments import Scan, State, scan
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Which = tuple[str, int]  # a segment's name and inode: one that is written anew keeps its name
 
 BATCH = 100
 BATCH_BYTES = 256 * 1024  # what a slow line carries within the time that a statement has
@@ -60,11 +61,6 @@ class Drain:
         """How many records are for another database."""
         return sum(self._foreign.values())
 
-    @property
-    def unknown(self) -> int:
-        """How many segments another version wrote."""
-        return len(self._unknown)
-
     def forget_all_but(self, there: frozenset[Which]) -> None:
         """Forget what is known of segments that are gone."""
         self._foreign = {which: count for which, count in self._foreign.items() if which in there}
@@ -93,7 +89,7 @@ class Drain:
             which = (place.name, os.fstat(opened).st_ino)
             if which in self._unknown or which in self._foreign:
                 return 0
-            found = await self._in_thread(_read, opened)
+            found = await self._in_thread(_read, opened, place.folder.is_private)
             fates = self._fates.setdefault(which, [])
             before = len(fates)
             while len(fates) < len(found.records):
@@ -107,7 +103,10 @@ class Drain:
             os.close(opened)
 
     def _settle(self, place: Place, found: Scan, fates: Sequence[Fate]) -> None:
-        """Remove a segment of which nothing is left; keep what is, in its place or aside."""
+        """Remove a segment of which nothing is left; keep what is, in its place or aside.
+
+        Every step leaves each record in some file; what lies in two after a crash is given again.
+        """
         name, folder = place.name, place.folder
         since = int(name.partition("-")[0]) / 1e9
         left = [record for record, fate in zip(found.records, fates, strict=True) if fate in (Fate.LATER, Fate.FOREIGN)]
@@ -115,14 +114,14 @@ class Drain:
         if found.state is State.UNKNOWN or (found.state is State.WHOLE and left and len(left) == len(fates)):
             return
         if refused:
-            folder.write(_aside(name, REFUSED), _segment(refused, since))
+            folder.write(_aside(name, refused), _segment(refused, since))
             log.error("%s: the database refuses %d deliveries, which are kept aside", name, len(refused))
-        if found.state is State.DAMAGED:
-            folder.rename(name, _aside(name, DAMAGED))
-            log.error("%s is damaged: %d whole records were read, the file is kept aside", name, len(fates))
         if left:
-            folder.write(name, _segment(left, since))
-        elif found.state is not State.DAMAGED:
+            folder.write(_beside(name) if found.state is State.DAMAGED else name, _segment(left, since))
+        if found.state is State.DAMAGED:
+            folder.rename(name, name.partition(".")[0] + DAMAGED)
+            log.error("%s is damaged: %d whole records were read, the file is kept aside", name, len(fates))
+        elif not left:
             folder.remove(name)
             folder.sync()
 
@@ -148,14 +147,21 @@ def batch(records: Sequence[bytes], start: int) -> Sequence[bytes]:
     return records[start:end]
 
 
-def _read(descriptor: int) -> Scan:
+def _read(descriptor: int, searching: bool) -> Scan:  # noqa: FBT001 - run_in_executor takes no keywords
     with os.fdopen(os.dup(descriptor), "rb") as file:
-        return scan(file.read())
+        return scan(file.read(), searching=searching)
 
 
-def _aside(name: str, suffix: str) -> str:
-    """Return a name of its own for what is put aside of a segment: there may be more of it later."""
-    return f"{name.partition('-')[0]}-{secrets.token_hex(4)}{suffix}"
+def _aside(name: str, refused: Sequence[bytes]) -> str:
+    """Return a name for what is put aside of a segment: its own, since there may be more later, and always the same."""
+    digest = hashlib.sha256(b"".join(hashlib.sha256(record).digest() for record in refused)).hexdigest()
+    return f"{name.partition('-')[0]}-{digest[:16]}{REFUSED}"
+
+
+def _beside(name: str) -> str:
+    """Return the name of what is left of a damaged segment, which lies in its place until that is written."""
+    stem, _, suffix = name.partition(".")
+    return f"{stem}0.{suffix}"
 
 
 def _segment(records: Sequence[bytes], since: float) -> bytes:

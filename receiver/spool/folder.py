@@ -2,6 +2,9 @@
 
 A folder that somebody else owns, or that others may enter, as a platform's volume is on its first day, gets a folder of
 our own in it. Everything is opened below a descriptor of that folder, which is kept, and nothing through a link.
+
+The path may come to lead elsewhere, since somebody moves the folder away or mounts another one over it. Then we are
+where the path leads, as the next process will be, and what lies in the folder before is drained as long as we live.
 """
 
 import errno
@@ -9,6 +12,7 @@ import fcntl
 import os
 import re
 import stat
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +40,20 @@ class Folder:
 
     Args:
         path: as it was configured. Ours is that one, or one in it.
+
+    Attributes:
+        is_private: whether nobody else puts anything there.
     """
+
+    is_private = True
 
     def __init__(self, path: Path) -> None:
         self.configured = path
         self._descriptor: int | None = None
+        self._opening = threading.Lock()
         self._inner = ""
         self._around: Folder | None = None
+        self._before: list[_Before] = []
 
     @property
     def path(self) -> Path:
@@ -58,10 +69,32 @@ class Folder:
         Raises:
             OSError: it is not there and `make` is false, cannot be made, or is not ours.
         """
-        if self._descriptor is not None and os.fstat(self._descriptor).st_nlink:
+        with self._opening:
+            if self._descriptor is None or not self._is_there(self._descriptor):
+                self._leave()
+                self._descriptor = self._open(make=make)
             return self._descriptor
-        self.close()  # somebody has removed it
-        self._inner = ""
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Whether the path still leads to the folder that we have."""
+        try:
+            return _same((self.configured / self._inner).stat(), os.fstat(descriptor))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _leave(self) -> None:
+        """Let go of a folder to which the path leads no more; one that holds segments is kept beside."""
+        descriptor, self._descriptor, self._inner = self._descriptor, None, ""
+        if self._around is not None:
+            self._around.close()
+        if descriptor is not None:
+            before = _Before(self.configured, descriptor)
+            if before.segments():
+                self._before.append(before)
+            else:
+                before.close()
+
+    def _open(self, *, make: bool) -> int:
         if make:
             self.configured.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_private(self.configured.stat()):
@@ -74,7 +107,6 @@ class Folder:
         if not _is_private(os.fstat(descriptor)):
             os.close(descriptor)
             raise OSError(errno.EPERM, "it belongs to another user, or others may enter it")
-        self._descriptor = descriptor
         return descriptor
 
     def open(self, name: str, flags: int) -> int:
@@ -98,7 +130,7 @@ class Folder:
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_nlink:
+            if self.holds(name, descriptor):
                 return descriptor
         except BlockingIOError:
             pass
@@ -116,6 +148,14 @@ class Folder:
             if exc.errno not in (errno.EROFS, errno.EACCES):
                 raise
             return self.open(name, os.O_RDONLY)
+
+    def holds(self, name: str, descriptor: int) -> bool:
+        """Whether a name leads to the file that is open, from where the folder's path leads now."""
+        try:
+            there = os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return _same(there, os.fstat(descriptor))
 
     def write(self, name: str, content: bytes) -> None:
         """Put a whole file in the place of whatever has this name, and return when that is on disk.
@@ -162,23 +202,72 @@ class Folder:
         if self._inner:
             around = self._around = self._around or _Around(self.configured)
             found += [Place(around, name) for name in around.names()]
+        for before in tuple(self._before):
+            if not before.segments():  # drained
+                self._before.remove(before)
+                before.close()
+            found += [Place(before, name) for name in before.names()]
         return sorted(found, key=lambda place: place.name)
 
     def segments(self) -> list[Place]:
         """Return the segments among them."""
         return [place for place in self.files() if NAME.fullmatch(place.name)]
 
+    @property
+    def is_split(self) -> bool:
+        """Whether something waits in a folder to which the path leads no more."""
+        return any(name.endswith(SUFFIX) for before in self._before for name in before.names())
+
     def close(self) -> None:
         """Let go of the folder."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
-        if self._around is not None:
-            self._around.close()
+        for other in (self._around, *self._before):
+            if other is not None:
+                other.close()
+        self._before.clear()
+
+
+class _Before(Folder):
+    """A folder to which the path leads no more."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        super().__init__(path)
+        self._descriptor = descriptor
+
+    def use(self, *, make: bool) -> int:  # noqa: ARG002 - it is open
+        """Return its descriptor."""
+        if self._descriptor is None:
+            raise FileNotFoundError(errno.ENOENT, "it was let go of")
+        return self._descriptor
 
 
 class _Around(Folder):
-    """The folder around ours, which others may write to: of what lies there, only files of ours are believed."""
+    """The folder around ours, which others may write to: only what they could not have written is there for us."""
+
+    is_private = False
+
+    def names(self) -> list[str]:
+        """Return the names of files that are ours alone, sorted; of others there is nothing to be said."""
+        try:
+            return [name for name in super().names() if self._is_ours(name)]
+        except PermissionError:  # we may pass through it, and not look around
+            return []
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file that is ours alone."""
+        descriptor = super().open(name, flags)
+        if not _is_believed(os.fstat(descriptor)):
+            os.close(descriptor)
+            raise OSError(errno.EPERM, "others may have written it")
+        return descriptor
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            return _is_believed(os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False))
+        except FileNotFoundError:
+            return False
 
     def use(self, *, make: bool) -> int:  # noqa: ARG002 - it is there, ours being in it
         """Return a descriptor of it, whoever owns it."""
@@ -190,6 +279,16 @@ class _Around(Folder):
 def own_name() -> str:
     """Return what our folder is called in one that is not ours alone."""
     return f"receiver-{os.geteuid()}"
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _is_believed(status: os.stat_result) -> bool:
+    """Whether a file is ours, only we can write to it, and nobody gave one of ours a second name."""
+    is_alone = status.st_nlink == 1 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and is_alone
 
 
 def _is_private(status: os.stat_result) -> bool:

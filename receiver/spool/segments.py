@@ -44,6 +44,7 @@ END = b"\n"
 # A frame's head behind a record's end: the length tells, since it begins with a zero and JSON holds none.
 FRAME_BEHIND = re.compile(re.escape(END) + rb"(?=.{8}\0[\0-\x10].{10})", re.DOTALL)
 ZEROED_AT_ONCE = 1024 * 1024
+LATEST = 2.0**33  # a time that is none, of a head that is damaged, is later
 CANNOT_PROMISE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
 
 
@@ -115,8 +116,8 @@ class Segment:
             OSError: they may or may not be. The kernel may have dropped what it could not write, so this segment must
                 not be trusted with more.
         """
-        if not os.fstat(self._descriptor).st_nlink:
-            raise OSError(errno.ENOENT, "somebody has removed the segment")
+        if not self.is_there():
+            raise OSError(errno.ENOENT, "somebody has removed the segment, or moved its folder away")
         if frames and not self._since:
             self._begin()
         _write_at(self._descriptor, frames, self.end)
@@ -125,6 +126,10 @@ class Segment:
         os.fsync(self._descriptor)
         reach(Failpoint.AFTER_SPOOL_FSYNC)
         self.end += len(frames)
+
+    def is_there(self) -> bool:
+        """Whether it lies where the next process will look."""
+        return self._folder.holds(self.name, self._descriptor)
 
     def _begin(self) -> None:
         """Note the time of the first record, also in the name; where that cannot be changed the old one is as good."""
@@ -197,7 +202,12 @@ def used(head: bytes, size: int) -> tuple[int, float | None]:
     if len(head) < USED_AT + USED.size or head[: len(MAGIC)] != MAGIC:
         return 0, None
     length, since = USED.unpack_from(head, USED_AT)
-    return min(length, max(0, size - START)), since or None
+    return min(length, max(0, size - START)), since if 0 < since < LATEST else None
+
+
+def is_known(head: bytes) -> bool:
+    """Whether a segment begins, by its first bytes, as we or the version before write it."""
+    return head.startswith((MAGIC, OLD_MAGIC))
 
 
 def scan(content: bytes, *, searching: bool = True) -> Scan:

@@ -20,11 +20,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from receiver.errors import SpoolFullError, StoreUnavailableError
-from receiver.spool.condition import Condition, holdings
+from receiver.spool.condition import Condition, Which, look, words
 from receiver.spool.drain import Drain, Fate, Take, batch
 from receiver.spool.folder import Folder, Place
 from receiver.spool.segments import Segment, scan
@@ -60,6 +61,7 @@ class Spool:
         self._given: tuple[Segment | None, list[Fate]] = (None, [])  # what became of the first ones of the last segment
         self._tried = 0.0
         self._elsewhere = 0  # bytes that others hold, or we in earlier segments, when that was looked at last
+        self._unknown: frozenset[Which] = frozenset()
         self._drain = Drain(self.folder, self._reader)
         self._troubles: dict[str, str] = {}
 
@@ -69,7 +71,7 @@ class Spool:
             await self._in(self._reader, self._look)
             await self._in(self._writer, self._make_next)
         except (OSError, RuntimeError) as exc:
-            self._note("next", f"in an outage deliveries would be refused: {self.folder.path} {_words(exc)}")
+            self._note("next", f"in an outage deliveries would be refused: {self.folder.path} {words(exc)}")
         else:
             self._note("next", None)
 
@@ -125,7 +127,7 @@ class Spool:
             with suppress(OSError):
                 descriptor = place.folder.open(place.name, os.O_RDONLY)
                 with os.fdopen(descriptor, "rb") as file:
-                    yield from scan(file.read()).records
+                    yield from scan(file.read(), searching=place.folder.is_private).records
 
     async def drain(self, take: Take) -> int:
         """Give every record to `take`, in batches, oldest first; returns how many were taken.
@@ -167,7 +169,7 @@ class Spool:
                 except SpoolFullError as exc:
                     error = exc
                 except Exception as exc:  # noqa: BLE001 - no thread, no memory: the next one may be luckier
-                    error = StoreUnavailableError(f"the spool: {_words(exc)}")
+                    error = StoreUnavailableError(f"the spool: {words(exc)}")
                 finally:
                     self._note("write", None if error is None else str(error))
                     _resolve(together, error)
@@ -203,6 +205,7 @@ class Spool:
 
     def _begin(self) -> Segment:
         """Take the next segment in hand; where another one is, that one can be drained now."""
+        self._drop_lost()
         coming = self._next or Segment.make(self.folder, room=0)
         self._let_go()
         self._segment, self._next = coming, None
@@ -210,6 +213,7 @@ class Spool:
 
     def _make_next(self) -> None:
         """Make the next segment where there is none, and try now and then whether it can be written to."""
+        self._drop_lost()
         ready = self._next
         if ready is not None and time.monotonic() - self._tried > BETWEEN_TRIALS_SECONDS:
             self._tried = time.monotonic()
@@ -221,6 +225,14 @@ class Spool:
         if self._next is None:
             self._next = Segment.make(self.folder, room=self._room)
             self._tried = time.monotonic()
+
+    def _drop_lost(self) -> None:
+        """Let go of segments that the next process would not find: their folder was moved away, or covered."""
+        if self._segment is not None and not self._segment.is_there():
+            self._let_go()
+        if self._next is not None and not self._next.is_there():
+            lost, self._next = self._next, None
+            lost.close()
 
     def _let_go(self, everything: bool = False) -> None:  # noqa: FBT001, FBT002 - as above
         """Write no more to the segment in hand; it can be drained now."""
@@ -268,25 +280,17 @@ class Spool:
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
-    def _look(self) -> tuple[Condition, frozenset[tuple[str, int]]]:
+    def _look(self) -> tuple[Condition, frozenset[Which]]:
         """Return how it is, and which segments there are."""
-        try:
-            there = holdings(self.folder)
-        except OSError as exc:
-            said = f"it {_words(exc)}"
-            return Condition(self.folder.path, 0, self.limit_bytes, trouble=said), frozenset()
-        lacks = None
-        with suppress(OSError):  # it was not made yet
-            lacks = self.folder.lacks()
+        found, there = look(self.folder, self.limit_bytes, self._unknown)
+        if there is None:
+            return found, frozenset()
         mine = self._segment
-        self._elsewhere = there.used - (0 if mine is None else mine.used)
-        found = Condition(
-            path=self.folder.path, used=there.used, limit=self.limit_bytes, since=there.since,
-            foreign=self._drain.foreign, refused=there.refused, damaged=there.damaged, unknown=self._drain.unknown,
-            is_promised=self._next is None or self._next.is_promised or not self._room,
-            lacks=lacks, trouble="; ".join(self._troubles.values()) or None,
-        )  # fmt: skip
-        return found, there.segments
+        self._elsewhere, self._unknown = there.used - (0 if mine is None else mine.used), there.unknown
+        self._note("folder", found.trouble)
+        is_promised = self._next is None or self._next.is_promised or not self._room
+        trouble = "; ".join(self._troubles.values()) or None
+        return replace(found, foreign=self._drain.foreign, is_promised=is_promised, trouble=trouble), there.segments
 
     def _note(self, what: str, trouble: str | None) -> None:
         """Keep what could not be done last, and say it once; whoever waits for a write is told himself."""
@@ -300,11 +304,6 @@ class Spool:
 
     async def _in(self, thread: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
-
-
-def _words(error: BaseException) -> str:
-    said = error.strerror if isinstance(error, OSError) else None
-    return f"cannot be used ({said or f'{type(error).__name__}: {error}'})"
 
 
 def _resolve(together: Sequence[tuple[bytes, "asyncio.Future[None]"]], error: Exception | None) -> None:
