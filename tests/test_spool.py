@@ -746,6 +746,8 @@ async def test_a_full_disk_costs_nothing_of_what_cannot_be_stored_and_is_filled_
         (disk / "anything").unlink()
         await one.drain(inbox.take)
         assert [*opened(disk).records()] == kept
+        await one.drain(inbox.take)
+        assert (await one.condition()).foreign == len(kept)
         suffixes = sorted(path.suffix for path in disk.iterdir())
         assert suffixes == sorted([".refused", ".spool", *([DAMAGED] if state is State.DAMAGED else [])])
 

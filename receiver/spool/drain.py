@@ -130,7 +130,7 @@ class Drain:
         if found.state is State.UNKNOWN:
             self._unknown.add(which)
             log.error("%s was written by another version: it stays until that one drains it", which[0])
-        elif fates and set(fates) == {Fate.FOREIGN}:
+        elif found.state is State.WHOLE and fates and set(fates) == {Fate.FOREIGN}:  # it is where it was
             self._foreign[which] = len(fates)
             log.error("%s holds %d deliveries for another database: see `receiver spool`", which[0], len(fates))
 

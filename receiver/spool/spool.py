@@ -97,7 +97,7 @@ class Spool:
         """Return how it is, whoever wrote to it."""
         found, there = await self._in(self._reader, self._look)
         self._drain.forget_all_but(there)
-        return found
+        return replace(found, foreign=self._drain.foreign)
 
     def look(self) -> Condition:
         """Return how it is, without an event loop; makes nothing."""

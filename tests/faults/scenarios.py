@@ -14,7 +14,7 @@ from tests.commands import Simulated
 from tests.faults.history import HANDLER, TABLE, History, judge, look
 from tests.processes import WAIT_SECONDS, Process, Processes, Web, completed, free_port, until
 
-AWAY = "postgresql://u@127.0.0.1:1/d"
+AWAY = "target_session_attrs=standby"  # at its own address, so that what is spooled is for it
 AT_ONCE = 3
 SCHEMA = """
     select table_name::text as of, column_name::text as what, data_type::text as how from information_schema.columns
@@ -138,7 +138,8 @@ def answered(stage: Stage, point: Failpoint, nth: int) -> None:
 
 def spooling(stage: Stage, point: Failpoint, nth: int) -> None:
     """A web process without a database dies while it takes deliveries."""
-    answering(stage, point, nth, DATABASE_URL=AWAY)
+    url = stage.processes.environment["DATABASE_URL"]
+    answering(stage, point, nth, DATABASE_URL=f"{url}{'&' if '?' in url else '?'}{AWAY}")
 
 
 def draining(stage: Stage, point: Failpoint, nth: int) -> None:
