@@ -15,6 +15,7 @@ ReceiverError
 │   ├── DeliveryTimeoutError   408: the body did not arrive in time
 │   ├── BodyTooLargeError      413: more than a delivery may be
 │   ├── NoSecretError          503: nothing to verify with
+│   ├── CallbackUnknownError   503: its secret cannot be looked up now
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
 │       ├── StoreMisconfiguredError  503: nor ever, with the database that is configured
 │       ├── StoreRefusedError  503: the database is there and refuses this one; it goes to the spool, aside
@@ -144,6 +145,14 @@ class NoSecretError(RequestError):
     status = 503
     code = "no_secret"
     message = "No signing secret is known yet; register a webhook or set TRANSCRIBE_WEBHOOK_SECRET."
+
+
+class CallbackUnknownError(RequestError):
+    """Which secret verifies at this callback is not known here and cannot be looked up now; it may be none."""
+
+    status = 503
+    code = "callback_unknown"
+    message = "The secret of this callback cannot be looked up right now; send it again."
 
 
 class StoreUnavailableError(RequestError):

@@ -451,6 +451,8 @@ MUTANTS = (
            "    search.refuse_nameless(modules)\n", "", "registry"),
     Mutant("lanes: a bug of ours keeps its lane", "receiver/worker/lanes.py",
            "except Exception as exc:  # noqa: BLE001 - a bug", "except AssertionError as exc:  #", "worker"),
+    Mutant("keyring: a callback that was not looked up is none", "receiver/web/keyring.py",
+           "if callback is not None and not was_read and", "if callback is None and not was_read and", "keyring web"),
     Mutant("keyring: everybody waits", "receiver/web/keyring.py",
            "        if self._waiting >= self._bounds.waiting:", "        if not self._bounds.waiting:", "keyring"),
     Mutant("keyring: what is new waits for its second", "receiver/web/keyring.py",

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pytest
 
 from receiver.callbacks import Callback, Known
-from receiver.errors import NoSecretError, SignatureError, StoreUnavailableError
+from receiver.errors import CallbackUnknownError, NoSecretError, SignatureError, StoreUnavailableError
 from receiver.signature import HEADER, sign
 from receiver.web.keyring import SERVICE, Bounds, Keyring, Proven
 
@@ -273,3 +273,34 @@ async def test_a_callback_that_is_not_among_the_newest_is_looked_up_by_its_token
     assert (proven.secret, proven.callback_for) == (b"own", "666")
     assert [type(one) for one in refused] == [SignatureError] * 3
     assert asked == [{"old_one", "made_up"}]
+
+
+@pytest.mark.parametrize("why", [StoreUnavailableError("away"), OSError("a bug of ours")])
+async def test_a_callback_that_cannot_be_looked_up_is_no_wrong_signature_and_is_like_every_other(
+    why: Exception,
+) -> None:
+    """Whether it exists nobody knows now; and who made a token up learns from it no more than the provider does."""
+
+    async def read(_: Collection[str]) -> Known:
+        raise why
+
+    ring = Keyring([OURS], Known((), {"newest": Callback(b"its own", "7")}), read, bounds=AT_ONCE)
+    for token in ("old_one", "made_up", "no/token", ""):
+        for given in (headers(b"own"), headers(OURS), headers(b"own", offset=-400)):
+            with pytest.raises(CallbackUnknownError):
+                await ring.verify(given, BODY, callback=token)
+    assert (await ring.verify(headers(b"its own"), BODY, callback="newest")).callback_for == "7"
+    for given, callback in ((headers(b"?"), "newest"), (headers(b"?"), None)):
+        with pytest.raises(SignatureError):
+            await ring.verify(given, BODY, callback=callback)
+
+
+async def test_a_callback_that_nobody_looks_up_since_too_many_wait_is_no_wrong_signature() -> None:
+    ring = Keyring([OURS], Known(), Database(old_one=b"own").read, bounds=Bounds(between=0, waiting=1))
+    waiting = asyncio.create_task(ring.verify(headers(b"?"), BODY))
+    await asyncio.sleep(0)
+    with pytest.raises(CallbackUnknownError):
+        await ring.verify(headers(b"own"), BODY, callback="old_one")
+    with pytest.raises(SignatureError):
+        await waiting
+    assert (await ring.verify(headers(b"own"), BODY, callback="old_one")).secret == b"own"

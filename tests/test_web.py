@@ -343,6 +343,18 @@ async def test_a_callbacks_path_and_its_secret_go_together(web: Web, db: Pool, p
     assert (refused.status_code, refused.content) == (401, (await web.client.post(PATH, content=b"{}")).content)
 
 
+async def test_a_callback_that_cannot_be_looked_up_is_asked_to_come_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with receiving(NOWHERE) as web:
+        answer = await web.deliver(completed("evt_1"), f"{PATH}/jobs/old_one", secret=b"whsec_of_7")
+        failures = web.receiver.failures.check(trusted=True).seen
+    assert said(answer) == (503, "callback_unknown")
+    assert answer.headers["Retry-After"] == "60"
+    assert failures == "0 of 5 authentic deliveries refused in a row"
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == [
+        "refused deliveries: 1 x 503 callback_unknown (from 127.0.0.1)"
+    ]
+
+
 async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
     receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from receiver import signature
 from receiver.callbacks import Known
-from receiver.errors import NoSecretError, ReceiverError, SignatureError
+from receiver.errors import CallbackUnknownError, NoSecretError, ReceiverError, SignatureError
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Keyring:
         self._read = read
         self._known = known
         self._bounds = bounds
-        self._coming: asyncio.Task[None] | None = None
+        self._coming: asyncio.Task[bool] | None = None
         self._hint = asyncio.Event()
         self._last = float("-inf")
         self._waiting = 0
@@ -89,7 +89,8 @@ class Keyring:
         """Return what proves a delivery to the webhook, or to the callback of that token.
 
         Raises:
-            SignatureError: there is none; an unknown callback is refused like a wrong signature.
+            SignatureError: there is none; a callback that does not exist is refused like a wrong signature.
+            CallbackUnknownError: whether it exists could not be asked, the same for every callback not known here.
             NoSecretError: no secret is known at all.
         """
         tried = self._for(callback)
@@ -100,10 +101,12 @@ class Keyring:
             if exc.reason not in ("mismatch", "stale"):
                 raise
             refusal = exc
-        await self._read_in_company(callback)
+        was_read = await self._read_in_company(callback)
         known = self._for(callback)
         if callback is None and not self.secrets:
             raise NoSecretError
+        if callback is not None and not was_read and callback not in self._known.callbacks:
+            raise CallbackUnknownError
         if known == tried:
             raise refusal
         return _proven(headers, body, *known)
@@ -115,25 +118,26 @@ class Keyring:
         found = self._known.callbacks.get(callback)
         return ((), None) if found is None else ((found.secret,), found.transcription_id)
 
-    async def _read_in_company(self, callback: str | None) -> None:
-        """Wait for a reading, unless too many do; it looks for that callback too."""
+    async def _read_in_company(self, callback: str | None) -> bool:
+        """Wait for a reading, unless too many do; it looks for that callback too. Says whether there was one."""
         if self._waiting >= self._bounds.waiting:
-            return
+            return False
         if callback is not None and TOKEN.fullmatch(callback):
             self._asked.add(callback)
         self._waiting += 1
         try:
-            await self.read_again()
+            return await self.read_again()
         except Exception as exc:  # noqa: BLE001 - who delivers is not to blame for it; the watch shows it
             log.debug("secrets were not read: %s", type(exc).__name__)
+            return False
         finally:
             self._waiting -= 1
 
-    async def read_again(self) -> None:
-        """Wait for a reading that begins now or later; where it fails the secrets stay as they are."""
+    async def read_again(self) -> bool:
+        """Wait for a reading that begins now or later; where it fails, which is said, the secrets stay as they are."""
         if self._coming is None:
             self._coming = asyncio.create_task(self._read_in_turn())
-        await asyncio.shield(self._coming)
+        return await asyncio.shield(self._coming)
 
     def hurry(self) -> None:
         """Read again soon, because someone said that there is something new."""
@@ -148,7 +152,7 @@ class Keyring:
                     await self._hint.wait()
             await self.read_again()
 
-    async def _read_in_turn(self) -> None:
+    async def _read_in_turn(self) -> bool:
         with suppress(TimeoutError):  # a hint ends the pause: it says that there is something, and no stranger can
             async with asyncio.timeout(self._last + self._bounds.between - time.monotonic()):
                 await self._hint.wait()
@@ -161,6 +165,8 @@ class Keyring:
             self.is_usable.set()
         except ReceiverError as exc:
             log.debug("secrets were not read: %s", exc)
+            return False
+        return True
 
 
 def _proven(
