@@ -245,6 +245,8 @@ MUTANTS = (
            "            if not _is_public(host):", "            if not host:", "destinations"),
     Mutant("large answers: nobody else has a turn", "receiver/providers/transcribe_so/reading.py",
            "            await asyncio.sleep(0)\n            began", "            began", "large_answers"),
+    Mutant("large answers: what is known may be as large as a text", "receiver/providers/transcribe_so/reading.py",
+           "(TEXT_BYTES if is_text else at_once)", "TEXT_BYTES", "large_answers"),
     Mutant("under way: it is paid for again", "receiver/cli/recordings.py",
            "if one.status in UNDER_WAY and", "if not one.status and", "submit"),
     Mutant("price: what has begun is not billed", "receiver/providers/transcribe_so/prices.py",

@@ -81,12 +81,26 @@ async def test_other_large_answers_are_read_too() -> None:
         (Result, {"id": "x", "status": "completed"}, "id"),
         (Result, {"id": 1, "status": "completed", "segments": "none"}, "segments"),
         (TranscriptionStatus, {"id": 1, "status": "x" * (MEGABYTE + 1)}, "status"),
+        (TranscriptionStatus, {"id": 1, "status": "x" * 600_000, "title": "y" * 600_000}, "title"),
+        (TranscriptionStatus, {"id": 1, "status": "x", "stage": [[]] * 10_000}, "stage"),
+        (TranscriptionStatus, {"id": 1, "status": "\ud800", "stage": [[]] * 3000, "title": [[]] * 3000}, "title"),
+        (Result, {"id": 1, "status": "x", "segments": [{"text": [[]] * 10_000}]}, "text"),
+        (Page, {"data": [{"id": 1, "status": "x"}] * 6000}, "data"),
+        (Page, {"data": [{"id": 1, "status": "x", "callback": {"of": [[]] * 1000}}]}, "callback"),
+        (TranscriptionStatus, {"x" * 5000: 1, "id": 1, "status": "x"}, "the whole"),
     ],
 )
 async def test_what_is_wrong_in_a_large_answer_is_named(model: Any, answer: dict[str, Any], place: str) -> None:
     with pytest.raises(ProviderUnavailable, match=f"makes no sense at {place}$") as raised:
         await read(model, padded(answer))
     assert raised.value.code == "malformed_answer"
+
+
+async def test_what_is_not_known_in_a_large_item_is_not_kept() -> None:
+    """A page of them may hold millions of lists, and each would be an object until the page is done with."""
+    large = {"id": 7, "status": "queued", "title": "t" * 5000, "acts": [[]] * 2000}
+    page = await read(Page, padded({"data": [large] * 200}))
+    assert [(one.id, one.title, one.model_extra) for one in page.data] == [(7, large["title"], {})] * 200
 
 
 WHOLE = BEGINNING + b', "x": [' + b'{"a": "b"},' * 9000 + b"{}]}"

@@ -7,7 +7,7 @@ and quotation marks:
     {"id": 7, "segments": [{…}, {…}, …], "acts": [[[…]]], …}
      └─ a value ┘            └ an item ┘      └ not known: walked over, nothing is made of it
 
-and what is known is then parsed value by value and item by item, each as strictly or laxly as in a small answer. Every
+and what is known is then parsed item by item and the small rest, each as strictly or laxly as in a small answer. Every
 few milliseconds the loop gets its turn. That a bracket closes what it should is not checked where nothing is read.
 """
 
@@ -35,13 +35,17 @@ Model = TypeVar("Model", bound=Answer)
 Items: TypeAlias = Mapping[str, type[Answer]]
 
 AT_ONCE_BYTES = 32 * 1024
-LARGEST_BYTES = 1024 * 1024  # of one known value
+TEXT_BYTES = 1024 * 1024  # of all known texts of an object
+ITEM_BYTES = 4 * 1024  # of an item that is kept with whatever is in it
+ITEMS_BYTES = 1024 * 1024  # of all those: a page has two hundred at most
+LEAST_BYTES = 200  # what the smallest counts for: it costs a kilobyte
 TURN_SECONDS = 0.005
 MARKS_A_LOOK = 500
 WINDOW_BYTES = 256 * 1024
 MOST_MARKS = 8_000_000  # strings too; the longest recordings have three
-MOST_PIECES = 500_000
+MOST_PIECES = 150_000  # where each is kept the garbage collector looks at all of them at once
 MOST_QUOTES = 100_000
+NAME_BYTES = 4 * 1024
 
 _ITEMS: dict[type[Answer], Items] = {
     Page: {"data": TranscriptionStatus},
@@ -68,21 +72,27 @@ class Piece:
     is_item: bool
 
 
-async def read(model: type[Model], answer: bytes) -> Model:
+async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTES) -> Model:
     """Return an answer as `model`; of a large one, without the fields of its outermost object that we do not know.
+
+    One of `at_once` bytes is not large, and in a large one no more of them may be known but for texts.
 
     Raises:
         ProviderUnavailable: it is not what the specification says, code `malformed_answer`.
     """
-    if len(answer) <= AT_ONCE_BYTES:
+    if len(answer) <= at_once:
         return parse(model, answer)
     kinds, items = _ITEMS.get(model, {}), dict[str, list[Answer]]()
-    known: dict[str, bytes] = {}
+    known, left = dict[str, bytes](), ITEMS_BYTES
     async for piece in _in_turns(pieces(answer, kinds)):
         if piece.is_item:
-            items.setdefault(piece.name, []).append(await read(kinds[piece.name], answer[piece.start : piece.end]))
+            item = answer[piece.start : piece.end]
+            left -= max(LEAST_BYTES, min(len(item), ITEM_BYTES))
+            if left < 0:
+                raise _malformed(piece.name)
+            items.setdefault(piece.name, []).append(await read(kinds[piece.name], item, at_once=ITEM_BYTES))
         elif piece.name in model.model_fields:
-            known[piece.name] = _value(answer, piece)
+            _keep(known, answer, piece, at_once)
     return parse(model, _object(known)).model_copy(update=items)
 
 
@@ -100,7 +110,7 @@ async def read_result(answer: bytes) -> tuple[Result, Transcript]:
     async for piece in _in_turns(pieces(answer, kinds)):
         if not piece.is_item:
             if piece.name in Result.model_fields:
-                known[piece.name] = _value(answer, piece)
+                _keep(known, answer, piece, AT_ONCE_BYTES)
         elif (item := answer[piece.start : piece.end].strip()).startswith(b"{"):
             growing.add(await read(kinds[piece.name], item))
     return parse(Result, _object(known)), growing.transcript()
@@ -186,11 +196,21 @@ def _end_of_string(answer: bytes, start: int) -> int:
         end = answer.find(b'"', at)
         if end < 0:
             break
-        said = answer[at:end]
-        if (len(said) - len(said.rstrip(b"\\"))) % 2 == 0:
+        if (end - _before_slashes(answer, at, end)) % 2 == 0:
             return end + 1
         at = end + 1
     raise _malformed()
+
+
+def _before_slashes(answer: bytes, start: int, end: int) -> int:
+    """Return where the backslashes begin that `end` stands behind, without a copy of all that is before them."""
+    while end > start:
+        window = answer[max(start, end - WINDOW_BYTES) : end]
+        other = len(window.rstrip(b"\\"))
+        end -= len(window) - other
+        if other:
+            break
+    return end
 
 
 async def _in_turns(steps: Iterator[Piece | None]) -> AsyncIterator[Piece]:
@@ -215,7 +235,7 @@ def _name(answer: bytes, start: int, end: int) -> tuple[str, int]:
     """Return the name that a string is, and where its value begins."""
     colon = _COLON.match(answer, end)
     try:
-        name = json.loads(answer[start:end])
+        name = json.loads(answer[start:end]) if end - start <= NAME_BYTES else ""
     except ValueError:
         name = ""
     if colon is None or not name:
@@ -223,10 +243,19 @@ def _name(answer: bytes, start: int, end: int) -> tuple[str, int]:
     return str(name), colon.end()
 
 
-def _value(answer: bytes, piece: Piece) -> bytes:
-    if piece.end - piece.start > LARGEST_BYTES:
+def _keep(known: dict[str, bytes], answer: bytes, piece: Piece, at_once: int) -> None:
+    """Take a value among the known ones, which are parsed at once: only a text may be long, since it is one object.
+
+    Raises:
+        ProviderUnavailable: with it they are larger than such values are.
+    """
+    if piece.end - piece.start > TEXT_BYTES:
         raise _malformed(piece.name)
-    return answer[piece.start : piece.end] or b"[]"
+    known[piece.name] = answer[piece.start : piece.end].strip() or b"[]"
+    is_text = known[piece.name].startswith(b'"')
+    size = sum(len(value) for value in known.values() if value.startswith(b'"') is is_text)
+    if size > (TEXT_BYTES if is_text else at_once):
+        raise _malformed(piece.name)
 
 
 def _object(values: Mapping[str, bytes]) -> bytes:
