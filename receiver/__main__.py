@@ -1,8 +1,12 @@
 """Where every process begins, as `receiver` and as `python -m receiver`: its streams first, then all the rest."""
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working directory, where a file may have the name of a module that we import
+
 import os
 import signal
-import sys
 
 from receiver import streams
 

@@ -1,8 +1,9 @@
 """Find the handlers: every public module of the packages that the operator named.
 
-The working directory comes first on the path. Where the operator named none, its `handlers/` is taken, and where there
-is none either, the bundled ones. Anything that looks like a mistake refuses the start, in one sentence each, because a
-handler that is silently missing loses work.
+They are looked for in the working directory first, but for names of the standard library; what is imported later, such
+as by a library of ours, is looked for there last. Whatever comes from there must be trusted (`trust`). Where the
+operator named none, its `handlers/` is taken, and where there is none either, the bundled ones. Anything that looks
+like a mistake refuses the start, in one sentence each, because a handler that is silently missing loses work.
 """
 
 import importlib
@@ -12,14 +13,16 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from sysconfig import get_path
 from types import MappingProxyType, ModuleType
 
 from receiver import made
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler
 from receiver.reasons import describe, place
+from receiver.trust import Guard
 
 log = logging.getLogger(__name__)
 
@@ -37,23 +40,21 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
         HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name; all of it.
     """
     here = Path.cwd()  # once: a module may go to another folder
-    if sys.path[:1] != [str(here)]:
-        sys.path.insert(0, str(here))
     search = _Search(packages or _default(here, quiet=quiet), here)
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
     modules = []
-    for module in search.modules():
-        modules.append(module)
-        for handler in _handlers(module):
-            if found.get(handler.name) is handler:
-                continue  # imported from another of these modules
-            if handler.name in found:
-                search.refuse(
-                    f"two handlers are named {handler.name}: in {origin[handler.name]} and in {module.__name__}"
-                )
-                continue
-            found[handler.name], origin[handler.name] = handler, module.__name__
+    with _first(here):
+        for module in search.modules():
+            modules.append(module)
+            for handler in _handlers(module):
+                if found.get(handler.name) is handler:
+                    continue  # imported from another of these modules
+                if handler.name in found:
+                    there = f"in {origin[handler.name]} and in {module.__name__}"
+                    search.refuse(f"two handlers are named {handler.name}: {there}")
+                    continue
+                found[handler.name], origin[handler.name] = handler, module.__name__
     search.refuse_nameless(modules)
     if search.refusals:
         raise HandlerLoadError("; ".join(search.refusals)) from search.cause
@@ -78,6 +79,20 @@ def _shown(name: str) -> str:
 def listed(handlers: Iterable[Handler]) -> str:
     """Return handlers in one line, each with its file."""
     return ", ".join(f"{handler.name} ({shown_file(handler)})" for handler in handlers)
+
+
+@contextmanager
+def _first(here: Path) -> Iterator[None]:
+    """Have modules come from the working directory rather than from elsewhere, and afterwards only if nowhere else."""
+    sys.meta_path[:] = [Guard(here), *(finder for finder in sys.meta_path if not isinstance(finder, Guard))]
+    standard = {get_path("stdlib"), get_path("platstdlib")}
+    standard |= {str(Path(folder, "lib-dynload")) for folder in standard}
+    entries = [entry for entry in sys.path if entry != str(here)]
+    sys.path[:] = [*(one for one in entries if one in standard), str(here), *(e for e in entries if e not in standard)]
+    try:
+        yield
+    finally:
+        sys.path[:] = [*entries, str(here)]
 
 
 def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:

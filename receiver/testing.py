@@ -36,7 +36,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from receiver import database, egress, events, inbox, jobs, migrations
+from receiver import database, egress, events, inbox, inherited, jobs, migrations
 from receiver.budget import MINUTE, OwnBudget
 from receiver.database import Pool
 from receiver.egress import Clients
@@ -125,7 +125,9 @@ class Server:
     def _call(self, tool: str, *arguments: str) -> None:
         query = parse_qs(urlsplit(self.url).query)
         subprocess.run(  # noqa: S603 - our own binaries
-            [self.binaries / tool, "-h", query["host"][0], "-U", "receiver", *arguments], check=True
+            [self.binaries / tool, "-h", query["host"][0], "-U", "receiver", *arguments],
+            check=True,
+            env=inherited.plain(os.environ),
         )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,6 +33,33 @@ async def test_a_process_that_cannot_be_begun_replaces_nothing(
         socket.create_connection(("127.0.0.1", int(port))).close()
     finally:
         await child.end(10)
+
+
+async def test_a_process_imports_nothing_of_ours_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's file may have the name of a module that we import, and in a shared folder a stranger's may too."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("calendar", "secrets", "signal", "click", "runpy"):
+        Path(f"{name}.py").write_text("raise SystemExit('imported')")
+    Path("receiver").mkdir()
+    Path("receiver/__init__.py").write_text("raise SystemExit('imported')")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
+    child = Child("sandbox", "--port", str(free_port()), environment=environment, vital=True)
+    await child.start()
+    try:
+        await child.ready()
+    finally:
+        await child.end(10)
+
+
+def test_a_command_that_python_is_told_to_run_imports_nothing_from_the_working_directory(tmp_path: Path) -> None:
+    for name in ("calendar", "secrets", "signal", "click"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "receiver", "--version"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def children() -> list[int]:

@@ -274,7 +274,8 @@ def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_b
     elsewhere.mkdir()
     processes.write_handlers(own=STRAYING.format(elsewhere))
     port = str(free_port())
-    process = processes.start("up", "--sandbox", "--sandbox-port", port, FISHAUDIO_API_KEY__TWO="https://real.example")
+    process = processes.start("up", "--sandbox", "--sandbox-port", port, FISHAUDIO_API_KEY__TWO="https://real.example",
+                              PGPASSWORD="s3cret", DATABASE_PASSWORD="s3cret")  # fmt: skip
     until(lambda: "export " in told(process) or process.popen.poll() is not None, "the line to export is told")
     told_to = environments(descendants(process.popen.pid))
     assert {"sandbox", "serve", "work"} <= {word for command in told_to for word in command.split("\0")}
@@ -282,6 +283,9 @@ def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_b
     process.until_logged("working with 8 lanes for own (")
     assert "with 1 handlers: own (" in process.log
     assert list(elsewhere.iterdir()) == []
+    (sandbox,) = (said for command, said in told_to.items() if "sandbox" in command.split("\0"))
+    assert "s3cret" not in sandbox
+    assert "DATABASE_URL" not in sandbox
     assert process.log.count("RECEIVER_HANDLER (do you mean RECEIVER_HANDLERS?)") == 1
     line = next(line for line in told(process).splitlines() if "export " in line)
     exported = dict(pair.split("=", 1) for pair in shlex.split(line)[1:])

@@ -561,6 +561,17 @@ def test_another_warning_of_ffprobe_does_not_matter(write: Write, tools: Path) -
     assert duration_seconds(write("talk.webm", EBML)) == 61.25
 
 
+def test_ffprobe_is_told_no_key_and_no_password(write: Write, tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is another's program, and reads a file of anybody's."""
+    for name in ("TRANSCRIBE_API_KEY", "DATABASE_URL", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "s3cret")
+    install(tools, f'export > "{tools}/told"')
+    assert duration_seconds(write("talk.webm", EBML)) is None
+    told = (tools / "told").read_text()
+    assert str(tools) in told
+    assert "s3cret" not in told
+
+
 def test_an_ffprobe_that_cannot_run_is_none(write: Write, tools: Path) -> None:
     (tools / "ffprobe").write_bytes(b"\x7fELF no program")
     (tools / "ffprobe").chmod(0o755)

@@ -162,6 +162,85 @@ def test_the_path_does_not_grow_with_every_load(write: Write) -> None:
     assert sys.path == before
 
 
+def test_what_is_imported_later_comes_from_the_working_directory_only_where_nothing_else_has_it(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries of ours import some modules when they are first needed, and a person's file may have such a name."""
+    write({"found_late.a": GOOD, "found_own": "where = 'mine'", "found_both": "where = 'mine'"})
+    write({"found_both": "where = 'a library'"}, into=tmp_path / "elsewhere")
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    registry.load(["found_late"])
+    assert importlib.import_module("found_both").where == "a library"
+    assert importlib.import_module("found_own").where == "mine"
+
+
+def test_the_standard_librarys_modules_never_come_from_the_working_directory(write: Write) -> None:
+    write({"found_standard.a": f"import this\n{GOOD}", "this": "raise SystemExit('imported')"})
+    assert list(registry.load(["found_standard"])) == ["good"]
+
+
+# --- whose files are run ---------------------------------------------------------------------------------------------
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+NOBODY = 65534
+STRANGERS = [
+    ("refused_module.py", "refused_module"),
+    ("refused_package", "refused_package"),
+    ("refused_package/__init__.py", "refused_package"),
+    ("refused_package/__init__.py", "refused_package.a"),
+    ("refused_package/a.py", "refused_package"),
+    ("refused_package/_shared.py", "refused_package"),
+    ("refused_helper.py", "refused_package"),
+    ("refused_package/__pycache__", "refused_package"),
+]
+
+
+def put_in_place(write: Write) -> None:
+    """Write what each case gives away."""
+    good = "import refused_helper\nfrom refused_package import _shared\n" + GOOD
+    write({"refused_module": GOOD, "refused_helper": "", "refused_package._shared": "", "refused_package.a": good})
+    Path("refused_package/__pycache__").mkdir()
+
+
+@as_root
+@pytest.mark.parametrize(("given", "package"), STRANGERS)
+def test_nothing_that_another_user_has_put_there_is_run(write: Write, given: str, package: str) -> None:
+    """Whoever may write to a shared folder could put handlers there, for root to start in."""
+    put_in_place(write)
+    os.chown(given, NOBODY, NOBODY)
+    assert f"{Path(given).absolute()} belongs to another user (uid {NOBODY}): chown it" in refusal(package)
+
+
+@pytest.mark.parametrize(("given", "package"), STRANGERS)
+def test_nothing_that_everybody_may_change_is_run(write: Write, given: str, package: str) -> None:
+    put_in_place(write)
+    Path(given).chmod(0o777)
+    assert f"{Path(given).absolute()} can be changed by every user: run `chmod o-w` on it" in refusal(package)
+
+
+@as_root
+def test_a_link_of_another_user_leads_to_nothing_that_is_run(write: Write, tmp_path: Path) -> None:
+    write({"a": GOOD}, into=tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").rename(tmp_path / "refused_elsewhere")
+    Path("refused_link").symlink_to("refused_elsewhere")
+    os.chown("refused_link", NOBODY, NOBODY, follow_symlinks=False)
+    assert "refused_link belongs to another user" in refusal("refused_link")
+
+
+@as_root
+def test_under_sudo_the_callers_files_are_run(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"found_sudo": GOOD})
+    os.chown("found_sudo.py", NOBODY, NOBODY)
+    monkeypatch.setenv("SUDO_UID", str(NOBODY))
+    assert list(registry.load(["found_sudo"])) == ["good"]
+
+
+def test_our_own_files_in_a_folder_that_everybody_may_write_to_are_run(write: Write, tmp_path: Path) -> None:
+    write({"found_shared.a": GOOD})
+    tmp_path.chmod(0o1777)
+    assert list(registry.load(["found_shared"])) == ["good"]
+
+
 # --- what refuses the start ------------------------------------------------------------------------------------------
 
 YIELDS = async_handler("f").replace("pass", "yield")

@@ -228,7 +228,8 @@ async def begin(
     with theirs:
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "receiver", *arguments,
+                # -P, or a file of the working directory would take the place of a module that we import.
+                sys.executable, "-Pm", "receiver", *arguments,
                 env=dict(environment), cwd=folder, stdin=theirs.fileno(), pass_fds=passed, start_new_session=True,
             )  # fmt: skip
         except BaseException:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
+from receiver import egress, inherited, trust
 from receiver.errors import ConfigError
 from receiver.settings import SECRETS, Settings
 
@@ -85,7 +86,7 @@ def read(path: Path) -> dict[str, str]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe there would hold us up
         with os.fdopen(descriptor, "rb") as file:
             found, link = os.fstat(descriptor), path.lstat()
-            distrust = why_not(found.st_mode, {found.st_uid, link.st_uid}, trusted=_trusted())
+            distrust = why_not(found.st_mode, {found.st_uid, link.st_uid}, trusted=trust.trusted())
             if distrust is not None:
                 raise ConfigError(f"{path} {distrust}")
             text = file.read().decode("utf-8-sig")
@@ -130,24 +131,10 @@ def _why_unusable(one: Binding) -> str | None:
 
 
 def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int]) -> str | None:
-    """Return why a file is not to decide what we connect to and run; None where it may.
-
-    Whoever may write to a shared folder could put one there, for root to find, or a link. `owners` are those of both.
-    """
+    """Return why a file is not to decide what we connect to and run; None where it may."""
     if not stat.S_ISREG(mode):
         return "is no file: remove it, or set its variables in the environment"
-    strangers = sorted({*owners} - {*trusted})
-    if strangers:
-        return f"belongs to another user (uid {strangers[0]}): chown it, or set its variables in the environment"
-    if mode & stat.S_IWOTH:
-        return "can be changed by every user: run `chmod o-w` on it"
-    return None
-
-
-def _trusted() -> set[int]:
-    """Return whose files decide for us: our own and root's, and under sudo those of who called it."""
-    caller = os.environ.get("SUDO_UID", "")
-    return {0, os.geteuid()} | ({int(caller)} if os.geteuid() == 0 and caller.isdecimal() else set())
+    return trust.why_not(mode, owners, trusted=trusted, otherwise=", or set its variables in the environment")
 
 
 def unknown(environment: Mapping[str, str]) -> list[str]:
@@ -173,6 +160,12 @@ def _tail(name: str) -> str:
 def is_of_a_provider(name: str) -> bool:
     """Whether a variable is a key, a secret, an address or anything else of a real provider, or where it reaches us."""
     return name.startswith(SOURCES) or name.partition("__")[0].removesuffix("_FILE") == "PUBLIC_URL"
+
+
+def of_a_sandbox(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a simulated provider needs of an environment of ours: how it logs, and no database, key or secret."""
+    needed = (READ, "RECEIVER_LOG", "RECEIVER_LOG_LEVEL", *egress.CERTIFICATES)
+    return inherited.plain(environment) | {name: environment[name] for name in needed if name in environment}
 
 
 @dataclass(frozen=True, slots=True)

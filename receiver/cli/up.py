@@ -6,7 +6,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -74,7 +74,7 @@ async def _up(
         children: list[Child] = []
         try:
             if simulation is not None:
-                await _start_sandbox(configured, url, db, children, begin)
+                await _start_sandbox(configured, url, db, children, start)
             serve = begin("serve", vital=True, listener=listener)
             # A handler may block a worker for a lease before it ends itself, or it was stopped and may go on.
             patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
@@ -167,9 +167,7 @@ async def _open(configured: Settings, serve: Child, simulation: Simulation | Non
     say(f"         {simulation.export_line(configured, here, start.environment)}")
 
 
-async def _start_sandbox(
-    configured: Settings, url: str, db: Pool, children: list[Child], begin: Callable[..., Child]
-) -> None:
+async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
     """Start the sandbox, and register anew, because it remembers nothing."""
     sandbox_url = configured.api_url
     real = [api for api in await inbox.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
@@ -178,7 +176,8 @@ async def _start_sandbox(
             f"this database holds events of {real[0]}; the sandbox needs one of its own: "
             f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
         )
-    child = begin("sandbox", "--port", sandbox_url.rsplit(":", 1)[1], vital=True)
+    port, told = sandbox_url.rsplit(":", 1)[1], environment.of_a_sandbox(start.environment)
+    child = Child("sandbox", "--port", port, environment=told, folder=start.folder, vital=True)
     children.append(child)
     await child.start()
     await child.ready()

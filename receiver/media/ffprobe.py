@@ -6,9 +6,12 @@ asked as well when the last packet of the end is over, and believed where both a
 The file chooses nothing: it is read as the kind that its name says, so that a playlist is none, and nothing but files.
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
+
+from receiver import inherited
 
 SECONDS = 15  # each of two questions
 _DEMUXERS = {"mp4": "mov", "webm": "matroska"}
@@ -50,7 +53,12 @@ def _asked(path: Path, container: str, *question: str) -> list[str] | None:
     ]  # fmt: skip
     try:
         answer = subprocess.run(  # noqa: S603 - no shell, and the file is named by who runs us
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=True,
+            env=inherited.plain(os.environ),
         )
         return None if b"Estimating duration" in answer.stderr else answer.stdout.decode().splitlines()
     except (OSError, subprocess.SubprocessError, ValueError):  # it cannot run, hangs, refuses the file
