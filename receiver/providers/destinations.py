@@ -39,7 +39,7 @@ def guard(request: httpx.Request, *, api: httpx.URL) -> None:
     async def watch(step: str, info: dict[str, Any]) -> None:
         nonlocal ours
         if step == "connection.connect_tcp.started":
-            ours = info["host"] == request.url.host
+            ours = info["host"] == request.url.raw_host.decode("ascii")  # not as a person would read it
         elif step == "connection.connect_tcp.complete" and ours:
             stream = info["return_value"]
             host = stream.get_extra_info("server_addr")[0]
