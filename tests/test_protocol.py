@@ -120,7 +120,10 @@ class Web:
         running: "asyncio.Task[None]",
         stop: asyncio.Event,
         relieved: asyncio.Event,
+        *,
+        receiver: Receiver,
     ) -> None:
+        self.receiver = receiver
         self.db = db
         self.listener = listener
         self.port: int = listener.getsockname()[1]
@@ -155,7 +158,7 @@ async def serving(url: str, bounds: Bounds = SERVICE) -> AsyncIterator[Web]:
     running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved, bounds=bounds))
     async with database.pool(url, size=2) as db:
         try:
-            yield Web(db, listener, running, stop, relieved)
+            yield Web(db, listener, running, stop, relieved, receiver=receiver)
         finally:
             stop.set()
             await asyncio.wait_for(running, GUARD_SECONDS)
@@ -834,3 +837,65 @@ async def test_a_client_that_never_reads_its_answers_is_cut_off(receiver_databas
         async with web.connected() as other:
             await other.send(delivery(event()))
             assert (await other.answer()).said == (200, "stored")
+
+
+# --- who is told -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [5, 10])
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        ("POST /elsewhere", 404), ("PUT /webhooks/transcribe-so", 405), ("GET /healthz", 200), ("GET /readyz", 503),
+        ("POST /webhooks/transcribe-so/jobs/x/y", 404), ("GET /readyz?format=json", 503),
+    ],
+)  # fmt: skip
+async def test_an_answer_after_which_the_connection_closes_says_so(
+    web: Web, request_line: str, status: int, length: int
+) -> None:
+    """A proxy might send the next delivery on it, and lose it."""
+    async with web.connected() as client:
+        await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: {length}\r\n\r\n12345".encode())
+        answer = await client.answer()
+        assert answer.status == status
+        if length == 10:  # half of it is unread
+            assert answer.headers["connection"] == "close"
+            assert await client.end() == b""
+        else:
+            assert "connection" not in answer.headers
+            await client.send(delivery(event()))
+            assert (await client.answer()).said == (200, "stored")
+
+
+async def test_a_refusal_that_nothing_behind_it_outlives_says_so(web: Web) -> None:
+    refused = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 0\r\n\r\n".encode()
+    async with web.connected() as client:
+        await client.send(refused * 2)
+        answer = await client.answer()
+        assert (answer.said, answer.headers["connection"]) == ((401, "invalid_signature"), "close")
+        assert await client.end() == b""
+
+
+NO_REQUESTS = {
+    "400 a head that is too large": head(b"{}", f"X-Forwarded-Client-Cert: {'c' * 70_000}"),
+    "400 an unknown transfer encoding": head(b"{}", "Transfer-Encoding: identity"),
+    "400 malformed": head(b"{}", "no header"),
+}
+
+
+@pytest.mark.parametrize("why", NO_REQUESTS)
+async def test_a_request_that_is_none_is_told_of_like_every_refusal(
+    receiver_database: str, caplog: pytest.LogCaptureFixture, why: str
+) -> None:
+    """A proxy may have added a header, and after five refusals the provider switches the webhook off."""
+    async with serving(receiver_database) as web:
+        for _ in range(2):
+            async with web.connected() as client:
+                await client.send(NO_REQUESTS[why] + b"{}")
+                answer = await client.answer()
+                assert (answer.status, answer.headers["connection"]) == (400, "close")
+        found = web.receiver.failures.check(trusted=True)
+        web.receiver.close()
+    assert found.seen.endswith(f"; 2 others refused since the last that was taken, lately with {why}")
+    said = [record.getMessage() for record in caplog.records if why in record.getMessage()]
+    assert said == [f"refused deliveries: 1 x {why} (from 127.0.0.1)"] * 2

@@ -209,6 +209,7 @@ def application(receiver: Receiver) -> Starlette:
         },
     )
     app.router.redirect_slashes = False
+    app.state.refused = receiver.count_refusal
     return app
 
 
@@ -254,6 +255,7 @@ async def _fail(_: Request, __: Exception) -> Response:
 
 
 def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    # What was refused may have an unread body behind it, which would be taken for the next request.
+    # What was refused may have an unread body behind it, which would be taken for the next request. Our server closes
+    # after any answer to such a request, and says so; another might not.
     close = {"Connection": "close"} if status in (400, 408, 413) else {}
     return JSONResponse({"error": {"code": code, "message": message}}, status, headers={**(headers or {}), **close})

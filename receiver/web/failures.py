@@ -2,7 +2,8 @@
 
 Only authentic deliveries count, because anyone can send others. A delivery whose MAC is right and whose time is not is
 authentic: a clock is off, or somebody plays it again, and so each counts once. What matches no secret is a hint beside
-the count: if nothing else comes, ours may be the wrong one.
+the count: if nothing else comes, ours may be the wrong one. So is what is refused for anything else, such as a header
+that a proxy has added.
 
 Which of the two a delivery was is hidden from its sender, who would learn whether a secret is still in use. So the
 counts are for the log, and for who knows a secret; readiness tells strangers no more than whether there is an alarm.
@@ -30,13 +31,14 @@ class Failures:
         self.in_a_row = 0
         self._cause = ""
         self._mismatches = 0
+        self._others, self._other = 0, ""
         self._stale: dict[bytes, None] = {}
         # Beyond the fifth: a spool that is full refuses every delivery.
         self._seldom = Seldom(self._say_more, seconds=BETWEEN_SECONDS)
 
     def taken(self) -> None:
         """Note a delivery that was answered 2xx."""
-        self.in_a_row = self._mismatches = 0
+        self.in_a_row = self._mismatches = self._others = 0
 
     def refused(self, error: RequestError) -> None:
         """Note a refusal, if it is one that the provider sees."""
@@ -48,8 +50,10 @@ class Failures:
                 self._mismatches += 1
             case StoreUnavailableError():
                 self._count(str(error))
-            case _:
+            case SignatureError():
                 pass
+            case _:
+                self._others, self._other = self._others + 1, f"{error.status} {error.detail or error.code}"
 
     def check(self, *, trusted: bool) -> Finding:
         """Return whether there is reason to worry; and the count in words, for who may know it."""
@@ -63,6 +67,8 @@ class Failures:
             said += f", {self._cause}"
         if self._mismatches:
             said += f"; {self._mismatches} matched no secret since the last that was taken: is it the right one?"
+        if self._others:
+            said += f"; {self._others} others refused since the last that was taken, lately with {self._other}"
         return Finding("failures", holds=holds, seen=said)
 
     def _is_new(self, mac: bytes) -> bool:

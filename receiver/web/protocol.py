@@ -8,21 +8,30 @@ upgrade request reaches the application with an empty body and chunk trailers ap
 Two things that h11 leaves to its user are done here: line ends before a request are ignored (RFC 9112 2.2), and an
 answer that is given before its request is complete is not lost with it (`parting`).
 
+An answer after which the connection is closed says so, or a proxy might send the next delivery on it. A request that is
+none is refused here, and whoever counts refusals is told of it.
+
 What comes in is parsed in turns (`turns`), and each connection says whether it waits for its client (`connections`).
 """
 
 import asyncio
-from typing import Any
+import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from receiver.errors import RequestError
 from receiver.failpoints import Failpoint, is_armed, reach
 from receiver.web.bounds import Bounds
 from receiver.web.connections import Clients
 from receiver.web.parting import Parting
 from receiver.web.turns import Rank, Turns
 
+Refused: TypeAlias = Callable[[RequestError, str | None], None]
+
+WHY_NONE = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by the status that h11 would give
 PIECE_BYTES = 16 * 1024  # what is parsed in one turn: it may be a few thousand chunks of a byte each
 LINE_END_BYTES = 64  # before a request: an honest client has added one or two
 
@@ -30,8 +39,12 @@ LINE_END_BYTES = 64  # before a request: an honest client has added one or two
 class DeadlineProtocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, *args: Any, clients: Clients, turns: Turns, bounds: Bounds, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, clients: Clients, turns: Turns, bounds: Bounds, refused: Refused | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._refused = refused
+        self.app_state = {**self.app_state, "is_last": self._is_last}
         self._clients = clients
         self._turns = turns
         self._bounds = bounds
@@ -87,7 +100,10 @@ class DeadlineProtocol(H11Protocol):
         return not self._parting.is_parting and (self._in_line or self._is_under_way())
 
     def send_400_response(self, msg: str) -> None:
-        """Let whoever reads the refused body know that the answer has been given."""
+        """Let whoever counts refusals, and whoever reads the refused body, know that the answer has been given."""
+        if self._refused is not None:
+            why = WHY_NONE.get(getattr(sys.exc_info()[1], "error_status_hint", 400), "malformed")
+            self._refused(RequestError(why), self.client[0] if self.client else None)
         super().send_400_response(msg)
         if self._is_reading():
             self.cycle.disconnected = True
@@ -175,6 +191,14 @@ class DeadlineProtocol(H11Protocol):
         self._skipped += len(self._unparsed) - len(left)
         if self._skipped <= LINE_END_BYTES:
             self._unparsed = left
+
+    def _is_last(self) -> bool:
+        """Whether the connection is closed after an answer that begins now; see `on_response_complete`."""
+        behind = self.conn.trailing_data[0] + self._unparsed
+        if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
+            behind = left
+        is_refused = "authentic" not in self.scope["state"]
+        return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
 
     def _is_unread(self) -> bool:
         """Whether the client may be sending what nobody will listen to; half a head it has sent for too long is not."""

@@ -29,6 +29,7 @@ SHUTDOWN_SECONDS = 14
 LINGER_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 CLOSE = (b"connection", b"close")
+BUG = 500
 _ORIGIN = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 
 
@@ -116,6 +117,7 @@ async def serve(
 ) -> None:
     """Answer requests until `stop` is set, then let what is under way end, within 14 s.
 
+    What is no request, and so never comes to the application, is told to its `state.refused`, where it has one.
     `relieved` is for who has a successor on the same socket: it takes no new connection, and ends with its last one.
     """
     # At info it tells of itself, and at warning of every malformed request, which anyone can send.
@@ -130,7 +132,7 @@ async def serve(
     server, clients = _Server(config), Clients()
     make = functools.partial(
         DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients,
-        turns=Turns(at_once=bounds.turns), bounds=bounds,
+        turns=Turns(at_once=bounds.turns), bounds=bounds, refused=getattr(app.state, "refused", None),
     )  # fmt: skip
     acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), between_lines=bounds.between_lines)
     serving = asyncio.create_task(server.serve(sockets=[]))
@@ -159,12 +161,14 @@ def _in_origin_form(app: ASGIApp) -> ASGIApp:
 
 
 def _saying_so(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
-    """Let every answer say that its connection closes, once `leaving` is set, so that nobody uses it again."""
+    """Let every answer after which its connection closes say so, so that nobody uses it again."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def say(message: Message) -> None:
-            if leaving.is_set() and message["type"] == "http.response.start" and CLOSE not in message["headers"]:
-                message = {**message, "headers": [*message["headers"], CLOSE]}
+            if message["type"] == "http.response.start" and CLOSE not in message["headers"]:
+                # After a bug of ours uvicorn closes, whatever was answered.
+                is_last = leaving.is_set() or scope["state"]["is_last"]() or message["status"] == BUG
+                message = {**message, "headers": [*message["headers"], *([CLOSE] if is_last else [])]}
             await send(message)
 
         await app(scope, receive, say)
