@@ -9,69 +9,19 @@ variables fill in, and a wrong one is named in its own right.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
+from receiver import hosts
+from receiver import parameters as known
 from receiver.errors import ConfigError
+from receiver.hosts import ESCAPE, SOCKETS, Address, plain
 
-PORT = 5432
-SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - where distributions put them
-ESCAPE = "characters such as @ / # ? in a password must be percent-encoded (@ is %40)"
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full", "no-verify")
 SESSIONS = ("any", "primary", "standby", "prefer-standby", "read-write", "read-only")
 # What asyncpg reads of a URL itself, and what it reads where the URL is silent.
 FILES = {"sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslcrl": "PGSSLCRL"}
 PASSED = (*FILES, "sslpassword", "ssl_min_protocol_version", "ssl_max_protocol_version", "passfile", "krbsrvname",
-          "gsslib", "service")  # fmt: skip
-
-# Of libpq; of Prisma and Supabase; of JDBC; of node-postgres, postgres.js and pgx; of SQLAlchemy, Rails and Django.
-ANOTHERS = frozenset(
-    """
-    channel_binding client_encoding connect_timeout gssdelegation gssencmode hostaddr keepalives keepalives_count
-    keepalives_idle keepalives_interval load_balance_hosts max_protocol_version min_protocol_version require_auth
-    requirepeer requiressl sslcertmode sslcompression sslcrldir sslkeylogfile sslsni tcp_user_timeout
-
-    connection_limit max_idle_connection_lifetime pgbouncer schema single_use_connections socket_timeout sslidentity
-    statement_cache_size supa workaround
-
-    allowencodingchanges binarytransfer cancelsignaltimeout channelbinding connecttimeout currentschema
-    defaultrowfetchsize loadbalancehosts logintimeout preferquerymode preparedstatementcachequeries
-    preparedstatementcachesizemib preparethreshold rewritebatchedinserts sockettimeout sslfactory stringtype
-    targetservertype tcpkeepalive
-
-    binary_parameters default_query_exec_mode description_cache_capacity idle_timeout max max_lifetime prepare
-    statement_cache_capacity uselibpqcompat
-
-    adapter async_fallback checkout_timeout command_timeout conn_health_checks conn_max_age encoding max_overflow
-    max_size min_size pool prepared_statement_cache_size prepared_statements reaping_frequency timeout
-    """.split()  # noqa: SIM905 - as people read it
-)
-# Settings of the server's that people write there; any other goes into `options`, as psql wants it.
-SERVER_SETTINGS = frozenset(
-    """
-    bytea_output datestyle deadlock_timeout default_transaction_deferrable default_transaction_isolation
-    default_transaction_read_only extra_float_digits geqo idle_in_transaction_session_timeout idle_session_timeout
-    intervalstyle jit lock_timeout options plan_cache_mode role row_security search_path statement_timeout
-    synchronous_commit timezone transaction_timeout work_mem
-    """.split()  # noqa: SIM905 - the same
-)
+          "gsslib")  # fmt: skip
 NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server listens: a host and port, or the folder of a local socket."""
-
-    host: str
-    port: int
-
-    @property
-    def is_socket(self) -> bool:
-        """Whether it is a local socket, where TLS and Kerberos mean nothing."""
-        return self.host.startswith("/")
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return "a local socket" if self.is_socket else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +33,13 @@ class Dsn:
         security: how TLS is used, one of `MODES`.
         is_system_trusted: whether the system's certificate authorities are the ones that count.
         is_direct: whether TLS begins without asking.
-        session: which kind of server will do, one of `SESSIONS`.
+        session: which kind of server will do, one of `SESSIONS`; nothing where nobody says, so that one that takes
+            writes comes before one that does not.
         application: what we are called there.
         passed: what else asyncpg reads of a URL.
         server_settings: sent to the server as they are.
         ignored: names of parameters that mean nothing here.
+        demands: what asks for safety that we do not give.
     """
 
     addresses: tuple[Address, ...]
@@ -102,6 +54,7 @@ class Dsn:
     passed: Mapping[str, str] = field(repr=False)
     server_settings: Mapping[str, str]
     ignored: tuple[str, ...]
+    demands: tuple[str, ...]
 
     def shown(self, *addresses: Address, user: bool = True) -> str:
         """Return what may be shown of it: who asks for which database, and where (by default at every address)."""
@@ -111,72 +64,109 @@ class Dsn:
 
 
 class _Given:
-    """What stands behind the `?`, less what has been taken of it, and libpq's variables."""
+    """What is said besides the URL's own parts: behind its `?`, by a service's file, by libpq's variables.
 
-    def __init__(self, parameters: dict[str, str], environment: Mapping[str, str]) -> None:
-        self._parameters = parameters
+    As in libpq the first that names a thing counts, be it with nothing; what stands before the `?` comes second.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, str], service: Mapping[str, str], environment: Mapping[str, str]
+    ) -> None:
+        self._said = (dict(parameters), dict(service))
         self._environment = environment
 
-    def look(self, name: str, variable: str = "") -> str:
-        """Return a parameter, or else the variable that fills it in, or else nothing."""
-        return self._parameters.get(name, "") or self._environment.get(variable, "")
+    def look(self, name: str, variable: str = "", *, url: str = "") -> tuple[str, str]:
+        """Return what counts, and who says it."""
+        behind, service = self._said
+        if name in behind:
+            return behind[name], f"DATABASE_URL: {name}"
+        if url:
+            return url, f"DATABASE_URL: {name}"
+        if name in service:
+            return service[name], f"the service's {name}"
+        return self._environment.get(variable, ""), variable
 
-    def take(self, name: str, variable: str = "") -> str:
-        """Do the same, and leave the parameter to nobody else."""
-        value = self.look(name, variable)
-        self._parameters.pop(name, "")
+    def take(self, name: str, variable: str = "", *, url: str = "") -> str:
+        """Return what counts, and leave it to nobody else."""
+        value, _ = self.look(name, variable, url=url)
+        for said in self._said:
+            said.pop(name, "")
         return value
 
     def choose(self, name: str, variable: str, allowed: tuple[str, ...]) -> str:
-        """Return a parameter or variable that is one of a few words, or nothing."""
-        whose = f"DATABASE_URL: {name}" if self.look(name) else variable
+        """Return what counts, which is one of a few words, or nothing."""
+        _, whose = self.look(name, variable)
         value = self.take(name, variable)
         if value and value not in allowed:
             raise ConfigError(f"{whose} must be one of {', '.join(allowed)}")
         return value
 
-    def divide(self) -> tuple[dict[str, str], tuple[str, ...]]:
-        """Return what is left: settings of the server's, and the names of what means nothing here.
+    def is_behind(self, name: str) -> bool:
+        """Whether it stands behind the `?`."""
+        return name in self._said[0]
+
+    def divide(self) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+        """Return what is left: settings of the server's, what means nothing here, and what of it asks for safety.
 
         Raises:
             ConfigError: nobody knows one of them.
         """
-        ignored = tuple(name for name in self._parameters if _is_anothers(name))
-        settings = {name: value for name, value in self._parameters.items() if name not in ignored}
-        unknown = [name for name in settings if name.lower() not in SERVER_SETTINGS and "." not in name]
-        if unknown:
-            said = f"nobody knows the parameter {', '.join(unknown)}"
-            raise ConfigError(f"DATABASE_URL: {said}; a setting of the server's is written options=-c%20NAME=VALUE")
-        if "options" in settings:  # a blank is often written as a plus, which could not stand there
-            settings["options"] = settings["options"].replace("+", " ")
-        return settings, ignored
+        behind, service = self._said
+        left = service | behind
+        ignored = tuple(name for name in left if known.is_anothers(name))
+        demands = [f"{name}={value}" for name, value in left.items() if known.is_demand(name, value)]
+        for variable, name in known.VARIABLES.items():
+            value = self._environment.get(variable, "")
+            demands += [f"{variable}={value}"] if name not in left and known.is_demand(name, value) else []
+        settings = {name: value for name, value in left.items() if name not in ignored}
+        for whose, said in (("DATABASE_URL", behind), ("the service", service)):
+            if wrong := known.unknown(name for name in said if name in settings):
+                advice = "a setting of the server's is written options=-c%20NAME=VALUE"
+                raise ConfigError(f"{whose}: nobody knows the parameter {', '.join(wrong)}; {advice}")
+        return settings, ignored, tuple(demands)
 
 
-def read(url: str, environment: Mapping[str, str]) -> Dsn:
-    """Return what a URL says, and what the environment says where it does not.
+def read(url: str, environment: Mapping[str, str], service: Mapping[str, str] = {}) -> Dsn:
+    """Return what a URL says, and what a service's file and the environment say where it does not.
 
     Raises:
         ConfigError: it cannot be used; the message shows nothing that may be part of a password.
     """
-    credentials, hosts, path, parameters = _parts(url)
+    credentials, place, path, parameters = _parts(url)
     user, _, password = credentials.partition(":")
-    given = _Given(parameters, environment)
+    given = _Given(parameters, service, environment)
     security, is_system_trusted = _security(given)
-    names = [given.take(name) for name in ("application_name", "ApplicationName", "fallback_application_name")]
+    names = [given.take(name) for name in ("application_name", "ApplicationName")]
+    names += [environment.get("PGAPPNAME", ""), given.take("fallback_application_name")]
     passed = {name: value for name in PASSED if (value := given.take(name))}
-    addresses = _addresses(hosts, given, has_service="service" in passed)
-    users = [_plain(user), given.take("user", "PGUSER")]
-    passwords = [_plain(password), given.take("password", "PGPASSWORD")]
-    databases = [_plain(path), given.take("dbname"), given.take("database", "PGDATABASE")]
+    is_elsewhere = bool(given.take("service", "PGSERVICE")) and not service
+    given.take("servicefile")
+    addresses = _addresses(place, given, is_elsewhere=is_elsewhere)
+    user = given.take("user", "PGUSER", url=plain(user))
+    password = given.take("password", "PGPASSWORD", url=plain(password))
+    databases = [given.take("dbname", url=plain(path)), given.take("database", "PGDATABASE")]
     session = given.choose("target_session_attrs", "PGTARGETSESSIONATTRS", SESSIONS)
     negotiation = given.choose("sslnegotiation", "PGSSLNEGOTIATION", ("postgres", "direct"))
-    settings, ignored = given.divide()
+    options = given.take("options", "PGOPTIONS")
+    settings, ignored, demands = given.divide()
+    if options:  # in a URL a blank is often written as a plus, which could not stand there
+        settings["options"] = options.replace("+", " ") if "options" in parameters else options
     return Dsn(
-        addresses=addresses, user=_first(users), password=_first(passwords), database=_first(databases),
+        addresses=addresses, user=user or None, password=password or None, database=_first(databases),
         security=security, is_system_trusted=is_system_trusted, is_direct=negotiation == "direct",
-        session=session or "any", application=_first(names) or "receiver", passed=passed,
-        server_settings=settings, ignored=ignored,
+        session=session, application=_first(names) or "receiver", passed=passed,
+        server_settings=settings, ignored=ignored, demands=demands,
     )  # fmt: skip
+
+
+def service(url: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name of the service that fills in what a URL leaves out, and its file where one is named.
+
+    Raises:
+        ConfigError: the URL cannot be used.
+    """
+    given = _Given(_parts(url)[3], {}, environment)
+    return given.take("service", "PGSERVICE"), given.take("servicefile", "PGSERVICEFILE")
 
 
 def where(url: str) -> str:
@@ -200,8 +190,8 @@ def _parts(url: str) -> tuple[str, str, str, dict[str, str]]:
     authority, _, path = place.partition("/")
     if "#" in rest or "@" in path:
         raise ConfigError(f"DATABASE_URL: {ESCAPE}")
-    credentials, _, hosts = authority.rpartition("@")
-    return credentials, hosts, path, _parameters(query)
+    credentials, _, listed = authority.rpartition("@")
+    return credentials, listed, path, _parameters(query)
 
 
 def _parameters(query: str) -> dict[str, str]:
@@ -211,27 +201,13 @@ def _parameters(query: str) -> dict[str, str]:
         if not separator or NAME.fullmatch(name) is None or ("@" in value and not _is_known(name)):
             # It may be the end of a password.
             raise ConfigError(f"DATABASE_URL: what stands behind ? must be NAME=VALUE; {ESCAPE}")
-        found[name] = _plain(value)
+        found[name] = plain(value)
     return found
 
 
-def _is_anothers(name: str) -> bool:
-    return name.lower() in ANOTHERS or name.lower().startswith("pool_")
-
-
 def _is_known(name: str) -> bool:
-    return name in (*PASSED, "application_name", "host", "options", "password", "user") or _is_anothers(name)
-
-
-def _plain(text: str) -> str:
-    """Undo percent-encoding."""
-    try:
-        plain = unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        plain = "\0"
-    if "\0" in plain:
-        raise ConfigError("DATABASE_URL: what is percent-encoded in it is no text")
-    return plain
+    own = ("application_name", "host", "options", "password", "service", "servicefile", "user")
+    return name in (*PASSED, *own) or known.is_anothers(name)
 
 
 def _security(given: _Given) -> tuple[str, bool]:
@@ -243,50 +219,52 @@ def _security(given: _Given) -> tuple[str, bool]:
         raise ConfigError(f"DATABASE_URL: ssl must be true, false or one of {', '.join(MODES)}")
     mode = mode or given.choose("sslmode", "PGSSLMODE", MODES) or "prefer"
     is_strict = given.take("sslaccept") == "strict"  # of Prisma
-    if given.look("sslrootcert", FILES["sslrootcert"]) == "system" or is_strict:
+    if given.look("sslrootcert", FILES["sslrootcert"])[0] == "system" or is_strict:
         given.take("sslrootcert")
         return ("verify-full", True) if mode not in ("disable", "no-verify") else (mode, False)
     return mode, False
 
 
-def _addresses(hosts: str, given: _Given, *, has_service: bool) -> tuple[Address, ...]:
-    """Return where to connect to: what the URL says in front of its path, else behind, else PGHOST, else this machine.
+def _addresses(place: str, given: _Given, *, is_elsewhere: bool) -> tuple[Address, ...]:
+    """Return where to connect to, else this machine; nothing where a service's file that we have not read says it.
 
     One port is for all hosts, or there is one for each.
     """
-    elsewhere, port = given.take("host", "PGHOST"), given.take("port", "PGPORT")
-    if has_service and not hosts and not elsewhere:
+    own = [hosts.split(one) for one in place.split(",")] if place else []
+    own_ports = ",".join(port for _, port in own)
+    is_own = bool(own) and not given.is_behind("host")
+    elsewhere = given.take("host", "PGHOST", url=place)
+    ports, whose = given.look("port", "PGPORT", url=own_ports.strip(",") and own_ports)
+    given.take("port")
+    numbers = _numbers(given)
+    if is_elsewhere and not elsewhere and not numbers:
         return ()
-    named = [_split(one) for one in hosts.split(",")] if hosts else [_named(one) for one in elsewhere.split(",")]
-    ports = port.split(",")
-    if len(ports) == 1:
-        ports *= len(named)
-    if len(ports) != len(named):
-        raise ConfigError("DATABASE_URL: must have one port, or one for each host")
+    named = [(host, "") for host, _ in own] if is_own else [hosts.named(one) for one in elsewhere.split(",")]
+    if not elsewhere:
+        named *= len(numbers) or 1
+    each = zip(named, _each(ports.split(","), named, "port"), _each(numbers or [""], named, "hostaddr"), strict=True)
     addresses = []
-    for (host, own), other in zip(named, ports, strict=True):
-        number = _port(own or other)
-        addresses += [Address(name, number) for name in ([host] if host else [*SOCKETS, "localhost"])]
+    for (host, with_it), port, number in each:
+        names = [host or number] if host or number else [*SOCKETS, "localhost"]
+        where_to = hosts.port(with_it or port, whose.removesuffix(": port"))
+        addresses += [Address(hosts.checked(name), where_to, number) for name in names]
     return tuple(addresses)
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Return host and port of `host`, `host:port`, `[::1]:port` or `%2Ffolder:port`."""
-    host, bracket, rest = text.partition("]") if text.startswith("[") else text.partition(":")
-    if bracket == "]":
-        return _plain(host[1:]), rest.removeprefix(":")
-    return _plain(host), rest
+def _each(values: list[str], named: list[tuple[str, str]], whose: str) -> list[str]:
+    """Return one value for each host, where there is one for all or one for each."""
+    if len(values) == 1:
+        return values * len(named)
+    if len(values) != len(named):
+        raise ConfigError(f"DATABASE_URL: must have one {whose}, or one for each host")
+    return values
 
 
-def _named(text: str) -> tuple[str, str]:
-    """Return host and port of a parameter or variable, in which a folder or an IPv6 address stands as it is."""
-    is_whole = text.startswith("/") or text.count(":") > 1
-    return (text.strip("[]"), "") if is_whole and "]:" not in text else _split(text)
-
-
-def _port(text: str) -> int:
-    if not text:
-        return PORT
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 2**16):
-        raise ConfigError(f"DATABASE_URL: the port must be a number from 1 to 65535; {ESCAPE}")
-    return int(text)
+def _numbers(given: _Given) -> list[str]:
+    """Return the addresses that say where to connect to, whatever name the host has."""
+    _, whose = given.look("hostaddr", "PGHOSTADDR")
+    numbers = given.take("hostaddr", "PGHOSTADDR")
+    found = numbers.split(",") if numbers else []
+    if not all(one == "" or hosts.is_number(one) for one in found):
+        raise ConfigError(f"{whose} must be an IP address")
+    return found

@@ -26,6 +26,9 @@ TO_MIGRATE = (
     "migrate as the role that owns the schema (`create schema receiver authorization ROLE` makes it for one), or "
     "`grant create on database` to a role for which there is none yet"
 )
+READS_ONLY = (
+    "the database reads only, as a standby does: name the server that takes writes in DATABASE_URL, alone or beside it"
+)
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -58,7 +61,7 @@ async def require(connection: Database) -> None:
     """
     found, needed = await current(connection), latest()
     if found < needed:
-        unusable = unfit(await connection.fetchval(query("server_encoding")))
+        unusable = await unfit(connection)
         said = f"the database's schema is version {found}, this code needs {needed}: run `receiver migrate`"
         raise SchemaError(unusable or said)
 
@@ -69,11 +72,10 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     Where nothing is missing nothing is asked of the role but to look.
 
     Raises:
-        SchemaError: a migration failed, or the database cannot keep every text.
+        SchemaError: a migration failed, or the database takes no writes or cannot keep every text.
         BusyError: another process has been migrating for a minute.
     """
-    wrong = unfit(await connection.fetchval(query("server_encoding")))
-    if wrong:
+    if wrong := await unfit(connection):
         raise SchemaError(wrong)
     first, *others = files() if migrations is None else migrations
     if await _applied(connection) >= {version for version, _ in others}:
@@ -90,11 +92,17 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     return applied
 
 
-def unfit(encoding: str) -> str:
-    """Return why a database of this encoding cannot be used, or nothing. SQL_ASCII keeps whatever it is given."""
-    if encoding in ("UTF8", "SQL_ASCII"):
+async def unfit(connection: Database) -> str:
+    """Return why a database cannot be used, or nothing. SQL_ASCII keeps whatever it is given."""
+    found = await connection.fetchrow(query("fitness"))
+    assert found is not None
+    if found["reads_only"]:
+        return READS_ONLY
+    if found["encoding"] in ("UTF8", "SQL_ASCII"):
         return ""
-    return f"the database's encoding is {encoding}, which cannot keep every text: create one with encoding UTF8"
+    return (
+        f"the database's encoding is {found['encoding']}, which cannot keep every text: create one with encoding UTF8"
+    )
 
 
 async def _applied(connection: Database) -> set[int]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from receiver.dsn import ESCAPE, Address, Dsn
+from receiver.dsn import Dsn
 from receiver.errors import StoreMisconfiguredError, StoreRefusedError, StoreUnavailableError
+from receiver.hosts import ESCAPE, Address
 
 # What ends with the connection, not with the statement: worth one more try on a new one.
 # asyncpg's own InternalClientError is what it raises when the server's last word and the end arrive apart.
@@ -34,7 +35,9 @@ PASSING = (CONFLICT, asyncpg.LockNotAvailableError, asyncpg.ObjectInUseError, as
 # What connecting may raise that is no bug of ours; a ValueError comes of certificates, which asyncpg reads there.
 CONNECTING = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError)
 # What PgBouncer says of what is asked for; its other words with the same SQLSTATE are about a server that is away.
-POOLERS = re.compile(r"unsupported|no such (database|user)")
+POOLERS = re.compile(r"unsupported|no such (database|user)|SSL required|login rejected|authentication failed")
+# Of X.509: not valid yet or no more, a certificate or a list of revoked ones. Whose it is renews it.
+LAPSED = (9, 10, 11, 12)
 OF_TRANSACTION_MODE = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 NO_ROOM = (errno.EMFILE, errno.ENFILE)
 TO_USE = (
@@ -58,9 +61,23 @@ class Reason:
     no_room: bool = False
 
 
-def of_connecting(error: BaseException, asked: Dsn, address: Address | None) -> Reason:
-    """Return why a server could not be connected to; shows user, host and database, and never the password."""
-    who = asked.shown() if address is None else asked.shown(address)
+def of_connecting(error: BaseException, asked: Dsn, address: Address) -> Reason:
+    """Return why a server could not be connected to; shows user, host and database, and never the password.
+
+    Where TLS may be left out asyncpg tries both ways, and the first may have been the one that was meant.
+    """
+    reason = _of_one_try(error, asked, address)
+    first = error.__cause__
+    if asked.security not in ("allow", "prefer") or not isinstance(first, asyncpg.PostgresError | OSError):
+        return reason
+    before = _of_one_try(first, asked, address)
+    one, other = ("with TLS", "without") if asked.security == "prefer" else ("without TLS", "with it")
+    said = f"{one}: {before.said}; {other}: {reason.said}"
+    return Reason(said, is_final=before.is_final and reason.is_final, no_room=before.no_room or reason.no_room)
+
+
+def _of_one_try(error: BaseException, asked: Dsn, address: Address) -> Reason:
+    who = asked.shown(address)
     words = _words(error, asked) or type(error).__name__
     match error:
         case asyncpg.PostgresError():
@@ -80,16 +97,20 @@ def _of_a_server(error: asyncpg.PostgresError, who: str, words: str) -> Reason:
             todo = "see to user and password in DATABASE_URL, and to pg_hba.conf"
         case asyncpg.InvalidCatalogNameError():
             todo = "see to the database's name in DATABASE_URL"
+        case asyncpg.InsufficientPrivilegeError() if "parameter" in words:
+            todo = "whoever may set it must reset it for this role and database: `alter role … reset …`"
         case asyncpg.InsufficientPrivilegeError():
             todo = "the role needs `grant connect on database`"
-        case asyncpg.ProtocolViolationError() if POOLERS.search(words):
+        case asyncpg.ProtocolViolationError() if "unsupported" in words:
             todo = (
                 "take it out of DATABASE_URL, name it in the pooler's ignore_startup_parameters, or go past the pooler"
             )
-        case asyncpg.UndefinedObjectError() | asyncpg.InvalidParameterValueError():
-            todo = "see to the parameters of DATABASE_URL"
+        case asyncpg.ProtocolViolationError() if POOLERS.search(words):
+            todo = "see to user, password, database and sslmode in DATABASE_URL, and to the pooler's own lists"
         case _ if isinstance(error, OF_TRANSACTION_MODE):
             todo = "a pooler in transaction mode stands in between, which loses locks and LISTEN: use the direct URL"
+        case asyncpg.SyntaxOrAccessError() | asyncpg.DataError():
+            todo = "see to the parameters of DATABASE_URL"
         case _:
             no_room = isinstance(error, asyncpg.TooManyConnectionsError)
             return Reason(f"{who} takes no connection now: {words}", no_room=no_room)
@@ -105,6 +126,11 @@ def _of_a_system(error: OSError, who: str, words: str, asked: Dsn) -> Reason:
         case socket.gaierror():
             no_room = error.errno == socket.EAI_SYSTEM
             said = f"the host of {who} is not known ({words}): is it right? {ESCAPE}"
+        case ssl.SSLCertVerificationError():
+            is_final = error.verify_code not in LAPSED
+            said = (
+                f"the certificate of {who} is not believed ({words}): see to sslmode, sslrootcert and the host's name"
+            )
         case ssl.SSLError():
             said = f"TLS with {who} fails ({words}): see to sslmode, sslrootcert and the certificates"
         case ConnectionRefusedError() | FileNotFoundError():
@@ -112,6 +138,9 @@ def _of_a_system(error: OSError, who: str, words: str, asked: Dsn) -> Reason:
         case _ if error.errno in NO_ROOM:
             no_room = True
             said = f"{who} cannot be connected to: {words.lower()}; raise `ulimit -n`"
+        case _ if "rejected SSL upgrade" in words and asked.security in ("allow", "prefer"):
+            is_final = True  # asyncpg goes on without TLS where a server says that it has none
+            said = f"what answers at {who} speaks no PostgreSQL: see to host and port"
         case _ if "rejected SSL upgrade" in words:
             is_final = True
             said = f"{who} takes no TLS, and sslmode={asked.security} asks for it"

@@ -1,8 +1,8 @@
 """A session with PostgreSQL: opened at one host after the other, with settings of our own, or a sentence why not.
 
 What we rely on is set after connecting: a pooler refuses it at the start of a connection, and told to ignore it gives
-what role or database say. asyncpg would give every host of a list the whole time, so that one that hangs hides the
-others; here each gets its share, and the host that was good last comes first.
+what role or database say. asyncpg would give every host of a list, and every address of a name, the whole time, so that
+one that hangs hides the others; here each gets its share, and the one that was good last comes first.
 """
 
 import asyncio
@@ -11,9 +11,10 @@ import functools
 import getpass
 import logging
 import os
+import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +24,12 @@ from urllib.parse import urlencode
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from receiver import dsn, outages
-from receiver.dsn import FILES, Address, Dsn
+from receiver import certificates, dsn, libpq, outages
+from receiver.dsn import Dsn
 from receiver.errors import ConfigError, StoreMisconfiguredError, StoreUnavailableError
+from receiver.hosts import Address
 from receiver.outages import Reason
+from receiver.reaching import LEAST_SECONDS, Towards, resolved, shared
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,6 @@ Connection: TypeAlias = "Session | PoolConnectionProxy[asyncpg.Record]"
 HERE = Path(__file__).parent
 SQL = HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"  # inside the wheel, or beside us in a checkout
 CONNECT_SECONDS = 10.0
-LEAST_SECONDS = 0.05
 # Of a statement's time: who waits for a lock is told that it was a lock, and keeps its connection from others.
 LOCK_SHARE = 0.2
 
@@ -45,16 +47,22 @@ LOCK_SHARE = 0.2
 RELIED_ON = {
     "client_encoding": "UTF8",
     "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
     "idle_in_transaction_session_timeout": "1min",
     "idle_session_timeout": "0",
     "search_path": "public",  # where nothing of the role's own is left
+    "session_replication_role": "origin",  # or what a table refers to is neither checked nor deleted
+    "standard_conforming_strings": "on",  # or a backslash in our statements means another thing
     "synchronous_commit": "on",
     "transaction_timeout": "0",
 }
 ASSERTED = {
     "client_encoding": ("UTF8",),
     "default_transaction_isolation": ("read committed",),
+    "default_transaction_read_only": ("off",),
     "idle_in_transaction_session_timeout": ("1min",),
+    "session_replication_role": ("origin",),
+    "standard_conforming_strings": ("on",),
     "synchronous_commit": ("on", "remote_apply"),
 }
 
@@ -87,10 +95,23 @@ class Sessions:
 
     @functools.cached_property
     def _dsn(self) -> Dsn:
-        asked = _with_user(dsn.read(self._url, os.environ))
+        name, file = dsn.service(self._url, os.environ)
+        service = libpq.service(name, file, os.environ) if name else {}
+        asked = _with_user(dsn.read(self._url, os.environ, service))
         if asked.ignored:
             log.debug("DATABASE_URL: %s mean nothing here", ", ".join(asked.ignored))
+        if asked.demands and not all(address.is_socket for address in asked.addresses):
+            _warn(f"{', '.join(asked.demands)} asks for safety that we cannot give; sslmode=verify-full can be had")
         return asked
+
+    @functools.cached_property
+    def _password(self) -> str | None:
+        """The password, or none where asyncpg may look for one in a file."""
+        file = self._dsn.passed.get("passfile") or os.environ.get("PGPASSFILE", "")
+        if self._dsn.password is None and (unfit := libpq.unfit_password_file(file)):
+            _warn(f"no password is known: {unfit}")
+            return ""
+        return self._dsn.password
 
     @functools.cached_property
     def _settings(self) -> dict[str, str]:
@@ -107,27 +128,34 @@ class Sessions:
             StoreMisconfiguredError: it cannot be opened as it is configured, now or ever.
             StoreUnavailableError: it cannot be opened now.
         """
-        end = time.monotonic() + seconds
-        tries, failed = list(self._tries()), []
-        for number, (address, kind) in enumerate(tries):
-            share = max(LEAST_SECONDS, (end - time.monotonic()) / (len(tries) - number))
-            try:
-                session = await self._open(address, kind, share, options)
-            except (*outages.CONNECTING, StoreMisconfiguredError) as exc:
-                failed.append((_reason(exc, self._dsn, address), exc))
-            else:
-                self._last_good = address
-                return session
+        failed: list[tuple[Reason, BaseException]] = []
+        readers: list[Session] = []  # servers that take no writes, which are better than none
+        try:
+            async for address, kind, end in self._tries(time.monotonic() + seconds, failed):
+                try:
+                    session, writes = await self._open(address, kind, end, options)
+                except (*outages.CONNECTING, StoreMisconfiguredError) as exc:
+                    failed.append((_reason(exc, self._dsn, address), exc))
+                    continue
+                if writes or self._dsn.session:
+                    self._last_good = address
+                    return session
+                readers.append(session)
+            if readers:
+                return readers.pop(0)
+        finally:
+            for reader in readers:
+                reader.terminate()
         said = "; ".join(dict.fromkeys(reason.said for reason, _ in failed))
         if all(reason.is_final for reason, _ in failed):
             raise StoreMisconfiguredError(said) from failed[-1][1]
         raise StoreUnavailableError(said, no_room=any(reason.no_room for reason, _ in failed)) from failed[-1][1]
 
-    async def prepare(self, session: "Connection") -> None:
-        """Set what we rely on, and see that it is so.
+    async def prepare(self, session: "Connection") -> bool:
+        """Set what we rely on, and see that it is so; returns whether the server takes writes.
 
         Raises:
-            StoreMisconfiguredError: it is not.
+            StoreMisconfiguredError: it is not so.
         """
         names, values = list(self._settings), list(self._settings.values())
         has = {row["name"]: row["value"] for row in await session.fetch(query("set_session"), names, values)}
@@ -135,27 +163,53 @@ class Sessions:
         if wrong:
             said = f"{self._dsn.shown()} does not let us set what we rely on: {', '.join(wrong)}"
             raise StoreMisconfiguredError(f"{said}; use the server's direct URL")
+        return bool(has["is_standby"] == "false")
 
-    def _tries(self) -> Iterator[tuple[Address | None, str]]:
-        """Yield where to connect to, in order, and which kind of server will do there."""
-        addresses: list[Address | None] = sorted(self._dsn.addresses, key=lambda one: one != self._last_good)
-        kinds = ("standby", "any") if self._dsn.session == "prefer-standby" else (self._dsn.session,)
-        yield from ((address, kind) for kind in kinds for address in addresses or [None])
+    async def _tries(
+        self, end: float, failed: list[tuple[Reason, BaseException]]
+    ) -> AsyncIterator[tuple[Address, str, float]]:
+        """Yield where to connect to, in order, which kind of server will do there, and until when to try.
 
-    async def _open(self, address: Address | None, kind: str, seconds: float, options: dict[str, Any]) -> Session:
-        end = time.monotonic() + seconds
-        arguments = _arguments(self._dsn, address) | options | {"target_session_attrs": kind, "timeout": seconds}
+        Why a name has no address is added to what `failed`.
+        """
+        kinds = ("standby", "any") if self._dsn.session == "prefer-standby" else (self._dsn.session or "any",)
+        ordered = sorted(self._dsn.addresses, key=self._is_new)
+        for (kind, named), end_there in shared([(kind, one) for kind in kinds for one in ordered], end):
+            try:
+                found = await resolved(named, end_there)
+            except outages.CONNECTING as exc:
+                failed.append((_reason(exc, self._dsn, named), exc))
+                continue
+            for address, end_here in shared(sorted(found, key=lambda one: one != self._last_good), end_there):
+                yield address, kind, end_here
+
+    def _is_new(self, address: Address) -> bool:
+        good = self._last_good
+        return good is None or (address.host, address.port) != (good.host, good.port)
+
+    async def _open(self, address: Address, kind: str, end: float, options: dict[str, Any]) -> tuple[Session, bool]:
+        """Open a session at one address, and say whether it takes writes."""
+        seconds = max(LEAST_SECONDS, end - time.monotonic())
+        arguments = _arguments(self._dsn, address) | options
+        arguments |= {"password": self._password, "target_session_attrs": kind, "timeout": seconds}
+        if address.number:
+            arguments["loop"] = Towards(asyncio.get_running_loop(), address.number)
         session: Session = await asyncpg.connect(**arguments)
         # A server that stops here would hold asyncpg past a timeout: only ending the connection from our side helps.
         preparing = asyncio.ensure_future(self.prepare(session))
         try:
             async with asyncio.timeout(max(LEAST_SECONDS, end - time.monotonic())):
-                await asyncio.shield(preparing)
+                return session, await asyncio.shield(preparing)
         except BaseException:
             session.terminate()
             preparing.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
-        return session
+
+
+@functools.cache
+def _warn(said: str) -> None:
+    """Say it once, however many sessions it is true of."""
+    log.warning("%s", said)
 
 
 async def connect(url: str, *, seconds: float = CONNECT_SECONDS) -> Session:
@@ -168,7 +222,7 @@ async def connect(url: str, *, seconds: float = CONNECT_SECONDS) -> Session:
 
 def _with_user(asked: Dsn) -> Dsn:
     """Fill in this process' own user where nobody else is named, as every client does."""
-    if asked.user is not None or "service" in asked.passed:
+    if asked.user is not None:
         return asked
     try:
         return replace(asked, user=getpass.getuser())
@@ -178,17 +232,14 @@ def _with_user(asked: Dsn) -> Dsn:
         ) from None
 
 
-def _arguments(asked: Dsn, address: Address | None) -> dict[str, Any]:
+def _arguments(asked: Dsn, address: Address) -> dict[str, Any]:
     """Return what asyncpg is given: all of it, so that it looks for little else in the environment."""
     arguments: dict[str, Any] = {
-        "user": asked.user, "password": asked.password, "database": asked.database,
-        "server_settings": dict(asked.server_settings) or None,
+        "user": asked.user, "database": asked.database, "server_settings": dict(asked.server_settings) or None,
+        "host": address.host, "port": address.port,
     }  # fmt: skip
     if asked.passed:
         arguments["dsn"] = f"postgresql://?{urlencode(asked.passed)}"
-    if address is None:
-        return arguments | {"ssl": _tls(asked)}
-    arguments |= {"host": address.host, "port": address.port}
     if address.is_socket:  # where no demand that was meant for a server far away counts
         return arguments | {"ssl": "disable", "direct_tls": False, "gsslib": "gssapi"}
     return arguments | {"ssl": _tls(asked), "direct_tls": asked.is_direct}
@@ -208,32 +259,15 @@ def _tls(asked: Dsn) -> "str | ssl.SSLContext":
     return context
 
 
-def _reason(error: BaseException, asked: Dsn, address: Address | None) -> Reason:
+def _reason(error: BaseException, asked: Dsn, address: Address) -> Reason:
     if isinstance(error, StoreUnavailableError):
         return Reason(str(error), is_final=isinstance(error, StoreMisconfiguredError))
-    if isinstance(error, OSError | ValueError) and (address is None or not address.is_socket):
-        unreadable = _unreadable(asked) or _unreadable_home(error)
-        if unreadable is not None:
-            return Reason(unreadable, is_final=True)
+    is_far = isinstance(error, ConnectionError | TimeoutError | socket.gaierror) and not asked.is_system_trusted
+    if isinstance(error, OSError | ValueError) and not is_far and not address.is_socket:
+        mistake = certificates.mistake(asked) or _unreadable_home(error)
+        if mistake is not None:
+            return Reason(mistake, is_final=True)
     return outages.of_connecting(error, asked, address)
-
-
-def _unreadable(asked: Dsn) -> str | None:
-    """Return which file of TLS cannot be read, if that is so."""
-    files = {f"DATABASE_URL: {name}": path for name in FILES if (path := asked.passed.get(name))}
-    variables = [variable for name, variable in FILES.items() if name not in asked.passed]
-    if asked.is_system_trusted:
-        variables = [one for one in variables if one != FILES["sslrootcert"]] + ["SSL_CERT_FILE"]
-    files |= {variable: path for variable in variables if (path := os.environ.get(variable))}
-    for name, path in files.items():
-        try:
-            Path(path).open("rb").close()
-        except OSError as exc:
-            return f"{name}: {path} cannot be read ({exc.strerror})"
-    keys = os.environ.get("SSLKEYLOGFILE")
-    if keys and not Path(keys).parent.is_dir():
-        return f"SSLKEYLOGFILE: {keys} cannot be written"
-    return None
 
 
 def _unreadable_home(error: BaseException) -> str | None:

@@ -1,5 +1,6 @@
 """`receiver.health`: what must hold in the database and at the provider, and what is only advice."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from receiver import Context, Event, Handler, events, handler, inbox, settings
-from receiver.database import Pool
+from receiver import Context, Event, Handler, database, events, handler, inbox, settings
+from receiver.database import SQL, Pool, query
 from receiver.health import around, checks
 from receiver.inbox import Delivery, TypeCount
 from receiver.jobs import Count
@@ -206,3 +207,34 @@ def test_a_spool_that_is_not_drained_is_said_whatever_its_clock_was(*, age: floa
     found = checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=True)
     assert (found.holds, "not drained" in found.todo) == (holds, not holds)
     assert checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=False).holds
+
+
+async def test_a_role_that_may_do_less_than_serve_and_work_need_is_told_what_it_lacks(
+    db: Pool, receiver_database: str
+) -> None:
+    await db.execute("create role reading login")
+    try:
+        await db.execute("grant usage on schema receiver to reading")
+        async with database.pool(receiver_database.replace("receiver@", "reading@"), size=1) as pool:
+            lacking = {row["lacking"] for row in await pool.fetch(query("lacking_rights"))}
+            assert lacking == {f"{', '.join(sorted(rights))} on receiver.{name}" for name, rights in needed().items()}
+            await db.execute("grant select on receiver.migrations to reading")
+            async with pool.acquire() as connection:
+                found = await checks.usable(connection)
+        assert not found.holds
+        assert "the role lacks delete, insert, select on receiver.archive, insert, select, update on" in found.seen
+        assert "`grant select, insert, update, delete on all tables in schema receiver`" in found.todo
+    finally:
+        await db.execute("drop owned by reading; drop role reading")
+
+
+def needed() -> dict[str, set[str]]:
+    """Return which rights our statements need on each table, but for migrating."""
+    found: dict[str, set[str]] = {}
+    for path in (SQL / "queries").glob("*.sql"):
+        text = path.read_text()
+        for verb, table in re.findall(r"\b(insert into|update|delete from|from|join) receiver\.(\w+)", text):
+            rights = {"from": {"select"}, "join": {"select"}}.get(verb, {verb.split()[0], "select"})
+            also = {"update"} if verb == "insert into" and "do update" in text else set()
+            found[table] = found.get(table, set()) | rights | also
+    return found | {"migrations": {"select"}}

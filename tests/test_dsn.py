@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.dsn import SOCKETS, Address, read, where
+from receiver.dsn import read, service, where
 from receiver.errors import ConfigError
+from receiver.hosts import SOCKETS, Address
 
 PLAIN = "postgresql://u:hunter2@h/d"
 
@@ -29,6 +30,12 @@ PLAIN = "postgresql://u:hunter2@h/d"
         ("postgresql://u@%2Frun%2Fpg:6/d", [("/run/pg", 6)], "u", None, "d"),
         ("postgresql://u@/d?host=::1", [("::1", 5432)], "u", None, "d"),
         ("postgresql://u@h?dbname=d", [("h", 5432)], "u", None, "d"),
+        # As in libpq what stands behind the ? wins over what stands before it.
+        ("postgresql://x:y@h:7/z?dbname=d&user=u&password=p", [("h", 7)], "u", "p", "d"),
+        ("postgresql://u:p@127.0.0.1:1/d?host=/cloudsql/x&port=6", [("/cloudsql/x", 6)], "u", "p", "d"),
+        ("postgresql://u:p@localhost:6/d?host=/cloudsql/x", [("/cloudsql/x", 6)], "u", "p", "d"),
+        ("postgresql://u@h:1/d?port=6", [("h", 6)], "u", None, "d"),
+        ("postgresql://u@a:1/d?host=b,c&port=6,7", [("b", 6), ("c", 7)], "u", None, "d"),
         ("postgresql://u@:6/d", [*((folder, 6) for folder in SOCKETS), ("localhost", 6)], "u", None, "d"),
     ],
 )
@@ -51,6 +58,7 @@ def test_who_and_where_are_read(
         "sslmode=no-verify&uselibpqcompat=true",  # node-postgres
         "pool_max_conns=4&default_query_exec_mode=simple_protocol",  # pgx
         "conn_max_age=60&pool=5&prepared_statements=false&encoding=unicode",
+        "oauth_issuer=x&scram_client_key=x&replication=false&tty=&servicefile=/x",
         "application_name=x&fallback_application_name=y&client_encoding=utf8",
     ],
 )
@@ -113,6 +121,58 @@ def test_variables_fill_in_what_the_url_leaves_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "environment", "addresses"),
+    [
+        ("postgresql://h:6/d?hostaddr=10.0.0.1", {}, [Address("h", 6, "10.0.0.1")]),
+        ("postgresql://h/d", {"PGHOSTADDR": "10.0.0.1"}, [Address("h", 5432, "10.0.0.1")]),
+        ("postgresql:///d?hostaddr=::1", {}, [Address("::1", 5432, "::1")]),
+        ("postgresql:///d?hostaddr=::1,::2", {}, [Address("::1", 5432, "::1"), Address("::2", 5432, "::2")]),
+        ("postgresql://a,b/d?hostaddr=10.0.0.1,", {}, [Address("a", 5432, "10.0.0.1"), Address("b", 5432)]),
+        ("postgresql://h/d?hostaddr=", {"PGHOSTADDR": "10.0.0.1"}, [Address("h", 5432)]),
+    ],
+)  # fmt: skip
+def test_an_address_says_where_to_connect_and_the_host_whom_to_expect_there(
+    url: str, environment: dict[str, str], addresses: list[Address]
+) -> None:
+    assert list(read(url, environment).addresses) == addresses
+
+
+def test_variables_say_what_is_sent_to_the_server_unless_the_url_does_with_a_word_or_with_none() -> None:
+    environment = {"PGOPTIONS": "-c jit=off", "PGAPPNAME": "mine"}
+    found = read(PLAIN, environment)
+    assert (found.application, found.server_settings) == ("mine", {"options": "-c jit=off"})
+    found = read(f"{PLAIN}?application_name=x&options=", environment)
+    assert (found.application, found.server_settings) == ("x", {})
+
+
+def test_a_service_comes_after_the_url_and_before_the_variables() -> None:
+    said = {"host": "b", "port": "6", "dbname": "e", "user": "s", "sslmode": "require", "options": "-c jit=off"}
+    found = read("postgresql:///d?service=x", {"PGUSER": "v", "PGHOST": "v", "PGPASSWORD": "p"}, said)
+    assert (found.addresses, found.user, found.password, found.database) == ((Address("b", 6),), "s", "p", "d")
+    assert (found.security, found.server_settings) == ("require", {"options": "-c jit=off"})
+    assert service("postgresql://h/d?service=x", {"PGSERVICE": "y", "PGSERVICEFILE": "/z"}) == ("x", "/z")
+    assert service("postgresql://h/d?service=", {"PGSERVICE": "y"})[0] == ""
+    assert where("postgresql:///d?service=x") == "the service's host/d"
+    with pytest.raises(ConfigError, match=r"^the service: nobody knows the parameter conect_timeout"):
+        read(PLAIN, {}, {"conect_timeout": "1"})
+
+
+@pytest.mark.parametrize(
+    ("query", "environment", "demands"),
+    [
+        ("channel_binding=require&require_auth=x", {}, ("channel_binding=require", "require_auth=x")),
+        ("channel_binding=prefer&gssencmode=disable&requiressl=0&require_auth=", {}, ()),
+        ("", {"PGCHANNELBINDING": "require", "PGGSSENCMODE": "prefer"}, ("PGCHANNELBINDING=require",)),
+        ("channel_binding=disable", {"PGCHANNELBINDING": "require"}, ()),
+    ],
+)  # fmt: skip
+def test_what_asks_for_safety_that_we_do_not_give_is_known(
+    query: str, environment: dict[str, str], demands: tuple[str, ...]
+) -> None:
+    assert read(f"{PLAIN}?{query}", environment).demands == demands
+
+
+@pytest.mark.parametrize(
     ("url", "environment", "said"),
     [
         (f"{PLAIN}?conect_timeout=3&x=1", {}, "DATABASE_URL: nobody knows the parameter conect_timeout, x;"),
@@ -123,6 +183,14 @@ def test_variables_fill_in_what_the_url_leaves_out() -> None:
         (PLAIN, {"PGTARGETSESSIONATTRS": "x"}, "^PGTARGETSESSIONATTRS must be one of"),
         (PLAIN, {"PGSSLNEGOTIATION": "x"}, "^PGSSLNEGOTIATION must be one of"),
         ("postgresql://a,b/d?port=1,2,3", {}, "one port, or one for each host"),
+        ("postgresql://a,b/d?hostaddr=::1,::1,::1", {}, "one hostaddr, or one for each host"),
+        ("postgresql://h/d?hostaddr=name", {}, "^DATABASE_URL: hostaddr must be an IP address"),
+        ("postgresql://h/d", {"PGHOSTADDR": "name"}, "^PGHOSTADDR must be an IP address"),
+        ("postgresql://h/d", {"PGPORT": "hunter2"}, "^PGPORT: the port must be a number from 1 to 65535$"),
+        ("postgresql://u@[::1/d", {}, "in brackets must be an IPv6 address"),
+        ("postgresql://u@[::1]5432/d", {}, "in brackets must be an IPv6 address"),
+        ("postgresql://u@[h]:5432/d", {}, "in brackets must be an IPv6 address"),
+        ("postgresql://u@<hunter2>/d", {}, "the host has a character in it"),
         ("mysql://u:hunter2@h/d", {}, "must start with postgresql://"),
         ("postgresql:u:hunter2@h/d", {}, "must start with postgresql://"),
         ("postgresql://u:hunter2@h:port/d", {}, "the port must be a number"),

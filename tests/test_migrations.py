@@ -126,6 +126,23 @@ async def guest(
     await connection.execute("drop owned by receiver_guest; drop role receiver_guest")
 
 
+async def test_a_database_that_reads_only_is_said_so(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await connection.execute("set default_transaction_read_only = on")
+    for ask in (migrations.migrate, migrations.require):
+        with pytest.raises(SchemaError, match="the database reads only, as a standby does"):
+            await ask(connection)
+
+
+async def test_what_backslashes_mean_to_a_database_does_not_matter(empty: str) -> None:
+    admin = await asyncpg.connect(empty)
+    name = await admin.fetchval("select current_database()")
+    await admin.execute(f'alter database "{name}" set standard_conforming_strings = off')
+    await admin.close()
+    opened = await database.connect(empty)
+    assert await migrations.migrate(opened) == NAMES[1:]
+    await opened.close()
+
+
 async def test_who_may_not_make_a_schema_is_told_which_right_it_needs(
     guest: "asyncpg.Connection[asyncpg.Record]",
 ) -> None:

@@ -28,6 +28,7 @@ def url(place: Path) -> str:
     It says all that a variable meant for a server far away would fill in otherwise.
     """
     said = {"host": os.fsencode(place), "port": 5432, "sslmode": "disable", "target_session_attrs": "any"}
+    said |= dict.fromkeys(("hostaddr", "options", "service"), "")
     return f"postgresql://receiver@/postgres?{urlencode(said, quote_via=quote)}"
 
 

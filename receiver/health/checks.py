@@ -15,6 +15,7 @@ from receiver import (
     inbox,
     jobs,
     migrations,
+    outages,
     presence,
     registration,
     registry,
@@ -67,7 +68,7 @@ async def stored(
     connection: Connection, url: str, configured: Settings, handlers: Mapping[str, Handler]
 ) -> list[Finding]:
     """Look at the database and what is in it."""
-    findings = [await _server(connection, url, configured), await _schema(connection)]
+    findings = [await _server(connection, url, configured), await usable(connection)]
     if not findings[-1].holds:
         return findings
     counts = await jobs.counts(connection, configured.api_url)
@@ -107,11 +108,20 @@ def schema(version: int) -> Finding:
     return Finding("schema", holds=True, seen=f"version {version}")
 
 
-async def _schema(connection: Connection) -> Finding:
+async def usable(connection: Connection) -> Finding:
+    """Whether the schema is one that this code can work with, and the role may do so."""
     try:
-        return schema(await migrations.current(connection))
+        found = schema(await migrations.current(connection))
     except SchemaError as exc:
         return Finding("schema", holds=False, seen=str(exc))
+    if not found.holds:
+        return found
+    lacking = [row["lacking"] for row in await connection.fetch(query("lacking_rights"))]
+    if lacking:
+        more = f", and {len(lacking) - TOLD} more" if len(lacking) > TOLD else ""
+        seen = f"{found.seen}, on which the role lacks {', '.join(lacking[:TOLD])}{more}"
+        return Finding("schema", holds=False, seen=seen, todo=outages.TO_USE)
+    return found
 
 
 async def _server(connection: Connection, url: str, configured: Settings) -> Finding:
@@ -121,8 +131,7 @@ async def _server(connection: Connection, url: str, configured: Settings) -> Fin
     wrong = dict[str, str]()
     if off:
         wrong[f"{' and '.join(off)} is off, so what is stored does not survive a crash"] = "switch it on"
-    unfit = migrations.unfit(await connection.fetchval(query("server_encoding")))
-    if unfit:
+    if unfit := await migrations.unfit(connection):
         wrong[unfit] = ""
     if not await _keeps_session(connection, url):
         pooler = "a pooler in transaction mode stands in between, which loses locks and LISTEN"

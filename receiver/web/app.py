@@ -125,8 +125,8 @@ class Receiver:
             return [Finding("database", holds=False, seen=str(exc)), Finding("schema", holds=False, seen="unknown")]
 
     async def _look(self, connection: Connection) -> list[Finding]:
-        schema = checks.schema(await migrations.current(connection))
-        findings = [Finding("database", holds=True, seen="ok"), schema]
+        unfit, schema = await migrations.unfit(connection), await checks.usable(connection)
+        findings = [Finding("database", holds=not unfit, seen=unfit or "ok"), schema]
         if schema.holds:
             missing = await presence.missing_worker(
                 connection, handlers=self.handlers, api_url=self.api_url, waiting=WITHOUT_WORKER

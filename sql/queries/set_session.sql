@@ -19,4 +19,7 @@ with asked as (
     from unnest($1::text[], $2::text[]) as given (name, value)
     where current_setting(name, true) is not null  -- a setting that this server is too old for
 )
-select name, set_config(name, value, false) as value from asked
+-- What is so already is not set again: some settings take a right to be set at all.
+select name, case current_setting(name) when value then value else set_config(name, value, false) end as value from asked
+union all
+select 'is_standby', pg_is_in_recovery()::text

@@ -1,0 +1,67 @@
+"""Files in which libpq looks for what a URL leaves out: services, and whether a password file counts."""
+
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from receiver.errors import ConfigError
+
+SYSTEM = "/etc/postgresql-common"  # where distributions let libpq look
+
+
+def service(name: str, file: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a service stands for: `[name]` in `file`, else in the user's file, else in the machine's.
+
+    Raises:
+        ConfigError: it is in none of them, or a line of it cannot be read.
+    """
+    folder = Path(environment.get("PGSYSCONFDIR") or SYSTEM)
+    places = [Path(file)] if file else [folder / "pg_service.conf"]
+    if not file:
+        with suppress(RuntimeError):  # a user without a home
+            places.insert(0, Path.home() / ".pg_service.conf")
+    for place in places:
+        try:
+            lines = place.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as exc:
+            if file:
+                why = exc.strerror if isinstance(exc, OSError) else "it is no text"
+                raise ConfigError(f"the service {name}: {place} cannot be read ({why})") from exc
+            continue
+        if (found := _section(lines, name, place)) is not None:
+            return found
+    listed = " or ".join(map(str, places))
+    raise ConfigError(f"the service {name} is not in {listed}: see to service= in DATABASE_URL, and to PGSERVICE")
+
+
+def _section(lines: list[str], name: str, place: Path) -> dict[str, str] | None:
+    found: dict[str, str] | None = None
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            if found is not None:
+                break
+            found = {} if line == f"[{name}]" else None
+        elif found is not None:
+            key, separator, value = line.partition("=")
+            if not separator or key in ("service", "servicefile"):
+                raise ConfigError(f"the service {name}: line {number} of {place} must be NAME=VALUE")
+            found[key.strip()] = value.strip()
+    return found
+
+
+def unfit_password_file(file: str) -> str | None:
+    """Return why the password file is left unread, if it is there and that is so; asyncpg would warn in two lines."""
+    with suppress(OSError, RuntimeError, ValueError):
+        path = Path(file) if file else Path.home() / ".pgpass"
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            return f"{path} is no file"
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            return f"{path} is left unread, because others may read it: chmod 600 it"
+        if not os.access(path, os.R_OK):
+            return f"{path} cannot be read"
+    return None

@@ -1,0 +1,17 @@
+-- Which rights on our tables `serve` and `work` need and this role lacks, as `insert, update on receiver.jobs`.
+select string_agg(privilege, ', ' order by privilege) || ' on receiver.' || name as lacking
+from (
+    values
+        ('archive', '{delete,insert,select}'::text[]), ('budgets', '{insert,select,update}'),
+        ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
+        ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'), ('identity', '{select}'),
+        ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
+        ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'),
+        ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
+        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'),
+        ('timestamps', '{insert,select,update}'), ('transcripts', '{insert,select,update}')
+) as needed (name, privileges)
+cross join unnest(privileges) as needs (privilege)
+where not has_table_privilege(format('receiver.%I', name), privilege)
+group by name
+order by name

@@ -1,2 +1,0 @@
--- How this database keeps text.
-select current_setting('server_encoding')
