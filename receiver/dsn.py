@@ -236,13 +236,13 @@ def _addresses(place: str, given: _Given, *, is_elsewhere: bool) -> tuple[Addres
     elsewhere = given.take("host", "PGHOST", url=place)
     ports, whose = given.look("port", "PGPORT", url=own_ports.strip(",") and own_ports)
     given.take("port")
-    numbers = _numbers(given)
+    numbers, whose_numbers = _numbers(given)
     if is_elsewhere and not elsewhere and not numbers:
         return ()
     named = [(host, "") for host, _ in own] if is_own else [hosts.named(one) for one in elsewhere.split(",")]
     if not elsewhere:
         named *= len(numbers) or 1
-    each = zip(named, _each(ports.split(","), named, "port"), _each(numbers or [""], named, "hostaddr"), strict=True)
+    each = zip(named, _each(ports.split(","), named, whose), _each(numbers or [""], named, whose_numbers), strict=True)
     addresses = []
     for (host, with_it), port, number in each:
         names = [host or number] if host or number else [*SOCKETS, "localhost"]
@@ -256,15 +256,15 @@ def _each(values: list[str], named: list[tuple[str, str]], whose: str) -> list[s
     if len(values) == 1:
         return values * len(named)
     if len(values) != len(named):
-        raise ConfigError(f"DATABASE_URL: must have one {whose}, or one for each host")
+        raise ConfigError(f"{whose}: must be one, or one for each host")
     return values
 
 
-def _numbers(given: _Given) -> list[str]:
-    """Return the addresses that say where to connect to, whatever name the host has."""
+def _numbers(given: _Given) -> tuple[list[str], str]:
+    """Return the addresses that say where to connect to, whatever name the host has, and who says them."""
     _, whose = given.look("hostaddr", "PGHOSTADDR")
     numbers = given.take("hostaddr", "PGHOSTADDR")
     found = numbers.split(",") if numbers else []
     if not all(one == "" or hosts.is_number(one) for one in found):
         raise ConfigError(f"{whose} must be an IP address")
-    return found
+    return found, whose

@@ -27,7 +27,8 @@ TO_MIGRATE = (
     "`grant create on database` to a role for which there is none yet"
 )
 READS_ONLY = (
-    "the database reads only, as a standby does: name the server that takes writes in DATABASE_URL, alone or beside it"
+    "the database reads only, as a standby does, or a server with default_transaction_read_only: name one that takes "
+    "writes in DATABASE_URL, alone or beside it"
 )
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 

@@ -59,7 +59,6 @@ RELIED_ON = {
 ASSERTED = {
     "client_encoding": ("UTF8",),
     "default_transaction_isolation": ("read committed",),
-    "default_transaction_read_only": ("off",),
     "idle_in_transaction_session_timeout": ("1min",),
     "session_replication_role": ("origin",),
     "standard_conforming_strings": ("on",),
@@ -163,7 +162,7 @@ class Sessions:
         if wrong:
             said = f"{self._dsn.shown()} does not let us set what we rely on: {', '.join(wrong)}"
             raise StoreMisconfiguredError(f"{said}; use the server's direct URL")
-        return bool(has["is_standby"] == "false")
+        return bool(has["is_standby"] == "false" and has["default_transaction_read_only"] == "off")
 
     async def _tries(
         self, end: float, failed: list[tuple[Reason, BaseException]]

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from receiver import database
+from receiver import database, migrations
 from receiver.database import Connections, connect
 from receiver.errors import ConfigError, StoreMisconfiguredError, StoreUnavailableError
 from receiver.session import Sessions
@@ -381,6 +381,27 @@ async def test_a_server_that_takes_no_writes_is_left_for_one_that_does_and_is_be
     async with connected(receiver_database):
         assert await admin.fetchval("select last_value from public.asked") == 3
     await admin.close()
+
+
+async def test_a_server_that_is_set_to_read_only_is_not_made_to_write(receiver_database: str) -> None:
+    async def settled(value: str) -> None:
+        await admin.execute(f"alter system set default_transaction_read_only = {value}")
+        await admin.execute("select pg_reload_conf()")
+        async with asyncio.timeout(60):
+            while await admin.fetchval("select reset_val from pg_settings where name = $1", name) != value:
+                await admin.fetchval("select pg_sleep(0.01)")
+
+    name = "default_transaction_read_only"
+    admin = await asyncpg.connect(receiver_database)
+    await admin.execute("set default_transaction_read_only = off")
+    try:
+        await settled("on")
+        async with connected(receiver_database) as connection:
+            assert await migrations.unfit(connection) == migrations.READS_ONLY
+    finally:
+        await settled("off")
+        await admin.execute("alter system reset default_transaction_read_only")
+        await admin.close()
 
 
 async def test_only_the_kind_of_server_that_is_asked_for_will_do(receiver_database: str) -> None:

@@ -118,8 +118,8 @@ async def usable(connection: Connection) -> Finding:
         return found
     lacking = [row["lacking"] for row in await connection.fetch(query("lacking_rights"))]
     if lacking:
-        more = f", and {len(lacking) - TOLD} more" if len(lacking) > TOLD else ""
-        seen = f"{found.seen}, on which the role lacks {', '.join(lacking[:TOLD])}{more}"
+        more = f"; and {len(lacking) - TOLD} more" if len(lacking) > TOLD else ""
+        seen = f"{found.seen}, on which the role lacks {'; '.join(lacking[:TOLD])}{more}"
         return Finding("schema", holds=False, seen=seen, todo=outages.TO_USE)
     return found
 

@@ -6,6 +6,13 @@ with asked as (
         case name
             -- A commit that has returned is on disk; waiting for a standby to apply it as well is more than that.
             when 'synchronous_commit' then case current_setting(name) when 'remote_apply' then 'remote_apply' else value end
+            -- A role's or database's habit does not bind us; a server that takes no writes is not made to.
+            when 'default_transaction_read_only' then case
+                when current_setting(name) = 'off' then 'off'
+                when (select source like '%file%' or source like '%line%' from pg_settings s where s.name = given.name)
+                    then current_setting(name)
+                else value
+            end
             -- Tables of others' are made and found where they would be without us, and never among ours.
             when 'search_path' then coalesce((
                 select string_agg(schema[1], ', ' order by place)
