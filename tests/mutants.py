@@ -189,8 +189,6 @@ MUTANTS = (
            "(end - now) / (len(places) - number)", "end - now", "session"),
     Mutant("session: a standby does as well", "receiver/session.py",
            "if writes or self._dsn.session:", "if True:", "session"),
-    Mutant("session: a certificate is checked by the address", "receiver/reaching.py",
-           '            options["server_hostname"] = host\n', "            pass\n", "session"),
     Mutant("check: a role that may only read is enough", "receiver/health/checks.py",
            "    if lacking:\n", "    if False:\n", "checks"),
     Mutant("session: the first host is always asked first", "receiver/session.py",
