@@ -183,7 +183,7 @@ CONDITIONS = (
     Condition("no data", Need.STORED, "no data here|there is no database",
               {"DATABASE_URL": ""}, mended=True),
     _of_the_database("no rights", "the role may not use the schema receiver .*`grant usage", "guest"),
-    Condition("rights to look only", Need.WRITES, "the role lacks .*`grant usage",
+    Condition("rights to look only", Need.WRITES, "(the role lacks .*|it needs )`grant usage",
               {"DATABASE_URL": "{reader}"}),
     _of_the_database("a wrong password", "refuses us: password authentication .* see to user and password", "password"),
     _of_the_database("a wrong database", "does not exist: see to the database's name in DATABASE_URL", "nowhere"),
