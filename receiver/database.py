@@ -261,7 +261,7 @@ class Connections:
                 self._idle.append((connection, time.monotonic()))
             else:
                 connection.terminate()  # which also ends the statement
-            statement.add_done_callback(lambda done: done.exception())
+            statement.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
         else:
             self._idle.append((connection, time.monotonic()))

@@ -70,6 +70,26 @@ async def test_a_connection_that_ended_while_idle_costs_one_more_try(
     assert calls[0].is_closed()
 
 
+async def test_a_statement_that_is_cancelled_with_all_others_is_no_error(answers: Connections) -> None:
+    """As at the end of a loop, where Ctrl-C came while somebody waited."""
+    told, under_way = list[object](), asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    async def work(_: Connection) -> None:
+        under_way.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(answers.run(work, seconds=60))
+    await under_way.wait()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await asyncio.sleep(0)
+    assert running.cancelled()
+    assert told == []
+
+
 async def failing(connection: Connection, sqlstate: str) -> None:
     await connection.execute(f"do $$ begin raise exception 'no' using errcode = '{sqlstate}'; end $$")
 
