@@ -1,7 +1,8 @@
 """The standard streams of a process: what is told through them neither fails nor delays what is done.
 
     told    stderr, and the stdout of what runs for long: an `Outlet`, which drops what nobody takes, and counts it
-    data    the stdout of a command: waits for its reader, and raises `OutputError` where it cannot be written
+    data    the stdout of a command: waits for its reader, and raises `OutputError` where it cannot be written;
+            where its reader has gone the rest is dropped
 
 Files and pipes get UTF-8, whatever the locale says; a terminal gets what it can show.
 """
@@ -27,7 +28,7 @@ FLUSH_SECONDS = 1.0
 
 
 class OutputError(OSError):
-    """The data that a command prints cannot be written: the disk is full, or the reader has gone."""
+    """The data that a command prints cannot be written: the disk is full."""
 
 
 class Outlet(io.RawIOBase):
@@ -164,6 +165,8 @@ class Outlet(io.RawIOBase):
 class Data(io.FileIO):
     """Standard output for data: the first failure raises, and the rest, which would fail again at the end, is dropped.
 
+    A reader that has gone, such as `head`, is no failure.
+
     Raises:
         OutputError: it cannot be written.
     """
@@ -177,6 +180,9 @@ class Data(io.FileIO):
         while not self._failed:
             try:
                 written = super().write(data)
+            except BrokenPipeError:  # who reads no further has what he wants: it changes no exit status
+                self._failed = True
+                break
             except OSError as exc:
                 self._failed = True
                 raise OutputError(exc.errno, exc.strerror) from exc
@@ -202,17 +208,20 @@ def prepare() -> None:
 
 def telling(stream: TextIO) -> TextIO:
     """Return a stream to what `stream` writes to that neither raises nor waits; where that is no file, itself."""
+    if _outlet(stream) is not None:
+        return stream
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
         return stream
-    return _text(Outlet(descriptor), stream, "replace", write_through=True)
+    # Between them a buffer, which puts the pieces of a line together and whose flush waits for nobody.
+    return _text(io.BufferedWriter(Outlet(descriptor)), stream, "replace", line_buffering=True)
 
 
 def on_loss(stream: TextIO, notice: Callable[[int], str]) -> None:
     """Have `stream`, if it drops what nobody takes, say in the words of `notice` how many lines that were."""
-    outlet = getattr(stream, "buffer", None)
-    if isinstance(outlet, Outlet):
+    outlet = _outlet(stream)
+    if outlet is not None:
         outlet.notice = notice
 
 
@@ -225,8 +234,8 @@ def end(status: int) -> NoReturn:
 
 def trouble(stream: TextIO) -> str | None:
     """Return what is in the way of what is told through `stream`, in words, if it is an outlet."""
-    outlet = getattr(stream, "buffer", None)
-    return outlet.trouble() if isinstance(outlet, Outlet) else None
+    outlet = _outlet(stream)
+    return None if outlet is None else outlet.trouble()
 
 
 def write_now(descriptor: int, line: bytes) -> bool:
@@ -236,7 +245,15 @@ def write_now(descriptor: int, line: bytes) -> bool:
     return False
 
 
-def _text(raw: "Outlet | io.BufferedWriter[Data]", before: TextIO | None, errors: str, **how: bool) -> io.TextIOWrapper:
+def _outlet(stream: TextIO) -> Outlet | None:
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    return raw if isinstance(raw, Outlet) else None
+
+
+def _text(
+    raw: "Outlet | io.BufferedWriter[Outlet] | io.BufferedWriter[Data]", before: TextIO | None, errors: str, **how: bool
+) -> io.TextIOWrapper:
     encoding = before.encoding if raw.isatty() and before is not None else "utf-8"
     errors = errors if raw.isatty() else "backslashreplace"
     return io.TextIOWrapper(raw, encoding=encoding, errors=errors, **how)  # type: ignore[arg-type]  # a raw one does

@@ -182,6 +182,18 @@ def test_where_no_thread_can_be_had_a_line_is_written_all_the_same(
     assert read(pipe[0], b"b\n") == b"a\nb\n"
 
 
+def test_what_is_printed_where_things_are_told_is_there_at_once_in_whole_lines(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    with os.fdopen(writer, "w", closefd=False) as out, Path("/dev/full").open("w") as full:
+        told, lost = streams.telling(out), streams.telling(full)
+        assert streams.telling(told) is told
+        print("a", "b", file=told)
+        assert read(reader, b"b\n") == b"a b\n"
+        print("a", "b", file=lost, flush=True)
+        until(lambda: streams.trouble(lost) is not None, "it is lost")
+        assert streams.trouble(lost) == "1 lines could not be written"
+
+
 def test_last_words_wait_for_nobody(pipe: tuple[int, int]) -> None:
     assert streams.write_now(pipe[1], b"killed\n")
     fill(pipe[1])
@@ -201,6 +213,16 @@ def test_data_that_cannot_be_written_raises_once() -> None:
         assert raised.value.strerror == "No space left on device"
         out.flush()
         out.close()
+
+
+def test_a_reader_that_has_gone_is_no_failure() -> None:
+    gone, writer = os.pipe()
+    os.close(gone)
+    out = io.BufferedWriter(Data(writer))
+    for _ in range(2):
+        out.write(b"x")
+        out.flush()
+    os.close(writer)
 
 
 def test_data_waits_for_its_reader(pipe: tuple[int, int]) -> None:

@@ -54,8 +54,6 @@ def _in_one_line() -> Iterator[None]:
     try:
         yield
     except OutputError as exc:
-        if isinstance(exc.__cause__, BrokenPipeError):
-            raise  # click ends quietly when a reader such as `head` has gone
         raise click.ClickException(f"the output cannot be written ({exc.strerror})") from exc
     except ProviderError as exc:
         raise click.ClickException(_block(exc)) from exc
