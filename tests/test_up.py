@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from receiver.embedded import wait_until_stopped
-from tests.processes import WAIT_SECONDS, Process, Processes, free_port, until
+from tests.processes import WAIT_SECONDS, Process, Processes, completed, free_port, until
 from tests.test_embedded import linux, servers
 
 
@@ -141,6 +141,49 @@ def test_up_starts_a_worker_again_that_died(processes: Processes, ports: dict[st
     assert process.end() == 0
 
 
+SLOW = """
+import asyncio
+
+from receiver import Context, Event, handler
+
+
+@handler("transcription.completed", timeout=600)
+async def slow(event: Event, ctx: Context) -> None:
+    print("it is", "at work")
+    await asyncio.sleep(600)
+"""
+
+
+def test_a_second_ctrl_c_gives_back_at_once_what_is_under_way(processes: Processes, receiver_database: str) -> None:
+    """And what a handler prints is there while it runs, though stdout is a file."""
+    processes.write_handlers(slow=SLOW)
+    web = processes.begin_serving(
+        free_port(), "up", DATABASE_URL=receiver_database, RECEIVER_SHUTDOWN_SECONDS="300", RECEIVER_HANDLERS="handlers"
+    )
+    until(lambda: "listening on" in told(web), "it listens")
+    assert web.deliver(completed("evt_1")).status_code == 200
+    until(lambda: "it is at work\n" in told(web), "what is printed is there")
+    web.popen.send_signal(signal.SIGINT)
+    until(lambda: "jobs under way have 300 s to be finished; Ctrl-C again gives them back" in told(web), "it is said")
+    web.until_logged("waiting up to 300 s for 1 jobs")
+    assert web.end(signal.SIGINT) == 0
+    assert "gave back what was not finished" in web.log
+    jobs = processes.sql("select state::text, attempt, uncounted from receiver.jobs", receiver_database)
+    assert jobs == [{"state": "pending", "attempt": 1, "uncounted": 1}]
+
+
+@linux
+def test_told_to_end_with_all_that_it_starts_up_ends_well_also_at_the_start(
+    processes: Processes, ports: dict[str, str], receiver_database: str
+) -> None:
+    process = processes.start("up", "--sandbox", "--sandbox-port", ports["sandbox"], DATABASE_URL=receiver_database)
+    until(lambda: "kill -HUP" in told(process) and children(process.popen.pid), "it starts the sandbox")
+    for pid in (process.popen.pid, *children(process.popen.pid)):
+        os.kill(pid, signal.SIGTERM)
+    assert process.popen.wait(WAIT_SECONDS) == 0
+    assert "did not start" not in process.log
+
+
 @linux
 def test_nothing_outlives_a_killed_up(processes: Processes, ports: dict[str, str]) -> None:
     process = up(processes, ports)
@@ -157,6 +200,14 @@ def test_a_taken_port_ends_up_with_a_sentence(processes: Processes, ports: dict[
         ran = processes.run("up", "--sandbox", "--sandbox-port", ports["sandbox"])
     assert ran.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {ports['sandbox']}" in ran.stderr
+    assert not (processes.folder / ".receiver").exists()
+
+
+def test_one_port_for_both_is_refused_before_anything_is_made(processes: Processes, ports: dict[str, str]) -> None:
+    port = processes.environment["PORT"]
+    ran = processes.run("up", "--sandbox", "--sandbox-port", port)
+    said = f"Error: PORT and --sandbox-port are both {port}: set one of them to another port\n"
+    assert (ran.returncode, ran.stderr, ports["sandbox"] != port) == (1, said, True)
     assert not (processes.folder / ".receiver").exists()
 
 

@@ -196,6 +196,11 @@ class Child:
         """Ask every process to end; kill those that have not `within` seconds."""
         await asyncio.gather(*(life.see_out(signal.SIGTERM, within) for life in self._lives), *self._leaving)
 
+    def hurry(self) -> None:
+        """Tell every process that has been asked to end to do so without waiting for its work."""
+        for life in self._lives:
+            life.tell(signal.SIGINT)
+
     def _let_leave(self, life: Life, number: signal.Signals, within: float) -> None:
         leaving = asyncio.create_task(life.see_out(number, within))
         self._leaving.add(leaving)
@@ -239,15 +244,24 @@ async def begin(
 
 
 async def run_once(
-    *arguments: str, environment: Mapping[str, str], folder: Path, stop: asyncio.Event, ending: float
-) -> int:
-    """Run a `receiver` command to its end and return its exit status; once `stop` is set it has `ending` seconds."""
+    *arguments: str, environment: Mapping[str, str], folder: Path, stop: asyncio.Event, hurry: asyncio.Event,
+    ending: float,
+) -> int:  # fmt: skip
+    """Run a `receiver` command to its end and return its exit status; once `stop` is set it has `ending` seconds.
+
+    When `hurry` is set then it is told so too.
+    """
     process, line = await begin(*arguments, "--until-eof", environment=environment, folder=folder)
     ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
+    hurrying = asyncio.create_task(hurry.wait())
     try:
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
         line.close()
-        await asyncio.wait({ended}, timeout=ending)
+        await asyncio.wait({ended, hurrying}, timeout=ending, return_when=asyncio.FIRST_COMPLETED)
+        if hurrying.done():
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+            await asyncio.wait({ended}, timeout=ending)
         if not ended.done():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -255,6 +269,7 @@ async def run_once(
     finally:
         line.close()
         stopping.cancel()
+        hurrying.cancel()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from receiver.cli.running import (
     configure,
     event_at,
     examples,
+    hurry_event,
     open_database,
     open_provider,
     open_spool,
@@ -73,7 +74,7 @@ def migrate() -> None:
 @until_eof
 def serve(host: str | None, port: int | None, *, descriptor: int | None, until_eof: bool) -> None:
     """Answer deliveries. Registers by itself when PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
-    configured = configure()
+    configured = configure(for_long=True)
     listener = bind(host or configured.host, port or configured.port) if descriptor is None else inherit(descriptor)
 
     async def main(url: str) -> None:
@@ -146,7 +147,7 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
 @until_eof
 def work(*, lapsed: bool, until_eof: bool) -> None:
     """Run handlers. Start as many as you like, on as many machines as share the database."""
-    configured = configure()
+    configured = configure(for_long=True)
     lanes = 1 if lapsed else configured.lanes
 
     async def main(url: str) -> None:
@@ -155,6 +156,7 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
         handlers = registry.load(configured.handlers)
         await _check_start(url)
         stop = stop_event(with_stdin=until_eof)
+        hurry = hurry_event(stop)
         async with (
             database.pool(url, size=2 * lanes + 4, lent=note_lent) as db,
             open_provider(configured, url, retries=()) as provider,
@@ -173,7 +175,7 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
                 connections, handlers=handlers, api_url=configured.api_url, lease=lease,
                 poll=timedelta(seconds=configured.poll_seconds),
                 run=partial(
-                    run_once, "work", "--lapsed", environment=start.environment, folder=start.folder,
+                    run_once, "work", "--lapsed", environment=start.environment, folder=start.folder, hurry=hurry,
                     ending=configured.shutdown_seconds + 2 * ENDING_SECONDS,
                 ),
             )  # fmt: skip
@@ -189,7 +191,7 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
                     log.info("%s %d lanes for %s", said, lanes, registry.listed(handlers.values()))
                     await _work_until(stop, worker)
                 within = timedelta(seconds=configured.shutdown_seconds)
-                await asyncio.gather(presence.leave(), others.end(), worker.stop(within=within))
+                await asyncio.gather(presence.leave(), others.end(), _stop(worker, within, hurry))
             connections.close()
             if not lapsed and not stop.is_set():
                 raise ImpossibleError(
@@ -212,6 +214,19 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
     if working.done():
         working.result()
     working.cancel()
+
+
+async def _stop(worker: Worker, within: timedelta, hurry: asyncio.Event) -> None:
+    """Let what the worker holds end `within`, or until it is to hurry; the rest is stopped and given back."""
+    stopping, hurrying = asyncio.create_task(worker.stop(within=within)), asyncio.create_task(hurry.wait())
+    await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    hurrying.cancel()
+    if not stopping.done():
+        stopping.cancel()
+        await asyncio.wait({stopping})
+        await worker.stop(within=timedelta(0))
+    else:
+        stopping.result()
 
 
 def _warn_embedded(configured: Settings, *, quiet: bool) -> None:

@@ -45,11 +45,14 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
 
-def configure(unknown: Sequence[str] | None = None) -> Settings:
+def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -> Settings:
     """Read `.env` and the settings, and set up the log as they say; every command does this first.
 
-    `unknown` is what `environment.enter` has returned, where that was done already.
+    `unknown` is what `environment.enter` has returned, where that was done already. In what runs `for_long` stdout is
+    only told: what a handler prints is there at once, line by line, and neither fails nor waits.
     """
+    if for_long:
+        sys.stdout = streams.telling(sys.stdout)
     os.umask(0o077)  # what we make is ours alone, parents and locks too; what others pass through says so itself
     if unknown is None:
         unknown = environment.enter()
@@ -204,6 +207,20 @@ def event_at(*numbers: signal.Signals) -> asyncio.Event:
     for number in numbers:
         loop.add_signal_handler(number, event.set)
     return event
+
+
+def hurry_event(stop: asyncio.Event) -> asyncio.Event:
+    """Return an event that SIGINT sets where `stop` is set already, which it sets else: a person's second Ctrl-C.
+
+    Not SIGTERM: a platform may send that to us, and to who started us and passes it on.
+    """
+    hurry = asyncio.Event()
+
+    def told() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, told)
+    return hurry
 
 
 def stop_event(*, with_stdin: bool = False) -> asyncio.Event:

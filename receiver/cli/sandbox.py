@@ -73,7 +73,7 @@ def _knobs(command: Callable[..., None]) -> Callable[..., None]:
 @until_eof
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
     """Run a simulated transcribe.so on 127.0.0.1, in memory. Any key tsk_live_… or tsk_test_… is good."""
-    configure()
+    configure(for_long=True)
     listener = bind("127.0.0.1", port, advice="pass another --port")
 
     async def main() -> None:

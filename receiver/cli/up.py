@@ -6,7 +6,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -17,10 +17,10 @@ from receiver import database, embedded, inbox, migrations, registration, regist
 from receiver.cli import environment
 from receiver.cli.children import Child, Patience
 from receiver.cli.environment import Simulation, Start
-from receiver.cli.running import configure, event_at, examples, open_database, open_spool, run, stop_event
+from receiver.cli.running import configure, event_at, examples, hurry_event, open_database, open_spool, run, stop_event
 from receiver.cli.story import Story
 from receiver.database import Pool
-from receiver.errors import ImpossibleError, ProviderError
+from receiver.errors import ConfigError, ImpossibleError, ProviderError, StartupError
 from receiver.logs import say
 from receiver.organs import Organs
 from receiver.providers import Recording, TranscribeSo
@@ -49,8 +49,10 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
     """
     unknown = environment.enter()
     simulation = environment.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
-    configured = configure(unknown)
+    configured = configure(unknown, for_long=True)
     start = environment.remember()
+    if sandbox and configured.port == sandbox_port:
+        raise ConfigError(f"PORT and --sandbox-port are both {sandbox_port}: set one of them to another port")
     # A mistake in a handler is said here, once, instead of by every process.
     registry.load(configured.handlers, quiet=True)
     if sandbox:
@@ -62,7 +64,19 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
 async def _up(
     configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None, start: Start
 ) -> None:
-    stop, again = stop_event(), event_at(signal.SIGHUP)
+    stop = stop_event()
+    try:
+        await _keep(configured, listener, url, simulation, start, stop=stop)
+    except (StartupError, ProviderError):
+        if not stop.is_set():
+            raise  # else who told us to end has told those that we start too
+
+
+async def _keep(
+    configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None, start: Start,
+    *, stop: asyncio.Event,
+) -> None:  # fmt: skip
+    again, hurry = event_at(signal.SIGHUP), hurry_event(stop)
     longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10)
     async with database.pool(url, size=2) as db:
         async with db.acquire() as connection:
@@ -74,7 +88,9 @@ async def _up(
         children: list[Child] = []
         try:
             if simulation is not None:
-                await _start_sandbox(configured, url, db, children, start)
+                await _run_until(stop, _start_sandbox(configured, url, db, children, start))
+            if stop.is_set():
+                return
             serve = begin("serve", vital=True, listener=listener)
             # A handler may block a worker for a lease before it ends itself, or it was stopped and may go on.
             patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
@@ -91,12 +107,28 @@ async def _up(
                 )
         finally:
             listener.close()  # so that who comes now is refused at once instead of waiting for nobody
-            ending = asyncio.gather(*(child.end(longest) for child in children if child.name != "sandbox"))
-            await asyncio.sleep(0)  # they are told to end before anybody is told of it
-            say("ending: what is under way is finished first")
-            await ending
-            await asyncio.gather(*(child.end(longest) for child in children))
+            await _end(children, configured.shutdown_seconds, hurry, longest=longest)
             _say_what_waits(configured)
+
+
+async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, *, longest: float) -> None:
+    """End the children, the sandbox last; jobs have so many `seconds`, or until `hurry` is set."""
+    first = [child for child in children if child.name != "sandbox"]
+    ending = asyncio.gather(*(child.end(longest) for child in first))
+    await asyncio.sleep(0)  # they are told to end before anybody is told of it
+    say(f"ending: jobs under way have {seconds:g} s to be finished; Ctrl-C again gives them back at once")
+    hurrying = asyncio.create_task(_pass_on(hurry, first))
+    await ending
+    hurrying.cancel()
+    await asyncio.gather(*(child.end(longest) for child in children))
+
+
+async def _pass_on(hurry: asyncio.Event, children: Sequence[Child]) -> None:
+    while True:
+        await hurry.wait()
+        hurry.clear()
+        for child in children:
+            child.hurry()
 
 
 def _say_what_waits(configured: Settings) -> None:
@@ -107,12 +139,12 @@ def _say_what_waits(configured: Settings) -> None:
 
 
 async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
-    """Run coroutines beside each other until `stop` is set, or one of them raises."""
+    """Run coroutines beside each other until `stop` is set, all of them have ended, or one raises."""
     stopping = asyncio.create_task(stop.wait())
     tasks: list[asyncio.Task[Any]] = [stopping, *map(asyncio.create_task, work)]
     waiting = set(tasks)
     try:
-        while not stop.is_set():
+        while not stop.is_set() and waiting != {stopping}:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()  # raises what a child could not do
