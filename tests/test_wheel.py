@@ -1,6 +1,7 @@
 """The wheel holds everything: built, installed elsewhere, it migrates with its own SQL and finds its handlers."""
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -15,12 +16,21 @@ from tests.processes import REPOSITORY
 def test_a_wheel_installed_elsewhere_migrates_and_has_the_bundled_handlers(
     folder: Path, receiver_server: Server
 ) -> None:
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(REPOSITORY)]
+    checkout = folder / "checkout"
+    for name in ("receiver", "handlers", "sql"):
+        shutil.copytree(REPOSITORY / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, checkout / name)
+    (checkout / "handlers" / "users.py").touch()
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(checkout)]
     subprocess.run(build, check=True, capture_output=True)
     wheel = next(folder.glob("receiver-*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
     assert "receiver/sql/migrations/0001_spine.sql" in names
     assert "receiver/py.typed" in names
+    bundled = {name for name in names if name.startswith("receiver/bundled/")}
+    ours = ("__init__", "failures", "pings", "timestamps", "transcripts")
+    assert bundled == {f"receiver/bundled/{name}.py" for name in ours}
     assert {name.split("/")[0] for name in names} == {
         "receiver",
         f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info",
@@ -52,9 +62,9 @@ receiver.cli.main()
     assert f"migrated to {migrations.files()[-1][1].stem}\n" in run("migrate").stdout
     assert "the schema is up to date" in run("migrate").stdout
     assert run("events").stdout == ""
-    bundled = run("handlers")
-    assert f"there is no handlers/ in {folder}: using the bundled handlers, receiver.bundled" in bundled.stderr
-    assert "site-packages/receiver/bundled/transcripts.py\n" in bundled.stdout
+    unset = run("handlers")
+    assert f"there is no handlers/ in {folder}: using the bundled handlers, receiver.bundled" in unset.stderr
+    assert "site-packages/receiver/bundled/transcripts.py\n" in unset.stdout
     # A folder of one's own replaces them, or stands beside them.
     mine = "from receiver import handler\n@handler('a.b')\ndef mine(event, ctx): ...\n"
     (folder / "handlers").mkdir()
