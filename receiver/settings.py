@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from receiver import addresses, failpoints
@@ -38,6 +39,7 @@ _ODD_IN_PATHS = (
     _CLOSED, (re.compile(r"~|.*\$[({A-Za-z_]", re.DOTALL), "holds what only a shell expands: write the whole path"),
     (re.compile("$"), "is blank"),
 )  # fmt: skip
+_PATH = re.compile(r"^\.|[/\\]|\.py$")
 _POSTGRES = re.compile(r"(postgres(?:ql)?)(?:\+\w+)?(://.*)", re.IGNORECASE | re.DOTALL)  # `+asyncpg` is SQLAlchemy's
 
 
@@ -54,7 +56,8 @@ def _from_files() -> tuple[dict[str, str], list[str]]:
         try:
             found[name] = _bare(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as exc:
-            wrong.append(f"{name}_FILE: cannot be read ({type(exc).__name__})")
+            why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+            wrong.append(f"{name}_FILE: cannot be read ({why})")
             continue
         if not found[name]:  # a secret that was not mounted must not become another database, or none
             wrong.append(f"{name}_FILE: names an empty file")
@@ -126,6 +129,16 @@ class Settings(BaseSettings):
             raise ValueError("must name at least one")
         return value
 
+    @field_validator("handlers")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(_PATH.search(name) for name in value):
+            raise ValueError(
+                "names packages or modules, such as handlers,receiver.bundled, and no paths or files; they are looked "
+                "for in the working folder first"
+            )
+        return value
+
     @field_validator("api_url")
     @classmethod
     def _api_address(cls, value: str) -> str:
@@ -189,6 +202,16 @@ def _is_text(value: str) -> bool:
     return value == value.encode("utf-8", "replace").decode("utf-8")
 
 
+def _words(mistake: ErrorDetails) -> str:
+    """Return in plain words what pydantic says."""
+    match mistake["type"].split("_")[0]:
+        case "int":
+            return "must be a whole number"
+        case "float":
+            return "must be a number"
+    return mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+
+
 def load(**changes: object) -> Settings:
     """Read the environment; `changes` (variable name → value) win over it.
 
@@ -203,7 +226,11 @@ def load(**changes: object) -> Settings:
     try:
         configured = Settings(**cast("dict[str, Any]", found | changes))
     except ValidationError as exc:
-        wrong += [f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in exc.errors(include_input=False)]
+        for e in exc.errors(include_input=False):
+            name = str(e["loc"][0])
+            wrong.append(
+                f"{name}_FILE: {_words(e)}" if name in found.keys() - changes.keys() else f"{name}: {_words(e)}"
+            )
     if wrong:
         raise ConfigError("; ".join(dict.fromkeys(wrong)))
     return configured

@@ -64,6 +64,8 @@ def test_a_line_is_read_as(text: str, value: str) -> None:
     ("A='s3cret\nB=1", ".env: line 1 cannot be read; is there a quote without its other half?"),
     ('\r\nA="s3cret" s3cret\r\nB=1\r\ns3cret',
      ".env: line 2 cannot be read; is there a quote without its other half?; line 4 has no ="),
+    *((f"A=1\n{line}\n", ".env: line 2 has no = behind its name") for line in (
+        "TRANSCRIBE_API_URL: http://s3cret", "A: 's3cret'", "export A s3cret", "A s3cret=1", 'A-B.c : "s3cret')),
     ("A=1\n\u200bs3cret=1", ".env: line 2 begins with no name that a variable can have"),
     ("1A=s3cret", ".env: line 1 begins with no name that a variable can have"),
     ("A=s3\0cret", ".env: line 1 holds a character that no variable can"),
@@ -78,6 +80,12 @@ def test_no_file_and_a_virtual_environment_of_that_name_say_nothing() -> None:
     assert environment.read(Path(".env")) == {}
     Path(".env").mkdir()
     assert environment.read(Path(".env")) == {}
+
+
+def test_a_link_to_nothing_in_its_place_is_a_mistake() -> None:
+    Path(".env").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"^\.env is a link to what is not there: mend it, or remove it$"):
+        environment.read(Path(".env"))
 
 
 def test_without_a_working_folder_no_command_begins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

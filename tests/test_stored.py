@@ -213,6 +213,7 @@ def test_send_delivers_a_file_byte_for_byte(shared: Processes, running: tuple[We
     assert (again["status"], json.loads(again["answer"])) == (200, {"status": "duplicate"})
     shown = json.loads(shared.run("show", "evt_file", "--json").stdout)
     assert base64.b64decode(shown["raw"]) == body
+    assert shared.run("show", "evt_file").stdout.endswith('\n{ "id": "evt_file",  "event": "some.event" }\n')
     for sample in ("completed", "failed", "test"):
         assert shared.run("send", "--sample", sample, "--url", target).returncode == 0
     refused = shared.run("send", "event.json", "--url", target, TRANSCRIBE_WEBHOOK_SECRET="wrong")

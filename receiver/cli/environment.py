@@ -30,6 +30,7 @@ OURS = ("RECEIVER_", "TRANSCRIBE_")
 SOURCES = ("TRANSCRIBE_", "TIMBR_", "FISHAUDIO_", "THUNDERSCRIBE_", "OPENAI_")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_WITHOUT_SIGN = re.compile(r"\s*(export\s+)?[A-Za-z_][A-Za-z0-9_.-]*(?![A-Za-z0-9_.-])(?!\s*=)")
 # Kubernetes and Docker tell every container about a service that is called `receiver`.
 _OF_A_SERVICE = re.compile(r"\w+_(SERVICE_(HOST|PORT)\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 
@@ -91,6 +92,8 @@ def read(path: Path) -> dict[str, str]:
                 raise ConfigError(f"{path} {distrust}")
             text = file.read().decode("utf-8-sig")
     except FileNotFoundError:
+        if path.is_symlink():
+            raise ConfigError(f"{path} is a link to what is not there: mend it, or remove it") from None
         return {}
     except OSError as exc:
         raise ConfigError(f"{path} cannot be read ({exc.strerror})") from exc
@@ -120,6 +123,8 @@ def _blank_lines(statement: str) -> int:
 
 def _why_unusable(one: Binding) -> str | None:
     if one.error:
+        if _WITHOUT_SIGN.match(one.original.string):
+            return "has no = behind its name"
         return "cannot be read; is there a quote without its other half?"
     if one.key is None:
         return None  # blank, or a comment

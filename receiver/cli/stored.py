@@ -62,7 +62,7 @@ def show(event: str, *, as_json: bool) -> None:
         click.echo(f"  in other bytes, quarantined: @{variant.key} {variant.id}")
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
-    click.echo(printable(raw.decode("utf-8", "backslashreplace")))
+    click.echo(printable(raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
 
 
 @click.command(epilog=examples("receiver jobs", "receiver jobs --dead --json"))
