@@ -5,7 +5,9 @@ but the requests that it is for: each of those says which variable is wrong.
 """
 
 import os
+import socket
 import ssl
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +60,30 @@ def mistakes() -> list[str]:
         except SettingError as exc:
             said.append(str(exc))
     return list(dict.fromkeys(said))
+
+
+def why(error: BaseException) -> str:
+    """Return why a request got no answer, in the words of the system, or those of the client where it has none."""
+    for one in _behind(error):
+        if isinstance(one, TimeoutError | httpx.TimeoutException):
+            return "no answer in time"
+        if isinstance(one, ssl.SSLError | socket.gaierror):
+            return str(one.strerror or one)
+        if isinstance(one, OSError) and one.errno:
+            return os.strerror(one.errno).lower()
+    return str(error) or type(error).__name__
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, and those that it came of."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+            waiting += filter(None, (one.__cause__ or one.__context__,))
 
 
 class Routes(httpx.AsyncBaseTransport):

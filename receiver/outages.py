@@ -165,14 +165,23 @@ def of_work(error: BaseException) -> StoreUnavailableError:
         return StoreMisconfiguredError(f"the database is away: {error}")
     if isinstance(error, StoreUnavailableError):  # no connection was made
         return StoreUnavailableError(f"the database is away: {error}", no_room=error.no_room)
-    said = type(error).__name__
-    if isinstance(error, asyncpg.PostgresError) and error.args:
-        said = f"{said}: {str(error.args[0]).splitlines()[0]}"
+    said = _said(error)
     if isinstance(error, AWAY) or _is_recovering(error):
         return StoreUnavailableError(f"the database is away: {said}")
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         said = f"the role lacks a right ({said}): {TO_USE}"
     return StoreRefusedError(f"the database refuses it: {said}", passing=isinstance(error, PASSING))
+
+
+def _said(error: BaseException) -> str:
+    """Return one line of what was said, in the server's or the system's words."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    is_told = isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError) and error.args
+    line = next(iter(str(error.args[0]).splitlines()), "") if is_told else ""
+    return line or type(error).__name__
 
 
 def _is_recovering(error: BaseException) -> bool:

@@ -90,6 +90,18 @@ async def test_a_statement_that_is_cancelled_with_all_others_is_no_error(answers
     assert told == []
 
 
+@pytest.mark.parametrize(("error", "said"), [
+    (ConnectionResetError(104, "x"), "the database is away: connection reset by peer"),
+    (TimeoutError(), "the database is away: no answer in time"),
+    (asyncpg.ConnectionDoesNotExistError("it was closed"), "the database is away: it was closed"),
+    (asyncpg.InterfaceError("it is closed"), "the database is away: it is closed"),
+    (asyncpg.UniqueViolationError("it is there\nsomebody's row"), "the database refuses it: it is there"),
+    (EOFError(), "the database is away: EOFError"),
+])  # fmt: skip
+def test_what_work_met_is_told_in_the_servers_or_the_systems_words(error: BaseException, said: str) -> None:
+    assert str(outages.of_work(error)) == said
+
+
 async def failing(connection: Connection, sqlstate: str) -> None:
     await connection.execute(f"do $$ begin raise exception 'no' using errcode = '{sqlstate}'; end $$")
 

@@ -1,6 +1,8 @@
 """`receiver.egress`: what is here is asked past any proxy, and a setting that cannot be used is named where needed."""
 
 import re
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +89,11 @@ async def test_clients_share_their_connections_and_nothing_else() -> None:
     assert "Cookie" not in sent[1].headers
 
 
+def caused(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
 def is_straight(url: str) -> bool:
     """Whether a request goes there without a proxy."""
     routes = egress.Routes()
@@ -167,6 +174,25 @@ async def test_settings_that_are_right_are_no_mistakes(tmp_path: Path, monkeypat
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
     assert egress.mistakes() == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_why_nobody_answers_is_said_in_the_systems_words(host: str) -> None:
+    with pytest.raises(httpx.ConnectError) as refused:
+        await ask(f"http://{host}:1")
+    assert egress.why(refused.value) == "connection refused"
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (httpx.ReadTimeout(""), "no answer in time"), (TimeoutError(), "no answer in time"),
+    (caused(httpx.ConnectError("x"), socket.gaierror(-2, "Name or service not known")), "Name or service not known"),
+    (caused(httpx.ConnectError("x"), ssl.SSLError(1, "certificate verify failed")), "certificate verify failed"),
+    (caused(httpx.ReadError(""), caused(OSError("all"), ConnectionResetError(104, "x"))), "connection reset by peer"),
+    (caused(OSError("all"), ExceptionGroup("both", [OSError(101, "x")])), "network is unreachable"),
+    (httpx.RemoteProtocolError("Server disconnected"), "Server disconnected"), (httpx.ReadError(""), "ReadError"),
+])  # fmt: skip
+def test_why_is_what_lies_behind_an_error_else_what_it_says(error: BaseException, said: str) -> None:
+    assert egress.why(error) == said
 
 
 def test_one_place_makes_every_client() -> None:

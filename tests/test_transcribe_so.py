@@ -518,7 +518,7 @@ async def test_a_key_that_fits_into_no_header_is_unauthenticated_unsent_and_not_
 
 async def test_a_server_that_is_away_is_named_by_its_address() -> None:
     async with TranscribeSo("http://127.0.0.1:1", KEY) as api:
-        said = r"http://127\.0\.0\.1:1 cannot be reached \(ConnectError\)"
+        said = r"http://127\.0\.0\.1:1 cannot be reached \(connection refused\)"
         with pytest.raises(ProviderUnavailable, match=said) as raised:
             await api.me()
     assert raised.value.code == "unreachable"

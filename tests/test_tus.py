@@ -437,7 +437,8 @@ async def test_the_pauses_start_over_whenever_there_was_progress() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"), [(httpx.ReadTimeout("x"), "ReadTimeout"), (httpx.Response(503), "503"), (at(4), "nothing")]
+    ("broken", "said"),
+    [(httpx.ReadTimeout("x"), "no answer in time"), (httpx.Response(503), "503"), (at(4), "nothing")],
 )
 async def test_breaks_without_progress_use_up_the_pauses(broken: httpx.Response | Exception, said: str) -> None:
     """Three chances: the first, and one after each pause. A server that answers well and takes nothing is no better."""
@@ -468,7 +469,7 @@ async def test_a_server_that_never_answers_is_a_break() -> None:
         raise AssertionError
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(hang)) as http:
-        with pytest.raises(ProviderUnavailable, match="POST got no answer, TimeoutError"):
+        with pytest.raises(ProviderUnavailable, match="POST failed: no answer in time"):
             await upload(
                 http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=lambda _: None,
                 progressed=lambda _: None, pauses=(0,), answer_seconds=0.02,

@@ -44,7 +44,7 @@ def send(ctx: click.Context, file: Path | None, sample: str | None, url: str | N
         raise ImpossibleError(str(exc)) from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise ImpossibleError(
-            f"{target} does not answer ({type(exc).__name__}): run `receiver up`, set PORT to its port, or pass --url"
+            f"{target} does not answer ({egress.why(exc)}): run `receiver up`, set PORT to its port, or pass --url"
         ) from exc
     text = answer.text.strip()
     if as_json:

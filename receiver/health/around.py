@@ -27,7 +27,7 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
     except egress.SettingError as exc:
         return [Finding("reachable", holds=False, seen=str(exc))]
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        seen = f"{configured.public_url} does not answer ({type(exc).__name__})"
+        seen = f"{configured.public_url} does not answer ({egress.why(exc)})"
         return [Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, see to the tunnel")]
     findings = _findings(answer)
     if findings is None:

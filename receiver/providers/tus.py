@@ -27,6 +27,7 @@ from typing import BinaryIO, Literal
 
 import httpx
 
+from receiver import egress
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import destinations
 
@@ -36,8 +37,7 @@ ANSWER_SECONDS = 30.0
 SLOWEST_BYTES_PER_SECOND = 50_000
 ANSWER_BYTES = 64 * 1024
 
-_BREAKS = frozenset({408, 409, 423, 425})
-_GONE = frozenset({403, 404, 410})
+_BREAKS, _GONE = frozenset({408, 409, 423, 425}), frozenset({403, 404, 410})
 _REFUSALS: dict[int, tuple[type[ProviderError], str]] = {
     401: (InvalidRequest, "does not accept the upload's ticket; ask for a new one"),
     403: (InvalidRequest, "does not accept the upload's ticket; ask for a new one"),
@@ -192,7 +192,7 @@ class _Transfer:
                 finally:
                     await answer.aclose()
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as exc:
-            raise _BreakError(f"{method} got no answer, {type(exc).__name__}") from exc
+            raise _BreakError(f"{method} failed: {egress.why(exc)}") from exc
         if answer.is_server_error or answer.status_code in _BREAKS:
             raise _BreakError(f"{method} was answered {answer.status_code}")
         return answer

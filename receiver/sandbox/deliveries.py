@@ -101,7 +101,7 @@ class Deliverer:
                     headers={"Content-Type": "application/json", "X-Transcribe-Signature": header},
                 )  # fmt: skip
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
-            log.warning("delivery to %s failed: %s", target.url, type(exc).__name__)
+            log.warning("delivery to %s failed: %s", target.url, egress.why(exc))
             return False
         if not answer.is_success:
             log.warning("delivery to %s was answered %d", target.url, answer.status_code)

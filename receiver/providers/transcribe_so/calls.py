@@ -173,9 +173,9 @@ async def answer_to(
     except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"  # a path may hold a ticket
         if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
-            said = f"{origin} cannot be reached ({type(exc).__name__}): is the address right, are you online?"
+            said = f"{origin} cannot be reached ({egress.why(exc)}): is the address right, are you online?"
             raise ProviderUnavailable(said, code=UNREACHABLE) from exc
-        said = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else type(exc).__name__
+        said = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else egress.why(exc)
         raise ProviderUnavailable(f"{origin} does not answer: {said}", code="transport") from exc
     if answer.is_success:
         return body
