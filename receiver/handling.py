@@ -110,10 +110,13 @@ class Context:
         The server ends a transaction that is silent for a minute, so do what takes long before it.
 
         Raises:
-            LeaseLostError: the job is another worker's now, or was finished in a `completing` before.
+            ImpossibleError: the handler has used it before.
+            LeaseLostError: the job is another worker's now.
         """
         if self.completion.open or self.completion.committed:
-            raise LeaseLostError("completing() can be used once")
+            raise ImpossibleError(
+                f"{self.handler} uses completing() twice: it can be used once, for all that it writes"
+            )
         # Set before the row is locked: from here on a lost lease must not stop us, because we may be done already.
         self.completion.open = True
         try:

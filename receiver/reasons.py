@@ -12,6 +12,13 @@ LEAVES = 20  # of an exception group
 TOLD_LEAVES = 3
 
 
+# What a handler's frequent slips look like, and what they come of.
+SLIPS = (
+    ("coroutine", "was `await` forgotten, or in a plain `def` `ctx.wait(…)`?"),
+    ("_AsyncGeneratorContextManager", "was `async` forgotten in front of `with`?"),
+)
+
+
 def describe(error: BaseException, home: str = "") -> str:
     """Return an error as one storable text, with its place in the package of the module `home`.
 
@@ -37,8 +44,14 @@ def _described(error: BaseException, home: str) -> str:
     if isinstance(error, Verdict | ProviderError | ImpossibleError) and said:
         return _cut(said)  # written for people, by a handler, by the provider or by us
     answer = _answer(error)
-    parts = [name, _request(error), said if answer is None else answer]
+    parts = [name, _request(error), said if answer is None else answer, _slip(error, said)]
     return _cut(": ".join(filter(None, parts)), place(error, home))
+
+
+def _slip(error: BaseException, said: str) -> str | None:
+    if not isinstance(error, AttributeError | TypeError):
+        return None
+    return next((hint for word, hint in SLIPS if word in said), None)
 
 
 def _cut(text: str, end: str = "") -> str:

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from receiver import Context, Event, GiveUp, Handler, LeaseLostError, RetryPolicy, handler, inbox, jobs
-from receiver.errors import HandlerLoadError
+from receiver.errors import HandlerLoadError, ImpossibleError
 from receiver.retry import Again, Dead
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
@@ -249,7 +249,7 @@ async def test_completing_commits_the_effects_and_the_completion_together(receiv
     assert await effects(receiver_scratch) == 1
     assert await receiver_scratch.state(event) == "done"
     assert (ctx.completion.open, ctx.completion.committed) == (False, True)
-    with pytest.raises(LeaseLostError, match="once"):
+    with pytest.raises(ImpossibleError, match="once"):
         async with ctx.completing() as tx:
             await tx.execute("insert into effects default values")
     assert await effects(receiver_scratch) == 1
@@ -294,7 +294,7 @@ async def test_a_swallowed_database_error_does_not_commit_half(receiver_scratch:
 async def test_completing_refuses_a_second_use_while_the_first_is_open(receiver_scratch: Scratch) -> None:
     event, ctx = await receiver_scratch.claim(example)
     async with ctx.completing():
-        with pytest.raises(LeaseLostError, match="once"):
+        with pytest.raises(ImpossibleError, match=r"example uses completing\(\) twice"):
             async with ctx.completing():
                 pytest.fail("it was let in")
     assert await receiver_scratch.state(event) == "done"

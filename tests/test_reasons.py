@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -138,6 +139,31 @@ def test_a_group_says_what_it_holds() -> None:
         "ExceptionGroup: unhandled errors in a TaskGroup (2 sub-exceptions): "
         f"KeyError: 'title' (tests/test_reasons.py line {line_of(fails) + 1}); never"
     )
+
+
+def test_a_frequent_slip_is_told_with_what_it_comes_of() -> None:
+    async def transcript() -> None: ...
+
+    @asynccontextmanager
+    async def completing() -> AsyncIterator[None]:
+        yield
+
+    def forgets(use: Callable[[Any], object]) -> str:
+        coroutine = transcript()
+        try:
+            return describe(raised(lambda: use(coroutine)))
+        finally:
+            coroutine.close()
+
+    def enters() -> None:
+        with completing():  # type: ignore[attr-defined]
+            pass
+
+    for use in (lambda one: one.text, list, len, json.dumps, lambda one: one + 1):
+        assert "coroutine" in forgets(use)
+        assert forgets(use).endswith(": was `await` forgotten, or in a plain `def` `ctx.wait(…)`?")
+    assert describe(raised(enters)).endswith(": was `async` forgotten in front of `with`?")
+    assert describe(ValueError("coroutine")) == "ValueError: coroutine"
 
 
 # --- what it must not hold -------------------------------------------------------------------------------------------

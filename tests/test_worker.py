@@ -95,6 +95,8 @@ async def test_every_end_of_a_handler_has_its_outcome(
         assert job.error == error or (error is not None and error in (job.error or "")), h.name
         assert waits - 120 < job.waits_seconds <= waits * 1.5, h.name
     assert "its lease was lost" not in caplog.text
+    late = "completes_and_raises transcribe.so/evt_1 failed behind completing(), and the job is done all the same: "
+    assert f"{late}ValueError: too late to matter (tests/test_worker.py line " in caplog.text
     uncounted = await receiver_scratch.db.fetch("select handler from receiver.jobs where uncounted = 1 order by 1")
     assert [row["handler"] for row in uncounted] == sorted(case[0].name for case in cases if not case[4])
 
@@ -119,6 +121,7 @@ async def test_what_fails_around_a_handler_costs_a_try_and_not_the_lane(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bug of ours ends as an outcome, like one of the handler's."""
+    caplog.set_level(logging.DEBUG, "receiver")
 
     async def works(_: Event, __: Context) -> None:
         raise AssertionError("it is not reached")
@@ -144,8 +147,30 @@ async def test_what_fails_around_a_handler_costs_a_try_and_not_the_lane(
     assert "working_one transcribe.so/evt_1 raised ZeroDivisionError" in caplog.text
 
 
-async def test_a_secret_address_is_in_no_log_line_and_not_stored(receiver_scratch: Scratch) -> None:
+async def test_a_handlers_error_is_one_line_and_its_traceback_for_who_asks(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "receiver")
+
+    async def fails(_: Event, __: Context) -> None:
+        raise KeyError("title")
+
+    failing = made("failing", fails)
+    await deliver(receiver_scratch, "evt_1", failing)
+    async with working(receiver_scratch, failing):
+        await until_ended(receiver_scratch, "dead")
+    told = [record for record in caplog.records if "failing" in record.getMessage()]
+    loud = [record for record in told if record.levelno >= logging.WARNING]
+    assert [record.exc_info for record in loud] == [None] * 3
+    assert all("KeyError: 'title' (tests/test_worker.py line " in record.getMessage() for record in loud)
+    assert [record.levelname for record in told if record.exc_info] == ["DEBUG"] * 3
+
+
+async def test_a_secret_address_is_in_no_log_line_and_not_stored(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A line of code that holds it stands in the traceback too."""
+    caplog.set_level(logging.DEBUG, "receiver")
 
     async def posts(_: Event, __: Context) -> None:
         answer = httpx.Response(403, text="invalid_token", request=httpx.Request("POST", "https://h.example/s3cret"))

@@ -236,6 +236,9 @@ class Worker:
         outcome = await self._attempt(lane)
         lane.finishing = True
         if lane.completion.committed:
+            if not isinstance(outcome, Done):
+                said = "%s failed behind completing(), and the job is done all the same: %s"
+                log.warning(said, lane.name, outcome.reason, extra=lane.facts)
             outcome = Done()
         elif not await self._finish(lane, outcome):
             return
@@ -266,7 +269,9 @@ class Worker:
                 # From where it is the handler's. As a tuple: an exception of a stranger's may be false.
                 steps = at_home(error, self._handlers[lane.claim.handler].module)
                 trace = (type(error), error, steps[0] if steps else error.__traceback__)
-                log.warning("%s raised %s", lane.name, type(error).__name__, exc_info=trace, extra=lane.facts)
+                # What the outcome's line says of it, with the place in the handler, is enough for most.
+                level = logging.WARNING if error.__traceback__ and not steps else logging.DEBUG
+                log.log(level, "%s raised %s", lane.name, type(error).__name__, exc_info=trace, extra=lane.facts)
         except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
             log.warning("%s raised what cannot be shown", lane.name, extra=lane.facts)
 
