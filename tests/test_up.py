@@ -178,7 +178,7 @@ def test_told_to_end_with_all_that_it_starts_up_ends_well_also_at_the_start(
 ) -> None:
     process = processes.start("up", "--sandbox", "--sandbox-port", ports["sandbox"], DATABASE_URL=receiver_database)
     until(lambda: "kill -HUP" in told(process) and children(process.popen.pid), "it starts the sandbox")
-    for pid in (process.popen.pid, *children(process.popen.pid)):
+    for pid in (*children(process.popen.pid), process.popen.pid):
         os.kill(pid, signal.SIGTERM)
     assert process.popen.wait(WAIT_SECONDS) == 0
     assert "did not start" not in process.log
