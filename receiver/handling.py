@@ -23,7 +23,7 @@ import httpx
 from receiver import archive, jobs, made, results, threads
 from receiver.archive import Subject
 from receiver.database import Connection, Pool
-from receiver.errors import GiveUp, HandlerLoadError, LeaseLostError
+from receiver.errors import GiveUp, HandlerLoadError, ImpossibleError, LeaseLostError
 from receiver.events import Event
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo

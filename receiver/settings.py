@@ -26,7 +26,8 @@ SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 # What a value gets on its way through shells, container tools and web pages (`docker --env-file` keeps quotes).
 # With it a secret is another one, and so is a folder.
 _QUOTE = "[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]"
-_PACKED = (re.compile(f"{_QUOTE}|[\\[{{(<]"), "begins with a quote or a bracket: remove it")
+_IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[%\]]"
+_PACKED = (re.compile(f"(?!{_IPV6})(?:{_QUOTE}|[\\[{{(<])"), "begins with a quote or a bracket: remove it")
 _NAMED = (
     re.compile(r"(export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*=."),
     "begins with a variable's name: keep what follows the =",

@@ -167,27 +167,30 @@ class Data(io.FileIO):
 
     A reader that has gone, such as `head`, is no failure.
 
+    Attributes:
+        is_over: whether the rest is dropped.
+
     Raises:
         OutputError: it cannot be written.
     """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "wb", closefd=False)
-        self._failed = False
+        self.is_over = False
 
     def write(self, data: "ReadableBuffer", /) -> int:
         """Write some of it, when it can be written."""
-        while not self._failed:
+        while not self.is_over:
             try:
                 written = super().write(data)
             except BrokenPipeError:  # who reads no further has what he wants: it changes no exit status
-                self._failed = True
+                self.is_over = True
                 break
             except OSError as exc:
-                self._failed = True
+                self.is_over = True
                 raise OutputError(exc.errno, exc.strerror) from exc
             except KeyboardInterrupt:  # the rest would be waited for again, at the end
-                self._failed = True
+                self.is_over = True
                 raise
             if written is not None:
                 return written
@@ -216,6 +219,12 @@ def telling(stream: TextIO) -> TextIO:
         return stream
     # Between them a buffer, which puts the pieces of a line together and whose flush waits for nobody.
     return _text(io.BufferedWriter(Outlet(descriptor)), stream, "replace", line_buffering=True)
+
+
+def is_read(stream: TextIO) -> bool:
+    """Whether all data that was flushed to `stream` has found a reader, as far as can be told."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return not (isinstance(raw, Data) and raw.is_over)
 
 
 def on_loss(stream: TextIO, notice: Callable[[int], str]) -> None:

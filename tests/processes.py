@@ -47,6 +47,11 @@ def open_folder(*, in_memory: bool = True) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def unreachable(url: str) -> str:
+    """Return a database's own address, under which it is never reached: as if it were away."""
+    return f"{url}{'&' if '?' in url else '?'}target_session_attrs=standby"
+
+
 def free_port() -> int:
     """Return a port on which nobody listens, and which no other test is told of."""
     for port in _ports:

@@ -187,7 +187,7 @@ async def test_a_lease_that_cannot_be_renewed_or_given_back_costs_no_other_its_o
         await until_holds(renewed)
     found = {name: (job.state, job.attempt) for name, job in (await stored(receiver_scratch)).items()}
     assert found == {"bad": ("running", 1), "good": ("pending", 1)}
-    assert "was not renewed: the database refuses it: RaiseError: mine" in caplog.text
+    assert "was not renewed: the database refuses it: mine" in caplog.text
     assert "was not given back, and its lease will run out" in caplog.text
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from receiver.cli.processes import CHECK_SECONDS, START_WITHOUT_SECONDS
 from tests.faults.outages import OUTAGES, through
-from tests.processes import Processes, completed, free_port, until
+from tests.processes import Processes, completed, free_port, unreachable, until
 from tests.test_embedded import linux, servers
 
 
@@ -23,10 +23,9 @@ def test_every_delivery_during_an_outage_is_taken_and_stored_once(processes: Pro
 
 
 @linux
-def test_what_a_killed_process_had_spooled_is_stored_by_the_next(processes: Processes) -> None:
-    processes.run("migrate")
-    away = {"DATABASE_URL": "postgresql://u@127.0.0.1:1/d"}
-    web = processes.serve(**away)
+def test_what_a_killed_process_had_spooled_is_stored_by_the_next(processes: Processes, receiver_database: str) -> None:
+    processes.environment["DATABASE_URL"] = receiver_database
+    web = processes.serve(DATABASE_URL=unreachable(receiver_database))
     for number in range(20):
         assert web.deliver(completed(f"evt_{number}")).status_code == 200
     web.kill()

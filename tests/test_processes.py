@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from receiver.worker.attempt import LEFT_BEHIND_LIMIT
-from tests.processes import REPOSITORY, WAIT_SECONDS, Process, Processes, completed, free_port, sign, until
+from tests.processes import REPOSITORY, WAIT_SECONDS, Process, Processes, completed, free_port, sign, unreachable, until
 from tests.test_embedded import linux, servers
 
 EFFECTS = '''
@@ -375,8 +375,9 @@ def test_a_taken_port_is_said_in_a_sentence(shared: Processes) -> None:
     assert "set HOST or PORT" in ran.stderr
 
 
-def test_a_database_that_is_away_at_the_start_is_waited_for(processes: Processes) -> None:
-    away = f"postgresql://u:sesame@127.0.0.1:{free_port()}/d"
+def test_a_database_that_is_away_at_the_start_is_waited_for(processes: Processes, receiver_database: str) -> None:
+    processes.environment["DATABASE_URL"] = receiver_database
+    away = unreachable(receiver_database).replace("receiver@", "receiver:sesame@")
     processes.write_handlers(effects=EFFECTS)
     web, worker = processes.serve(DATABASE_URL=away), processes.start("work", DATABASE_URL=away)
     worker.until_logged("the database is away")

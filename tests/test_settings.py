@@ -107,7 +107,7 @@ TAKEN = [
     ("RECEIVER_DATA_DIR", "/var/lib/x", Path("/var/lib/x")),
     ("RECEIVER_SPOOL_DIR", "/mnt/spool", Path("/mnt/spool")),
     ("RECEIVER_SPOOL_DIR", " /mnt/a b/it's $5\r\n", Path("/mnt/a b/it's $5")),
-    ("RECEIVER_SPOOL_DIR", "spool~", Path("spool~")),
+    ("RECEIVER_SPOOL_DIR", "spool~", Path("spool~").absolute()),
     ("RECEIVER_SPOOL_MAX_MB", "0.5", 0.5),
     ("RECEIVER_SPOOL_MAX_MB", "1000000", 1_000_000.0),
     ("RECEIVER_SPOOL_RESERVE_MB", "0", 0.0),

@@ -33,6 +33,16 @@ async def announce(event: Event, ctx: Context) -> None:
     """Want completed events."""
 
 
+# It answers and can be read, as on a full disk.
+TAKES_NOTHING = """
+    create function refuse() returns trigger language plpgsql as $$ begin
+        raise 'cannot execute INSERT in a read-only transaction' using errcode = 'read_only_sql_transaction';
+    end $$;
+    create trigger refuse before insert on receiver.events for each statement execute function refuse()
+"""
+TAKES_AGAIN = "drop trigger refuse on receiver.events"
+
+
 class Counted(Connections):
     """Counts how often it is asked."""
 
@@ -202,14 +212,11 @@ async def test_it_drains_by_itself(db: Pool, receiver_database: str, tmp_path: P
     assert {event.id for event in await inbox.recent(db)} == {"evt_1", "evt_2"}
 
 
-@pytest.mark.parametrize(
-    "statement",
-    ["alter database {name} set default_transaction_read_only = on", "drop schema receiver cascade"],
-)
+@pytest.mark.parametrize("statement", [TAKES_NOTHING, "drop schema receiver cascade"])
 async def test_a_database_that_cannot_be_written_to_is_away(
     db: Pool, receiver_database: str, tmp_path: Path, statement: str
 ) -> None:
-    await db.execute(statement.format(name=await db.fetchval("select current_database()")))
+    await db.execute(statement)
     async with placed(receiver_database, tmp_path) as place:
         assert await place.deliver("evt_1") == "stored"
         await place.store.drain()
@@ -279,8 +286,7 @@ async def test_a_database_that_answers_and_takes_nothing_is_named_while_deliveri
 ) -> None:
     """As on a full disk, where it can still be read."""
     async with placed(receiver_database, tmp_path) as place:
-        name = await db.fetchval("select current_database()")
-        await db.execute(f"alter database {name} set default_transaction_read_only = on")
+        await db.execute(TAKES_NOTHING)
         assert await place.deliver("evt_1") == "stored"
         found = await place.store.check()
         assert (found.holds, "deliveries wait here since" in found.todo, "read-only" in found.todo) == (
@@ -288,7 +294,7 @@ async def test_a_database_that_answers_and_takes_nothing_is_named_while_deliveri
             True,
             True,
         )
-        await db.execute(f"alter database {name} reset default_transaction_read_only")
+        await db.execute(TAKES_AGAIN)
         await place.store.drain()
         assert await place.store.check() == Finding("spool", holds=True, seen="empty")
 
@@ -343,12 +349,11 @@ async def test_trouble_with_the_jobs_alone_puts_no_delivery_aside(
 async def test_a_database_that_takes_one_is_back_whatever_becomes_of_the_spool(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    name = await db.fetchval("select current_database()")
     async with placed(receiver_database, tmp_path, room=1) as place:
-        await db.execute(f"alter database {name} set default_transaction_read_only = on")
+        await db.execute(TAKES_NOTHING)
         with pytest.raises(SpoolFullError):
             await place.deliver("evt_1")
-        await db.execute(f"alter database {name} reset default_transaction_read_only")
+        await db.execute(TAKES_AGAIN)
         assert await place.deliver("evt_1") == "stored"
         asked = place.connections.asked
         assert await place.deliver("evt_2") == "stored"
@@ -418,12 +423,11 @@ async def test_new_deliveries_do_not_wait_for_the_old_ones(db: Pool, receiver_da
     """When the database has taken the first batch, it is asked again."""
     async with placed(NOWHERE, tmp_path) as away:
         await asyncio.gather(*(away.deliver(f"evt_{number}") for number in range(250)))
-    name = await db.fetchval("select current_database()")
     found: list[bool] = []
     async with placed(receiver_database, tmp_path) as back:
-        await db.execute(f"alter database {name} set default_transaction_read_only = on")
+        await db.execute(TAKES_NOTHING)
         assert await back.deliver("evt_away") == "stored"
-        await db.execute(f"alter database {name} reset default_transaction_read_only")
+        await db.execute(TAKES_AGAIN)
         take = back.store._take  # noqa: SLF001 - where one batch ends and the next begins
 
         async def taking(records: Sequence[bytes]) -> list[Fate]:

@@ -103,7 +103,7 @@ def _jobs(stage: Processes) -> set[tuple[str, str]]:
     return {(row["handler"], row["state"]) for row in stage.sql("select handler, state::text from receiver.jobs")}
 
 
-@pytest.mark.parametrize(("kind", "why"), [("full", "No space left on device"), ("gone", "Broken pipe")])
+@pytest.mark.parametrize(("kind", "why"), [("full", "No space left on device"), ("gone", "")])
 def test_what_a_command_did_is_done_where_that_cannot_be_told(stage: Processes, kind: str, why: str) -> None:
     """A platform's release ends with the status of `receiver migrate`."""
     with stream(kind) as nowhere:
@@ -111,7 +111,7 @@ def test_what_a_command_did_is_done_where_that_cannot_be_told(stage: Processes, 
             [sys.executable, "-m", "receiver", "migrate"], cwd=stage.folder, env=stage.environment, stdout=nowhere,
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=WAIT_SECONDS, check=False,
         )  # fmt: skip
-    said = f"the schema is up to date (standard output cannot be written: {why})\n"
+    said = f"the schema is up to date (standard output cannot be written: {why})\n" if why else ""
     assert (ran.returncode, ran.stderr) == (0, said)
 
 

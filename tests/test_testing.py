@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver import Context, Event, GiveUp, LeaseLostError, NotFound, handler, testing
+from receiver import Context, Event, GiveUp, NotFound, handler, testing
+from receiver.errors import ImpossibleError
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import Scratch
 
@@ -43,10 +44,10 @@ async def test_a_claimed_handler_runs_as_in_a_worker(receiver_scratch: Scratch) 
     assert row["first"].endswith(" at 0:00")
 
 
-async def test_a_claim_is_one_of_an_attempt_that_only_it_can_finish(receiver_scratch: Scratch) -> None:
+async def test_a_claim_is_one_of_an_attempt_that_ends_once(receiver_scratch: Scratch) -> None:
     event, ctx = await receiver_scratch.claim(titles)
     await titles(event, ctx)
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(ImpossibleError, match="twice"):
         await titles(event, ctx)
     assert (ctx.attempt, ctx.handler, ctx.event) == (1, "titles", event)
     assert await receiver_scratch.db.fetchval("select count(*) from titles") == 1

@@ -167,7 +167,7 @@ def test_a_second_ctrl_c_gives_back_at_once_what_is_under_way(processes: Process
     until(lambda: "jobs under way have 300 s to be finished; Ctrl-C again gives them back" in told(web), "it is said")
     web.until_logged("waiting up to 300 s for 1 jobs")
     assert web.end(signal.SIGINT) == 0
-    assert "gave back what was not finished" in web.log
+    assert "gave back 1 jobs that were not finished" in web.log
     jobs = processes.sql("select state::text, attempt, uncounted from receiver.jobs", receiver_database)
     assert jobs == [{"state": "pending", "attempt": 1, "uncounted": 1}]
 

@@ -2,6 +2,7 @@
 
 import math
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from receiver import archive, callbacks, inbox, notebook, registration, uploads
+from receiver import archive, callbacks, inbox, notebook, registration, streams, uploads
 from receiver.archive import Subject
 from receiver.callbacks import Submission
 from receiver.cli import progress, recordings
@@ -95,7 +96,8 @@ def transcribe(
             print_json(reached.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(reached.id)
         elif reached.status == "completed":
             print_json({"id": reached.id, "text": text}) if as_json else click.echo(text)
-        notes.forget()  # only now: who has not got what was paid for, and starts again, must not pay again
+        if streams.is_read(sys.stdout):  # who has not got what was paid for, and starts again, must not pay again
+            notes.forget()
         if wait:
             require_completed(reached)
 

@@ -12,9 +12,8 @@ from receiver.failpoints import Failpoint
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Simulated
 from tests.faults.history import HANDLER, TABLE, History, judge, look
-from tests.processes import WAIT_SECONDS, Process, Processes, Web, completed, free_port, until
+from tests.processes import WAIT_SECONDS, Process, Processes, Web, completed, free_port, unreachable, until
 
-AWAY = "target_session_attrs=standby"  # at its own address, so that what is spooled is for it
 AT_ONCE = 3
 SCHEMA = """
     select table_name::text as of, column_name::text as what, data_type::text as how from information_schema.columns
@@ -139,7 +138,7 @@ def answered(stage: Stage, point: Failpoint, nth: int) -> None:
 def spooling(stage: Stage, point: Failpoint, nth: int) -> None:
     """A web process without a database dies while it takes deliveries."""
     url = stage.processes.environment["DATABASE_URL"]
-    answering(stage, point, nth, DATABASE_URL=f"{url}{'&' if '?' in url else '?'}{AWAY}")
+    answering(stage, point, nth, DATABASE_URL=unreachable(url))
 
 
 def draining(stage: Stage, point: Failpoint, nth: int) -> None:
