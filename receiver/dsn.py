@@ -126,7 +126,7 @@ class _Given:
         return settings, ignored, tuple(demands)
 
 
-def read(url: str, environment: Mapping[str, str], service: Mapping[str, str] = {}) -> Dsn:
+def read(url: str, environment: Mapping[str, str], service: Mapping[str, str] | None = None) -> Dsn:
     """Return what a URL says, and what a service's file and the environment say where it does not.
 
     Raises:
@@ -134,12 +134,12 @@ def read(url: str, environment: Mapping[str, str], service: Mapping[str, str] = 
     """
     credentials, place, path, parameters = _parts(url)
     user, _, password = credentials.partition(":")
-    given = _Given(parameters, service, environment)
+    given = _Given(parameters, service or {}, environment)
     security, is_system_trusted = _security(given)
     names = [given.take(name) for name in ("application_name", "ApplicationName")]
     names += [environment.get("PGAPPNAME", ""), given.take("fallback_application_name")]
     passed = {name: value for name in PASSED if (value := given.take(name))}
-    is_elsewhere = bool(given.take("service", "PGSERVICE")) and not service
+    is_elsewhere = bool(given.take("service", "PGSERVICE")) and service is None
     given.take("servicefile")
     addresses = _addresses(place, given, is_elsewhere=is_elsewhere)
     user = given.take("user", "PGUSER", url=plain(user))

@@ -95,7 +95,7 @@ class Sessions:
     @functools.cached_property
     def _dsn(self) -> Dsn:
         name, file = dsn.service(self._url, os.environ)
-        service = libpq.service(name, file, os.environ) if name else {}
+        service = libpq.service(name, file, os.environ) if name else None
         asked = _with_user(dsn.read(self._url, os.environ, service))
         if asked.ignored:
             log.debug("DATABASE_URL: %s mean nothing here", ", ".join(asked.ignored))

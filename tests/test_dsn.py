@@ -153,6 +153,7 @@ def test_a_service_comes_after_the_url_and_before_the_variables() -> None:
     assert service("postgresql://h/d?service=x", {"PGSERVICE": "y", "PGSERVICEFILE": "/z"}) == ("x", "/z")
     assert service("postgresql://h/d?service=", {"PGSERVICE": "y"})[0] == ""
     assert where("postgresql:///d?service=x") == "the service's host/d"
+    assert read("postgresql:///d?service=x", {}, {}).addresses == read("postgresql:///d", {}).addresses
     with pytest.raises(ConfigError, match=r"^the service: nobody knows the parameter conect_timeout"):
         read(PLAIN, {}, {"conect_timeout": "1"})
 

@@ -1,7 +1,9 @@
 """`receiver.web.remembered`: a start while the database is away verifies with the secrets that were known last."""
 
+import asyncio
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,23 @@ def test_an_address_is_hosts_ports_and_name(monkeypatch: pytest.MonkeyPatch) -> 
     silent = fingerprint("postgresql:///d")
     monkeypatch.setenv("PGHOST", "c.test")
     assert fingerprint("postgresql:///d") not in (None, silent)
+
+
+def test_where_a_service_says_the_host_its_name_is_the_address() -> None:
+    one, same, other = (f"postgresql://{user}@/d?service={name}" for user, name in (("u", "a"), ("v", "a"), ("u", "b")))
+    assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+
+
+async def test_remembering_a_database_touches_the_disk_in_no_other_thread_than_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that hangs would hold up every answer."""
+    (tmp_path / "databases.json").write_text("no json")
+    threads = ThreadPoolExecutor(1)
+    threads.shutdown()
+    asyncio.get_running_loop().set_default_executor(threads)
+    await RememberedDatabase(tmp_path, "postgresql://a.test/d").keep("id-1")
+    assert caplog.text == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a link away")

@@ -109,20 +109,26 @@ class RememberedDatabase:
 
     async def keep(self, name: str) -> None:
         """Remember it; a disk that does not take it is told of with the secrets."""
+        try:
+            await asyncio.to_thread(self._keep, name)
+        except (OSError, RuntimeError) as exc:
+            log.debug("the database's id is not remembered: %s", exc)
+
+    def _keep(self, name: str) -> None:
         found = self._file.read()
         known = found if isinstance(found, dict) else {}
         if known.get(self.address) != name:
-            try:
-                await asyncio.to_thread(self._file.write, known | {self.address: name})
-            except (OSError, RuntimeError) as exc:
-                log.debug("the database's id is not remembered: %s", exc)
+            self._file.write(known | {self.address: name})
 
 
 def fingerprint(url: str) -> str | None:
-    """Return a fingerprint of where a database is: hosts, ports and name. User and password are no part of it."""
+    """Return a fingerprint of where a database is: hosts, ports and name; where a service says them, that one's name.
+
+    User and password are no part of it.
+    """
     try:
         asked = dsn.read(url, os.environ)
+        places = [(one.host, one.port) for one in asked.addresses] or dsn.service(url, os.environ)
     except ConfigError:
         return None
-    places = [(one.host, one.port) for one in asked.addresses] or asked.passed.get("service")
     return hashlib.sha256(repr((places, asked.database or asked.user)).encode()).hexdigest()[:16]
