@@ -32,8 +32,10 @@ AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError
 CONFLICT = asyncpg.TransactionRollbackError
 PASSING = (CONFLICT, asyncpg.LockNotAvailableError, asyncpg.ObjectInUseError, asyncpg.QueryCanceledError)
 
-# What connecting may raise that is no bug of ours; a ValueError comes of certificates, which asyncpg reads there.
-CONNECTING = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError)
+# What connecting may raise that is no bug of ours; a ValueError comes of certificates, which asyncpg reads there, and a
+# RuntimeError where no thread can be begun to look a name up.
+CONNECTING = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError,
+              RuntimeError)  # fmt: skip
 # What PgBouncer says of what is asked for; its other words with the same SQLSTATE are about a server that is away.
 POOLERS = re.compile(r"unsupported|no such (database|user)|SSL required|login rejected|authentication failed")
 # Of X.509: not valid yet or no more, a certificate or a list of revoked ones. Whose it is renews it.
@@ -86,6 +88,8 @@ def _of_one_try(error: BaseException, asked: Dsn, address: Address) -> Reason:
             return _of_a_system(error, who, words, asked)
         case asyncpg.TargetServerAttributeNotMatched():
             return Reason(f"{who} is no server of the kind that target_session_attrs={asked.session} asks for")
+        case RuntimeError():
+            return Reason(f"{who} cannot be connected to now: {words}", no_room=True)
         case asyncpg.InterfaceError() | ValueError():
             return Reason(f"{who} cannot be connected to as it is configured: {words}", is_final=True)
     return Reason(f"{who} broke off ({words}): is it starting or ending?")

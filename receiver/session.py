@@ -262,7 +262,8 @@ def _reason(error: BaseException, asked: Dsn, address: Address) -> Reason:
     if isinstance(error, StoreUnavailableError):
         return Reason(str(error), is_final=isinstance(error, StoreMisconfiguredError))
     is_far = isinstance(error, ConnectionError | TimeoutError | socket.gaierror) and not asked.is_system_trusted
-    if isinstance(error, OSError | ValueError) and not is_far and not address.is_socket:
+    is_short = isinstance(error, OSError) and error.errno in outages.NO_ROOM  # which those files would be met by too
+    if isinstance(error, OSError | ValueError) and not is_far and not is_short and not address.is_socket:
         mistake = certificates.mistake(asked) or _unreadable_home(error)
         if mistake is not None:
             return Reason(mistake, is_final=True)

@@ -3,12 +3,15 @@
 import asyncio
 import getpass
 import logging
+import os
 import re
+import resource
 import socket
 import ssl
 import struct
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -579,6 +582,30 @@ async def test_a_variable_of_tls_that_cannot_be_used_is_named(
     async with Pooler("XX000", "no").listening() as url:
         with pytest.raises(StoreMisconfiguredError, match=said.format(**places)):
             await connect(url)
+
+
+async def test_want_of_descriptors_is_an_outage_also_where_files_of_tls_are_asked_for(certificate: Path) -> None:
+    sessions = Sessions(f"postgresql://u@127.0.0.1:9/d?sslmode=verify-full&sslrootcert={certificate}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(free := os.dup(0))  # the lowest that is free
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(StoreUnavailableError, match="raise `ulimit -n`") as refusal:
+            await sessions.open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert refusal.value.no_room
+    assert not isinstance(refusal.value, StoreMisconfiguredError)
+
+
+async def test_want_of_a_thread_to_look_a_name_up_is_an_outage() -> None:
+    threads = ThreadPoolExecutor(1)
+    threads.shutdown()
+    asyncio.get_running_loop().set_default_executor(threads)
+    with pytest.raises(StoreUnavailableError, match=r"u@a\.test:5432/d cannot be connected to now: ") as refusal:
+        await connect("postgresql://u@a.test/d")
+    assert refusal.value.no_room
+    assert not isinstance(refusal.value, StoreMisconfiguredError)
 
 
 async def test_a_home_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
