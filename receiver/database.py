@@ -8,10 +8,9 @@ delivery its answer in time.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
@@ -19,18 +18,17 @@ from asyncpg.pool import PoolConnectionProxy
 
 from receiver import outages
 from receiver.dsn import where
-from receiver.errors import BusyError, StoreBusyError, StoreRefusedError, StoreUnavailableError
+from receiver.errors import BusyError, StoreBusyError, StoreUnavailableError
 from receiver.outages import AWAY, BROKEN
 from receiver.session import SQL, Connection, Session, Sessions, connect, query
 
 __all__ = [
-    "AWAY", "BROKEN", "SQL", "Connection", "Connections", "Database", "Lent", "Pool", "connect", "impatiently",
-    "listen", "pool", "query", "session_lock", "where",
+    "AWAY", "BROKEN", "SQL", "Connection", "Connections", "Database", "Lent", "Pool", "connect", "listen",
+    "pool", "query", "session_lock", "where",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
 T = TypeVar("T")
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Lent: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a connection of a pool in somebody's hands
@@ -39,7 +37,6 @@ Database: TypeAlias = "Connection | Pool"
 IDLE_SECONDS = 60.0
 LOCK_SECONDS = 60.0
 CONFLICTS = 5  # in a row, before they cost their caller a try
-IMPATIENT = ("50ms", "2s")  # for a lock, which is more than the commits of others take, and for a statement
 LONG_ENOUGH = 0.75  # of a deadline: a server that had less of it, because there was a line before, is not away
 
 
@@ -206,32 +203,6 @@ class Connections:
         except (*AWAY, asyncpg.PostgresError) as exc:
             raise outages.of_work(exc) from exc
 
-    async def together(
-        self, items: Sequence[Item], work: Callable[[Connection, Sequence[Item]], Awaitable[T]], *, seconds: float
-    ) -> list[tuple[Sequence[Item], T | StoreRefusedError]]:
-        """Do `work` for all items at once; where that is refused, for each by itself, so that one costs no other.
-
-        Returns what came of it beside the items that it is about. Raises what `run` raises, but for refusals.
-        """
-        came = await self._try(lambda connection: work(connection, items), seconds=seconds)
-        if len(items) == 1 or not isinstance(came, StoreRefusedError):
-            return [(items, came)]
-        log.debug("not all of %d are done together: %s", len(items), came)
-        return [([item], came) async for item, came in self.each(items, lambda c, one: work(c, [one]), seconds=seconds)]
-
-    async def each(
-        self, items: Iterable[Item], work: Callable[[Connection, Item], Awaitable[T]], *, seconds: float
-    ) -> AsyncIterator[tuple[Item, T | StoreRefusedError]]:
-        """Do `work` for one item after the other, impatiently; yields each with what came of it."""
-        for item in items:
-            yield item, await self._try(partial(_impatiently_with, work, item), seconds=seconds)
-
-    async def _try(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T | StoreRefusedError:
-        try:
-            return await self.run(partial(_foreseen, work), seconds=seconds)
-        except StoreRefusedError as exc:
-            return exc
-
     async def _work(self, work: Callable[[Connection], Awaitable[T]], end: float, turn: _Turn) -> T:
         broken, conflicts = 0, 0
         async with self._free:
@@ -318,27 +289,6 @@ class Connections:
         for task in self._tasks:
             task.cancel()
         self._drop_idle()
-
-
-async def impatiently(work: Callable[[Connection], Awaitable[T]], connection: Connection) -> T:
-    """Do `work` in a transaction that waits for no lock: what is held up is left for the next time, others go on."""
-    async with connection.transaction():
-        await connection.execute(query("bound_statements"), *IMPATIENT)
-        return await work(connection)
-
-
-async def _foreseen(work: Callable[[Connection], Awaitable[T]], connection: Connection) -> T:
-    """Do `work`; what nobody foresaw in it is the trouble of what it is about, so that it costs no other."""
-    try:
-        return await work(connection)
-    except (*AWAY, asyncpg.PostgresError, StoreUnavailableError):
-        raise
-    except Exception as exc:
-        raise StoreRefusedError(f"{type(exc).__name__}: {exc}", passing=True) from exc
-
-
-async def _impatiently_with(work: Callable[[Connection, Item], Awaitable[T]], item: Item, connection: Connection) -> T:
-    return await impatiently(lambda opened: work(opened, item), connection)
 
 
 def _is_well(connection: Session) -> bool:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from receiver import events, inbox, signature
+from receiver.apart import together
 from receiver.database import Connection, Connections, query
 from receiver.errors import StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
@@ -254,7 +255,8 @@ class Store:
         """Store deliveries together, or one by one where one of them cannot be."""
         fates: list[Fate] = []
         reach(Failpoint.BEFORE_COMMIT)
-        for some, came in await self._connections.together(deliveries, inbox.append, seconds=self._deadlines.database):
+        deadline = self._deadlines.database
+        for some, came in await together(self._connections, deliveries, inbox.append, seconds=deadline):
             if isinstance(came, StoreRefusedError):
                 log.error("a spooled delivery is not taken: %s", came)
                 fates.append(Fate.LATER if came.passing else Fate.REFUSED)
@@ -265,7 +267,7 @@ class Store:
         if Fate.REFUSED in fates and Fate.TAKEN not in fates:
             wanted = {name for delivery in deliveries for name in delivery.handlers}
             probe = partial(self._probe, handlers=tuple(sorted(wanted)))
-            await self._connections.run(probe, seconds=self._deadlines.database)
+            await self._connections.run(probe, seconds=deadline)
         return fates
 
     async def _probe(self, connection: Connection, *, handlers: tuple[str, ...]) -> None:

@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from receiver import jobs
-from receiver.database import Connection, Connections, impatiently
+from receiver.apart import each, impatiently
+from receiver.database import Connection, Connections
 from receiver.errors import StoreRefusedError
 from receiver.jobs import Claim
 from receiver.reasons import plain
@@ -106,10 +107,11 @@ class Claims:
     async def _take_one_by_one(self, handler: str, most: int, start: Callable[[Claim], None]) -> int:
         due = partial(jobs.due, handlers=[handler], **self._which, limit=LOOKED_AT, aside=self._left())
         taken, end = 0, _now() + LOOKING_SECONDS
-        found = await self._do(due)
-        async for job, came in self._connections.each(
-            found, lambda c, only: self._claim([handler], 1, c, only=only), seconds=self._seconds
-        ):
+
+        async def claim_one(connection: Connection, job: int) -> list[Claim]:
+            return await self._claim([handler], 1, connection, only=job)
+
+        async for job, came in each(self._connections, await self._do(due), claim_one, seconds=self._seconds):
             if isinstance(came, StoreRefusedError):
                 await self._put_aside(job, came)
             else:

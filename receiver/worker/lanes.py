@@ -21,6 +21,7 @@ from functools import partial
 from typing import TypeVar
 
 from receiver import events, jobs
+from receiver.apart import together
 from receiver.database import Connection, Connections, Pool
 from receiver.egress import Clients
 from receiver.errors import (
@@ -173,7 +174,7 @@ class Worker:
         await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=self._deadlines.grace + 1)
         keys = [lane.key for lane in left]
         with suppress(StoreUnavailableError):
-            for some, came in await self._connections.together(keys, jobs.release, seconds=self._deadlines.release):
+            for some, came in await together(self._connections, keys, jobs.release, seconds=self._deadlines.release):
                 if isinstance(came, StoreRefusedError):
                     log.warning("job %d was not given back, and its lease will run out: %s", some[0][0], came)
                 else:

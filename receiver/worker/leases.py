@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from receiver import jobs
+from receiver.apart import together
 from receiver.database import Connection, Connections
 from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.watchdog import BEATS, Watched
@@ -128,7 +129,7 @@ class Leases:
         if not held:
             return
         try:
-            renewed = await connections.together(held, self._lengthen, seconds=STATEMENT_SECONDS)
+            renewed = await together(connections, held, self._lengthen, seconds=STATEMENT_SECONDS)
         except StoreUnavailableError as exc:
             log.warning("leases were not renewed: %s", exc)
             return
