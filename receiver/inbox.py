@@ -115,7 +115,7 @@ class TypeCount:
 async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list[Status]:
     """Store events, each with one job for every handler that wants it, or count repeats; answers for each delivery.
 
-    One statement stores them all, a second one what came in other bytes under the identity of another of them. When
+    One statement stores them all, further ones what came in other bytes under the identity of another of them. When
     this returns they are on disk. It is idempotent: repeated after an ambiguous failure it counts deliveries and
     changes nothing else. What comes in other bytes than an event of its identity is quarantined beside that.
     """

@@ -149,7 +149,7 @@ def _bounded(after: object) -> timedelta:
 
 
 def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
-    """Return an outcome with a reason that a database holds which refuses the one it has; itself where it is that."""
+    """Return an outcome whose reason a database takes that refuses the one it has; `Done` has none."""
     if isinstance(outcome, Done):
         return outcome
     return replace(outcome, reason=plain(f"the database refuses the error's text, which the log has: {refusal}"))

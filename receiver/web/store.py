@@ -120,8 +120,7 @@ class Store:
         Raises:
             StoreUnavailableError: neither the database nor the spool takes it now.
         """
-        wanted = self._wanted(content)
-        secret = signature.fingerprint(proven.secret)
+        secret, wanted = signature.fingerprint(proven.secret), self._wanted(content)
         delivery = Delivery(content, self._api_url, secret, wanted, callback_for=proven.callback_for)
         tried = self._away_since is None
         if tried:
@@ -143,10 +142,10 @@ class Store:
                 raise
             try:
                 status = await self._append(delivery)  # it may be back, unnoticed
-                self._return()
-                return status  # noqa: TRY300 - what may fail stands before it
             except StoreUnavailableError:
                 raise refusal from None
+            self._return()
+            return status
         return "stored"
 
     async def check(self) -> Finding:
@@ -169,11 +168,8 @@ class Store:
     async def make_ready(self) -> None:
         """Try what only an outage needs; what of it is missing is said loudly."""
         making = asyncio.create_task(self._spool.make_ready())
-        await asyncio.wait(
-            {making}, timeout=self._deadlines.question
-        )  # a disk that hangs must keep nobody from starting
-        found = await self.check()
-        if found.holds and found.todo:
+        await asyncio.wait({making}, timeout=self._deadlines.question)  # a disk that hangs keeps nobody from starting
+        if (found := await self.check()).holds and found.todo:
             log.warning("the spool: %s", found.todo)
 
     async def close(self) -> None:
@@ -255,8 +251,7 @@ class Store:
         """Store deliveries together, or one by one where one of them cannot be."""
         fates: list[Fate] = []
         reach(Failpoint.BEFORE_COMMIT)
-        deadline = self._deadlines.database
-        for some, came in await together(self._connections, deliveries, inbox.append, seconds=deadline):
+        for some, came in await together(self._connections, deliveries, inbox.append, seconds=self._deadlines.database):
             if isinstance(came, StoreRefusedError):
                 log.error("a spooled delivery is not taken: %s", came)
                 fates.append(Fate.LATER if came.passing else Fate.REFUSED)
@@ -267,7 +262,7 @@ class Store:
         if Fate.REFUSED in fates and Fate.TAKEN not in fates:
             wanted = {name for delivery in deliveries for name in delivery.handlers}
             probe = partial(self._probe, handlers=tuple(sorted(wanted)))
-            await self._connections.run(probe, seconds=deadline)
+            await self._connections.run(probe, seconds=self._deadlines.database)
         return fates
 
     async def _probe(self, connection: Connection, *, handlers: tuple[str, ...]) -> None:

@@ -38,7 +38,7 @@ from receiver.handling import Context, Handler
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.reasons import at_home
-from receiver.retry import Again, Dead, Done, Later, Outcome, decide, in_plain_words
+from receiver.retry import Dead, Done, Outcome, decide, in_plain_words
 from receiver.seldom import Heard, Seldom
 from receiver.worker import attempt
 from receiver.worker.claims import Claims
@@ -141,17 +141,14 @@ class Worker:
             except Exception as exc:
                 if self._failing_since is None:
                     self._failing_since = time.monotonic()
-                    claiming = isinstance(exc, StoreRefusedError)  # the database is there, and this is not its absence
                     trace = None if isinstance(exc, StoreUnavailableError) else exc
                     said = str(exc) or type(exc).__name__
-                    log.warning(
-                        "%s; %s", said, "claiming again until it does" if claiming else "waiting for it", exc_info=trace
-                    )
+                    log.warning("no job is claimed until this passes: %s", said, exc_info=trace)
                 await asyncio.sleep(self._poll.total_seconds())
                 continue
             if self._failing_since is not None:
                 self._failing_since = None
-                log.warning("the database is back")
+                log.warning("jobs are claimed again")
             if self._lapsed and not self._held:
                 return
             # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the waking.
@@ -243,7 +240,7 @@ class Worker:
             outcome = Done()
         elif not await self._finish(lane, outcome):
             return
-        _say(lane, outcome, time.monotonic() - started)
+        lane.say(outcome, time.monotonic() - started)
 
     async def _attempt(self, lane: Lane) -> Outcome:
         """Run the handler, unless it cannot be; returns what is to become of the job, whatever fails on the way."""
@@ -292,11 +289,11 @@ class Worker:
                 written = await self._do(partial(_finish, lane, outcome))
             except StoreRefusedError as exc:
                 refused_since = refused_since or time.monotonic()
-                other = outcome if exc.passing else in_plain_words(outcome, str(exc))
                 if time.monotonic() - refused_since > self._lease.total_seconds():
                     log.error("%s: its outcome is given up, and its lease will run out: %s", lane.name, exc)
                     return False
-                outcome = other
+                if not exc.passing:
+                    outcome = in_plain_words(outcome, str(exc))
                 log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
             except StoreUnavailableError as exc:
                 log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
@@ -311,17 +308,3 @@ class Worker:
 
 async def _finish(lane: Lane, outcome: Outcome, connection: Connection) -> bool:
     return await jobs.finish(connection, *lane.key, outcome)
-
-
-def _say(lane: Lane, outcome: Outcome, seconds: float) -> None:
-    number = lane.claim.attempt
-    facts = lane.facts | {"outcome": type(outcome).__name__.lower(), "seconds": round(seconds, 3)}
-    match outcome:
-        case Done():
-            log.info("%s done in %.2f s (attempt %d)", lane.name, seconds, number, extra=facts)
-        case Again(after=after, reason=reason) | Later(after=after, reason=reason):
-            pause = after.total_seconds()
-            how = "again in" if isinstance(outcome, Again) else "waits"
-            log.warning("%s %s %.0f s (attempt %d): %s", lane.name, how, pause, number, reason, extra=facts)
-        case Dead(reason=reason):
-            log.error("%s dead (attempt %d): %s", lane.name, number, reason, extra=facts)
