@@ -44,8 +44,12 @@ def open_file(folder: int, name: str, flags: int, *, owner: int) -> int:
     if flags & os.O_CREAT:
         with suppress(FileExistsError):
             made = os.open(name, flags | os.O_EXCL | SAFELY, 0o600, dir_fd=folder)
-            if owner != os.geteuid():
-                os.fchown(made, owner, -1)
+            try:
+                if owner != os.geteuid():
+                    os.fchown(made, owner, -1)
+            except BaseException:  # such as of a disk that keeps no owners
+                os.close(made)
+                raise
             return made
     try:
         found = os.open(name, (flags & ~os.O_CREAT) | SAFELY, dir_fd=folder)

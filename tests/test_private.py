@@ -66,6 +66,13 @@ def test_a_file_of_roots_that_another_user_gave_a_second_name_is_refused(tmp_pat
         private.open_file(opened, "postgres.log", os.O_WRONLY, owner=54321)
 
 
+def test_what_cannot_be_given_to_its_owner_keeps_no_descriptor(opened: int) -> None:
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208 - names are enough
+    with pytest.raises(OverflowError):  # as an OSError where a disk keeps no owners
+        private.open_file(opened, "file", os.O_RDWR | os.O_CREAT, owner=2**40)
+    assert os.listdir("/proc/self/fd") == before  # noqa: PTH208
+
+
 @pytest.mark.parametrize("what", ["link", "file", pytest.param("another user's", marks=as_root)])
 def test_a_folder_that_is_none_of_ours_is_refused(tmp_path: Path, what: str) -> None:
     path = tmp_path / "uploads"
