@@ -47,9 +47,12 @@ class Counted(Connections):
     """Counts how often it is asked."""
 
     asked = 0
+    bug: Exception | None = None
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T:
         self.asked += 1
+        if self.bug is not None:
+            raise self.bug
         return await super().run(work, seconds=seconds)
 
 
@@ -227,6 +230,19 @@ async def test_without_database_and_room_it_says_so(tmp_path: Path) -> None:
     async with placed(NOWHERE, tmp_path, room=10) as place:
         with pytest.raises(SpoolFullError):
             await place.deliver("evt_1")
+
+
+async def test_a_bug_on_the_way_to_the_database_costs_no_delivery(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    async with placed(receiver_database, tmp_path) as place:
+        place.connections.bug = TypeError("nobody foresaw it")
+        assert await place.deliver("evt_1") == "stored"
+        place.connections.bug = None
+        assert await place.deliver("evt_2") == "stored"
+        assert [event.id for event in await inbox.recent(db)] == ["evt_2"], "it was not taken for an outage"
+        await place.store.drain()
+    assert {event.id for event in await inbox.recent(db)} == {"evt_1", "evt_2"}
 
 
 async def test_a_folder_that_cannot_be_made_is_no_answer(tmp_path: Path) -> None:

@@ -126,14 +126,15 @@ class Store:
         if tried:
             try:
                 return await self._append(delivery)
-            except StoreRefusedError as exc:
-                self._hurry.set()
-                log.error("%s; this one delivery goes to the spool", exc)
             except StoreBusyError as exc:
-                self._hurry.set()
                 self._crowded.note(str(exc))
+            except StoreRefusedError as exc:
+                log.error("%s; this one delivery goes to the spool", exc)
             except StoreUnavailableError as exc:
                 self._leave(exc)
+            except Exception:
+                log.exception("a bug of ours; this one delivery goes to the spool")
+            self._hurry.set()
         record = spooled.spooled(delivery, self._database, self._address).to_bytes()
         try:
             await self._spool.append(record, seconds=self._deadlines.spool)
