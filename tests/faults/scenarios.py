@@ -142,9 +142,10 @@ def spooling(stage: Stage, point: Failpoint, nth: int) -> None:
 
 
 def draining(stage: Stage, point: Failpoint, nth: int) -> None:
-    """A web process dies while it brings into the database what another had spooled before it died too."""
+    """A web process dies while it brings into the database what others had spooled before they died too."""
     stage.end()  # a web process that is in order would drain it
-    spooling(stage, Failpoint.AFTER_SPOOL_FSYNC, nth + 2)  # so that some of what was answered is not drained yet
+    for _ in range(nth):  # each leaves a file, which is drained in a batch of its own
+        spooling(stage, Failpoint.AFTER_SPOOL_FSYNC, 2)
     web = stage.processes.start("serve", PORT=str(free_port()), **armed(point, nth))
     stage.dies(web, point)
 
