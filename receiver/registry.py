@@ -91,8 +91,8 @@ def _first(here: Path) -> Iterator[None]:
     sys.path[:] = [*(one for one in entries if one in standard), str(here), *(e for e in entries if e not in standard)]
     try:
         yield
-    finally:
-        sys.path[:] = [*entries, str(here)]
+    finally:  # what a module has put there stays
+        sys.path[:] = [*(entry for entry in sys.path if entry != str(here)), str(here)]
 
 
 def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:
@@ -211,4 +211,5 @@ def _holds_modules(folder: Path) -> bool:
 
 
 def _handlers(module: ModuleType) -> list[Handler]:
-    return list(dict.fromkeys(value for value in vars(module).values() if isinstance(value, Handler)))
+    # By identity: a function may be an object that cannot be hashed.
+    return list({id(value): value for value in vars(module).values() if isinstance(value, Handler)}.values())

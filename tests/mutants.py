@@ -478,7 +478,7 @@ MUTANTS = (
     Mutant("registry: a stranger's modules are run", "receiver/registry.py",
            "[Guard(here), *(finder", "[*(finder", "registry"),
     Mutant("registry: the working directory stays first", "receiver/registry.py",
-           "sys.path[:] = [*entries, str(here)]", "sys.path[:] = [str(here), *entries]", "registry"),
+           "sys.path[:] = [*(entry for entry in sys.path if entry != str(here)), str(here)]", "pass", "registry"),
     Mutant("children: the working directory comes first", "receiver/cli/children.py", '"-Pm"', '"-m"', "children"),
     Mutant("ffprobe: it is told everything", "receiver/media/ffprobe.py",
            "env=inherited.plain(os.environ)", "env=dict(os.environ)", "media"),

@@ -174,6 +174,30 @@ def test_what_is_imported_later_comes_from_the_working_directory_only_where_noth
     assert importlib.import_module("found_own").where == "mine"
 
 
+def test_what_a_module_has_put_on_the_path_stays_there(write: Write, tmp_path: Path) -> None:
+    """What it imports when it is called lies there."""
+    vendor = tmp_path / "vendor"
+    write({"found_vendor.a": f"import sys\nsys.path.insert(0, {str(vendor)!r})\n{GOOD}"})
+    registry.load(["found_vendor"])
+    assert sys.path[-1] == str(tmp_path)
+    assert str(vendor) in sys.path
+
+
+def test_an_object_that_cannot_be_hashed_may_be_a_handlers_function(write: Write) -> None:
+    write(
+        {
+            "found_object.a": f"""{IMPORTS}
+class Sender(dict):
+    async def __call__(self, event: Event, ctx: Context) -> None:
+        pass
+
+send = handler("webhook.test", name="send")(Sender())
+"""
+        }
+    )
+    assert list(registry.load(["found_object"])) == ["send"]
+
+
 def test_the_standard_librarys_modules_never_come_from_the_working_directory(write: Write) -> None:
     write({"found_standard.a": f"import this\n{GOOD}", "this": "raise SystemExit('imported')"})
     assert list(registry.load(["found_standard"])) == ["good"]
