@@ -65,6 +65,8 @@ def mistakes() -> list[str]:
 def why(error: BaseException) -> str:
     """Return why a request got no answer, in the words of the system, or those of the client where it has none."""
     for one in _behind(error):
+        if isinstance(one, SettingError):
+            return str(one)
         if isinstance(one, TimeoutError | httpx.TimeoutException):
             return "no answer in time"
         if isinstance(one, ssl.SSLError | socket.gaierror):

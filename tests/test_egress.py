@@ -189,6 +189,7 @@ async def test_why_nobody_answers_is_said_in_the_systems_words(host: str) -> Non
     (caused(httpx.ConnectError("x"), ssl.SSLError(1, "certificate verify failed")), "certificate verify failed"),
     (caused(httpx.ReadError(""), caused(OSError("all"), ConnectionResetError(104, "x"))), "connection reset by peer"),
     (caused(OSError("all"), ExceptionGroup("both", [OSError(101, "x")])), "network is unreachable"),
+    (caused(egress.SettingError("SSL_CERT_FILE: cannot be used"), OSError(2, "x")), "SSL_CERT_FILE: cannot be used"),
     (httpx.RemoteProtocolError("Server disconnected"), "Server disconnected"), (httpx.ReadError(""), "ReadError"),
 ])  # fmt: skip
 def test_why_is_what_lies_behind_an_error_else_what_it_says(error: BaseException, said: str) -> None:
