@@ -44,6 +44,13 @@ def test_yes_starts_it_again_without_asking(commands: Commands, failed: str) -> 
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, f"transcription {failed} is processing\n", "")
 
 
+def test_that_it_was_charged_is_said_whatever_becomes_of_the_data(commands: Commands, failed: str) -> None:
+    ran = commands.run("retry", failed, "--yes", "--json")
+    assert (json.loads(ran.stdout)["status"], ran.stderr) == (
+        "processing", f"transcription {failed} is started again\n",
+    )  # fmt: skip
+
+
 def test_a_retry_can_be_followed_to_its_end(commands: Commands, failed: str) -> None:
     ran = commands.run("retry", failed, "--yes", "--wait", "--json")
     assert ran.stderr.startswith(f"transcription {failed} is started again\n")

@@ -45,9 +45,10 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
             confirm(f"Charge {await _price(provider, status)} and start it again?")
         since = 0 if db is None else await inbox.newest_key(db)
         started = await provider.retry(transcription, idempotency_key=f"retry-{secrets.token_hex(16)}")
+        if wait or as_json:  # it is charged, whatever becomes of what we print
+            click.echo(f"transcription {started.id} is started again", err=True)
         if not wait:
             return started
-        click.echo(f"transcription {started.id} is started again", err=True)
         ended = await until_ended(provider, db, configured, started.id, since=since)
         require_completed(ended)
         return ended
