@@ -170,10 +170,6 @@ class StoreUnavailableError(RequestError):
 class StoreMisconfiguredError(StoreUnavailableError):
     """The database cannot be connected to as it is configured: no outage, which would pass, and so no start."""
 
-    status = 503
-    code = "store_unavailable"
-    message = "The delivery cannot be stored right now; send it again."
-
 
 class StoreRefusedError(StoreUnavailableError):
     """The database is there and does not take this one, for its own sake: others are none of its trouble.
@@ -181,7 +177,6 @@ class StoreRefusedError(StoreUnavailableError):
     `passing` says that it may pass by itself (a locked row, a conflict, a statement that took too long).
     """
 
-    status = 503
     code = "store_refused"
     message = "The delivery cannot be stored."
 
@@ -193,15 +188,12 @@ class StoreRefusedError(StoreUnavailableError):
 class StoreBusyError(StoreUnavailableError):
     """No connection of ours came free in time: no outage, for others have them and are answered."""
 
-    status = 503
     code = "store_busy"
-    message = "The delivery cannot be stored right now; send it again."
 
 
 class SpoolFullError(StoreUnavailableError):
     """The database is away and the spool has no room."""
 
-    status = 503
     code = "spool_full"
     message = "The delivery cannot be stored right now, and there is no room to keep it until it can; send it again."
 
@@ -304,16 +296,9 @@ class NotReady(ProviderError):  # noqa: N818 - the provider's own word
     """409 not_ready. Only reason `transcription_processing` is worth waiting for; `available_styles` cost nothing."""
 
     def __init__(
-        self,
-        message: str,
-        *,
-        code: str = "not_ready",
-        status: int | None = 409,
-        request_id: str | None = None,
-        doc_url: str | None = None,
-        reason: str | None = None,
-        available_styles: tuple[str, ...] = (),
-    ) -> None:
+        self, message: str, *, code: str = "not_ready", status: int | None = 409, request_id: str | None = None,
+        doc_url: str | None = None, reason: str | None = None, available_styles: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         super().__init__(message, code=code, status=status, request_id=request_id, doc_url=doc_url)
         self.reason = reason
         self.available_styles = available_styles
