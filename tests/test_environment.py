@@ -60,10 +60,10 @@ def test_a_line_is_read_as(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("A=b\n\n\n# x\ns3cret\n", ".env: line 5 has no ="),
+    ("A=b\n\n\n# x\ns3cret\n", ".env: line 5 has no = behind its name"),
     ("A='s3cret\nB=1", ".env: line 1 cannot be read; is there a quote without its other half?"),
     ('\r\nA="s3cret" s3cret\r\nB=1\r\ns3cret',
-     ".env: line 2 cannot be read; is there a quote without its other half?; line 4 has no ="),
+     ".env: line 2 cannot be read; is there a quote without its other half?; line 4 has no = behind its name"),
     *((f"A=1\n{line}\n", ".env: line 2 has no = behind its name") for line in (
         "TRANSCRIBE_API_URL: http://s3cret", "A: 's3cret'", "export A s3cret", "A s3cret=1", 'A-B.c : "s3cret')),
     ("A=1\n\u200bs3cret=1", ".env: line 2 begins with no name that a variable can have"),
@@ -156,7 +156,7 @@ def test_every_command_heeds_the_file_before_anything_else(folder: Path, monkeyp
     assert "http://127.0.0.1:4711/webhooks/transcribe-so does not answer" in ran.stderr
     write("sesame\n")
     ran = commands.run("events")
-    assert (ran.exit_code, ran.output) == (1, "Error: .env: line 1 has no =\n")
+    assert (ran.exit_code, ran.output) == (1, "Error: .env: line 1 has no = behind its name\n")
     assert "PORT" not in os.environ
 
 

@@ -31,6 +31,7 @@ SOURCES = ("TRANSCRIBE_", "TIMBR_", "FISHAUDIO_", "THUNDERSCRIBE_", "OPENAI_")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WITHOUT_SIGN = re.compile(r"\s*(export\s+)?[A-Za-z_][A-Za-z0-9_.-]*(?![A-Za-z0-9_.-])(?!\s*=)")
+_NO_SIGN = "has no = behind its name"
 # Kubernetes and Docker tell every container about a service that is called `receiver`.
 _OF_A_SERVICE = re.compile(r"\w+_(SERVICE_(HOST|PORT)\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 
@@ -124,12 +125,12 @@ def _blank_lines(statement: str) -> int:
 def _why_unusable(one: Binding) -> str | None:
     if one.error:
         if _WITHOUT_SIGN.match(one.original.string):
-            return "has no = behind its name"
+            return _NO_SIGN
         return "cannot be read; is there a quote without its other half?"
     if one.key is None:
         return None  # blank, or a comment
     if one.value is None:
-        return "has no ="
+        return _NO_SIGN
     if not _NAME.fullmatch(one.key):
         return "begins with no name that a variable can have"
     return "holds a character that no variable can" if "\0" in one.value else None
