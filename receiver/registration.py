@@ -173,11 +173,9 @@ async def register(
         intent, asked_before = None, True
         all_found = await find(connection, whose)
         known = None if anew else current(all_found)
-        if known is not None:
-            lost = addresses.same(known.callback_url, callback_url) and unanswered(all_found)
-            settled = (
-                None if lost else await _settled(connection, provider, whose, known, callback_url, take_over=take_over)
-            )
+        is_lost = known is not None and addresses.same(known.callback_url, callback_url) and unanswered(all_found)
+        if known is not None and not is_lost:
+            settled = await _settled(connection, provider, whose, known, callback_url, take_over=take_over)
             if settled is not None:
                 return settled
         for found in all_found:

@@ -36,7 +36,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from receiver import database, egress, events, inbox, inherited, jobs, migrations
+from receiver import database, events, inbox, inherited, jobs, migrations
 from receiver.budget import MINUTE, OwnBudget
 from receiver.database import Pool
 from receiver.egress import Clients
@@ -176,7 +176,7 @@ async def receiver_scratch(receiver_database: str) -> AsyncIterator[Scratch]:
             SANDBOX_URL, SecretStr("tsk_test_scratch"), budget=OwnBudget(minute=MINUTE / SPEED), transport=transport
         )
         provider = await stack.enter_async_context(client)
-        http = await stack.enter_async_context(egress.Clients(timeout=10))
+        http = await stack.enter_async_context(Clients(timeout=10))
         yield Scratch(receiver_database, db, sandbox, provider, http)
 
 

@@ -210,8 +210,7 @@ async def _clock(connection: Connection, configured: Settings) -> Finding:
 def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
     """Tell what came and nobody took: advice, because nothing of it is wrong by itself.
 
-    A pattern for which nothing came is worth a word only beside a type that may
-    have been meant.
+    A pattern for which nothing came is worth a word only beside a type that may have been meant.
     """
     came = {one.type: one.unwanted for one in types if one.type is not None}
     unread = sum(one.events for one in types if one.type is None)
