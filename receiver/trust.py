@@ -1,5 +1,8 @@
 """Whose files decide what we run and what we connect to: our own and root's, and none that everybody may change.
 
+What is imported from a folder may be its owner's too, unless everybody may change that: whoever starts there has chosen
+it, as root does in a container that somebody's checkout is mounted into.
+
 Whoever may write to a shared folder can put a file there for us to find, or a link.
 """
 
@@ -46,12 +49,14 @@ def trusted() -> set[int]:
 class Guard:
     """A finder that finds nothing, and refuses what others would find in a folder and must not be run.
 
-    It comes before all finders. Of what lies in the folder our own package and the environment that we run in are not
-    looked at: they run already.
+    It comes before all finders. The folder's owner is trusted, unless everybody may write to it. Of what lies in it our
+    own package and the environment that we run in are not looked at: they run already.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        its = folder.stat()
+        self._trusted = trusted() | (set() if its.st_mode & stat.S_IWOTH else {its.st_uid})
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -65,7 +70,7 @@ class Guard:
         for place in () if spec is None else _places(spec):
             if self._is_watched(place):
                 found, link = place.stat(), place.lstat()
-                why = why_not(found.st_mode, {found.st_uid, link.st_uid}, trusted=trusted())
+                why = why_not(found.st_mode, {found.st_uid, link.st_uid}, trusted=self._trusted)
                 if why is not None:
                     raise DistrustedError(f"{place} {why}")
         return None

@@ -259,6 +259,23 @@ def test_under_sudo_the_callers_files_are_run(write: Write, monkeypatch: pytest.
     assert list(registry.load(["found_sudo"])) == ["good"]
 
 
+@as_root
+@pytest.mark.parametrize(("mode", "is_run"), [(0o755, True), (0o1777, False)])
+def test_whoever_owns_the_folder_that_we_start_in_is_trusted_unless_everybody_may_write_to_it(
+    write: Write, tmp_path: Path, *, mode: int, is_run: bool
+) -> None:
+    """As where a container's root works on a checkout of somebody's."""
+    name = f"mounted_{mode}"
+    write({name: GOOD})
+    for path in (Path(f"{name}.py"), tmp_path):
+        os.chown(path, NOBODY, NOBODY)
+    tmp_path.chmod(mode)
+    if is_run:
+        assert list(registry.load([name])) == ["good"]
+    else:
+        assert f"belongs to another user (uid {NOBODY})" in refusal(name)
+
+
 def test_our_own_files_in_a_folder_that_everybody_may_write_to_are_run(write: Write, tmp_path: Path) -> None:
     write({"found_shared.a": GOOD})
     tmp_path.chmod(0o1777)

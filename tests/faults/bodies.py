@@ -34,7 +34,7 @@ async def anything(event: Event, ctx: Context) -> None:
     if chance == 1:
         raise RuntimeError(title)
     async with ctx.completing() as tx:
-        await tx.execute("insert into effects (event) values ($1)", event.id)
+        await tx.execute("insert into effects (event) values ($1)", ctx.idempotency_key)
 '''
 
 TEXTS = [
