@@ -236,6 +236,8 @@ async def _settled(
     except InvalidRequest:
         return f"{said}; the provider does not tell whether it still has it{ADVICE_ON_SILENCE}" if is_ours else said
     except ProviderError as exc:
+        if take_over and not isinstance(exc, ProviderUnavailable | RateLimited):
+            raise
         return f"{said}; whether the provider still has it cannot be asked now: {exc}"
     if webhook is None:
         log.warning("the provider has no webhook of this key any more")

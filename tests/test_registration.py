@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from receiver import database, registration, signature
 from receiver.database import AWAY, Pool
-from receiver.errors import ImpossibleError, ProviderError
+from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.providers import TranscribeSo
 from receiver.registration import Account
 from receiver.sandbox import Sandbox, application
@@ -166,6 +166,14 @@ async def test_what_the_provider_tells_decides_whether_a_known_registration_will
         assert (f"still active, until `receiver retire-secret`: {fingerprint(b'whsec_old')}" in said) is is_anew
         await db.execute("delete from receiver.registrations where id <> $1", before[0]["id"])
         await db.execute("update receiver.registrations set gone_at = null")
+
+
+async def test_a_key_that_is_refused_is_no_registration_that_will_do(receiver_database: str) -> None:
+    await register(Provider(given("whsec_old")), receiver_database)
+    with pytest.raises(Unauthenticated):
+        await register(Provider(tells=refused(401)), receiver_database)
+    said = await register(Provider(tells=refused(401)), receiver_database, take_over=False)
+    assert "already registered" in said
 
 
 async def test_a_start_leaves_a_webhook_elsewhere_alone_and_replaces_one_that_is_gone(
