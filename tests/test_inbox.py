@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -92,6 +93,15 @@ async def test_an_id_that_another_api_transcription_or_account_has_used_takes_no
         for claim in await jobs.claim(db, handlers=["a"], api_url=api, lease=timedelta(minutes=1), limit=9)
     ]
     assert len({claim.idempotency_key for claim in claims}) == 4
+
+
+async def test_of_those_that_are_stored_at_once_too_nobody_takes_anothers_place(db: Pool) -> None:
+    content = read("evt_1")
+    one = Delivery(content, API, "abcdef", ("a",))
+    others = [replace(one, api_url="https://other.test"), replace(one, account="second")]
+    async with db.acquire() as connection:
+        assert await inbox.append(connection, [one, *others, one]) == ["stored", "stored", "stored", "duplicate"]
+    assert len(await inbox.recent(db)) == 3
 
 
 async def test_no_transcription_is_the_same_as_no_transcription(db: Pool) -> None:

@@ -197,11 +197,12 @@ async def test_a_released_claim_is_due_at_once_and_did_not_count(db: Pool) -> No
     assert (await stored(db, finished.handler)).state == "dead"
 
 
-async def test_a_claim_that_is_being_completed_keeps_no_other_from_being_released(db: Pool) -> None:
+async def test_a_claim_that_is_being_completed_keeps_no_other_from_being_renewed_or_released(db: Pool) -> None:
     await append(db, "evt_1", "a", "b")
     completing, released = await claim(db, "a", "b", limit=2)
     async with db.acquire() as connection, connection.transaction(), asyncio.timeout(10):
         assert await jobs.lock(connection, completing.job, 1)
+        assert await jobs.renew(db, [(c.job, c.attempt) for c in (completing, released)], lease=LEASE) == set()
         await jobs.release(db, [(c.job, c.attempt) for c in (completing, released)])
     (again,) = await claim(db, "a", "b", limit=2)
     assert again.job == released.job
