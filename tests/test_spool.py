@@ -650,6 +650,16 @@ async def test_in_a_folder_that_is_not_ours_alone_only_ours_within_it_is_believe
     assert holds(one), "what others put around it is none of ours"
 
 
+async def test_what_waits_in_ours_is_found_when_nobody_else_may_enter_the_folder_any_more(tmp_path: Path) -> None:
+    shared = tmp_path / "volume"
+    shared.mkdir(mode=0o755)
+    before = opened(shared)
+    await append(before, b"a")
+    await before.close()
+    shared.chmod(0o700)
+    assert await drained(shared) == [b"a"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
 async def test_a_folder_of_ours_that_somebody_else_made_is_not_used(tmp_path: Path) -> None:
     trap = tmp_path / "receiver-0"
@@ -750,6 +760,24 @@ async def test_a_full_disk_costs_nothing_of_what_cannot_be_stored_and_is_filled_
         assert (await one.condition()).foreign == len(kept)
         suffixes = sorted(path.suffix for path in disk.iterdir())
         assert suffixes == sorted([".refused", ".spool", *([DAMAGED] if state is State.DAMAGED else [])])
+
+
+async def test_on_a_full_disk_what_had_trouble_of_its_own_is_tried_again(folder: Path) -> None:
+    """From the one segment that there is, which no other can replace."""
+    inbox = Inbox(later=Fate.LATER)
+    with small_disk(folder / "disk", 2) as disk:
+        disk.chmod(0o700)
+        one = opened(disk, room=1_000_000)
+        await one.make_ready()
+        fill(disk)
+        for record in (b"later", b"a"):
+            await append(one, record)
+        for _ in range(2):
+            await one.drain(inbox.take)
+        assert (inbox.taken, [*opened(disk).records()]) == ([b"a"], [b"later", b"a"])
+        inbox.fates.clear()
+        await one.drain(inbox.take)
+        assert (inbox.taken, [*opened(disk).records()]) == ([b"a", b"later"], [])
 
 
 @pytest.mark.parametrize("failing", ["left", "damaged"])

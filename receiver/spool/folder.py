@@ -53,6 +53,7 @@ class Folder:
         self._opening = threading.Lock()
         self._inner = ""
         self._around: Folder | None = None
+        self._within: Folder | None = None
         self._before: list[_Before] = []
 
     @property
@@ -85,8 +86,9 @@ class Folder:
     def _leave(self) -> None:
         """Let go of a folder to which the path leads no more; one that holds segments is kept beside."""
         descriptor, self._descriptor, self._inner = self._descriptor, None, ""
-        if self._around is not None:
-            self._around.close()
+        for other in (self._around, self._within):
+            if other is not None:
+                other.close()
         if descriptor is not None:
             before = _Before(self.configured, descriptor)
             if before.segments():
@@ -202,6 +204,10 @@ class Folder:
         if self._inner:
             around = self._around = self._around or _Around(self.configured)
             found += [Place(around, name) for name in around.names()]
+        else:  # it may have been open to others before, so that ours was one in it
+            within = self._within = self._within or Folder(self.configured / own_name())
+            with suppress(OSError):  # somebody else's
+                found += [Place(within, name) for name in within.names()]
         for before in tuple(self._before):
             if not before.segments():  # drained
                 self._before.remove(before)
@@ -223,7 +229,7 @@ class Folder:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
-        for other in (self._around, *self._before):
+        for other in (self._around, self._within, *self._before):
             if other is not None:
                 other.close()
         self._before.clear()

@@ -264,6 +264,10 @@ class Spool:
             self._given = segment, []
         fates = self._given[1]
         before = fates.count(Fate.TAKEN)
+        again = [place for place, fate in enumerate(fates) if fate is Fate.LATER]
+        if again:
+            for place, fate in zip(again, await take(batch([records[place] for place in again], 0)), strict=False):
+                fates[place] = fate
         while len(fates) < len(records):
             fates += await take(batch(records, len(fates)))
         taken = fates.count(Fate.TAKEN) - before
