@@ -142,12 +142,13 @@ def spooling(stage: Stage, point: Failpoint, nth: int) -> None:
 
 
 def draining(stage: Stage, point: Failpoint, nth: int) -> None:
-    """A web process dies while it brings into the database what others had spooled before they died too."""
+    """Web processes die while they bring in what others had spooled: before a batch is committed, and between two."""
+    stage.heal()  # so that what is drained first was answered
     stage.end()  # a web process that is in order would drain it
     for _ in range(nth):  # each leaves a file, which is drained in a batch of its own
         spooling(stage, Failpoint.AFTER_SPOOL_FSYNC, 2)
-    web = stage.processes.start("serve", PORT=str(free_port()), **armed(point, nth))
-    stage.dies(web, point)
+    for where, number in ((Failpoint.BEFORE_COMMIT, 1), (point, nth)):
+        stage.dies(stage.processes.start("serve", PORT=str(free_port()), **armed(where, number)), where)
 
 
 def working(stage: Stage, point: Failpoint, nth: int) -> None:
