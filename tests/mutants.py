@@ -420,7 +420,7 @@ MUTANTS = (
     Mutant("turns: a crowd keeps others out", "receiver/web/turns.py",
            "        for most in (EACH, self._at_once):", "        for most in (self._at_once,):", "turns"),
     Mutant("protocol: who is refused may go on for ever", "receiver/web/protocol.py",
-           "if self._rank is Rank.OTHER and self._stands_behind():", "if self._rank is Rank.NEW:", "protocol"),
+           'is_refused = "authentic" not in self.scope["state"]', "is_refused = False", "protocol"),
     Mutant("protocol: what came is forgotten", "receiver/web/protocol.py",
            "        if self._unparsed:\n            self.handle_events()\n", "", "protocol"),
     Mutant("protocol: what begins behind a delivery is cut off", "receiver/web/protocol.py",

@@ -119,8 +119,6 @@ class DeadlineProtocol(H11Protocol):
         if is_kept:
             self._begin_anew()
         self._rank = Rank.KNOWN if "authentic" in self.scope["state"] else Rank.OTHER
-        if self._rank is Rank.OTHER and self._stands_behind():
-            self.transport.close()  # who is always busy could never be closed to make room for another
         super().on_response_complete()
         if is_kept:
             self.handle_events()
@@ -197,6 +195,7 @@ class DeadlineProtocol(H11Protocol):
         behind = self.conn.trailing_data[0] + self._unparsed
         if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
             behind = left
+        # Who is refused and always busy could else never be closed to make room for another.
         is_refused = "authentic" not in self.scope["state"]
         return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
 
