@@ -20,13 +20,20 @@ from receiver import database
 from receiver.embedded import attach
 from receiver.web import body, connections
 from receiver.web.bounds import SERVICE
-from receiver.web.connections import RESERVED, Acceptor, Clients, allowed
+from receiver.web.connections import FREE, RESERVED, Acceptor, Clients, allowed
 from receiver.web.turns import Rank
 from tests.faults.hostile import Client, Statements, Strangers, deliver
 from tests.faults.strangers import CROWDS, MANY
 from tests.processes import Process, Processes, completed, free_port, until
 from tests.test_embedded import linux
 from tests.test_protocol import Connection, Web, catch_up, delivery, event, head, serving
+
+HELD = 60
+HOLD = f"""
+import os, sys
+for number in range(80, 80 + {HELD}): os.dup2(0, number)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 FEW = 8
 BOUNDS = replace(SERVICE, connections=FEW, between_lines=3600)
@@ -289,6 +296,22 @@ def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
                 assert at_once(port, first=100 + 10 * burst) == ["200"] * 10
             assert deliver(port, seconds=1, first=200).answers == {"200": 20}
             until(lambda: len(descriptors(web)) <= 60, "those beyond the limit are closed")
+
+
+@linux
+def test_what_else_holds_descriptors_leaves_fewer_to_strangers(processes: Processes) -> None:
+    """The limit alone would allow 75 connections, and there is room for about thirty."""
+    processes.run("migrate")
+    with attach(processes.folder / ".receiver", create=False):
+        processes.by = (sys.executable, "-c", HOLD)
+        web = processes.serve()
+        assert len(descriptors(web)) > HELD
+        limit(web, 150)
+        with Strangers(web.port, "idle", seconds=60, connections=200):
+            until(lambda: len(descriptors(web)) > 110, "strangers took what they may have")
+            assert deliver(web.port, seconds=1).answers == {"200": 20}
+            assert left(web, 150) >= FREE // 2
+    assert "no connection can be taken" not in web.log  # none was ever tried without a descriptor for it
 
 
 def at_once(port: int, *, first: int) -> list[str]:
