@@ -3,9 +3,15 @@
 `0000_…` makes the schema, where nobody has made it for us, and the bookkeeping table. A file headed
 `-- no transaction` runs alone, outside any transaction, and must be repeatable too: it may run twice when the
 process dies before its bookkeeping row is written.
+
+An index on a table that grows is made so, by `create index concurrently if not exists`: deliveries go on meanwhile.
+
+What a file held is kept as a checksum. A file that was edited afterwards is refused: a database that has applied it
+would differ from one that is made with it.
 """
 
 import functools
+import hashlib
 import logging
 import re
 from collections.abc import Iterator
@@ -73,13 +79,20 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     Where nothing is missing nothing is asked of the role but to look.
 
     Raises:
-        SchemaError: a migration failed, or the database takes no writes or cannot keep every text.
+        SchemaError: a migration failed, or was edited since it was applied; or the database takes no writes or cannot
+            keep every text.
         BusyError: another process has been migrating for a minute.
     """
     if wrong := await unfit(connection):
         raise SchemaError(wrong)
     first, *others = files() if migrations is None else migrations
-    if await _applied(connection) >= {version for version, _ in others}:
+    known = await _applied(connection)
+    for version, path in others:
+        if known.get(version) not in (None, _checksum(path)):
+            raise SchemaError(
+                f"{path.name} was edited after this database had applied it: restore it, and write a new migration"
+            )
+    if known.keys() >= {version for version, _ in others}:
         return []
     applied = []
     async with session_lock(connection, LOCK):
@@ -87,7 +100,10 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
             with _refusing(first[1]):
                 await connection.execute(_text(first[1]))
         for version, path in others:
-            if not await connection.fetchval(query("is_applied"), version):
+            if await connection.fetchval(query("is_applied"), version):
+                with _refusing(path):
+                    await connection.execute(query("record_checksum"), version, _checksum(path))
+            else:
                 await _apply(connection, version, path)
                 applied.append(path.stem)
     return applied
@@ -106,12 +122,12 @@ async def unfit(connection: Database) -> str:
     )
 
 
-async def _applied(connection: Database) -> set[int]:
-    """Return the versions that are applied; none where there is no schema of ours."""
+async def _applied(connection: Database) -> dict[int, str | None]:
+    """Return the checksums of what is applied, by version; none where there is no schema of ours."""
     try:
-        return {row["version"] for row in await connection.fetch(query("applied_migrations"))}
+        return {row["version"]: row["checksum"] for row in await connection.fetch(query("applied_migrations"))}
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        return set()
+        return {}
     except asyncpg.InsufficientPrivilegeError as exc:
         raise SchemaError(f"the role may not use the schema receiver ({exc.args[0]}): {TO_USE}") from exc
 
@@ -129,7 +145,7 @@ async def _apply(connection: Connection, version: int, path: Path) -> None:
 async def _run(connection: Connection, version: int, path: Path) -> None:
     await connection.execute(_text(path))
     reach(Failpoint.MID_MIGRATION)
-    await connection.execute(query("record_migration"), version, path.stem)
+    await connection.execute(query("record_migration"), version, path.stem, _checksum(path))
 
 
 @contextmanager
@@ -145,3 +161,7 @@ def _refusing(path: Path) -> Iterator[None]:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(_text(path).encode()).hexdigest()  # a checkout may have other line ends

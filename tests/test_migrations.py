@@ -114,6 +114,38 @@ async def test_a_file_without_transaction_runs_while_others_wait_for_their_turn(
         await connection.close()
 
 
+async def test_a_landed_migration_that_was_edited_is_refused_by_name(
+    connection: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+) -> None:
+    """Also where something new is to be applied: nothing of that is then."""
+    steps = written(tmp_path, "create table public.good ()\n", "select 1")
+    await migrations.migrate(connection, steps[:2])
+    assert await migrations.migrate(connection, steps) == ["0002_step_2"]
+    steps[1][1].write_bytes(b"create table public.good ()\r\n")
+    assert await migrations.migrate(connection, steps) == []  # what it holds is the same
+    steps[1][1].write_text("create table public.better ()")
+    third = tmp_path / "0003_step_3.sql"
+    third.write_text("create table public.third ()")
+    for some in (steps, [*steps, (3, third)]):
+        with pytest.raises(SchemaError, match=r"0001_step_1\.sql was edited after .* restore it, and write a new"):
+            await migrations.migrate(connection, some)
+    assert await applied(connection) == [1, 2]
+
+
+async def test_bookkeeping_may_change_and_what_an_older_version_has_applied_is_held_from_the_first_run_on(
+    connection: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+) -> None:
+    steps = written(tmp_path, "create table public.good ()\n", "select 1")
+    await migrations.migrate(connection, steps[:2])
+    await connection.execute("alter table receiver.migrations drop column checksum")
+    assert await migrations.current(connection) == 1
+    steps[0][1].write_text(f"{steps[0][1].read_text()}\n-- and a remark")
+    assert await migrations.migrate(connection, steps) == ["0002_step_2"]
+    steps[1][1].write_text("create table public.better ()")
+    with pytest.raises(SchemaError, match=r"0001_step_1\.sql was edited"):
+        await migrations.migrate(connection, steps)
+
+
 @pytest_asyncio.fixture
 async def guest(
     connection: "asyncpg.Connection[asyncpg.Record]", empty: str

@@ -13,3 +13,5 @@ create table if not exists receiver.migrations (
     name text not null,
     applied_at timestamptz not null default now()
 );
+
+alter table receiver.migrations add column if not exists checksum text;

@@ -1,2 +1,5 @@
--- Whether the table of applied migrations is there; looks only.
-select to_regclass('receiver.migrations') is not null
+-- Whether the table of applied migrations is there, with all that this code keeps in it; looks only.
+select exists (
+    select from pg_attribute
+    where attrelid = to_regclass('receiver.migrations') and attname = 'checksum' and not attisdropped
+)
