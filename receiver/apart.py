@@ -7,9 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-import asyncpg
-
-from receiver.database import AWAY, Connection, Connections, query
+from receiver.database import TROUBLE, Connection, Connections, query
 from receiver.errors import StoreRefusedError
 
 log = logging.getLogger(__name__)
@@ -74,7 +72,7 @@ async def _try(
     async def foreseen(connection: Connection) -> T:
         try:
             return await work(connection)
-        except (*AWAY, asyncpg.PostgresError):
+        except TROUBLE:
             raise
         except Exception as exc:
             raise StoreRefusedError(f"{type(exc).__name__}: {exc}", passing=True) from exc

@@ -19,12 +19,12 @@ from asyncpg.pool import PoolConnectionProxy
 from receiver import outages
 from receiver.dsn import where
 from receiver.errors import BusyError, StoreBusyError, StoreUnavailableError
-from receiver.outages import AWAY, BROKEN
+from receiver.outages import AWAY, BROKEN, TROUBLE
 from receiver.session import SQL, Connection, Session, Sessions, connect, query
 
 __all__ = [
-    "AWAY", "BROKEN", "SQL", "Connection", "Connections", "Database", "Lent", "Pool", "connect", "listen",
-    "pool", "query", "session_lock", "where",
+    "AWAY", "BROKEN", "SQL", "TROUBLE", "Connection", "Connections", "Database", "Lent", "Pool", "connect",
+    "listen", "pool", "query", "session_lock", "where",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
             await connection.add_listener(channel, lambda *_: heard())
             heard()
             await lost.wait()
-        except (*AWAY, asyncpg.PostgresError) as exc:
+        except TROUBLE as exc:
             log.debug("cannot listen: %s", exc)
         finally:
             if connection is not None:
@@ -200,7 +200,7 @@ class Connections:
             raise StoreUnavailableError(f"the database did not answer in {seconds:g} s")
         try:
             return task.result()
-        except (*AWAY, asyncpg.PostgresError) as exc:
+        except TROUBLE as exc:
             raise outages.of_work(exc) from exc
 
     async def _work(self, work: Callable[[Connection], Awaitable[T]], end: float, turn: _Turn) -> T:

@@ -28,6 +28,8 @@ BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.Inter
 AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
         asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, StoreUnavailableError,
         TimeoutError)  # fmt: skip
+# Whatever work on a database ends with that is no bug of ours: it is away, or refuses this.
+TROUBLE = (*AWAY, asyncpg.PostgresError)
 # Another transaction was in the way; the same statement may well go through at once.
 CONFLICT = asyncpg.TransactionRollbackError
 PASSING = (CONFLICT, asyncpg.LockNotAvailableError, asyncpg.ObjectInUseError, asyncpg.QueryCanceledError)
