@@ -1,17 +1,14 @@
 """Look at what is stored, and replay it."""
 
 import base64
-from collections.abc import Sequence
 
 import click
 
-from receiver import events as reading
 from receiver import inbox, registry
-from receiver import jobs as queue
+from receiver import replay as replaying
 from receiver.cli.running import as_json, configure, examples, print_json, stripped, tell, with_database
-from receiver.database import Connection, Pool
+from receiver.database import Pool
 from receiver.errors import ImpossibleError
-from receiver.handling import Handler
 from receiver.inbox import Stored, StoredJob
 from receiver.logs import clock, printable
 
@@ -44,7 +41,7 @@ def show(event: str, *, as_json: bool) -> None:
     """Show one event with its jobs and its body. EVENT is an event id, source/id, @key, or a transcription's id."""
 
     async def find(db: Pool) -> tuple[Stored, list[Stored], bytes]:
-        found = await _one(db, event)
+        found = await replaying.find(db, event)
         return found, await inbox.variants(db, found), await inbox.raw(db, found.key)
 
     found, variants, raw = with_database(configure(), find)
@@ -93,19 +90,16 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     body is read again first.
     """
     configured = configure()
-    known = registry.load(configured.handlers)
-    if only is not None and only not in known:
-        raise ImpossibleError(f"there is no handler {only}; there are {', '.join(known)}")
-    chosen = [known[only]] if only is not None else list(known.values())
-    again, left, gone = with_database(configured, lambda db: _replay(db, event, chosen))
+    chosen = replaying.chosen(registry.load(configured.handlers), only)
+    done = with_database(configured, lambda db: replaying.replay(db, event, chosen))
     if as_json:
-        print_json({"event": event, "pending": again, "running": left})
+        print_json({"event": event, "pending": done.pending, "running": done.running})
     else:
-        tell(f"pending again: {', '.join(again)}" if again else "no handler wants this event")
-    if gone and only is None:
-        click.echo(f"left alone, because there is no such handler: {printable(', '.join(gone))}", err=True)
-    if left:
-        raise ImpossibleError(f"running, so left alone: {', '.join(left)}; replay when they have ended")
+        tell(f"pending again: {', '.join(done.pending)}" if done.pending else "no handler wants this event")
+    if done.gone and only is None:
+        click.echo(f"left alone, because there is no such handler: {printable(', '.join(done.gone))}", err=True)
+    if done.running:
+        raise ImpossibleError(f"running, so left alone: {', '.join(done.running)}; replay when they have ended")
 
 
 @click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))
@@ -123,49 +117,6 @@ def handlers(*, as_json: bool) -> None:
     for h in found.values():
         tries = f"{h.retry.attempts} tries of {h.timeout:g} s"
         click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {printable(registry.shown_file(h))}")
-
-
-async def _one(db: Pool, name: str) -> Stored:
-    if not name.strip():
-        raise ImpossibleError("EVENT is empty; `receiver events` lists them")
-    found = await inbox.find(db, name)
-    if not found:
-        raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
-    if len(found) > 1:
-        choices = ", ".join(f"@{one.key} ({one.type or one.state} {one.source}/{one.id}{_whose(one)})" for one in found)
-        raise ImpossibleError(f"{name} means several events: say which of {choices}")
-    return found[0]
-
-
-def _whose(event: Stored) -> str:
-    about = "" if event.transcription_id is None else f" about {event.transcription_id}"
-    account = "" if event.account == "default" else f", account {event.account}"
-    return f"{about} of {event.api_url}{account}"
-
-
-async def _replay(db: Pool, name: str, chosen: Sequence[Handler]) -> tuple[list[str], list[str], list[str]]:
-    """Return the handlers whose jobs are pending now, those whose jobs run, and those that are none of the chosen."""
-    found = await _one(db, name)
-    async with db.acquire() as connection, connection.transaction():
-        event_type = found.type or await _read_again(connection, found)
-        wanted = registry.interested(chosen, event_type)
-        again = await queue.replay(connection, found.key, wanted)
-    await queue.nudge(db)
-    names = {handler.name for handler in chosen}
-    gone = [job.handler for job in found.jobs if job.state != "done" and job.handler not in names]
-    return again, [name for name in wanted if name not in again], gone
-
-
-async def _read_again(connection: Connection, found: Stored) -> str:
-    """Let a quarantined event be what it can be read as now; returns its type."""
-    content = reading.read(found.source, await inbox.raw(connection, found.key))
-    if found.callback_for is not None:  # its secret proves nothing about another one
-        content = reading.about(content, found.callback_for)
-    if isinstance(content, reading.Unreadable):
-        raise ImpossibleError(f"it still cannot be read: {content.reason}")
-    if not await inbox.accept_quarantined(connection, found.key, content):
-        raise ImpossibleError(f"its event {content.id} is stored already")
-    return content.type
 
 
 def _line(event: Stored) -> str:
