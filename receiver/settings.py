@@ -1,11 +1,13 @@
 """The environment and the secret files, read once into one frozen value.
 
-Every mistake is reported at once, by the variable's name and never by its value.
+Every mistake is reported at once, by the variable's name and never by its value. A secret among the settings is hidden
+wherever they are shown; who needs it plain asks for it by a name of its own.
 """
 
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -13,8 +15,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from receiver import addresses, failpoints
-from receiver.errors import ConfigError
+from receiver import addresses, failpoints, signature
+from receiver.errors import ConfigError, ImpossibleError
 from receiver.failpoints import Death
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
@@ -22,6 +24,7 @@ WEBHOOK_PATH = "/webhooks/transcribe-so"
 CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # and a token behind it
 API_PATH = "/api/v1"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
+FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 
 # What a value gets on its way through shells, container tools and web pages (`docker --env-file` keeps quotes).
 # With it a secret is another one, and so is a folder.
@@ -79,6 +82,14 @@ def _plain(value: str, odd: Iterable[tuple[re.Pattern[str], str]]) -> str:
 
 def _variable(name: str, default: Any) -> Any:
     return Field(default=default, validation_alias=name, validate_default=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who asks, and is delivered to: one API and one key, of which only the fingerprint is kept."""
+
+    api_url: str
+    key_fingerprint: str
 
 
 class Settings(BaseSettings):
@@ -197,6 +208,34 @@ class Settings(BaseSettings):
     def callback_url(self) -> str | None:
         """Where the provider shall deliver: `PUBLIC_URL` and our path; None where no `PUBLIC_URL` is set."""
         return None if self.public_url is None else self.public_url + WEBHOOK_PATH
+
+    @property
+    def own_secrets(self) -> tuple[bytes, ...]:
+        """The webhook's secrets that were set here, in the order of `TRANSCRIBE_WEBHOOK_SECRET`."""
+        return tuple(one.get_secret_value().encode() for one in self.webhook_secrets)
+
+    @property
+    def dsn(self) -> str | None:
+        """The database's URL with its password; None where the embedded database is used."""
+        return None if self.database_url is None else self.database_url.get_secret_value()
+
+    @property
+    def key_fingerprint(self) -> str | None:
+        """What the key is called where it must not be shown; None where none is set."""
+        return None if self.api_key is None else signature.fingerprint(self.api_key.get_secret_value().encode())
+
+    def account(self) -> Account:
+        """Return the configured account.
+
+        Raises:
+            ImpossibleError: no key is set.
+        """
+        if self.key_fingerprint is None:
+            raise ImpossibleError(
+                "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it, in the environment "
+                f"or in .env; {FOR_THE_SANDBOX}"
+            )
+        return Account(self.api_url, self.key_fingerprint)
 
 
 def _is_text(value: str) -> bool:

@@ -10,9 +10,10 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from receiver import settings
-from receiver.errors import ConfigError
+from receiver.errors import ConfigError, ImpossibleError
 from receiver.failpoints import Death, Failpoint
-from receiver.settings import SECRETS, Settings, TimestampsFormat
+from receiver.settings import SECRETS, Account, Settings, TimestampsFormat
+from receiver.signature import fingerprint
 
 NAMES = {str(field.validation_alias): attribute for attribute, field in Settings.model_fields.items()}
 POSTGRES = "postgresql://me:s3cret@db.example/app"
@@ -469,3 +470,37 @@ def test_a_folder_stays_where_it_was_when_the_settings_were_read(
     monkeypatch.setenv("RECEIVER_SPOOL_DIR", "spool")
     configured = settings.load()
     assert (configured.data_dir, configured.spool_dir) == (tmp_path / ".receiver", tmp_path / "spool")
+
+
+# --- what others need of it in plain ---------------------------------------------------------------------------------
+
+
+def test_a_secret_is_offered_plain_by_name_and_shown_nowhere() -> None:
+    given = {
+        "TRANSCRIBE_API_KEY": "tsk_sesame",
+        "TRANSCRIBE_WEBHOOK_SECRET": "whsec_1,whsec_2",
+        "DATABASE_URL": POSTGRES,
+    }
+    configured = settings.load(**given)
+    assert configured.own_secrets == (b"whsec_1", b"whsec_2")
+    assert configured.dsn == POSTGRES
+    assert configured.key_fingerprint == fingerprint(b"tsk_sesame")
+    for shown_as in (repr(configured), str(configured), str(configured.model_dump()), configured.model_dump_json()):
+        assert not [secret for secret in ("sesame", "whsec_1", "whsec_2", "s3cret") if secret in shown_as]
+
+
+def test_what_is_not_set_is_not_offered() -> None:
+    configured = settings.load()
+    assert (configured.own_secrets, configured.dsn, configured.key_fingerprint) == ((), None, None)
+
+
+def test_an_account_is_an_api_and_the_fingerprint_of_a_key() -> None:
+    with pytest.raises(ImpossibleError, match="TRANSCRIBE_API_KEY is not set"):
+        settings.load().account()
+
+    def whose(key: str) -> Account:
+        return settings.load(TRANSCRIBE_API_KEY=key, TRANSCRIBE_API_URL="https://api.test").account()
+
+    assert whose("tsk_live_1") == whose("tsk_live_1") != whose("tsk_live_2")
+    assert whose("tsk_live_1").api_url == "https://api.test"
+    assert "tsk_live_1" not in repr(whose("tsk_live_1"))
