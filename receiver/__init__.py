@@ -1,8 +1,10 @@
 """Receive webhooks durably and run handlers on what they announce. Handlers import everything from here.
 
     deliveries    web ▶ signature, events ▶ inbox, or spool while the database is away
-    work          worker ▶ jobs, retry, handling (Context), archive (provider's answers), threads; registry finds them
-    provider      providers ▶ budget; registration, rotation, callbacks: webhooks and their secrets
+    work          worker ▶ jobs, retry, handling (Context), archive (provider's answers), threads; registry finds them;
+                  replay runs them again
+    provider      providers ▶ budget
+    webhooks      registration, callbacks, rotation; webhooks: which secrets verify, and registering by itself
     submissions   uploads, notebook, media
     health        what must hold, in one shape; organs: what runs in the background; presence: who runs
     texts         transcripts, subtitles, documents

@@ -8,32 +8,15 @@ URL and so gets the same answer. A delivery at that path is verified with that s
 
 import logging
 import secrets
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from receiver.database import Connection, Database, query
+from receiver.database import Connection, query
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.registration import CHANNEL
 from receiver.settings import CALLBACK_PATH
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A transcription's own secret, which proves deliveries about that transcription alone."""
-
-    secret: bytes = field(repr=False)
-    transcription_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What was read: the webhook's secrets, newest first, and callbacks by their tokens."""
-
-    webhook: tuple[bytes, ...] = field(default=(), repr=False)
-    callbacks: Mapping[str, Callback] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +45,8 @@ async def submit(
         max_charge_usd=submission.max_charge_usd, asked_before=submission.asked_before,
         callback_url=f"{public_url}{CALLBACK_PATH}/{token}",
     )  # fmt: skip
-    given = None if submitted.callback is None else submitted.callback.secret
-    secret = "" if given is None else given.get_secret_value()
-    if not secret:
+    if not submitted.callback_secret:
         log.warning("the provider gave no secret for the callback of %d: its deliveries will be refused", submitted.id)
         return submitted
-    await connection.execute(query("complete_callback"), token, str(submitted.id), secret, CHANNEL)
+    await connection.execute(query("complete_callback"), token, str(submitted.id), submitted.callback_secret, CHANNEL)
     return submitted
-
-
-async def verifying(db: Database, api_url: str, tokens: Collection[str] = ()) -> Known:
-    """Return the secrets that verify deliveries of an API, in one statement.
-
-    Of the callbacks these are the newest 1,000, which are enough to remember for an outage, and those with `tokens`:
-    however many there are, a reading costs the same. No delivery comes later than a week after its submission.
-    """
-    rows = await db.fetch(query("verifying_secrets"), api_url, list(tokens))
-    return Known(
-        tuple(row["secret"].encode() for row in rows if row["token"] is None),
-        {row["token"]: Callback(row["secret"].encode(), row["transcription_id"]) for row in rows if row["token"]},
-    )

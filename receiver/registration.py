@@ -22,7 +22,7 @@ from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderE
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Webhook
-from receiver.settings import Settings
+from receiver.settings import Account
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,6 @@ ADVICE_ON_CONFLICT = (
 ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rotate` registers anew"
 ABOUT_A_WEBHOOK = re.compile(r"(?<!/)webhook", re.IGNORECASE)  # and not about the path of a request
 
-FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
-
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -51,48 +49,6 @@ class Registration:
     registered_at: datetime | None
     secret_fingerprint: str | None
     is_gone: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whose webhooks: one API and one key, of which only the fingerprint is kept."""
-
-    api_url: str
-    key_fingerprint: str
-
-
-def account(settings: Settings) -> Account:
-    """Return the configured account.
-
-    Raises:
-        ImpossibleError: no key is set.
-    """
-    if settings.api_key is None:
-        raise ImpossibleError(
-            "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it, in the environment or "
-            f"in .env; {FOR_THE_SANDBOX}"
-        )
-    return Account(settings.api_url, signature.fingerprint(settings.api_key.get_secret_value().encode()))
-
-
-def lacking(configured: Settings) -> list[str]:
-    """Return the settings without which nothing registers by itself, of those that are not set."""
-    needed = {"TRANSCRIBE_API_KEY": configured.api_key, "PUBLIC_URL": configured.public_url}
-    return [name for name, value in needed.items() if value is None]
-
-
-def how_to_know_a_secret(configured: Settings) -> str:
-    """Return what to do where no secret is known."""
-    names = lacking(configured)
-    first = f"set {' and '.join(names)} and run" if names else "run"
-    return f"{first} `receiver register`, or set TRANSCRIBE_WEBHOOK_SECRET; {FOR_THE_SANDBOX}"
-
-
-async def known_secrets(db: Database, api_url: str) -> list[bytes]:
-    """Return every registered secret of an API that has not been retired, newest first."""
-    return [
-        row["secret"].encode() for row in await db.fetch(query("unretired_registrations"), api_url) if row["secret"]
-    ]
 
 
 async def find(db: Database, whose: Account) -> list[Registration]:
@@ -143,15 +99,9 @@ async def register_if_needed(connection: Connection, provider: TranscribeSo, who
 
 
 async def register(
-    connection: Connection,
-    provider: TranscribeSo,
-    whose: Account,
-    callback_url: str,
-    *,
-    anew: bool = False,
-    delete_first: bool = False,
-    take_over: bool = True,
-) -> str:
+    connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str, *,
+    anew: bool = False, delete_first: bool = False, take_over: bool = True,
+) -> str:  # fmt: skip
     """Make sure that the provider delivers to `callback_url` and that its secret is stored; says what was done.
 
     Args:
@@ -170,40 +120,53 @@ async def register(
         ProviderError: it cannot be asked now; the intent stays and the next try repeats it.
     """
     async with session_lock(connection, LOCK):
-        intent, asked_before = None, True
-        all_found = await find(connection, whose)
-        known = None if anew else current(all_found)
-        is_lost = known is not None and addresses.same(known.callback_url, callback_url) and unanswered(all_found)
-        if known is not None and not is_lost:
-            settled = await _settled(connection, provider, whose, known, callback_url, take_over=take_over)
-            if settled is not None:
-                return settled
-        for found in all_found:
-            if not addresses.same(found.callback_url, callback_url) or found.registered_at is not None:
-                continue
-            if found.age < KEY_LIVES and not delete_first:
-                intent = intent or found
-            else:  # what it would bring is forgotten at the provider by now, or will be before we ask
-                await connection.execute(query("retire_registrations"), [found.id], CHANNEL)
-                log.warning("an attempt to register %s that was not answered counts as lost", callback_url)
-        if intent is None:
-            row = await connection.fetchrow(
-                query("intend_registration"), whose.api_url, whose.key_fingerprint, callback_url,
-                f"register-{secrets.token_hex(16)}",
-            )  # fmt: skip
-            assert row is not None, "an insert returns its row"
-            intent, asked_before = _registration(row), False
+        found = await find(connection, whose)
+        known = None if anew else _usable(found, callback_url)
+        if known and (said := await _settled(connection, provider, whose, known, callback_url, take_over=take_over)):
+            return said
+        asked = await _asked(connection, found, callback_url, give_up=delete_first)
+        intent = asked or await _intend(connection, whose, callback_url)
         if delete_first:
             await _delete(connection, provider, whose)
             reach(Failpoint.MID_ROTATION)
-        fingerprint = await _ask(connection, provider, intent, asked_before=asked_before)
-    return f"registered {callback_url} (secret with fingerprint {fingerprint}){_about_others(all_found, fingerprint)}"
+        fingerprint = await _ask(connection, provider, intent, asked_before=asked is not None)
+    return f"registered {callback_url} (secret with fingerprint {fingerprint}){_about_others(found, fingerprint)}"
 
 
 async def forget(connection: Connection, api_url: str) -> None:
     """Retire every registration and intent of an API that remembers none of them: the sandbox, started again."""
     rows = await connection.fetch(query("unretired_registrations"), api_url)
     await connection.execute(query("retire_registrations"), [row["id"] for row in rows], CHANNEL)
+
+
+def _usable(found: Sequence[Registration], callback_url: str) -> Registration | None:
+    """Return the current registration; None where a later one for `callback_url` was not answered."""
+    known = current(found)
+    is_here = known is not None and addresses.same(known.callback_url, callback_url)
+    return None if is_here and unanswered(found) else known
+
+
+async def _asked(
+    connection: Connection, found: Sequence[Registration], callback_url: str, *, give_up: bool
+) -> Registration | None:
+    """Return the newest intent that may still bring its secret, and retire those that may not: all, to `give_up`."""
+    intents = [one for one in found if one.registered_at is None and addresses.same(one.callback_url, callback_url)]
+    hopeful = [] if give_up else [one for one in intents if one.age < KEY_LIVES]
+    for lost in intents:
+        if lost not in hopeful:  # what it would bring is forgotten at the provider by now, or will be before we ask
+            await connection.execute(query("retire_registrations"), [lost.id], CHANNEL)
+            log.warning("an attempt to register %s that was not answered counts as lost", callback_url)
+    return next(iter(hopeful), None)
+
+
+async def _intend(connection: Connection, whose: Account, callback_url: str) -> Registration:
+    """Write down, before the provider is asked, under which key it will be."""
+    key = f"register-{secrets.token_hex(16)}"
+    row = await connection.fetchrow(
+        query("intend_registration"), whose.api_url, whose.key_fingerprint, callback_url, key
+    )
+    assert row is not None, "an insert returns its row"
+    return _registration(row)
 
 
 def _about_others(found: Sequence[Registration], fingerprint: str) -> str:
@@ -282,17 +245,14 @@ async def _ask(connection: Connection, provider: TranscribeSo, intent: Registrat
         advice = ADVICE_ON_CONFLICT if exc.status == CONFLICT else ""
         raise ImpossibleError(f"the provider refuses to register {intent.callback_url}: {exc}{advice}") from exc
     reach(Failpoint.MID_REGISTRATION)
-    secret = webhook.signing_secret
-    if secret is None or not secret.get_secret_value():
+    if not webhook.secret:
         await connection.execute(query("retire_registrations"), [intent.id], CHANNEL)
         raise ImpossibleError(
             "the provider has a webhook for this key and does not tell its secret again: nothing has changed. "
             f"Set TRANSCRIBE_WEBHOOK_SECRET to its secret if you have it{ADVICE_ON_CONFLICT}"
         )
-    await connection.execute(
-        query("complete_registration"), intent.id, str(webhook.id), secret.get_secret_value(), CHANNEL
-    )
-    return signature.fingerprint(secret.get_secret_value().encode())
+    await connection.execute(query("complete_registration"), intent.id, str(webhook.id), webhook.secret, CHANNEL)
+    return signature.fingerprint(webhook.secret.encode())
 
 
 def _may_have_been_done(error: ProviderError, *, asked_before: bool) -> bool:

@@ -1,9 +1,12 @@
-"""How long a registered secret has been used, and when it can go; what verifies is read by `callbacks.verifying`.
+"""How long a registered secret has been used, and when it can go.
 
     register --rotate ▶ two secrets verify ▶ the old one falls silent ▶ retire-secret
 
 A delivery is signed when it is sent, and sent again for at most 15 h 36 min, so a secret that has been replaced and
 has verified nothing for a day will verify nothing any more.
+
+Which secrets verify is read by `webhooks.secrets`. This asks more, with a statement of its own: whose a registration is
+and since when, whether the provider has forgotten it, and which one came after it.
 """
 
 from collections.abc import Sequence

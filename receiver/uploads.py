@@ -118,11 +118,10 @@ async def _resume(
     provider: TranscribeSo, file: MediaFile, notebook: Notebook, progressed: Callable[[int], None]
 ) -> str:
     ticket = await provider.create_tus_upload(file.name, file_size=file.size, idempotency_key=_new_key())
-    metadata = {ticket.upload_metadata_key: ticket.upload_token.get_secret_value(), "filename": file.name}
     with file.path.open("rb") as opened:
         try:
             location = await tus.upload(
-                provider.http, ticket.upload_endpoint, opened, size=file.size, metadata=metadata,
+                provider.http, ticket.upload_endpoint, opened, size=file.size, metadata=ticket.metadata(file.name),
                 location=notebook.progress.location, created=lambda made: notebook.note(location=made),
                 progressed=progressed,
             )  # fmt: skip

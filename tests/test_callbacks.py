@@ -11,6 +11,7 @@ from receiver.callbacks import Submission
 from receiver.database import Pool
 from receiver.errors import ProviderError
 from receiver.providers import Recording, TranscribeSo
+from receiver.webhooks.secrets import read
 
 API, PUBLIC = "https://api.test", "https://here.test"
 EPISODE = Recording(source="youtube", url="https://youtu.be/x")
@@ -22,7 +23,7 @@ def accepted(*, with_secret: bool = True) -> httpx.Response:
 
 
 async def secrets(db: Pool, api_url: str) -> dict[str, bytes]:
-    return {token: one.secret for token, one in (await callbacks.verifying(db, api_url)).callbacks.items()}
+    return {token: one.secret for token, one in (await read(db, api_url)).callbacks.items()}
 
 
 class Provider:

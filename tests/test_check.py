@@ -2,16 +2,11 @@
 
 import json
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from receiver import database, settings
-from receiver.cli import webhook
-from receiver.health import Finding, checks
-from receiver.settings import Settings
-from receiver.testing import Server
+from receiver.health import Finding, trial
 from tests.commands import Commands, Scripted
 from tests.processes import Processes, free_port, until
 
@@ -138,15 +133,15 @@ def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: p
     """The time is over as soon as the event has been stored, however long that takes."""
     web = shared.serve()
     shared.run("register", "--url", f"{web.url}/webhooks/transcribe-so")
-    reached, late = webhook.Journey.reached, []
+    reached, late = trial.Journey.reached, []
 
-    def note(journey: webhook.Journey, step: str) -> None:
+    def note(journey: trial.Journey, step: str) -> None:
         reached(journey, step)
         late.extend([3600] * step.startswith("delivered"))
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(late), time_ns=time.time_ns)
-    monkeypatch.setattr(webhook.Journey, "reached", note)
-    monkeypatch.setattr(webhook, "time", clock)
+    monkeypatch.setattr(trial.Journey, "reached", note)
+    monkeypatch.setattr(trial, "time", clock)
     commands = Commands(shared.folder, shared.environment["TRANSCRIBE_API_URL"], "tsk_test_key")
     ran = commands.run("test-event", "--wait", "60", DATABASE_URL=shared.environment["DATABASE_URL"])
     assert ran.exit_code == 1
@@ -208,53 +203,3 @@ def test_where_the_provider_delivers_somebody_must_answer(shared: Processes) -> 
     assert web.end() == 0
     holds, said = check(shared, PUBLIC_URL=web.url)[1]["reachable"]
     assert (holds, "run `receiver up`" in said) == (False, True)
-
-
-async def test_the_database_is_named_as_a_person_knows_it(receiver_database: str, folder: Path) -> None:
-    embedded = settings.load(RECEIVER_DATA_DIR=folder)
-    async with database.pool(receiver_database, size=1) as db, db.acquire() as connection:
-        (found, *_) = await checks.stored(connection, receiver_database, embedded, {})
-        assert (found.name, found.holds, found.seen) == ("database", True, f"embedded, in {folder}, durable")
-        (found, *_) = await checks.stored(connection, receiver_database, given(receiver_database), {})
-        assert "local socket/receiver_test" in found.seen
-
-
-async def test_a_session_that_forgets_is_told_however_it_came_to_that(receiver_database: str) -> None:
-    async with database.pool(receiver_database, size=1) as db, db.acquire() as connection:
-        await connection.execute("set synchronous_commit = off")
-        (found, *_) = await checks.stored(connection, receiver_database, given(receiver_database), {})
-    assert (found.holds, "synchronous_commit is off" in found.seen) == (False, True)
-
-
-async def test_a_database_that_cannot_keep_every_text_is_told_whatever_else_is_wrong_with_it(
-    receiver_server: Server,
-) -> None:
-    url = receiver_server.create("receiver_latin", "--encoding", "LATIN1", "--locale", "C", "--template", "template0")
-    try:
-        async with database.pool(url, size=1) as db, db.acquire() as connection:
-            await connection.execute("set synchronous_commit = off")
-            (found, *_) = await checks.stored(connection, url, given(url), {})
-    finally:
-        receiver_server.drop("receiver_latin")
-    assert not found.holds
-    assert "encoding is LATIN1" in found.seen
-    assert "synchronous_commit is off" in found.seen
-
-
-async def test_a_role_that_may_not_look_is_told_which_right_it_needs(receiver_database: str) -> None:
-    admin = await database.connect(receiver_database)
-    await admin.execute("create role curious login")
-    url = receiver_database.replace("receiver@", "curious@")
-    try:
-        async with database.pool(url, size=1) as db, db.acquire() as connection:
-            about_database, about_schema = await checks.stored(connection, url, given(url), {})
-    finally:
-        await admin.execute("drop role curious")
-        await admin.close()
-    assert about_database.holds
-    assert (about_schema.holds, "grant usage on schema receiver" in about_schema.seen) == (False, True)
-
-
-def given(url: str) -> Settings:
-    """Return settings with a database."""
-    return settings.load(DATABASE_URL=url)

@@ -1,6 +1,5 @@
 """`receiver.health`: what must hold in the database and at the provider, and what is only advice."""
 
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from receiver import Context, Event, Handler, database, events, handler, inbox, settings
-from receiver.database import SQL, Pool, query
-from receiver.health import around, checks
+from receiver import Context, Event, Handler, events, handler, inbox, settings
+from receiver.database import Pool
+from receiver.health import advice, around, checks
 from receiver.inbox import Delivery, TypeCount
 from receiver.jobs import Count
 from receiver.providers import TranscribeSo
@@ -29,7 +28,7 @@ def wanting(*patterns: str, name: str = "mine") -> Handler:
 
 
 def told(types: list[TypeCount], *handlers: Handler) -> dict[str, str]:
-    found = checks.arrivals(types, handlers)
+    found = advice.arrivals(types, handlers)
     assert all(finding.holds for finding in found)
     return {finding.name: finding.said for finding in found if finding.seen != QUIET}
 
@@ -44,7 +43,7 @@ BUNDLED = wanting("transcription.completed", "transcription.failed", "webhook.te
 @pytest.mark.parametrize("types", [[], came("webhook.test"), came("transcription.completed")])
 def test_a_fresh_install_is_told_nothing(types: list[TypeCount]) -> None:
     assert told(types, BUNDLED) == {}
-    assert [finding.name for finding in checks.arrivals(types, [])] == ["no handler", "patterns", "quarantine"]
+    assert [finding.name for finding in advice.arrivals(types, [])] == ["no handler", "patterns", "quarantine"]
 
 
 def test_events_that_no_handler_wanted_are_told_by_type_and_number() -> None:
@@ -195,8 +194,8 @@ def test_only_dead_jobs_that_somebody_can_replay_are_wrong(
 ) -> None:
     found = [
         checks.dead(counts, handlers),
-        checks.orphans(counts, handlers),
-        checks.elsewhere(counts, "https://api.test"),
+        advice.orphans(counts, handlers),
+        advice.elsewhere(counts, "https://api.test"),
     ]
     quiet = {"dead jobs": (True, "none"), "orphaned jobs": (True, QUIET), "other APIs": (True, QUIET)}
     assert {one.name: (one.holds, one.said) for one in found} == quiet | expected
@@ -207,34 +206,3 @@ def test_a_spool_that_is_not_drained_is_said_whatever_its_clock_was(*, age: floa
     found = checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=True)
     assert (found.holds, "not drained" in found.todo) == (holds, not holds)
     assert checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=False).holds
-
-
-async def test_a_role_that_may_do_less_than_serve_and_work_need_is_told_what_it_lacks(
-    db: Pool, receiver_database: str
-) -> None:
-    await db.execute("create role reading login")
-    try:
-        await db.execute("grant usage on schema receiver to reading")
-        async with database.pool(receiver_database.replace("receiver@", "reading@"), size=1) as pool:
-            lacking = {row["lacking"] for row in await pool.fetch(query("lacking_rights"))}
-            assert lacking == {f"{', '.join(sorted(rights))} on receiver.{name}" for name, rights in needed().items()}
-            await db.execute("grant select on receiver.migrations to reading")
-            async with pool.acquire() as connection:
-                found = await checks.usable(connection)
-        assert not found.holds
-        assert "the role lacks delete, insert, select on receiver.archive; insert, select, update on" in found.seen
-        assert "`grant select, insert, update, delete on all tables in schema receiver`" in found.todo
-    finally:
-        await db.execute("drop owned by reading; drop role reading")
-
-
-def needed() -> dict[str, set[str]]:
-    """Return which rights our statements need on each table, but for migrating."""
-    found: dict[str, set[str]] = {}
-    for path in (SQL / "queries").glob("*.sql"):
-        text = path.read_text()
-        for verb, table in re.findall(r"\b(insert into|update|delete from|from|join) receiver\.(\w+)", text):
-            rights = {"from": {"select"}, "join": {"select"}}.get(verb, {verb.split()[0], "select"})
-            also = {"update"} if verb == "insert into" and "do update" in text else set()
-            found[table] = found.get(table, set()) | rights | also
-    return found | {"migrations": {"select"}}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from receiver import registration, settings
+from receiver import settings
 from receiver.cli import following
 from receiver.database import Pool
 from receiver.providers import TranscribeSo
@@ -145,7 +145,7 @@ async def test_a_database_that_is_away_meanwhile_ends_no_wait(
     db: Pool, receiver_server: Server, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     configured = settings.load(TRANSCRIBE_API_URL=API_URL, TRANSCRIBE_API_KEY="tsk_test_x")
-    whose = registration.account(configured)
+    whose = configured.account()
     await db.execute(
         "insert into receiver.registrations (api_url, key_fingerprint, callback_url, idempotency_key, secret,"
         " registered_at) values ($1, $2, 'https://x.test/', 'register-1', 'whsec_x', now())",

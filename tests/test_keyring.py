@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import pytest
 
-from receiver.callbacks import Callback, Known
 from receiver.errors import CallbackUnknownError, NoSecretError, SignatureError, StoreUnavailableError
 from receiver.signature import HEADER, sign
 from receiver.web.keyring import SERVICE, Bounds, Keyring, Proven
+from receiver.webhooks.secrets import Callback, Known
 
 BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
 AT_ONCE = Bounds(between=0)

@@ -1,4 +1,4 @@
-"""`receiver.cli.registrar`: what may pass does not end registering, and a refusal is said and tried again."""
+"""`receiver.webhooks.registrar`: what may pass does not end registering, and a refusal is said and tried again."""
 
 import asyncio
 from functools import partial
@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from receiver import settings
-from receiver.cli.registrar import Pauses, Registrar
+from receiver.cli.running import open_provider
 from receiver.database import Pool
+from receiver.health import advice
 from receiver.sandbox import Knobs
 from receiver.settings import Settings
+from receiver.webhooks.registrar import Pauses, Registrar
 from tests.commands import Simulated
 from tests.processes import free_port
 from tests.working import until
@@ -31,6 +33,10 @@ def configuration(sandbox: Simulated, folder: Path) -> Settings:
     )  # fmt: skip
 
 
+def registrar_of(configured: Settings, url: str) -> Registrar:
+    return Registrar(configured, url, partial(open_provider, configured, url), pauses=SOON)
+
+
 async def registered(db: Pool) -> bool:
     return bool(await db.fetchval("select count(*) from receiver.registrations where secret is not null"))
 
@@ -40,14 +46,14 @@ async def test_trouble_that_passes_is_waited_for(
 ) -> None:
     """As a table that is being restored."""
     await db.execute("alter table receiver.registrations rename to away")
-    registrar = Registrar(configured, receiver_database, pauses=SOON)
+    registrar = registrar_of(configured, receiver_database)
     registering = asyncio.create_task(registrar.keep())
 
     async def said() -> bool:
         return caplog.text.count("not registered yet: ") >= 2
 
     await until(said)
-    assert (registering.done(), registrar.findings()) == (False, [])
+    assert (registering.done(), registrar.is_refused) == (False, False)
     await db.execute("alter table receiver.away rename to registrations")
     await asyncio.wait_for(registering, 60)
     assert await registered(db)
@@ -55,7 +61,7 @@ async def test_trouble_that_passes_is_waited_for(
 
 async def test_a_database_that_is_away_is_waited_for(configured: Settings, caplog: pytest.LogCaptureFixture) -> None:
     url = f"postgresql://u@127.0.0.1:{free_port()}/d"
-    registering = asyncio.create_task(Registrar(configured, url, pauses=SOON).keep())
+    registering = asyncio.create_task(registrar_of(configured, url).keep())
 
     async def said() -> bool:
         return caplog.text.count("not registered yet: ") >= 2
@@ -71,20 +77,20 @@ async def test_a_refusal_is_advice_and_tried_again_seldom(
     """The key has a webhook already, until somebody deletes it."""
     with Simulated(knobs=Knobs(second_webhook="409")).running() as sandbox:
         assert sandbox.http.post("/api/v1/webhooks", json={"url": "https://there.test"}).status_code == 201
-        registrar = Registrar(configuration(sandbox, tmp_path), receiver_database, pauses=SOON)
+        registrar = registrar_of(configuration(sandbox, tmp_path), receiver_database)
         registering = asyncio.create_task(registrar.keep())
 
         async def said() -> bool:
-            return bool(registrar.findings())
+            return registrar.is_refused
 
         await until(said)
-        (finding,) = registrar.findings()
+        (finding,) = advice.registration(is_refused=registrar.is_refused)
         assert (finding.name, finding.holds) == ("registration", True)
         assert "see `receiver register`" in finding.said
         assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
         await asyncio.wait_for(registering, 60)
     assert await registered(db)
-    assert registrar.findings() == []
+    assert advice.registration(is_refused=registrar.is_refused) == []
     assert "not registered: the provider refuses to register" in caplog.text
 
 
@@ -92,20 +98,20 @@ async def test_a_webhook_that_delivers_elsewhere_by_now_is_advice_and_left_alone
     configured: Settings, sandbox: Simulated, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Another receiver with this key has registered since: a person decides who has it."""
-    await Registrar(configured, receiver_database, pauses=SOON).keep()
+    await registrar_of(configured, receiver_database).keep()
     there = {"url": "https://there.test/hook"}
     assert (await asyncio.to_thread(partial(sandbox.http.post, "/api/v1/webhooks", json=there))).status_code == 201
-    registrar = Registrar(configured, receiver_database, pauses=SOON)
+    registrar = registrar_of(configured, receiver_database)
     registering = asyncio.create_task(registrar.keep())
 
     async def said_again() -> bool:
         return caplog.text.count("not registered: the provider delivers to https://there.test/hook, not to ") > 1
 
     await until(said_again)
-    (finding,) = registrar.findings()
+    (finding,) = advice.registration(is_refused=registrar.is_refused)
     assert (finding.name, finding.holds) == ("registration", True)
     assert sandbox.asked("/webhooks").count("POST /api/v1/webhooks") == 2
     assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
     await asyncio.wait_for(registering, 60)
-    assert registrar.findings() == []
+    assert advice.registration(is_refused=registrar.is_refused) == []
     assert sandbox.get("webhooks")["url"].startswith(HERE)

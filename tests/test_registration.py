@@ -18,10 +18,10 @@ from receiver import database, registration, signature
 from receiver.database import AWAY, Pool
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.providers import TranscribeSo
-from receiver.registration import Account
 from receiver.sandbox import Sandbox, application
-from receiver.settings import Settings, load
+from receiver.settings import Account
 from receiver.signature import fingerprint
+from receiver.webhooks import secrets
 
 API = "https://api.test"
 WHOSE = Account(API, "0123456789ab")
@@ -86,6 +86,10 @@ async def connection(receiver_database: str) -> AsyncIterator["asyncpg.Connectio
     await opened.close()
 
 
+async def known_secrets(db: Pool, api_url: str) -> list[bytes]:
+    return list((await secrets.read(db, api_url)).webhook)
+
+
 async def register(provider: Provider, url: str, callback_url: str = HERE, **options: bool) -> str:
     """Register as a process of its own would."""
     connection = await database.connect(url)
@@ -118,8 +122,8 @@ async def test_the_intent_is_written_before_the_provider_is_asked_and_the_secret
     assert (intent["api_url"], intent["key_fingerprint"]) == (API, WHOSE.key_fingerprint)
     assert provider.keys == [intent["idempotency_key"]]
     assert said == f"registered {HERE} (secret with fingerprint {signature.fingerprint(SECRET.encode())})"
-    assert await registration.known_secrets(db, API) == [SECRET.encode()]
-    assert await registration.known_secrets(db, "https://other.test") == []
+    assert await known_secrets(db, API) == [SECRET.encode()]
+    assert await known_secrets(db, "https://other.test") == []
     (row,) = await db.fetch(INTENTS)
     assert (row["webhook_id"], row["retired_at"]) == ("wh_1", None)
 
@@ -211,10 +215,10 @@ async def test_a_crash_between_the_answer_and_its_commit_loses_no_secret(db: Poo
     provider = Provider(crash, given())
     with pytest.raises(AWAY):
         await register(provider, receiver_database)
-    assert await registration.known_secrets(db, API) == []
+    assert await known_secrets(db, API) == []
     await register(provider, receiver_database)
     assert provider.keys[0] == provider.keys[1]
-    assert await registration.known_secrets(db, API) == [SECRET.encode()]
+    assert await known_secrets(db, API) == [SECRET.encode()]
     assert len(await db.fetch(INTENTS)) == 1
 
 
@@ -240,7 +244,7 @@ async def test_the_provider_repeats_its_answer_to_the_key_of_the_intent(db: Pool
     first = account.webhook.secret
     await register(Passing(given()), receiver_database)
     assert account.webhook.secret == first
-    assert await registration.known_secrets(db, API) == [first.encode()]
+    assert await known_secrets(db, API) == [first.encode()]
     await sandbox.close()
 
 
@@ -259,7 +263,7 @@ async def test_an_intent_older_than_a_day_is_given_up_and_said(
     assert f"an attempt to register {HERE} that was not answered counts as lost" in caplog.text
     old, new = await db.fetch(INTENTS)
     assert (old["retired_at"] is None, new["retired_at"]) == (False, None)
-    assert await registration.known_secrets(db, API) == [SECRET.encode()]
+    assert await known_secrets(db, API) == [SECRET.encode()]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +287,7 @@ async def test_what_may_be_otherwise_later_keeps_the_intent(db: Pool, receiver_d
             await register(provider, receiver_database)
     await register(provider, receiver_database)
     assert len(set(provider.keys)) == 1
-    assert await registration.known_secrets(db, API) == [SECRET.encode()]
+    assert await known_secrets(db, API) == [SECRET.encode()]
 
 
 @pytest.mark.parametrize("secret", [None, ""])
@@ -291,7 +295,7 @@ async def test_an_answer_without_secret_says_what_to_do(db: Pool, receiver_datab
     provider = Provider(given(secret), given())
     with pytest.raises(ImpossibleError, match=r"TRANSCRIBE_WEBHOOK_SECRET.*delete it in the provider's dashboard"):
         await register(provider, receiver_database)
-    assert await registration.known_secrets(db, API) == []
+    assert await known_secrets(db, API) == []
     await register(provider, receiver_database)
     assert provider.keys[0] != provider.keys[1]
 
@@ -321,8 +325,8 @@ async def test_a_registration_belongs_to_an_api_a_key_and_a_callback(
         for whose, callback_url in [(WHOSE, HERE), (WHOSE, ELSEWHERE), *((other, HERE) for other in others)]:
             await registration.register(connection, client, whose, callback_url)
     assert len(set(provider.keys)) == 4
-    assert await registration.known_secrets(db, API) == [b"whsec_2", b"whsec_1", b"whsec_0"]
-    assert await registration.known_secrets(db, "https://b.test") == [b"whsec_3"]
+    assert await known_secrets(db, API) == [b"whsec_2", b"whsec_1", b"whsec_0"]
+    assert await known_secrets(db, "https://b.test") == [b"whsec_3"]
     assert [found.callback_url for found in await registration.find(db, WHOSE)] == [ELSEWHERE, HERE]
 
 
@@ -351,9 +355,9 @@ async def test_registering_anew_keeps_the_secrets_of_before_and_says_so(db: Pool
     await register(Provider(given("whsec_old")), receiver_database)
     with pytest.raises(ImpossibleError):
         await register(Provider(refused(400)), receiver_database, anew=True)
-    assert await registration.known_secrets(db, API) == [b"whsec_old"]
+    assert await known_secrets(db, API) == [b"whsec_old"]
     said = await register(Provider(given("whsec_new")), receiver_database, anew=True)
-    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+    assert await known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
     assert said.endswith(f"still active, until `receiver retire-secret`: {fingerprint(b'whsec_old')}")
 
 
@@ -373,7 +377,7 @@ async def test_a_provider_that_refuses_a_second_webhook_changes_nothing_and_the_
     with pytest.raises(ImpossibleError, match="--rotate --delete-first") as raised:
         await register(Provider(answer), receiver_database, anew=True)
     assert says in str(raised.value)
-    assert await registration.known_secrets(db, API) == [b"whsec_old"]
+    assert await known_secrets(db, API) == [b"whsec_old"]
     assert [one.registered_at is not None for one in await registration.find(db, WHOSE)] == [True]
 
 
@@ -388,7 +392,7 @@ async def test_deleting_first_makes_room_for_the_new_webhook_and_asks_under_a_ne
     await register(provider, receiver_database, anew=True, delete_first=True)
     assert provider.methods == ["DELETE", "POST"]
     assert provider.keys[-1] not in lost.keys, "what the lost answer brings has been deleted"
-    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+    assert await known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
 
 
 async def test_a_webhook_that_cannot_be_deleted_is_said_and_none_is_registered(receiver_database: str) -> None:
@@ -401,7 +405,7 @@ async def test_a_webhook_that_cannot_be_deleted_is_said_and_none_is_registered(r
 async def test_no_webhook_to_delete_is_no_reason_to_stop(db: Pool, receiver_database: str) -> None:
     provider = Provider(refused(404, "not_found"), given("whsec_new"))
     await register(provider, receiver_database, anew=True, delete_first=True)
-    assert await registration.known_secrets(db, API) == [b"whsec_new"]
+    assert await known_secrets(db, API) == [b"whsec_new"]
 
 
 async def test_an_api_that_remembers_nothing_is_forgotten_and_another_is_not(
@@ -409,9 +413,9 @@ async def test_an_api_that_remembers_nothing_is_forgotten_and_another_is_not(
 ) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
     await registration.forget(connection, "http://elsewhere.test")
-    assert await registration.known_secrets(db, API) == [b"whsec_old"]
+    assert await known_secrets(db, API) == [b"whsec_old"]
     await registration.forget(connection, API)
-    assert await registration.known_secrets(db, API) == []
+    assert await known_secrets(db, API) == []
     assert await registration.find(db, WHOSE) == []
 
 
@@ -428,7 +432,7 @@ async def test_a_rotation_whose_answer_was_lost_is_healed_by_whoever_registers_n
     async with again.client() as client:
         await registration.register_if_needed(connection, client, WHOSE, HERE)
     assert again.keys == lost.keys
-    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+    assert await known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
     assert registration.unanswered(await registration.find(db, WHOSE)) is None
 
 
@@ -440,11 +444,11 @@ async def test_a_webhook_that_was_deleted_for_nothing_is_registered_by_whoever_c
     with pytest.raises(ImpossibleError):
         await register(stuck, receiver_database, anew=True, delete_first=True)
     assert registration.current(await registration.find(db, WHOSE)) is None
-    assert await registration.known_secrets(db, API) == [b"whsec_old"], "what is on its way is still taken"
+    assert await known_secrets(db, API) == [b"whsec_old"], "what is on its way is still taken"
     next_one = Provider(given("whsec_new"))
     async with next_one.client() as client:
         await registration.register_if_needed(connection, client, WHOSE, HERE)
-    assert await registration.known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
+    assert await known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
 
 
 async def test_the_secret_and_the_key_are_in_no_log_and_no_repr(
@@ -459,29 +463,3 @@ async def test_the_secret_and_the_key_are_in_no_log_and_no_repr(
     async with provider.client() as client:
         shown += [repr(client), repr(await client.register_webhook(HERE, idempotency_key="k"))]
     assert not [text for text in shown if SECRET in text or "tsk_live_of_the_tests" in text]
-
-
-def test_an_account_is_an_api_and_the_fingerprint_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TRANSCRIBE_API_KEY", raising=False)
-    with pytest.raises(ImpossibleError, match="TRANSCRIBE_API_KEY is not set"):
-        registration.account(load())
-
-    def whose(key: str) -> Account:
-        configured: Settings = load(TRANSCRIBE_API_KEY=key, TRANSCRIBE_API_URL=API)
-        return registration.account(configured)
-
-    assert whose("tsk_live_1") == whose("tsk_live_1") != whose("tsk_live_2")
-    assert whose("tsk_live_1").api_url == API
-    assert "tsk_live_1" not in repr(whose("tsk_live_1"))
-
-
-@pytest.mark.parametrize(("given", "first"), [
-    ({}, "set TRANSCRIBE_API_KEY and PUBLIC_URL and run `receiver register`"),
-    ({"TRANSCRIBE_API_KEY": "tsk_live_1"}, "set PUBLIC_URL and run `receiver register`"),
-    ({"PUBLIC_URL": "https://here.test"}, "set TRANSCRIBE_API_KEY and run `receiver register`"),
-    ({"TRANSCRIBE_API_KEY": "tsk_live_1", "PUBLIC_URL": "https://here.test"}, "run `receiver register`"),
-])  # fmt: skip
-def test_only_what_is_missing_is_to_be_set(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], first: str) -> None:
-    for name in ("TRANSCRIBE_API_KEY", "PUBLIC_URL"):
-        monkeypatch.delenv(name, raising=False)
-    assert registration.how_to_know_a_secret(load(**given)).startswith(f"{first}, or set TRANSCRIBE_WEBHOOK_SECRET")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from receiver.callbacks import Callback, Known
 from receiver.spool.folder import own_name
 from receiver.web.remembered import Remembered, RememberedDatabase, fingerprint
+from receiver.webhooks.secrets import Callback, Known
 from tests.processes import Processes, completed, free_port
 
 KNOWN = Known((b"whsec_one", "whsec_zwei_ü".encode()), {"token": Callback(b"whsec_own", "4821")})

@@ -12,6 +12,7 @@ from receiver.errors import ImpossibleError
 from receiver.events import Event
 from receiver.inbox import Delivery
 from receiver.signature import fingerprint
+from receiver.webhooks import secrets
 
 API = "https://api.test"
 KEY = "0123456789ab"
@@ -68,7 +69,7 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
         with pytest.raises(ImpossibleError, match="pass --yes"):
             await rotation.retire(db, API, KEY, OLD, although_used=False)
         await rotation.retire(db, API, KEY, OLD, although_used=True)
-    assert await registration.known_secrets(db, API) == [b"whsec_new"]
+    assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
 
 
 @pytest.mark.parametrize(("hours", "said"), [(0.01, "0 min"), (0.21, "12 min"), (1.5, "1 h"), (23.5, "23 h")])
@@ -115,7 +116,7 @@ async def test_a_secret_that_was_given_twice_is_one_and_goes_at_once(db: Pool) -
     _, old = await rotation.known(db, API, KEY)
     assert old.since < old.replaced_at if old.replaced_at else False
     await rotation.retire(db, API, KEY, OLD, although_used=False)
-    assert await registration.known_secrets(db, API) == [b"whsec_new"]
+    assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
 
 
 async def test_retiring_tells_the_web_processes(db: Pool, receiver_database: str) -> None:

@@ -39,6 +39,18 @@ def test_a_constant_that_is_patched_is_seen_however_it_is_done(tmp_path: Path) -
         assert _set_in(tmp_path / "test_x.py") == names, source
 
 
+def test_a_secret_is_unwrapped_by_the_settings_and_by_who_asks_a_provider_alone() -> None:
+    """Everybody else is handed it plain, under a name that says what it is for."""
+    unwrapping = {
+        path.relative_to(REPOSITORY)
+        for folder in ("receiver", "handlers")
+        for path in (REPOSITORY / folder).rglob("*.py")
+        if "get_secret_value" in path.read_text()
+    }
+    providers = {path for path in unwrapping if path.is_relative_to("receiver/providers")}
+    assert unwrapping - providers == {Path("receiver/settings.py")}
+
+
 def _set_in(path: Path) -> set[str]:
     """Return `module.NAME` of each constant of ours that a source sets, also in programs that it holds as text."""
     tree = ast.parse(path.read_text())

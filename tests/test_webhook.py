@@ -1,14 +1,11 @@
 """`receiver register`, `secrets` and `retire-secret`, as a user runs them; no secret is in any output."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from receiver import signature
-from receiver.cli.webhook import why_not_handled
-from receiver.inbox import Stored, StoredJob
 from receiver.sandbox import Knobs
 from receiver.sandbox.knobs import SecondWebhook
 from tests.commands import Commands, Scripted, Simulated
@@ -223,25 +220,3 @@ def test_the_secret_that_the_provider_signs_with_and_one_that_is_not_there_are_n
     assert f"{newest} is the secret that the provider signs with: run `receiver register --rotate` first" in refused
     assert "`receiver secrets` lists them" in commands.said("retire-secret", "nonsense", status=1)
     assert commands.fingerprints() == [newest]
-
-
-@pytest.mark.parametrize(("jobs", "why"), [
-    ([], None),
-    ([("a", "done", None), ("b", "done", None)], None),
-    ([("a", "pending", None)], "no worker took it for a: run `receiver work`, or see its log"),
-    ([("a", "pending", "KeyError: 'x'")], "the handler a failed and is tried again: KeyError: 'x'"),
-    ([("a", "running", None)], "the handler a still runs"),
-    ([("a", "running", "KeyError: 'x'")], "the handler a still runs, after it had failed: KeyError: 'x'"),
-    ([("a", "dead", "no")], "the handler a gave up: no; `receiver show evt_1` says more"),
-    ([("a", "done", None), ("b", "pending", "no"), ("c", "running", None)],
-     "the handler b failed and is tried again: no; the handler c still runs"),
-])  # fmt: skip
-def test_where_a_test_event_stops_each_handler_is_named(
-    jobs: list[tuple[str, str, str | None]], why: str | None
-) -> None:
-    event = Stored(
-        key=1, source="transcribe.so", api_url="https://api.test", account="default", id="evt_1", type="webhook.test",
-        unreadable=None, transcription_id=None, callback_for=None, received_at=datetime.now(UTC), deliveries=1,
-        state="pending", jobs=tuple(StoredJob(1, name, state, 1, error, 0.0) for name, state, error in jobs),
-    )  # fmt: skip
-    assert why_not_handled(event) == why

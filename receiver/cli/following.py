@@ -80,7 +80,7 @@ async def until_ended(
 
 
 async def _is_registered(db: Pool, configured: Settings) -> bool:
-    return registration.current(await registration.find(db, registration.account(configured))) is not None
+    return registration.current(await registration.find(db, configured.account())) is not None
 
 
 async def _by_webhook(

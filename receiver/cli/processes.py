@@ -14,7 +14,6 @@ from receiver import database, egress, embedded, jobs, migrations, registration,
 from receiver.cli import environment, killed
 from receiver.cli.children import run_once
 from receiver.cli.line import beat, tell_ready
-from receiver.cli.registrar import Registrar
 from receiver.cli.running import (
     configure,
     event_at,
@@ -31,6 +30,7 @@ from receiver.cli.running import (
 from receiver.database import Connections, query
 from receiver.errors import ImpossibleError, StartupError, StoreMisconfiguredError, StoreUnavailableError
 from receiver.handling import Handler
+from receiver.health import advice
 from receiver.organs import Organs
 from receiver.presence import Presence
 from receiver.session import read_queries
@@ -39,6 +39,7 @@ from receiver.web import Receiver, address, application, bind, inherit
 from receiver.web import serve as serve_on
 from receiver.web.keyring import Keyring
 from receiver.web.store import SERVICE
+from receiver.webhooks.registrar import Registrar
 from receiver.worker import Deadlines, Lapsed, Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
@@ -89,8 +90,8 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
         if is_there:
             await keyring.read_again()
         await receiver.store.make_ready()
-        registrar = Registrar(configured, url)
-        receiver.found_elsewhere.append(registrar.findings)
+        registrar = Registrar(configured, url, partial(open_provider, configured, url))
+        receiver.found_elsewhere.append(lambda: advice.registration(is_refused=registrar.is_refused))
         presence = Presence(connections, kind="web", api_url=configured.api_url)
         organs = receiver.organs
         organs.add("listener", partial(database.listen, url, registration.CHANNEL, keyring.hurry))
@@ -138,7 +139,7 @@ async def _knows(keyring: Keyring, *ends: asyncio.Event) -> bool:
 def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
     return Receiver(
         connections=connections, spool=open_spool(configured), handlers=handlers, url=url, api_url=configured.api_url,
-        configured_secrets=[s.get_secret_value().encode() for s in configured.webhook_secrets],
+        configured_secrets=configured.own_secrets,
     )  # fmt: skip
 
 

@@ -22,7 +22,6 @@ from receiver import (
     failpoints,
     logs,
     migrations,
-    registration,
     settings,
     streams,
 )
@@ -121,8 +120,8 @@ def open_database(configured: Settings, *, create: bool, patience: float | None 
     Raises:
         NoDataError: there is no embedded database and `create` is false.
     """
-    if configured.database_url is not None:
-        yield configured.database_url.get_secret_value()
+    if configured.dsn is not None:
+        yield configured.dsn
         return
     with embedded.attach(configured.data_dir, create=create, patience=patience) as url:
         yield url
@@ -151,7 +150,7 @@ async def open_provider(
             yield provider
         return
     connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
-    whose = registration.account(configured)
+    whose = configured.account()
     shared = SharedBudget(connections, api_url=whose.api_url, key_fingerprint=whose.key_fingerprint)
     try:
         async with TranscribeSo(configured.api_url, configured.api_key, retries=retries, budget=shared) as provider:
@@ -184,7 +183,7 @@ def with_provider(configured: Settings, work: "Callable[[TranscribeSo, Pool | No
         ImpossibleError: no key is set.
         SchemaError: the database's schema is older than this code.
     """
-    registration.account(configured)
+    configured.account()
 
     async def main(url: str | None) -> T:
         async with AsyncExitStack() as stack:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from receiver import archive, callbacks, inbox, notebook, registration, streams, uploads
+from receiver import archive, callbacks, inbox, notebook, streams, uploads
 from receiver.archive import Subject
 from receiver.callbacks import Submission
 from receiver.cli import progress, recordings
@@ -85,7 +85,7 @@ def transcribe(
         ended = await until_ended(provider, db, configured, submitted.id, since=since)
         return ended, await _text(provider, db, ended) if ended.status == "completed" else ""
 
-    whose = registration.account(configured)
+    whose = configured.account()
     about = file.path if file is not None else recording.url or source
     with (
         _advice(configured),

@@ -26,6 +26,7 @@ from receiver.organs import Organs
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.web import KEEP_ALIVE_SECONDS, address, bind
+from receiver.webhooks.secrets import lacking
 
 SANDBOX_KEY = "tsk_test_sandbox"
 SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
@@ -178,9 +179,9 @@ async def _open(configured: Settings, serve: Child, simulation: Simulation | Non
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
-        lacking = " and ".join(registration.lacking(configured))
-        if lacking and not configured.webhook_secrets:
-            say(f"web    deliveries need a secret: set {lacking}; `receiver check` says more")
+        missing = " and ".join(lacking(configured))
+        if missing and not configured.own_secrets:
+            say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
         return
     try:
         async with TranscribeSo(configured.api_url, configured.api_key) as provider:
@@ -219,12 +220,12 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     try:
         async with TranscribeSo(sandbox_url, configured.api_key) as provider:
             await registration.forget(connection, sandbox_url)
-            say(await registration.register(connection, provider, registration.account(configured), here))
+            say(await registration.register(connection, provider, configured.account(), here))
     finally:
         await connection.close()
 
 
 def _place(configured: Settings) -> str:
-    if configured.database_url is not None:
-        return f"in the database at {database.where(configured.database_url.get_secret_value())}"
+    if configured.dsn is not None:
+        return f"in the database at {database.where(configured.dsn)}"
     return embedded.describe(configured.data_dir)

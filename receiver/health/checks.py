@@ -1,48 +1,22 @@
-"""What must hold around a receiver, for readiness and for a command: database, schema, jobs, secret, spool."""
+"""What must hold of a receiver itself: its settings, handlers, jobs, secrets and spool."""
 
-import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from difflib import SequenceMatcher
 
-import asyncpg
-
-from receiver import (
-    addresses,
-    database,
-    embedded,
-    inbox,
-    jobs,
-    migrations,
-    outages,
-    presence,
-    registration,
-    registry,
-    signature,
-)
-from receiver.database import Connection, query
-from receiver.errors import (
-    HandlerLoadError,
-    SchemaError,
-    StoreMisconfiguredError,
-    StoreUnavailableError,
-)
-from receiver.handling import Handler, matches
+from receiver import addresses, jobs, registration, registry, signature
+from receiver.database import Connection
+from receiver.errors import HandlerLoadError
+from receiver.handling import Handler
 from receiver.health.finding import Finding
-from receiver.inbox import TypeCount
 from receiver.jobs import Count
 from receiver.presence import UNSEEN, Missing
 from receiver.settings import Settings
 from receiver.spool import Condition
+from receiver.webhooks import secrets
 
 OLD = timedelta(minutes=5)
-AHEAD = timedelta(seconds=10)  # a clock that is set by a few seconds is no news
 UNDRAINED_SECONDS = 30.0  # what waits for so long beside a database that answers is stuck
-SECONDS = 10.0
-TOLD = 5
-ALIKE = 0.9
-KEEPS_SECONDS = 5.0
 
 
 def settings(configured: Settings) -> Finding:
@@ -64,27 +38,6 @@ def load_handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]
     return handlers, Finding("handlers", holds=True, seen=registry.listed(handlers.values()))
 
 
-async def stored(
-    connection: Connection, url: str, configured: Settings, handlers: Mapping[str, Handler]
-) -> list[Finding]:
-    """Look at the database and what is in it."""
-    findings = [await _server(connection, url, configured), await usable(connection)]
-    if not findings[-1].holds:
-        return findings
-    counts = await jobs.counts(connection, configured.api_url)
-    return [
-        *findings,
-        orphans(counts, handlers),
-        worker(await presence.missing_worker(connection, handlers=handlers, api_url=configured.api_url)),
-        await _oldest(connection, handlers, configured),
-        await _clock(connection, configured),
-        dead(counts, handlers),
-        elsewhere(counts, configured.api_url),
-        *arrivals(await inbox.recent_types(connection, configured.api_url), handlers.values()),
-        await _secret(connection, configured),
-    ]
-
-
 def worker(missing: Missing) -> Finding:
     """Whether somebody is there to run the jobs that wait."""
     if missing.ago is not None and missing.ago <= UNSEEN:
@@ -99,69 +52,6 @@ def worker(missing: Missing) -> Finding:
     return Finding("worker", holds=True, seen=seen, todo="run `receiver work` (or `up`)")
 
 
-def schema(version: int) -> Finding:
-    """Whether the database's schema is one that this code can work with."""
-    needed = migrations.latest()
-    if version < needed:
-        seen = f"version {version}, this code needs {needed}"
-        return Finding("schema", holds=False, seen=seen, todo="run `receiver migrate`")
-    return Finding("schema", holds=True, seen=f"version {version}")
-
-
-async def usable(connection: Connection) -> Finding:
-    """Whether the schema is one that this code can work with, and the role may do so."""
-    try:
-        found = schema(await migrations.current(connection))
-    except SchemaError as exc:
-        return Finding("schema", holds=False, seen=str(exc))
-    if not found.holds:
-        return found
-    lacking = [row["lacking"] for row in await connection.fetch(query("lacking_rights"))]
-    if lacking:
-        more = f"; and {len(lacking) - TOLD} more" if len(lacking) > TOLD else ""
-        seen = f"{found.seen}, on which the role lacks {'; '.join(lacking[:TOLD])}{more}"
-        return Finding("schema", holds=False, seen=seen, todo=outages.TO_USE)
-    return found
-
-
-async def _server(connection: Connection, url: str, configured: Settings) -> Finding:
-    durable = await connection.fetchrow(query("durability"))
-    assert durable is not None
-    off = [name for name, holds in durable.items() if not holds]
-    wrong = dict[str, str]()
-    if off:
-        wrong[f"{' and '.join(off)} is off, so what is stored does not survive a crash"] = "switch it on"
-    if unfit := await migrations.unfit(connection):
-        wrong[unfit] = ""
-    if not await _keeps_session(connection, url):
-        pooler = "a pooler in transaction mode stands in between, which loses locks and LISTEN"
-        wrong[pooler] = "use the direct URL, or one of its session mode"
-    if wrong:
-        todo = "; ".join(filter(None, wrong.values()))
-        return Finding("database", holds=False, seen="; ".join(wrong), todo=todo)
-    place = embedded.describe(configured.data_dir) if configured.database_url is None else database.where(url)
-    return Finding("database", holds=True, seen=f"{place}, durable")
-
-
-async def _keeps_session(connection: Connection, url: str) -> bool:
-    """Whether a session keeps its server process while others are busy, as locks and LISTEN need."""
-    pid = await connection.fetchval(query("backend_pid"))
-    try:
-        other = await database.connect(url)
-    except StoreMisconfiguredError:  # the pooler has given it what was prepared here
-        return False
-    except StoreUnavailableError:  # there is no room for another
-        return True
-    try:
-        async with asyncio.timeout(KEEPS_SECONDS), other.transaction():
-            await other.fetchval(query("backend_pid"))
-            return bool(pid == await connection.fetchval(query("backend_pid")))
-    except (TimeoutError, asyncpg.PostgresError):
-        return False
-    finally:
-        other.terminate()
-
-
 def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
     """Whether handlers that there are have given up; where none could be loaded, whether any have."""
     number = sum(one.dead for one in counts if one.handler in handlers or not handlers)
@@ -170,98 +60,19 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
     return Finding("dead jobs", holds=True, seen="none")
 
 
-def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
-    """Tell the jobs of handlers that do not exist (any more): advice, because nothing of them is lost."""
-    if not handlers:
-        return Finding("orphaned jobs", holds=True, seen="not known without handlers")
-    gone = [
-        f"{one.handler} ({', '.join(f'{number} {state}' for state, number in states.items() if number)})"
-        for one in counts
-        for states in [{"unfinished": one.unfinished, "dead": one.dead}]
-        if one.handler not in handlers and any(states.values())
-    ]
-    return _advice("orphaned jobs", "jobs of handlers that do not exist", gone, "bring the names back, or leave them")
-
-
-def elsewhere(counts: Sequence[Count], api_url: str) -> Finding:
-    """Tell the unfinished jobs of other APIs: advice, because they wait for who works for those."""
-    number = sum(one.elsewhere for one in counts)
-    found = [f"{number} unfinished jobs belong to another than {api_url}"] if number else []
-    return _advice("other APIs", "here", found, "run `receiver work` with their TRANSCRIBE_API_URL, or leave them")
-
-
-async def _oldest(connection: Connection, handlers: Mapping[str, Handler], configured: Settings) -> Finding:
-    age = await jobs.oldest_due(connection, list(handlers), configured.api_url)
+async def oldest(connection: Connection, handlers: Collection[str], api_url: str) -> Finding:
+    """Whether a job that is due is taken soon."""
+    age = await jobs.oldest_due(connection, list(handlers), api_url)
     if age is not None and age > OLD:
         seen = f"waiting for {age.total_seconds():.0f} s"
         return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more of it")
     return Finding("oldest due job", holds=True, seen="none waits" if age is None else f"{age.total_seconds():.0f} s")
 
 
-async def _clock(connection: Connection, configured: Settings) -> Finding:
-    ahead: timedelta | None = await connection.fetchval(query("clock_ahead"), configured.api_url)
-    if ahead is not None and ahead > AHEAD:
-        seen = f"the database's went back, so jobs stored before wait {ahead.total_seconds():.0f} s for it"
-        todo = "set it right, or `receiver replay EVENT` each that cannot wait so long"
-        return Finding("clock", holds=False, seen=seen, todo=todo)
-    return Finding("clock", holds=True, seen="the database's has not gone back")
-
-
-def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
-    """Tell what came and nobody took: advice, because nothing of it is wrong by itself.
-
-    A pattern for which nothing came is worth a word only beside a type that may have been meant.
-    """
-    came = {one.type: one.unwanted for one in types if one.type is not None}
-    unread = sum(one.events for one in types if one.type is None)
-    unwanted = [f"{name}: {count}" for name, count in came.items() if count]
-    wanted = {name for name in came if any(handler.wants(name) for handler in handlers)}
-    odd = [
-        f"{pattern} of {handler.name}, but {meant}"
-        for handler in handlers
-        for pattern in handler.patterns
-        for meant in [_meant(pattern, came, wanted)]
-        if meant is not None
-    ]
-    return [
-        _advice("no handler", "events of the last 30 days that no handler wanted", unwanted,
-                "write one, or leave them; `receiver replay` gives them to one that is new"),
-        _advice("patterns", "nothing came in the last 30 days for", odd, "is it spelt right?"),
-        _advice("quarantine", "deliveries of the last 30 days that could not be read", [str(unread)] if unread else [],
-                "`receiver events` shows them, `receiver replay EVENT` reads one again, say after an update"),
-    ]  # fmt: skip
-
-
-def _advice(name: str, about: str, found: Sequence[str], todo: str) -> Finding:
-    if not found:
-        return Finding(name, holds=True, seen="nothing to tell")
-    more = f", and {len(found) - TOLD} more" if len(found) > TOLD else ""
-    return Finding(name, holds=True, seen=f"{about}: {', '.join(found[:TOLD])}{more}", todo=todo)
-
-
-def _meant(pattern: str, came: Collection[str], wanted: Collection[str]) -> str | None:
-    """Return a type that came and that a pattern may have meant: a like one, or of its family and unwanted."""
-    if any(matches(pattern, name) for name in came):
-        return None
-    family = pattern.partition(".")[0]
-    for name in came:
-        if _alike(family, name.partition(".")[0]) and (
-            name not in wanted or pattern.endswith(".*") or _alike(pattern, name)
-        ):
-            return name
-    return None
-
-
-def _alike(one: str, other: str) -> bool:
-    return SequenceMatcher(None, one, other).ratio() > ALIKE
-
-
-async def _secret(connection: Connection, configured: Settings) -> Finding:
-    registered = await registration.known_secrets(connection, configured.api_url)
-    own = [secret.get_secret_value().encode() for secret in configured.webhook_secrets]
-    known = list(dict.fromkeys([*own, *registered]))
+async def secret(connection: Connection, configured: Settings, known: Sequence[bytes]) -> Finding:
+    """Whether deliveries can be verified with the secrets that are `known`, and none of the provider's is missing."""
     if configured.api_key is not None and configured.callback_url is not None:
-        found = await registration.find(connection, registration.account(configured))
+        found = await registration.find(connection, configured.account())
         if registration.unanswered(found) is not None:
             seen = "a registration was not answered, so its secret may be lost on the way"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
@@ -271,7 +82,7 @@ async def _secret(connection: Connection, configured: Settings) -> Finding:
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
     if not known:
         seen = f"none is known for {configured.api_url}"
-        return Finding("secret", holds=False, seen=seen, todo=registration.how_to_know_a_secret(configured))
+        return Finding("secret", holds=False, seen=seen, todo=secrets.how_to_know_one(configured))
     return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
 
 

@@ -13,13 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import callbacks, events, jobs, migrations, presence, signature
-from receiver.callbacks import Known
+from receiver import events, jobs, migrations, presence, signature
 from receiver.database import Connection, Connections
 from receiver.errors import ReceiverError, RequestError, SignatureError, StoreUnavailableError, WrongPathError
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
-from receiver.health import Finding, checks, report
+from receiver.health import Finding, checks, postgres, report
 from receiver.organs import Organs
 from receiver.providers.transcribe_so import SOURCE
 from receiver.seldom import Heard, Seldom
@@ -30,6 +29,8 @@ from receiver.web.failures import Failures
 from receiver.web.keyring import Keyring
 from receiver.web.remembered import Remembered, RememberedDatabase
 from receiver.web.store import SERVICE, Deadlines, Store
+from receiver.webhooks import secrets
+from receiver.webhooks.secrets import Known
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class Receiver:
             return [Finding("database", holds=False, seen=str(exc)), Finding("schema", holds=False, seen="unknown")]
 
     async def _look(self, connection: Connection) -> list[Finding]:
-        unfit, schema = await migrations.unfit(connection), await checks.usable(connection)
+        unfit, schema = await migrations.unfit(connection), await postgres.usable(connection)
         findings = [Finding("database", holds=not unfit, seen=unfit or "ok"), schema]
         if schema.holds:
             missing = await presence.missing_worker(
@@ -157,7 +158,7 @@ class Receiver:
 
     async def _read_secrets(self, asked: Collection[str]) -> Known:
         def read(connection: Connection) -> Awaitable[Known]:
-            return callbacks.verifying(connection, self.api_url, asked)
+            return secrets.read(connection, self.api_url, asked)
 
         known = await self.connections.run(read, seconds=self._deadlines.question)
         if self._keeping is None or self._keeping.done():  # beside it: the disk may be slow, and they are needed now

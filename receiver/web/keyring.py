@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from receiver import signature
-from receiver.callbacks import Known
 from receiver.errors import CallbackUnknownError, NoSecretError, ReceiverError, SignatureError
+from receiver.webhooks.secrets import Known, of_webhook
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Keyring:
     @property
     def secrets(self) -> tuple[bytes, ...]:
         """Every secret of the webhook known now."""
-        return tuple(dict.fromkeys((*self._configured, *self._known.webhook)))
+        return of_webhook(self._configured, self._known)
 
     async def verify(
         self, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, callback: str | None = None

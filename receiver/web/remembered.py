@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from receiver import dsn, private
-from receiver.callbacks import Callback, Known
 from receiver.errors import ConfigError
 from receiver.spool.folder import Folder
+from receiver.webhooks.secrets import Callback, Known
 
 log = logging.getLogger(__name__)
 

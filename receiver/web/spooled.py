@@ -1,6 +1,7 @@
 """A delivery as it lies in the spool: the bytes as they were signed, and what they do not tell. Pure."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from receiver import events
@@ -94,6 +95,34 @@ def read(record: bytes) -> Spooled:
         )  # fmt: skip
     except (LookupError, TypeError, ValueError, RecursionError) as exc:
         raise ValueError("another version of the receiver has spooled it") from exc
+
+
+def foreign(records: Iterable[bytes], database: str, address: str | None) -> int:
+    """Return how many of these records are for another database than that with this id, which is at that address."""
+    return sum(_is_foreign(record, database, address) for record in records)
+
+
+def _is_foreign(record: bytes, database: str, address: str | None) -> bool:
+    try:
+        return not read(record).is_for(database, address)
+    except ValueError:  # the drain puts it aside
+        return False
+
+
+def waits_for(record: bytes, here: str | None) -> str:
+    """Return in words which database a record waits for; `here` is the address of the configured one."""
+    try:
+        one = read(record)
+    except ValueError as exc:
+        return f"nobody: {exc}"
+    if one.database is not None:
+        return f"database {one.database}"
+    if one.address is None:
+        return "whichever database drains it first"
+    whose = {None: "a database", one.address: "this DATABASE_URL's database"}.get(
+        here, "another DATABASE_URL's database"
+    )
+    return f"{whose}, which had not answered yet"
 
 
 def _text(value: object) -> str:

@@ -137,6 +137,10 @@ class TusUpload(Answer):
     upload_metadata_key: str = "upload-token"
     expires_in: Number = None
 
+    def metadata(self, filename: str) -> dict[str, str]:
+        """Return what the upload of a file is created with, the ticket among it."""
+        return {self.upload_metadata_key: self.upload_token.get_secret_value(), "filename": filename}
+
 
 class Callback(Answer):
     """The key of one transcription's own deliveries, shown once in the 202 of a request that had a `callback_url`."""
@@ -166,6 +170,12 @@ class TranscriptionStatus(Answer):
     callback: Callback | None = None
 
     @property
+    def callback_secret(self) -> str:
+        """The secret of its own deliveries as text; empty where none is told."""
+        told = None if self.callback is None else self.callback.secret
+        return "" if told is None else told.get_secret_value()
+
+    @property
     def is_terminal(self) -> bool:
         """Whether it will stay as it is, unless somebody retries it."""
         return self.status in TERMINAL
@@ -193,6 +203,11 @@ class Webhook(Answer):
     url: Known = None
     enabled: bool | None = None
     signing_secret: Secret | None = None
+
+    @property
+    def secret(self) -> str:
+        """The signing secret as text; empty where it is not told."""
+        return "" if self.signing_secret is None else self.signing_secret.get_secret_value()
 
 
 class TimestampsAnswer(Answer):

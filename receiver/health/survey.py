@@ -1,0 +1,133 @@
+"""Look at everything that must hold; what cannot be looked at without something else waits for that."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from receiver import database, inbox, jobs, outages, presence
+from receiver.database import TROUBLE, Connection, query
+from receiver.errors import ConfigError, StartupError, StoreUnavailableError
+from receiver.handling import Handler
+from receiver.health import advice, around, checks, postgres
+from receiver.health.finding import Finding
+from receiver.providers import TranscribeSo
+from receiver.settings import Settings
+from receiver.spool import Spool
+from receiver.webhooks import secrets
+
+Opener: TypeAlias = Callable[[str | None], AbstractAsyncContextManager[TranscribeSo]]
+
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of the database.
+
+    Attributes:
+        findings: about it, and about what is in it.
+        name: its own name; None where it does not answer, or has no schema that fits.
+        is_well: whether others may use it.
+        secrets: those that verify at the webhook's path, as far as they are known.
+    """
+
+    findings: list[Finding]
+    name: str | None = None
+    is_well: bool = False
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+async def survey(
+    configured: Settings,
+    place: str | StartupError,
+    *,
+    spool: Spool,
+    foreign: Callable[[str], int],
+    open_provider: Opener,
+) -> list[Finding]:
+    """Return every finding, in the order in which one explains the next.
+
+    Args:
+        configured: what is looked at.
+        place: the database's URL, or why there is none.
+        spool: the one of the web processes of this machine and user.
+        foreign: says how many records in it are for another database than that of a name.
+        open_provider: opens the client of the configured API, with the budget in the database of a URL.
+    """
+    handlers, about_handlers = checks.load_handlers(configured)
+    seen = await _database(configured, place, handlers)
+    url = place if seen.is_well and isinstance(place, str) else None
+    return [
+        checks.settings(configured),
+        about_handlers,
+        *seen.findings,
+        _spool(configured, spool, seen.name, foreign),
+        *await around.reachable(configured, seen.secrets or configured.own_secrets),
+        *await _provider(configured, url, open_provider),
+    ]
+
+
+async def stored(connection: Connection, url: str, configured: Settings, handlers: Mapping[str, Handler]) -> Seen:
+    """Look at the database and what is in it."""
+    server, schema = await postgres.server(connection, url, configured), await postgres.usable(connection)
+    if not schema.holds:
+        return Seen([server, schema])
+    api_url = configured.api_url
+    counts = await jobs.counts(connection, api_url)
+    known = await secrets.verifying(connection, configured)
+    findings = [
+        server,
+        schema,
+        advice.orphans(counts, handlers),
+        checks.worker(await presence.missing_worker(connection, handlers=handlers, api_url=api_url)),
+        await checks.oldest(connection, handlers, api_url),
+        await postgres.clock(connection, api_url),
+        checks.dead(counts, handlers),
+        advice.elsewhere(counts, api_url),
+        *advice.arrivals(await inbox.recent_types(connection, api_url), handlers.values()),
+        await checks.secret(connection, configured, known),
+    ]
+    name = await connection.fetchval(query("database_id"))
+    return Seen(findings, name, is_well=server.holds, secrets=known if server.holds else ())
+
+
+async def _database(configured: Settings, place: str | StartupError, handlers: Mapping[str, Handler]) -> Seen:
+    if isinstance(place, StartupError):
+        return _unseen(place)
+    try:
+        connection = await database.connect(place, seconds=SECONDS)
+    except (StoreUnavailableError, ConfigError) as exc:
+        return _unseen(exc)
+    try:
+        return await stored(connection, place, configured, handlers)
+    except TROUBLE as exc:
+        return _unseen(outages.of_work(exc))
+    finally:
+        connection.terminate()
+
+
+def _unseen(why: Exception) -> Seen:
+    return Seen([Finding("database", holds=False, seen=str(why))])
+
+
+def _spool(configured: Settings, spool: Spool, name: str | None, foreign: Callable[[str], int]) -> Finding:
+    """Look at the spool as the web processes would use it."""
+    trouble = None
+    try:
+        if configured.spool_dir is not None or spool.folder.configured.parent.exists():
+            spool.try_out()
+    except OSError as exc:
+        trouble = f"in an outage deliveries would be refused: {spool.folder.path} cannot be used ({exc.strerror})"
+    number = 0 if name is None else foreign(name)
+    found = spool.look()
+    found = replace(found, trouble=trouble or found.trouble, foreign=number)
+    return checks.spool(found, database_answers=name is not None)
+
+
+async def _provider(configured: Settings, url: str | None, open_provider: Opener) -> list[Finding]:
+    if configured.api_key is None:
+        todo = "set TRANSCRIBE_API_KEY, handlers fetch with it"
+        return [Finding("provider", holds=False, seen="not asked", todo=todo)]
+    async with open_provider(url) as provider:
+        return await around.provider(provider, configured)

@@ -1,0 +1,87 @@
+"""A test event: asked for at the provider, and followed through the whole path.
+
+asked for ──▶ accepted by the provider ──▶ delivered, verified and stored ──▶ handled
+"""
+
+import asyncio
+import shlex
+import time
+from dataclasses import dataclass, field
+
+from receiver import inbox
+from receiver.database import Pool
+from receiver.errors import ImpossibleError, NotFound
+from receiver.inbox import Stored, StoredJob
+from receiver.logs import printable
+from receiver.providers import TranscribeSo
+
+LOOK_AGAIN_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class Journey:
+    """How far a test event came: milliseconds from the request to each step, and what to do where it stopped."""
+
+    event: str | None = None
+    steps: dict[str, int] = field(default_factory=dict)
+    advice: str | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def reached(self, step: str) -> None:
+        """Note the time of a step."""
+        self.steps[step] = round((time.monotonic() - self.started) * 1000)
+
+
+async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> Journey:
+    """Ask the provider for a test event, and look for at most `wait` seconds how far it comes.
+
+    Raises:
+        ImpossibleError: there is no database that it could come to.
+        NotFound: the provider has no webhook for the key.
+        ProviderError: it does not send one.
+    """
+    if db is None:
+        raise ImpossibleError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
+    newest = await inbox.newest_key(db)
+    journey = Journey()
+    try:
+        await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
+    except NotFound as exc:
+        exc.add_note("the provider has no webhook for this key: run `receiver register`")
+        raise
+    journey.reached("accepted by the provider")
+    journey.advice = (
+        f"no delivery was seen within {wait:g} s. If --wait was long enough: does the receiver run, does PUBLIC_URL "
+        "reach it, and does its log say that it refuses signatures? `receiver check` says more"
+    )
+    while True:
+        event = await inbox.test_event_after(db, provider.api_url, newest)
+        if event is not None:
+            if journey.event is None:
+                journey.event = event.id
+                journey.reached("delivered, verified and stored")
+            if event.state == "done":
+                journey.reached("handled")
+            journey.advice = why_not_handled(event)
+            if event.state in ("done", "dead"):
+                break
+        if time.monotonic() - journey.started >= wait:
+            break
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    return journey
+
+
+def why_not_handled(event: Stored) -> str | None:
+    """Return what became of each job that is not done; None where all are."""
+    return "; ".join(_why_not_done(job, event) for job in event.jobs if job.state != "done") or None
+
+
+def _why_not_done(job: StoredJob, event: Stored) -> str:
+    error = "" if job.error is None else f": {printable(job.error)}"
+    if job.state == "dead":
+        return f"the handler {job.handler} gave up{error}; `receiver show {shlex.quote(event.id)}` says more"
+    if job.state == "running":
+        return f"the handler {job.handler} still runs{error and f', after it had failed{error}'}"
+    if job.error is not None:
+        return f"the handler {job.handler} failed and is tried again{error}"
+    return f"no worker took it for {job.handler}: run `receiver work`, or see its log"

@@ -1,0 +1,35 @@
+"""Made-up events about the documentation's own transcription, to be sent without a provider."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from receiver.sandbox.account import EXAMPLE_ID
+from receiver.sandbox.pipelines import DEFAULT_CODE
+from receiver.sandbox.transcription import stamp
+
+Kind: TypeAlias = Literal["completed", "failed", "test"]
+
+
+def announcement(kind: Kind) -> dict[str, Any]:
+    """Return the payload of an event that nobody has seen before."""
+    event: dict[str, Any] = {"id": f"evt_sample_{secrets.token_hex(6)}", "created": int(time.time())}
+    if kind == "test":
+        return event | {"event": "webhook.test", "data": {"message": "This is a test."}}
+    transcription = {
+        "id": EXAMPLE_ID,
+        "status": kind,
+        "stage": kind,
+        "pipeline_code": DEFAULT_CODE,
+        "language": "auto",
+        "source": "upload",
+        "title": "podcast.mp3",
+        "duration_seconds": 60,
+        "billed_seconds": 60,
+        "charge_usd": 0.03,
+        "completed_at": stamp(datetime.now(UTC)),
+    }
+    if kind == "failed":
+        transcription |= {"charge_usd": 0, "error": "The media could not be decoded."}
+    return event | {"event": f"transcription.{kind}", "data": {"transcription": transcription}}

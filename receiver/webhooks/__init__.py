@@ -1,0 +1,1 @@
+"""What proves a delivery: the webhook's registration by itself, and the secrets that verify."""

@@ -1,0 +1,61 @@
+"""`receiver.webhooks.secrets`: which secrets verify at the webhook's path, and what to do where none is known."""
+
+from datetime import timedelta
+
+import pytest
+
+from receiver import settings
+from receiver.database import Pool
+from receiver.webhooks import secrets
+from receiver.webhooks.secrets import Known
+
+API = "https://api.test"
+
+
+async def registered(db: Pool, secret: str | None, *, api_url: str = API, is_retired: bool = False) -> None:
+    await db.execute(
+        "insert into receiver.registrations (api_url, key_fingerprint, callback_url, idempotency_key, secret,"
+        " registered_at, retired_at) values ($1, '0123456789ab', 'https://here.test', 'k', $2,"
+        " case when $2::text is not null then now() end, case when $3 then now() end)",
+        api_url, secret, is_retired,
+    )  # fmt: skip
+
+
+async def test_registered_secrets_verify_behind_those_of_the_settings_and_each_once(db: Pool) -> None:
+    await registered(db, "whsec_retired", is_retired=True)
+    await registered(db, "whsec_old")
+    await registered(db, "whsec_new")
+    await registered(db, None)
+    await registered(db, "whsec_elsewhere", api_url="https://elsewhere.test")
+    assert (await secrets.read(db, API)).webhook == (b"whsec_new", b"whsec_old")
+    configured = settings.load(TRANSCRIBE_API_URL=API, TRANSCRIBE_WEBHOOK_SECRET="whsec_own,whsec_old")
+    assert await secrets.verifying(db, configured) == (b"whsec_own", b"whsec_old", b"whsec_new")
+
+
+async def test_a_callback_that_is_not_among_the_newest_is_read_by_its_token(db: Pool) -> None:
+    await db.execute(
+        "insert into receiver.callbacks (token, api_url, idempotency_key, transcription_id, secret, intended_at)"
+        " select 't' || n, $1, 'k' || n, n::text, 'whsec_' || n, now() - n * $2::interval"
+        " from generate_series(1, 1002) n",
+        API, timedelta(seconds=1),
+    )  # fmt: skip
+    assert not {"t1001", "t1002"} & (await secrets.read(db, API)).callbacks.keys()
+    found = (await secrets.read(db, API, ["t1002", "t9999"])).callbacks
+    assert (len(found), found["t1002"].secret, found["t1002"].transcription_id) == (1001, b"whsec_1002", "1002")
+
+
+def test_no_secret_is_in_a_repr() -> None:
+    known = Known((b"whsec_sesame",), {"token": secrets.Callback(b"whsec_sesame", "7")})
+    assert "sesame" not in repr(known) + repr(known.callbacks)
+
+
+@pytest.mark.parametrize(("given", "first"), [
+    ({}, "set TRANSCRIBE_API_KEY and PUBLIC_URL and run `receiver register`"),
+    ({"TRANSCRIBE_API_KEY": "tsk_live_1"}, "set PUBLIC_URL and run `receiver register`"),
+    ({"PUBLIC_URL": "https://here.test"}, "set TRANSCRIBE_API_KEY and run `receiver register`"),
+    ({"TRANSCRIBE_API_KEY": "tsk_live_1", "PUBLIC_URL": "https://here.test"}, "run `receiver register`"),
+])  # fmt: skip
+def test_only_what_is_missing_is_to_be_set(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], first: str) -> None:
+    for name in ("TRANSCRIBE_API_KEY", "PUBLIC_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert secrets.how_to_know_one(settings.load(**given)).startswith(f"{first}, or set TRANSCRIBE_WEBHOOK_SECRET")
