@@ -87,36 +87,23 @@ class Calls:
     ) -> bytes:
         """Send one request, again after the pauses of `retries`; returns the body of a 2xx answer.
 
-        The idempotency key stays the same after a timeout or a 5xx, because the request may have been carried out. A
-        429 is repeated to its key for a day, so the next try takes a new one. Where an earlier try under the key may
-        have been carried out, in this call or before it (`asked_before`), a new one could do everything twice: then
-        the key stays until the same refusal comes again, word for word, which proves that the key brings nothing else.
+        Where an earlier request under the key may have been carried out, in this call or before it (`asked_before`), a
+        new key could do everything twice: see `_Tries`.
 
         Raises:
             ProviderError: by the envelope's code; `RateLimited` also where there is no turn soon.
         """
-        key, maybe_done, refusals, said = _checked_key(idempotency_key), asked_before, 0, ""
+        tries = _Tries(_checked_key(idempotency_key), maybe_done=asked_before)
         for pause in (*self.retries, None):
             try:
-                request = self._request(method, path, json, params, key)
-                return await self._in_turn(request, seconds)
-            except RateLimited as exc:
-                repeated, said = exc.request_id == said, exc.request_id or ""
-                # No status: we asked nobody. No Retry-After: an allowance is spent, which no minute brings back, or it
-                # is an old refusal.
-                if pause is None or exc.status is None or (exc.retry_after is None and not (maybe_done and key)):
-                    exc.maybe_done = maybe_done
-                    raise
-                if not maybe_done or repeated:
-                    refusals += 1
-                    key = _next_key(idempotency_key, refusals)
+                return await self._in_turn(self._request(method, path, json, params, tries.key), seconds)
             except ProviderError as exc:
-                if pause is None or not _is_worth_another_try(exc):
-                    exc.maybe_done = maybe_done and isinstance(exc, ProviderUnavailable)  # a refusal is an answer
+                if pause is None or not tries.goes_on_after(exc):
+                    exc.maybe_done = tries.maybe_done and isinstance(exc, ProviderUnavailable | RateLimited)
                     raise
-                maybe_done = maybe_done or exc.code not in NOTHING_SENT
-                log.warning("%s; again in %g s", exc.message, pause)
-                await asyncio.sleep(pause)
+                if not isinstance(exc, RateLimited):  # which lengthens the wait for the next turn
+                    log.warning("%s; again in %g s", exc.message, pause)
+                    await asyncio.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
     def _request(
@@ -150,6 +137,53 @@ class Calls:
             raise Unauthenticated(f"TRANSCRIBE_API_KEY {said}", code="unauthenticated")
         headers = {"Authorization": f"{BEARER}{key}"}
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What is asked again, and under which key.
+
+    answer                       asked again
+    ──────────────────────────── ─────────────────────────────────────────────────────────────────────────────────────
+    5xx, timeout, lost           after a pause, same key: it may have been carried out
+    429 with Retry-After         when that has passed, new key: the provider repeats a 429 to its key for a day
+      … it may have been carried same key, since a new one could do it twice; a new one once the very same refusal has
+          out under this key     come again, word for word, which proves that the key brings nothing else
+    429 without Retry-After      no: an allowance is spent; but as above where it may have been carried out
+    any other; no turn soon      no
+
+    Attributes:
+        given: the caller's idempotency key.
+        maybe_done: whether a request under it may have been carried out.
+        refusals: how many keys a 429 has used up.
+        said: the request id of the last 429.
+    """
+
+    given: str | None
+    maybe_done: bool
+    refusals: int = 0
+    said: str = ""
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key of the next request."""
+        return _next_key(self.given, self.refusals) if self.refusals else self.given
+
+    def goes_on_after(self, error: ProviderError) -> bool:
+        """Take in what went wrong, and say whether another try may help."""
+        if not isinstance(error, RateLimited):
+            if not _is_worth_another_try(error):
+                return False
+            self.maybe_done = self.maybe_done or error.code not in NOTHING_SENT
+            return True
+        repeated, self.said = error.request_id == self.said, error.request_id or ""
+        # No status: we asked nobody. No Retry-After: an allowance is spent, which no minute brings back, or it is an
+        # old refusal.
+        if error.status is None or (error.retry_after is None and not (self.maybe_done and self.given)):
+            return False
+        if not self.maybe_done or repeated:
+            self.refusals += 1
+        return True
 
 
 async def answer_to(
