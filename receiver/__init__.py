@@ -5,7 +5,7 @@
                   replay runs them again
     provider      providers ▶ budget
     webhooks      registration, callbacks, rotation; webhooks: which secrets verify, and registering by itself
-    submissions   uploads, notebook, media
+    submissions   submissions ▶ uploads, notebook, media; content: what a finished one holds
     health        what must hold, in one shape; organs: what runs in the background; presence: who runs
     texts         transcripts, subtitles, documents
     database      database ▶ session (a connection with our settings), dsn (where to), outages (what an error means);

@@ -1,4 +1,4 @@
-"""A transcript as something to read or to publish: Markdown, and the chapters file of Podcasting 2.0. Pure.
+"""A transcript as something to read or to publish: Markdown, the chapters file of Podcasting 2.0, and `FORMATS`. Pure.
 
 Markdown: what was said is a stranger's text, so every character that could mean something else is escaped, at the start
 of a line also what would begin a list or an underline. It reads as it was said in any CommonMark or GitHub renderer.
@@ -7,13 +7,16 @@ Chapters: seconds, ascending, and what is not known is absent rather than null, 
 https://github.com/Podcastindex-org/podcast-namespace/blob/main/docs/examples/chapters/jsonChapters.md.
 """
 
+import json
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
+from receiver import subtitles
 from receiver.transcripts import Chapter, QnA, Segment, Transcript
 
 PODCAST_CHAPTERS_VERSION = "1.2.0"
@@ -133,3 +136,21 @@ def _start(chapter: Chapter) -> float:
 
 def _line(text: str) -> str:
     return " ".join(_UNWRITABLE.sub("", text).split())
+
+
+# --- every format ----------------------------------------------------------------------------------------------------
+
+
+def _json(transcript: Transcript) -> str:
+    return json.dumps({"title": transcript.title, "text": transcript.text, **asdict(transcript)}, indent=2)
+
+
+# By the names that a person asks for them with.
+FORMATS: Mapping[str, Callable[[Transcript], str]] = {
+    "text": lambda transcript: transcript.text,
+    "markdown": markdown,
+    "srt": subtitles.srt,
+    "vtt": subtitles.vtt,
+    "json": _json,
+    "chapters": lambda transcript: json.dumps(podcast_chapters(transcript), indent=2),
+}

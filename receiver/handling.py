@@ -20,8 +20,8 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import httpx
 
-from receiver import archive, jobs, made, results, threads
-from receiver.archive import Subject
+from receiver import jobs, made, results, threads
+from receiver.archive import Archive, Subject
 from receiver.database import Connection, Pool
 from receiver.errors import GiveUp, HandlerLoadError, ImpossibleError, LeaseLostError
 from receiver.events import Event
@@ -83,7 +83,7 @@ class Context:
             GiveUp: the event names no transcription.
             ProviderError: it cannot be had (yet); uncaught, it decides what becomes of the job.
         """
-        found = await archive.transcript(self.db, self.provider, self._subject())
+        found = await Archive(self.provider, self.db).transcript(self._subject())
         return replace(found, title=self.event.transcription.title)
 
     async def timestamps(self, format: str, *, style: str = "balanced") -> Timestamps:  # noqa: A002 - the provider's word
@@ -93,7 +93,7 @@ class Context:
             GiveUp: the event names no transcription.
             NotReady: this style was never made; `available_styles` can be had for nothing.
         """
-        return await archive.timestamps(self.db, self.provider, self._subject(), format, style)
+        return await Archive(self.provider, self.db).timestamps(self._subject(), format, style)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Do in a plain `def` what is asynchronous: `ctx.wait(ctx.transcript())`.
@@ -135,8 +135,7 @@ class Context:
         transcription = self.event.transcription
         if transcription.id is None:
             raise GiveUp("the event names no transcription")
-        completed_at = transcription.completed_at or ""
-        return Subject(self.event.source, self.provider.api_url, transcription.id, completed_at)
+        return Subject.of(self.provider, transcription.id, transcription.completed_at)
 
 
 @dataclass(frozen=True, slots=True)

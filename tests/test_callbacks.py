@@ -6,12 +6,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from receiver import callbacks, database
-from receiver.callbacks import Submission
+from receiver import notebook
+from receiver.callbacks import Callbacks
 from receiver.database import Pool
 from receiver.errors import ProviderError
 from receiver.providers import Recording, TranscribeSo
+from receiver.submissions.submit import Order, submit
 from receiver.webhooks.secrets import read
+from tests.processes import open_folder
 
 API, PUBLIC = "https://api.test", "https://here.test"
 EPISODE = Recording(source="youtube", url="https://youtu.be/x")
@@ -37,19 +39,17 @@ class Provider:
         self.asked.append((request.headers["idempotency-key"], json.loads(request.content)["callback_url"]))
         return self.answers.pop(0)
 
-    async def submit(self, url: str, key: str = "episode 1") -> int:
-        connection = await database.connect(url)
+    async def submit(self, db: Pool, key: str = "episode 1") -> int:
         api = TranscribeSo(API, SecretStr("tsk_live_x"), transport=httpx.MockTransport(self))
-        try:
+        order = Order(EPISODE, idempotency_key=key, callbacks=Callbacks(db, PUBLIC))
+        with open_folder() as folder, notebook.opened(folder, (API, "a key"), "https://youtu.be/x") as notes:
             async with api:
-                return (await callbacks.submit(connection, api, Submission(EPISODE, key), public_url=PUBLIC)).id
-        finally:
-            await connection.close()
+                return (await submit(api, order, notes, uploaded=lambda *_: None)).id
 
 
-async def test_the_secret_is_known_by_the_token_in_the_url_that_was_submitted(db: Pool, receiver_database: str) -> None:
+async def test_the_secret_is_known_by_the_token_in_the_url_that_was_submitted(db: Pool) -> None:
     provider = Provider(accepted())
-    assert await provider.submit(receiver_database) == 7
+    assert await provider.submit(db) == 7
     path, _, token = provider.asked[0][1].rpartition("/")
     assert path == "https://here.test/webhooks/transcribe-so/jobs"
     assert len(token) >= 32
@@ -57,33 +57,33 @@ async def test_the_secret_is_known_by_the_token_in_the_url_that_was_submitted(db
     assert await secrets(db, "https://elsewhere.test") == {}
 
 
-async def test_a_submission_whose_answer_was_lost_is_repeated_word_for_word(db: Pool, receiver_database: str) -> None:
+async def test_a_submission_whose_answer_was_lost_is_repeated_word_for_word(db: Pool) -> None:
     provider = Provider(httpx.Response(502), accepted())
     with pytest.raises(ProviderError):
-        await provider.submit(receiver_database)
+        await provider.submit(db)
     assert await secrets(db, API) == {}
-    await provider.submit(receiver_database)
+    await provider.submit(db)
     assert len(provider.asked) == 2
     assert len(set(provider.asked)) == 1
     assert list((await secrets(db, API)).values()) == [b"whsec_of_the_job"]
 
 
-async def test_another_submission_has_another_path(receiver_database: str) -> None:
+async def test_another_submission_has_another_path(db: Pool) -> None:
     provider = Provider(accepted(), accepted())
-    await provider.submit(receiver_database)
-    await provider.submit(receiver_database, "episode 2")
+    await provider.submit(db)
+    await provider.submit(db, "episode 2")
     assert len({url for _, url in provider.asked}) == 2
 
 
-async def test_a_secret_of_two_weeks_ago_verifies_no_more(db: Pool, receiver_database: str) -> None:
-    await Provider(accepted()).submit(receiver_database)
+async def test_a_secret_of_two_weeks_ago_verifies_no_more(db: Pool) -> None:
+    await Provider(accepted()).submit(db)
     await db.execute("update receiver.callbacks set intended_at = now() - interval '8 days'")
     assert await secrets(db, API) == {}
 
 
 async def test_an_answer_without_a_secret_is_a_submission_all_the_same(
-    db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
+    db: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await Provider(accepted(with_secret=False)).submit(receiver_database) == 7
+    assert await Provider(accepted(with_secret=False)).submit(db) == 7
     assert "gave no secret" in caplog.text
     assert await secrets(db, API) == {}

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: started by the first, shared by all, stopped with the last, whatever kills whom."""
 
 import asyncio
+import fcntl
 import importlib.util
 import json
 import os
@@ -21,6 +22,7 @@ from receiver import database
 from receiver.embedded import attach, binaries, describe, keeper, wait_until_stopped
 from receiver.embedded import folder as places
 from receiver.errors import EmbeddedError, NoDataError
+from tests.commands import heeding_ctrl_c
 from tests.processes import Processes, open_folder, until
 
 linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks processes up in /proc")
@@ -88,6 +90,20 @@ def test_the_server_runs_for_as_long_as_anyone_uses_it(data: Path) -> None:
     wait_until_stopped(data)
     assert servers(data) == []
     until(lambda: not keepers(data), "the keeper has ended")
+
+
+@linux
+def test_ctrl_c_ends_a_command_that_waits_for_the_server(data: Path, processes: Processes) -> None:
+    """It waits inside its loop, which would keep the signal for the time after."""
+    with attach(data, create=True):
+        pass
+    wait_until_stopped(data)
+    with (data / "users.lock").open("r+") as last_user, heeding_ctrl_c():
+        fcntl.flock(last_user, fcntl.LOCK_EX)
+        asking = processes.start("account", RECEIVER_DATA_DIR=str(data), TRANSCRIBE_API_KEY="tsk_test_x")
+        files = Path(f"/proc/{asking.popen.pid}/fd")
+        until(lambda: any(one.resolve() == data / "users.lock" for one in files.iterdir()), "it waits for the lock")
+        assert (asking.end(signal.SIGINT), asking.log) == (130, "interrupted\n")
 
 
 def test_first_starts_at_the_same_moment_share_one_server(data: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from receiver import settings
-from receiver.cli import following
 from receiver.database import Pool
 from receiver.providers import TranscribeSo
 from receiver.sandbox import Sandbox
+from receiver.submissions import following
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Commands, Simulated
 from tests.processes import Processes, open_folder, until
@@ -135,7 +135,7 @@ async def test_a_provider_that_fails_meanwhile_ends_no_wait(caplog: pytest.LogCa
     provider = Provider(httpx.Response(200, json={}), spent, httpx.Response(200, json={"id": 7, "status": "completed"}))
     configured = settings.load(TRANSCRIBE_API_URL=API_URL, TRANSCRIBE_API_KEY="tsk_test_x")
     async with provider.client(retries=(0,)) as api:
-        ended = await following.until_ended(api, None, configured, 7, since=0, pauses=SOON)
+        ended = await (await following.begin(api, None, configured, pauses=SOON)).until_ended(7)
     assert (ended.status, len(provider.asked)) == ("completed", 3)
     assert caplog.text.count("still waiting for transcription 7: ") == 2
     assert "Ask later." in caplog.text
@@ -163,7 +163,8 @@ async def test_a_database_that_is_away_meanwhile_ends_no_wait(
 
     transport = httpx.MockTransport(answer)
     async with asyncio.timeout(60), TranscribeSo(API_URL, SecretStr("tsk_test_x"), transport=transport) as provider:
-        waiting = asyncio.create_task(following.until_ended(provider, db, configured, 7, since=0, pauses=SOON))
+        followed = await following.begin(provider, db, configured, pauses=SOON)
+        waiting = asyncio.create_task(followed.until_ended(7))
         while "still waiting for transcription 7: " not in caplog.text:
             assert not waiting.done()
             await asyncio.sleep(0.02)

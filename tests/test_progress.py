@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from receiver import settings
-from receiver.cli import following, progress
+from receiver.cli import progress
 from receiver.providers import TranscribeSo
+from receiver.submissions import following
 from tests.scripted import KEY, URL
 
 
@@ -39,7 +40,7 @@ async def asked(progresses: list[object]) -> None:
     async with TranscribeSo(URL, KEY, transport=httpx.MockTransport(answer)) as api:
         configured = settings.load(TRANSCRIBE_API_URL=URL, TRANSCRIBE_API_KEY="tsk_test_x")
         pauses = following.Pauses(shown=0.01)
-        ended = await following.until_ended(api, None, configured, 7, since=0, pauses=pauses)
+        ended = await progress.to_its_end(await following.begin(api, None, configured, pauses=pauses), 7)
     assert ended.status == "completed"
 
 
@@ -60,27 +61,31 @@ async def test_what_is_no_terminal_is_shown_nothing(
     stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
-    with progress.bar("uploading", 10) as progressed, progress.clock("regenerating"):
-        progressed(10)
+    with progress.bar("uploading") as uploaded, progress.clock("regenerating"):
+        uploaded(5, 10)
+        uploaded(10, 10)
         await asyncio.sleep(0)
     assert stream is None or stream.getvalue() == ""
 
 
 async def test_a_terminal_that_has_gone_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Gone())
-    with progress.bar("uploading", 10) as progressed, progress.clock("regenerating"):
-        progressed(5)
+    with progress.bar("uploading") as uploaded, progress.clock("regenerating"):
+        uploaded(5, 10)
+        uploaded(10, 10)
         await asyncio.sleep(0)
     await asked([40])
 
 
 async def test_a_bar_and_a_clock_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with progress.bar("uploading a\nb.wav", 2_000_000) as progressed:
-        progressed(1_000_000)
+    with progress.bar("uploading a\nb.wav") as uploaded:
+        for there in (0, 1_000_000, 2_000_000):
+            uploaded(there, 2_000_000)
+        assert terminal.getvalue().endswith(f"100% of 2.0 MB{progress.CLEAR}"), "it is gone when all are there"
     with progress.clock("regenerating"):
         await asyncio.sleep(0)
     shown = [part for part in terminal.getvalue().split(progress.CLEAR) if part.strip()]
-    first, half = [r"uploading a\nb.wav  0%", r"uploading a\nb.wav  50% of 2.0 MB"]
-    assert [part for part in shown if part.startswith("uploading")][-2:] == [first, half]
+    steps = [rf"uploading a\nb.wav  {step}" for step in ("0%", "50% of 2.0 MB", "100% of 2.0 MB")]
+    assert [part for part in shown if part.startswith("uploading")] == steps
     assert shown[-1] == "regenerating  0 s"

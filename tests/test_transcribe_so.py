@@ -7,6 +7,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from receiver.budget import MINUTE, OwnBudget
-from receiver.cli.reading import WRITERS
+from receiver.documents import FORMATS
 from receiver.errors import (
     InsufficientFunds,
     InvalidRequest,
@@ -387,8 +388,8 @@ def test_a_field_that_is_not_there_or_odd_costs_no_transcript(part: str, field: 
         items = [dict(whole) for _ in range(3)]
         items[at] = spoiled
         transcript = transcript_of(**{"segments": [FIELDS["segments"]], part: items})
-        for write in WRITERS.values():
-            write(transcript, "title").encode()
+        for write in FORMATS.values():
+            write(replace(transcript, title="title")).encode()
         assert len(getattr(transcript, part)) == 3
         others = [getattr(one, name) for one in getattr(transcript, part) for name, value in whole.items()
                   if name != field and getattr(one, name) == value]  # fmt: skip

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import click
 
-from receiver.cli.running import as_json, configure, examples, print_json, with_provider
-from receiver.database import Pool
+from receiver.cli.running import as_json, configure, examples, opened, print_json, run
 from receiver.logs import clock, printable
-from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Account, Pipeline, TranscriptionStatus
+from receiver.settings import Settings
+from receiver.submissions.price import dollars
 
 
 @click.command(epilog=examples("receiver account", "receiver account --json | jq .wallet_balance_usd"))
@@ -17,10 +17,11 @@ from receiver.providers.transcribe_so import Account, Pipeline, TranscriptionSta
 def account(*, as_json: bool) -> None:
     """Show whose key it is, and what is left to spend."""
 
-    async def ask(provider: TranscribeSo, _: "Pool | None") -> Account:
-        return await provider.me()
+    async def ask(configured: Settings) -> Account:
+        async with opened(configured) as desk:
+            return await desk.provider.me()
 
-    found = with_provider(configure(), ask)
+    found = run(ask(configure()))
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -37,10 +38,11 @@ def account(*, as_json: bool) -> None:
 def pipelines(*, as_json: bool) -> None:
     """List the models that can be asked for, with their prices."""
 
-    async def ask(provider: TranscribeSo, _: "Pool | None") -> list[Pipeline]:
-        return await provider.pipelines()
+    async def ask(configured: Settings) -> list[Pipeline]:
+        async with opened(configured) as desk:
+            return await desk.provider.pipelines()
 
-    found = with_provider(configure(), ask)
+    found = run(ask(configure()))
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
         return
@@ -62,15 +64,16 @@ def pipelines(*, as_json: bool) -> None:
 def transcriptions(limit: int, *, api_only: bool, as_json: bool) -> None:
     """List the key's transcriptions, newest first."""
 
-    async def ask(provider: TranscribeSo, _: "Pool | None") -> list[TranscriptionStatus]:
+    async def ask(configured: Settings) -> list[TranscriptionStatus]:
         found = []
-        async for one in _first(provider.list(api_only=api_only), limit):
-            found.append(one)
-            if not as_json:
-                click.echo(line(one))
+        async with opened(configured) as desk:
+            async for one in _first(desk.provider.list(api_only=api_only), limit):
+                found.append(one)
+                if not as_json:
+                    click.echo(line(one))
         return found
 
-    found = with_provider(configure(), ask)
+    found = run(ask(configure()))
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     elif not found:
@@ -101,10 +104,3 @@ def _when(moment: str) -> str:
         return clock(read if read.tzinfo is not None else read.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return printable(moment)
-
-
-def dollars(amount: float | None, *, digits: int = 2) -> str:
-    """Return an amount of US dollars; four digits where two would say nothing."""
-    if amount is None:
-        return "not told"
-    return f"${amount:.{4 if 0 < amount < 0.01 else digits}f}"  # noqa: PLR2004 - less than a cent

@@ -14,8 +14,10 @@ from typing import TypeAlias
 import click
 
 from receiver.logs import printable
+from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.submissions.following import Following
 
-Show: TypeAlias = Callable[[str], None]
+Show: TypeAlias = Callable[[str | None], None]
 EVERY_SECONDS = 1.0
 CLEAR = "\r\x1b[K"
 
@@ -30,19 +32,18 @@ def is_shown() -> bool:
 
 @contextmanager
 def line(label: str) -> Iterator[Show]:
-    """Yield what shows how far `label` is, in a few words; on anything but a terminal nothing is shown."""
+    """Yield what shows how far `label` is, in a few words, None being nothing; only a terminal is shown anything."""
     if not is_shown():
         yield lambda _: None
         return
-    width, last = shutil.get_terminal_size().columns - 1, ""
+    width, last = shutil.get_terminal_size().columns - 1, None
 
-    def show(words: str) -> None:
+    def show(words: str | None) -> None:
         nonlocal last
         if words != last:
             last = words
-            _write(f"{CLEAR}{f'{printable(label)}  {printable(words)}'[:width]}")
+            _write(CLEAR if words is None else f"{CLEAR}{f'{printable(label)}  {printable(words)}'[:width]}")
 
-    show("")
     try:
         yield show
     finally:
@@ -50,11 +51,29 @@ def line(label: str) -> Iterator[Show]:
 
 
 @contextmanager
-def bar(label: str, size: int) -> Iterator[Callable[[int], None]]:
-    """Yield what shows how many of `size` bytes there are."""
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows how many of how many bytes there are, and goes when all are there."""
     with line(label) as show:
-        show("0%")
-        yield lambda there: show(f"{100 * there // size}% of {size / 1_000_000:.1f} MB")
+
+        def showing(there: int, size: int) -> None:
+            show(f"{100 * there // size}% of {size / 1_000_000:.1f} MB" if there else "0%")
+            if there == size:
+                show(None)  # what follows writes lines of its own
+
+        yield showing
+
+
+async def to_its_end(following: Following, transcription_id: int) -> TranscriptionStatus:
+    """Follow a transcription to its end, and show how far it is."""
+    with line(f"transcription {transcription_id}") as show:
+        show("")
+        told = (lambda status: show(_so_far(status))) if is_shown() else None
+        return await following.until_ended(transcription_id, told=told)
+
+
+def _so_far(status: TranscriptionStatus) -> str:
+    done = "" if status.progress is None else f", {status.progress:.0f}%"
+    return f"{status.stage or status.status}{done}"
 
 
 @contextmanager

@@ -1,54 +1,34 @@
 """`transcript` and `timestamps`: what is made of a finished transcription; from the archive, else from the provider."""
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import Any, Literal, get_args
+from dataclasses import asdict
+from typing import Literal, get_args
 
 import click
 
-from receiver import archive, documents, subtitles
-from receiver.archive import Subject
+from receiver import content
+from receiver.archive import REGENERATIONS
 from receiver.cli import progress
 from receiver.cli.charge import yes_option
-from receiver.cli.following import require_completed
 from receiver.cli.running import (
     as_json,
     configure,
     confirm,
     examples,
+    opened,
     print_json,
+    run,
     transcription_id,
-    with_database,
-    with_provider,
 )
-from receiver.database import Pool
-from receiver.errors import ImpossibleError, NoDataError, NotReady
+from receiver.content import BALANCED
+from receiver.documents import FORMATS
+from receiver.errors import ImpossibleError, NotReady
 from receiver.logs import printable
-from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import SOURCE, TimestampsAnswer, read, read_result
 from receiver.settings import Settings, TimestampsFormat
 from receiver.streams import OutputError
 from receiver.transcripts import Timestamps, Transcript
 
-BALANCED = "balanced"
 STYLES = (BALANCED, "punchy", "educational")
 PROMPT_LENGTH = 200
-Write = Callable[[Transcript, str | None], str]
-
-
-def _to_json(transcript: Transcript, title: str | None) -> str:
-    return json.dumps({"title": title, "text": transcript.text, **asdict(replace(transcript, title=title))}, indent=2)
-
-
-WRITERS: dict[str, Write] = {
-    "text": lambda transcript, _: transcript.text,
-    "markdown": lambda transcript, title: documents.markdown(transcript, title=title),
-    "srt": lambda transcript, _: subtitles.srt(transcript),
-    "vtt": lambda transcript, _: subtitles.vtt(transcript),
-    "json": _to_json,
-    "chapters": lambda transcript, title: json.dumps(documents.podcast_chapters(transcript, title=title), indent=2),
-}
 
 
 @click.command(
@@ -59,39 +39,21 @@ WRITERS: dict[str, Write] = {
     )
 )
 @click.argument("transcription", metavar="ID", callback=transcription_id)
-@click.option("--format", "name", type=click.Choice(list(WRITERS)), default="text", show_default=True)
+@click.option("--format", "name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def transcript(transcription: str, name: str, *, as_json: bool) -> None:
     """Print a transcript: as it is stored, else as the provider has it, which is then kept.
 
     `chapters` is the chapters file of Podcasting 2.0 (JSON, version 1.2.0).
     """
-    found, title = _transcript(configure(), transcription)
-    text = WRITERS["json" if as_json else name](found, title)
+
+    async def find(configured: Settings) -> Transcript:
+        async with opened(configured, needs_key=False) as desk:
+            return await content.transcript(desk.archive, transcription)
+
+    text = FORMATS["json" if as_json else name](run(find(configure())))
     if text:
         click.echo(text, nl=not text.endswith("\n"))
-
-
-def _transcript(configured: Settings, transcription: str) -> tuple[Transcript, str | None]:
-    async def stored(db: Pool) -> tuple[Transcript | None, str | None]:
-        whose = await _whose(db, configured, transcription, "result")
-        kept = await archive.stored_transcript(db, whose, transcription)
-        return kept, await archive.stored_title(db, whose, transcription)
-
-    kept, title = _stored(configured, stored) or (None, None)
-    if kept is not None:
-        return kept, title
-
-    async def fetched(provider: TranscribeSo, db: "Pool | None") -> tuple[Transcript, str | None]:
-        status = await provider.get(transcription)
-        require_completed(status)
-        if db is None:
-            return (await read_result(await provider.result(status.id)))[1], status.title
-        subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
-        await archive.keep_title(db, subject, status.title)
-        return await archive.transcript(db, provider, subject), status.title
-
-    return with_provider(_with_key(configured, f"the transcript of {transcription}"), fetched)
 
 
 @click.command(
@@ -118,21 +80,12 @@ def timestamps(
     A style that was never made needs --regenerate: 30 to 90 seconds, at most ten times for each transcription.
     """
     configured = configure()
-
-    async def kept(db: Pool) -> Timestamps | None:
-        whose = await _whose(db, configured, transcription, f"timestamps/{name}/%")
-        for wanted in (style or BALANCED, *([] if style else [None])):
-            found = await archive.stored_timestamps(db, whose, transcription, name, wanted)
-            if found is not None:
-                return found
-        return None
-
-    if prompt is not None:
-        if len(prompt) > PROMPT_LENGTH:
-            raise click.UsageError(f"--regenerate takes at most {PROMPT_LENGTH} characters")
-        found = _regenerated(configured, transcription, name, style or BALANCED, prompt, yes=yes)
+    if prompt is None:
+        found = run(_found(configured, transcription, name, style))
+    elif len(prompt) > PROMPT_LENGTH:
+        raise click.UsageError(f"--regenerate takes at most {PROMPT_LENGTH} characters")
     else:
-        found = _stored(configured, kept) or _fetched(configured, transcription, name, style or BALANCED)
+        found = run(_regenerated(configured, transcription, name, style or BALANCED, prompt, yes=yes))
     try:
         _show(transcription, found, as_json=as_json)
     except OutputError:
@@ -142,46 +95,35 @@ def timestamps(
         raise
 
 
-def _fetched(configured: Settings, transcription: str, name: str, style: str) -> Timestamps:
-    async def fetch(provider: TranscribeSo, db: "Pool | None") -> Timestamps:
-        if db is None:
-            answer = await provider.timestamps(transcription, name, style=style)
-            return (await read(TimestampsAnswer, answer)).timestamps()
-        status = await provider.get(transcription)
-        subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
-        return await archive.timestamps(db, provider, subject, name, style)
-
+async def _found(configured: Settings, transcription: str, name: str, style: str | None) -> Timestamps:
     try:
-        return with_provider(_with_key(configured, f"the {name} timestamps of {transcription}"), fetch)
+        async with opened(configured, needs_key=False) as desk:
+            return await content.timestamps(desk.archive, transcription, name, style)
     except NotReady as exc:
         if not exc.available_styles:
             raise
         # Its own words name the request of its API that makes one.
-        free = " or --style ".join(exc.available_styles)
+        free, wanted = " or --style ".join(exc.available_styles), style or BALANCED
         ours = NotReady(
-            f"the timestamps of {transcription} were never made in the style {style}",
+            f"the timestamps of {transcription} were never made in the style {wanted}",
             code=exc.code, status=None, request_id=exc.request_id,
         )  # fmt: skip
-        ours.add_note(f"Free to read: --style {free}. To have this one made: --style {style} --regenerate ''")
+        ours.add_note(f"Free to read: --style {free}. To have this one made: --style {wanted} --regenerate ''")
         raise ours from exc
 
 
-def _regenerated(
+async def _regenerated(
     configured: Settings, transcription: str, name: str, style: str, prompt: str, *, yes: bool
 ) -> Timestamps:
-    async def regenerate(provider: TranscribeSo, db: "Pool | None") -> Timestamps:
-        status = await provider.get(transcription)
-        if status.status != "completed":  # it would be refused, and counted here all the same
-            raise ImpossibleError(f"transcription {status.id} is {status.status}; only a completed one has timestamps")
+    async with opened(configured) as desk:
+        subject = await content.regenerable(desk.archive, transcription)
         if not yes:
-            used = "" if db is None else f"; {await archive.regenerations(db, provider, str(status.id))} are used"
-            confirm(f"It may be charged, and is one of {archive.REGENERATIONS} for this transcription{used}. Go on?")
+            counted = await desk.archive.regenerations(subject)
+            used = "" if counted is None else f"; {counted} are used"
+            confirm(f"It may be charged, and is one of {REGENERATIONS} for this transcription{used}. Go on?")
         click.echo("regenerating; this takes 30 to 90 s", err=True)
-        subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
         with progress.clock("regenerating"):
-            return await archive.regenerate(db, provider, subject, name, style=style, prompt=prompt)
-
-    return with_provider(configured, regenerate)
+            return await desk.archive.regenerate(subject, name, style=style, prompt=prompt)
 
 
 def _show(transcription: str, found: Timestamps, *, as_json: bool) -> None:
@@ -196,41 +138,3 @@ def _show(transcription: str, found: Timestamps, *, as_json: bool) -> None:
         click.echo(f"warning: {printable(warning)}", err=True)
     if not found.ok_to_paste:
         click.echo("warning: not fit to paste as it is", err=True)
-
-
-def _stored(configured: Settings, read: Callable[[Pool], Any]) -> Any:
-    """Return what `read` finds in the database; None where there is no database but a key to ask the provider with."""
-    try:
-        return with_database(configured, read)
-    except NoDataError:
-        if configured.api_key is None:
-            raise
-        return None
-
-
-async def _whose(db: Pool, configured: Settings, transcription: str, kind: str) -> archive.Provider:
-    """Return whose transcription is meant: the configured API's; without a key for that, the only one's that is stored.
-
-    Raises:
-        ImpossibleError: several APIs have one of this id.
-    """
-    if configured.api_key is not None:
-        return SOURCE, configured.api_url
-    found = await archive.apis(db, SOURCE, transcription, kind)
-    if configured.api_url in found or not found:
-        return SOURCE, configured.api_url
-    if len(found) > 1:
-        choices = " or ".join(found)
-        raise ImpossibleError(f"{transcription} of several APIs is stored: set TRANSCRIBE_API_URL to {choices}")
-    return SOURCE, found[0]
-
-
-def _with_key(configured: Settings, what: str) -> Settings:
-    """Return the settings, which must have a key.
-
-    Raises:
-        ImpossibleError: there is none, so only what is stored can be shown.
-    """
-    if configured.api_key is None:
-        raise ImpossibleError(f"not stored: {what}; set TRANSCRIBE_API_KEY to ask {configured.api_url}")
-    return configured

@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -25,6 +26,7 @@ from receiver import (
     settings,
     streams,
 )
+from receiver.archive import Archive
 from receiver.budget import SharedBudget
 from receiver.cli import environment
 from receiver.database import Connections, Pool
@@ -159,6 +161,13 @@ async def open_provider(
         connections.close()
 
 
+@asynccontextmanager
+async def _stored(url: str) -> AsyncIterator[Pool]:
+    async with database.pool(url, size=2) as db:
+        await migrations.require(db)
+        yield db
+
+
 def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
     """Run `work` on a database that is there and has our schema.
 
@@ -168,36 +177,50 @@ def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) ->
     """
 
     async def main(url: str) -> T:
-        async with database.pool(url, size=2) as db:
-            await migrations.require(db)
+        async with _stored(url) as db:
             return await work(db)
 
     with open_database(configured, create=False) as url:
         return run(main(url))
 
 
-def with_provider(configured: Settings, work: "Callable[[TranscribeSo, Pool | None], Awaitable[T]]") -> T:
-    """Run `work` on the provider's client, and on the database where there is one.
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command that asks the provider works with: its client, and the database where there is one."""
+
+    provider: TranscribeSo
+    db: "Pool | None"
+
+    @property
+    def archive(self) -> Archive:
+        """The provider's answers, kept where there is a database."""
+        return Archive(self.provider, self.db)
+
+
+@asynccontextmanager
+async def opened(configured: Settings, *, needs_key: bool = True) -> AsyncIterator[Desk]:
+    """Open the provider's client, and the database where there is one.
+
+    Where the provider need not be asked, `needs_key` is false: then either a key or a database is enough.
 
     Raises:
-        ImpossibleError: no key is set.
+        ImpossibleError: no key is set, though it is needed.
+        NoDataError: there is neither a key nor a database.
         SchemaError: the database's schema is older than this code.
     """
-    configured.account()
-
-    async def main(url: str | None) -> T:
-        async with AsyncExitStack() as stack:
-            db = None
-            if url is not None:
-                db = await stack.enter_async_context(database.pool(url, size=2))
-                await migrations.require(db)
-            return await work(await stack.enter_async_context(open_provider(configured, url)), db)
-
-    with ExitStack() as stack:
-        url = None
-        with suppress(NoDataError):
-            url = stack.enter_context(open_database(configured, create=False))
-        return run(main(url))
+    if needs_key:
+        configured.account()
+    async with AsyncExitStack() as stack:
+        url = db = None
+        try:
+            with interruptible():
+                url = stack.enter_context(open_database(configured, create=False))
+        except NoDataError:
+            if configured.api_key is None:
+                raise
+        if url is not None:
+            db = await stack.enter_async_context(_stored(url))
+        yield Desk(await stack.enter_async_context(open_provider(configured, url)), db)
 
 
 def event_at(*numbers: signal.Signals) -> asyncio.Event:
@@ -242,22 +265,32 @@ def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
     return stop
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end at once what blocks the loop, which would keep it for the time after."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def confirm(question: str) -> None:
     """Ask a person whether to go on.
 
     Raises:
-        Abort: no, or Ctrl-C, which the loop would keep for the time after the answer.
+        Abort: no, or Ctrl-C.
         ImpossibleError: nobody is there to answer.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        click.confirm(question, abort=True, err=True)
+        with interruptible():
+            click.confirm(question, abort=True, err=True)
     except click.Abort as exc:
         if isinstance(exc.__context__, EOFError):
             raise ImpossibleError("nobody is there to answer, so nothing was done: --yes answers it") from exc
         raise
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def tell(done: str) -> None:

@@ -1,45 +1,34 @@
 """`transcribe` and `quote`: hand the provider a recording, or ask what that would cost."""
 
-import math
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
-from receiver import archive, callbacks, inbox, notebook, streams, uploads
+from receiver import notebook, streams
 from receiver.archive import Subject
-from receiver.callbacks import Submission
-from receiver.cli import progress, recordings
-from receiver.cli.following import require_completed, until_ended
-from receiver.cli.looking import dollars
-from receiver.cli.recordings import duration_option, language_option, pipeline_option
-from receiver.cli.running import as_json, configure, examples, print_json, with_provider
-from receiver.database import Pool
-from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
+from receiver.callbacks import Callbacks
+from receiver.cli import progress
+from receiver.cli.running import Desk, as_json, configure, examples, opened, print_json, run
+from receiver.content import require_completed
+from receiver.errors import ImpossibleError
 from receiver.logs import printable
 from receiver.notebook import Notebook
-from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import NOTHING_SENT, TranscriptionStatus, read_result
-from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
+from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
-from receiver.uploads import MediaFile
+from receiver.submissions import following, price, recordings
+from receiver.submissions.price import dollars
+from receiver.submissions.submit import Order, submit
 
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the options of `transcribe` say."""
-
-    recording: Recording
-    file: MediaFile | None
-    idempotency_key: str | None
-    max_usd: float | None
-    callback: bool
-    again: bool
+pipeline_option = click.option("--pipeline", help="The model; `receiver pipelines` lists them. Else the provider's.")
+language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
+duration_option = click.option(
+    "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds; needed where a file does not tell."
+)
 
 
 @click.command(
@@ -75,15 +64,20 @@ def transcribe(
     if callback and configured.public_url is None:
         raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
     recording, file = recordings.of(source, pipeline, language, duration)
-    order = Order(recording, file, idempotency_key, max_usd, callback, again)
 
-    async def work(provider: TranscribeSo, db: "Pool | None", notes: Notebook) -> tuple[TranscriptionStatus, str]:
-        since = 0 if db is None else await inbox.newest_key(db)
-        submitted = await _submit(provider, db, configured, order, notes)
-        if not wait:
-            return submitted, ""
-        ended = await until_ended(provider, db, configured, submitted.id, since=since)
-        return ended, await _text(provider, db, ended) if ended.status == "completed" else ""
+    async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
+        async with opened(configured) as desk:
+            callbacks = _callbacks(desk, configured) if callback else None
+            order = Order(recording, file, idempotency_key, max_usd, callbacks, again)
+            followed = await following.begin(desk.provider, desk.db, configured)
+            with progress.bar(f"uploading {Path(source).name}") as uploaded:
+                submitted = await submit(desk.provider, order, notes, uploaded=uploaded)
+            charged = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
+            click.echo(f"submitted as transcription {submitted.id}{charged}", err=True)
+            if not wait:
+                return submitted, ""
+            ended = await progress.to_its_end(followed, submitted.id)
+            return ended, await _text(desk, ended) if ended.status == "completed" else ""
 
     whose = configured.account()
     about = file.path if file is not None else recording.url or source
@@ -91,7 +85,7 @@ def transcribe(
         _advice(configured),
         notebook.opened(configured.data_dir, (whose.api_url, whose.key_fingerprint), about) as notes,
     ):
-        reached, text = with_provider(configured, partial(work, notes=notes))
+        reached, text = run(work(notes))
         if not wait:
             print_json(reached.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(reached.id)
         elif reached.status == "completed":
@@ -117,13 +111,13 @@ def quote(source: str, pipeline: str | None, language: str, duration: float | No
     """
     recording, file = recordings.of(source, pipeline, language, duration)
 
-    async def ask(provider: TranscribeSo, _: "Pool | None") -> dict[str, Any]:
-        if file is not None:
-            return await _reckon(provider, recording)
-        answer = await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")
-        return answer.model_dump(mode="json")
+    async def ask(configured: Settings) -> dict[str, Any]:
+        async with opened(configured) as desk:
+            if file is not None:
+                return asdict(await price.listed(desk.provider, recording))
+            return (await price.quoted(desk.provider, recording)).model_dump(mode="json")
 
-    answer = with_provider(configure(), ask)
+    answer = run(ask(configure()))
     if as_json:
         print_json(answer)
         return
@@ -132,95 +126,15 @@ def quote(source: str, pipeline: str | None, language: str, duration: float | No
     click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{by_list}")
 
 
-async def _submit(
-    provider: TranscribeSo, db: "Pool | None", configured: Settings, order: Order, notes: Notebook
-) -> TranscriptionStatus:
-    if order.callback and db is None:
+def _callbacks(desk: Desk, configured: Settings) -> Callbacks:
+    if desk.db is None:
         raise ImpossibleError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
-    recording, asked_before = order.recording, notes.progress.asked is not None
-    # What may have been submitted already went with its ceiling; a quote refused now would say nothing about that.
-    ceiling = None if asked_before else order.max_usd
-    if not (asked_before or order.again or order.idempotency_key is not None):
-        await recordings.require_no_other(provider, recording)
-    if order.file is not None:
-        if ceiling is not None:  # before the file is sent; the provider's own quote needs it there
-            _check_price((await _reckon(provider, recording, cheapest=True))["retail_usd"], ceiling)
-        with progress.bar(f"uploading {order.file.path.name}", order.file.size) as progressed:
-            upload_id = await uploads.upload(provider, order.file, notes, progressed=progressed)
-        recording = replace(recording, upload_id=upload_id)
-    try:
-        if ceiling is not None:
-            priced = await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")
-            _check_price(priced.retail_usd, ceiling)
-        submitted = await _send(provider, db, configured, _submission(order, recording, notes), callback=order.callback)
-    except (InvalidRequest, PaymentRequired, RateLimited) as exc:
-        # Of an earlier submission, whose answer was lost, a refusal under another key says nothing, nor does a 429.
-        is_about_it = order.idempotency_key is None and not isinstance(exc, RateLimited)
-        if exc.status is not None and (is_about_it or not (asked_before or exc.maybe_done)):
-            notes.refused(exc)
-        raise
-    price = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
-    click.echo(f"submitted as transcription {submitted.id}{price}", err=True)
-    return submitted
+    return Callbacks(desk.db, str(configured.public_url))
 
 
-def _submission(order: Order, recording: Recording, notes: Notebook) -> Submission:
-    """Return what is sent, under the person's key or the notebook's."""
-    if order.idempotency_key is not None:
-        return Submission(recording, order.idempotency_key, order.max_usd, asked_before=True)
-    key, asked_before = notes.ask(recording.to_json() | {"max_usd": order.max_usd, "callback": order.callback})
-    return Submission(recording, key, order.max_usd, asked_before=asked_before)
-
-
-async def _send(
-    provider: TranscribeSo, db: "Pool | None", configured: Settings, submission: Submission, *, callback: bool
-) -> TranscriptionStatus:
-    try:
-        if not callback or db is None or configured.public_url is None:
-            return await provider.transcribe(
-                submission.recording, idempotency_key=submission.idempotency_key,
-                max_charge_usd=submission.max_charge_usd, asked_before=submission.asked_before,
-            )  # fmt: skip
-        async with db.acquire() as connection:
-            return await callbacks.submit(connection, provider, submission, public_url=configured.public_url)
-    except ProviderUnavailable as exc:
-        if exc.code not in NOTHING_SENT or exc.maybe_done:
-            exc.add_note(
-                "It may have been submitted all the same: run the same command again, which cannot pay twice, "
-                f"or from elsewhere with --idempotency-key {submission.idempotency_key}"
-            )
-        raise
-
-
-def _check_price(price: float, max_usd: float) -> None:
-    if price > max_usd:
-        raise ImpossibleError(
-            f"it would cost {dollars(price, digits=4)}, more than --max-usd {max_usd:g}: nothing was submitted"
-        )
-
-
-async def _reckon(provider: TranscribeSo, recording: Recording, *, cheapest: bool = False) -> dict[str, Any]:
-    """Return a file's price by the list; where no model is named, with the first one's, or else the `cheapest`."""
-    found = await provider.pipelines()
-    if cheapest:  # which one the provider would take is not told, so this much it costs at least
-        found.sort(key=lambda one: math.inf if one.retail_usd_per_min is None else one.retail_usd_per_min)
-    wanted = [one for one in found if recording.pipeline_code in (None, one.code)]
-    if not wanted or wanted[0].retail_usd_per_min is None:
-        names = ", ".join(one.code for one in found)
-        raise ImpossibleError(f"there is no price for {recording.pipeline_code}; the provider has {names}")
-    seconds = recording.duration_seconds or 0
-    return {
-        "retail_usd": price_usd(wanted[0].retail_usd_per_min, seconds),
-        "billed_minutes": billed_minutes(seconds),
-        "pipeline_code": wanted[0].code,
-    }
-
-
-async def _text(provider: TranscribeSo, db: "Pool | None", status: TranscriptionStatus) -> str:
-    if db is None:
-        return (await read_result(await provider.result(status.id)))[1].text
-    subject = Subject(provider.source, provider.api_url, str(status.id), status.completed_at or "")
-    return (await archive.transcript(db, provider, subject)).text
+async def _text(desk: Desk, ended: TranscriptionStatus) -> str:
+    subject = Subject.of(desk.provider, ended.id, ended.completed_at)
+    return (await desk.archive.transcript(subject)).text
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """`register`, `secrets`, `retire-secret` and `test-event`: the webhook, and what proves its deliveries."""
 
-from functools import partial
-
 import click
 
 from receiver import database, registration, rotation, signature
@@ -11,13 +9,13 @@ from receiver.cli.running import (
     examples,
     open_database,
     open_provider,
+    opened,
     print_json,
     run,
     stripped,
     tell,
     webhook_url,
     with_database,
-    with_provider,
 )
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
@@ -144,7 +142,12 @@ def _use_json(use: Use) -> dict[str, object]:
 def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
     """Ask the provider for a test delivery and follow it through the whole path."""
     configured = configure()
-    journey = with_provider(configured, partial(trial.follow, wait=wait))
+
+    async def work() -> trial.Journey:
+        async with opened(configured) as desk:
+            return await trial.follow(desk.provider, desk.db, wait=wait)
+
+    journey = run(work())
     if as_json:
         print_json({"event": journey.event, "steps_ms": journey.steps, "advice": journey.advice})
     else:

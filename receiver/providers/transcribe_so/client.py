@@ -83,6 +83,7 @@ class TranscribeSo:
         answer_bytes: int = ANSWER_BYTES,
     ) -> None:
         self.api_url = addresses.base(api_url, without="/api/v1")
+        self.has_key = key is not None
         http = egress.client(
             base_url=f"{self.api_url}/api/v1/",
             follow_redirects=False,
@@ -282,7 +283,7 @@ class TranscribeSo:
         """Make the chapters of a style anew, in 30 to 90 s; at most ten times for each transcription.
 
         It is asked once whatever `retries` say: an attempt whose answer is lost has been used up all the same.
-        `receiver.archive.regenerate` counts them.
+        `receiver.archive` counts them.
         """
         body = {"style": style} | given(refine_prompt=refine_prompt)
         return await replace(self._calls, retries=()).send(

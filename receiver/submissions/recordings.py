@@ -1,12 +1,10 @@
-"""What SOURCE means on the command line, and whether the provider is at it already."""
+"""What is handed in, a file or a web address, and whether the provider is at it already."""
 
 import logging
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import click
 
 from receiver import addresses, media, uploads
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
@@ -22,15 +20,9 @@ UNDER_WAY = frozenset({"queued", "processing"})
 LOOK_BACK = timedelta(days=1)
 LOOK_AT = 200  # transcriptions, which one request lists
 
-pipeline_option = click.option("--pipeline", help="The model; `receiver pipelines` lists them. Else the provider's.")
-language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
-duration_option = click.option(
-    "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds; needed where a file does not tell."
-)
-
 
 def of(source: str, pipeline: str | None, language: str, duration: float | None) -> tuple[Recording, MediaFile | None]:
-    """Return the recording that SOURCE means; of a file, without its upload id yet.
+    """Return the recording that `source` means, a path or an address; of a file, without its upload id yet.
 
     Raises:
         ImpossibleError: the provider would refuse it.

@@ -1,0 +1,8 @@
+"""What we ask a source for: what is handed in, what it costs, how it is sent once, and how its end is learned of.
+
+    recordings ──▶ price ──▶ submit ──▶ following ──▶ completed: `content` has its transcript
+                                            │  ▲
+                                     failed └──┘ again
+
+Nothing here prints, asks a person or reads the environment: who shows progress passes a callback.
+"""
