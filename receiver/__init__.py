@@ -9,7 +9,7 @@
     health        what must hold, in one shape; organs: what runs in the background; presence: who runs
     texts         transcripts, subtitles, documents
     database      database ▶ session (a connection with our settings), dsn (where to), outages (what an error means);
-                  migrations, embedded
+                  migrations, embedded; hint (that there is something new there)
     ground        cli ▶ settings, addresses, egress (every HTTP client), private (files that are ours alone), watchdog
     told          logs, seldom, streams; reasons (an error as a stored text), redaction (what of an address is shown)
     tests         errors, failpoints; sandbox, testing

@@ -10,11 +10,11 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from receiver import signature
 from receiver.errors import CallbackUnknownError, NoSecretError, ReceiverError, SignatureError
+from receiver.hint import Hint
 from receiver.webhooks.secrets import Known, of_webhook
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Keyring:
         self._known = known
         self._bounds = bounds
         self._coming: asyncio.Task[bool] | None = None
-        self._hint = asyncio.Event()
+        self._hint = Hint()
         self._last = float("-inf")
         self._waiting = 0
         self._asked: set[str] = set()
@@ -141,22 +141,18 @@ class Keyring:
 
     def hurry(self) -> None:
         """Read again soon, because someone said that there is something new."""
-        self._hint.set()
+        self._hint.give()
 
     async def watch(self) -> None:
         """Read again every few seconds and at every hint, until cancelled."""
         while True:
-            # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the hint.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._bounds.again):
-                    await self._hint.wait()
+            await self._hint.within(self._bounds.again)
             await self.read_again()
 
     async def _read_in_turn(self) -> bool:
-        with suppress(TimeoutError):  # a hint ends the pause: it says that there is something, and no stranger can
-            async with asyncio.timeout(self._last + self._bounds.between - time.monotonic()):
-                await self._hint.wait()
-        self._hint.clear()
+        # A hint ends the pause: it says that there is something, and no stranger can give one.
+        await self._hint.within(self._last + self._bounds.between - time.monotonic())
+        self._hint.take()
         self._coming = None  # whoever arrives from here on needs a later reading
         self._last = time.monotonic()
         asked, self._asked = self._asked, set()

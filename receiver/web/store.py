@@ -28,6 +28,7 @@ from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks
+from receiver.hint import Hint
 from receiver.inbox import Delivery, Status
 from receiver.registry import interested
 from receiver.seldom import Heard, Seldom
@@ -110,7 +111,7 @@ class Store:
         self._deadlines = deadlines
         self._away_since: float | None = None
         self._why = ""
-        self._hurry = asyncio.Event()
+        self._hurry = Hint()
         self._crowded = Seldom(_say_crowded, seconds=BETWEEN_LINES_SECONDS)
         self._looking: asyncio.Task[Condition] | None = None
 
@@ -134,7 +135,7 @@ class Store:
                 self._leave(exc)
             except Exception:
                 log.exception("a bug of ours; this one delivery goes to the spool")
-            self._hurry.set()
+            self._hurry.give()
         record = spooled.spooled(delivery, self._database, self._address).to_bytes()
         try:
             await self._spool.append(record, seconds=self._deadlines.spool)
@@ -182,15 +183,12 @@ class Store:
     async def keep_drained(self) -> None:
         """Drain the spool whenever it holds anything, first of all what an earlier process left; until cancelled."""
         while True:
-            self._hurry.clear()
+            self._hurry.take()
             await self._spool.make_ready()
             await self.drain()
             await asyncio.sleep(self._deadlines.between_drains)
             if self._away_since is None:
-                # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the hurry.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._deadlines.look):
-                        await self._hurry.wait()
+                await self._hurry.within(self._deadlines.look)
 
     async def drain(self) -> None:
         """Bring what is in the spool into the database, if that is there."""
@@ -299,7 +297,7 @@ class Store:
         """Let the following deliveries go straight to the spool, so that an outage costs only the first ones a wait."""
         was_there, self._away_since = self._away_since is None, self._away_since or time.monotonic()
         self._why = str(error)
-        self._hurry.set()
+        self._hurry.give()
         if was_there:
             log.error("%s; deliveries go to the spool until it is back", error)
 

@@ -35,6 +35,7 @@ from receiver.errors import (
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context, Handler
+from receiver.hint import Hint
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.reasons import at_home
@@ -110,7 +111,7 @@ class Worker:
         self._lease = lease
         self._poll = poll
         self._held: dict[Key, Lane] = {}
-        self._wake = asyncio.Event()
+        self._wake = Hint()
         self._deadlines = deadlines or Deadlines()
         self._claims = Claims(
             connections, handlers=list(handlers), api_url=provider.api_url, lapsed=lapsed, lease=lease,
@@ -122,12 +123,12 @@ class Worker:
 
     def wake(self) -> None:
         """Look for due jobs now."""
-        self._wake.set()
+        self._wake.give()
 
     def leave(self) -> None:
         """Claim nothing more. A claim under way is waited for: what it takes would be nobody's."""
         self._leaving = True
-        self._wake.set()
+        self._wake.give()
 
     async def run(self) -> None:
         """Claim and run jobs until `leave` is called or the process is clogged, or no lapsed one is left.
@@ -135,7 +136,7 @@ class Worker:
         Outlives the database's absence, and whatever else keeps it from claiming for a while.
         """
         while not self._leaving and not attempt.is_clogged():
-            self._wake.clear()
+            self._wake.take()
             try:
                 await self._claim()
             except Exception as exc:
@@ -151,10 +152,7 @@ class Worker:
                 log.warning("jobs are claimed again")
             if self._lapsed and not self._held:
                 return
-            # Not wait_for: in Python 3.11 it loses a cancellation that comes at the same moment as the waking.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll.total_seconds()):
-                    await self._wake.wait()
+            await self._wake.within(self._poll.total_seconds())
 
     async def stop(self, *, within: timedelta) -> None:
         """Let what is held end `within`, then stop it and give it back uncounted. Call it when `run` has ended."""
@@ -214,7 +212,7 @@ class Worker:
 
     def _end(self, lane: Lane) -> None:
         del self._held[lane.key]
-        self._wake.set()
+        self._wake.give()
         if lane.task is not None and not lane.task.cancelled() and lane.task.exception() is not None:
             error = lane.task.exception()
             log.error("%s: a bug of ours; its lease will run out", lane.name, exc_info=error, extra=lane.facts)
