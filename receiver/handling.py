@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import Any, TypeAlias, TypeVar, cast
 
 import httpx
@@ -40,12 +41,28 @@ NAME_LENGTH = 100
 LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # what is longer is a mistake
 
 
+class Completing(Enum):
+    """How far a handler is with `Context.completing`.
+
+    UNUSED ──▶ OPEN ──commit──▶ COMMITTED
+       ▲        │
+       └────────┘ rolled back
+
+    UNUSED: it may begin one; the worker stops a handler whose lease was lost, and writes the outcome itself.
+    OPEN: its transaction has the job's row; whoever stops it may be stopping a commit.
+    COMMITTED: the job is done, whatever the handler does from here on.
+    """
+
+    UNUSED = auto()
+    OPEN = auto()
+    COMMITTED = auto()
+
+
 @dataclass(slots=True)
 class Completion:
-    """Whether a job's row is locked by, or was finished in, a transaction of the handler's."""
+    """What an attempt's handler tells its worker of `Context.completing`."""
 
-    open: bool = False
-    committed: bool = False
+    stage: Completing = Completing.UNUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +130,12 @@ class Context:
             ImpossibleError: the handler has used it before.
             LeaseLostError: the job is another worker's now.
         """
-        if self.completion.open or self.completion.committed:
+        if self.completion.stage is not Completing.UNUSED:
             raise ImpossibleError(
                 f"{self.handler} uses completing() twice: it can be used once, for all that it writes"
             )
         # Set before the row is locked: from here on a lost lease must not stop us, because we may be done already.
-        self.completion.open = True
+        self.completion.stage = Completing.OPEN
         try:
             async with self.db.acquire() as connection, connection.transaction():
                 if not await jobs.lock(connection, self.job, self.attempt):
@@ -127,9 +144,10 @@ class Context:
                 await jobs.finish(connection, self.job, self.attempt, Done())
                 reach(Failpoint.BEFORE_COMPLETING_COMMIT)
             reach(Failpoint.AFTER_COMPLETING_COMMIT)
-            self.completion.committed = True
+            self.completion.stage = Completing.COMMITTED
         finally:
-            self.completion.open = False
+            if self.completion.stage is Completing.OPEN:
+                self.completion.stage = Completing.UNUSED
 
     def _subject(self) -> Subject:
         transcription = self.event.transcription

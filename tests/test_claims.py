@@ -42,7 +42,7 @@ def claiming(scratch: Scratch, *, aside: float = 60) -> Iterator[Claims]:
     connections = Connections(scratch.url)
     yield Claims(
         connections, handlers=["bad", "good", "other"], api_url=SANDBOX_URL, lapsed=False,
-        lease=timedelta(minutes=1), seconds=60, aside_seconds=aside,
+        lease=timedelta(minutes=1), seconds=60, aside_seconds=aside, failing_seconds=60,
     )  # fmt: skip
     connections.close()
 

@@ -14,6 +14,7 @@ import pytest
 
 from receiver import Context, Event, GiveUp, Handler, LeaseLostError, RetryPolicy, handler, inbox, jobs
 from receiver.errors import HandlerLoadError, ImpossibleError
+from receiver.handling import Completing
 from receiver.retry import Again, Dead
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
@@ -243,12 +244,12 @@ async def test_completing_commits_the_effects_and_the_completion_together(receiv
     event, ctx = await receiver_scratch.claim(example)
     async with ctx.completing() as tx:
         await tx.execute("insert into effects default values")
-        assert ctx.completion.open
+        during = ctx.completion.stage
         assert await effects(receiver_scratch) == 0
         assert await receiver_scratch.state(event) == "pending"
     assert await effects(receiver_scratch) == 1
     assert await receiver_scratch.state(event) == "done"
-    assert (ctx.completion.open, ctx.completion.committed) == (False, True)
+    assert (during, ctx.completion.stage) == (Completing.OPEN, Completing.COMMITTED)
     with pytest.raises(ImpossibleError, match="once"):
         async with ctx.completing() as tx:
             await tx.execute("insert into effects default values")
@@ -269,7 +270,7 @@ async def test_completing_that_fails_leaves_neither(receiver_scratch: Scratch, f
         await fail()
     assert await effects(receiver_scratch) == 0
     assert await receiver_scratch.state(event) == "pending"
-    assert (ctx.completion.open, ctx.completion.committed) == (False, False)
+    assert ctx.completion.stage is Completing.UNUSED
     assert await jobs.finish(receiver_scratch.db, ctx.job, ctx.attempt, Dead("still ours"))
 
 
@@ -288,7 +289,7 @@ async def test_a_swallowed_database_error_does_not_commit_half(receiver_scratch:
         await swallow()
     assert await effects(receiver_scratch) == 0
     assert await receiver_scratch.state(event) == "pending"
-    assert not ctx.completion.committed
+    assert ctx.completion.stage is Completing.UNUSED
 
 
 async def test_completing_refuses_a_second_use_while_the_first_is_open(receiver_scratch: Scratch) -> None:

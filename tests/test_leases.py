@@ -16,6 +16,7 @@ from receiver import Context, Event, handler
 from receiver.database import pool
 from receiver.testing import Scratch
 from receiver.worker import Leases, attempt, note_lent
+from receiver.worker.attempt import LeftBehind
 from tests.faults.leases import blocked_among, zombies
 from tests.processes import WAIT_SECONDS, Processes, completed, until
 from tests.test_embedded import linux
@@ -99,7 +100,7 @@ async def test_what_a_handler_keeps_of_the_database_is_taken_back(
         )  # fmt: skip
         for kept in (keeping, keeping_in_a_thread, keeping):
             event, ctx = await asyncio.wait_for(scratch.claim(kept), 60)
-            assert await attempt.run(kept, event, ctx) is None
+            assert await attempt.run(kept, event, ctx, left_behind=LeftBehind()) is None
         assert await db.fetchval("select count(*) from effects") == 0
     assert caplog.text.count("kept 1 connections; what it did not commit is rolled back") == 3
 
@@ -119,7 +120,7 @@ async def test_a_handler_that_gives_back_what_it_borrowed_is_not_accused(
             receiver_scratch._http,  # noqa: SLF001
         )  # fmt: skip
         event, ctx = await scratch.claim(tidy)
-        assert await attempt.run(tidy, event, ctx) is None
+        assert await attempt.run(tidy, event, ctx, left_behind=LeftBehind()) is None
     assert "kept" not in caplog.text
 
 

@@ -12,6 +12,7 @@ from receiver import Context, Event, GiveUp, Handler, Retry, RetryPolicy, handle
 from receiver.retry import Dead, Outcome, decide
 from receiver.testing import Scratch
 from receiver.worker import attempt
+from receiver.worker.attempt import LeftBehind
 
 
 async def other(_event: Event, _ctx: Context) -> None:
@@ -40,7 +41,7 @@ async def outcome(scratch: Scratch, name: str, returns: Callable[[Event, Context
 
     made: Handler = handler("webhook.test", name=name)(function)
     event, ctx = await scratch.claim(made)
-    return decide(RetryPolicy(), 1, await attempt.run(made, event, ctx), jitter=0)
+    return decide(RetryPolicy(), 1, await attempt.run(made, event, ctx, left_behind=LeftBehind()), jitter=0)
 
 
 AWAIT = "that nobody awaited: write `await` before what makes it"
@@ -87,6 +88,6 @@ async def test_any_other_result_is_done_and_said_once_without_showing_it(
     made = handler("webhook.test", name="answers_something")(answers)
     event, ctx = await receiver_scratch.claim(made)
     with caplog.at_level(logging.WARNING):
-        assert [await attempt.run(made, event, ctx) for _ in range(2)] == [None, None]
+        assert [await attempt.run(made, event, ctx, left_behind=LeftBehind()) for _ in range(2)] == [None, None]
     said = [record.getMessage() for record in caplog.records]
     assert said == ["answers_something returned a dict, which nobody gets: a handler returns nothing"]

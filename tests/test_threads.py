@@ -10,6 +10,7 @@ import pytest
 from receiver import Context, Event, LeaseLostError, RetryPolicy, handler
 from receiver.testing import Scratch
 from receiver.worker import attempt
+from receiver.worker.attempt import LeftBehind
 from tests.processes import until
 from tests.working import deliver, made, stored, until_ended, working
 
@@ -42,7 +43,7 @@ async def test_a_plain_function_waits_for_what_is_asynchronous(receiver_scratch:
             await tx.execute("insert into effects values ($1)", text)
 
     event, ctx = await receiver_scratch.claim(keeping)
-    assert await attempt.run(keeping, event, ctx) is None
+    assert await attempt.run(keeping, event, ctx, left_behind=LeftBehind()) is None
     assert await receiver_scratch.state(event) == "done"
     (kept,) = await receiver_scratch.db.fetch("select * from effects")
     assert kept["title"] == (await ctx.transcript()).segments[0].text
@@ -57,7 +58,7 @@ async def test_what_a_plain_function_raises_decides(receiver_scratch: Scratch) -
     made_of_it = handler("webhook.test")(raising)
     while raised:
         event, ctx = await receiver_scratch.claim(made_of_it)
-        assert await attempt.run(made_of_it, event, ctx) is raised[0]
+        assert await attempt.run(made_of_it, event, ctx, left_behind=LeftBehind()) is raised[0]
         raised.pop(0)
 
 
@@ -75,7 +76,7 @@ async def test_what_a_plain_function_returns_to_be_awaited_is_awaited_on_the_loo
 
     wrapped = handler("webhook.test")(wrapper)
     event, ctx = await receiver_scratch.claim(wrapped)
-    assert await attempt.run(wrapped, event, ctx) is error
+    assert await attempt.run(wrapped, event, ctx, left_behind=LeftBehind()) is error
     assert ran == [loop]
 
 
@@ -87,7 +88,7 @@ async def test_an_async_function_is_told_to_await(receiver_scratch: Scratch) -> 
         ctx.wait(ctx.transcript())
 
     event, ctx = await receiver_scratch.claim(waiting)
-    error = await attempt.run(waiting, event, ctx)
+    error = await attempt.run(waiting, event, ctx, left_behind=LeftBehind())
     assert isinstance(error, TypeError)
 
 
@@ -114,7 +115,7 @@ async def test_a_plain_function_whose_time_is_over_gets_no_further(
         caplog.clear()
         slow = handler("webhook.test", timeout=0.1)(function)
         event, ctx = await receiver_scratch.claim(slow)
-        error = await attempt.run(slow, event, ctx, grace=0.05 if left_behind else 60)
+        error = await attempt.run(slow, event, ctx, grace=0.05 if left_behind else 60, left_behind=LeftBehind())
         assert isinstance(error, TimeoutError)
         assert ("it is left behind" in caplog.text) == left_behind
     go_on.set()

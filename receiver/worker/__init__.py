@@ -1,7 +1,7 @@
 """Run handlers, each job in a lane of its own.
 
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
-    ▲                                                └──▶ retry.decide ──▶ jobs.finish, fenced by attempt
+    ▲                                                └──▶ retry.decide ──▶ settling: jobs.finish, fenced by attempt
 leases.Leases: a thread that renews what the worker holds, and sees when its loop is stuck
 lapsed.Lapsed: a process of its own for jobs whose lease ran out, which runs each of them alone
 claims.Claims: what may be taken; one job that cannot be is alone with that

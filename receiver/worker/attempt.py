@@ -22,13 +22,11 @@ log = logging.getLogger(__name__)
 # How long a handler that was told to stop may take to clean up, before it is left behind.
 GRACE_SECONDS = 2.0
 
-# How many of those one process may keep: each has a thread, or a task.
+# How many of those one worker may keep: each has a thread, or a task.
 LEFT_BEHIND_LIMIT = 100
 
-# The handlers of this process that were told to stop and go on.
-_left_behind: "set[asyncio.Task[BaseException | None]]" = set()
-
-# The connections that an attempt has got from `ctx.db`, by their server's process, so that each stands here once.
+# The connections that an attempt has got from `ctx.db`, by their server's process, so that each stands here once. The
+# pool is everybody's, and its hook is told nothing but the connection: only the context says whose attempt that is.
 _lent: ContextVar[dict[int, Lent]] = ContextVar("lent")
 
 
@@ -59,12 +57,27 @@ async def note_lent(connection: Lent) -> None:
         _lent.get()[connection.get_server_pid()] = connection
 
 
-def is_clogged() -> bool:
-    """Whether this process keeps as many handlers as it may that go on although they were told to stop."""
-    return len(_left_behind) >= LEFT_BEHIND_LIMIT
+class LeftBehind:
+    """The handlers of one worker that were told to stop and go on; each until it ends after all."""
+
+    def __init__(self, *, most: int = LEFT_BEHIND_LIMIT) -> None:
+        self._most = most
+        self._tasks: set[asyncio.Task[BaseException | None]] = set()
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether these are as many as one worker may keep."""
+        return len(self._tasks) >= self._most
+
+    def add(self, task: "asyncio.Task[BaseException | None]") -> None:
+        """Keep one until it ends."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-async def run(handler: Handler, event: Event, ctx: Context, *, grace: float = GRACE_SECONDS) -> BaseException | None:
+async def run(
+    handler: Handler, event: Event, ctx: Context, *, left_behind: LeftBehind, grace: float = GRACE_SECONDS
+) -> BaseException | None:
     """Return what the handler raised, a TimeoutError where it did not end in time, or None.
 
     Cancelling this stops the handler too. What it left behind ends with it: functions in threads get no further
@@ -81,7 +94,7 @@ async def run(handler: Handler, event: Event, ctx: Context, *, grace: float = GR
     finally:
         ctx.bridge.close()
         if not task.done():
-            await _stop(task, handler, grace)
+            await _stop(task, handler, left_behind, grace)
         await _take_back(lent, handler, ctx, grace)
     return TimeoutError(f"it did not end within {handler.timeout:g} s")
 
@@ -129,12 +142,13 @@ class _Timed(Generator[Any, Any, None]):
             self.longest = max(self.longest, time.monotonic() - began)
 
 
-async def _stop(task: "asyncio.Task[BaseException | None]", handler: Handler, grace: float) -> None:
+async def _stop(
+    task: "asyncio.Task[BaseException | None]", handler: Handler, left_behind: LeftBehind, grace: float
+) -> None:
     task.cancel()
     await asyncio.wait({task}, timeout=grace)
     if not task.done():
-        _left_behind.add(task)
-        task.add_done_callback(_left_behind.discard)
+        left_behind.add(task)
         log.error("%s goes on although it was cancelled; it is left behind", handler.name)
 
 

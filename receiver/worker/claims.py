@@ -1,6 +1,17 @@
 """Take jobs, so that one that cannot be taken is alone with that.
 
-together ──refused──▶ handler by handler ──refused──▶ job by job ──refused──▶ aside for a while, or dead
+Which jobs, and in which order (`claim_jobs.sql`):
+
+    pending, and due ─────────────▶ a worker: as many as it has free lanes    │ of its handlers, for its API's events;
+    running, its lease ran out ───▶ a process for lapsed jobs: one at a time  │ by `due_at`, then by id
+
+Nobody waits for a job that another is taking: it is skipped. So is one that was put aside.
+
+And how:
+
+    together ──refused──▶ handler by handler ──refused──▶ job by job ──refused──▶ aside for a while, or dead
+       │
+       └──the database is away, or refuses it without any job──▶ failing, until a claim goes through: told when it lasts
 """
 
 import logging
@@ -15,7 +26,7 @@ from typing import Any, TypeVar
 from receiver import jobs
 from receiver.apart import each, impatiently
 from receiver.database import Connection, Connections
-from receiver.errors import StoreRefusedError
+from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.jobs import Claim
 from receiver.reasons import plain
 
@@ -45,6 +56,7 @@ class Claims:
         lease: how long a claim holds without being renewed.
         seconds: how long a statement may take.
         aside_seconds: how long a job that could not be claimed is left.
+        failing_seconds: after how long it is told that no claim goes through.
     """
 
     def __init__(
@@ -57,6 +69,7 @@ class Claims:
         lease: timedelta,
         seconds: float,
         aside_seconds: float,
+        failing_seconds: float,
     ) -> None:
         self._connections = connections
         self._handlers = handlers
@@ -64,20 +77,39 @@ class Claims:
         self._lease = lease
         self._seconds = seconds
         self._aside_seconds = aside_seconds
+        self._failing_seconds = failing_seconds
         self._aside: dict[int, Aside] = {}
+        self._failing_since: float | None = None
 
     @property
     def trouble(self) -> str | None:
-        """What cannot be claimed although it was tried again, in words; None where there is nothing."""
+        """What cannot be claimed, in words; None where there is nothing, or it may pass with the next try."""
+        if self._failing_since is not None and _now() - self._failing_since >= self._failing_seconds:
+            return "it cannot claim any job; its log says why"
         found = [job for job, one in self._aside.items() if one.times > 1]
         return f"{len(found)} jobs cannot be claimed, such as job {min(found)}; its log says why" if found else None
 
-    async def take(self, most: int, start: Callable[[Claim], None]) -> None:
-        """Claim at most so many jobs and start each.
+    async def take(self, most: int, start: Callable[[Claim], None]) -> bool:
+        """Claim at most so many jobs and start each; says whether that could be done, and the log why it could not.
 
-        Raises:
-            StoreUnavailableError: the database is away, or refuses the statement whichever jobs there are.
+        The database may be away, or refuse the statement whichever jobs there are; whatever else is in the way for a
+        while must not end the worker either.
         """
+        try:
+            if most > 0:
+                await self._take_together(most, start)
+        except Exception as exc:
+            if self._failing_since is None:
+                self._failing_since = _now()
+                trace = None if isinstance(exc, StoreUnavailableError) else exc
+                log.warning("no job is claimed until this passes: %s", str(exc) or type(exc).__name__, exc_info=trace)
+            return False
+        if self._failing_since is not None:
+            self._failing_since = None
+            log.warning("jobs are claimed again")
+        return True
+
+    async def _take_together(self, most: int, start: Callable[[Claim], None]) -> None:
         # Who was left for long enough is tried now; whoever is gone by then is forgotten.
         self._aside = {job: one for job, one in self._aside.items() if one.until + self._aside_seconds > _now()}
         try:

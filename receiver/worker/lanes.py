@@ -1,9 +1,4 @@
-"""Claim jobs into lanes, write their outcomes.
-
-    claimed ──▶ in a lane ──▶ outcome ──written─────────────────────────────────────▶ over
-                                │ │
-                                │ └──refused──▶ in plain words ──refused for a lease──▶ given up: its lease runs out
-                                └──the database is away──▶ again, for as long as that takes
+"""Claim jobs into lanes, run each in its own, and settle what becomes of it.
 
 A worker claims jobs that are pending. One for `lapsed` jobs claims those whose lease ran out, one after the other, and
 ends when there are none (see `lapsed`).
@@ -13,16 +8,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import TypeVar
 
 from receiver import events, jobs
 from receiver.apart import together
-from receiver.database import Connection, Connections, Pool
+from receiver.database import Connections, Pool
 from receiver.egress import Clients
 from receiver.errors import (
     ImpossibleError,
@@ -39,16 +32,16 @@ from receiver.hint import Hint
 from receiver.jobs import Claim
 from receiver.providers import TranscribeSo
 from receiver.reasons import at_home
-from receiver.retry import Dead, Done, Outcome, decide, in_plain_words
+from receiver.retry import Dead, Outcome, decide
 from receiver.seldom import Heard, Seldom
 from receiver.worker import attempt
+from receiver.worker.attempt import LeftBehind
 from receiver.worker.claims import Claims
-from receiver.worker.lane import Lane
+from receiver.worker.lane import Lane, Stage
 from receiver.worker.leases import Key
+from receiver.worker.settling import Settling
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +67,11 @@ class Deadlines:
 
 class Worker:
     """Claims and runs jobs of the handlers it knows, for the events of one API.
+
+        run ──leave(), too many handlers left behind, or no lapsed job left──▶ what it holds goes on ──stop()──▶ over
+
+    While it runs it claims; where that fails (`Claims`) it goes on trying. Behind that nothing is claimed any more, and
+    what it holds is still renewed, lost and settled. `stop` ends it: whatever is not over in time is given back.
 
     Args:
         connections: for claims and outcomes, each with a deadline.
@@ -112,12 +110,16 @@ class Worker:
         self._poll = poll
         self._held: dict[Key, Lane] = {}
         self._wake = Hint()
+        self._left_behind = LeftBehind()
         self._deadlines = deadlines or Deadlines()
         self._claims = Claims(
             connections, handlers=list(handlers), api_url=provider.api_url, lapsed=lapsed, lease=lease,
             seconds=self._deadlines.statement, aside_seconds=self._deadlines.aside,
+            failing_seconds=self._deadlines.failing,
         )  # fmt: skip
-        self._failing_since: float | None = None
+        self._settling = Settling(
+            connections, lease=lease, seconds=self._deadlines.statement, again=self._deadlines.finish_again
+        )
         self._leaving = False
         self._keyless = Seldom(self._say_keyless, seconds=self._deadlines.between_key_lines)
 
@@ -131,32 +133,22 @@ class Worker:
         self._wake.give()
 
     async def run(self) -> None:
-        """Claim and run jobs until `leave` is called or the process is clogged, or no lapsed one is left.
+        """Claim and run jobs until `leave` is called or too many handlers are left behind, or no lapsed one is left.
 
         Outlives the database's absence, and whatever else keeps it from claiming for a while.
         """
-        while not self._leaving and not attempt.is_clogged():
+        while not self._leaving and not self._left_behind.are_too_many:
             self._wake.take()
-            try:
-                await self._claim()
-            except Exception as exc:
-                if self._failing_since is None:
-                    self._failing_since = time.monotonic()
-                    trace = None if isinstance(exc, StoreUnavailableError) else exc
-                    said = str(exc) or type(exc).__name__
-                    log.warning("no job is claimed until this passes: %s", said, exc_info=trace)
+            if not await self._claims.take(self._lanes - len(self._held), self._start):
                 await asyncio.sleep(self._poll.total_seconds())
                 continue
-            if self._failing_since is not None:
-                self._failing_since = None
-                log.warning("jobs are claimed again")
             if self._lapsed and not self._held:
                 return
             await self._wake.within(self._poll.total_seconds())
 
     async def stop(self, *, within: timedelta) -> None:
         """Let what is held end `within`, then stop it and give it back uncounted. Call it when `run` has ended."""
-        tasks = {lane.task for lane in self._held.values() if lane.task is not None}
+        tasks = {lane.task for lane in self._held.values()}
         if tasks:
             log.info("waiting up to %g s for %d jobs", within.total_seconds(), len(tasks))
             await asyncio.wait(tasks, timeout=within.total_seconds())
@@ -164,9 +156,8 @@ class Worker:
         if not left:
             return
         for lane in left:
-            if lane.task is not None and not lane.task.cancelling():
-                lane.task.cancel()
-        await asyncio.wait({lane.task for lane in left if lane.task is not None}, timeout=self._deadlines.grace + 1)
+            lane.stop()
+        await asyncio.wait({lane.task for lane in left}, timeout=self._deadlines.grace + 1)
         keys = [lane.key for lane in left]
         with suppress(StoreUnavailableError):
             for some, came in await together(self._connections, keys, jobs.release, seconds=self._deadlines.release):
@@ -177,9 +168,6 @@ class Worker:
 
     def trouble(self) -> str | None:
         """What keeps jobs from being claimed here, in words; None where nothing does, or only just began to."""
-        since = self._failing_since
-        if since is not None and time.monotonic() - since >= self._deadlines.failing:
-            return "it cannot claim any job; its log says why"
         return self._claims.trouble
 
     def held(self) -> list[Key]:
@@ -189,19 +177,9 @@ class Worker:
     def lose(self, keys: Collection[Key]) -> None:
         """Stop the handlers of what is ours no longer."""
         for lane in [self._held[key] for key in keys if key in self._held]:
-            # What is being finished, or completed in a transaction of its handler, may be done already.
-            ending = lane.finishing or lane.completion.open or lane.completion.committed
-            if not ending and lane.task is not None and not lane.task.cancelling():  # once: it may be cleaning up
-                lane.task.cancel()
+            if lane.is_undecided:
+                lane.stop()
                 log.warning("%s: its lease was lost; stopping it", lane.name, extra=lane.facts)
-
-    async def _claim(self) -> None:
-        free = self._lanes - len(self._held)
-        if free > 0:
-            await self._claims.take(free, self._start)
-
-    async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
-        return await self._connections.run(statement, seconds=self._deadlines.statement)
 
     def _start(self, claim: Claim) -> None:
         reach(Failpoint.AFTER_CLAIM)
@@ -213,8 +191,8 @@ class Worker:
     def _end(self, lane: Lane) -> None:
         del self._held[lane.key]
         self._wake.give()
-        if lane.task is not None and not lane.task.cancelled() and lane.task.exception() is not None:
-            error = lane.task.exception()
+        error = None if lane.task.cancelled() else lane.task.exception()
+        if error is not None:
             log.error("%s: a bug of ours; its lease will run out", lane.name, exc_info=error, extra=lane.facts)
 
     def _context(self, lane: Lane, event: Event) -> Context:
@@ -230,15 +208,10 @@ class Worker:
     async def _work(self, lane: Lane) -> None:
         started = time.monotonic()
         outcome = await self._attempt(lane)
-        lane.finishing = True
-        if lane.completion.committed:
-            if not isinstance(outcome, Done):
-                said = "%s failed behind completing(), and the job is done all the same: %s"
-                log.warning(said, lane.name, outcome.reason, extra=lane.facts)
-            outcome = Done()
-        elif not await self._finish(lane, outcome):
-            return
-        lane.say(outcome, time.monotonic() - started)
+        lane.stage = Stage.SETTLING
+        settled = await self._settling.settle(lane, outcome)
+        if settled is not None:
+            lane.say(settled, time.monotonic() - started)
 
     async def _attempt(self, lane: Lane) -> Outcome:
         """Run the handler, unless it cannot be; returns what is to become of the job, whatever fails on the way."""
@@ -249,7 +222,10 @@ class Worker:
                 return Dead(f"this version cannot read its event: {content.reason}")
             if tries > handler.retry.attempts:
                 return Dead(f"its worker died or hung, and its {handler.retry.attempts} tries are used up")
-            error = await attempt.run(handler, content, self._context(lane, content), grace=self._deadlines.grace)
+            error = await attempt.run(
+                handler, content, self._context(lane, content),
+                left_behind=self._left_behind, grace=self._deadlines.grace,
+            )  # fmt: skip
         except Exception as exc:  # noqa: BLE001 - a bug of ours: it costs a try like one of the handler's, not the lane
             error = exc
         self._say_error(lane, error)
@@ -274,35 +250,3 @@ class Worker:
     def _say_keyless(self, heard: Sequence[Heard]) -> None:
         for one in heard:
             log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, one.what)
-
-    async def _finish(self, lane: Lane, outcome: Outcome) -> bool:
-        """Write the outcome, however long the database is away; without it the work would be done again.
-
-        What the database refuses is written in plain words. What it refuses for as long as a lease is given up: the
-        lane is needed, and the lease runs out.
-        """
-        refused_since: float | None = None
-        while True:
-            try:
-                written = await self._do(partial(_finish, lane, outcome))
-            except StoreRefusedError as exc:
-                refused_since = refused_since or time.monotonic()
-                if time.monotonic() - refused_since > self._lease.total_seconds():
-                    log.error("%s: its outcome is given up, and its lease will run out: %s", lane.name, exc)
-                    return False
-                if not exc.passing:
-                    outcome = in_plain_words(outcome, str(exc))
-                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
-            except StoreUnavailableError as exc:
-                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
-            else:
-                if not written:
-                    log.warning(
-                        "%s: it was ours no longer, so its outcome was not written again", lane.name, extra=lane.facts
-                    )
-                return written
-            await asyncio.sleep(self._deadlines.finish_again)
-
-
-async def _finish(lane: Lane, outcome: Outcome, connection: Connection) -> bool:
-    return await jobs.finish(connection, *lane.key, outcome)

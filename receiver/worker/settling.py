@@ -1,0 +1,73 @@
+"""Write what became of a job, however long the database is away; without it the work would be done again.
+
+outcome ──its handler has completed it──▶ done
+   │
+   ├──written──▶ settled, or no longer ours
+   ├──the database is away──▶ again, for as long as that takes
+   └──refused──▶ in plain words ──refused for a lease──▶ given up: the lane is needed, and the lease runs out
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from receiver import jobs
+from receiver.database import Connections
+from receiver.errors import StoreRefusedError, StoreUnavailableError
+from receiver.handling import Completing
+from receiver.retry import Done, Outcome, in_plain_words
+from receiver.worker.lane import Lane
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """How one worker writes outcomes.
+
+    Attributes:
+        connections: the worker's own.
+        lease: for how long the database may refuse one.
+        seconds: how long a statement may take.
+        again: seconds until the next try.
+    """
+
+    connections: Connections
+    lease: timedelta
+    seconds: float
+    again: float
+
+    async def settle(self, lane: Lane, outcome: Outcome) -> Outcome | None:
+        """Return what became of the job whose handler has ended; None where that is written by somebody else."""
+        if lane.completion.stage is Completing.COMMITTED:
+            if not isinstance(outcome, Done):
+                said = "%s failed behind completing(), and the job is done all the same: %s"
+                log.warning(said, lane.name, outcome.reason, extra=lane.facts)
+            return Done()
+        return outcome if await self._write(lane, outcome) else None
+
+    async def _write(self, lane: Lane, outcome: Outcome) -> bool:
+        refused_since: float | None = None
+        while True:
+            finish = partial(jobs.finish, job=lane.claim.job, attempt=lane.claim.attempt, outcome=outcome)
+            try:
+                written = await self.connections.run(finish, seconds=self.seconds)
+            except StoreRefusedError as exc:
+                refused_since = refused_since or time.monotonic()
+                if time.monotonic() - refused_since > self.lease.total_seconds():
+                    log.error("%s: its outcome is given up, and its lease will run out: %s", lane.name, exc)
+                    return False
+                if not exc.passing:
+                    outcome = in_plain_words(outcome, str(exc))
+                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
+            except StoreUnavailableError as exc:
+                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
+            else:
+                if not written:
+                    said = "%s: it was ours no longer, so its outcome was not written again"
+                    log.warning(said, lane.name, extra=lane.facts)
+                return written
+            await asyncio.sleep(self.again)
