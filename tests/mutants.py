@@ -132,7 +132,7 @@ MUTANTS = (
            '                    self._stuck("leases can be renewed no longer")\n', "", "leases"),
     Mutant("store: the provider waits for a database that hangs", "receiver/web/store.py",
            "database: float = 2.0", "database: float = 20.0", "store"),
-    Mutant("serve: the provider waits for a database that hangs", "receiver/cli/processes.py",
+    Mutant("serve: the provider waits for a database that hangs", "receiver/cli/startup.py",
            "START_WITHOUT_SECONDS = 2.0", "START_WITHOUT_SECONDS = 20.0", "outages"),
     Mutant("store: a full spool is the end", "receiver/web/store.py",
            "            if tried:\n", "            if tried or not tried:\n", "store"),

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from receiver.cli.processes import CHECK_SECONDS, START_WITHOUT_SECONDS
+from receiver.cli.startup import CHECK_SECONDS, START_WITHOUT_SECONDS
 from tests.faults.outages import OUTAGES, through
 from tests.processes import Processes, completed, free_port, unreachable, until
 from tests.test_embedded import linux, servers

@@ -14,7 +14,22 @@ import asyncpg
 import click
 
 from receiver import logs, outages
-from receiver.cli import charge, check, looking, processes, reading, sandbox, send, spool, stored, submit, up, webhook
+from receiver.cli import (
+    charge,
+    check,
+    looking,
+    migrate,
+    reading,
+    sandbox,
+    send,
+    serve,
+    spool,
+    stored,
+    submit,
+    up,
+    webhook,
+    work,
+)
 from receiver.errors import ProviderError, ReceiverError
 from receiver.streams import OutputError
 
@@ -123,7 +138,7 @@ def main() -> None:
 
 
 for command in (
-    up.up, processes.serve, processes.work, processes.migrate, webhook.register, webhook.secrets,
+    up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets,
     webhook.retire_secret, webhook.test_event, check.check, looking.account, looking.pipelines, submit.quote,
     submit.transcribe, looking.transcriptions, reading.transcript, reading.timestamps, charge.retry, charge.delete,
     stored.events, stored.show, stored.jobs, stored.replay, stored.handlers, spool.spool, sandbox.sandbox, send.send,

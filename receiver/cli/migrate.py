@@ -1,0 +1,23 @@
+"""`migrate`: the database's schema, which `serve` and `work` need and do not change."""
+
+import click
+
+from receiver import database, migrations
+from receiver.cli.running import configure, examples, open_database, run, tell
+
+
+@click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))
+def migrate() -> None:
+    """Bring the database's schema up to this code's version. Safe to repeat, and for several at once."""
+    configured = configure()
+
+    async def main(url: str) -> None:
+        connection = await database.connect(url)
+        try:
+            applied = await migrations.migrate(connection)
+        finally:
+            await connection.close()
+        tell(f"migrated to {applied[-1]}" if applied else "the schema is up to date")
+
+    with open_database(configured, create=True) as url:
+        run(main(url))

@@ -1,0 +1,108 @@
+"""`serve`: the web process, from its listener to its last word."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+
+import click
+
+from receiver import database, embedded, registration, registry, watchdog
+from receiver.cli import startup
+from receiver.cli.line import beat, tell_ready
+from receiver.cli.running import configure, event_at, examples, open_provider, open_spool, stop_event, until_eof
+from receiver.database import Connections
+from receiver.handling import Handler
+from receiver.health import advice
+from receiver.presence import Presence
+from receiver.settings import Settings
+from receiver.web import Receiver, address, application, bind, inherit
+from receiver.web import serve as serve_on
+from receiver.web.keyring import Keyring
+from receiver.web.store import SERVICE
+from receiver.webhooks.registrar import Registrar
+
+log = logging.getLogger(__name__)
+
+LAST_DRAIN_SECONDS = 5.0
+
+
+@click.command(epilog=examples("receiver serve", "PORT=8080 receiver serve --host 0.0.0.0"))
+@click.option("--host", help="Listen here instead of on HOST (127.0.0.1).")
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen here instead of on PORT (8000).")
+@click.option("--listener", "descriptor", type=int, hidden=True)  # `up` has bound it, and holds it open
+@until_eof
+def serve(host: str | None, port: int | None, *, descriptor: int | None, until_eof: bool) -> None:
+    """Answer deliveries. Registers by itself when PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
+    configured = configure(for_long=True)
+    listener = bind(host or configured.host, port or configured.port) if descriptor is None else inherit(descriptor)
+    with listener:
+        work = partial(_serve, configured, listener, has_line=until_eof)
+        startup.run_for_long(configured, work, quiet=until_eof)
+
+
+async def _serve(configured: Settings, listener: socket.socket, url: str, *, has_line: bool) -> None:
+    """Answer what comes to the listener until told to stop; with a line to `up`, end with that too."""
+    handlers = registry.load(configured.handlers)
+    is_there = await startup.check(url)
+    connections = Connections(url, statement_seconds=SERVICE.statement)
+    if configured.spool_dir is None:
+        embedded.prepare(configured.data_dir)  # the spool's folder lies in it
+    receiver = _receiver(configured, connections, handlers, url)
+    stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
+    if is_there:
+        await receiver.keyring.read_again()
+    await receiver.store.make_ready()
+    presence = Presence(connections, kind="web", api_url=configured.api_url)
+    _add_organs(receiver, configured, url, presence, has_line=has_line)
+    async with receiver.organs:
+        if configured.database_url is not None and configured.spool_dir is None:
+            where = open_spool(configured).folder.path
+            log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", where)
+        if has_line and await _knows(receiver.keyring, stop, relieved):
+            tell_ready()
+        here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
+        log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
+        await serve_on(application(receiver), listener, stop, relieved=relieved)
+    receiver.close()
+    with suppress(TimeoutError):  # what is left waits on the disk for the next process
+        async with asyncio.timeout(LAST_DRAIN_SECONDS):
+            await receiver.store.drain()
+    await receiver.store.close()
+    await presence.leave()
+    connections.close()
+
+
+def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
+    return Receiver(
+        connections=connections, spool=open_spool(configured), handlers=handlers, url=url, api_url=configured.api_url,
+        configured_secrets=configured.own_secrets,
+    )  # fmt: skip
+
+
+def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Presence, *, has_line: bool) -> None:
+    """Let everything run beside the receiver's own organs that a web process needs."""
+    registrar = Registrar(configured, url, partial(open_provider, configured, url))
+    receiver.found_elsewhere.append(lambda: advice.registration(is_refused=registrar.is_refused))
+    organs = receiver.organs
+    organs.add("listener", partial(database.listen, url, registration.CHANNEL, receiver.keyring.hurry))
+    organs.add("registration", registrar.keep)
+    organs.add("presence", presence.keep)
+    organs.add("watchdog", partial(watchdog.watch, stuck=watchdog.end))
+    if has_line:
+        organs.add("line", beat)
+
+
+async def _knows(keyring: Keyring, *ends: asyncio.Event) -> bool:
+    """Wait until secrets were read, or some are known; whoever knows none must not replace a process that does.
+
+    Nobody is answered until then: the process that is to be replaced does that.
+    """
+    waiting = [asyncio.create_task(event.wait()) for event in (keyring.is_usable, *ends)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    return keyring.is_usable.is_set()

@@ -1,0 +1,58 @@
+"""How `serve` and `work` start: without the database where that is away, and never on one that cannot work."""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from receiver import egress, embedded, migrations
+from receiver.cli.running import open_database, run
+from receiver.database import Connections, query
+from receiver.errors import StartupError, StoreMisconfiguredError, StoreUnavailableError
+from receiver.session import read_queries
+from receiver.settings import Settings
+
+log = logging.getLogger(__name__)
+
+START_WITHOUT_SECONDS = 2.0  # until we answer, deliveries wait in the listener's queue; the provider waits 10 s
+CHECK_SECONDS = 2.0
+ENDING_SECONDS = 3.0
+
+
+def run_for_long(configured: Settings, work: Callable[[str], Coroutine[Any, Any, None]], *, quiet: bool) -> None:
+    """Run `work` on the URL of the database, and end soon after it; `quiet` where who started us has told of that."""
+    if configured.database_url is None and not quiet:
+        log.warning(
+            "DATABASE_URL is not set: using the embedded database in %s. "
+            "On a platform whose disk vanishes with every deploy, everything stored vanishes with it",
+            embedded.locate(configured.data_dir).path,
+        )
+    with open_database(configured, create=True, patience=START_WITHOUT_SECONDS) as url:
+        run(work(url), end_within=ENDING_SECONDS)
+
+
+async def check(url: str) -> bool:
+    """Refuse what can never work, warn of a server that forgets; returns whether the database answered.
+
+    Raises:
+        SchemaError: the schema is too old, or the role may not use it.
+        StartupError: the database cannot be connected to as it is configured.
+    """
+    read_queries()
+    migrations.latest()
+    for mistake in egress.mistakes():
+        log.error("%s; whoever is asked that way is not reached", mistake)
+    connections = Connections(url, size=1)
+    try:
+        await connections.run(migrations.require, seconds=CHECK_SECONDS)
+        durable = await connections.run(lambda c: c.fetchrow(query("durability")), seconds=CHECK_SECONDS)
+    except StoreMisconfiguredError as exc:  # no outage: what it spools would never be stored
+        raise StartupError(str(exc.__cause__)) from exc
+    except StoreUnavailableError as exc:
+        log.warning("%s; starting without it", exc)
+        return False
+    finally:
+        connections.close()
+    if durable is not None and not all(durable.values()):
+        off = " and ".join(name for name, holds in durable.items() if not holds)
+        log.error("this server runs with %s off: what is stored does not survive a crash", off)
+    return True

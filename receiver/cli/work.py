@@ -1,0 +1,115 @@
+"""`work`: a worker, and what runs beside it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+import click
+
+from receiver import database, egress, jobs, registry, watchdog
+from receiver.cli import environment, killed, startup
+from receiver.cli.children import run_once
+from receiver.cli.environment import Start
+from receiver.cli.line import beat, tell_ready
+from receiver.cli.running import configure, examples, hurry_event, open_provider, stop_event, until_eof
+from receiver.cli.startup import ENDING_SECONDS
+from receiver.database import Connections
+from receiver.errors import ImpossibleError
+from receiver.organs import Organs
+from receiver.presence import Presence
+from receiver.settings import Settings
+from receiver.worker import Deadlines, Lapsed, Leases, Worker, note_lent
+
+log = logging.getLogger(__name__)
+
+CLAIM_SECONDS = 3.0
+GIVEN_UP = (
+    "too many handlers go on although they were told to stop; ending with them, for another worker to take the place "
+    "of this one"
+)
+
+
+@click.command(epilog=examples("receiver work", "RECEIVER_LANES=2 receiver work"))
+@click.option("--lapsed", is_flag=True, hidden=True)  # a worker starts itself so, see `worker.lapsed`
+@until_eof
+def work(*, lapsed: bool, until_eof: bool) -> None:
+    """Run handlers. Start as many as you like, on as many machines as share the database."""
+    configured = configure(for_long=True)
+    startup.run_for_long(configured, partial(_work, configured, lapsed=lapsed, has_line=until_eof), quiet=until_eof)
+
+
+async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool) -> None:
+    """Run handlers until told to stop, or until the worker gives up; with a line to `up`, end with that too."""
+    killed.offer("self", killed.WORKER)  # not before: what serves the embedded database may be ours
+    start = environment.remember()
+    handlers = registry.load(configured.handlers)
+    await startup.check(url)
+    stop = stop_event(with_stdin=has_line)
+    hurry = hurry_event(stop)
+    lanes = 1 if lapsed else configured.lanes
+    lease, poll = timedelta(seconds=configured.lease_seconds), timedelta(seconds=configured.poll_seconds)
+    async with (
+        database.pool(url, size=2 * lanes + 4, lent=note_lent) as db,
+        open_provider(configured, url, retries=()) as provider,
+        egress.Clients(timeout=10) as http,
+        Organs({"line": beat} if has_line else {}),
+    ):
+        connections = Connections(url, statement_seconds=Deadlines().server)
+        worker = Worker(
+            connections=connections, db=db, handlers=handlers, provider=provider, http=http,
+            formats=configured.timestamps, lanes=lanes, lapsed=lapsed, lease=lease, poll=poll,
+        )  # fmt: skip
+        others = Lapsed(
+            connections, handlers=handlers, api_url=configured.api_url, lease=lease, poll=poll,
+            run=_for_lapsed(configured, start, hurry),
+        )  # fmt: skip
+        presence = Presence(connections, kind="worker", api_url=configured.api_url, trouble=worker.trouble)
+        listening = partial(database.listen, url, jobs.CHANNEL, worker.wake)
+        organs = Organs({"listener": listening, "presence": presence.keep, "lapsed": others.watch})
+        async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=watchdog.end):
+            async with Organs() if lapsed else organs:
+                if has_line:
+                    tell_ready()
+                said = "taking what another worker left behind, with" if lapsed else "working with"
+                log.info("%s %d lanes for %s", said, lanes, registry.listed(handlers.values()))
+                await _work_until(stop, worker)
+            await asyncio.gather(presence.leave(), others.end(), _stop(worker, configured.shutdown_seconds, hurry))
+        connections.close()
+        if not lapsed and not stop.is_set():
+            raise ImpossibleError(GIVEN_UP)
+
+
+def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:
+    """Return what runs a process of our own for lapsed jobs."""
+    return partial(
+        run_once, "work", "--lapsed", environment=start.environment, folder=start.folder, hurry=hurry,
+        ending=configured.shutdown_seconds + 2 * ENDING_SECONDS,
+    )  # fmt: skip
+
+
+async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
+    """Claim jobs until told to stop; where claiming ends by itself, so does the process."""
+    working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    worker.leave()
+    await asyncio.wait({working}, timeout=CLAIM_SECONDS)
+    if working.done():
+        working.result()
+    working.cancel()
+
+
+async def _stop(worker: Worker, seconds: float, hurry: asyncio.Event) -> None:
+    """Let what the worker holds end in so many seconds, or until it is to hurry; the rest is stopped and given back."""
+    stopping = asyncio.create_task(worker.stop(within=timedelta(seconds=seconds)))
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    hurrying.cancel()
+    if not stopping.done():
+        stopping.cancel()
+        await asyncio.wait({stopping})
+        await worker.stop(within=timedelta(0))
+    else:
+        stopping.result()
