@@ -401,7 +401,7 @@ MUTANTS = (
     Mutant("protocol: who closes does not say so", "receiver/web/server.py",
            'scope["state"]["is_last"]()', "False", "protocol"),
     Mutant("protocol: nobody hears of what is no request", "receiver/web/app.py",
-           "    app.state.refused = receiver.count_refusal\n", "", "protocol"),
+           "    app.state.refused = receiver.refusals.count\n", "", "protocol"),
     Mutant("destinations: a name is compared as a person reads it", "receiver/providers/destinations.py",
            'request.url.raw_host.decode("ascii")', "request.url.host", "destinations"),
     Mutant("connections: a delivery under way is closed", "receiver/web/protocol.py",

@@ -19,8 +19,7 @@ from receiver import Context, Event, Handler, database, handler, inbox, jobs, mi
 from receiver.database import Connections, Pool
 from receiver.errors import SignatureError
 from receiver.spool import Spool
-from receiver.web import Receiver, application, body, failures
-from receiver.web import app as web_app
+from receiver.web import Receiver, application, body, failures, refusals
 from receiver.web.store import Deadlines
 from tests.processes import SECRET, completed, sign
 from tests.working import until
@@ -459,7 +458,7 @@ async def test_refusals_are_said_once_in_a_while_and_none_is_forgotten(
     pause: float, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When the pause is over, whether or not another one comes, and at the end."""
-    assert web_app.BETWEEN_REFUSALS_SECONDS == 10
+    assert refusals.BETWEEN_SECONDS == 10
     async with receiving(receiver_database, between_refusals=pause) as web:
         for _ in range(21):
             await web.client.post(PATH, content=b"{}")

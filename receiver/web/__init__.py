@@ -6,7 +6,8 @@ connections.Acceptor            bounded in number
                      ├ keyring.verify  by every known secret
                      ├ events.read
                      └ store.append    over database connections of its own, else into the spool (`spooled`)
-refused ──▶ failures, which counts as the provider does; parting, which lets who is still sending read the answer
+refused ──▶ refusals, which answer and say so; failures, which counts as the provider does; parting, which lets who is
+            still sending read the answer
 remembered: what a start without the database needs; server: all of it on one socket
 """
 

@@ -3,30 +3,28 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import timedelta
-from functools import partial
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from receiver import events, jobs, migrations, presence, signature
 from receiver.database import Connection, Connections
-from receiver.errors import ReceiverError, RequestError, SignatureError, StoreUnavailableError, WrongPathError
+from receiver.errors import ReceiverError, SignatureError
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks, postgres, report
 from receiver.organs import Organs
 from receiver.providers.transcribe_so import SOURCE
-from receiver.seldom import Heard, Seldom
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.spool import Spool
-from receiver.web import body, room
+from receiver.web import body, refusals, room
 from receiver.web.failures import Failures
 from receiver.web.keyring import Keyring
+from receiver.web.refusals import Refusals
 from receiver.web.remembered import Remembered, RememberedDatabase
 from receiver.web.store import SERVICE, Deadlines, Store
 from receiver.webhooks import secrets
@@ -37,9 +35,6 @@ log = logging.getLogger(__name__)
 BETWEEN_NUDGES_SECONDS = 0.05
 BETWEEN_CHECKS_SECONDS = 1.0
 WITHOUT_WORKER = timedelta(seconds=5)  # jobs may wait for as long as it takes to start another
-BETWEEN_REFUSALS_SECONDS = 10.0
-REASONS = 5
-RETRY_AFTER_SECONDS = "60"
 
 
 class Receiver:
@@ -55,7 +50,7 @@ class Receiver:
         url: str,
         configured_secrets: Iterable[bytes] = (),
         deadlines: Deadlines = SERVICE,
-        between_refusals: float = BETWEEN_REFUSALS_SECONDS,
+        between_refusals: float = refusals.BETWEEN_SECONDS,
     ) -> None:
         self.connections = connections
         self.handlers = handlers
@@ -72,11 +67,7 @@ class Receiver:
             stored=self._stored.set, met=database.keep, deadlines=deadlines,
         )  # fmt: skip
         self.failures = Failures()
-        # Ours are not the sender's fault, so they are said louder and on a clock of their own.
-        self._refused = {
-            ours: Seldom(partial(_say_refusals, logging.ERROR if ours else logging.WARNING), seconds=between_refusals)
-            for ours in (True, False)
-        }
+        self.refusals = Refusals(self.failures, between=between_refusals)
         self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
         self.found_elsewhere: list[Callable[[], list[Finding]]] = []
@@ -144,16 +135,9 @@ class Receiver:
             return False
         return True
 
-    def count_refusal(self, error: RequestError, client: str | None = None) -> None:
-        """Count a refusal of what came from the address `client`, and say it, at most every 10 s."""
-        self.failures.refused(error)
-        ours = error.status >= 500  # noqa: PLR2004 - HTTP's own line
-        self._refused[ours].note(f"{error.status} {error.detail or error.code}", by=client)
-
     def close(self) -> None:
         """Say what was not said yet."""
-        for refused in self._refused.values():
-            refused.close()
+        self.refusals.close()
         self.failures.close()
 
     async def _read_secrets(self, asked: Collection[str]) -> Known:
@@ -170,29 +154,6 @@ def application(receiver: Receiver) -> Starlette:
     """Return the ASGI application of a receiver."""
     receive = _receive(receiver)
 
-    async def readyz(request: Request) -> Response:
-        findings = await receiver.findings(trusted=receiver.trusts(request))
-        status = 200 if all(one.holds for one in findings) else 503
-        if request.query_params.get("format") == "json" or "application/json" in request.headers.get("accept", ""):
-            return JSONResponse(report(findings), status)
-        lines = [f"{one.name}: {'ok' if one.holds else 'NOT OK'}, {one.said}\n" for one in findings]
-        return PlainTextResponse("".join(lines), status)
-
-    async def refuse(request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, RequestError)
-        receiver.count_refusal(exc, _client(request))
-        later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
-        return _refusal(exc.status, exc.code, exc.message, later)
-
-    async def refuse_route(request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, HTTPException)
-        if exc.status_code == WrongPathError.status and signature.HEADER.decode() in request.headers:
-            receiver.count_refusal(
-                WrongPathError(), _client(request)
-            )  # a proxy may have changed the path of a delivery
-        codes = {404: "not_found", 405: "method_not_allowed"}
-        return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
-
     app = Starlette(
         routes=[
             Route(WEBHOOK_PATH, receive, methods=["POST"]),
@@ -200,17 +161,12 @@ def application(receiver: Receiver) -> Starlette:
             Route(f"{CALLBACK_PATH}/{{callback}}", receive, methods=["POST"]),
             Route(f"{CALLBACK_PATH}/{{callback}}/", receive, methods=["POST"]),
             Route("/healthz", _healthz),
-            Route("/readyz", readyz),
+            Route("/readyz", _readyz(receiver)),
         ],
-        exception_handlers={
-            RequestError: refuse,
-            HTTPException: refuse_route,
-            ClientDisconnect: _let_go,
-            Exception: _fail,
-        },
+        exception_handlers=receiver.refusals.answers,
     )
     app.router.redirect_slashes = False
-    app.state.refused = receiver.count_refusal
+    app.state.refused = receiver.refusals.count
     return app
 
 
@@ -231,32 +187,17 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
     return receive
 
 
-def _client(request: Request) -> str | None:
-    return None if request.client is None else request.client.host
-
-
-def _say_refusals(level: int, heard: Sequence[Heard]) -> None:
-    shown = heard[:REASONS]
-    said = ", ".join(f"{one.count} x {one.what}{'' if one.by is None else f' (from {one.by})'}" for one in shown)
-    facts = {"refused": sum(one.count for one in heard), "reason": heard[0].what, "client": heard[0].by}
-    log.log(level, "refused deliveries: %s", said, extra=facts)
-
-
 async def _healthz(_: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _let_go(_: Request, __: Exception) -> Response:
-    log.debug("a client went away before its request was complete")
-    return _refusal(400, "incomplete", "The request was not complete.")
+def _readyz(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
+    async def readyz(request: Request) -> Response:
+        findings = await receiver.findings(trusted=receiver.trusts(request))
+        status = 200 if all(one.holds for one in findings) else 503
+        if request.query_params.get("format") == "json" or "application/json" in request.headers.get("accept", ""):
+            return JSONResponse(report(findings), status)
+        lines = [f"{one.name}: {'ok' if one.holds else 'NOT OK'}, {one.said}\n" for one in findings]
+        return PlainTextResponse("".join(lines), status)
 
-
-async def _fail(_: Request, __: Exception) -> Response:
-    return _refusal(500, "internal_error", "This is a bug; the log says more.")
-
-
-def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    # What was refused may have an unread body behind it, which would be taken for the next request. Our server closes
-    # after any answer to such a request, and says so; another might not.
-    close = {"Connection": "close"} if status in (400, 408, 413) else {}
-    return JSONResponse({"error": {"code": code, "message": message}}, status, headers={**(headers or {}), **close})
+    return readyz

@@ -1,0 +1,97 @@
+"""Refuse: answer with a status and a reason, count that as the provider does, and say it seldom."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from receiver import signature
+from receiver.errors import RequestError, StoreUnavailableError, WrongPathError
+from receiver.seldom import Heard, Seldom
+from receiver.web.failures import Failures
+
+log = logging.getLogger(__name__)
+
+BETWEEN_SECONDS = 10.0
+REASONS = 5
+RETRY_AFTER_SECONDS = "60"
+
+
+class Refusals:
+    """What one receiver refuses.
+
+    Args:
+        failures: counts those that the provider sees.
+        between: seconds between two lines.
+
+    Attributes:
+        answers: what answers an error that comes out of a route.
+    """
+
+    def __init__(self, failures: Failures, *, between: float = BETWEEN_SECONDS) -> None:
+        self._failures = failures
+        # Ours are not the sender's fault, so they are said louder and on a clock of their own.
+        self._said = {
+            ours: Seldom(partial(_say, logging.ERROR if ours else logging.WARNING), seconds=between)
+            for ours in (True, False)
+        }
+        self.answers: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+            RequestError: self._refuse,
+            HTTPException: self._refuse_route,
+            ClientDisconnect: _let_go,
+            Exception: _fail,
+        }
+
+    def count(self, error: RequestError, client: str | None = None) -> None:
+        """Count a refusal of what came from the address `client`, and say it, at most every 10 s."""
+        self._failures.refused(error)
+        ours = error.status >= 500  # noqa: PLR2004 - HTTP's own line
+        self._said[ours].note(f"{error.status} {error.detail or error.code}", by=client)
+
+    def close(self) -> None:
+        """Say what was not said yet."""
+        for said in self._said.values():
+            said.close()
+
+    async def _refuse(self, request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, RequestError)
+        self.count(exc, _client(request))
+        later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
+        return _refusal(exc.status, exc.code, exc.message, later)
+
+    async def _refuse_route(self, request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        if exc.status_code == WrongPathError.status and signature.HEADER.decode() in request.headers:
+            self.count(WrongPathError(), _client(request))  # a proxy may have changed the path of a delivery
+        codes = {404: "not_found", 405: "method_not_allowed"}
+        return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
+
+
+def _client(request: Request) -> str | None:
+    return None if request.client is None else request.client.host
+
+
+def _say(level: int, heard: Sequence[Heard]) -> None:
+    shown = heard[:REASONS]
+    said = ", ".join(f"{one.count} x {one.what}{'' if one.by is None else f' (from {one.by})'}" for one in shown)
+    facts = {"refused": sum(one.count for one in heard), "reason": heard[0].what, "client": heard[0].by}
+    log.log(level, "refused deliveries: %s", said, extra=facts)
+
+
+async def _let_go(_: Request, __: Exception) -> Response:
+    log.debug("a client went away before its request was complete")
+    return _refusal(400, "incomplete", "The request was not complete.")
+
+
+async def _fail(_: Request, __: Exception) -> Response:
+    return _refusal(500, "internal_error", "This is a bug; the log says more.")
+
+
+def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    # What was refused may have an unread body behind it, which would be taken for the next request. Our server closes
+    # after any answer to such a request, and says so; another might not.
+    close = {"Connection": "close"} if status in (400, 408, 413) else {}
+    return JSONResponse({"error": {"code": code, "message": message}}, status, headers={**(headers or {}), **close})
