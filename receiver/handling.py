@@ -44,9 +44,7 @@ LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # what is longer is a mistake
 class Completing(Enum):
     """How far a handler is with `Context.completing`.
 
-    UNUSED ──▶ OPEN ──commit──▶ COMMITTED
-       ▲        │
-       └────────┘ rolled back
+        UNUSED ──begun──▶ OPEN ──commit──▶ COMMITTED         rolled back it is UNUSED again
 
     UNUSED: it may begin one; the worker stops a handler whose lease was lost, and writes the outcome itself.
     OPEN: its transaction has the job's row; whoever stops it may be stopping a commit.
