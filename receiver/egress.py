@@ -15,7 +15,7 @@ from urllib.request import getproxies
 
 import httpx
 
-CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+from receiver.inherited import CERTIFICATES
 
 
 class SettingError(httpx.TransportError):

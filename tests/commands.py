@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 from receiver.cli import main
 from receiver.cli.environment import READ
-from receiver.cli.running import run
+from receiver.cli.process import run
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.uploads import Uploads
 from receiver.web import bind, serve

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from receiver import egress
 from receiver.errors import ProviderUnavailable
+from receiver.inherited import CERTIFICATES
 from receiver.providers import TranscribeSo
 from tests.processes import REPOSITORY, free_port
 
@@ -24,7 +25,7 @@ VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*VARIABLES, *egress.CERTIFICATES):
+    for name in (*VARIABLES, *CERTIFICATES):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from receiver.cli.line import BEAT, READY, Line, beat
-from receiver.cli.running import run, stop_event
+from receiver.cli.process import run, stop_event
 from tests.processes import WAIT_SECONDS
 from tests.working import until
 

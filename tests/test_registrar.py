@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from receiver import settings
-from receiver.cli.running import open_provider
+from receiver.cli.opening import open_provider
 from receiver.database import Pool
 from receiver.health import advice
 from receiver.sandbox import Knobs

@@ -17,6 +17,7 @@ from receiver import logs, outages
 from receiver.cli import (
     charge,
     check,
+    handlers,
     looking,
     migrate,
     reading,
@@ -141,6 +142,6 @@ for command in (
     up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets,
     webhook.retire_secret, webhook.test_event, check.check, looking.account, looking.pipelines, submit.quote,
     submit.transcribe, looking.transcriptions, reading.transcript, reading.timestamps, charge.retry, charge.delete,
-    stored.events, stored.show, stored.jobs, stored.replay, stored.handlers, spool.spool, sandbox.sandbox, send.send,
+    stored.events, stored.show, stored.jobs, stored.replay, handlers.handlers, spool.spool, sandbox.sandbox, send.send,
 ):  # fmt: skip
     main.add_command(command)

@@ -4,24 +4,15 @@ import click
 
 from receiver.cli import progress
 from receiver.cli.looking import line
-from receiver.cli.running import (
-    as_json,
-    configure,
-    confirm,
-    examples,
-    opened,
-    print_json,
-    run,
-    tell,
-    transcription_id,
-)
+from receiver.cli.opening import opened
+from receiver.cli.options import as_json, examples, transcription_id, yes_option
+from receiver.cli.printing import confirm, print_json, tell
+from receiver.cli.process import configure, run
 from receiver.content import require_completed
 from receiver.logs import printable
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions import again, following, price
 from receiver.submissions.price import dollars
-
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command(epilog=examples("receiver retry 4821", "receiver retry 4821 --yes --wait --json | jq .status"))

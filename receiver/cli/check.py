@@ -5,7 +5,10 @@ from functools import partial
 
 import click
 
-from receiver.cli.running import as_json, configure, examples, open_database, open_provider, open_spool, print_json, run
+from receiver.cli.opening import open_database, open_provider, open_spool
+from receiver.cli.options import as_json, examples
+from receiver.cli.printing import print_json
+from receiver.cli.process import configure, run
 from receiver.errors import StartupError
 from receiver.health import report
 from receiver.health.survey import survey

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
-from receiver import egress, inherited, trust
+from receiver import inherited, trust
 from receiver.errors import ConfigError
 from receiver.settings import SECRETS, Settings
 
@@ -170,7 +170,7 @@ def is_of_a_provider(name: str) -> bool:
 
 def of_a_sandbox(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what a simulated provider needs of an environment of ours: how it logs, and no database, key or secret."""
-    needed = (READ, "RECEIVER_LOG", "RECEIVER_LOG_LEVEL", *egress.CERTIFICATES)
+    needed = (READ, "RECEIVER_LOG", "RECEIVER_LOG_LEVEL", *inherited.CERTIFICATES)
     return inherited.plain(environment) | {name: environment[name] for name in needed if name in environment}
 
 

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 
 import click
 
-from receiver.cli.running import as_json, configure, examples, opened, print_json, run
+from receiver.cli.opening import opened
+from receiver.cli.options import as_json, examples
+from receiver.cli.printing import print_json
+from receiver.cli.process import configure, run
 from receiver.logs import clock, printable
 from receiver.providers.transcribe_so import Account, Pipeline, TranscriptionStatus
 from receiver.settings import Settings

@@ -3,7 +3,10 @@
 import click
 
 from receiver import database, migrations
-from receiver.cli.running import configure, examples, open_database, run, tell
+from receiver.cli.opening import open_database
+from receiver.cli.options import examples
+from receiver.cli.printing import tell
+from receiver.cli.process import configure, run
 
 
 @click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))

@@ -8,17 +8,10 @@ import click
 from receiver import content
 from receiver.archive import REGENERATIONS
 from receiver.cli import progress
-from receiver.cli.charge import yes_option
-from receiver.cli.running import (
-    as_json,
-    configure,
-    confirm,
-    examples,
-    opened,
-    print_json,
-    run,
-    transcription_id,
-)
+from receiver.cli.opening import opened
+from receiver.cli.options import as_json, examples, transcription_id, yes_option
+from receiver.cli.printing import confirm, print_json
+from receiver.cli.process import configure, run
 from receiver.content import BALANCED
 from receiver.documents import FORMATS
 from receiver.errors import ImpossibleError, NotReady

@@ -6,7 +6,8 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from receiver.cli.line import beat, tell_ready
-from receiver.cli.running import configure, examples, run, stop_event, until_eof
+from receiver.cli.options import examples, until_eof
+from receiver.cli.process import configure, run, stop_event
 from receiver.logs import say
 from receiver.organs import Organs
 from receiver.sandbox import Knobs, Sandbox, application

@@ -9,7 +9,10 @@ import click
 import httpx
 
 from receiver import egress, signature
-from receiver.cli.running import as_json, configure, examples, print_json, run, webhook_url, with_database
+from receiver.cli.opening import with_database
+from receiver.cli.options import as_json, examples, webhook_url
+from receiver.cli.printing import print_json
+from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
 from receiver.sandbox.announcements import Kind, announcement
 from receiver.settings import WEBHOOK_PATH, Settings

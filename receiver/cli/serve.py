@@ -13,7 +13,9 @@ import click
 from receiver import database, embedded, registration, registry, watchdog
 from receiver.cli import startup
 from receiver.cli.line import beat, tell_ready
-from receiver.cli.running import configure, event_at, examples, open_provider, open_spool, stop_event, until_eof
+from receiver.cli.opening import open_provider, open_spool
+from receiver.cli.options import examples, until_eof
+from receiver.cli.process import configure, event_at, stop_event
 from receiver.database import Connections
 from receiver.handling import Handler
 from receiver.health import advice

@@ -5,7 +5,10 @@ from collections import Counter
 import click
 
 from receiver import registry
-from receiver.cli.running import as_json, configure, examples, open_database, open_spool, print_json, run
+from receiver.cli.opening import open_database, open_spool
+from receiver.cli.options import as_json, examples
+from receiver.cli.printing import print_json
+from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
 from receiver.settings import Settings
 from receiver.spool import Condition, Spool

@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from receiver import egress, embedded, migrations
-from receiver.cli.running import open_database, run
+from receiver.cli.opening import open_database
+from receiver.cli.process import run
 from receiver.database import Connections, query
 from receiver.errors import StartupError, StoreMisconfiguredError, StoreUnavailableError
 from receiver.session import read_queries

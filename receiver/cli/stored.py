@@ -6,7 +6,10 @@ import click
 
 from receiver import inbox, registry
 from receiver import replay as replaying
-from receiver.cli.running import as_json, configure, examples, print_json, stripped, tell, with_database
+from receiver.cli.opening import with_database
+from receiver.cli.options import as_json, examples, stripped
+from receiver.cli.printing import print_json, tell
+from receiver.cli.process import configure
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.inbox import Stored, StoredJob
@@ -100,23 +103,6 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
         click.echo(f"left alone, because there is no such handler: {printable(', '.join(done.gone))}", err=True)
     if done.running:
         raise ImpossibleError(f"running, so left alone: {', '.join(done.running)}; replay when they have ended")
-
-
-@click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))
-@as_json
-def handlers(*, as_json: bool) -> None:
-    """List the handlers that are found, and where."""
-    found = registry.load(configure().handlers)
-    if as_json:
-        print_json([
-            {"name": h.name, "patterns": list(h.patterns), "attempts": h.retry.attempts, "timeout": h.timeout,
-             "module": h.module, "file": h.file}
-            for h in found.values()
-        ])  # fmt: skip
-        return
-    for h in found.values():
-        tries = f"{h.retry.attempts} tries of {h.timeout:g} s"
-        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {printable(registry.shown_file(h))}")
 
 
 def _line(event: Stored) -> str:

@@ -13,7 +13,10 @@ from receiver import notebook, streams
 from receiver.archive import Subject
 from receiver.callbacks import Callbacks
 from receiver.cli import progress
-from receiver.cli.running import Desk, as_json, configure, examples, opened, print_json, run
+from receiver.cli.opening import Desk, opened
+from receiver.cli.options import as_json, examples
+from receiver.cli.printing import print_json
+from receiver.cli.process import configure, run
 from receiver.content import require_completed
 from receiver.errors import ImpossibleError
 from receiver.logs import printable

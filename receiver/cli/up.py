@@ -17,7 +17,9 @@ from receiver import database, embedded, inbox, migrations, registration, regist
 from receiver.cli import environment
 from receiver.cli.children import Child, Patience
 from receiver.cli.environment import Simulation, Start
-from receiver.cli.running import configure, event_at, examples, hurry_event, open_database, open_spool, run, stop_event
+from receiver.cli.opening import open_database, open_spool
+from receiver.cli.options import examples
+from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
 from receiver.cli.story import Story
 from receiver.database import Pool
 from receiver.errors import ConfigError, ImpossibleError, ProviderError, StartupError

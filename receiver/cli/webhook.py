@@ -3,20 +3,10 @@
 import click
 
 from receiver import database, registration, rotation, signature
-from receiver.cli.running import (
-    as_json,
-    configure,
-    examples,
-    open_database,
-    open_provider,
-    opened,
-    print_json,
-    run,
-    stripped,
-    tell,
-    webhook_url,
-    with_database,
-)
+from receiver.cli.opening import open_database, open_provider, opened, with_database
+from receiver.cli.options import as_json, examples, stripped, webhook_url
+from receiver.cli.printing import print_json, tell
+from receiver.cli.process import configure, run
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.health import trial

@@ -13,7 +13,9 @@ from receiver.cli import environment, killed, startup
 from receiver.cli.children import run_once
 from receiver.cli.environment import Start
 from receiver.cli.line import beat, tell_ready
-from receiver.cli.running import configure, examples, hurry_event, open_provider, stop_event, until_eof
+from receiver.cli.opening import open_provider
+from receiver.cli.options import examples, until_eof
+from receiver.cli.process import configure, hurry_event, stop_event
 from receiver.cli.startup import ENDING_SECONDS
 from receiver.database import Connections
 from receiver.errors import ImpossibleError

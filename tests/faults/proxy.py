@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
-from receiver.cli.running import run
+from receiver.cli.process import run
 
 Mode = Literal["latency", "reset", "black hole", "slow bytes", "cut before the commit", "cut after the commit"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -1,0 +1,26 @@
+"""`handlers`: which handlers are found, and where."""
+
+import click
+
+from receiver import registry
+from receiver.cli.options import as_json, examples
+from receiver.cli.printing import print_json
+from receiver.cli.process import configure
+from receiver.logs import printable
+
+
+@click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))
+@as_json
+def handlers(*, as_json: bool) -> None:
+    """List the handlers that are found, and where."""
+    found = registry.load(configure().handlers)
+    if as_json:
+        print_json([
+            {"name": h.name, "patterns": list(h.patterns), "attempts": h.retry.attempts, "timeout": h.timeout,
+             "module": h.module, "file": h.file}
+            for h in found.values()
+        ])  # fmt: skip
+        return
+    for h in found.values():
+        tries = f"{h.retry.attempts} tries of {h.timeout:g} s"
+        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {printable(registry.shown_file(h))}")

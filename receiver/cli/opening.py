@@ -1,0 +1,129 @@
+"""What a command opens: the database, the spool, the provider's client."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from receiver import budget, database, embedded, migrations
+from receiver.archive import Archive
+from receiver.budget import SharedBudget
+from receiver.cli.process import interruptible, run
+from receiver.database import Connections, Pool
+from receiver.errors import NoDataError
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import RETRY_SECONDS
+from receiver.settings import Settings
+from receiver.spool import Spool
+
+T = TypeVar("T")
+
+
+@contextmanager
+def open_database(configured: Settings, *, create: bool, patience: float | None = None) -> Iterator[str]:
+    """Yield the URL of the configured database; without `DATABASE_URL` that is the embedded one.
+
+    With `patience` an embedded one that is still starting after so many seconds is not waited for any longer.
+
+    Raises:
+        NoDataError: there is no embedded database and `create` is false.
+    """
+    if configured.dsn is not None:
+        yield configured.dsn
+        return
+    with embedded.attach(configured.data_dir, create=create, patience=patience) as url:
+        yield url
+
+
+def open_spool(configured: Settings) -> Spool:
+    """Return the spool of the configured folder, by default one in the data folder; makes nothing."""
+    folder = configured.spool_dir or embedded.locate(configured.data_dir).path / "spool"
+    megabyte = 1024 * 1024
+    return Spool(
+        folder, limit_bytes=int(configured.spool_max_mb * megabyte),
+        room_bytes=int(configured.spool_reserve_mb * megabyte),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def open_provider(
+    configured: Settings, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
+) -> AsyncIterator[TranscribeSo]:
+    """Open the client of the configured API, whose budget every process on the same database shares.
+
+    Without a database (`url` is None) the client keeps the budget for itself.
+    """
+    if url is None or configured.api_key is None:
+        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries) as provider:
+            yield provider
+        return
+    connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
+    whose = configured.account()
+    shared = SharedBudget(connections, api_url=whose.api_url, key_fingerprint=whose.key_fingerprint)
+    try:
+        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries, budget=shared) as provider:
+            yield provider
+    finally:
+        connections.close()
+
+
+@asynccontextmanager
+async def _stored(url: str) -> AsyncIterator[Pool]:
+    async with database.pool(url, size=2) as db:
+        await migrations.require(db)
+        yield db
+
+
+def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
+    """Run `work` on a database that is there and has our schema.
+
+    Raises:
+        NoDataError: there is no database.
+        SchemaError: its schema is older than this code.
+    """
+
+    async def main(url: str) -> T:
+        async with _stored(url) as db:
+            return await work(db)
+
+    with open_database(configured, create=False) as url:
+        return run(main(url))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command that asks the provider works with: its client, and the database where there is one."""
+
+    provider: TranscribeSo
+    db: "Pool | None"
+
+    @property
+    def archive(self) -> Archive:
+        """The provider's answers, kept where there is a database."""
+        return Archive(self.provider, self.db)
+
+
+@asynccontextmanager
+async def opened(configured: Settings, *, needs_key: bool = True) -> AsyncIterator[Desk]:
+    """Open the provider's client, and the database where there is one.
+
+    Where the provider need not be asked, `needs_key` is false: then either a key or a database is enough.
+
+    Raises:
+        ImpossibleError: no key is set, though it is needed.
+        NoDataError: there is neither a key nor a database.
+        SchemaError: the database's schema is older than this code.
+    """
+    if needs_key:
+        configured.account()
+    async with AsyncExitStack() as stack:
+        url = db = None
+        try:
+            with interruptible():
+                url = stack.enter_context(open_database(configured, create=False))
+        except NoDataError:
+            if configured.api_key is None:
+                raise
+        if url is not None:
+            db = await stack.enter_async_context(_stored(url))
+        yield Desk(await stack.enter_async_context(open_provider(configured, url)), db)
