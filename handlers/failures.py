@@ -13,6 +13,11 @@ async def failures(event: Event, ctx: Context) -> None:
     reason = next((c for c in [*candidates, *nested] if isinstance(c, str) and c), "no reason given")
     async with ctx.completing() as tx:
         await tx.execute(
-            query("store_failure"), event.source, ctx.provider.api_url, event.transcription.id or "", event.id, reason
+            query("handlers/store_failure"),
+            event.source,
+            ctx.provider.api_url,
+            event.transcription.id or "",
+            event.id,
+            reason,
         )
     ctx.log.warning("transcription %s failed: %s", event.transcription.id, reason)

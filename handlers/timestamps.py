@@ -12,7 +12,7 @@ async def timestamps(event: Event, ctx: Context) -> None:
     async with ctx.completing() as tx:
         for stamps in fetched:
             await tx.execute(
-                query("store_timestamps"), event.source, ctx.provider.api_url, event.transcription.id,
+                query("handlers/store_timestamps"), event.source, ctx.provider.api_url, event.transcription.id,
                 stamps.format, event.transcription.completed_at or "", stamps.style, stamps.text, list(stamps.warnings),
                 stamps.ok_to_paste,
             )  # fmt: skip

@@ -11,7 +11,7 @@ async def transcripts(event: Event, ctx: Context) -> None:
     subject = (event.source, ctx.provider.api_url, about.id)
     async with ctx.completing() as tx:
         newest = await tx.fetchval(
-            query("store_transcript"), *subject, about.completed_at or "", about.title, about.language,
+            query("handlers/store_transcript"), *subject, about.completed_at or "", about.title, about.language,
             about.duration_seconds,
         )  # fmt: skip
         if newest is None:
@@ -19,18 +19,23 @@ async def transcripts(event: Event, ctx: Context) -> None:
             return
         segments, chapters = transcript.segments, transcript.chapters
         await tx.execute(
-            query("store_segments"), *subject, [s.start_seconds for s in segments], [s.end_seconds for s in segments],
+            query("handlers/store_segments"), *subject,
+            [s.start_seconds for s in segments], [s.end_seconds for s in segments],
             [s.speaker for s in segments], [s.text for s in segments],
         )  # fmt: skip
         await tx.execute(
-            query("store_chapters"), *subject, [c.start_seconds for c in chapters], [c.end_seconds for c in chapters],
+            query("handlers/store_chapters"), *subject,
+            [c.start_seconds for c in chapters], [c.end_seconds for c in chapters],
             [c.title for c in chapters], [c.summary for c in chapters],
         )  # fmt: skip
         await tx.execute(
-            query("store_sections"), *subject, [s.start_seconds for s in transcript.sections],
+            query("handlers/store_sections"), *subject, [s.start_seconds for s in transcript.sections],
             [s.title for s in transcript.sections], [s.summary for s in transcript.sections],
         )  # fmt: skip
         await tx.execute(
-            query("store_qna"), *subject, [q.question for q in transcript.qna], [q.answer for q in transcript.qna]
+            query("handlers/store_qna"),
+            *subject,
+            [q.question for q in transcript.qna],
+            [q.answer for q in transcript.qna],
         )
     ctx.log.info("stored %d segments and %d chapters", len(segments), len(chapters))

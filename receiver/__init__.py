@@ -1,20 +1,19 @@
 """Receive webhooks durably and run handlers on what they announce. Handlers import everything from here.
 
-    deliveries    web ▶ signature, events ▶ inbox, or spool while the database is away
-    work          worker ▶ jobs, retry, handling (Context), archive (provider's answers), threads; registry finds them;
-                  replay runs them again
-    provider      providers ▶ budget
-    webhooks      registration, callbacks, rotation; webhooks: which secrets verify, and registering by itself
-    submissions   submissions ▶ uploads, notebook, media; content: what a finished one holds
-    health        what must hold, in one shape; organs: what runs in the background; presence: who runs
-    texts         transcripts, subtitles, documents
-    database      database ▶ session (a connection with our settings), dsn (where to), outages (what an error means);
-                  migrations, embedded; hint (that there is something new there)
-    ground        cli ▶ settings, addresses, egress (every HTTP client), private (files that are ours alone), watchdog
-    told          logs, seldom, streams; reasons (an error as a stored text), redaction (what of an address is shown)
-    tests         errors, failpoints; sandbox, testing
+The rooms, by an event's life, from the top floor to the ground; a module imports from lower floors alone:
 
-Which of them may import which stands in `pyproject.toml`.
+    cli            options in, text out                       testing    fixtures for users' own tests
+    web            receive ▶ durable ▶ answer                 worker     claim ▶ run ▶ settle
+    sandbox        a simulated provider
+    health         what must hold, in one shape
+    submissions    what we asked a source for
+    webhooks       what proves a delivery                     handling   the handlers' side
+    providers      how we ask a source                        inbox      what is kept of deliveries
+    database       PostgreSQL                                 server     HTTP within bounds
+    transcripts, events, settings    words                    signature, failpoints    the ground
+    logs           what is told                               errors     by who catches them
+
+Each room says in its `__init__` what its modules are. The contracts in `pyproject.toml` hold the floors.
 """
 
 import importlib
@@ -22,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from receiver.database import query
-    from receiver.documents import markdown, podcast_chapters
     from receiver.errors import (
         GiveUp,
         InsufficientFunds,
@@ -40,11 +38,12 @@ if TYPE_CHECKING:
     )
     from receiver.events import Event, Transcription
     from receiver.handling import Context, Handler, handler
+    from receiver.inbox.retry import RetryPolicy
     from receiver.providers import Recording, TranscribeSo
     from receiver.providers.transcribe_so import Result, TimestampsAnswer, TranscriptionStatus, parse
-    from receiver.retry import RetryPolicy
-    from receiver.subtitles import srt, vtt
     from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript
+    from receiver.transcripts.documents import markdown, podcast_chapters
+    from receiver.transcripts.subtitles import srt, vtt
 
 __all__ = [
     "Chapter",
@@ -90,7 +89,7 @@ if not TYPE_CHECKING:
     # say a word, not even to Ctrl-C.
     _HOMES = {
         "receiver.database": "query",
-        "receiver.documents": "markdown podcast_chapters",
+        "receiver.transcripts.documents": "markdown podcast_chapters",
         "receiver.errors": (
             "GiveUp InsufficientFunds InvalidRequest LeaseLostError NotFound NotReady PaymentRequired Postpone "
             "ProviderError ProviderUnavailable RateLimited Retry Unauthenticated"
@@ -99,8 +98,8 @@ if not TYPE_CHECKING:
         "receiver.handling": "Context Handler handler",
         "receiver.providers": "Recording TranscribeSo",
         "receiver.providers.transcribe_so": "Result TimestampsAnswer TranscriptionStatus parse",
-        "receiver.retry": "RetryPolicy",
-        "receiver.subtitles": "srt vtt",
+        "receiver.inbox.retry": "RetryPolicy",
+        "receiver.transcripts.subtitles": "srt vtt",
         "receiver.transcripts": "Chapter QnA Section Segment Timestamps Transcript",
     }
 

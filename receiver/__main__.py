@@ -8,7 +8,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 import os
 import signal
 
-from receiver import streams
+from receiver.logs import streams
 
 INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C has ended
 

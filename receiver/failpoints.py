@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
-from receiver import streams
+from receiver.logs import streams
 
 
 class Failpoint(StrEnum):

@@ -36,17 +36,19 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from receiver import database, events, inbox, inherited, jobs, migrations
-from receiver.budget import MINUTE, OwnBudget
-from receiver.database import Pool
-from receiver.egress import Clients
-from receiver.embedded import attach, binaries, wait_until_stopped
-from receiver.embedded.folder import server_user
+from receiver import database, events
+from receiver.database import Pool, migrations
+from receiver.database.data_folder import server_user
+from receiver.database.embedded import attach, binaries, wait_until_stopped
 from receiver.events import Event
 from receiver.handling import Context, Handler
-from receiver.inbox import Delivery
+from receiver.inbox import deliveries, jobs
+from receiver.inbox.deliveries import Delivery
 from receiver.providers import TranscribeSo
+from receiver.providers.budget import MINUTE, OwnBudget
+from receiver.providers.egress import Clients
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
+from receiver.settings import inherited
 
 TEMPLATE = "receiver_template"
 SANDBOX_URL = "http://sandbox.test"
@@ -92,7 +94,7 @@ class Scratch:
         event = events.read(self.provider.source, body)
         assert isinstance(event, Event), event.reason
         async with self.db.acquire() as connection:
-            await inbox.append(connection, [Delivery(event, SANDBOX_URL, "test", (handler.name,))])
+            await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "test", (handler.name,))])
         (claim,) = await jobs.claim(self.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=LEASE, limit=1)
         log = logging.LoggerAdapter(logging.getLogger(f"handlers.{handler.name}"), {})
         return event, Context(
@@ -103,7 +105,7 @@ class Scratch:
 
     async def state(self, event: Event) -> str:
         """Return the state of an event: `pending`, `done` or `dead`."""
-        return (await inbox.find(self.db, event.id))[0].state
+        return (await deliveries.find(self.db, event.id))[0].state
 
 
 @dataclass(frozen=True, slots=True)

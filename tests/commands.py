@@ -20,11 +20,11 @@ import httpx
 from click.testing import CliRunner, Result
 
 from receiver.cli import main
-from receiver.cli.environment import READ
 from receiver.cli.process import run
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.uploads import Uploads
-from receiver.web import bind, serve
+from receiver.server import bind, serve
+from receiver.settings.environment import READ
 from tests.processes import WAIT_SECONDS, until
 from tests.secrecy import Secrecy
 

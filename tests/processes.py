@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 import httpx
 
 from receiver import database, signature
-from receiver.embedded import attach
+from receiver.database.embedded import attach
 from tests.secrecy import Secrecy
 
 REPOSITORY = Path(__file__).parent.parent

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qs, quote, quote_plus, unquote
 
-from receiver.cli.up import SANDBOX_KEY
-from receiver.settings import SECRETS
+from receiver.cli.up.command import SANDBOX_KEY
+from receiver.settings.model import SECRETS
 
 SHORTEST = 5
 # What providers' secrets and keys begin with, so that also those are found which only a database knows.

@@ -9,8 +9,7 @@ from tests.mutants import MUTANTS, REPOSITORY, Mutant
 def test_mutant_can_be_applied(mutant: Mutant) -> None:
     assert (REPOSITORY / mutant.path).read_text().count(mutant.right) == 1
     assert mutant.right != mutant.wrong
-    for name in mutant.tests.split():
-        assert (REPOSITORY / "tests" / f"test_{name}.py").exists()
+    assert all((REPOSITORY / path).exists() for path in mutant.files)
 
 
 def test_there_are_enough_and_they_have_names_of_their_own() -> None:

@@ -15,7 +15,8 @@ import pytest
 from receiver import GiveUp
 from receiver.cli import main
 from receiver.handling import Handler
-from receiver.settings import SECRETS, Settings
+from receiver.settings import Settings
+from receiver.settings.model import SECRETS
 from receiver.testing import Scratch
 from receiver.web import body
 from tests.processes import REPOSITORY, Processes, free_port, until

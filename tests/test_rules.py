@@ -10,7 +10,7 @@ CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]*")
 
 # What no caller says, because it is the machine's: where a distribution and a system keep things. An argument for it
 # would go through every command that opens the database, for the tests alone.
-OF_THE_MACHINE = {"binaries.SYSTEM", "binaries.STATE_DIR", "folder.STATE_DIR"}
+OF_THE_MACHINE = {"binaries.SYSTEM", "binaries.STATE_DIR", "data_folder.STATE_DIR"}
 
 
 def test_deadlines_and_bounds_enter_a_test_by_argument_and_no_constant_is_patched() -> None:
@@ -48,7 +48,7 @@ def test_a_secret_is_unwrapped_by_the_settings_and_by_who_asks_a_provider_alone(
         if "get_secret_value" in path.read_text()
     }
     providers = {path for path in unwrapping if path.is_relative_to("receiver/providers")}
-    assert unwrapping - providers == {Path("receiver/settings.py")}
+    assert unwrapping - providers == {Path("receiver/settings/model.py")}
 
 
 def _set_in(path: Path) -> set[str]:

@@ -8,7 +8,7 @@ import venv
 import zipfile
 from pathlib import Path
 
-from receiver import migrations
+from receiver.database import migrations
 from receiver.testing import Server
 from tests.processes import REPOSITORY
 

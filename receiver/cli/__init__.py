@@ -13,26 +13,27 @@ from typing import Any
 import asyncpg
 import click
 
-from receiver import logs, outages
+from receiver import logs
 from receiver.cli import (
-    charge,
+    account,
     check,
     handlers,
-    looking,
+    inbox,
     migrate,
-    reading,
     sandbox,
     send,
     serve,
     spool,
-    stored,
     submit,
-    up,
+    transcript,
+    transcription,
     webhook,
     work,
 )
+from receiver.cli.up import command as up
+from receiver.database import outages
 from receiver.errors import ProviderError, ReceiverError
-from receiver.streams import OutputError
+from receiver.logs.streams import OutputError
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +141,9 @@ def main() -> None:
 
 for command in (
     up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets,
-    webhook.retire_secret, webhook.test_event, check.check, looking.account, looking.pipelines, submit.quote,
-    submit.transcribe, looking.transcriptions, reading.transcript, reading.timestamps, charge.retry, charge.delete,
-    stored.events, stored.show, stored.jobs, stored.replay, handlers.handlers, spool.spool, sandbox.sandbox, send.send,
+    webhook.retire_secret, webhook.test_event, check.check, account.account, account.pipelines, submit.quote,
+    submit.transcribe, account.transcriptions, transcript.transcript, transcript.timestamps, transcription.retry,
+    transcription.delete,
+    inbox.events, inbox.show, inbox.jobs, inbox.replay, handlers.handlers, spool.spool, sandbox.sandbox, send.send,
 ):  # fmt: skip
     main.add_command(command)

@@ -12,9 +12,9 @@ from receiver.cli.process import configure, run
 from receiver.errors import StartupError
 from receiver.health import report
 from receiver.health.survey import survey
+from receiver.inbox import spooled
 from receiver.logs import printable
-from receiver.web import spooled
-from receiver.web.remembered import fingerprint
+from receiver.webhooks.remembered import fingerprint
 
 
 @click.command(epilog=examples("receiver check", "receiver check --json"))

@@ -2,10 +2,10 @@
 
 import click
 
-from receiver import registry
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure
+from receiver.handling import discovery
 from receiver.logs import printable
 
 
@@ -13,7 +13,7 @@ from receiver.logs import printable
 @as_json
 def handlers(*, as_json: bool) -> None:
     """List the handlers that are found, and where."""
-    found = registry.load(configure().handlers)
+    found = discovery.load(configure().handlers)
     if as_json:
         print_json([
             {"name": h.name, "patterns": list(h.patterns), "attempts": h.retry.attempts, "timeout": h.timeout,
@@ -23,4 +23,4 @@ def handlers(*, as_json: bool) -> None:
         return
     for h in found.values():
         tries = f"{h.retry.attempts} tries of {h.timeout:g} s"
-        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {printable(registry.shown_file(h))}")
+        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {printable(discovery.shown_file(h))}")

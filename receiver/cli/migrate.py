@@ -2,11 +2,12 @@
 
 import click
 
-from receiver import database, migrations
+from receiver import database
 from receiver.cli.opening import open_database
 from receiver.cli.options import examples
 from receiver.cli.printing import tell
 from receiver.cli.process import configure, run
+from receiver.database import migrations
 
 
 @click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))

@@ -5,16 +5,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from receiver import budget, database, embedded, migrations
-from receiver.archive import Archive
-from receiver.budget import SharedBudget
+from receiver import database
 from receiver.cli.process import interruptible, run
-from receiver.database import Connections, Pool
+from receiver.database import Connections, Pool, embedded, migrations
 from receiver.errors import NoDataError
-from receiver.providers import TranscribeSo
+from receiver.inbox.spool import Spool
+from receiver.providers import TranscribeSo, budget
+from receiver.providers.archive import Archive
+from receiver.providers.budget import SharedBudget
 from receiver.providers.transcribe_so import RETRY_SECONDS
 from receiver.settings import Settings
-from receiver.spool import Spool
 
 T = TypeVar("T")
 

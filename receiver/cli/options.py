@@ -2,9 +2,8 @@
 
 import click
 
-from receiver import addresses
 from receiver.providers.transcribe_so import wire
-from receiver.settings import WEBHOOK_PATH
+from receiver.settings import WEBHOOK_PATH, addresses
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

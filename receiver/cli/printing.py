@@ -6,7 +6,7 @@ import click
 
 from receiver.cli.process import interruptible
 from receiver.errors import ImpossibleError
-from receiver.streams import OutputError
+from receiver.logs.streams import OutputError
 
 
 def confirm(question: str) -> None:

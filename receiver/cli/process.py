@@ -11,9 +11,9 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from receiver import failpoints, logs, settings, streams
-from receiver.cli import environment
-from receiver.settings import Settings
+from receiver import failpoints, logs, settings
+from receiver.logs import streams
+from receiver.settings import Settings, environment
 
 log = logging.getLogger(__name__)
 

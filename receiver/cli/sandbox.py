@@ -5,14 +5,14 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from receiver.cli.line import beat, tell_ready
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, run, stop_event
+from receiver.cli.up.line import beat, tell_ready
+from receiver.health.organs import Organs
 from receiver.logs import say
-from receiver.organs import Organs
 from receiver.sandbox import Knobs, Sandbox, application
-from receiver.web import bind
-from receiver.web import serve as serve_on
+from receiver.server import bind
+from receiver.server import serve as serve_on
 
 DEFAULT = Knobs()
 KNOBS = {

@@ -8,15 +8,16 @@ from typing import get_args
 import click
 import httpx
 
-from receiver import egress, signature
+from receiver import signature
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, webhook_url
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
+from receiver.providers import egress
 from receiver.sandbox.announcements import Kind, announcement
+from receiver.server import address
 from receiver.settings import WEBHOOK_PATH, Settings
-from receiver.web import address
 from receiver.webhooks import secrets
 
 

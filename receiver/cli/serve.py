@@ -10,21 +10,23 @@ from functools import partial
 
 import click
 
-from receiver import database, embedded, registration, registry, watchdog
+from receiver import database
 from receiver.cli import startup
-from receiver.cli.line import beat, tell_ready
 from receiver.cli.opening import open_provider, open_spool
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, event_at, stop_event
-from receiver.database import Connections
-from receiver.handling import Handler
-from receiver.health import advice
-from receiver.presence import Presence
+from receiver.cli.up.line import beat, tell_ready
+from receiver.database import Connections, embedded
+from receiver.handling import Handler, discovery
+from receiver.health import advice, watchdog
+from receiver.health.presence import Presence
+from receiver.server import address, bind, inherit
+from receiver.server import serve as serve_on
 from receiver.settings import Settings
-from receiver.web import Receiver, address, application, bind, inherit
-from receiver.web import serve as serve_on
-from receiver.web.keyring import Keyring
+from receiver.web import Receiver, application
 from receiver.web.store import SERVICE
+from receiver.webhooks import registration
+from receiver.webhooks.keyring import Keyring
 from receiver.webhooks.registrar import Registrar
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
 
 async def _serve(configured: Settings, listener: socket.socket, url: str, *, has_line: bool) -> None:
     """Answer what comes to the listener until told to stop; with a line to `up`, end with that too."""
-    handlers = registry.load(configured.handlers)
+    handlers = discovery.load(configured.handlers)
     is_there = await startup.check(url)
     connections = Connections(url, statement_seconds=SERVICE.statement)
     if configured.spool_dir is None:
@@ -66,7 +68,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
             log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", where)
         if has_line and await _knows(receiver.keyring, stop, relieved):
             tell_ready()
-        here, found = address(*listener.getsockname()[:2]), registry.listed(handlers.values())
+        here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
         log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
         await serve_on(application(receiver), listener, stop, relieved=relieved)
     receiver.close()

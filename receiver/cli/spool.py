@@ -4,17 +4,17 @@ from collections import Counter
 
 import click
 
-from receiver import registry
 from receiver.cli.opening import open_database, open_spool
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
+from receiver.handling import discovery
+from receiver.inbox import spooled
+from receiver.inbox.spool import Condition, Spool
 from receiver.settings import Settings
-from receiver.spool import Condition, Spool
-from receiver.web import spooled
-from receiver.web.remembered import fingerprint
 from receiver.web.takeover import take_over
+from receiver.webhooks.remembered import fingerprint
 
 
 @click.command(epilog=examples("receiver spool", "receiver spool --take-over", "receiver spool --json | jq .waiting"))
@@ -56,6 +56,6 @@ def _look(here: Spool) -> Condition:
 
 
 def _take_over(configured: Settings) -> int:
-    handlers = registry.load(configured.handlers)
+    handlers = discovery.load(configured.handlers)
     with open_database(configured, create=False) as url:
         return run(take_over(url, open_spool(configured), handlers=handlers, api_url=configured.api_url))

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from receiver import egress, embedded, migrations
 from receiver.cli.opening import open_database
 from receiver.cli.process import run
-from receiver.database import Connections, query
+from receiver.database import Connections, embedded, migrations, query
+from receiver.database.session import read_queries
 from receiver.errors import StartupError, StoreMisconfiguredError, StoreUnavailableError
-from receiver.session import read_queries
+from receiver.providers import egress
 from receiver.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ async def check(url: str) -> bool:
     connections = Connections(url, size=1)
     try:
         await connections.run(migrations.require, seconds=CHECK_SECONDS)
-        durable = await connections.run(lambda c: c.fetchrow(query("durability")), seconds=CHECK_SECONDS)
+        durable = await connections.run(lambda c: c.fetchrow(query("database/durability")), seconds=CHECK_SECONDS)
     except StoreMisconfiguredError as exc:  # no outage: what it spools would never be stored
         raise StartupError(str(exc.__cause__)) from exc
     except StoreUnavailableError as exc:

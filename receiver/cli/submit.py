@@ -9,23 +9,22 @@ from typing import Any
 
 import click
 
-from receiver import notebook, streams
-from receiver.archive import Subject
-from receiver.callbacks import Callbacks
-from receiver.cli import progress
+from receiver.cli import terminal
 from receiver.cli.opening import Desk, opened
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
-from receiver.content import require_completed
 from receiver.errors import ImpossibleError
-from receiver.logs import printable
-from receiver.notebook import Notebook
+from receiver.logs import printable, streams
+from receiver.providers.archive import Subject
+from receiver.providers.content import require_completed
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
-from receiver.submissions import following, price, recordings
+from receiver.submissions import following, price, progress, recordings
 from receiver.submissions.price import dollars
+from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order, submit
+from receiver.webhooks.callbacks import Callbacks
 
 pipeline_option = click.option("--pipeline", help="The model; `receiver pipelines` lists them. Else the provider's.")
 language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
@@ -73,26 +72,22 @@ def transcribe(
             callbacks = _callbacks(desk, configured) if callback else None
             order = Order(recording, file, idempotency_key, max_usd, callbacks, again)
             followed = await following.begin(desk.provider, desk.db, configured)
-            with progress.bar(f"uploading {Path(source).name}") as uploaded:
+            with terminal.bar(f"uploading {Path(source).name}") as uploaded:
                 submitted = await submit(desk.provider, order, notes, uploaded=uploaded)
             charged = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
             click.echo(f"submitted as transcription {submitted.id}{charged}", err=True)
             if not wait:
                 return submitted, ""
-            ended = await progress.to_its_end(followed, submitted.id)
+            ended = await terminal.to_its_end(followed, submitted.id)
             return ended, await _text(desk, ended) if ended.status == "completed" else ""
 
-    whose = configured.account()
     about = file.path if file is not None else recording.url or source
     with (
         _advice(configured),
-        notebook.opened(configured.data_dir, (whose.api_url, whose.key_fingerprint), about) as notes,
+        progress.opened(configured.data_dir, configured.account(), about) as notes,
     ):
         reached, text = run(work(notes))
-        if not wait:
-            print_json(reached.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(reached.id)
-        elif reached.status == "completed":
-            print_json({"id": reached.id, "text": text}) if as_json else click.echo(text)
+        _print(reached, text, wait=wait, as_json=as_json)
         if streams.is_read(sys.stdout):  # who has not got what was paid for, and starts again, must not pay again
             notes.forget()
         if wait:
@@ -127,6 +122,13 @@ def quote(source: str, pipeline: str | None, language: str, duration: float | No
     minutes = "" if answer.get("billed_minutes") is None else f" for {answer['billed_minutes']:g} billed minutes"
     by_list = "" if file is None else f", by the price list of {printable(answer['pipeline_code'])}"
     click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{by_list}")
+
+
+def _print(reached: TranscriptionStatus, text: str, *, wait: bool, as_json: bool) -> None:
+    if not wait:
+        print_json(reached.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(reached.id)
+    elif reached.status == "completed":
+        print_json({"id": reached.id, "text": text}) if as_json else click.echo(text)
 
 
 def _callbacks(desk: Desk, configured: Settings) -> Callbacks:

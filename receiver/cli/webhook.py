@@ -2,17 +2,18 @@
 
 import click
 
-from receiver import database, registration, rotation, signature
+from receiver import database, signature
 from receiver.cli.opening import open_database, open_provider, opened, with_database
 from receiver.cli.options import as_json, examples, stripped, webhook_url
 from receiver.cli.printing import print_json, tell
 from receiver.cli.process import configure, run
 from receiver.database import Pool
+from receiver.database.migrations import require
 from receiver.errors import ImpossibleError
 from receiver.health import trial
 from receiver.logs import clock
-from receiver.migrations import require
-from receiver.rotation import Secret, Use
+from receiver.webhooks import registration, rotation
+from receiver.webhooks.rotation import Secret, Use
 from receiver.webhooks.secrets import how_to_know_one
 
 

@@ -8,20 +8,25 @@ from functools import partial
 
 import click
 
-from receiver import database, egress, jobs, registry, watchdog
-from receiver.cli import environment, killed, startup
-from receiver.cli.children import run_once
-from receiver.cli.environment import Start
-from receiver.cli.line import beat, tell_ready
+from receiver import database
+from receiver.cli import startup
 from receiver.cli.opening import open_provider
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, hurry_event, stop_event
 from receiver.cli.startup import ENDING_SECONDS
+from receiver.cli.up import killed
+from receiver.cli.up.children import run_once
+from receiver.cli.up.line import beat, tell_ready
 from receiver.database import Connections
 from receiver.errors import ImpossibleError
-from receiver.organs import Organs
-from receiver.presence import Presence
-from receiver.settings import Settings
+from receiver.handling import discovery
+from receiver.health import watchdog
+from receiver.health.organs import Organs
+from receiver.health.presence import Presence
+from receiver.inbox import jobs
+from receiver.providers import egress
+from receiver.settings import Settings, environment
+from receiver.settings.environment import Start
 from receiver.worker import Deadlines, Lapsed, Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
@@ -46,7 +51,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     """Run handlers until told to stop, or until the worker gives up; with a line to `up`, end with that too."""
     killed.offer("self", killed.WORKER)  # not before: what serves the embedded database may be ours
     start = environment.remember()
-    handlers = registry.load(configured.handlers)
+    handlers = discovery.load(configured.handlers)
     await startup.check(url)
     stop = stop_event(with_stdin=has_line)
     hurry = hurry_event(stop)
@@ -75,7 +80,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
                 if has_line:
                     tell_ready()
                 said = "taking what another worker left behind, with" if lapsed else "working with"
-                log.info("%s %d lanes for %s", said, lanes, registry.listed(handlers.values()))
+                log.info("%s %d lanes for %s", said, lanes, discovery.listed(handlers.values()))
                 await _work_until(stop, worker)
             await asyncio.gather(presence.leave(), others.end(), _stop(worker, configured.shutdown_seconds, hurry))
         connections.close()

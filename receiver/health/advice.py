@@ -5,8 +5,8 @@ from difflib import SequenceMatcher
 
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
-from receiver.inbox import TypeCount
-from receiver.jobs import Count
+from receiver.inbox.deliveries import TypeCount
+from receiver.inbox.jobs import Count
 
 TOLD = 5
 ALIKE = 0.9

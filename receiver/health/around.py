@@ -6,11 +6,12 @@ from typing import Any
 
 import httpx
 
-from receiver import addresses, egress, registration, signature
+from receiver import signature
 from receiver.errors import InvalidRequest, ProviderError, StoreUnavailableError
 from receiver.health.finding import Finding
-from receiver.providers import TranscribeSo
-from receiver.settings import Settings
+from receiver.providers import TranscribeSo, egress
+from receiver.settings import Settings, addresses
+from receiver.webhooks import registration
 
 SECONDS = 10.0
 

@@ -4,16 +4,17 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
-from receiver import addresses, jobs, registration, registry, signature
+from receiver import signature
 from receiver.database import Connection
 from receiver.errors import HandlerLoadError
-from receiver.handling import Handler
+from receiver.handling import Handler, discovery
 from receiver.health.finding import Finding
-from receiver.jobs import Count
-from receiver.presence import UNSEEN, Missing
-from receiver.settings import Settings
-from receiver.spool import Condition
-from receiver.webhooks import secrets
+from receiver.health.presence import UNSEEN, Missing
+from receiver.inbox import jobs
+from receiver.inbox.jobs import Count
+from receiver.inbox.spool import Condition
+from receiver.settings import Settings, addresses
+from receiver.webhooks import registration, secrets
 
 OLD = timedelta(minutes=5)
 UNDRAINED_SECONDS = 30.0  # what waits for so long beside a database that answers is stuck
@@ -32,10 +33,10 @@ def settings(configured: Settings) -> Finding:
 def load_handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]:
     """Return the handlers, none where they cannot be loaded."""
     try:
-        handlers = registry.load(configured.handlers)
+        handlers = discovery.load(configured.handlers)
     except HandlerLoadError as exc:
         return {}, Finding("handlers", holds=False, seen=str(exc))
-    return handlers, Finding("handlers", holds=True, seen=registry.listed(handlers.values()))
+    return handlers, Finding("handlers", holds=True, seen=discovery.listed(handlers.values()))
 
 
 def worker(missing: Missing) -> Finding:

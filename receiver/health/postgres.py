@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import asyncpg
 
-from receiver import database, embedded, migrations, outages
-from receiver.database import Connection, query
+from receiver import database
+from receiver.database import Connection, embedded, migrations, outages, query
 from receiver.errors import SchemaError, StoreMisconfiguredError, StoreUnavailableError
 from receiver.health.finding import Finding
 from receiver.settings import Settings
@@ -18,7 +18,7 @@ KEEPS_SECONDS = 5.0
 
 async def server(connection: Connection, url: str, configured: Settings) -> Finding:
     """Whether what is stored survives a crash, whatever text it is, and a session stays ours."""
-    durable = await connection.fetchrow(query("durability"))
+    durable = await connection.fetchrow(query("database/durability"))
     assert durable is not None
     off = [name for name, holds in durable.items() if not holds]
     wrong = dict[str, str]()
@@ -38,7 +38,7 @@ async def server(connection: Connection, url: str, configured: Settings) -> Find
 
 async def _keeps_session(connection: Connection, url: str) -> bool:
     """Whether a session keeps its server process while others are busy, as locks and LISTEN need."""
-    pid = await connection.fetchval(query("backend_pid"))
+    pid = await connection.fetchval(query("health/backend_pid"))
     try:
         other = await database.connect(url)
     except StoreMisconfiguredError:  # the pooler has given it what was prepared here
@@ -47,8 +47,8 @@ async def _keeps_session(connection: Connection, url: str) -> bool:
         return True
     try:
         async with asyncio.timeout(KEEPS_SECONDS), other.transaction():
-            await other.fetchval(query("backend_pid"))
-            return bool(pid == await connection.fetchval(query("backend_pid")))
+            await other.fetchval(query("health/backend_pid"))
+            return bool(pid == await connection.fetchval(query("health/backend_pid")))
     except (TimeoutError, asyncpg.PostgresError):
         return False
     finally:
@@ -72,7 +72,7 @@ async def usable(connection: Connection) -> Finding:
         return Finding("schema", holds=False, seen=str(exc))
     if not found.holds:
         return found
-    lacking = [row["lacking"] for row in await connection.fetch(query("lacking_rights"))]
+    lacking = [row["lacking"] for row in await connection.fetch(query("health/lacking_rights"))]
     if lacking:
         more = f"; and {len(lacking) - TOLD} more" if len(lacking) > TOLD else ""
         seen = f"{found.seen}, on which the role lacks {'; '.join(lacking[:TOLD])}{more}"
@@ -82,7 +82,7 @@ async def usable(connection: Connection) -> Finding:
 
 async def clock(connection: Connection, api_url: str) -> Finding:
     """Whether the database's clock went back, so that jobs of an API wait for it."""
-    ahead: timedelta | None = await connection.fetchval(query("clock_ahead"), api_url)
+    ahead: timedelta | None = await connection.fetchval(query("health/clock_ahead"), api_url)
     if ahead is not None and ahead > AHEAD:
         seen = f"the database's went back, so jobs stored before wait {ahead.total_seconds():.0f} s for it"
         todo = "set it right, or `receiver replay EVENT` each that cannot wait so long"

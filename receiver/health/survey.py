@@ -5,15 +5,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from receiver import database, inbox, jobs, outages, presence
-from receiver.database import TROUBLE, Connection, query
+from receiver import database
+from receiver.database import TROUBLE, Connection, outages, query
 from receiver.errors import ConfigError, StartupError, StoreUnavailableError
 from receiver.handling import Handler
-from receiver.health import advice, around, checks, postgres
+from receiver.health import advice, around, checks, postgres, presence
 from receiver.health.finding import Finding
+from receiver.inbox import deliveries, jobs
+from receiver.inbox.spool import Spool
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
-from receiver.spool import Spool
 from receiver.webhooks import secrets
 
 Opener: TypeAlias = Callable[[str | None], AbstractAsyncContextManager[TranscribeSo]]
@@ -85,10 +86,10 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         await postgres.clock(connection, api_url),
         checks.dead(counts, handlers),
         advice.elsewhere(counts, api_url),
-        *advice.arrivals(await inbox.recent_types(connection, api_url), handlers.values()),
+        *advice.arrivals(await deliveries.recent_types(connection, api_url), handlers.values()),
         await checks.secret(connection, configured, known),
     ]
-    name = await connection.fetchval(query("database_id"))
+    name = await connection.fetchval(query("database/database_id"))
     return Seen(findings, name, is_well=server.holds, secrets=known if server.holds else ())
 
 

@@ -8,10 +8,10 @@ import shlex
 import time
 from dataclasses import dataclass, field
 
-from receiver import inbox
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, NotFound
-from receiver.inbox import Stored, StoredJob
+from receiver.inbox import deliveries
+from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
 
@@ -42,7 +42,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> J
     """
     if db is None:
         raise ImpossibleError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
-    newest = await inbox.newest_key(db)
+    newest = await deliveries.newest_key(db)
     journey = Journey()
     try:
         await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
@@ -55,7 +55,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> J
         "reach it, and does its log say that it refuses signatures? `receiver check` says more"
     )
     while True:
-        event = await inbox.test_event_after(db, provider.api_url, newest)
+        event = await deliveries.test_event_after(db, provider.api_url, newest)
         if event is not None:
             if journey.event is None:
                 journey.event = event.id

@@ -27,9 +27,8 @@ from typing import BinaryIO, Literal
 
 import httpx
 
-from receiver import egress
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
-from receiver.providers import destinations
+from receiver.providers import destinations, egress
 
 CHUNK_BYTES = 4 * 1024 * 1024
 PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)

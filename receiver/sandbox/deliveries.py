@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from receiver import egress, signature
+from receiver import signature
+from receiver.providers import egress
 from receiver.sandbox.envelope import token
 from receiver.sandbox.knobs import Knobs
 

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from receiver import inbox, registration
 from receiver.database import AWAY, Pool
 from receiver.errors import ProviderUnavailable, RateLimited
+from receiver.inbox import deliveries
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.answers import NEVER_STARTED
 from receiver.settings import Settings
+from receiver.webhooks import registration
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class Following:
         """
         since, asked, pause = self.since, float("-inf"), self.pauses.ask if told is None else self.pauses.shown
         while True:
-            has_ended = await inbox.has_ended(db, self.provider.api_url, str(transcription_id), since=since)
+            has_ended = await deliveries.has_ended(db, self.provider.api_url, str(transcription_id), since=since)
             if has_ended or time.monotonic() - asked > pause:
                 asked = time.monotonic()
                 status = await self.provider.get(transcription_id)
@@ -109,7 +110,7 @@ class Following:
                     told(status)
                 if has_ended:
                     # It has ended since, or was started again: the next event will say.
-                    since = await inbox.newest_key(db)
+                    since = await deliveries.newest_key(db)
             await asyncio.sleep(self.pauses.look)
 
 
@@ -120,4 +121,4 @@ async def begin(
     whose = configured.account()
     if db is None or registration.current(await registration.find(db, whose)) is None:
         return Following(provider, None, 0, pauses)
-    return Following(provider, db, await inbox.newest_key(db), pauses)
+    return Following(provider, db, await deliveries.newest_key(db), pauses)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from receiver import addresses, media, uploads
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus, is_lasting, source_of
-from receiver.uploads import MediaFile
+from receiver.settings import addresses
+from receiver.submissions import media, uploads
+from receiver.submissions.uploads import MediaFile
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
-from receiver import uploads
-from receiver.callbacks import Callbacks
 from receiver.errors import InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
-from receiver.notebook import Notebook
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.transcribe_so import NOTHING_SENT, TranscriptionStatus
-from receiver.submissions import price, recordings
-from receiver.uploads import MediaFile
+from receiver.submissions import price, recordings, uploads
+from receiver.submissions.progress import Notebook
+from receiver.submissions.uploads import MediaFile
+from receiver.webhooks.callbacks import Callbacks
 
 Uploaded: TypeAlias = Callable[[int, int], None]
 

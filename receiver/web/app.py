@@ -11,23 +11,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import events, jobs, migrations, presence, signature
-from receiver.database import Connection, Connections
+from receiver import events, signature
+from receiver.database import Connection, Connections, migrations
 from receiver.errors import ReceiverError, SignatureError
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
-from receiver.health import Finding, checks, postgres, report
-from receiver.organs import Organs
+from receiver.health import Finding, checks, postgres, presence, report, resources
+from receiver.health.failures import Failures
+from receiver.health.organs import Organs
+from receiver.inbox import jobs
+from receiver.inbox.spool import Spool
 from receiver.providers.transcribe_so import SOURCE
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
-from receiver.spool import Spool
-from receiver.web import body, refusals, room
-from receiver.web.failures import Failures
-from receiver.web.keyring import Keyring
+from receiver.web import body, refusals
 from receiver.web.refusals import Refusals
-from receiver.web.remembered import Remembered, RememberedDatabase
 from receiver.web.store import SERVICE, Deadlines, Store
 from receiver.webhooks import secrets
+from receiver.webhooks.keyring import Keyring
+from receiver.webhooks.remembered import Remembered, RememberedDatabase
 from receiver.webhooks.secrets import Known
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class Receiver:
             self.failures.check(trusted=trusted),
             self.organs.finding(),
             *(finding for found in self.found_elsewhere for finding in found()),
-            *room.findings(),
+            *resources.findings(),
             self._secret(),
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
         ]

@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 
 from receiver.errors import BodyTooLargeError, DeliveryTimeoutError, RequestError
-from receiver.web.bounds import SERVICE
+from receiver.server.bounds import SERVICE
 
 BODY_BYTES = 256 * 1024
 

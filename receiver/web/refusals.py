@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from receiver import signature
 from receiver.errors import RequestError, StoreUnavailableError, WrongPathError
-from receiver.seldom import Heard, Seldom
-from receiver.web.failures import Failures
+from receiver.health.failures import Failures
+from receiver.logs.seldom import Heard, Seldom
 
 log = logging.getLogger(__name__)
 

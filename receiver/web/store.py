@@ -20,21 +20,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from receiver import events, inbox, signature
-from receiver.apart import together
+from receiver import events, signature
 from receiver.database import Connection, Connections, query
+from receiver.database.apart import together
+from receiver.database.hint import Hint
 from receiver.errors import StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
+from receiver.handling.discovery import interested
 from receiver.health import Finding, checks
-from receiver.hint import Hint
-from receiver.inbox import Delivery, Status
-from receiver.registry import interested
-from receiver.seldom import Heard, Seldom
-from receiver.spool import Condition, Fate, Spool
-from receiver.web import spooled
-from receiver.web.keyring import Proven
+from receiver.inbox import deliveries as inbox
+from receiver.inbox import spooled
+from receiver.inbox.deliveries import Delivery, Status
+from receiver.inbox.spool import Condition, Fate, Spool
+from receiver.logs.seldom import Heard, Seldom
+from receiver.webhooks.keyring import Proven
 
 log = logging.getLogger(__name__)
 
@@ -314,5 +315,5 @@ def _say_crowded(heard: Sequence[Heard]) -> None:
 
 
 async def _name(connection: Connection) -> str:
-    name: str = await connection.fetchval(query("database_id"))
+    name: str = await connection.fetchval(query("database/database_id"))
     return name

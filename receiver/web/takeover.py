@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from receiver import migrations
-from receiver.database import Connections
+from receiver.database import Connections, migrations
 from receiver.handling import Handler
-from receiver.spool import Spool
+from receiver.inbox.spool import Spool
 from receiver.web.store import Store
 
 SECONDS = 10.0

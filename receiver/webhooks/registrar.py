@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from receiver import registration
 from receiver.database import TROUBLE, Connection, Connections
 from receiver.errors import ImpossibleError, ReceiverError
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
+from receiver.webhooks import registration
 
 log = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ async def read(db: Database, api_url: str, tokens: Collection[str] = ()) -> Know
     Of the callbacks these are the newest 1,000, which are enough to remember for an outage, and those with `tokens`:
     however many there are, a reading costs the same. No delivery comes later than a week after its submission.
     """
-    rows = await db.fetch(query("verifying_secrets"), api_url, list(tokens))
+    rows = await db.fetch(query("webhooks/verifying_secrets"), api_url, list(tokens))
     return Known(
         tuple(row["secret"].encode() for row in rows if row["token"] is None),
         {row["token"]: Callback(row["secret"].encode(), row["transcription_id"]) for row in rows if row["token"]},

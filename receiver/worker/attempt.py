@@ -15,7 +15,7 @@ from receiver.events import Event
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context, Handler
 from receiver.logs import FIELDS, SHOWN
-from receiver.reasons import describe
+from receiver.logs.reasons import describe
 
 log = logging.getLogger(__name__)
 

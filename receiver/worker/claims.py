@@ -23,12 +23,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from receiver import jobs
-from receiver.apart import each, impatiently
 from receiver.database import Connection, Connections
+from receiver.database.apart import each, impatiently
 from receiver.errors import StoreRefusedError, StoreUnavailableError
-from receiver.jobs import Claim
-from receiver.reasons import plain
+from receiver.inbox import jobs
+from receiver.inbox.jobs import Claim
+from receiver.logs.reasons import plain
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from receiver.handling import Completing, Completion
-from receiver.jobs import Claim
-from receiver.retry import Again, Dead, Done, Later, Outcome
+from receiver.inbox.jobs import Claim
+from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 from receiver.worker.leases import Key
 
 log = logging.getLogger(__name__)

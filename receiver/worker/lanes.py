@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from receiver import events, jobs
-from receiver.apart import together
+from receiver import events
 from receiver.database import Connections, Pool
-from receiver.egress import Clients
+from receiver.database.apart import together
+from receiver.database.hint import Hint
 from receiver.errors import (
     ImpossibleError,
     ProviderError,
@@ -28,12 +28,13 @@ from receiver.errors import (
 from receiver.events import Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context, Handler
-from receiver.hint import Hint
-from receiver.jobs import Claim
+from receiver.inbox import jobs
+from receiver.inbox.jobs import Claim
+from receiver.inbox.retry import Dead, Outcome, decide
+from receiver.logs.reasons import at_home
+from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import TranscribeSo
-from receiver.reasons import at_home
-from receiver.retry import Dead, Outcome, decide
-from receiver.seldom import Heard, Seldom
+from receiver.providers.egress import Clients
 from receiver.worker import attempt
 from receiver.worker.attempt import LeftBehind
 from receiver.worker.claims import Claims

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from receiver import jobs
 from receiver.database import Connections
 from receiver.errors import StoreUnavailableError
-from receiver.watchdog import BEATS
+from receiver.health.watchdog import BEATS
+from receiver.inbox import jobs
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from receiver import jobs
-from receiver.apart import together
 from receiver.database import Connection, Connections
+from receiver.database.apart import together
 from receiver.errors import StoreRefusedError, StoreUnavailableError
-from receiver.watchdog import BEATS, Watched
+from receiver.health.watchdog import BEATS, Watched
+from receiver.inbox import jobs
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from receiver import jobs
 from receiver.database import Connections
 from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.handling import Completing
-from receiver.retry import Done, Outcome, in_plain_words
+from receiver.inbox import jobs
+from receiver.inbox.retry import Done, Outcome, in_plain_words
 from receiver.worker.lane import Lane
 
 log = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from typing import Protocol
 from receiver import database
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Scripted, wav
+from tests.database.test_session import Pooler
 from tests.faults.proxy import Proxy
 from tests.processes import free_port
-from tests.test_session import Pooler
 
 API = "https://elsewhere.invalid"  # whose requests need proxies and certificates; nobody is asked
 NO_TEXT = "a\udcfc"  # as Python reads an argument or a variable that is not UTF-8

@@ -10,9 +10,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from receiver.embedded import attach, wait_until_stopped
+from receiver.database.embedded import attach, wait_until_stopped
+from tests.database.test_embedded import servers
 from tests.processes import Processes, until
-from tests.test_embedded import servers
 
 MEGABYTES = 160
 FILLER = "filler"

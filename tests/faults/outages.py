@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from receiver.embedded import attach
+from receiver.database.embedded import attach
+from tests.database.test_embedded import keepers, servers
 from tests.processes import Processes, Web, completed, until
-from tests.test_embedded import keepers, servers
 
 LANES = 20
 NOTICED = "deliveries go to the spool"

@@ -7,7 +7,7 @@ from itertools import count
 
 import httpx
 
-from receiver import migrations
+from receiver.database import migrations
 from receiver.failpoints import Failpoint
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Simulated

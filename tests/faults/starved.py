@@ -23,7 +23,7 @@ from typing import Any
 
 import httpx
 
-from receiver.embedded import wait_until_stopped
+from receiver.database.embedded import wait_until_stopped
 from tests.faults.disks import FILLER, fill, small_disk
 from tests.faults.groups import group
 from tests.faults.history import History, Judgement, failures_in_a_row, judge, look

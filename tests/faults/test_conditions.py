@@ -13,6 +13,7 @@ import pytest
 
 from receiver.testing import Server
 from tests.commands import Simulated
+from tests.database.test_embedded import as_root, linux
 from tests.faults.conditions import (
     AROUND,
     CALLS,
@@ -28,7 +29,6 @@ from tests.faults.conditions import (
     register,
 )
 from tests.processes import WAIT_SECONDS, Processes, open_folder, until
-from tests.test_embedded import as_root, linux
 
 pytestmark = [linux, as_root, pytest.mark.timeout(1200)]
 

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from tests.database.test_embedded import linux
 from tests.faults.kills import through
 from tests.processes import Processes
-from tests.test_embedded import linux
 
 SECONDS = 300
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.database.test_embedded import linux
 from tests.faults.leases import blocked_among, killing_among, seized, zombies
 from tests.processes import Processes
-from tests.test_embedded import linux
 
 
 @pytest.mark.timeout(300)

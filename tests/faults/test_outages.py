@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.database.test_embedded import linux
 from tests.faults.outages import OUTAGES, through
 from tests.processes import Processes
-from tests.test_embedded import linux
 
 
 @linux

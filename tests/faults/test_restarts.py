@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
+from tests.database.test_embedded import linux
 from tests.faults.restarts import kill, restart_often, through
 from tests.processes import Processes
-from tests.test_embedded import linux
-from tests.test_restarts import receiving
+from tests.promises.test_restarts import receiving
 
 
 @linux

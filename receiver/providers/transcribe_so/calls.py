@@ -19,8 +19,6 @@ import h11
 import httpx
 from pydantic import SecretStr
 
-from receiver import budget, egress
-from receiver.budget import Budget
 from receiver.errors import (
     InvalidRequest,
     NoTurn,
@@ -31,6 +29,8 @@ from receiver.errors import (
     StoreUnavailableError,
     Unauthenticated,
 )
+from receiver.providers import budget, egress
+from receiver.providers.budget import Budget
 from receiver.providers.transcribe_so.envelope import error_from
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,9 @@ from typing import Literal, Self
 import httpx
 from pydantic import SecretStr
 
-from receiver import addresses, egress
-from receiver.budget import Budget, OwnBudget
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
-from receiver.providers import destinations, tus
+from receiver.providers import destinations, egress, tus
+from receiver.providers.budget import Budget, OwnBudget
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
     Account,
@@ -40,6 +39,7 @@ from receiver.providers.transcribe_so.calls import (
 from receiver.providers.transcribe_so.reading import read
 from receiver.providers.transcribe_so.recording import Recording
 from receiver.providers.transcribe_so.wire import a_moment_later, given, path
+from receiver.settings import addresses
 
 SOURCE = "transcribe.so"
 # Without `include` the reference and the published client disagree on whether segments come along.
@@ -283,7 +283,7 @@ class TranscribeSo:
         """Make the chapters of a style anew, in 30 to 90 s; at most ten times for each transcription.
 
         It is asked once whatever `retries` say: an attempt whose answer is lost has been used up all the same.
-        `receiver.archive` counts them.
+        `receiver.providers.archive` counts them.
         """
         body = {"style": style} | given(refine_prompt=refine_prompt)
         return await replace(self._calls, retries=()).send(

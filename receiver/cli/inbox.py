@@ -1,0 +1,121 @@
+"""Look at what is stored, and replay it."""
+
+import base64
+
+import click
+
+from receiver.cli.opening import with_database
+from receiver.cli.options import as_json, examples, stripped
+from receiver.cli.printing import print_json, tell
+from receiver.cli.process import configure
+from receiver.database import Pool
+from receiver.errors import ImpossibleError
+from receiver.handling import discovery
+from receiver.handling import replay as replaying
+from receiver.inbox import deliveries
+from receiver.inbox.deliveries import Stored, StoredJob
+from receiver.logs import clock, printable
+
+limit_option = click.option(
+    "--limit", type=click.IntRange(0, 1_000_000), default=50, show_default=True, help="At most so many; 0 for all."
+)
+
+
+@click.command(epilog=examples("receiver events", "receiver events --json --limit 0 | jq length"))
+@limit_option
+@as_json
+def events(limit: int, *, as_json: bool) -> None:
+    """List events, newest first."""
+    found = with_database(configure(), lambda db: deliveries.recent(db, limit=limit or None))
+    if as_json:
+        print_json([event.to_json() for event in found])
+        return
+    for event in found:
+        click.echo(_line(event))
+    if not found:
+        click.echo("no events yet", err=True)
+
+
+@click.command(
+    epilog=examples("receiver show evt_1234", "receiver show transcribe.so/evt_1234 --json | jq -r .raw | base64 -d")
+)
+@click.argument("event", callback=stripped)
+@as_json
+def show(event: str, *, as_json: bool) -> None:
+    """Show one event with its jobs and its body. EVENT is an event id, source/id, @key, or a transcription's id."""
+
+    async def find(db: Pool) -> tuple[Stored, list[Stored], bytes]:
+        found = await replaying.find(db, event)
+        return found, await deliveries.variants(db, found), await deliveries.raw(db, found.key)
+
+    found, variants, raw = with_database(configure(), find)
+    if as_json:
+        print_json(
+            found.to_json() | {"variants": [one.id for one in variants], "raw": base64.b64encode(raw).decode("ascii")}
+        )
+        return
+    click.echo(_line(found))
+    if found.unreadable is not None:
+        click.echo(f"  quarantined: {found.unreadable}")
+    elif not found.jobs:
+        click.echo("  no handler wants it, so it is done")
+    for variant in variants:
+        click.echo(f"  in other bytes, quarantined: @{variant.key} {variant.id}")
+    for job in found.jobs:
+        click.echo(f"  {_job_line(job)}")
+    click.echo(printable(raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
+
+
+@click.command(epilog=examples("receiver jobs", "receiver jobs --dead --json"))
+@click.option("--dead", is_flag=True, help="Only those that will not be tried again by themselves.")
+@limit_option
+@as_json
+def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
+    """List jobs, newest first."""
+    state = "dead" if dead else None
+    found = with_database(configure(), lambda db: deliveries.jobs(db, state=state, limit=limit or None))
+    if as_json:
+        print_json([job.to_json() | {"event": event} for event, job in found])
+        return
+    for event, job in found:
+        click.echo(f"{event}  {_job_line(job)}")
+    if not found:
+        click.echo("no dead jobs" if dead else "no jobs yet", err=True)
+
+
+@click.command(epilog=examples("receiver replay evt_1234", "receiver replay evt_1234 --handler transcripts"))
+@click.argument("event", callback=stripped)
+@click.option("--handler", "only", help="Only this handler's job.")
+@as_json
+def replay(event: str, only: str | None, *, as_json: bool) -> None:
+    """Run an event's jobs again, with their quota anew. EVENT is an event id, source/id, @key, or a transcription's id.
+
+    Done and dead jobs become pending, handlers that are new get a job, running ones are left alone. A quarantined
+    body is read again first.
+    """
+    configured = configure()
+    chosen = replaying.chosen(discovery.load(configured.handlers), only)
+    done = with_database(configured, lambda db: replaying.replay(db, event, chosen))
+    if as_json:
+        print_json({"event": event, "pending": done.pending, "running": done.running})
+    else:
+        tell(f"pending again: {', '.join(done.pending)}" if done.pending else "no handler wants this event")
+    if done.gone and only is None:
+        click.echo(f"left alone, because there is no such handler: {printable(', '.join(done.gone))}", err=True)
+    if done.running:
+        raise ImpossibleError(f"running, so left alone: {', '.join(done.running)}; replay when they have ended")
+
+
+def _line(event: Stored) -> str:
+    about = "" if event.transcription_id is None else f"  transcription {event.transcription_id}"
+    repeats = "" if event.deliveries == 1 else f"  delivered {event.deliveries} times"
+    states = "".join(f"  {job.handler}:{job.state}" for job in event.jobs)
+    if event.unreadable is None and not event.jobs:
+        states = "  no handler"
+    return f"{clock(event.received_at)}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
+
+
+def _job_line(job: StoredJob) -> str:
+    wait = f", due in {job.waits_seconds:.0f} s" if job.state == "pending" and job.waits_seconds > 0 else ""
+    error = "" if job.error is None else f": {printable(job.error)}"
+    return f"{job.handler}  {job.state}, attempt {job.attempt}{wait}{error}"

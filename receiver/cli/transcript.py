@@ -1,0 +1,133 @@
+"""`transcript` and `timestamps`: what is made of a finished transcription; from the archive, else from the provider."""
+
+from dataclasses import asdict
+from typing import Literal, get_args
+
+import click
+
+from receiver.cli import terminal
+from receiver.cli.opening import opened
+from receiver.cli.options import as_json, examples, transcription_id, yes_option
+from receiver.cli.printing import confirm, print_json
+from receiver.cli.process import configure, run
+from receiver.errors import ImpossibleError, NotReady
+from receiver.logs import printable
+from receiver.logs.streams import OutputError
+from receiver.providers import content
+from receiver.providers.archive import REGENERATIONS
+from receiver.providers.content import BALANCED
+from receiver.settings import Settings, TimestampsFormat
+from receiver.transcripts import Timestamps, Transcript
+from receiver.transcripts.documents import FORMATS
+
+STYLES = (BALANCED, "punchy", "educational")
+PROMPT_LENGTH = 200
+
+
+@click.command(
+    epilog=examples(
+        "receiver transcript 4821 > transcript.txt",
+        "receiver transcript 4821 --format srt > episode.srt",
+        "receiver transcript 4821 --format chapters > chapters.json",
+    )
+)
+@click.argument("transcription", metavar="ID", callback=transcription_id)
+@click.option("--format", "name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def transcript(transcription: str, name: str, *, as_json: bool) -> None:
+    """Print a transcript: as it is stored, else as the provider has it, which is then kept.
+
+    `chapters` is the chapters file of Podcasting 2.0 (JSON, version 1.2.0).
+    """
+
+    async def find(configured: Settings) -> Transcript:
+        async with opened(configured, needs_key=False) as desk:
+            return await content.transcript(desk.archive, transcription)
+
+    text = FORMATS["json" if as_json else name](run(find(configure())))
+    if text:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+@click.command(
+    epilog=examples(
+        "receiver timestamps 4821",
+        "receiver timestamps 4821 --format spotify --style punchy",
+        "receiver timestamps 4821 --style punchy --regenerate 'focus on the case studies'",
+    )
+)
+@click.argument("transcription", metavar="ID", callback=transcription_id)
+@click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
+@click.option("--style", type=click.Choice(STYLES), help="Of the titles; by default what is there, else balanced.")
+@click.option(
+    "--regenerate", "prompt", help="Have the titles made anew, to this wish of at most 200 characters, or to none: ''."
+)
+@yes_option
+@as_json
+def timestamps(
+    transcription: str, name: str, style: Literal["balanced", "punchy", "educational"] | None, prompt: str | None,
+    *, yes: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Print a transcription's chapter timestamps, ready to paste: as stored, else as the provider has them.
+
+    A style that was never made needs --regenerate: 30 to 90 seconds, at most ten times for each transcription.
+    """
+    configured = configure()
+    if prompt is None:
+        found = run(_found(configured, transcription, name, style))
+    elif len(prompt) > PROMPT_LENGTH:
+        raise click.UsageError(f"--regenerate takes at most {PROMPT_LENGTH} characters")
+    else:
+        found = run(_regenerated(configured, transcription, name, style or BALANCED, prompt, yes=yes))
+    try:
+        _show(transcription, found, as_json=as_json)
+    except OutputError:
+        if prompt is not None:
+            shows = f"receiver timestamps {transcription} --format {name} --style {style or BALANCED}"
+            click.echo(f"they are made and kept: `{shows}` shows them without another charge", err=True)
+        raise
+
+
+async def _found(configured: Settings, transcription: str, name: str, style: str | None) -> Timestamps:
+    try:
+        async with opened(configured, needs_key=False) as desk:
+            return await content.timestamps(desk.archive, transcription, name, style)
+    except NotReady as exc:
+        if not exc.available_styles:
+            raise
+        # Its own words name the request of its API that makes one.
+        free, wanted = " or --style ".join(exc.available_styles), style or BALANCED
+        ours = NotReady(
+            f"the timestamps of {transcription} were never made in the style {wanted}",
+            code=exc.code, status=None, request_id=exc.request_id,
+        )  # fmt: skip
+        ours.add_note(f"Free to read: --style {free}. To have this one made: --style {wanted} --regenerate ''")
+        raise ours from exc
+
+
+async def _regenerated(
+    configured: Settings, transcription: str, name: str, style: str, prompt: str, *, yes: bool
+) -> Timestamps:
+    async with opened(configured) as desk:
+        subject = await content.regenerable(desk.archive, transcription)
+        if not yes:
+            counted = await desk.archive.regenerations(subject)
+            used = "" if counted is None else f"; {counted} are used"
+            confirm(f"It may be charged, and is one of {REGENERATIONS} for this transcription{used}. Go on?")
+        click.echo("regenerating; this takes 30 to 90 s", err=True)
+        with terminal.clock("regenerating"):
+            return await desk.archive.regenerate(subject, name, style=style, prompt=prompt)
+
+
+def _show(transcription: str, found: Timestamps, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": transcription, **asdict(found)})
+        return
+    if not found.text.strip():
+        why = "".join(f"; {warning}" for warning in found.warnings)
+        raise ImpossibleError(f"transcription {transcription} has no chapters, so there is nothing to paste{why}")
+    click.echo(found.text)
+    for warning in found.warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+    if not found.ok_to_paste:
+        click.echo("warning: not fit to paste as it is", err=True)

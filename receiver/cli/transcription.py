@@ -1,0 +1,68 @@
+"""`retry` and `delete`: what costs money or cannot be undone; both ask first."""
+
+import click
+
+from receiver.cli import terminal
+from receiver.cli.account import line
+from receiver.cli.opening import opened
+from receiver.cli.options import as_json, examples, transcription_id, yes_option
+from receiver.cli.printing import confirm, print_json, tell
+from receiver.cli.process import configure, run
+from receiver.logs import printable
+from receiver.providers.content import require_completed
+from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.submissions import again, following, price
+from receiver.submissions.price import dollars
+
+
+@click.command(epilog=examples("receiver retry 4821", "receiver retry 4821 --yes --wait --json | jq .status"))
+@click.argument("transcription", metavar="ID", callback=transcription_id)
+@yes_option
+@click.option("--wait", is_flag=True, help="Follow it to its end.")
+@as_json
+def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
+    """Start a failed transcription again. It is charged again, from scratch; says the price and asks."""
+    configured = configure()
+
+    async def work() -> TranscriptionStatus:
+        async with opened(configured) as desk:
+            status = await again.failed(desk.provider, transcription)
+            if not yes:
+                click.echo(line(status), err=True)
+                cost = await price.of_starting_again(desk.provider, status)
+                told = "the full price" if cost is None else f"about {dollars(cost, digits=4)}"
+                confirm(f"Charge {told} and start it again?")
+            followed = await following.begin(desk.provider, desk.db, configured)
+            started = await again.start(desk.provider, transcription)
+            if wait or as_json:  # it is charged, whatever becomes of what we print
+                click.echo(f"transcription {started.id} is started again", err=True)
+            if not wait:
+                return started
+            ended = await terminal.to_its_end(followed, started.id)
+            require_completed(ended)
+            return ended
+
+    found = run(work())
+    if as_json:
+        print_json(found.model_dump(mode="json", exclude={"callback"}))
+    else:
+        tell(f"transcription {found.id} is {printable(found.status)}")
+
+
+@click.command(epilog=examples("receiver delete 4821", "receiver delete 4821 --yes"))
+@click.argument("transcription", metavar="ID", callback=transcription_id)
+@yes_option
+def delete(transcription: str, *, yes: bool) -> None:
+    """Delete a transcription at the provider, for ever: its result and its media. What is stored here stays."""
+    configured = configure()
+
+    async def work() -> None:
+        async with opened(configured) as desk:
+            status = await desk.provider.get(transcription)
+            if not yes:
+                click.echo(line(status), err=True)
+                confirm("Delete it at the provider, for ever?")
+            await desk.provider.delete(transcription)
+
+    run(work())
+    tell(f"transcription {transcription} is deleted")

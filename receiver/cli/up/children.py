@@ -1,0 +1,288 @@
+"""Processes that `up` starts, keeps alive, replaces and ends.
+
+    begun ──ready──▶ in charge ──dies──▶ another is begun, at once, then later and later
+      │               │  │
+      │               │  └──silent──▶ killed, and another is begun at once
+      │              relieved, by another that is ready ──▶ leaves: finishes what it has, then ends
+      └──not ready, though it was to relieve one──▶ ended; the one in charge stays
+
+Each has a line to us, on which it says when it is ready and that it still runs (`line`).
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from receiver.cli.up import killed
+from receiver.cli.up.line import Line
+from receiver.errors import StartupError
+
+log = logging.getLogger(__name__)
+
+LEAVING_AT_ONCE = 2  # each costs a process' memory, for as long as a client keeps an idle connection to it
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds we wait for a process.
+
+    Attributes:
+        ready: until it is ready.
+        ending: until one ends that is of no use.
+        pause: at most, until one that died is started again.
+        gap: the same for one that has the listener: clients wait on it meanwhile, and the provider waits for 10 s.
+        silence: since its last word, until it counts as hung.
+    """
+
+    ready: float = 30.0
+    ending: float = 5.0
+    pause: float = 30.0
+    gap: float = 2.0
+    silence: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Life:
+    """One process: its line, `ended` with its exit status, `relieved` when another took over."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    began: float
+    line: Line
+    ended: "asyncio.Task[int]"
+    relieved: "asyncio.Future[None]"
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether it has been ready."""
+        return self.line.ready.done()
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    async def see_out(self, number: signal.Signals, within: float) -> None:
+        """Ask the process to end; kill it, and what it has started, when it has not `within` seconds."""
+        self.tell(number)
+        await asyncio.wait({self.ended}, timeout=within)
+        if not self.ended.done():
+            self.kill()
+            log.error("%s did not end; it is killed", self.name)
+        await asyncio.wait({self.ended})
+
+    def kill(self) -> None:
+        """Kill the process and what it has started, if it still runs."""
+        if not self.ended.done():
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Child:
+    """A `receiver` command as a process of its own, which ends when we do, however we end.
+
+    Where a `vital` one cannot start there is no point in going on. A worker is none: the first job that it takes may
+    be one that ends it, and receiving must go on all the same. The one that gets the `listener` receives: clients wait
+    for it on that socket, so it is never away for long, and it leaves only when its connections have ended.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        vital: bool,
+        folder: Path | None = None,
+        listener: socket.socket | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.name = arguments[0]
+        self._arguments = (*arguments, "--until-eof")
+        self._environment, self._folder = dict(environment), folder
+        self._vital = vital
+        self._passed: tuple[int, ...] = ()
+        self._patience = patience or Patience()
+        self._longest_pause, self._farewell = self._patience.pause, signal.SIGTERM
+        if listener is not None:
+            self._arguments += ("--listener", str(listener.fileno()))
+            self._passed = (listener.fileno(),)
+            self._longest_pause, self._farewell = self._patience.gap, signal.SIGUSR1
+        self._life: Life | None = None
+        self._lives: list[Life] = []  # oldest first
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start the process."""
+        self._life = await self._begin()
+
+    async def ready(self) -> None:
+        """Wait until the process is ready.
+
+        Raises:
+            StartupError: it ended instead, and has said why, or it takes too long.
+        """
+        assert self._life is not None
+        if not await self._is_ready(self._life):
+            raise StartupError(f"{self.name} did not start")
+
+    async def keep(self) -> None:
+        """Start the process again, later each time, whenever it ends unasked or hangs; runs until cancelled.
+
+        Raises:
+            StartupError: it could not even start; it has said why.
+        """
+        pause, worked, judged = 0.0, False, None
+        while True:
+            life = self._life
+            assert life is not None
+            any_of: set[asyncio.Future[Any]] = {life.ended, life.relieved, life.line.silent}
+            await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
+            worked = worked or life.was_ready
+            if life.relieved.done():
+                continue
+            if self._vital and not worked:
+                raise StartupError(f"{self.name} did not start")
+            if life is not judged and asyncio.get_running_loop().time() - life.began > self._longest_pause:
+                pause = 0.0  # it ran well; one that could not even be begun has no life of its own
+            judged = life
+            if life.ended.done():
+                log.error("%s ended with status %d; starting it again in %g s", self.name, life.ended.result(), pause)
+            else:
+                said = "%s hangs: it has said nothing for %g s; it is killed, and another takes its place in %g s"
+                log.error(said, self.name, self._patience.silence, pause)
+                life.kill()
+                await asyncio.wait({life.ended}, timeout=self._patience.ending)  # it may hold what the other needs
+            await asyncio.sleep(pause)
+            pause = min(2 * pause + 1, self._longest_pause)
+            async with self._changing:
+                if not life.relieved.done():
+                    with _said(self.name):
+                        self._life = await self._begin()
+
+    async def replace(self, *, leave_within: float) -> bool:
+        """Put a new process in charge once it is ready, and let the old one leave; says whether it came to that.
+
+        Args:
+            leave_within: after so many seconds the old one is killed.
+        """
+        fresh = None
+        with _said(self.name):
+            fresh = await self._begin()
+        if fresh is None or not await self._is_ready(fresh):
+            if fresh is not None:
+                self._let_leave(fresh, signal.SIGTERM, self._patience.ending)
+            log.error(
+                "the new process of %s did not become ready; the old one stays: mend that, and restart again", self.name
+            )
+            return False
+        async with self._changing:
+            old, self._life = self._life, fresh
+        assert old is not None
+        old.relieved.set_result(None)
+        self._let_leave(old, self._farewell, leave_within)
+        for late in self._lives[: -1 - LEAVING_AT_ONCE]:
+            late.tell(signal.SIGTERM)
+        return True
+
+    async def end(self, within: float) -> None:
+        """Ask every process to end; kill those that have not `within` seconds."""
+        await asyncio.gather(*(life.see_out(signal.SIGTERM, within) for life in self._lives), *self._leaving)
+
+    def hurry(self) -> None:
+        """Tell every process that has been asked to end to do so without waiting for its work."""
+        for life in self._lives:
+            life.tell(signal.SIGINT)
+
+    def _let_leave(self, life: Life, number: signal.Signals, within: float) -> None:
+        leaving = asyncio.create_task(life.see_out(number, within))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    async def _is_ready(self, life: Life) -> bool:
+        either: set[asyncio.Future[Any]] = {life.line.ready, life.ended}
+        await asyncio.wait(either, timeout=self._patience.ready, return_when=asyncio.FIRST_COMPLETED)
+        return life.was_ready
+
+    async def _begin(self) -> Life:
+        loop = asyncio.get_running_loop()
+        process, ours = await begin(
+            *self._arguments, environment=self._environment, folder=self._folder, passed=self._passed
+        )
+        killed.offer(process.pid, killed.STARTED_AGAIN if self._vital else killed.WORKER)
+        line = Line(ours, silence=self._patience.silence)
+        ended = asyncio.create_task(_end_of(process, line))
+        life = Life(self.name, process, loop.time(), line, ended, loop.create_future())
+        self._lives.append(life)
+        ended.add_done_callback(lambda _: self._lives.remove(life))
+        return life
+
+
+async def begin(
+    *arguments: str, environment: Mapping[str, str], folder: Path | None = None, passed: tuple[int, ...] = ()
+) -> tuple[asyncio.subprocess.Process, socket.socket]:
+    """Start a `receiver` command; returns it, and our end of the line at whose end it ends."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                # -P, or a file of the working directory would take the place of a module that we import.
+                sys.executable, "-Pm", "receiver", *arguments,
+                env=dict(environment), cwd=folder, stdin=theirs.fileno(), pass_fds=passed, start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            ours.close()
+            raise
+    return process, ours
+
+
+async def run_once(
+    *arguments: str, environment: Mapping[str, str], folder: Path, stop: asyncio.Event, hurry: asyncio.Event,
+    ending: float,
+) -> int:  # fmt: skip
+    """Run a `receiver` command to its end and return its exit status; once `stop` is set it has `ending` seconds.
+
+    When `hurry` is set then it is told so too.
+    """
+    process, line = await begin(*arguments, "--until-eof", environment=environment, folder=folder)
+    ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
+    hurrying = asyncio.create_task(hurry.wait())
+    try:
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        line.close()
+        await asyncio.wait({ended, hurrying}, timeout=ending, return_when=asyncio.FIRST_COMPLETED)
+        if hurrying.done():
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+            await asyncio.wait({ended}, timeout=ending)
+        if not ended.done():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return await ended
+    finally:
+        line.close()
+        stopping.cancel()
+        hurrying.cancel()
+
+
+@contextmanager
+def _said(name: str) -> Iterator[None]:
+    """Log that a process could not be begun, for want of memory, a thread or its program; the others go on."""
+    try:
+        yield
+    except Exception as exc:  # noqa: BLE001 - such as RuntimeError: can't start new thread
+        log.error("%s could not be started: %s", name, str(exc) or type(exc).__name__)
+
+
+async def _end_of(process: asyncio.subprocess.Process, line: Line) -> int:
+    """Return the exit status, and close the line."""
+    status = await process.wait()
+    await line.close()
+    return status

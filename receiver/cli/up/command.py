@@ -1,0 +1,235 @@
+"""`up`: everything on one machine, with one command, told in plain words."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import click
+
+from receiver import database
+from receiver.cli.opening import open_database, open_spool
+from receiver.cli.options import examples
+from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
+from receiver.cli.up.children import Child, Patience
+from receiver.cli.up.story import Story
+from receiver.database import Pool, embedded, migrations
+from receiver.errors import ConfigError, ImpossibleError, ProviderError, StartupError
+from receiver.handling import discovery
+from receiver.health.organs import Organs
+from receiver.inbox import deliveries
+from receiver.logs import say
+from receiver.providers import Recording, TranscribeSo
+from receiver.server import KEEP_ALIVE_SECONDS, address, bind
+from receiver.settings import WEBHOOK_PATH, Settings, environment
+from receiver.settings.environment import Simulation, Start
+from receiver.webhooks import registration
+from receiver.webhooks.secrets import lacking
+
+SANDBOX_KEY = "tsk_test_sandbox"
+SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
+SAMPLE_PIPELINE = "qwen3-asr-flash-filetrans"
+WEB_ENDS_SECONDS = 20.0
+WORKER_SILENT_SECONDS = 60.0
+STORY_ENDS_SECONDS = 3.0
+
+
+@click.command(
+    epilog=examples("receiver up --sandbox", "receiver up", "PORT=8080 receiver up --sandbox --sandbox-port 9100")
+)
+@click.option("--sandbox", is_flag=True, help="Run a simulated provider too and send a sample through everything.")
+@click.option(
+    "--sandbox-port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Where it listens."
+)
+def up(*, sandbox: bool, sandbox_port: int) -> None:
+    """Run the web server and a worker, migrating first, and tell what happens. Ctrl-C ends it.
+
+    SIGHUP starts both anew, with handlers and code as they are now, and no delivery is refused meanwhile.
+    """
+    unknown = environment.enter()
+    simulation = environment.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
+    configured = configure(unknown, for_long=True)
+    start = environment.remember()
+    if sandbox and configured.port == sandbox_port:
+        raise ConfigError(f"PORT and --sandbox-port are both {sandbox_port}: set one of them to another port")
+    # A mistake in a handler is said here, once, instead of by every process.
+    discovery.load(configured.handlers, quiet=True)
+    if sandbox:
+        bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
+    with bind(configured.host, configured.port) as listener, open_database(configured, create=True) as url:
+        run(_up(configured, listener, url, simulation, start))
+
+
+async def _up(
+    configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None, start: Start
+) -> None:
+    stop = stop_event()
+    try:
+        await _keep(configured, listener, url, simulation, start, stop=stop)
+    except (StartupError, ProviderError):
+        if not stop.is_set():
+            raise  # else who told us to end has told those that we start too
+
+
+async def _keep(
+    configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None, start: Start,
+    *, stop: asyncio.Event,
+) -> None:  # fmt: skip
+    again, hurry = event_at(signal.SIGHUP), hurry_event(stop)
+    longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10)
+    async with database.pool(url, size=2) as db:
+        async with db.acquire() as connection:
+            await migrations.migrate(connection)
+        story = Story(await deliveries.newest_key(db))
+        say(f"data   {_place(configured)}")
+        say(f"again  kill -HUP {os.getpid()} takes in changed handlers, and refuses nobody")
+        begin = partial(Child, environment=start.environment, folder=start.folder)
+        children: list[Child] = []
+        try:
+            if simulation is not None:
+                await _run_until(stop, _start_sandbox(configured, url, db, children, start))
+            if stop.is_set():
+                return
+            serve = begin("serve", vital=True, listener=listener)
+            # A handler may block a worker for a lease before it ends itself, or it was stopped and may go on.
+            patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
+            work = begin("work", vital=False, patience=patience)
+            for child in (serve, work):
+                children.append(child)
+                await child.start()
+            async with Organs({"story": partial(story.tell, db)}):
+                await _run_until(
+                    stop,
+                    _open(configured, serve, simulation, start),
+                    _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
+                    *(child.keep() for child in children),
+                )
+        finally:
+            listener.close()  # so that who comes now is refused at once instead of waiting for nobody
+            await _end(children, configured.shutdown_seconds, hurry, longest=longest)
+            _say_what_waits(configured)
+
+
+async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, *, longest: float) -> None:
+    """End the children, the sandbox last; jobs have so many `seconds`, or until `hurry` is set."""
+    first = [child for child in children if child.name != "sandbox"]
+    ending = asyncio.gather(*(child.end(longest) for child in first))
+    await asyncio.sleep(0)  # they are told to end before anybody is told of it
+    say(f"ending: jobs under way have {seconds:g} s to be finished; Ctrl-C again gives them back at once")
+    hurrying = asyncio.create_task(_pass_on(hurry, first))
+    await ending
+    hurrying.cancel()
+    await asyncio.gather(*(child.end(longest) for child in children))
+
+
+async def _pass_on(hurry: asyncio.Event, children: Sequence[Child]) -> None:
+    while True:
+        await hurry.wait()
+        hurry.clear()
+        for child in children:
+            child.hurry()
+
+
+def _say_what_waits(configured: Settings) -> None:
+    with suppress(OSError):
+        waits = open_spool(configured).look()
+        if not waits.is_empty:
+            say(f"spool  {waits.used} bytes of deliveries wait, and are stored at the next start")
+
+
+async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
+    """Run coroutines beside each other until `stop` is set, all of them have ended, or one raises."""
+    stopping = asyncio.create_task(stop.wait())
+    tasks: list[asyncio.Task[Any]] = [stopping, *map(asyncio.create_task, work)]
+    waiting = set(tasks)
+    try:
+        while not stop.is_set() and waiting != {stopping}:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # raises what a child could not do
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended, _ = await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)  # a statement waits for a database that hangs
+        for task in ended:
+            task.cancelled() or task.exception()  # the first one is being raised
+
+
+async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:
+    """Replace the web server whenever `again` is set, and, if that could be done, the worker."""
+    attended = os.isatty(0)
+    await serve.ready()
+    while True:
+        await again.wait()
+        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too, and leaves nobody to end us
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGHUP)
+        again.clear()  # what comes from here on asks for another restart
+        for child in (serve, work):
+            if not await child.replace(leave_within=leave_within):
+                break
+            say(f"restart {child.name} runs anew; the old process finishes what it has")
+
+
+async def _open(configured: Settings, serve: Child, simulation: Simulation | None, start: Start) -> None:
+    """Say where we listen once we do, and send the sample on its way."""
+    await serve.ready()
+    here = address(configured.host, configured.port)
+    say(f"web    listening on {here}{WEBHOOK_PATH}")
+    if simulation is None:
+        missing = " and ".join(lacking(configured))
+        if missing and not configured.own_secrets:
+            say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
+        return
+    try:
+        async with TranscribeSo(configured.api_url, configured.api_key) as provider:
+            sample = await provider.transcribe(
+                Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
+                idempotency_key=f"sample-{secrets.token_hex(8)}",
+            )
+    except ProviderError as exc:
+        say(f"sample could not be submitted: {exc}")
+        return
+    command = sys.argv[0] if sys.argv[0].endswith("receiver") else "receiver"
+    say(f"sample submitted as transcription {sample.id}; when its jobs are done, in another terminal:")
+    say(f"         {command} transcript {sample.id}")
+    say(f"         {command} timestamps {sample.id} --format youtube")
+    say("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
+    say(f"         {simulation.export_line(configured, here, start.environment)}")
+
+
+async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
+    """Start the sandbox, and register anew, because it remembers nothing."""
+    sandbox_url = configured.api_url
+    real = [api for api in await deliveries.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
+    if real:
+        raise ImpossibleError(
+            f"this database holds events of {real[0]}; the sandbox needs one of its own: "
+            f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
+        )
+    port, told = sandbox_url.rsplit(":", 1)[1], environment.of_a_sandbox(start.environment)
+    child = Child("sandbox", "--port", port, environment=told, folder=start.folder, vital=True)
+    children.append(child)
+    await child.start()
+    await child.ready()
+    say(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
+    here = address(configured.host, configured.port) + WEBHOOK_PATH
+    connection = await database.connect(url)
+    try:
+        async with TranscribeSo(sandbox_url, configured.api_key) as provider:
+            await registration.forget(connection, sandbox_url)
+            say(await registration.register(connection, provider, configured.account(), here))
+    finally:
+        await connection.close()
+
+
+def _place(configured: Settings) -> str:
+    if configured.dsn is not None:
+        return f"in the database at {database.where(configured.dsn)}"
+    return embedded.describe(configured.data_dir)

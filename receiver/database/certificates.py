@@ -1,0 +1,113 @@
+"""Which of the files and variables of TLS cannot be used, and why: asyncpg reads them before it connects."""
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from receiver.database.dsn import FILES, Dsn
+
+VERSIONS = {
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+    "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+}
+HOME = {"sslrootcert": "root.crt", "sslcert": "postgresql.crt", "sslkey": "postgresql.key", "sslcrl": "root.crl"}
+UNVERIFIED = ("disable", "allow", "prefer", "no-verify")
+
+
+def mistake(asked: Dsn) -> str | None:
+    """Return what is wrong with one of them, and its name, if that is so."""
+    if asked.security == "disable":
+        return None
+    for check in (_version, _authorities, _own, _keys):
+        if (found := check(asked)) is not None:
+            return found
+    return None
+
+
+def _version(asked: Dsn) -> str | None:
+    for name, variable in VERSIONS.items():
+        whose, value = _said(asked, name, variable)
+        if value and (not value.startswith("TLSv") or value.replace(".", "_") not in ssl.TLSVersion.__members__):
+            return f"{whose}: must be TLSv1.2 or TLSv1.3"
+    return None
+
+
+def _authorities(asked: Dsn) -> str | None:
+    for whose, path in _files(asked):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+        except ssl.SSLError:
+            return f"{whose}: {path} holds no certificate"
+        except OSError as exc:
+            return f"{whose}: {path} cannot be read ({exc.strerror})"
+    return None
+
+
+def _files(asked: Dsn) -> Iterator[tuple[str, str]]:
+    """Yield the files in which those stand whom we believe."""
+    if asked.is_system_trusted:
+        if path := os.environ.get("SSL_CERT_FILE"):
+            yield "SSL_CERT_FILE", path
+    elif asked.security not in UNVERIFIED:
+        for name in ("sslrootcert", "sslcrl"):
+            whose, path = _file(asked, name)
+            if path:
+                yield whose, path
+
+
+def _own(asked: Dsn) -> str | None:
+    """Look at what we show of ourselves."""
+    if asked.is_system_trusted or asked.security == "no-verify":
+        return None
+    (whose, path), (whose_key, key) = _file(asked, "sslcert"), _file(asked, "sslkey")
+    for name, file in ((whose, path), (whose_key, key)):
+        if file and (why := _unreadable(file)):
+            return f"{name}: {file} cannot be read ({why})"
+    if not path:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_cert_chain(path, key or None, lambda: asked.passed.get("sslpassword", ""))
+    except (ssl.SSLError, ValueError):
+        holds = f"holds no certificate that fits the key in {key}" if key else "holds no certificate with its key"
+        return f"{whose}: {path} {holds}: see to sslcert, sslkey and sslpassword"
+    return None
+
+
+def _keys(asked: Dsn) -> str | None:
+    """Look at where OpenSSL is told to write a connection's keys."""
+    path = os.environ.get("SSLKEYLOGFILE")
+    if not path or asked.security == "no-verify":
+        return None
+    try:
+        Path(path).open("ab").close()
+    except OSError as exc:
+        return f"SSLKEYLOGFILE: {path} cannot be written ({exc.strerror})"
+    return None
+
+
+def _said(asked: Dsn, name: str, variable: str) -> tuple[str, str]:
+    if value := asked.passed.get(name, ""):
+        return f"DATABASE_URL: {name}", value
+    return variable, os.environ.get(variable, "")
+
+
+def _file(asked: Dsn, name: str) -> tuple[str, str]:
+    """Return who names a file, and its path; what lies in the user's home counts where nobody does."""
+    whose, path = _said(asked, name, FILES[name])
+    if not path:
+        with suppress(RuntimeError, OSError):
+            at_home = Path.home() / ".postgresql" / HOME[name]
+            if at_home.exists():
+                return name, str(at_home)
+    return whose, path
+
+
+def _unreadable(path: str) -> str | None:
+    try:
+        Path(path).open("rb").close()
+    except OSError as exc:
+        return exc.strerror
+    return None

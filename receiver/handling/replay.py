@@ -1,0 +1,98 @@
+"""Run an event's jobs again.
+
+name ──▶ the one event that it means ──▶ its body read again, where it is quarantined ──▶ jobs pending, quota anew
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from receiver import events
+from receiver.database import Connection, Pool
+from receiver.errors import ImpossibleError
+from receiver.handling import discovery
+from receiver.handling.api import Handler
+from receiver.inbox import deliveries, jobs
+from receiver.inbox.deliveries import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of an event's jobs, by their handlers' names.
+
+    Attributes:
+        pending: those that run again.
+        running: those that run now, and were left alone.
+        gone: those that are not done, of handlers that were not among the chosen.
+    """
+
+    pending: tuple[str, ...]
+    running: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def chosen(known: Mapping[str, Handler], only: str | None) -> list[Handler]:
+    """Return the handlers whose jobs are to run again: all, or `only` the one of that name.
+
+    Raises:
+        ImpossibleError: there is none of that name.
+    """
+    if only is None:
+        return list(known.values())
+    if only not in known:
+        raise ImpossibleError(f"there is no handler {only}; there are {', '.join(known)}")
+    return [known[only]]
+
+
+async def find(db: Pool, name: str) -> Stored:
+    """Return the one event that a name means: its id, source/id, @key, or the id of its transcription.
+
+    Raises:
+        ImpossibleError: it means none, or several.
+    """
+    if not name.strip():
+        raise ImpossibleError("EVENT is empty; `receiver events` lists them")
+    found = await deliveries.find(db, name)
+    if not found:
+        raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
+    if len(found) > 1:
+        choices = ", ".join(f"@{one.key} ({one.type or one.state} {one.source}/{one.id}{_whose(one)})" for one in found)
+        raise ImpossibleError(f"{name} means several events: say which of {choices}")
+    return found[0]
+
+
+async def replay(db: Pool, name: str, handlers: Sequence[Handler]) -> Replayed:
+    """Run the jobs of the event that a name means again, those of these handlers; the new ones among them get one.
+
+    Raises:
+        ImpossibleError: the name means none or several, or the event is quarantined and still cannot be read.
+    """
+    found = await find(db, name)
+    async with db.acquire() as connection, connection.transaction():
+        event_type = found.type or await _read_again(connection, found)
+        wanted = discovery.interested(handlers, event_type)
+        pending = await jobs.replay(connection, found.key, wanted)
+    await jobs.nudge(db)
+    names = {handler.name for handler in handlers}
+    return Replayed(
+        pending=tuple(pending),
+        running=tuple(name for name in wanted if name not in pending),
+        gone=tuple(job.handler for job in found.jobs if job.state != "done" and job.handler not in names),
+    )
+
+
+async def _read_again(connection: Connection, found: Stored) -> str:
+    """Let a quarantined event be what it can be read as now; returns its type."""
+    content = events.read(found.source, await deliveries.raw(connection, found.key))
+    if found.callback_for is not None:  # its secret proves nothing about another one
+        content = events.about(content, found.callback_for)
+    if isinstance(content, events.Unreadable):
+        raise ImpossibleError(f"it still cannot be read: {content.reason}")
+    if not await deliveries.accept_quarantined(connection, found.key, content):
+        raise ImpossibleError(f"its event {content.id} is stored already")
+    return content.type
+
+
+def _whose(event: Stored) -> str:
+    about = "" if event.transcription_id is None else f" about {event.transcription_id}"
+    account = "" if event.account == "default" else f", account {event.account}"
+    return f"{about} of {event.api_url}{account}"

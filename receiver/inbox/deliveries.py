@@ -1,0 +1,248 @@
+"""What we keep of deliveries: events, and one job for each handler that wants one.
+
+Handler names arrive by argument; nothing here knows what a handler is.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import asyncpg
+
+from receiver.database import Connection, Database, query
+from receiver.events import Event, Unreadable
+
+Status = Literal["stored", "duplicate", "quarantined"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An authentic delivery, read as far as it can be.
+
+    Attributes:
+        handlers: the names of those that want it.
+        account: whose key signed it.
+        callback_for: the transcription at whose own callback it came; None where it came to the webhook.
+    """
+
+    content: Event | Unreadable
+    api_url: str
+    secret_fingerprint: str
+    handlers: tuple[str, ...] = ()
+    account: str = "default"
+    callback_for: str | None = None
+
+    @property
+    def wanted_by(self) -> tuple[str, ...]:
+        """Who gets a job; nobody of what cannot be read."""
+        return self.handlers if isinstance(self.content, Event) else ()
+
+    @property
+    def transcription_id(self) -> str | None:
+        """What it is about; what cannot be read is about nothing."""
+        return self.content.transcription.id if isinstance(self.content, Event) else None
+
+    @property
+    def identity(self) -> tuple[str, str, str, str, str, bool]:
+        """What makes it one and the same event. What cannot be read is named by its bytes, in a space of its own."""
+        content = self.content
+        about = self.transcription_id or ""
+        return content.source, self.api_url, self.account, content.id, about, isinstance(content, Event)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job as it lies beside its event; `waits_seconds` until it is due or, running, until its lease ends."""
+
+    id: int
+    handler: str
+    state: str
+    attempt: int
+    error: str | None
+    waits_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `--json` prints of it."""
+        return {"handler": self.handler, "state": self.state, "attempt": self.attempt, "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as it lies in the inbox, with its jobs."""
+
+    key: int
+    source: str
+    api_url: str
+    account: str
+    id: str
+    type: str | None
+    unreadable: str | None
+    transcription_id: str | None
+    callback_for: str | None
+    received_at: datetime
+    deliveries: int
+    state: str
+    jobs: tuple[StoredJob, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `events --json` prints of it."""
+        return {
+            "key": self.key,
+            "source": self.source,
+            "api_url": self.api_url,
+            "account": self.account,
+            "id": self.id,
+            "type": self.type,
+            "state": self.state,
+            "received_at": self.received_at.isoformat(),
+            "deliveries": self.deliveries,
+            "transcription_id": self.transcription_id,
+            "jobs": [job.to_json() for job in self.jobs],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCount:
+    """How many recent events are of a type, None for the quarantined, and how many of them no handler wanted."""
+
+    type: str | None
+    events: int
+    unwanted: int
+
+
+async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list[Status]:
+    """Store events, each with one job for every handler that wants it, or count repeats; answers for each delivery.
+
+    One statement stores them all, further ones what came in other bytes under the identity of another of them. When
+    this returns they are on disk. It is idempotent: repeated after an ambiguous failure it counts deliveries and
+    changes nothing else. What comes in other bytes than an event of its identity is quarantined beside that.
+    """
+    answers: list[Status] = ["duplicate"] * len(deliveries)
+    left = list(enumerate(deliveries))
+    while left:
+        now: dict[tuple[object, ...], list[tuple[int, Delivery]]] = {}
+        later = []
+        for place, delivery in left:
+            same = now.setdefault(delivery.identity, [])
+            if same and same[0][1].content.raw != delivery.content.raw:
+                later.append((place, delivery))
+            else:
+                same.append((place, delivery))
+        groups = list(now.values())
+        for row in await connection.fetch(query("inbox/append_events"), *_columns(groups)):
+            answers[groups[row["item"] - 1][0][0]] = row["status"]
+        left = later
+    return answers
+
+
+def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any], ...]:
+    """Return the statement's parameters: what is the same in each group once, and how often it came."""
+    firsts = [group[0][1] for group in groups]
+    contents = [one.content for one in firsts]
+    wanted = [(item, name) for item, one in enumerate(firsts, start=1) for name in one.wanted_by]
+    return (
+        [content.source for content in contents],
+        [one.api_url for one in firsts],
+        [one.account for one in firsts],
+        [content.id for content in contents],
+        [one.transcription_id for one in firsts],
+        [content.type if isinstance(content, Event) else None for content in contents],
+        [content.reason if isinstance(content, Unreadable) else None for content in contents],
+        [content.raw for content in contents],
+        [one.secret_fingerprint for one in firsts],
+        [one.callback_for for one in firsts],
+        [len(group) for group in groups],
+        [item for item, _ in wanted],
+        [name for _, name in wanted],
+    )
+
+
+async def recent(db: Database, *, limit: int | None = None) -> list[Stored]:
+    """Return the newest events first; all of them where `limit` is None."""
+    return [_stored(row) for row in await db.fetch(query("inbox/list_events"), limit)]
+
+
+async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> list[TypeCount]:
+    """Count the events of an API by type: those of the last 30 days among the newest `limit` of all."""
+    return [TypeCount(**dict(row)) for row in await db.fetch(query("inbox/recent_types"), api_url, limit)]
+
+
+async def find(db: Database, name: str) -> list[Stored]:
+    """Return the events called `name`: an id, `source/id`, `@key`, or the id of the transcription that they are about.
+
+    More than one where a name means several: ids of two sources, APIs or accounts collide, and a transcription may have
+    several events. The newest comes first.
+    """
+    return [_stored(row) for row in await db.fetch(query("inbox/find_events"), name)]
+
+
+async def variants(db: Database, event: Stored) -> list[Stored]:
+    """Return what came in other bytes under an event's identity, and is quarantined."""
+    rows = await db.fetch(query("inbox/find_variants"), event.source, event.api_url, event.account, event.id)
+    return [_stored(row) for row in rows]
+
+
+async def other_apis(db: Database, api_url: str) -> list[str]:
+    """Return the APIs, other than `api_url`, whose events lie here."""
+    return [row["api_url"] for row in await db.fetch(query("inbox/other_apis"), api_url)]
+
+
+async def raw(db: Database, key: int) -> bytes:
+    """Return an event's body, byte for byte as it was signed."""
+    body: bytes = await db.fetchval(query("inbox/read_raw"), key)
+    return body
+
+
+async def newest_key(db: Database) -> int:
+    """Return the key of the newest event; 0 in an empty inbox."""
+    key: int | None = await db.fetchval(query("inbox/newest_key"))
+    return key or 0
+
+
+async def test_event_after(db: Database, api_url: str, key: int) -> Stored | None:
+    """Return the first `webhook.test` event of an API that was stored after the event with `key`."""
+    row = await db.fetchrow(query("inbox/test_event_after"), api_url, key)
+    return None if row is None else _stored(row)
+
+
+async def has_ended(db: Database, api_url: str, transcription_id: str, *, since: int) -> bool:
+    """Whether an event that was stored after the one with key `since` says that a transcription has ended."""
+    ended: bool = await db.fetchval(query("inbox/has_ended"), api_url, transcription_id, since)
+    return ended
+
+
+async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> list[tuple[str, StoredJob]]:
+    """Return jobs, newest first, each with `source/id` of its event."""
+    rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), state, limit)]
+    return [(row.pop("event"), StoredJob(**row)) for row in rows]
+
+
+async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
+    """Let a quarantined event be what it can now be read as; False where that event is stored already."""
+    try:
+        accepted = await db.fetchval(
+            query("inbox/accept_quarantined"), key, event.id, event.type, event.transcription.id
+        )
+    except asyncpg.UniqueViolationError:
+        return False
+    return accepted is not None
+
+
+def _stored(row: asyncpg.Record) -> Stored:
+    return Stored(
+        key=row["id"],
+        source=row["source"],
+        api_url=row["api_url"],
+        account=row["account"],
+        id=row["event_id"],
+        type=row["type"],
+        unreadable=row["unreadable"],
+        transcription_id=row["transcription_id"],
+        callback_for=row["callback_for"],
+        received_at=row["received_at"],
+        deliveries=row["deliveries"],
+        state=row["state"],
+        jobs=tuple(StoredJob(**job) for job in json.loads(row["jobs"])),
+    )

@@ -1,0 +1,170 @@
+"""One event for one handler: claimed, renewed, finished, replayed. PostgreSQL's clock is the only clock.
+
+`due_at` says when a job may be claimed: for a pending job its time, for a running one the end of its lease. `attempt`
+is counted at the claim and is the fence: whoever finishes must still hold the attempt that it claimed, so a worker
+that lost its lease can write nothing.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, assert_never
+
+from receiver.database import Connection, Database, query
+from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
+
+State = Literal["pending", "running", "done", "dead"]
+CHANNEL = "receiver_jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that is ours until its lease ends, with the event as it was delivered.
+
+    `kept_key` is the idempotency key of a job that was made when keys were made otherwise.
+    """
+
+    job: int
+    attempt: int
+    uncounted: int
+    is_replay: bool
+    handler: str
+    source: str
+    api_url: str
+    account: str
+    event_id: str
+    transcription_id: str | None
+    raw: bytes
+    kept_key: str | None
+
+    @property
+    def tries(self) -> int:
+        """How many claims counted, this one included."""
+        return self.attempt - self.uncounted
+
+    @property
+    def idempotency_key(self) -> str:
+        """A short text that belongs to this event, whoever's it is, and to this handler, and to no other."""
+        if self.kept_key is not None:
+            return self.kept_key
+        identity = (self.source, self.api_url, self.account, self.event_id, self.transcription_id or "", self.handler)
+        return f"rcv-{hashlib.sha256(chr(0).join(identity).encode()).hexdigest()[:40]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many jobs of a handler are dead or unfinished for an API, and how many are unfinished for others."""
+
+    handler: str
+    dead: int
+    unfinished: int
+    elsewhere: int
+
+
+async def claim(
+    db: Database,
+    *,
+    handlers: Sequence[str],
+    api_url: str,
+    lease: timedelta,
+    limit: int,
+    lapsed: bool = False,
+    only: int | None = None,
+    aside: Collection[int] = (),
+) -> list[Claim]:
+    """Take at most `limit` jobs that are due: pending ones, or those whose lease ran out; or the `only` one.
+
+    Those that are put `aside` are left.
+    """
+    state = _state(lapsed=lapsed)
+    rows = await db.fetch(query("inbox/claim_jobs"), list(handlers), api_url, lease, limit, state, only, list(aside))
+    return [Claim(**dict(row)) for row in rows]
+
+
+async def due(
+    db: Database,
+    *,
+    handlers: Sequence[str],
+    api_url: str,
+    limit: int,
+    lapsed: bool = False,
+    aside: Collection[int] = (),
+) -> list[int]:
+    """Return the jobs that could be claimed, oldest first, but for those that are put `aside`."""
+    rows = await db.fetch(query("inbox/due_jobs"), list(handlers), api_url, _state(lapsed=lapsed), limit, list(aside))
+    return [row["id"] for row in rows]
+
+
+async def bury(db: Database, job: int, reason: str) -> None:
+    """Let a due job be dead that cannot be claimed."""
+    await db.execute(query("inbox/bury_job"), job, reason)
+
+
+async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
+    """Whether a job waits whose lease ran out."""
+    return await db.fetchval(query("inbox/any_lapsed"), list(handlers), api_url) is not None
+
+
+def _state(*, lapsed: bool) -> State:
+    return "running" if lapsed else "pending"
+
+
+async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:
+    """Lengthen the leases of `held` (job, attempt) from now; returns the jobs that are ours no longer."""
+    jobs, attempts = [job for job, _ in held], [attempt for _, attempt in held]
+    return {row["job"] for row in await db.fetch(query("inbox/renew_leases"), jobs, attempts, lease)}
+
+
+async def lock(connection: Connection, job: int, attempt: int) -> bool:
+    """Lock a job's row until the transaction ends; False where it is no longer ours."""
+    return await connection.fetchval(query("inbox/lock_job"), job, attempt) is not None
+
+
+async def finish(db: Database, job: int, attempt: int, outcome: Outcome) -> bool:
+    """Write what became of a job; False, and nothing written, where it is no longer ours."""
+    state: State
+    after, reason, uncounted = timedelta(0), None, 0
+    match outcome:
+        case Done():
+            state = "done"
+        case Again():
+            state, after, reason = "pending", outcome.after, outcome.reason
+        case Later():
+            state, after, reason, uncounted = "pending", outcome.after, outcome.reason, 1
+        case Dead():
+            state, reason = "dead", outcome.reason
+        case _:
+            assert_never(outcome)
+    written = await db.fetchval(query("inbox/finish_job"), job, attempt, state, after, reason, uncounted)
+    return written is not None
+
+
+async def release(db: Database, held: Sequence[tuple[int, int]]) -> None:
+    """Give claims back unused and uncounted."""
+    ours = sorted(held)
+    await db.execute(query("inbox/release_jobs"), [job for job, _ in ours], [attempt for _, attempt in ours])
+
+
+async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]:
+    """Make an event's jobs pending again with their quota anew, adding those that are new; not the running ones.
+
+    The attempt keeps growing, because it is the fence. Returns the handlers whose jobs are pending now.
+    """
+    return [row["handler"] for row in await db.fetch(query("inbox/replay_jobs"), event, sorted(handlers))]
+
+
+async def oldest_due(db: Database, handlers: Sequence[str], api_url: str) -> timedelta | None:
+    """Return for how long the longest-waiting job that these handlers could run is due; None where none is."""
+    age: timedelta | None = await db.fetchval(query("inbox/oldest_due"), list(handlers), api_url)
+    return age
+
+
+async def counts(db: Database, api_url: str) -> list[Count]:
+    """Count the jobs that are not done, for each handler that has any, by its name."""
+    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), api_url)]
+
+
+async def nudge(db: Database) -> None:
+    """Tell listening workers to look at once. Only a nudge: they poll too."""
+    await db.execute(query("inbox/nudge"), CHANNEL)

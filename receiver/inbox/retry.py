@@ -1,0 +1,183 @@
+"""When a job is tried again. Pure: no clock, no database, no randomness of its own.
+
+    pending ──claim──▶ running ──returned──────────▶ done
+       ▲                  │
+       ├──Again, Later────┤
+       │                  └──GiveUp, exhausted─────▶ dead
+       └───────────────────────replay────────────────┘
+
+`attempt` counts claims and only grows. A claim that was postponed or given back is *uncounted*; what is left are the
+*tries*, and a job is exhausted when they reach its handler's maximum.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeAlias
+
+from receiver.errors import (
+    GiveUp,
+    ImpossibleError,
+    InvalidRequest,
+    NotReady,
+    NoTurn,
+    PaymentRequired,
+    Postpone,
+    RateLimited,
+    Retry,
+    Unauthenticated,
+)
+from receiver.logs.reasons import describe, leaves, plain, shown
+
+MINUTE = timedelta(minutes=1)
+LONGEST = timedelta(days=365)  # what is later than that is a mistake, and PostgreSQL's calendar ends somewhere
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how far apart a handler's jobs are tried.
+
+    Delays double from `first` up to `limit`, each lengthened by up to half at random, so that jobs that failed
+    together do not come back together. The defaults try ten times over about an hour and a half.
+    """
+
+    attempts: int = 10
+    first: timedelta = timedelta(seconds=10)
+    limit: timedelta = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            TypeError: `attempts` is no whole number, or `first` or `limit` no timedelta.
+            ValueError: they do not go together.
+        """
+        if not isinstance(self.attempts, int) or isinstance(self.attempts, bool):
+            raise TypeError(f"RetryPolicy: attempts must be a whole number such as 10, not {shown(self.attempts)}")
+        for name, value in (("first", self.first), ("limit", self.limit)):
+            if not isinstance(value, timedelta):
+                raise TypeError(
+                    f"RetryPolicy: {name} must be a timedelta such as timedelta(seconds=10), not {shown(value)}"
+                )
+        if self.attempts < 1 or self.first < timedelta(0) or self.limit < self.first:
+            raise ValueError("a RetryPolicy needs attempts >= 1 and 0 <= first <= limit")
+
+    def delay(self, tries: int, *, jitter: float) -> timedelta:
+        """Return how long to wait after `tries` failed tries; `jitter` is in [0, 1)."""
+        # 10 s, 20 s, 40 s, … limit; the exponent is bounded because 2.0 ** 1024 overflows.
+        doubled = self.first.total_seconds() * 2.0 ** min(tries - 1, 60)
+        longest = min(self.limit, LONGEST).total_seconds()
+        return _bounded(timedelta(seconds=min(doubled, longest) * (1 + jitter / 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The handler returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try again `after`; this try counted."""
+
+    after: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Try again `after`; this try did not count."""
+
+    after: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Do not try again by yourself."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Done | Again | Later | Dead
+
+
+def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitter: float, home: str = "") -> Outcome:
+    """Return what becomes of a job whose handler ended with `error`, or returned (None), on its `tries`-th try.
+
+    An exception group is decided by the gravest of what it holds. Never raises, whatever a stranger's exception is
+    made of. `home` is the handler's module: see `describe`.
+    """
+    if error is None:
+        return Done()
+    reason = describe(error, home)
+    try:
+        outcomes = [_decide(policy, tries, leaf, reason, jitter) for leaf in leaves(error)]
+        return max(outcomes, key=_gravity)
+    except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
+        return _failed(policy, tries, None, reason, jitter)
+
+
+def _decide(policy: RetryPolicy, tries: int, error: BaseException, reason: str, jitter: float) -> Again | Later | Dead:
+    wait = _wait_uncounted(error)
+    if wait is not None:
+        return Later(_bounded(wait), reason)
+    if isinstance(error, GiveUp) or _is_final(error):
+        return Dead(reason)
+    asked = error.after if isinstance(error, Retry) else None
+    return _failed(policy, tries, asked, reason, jitter)
+
+
+def _failed(policy: RetryPolicy, tries: int, asked: object, reason: str, jitter: float) -> Again | Dead:
+    if tries >= policy.attempts:
+        return Dead(f"{reason} (tried {tries} times)")
+    return Again(policy.delay(tries, jitter=jitter) if asked is None else _bounded(asked), reason)
+
+
+def _gravity(outcome: Again | Later | Dead) -> tuple[int, timedelta]:
+    match outcome:
+        case Later(after=after):
+            return 0, after
+        case Again(after=after):
+            return 1, after
+        case Dead():
+            return 2, timedelta(0)
+
+
+def _bounded(after: object) -> timedelta:
+    if not isinstance(after, timedelta):
+        return MINUTE  # a stranger may have set the attribute to anything
+    return min(max(after, timedelta(0)), LONGEST)
+
+
+def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
+    """Return an outcome whose reason a database takes that refuses the one it has; `Done` has none."""
+    if isinstance(outcome, Done):
+        return outcome
+    return replace(outcome, reason=plain(f"the database refuses the error's text, which the log has: {refusal}"))
+
+
+def _wait_uncounted(error: BaseException) -> timedelta | None:
+    """Return how long to wait for what is not the job's fault: postponed, no turn, money, a limit, a wrong key."""
+    match error:
+        case Postpone(after=after):
+            return MINUTE if after is None else after
+        case RateLimited(retry_after=after):
+            return MINUTE if after is None else after
+        case NoTurn():
+            return MINUTE
+        case PaymentRequired():
+            return timedelta(hours=1)
+        case Unauthenticated():
+            return timedelta(minutes=5)
+        case _:
+            return None
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether trying again can never help."""
+    match error:
+        case NotReady(reason=reason):
+            return reason != "transcription_processing"
+        case InvalidRequest() | ImpossibleError():
+            return True
+        case _:
+            return False

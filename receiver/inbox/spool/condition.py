@@ -1,0 +1,135 @@
+"""How a spool is, for whoever shows it, and what lies in its folder."""
+
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from receiver.inbox.spool import segments
+from receiver.inbox.spool.folder import DAMAGED, NAME, REFUSED, Folder, Place
+
+SPLIT = "its folder was moved away or covered while deliveries waited in it, which only this process finds"
+
+Which = tuple[str, int]  # a segment's name and inode: one that is written anew keeps its name
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a spool is.
+
+    Attributes:
+        path: where it lies.
+        used, limit: bytes of records, and how many there may be.
+        since: when the oldest record that waits was spooled (unix seconds).
+        foreign: records for another database.
+        refused, damaged, unknown: files: what the database refuses, what is not whole, what another version wrote.
+        is_promised: whether the room for the next segment is ours, whatever else fills the disk.
+        lacks: what its disk has none left of, in words.
+        trouble: what could not be done last, in words.
+    """
+
+    path: Path
+    used: int
+    limit: int
+    since: float | None = None
+    foreign: int = 0
+    refused: int = 0
+    damaged: int = 0
+    unknown: int = 0
+    is_promised: bool = True
+    lacks: str | None = None
+    trouble: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return self.since is None
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What lies in a folder, whoever wrote it.
+
+    Attributes:
+        segments: (name, inode) of each.
+        used: bytes of records in them.
+        since: when the oldest record was spooled (unix seconds).
+        refused, damaged: files that are kept aside.
+        unknown: those of the segments that another version wrote.
+    """
+
+    segments: frozenset[Which]
+    used: int
+    since: float | None
+    refused: int
+    damaged: int
+    unknown: frozenset[Which] = frozenset()
+
+
+def look(folder: Folder, limit: int, unknown: Collection[Which]) -> tuple[Condition, Holdings | None]:
+    """Return how a folder is that may hold `limit` bytes, and what lies in it; None where it cannot be looked at."""
+    try:
+        there = holdings(folder, unknown)
+    except OSError as exc:
+        return Condition(folder.path, 0, limit, trouble=f"it {words(exc)}"), None
+    lacks = None
+    with suppress(OSError):  # it was not made yet
+        lacks = folder.lacks()
+    found = Condition(
+        path=folder.path, used=there.used, limit=limit, since=there.since, refused=there.refused, damaged=there.damaged,
+        unknown=len(there.unknown), lacks=lacks, trouble=SPLIT if folder.is_split else None,
+    )  # fmt: skip
+    return found, there
+
+
+def words(error: BaseException) -> str:
+    """Return why something cannot be used, for a person."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be used ({said or f'{type(error).__name__}: {error}'})"
+
+
+def holdings(folder: Folder, unknown: Collection[Which] = ()) -> Holdings:
+    """Look what lies in `folder`, where the `unknown` ones were looked at before.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    files = folder.files()
+    used, since, there, others = 0, list[float](), set[Which](), set[Which]()
+    for place in files:
+        if not NAME.fullmatch(place.name):
+            continue
+        with suppress(OSError):  # drained meanwhile, or nothing that we believe
+            which, length, begun = _peek(place, unknown)
+            there.add(which)
+            if length is None:
+                others.add(which)
+            elif length:
+                used += length
+                since.append(begun)
+    return Holdings(
+        frozenset(there), used, min(since, default=None),
+        refused=sum(place.name.endswith(REFUSED) for place in files),
+        damaged=sum(place.name.endswith(DAMAGED) for place in files), unknown=frozenset(others),
+    )  # fmt: skip
+
+
+def _peek(place: Place, unknown: Collection[Which]) -> tuple[Which, int | None, float]:
+    """Return which segment it is, how many bytes of records it holds, None of another version's, and since when."""
+    since = int(place.name.partition("-")[0]) / 1e9
+    descriptor = place.folder.open(place.name, os.O_RDONLY)
+    try:
+        status = os.fstat(descriptor)
+        which = (place.name, status.st_ino)
+        head = os.pread(descriptor, segments.START, 0)
+        if which in unknown:
+            return which, None, since
+        if segments.is_known(head):
+            length, begun = segments.used(head, status.st_size)
+            return which, length, since if begun is None else begun
+        found = segments.scan(os.pread(descriptor, status.st_size, 0), searching=place.folder.is_private)
+    finally:
+        os.close(descriptor)
+    length = sum(map(len, found.records))
+    return which, None if found.state is segments.State.UNKNOWN else length, since

@@ -1,0 +1,168 @@
+"""Give what a folder's segments hold to whoever stores it, and remove what is taken.
+
+    locked ──▶ read ──▶ given in batches ──▶ settled: removed, put aside, or kept for the next time
+
+All of it happens in one thread beside the event loop, but for the storing. What was given is remembered for as long as
+the process lives, so that a drain which is cut short goes on where it was; another process would begin anew.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from typing import TypeVar
+
+from receiver.failpoints import Failpoint, reach
+from receiver.inbox.spool import segments
+from receiver.inbox.spool.condition import Which
+from receiver.inbox.spool.folder import DAMAGED, REFUSED, Folder, Place
+from receiver.inbox.spool.segments import Scan, State, scan
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BATCH = 100
+BATCH_BYTES = 256 * 1024  # what a slow line carries within the time that a statement has
+
+
+class Fate(Enum):
+    """What became of a record that was given to whoever stores it."""
+
+    TAKEN = "taken"
+    LATER = "later"  # it has trouble of its own, which may pass
+    FOREIGN = "foreign"  # it is for another database
+    REFUSED = "refused"  # it is kept aside
+
+
+Take = Callable[[Sequence[bytes]], Awaitable[Sequence[Fate]]]
+
+
+class Drain:
+    """What is known of the segments in a folder from one drain to the next.
+
+    Args:
+        thread: where the disk is touched.
+    """
+
+    def __init__(self, folder: Folder, thread: ThreadPoolExecutor) -> None:
+        self._folder = folder
+        self._thread = thread
+        self._fates: dict[Which, list[Fate]] = {}
+        self._foreign: dict[Which, int] = {}
+        self._unknown: set[Which] = set()
+
+    @property
+    def foreign(self) -> int:
+        """How many records are for another database."""
+        return sum(self._foreign.values())
+
+    def forget_all_but(self, there: frozenset[Which]) -> None:
+        """Forget what is known of segments that are gone."""
+        self._foreign = {which: count for which, count in self._foreign.items() if which in there}
+        self._fates = {which: fates for which, fates in self._fates.items() if which in there}
+        self._unknown &= there
+
+    def look_again(self) -> None:
+        """Read again what was for another database: ours is another one now."""
+        self._foreign.clear()
+
+    async def run(self, take: Take) -> tuple[int, str | None]:
+        """Give every record to `take`; returns how many were taken, and what could not be drained, in words."""
+        taken, trouble = 0, None
+        for place in await self._in_thread(self._folder.segments):
+            try:
+                taken += await self._drain(place, take)
+            except OSError as exc:  # the others may be well, and so may the database
+                trouble = f"{place.name} cannot be drained: {exc.strerror}"
+        return taken, trouble
+
+    async def _drain(self, place: Place, take: Take) -> int:
+        opened = await self._in_thread(place.folder.lock, place.name)
+        if opened is None:  # a living process writes to it, or another one drains it
+            return 0
+        try:
+            which = (place.name, os.fstat(opened).st_ino)
+            if which in self._unknown or which in self._foreign:
+                return 0
+            found = await self._in_thread(_read, opened, place.folder.is_private)
+            fates = self._fates.setdefault(which, [])
+            before = len(fates)
+            while len(fates) < len(found.records):
+                fates += await take(batch(found.records, len(fates)))
+                reach(Failpoint.MID_DRAIN)
+            await self._in_thread(self._settle, place, found, fates)
+            self._fates.pop(which, None)
+            self._remember(which, found, fates)
+            return fates[before:].count(Fate.TAKEN)
+        finally:
+            os.close(opened)
+
+    def _settle(self, place: Place, found: Scan, fates: Sequence[Fate]) -> None:
+        """Remove a segment of which nothing is left; keep what is, in its place or aside.
+
+        Every step leaves each record in some file; what lies in two after a crash is given again.
+        """
+        name, folder = place.name, place.folder
+        since = int(name.partition("-")[0]) / 1e9
+        left = [record for record, fate in zip(found.records, fates, strict=True) if fate in (Fate.LATER, Fate.FOREIGN)]
+        refused = [record for record, fate in zip(found.records, fates, strict=True) if fate is Fate.REFUSED]
+        if found.state is State.UNKNOWN or (found.state is State.WHOLE and left and len(left) == len(fates)):
+            return
+        if refused:
+            folder.write(_aside(name, refused), _segment(refused, since))
+            log.error("%s: the database refuses %d deliveries, which are kept aside", name, len(refused))
+        if left:
+            folder.write(_beside(name) if found.state is State.DAMAGED else name, _segment(left, since))
+        if found.state is State.DAMAGED:
+            folder.rename(name, name.partition(".")[0] + DAMAGED)
+            log.error("%s is damaged: %d whole records were read, the file is kept aside", name, len(fates))
+        elif not left:
+            folder.remove(name)
+            folder.sync()
+
+    def _remember(self, which: Which, found: Scan, fates: Sequence[Fate]) -> None:
+        """Note what need not be read again."""
+        if found.state is State.UNKNOWN:
+            self._unknown.add(which)
+            log.error("%s was written by another version: it stays until that one drains it", which[0])
+        elif found.state is State.WHOLE and fates and set(fates) == {Fate.FOREIGN}:  # it is where it was
+            self._foreign[which] = len(fates)
+            log.error("%s holds %d deliveries for another database: see `receiver spool`", which[0], len(fates))
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def batch(records: Sequence[bytes], start: int) -> Sequence[bytes]:
+    """Return the records from `start` on that are given at once."""
+    size, end = 0, start
+    while end < len(records) and end - start < BATCH and (end == start or size + len(records[end]) <= BATCH_BYTES):
+        size += len(records[end])
+        end += 1
+    return records[start:end]
+
+
+def _read(descriptor: int, searching: bool) -> Scan:  # noqa: FBT001 - run_in_executor takes no keywords
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        return scan(file.read(), searching=searching)
+
+
+def _aside(name: str, refused: Sequence[bytes]) -> str:
+    """Return a name for what is put aside of a segment: its own, since there may be more later, and always the same."""
+    digest = hashlib.sha256(b"".join(hashlib.sha256(record).digest() for record in refused)).hexdigest()
+    return f"{name.partition('-')[0]}-{digest[:16]}{REFUSED}"
+
+
+def _beside(name: str) -> str:
+    """Return the name of what is left of a damaged segment, which lies in its place until that is written."""
+    stem, _, suffix = name.partition(".")
+    return f"{stem}0.{suffix}"
+
+
+def _segment(records: Sequence[bytes], since: float) -> bytes:
+    return segments.written(secrets.token_bytes(8), records, since)

@@ -1,0 +1,301 @@
+"""Where segments lie: a folder that is ours alone, because what is found there is stored without being verified again.
+
+A folder that somebody else owns, or that others may enter, as a platform's volume is on its first day, gets a folder of
+our own in it. Everything is opened below a descriptor of that folder, which is kept, and nothing through a link.
+
+The path may come to lead elsewhere, since somebody moves the folder away or mounts another one over it. Then we are
+where the path leads, as the next process will be, and what lies in the folder before is drained as long as we live.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import stat
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from receiver.database import private
+
+SUFFIX = ".spool"
+NEXT = ".next"  # nothing is in it yet
+LEAST_BYTES = 64 * 1024  # less is none
+REFUSED = ".refused"
+DAMAGED = ".damaged"
+NAME = re.compile(rf"\d{{20}}-[0-9a-z]+(\{SUFFIX}|\{NEXT})")  # when it was begun, nanoseconds; others are not ours
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A segment's name, in our folder or, of a version that made none, in the one that was configured."""
+
+    folder: "Folder"
+    name: str
+
+
+class Folder:
+    """One folder, opened when it is needed and then kept open.
+
+    Args:
+        path: as it was configured. Ours is that one, or one in it.
+
+    Attributes:
+        is_private: whether nobody else puts anything there.
+    """
+
+    is_private = True
+
+    def __init__(self, path: Path) -> None:
+        self.configured = path
+        self._descriptor: int | None = None
+        self._opening = threading.Lock()
+        self._inner = ""
+        self._around: Folder | None = None
+        self._within: Folder | None = None
+        self._before: list[_Before] = []
+
+    @property
+    def path(self) -> Path:
+        """Where our segments lie, as far as it is known without making anything."""
+        with suppress(OSError):
+            if not self._inner and not _is_private(self.configured.stat()):
+                return self.configured / own_name()
+        return self.configured / self._inner
+
+    def use(self, *, make: bool) -> int:
+        """Return a descriptor of our folder.
+
+        Raises:
+            OSError: it is not there and `make` is false, cannot be made, or is not ours.
+        """
+        with self._opening:
+            if self._descriptor is None or not self._is_there(self._descriptor):
+                self._leave()
+                self._descriptor = self._open(make=make)
+            return self._descriptor
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Whether the path still leads to the folder that we have."""
+        try:
+            return _same((self.configured / self._inner).stat(), os.fstat(descriptor))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _leave(self) -> None:
+        """Let go of a folder to which the path leads no more; one that holds segments is kept beside."""
+        descriptor, self._descriptor, self._inner = self._descriptor, None, ""
+        for other in (self._around, self._within):
+            if other is not None:
+                other.close()
+        if descriptor is not None:
+            before = _Before(self.configured, descriptor)
+            if before.segments():
+                self._before.append(before)
+            else:
+                before.close()
+
+    def _open(self, *, make: bool) -> int:
+        if make:
+            self.configured.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_private(self.configured.stat()):
+            self._inner = own_name()
+            if make:
+                with suppress(FileExistsError):
+                    self.path.mkdir(mode=0o700)
+        own_only = os.O_NOFOLLOW if self._inner else 0
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | own_only)
+        if not _is_private(os.fstat(descriptor)):
+            os.close(descriptor)
+            raise OSError(errno.EPERM, "it belongs to another user, or others may enter it")
+        return descriptor
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file of ours.
+
+        Raises:
+            OSError: it cannot be opened, is no file, or is somebody else's.
+        """
+        folder = self.use(make=bool(flags & os.O_CREAT))
+        return private.open_file(folder, name, flags, owner=os.geteuid())
+
+    def lock(self, name: str) -> int | None:
+        """Return a segment that nobody writes to or drains, opened and locked; None where there is none (any more).
+
+        Raises:
+            OSError: it cannot be opened, is no file, or is somebody else's.
+        """
+        try:
+            descriptor = self._open_to_lock(name)
+        except FileNotFoundError:  # another process has drained it
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.holds(name, descriptor):
+                return descriptor
+        except BlockingIOError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
+
+    def _open_to_lock(self, name: str) -> int:
+        """Open a file for writing, because NFS locks no other; on a disk that takes no writing it is for reading."""
+        try:
+            return self.open(name, os.O_RDWR)
+        except OSError as exc:
+            if exc.errno not in (errno.EROFS, errno.EACCES):
+                raise
+            return self.open(name, os.O_RDONLY)
+
+    def holds(self, name: str, descriptor: int) -> bool:
+        """Whether a name leads to the file that is open, from where the folder's path leads now."""
+        try:
+            there = os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return _same(there, os.fstat(descriptor))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a whole file in the place of whatever has this name, and return when that is on disk.
+
+        Raises:
+            OSError: the disk does not take it; what had the name is still there.
+        """
+        private.replace(self.use(make=False), name, content)
+
+    def move(self, name: str, new: str) -> None:
+        """Give a file another name; which one it has after a crash is all the same."""
+        os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name, and return when that is on disk."""
+        self.move(name, new)
+        self.sync()
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        os.unlink(name, dir_fd=self._descriptor)
+
+    def lacks(self) -> str | None:
+        """Return what its disk has none left of, in words; None while there is some, as far as the disk tells."""
+        disk = os.statvfs(self.use(make=False))
+        if disk.f_blocks and disk.f_bavail * disk.f_frsize < LEAST_BYTES:
+            return "no room"
+        return "no inodes" if disk.f_files and not disk.f_favail else None
+
+    def sync(self) -> None:
+        """Return when the names are on disk."""
+        os.fsync(self.use(make=False))
+
+    def names(self) -> list[str]:
+        """Return the names of all that lies here, sorted; nothing where there is no folder."""
+        try:
+            return sorted(os.listdir(self.use(make=False)))  # noqa: PTH208 - a descriptor is no path
+        except FileNotFoundError:
+            return []
+
+    def files(self) -> list[Place]:
+        """Return what lies here, oldest segment first; also what a version without a folder of its own left around."""
+        found = [Place(self, name) for name in self.names()]
+        if self._inner:
+            around = self._around = self._around or _Around(self.configured)
+            found += [Place(around, name) for name in around.names()]
+        else:  # it may have been open to others before, so that ours was one in it
+            within = self._within = self._within or Folder(self.configured / own_name())
+            with suppress(OSError):  # somebody else's
+                found += [Place(within, name) for name in within.names()]
+        for before in tuple(self._before):
+            if not before.segments():  # drained
+                self._before.remove(before)
+                before.close()
+            found += [Place(before, name) for name in before.names()]
+        return sorted(found, key=lambda place: place.name)
+
+    def segments(self) -> list[Place]:
+        """Return the segments among them."""
+        return [place for place in self.files() if NAME.fullmatch(place.name)]
+
+    @property
+    def is_split(self) -> bool:
+        """Whether something waits in a folder to which the path leads no more."""
+        return any(name.endswith(SUFFIX) for before in self._before for name in before.names())
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+        for other in (self._around, self._within, *self._before):
+            if other is not None:
+                other.close()
+        self._before.clear()
+
+
+class _Before(Folder):
+    """A folder to which the path leads no more."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        super().__init__(path)
+        self._descriptor = descriptor
+
+    def use(self, *, make: bool) -> int:  # noqa: ARG002 - it is open
+        """Return its descriptor."""
+        if self._descriptor is None:
+            raise FileNotFoundError(errno.ENOENT, "it was let go of")
+        return self._descriptor
+
+
+class _Around(Folder):
+    """The folder around ours, which others may write to: only what they could not have written is there for us."""
+
+    is_private = False
+
+    def names(self) -> list[str]:
+        """Return the names of files that are ours alone, sorted; of others there is nothing to be said."""
+        try:
+            return [name for name in super().names() if self._is_ours(name)]
+        except PermissionError:  # we may pass through it, and not look around
+            return []
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file that is ours alone."""
+        descriptor = super().open(name, flags)
+        if not _is_believed(os.fstat(descriptor)):
+            os.close(descriptor)
+            raise OSError(errno.EPERM, "others may have written it")
+        return descriptor
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            return _is_believed(os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+
+    def use(self, *, make: bool) -> int:  # noqa: ARG002 - it is there, ours being in it
+        """Return a descriptor of it, whoever owns it."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self.configured, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._descriptor
+
+
+def own_name() -> str:
+    """Return what our folder is called in one that is not ours alone."""
+    return f"receiver-{os.geteuid()}"
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _is_believed(status: os.stat_result) -> bool:
+    """Whether a file is ours, only we can write to it, and nobody gave one of ours a second name."""
+    is_alone = status.st_nlink == 1 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and is_alone
+
+
+def _is_private(status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)

@@ -1,0 +1,314 @@
+"""A segment: one file of records, as it is written and as it is read again.
+
+    0     magic · marker       eight random bytes, which begin every frame of this segment
+    512   used · since         bytes of records and the time of the first one; only for whoever looks, never believed
+    1024  frame frame frame … zeros
+
+    frame    marker · length · CRC of the record · CRC of this head │ record │ line end
+
+The room is taken when the segment is made, so a disk that fills up later does not matter, and the records are written
+into zeros. Nobody who sends a record knows the marker, so no record can pass for a frame. A frame that a crash cut off
+was never answered; it is told from damage by its shape: it begins like a frame, lacks its end, and only zeros follow.
+Everything else that is not whole may have been answered, and is never removed unread.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import struct
+import time
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+from receiver.failpoints import Failpoint, reach
+from receiver.inbox.spool import before
+from receiver.inbox.spool.before import OLD_MAGIC
+from receiver.inbox.spool.folder import NEXT, SUFFIX, Folder
+
+MAGIC = b"rcv2"
+HEAD = struct.Struct(">4s8s")
+MARKER_BYTES = 8
+USED = struct.Struct(">Qd")
+USED_AT = 512  # a sector of its own: what is rewritten beside it must not endanger the head
+START = 1024
+FRAME = struct.Struct(">8sII")
+CHECK = struct.Struct(">I")  # of the frame's head
+FRAME_BYTES = FRAME.size + CHECK.size
+END = b"\n"
+# A frame's head behind a record's end: the length tells, since it begins with a zero and JSON holds none.
+FRAME_BEHIND = re.compile(re.escape(END) + rb"(?=.{8}\0[\0-\x10].{10})", re.DOTALL)
+ZEROED_AT_ONCE = 1024 * 1024
+LATEST = 2.0**33  # a time that is none, of a head that is damaged, is later
+CANNOT_PROMISE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
+
+
+class State(Enum):
+    """What a segment holds beside its whole records."""
+
+    WHOLE = "whole"  # nothing, or the beginning of a frame that was never answered
+    DAMAGED = "damaged"
+    UNKNOWN = "unknown"  # its format is another version's
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was read of a segment: its whole records, oldest first, and what else it holds."""
+
+    records: tuple[bytes, ...]
+    state: State
+
+
+class Segment:
+    """A segment that we write to. Whoever holds its lock writes to it or drains it; the kernel releases the lock."""
+
+    def __init__(self, folder: Folder, name: str, descriptor: int, marker: bytes, room: int) -> None:
+        self._folder = folder
+        self.name = name
+        self.end = START
+        self.room = room
+        self.is_promised = False
+        self._descriptor = descriptor
+        self._marker = marker
+        self._since = 0.0
+
+    @classmethod
+    def make(cls, folder: Folder, *, room: int) -> Self:
+        """Make a segment with `room` bytes taken in advance; its name is on disk before anything is in it.
+
+        Raises:
+            OSError: the folder or its disk cannot; nothing is left behind.
+        """
+        while True:
+            name = _name(NEXT)
+            descriptor = folder.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if not os.fstat(descriptor).st_nlink:  # another process found it without a lock, empty, and removed it
+                    os.close(descriptor)
+                    continue
+                made = cls(folder, name, descriptor, secrets.token_bytes(8), room)
+                made.is_promised = _allocate(descriptor, room)
+                _write_at(descriptor, HEAD.pack(MAGIC, made._marker), 0)
+                os.fsync(descriptor)
+                folder.sync()
+            except BaseException:
+                os.close(descriptor)
+                with suppress(OSError):
+                    folder.remove(name)
+                raise
+            return made
+
+    @property
+    def used(self) -> int:
+        """How many bytes of records it holds."""
+        return self.end - START
+
+    def write(self, frames: bytes) -> None:
+        """Return when `frames` (see `framed`) are on disk.
+
+        Raises:
+            OSError: they may or may not be. The kernel may have dropped what it could not write, so this segment must
+                not be trusted with more.
+        """
+        if not self.is_there():
+            raise OSError(errno.ENOENT, "somebody has removed the segment, or moved its folder away")
+        if frames and not self._since:
+            self._begin()
+        _write_at(self._descriptor, frames, self.end)
+        _write_at(self._descriptor, USED.pack(self.used + len(frames), self._since), USED_AT)
+        reach(Failpoint.BEFORE_SPOOL_FSYNC)
+        os.fsync(self._descriptor)
+        reach(Failpoint.AFTER_SPOOL_FSYNC)
+        self.end += len(frames)
+
+    def is_there(self) -> bool:
+        """Whether it lies where the next process will look."""
+        return self._folder.holds(self.name, self._descriptor)
+
+    def _begin(self) -> None:
+        """Note the time of the first record, also in the name; where that cannot be changed the old one is as good."""
+        self._since = time.time()
+        name = _name(SUFFIX)
+        with suppress(OSError):
+            self._folder.move(self.name, name)
+            self.name = name
+
+    def framed(self, records: Sequence[bytes]) -> bytes:
+        """Return records as this segment holds them."""
+        return b"".join(_frame(self._marker, record) for record in records)
+
+    def read(self) -> tuple[tuple[bytes, ...], int]:
+        """Return its records, and where they end.
+
+        Raises:
+            OSError: its disk fails.
+        """
+        return scan(os.pread(self._descriptor, self.end, 0)).records, self.end
+
+    def empty(self) -> None:
+        """Begin anew in the same room. From the end, so that what is left of it when we are killed is whole.
+
+        Raises:
+            OSError: its disk fails.
+        """
+        for end in range(self.end, START, -ZEROED_AT_ONCE):
+            begin = max(START, end - ZEROED_AT_ONCE)
+            _write_at(self._descriptor, bytes(end - begin), begin)
+        _write_at(self._descriptor, USED.pack(0, 0.0), USED_AT)
+        os.fsync(self._descriptor)
+        self.end, self._since = START, 0.0
+
+    def take_back(self, frames: bytes) -> None:
+        """Leave nothing of frames for which there was no room.
+
+        Raises:
+            OSError: its disk fails.
+        """
+        written = os.fstat(self._descriptor).st_size - self.end
+        _write_at(self._descriptor, bytes(max(0, min(len(frames), written))), self.end)
+
+    def close(self) -> None:
+        """Write no more; give back the room that was not needed, all of it where nothing was written."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor < 0:
+            return
+        try:
+            with suppress(OSError):
+                if self.used:
+                    os.ftruncate(descriptor, self.end)
+                else:
+                    self._folder.remove(self.name)
+        finally:
+            os.close(descriptor)
+
+
+def written(marker: bytes, records: Sequence[bytes], since: float) -> bytes:
+    """Return a whole segment of these records."""
+    frames = b"".join(_frame(marker, record) for record in records)
+    head = HEAD.pack(MAGIC, marker).ljust(USED_AT, b"\0") + USED.pack(len(frames), since)
+    return head.ljust(START, b"\0") + frames
+
+
+def used(head: bytes, size: int) -> tuple[int, float | None]:
+    """Return how many bytes of records a segment says it holds, and since when, by its first bytes."""
+    if head[: len(OLD_MAGIC)] == OLD_MAGIC:
+        return size, None
+    if len(head) < USED_AT + USED.size or head[: len(MAGIC)] != MAGIC:
+        return 0, None
+    length, since = USED.unpack_from(head, USED_AT)
+    return min(length, max(0, size - START)), since if 0 < since < LATEST else None
+
+
+def is_known(head: bytes) -> bool:
+    """Whether a segment begins, by its first bytes, as we or the version before write it."""
+    return head.startswith((MAGIC, OLD_MAGIC))
+
+
+def scan(content: bytes, *, searching: bool = True) -> Scan:
+    """Return what a segment holds. Pure.
+
+    Args:
+        content: the whole file.
+        searching: whether frames are looked for behind a head that is not ours; so may any file hold some.
+    """
+    marker = content[len(MAGIC) : HEAD.size]
+    is_told = content.startswith(MAGIC) and len(content) >= HEAD.size and bool(marker.strip(b"\0"))
+    found = _scan(content, marker) if is_told else Scan((), State.UNKNOWN)
+    if found.records or found.state is State.WHOLE:
+        return found
+    records, is_damaged = ((), True) if is_told else before.scan(content)
+    if content.startswith(OLD_MAGIC):
+        return Scan(records, State.DAMAGED if is_damaged else State.WHOLE)
+    again = _marker(content)
+    if searching and (again is not None or records):  # damage to the head costs no record
+        return Scan(records if again is None else _scan(content, again).records, State.DAMAGED)
+    begun = content.rstrip(b"\0")
+    if MAGIC.startswith(begun[: len(MAGIC)]) and len(begun) < HEAD.size:
+        return Scan((), State.WHOLE)  # it was being made
+    return found
+
+
+def _marker(content: bytes) -> bytes | None:
+    """Return the marker of the first frame whose head is whole, wherever it is; None where there is none."""
+    places = (START, *(match.end() for match in FRAME_BEHIND.finditer(content)))
+    markers = ((at, content[at : at + MARKER_BYTES]) for at in places)
+    return next((one for at, one in markers if _length(content[at : at + FRAME_BYTES], one) is not None), None)
+
+
+def _scan(content: bytes, marker: bytes) -> Scan:
+    records, at, state = list[bytes](), START, State.WHOLE
+    while True:
+        record = _record(content, marker, at)
+        if record is not None:
+            records.append(record)
+            at += FRAME_BYTES + len(record) + len(END)
+            continue
+        following = content.find(marker, at + 1)
+        if following < 0:
+            break
+        at, state = following, State.DAMAGED  # what stands before a frame was answered before that was written
+    rest = content[at:].rstrip(b"\0")
+    return Scan(tuple(records), state if _is_cut_off(rest, marker) else State.DAMAGED)
+
+
+def _record(content: bytes, marker: bytes, at: int) -> bytes | None:
+    length = _length(content[at : at + FRAME_BYTES], marker)
+    if length is None:
+        return None
+    begin = at + FRAME_BYTES
+    record, end = content[begin : begin + length], content[begin + length : begin + length + len(END)]
+    whole = len(record) == length and end == END
+    return record if whole and zlib.crc32(record) == FRAME.unpack_from(content, at)[2] else None
+
+
+def _length(head: bytes, marker: bytes) -> int | None:
+    """Return the length of the record behind a frame's head; None where that is none."""
+    if len(head) < FRAME_BYTES or head[: len(marker)] != marker:
+        return None
+    if CHECK.unpack_from(head, FRAME.size)[0] != zlib.crc32(head[: FRAME.size]):
+        return None
+    length: int = FRAME.unpack_from(head)[1]
+    return length
+
+
+def _is_cut_off(rest: bytes, marker: bytes) -> bool:
+    """Whether a segment's last bytes, up to its zeros, are nothing or the beginning of a frame."""
+    if len(rest) < FRAME_BYTES:
+        return marker.startswith(rest[: len(marker)])
+    length = _length(rest[:FRAME_BYTES], marker)
+    return length is not None and len(rest) < FRAME_BYTES + length + len(END)
+
+
+def _name(suffix: str) -> str:
+    return f"{time.time_ns():020d}-{secrets.token_hex(4)}{suffix}"
+
+
+def _frame(marker: bytes, record: bytes) -> bytes:
+    head = FRAME.pack(marker, len(record), zlib.crc32(record))
+    return head + CHECK.pack(zlib.crc32(head)) + record + END
+
+
+def _allocate(descriptor: int, room: int) -> bool:
+    """Take room on the disk; says whether it is ours, as it is not on a disk that writes everything elsewhere."""
+    if not room:
+        return False
+    try:
+        os.posix_fallocate(descriptor, 0, room)
+    except OSError as exc:
+        if exc.errno in CANNOT_PROMISE:
+            return False
+        raise
+    return os.fstat(descriptor).st_blocks * 512 >= room
+
+
+def _write_at(descriptor: int, content: bytes, at: int) -> None:
+    rest = memoryview(content)
+    while rest:
+        wrote = os.pwrite(descriptor, rest, at)
+        rest, at = rest[wrote:], at + wrote

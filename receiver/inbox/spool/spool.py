@@ -1,0 +1,320 @@
+"""Take deliveries while the database cannot, and give them back.
+
+    append ──▶ what waits is written together ──▶ one fsync for all of it ──▶ every one of them may be answered
+                               │
+    segments   1 ▪▪▪▪▪   2 ▪▪▪   3 ▪  ◀── the one in hand      4 ◀── the next one, open, its room taken already
+                 └──▶ drain: oldest first, in batches; a segment whose records are all taken is removed
+
+What an append needs is there from the start: the folder, the next segment and its room, and a thread. So neither a full
+disk nor want of descriptors or threads stops it until that room is used up.
+
+What a killed process left is drained by any other of the same user (`drain`). A drain that is cut short may give
+records again, so whoever takes them must be idempotent.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from receiver.errors import SpoolFullError, StoreUnavailableError
+from receiver.inbox.spool.condition import Condition, Which, look, words
+from receiver.inbox.spool.drain import Drain, Fate, Take, batch
+from receiver.inbox.spool.folder import Folder, Place
+from receiver.inbox.spool.segments import Segment, scan
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ROOM_BYTES = 16 * 1024 * 1024
+BETWEEN_TRIALS_SECONDS = 60.0
+SEGMENT_BYTES = 16 * 1024 * 1024  # what a drain reads at once
+
+
+class Spool:
+    """The spool in one folder, which several processes of one user may share.
+
+    Args:
+        folder: made where it is not there; where it is not ours alone, a folder in it.
+        limit_bytes: what all its records may take together.
+        room_bytes: how much is taken in advance for each segment.
+    """
+
+    def __init__(self, folder: Path, *, limit_bytes: int, room_bytes: int = ROOM_BYTES) -> None:
+        self.folder = Folder(folder)
+        self.limit_bytes = limit_bytes
+        self._room = room_bytes
+        self._writer = ThreadPoolExecutor(1, "spool-writer")
+        self._reader = ThreadPoolExecutor(1, "spool-reader")
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._segment: Segment | None = None  # these two are touched by the writer's thread alone
+        self._next: Segment | None = None
+        self._given: tuple[Segment | None, list[Fate]] = (None, [])  # what became of the first ones of the last segment
+        self._tried = 0.0
+        self._elsewhere = 0  # bytes that others hold, or we in earlier segments, when that was looked at last
+        self._unknown: frozenset[Which] = frozenset()
+        self._drain = Drain(self.folder, self._reader)
+        self._troubles: dict[str, str] = {}
+
+    async def make_ready(self) -> None:
+        """Have the next segment and its room, as far as that can be had; what is in the way is in the condition."""
+        try:
+            await self._in(self._reader, self._look)
+            await self._in(self._writer, self._make_next)
+        except (OSError, RuntimeError) as exc:
+            self._note("next", f"in an outage deliveries would be refused: {self.folder.path} {words(exc)}")
+        else:
+            self._note("next", None)
+
+    async def append(self, record: bytes, *, seconds: float) -> None:
+        """Return when `record` is on disk.
+
+        Raises:
+            SpoolFullError: it has no room.
+            StoreUnavailableError: the disk did not take it, or not within `seconds`.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await asyncio.wait({done}, timeout=seconds)
+        if not done.done():
+            self._waiting = [one for one in self._waiting if one[1] is not done]  # who is told no is not kept
+            done.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise StoreUnavailableError(f"the spool's disk did not answer in {seconds:g} s")
+        done.result()
+
+    async def condition(self) -> Condition:
+        """Return how it is, whoever wrote to it."""
+        found, there = await self._in(self._reader, self._look)
+        self._drain.forget_all_but(there)
+        return replace(found, foreign=self._drain.foreign)
+
+    def look(self) -> Condition:
+        """Return how it is, without an event loop; makes nothing."""
+        return self._look()[0]
+
+    def look_again(self) -> None:
+        """Have the next drain read again what was for another database."""
+        self._drain.look_again()
+
+    def try_out(self) -> None:
+        """Write to its folder, and take that back, without an event loop.
+
+        Raises:
+            OSError: what is spooled could not be kept here.
+        """
+        Segment.make(self.folder, room=self._room).close()
+
+    def records(self) -> Iterator[bytes]:
+        """Yield what waits, whoever wrote it, without an event loop; makes and takes nothing.
+
+        Of what cannot be read there is nothing; whether that is the whole folder, `look` tells.
+        """
+        places = list[Place]()
+        with suppress(OSError):
+            places = self.folder.segments()
+        for place in places:
+            with suppress(OSError):
+                descriptor = place.folder.open(place.name, os.O_RDONLY)
+                with os.fdopen(descriptor, "rb") as file:
+                    yield from scan(file.read(), searching=place.folder.is_private).records
+
+    async def drain(self, take: Take) -> int:
+        """Give every record to `take`, in batches, oldest first; returns how many were taken.
+
+        A segment is removed when nothing of it is left; what is refused, damaged or unknown is kept aside. What `take`
+        raises ends the drain, which goes on there the next time.
+        """
+        last = await self._in(self._writer, self._let_go_or_keep)
+        taken = 0 if last is None else await self._drain_last(last, take)
+        more, trouble = await self._drain.run(take)
+        self._note("drain", trouble)
+        if trouble is None:
+            self._note("write", None)
+        await self._in(self._reader, self._look)
+        return taken + more
+
+    async def close(self) -> None:
+        """Give back the room that was not needed. What is in hand can be drained by others."""
+        with suppress(OSError):
+            await self._in(self._writer, self._let_go, True)  # noqa: FBT003 - run_in_executor takes no keywords
+        self._writer.shutdown(wait=False)
+        self._reader.shutdown(wait=False)
+        self.folder.close()
+
+    # --- appending ---------------------------------------------------------------------------------------------------
+
+    async def _flush(self) -> None:
+        """Write what waits, again and again, until nothing does; all that waits together costs one fsync.
+
+        Whatever happens, everybody who waits is told.
+        """
+        try:
+            while self._waiting:
+                together, self._waiting = self._waiting, []
+                error: StoreUnavailableError | None = StoreUnavailableError("the spool: it was stopped")
+                try:
+                    await self._in(self._writer, self._write, [record for record, _ in together])
+                    error = None
+                except SpoolFullError as exc:
+                    error = exc
+                except Exception as exc:  # noqa: BLE001 - no thread, no memory: the next one may be luckier
+                    error = StoreUnavailableError(f"the spool: {words(exc)}")
+                finally:
+                    self._note("write", None if error is None else str(error))
+                    _resolve(together, error)
+        finally:
+            self._flushing = None
+
+    def _write(self, records: Sequence[bytes]) -> None:
+        segment = self._segment or self._begin()
+        frames = segment.framed(records)
+        if self._elsewhere + segment.used + len(frames) > self.limit_bytes:
+            raise SpoolFullError(f"the spool holds its {self.limit_bytes} bytes")
+        full = segment.room if self._next is not None else max(segment.room, SEGMENT_BYTES)
+        if segment.used and segment.end + len(frames) > full:
+            segment = self._begin()
+            frames = segment.framed(records)
+        try:
+            segment.write(frames)
+        except OSError as exc:
+            if self._next is None and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+                try:
+                    segment.take_back(frames)
+                except OSError:
+                    self._let_go()
+                raise  # the room that it has is all there is
+            # It is not trusted with more, and what of this it holds is cut off; the next one has its room.
+            self._let_go()
+            segment = self._begin()
+            try:
+                segment.write(segment.framed(records))
+            except OSError:
+                self._let_go()
+                raise
+
+    def _begin(self) -> Segment:
+        """Take the next segment in hand; where another one is, that one can be drained now."""
+        self._drop_lost()
+        coming = self._next or Segment.make(self.folder, room=0)
+        self._let_go()
+        self._segment, self._next = coming, None
+        return coming
+
+    def _make_next(self) -> None:
+        """Make the next segment where there is none, and try now and then whether it can be written to."""
+        self._drop_lost()
+        ready = self._next
+        if ready is not None and time.monotonic() - self._tried > BETWEEN_TRIALS_SECONDS:
+            self._tried = time.monotonic()
+            try:
+                ready.write(b"")
+            except OSError:
+                self._next = None
+                ready.close()
+        if self._next is None:
+            self._next = Segment.make(self.folder, room=self._room)
+            self._tried = time.monotonic()
+
+    def _drop_lost(self) -> None:
+        """Let go of segments that the next process would not find: their folder was moved away, or covered."""
+        if self._segment is not None and not self._segment.is_there():
+            self._let_go()
+        if self._next is not None and not self._next.is_there():
+            lost, self._next = self._next, None
+            lost.close()
+
+    def _let_go(self, everything: bool = False) -> None:  # noqa: FBT001, FBT002 - as above
+        """Write no more to the segment in hand; it can be drained now."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self._elsewhere += segment.used
+            segment.close()
+        coming = self._next if everything else None
+        if coming is not None:
+            self._next = None
+            coming.close()
+
+    # --- draining the last one, which no other can replace ---------------------------------------------------------
+
+    def _let_go_or_keep(self) -> Segment | None:
+        """Let go of the segment in hand; where no other could take its place, return it instead."""
+        if self._segment is not None and self._next is None:
+            try:
+                self._make_next()
+            except OSError:
+                return self._segment
+        self._let_go()
+        return None
+
+    async def _drain_last(self, segment: Segment, take: Take) -> int:
+        """Give what the segment in hand holds, and begin it anew when all is taken: others may have filled the disk."""
+        records, end = await self._in(self._writer, segment.read)
+        if self._given[0] is not segment:
+            self._given = segment, []
+        fates = self._given[1]
+        before = fates.count(Fate.TAKEN)
+        again = [place for place, fate in enumerate(fates) if fate is Fate.LATER]
+        if again:
+            for place, fate in zip(again, await take(batch([records[place] for place in again], 0)), strict=False):
+                fates[place] = fate
+        while len(fates) < len(records):
+            fates += await take(batch(records, len(fates)))
+        taken = fates.count(Fate.TAKEN) - before
+        if set(fates) == {Fate.TAKEN} and await self._in(self._writer, self._begin_anew, segment, end):
+            fates.clear()
+        return taken
+
+    def _begin_anew(self, segment: Segment, end: int) -> bool:
+        """Empty the segment in hand, unless something came meanwhile; says whether it was."""
+        is_the_same = segment is self._segment and segment.end == end
+        if is_the_same:
+            segment.empty()
+        return is_the_same
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> tuple[Condition, frozenset[Which]]:
+        """Return how it is, and which segments there are."""
+        found, there = look(self.folder, self.limit_bytes, self._unknown)
+        if there is None:
+            return found, frozenset()
+        mine = self._segment
+        self._elsewhere, self._unknown = there.used - (0 if mine is None else mine.used), there.unknown
+        self._note("folder", found.trouble)
+        is_promised = self._next is None or self._next.is_promised or not self._room
+        trouble = "; ".join(self._troubles.values()) or None
+        return replace(found, foreign=self._drain.foreign, is_promised=is_promised, trouble=trouble), there.segments
+
+    def _note(self, what: str, trouble: str | None) -> None:
+        """Keep what could not be done last, and say it once; whoever waits for a write is told himself."""
+        before = self._troubles.get(what)
+        if trouble is None:
+            self._troubles.pop(what, None)
+        else:
+            self._troubles[what] = trouble
+        if trouble is not None and trouble != before and what != "write":
+            log.error("the spool: %s", trouble)
+
+    async def _in(self, thread: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
+
+
+def _resolve(together: Sequence[tuple[bytes, "asyncio.Future[None]"]], error: Exception | None) -> None:
+    for _, done in together:
+        if done.done():  # cancelled, or nobody waits any more
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -1,0 +1,251 @@
+"""The provider's answers, kept: fetched once for each (API, transcription, completed_at), whoever asks.
+
+    asker ──▶ Archive ──▶ where answers are kept ──not there──▶ the provider ──▶ read, checked, kept
+                          the database, or nowhere: then each asker costs a call
+
+Two handlers of one event, a retry or a replay cost no second call. Concurrent askers wait for the first one, in any
+process: the lock is in the database and ends with its transaction.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Self, TypeAlias
+
+from receiver import events
+from receiver.database import Pool, query
+from receiver.errors import (
+    InvalidRequest,
+    NotReady,
+    PaymentRequired,
+    ProviderUnavailable,
+    RateLimited,
+    Unauthenticated,
+)
+from receiver.events import Event
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import TimestampsAnswer, read, read_result
+from receiver.transcripts import Timestamps, Transcript
+
+Fetch: TypeAlias = Callable[[], Awaitable[bytes]]
+
+REGENERATIONS = 10  # for each transcription, as the provider allows
+REFUSALS = (InvalidRequest, NotReady, PaymentRequired, RateLimited, Unauthenticated)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Which end of which transcription. A retried transcription may end again, so the id alone does not tell."""
+
+    source: str
+    api_url: str
+    transcription_id: str
+    completed_at: str
+
+    @classmethod
+    def of(cls, provider: TranscribeSo, transcription_id: str | int, completed_at: str | None) -> Self:
+        """Return the end of a provider's transcription that came at `completed_at`, as the provider writes it."""
+        return cls(provider.source, provider.api_url, str(transcription_id), completed_at or "")
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """The archive's key of it."""
+        return self.source, self.api_url, self.transcription_id, self.completed_at
+
+
+class Archive:
+    """A provider's answers, from where they are kept or else from the provider.
+
+    Args:
+        provider: its client.
+        db: where answers are kept; None where there is no database, then nothing is kept and nothing counted.
+    """
+
+    def __init__(self, provider: TranscribeSo, db: "Pool | None") -> None:
+        self.provider = provider
+        self._kept: _InDatabase | _Nowhere = _Nowhere() if db is None else _InDatabase(db)
+
+    async def subject(self, transcription_id: str) -> Subject:
+        """Return the last end of a transcription; the provider is asked where answers are kept by it."""
+        completed_at = (await self.provider.get(transcription_id)).completed_at if self._kept.by_end else None
+        return Subject.of(self.provider, transcription_id, completed_at)
+
+    async def transcript(self, subject: Subject) -> Transcript:
+        """Return the transcript, as it is kept or else as the provider has it."""
+
+        async def fetch() -> bytes:
+            answer = await self.provider.result(subject.transcription_id)
+            result, _ = await read_result(answer)
+            if str(result.id) != subject.transcription_id:
+                raise ProviderUnavailable(f"the answer is about transcription {result.id}", code="malformed_answer")
+            if result.status != "completed":
+                raise NotReady(f"it is {result.status}", reason="transcription_processing")
+            return answer
+
+        return (await read_result(await self._kept.once(subject, "result", fetch)))[1]
+
+    async def timestamps(self, subject: Subject, format: str, style: str) -> Timestamps:  # noqa: A002 - the provider's word
+        """Return paste-ready timestamps, as they are kept or else as the provider has them."""
+
+        async def fetch() -> bytes:
+            answer = await self.provider.timestamps(subject.transcription_id, format, style=style)
+            if (await read(TimestampsAnswer, answer)).format != format:
+                raise ProviderUnavailable(f"the answer is not in format {format}", code="malformed_answer")
+            return answer
+
+        answer = await self._kept.once(subject, f"timestamps/{format}/{style}", fetch)
+        return (await read(TimestampsAnswer, answer)).timestamps()
+
+    async def regenerate(self, subject: Subject, format: str, *, style: str, prompt: str) -> Timestamps:  # noqa: A002 - the provider's word
+        """Have the chapters of a style made anew, and return them in a format; what was kept of it is forgotten.
+
+        Raises:
+            InvalidRequest: all ten regenerations of this transcription are used (code `regenerations_used`).
+        """
+        async with self._kept.regenerating(subject, style):
+            await self.provider.regenerate_timestamps(
+                subject.transcription_id, style=style, refine_prompt=prompt or None,
+                idempotency_key=f"regenerate-{secrets.token_hex(16)}",
+            )  # fmt: skip
+        return await self.timestamps(subject, format, style)
+
+    async def regenerations(self, subject: Subject) -> int | None:
+        """Return how many regenerations of a transcription are used; None where nobody counts them."""
+        return await self._kept.regenerations(subject)
+
+    async def keep_title(self, subject: Subject, title: str | None) -> None:
+        """Keep a transcription's title, which its result does not hold."""
+        await self._kept.keep(subject, "title", (title or "").encode())
+
+    # --- without asking the provider -----------------------------------------------------------------------------
+
+    async def apis(self, transcription_id: str, kind: str) -> list[str]:
+        """Return the APIs of which an answer of a kind, a pattern, is kept: a transcription's id tells no API."""
+        return await self._kept.apis(self.provider.source, transcription_id, kind)
+
+    async def stored_transcript(self, api_url: str, transcription_id: str) -> Transcript | None:
+        """Return the transcript that was fetched last, with what is known of its title."""
+        about = self.provider.source, api_url, transcription_id
+        answer = await self._kept.last(*about, "result")
+        if answer is None:
+            return None
+        return replace((await read_result(answer))[1], title=await self._kept.title(*about))
+
+    async def stored_timestamps(
+        self, api_url: str, transcription_id: str, format: str, style: str | None  # noqa: A002 - the provider's word
+    ) -> Timestamps | None:  # fmt: skip
+        """Return the timestamps of a format, in a style or in any, that were fetched last."""
+        kind = f"timestamps/{format}/{style or '%'}"
+        answer = await self._kept.last(self.provider.source, api_url, transcription_id, kind)
+        return None if answer is None else (await read(TimestampsAnswer, answer)).timestamps()
+
+
+class _InDatabase:
+    """Where answers are kept by subject and kind, and regenerations counted."""
+
+    by_end = True
+
+    def __init__(self, db: Pool) -> None:
+        self._db = db
+
+    async def once(self, subject: Subject, kind: str, fetch: Fetch) -> bytes:
+        """Return what is kept, else what `fetch` returns, which is called by one asker at a time and then kept."""
+        key = (*subject.key, kind)
+        kept: bytes | None = await self._db.fetchval(query("providers/read_answer"), *key)
+        if kept is not None:
+            return kept
+        async with self._db.acquire() as connection, connection.transaction():
+            # Longer than a person's command asks again; a host that vanishes must not hold the others up for ever.
+            await connection.fetchval(query("providers/bound_idle_transaction"), "300s")
+            await connection.fetchval(query("providers/lock_answer"), *key)
+            kept = await connection.fetchval(query("providers/read_answer"), *key)
+            if kept is None:
+                kept = await fetch()
+                await connection.execute(query("providers/keep_answer"), *key, kept)
+        return kept
+
+    async def keep(self, subject: Subject, kind: str, answer: bytes) -> None:
+        await self._db.execute(query("providers/keep_answer"), *subject.key, kind, answer)
+
+    async def last(self, *about: str) -> bytes | None:
+        """Return the answer that came last about (source, API URL, transcription id), of a kind, which is a pattern."""
+        answer: bytes | None = await self._db.fetchval(query("providers/find_answer"), *about)
+        return answer
+
+    async def title(self, source: str, api_url: str, transcription_id: str) -> str | None:
+        """Return a transcription's title: the one that was kept, else what its newest event says."""
+        about = (source, api_url, transcription_id)
+        kept = await self.last(*about, "title")
+        if kept is not None:
+            return kept.decode() or None
+        raw: bytes | None = await self._db.fetchval(query("providers/newest_event_about"), *about)
+        content = None if raw is None else events.read(source, raw)
+        return content.transcription.title if isinstance(content, Event) else None
+
+    async def apis(self, source: str, transcription_id: str, kind: str) -> list[str]:
+        rows = await self._db.fetch(query("providers/apis_with_answer"), source, transcription_id, kind)
+        return [row["api_url"] for row in rows]
+
+    async def regenerations(self, subject: Subject) -> int:
+        used: int = await self._db.fetchval(
+            query("providers/count_regenerations"), subject.api_url, subject.transcription_id
+        )
+        return used
+
+    @asynccontextmanager
+    async def regenerating(self, subject: Subject, style: str) -> AsyncIterator[None]:
+        """Count a regeneration before it is asked for: one whose answer is lost has been used up all the same."""
+        counted = await self._count(subject)
+        await self._forget(subject, style)  # before it is asked too: its answer may be lost
+        try:
+            yield
+        except REFUSALS:  # so it is not used up
+            await self._db.execute(query("providers/uncount_regeneration"), counted)
+            raise
+        await self._forget(subject, style)
+
+    async def _count(self, subject: Subject) -> int:
+        about = subject.api_url, subject.transcription_id
+        async with self._db.acquire() as connection, connection.transaction():
+            await connection.fetchval(query("providers/lock_answer"), subject.source, *about, "", "regenerate")
+            used = await connection.fetchval(query("providers/count_regenerations"), *about)
+            if used >= REGENERATIONS:
+                raise InvalidRequest(
+                    f"{used} of {REGENERATIONS} regenerations of transcription {subject.transcription_id} are used",
+                    code="regenerations_used",
+                )
+            counted: int = await connection.fetchval(query("providers/intend_regeneration"), *about)
+            return counted
+
+    async def _forget(self, subject: Subject, style: str) -> None:
+        *whose, _ = subject.key
+        await self._db.execute(query("providers/forget_answers"), *whose, f"timestamps/%/{style}")
+
+
+class _Nowhere:
+    """No database: every answer is fetched, and nothing is known from before."""
+
+    by_end = False
+
+    async def once(self, _: Subject, __: str, fetch: Fetch) -> bytes:
+        return await fetch()
+
+    async def keep(self, subject: Subject, kind: str, answer: bytes) -> None:
+        pass
+
+    async def last(self, *_: str) -> bytes | None:
+        return None
+
+    async def title(self, *_: str) -> str | None:
+        return None
+
+    async def apis(self, *_: str) -> list[str]:
+        return []
+
+    async def regenerations(self, _: Subject) -> int | None:
+        return None
+
+    @asynccontextmanager
+    async def regenerating(self, _: Subject, __: str) -> AsyncIterator[None]:
+        yield

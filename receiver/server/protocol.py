@@ -1,0 +1,245 @@
+"""uvicorn's h11 protocol with a deadline for receiving a request.
+
+uvicorn itself waits for ever for a client that says nothing, or drips, or never reads its answers. Here a connection
+whose request's head is not complete in time is closed; the body's share of the same deadline is enforced where it is
+read, which can still answer 408; and who does not read is cut off. Keep-alive lives on. h11, because with httptools an
+upgrade request reaches the application with an empty body and chunk trailers appear as headers.
+
+Two things that h11 leaves to its user are done here: line ends before a request are ignored (RFC 9112 2.2), and an
+answer that is given before its request is complete is not lost with it (`parting`).
+
+An answer after which the connection is closed says so, or a proxy might send the next delivery on it. A request that is
+none is refused here, and whoever counts refusals is told of it.
+
+What comes in is parsed in turns (`turns`), and each connection says whether it waits for its client (`connections`).
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from receiver.errors import RequestError
+from receiver.failpoints import Failpoint, is_armed, reach
+from receiver.server.bounds import Bounds
+from receiver.server.connections import Clients
+from receiver.server.parting import Parting
+from receiver.server.turns import Rank, Turns
+
+Refused: TypeAlias = Callable[[RequestError, str | None], None]
+
+WHY_NONE = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by the status that h11 would give
+PIECE_BYTES = 16 * 1024  # what is parsed in one turn: it may be a few thousand chunks of a byte each
+LINE_END_BYTES = 64  # before a request: an honest client has added one or two
+
+
+class DeadlineProtocol(H11Protocol):
+    """One connection."""
+
+    def __init__(
+        self, *args: Any, clients: Clients, turns: Turns, bounds: Bounds, refused: Refused | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._refused = refused
+        self.app_state = {**self.app_state, "is_last": self._is_last}
+        self._clients = clients
+        self._turns = turns
+        self._bounds = bounds
+        self._unparsed = bytearray()
+        self._in_line = False
+        self._rank = Rank.NEW
+        self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._half_closed = False
+        self._skipped = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base has it
+        """Expect a request from the first moment."""
+        super().connection_made(transport)
+        self.transport = self._parting = Parting(transport, self._is_unread)
+        self._expect_request()
+        self._note()
+
+    def data_received(self, data: bytes) -> None:
+        """Start the deadline with a request's first byte."""
+        if self._parting.is_parting:
+            self._parting.throw_away(data)
+            return
+        self._unparsed += data
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self._skip_line_ends()
+            if not self._unparsed:
+                return
+        if self.conn.their_state is h11.IDLE and self._deadline is None:
+            self._expect_request()
+        self._unset_keepalive_if_required()
+        self.handle_events()
+
+    def handle_events(self) -> None:
+        """Parse what has come in, now or when it is our turn; until then no more is read."""
+        if self.transport.is_closing():
+            return
+        if self.conn.their_state is h11.IDLE and not self._stands_behind():
+            return  # an answer was given, and nothing stands behind its request
+        if self.conn.their_state is h11.DONE:
+            self.flow.pause_reading()  # what stands behind a request waits for its answer
+            return
+        if not self._in_line:
+            self._in_line = True
+            self._turns.take(self._parse, self._rank)
+        if self._in_line:
+            self._note()
+            self.flow.pause_reading()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override] # the base returns nothing, asyncio takes either
+        """Keep the connection for the answer when a client has sent its whole request and closed its side."""
+        self._half_closed = True
+        return not self._parting.is_parting and (self._in_line or self._is_under_way())
+
+    def send_400_response(self, msg: str) -> None:
+        """Let whoever counts refusals, and whoever reads the refused body, know that the answer has been given."""
+        if self._refused is not None:
+            why = WHY_NONE.get(getattr(sys.exc_info()[1], "error_status_hint", 400), "malformed")
+            self._refused(RequestError(why), self.client[0] if self.client else None)
+        super().send_400_response(msg)
+        if self._is_reading():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """Close after an answer to a request whose rest would never come, or is not wanted."""
+        self._give_time()  # a pipelined request begins here
+        if is_armed(Failpoint.AFTER_ANSWER):  # uvloop gives what was written to the kernel when this round is through
+            self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
+        unwanted = self.conn.their_state is h11.SEND_BODY
+        is_kept = self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE
+        if is_kept:
+            self._begin_anew()
+        self._rank = Rank.KNOWN if "authentic" in self.scope["state"] else Rank.OTHER
+        super().on_response_complete()
+        if is_kept:
+            self.handle_events()
+        self._note()
+        if unwanted or (self._half_closed and not self._in_line and not self._is_under_way()):
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Give a client that does not read its answers some time, as one that does not send."""
+        super().pause_writing()
+        self._note()
+        self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on with a client that reads again."""
+        self._forget_unread()
+        super().resume_writing()
+        self._note()
+
+    def shutdown(self) -> None:
+        """End after the answer to what stands in line: it may be a delivery."""
+        while self._in_line:
+            self._parse()
+        super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline with the connection."""
+        self._forget_deadline()
+        self._forget_unread()
+        self._parting.lost()
+        self._clients.gone(self.transport)
+        super().connection_lost(exc)
+
+    def _should_upgrade(self) -> bool:
+        """Never: uvicorn would log two warnings for every request that asks, and anyone can ask."""
+        return False
+
+    def _parse(self) -> None:
+        if not self._in_line:
+            return
+        self._in_line = False
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        piece = bytes(self._unparsed[:PIECE_BYTES])
+        del self._unparsed[:PIECE_BYTES]
+        if piece:  # h11 takes an empty one for the end
+            self.conn.receive_data(piece)
+        super().handle_events()
+        if self.conn.their_state is not h11.IDLE:
+            self._forget_deadline()
+        if self._unparsed:
+            self.handle_events()
+        self._note()
+        if self._half_closed and not self._in_line and not self._is_under_way():
+            self.transport.close()  # its rest will never come
+
+    def _begin_anew(self) -> None:
+        """Take what stands behind a request that was answered back from h11, to see what it begins with."""
+        self._unparsed[:0] = self.conn.trailing_data[0]
+        self.conn = h11.Connection(h11.SERVER)
+        self._skipped = 0
+        self._skip_line_ends()
+
+    def _skip_line_ends(self) -> None:
+        """Ignore line ends before a request: they are no part of it, and begin none."""
+        left = self._unparsed.lstrip(b"\r\n")
+        self._skipped += len(self._unparsed) - len(left)
+        if self._skipped <= LINE_END_BYTES:
+            self._unparsed = left
+
+    def _is_last(self) -> bool:
+        """Whether the connection is closed after an answer that begins now; see `on_response_complete`."""
+        behind = self.conn.trailing_data[0] + self._unparsed
+        if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
+            behind = left
+        # Who is refused and always busy could else never be closed to make room for another.
+        is_refused = "authentic" not in self.scope["state"]
+        return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
+
+    def _is_unread(self) -> bool:
+        """Whether the client may be sending what nobody will listen to; half a head it has sent for too long is not."""
+        theirs = self.conn.their_state
+        behind = self._unparsed or (theirs is not h11.IDLE and self.conn.trailing_data[0])
+        return not self._half_closed and (theirs in (h11.SEND_BODY, h11.ERROR) or bool(behind))
+
+    def _stands_behind(self) -> bool:
+        """Whether more has come than the request that is answered."""
+        return bool(self._unparsed or self.conn.trailing_data[0])
+
+    def _is_reading(self) -> bool:
+        """Whether a request's body is still expected by its application."""
+        return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
+
+    def _is_under_way(self) -> bool:
+        """Whether a request has come whole and is not answered yet."""
+        return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+
+    def _note(self) -> None:
+        """Say who waits for whom."""
+        if self._parting.is_parting:
+            self._clients.waits(self.transport, Rank.OTHER)
+        elif self._in_line or (self._is_under_way() and not self.flow.write_paused):
+            self._clients.busy(self.transport)
+        else:
+            self._clients.waits(self.transport, self._rank)
+
+    def _expect_request(self) -> None:
+        self._give_time()
+        self._deadline = self.loop.call_later(self._bounds.receive, self.transport.close)
+
+    def _give_time(self) -> None:
+        """Say until when a request that begins now must be complete, for who reads its body."""
+        self.app_state = {**self.app_state, "deadline": self.loop.time() + self._bounds.receive}
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None

@@ -1,0 +1,176 @@
+"""Run the application on a socket until told to stop, or relieved by another process on the same socket."""
+
+import asyncio
+import functools
+import ipaddress
+import logging
+import math
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import unquote
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from receiver.errors import ConfigError
+from receiver.server.bounds import SERVICE, Bounds
+from receiver.server.connections import Acceptor, Clients, allowed
+from receiver.server.protocol import DeadlineProtocol
+from receiver.server.turns import Turns
+
+# Proxies keep idle connections for a minute and more; one that we close first may take a delivery down with it.
+KEEP_ALIVE_SECONDS = 75
+# A delivery has 10 s to arrive and 3 s to be stored; nothing waits longer than that for an answer.
+SHUTDOWN_SECONDS = 14
+LINGER_SECONDS = 1.0
+LOOK_SECONDS = 0.05
+CLOSE = (b"connection", b"close")
+BUG = 500
+_ORIGIN = re.compile(rb"https?://[^/]+", re.IGNORECASE)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling, which would end the process before we have closed the database."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the caller."""
+        yield
+
+    async def linger(self, stop: asyncio.Event) -> None:
+        """Return when nobody is connected any more, or a second after `stop` is set.
+
+        A connection that is idle may bring a request at this very moment, and closing it would reset that. So it is
+        left to its client and to the keep-alive's own end, for as long as nobody is in a hurry.
+        """
+        loop, end = asyncio.get_running_loop(), math.inf
+        while self.server_state.connections and loop.time() < end:
+            await asyncio.sleep(LOOK_SECONDS)
+            if stop.is_set():
+                end = min(end, loop.time() + LINGER_SECONDS)
+
+
+def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.socket:
+    """Return a listening socket; `advice` says what to do where it cannot be had.
+
+    Raises:
+        ConfigError: the address cannot be had.
+    """
+    try:
+        name = _bare(host)
+        family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
+        # `::` is every address that there is, those of IPv4 too; of both families by one descriptor, for who inherits.
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        listener = socket.create_server((name, port), family=family, backlog=2048, dualstack_ipv6=both)
+    except UnicodeError as exc:
+        raise ConfigError("HOST: is no name of a host") from exc
+    except OSError as exc:
+        raise ConfigError(f"cannot listen on {host} port {port} ({_reason(exc)}): {advice}") from exc
+    # What it accepts inherits this. asyncio's own loop sets it only where a socket names its protocol, which this one
+    # does not; without it every answer on a kept connection waits 40 ms for the client's acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def address(host: str, port: int) -> str:
+    """Return the web address at which one that listens on `host` and `port` is reached from this machine."""
+    name = _bare(host)
+    with suppress(socket.gaierror, UnicodeError):  # a name stays as it is
+        numeric = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        ip = ipaddress.ip_address(numeric[0][4][0])
+        if isinstance(ip, ipaddress.IPv6Address):
+            ip = ip.ipv4_mapped or ip
+        if ip.is_unspecified:  # every address is no address
+            ip = ipaddress.IPv4Address("127.0.0.1")
+        name = f"[{ip}]" if isinstance(ip, ipaddress.IPv6Address) else str(ip)
+    return f"http://{name}:{port}"
+
+
+def _bare(host: str) -> str:
+    """Return a host without the brackets that an address of IPv6 has in a URL."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def inherit(descriptor: int) -> socket.socket:
+    """Return the listening socket that our parent has bound and holds open, whatever becomes of us."""
+    listener = socket.socket(fileno=descriptor)
+    listener.set_inheritable(False)  # the database's keeper, which we may start, would hold it for ever
+    return listener
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's own words; create_server adds the address once more."""
+    return str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+
+
+async def serve(
+    app: Starlette,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    *,
+    relieved: asyncio.Event | None = None,
+    bounds: Bounds = SERVICE,
+) -> None:
+    """Answer requests until `stop` is set, then let what is under way end, within 14 s.
+
+    What is no request, and so never comes to the application, is told to its `state.refused`, where it has one.
+    `relieved` is for who has a successor on the same socket: it takes no new connection, and ends with its last one.
+    """
+    # At info it tells of itself, and at warning of every malformed request, which anyone can send.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    leaving = asyncio.Event()
+    config = uvicorn.Config(
+        _in_origin_form(_saying_so(app, leaving)), http=DeadlineProtocol, ws="none", lifespan="off", log_config=None,
+        access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
+    )  # fmt: skip
+    config.load()
+    server, clients = _Server(config), Clients()
+    make = functools.partial(
+        DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients,
+        turns=Turns(at_once=bounds.turns), bounds=bounds, refused=getattr(app.state, "refused", None),
+    )  # fmt: skip
+    acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), between_lines=bounds.between_lines)
+    serving = asyncio.create_task(server.serve(sockets=[]))
+    told = [asyncio.create_task(event.wait()) for event in (stop, relieved) if event is not None]
+    await asyncio.wait({serving, *told}, return_when=asyncio.FIRST_COMPLETED)
+    leaving.set()
+    await acceptor.close()
+    await server.linger(stop)
+    server.should_exit = True
+    await serving
+    for waiting in told:
+        waiting.cancel()
+
+
+def _in_origin_form(app: ASGIApp) -> ASGIApp:
+    """Let a target that is a whole address be its path, as a server must take it too (RFC 9112 3.2.2)."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        origin = _ORIGIN.match(scope["raw_path"])
+        if origin is not None:
+            raw = scope["raw_path"][origin.end() :] or b"/"
+            scope = {**scope, "raw_path": raw, "path": unquote(raw.decode("ascii"))}
+        await app(scope, receive, send)
+
+    return answer
+
+
+def _saying_so(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
+    """Let every answer after which its connection closes say so, so that nobody uses it again."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def say(message: Message) -> None:
+            if message["type"] == "http.response.start" and CLOSE not in message["headers"]:
+                # After a bug of ours uvicorn closes, whatever was answered.
+                is_last = leaving.is_set() or scope["state"]["is_last"]() or message["status"] == BUG
+                message = {**message, "headers": [*message["headers"], *([CLOSE] if is_last else [])]}
+            await send(message)
+
+        await app(scope, receive, say)
+
+    return answer

@@ -1,0 +1,277 @@
+"""The environment and the secret files, read once into one frozen value.
+
+Every mistake is reported at once, by the variable's name and never by its value. A secret among the settings is hidden
+wherever they are shown; who needs it plain asks for it by a name of its own.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from receiver import failpoints, signature
+from receiver.errors import ConfigError, ImpossibleError
+from receiver.failpoints import Death
+from receiver.settings import addresses
+
+TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
+WEBHOOK_PATH = "/webhooks/transcribe-so"
+CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # and a token behind it
+API_PATH = "/api/v1"
+SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
+FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
+
+# What a value gets on its way through shells, container tools and web pages (`docker --env-file` keeps quotes).
+# With it a secret is another one, and so is a folder.
+_QUOTE = "[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]"
+_IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[%\]]"
+_PACKED = (re.compile(f"(?!{_IPV6})(?:{_QUOTE}|[\\[{{(<])"), "begins with a quote or a bracket: remove it")
+_NAMED = (
+    re.compile(r"(export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*=."),
+    "begins with a variable's name: keep what follows the =",
+)
+_CLOSED = (re.compile(f".*{_QUOTE}$", re.DOTALL), "ends with a quote: remove it")
+_ODD_IN_TOKENS = (
+    _PACKED, _NAMED, _CLOSED, (re.compile(r".*[^!-~]", re.DOTALL), "must be printable ASCII without spaces")
+)  # fmt: skip
+_ODD_IN_PATHS = (
+    _CLOSED, (re.compile(r"~|.*\$[({A-Za-z_]", re.DOTALL), "holds what only a shell expands: write the whole path"),
+    (re.compile("$"), "is blank"),
+)  # fmt: skip
+_PATH = re.compile(r"^\.|[/\\]|\.py$")
+_POSTGRES = re.compile(r"(postgres(?:ql)?)(?:\+\w+)?(://.*)", re.IGNORECASE | re.DOTALL)  # `+asyncpg` is SQLAlchemy's
+
+
+def _from_files() -> tuple[dict[str, str], list[str]]:
+    """Return the secrets in the files that `…_FILE` variables name, as container platforms mount them, and mistakes."""
+    found, wrong = {}, []
+    for name in SECRETS:
+        path = os.environ.get(f"{name}_FILE")
+        if not path:
+            continue
+        if os.environ.get(name):
+            wrong.append(f"{name}_FILE: set {name} or {name}_FILE, not both")
+            continue
+        try:
+            found[name] = _bare(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+            wrong.append(f"{name}_FILE: cannot be read ({why})")
+            continue
+        if not found[name]:  # a secret that was not mounted must not become another database, or none
+            wrong.append(f"{name}_FILE: names an empty file")
+    return found, wrong
+
+
+def _bare(value: str) -> str:
+    """Return a value without what surely means nothing: a byte order mark, and white space around it."""
+    return value.strip().removeprefix("\ufeff").strip()
+
+
+def _plain(value: str, odd: Iterable[tuple[re.Pattern[str], str]]) -> str:
+    for pattern, why in odd:
+        if pattern.match(value):
+            raise ValueError(why)
+    return value
+
+
+def _variable(name: str, default: Any) -> Any:
+    return Field(default=default, validation_alias=name, validate_default=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who asks, and is delivered to: one API and one key, of which only the fingerprint is kept."""
+
+    api_url: str
+    key_fingerprint: str
+
+
+class Settings(BaseSettings):
+    """What the operator decided. Names are the environment's, in lower case; see the README's table."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    api_key: SecretStr | None = _variable("TRANSCRIBE_API_KEY", None)
+    api_url: str = _variable("TRANSCRIBE_API_URL", "https://transcribe.so")
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = _variable("TRANSCRIBE_WEBHOOK_SECRET", ())
+    database_url: SecretStr | None = _variable("DATABASE_URL", None)
+    host: Annotated[str, Field(min_length=1)] = _variable("HOST", "127.0.0.1")
+    port: Annotated[int, Field(ge=1, le=65535)] = _variable("PORT", 8000)
+    public_url: str | None = _variable("PUBLIC_URL", None)
+    data_dir: Path = _variable("RECEIVER_DATA_DIR", Path(".receiver"))
+    spool_dir: Path | None = _variable("RECEIVER_SPOOL_DIR", None)
+    spool_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_SPOOL_MAX_MB", 256.0)
+    handlers: Annotated[tuple[str, ...], NoDecode] = _variable("RECEIVER_HANDLERS", ())
+    spool_reserve_mb: Annotated[float, Field(ge=0, le=1_000)] = _variable("RECEIVER_SPOOL_RESERVE_MB", 16.0)
+    timestamps: Annotated[tuple[TimestampsFormat, ...], NoDecode] = _variable(
+        "RECEIVER_TIMESTAMPS", ("youtube", "spotify")
+    )
+    lanes: Annotated[int, Field(ge=1, le=100)] = _variable("RECEIVER_LANES", 8)
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = _variable("RECEIVER_LEASE_SECONDS", 60.0)
+    poll_seconds: Annotated[float, Field(ge=0.05, le=60)] = _variable("RECEIVER_POLL_SECONDS", 1.0)
+    shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = _variable("RECEIVER_SHUTDOWN_SECONDS", 20.0)
+    log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
+    log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
+    failpoint: Annotated[Death | None, NoDecode] = _variable("RECEIVER_FAILPOINT", None)
+
+    @field_validator("webhook_secrets", "handlers", "timestamps", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
+
+    @field_validator("failpoint", mode="before")
+    @classmethod
+    def _death(cls, value: object) -> object:
+        return failpoints.parse(value) if isinstance(value, str) else value
+
+    @field_validator("handlers", "timestamps", mode="before")
+    @classmethod
+    def _some(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip(" ,"):  # it is looked at before it is split
+            raise ValueError("must name at least one")
+        return value
+
+    @field_validator("handlers")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(_PATH.search(name) for name in value):
+            raise ValueError(
+                "names packages or modules, such as handlers,receiver.bundled, and no paths or files; they are looked "
+                "for in the working folder first"
+            )
+        return value
+
+    @field_validator("api_url")
+    @classmethod
+    def _api_address(cls, value: str) -> str:
+        return addresses.base(value, without=API_PATH)
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_address(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.base(value, without=WEBHOOK_PATH)
+
+    @field_validator("data_dir", "spool_dir")
+    @classmethod
+    def _settled(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.absolute()  # a handler may go to another folder
+
+    @field_validator("api_key", "database_url", mode="before")
+    @classmethod
+    def _none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("data_dir", "spool_dir", mode="before")
+    @classmethod
+    def _written_out(cls, value: object) -> object:
+        return _plain(value, _ODD_IN_PATHS) if isinstance(value, str) else value
+
+    @field_validator("api_key")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is None else SecretStr(_plain(value.get_secret_value(), _ODD_IN_TOKENS))
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _verifying(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        return tuple(SecretStr(_plain(one.get_secret_value(), _ODD_IN_TOKENS)) for one in value)
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        url = value.get_secret_value()
+        if not url.isprintable():
+            raise ValueError("holds an invisible character: remove it")
+        found = _POSTGRES.fullmatch(url)
+        if found is None:
+            raise ValueError("must start with postgresql://")
+        return SecretStr(found[1].lower() + found[2])
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _bared(cls, value: object) -> object:  # of those that come before, the last one is the first
+        return _plain(_bare(value), (_PACKED, _NAMED)) if isinstance(value, str) else value
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where the provider shall deliver: `PUBLIC_URL` and our path; None where no `PUBLIC_URL` is set."""
+        return None if self.public_url is None else self.public_url + WEBHOOK_PATH
+
+    @property
+    def own_secrets(self) -> tuple[bytes, ...]:
+        """The webhook's secrets that were set here, in the order of `TRANSCRIBE_WEBHOOK_SECRET`."""
+        return tuple(one.get_secret_value().encode() for one in self.webhook_secrets)
+
+    @property
+    def dsn(self) -> str | None:
+        """The database's URL with its password; None where the embedded database is used."""
+        return None if self.database_url is None else self.database_url.get_secret_value()
+
+    @property
+    def key_fingerprint(self) -> str | None:
+        """What the key is called where it must not be shown; None where none is set."""
+        return None if self.api_key is None else signature.fingerprint(self.api_key.get_secret_value().encode())
+
+    def account(self) -> Account:
+        """Return the configured account.
+
+        Raises:
+            ImpossibleError: no key is set.
+        """
+        if self.key_fingerprint is None:
+            raise ImpossibleError(
+                "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it, in the environment "
+                f"or in .env; {FOR_THE_SANDBOX}"
+            )
+        return Account(self.api_url, self.key_fingerprint)
+
+
+def _is_text(value: str) -> bool:
+    return value == value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _words(mistake: ErrorDetails) -> str:
+    """Return in plain words what pydantic says."""
+    match mistake["type"].split("_")[0]:
+        case "int":
+            return "must be a whole number"
+        case "float":
+            return "must be a number"
+    return mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+
+
+def load(**changes: object) -> Settings:
+    """Read the environment; `changes` (variable name → value) win over it.
+
+    Raises:
+        ConfigError: every wrong variable in one line, by name.
+    """
+    found, wrong = _from_files()
+    names = [str(field.validation_alias) for field in Settings.model_fields.values()]
+    garbled = [f"{name}: is not UTF-8" for name in names if not _is_text(os.environ.get(name, ""))]
+    if garbled:  # nothing that reads it would get far
+        raise ConfigError("; ".join(garbled + wrong))
+    try:
+        configured = Settings(**cast("dict[str, Any]", found | changes))
+    except ValidationError as exc:
+        for e in exc.errors(include_input=False):
+            name = str(e["loc"][0])
+            wrong.append(
+                f"{name}_FILE: {_words(e)}" if name in found.keys() - changes.keys() else f"{name}: {_words(e)}"
+            )
+    if wrong:
+        raise ConfigError("; ".join(dict.fromkeys(wrong)))
+    return configured

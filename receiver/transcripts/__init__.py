@@ -1,0 +1,23 @@
+"""The common shape of what was said, and the texts that are made of it. Pure.
+
+model.Transcript ──▶ subtitles: SRT, WebVTT
+                 └─▶ documents: Markdown, chapters of Podcasting 2.0, JSON
+"""
+
+from receiver.transcripts.model import (
+    Chapter,
+    QnA,
+    Section,
+    Segment,
+    Timestamps,
+    Transcript,
+)
+
+__all__ = [
+    "Chapter",
+    "QnA",
+    "Section",
+    "Segment",
+    "Timestamps",
+    "Transcript",
+]

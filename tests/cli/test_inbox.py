@@ -1,0 +1,260 @@
+"""The commands that show and replay, as a user runs them."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from receiver import events
+from receiver.database import Pool
+from receiver.inbox import deliveries
+from receiver.inbox.deliveries import Delivery
+from tests.processes import Process, Processes, Web, completed
+
+HANDLERS = """
+import os
+
+from receiver import Context, Event, GiveUp, handler
+
+
+@handler("transcription.*")
+async def first(event: Event, ctx: Context) -> None:
+    pass
+
+
+@handler("transcription.completed", "failing.event")
+async def second(event: Event, ctx: Context) -> None:
+    if not os.path.exists("mended"):
+        raise GiveUp("broken\\nfor now")
+"""
+
+
+@pytest.fixture
+def shared(processes: Processes, receiver_database: str) -> Processes:
+    processes.environment["DATABASE_URL"] = receiver_database
+    processes.write_handlers(some=HANDLERS)
+    return processes
+
+
+@pytest.fixture
+def running(shared: Processes) -> tuple[Web, Process]:
+    return shared.serve(), shared.start("work")
+
+
+def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, running: tuple[Web, Process]) -> None:
+    web, _ = running
+    body = completed("evt_1", 77)
+    for _ in range(2):
+        web.deliver(body)
+    web.deliver(b"not an event")
+    quarantined, event = shared.settled()
+    assert event == {
+        "key": event["key"], "source": "transcribe.so", "api_url": "http://127.0.0.1:1", "account": "default",
+        "id": "evt_1", "type": "transcription.completed", "state": "dead",
+        "received_at": event["received_at"], "deliveries": 2, "transcription_id": "77",
+        "jobs": [
+            {"handler": "first", "state": "done", "attempt": 1, "error": None},
+            {"handler": "second", "state": "dead", "attempt": 1, "error": "broken\nfor now"},
+        ],
+    }  # fmt: skip
+    assert (quarantined["state"], quarantined["type"], quarantined["jobs"]) == ("quarantined", None, [])
+    for name in ("evt_1", "transcribe.so/evt_1"):
+        shown = json.loads(shared.run("show", name, "--json").stdout)
+        assert shown == event | {"variants": [], "raw": base64.b64encode(body).decode()}
+    dead = json.loads(shared.run("jobs", "--dead", "--json").stdout)
+    assert dead == [event["jobs"][1] | {"event": "transcribe.so/evt_1"}]
+    assert len(json.loads(shared.run("jobs", "--json").stdout)) == 2
+    assert len(json.loads(shared.run("events", "--json", "--limit", "1").stdout)) == 1
+    assert "evt_1  transcription 77  delivered 2 times  first:done  second:dead" in shared.run("events").stdout
+    assert "second  dead, attempt 1: broken\\nfor now" in shared.run("show", "evt_1").stdout
+    assert "quarantined: it is not JSON" in shared.run("show", quarantined["id"]).stdout
+    assert shared.run("jobs", "--dead").stdout == "transcribe.so/evt_1  second  dead, attempt 1: broken\\nfor now\n"
+
+
+def test_replay_runs_done_and_dead_jobs_again(shared: Processes, running: tuple[Web, Process]) -> None:
+    web, _ = running
+    web.deliver(completed("evt_1"))
+    shared.settled()
+    (shared.folder / "mended").touch()
+    ran = shared.run("replay", "evt_1", "--json")
+    assert json.loads(ran.stdout) == {"event": "evt_1", "pending": ["first", "second"], "running": []}
+    assert [job["attempt"] for job in shared.settled()[0]["jobs"]] == [2, 2]
+    assert shared.run("replay", "evt_1", "--handler", "second").stdout == "pending again: second\n"
+    event = shared.settled()[0]
+    assert event["state"] == "done"
+    assert [job["attempt"] for job in event["jobs"]] == [2, 3]
+
+
+def test_replay_gives_a_job_to_a_handler_that_is_new(shared: Processes, running: tuple[Web, Process]) -> None:
+    web, worker = running
+    web.deliver(completed("evt_1", event_type="transcription.failed"))
+    shared.settled()
+    worker.end()
+    shared.write_handlers(third=HANDLERS.replace("first", "third").replace("second", "fourth"))
+    shared.run("replay", "evt_1", "--handler", "third")
+    shared.start("work")
+    assert [job["handler"] for job in shared.settled()[0]["jobs"]] == ["first", "third"]
+    shared.sql("insert into receiver.jobs (event, handler, state) select id, 'gone', 'dead' from receiver.events")
+    assert "left alone, because there is no such handler: gone" in shared.run("replay", "evt_1").stderr
+
+
+def test_replay_leaves_a_running_job_alone(shared: Processes, running: tuple[Web, Process]) -> None:
+    web, _ = running
+    web.deliver(completed("evt_1"))
+    shared.settled()
+    shared.sql("update receiver.jobs set state = 'running', due_at = now() + interval '1 hour' where handler = 'first'")
+    ran = shared.run("replay", "evt_1")
+    assert (ran.returncode, ran.stdout) == (1, "pending again: second\n")
+    assert "running, so left alone: first" in ran.stderr
+
+
+def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple[Web, Process]) -> None:
+    """Once this code can read what an older one could not."""
+    web, _ = running
+    web.deliver(b"not an event")
+    name = shared.settled()[0]["id"]
+    ran = shared.run("replay", name)
+    assert (ran.returncode, "it still cannot be read: it is not JSON" in ran.stderr) == (1, True)
+    web.deliver(completed("evt_1"))
+    shared.sql(
+        "update receiver.events set event_id = 'hash', type = null, unreadable = 'too new' where event_id = 'evt_1'"
+    )
+    shared.sql("delete from receiver.jobs")
+    (shared.folder / "mended").touch()
+    assert shared.run("replay", "hash").returncode == 0
+    event = shared.settled()[0]
+    assert (event["id"], event["state"], event["transcription_id"]) == ("evt_1", "done", "4821")
+    shared.sql(
+        "insert into receiver.events (source, event_id, api_url, unreadable, raw, secret_fingerprint) "
+        "select source, 'other', api_url, 'too new', raw, 'f' from receiver.events where event_id = 'evt_1'"
+    )
+    assert "its event evt_1 is stored already" in shared.run("replay", "other").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("show", "evt_none"), 1, "there is no event evt_none; `receiver events` lists them"),
+        (("replay", "evt_none"), 1, "there is no event evt_none"),
+        (("show", ""), 1, "EVENT is empty; `receiver events` lists them"),
+        (("replay", "evt_1", "--handler", "nobody"), 1, "there is no handler nobody; there are first, second"),
+        (("transcript", "4821"), 1, "not stored: the transcript of 4821; set TRANSCRIBE_API_KEY"),
+        (
+            ("timestamps", "4821", "--format", "spotify"),
+            1,
+            "not stored: the spotify timestamps of 4821; set TRANSCRIBE_API_KEY",
+        ),
+        (("events",), 0, "no events yet"),
+        (("jobs",), 0, "no jobs yet"),
+        (("events", "--limit", "-1"), 2, "Usage: "),
+        (("send",), 2, "give either FILE or --sample"),
+        (("nonsense",), 2, "No such command"),
+        (("register",), 1, "set PUBLIC_URL"),
+        (("register", "--url", "http://x/"), 1, "TRANSCRIBE_API_KEY is not set"),
+        (("test-event",), 1, "TRANSCRIBE_API_KEY is not set"),
+        (("register", "--url", "example.com"), 2, "'--url': must be an address like https://example.com"),
+        (
+            ("send", "--sample", "test", "--url", "HTTP://127.0.0.1:1/"),
+            1,
+            "http://127.0.0.1:1/webhooks/transcribe-so does not answer",
+        ),
+    ],
+)
+def test_what_cannot_be_done_says_why(shared: Processes, arguments: tuple[str, ...], status: int, said: str) -> None:
+    ran = shared.run(*arguments)
+    assert ran.returncode == status
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["events", "show x", "jobs", "transcript 1", "timestamps 1", "replay x", "check"])
+def test_reading_commands_make_no_database(processes: Processes, command: str) -> None:
+    ran = processes.run(*command.split())
+    assert ran.returncode == 1
+    assert "run `receiver up`, or set RECEIVER_DATA_DIR" in ran.stderr + ran.stdout
+    assert not (processes.folder / ".receiver").exists()
+
+
+def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> None:
+    shared.sql(
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
+        "select source, 'evt_1', 'x', 'some.event', convert_to(source, 'UTF8'), 'f' from unnest(array['a', 'b']) source"
+    )
+    ran = shared.run("show", "evt_1")
+    assert shared.run("events").stdout.count("some.event               evt_1  no handler\n") == 2
+    assert "  no handler wants it, so it is done\n" in shared.run("show", "b/evt_1").stdout
+    assert "evt_1 means several events: say which of @2 (some.event b/evt_1 of x), @1 (some" in ran.stderr
+    assert shared.run("replay", "evt_1").stderr == ran.stderr
+    assert json.loads(shared.run("show", "@1", "--json").stdout)["source"] == "a"
+    assert base64.b64decode(json.loads(shared.run("show", "b/evt_1", "--json").stdout)["raw"]) == b"b"
+
+
+def test_handlers_lists_what_is_found(shared: Processes) -> None:
+    found = json.loads(shared.run("handlers", "--json").stdout)
+    assert [(h["name"], h["patterns"]) for h in found] == [
+        ("first", ["transcription.*"]), ("second", ["transcription.completed", "failing.event"])
+    ]  # fmt: skip
+    assert {(h["module"], h["file"]) for h in found} == {("handlers.some", str(shared.folder / "handlers" / "some.py"))}
+    lines = shared.run("handlers").stdout.splitlines()
+    assert [(line.split()[0], line.split()[-1]) for line in lines] == [
+        ("first", "handlers/some.py"), ("second", "handlers/some.py")
+    ]  # fmt: skip
+    web = shared.serve()
+    assert "with 2 handlers: first (handlers/some.py), second (handlers/some.py)\n" in web.log
+
+
+def test_send_delivers_a_file_byte_for_byte(shared: Processes, running: tuple[Web, Process]) -> None:
+    web, _ = running
+    body = b'{ "id": "evt_file",  "event": "some.event" }\n'
+    (shared.folder / "event.json").write_bytes(body)
+    target = f"{web.url}/webhooks/transcribe-so"
+    assert shared.run("send", "event.json", "--url", target).stdout == '200 {"status":"stored"}\n'
+    again = json.loads(shared.run("send", "event.json", "--json", PORT=str(web.port)).stdout)
+    assert (again["status"], json.loads(again["answer"])) == (200, {"status": "duplicate"})
+    shown = json.loads(shared.run("show", "evt_file", "--json").stdout)
+    assert base64.b64decode(shown["raw"]) == body
+    assert shared.run("show", "evt_file").stdout.endswith('\n{ "id": "evt_file",  "event": "some.event" }\n')
+    for sample in ("completed", "failed", "test"):
+        assert shared.run("send", "--sample", sample, "--url", target).returncode == 0
+    refused = shared.run("send", "event.json", "--url", target, TRANSCRIBE_WEBHOOK_SECRET="wrong")
+    assert (refused.returncode, refused.stdout.startswith("401 ")) == (1, True)
+    unknown = shared.run("send", "event.json", "--url", target, TRANSCRIBE_WEBHOOK_SECRET="")
+    assert "no secret is known for http://127.0.0.1:1" in unknown.stderr
+
+
+def test_a_database_that_is_away_is_one_line(processes: Processes) -> None:
+    ran = processes.run("events", DATABASE_URL="postgresql://u:sesame@127.0.0.1:1/d")
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert "u@127.0.0.1:1/d does not answer (connection refused)" in ran.stderr
+    assert "sesame" not in ran.stderr
+
+
+async def test_a_replay_believes_a_callbacks_secret_of_its_own_transcription_alone(shared: Processes, db: Pool) -> None:
+    """Also when a later version can read what was quarantined."""
+    foreign = events.unreadable("transcribe.so", completed("evt_true", 4821), "whatever it was")
+    own = events.unreadable("transcribe.so", completed("evt_own", 666), "an earlier version could not read it")
+    async with db.acquire() as connection:
+        api = shared.environment["TRANSCRIBE_API_URL"]
+        for content in (foreign, own):
+            await deliveries.append(connection, [Delivery(content, api, "f", callback_for="666")])
+    refused = shared.run("replay", foreign.id)
+    assert refused.returncode == 1
+    assert "it is not about the transcription whose callback it came to" in refused.stderr
+    assert shared.run("replay", own.id, "--json").returncode == 0
+    assert {one.id: one.state for one in await deliveries.recent(db)} == {
+        foreign.id: "quarantined",
+        "evt_own": "pending",
+    }
+    shared.serve().deliver(completed("evt_true", 4821))
+    (true,) = await deliveries.find(db, "evt_true")
+    assert (true.state, len(true.jobs)) == ("pending", 2)
+
+
+def test_show_tells_of_other_bytes_that_came_under_the_same_id(shared: Processes, running: tuple[Web, Process]) -> None:
+    web, _ = running
+    assert web.deliver(completed("evt_1", 77)).json() == {"status": "stored"}
+    assert web.deliver(completed("evt_1", 77) + b" ").json() == {"status": "quarantined"}
+    (variant,) = json.loads(shared.run("show", "77", "--json").stdout)["variants"]
+    assert re.search(rf"in other bytes, quarantined: @\d+ {variant}\n", shared.run("show", "77").stdout)
+    assert "another body came before under its id, evt_1" in shared.run("show", variant).stdout

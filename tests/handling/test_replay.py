@@ -1,0 +1,85 @@
+"""`handling.replay`: which event a name means, whose jobs run again, and what a quarantined body has become."""
+
+import pytest
+
+from receiver import Context, Event, Handler, events, handler
+from receiver.database import Pool
+from receiver.errors import ImpossibleError
+from receiver.handling import replay
+from receiver.inbox import deliveries
+from receiver.inbox.deliveries import Delivery
+from tests.processes import completed
+
+API = "https://api.test"
+
+
+def wanting(pattern: str, name: str) -> Handler:
+    async def function(event: Event, ctx: Context) -> None: ...
+
+    return handler(pattern, name=name)(function)
+
+
+TWICE = f"some.event transcribe.so/evt_1 about 4821 of {API}"
+FIRST, SECOND = wanting("transcription.*", "first"), wanting("*", "second")
+
+
+async def deliver(db: Pool, body: bytes, *handlers: str, api_url: str = API, account: str = "default") -> None:
+    async with db.acquire() as connection:
+        content = events.read("transcribe.so", body)
+        await deliveries.append(connection, [Delivery(content, api_url, "f", handlers, account=account)])
+
+
+async def test_done_and_dead_jobs_run_again_and_running_ones_are_left_alone(db: Pool) -> None:
+    await deliver(db, completed("evt_1"), "first", "second", "gone", "done")
+    await db.execute(
+        "update receiver.jobs set state = case handler when 'first' then 'dead' when 'second' then 'running'"
+        " when 'gone' then 'dead' else 'done' end::receiver.job_state"
+    )
+    done = await replay.replay(db, "evt_1", [FIRST, SECOND])
+    assert (done.pending, done.running, done.gone) == (("first",), ("second",), ("gone",))
+    (event,) = await deliveries.find(db, "evt_1")
+    states = {job.handler: job.state for job in event.jobs}
+    assert states == {"done": "done", "first": "pending", "gone": "dead", "second": "running"}
+
+
+async def test_a_handler_that_is_new_gets_a_job_if_it_wants_the_event(db: Pool) -> None:
+    await deliver(db, completed("evt_1", event_type="some.event"))
+    done = await replay.replay(db, "evt_1", [FIRST, SECOND])
+    assert (done.pending, done.running, done.gone) == (("second",), (), ())
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("", "EVENT is empty; `receiver events` lists them"),
+    (" ", "EVENT is empty; `receiver events` lists them"),
+    ("evt_none", "there is no event evt_none; `receiver events` lists them"),
+    ("evt_1", f"evt_1 means several events: say which of @2 ({TWICE}, account other), @1 ({TWICE})"),
+])  # fmt: skip
+async def test_a_name_that_does_not_mean_one_event_is_refused_and_nothing_runs(db: Pool, name: str, said: str) -> None:
+    for account in ("default", "other"):
+        await deliver(db, completed("evt_1", event_type="some.event"), account=account)
+    with pytest.raises(ImpossibleError) as refused:
+        await replay.replay(db, name, [SECOND])
+    assert str(refused.value) == said
+    assert await db.fetchval("select count(*) from receiver.jobs") == 0
+
+
+async def test_an_event_among_several_is_meant_by_its_key(db: Pool) -> None:
+    for account in ("default", "other"):
+        await deliver(db, completed("evt_1"), account=account)
+    assert (await replay.find(db, "@1")).account == "default"
+
+
+async def test_what_still_cannot_be_read_stays_in_quarantine(db: Pool) -> None:
+    await deliver(db, b"not an event")
+    (event,) = await deliveries.recent(db)
+    with pytest.raises(ImpossibleError, match="it still cannot be read: it is not JSON"):
+        await replay.replay(db, event.id, [SECOND])
+    assert [one.state for one in await deliveries.recent(db)] == ["quarantined"]
+
+
+def test_only_the_named_handler_is_chosen() -> None:
+    known = {"first": FIRST, "second": SECOND}
+    assert replay.chosen(known, None) == [FIRST, SECOND]
+    assert replay.chosen(known, "second") == [SECOND]
+    with pytest.raises(ImpossibleError, match="there is no handler third; there are first, second"):
+        replay.chosen(known, "third")

@@ -1,0 +1,339 @@
+"""`inbox.deliveries`: an event and its jobs are stored once, byte for byte; its state follows from its jobs."""
+
+import asyncio
+import hashlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from receiver import events
+from receiver.database import Pool
+from receiver.events import Event, Unreadable
+from receiver.inbox import deliveries, jobs
+from receiver.inbox.deliveries import Delivery, Status, Stored
+from receiver.inbox.retry import Done
+from tests.processes import completed
+
+API = "https://api.test"
+SOURCE = "transcribe.so"
+
+
+async def append(db: Pool, content: Event | Unreadable, *handlers: str, api_url: str = API) -> Status:
+    async with db.acquire() as connection:
+        return (await deliveries.append(connection, [Delivery(content, api_url, "abcdef", handlers)]))[0]
+
+
+def read(event_id: str, event_type: str = "transcription.completed", source: str = SOURCE) -> Event:
+    event = events.read(source, completed(event_id, event_type=event_type))
+    assert isinstance(event, Event)
+    return event
+
+
+async def only(db: Pool, name: str) -> Stored:
+    found = await deliveries.find(db, name)
+    assert len(found) == 1
+    return found[0]
+
+
+async def test_an_event_is_stored_with_one_pending_job_for_each_handler(db: Pool) -> None:
+    assert await append(db, read("evt_1"), "b", "a") == "stored"
+    stored = await only(db, "evt_1")
+    assert (stored.source, stored.id, stored.type) == (SOURCE, "evt_1", "transcription.completed")
+    assert (stored.transcription_id, stored.unreadable, stored.deliveries) == ("4821", None, 1)
+    assert stored.state == "pending"
+    assert [(job.handler, job.state, job.attempt, job.error) for job in stored.jobs] == [
+        ("a", "pending", 0, None),
+        ("b", "pending", 0, None),
+    ]
+    assert all(job.waits_seconds <= 0 for job in stored.jobs)
+    row = await db.fetchrow("select api_url, secret_fingerprint from receiver.events")
+    assert row is not None
+    assert tuple(row) == (API, "abcdef")
+
+
+async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
+    """It brings no new handler a job; and a job that was done stays done."""
+    await append(db, read("evt_1"), "a")
+    (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
+    await jobs.finish(db, claim.job, claim.attempt, Done())
+    assert await append(db, read("evt_1"), "a", "new") == "duplicate"
+    stored = await only(db, "evt_1")
+    assert (stored.deliveries, stored.type, stored.state) == (2, "transcription.completed", "done")
+    assert [job.handler for job in stored.jobs] == ["a"]
+    assert await deliveries.raw(db, stored.key) == completed("evt_1")
+    assert await db.fetchval("select last_delivered_at > received_at from receiver.events")
+
+
+# --- identity: who speaks, and about what ----------------------------------------------------------------------------
+
+
+def about(event_id: str, transcription: int) -> Event:
+    event = events.read(SOURCE, completed(event_id, transcription))
+    assert isinstance(event, Event)
+    return event
+
+
+async def test_an_id_that_another_api_transcription_or_account_has_used_takes_nobodys_place(db: Pool) -> None:
+    """Each is an event of its own with jobs of its own, and with keys that the other side can tell apart."""
+    assert await append(db, read("evt_1"), "a") == "stored"
+    assert await append(db, read("evt_1"), "a", api_url="https://other.test") == "stored"
+    assert await append(db, about("evt_1", 666), "a") == "stored"
+    async with db.acquire() as connection:
+        other_account = Delivery(read("evt_1"), API, "abcdef", ("a",), account="second")
+        assert await deliveries.append(connection, [other_account]) == ["stored"]
+    stored = await deliveries.find(db, "evt_1")
+    assert {(one.api_url, one.account, one.transcription_id) for one in stored} == {
+        (API, "default", "4821"), ("https://other.test", "default", "4821"), (API, "default", "666"),
+        (API, "second", "4821"),
+    }  # fmt: skip
+    claims = [
+        claim
+        for api in (API, "https://other.test")
+        for claim in await jobs.claim(db, handlers=["a"], api_url=api, lease=timedelta(minutes=1), limit=9)
+    ]
+    assert len({claim.idempotency_key for claim in claims}) == 4
+
+
+async def test_of_those_that_are_stored_at_once_too_nobody_takes_anothers_place(db: Pool) -> None:
+    content = read("evt_1")
+    one = Delivery(content, API, "abcdef", ("a",))
+    others = [replace(one, api_url="https://other.test"), replace(one, account="second")]
+    async with db.acquire() as connection:
+        assert await deliveries.append(connection, [one, *others, one]) == ["stored", "stored", "stored", "duplicate"]
+    assert len(await deliveries.recent(db)) == 3
+
+
+async def test_no_transcription_is_the_same_as_no_transcription(db: Pool) -> None:
+    ping = events.read(SOURCE, b'{"id": "evt_1", "event": "webhook.test"}')
+    assert [await append(db, ping) for _ in range(2)] == ["stored", "duplicate"]
+
+
+async def test_other_bytes_of_the_same_identity_are_quarantined_beside_the_first(db: Pool) -> None:
+    first, other = read("evt_1"), read("evt_1", "transcription.failed")
+    assert await append(db, first, "a") == "stored"
+    assert [await append(db, other, "a") for _ in range(2)] == ["quarantined", "duplicate"]
+    assert await append(db, first, "a") == "duplicate"
+    stored = await only(db, "evt_1")
+    (variant,) = await deliveries.variants(db, stored)
+    assert (stored.type, stored.deliveries, len(stored.jobs)) == ("transcription.completed", 2, 1)
+    assert variant.id == hashlib.sha256(other.raw).hexdigest()
+    assert (variant.state, variant.deliveries, variant.jobs) == ("quarantined", 2, ())
+    assert variant.unreadable == "another body came before under its id, evt_1"
+    assert await deliveries.raw(db, variant.key) == other.raw
+
+
+async def test_an_event_called_like_the_hash_of_an_unreadable_body_takes_nobodys_place(db: Pool) -> None:
+    body = b"not json"
+    name = hashlib.sha256(body).hexdigest()
+    trap = events.read(SOURCE, json.dumps({"id": name, "event": "webhook.test"}).encode())
+    assert await append(db, trap) == "stored"
+    assert await append(db, events.read(SOURCE, body)) == "quarantined"
+    assert {one.state for one in await deliveries.find(db, name)} == {"done", "quarantined"}
+
+
+async def test_many_are_stored_at_once_and_each_has_its_answer(db: Pool) -> None:
+    """Also copies, other bytes and what cannot be read, in any order, and what lies there already."""
+    await append(db, read("evt_0"))
+    given = [
+        Delivery(content, API, "abcdef", ("a",))
+        for content in (
+            read("evt_2"), read("evt_1"), read("evt_2", "transcription.failed"), read("evt_1"), read("evt_0"),
+            events.read(SOURCE, b"x"), events.read(SOURCE, b"x"), read("evt_2"), read("evt_2", "transcription.failed"),
+        )
+    ]  # fmt: skip
+    async with db.acquire() as connection:
+        answers = await deliveries.append(connection, given)
+        assert await deliveries.append(connection, []) == []
+    assert answers == [
+        "stored", "stored", "quarantined", "duplicate", "duplicate", "quarantined", "duplicate", "duplicate",
+        "duplicate",
+    ]  # fmt: skip
+    found = {one.id: one for one in await deliveries.recent(db)}
+    assert {name: one.deliveries for name, one in found.items() if name.startswith("evt_")} == {
+        "evt_0": 2, "evt_1": 2, "evt_2": 2,
+    }  # fmt: skip
+    assert len(found) == 5
+    assert [name for name, one in found.items() if one.jobs] == ["evt_2", "evt_1"]
+
+
+async def test_batches_that_meet_do_not_deadlock(db: Pool) -> None:
+    """Sixteen connections store the same events in different orders."""
+    names = [f"evt_{number}" for number in range(30)]
+
+    async def store(order: list[str]) -> None:
+        async with db.acquire() as connection:
+            await deliveries.append(connection, [Delivery(read(name), API, "abcdef", ("a",)) for name in order])
+
+    await asyncio.gather(*(store(names[turn:] + names[:turn]) for turn in range(16)))
+    assert {one.deliveries for one in await deliveries.recent(db)} == {16}
+    assert await db.fetchval("select count(*) from receiver.jobs") == 30
+
+
+async def test_a_name_means_an_id_a_key_or_what_it_is_about(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    await append(db, about("evt_2", 7))
+    key = (await only(db, "evt_2")).key
+    for name in ("evt_2", "transcribe.so/evt_2", f"@{key}", "7"):
+        assert (await only(db, name)).id == "evt_2"
+    for name in ("@", "@x", f"@{key + 1}", "@99999999999999999999", "transcribe.so/", "8", ""):
+        assert await deliveries.find(db, name) == []
+
+
+@pytest.mark.parametrize("handlers", [(), ("a",), ("a", "b", "c")])
+async def test_of_many_copies_at_once_one_is_stored_and_the_others_are_counted(
+    db: Pool, handlers: tuple[str, ...]
+) -> None:
+    answers = await asyncio.gather(*(append(db, read("evt_1"), *handlers) for _ in range(20)))
+    assert sorted(answers) == ["duplicate"] * 19 + ["stored"]
+    stored = await only(db, "evt_1")
+    assert stored.deliveries == 20
+    assert [job.handler for job in stored.jobs] == list(handlers)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\x00\xff\xfe not UTF-8 \x80",
+        b'{"id": "evt_1", "event": "a", "data": {"title": "\\u0000"}}',
+        bytes(range(256)) * 1024,
+        b"[" * 5000,
+    ],
+)
+async def test_what_cannot_be_read_is_kept_byte_for_byte_and_has_no_jobs(db: Pool, body: bytes) -> None:
+    content = events.read(SOURCE, body)
+    assert isinstance(content, Unreadable)
+    assert await append(db, content, "a") == "quarantined"
+    assert await append(db, content, "a") == "duplicate"
+    stored = await only(db, hashlib.sha256(body).hexdigest())
+    assert (stored.state, stored.type, stored.unreadable) == ("quarantined", None, content.reason)
+    assert (stored.deliveries, stored.jobs) == (2, ())
+    assert await deliveries.raw(db, stored.key) == body
+
+
+async def test_a_readable_body_is_kept_byte_for_byte(db: Pool) -> None:
+    body = b' {"data":{},\t"event":"a.b",   "id":"evt_1", "n": 1.0e0, "\\u00e9": "\xc3\xa9"}\r\n'
+    content = events.read(SOURCE, body)
+    assert isinstance(content, Event), content
+    await append(db, content, "a")
+    assert await deliveries.raw(db, (await only(db, "evt_1")).key) == body
+    (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
+    assert claim.raw == body
+
+
+async def test_an_events_state_follows_from_its_jobs(db: Pool) -> None:
+    cases = {
+        (): "done",
+        ("done",): "done",
+        ("done", "done"): "done",
+        ("pending",): "pending",
+        ("running",): "pending",
+        ("dead",): "dead",
+        ("done", "dead"): "dead",
+        ("dead", "pending"): "pending",
+        ("dead", "running"): "pending",
+        ("done", "running"): "pending",
+        ("done", "dead", "pending", "running"): "pending",
+    }
+    for states in cases:
+        name = f"evt_{'_'.join(states)}"
+        await append(db, read(name), *(f"h{n}" for n in range(len(states))))
+        for number, state in enumerate(states):
+            await db.execute(
+                "update receiver.jobs set state = $1 where handler = $2 and event = $3",
+                state, f"h{number}", (await only(db, name)).key,
+            )  # fmt: skip
+    assert {states: (await only(db, f"evt_{'_'.join(states)}")).state for states in cases} == cases
+
+
+async def test_an_event_is_found_by_its_id_and_by_source_and_id(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    await append(db, read("evt_1", source="other.example"))
+    await append(db, read("a/b/c"))
+    await append(db, read("transcribe.so/evt_1", source="other.example"))
+    found = {
+        name: sorted((event.source, event.id) for event in await deliveries.find(db, name))
+        for name in ("evt_1", "other.example/evt_1", "a/b/c", "transcribe.so/a/b/c", "b/c", "evt", "EVT_1", "evt_%", "")
+    }
+    assert found == {
+        "evt_1": [("other.example", "evt_1"), (SOURCE, "evt_1")],
+        "other.example/evt_1": [("other.example", "evt_1")],
+        "a/b/c": [(SOURCE, "a/b/c")],
+        "transcribe.so/a/b/c": [(SOURCE, "a/b/c")],
+        "b/c": [], "evt": [], "EVT_1": [], "evt_%": [], "": [],
+    }  # fmt: skip
+    ambiguous = await deliveries.find(db, "transcribe.so/evt_1")
+    assert {(event.source, event.id) for event in ambiguous} == {
+        (SOURCE, "evt_1"),
+        ("other.example", "transcribe.so/evt_1"),
+    }
+
+
+async def test_a_quarantined_event_becomes_what_it_can_now_be_read_as(db: Pool) -> None:
+    await append(db, Unreadable(SOURCE, "0123", "once it was not understood", completed("evt_1")))
+    key = (await only(db, "0123")).key
+    assert await deliveries.accept_quarantined(db, key, read("evt_1"))
+    stored = await only(db, "evt_1")
+    assert (stored.key, stored.type, stored.unreadable, stored.transcription_id) == (
+        key, "transcription.completed", None, "4821",
+    )  # fmt: skip
+    assert await deliveries.find(db, "0123") == []
+    assert await append(db, read("evt_1"), "a") == "duplicate"
+    assert await jobs.replay(db, key, ["a"]) == ["a"]
+    assert (await only(db, "evt_1")).state == "pending"
+
+
+async def test_a_quarantined_event_that_is_stored_already_stays_where_it_is(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    await append(db, Unreadable(SOURCE, "0123", "why", completed("evt_1")))
+    quarantined = await only(db, "0123")
+    assert not await deliveries.accept_quarantined(db, quarantined.key, read("evt_1"))
+    assert await only(db, "0123") == quarantined
+
+
+async def test_an_event_that_is_not_quarantined_is_not_changed_by_accepting(db: Pool) -> None:
+    await append(db, read("evt_1"))
+    before = await only(db, "evt_1")
+    await deliveries.accept_quarantined(db, before.key, read("evt_2", "transcription.failed"))
+    assert await only(db, "evt_1") == before
+
+
+async def test_recent_shows_the_newest_first_and_as_many_as_asked_for(db: Pool) -> None:
+    assert await deliveries.recent(db) == []
+    for number in range(60):
+        await append(db, read(f"evt_{number}"), "a")
+    newest = [f"evt_{number}" for number in reversed(range(60))]
+    assert [event.id for event in await deliveries.recent(db, limit=50)] == newest[:50]
+    assert [event.id for event in await deliveries.recent(db, limit=3)] == newest[:3]
+    assert [event.id for event in await deliveries.recent(db, limit=None)] == newest
+
+
+async def test_jobs_are_listed_newest_first_with_their_event_and_by_state(db: Pool) -> None:
+    for number in range(3):
+        await append(db, read(f"evt_{number}"), "a")
+    await db.execute("update receiver.jobs set state = 'dead', error = 'why', due_at = now() where event = 2")
+    listed = await deliveries.jobs(db, state=None)
+    assert [name for name, _ in listed] == [f"{SOURCE}/evt_{number}" for number in (2, 1, 0)]
+    assert [name for name, _ in await deliveries.jobs(db, state=None, limit=1)] == [f"{SOURCE}/evt_2"]
+    ((name, dead),) = await deliveries.jobs(db, state="dead", limit=None)
+    assert (name, dead.handler, dead.error) == (f"{SOURCE}/evt_1", "a", "why")
+
+
+async def test_a_test_event_is_found_after_another_event_and_of_one_api_alone(db: Pool) -> None:
+    assert await deliveries.newest_key(db) == 0
+    await append(db, read("evt_before", "webhook.test"))
+    before = await deliveries.newest_key(db)
+    assert before == (await only(db, "evt_before")).key
+    assert await deliveries.test_event_after(db, API, before) is None
+    await append(db, read("evt_other_type"))
+    await append(db, read("evt_other_api", "webhook.test"), api_url="https://other.test")
+    assert await deliveries.test_event_after(db, API, before) is None
+    await append(db, read("evt_wanted", "webhook.test"))
+    await append(db, read("evt_later", "webhook.test"))
+    found = await deliveries.test_event_after(db, API, before)
+    assert found is not None
+    assert found.id == "evt_wanted"
+    assert await deliveries.other_apis(db, API) == ["https://other.test"]
+    assert await deliveries.other_apis(db, "https://third.test") == [API, "https://other.test"]

@@ -1,0 +1,279 @@
+"""`receiver.inbox.jobs`: a claim is one worker's, counted and fenced; whoever lost it writes nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from receiver import events
+from receiver.database import Pool
+from receiver.events import Event
+from receiver.inbox import deliveries, jobs
+from receiver.inbox.deliveries import Delivery, StoredJob
+from receiver.inbox.jobs import Claim, Count
+from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
+from tests.processes import completed
+
+API = "https://api.test"
+LEASE = timedelta(minutes=1)
+LAPSED = timedelta(0)  # a lease that has run out when it begins
+
+
+async def append(db: Pool, event_id: str, *handlers: str, api_url: str = API) -> int:
+    """Store an event and return its key."""
+    event = events.read("transcribe.so", completed(event_id))
+    assert isinstance(event, Event)
+    async with db.acquire() as connection:
+        await deliveries.append(connection, [Delivery(event, api_url, "abcdef", tuple(handlers))])
+    return await deliveries.newest_key(db)
+
+
+async def claim(db: Pool, *handlers: str, lease: timedelta = LEASE, limit: int = 1, api_url: str = API) -> list[Claim]:
+    return await jobs.claim(db, handlers=handlers or ("a",), api_url=api_url, lease=lease, limit=limit)
+
+
+async def claim_lapsed(db: Pool, *handlers: str, lease: timedelta = LEASE, api_url: str = API) -> Claim | None:
+    found = await jobs.claim(db, handlers=handlers or ("a",), api_url=api_url, lease=lease, limit=1, lapsed=True)
+    return found[0] if found else None
+
+
+async def stored(db: Pool, handler: str = "a") -> StoredJob:
+    (found,) = [job for _, job in await deliveries.jobs(db, state=None, limit=None) if job.handler == handler]
+    return found
+
+
+async def due_now(db: Pool) -> None:
+    await db.execute("update receiver.jobs set due_at = now() where state = 'pending'")
+
+
+async def test_a_claim_counts_the_attempt_and_sets_the_lease(db: Pool) -> None:
+    await append(db, "evt_1", "a")
+    (ours,) = await claim(db, lease=timedelta(seconds=100))
+    assert (ours.attempt, ours.uncounted, ours.tries) == (1, 0, 1)
+    assert (ours.handler, ours.source, ours.event_id, ours.raw) == (
+        "a", "transcribe.so", "evt_1", completed("evt_1"),
+    )  # fmt: skip
+    job = await stored(db)
+    assert (job.id, job.state, job.attempt) == (ours.job, "running", 1)
+    assert 60 < job.waits_seconds <= 100
+    assert await claim(db) == []
+
+
+async def test_jobs_are_claimed_in_the_order_in_which_they_became_due_and_not_before(db: Pool) -> None:
+    for number, seconds in enumerate([-1, -3, -2, 60]):
+        key = await append(db, f"evt_{number}", "a")
+        await db.execute(
+            "update receiver.jobs set due_at = now() + $1 where event = $2", timedelta(seconds=seconds), key
+        )
+    assert [[c.event_id for c in await claim(db)] for _ in range(4)] == [["evt_1"], ["evt_2"], ["evt_0"], []]
+
+
+async def test_only_jobs_of_known_handlers_and_of_one_api_are_claimed(db: Pool) -> None:
+    await append(db, "evt_1", "a", "b")
+    await append(db, "evt_2", "a", api_url="https://other.test")
+    for lease in (LAPSED, LEASE):
+        assert [(c.event_id, c.handler) for c in await claim(db, "a", "c", limit=10, lease=lease)] == (
+            [("evt_1", "a")] if lease == LAPSED else []
+        )
+    assert await claim(db, "a", "b", api_url="https://third.test", limit=10) == []
+    for handlers, api_url, lapsed in [(["b"], API, False), (["a"], "https://other.test", False), (["a"], API, True)]:
+        assert await jobs.any_lapsed(db, handlers=handlers, api_url=api_url) is lapsed
+        assert (await claim_lapsed(db, *handlers, api_url=api_url) is not None) is lapsed
+
+
+async def test_concurrent_claimers_never_get_the_same_job(db: Pool) -> None:
+    for number in range(50):
+        await append(db, f"evt_{number}", "a", "b")
+
+    async def claimer() -> list[Claim]:
+        mine: list[Claim] = []
+        while more := await claim(db, "a", "b", limit=3):
+            mine += more
+        return mine
+
+    claims = [c for mine in await asyncio.gather(*(claimer() for _ in range(10))) for c in mine]
+    assert len(claims) == len({c.job for c in claims}) == 100
+    assert {c.attempt for c in claims} == {1}
+
+
+async def test_what_another_is_taking_is_skipped_not_waited_for(db: Pool) -> None:
+    for number in range(2):
+        await append(db, f"evt_{number}", "a")
+    async with db.acquire() as connection, connection.transaction():
+        (theirs,) = await jobs.claim(connection, handlers=["a"], api_url=API, lease=LAPSED, limit=1)
+        async with asyncio.timeout(10):
+            (ours,) = await claim(db)
+            assert await claim(db) == []
+    assert (theirs.event_id, ours.event_id) == ("evt_0", "evt_1")
+    async with db.acquire() as connection, connection.transaction():
+        (again,) = await jobs.claim(connection, handlers=["a"], api_url=API, lease=LEASE, limit=1, lapsed=True)
+        assert (again.job, again.attempt) == (theirs.job, 2)
+        async with asyncio.timeout(10):
+            assert await claim_lapsed(db) is None
+
+
+async def test_of_100_late_completions_none_is_written(db: Pool) -> None:
+    """The lease ran out and another worker has the job: the attempt is the fence, not the state."""
+    outcomes: Sequence[Outcome] = (Done(), Again(LEASE, "late"), Later(LEASE, "late"), Dead("late"))
+    for number in range(100):
+        await append(db, f"evt_{number}", "a")
+    late = await claim(db, limit=100, lease=LAPSED)
+    taken = [await claim_lapsed(db) for _ in late]
+    assert {c.job for c in taken if c} == {c.job for c in late}
+    before = await db.fetch("select * from receiver.jobs order by id")
+    written = [await jobs.finish(db, c.job, c.attempt, outcomes[n % 4]) for n, c in enumerate(late)]
+    assert written == [False] * 100
+    assert await db.fetch("select * from receiver.jobs order by id") == before
+    assert await jobs.renew(db, [(c.job, c.attempt) for c in late], lease=LEASE) == {c.job for c in late}
+    await jobs.release(db, [(c.job, c.attempt) for c in late])
+    assert await db.fetch("select * from receiver.jobs order by id") == before
+    assert all([await jobs.finish(db, c.job, c.attempt, Done()) for c in taken if c])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "tries_next"),
+    [
+        (Done(), "done", []),
+        (Again(timedelta(seconds=100), "why"), "pending", [2]),
+        (Later(timedelta(seconds=100), "why"), "pending", [1]),
+        (Dead("why"), "dead", []),
+    ],
+)
+async def test_an_outcome_is_written_once(db: Pool, outcome: Outcome, state: str, tries_next: list[int]) -> None:
+    await append(db, "evt_1", "a")
+    (first,) = await claim(db)
+    assert await jobs.finish(db, first.job, first.attempt, outcome)
+    job = await stored(db)
+    waits = 100 if state == "pending" else 0
+    assert (job.state, job.error, job.attempt) == (state, None if outcome == Done() else "why", 1)
+    assert waits - 60 < job.waits_seconds <= waits
+    assert not await jobs.finish(db, first.job, first.attempt, Done())
+    assert await claim(db) == []
+    await due_now(db)
+    assert [(c.attempt, c.tries) for c in await claim(db)] == [(2, tries) for tries in tries_next]
+
+
+async def test_a_success_forgets_the_error_before_it(db: Pool) -> None:
+    await append(db, "evt_1", "a")
+    (first,) = await claim(db)
+    await jobs.finish(db, first.job, 1, Again(timedelta(0), "why"))
+    (second,) = await claim(db)
+    await jobs.finish(db, second.job, 2, Done())
+    assert (await stored(db)).error is None
+
+
+async def test_a_lock_is_had_by_who_holds_the_claim(db: Pool) -> None:
+    await append(db, "evt_1", "a")
+    (ours,) = await claim(db)
+    async with db.acquire() as connection, connection.transaction():
+        held = [await jobs.lock(connection, ours.job, attempt) for attempt in (0, 1, 2)]
+    assert held == [False, True, False]
+    await jobs.finish(db, ours.job, 1, Done())
+    async with db.acquire() as connection, connection.transaction():
+        assert not await jobs.lock(connection, ours.job, 1)
+
+
+async def test_only_our_leases_are_renewed(db: Pool) -> None:
+    for number in range(4):
+        await append(db, f"evt_{number}", "a")
+    ours, finished, lost, other = await claim(db, limit=4, lease=LAPSED)
+    await jobs.finish(db, finished.job, 1, Done())
+    await db.execute("update receiver.jobs set attempt = 2 where id = $1", lost.job)
+    held = [(c.job, c.attempt) for c in (lost, finished, ours)]
+    assert await jobs.renew(db, held, lease=timedelta(hours=1)) == {lost.job, finished.job}
+    waits = {job.id: job.waits_seconds for _, job in await deliveries.jobs(db, state=None)}
+    assert waits[ours.job] > 3000
+    assert all(waits[c.job] <= 0 for c in (finished, lost, other))
+
+
+async def test_a_released_claim_is_due_at_once_and_did_not_count(db: Pool) -> None:
+    await append(db, "evt_1", "a", "b")
+    claims = await claim(db, "a", "b", limit=2)
+    finished, released = claims
+    await jobs.finish(db, finished.job, 1, Dead("why"))
+    await jobs.release(db, [(c.job, c.attempt) for c in reversed(claims)])
+    (again,) = await claim(db, "a", "b", limit=2)
+    assert (again.job, again.attempt, again.uncounted, again.tries) == (released.job, 2, 1, 1)
+    assert (await stored(db, finished.handler)).state == "dead"
+
+
+async def test_a_claim_that_is_being_completed_keeps_no_other_from_being_renewed_or_released(db: Pool) -> None:
+    await append(db, "evt_1", "a", "b")
+    completing, released = await claim(db, "a", "b", limit=2)
+    async with db.acquire() as connection, connection.transaction(), asyncio.timeout(10):
+        assert await jobs.lock(connection, completing.job, 1)
+        assert await jobs.renew(db, [(c.job, c.attempt) for c in (completing, released)], lease=LEASE) == set()
+        await jobs.release(db, [(c.job, c.attempt) for c in (completing, released)])
+    (again,) = await claim(db, "a", "b", limit=2)
+    assert again.job == released.job
+
+
+async def test_a_replay_gives_a_new_quota_while_the_attempt_grows(db: Pool) -> None:
+    key = await append(db, "evt_1", "dead", "done", "running", "waiting")
+    await append(db, "evt_2", "dead")
+    claims = {c.handler: c for c in await claim(db, "dead", "done", "running", "waiting", limit=4)}
+    await jobs.finish(db, claims["dead"].job, 1, Dead("why"))
+    await jobs.finish(db, claims["done"].job, 1, Done())
+    await jobs.finish(db, claims["waiting"].job, 1, Again(timedelta(hours=1), "why"))
+    again = await jobs.replay(db, key, ["waiting", "new", "running", "done", "dead"])
+    assert sorted(again) == ["dead", "done", "new", "waiting"]
+    assert await jobs.finish(db, claims["running"].job, 1, Done())
+    fresh = {c.handler: c for c in await claim(db, *again, limit=10) if c.event_id == "evt_1"}
+    assert {name: (c.attempt, c.tries) for name, c in fresh.items()} == {
+        "dead": (2, 1), "done": (2, 1), "new": (1, 1), "waiting": (2, 1),
+    }  # fmt: skip
+    late = [await jobs.finish(db, c.job, 1, Done()) for name, c in claims.items() if name != "running"]
+    assert late == [False] * 3
+
+
+async def test_a_replay_of_some_handlers_leaves_the_others_as_they_are(db: Pool) -> None:
+    key = await append(db, "evt_1", "a", "b")
+    for ours in await claim(db, "a", "b", limit=2):
+        await jobs.finish(db, ours.job, 1, Dead("why"))
+    assert await jobs.replay(db, key, ["b"]) == ["b"]
+    assert [((await stored(db, name)).state, (await stored(db, name)).error) for name in "ab"] == [
+        ("dead", "why"),
+        ("pending", None),
+    ]
+
+
+async def test_the_oldest_due_job_is_the_one_that_waits_the_longest(db: Pool) -> None:
+    assert await jobs.oldest_due(db, ["a"], API) is None
+    for number, (state, minutes) in enumerate([("pending", -5), ("pending", 60), ("running", -90), ("done", -90)]):
+        key = await append(db, f"evt_{number}", "a")
+        await db.execute(
+            "update receiver.jobs set state = $1, due_at = now() + $2 where event = $3",
+            state, timedelta(minutes=minutes), key,
+        )  # fmt: skip
+    age = await jobs.oldest_due(db, ["a"], API)
+    assert age is not None
+    assert timedelta(minutes=5) <= age < timedelta(minutes=8)
+    assert await jobs.oldest_due(db, ["b"], API) is None
+    assert await jobs.oldest_due(db, ["a"], "https://other.test") is None
+    await db.execute("update receiver.jobs set due_at = now() + interval '1 hour' where state = 'pending'")
+    assert await jobs.oldest_due(db, ["a"], API) is None
+
+
+async def test_a_nudge_reaches_who_listens(db: Pool) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    async with db.acquire() as connection:
+        await connection.add_listener(jobs.CHANNEL, lambda *heard_of: heard.put_nowait(heard_of[2]))
+        await jobs.nudge(db)
+        async with asyncio.timeout(10):
+            assert await heard.get() == jobs.CHANNEL
+        await connection.reset()
+
+
+async def test_jobs_that_are_not_done_are_counted_by_handler_and_whose_they_are(db: Pool) -> None:
+    for number, state in enumerate(["pending", "running", "done", "dead"]):
+        key = await append(db, f"evt_{number}", "a", f"only_{state}")
+        await db.execute("update receiver.jobs set state = $1 where event = $2", state, key)
+    assert await jobs.counts(db, API) == [
+        Count("a", 1, 2, 0), Count("only_dead", 1, 0, 0),
+        Count("only_pending", 0, 1, 0), Count("only_running", 0, 1, 0),
+    ]  # fmt: skip
+    elsewhere = await jobs.counts(db, "https://other.test")
+    assert [(one.handler, one.dead, one.unfinished, one.elsewhere) for one in elsewhere if one.elsewhere] == [
+        ("a", 0, 0, 2), ("only_pending", 0, 0, 1), ("only_running", 0, 0, 1),
+    ]  # fmt: skip

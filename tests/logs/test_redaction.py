@@ -1,0 +1,52 @@
+"""`receiver.logs.redaction`: of an address only scheme, host and port are shown, wherever it stands."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receiver.logs.redaction import shorten
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("https://hooks.slack.com/services/T/B/X", "https://hooks.slack.com/…"),
+    ("for url 'https://h.example/a?b=c'\nFor more", "for url 'https://h.example/…'\nFor more"),
+    ("https://u:p@h.example:8443/a?b=c#d, and", "https://h.example:8443/…, and"),
+    ("(https://h.example/a)", "(https://h.example/…)"),
+    ("HTTPS://H.EXAMPLE/a", "HTTPS://H.EXAMPLE/…"),
+    ("https://h.example?token=x", "https://h.example/…"),
+    ("https://h.example#token", "https://h.example/…"),
+    ("at_https://h.example/a", "at_https://h.example/…"),
+    ("http://[::1]:80/x", "http://[::1]:80/…"),
+    ("https://münchen.example/ü", "https://münchen.example/…"),
+    (r'{"u":"https:\/\/h.example\/a"}', r'{"u":"https:\/\/h.example/…"}'),
+    ("https://discord.com/api/users/@me", "https://discord.com/…"),
+    ("postgresql://u:p@db.example/x", "postgresql://db.example/…"),
+    ("redis://:pw@db.example:6379/0", "redis://db.example:6379/…"),
+    ("postgresql:///x?host=/tmp&password=p", "postgresql:///…"),
+    ("https://u:p@w@h.example/x", "https://h.example/…"),
+    # A password that was not escaped looks like a host and a path, or like no host at all.
+    ("postgresql://u:12/34@db.example/x", "postgresql://…"),
+    ("https://u:p#w@h.example/x", "https://…"),
+    ("Max retries exceeded with url: /services/T (Caused by X)", "Max retries exceeded with url: /… (Caused by X)"),
+    # Nothing to hide.
+    ("https://h.example", "https://h.example"),
+    ("https://h.example/.", "https://h.example/."),
+    ("http://127.0.0.1:9000: nobody listens", "http://127.0.0.1:9000: nobody listens"),
+    ("a://", "a://"),
+    ("://x", "://x"),
+    ("and/or: //x", "and/or: //x"),
+])  # fmt: skip
+def test_an_address_loses_what_may_be_a_secret(text: str, said: str) -> None:
+    assert shorten(text) == said
+
+
+@given(st.text(max_size=30), st.from_regex(r"[a-z0-9/?#@:.-]{0,30}s3cret[a-z0-9/?#@:.-]{0,30}", fullmatch=True))
+def test_nothing_behind_a_host_is_kept(before: str, behind: str) -> None:
+    assert "s3cret" not in shorten(f"{before}https://h.example/{behind}")
+    assert "s3cret" not in shorten(f"{before}https://u:s3cret@h.example/")
+
+
+@pytest.mark.parametrize("text", ["a" * 1_000_000, "http://" * 100_000, f"https://h/{')' * 1_000_000}x"])
+def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
+    """Time that grows with the square would be hours here."""
+    assert shorten(text)

@@ -1,0 +1,103 @@
+"""`receiver.providers.content`: as it is stored, else as the provider has it; whose is meant, and what has none."""
+
+import httpx
+import pytest
+
+from receiver.database import Pool
+from receiver.errors import ImpossibleError
+from receiver.providers import content
+from receiver.providers.archive import Archive
+from receiver.providers.transcribe_so import TranscriptionStatus
+from tests.providers.scripted import KEY, URL, Provider
+
+ELSEWHERE = "http://elsewhere.test"
+ABOUT = {"id": 7, "status": "completed", "title": "A talk", "completed_at": "2026-04-29T14:25:27.968Z"}
+SEGMENT = {"start_seconds": 0, "end_seconds": 1.5, "text": "Hello."}
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    if request.url.path.endswith("/timestamps"):
+        style = request.url.params["style"]
+        return httpx.Response(200, json={"format": "youtube", "style": style, "text": f"0:00 {style}"})
+    return httpx.Response(200, json=ABOUT | {"segments": [SEGMENT]})
+
+
+async def store(db: Pool, api_url: str, kind: str, said: str) -> None:
+    await db.execute(
+        "insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer) "
+        "values ('transcribe.so', $1, '7', '', $2, $3)", api_url, kind, said.encode(),
+    )  # fmt: skip
+
+
+async def test_the_provider_is_asked_once_for_the_transcript_and_its_title(db: Pool) -> None:
+    provider = Provider(answer)
+    for key in (KEY, KEY, None):
+        async with provider.client(key=key) as client:
+            found = await content.transcript(Archive(client, db), "7")
+        assert (found.text, found.title) == ("Hello.", "A talk")
+    assert [request.url.path.removeprefix("/api/v1/transcriptions/") for request in provider.asked] == ["7", "7/result"]
+
+
+async def test_without_a_database_the_provider_is_asked_each_time() -> None:
+    provider = Provider(answer)
+    async with provider.client() as client:
+        archive = Archive(client, None)
+        assert (await content.transcript(archive, "7")).title == "A talk"
+        assert (await content.timestamps(archive, "7", "youtube", None)).text == "0:00 balanced"
+    assert len(provider.asked) == 3, "which end it is needs to be known by who keeps it"
+
+
+async def test_without_a_style_the_balanced_one_is_preferred_and_any_other_better_than_a_question(db: Pool) -> None:
+    provider = Provider(answer)
+    async with provider.client() as client:
+        archive = Archive(client, db)
+        await store(db, URL, "timestamps/youtube/punchy", '{"format": "youtube", "text": "0:00 stored"}')
+        assert (await content.timestamps(archive, "7", "youtube", None)).text == "0:00 stored"
+        assert provider.asked == []
+        assert (await content.timestamps(archive, "7", "youtube", "balanced")).text == "0:00 balanced"
+        assert (await content.timestamps(archive, "7", "youtube", None)).text == "0:00 balanced"
+
+
+async def test_without_a_key_the_only_one_that_is_stored_is_meant_and_nobody_is_asked(db: Pool) -> None:
+    provider = Provider(answer)
+    said = '{"id": 7, "status": "completed", "segments": [{"text": "Stored."}]}'
+    async with provider.client(key=None) as client:
+        archive = Archive(client, db)
+        for wanted in (content.transcript(archive, "7"), content.timestamps(archive, "7", "youtube", None)):
+            with pytest.raises(ImpossibleError, match=f"^not stored: .* of 7; set TRANSCRIBE_API_KEY to ask {URL}$"):
+                await wanted
+        await store(db, ELSEWHERE, "result", said)
+        assert (await content.transcript(archive, "7")).text == "Stored."
+        await store(db, f"{ELSEWHERE}:1", "result", said)
+        with pytest.raises(ImpossibleError, match=f"set TRANSCRIBE_API_URL to {ELSEWHERE} or {ELSEWHERE}:1$"):
+            await content.transcript(archive, "7")
+    async with provider.client() as client:
+        assert (await content.transcript(Archive(client, db), "7")).text == "Hello.", "the key says whose"
+
+
+@pytest.mark.parametrize("status", ["processing", "failed", "cancelled", "quoted"])
+async def test_what_has_not_completed_has_no_timestamps_to_make_anew(db: Pool, status: str) -> None:
+    async with Provider(httpx.Response(200, json={"id": 7, "status": status})).client() as client:
+        with pytest.raises(ImpossibleError, match=f"7 is {status}; only a completed one has timestamps"):
+            await content.regenerable(Archive(client, db), "7")
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"status": "failed"}, "transcription 7 failed; `receiver retry 7` starts it again"),
+        ({"status": "failed", "error": "No."}, "transcription 7 failed: No; `receiver retry 7` starts it again"),
+        ({"status": "failed", "error": 5}, "transcription 7 failed; `receiver retry 7` starts it again"),
+        ({"status": "cancelled"}, "transcription 7 is cancelled, so it has no transcript"),
+        ({"status": "quoted"}, "transcription 7 is quoted, so it has no transcript"),
+        (
+            {"status": "processing"},
+            "transcription 7 is processing, so it has no transcript yet: try again when it has ended",
+        ),
+    ],
+)
+def test_what_did_not_complete_says_why_it_has_no_transcript(about: dict[str, object], said: str) -> None:
+    content.require_completed(TranscriptionStatus.model_validate({"id": 7, "status": "completed"}))
+    with pytest.raises(ImpossibleError) as refused:
+        content.require_completed(TranscriptionStatus.model_validate({"id": 7, **about}))
+    assert str(refused.value) == said

@@ -1,0 +1,120 @@
+"""`receiver.providers.destinations`: an answer does not choose a place of ours for the file to go to."""
+
+import asyncio
+import io
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from receiver.errors import ProviderUnavailable
+from receiver.providers import TranscribeSo, destinations, tus
+from receiver.providers.transcribe_so import Upload
+from tests.providers.scripted import KEY
+
+PUBLIC = "https://transcribe.so"
+TICKET = "?signature=sesame"
+PLACES_OF_OURS = [
+    "https://127.0.0.1/x", "https://127.8.9.1:8443/x", "https://[::1]/x", "https://localhost/x", "https://LOCALHOST./x",
+    "https://a.localhost/x", "https://0x7f000001/x", "https://127.1/x", "https://2130706433/x",
+    "https://[::ffff:127.0.0.1]/x", "https://[64:ff9b::7f00:1]/x", "https://[2002:7f00:1::]/x", "https://0.0.0.0/x",
+    "https://[::]/x", "https://10.1.2.3/x", "https://172.16.0.1/x", "https://192.168.1.1/x", "https://100.64.0.1/x",
+    "https://169.254.169.254/latest/meta-data", "https://[fd00::1]/x", "https://[fe80::1]/x", "https://224.0.0.1/x",
+    "https://[ff02::1]/x", "http://169.254.169.254/x", "http://127.0.0.1:5432/x", "http://upload.transcribe.so/x",
+]  # fmt: skip
+
+
+class Server:
+    """Takes whatever is sent, and notes where to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(str(request.url))
+        return httpx.Response(201, headers={"Location": f"{request.url}1", "Upload-Offset": "3"})
+
+
+async def content() -> AsyncIterator[bytes]:
+    yield b"abc"
+
+
+async def put(api_url: str, place: str, transport: httpx.AsyncBaseTransport | None = None) -> list[str]:
+    """Send a file with a PUT to where an answer says."""
+    server = Server()
+    async with TranscribeSo(api_url, KEY, transport=transport or httpx.MockTransport(server)) as api:
+        ticket = Upload.model_validate({"upload_id": "u", "upload_url": place + TICKET})
+        await api.put_upload(ticket, content(), content_type="audio/mpeg", file_size=3)
+    return server.asked
+
+
+async def in_pieces(api_url: str, place: str, transport: httpx.AsyncBaseTransport | None = None) -> list[str]:
+    """Send a file in pieces to the endpoint that an answer names."""
+    server = Server()
+    async with TranscribeSo(api_url, KEY, transport=transport or httpx.MockTransport(server)) as api:
+        await tus.upload(
+            api.http, place, io.BytesIO(b"abc"), size=3, metadata={}, created=lambda _: None, progressed=lambda _: None,
+            pauses=(),
+        )  # fmt: skip
+    return server.asked
+
+
+both = pytest.mark.parametrize("send", [put, in_pieces])
+
+
+@both
+@pytest.mark.parametrize("place", PLACES_OF_OURS)
+async def test_a_file_goes_to_no_place_of_ours(send: Any, place: str) -> None:
+    with pytest.raises(ProviderUnavailable, match="no https address of a public place") as refused:
+        await send(PUBLIC, place)
+    assert refused.value.code == "malformed_answer"
+    assert "sesame" not in str(refused.value)
+
+
+@both
+@pytest.mark.parametrize("place", ["https://s3.transcribe.so/x", "https://8.8.8.8/x", "https://[2600::1]:9000/x"])
+async def test_a_file_goes_to_a_public_place(send: Any, place: str) -> None:
+    assert (await send(PUBLIC, place))[0].startswith(place)
+
+
+@both
+@pytest.mark.parametrize("api_url", ["http://127.0.0.1:9000", "http://sandbox.test", "https://127.0.0.1:9443"])
+async def test_a_provider_of_our_own_may_name_what_it_likes(send: Any, api_url: str) -> None:
+    for place in ("http://127.0.0.1:9000/s3/x", "https://10.0.0.1/x"):
+        assert (await send(api_url, place))[0].startswith(place)
+
+
+@both
+@pytest.mark.parametrize("name", ["rebound.test", "REBOUND.test", "b\u00fccher.test", "xn--bcher-kva.test"])
+async def test_a_name_that_has_become_a_place_of_ours_is_not_sent_a_byte(
+    send: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it is resolved: what counts is where the connection went."""
+    received = asyncio.Queue[bytes]()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.put_nowait(await reader.read())
+        writer.close()
+
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo",
+        lambda host, *rest, **more: resolve(
+            "127.0.0.1" if b".test" in (host if isinstance(host, bytes) else host.encode()) else host, *rest, **more
+        ),
+    )  # fmt: skip
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as listening:
+        place = f"https://{name}:{listening.sockets[0].getsockname()[1]}/x"
+        with pytest.raises(ProviderUnavailable, match=r"\.test, which is 127\.0\.0\.1"):
+            await send(PUBLIC, place, httpx.AsyncHTTPTransport())
+        assert await asyncio.wait_for(received.get(), 60) == b""
+
+
+async def test_a_proxy_of_ours_may_be_anywhere() -> None:
+    """It is what the connection goes to, and not what the answer named."""
+    request = httpx.Request("PUT", "https://s3.transcribe.so/x")
+    destinations.guard(request, api=httpx.URL(PUBLIC))
+    await request.extensions["trace"]("connection.connect_tcp.started", {"host": "10.0.0.1"})
+    await request.extensions["trace"]("connection.connect_tcp.complete", {"return_value": None})

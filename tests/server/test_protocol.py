@@ -1,0 +1,904 @@
+"""`server.protocol`: on real sockets, every connection gets its answer or its end, and none is held for ever."""
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from receiver import database
+from receiver.database import Connections, Pool
+from receiver.inbox import deliveries
+from receiver.inbox.spool import Spool
+from receiver.server import bind, inherit, parting, protocol, serve
+from receiver.server import running as server
+from receiver.server.bounds import SERVICE, Bounds
+from receiver.testing import TEMPLATE, Server
+from receiver.web import Receiver, application, body
+from receiver.web.store import Deadlines
+from tests.processes import SECRET, completed, sign
+
+# One server for all that do not stop it: each start and stop takes longer than everything else together.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GUARD_SECONDS = 60.0  # against waiting for ever; and longer than a test puts the clock forward
+PATH = "/webhooks/transcribe-so"
+numbers = itertools.count(1)
+
+
+class Answer:
+    """An HTTP response as it stood on the wire."""
+
+    def __init__(self, head: bytes, content: bytes) -> None:
+        first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+        self.status = int(first.split(" ")[1])
+        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        self.content = content
+
+    @property
+    def said(self) -> tuple[int, str]:
+        """Its status, and what it says about the delivery."""
+        answer = json.loads(self.content)
+        return self.status, answer.get("status") or answer["error"]["code"]
+
+
+class Connection:
+    """One client's side of a connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self) -> Answer:
+        """Read one answer."""
+        async with asyncio.timeout(GUARD_SECONDS):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            length = Answer(head, b"").headers.get("content-length", "0")
+            return Answer(head, await self.reader.readexactly(int(length)))
+
+    async def end(self, seconds: float = GUARD_SECONDS) -> bytes:
+        """Return what is left until the server closes the connection, which it must within `seconds`."""
+        try:
+            return await asyncio.wait_for(self.reader.read(), seconds)
+        except ConnectionResetError:
+            return b""
+
+    async def drip(self, data: bytes, clock: "Clock", *, until: "asyncio.Task[Any]") -> float:
+        """Send a byte a second until `until` is done; returns how many seconds that were."""
+        for seconds, byte in enumerate(data):
+            if until.done():
+                return seconds
+            await self.send(bytes([byte]))
+            await clock.forward(1)
+        raise AssertionError("all was taken")
+
+    def socket_error(self) -> int:
+        """Return what has befallen the connection: 0 where it was not reset."""
+        sock = self.writer.get_extra_info("socket")
+        return int(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+    async def is_reset(self) -> bool:
+        """Whether the server takes nothing more."""
+        try:
+            for _ in range(3):
+                await self.send(b" ")
+                await catch_up()
+        except ConnectionError:
+            return True
+        return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server is not seen to have closed it."""
+        return not self.reader.at_eof()
+
+    def vanish(self) -> None:
+        """Reset the connection as a host does that was cut off."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+class Web:
+    """A running server and its database."""
+
+    def __init__(
+        self,
+        db: Pool,
+        listener: socket.socket,
+        running: "asyncio.Task[None]",
+        stop: asyncio.Event,
+        relieved: asyncio.Event,
+        *,
+        receiver: Receiver,
+    ) -> None:
+        self.receiver = receiver
+        self.db = db
+        self.listener = listener
+        self.port: int = listener.getsockname()[1]
+        self.running = running
+        self.stop = stop
+        self.relieved = relieved
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Connection]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Connection(reader, writer)
+        finally:
+            writer.transport.abort()
+            await asyncio.sleep(0)
+
+    async def holds(self, raw: bytes) -> bool:
+        """Whether a delivery is stored, byte for byte."""
+        stored = await deliveries.find(self.db, json.loads(raw)["id"])
+        return [await deliveries.raw(self.db, event.key) for event in stored] == [raw]
+
+
+@asynccontextmanager
+async def serving(url: str, bounds: Bounds = SERVICE) -> AsyncIterator[Web]:
+    connections, stop, relieved = Connections(url), asyncio.Event(), asyncio.Event()
+    receiver = Receiver(
+        connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, url=url,
+        api_url="http://p.test",
+        configured_secrets=[SECRET], deadlines=Deadlines(database=60, question=60),
+    )  # fmt: skip
+    listener = bind("127.0.0.1", 0)
+    running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved, bounds=bounds))
+    async with database.pool(url, size=2) as db:
+        try:
+            yield Web(db, listener, running, stop, relieved, receiver=receiver)
+        finally:
+            stop.set()
+            await asyncio.wait_for(running, GUARD_SECONDS)
+            connections.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def web(receiver_server: Server) -> AsyncIterator[Web]:
+    url = receiver_server.create("receiver_test_protocol", "--template", TEMPLATE)
+    async with serving(url) as running:
+        yield running
+    receiver_server.drop("receiver_test_protocol")
+
+
+class Clock:
+    """A loop's clock: it stands still, or goes on, and a test puts it forward instead of waiting."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._real = loop.time
+        self._ahead = 0.0
+        self._stands_at: float | None = None
+        loop.time = self._time  # type: ignore[method-assign]
+
+    def _time(self) -> float:
+        return self._real() + self._ahead if self._stands_at is None else self._stands_at
+
+    def stop(self) -> None:
+        """Stand still: nothing is late, however long the machine takes."""
+        self._stands_at = self._time()
+
+    def go_on(self) -> None:
+        """Go on from where it stands."""
+        if self._stands_at is not None:
+            self._ahead, self._stands_at = self._stands_at - self._real(), None
+
+    async def forward(self, seconds: float) -> None:
+        """Let what was sent be read, and then so much time pass that what is due by then is done."""
+        await catch_up()
+        if self._stands_at is None:
+            self._ahead += seconds
+        else:
+            self._stands_at += seconds
+        await catch_up()
+
+
+async def catch_up() -> None:
+    """Let the loop go through more rounds than a request takes from the kernel to its handling."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_clock() -> Clock:
+    """The loop's for good: were it put back, what is due soon would be due much later."""
+    return Clock(asyncio.get_running_loop())
+
+
+@pytest.fixture
+def clock(module_clock: Clock) -> Iterator[Clock]:
+    """Yield the clock, standing still."""
+    module_clock.stop()
+    yield module_clock
+    module_clock.go_on()
+
+
+def head(raw: bytes, *lines: str, length: bool = True, path: str = PATH) -> bytes:
+    """Return the head of an authentic delivery of `raw`."""
+    signed = f"X-Transcribe-Signature: {sign(raw)['X-Transcribe-Signature']}"
+    declared = [f"Content-Length: {len(raw)}"] if length else []
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: web", signed, *declared, *lines, "", ""]).encode()
+
+
+def event() -> bytes:
+    """Return the body of a new event."""
+    return completed(f"evt_{next(numbers)}")
+
+
+def delivery(raw: bytes, *lines: str) -> bytes:
+    return head(raw, *lines) + raw
+
+
+def chunked(raw: bytes, *lines: str) -> bytes:
+    """Return a delivery in three chunks with extensions."""
+    chunks = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(part), part) for part in (raw[:1], raw[1:50], raw[50:]))
+    return head(raw, "Transfer-Encoding: chunked", *lines, length=False) + chunks + b"0\r\n\r\n"
+
+
+# --- what is well ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_delivery_that_comes_byte_by_byte_is_stored(web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        for byte in delivery(raw):
+            await client.send(bytes([byte]))
+        assert (await client.answer()).said == (200, "stored")
+    assert await web.holds(raw)
+
+
+async def test_a_chunked_delivery_is_stored_as_one(web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(chunked(raw))
+        assert (await client.answer()).said == (200, "stored")
+    assert await web.holds(raw)
+
+
+async def test_a_trailer_is_no_header(web: Web) -> None:
+    """What stands behind the body must not prove it."""
+    raw = event()
+    request = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    trailer = f"0\r\nX-Transcribe-Signature: {sign(raw)['X-Transcribe-Signature']}\r\n\r\n".encode()
+    async with web.connected() as client:
+        await client.send(request + b"%x\r\n%b\r\n" % (len(raw), raw) + trailer)
+        assert (await client.answer()).said == (401, "invalid_signature")
+
+
+async def test_a_connection_is_kept_for_the_next_delivery_beyond_the_deadline(web: Web, clock: Clock) -> None:
+    first, second = event(), event()
+    async with web.connected() as client:
+        await client.send(delivery(first))
+        assert (await client.answer()).said == (200, "stored")
+        await clock.forward(SERVICE.receive * 2)
+        await client.send(delivery(second))
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(delivery(second))
+        assert (await client.answer()).said == (200, "duplicate")
+
+
+async def test_two_deliveries_in_one_piece_are_answered_in_order(web: Web) -> None:
+    raw = event()
+    unsigned = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: {len(raw)}\r\n\r\n".encode() + raw
+    async with web.connected() as client:
+        await client.send(delivery(raw) + delivery(raw) + unsigned)
+        said = [(await client.answer()).said for _ in range(3)]
+    assert said == [(200, "stored"), (200, "duplicate"), (401, "invalid_signature")]
+
+
+async def test_what_stands_behind_a_refused_request_is_not_waited_for(web: Web) -> None:
+    """Whoever sends one after the other without waiting would always be busy, and never closed to make room."""
+    refused = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 0\r\n\r\n".encode()
+    async with web.connected() as client:
+        await client.send(refused * 300)
+        assert (await client.answer()).said == (401, "invalid_signature")
+        assert await client.end() == b""
+
+
+async def test_a_request_in_thousands_of_chunks_is_taken_in_pieces_beside_others(web: Web) -> None:
+    """Chunks of a byte each: taken at once, a megabyte of them would keep the loop from all others for a second."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    async with web.connected() as client, web.connected() as other:
+        sending = asyncio.create_task(client.send(head + b"1\r\na\r\n" * 30_000 + b"0\r\n\r\n"))
+        await other.send(delivery(event()))
+        assert (await other.answer()).said == (200, "stored")
+        await sending
+        assert (await client.answer()).said == (401, "invalid_signature")
+
+
+async def test_a_delivery_that_begins_behind_another_may_end_later(web: Web) -> None:
+    first, second = event(), event()
+    async with web.connected() as client:
+        await client.send(delivery(first) + head(second) + second[:10])
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(second[10:])
+        assert (await client.answer()).said == (200, "stored")
+    assert await web.holds(second)
+
+
+async def test_many_at_once_are_taken_in_turn_also_those_that_close_their_side(receiver_database: str) -> None:
+    async def one(web: Web, *, close: bool) -> tuple[int, str]:
+        async with web.connected() as client:
+            await client.send(delivery(event()))
+            if close:
+                client.writer.write_eof()
+            return (await client.answer()).said
+
+    async with serving(receiver_database, replace(SERVICE, turns=1)) as web:
+        said = await asyncio.gather(*(one(web, close=number % 2 == 0) for number in range(40)))
+    assert said == [(200, "stored")] * 40
+
+
+async def test_a_client_that_has_said_everything_and_closed_its_side_gets_its_answer(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        client.writer.write_eof()
+        assert (await client.answer()).said == (200, "stored")
+
+
+async def test_a_client_that_has_sent_two_and_closed_its_side_gets_both_answers(web: Web) -> None:
+    raws = event(), event()
+    async with web.connected() as client:
+        await client.send(b"".join(map(delivery, raws)))
+        client.writer.write_eof()
+        assert [(await client.answer()).said for _ in raws] == [(200, "stored")] * 2
+        assert await client.end() == b""
+
+
+async def test_a_client_that_has_closed_its_side_is_closed_after_its_answer(web: Web) -> None:
+    """It can send nothing more; many of them read until we close."""
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        client.writer.write_eof()
+        await client.answer()
+        assert await client.end() == b""
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://web", "HTTP://WEB:80", "https://web.example:8443", "hTTps://user:word@[::1]:80"]
+)
+async def test_a_target_that_is_a_whole_address_is_its_path(origin: str, web: Web) -> None:
+    """A server must take it, though only proxies are sent it."""
+    async with web.connected() as client:
+        for more, answer in (
+            ("?a=http://x/", (200, "stored")),
+            ("/jobs/of_nobody", (401, "invalid_signature")),
+            ("/x", (404, "not_found")),
+        ):
+            raw = event()
+            await client.send(head(raw, path=f"{origin}{PATH}{more}") + raw)
+            assert (await client.answer()).said == answer
+
+
+@pytest.mark.parametrize(
+    "target", ["http:" + PATH, "http://" + PATH, "http://web/" + PATH, "ftp://web" + PATH, "http://web", "x" + PATH]
+)
+async def test_what_is_no_address_of_ours_is_not_found(target: str, web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(head(raw, path=target) + raw)
+        assert (await client.answer()).said == (404, "not_found")
+
+
+LINE_ENDS = {
+    "CRLF": b"\r\n",
+    "LF": b"\n",
+    "two": b"\r\n\r\n",
+    "mixed": b"\n\r\n\n",
+    "many": b"\r\n" * (protocol.LINE_END_BYTES // 2),
+}
+
+
+@pytest.mark.parametrize("ends", LINE_ENDS.values(), ids=LINE_ENDS)
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "byte by byte"])
+async def test_line_ends_before_a_request_are_ignored(ends: bytes, apart: bool, web: Web) -> None:  # noqa: FBT001 - a case
+    """Some clients end a body with one that they do not count."""
+    unsigned = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    async with web.connected() as client:
+        for request, answer in (
+            (ends + delivery(event()) + ends, (200, "stored")),
+            (unsigned + ends, (401, "invalid_signature")),
+            (delivery(event()), (200, "stored")),
+        ):
+            for piece in [bytes([byte]) for byte in request] if apart else [request]:
+                await client.send(piece)
+            assert (await client.answer()).said == answer
+
+
+async def test_line_ends_between_two_that_are_sent_at_once_are_ignored(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(b"\r\n".join(delivery(event()) for _ in range(3)))
+        assert [(await client.answer()).said for _ in range(3)] == [(200, "stored")] * 3
+
+
+async def test_line_ends_alone_begin_no_request(web: Web, clock: Clock) -> None:
+    """The next one is waited for as on any kept connection."""
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(b"\r\n")
+        await clock.forward(SERVICE.receive * 2)
+        await client.send(delivery(event()))
+        assert (await client.answer()).said == (200, "stored")
+
+
+async def test_line_ends_without_end_are_no_request(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(b"\r\n" * protocol.LINE_END_BYTES)
+        assert (await client.answer()).status == 400
+        await client.end()
+
+
+async def test_line_ends_hold_no_connection(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        ending = asyncio.create_task(client.end())
+        assert await client.drip(b"\n" * protocol.LINE_END_BYTES, clock, until=ending) == SERVICE.receive
+        assert await ending == b""
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.2"])
+async def test_an_upgrade_is_ignored_and_the_delivery_is_verified_with_its_body(upgrade: str, web: Web) -> None:
+    more = ("Connection: Upgrade, HTTP2-Settings", f"Upgrade: {upgrade}", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    raw = event()
+    async with web.connected() as client:
+        await client.send(delivery(raw, *more))
+        assert (await client.answer()).said == (200, "stored")
+        await client.send(delivery(raw, *more))
+        assert (await client.answer()).said == (200, "duplicate")
+    assert await web.holds(raw)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"GET /healthz HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", b"nonsense\r\n\r\n"],
+    ids=["an upgrade", "nonsense"],
+)
+async def test_strangers_fill_no_log(said: bytes, web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    """Anyone can say these as often as they like."""
+    async with web.connected() as client:
+        for _ in range(3):
+            await client.send(said)
+            if (await client.answer()).status != 200:
+                break
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+async def test_who_expects_100_is_told_to_continue(web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(head(raw, "Expect: 100-continue"))
+        assert (await client.answer()).status == 100
+        await client.send(raw)
+        assert (await client.answer()).said == (200, "stored")
+
+
+async def test_who_expects_100_for_too_large_a_body_is_refused_before_it_comes(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(head(b" " * (body.BODY_BYTES + 1), "Expect: 100-continue"))
+        assert (await client.answer()).said == (413, "body_too_large")
+        assert await client.end() == b""
+
+
+# --- what is held back -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", [b"", b"P", head(b"{}")[:-2]], ids=["nothing", "a byte", "almost a head"])
+async def test_who_does_not_send_a_whole_head_in_time_is_closed(said: bytes, web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        await client.send(said)
+        await clock.forward(SERVICE.receive - 1)
+        assert client.is_open
+        clock.go_on()
+        await clock.forward(1)
+        assert await client.end() == b""
+
+
+async def test_who_drips_a_head_is_closed_in_time(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        ending = asyncio.create_task(client.end())
+        assert await client.drip(head(b"{}"), clock, until=ending) == SERVICE.receive
+        assert await ending == b""
+
+
+async def test_half_a_second_head_is_closed_in_time(web: Web, clock: Clock) -> None:
+    """Keep-alive gives a connection no right to hold it with half a request."""
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        await client.answer()
+        await clock.forward(SERVICE.receive * 1.5)
+        await client.send(b"POST /webhooks")
+        await clock.forward(SERVICE.receive - 1)
+        assert client.is_open
+        clock.go_on()
+        await clock.forward(1)
+        assert await client.end() == b""
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["at once", "on a kept connection"])
+async def test_half_a_body_is_answered_408_in_time_and_closed(
+    kept: bool,  # noqa: FBT001 - a case
+    web: Web,
+    clock: Clock,
+) -> None:
+    raw = event()
+    async with web.connected() as client:
+        if kept:
+            await client.send(delivery(event()))
+            await client.answer()
+            await clock.forward(SERVICE.receive * 1.5)
+        await client.send(head(raw) + raw[:-1])
+        answering = asyncio.create_task(client.answer())
+        await clock.forward(SERVICE.receive - 1)
+        assert not answering.done()
+        await clock.forward(1)
+        clock.go_on()
+        answer = await answering
+        assert (answer.said, answer.headers["connection"]) == ((408, "timeout"), "close")
+        assert await client.end() == b""
+
+
+async def test_a_body_that_drips_is_answered_408_by_the_deadline_that_began_with_the_connection(
+    web: Web, clock: Clock
+) -> None:
+    """Head and body share one deadline."""
+    raw = event()
+    async with web.connected() as client:
+        await clock.forward(SERVICE.receive / 2)
+        await client.send(head(raw))
+        answering = asyncio.create_task(client.answer())
+        assert await client.drip(raw, clock, until=answering) == SERVICE.receive / 2
+        assert (await answering).said == (408, "timeout")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"), [("POST /nowhere", 404), (f"PUT {PATH}", 405), ("GET /healthz", 200)]
+)
+async def test_what_is_answered_without_its_body_does_not_hold_the_connection(
+    request_line: str, status: int, web: Web
+) -> None:
+    """A byte of the rest, sent after the answer, must not keep the connection open for ever."""
+    async with web.connected() as client:
+        await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: 1000\r\n\r\n".encode())
+        assert (await client.answer()).status == status
+        await client.send(b" ")
+        assert await client.end() == b""
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+async def test_a_body_over_the_bound_is_answered_413_and_closed(declared: bool, web: Web) -> None:  # noqa: FBT001 - a case
+    raw = b" " * (body.BODY_BYTES + 1)
+    async with web.connected() as client:
+        await client.send(head(raw) if declared else chunked(raw)[: -len(b"\r\n0\r\n\r\n")])
+        answer = await client.answer()
+        assert (answer.said, answer.headers["connection"]) == ((413, "body_too_large"), "close")
+        assert await client.end() == b""
+
+
+TOO_LARGE = b" " * (body.BODY_BYTES + 1)
+UNREAD = {
+    "too much declared": (head(TOO_LARGE), 413),
+    "too much in chunks": (chunked(TOO_LARGE)[: -len(b"\r\n0\r\n\r\n")], 413),
+    "a bad chunk": (head(b"", "Transfer-Encoding: chunked", length=False) + b"xyz\r\n", 400),
+    "two lengths": (head(b"{}", "Transfer-Encoding: chunked"), 400),
+    "too large a head": (b"POST / HTTP/1.1\r\nX: " + b"x" * 100_000, 400),
+    "no route": (b"POST /nowhere HTTP/1.1\r\nHost: web\r\nContent-Length: 1000000\r\n\r\n", 404),
+    "one behind a refused one": (f"POST {PATH} HTTP/1.1\r\nHost: web\r\n\r\n".encode() + head(TOO_LARGE), 401),
+}
+
+
+@pytest.mark.parametrize(("begun", "status"), UNREAD.values(), ids=UNREAD)
+async def test_who_is_refused_while_sending_can_send_all_and_read_the_answer(
+    begun: bytes, status: int, web: Web
+) -> None:
+    """Reset in the middle, a proxy would say 502 in our stead."""
+    async with web.connected() as client:
+        await client.send(begun)
+        assert (await client.answer()).status == status
+        await client.end()  # our side is closed; theirs goes on
+        for _ in range(30):
+            await client.send(b" " * 30_000)
+            await catch_up()
+        assert client.socket_error() == 0
+
+
+async def test_who_is_refused_for_being_slow_can_send_the_rest(web: Web, clock: Clock) -> None:
+    raw = event()
+    async with web.connected() as client:
+        await client.send(head(raw) + raw[:-10])
+        await clock.forward(SERVICE.receive)
+        clock.go_on()
+        assert (await client.answer()).said == (408, "timeout")
+        for byte in raw[-10:]:
+            await client.send(bytes([byte]))
+            await catch_up()
+        assert client.socket_error() == 0
+
+
+async def test_who_is_refused_and_says_no_more_is_closed_in_time(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        await clock.forward(parting.SILENT_SECONDS)
+        assert await client.is_reset()
+
+
+async def test_who_is_refused_and_drips_is_closed_in_time(web: Web, clock: Clock) -> None:
+    async with web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        for _ in range(round(parting.LONGEST_SECONDS) - 1):
+            await clock.forward(1)
+            await client.send(b" ")
+        assert client.socket_error() == 0
+        await clock.forward(1)
+        assert await client.is_reset()
+
+
+async def test_who_is_refused_and_sends_without_end_is_cut_off(web: Web) -> None:
+    async with web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        with pytest.raises(ConnectionError):
+            await client.send(b" " * (2 * parting.MOST_BYTES))
+
+
+async def test_who_is_refused_and_closes_its_side_is_closed(receiver_database: str) -> None:
+    """A server that stops waits for nobody else."""
+    async with serving(receiver_database) as web, web.connected() as client:
+        await client.send(head(TOO_LARGE))
+        assert (await client.answer()).status == 413
+        client.writer.write_eof()
+        await client.end()
+        web.stop.set()
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
+
+
+# --- what is wrong ---------------------------------------------------------------------------------------------------
+
+UNCLEAN: dict[str, Callable[[bytes], bytes]] = {
+    "a length and chunks": lambda raw: chunked(raw, f"Content-Length: {len(raw)}"),
+    "two lengths that differ": lambda raw: head(raw, "Content-Length: 3") + raw,
+    "an unknown coding": lambda raw: head(raw, "Transfer-Encoding: gzip", length=False) + raw,
+    "a bad chunk": lambda raw: head(raw, "Transfer-Encoding: chunked", length=False) + b"xyz\r\n" + raw,
+    "an endless chunk size": lambda raw: head(raw, "Transfer-Encoding: chunked", length=False) + b"f" * 30 + b"\r\n",
+    "a negative length": lambda raw: head(raw, "Content-Length: -1", length=False),
+    "a length without end": lambda raw: head(raw, f"Content-Length: {'9' * 5000}", length=False),
+    "20,000 headers": lambda raw: head(raw, *[f"X-{n}: {n}" for n in range(20_000)]) + raw,
+    "a header of a megabyte": lambda raw: head(raw, f"X: {'x' * 1_000_000}") + raw,
+    "NUL in a header": lambda raw: head(raw, "X: a\x00b") + raw,
+    "a space before a colon": lambda raw: head(raw, "X : a") + raw,
+    "no host": lambda raw: delivery(raw).replace(b"Host: web\r\n", b""),
+    "HTTP/0.9": lambda _: f"POST {PATH}\r\n\r\n".encode(),
+    "HTTP/2": lambda _: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": lambda _: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("unclean", UNCLEAN.values(), ids=UNCLEAN)
+async def test_what_is_no_clean_request_is_refused_and_closed(unclean: Callable[[bytes], bytes], web: Web) -> None:
+    raw = event()
+    async with web.connected() as client:
+        try:
+            await client.send(unclean(raw))
+            answer = await client.answer()
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # closed with our words unread: the kernel throws its answer away
+        else:
+            assert 400 <= answer.status < 500
+            await client.end()
+    assert not await web.holds(raw)
+
+
+async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_not_read(
+    receiver_database: str, caplog: pytest.LogCaptureFixture, clock: Clock
+) -> None:
+    """Until its answers are read the connection is not lost, and by then the body's deadline has passed."""
+    raws, bad = [event() for _ in range(200)], UNCLEAN["a bad chunk"](event())
+    begun = bad.index(b"\r\n\r\n") + 4
+    async with serving(receiver_database) as web:
+        # The least there is, on both sides, so that answers stay with the server.
+        web.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        deaf.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the second half waits for no acknowledgement
+        deaf.connect(("127.0.0.1", web.port))
+        await asyncio.to_thread(deaf.sendall, b"".join(map(delivery, raws)))
+        while not await web.holds(raws[-1]):
+            await catch_up()
+        deaf.sendall(bad[:begun])
+        await clock.forward(SERVICE.receive - 1)
+        deaf.sendall(bad[begun:])
+        await catch_up()
+        await clock.forward(1)
+        clock.go_on()
+        reader, writer = await asyncio.open_connection(sock=deaf)
+        answers = (await Connection(reader, writer).end(20)).split(b"HTTP/1.1 ")
+        writer.close()
+    assert [a[:3] for a in answers] == [b"", *[b"200"] * len(raws), b"400"]
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("rude", [True, False], ids=["reset", "closed"])
+@pytest.mark.parametrize("sent", [0.0, 0.1, 0.9, 1.0], ids=["nothing", "half a head", "half a body", "everything"])
+async def test_a_client_that_vanishes_leaves_no_trace_in_the_log(
+    sent: float,
+    rude: bool,  # noqa: FBT001 - a case
+    web: Web,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = delivery(event())
+    async with web.connected() as client:
+        await client.send(whole[: round(len(whole) * sent)])
+        await asyncio.sleep(0.02)
+        if rude:
+            client.vanish()
+        else:
+            client.writer.close()
+            await client.writer.wait_closed()
+    async with web.connected() as client:
+        await client.send(delivery(event()))
+        assert (await client.answer()).said == (200, "stored")
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+async def test_stopping_waits_for_no_idle_connection(receiver_database: str) -> None:
+    async with (
+        serving(receiver_database) as web,
+        web.connected() as fresh,
+        web.connected() as kept,
+        web.connected() as half,
+    ):
+        await kept.send(delivery(event()))
+        await kept.answer()
+        await half.send(b"POST /web")
+        web.stop.set()
+        assert [await client.end() for client in (fresh, kept, half)] == [b""] * 3
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
+
+
+async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_database: str) -> None:
+    raw = event()
+    async with serving(receiver_database) as web:
+        async with web.connected() as client:
+            await client.send(head(raw) + raw[:-1])
+            await asyncio.sleep(0.05)
+            web.stop.set()
+            await asyncio.sleep(0.3)
+            assert not web.running.done()
+            await client.send(raw[-1:])
+            answer = await client.answer()
+            assert (answer.said, answer.headers["connection"]) == ((200, "stored"), "close")
+            assert await client.end() == b""
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
+        assert await web.holds(raw)
+
+
+async def test_a_relieved_server_leaves_its_connections_to_their_clients(receiver_database: str) -> None:
+    """A request may be on its way on each of them; each answer asks for it to be the last."""
+    async with serving(receiver_database) as web, web.connected() as idle, web.connected() as used:
+        for client in (idle, used):
+            await client.send(delivery(event()))
+            assert "connection" not in (await client.answer()).headers
+        web.relieved.set()
+        with pytest.raises(TimeoutError):
+            await idle.end(2 * server.LINGER_SECONDS)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", web.port)
+        await used.send(delivery(event()))
+        answer = await used.answer()
+        assert (answer.said, answer.headers["connection"]) == ((200, "stored"), "close")
+        assert await used.end() == b""
+        assert not web.running.done()
+        web.stop.set()
+        assert await idle.end() == b""
+        await asyncio.wait_for(asyncio.shield(web.running), GUARD_SECONDS)
+
+
+async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
+    """A process that outlives us would hold it open, and nobody could listen there again."""
+    with bind("127.0.0.1", 0) as bound:
+        descriptor = os.dup(bound.fileno())
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the library's way
+        with inherit(descriptor) as inherited:
+            assert inherited.getsockname() == bound.getsockname()
+            assert not inherited.get_inheritable()
+
+
+async def test_a_client_that_never_reads_its_answers_is_cut_off(receiver_database: str) -> None:
+    """Else a few hundred of them hold every connection that the server may have."""
+
+    def flood(web: Web) -> str:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", web.port))
+            client.settimeout(GUARD_SECONDS)
+            try:
+                while True:
+                    client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+            except OSError as exc:
+                return type(exc).__name__
+
+    async with serving(receiver_database, replace(SERVICE, unread=0.3)) as web:
+        assert await asyncio.to_thread(flood, web) in ("ConnectionResetError", "BrokenPipeError")
+        async with web.connected() as other:
+            await other.send(delivery(event()))
+            assert (await other.answer()).said == (200, "stored")
+
+
+# --- who is told -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [5, 10])
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        ("POST /elsewhere", 404), ("PUT /webhooks/transcribe-so", 405), ("GET /healthz", 200), ("GET /readyz", 503),
+        ("POST /webhooks/transcribe-so/jobs/x/y", 404), ("GET /readyz?format=json", 503),
+    ],
+)  # fmt: skip
+async def test_an_answer_after_which_the_connection_closes_says_so(
+    web: Web, request_line: str, status: int, length: int
+) -> None:
+    """A proxy might send the next delivery on it, and lose it."""
+    async with web.connected() as client:
+        await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: {length}\r\n\r\n12345".encode())
+        answer = await client.answer()
+        assert answer.status == status
+        if length == 10:  # half of it is unread
+            assert answer.headers["connection"] == "close"
+            assert await client.end() == b""
+        else:
+            assert "connection" not in answer.headers
+            await client.send(delivery(event()))
+            assert (await client.answer()).said == (200, "stored")
+
+
+async def test_a_refusal_that_nothing_behind_it_outlives_says_so(web: Web) -> None:
+    refused = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 0\r\n\r\n".encode()
+    async with web.connected() as client:
+        await client.send(refused * 2)
+        answer = await client.answer()
+        assert (answer.said, answer.headers["connection"]) == ((401, "invalid_signature"), "close")
+        assert await client.end() == b""
+
+
+NO_REQUESTS = {
+    "400 a head that is too large": head(b"{}", f"X-Forwarded-Client-Cert: {'c' * 70_000}"),
+    "400 an unknown transfer encoding": head(b"{}", "Transfer-Encoding: identity"),
+    "400 malformed": head(b"{}", "no header"),
+}
+
+
+@pytest.mark.parametrize("why", NO_REQUESTS)
+async def test_a_request_that_is_none_is_told_of_like_every_refusal(
+    receiver_database: str, caplog: pytest.LogCaptureFixture, why: str
+) -> None:
+    """A proxy may have added a header, and after five refusals the provider switches the webhook off."""
+    async with serving(receiver_database) as web:
+        for _ in range(2):
+            async with web.connected() as client:
+                await client.send(NO_REQUESTS[why] + b"{}")
+                answer = await client.answer()
+                assert (answer.status, answer.headers["connection"]) == (400, "close")
+        found = web.receiver.failures.check(trusted=True)
+        web.receiver.close()
+    assert found.seen.endswith(f"; 2 others refused since the last that was taken, lately with {why}")
+    said = [record.getMessage() for record in caplog.records if why in record.getMessage()]
+    assert said == [f"refused deliveries: 1 x {why} (from 127.0.0.1)"] * 2

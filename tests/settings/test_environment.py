@@ -1,0 +1,304 @@
+"""`receiver.settings.environment`: `.env`, variables of no meaning, and what a sandbox's processes are not told."""
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from receiver import settings
+from receiver.errors import ConfigError
+from receiver.settings import Settings, environment
+from receiver.settings.model import SECRETS
+from tests.cli.test_up import descendants, told
+from tests.commands import Commands
+from tests.database.test_embedded import linux
+from tests.processes import Processes, free_port, until
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Begin in an empty folder without variables of ours, and put every variable back."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if environment.is_of_a_provider(name) or name.startswith(environment.OURS):
+            del os.environ[name]
+    monkeypatch.chdir(tmp_path)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def write(text: str | bytes, mode: int = 0o600) -> Path:
+    path = Path(".env")
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    path.chmod(mode)
+    return path
+
+
+def refusal(text: str | bytes, mode: int = 0o600) -> str:
+    """Write the file, and return why it is refused."""
+    with pytest.raises(ConfigError) as refused:
+        environment.read(write(text, mode))
+    return str(refused.value)
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("A=b", "b"), ("A=b\r\n", "b"), ("\ufeffA=b", "b"), ("export A=b", "b"), ("  A = b  ", "b"), ("A=", ""),
+    ("# A=c\n\nA=b # why\n", "b"), ("A=b#c", "b#c"), ("A='b # c'", "b # c"), ('A="b # c"', "b # c"),
+    ("A=p$HOME${HOME}$(x)`y`", "p$HOME${HOME}$(x)`y`"), ('A="p$HOME"', "p$HOME"), ("A=b=c==", "b=c=="),
+    ("A=it's", "it's"), ('A="one\ntwo"', "one\ntwo"), ("A=b\\n", "b\\n"), ("A=c\nA=b", "b"), ("A=\u00fc", "\u00fc"),
+])  # fmt: skip
+def test_a_line_is_read_as(text: str, value: str) -> None:
+    assert environment.read(write(text)) == {"A": value}
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("A=b\n\n\n# x\ns3cret\n", ".env: line 5 has no = behind its name"),
+    ("A='s3cret\nB=1", ".env: line 1 cannot be read; is there a quote without its other half?"),
+    ('\r\nA="s3cret" s3cret\r\nB=1\r\ns3cret',
+     ".env: line 2 cannot be read; is there a quote without its other half?; line 4 has no = behind its name"),
+    *((f"A=1\n{line}\n", ".env: line 2 has no = behind its name") for line in (
+        "TRANSCRIBE_API_URL: http://s3cret", "A: 's3cret'", "export A s3cret", "A s3cret=1", 'A-B.c : "s3cret')),
+    ("A=1\n\u200bs3cret=1", ".env: line 2 begins with no name that a variable can have"),
+    ("1A=s3cret", ".env: line 1 begins with no name that a variable can have"),
+    ("A=s3\0cret", ".env: line 1 holds a character that no variable can"),
+    (b"A=1\nB=s3cret\xe9\n", ".env: line 2 is not UTF-8"),
+    ("A=s3cret".encode("utf-16"), ".env: line 1 is not UTF-8"),
+])  # fmt: skip
+def test_a_line_that_cannot_be_read_is_named_by_its_number_alone(text: str | bytes, said: str) -> None:
+    assert refusal(text) == said
+
+
+def test_no_file_and_a_virtual_environment_of_that_name_say_nothing() -> None:
+    assert environment.read(Path(".env")) == {}
+    Path(".env").mkdir()
+    assert environment.read(Path(".env")) == {}
+
+
+def test_a_link_to_nothing_in_its_place_is_a_mistake() -> None:
+    Path(".env").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"^\.env is a link to what is not there: mend it, or remove it$"):
+        environment.read(Path(".env"))
+
+
+def test_without_a_working_folder_no_command_begins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match="the working folder is there no more: go to another"):
+        environment.enter()
+
+
+def test_a_pipe_in_its_place_holds_nobody_up() -> None:
+    os.mkfifo(".env")
+    with pytest.raises(ConfigError, match="is no file"):
+        environment.read(Path(".env"))
+
+
+def test_a_file_that_everybody_may_change_decides_nothing() -> None:
+    assert refusal("A=1", mode=0o666) == ".env can be changed by every user: run `chmod o-w` on it"
+    assert environment.read(write("A=1", mode=0o664)) == {"A": "1"}
+
+
+def test_a_file_of_another_user_decides_nothing() -> None:
+    mode = stat.S_IFREG | 0o600
+    assert environment.why_not(mode, {0, 1000}, trusted={0, 1000}) is None
+    for owners in ({1001}, {0, 1001}):
+        said = environment.why_not(mode, owners, trusted={0, 1000})
+        assert said == "belongs to another user (uid 1001): chown it, or set its variables in the environment"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("follow", [True, False])
+def test_root_heeds_no_file_and_no_link_that_another_user_has_put_there(*, follow: bool) -> None:
+    write("A=1").rename("elsewhere")
+    Path(".env").symlink_to("elsewhere")
+    assert environment.read(Path(".env")) == {"A": "1"}
+    os.chown(".env", 1001, 1001, follow_symlinks=follow)
+    with pytest.raises(ConfigError, match=r"^\.env belongs to another user \(uid 1001\)"):
+        environment.read(Path(".env"))
+
+
+def test_the_environment_wins_over_the_file_also_by_a_secrets_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("PORT=1\nHTTP_PROXY=http://proxy\nTRANSCRIBE_API_KEY_FILE=/nowhere\nPUBLIC_URL=https://a.example\n")
+    for name, value in {"PORT": "2", "TRANSCRIBE_API_KEY": "tsk_live_1", "PUBLIC_URL": ""}.items():
+        monkeypatch.setenv(name, value)
+    environment.enter()
+    loaded = settings.load()
+    assert (loaded.port, loaded.public_url, os.environ["HTTP_PROXY"]) == (2, None, "http://proxy")
+    assert loaded.api_key is not None
+    assert loaded.api_key.get_secret_value() == "tsk_live_1"
+
+
+def test_the_file_is_read_once_and_never_by_what_is_started_then() -> None:
+    write("PORT=1\nRECEIVER_NONSENSE=1\n")
+    assert environment.enter() == ["RECEIVER_NONSENSE"]
+    del os.environ["PORT"]
+    assert environment.enter() == []
+    assert "PORT" not in os.environ
+
+
+def test_every_command_heeds_the_file_before_anything_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    write("RECEIVER_LOG=json\nRECEIVER_SPOOL=x\nTRANSCRIBE_API_URL=http://127.0.0.1:2/api/v1\nPORT=4711\n")
+    commands = Commands(folder)
+    commands.environment |= {environment.READ: None, "TRANSCRIBE_API_URL": None}
+    ran = commands.run("send", "--sample", "test", TRANSCRIBE_WEBHOOK_SECRET="whsec_a")
+    assert '"message": "there is no setting of this name: RECEIVER_SPOOL (do you mean RECEIVER_' in ran.stderr
+    assert "http://127.0.0.1:4711/webhooks/transcribe-so does not answer" in ran.stderr
+    write("sesame\n")
+    ran = commands.run("events")
+    assert (ran.exit_code, ran.output) == (1, "Error: .env: line 1 has no = behind its name\n")
+    assert "PORT" not in os.environ
+
+
+# --- names that mean nothing -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("RECEIVER_HANDLER", "RECEIVER_HANDLER (do you mean RECEIVER_HANDLERS?)"),
+    ("RECEIVER_PORT", "RECEIVER_PORT (do you mean PORT?)"),
+    ("RECEIVER_DATABASE_URL", "RECEIVER_DATABASE_URL (do you mean DATABASE_URL?)"),
+    ("RECEIVER_API_KEY", "RECEIVER_API_KEY (do you mean TRANSCRIBE_API_KEY?)"),
+    ("TRANSCRIBE_WEBHOOK_SECRETS", "TRANSCRIBE_WEBHOOK_SECRETS (do you mean TRANSCRIBE_WEBHOOK_SECRET?)"),
+    ("TRANSCRIBE_API_KEYFILE", "TRANSCRIBE_API_KEYFILE (do you mean TRANSCRIBE_API_KEY_FILE?)"),
+    ("RECEIVER_XYZZY", "RECEIVER_XYZZY"),
+])  # fmt: skip
+def test_an_unknown_variable_is_named_with_the_nearest_that_is_known(name: str, said: str) -> None:
+    assert environment.unknown({name: "s3cret"}) == [said]
+
+
+def test_what_is_known_or_a_platforms_is_not_named() -> None:
+    names = [str(field.validation_alias) for field in Settings.model_fields.values()]
+    known = dict.fromkeys([*names, *(f"{name}_FILE" for name in SECRETS), "PATH", "RECEIVERS", environment.READ], "x")
+    kubernetes = {
+        "RECEIVER_SERVICE_HOST": "10.0.0.1", "RECEIVER_SERVICE_PORT": "80", "RECEIVER_SERVICE_PORT_HTTP": "80",
+        "RECEIVER_PORT": "tcp://10.0.0.1:80", "RECEIVER_WEB_PORT_80_TCP_ADDR": "10.0.0.1", "RECEIVER_PORT_80_TCP": "x",
+    }  # fmt: skip
+    assert environment.unknown(known | kubernetes) == []
+
+
+# --- a sandbox -------------------------------------------------------------------------------------------------------
+
+REAL = [
+    f"{source}_{what}{account}{file}"
+    for source, what in [
+        ("TRANSCRIBE", "API_KEY"), ("TRANSCRIBE", "API_URL"), ("TRANSCRIBE", "WEBHOOK_SECRET"), ("TIMBR", "API_KEY"),
+        ("TIMBR", "CLIENT_ID"), ("TIMBR", "CLIENT_SECRET"), ("TIMBR_AUDIO", "API_KEY"), ("TIMBR_AUDIO", "API_URL"),
+        ("FISHAUDIO", "API_KEY"), ("THUNDERSCRIBE", "API_KEY"), ("OPENAI", "API_KEY"), ("OPENAI", "API_URL"),
+        ("PUBLIC", "URL"),
+    ]
+    for account in ("", "__BIG_SHOW")
+    for file in ("", "_FILE")
+]  # fmt: skip
+KEPT = {"DATABASE_URL": "postgresql://db", "PORT": "8001", "RECEIVER_LANES": "2", "NEWSROOM_API_KEY": "mine"}
+
+
+def test_every_setting_that_is_a_providers_is_known_to_be_one() -> None:
+    names = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    assert {name for name in names if environment.is_of_a_provider(name)} == {
+        *SECRETS, "TRANSCRIBE_API_URL", "PUBLIC_URL"
+    } - {"DATABASE_URL"}  # fmt: skip
+
+
+def test_a_sandbox_leaves_nothing_of_a_real_provider() -> None:
+    half = len(REAL) // 2
+    write("".join(f"{name}=real\n" for name in REAL[:half]))
+    os.environ.update(dict.fromkeys(REAL[half:], "real") | KEPT)
+    environment.enter()
+    simulation = environment.simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
+    assert "real" not in os.environ.values()
+    assert {name for name in REAL if name in os.environ} == {"TRANSCRIBE_API_URL", "TRANSCRIBE_API_KEY"}
+    assert KEPT.items() <= os.environ.items()
+    assert sorted(simulation.gone) == sorted(REAL)
+
+
+def test_the_export_line_says_all_that_another_terminal_needs() -> None:
+    os.environ.update(
+        {"HOST": "0.0.0.0", "PORT": "8001", "RECEIVER_DATA_DIR": "my data", "TRANSCRIBE_WEBHOOK_SECRET_FILE": "/real",  # noqa: S104
+         "TRANSCRIBE_API_KEY": "real", "PUBLIC_URL": "https://real", "TRANSCRIBE_WEBHOOK_SECRET": ""}
+    )  # fmt: skip
+    simulation = environment.simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
+    line = simulation.export_line(settings.load(), "http://127.0.0.1:8001", os.environ)
+    assert "\n" not in line
+    assert shlex.split(line) == [
+        "export", "TRANSCRIBE_API_URL=http://127.0.0.1:9000", "TRANSCRIBE_API_KEY=tsk_test_sandbox",
+        "PUBLIC_URL=http://127.0.0.1:8001", "PORT=8001", "HOST=0.0.0.0", f"RECEIVER_DATA_DIR={Path.cwd()}/my data",
+        "TRANSCRIBE_WEBHOOK_SECRET_FILE=",
+    ]  # fmt: skip
+
+
+STRAYING = """
+import os
+
+from dotenv import load_dotenv
+
+from receiver import Context, Event, handler
+
+load_dotenv(override=True)
+os.chdir("{}")
+
+
+@handler("transcription.completed")
+async def own(event: Event, ctx: Context) -> None:
+    pass
+"""
+
+
+def environments(pids: set[int]) -> dict[str, str]:
+    """Return what processes were started with, by their command lines."""
+    found = {}
+    for pid in pids:
+        with suppress(OSError):  # it has ended
+            found[Path(f"/proc/{pid}/cmdline").read_text()] = Path(f"/proc/{pid}/environ").read_text()
+    return found
+
+
+@linux
+def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_beside_the_file(
+    processes: Processes,
+) -> None:
+    """Keys, secrets and addresses lie in `.env` and in the environment; other terminals read the file as well.
+
+    So does a handler's module, which goes to another folder besides.
+    """
+    for name in (*REAL, "TRANSCRIBE_API_URL", "TRANSCRIBE_WEBHOOK_SECRET"):
+        processes.environment.pop(name, None)
+    accounts = [name for name in REAL if name.endswith("_FILE") and "__" not in name]
+    in_file = [name for name in REAL if name not in accounts]
+    (processes.folder / ".env").write_text(
+        "".join(f"{name}=https://real.example\n" for name in in_file) + "RECEIVER_HANDLER=x\n"
+    )
+    (processes.folder / ".env").chmod(0o644)
+    elsewhere = processes.folder / "elsewhere"
+    elsewhere.mkdir()
+    processes.write_handlers(own=STRAYING.format(elsewhere))
+    port = str(free_port())
+    process = processes.start("up", "--sandbox", "--sandbox-port", port, FISHAUDIO_API_KEY__TWO="https://real.example",
+                              PGPASSWORD="s3cret", DATABASE_PASSWORD="s3cret")  # fmt: skip
+    until(lambda: "export " in told(process) or process.popen.poll() is not None, "the line to export is told")
+    told_to = environments(descendants(process.popen.pid))
+    assert {"sandbox", "serve", "work"} <= {word for command in told_to for word in command.split("\0")}
+    assert not [command for command, said in told_to.items() if "real.example" in said]
+    process.until_logged("working with 8 lanes for own (")
+    assert "with 1 handlers: own (" in process.log
+    assert list(elsewhere.iterdir()) == []
+    (sandbox,) = (said for command, said in told_to.items() if "sandbox" in command.split("\0"))
+    assert "s3cret" not in sandbox
+    assert "DATABASE_URL" not in sandbox
+    assert process.log.count("RECEIVER_HANDLER (do you mean RECEIVER_HANDLERS?)") == 1
+    line = next(line for line in told(process).splitlines() if "export " in line)
+    exported = dict(pair.split("=", 1) for pair in shlex.split(line)[1:])
+    sent = processes.run("send", "--sample", "completed", **exported)
+    assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n'), sent.stderr
+    checked = processes.run("check", **exported)
+    assert checked.returncode == 0, checked.stdout
+    assert process.end() == 0

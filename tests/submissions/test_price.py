@@ -1,0 +1,79 @@
+"""`receiver.submissions.price`: what a recording costs, by the list and by the provider's own rule."""
+
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from receiver.errors import ImpossibleError
+from receiver.providers import Recording
+from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
+from receiver.sandbox.pipelines import PIPELINES, Pipeline, price
+from receiver.submissions.price import Price, dollars, listed, of_starting_again, require_within
+from tests.providers.scripted import Provider
+
+HOUR = Recording(source="upload", duration_seconds=3600)
+LIST = (
+    {"code": "unpriced"},
+    {"code": "first", "retail_usd_per_min": 0.04},
+    {"code": "low", "retail_usd_per_min": 0.01},
+)
+
+
+def listing(*pipelines: dict[str, Any]) -> Provider:
+    return Provider(httpx.Response(200, json={"pipelines": pipelines}))
+
+
+@given(st.floats(0.01, 400_000), st.sampled_from(list(PIPELINES.values())))
+@example(98.8, PIPELINES["qwen3-asr-flash-filetrans"])
+@example(1234, PIPELINES["qwen3-asr-flash-filetrans"])
+@example(60.0000001, PIPELINES["voxtral-mini-transcribe"])
+def test_what_a_file_is_reckoned_at_is_what_the_provider_charges(seconds: float, pipeline: Pipeline) -> None:
+    """Which counts a tenth of a minute that has begun as a whole one."""
+    charged = price(pipeline.code, seconds)
+    assert (billed_minutes(seconds), price_usd(pipeline.per_minute, seconds)) == (charged.minutes, charged.usd)
+    assert billed_minutes(seconds) * 60 >= seconds - 1e-5
+    assert price_usd(0.0362, 1234) == 0.7457  # what the reference shows
+
+
+async def test_where_no_model_is_named_it_is_the_first_ones_price_or_the_cheapest() -> None:
+    async with listing(*LIST[1:]).client() as api:
+        assert await listed(api, HOUR) == Price(2.4, 60.0, "first")
+    async with listing(*LIST).client() as api:
+        assert await listed(api, HOUR, cheapest=True) == Price(0.6, 60.0, "low")
+
+
+@pytest.mark.parametrize("code", [None, "unpriced", "other"])
+async def test_what_has_no_price_is_told_with_the_models_that_are_there(code: str | None) -> None:
+    async with listing(*LIST).client() as api:
+        with pytest.raises(ImpossibleError, match=f"no price for {code}; the provider has unpriced, first, low"):
+            await listed(api, Recording(source="upload", duration_seconds=60, pipeline_code=code))
+
+
+@pytest.mark.parametrize(
+    ("about", "usd"),
+    [
+        ({"pipeline_code": "first", "duration_seconds": 3600}, 2.4),
+        ({"pipeline_code": "first"}, None),
+        ({"pipeline_code": "withdrawn", "duration_seconds": 60}, None),
+        ({"duration_seconds": 60}, None),
+    ],
+)
+async def test_a_price_of_starting_again_that_cannot_be_reckoned_is_not_made_up(
+    about: dict[str, Any], usd: float | None
+) -> None:
+    async with listing(*LIST).client() as api:
+        assert await of_starting_again(api, TranscriptionStatus(id=7, status="failed", **about)) == usd
+
+
+def test_a_ceiling_may_be_reached_and_not_passed() -> None:
+    require_within(2, 2)
+    with pytest.raises(ImpossibleError, match=r"it would cost \$2.0001, more than --max-usd 2: nothing was submitted"):
+        require_within(2.0001, 2)
+
+
+def test_less_than_a_cent_is_not_shown_as_nothing() -> None:
+    assert [dollars(amount) for amount in (None, 0, 0.0036, 2.172)] == ["not told", "$0.00", "$0.0036", "$2.17"]

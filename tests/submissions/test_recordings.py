@@ -1,0 +1,108 @@
+"""`receiver.submissions.recordings`: what is handed in, and whether the provider is at it already."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from receiver.errors import ImpossibleError, Unauthenticated
+from receiver.providers import Recording
+from receiver.submissions import recordings
+from tests.commands import sparse, wav
+from tests.providers.scripted import Provider, refused
+
+URL = "https://example.com/episode.mp3"
+EPISODE = Recording(source="external_url", url=URL)
+A_MINUTE_AGO = (datetime.now(UTC) - timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
+
+
+# --- what is handed in -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", [URL, "HTTPS://example.com/episode.mp3", f" {URL}", f"Https{URL[5:]} \n"])
+def test_an_address_is_one_however_it_was_typed(typed: str) -> None:
+    assert recordings.of(typed, None, "auto", None) == (EPISODE, None)
+
+
+@pytest.mark.parametrize("typed", ["", " ", "https://", "http://[", "HTTPS:///x.mp3", "https://./x.mp3", "nowhere.mp3"])
+def test_what_names_nothing_is_refused(typed: str) -> None:
+    with pytest.raises(ImpossibleError, match="web address"):
+        recordings.of(typed, None, "auto", None)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(200.0, None), (200.0, 203.0), (200.0, 197.0), (2.0, 3.0), (2.0, 1.0)])
+def test_a_file_plays_as_long_as_it_says_itself(tmp_path: Path, seconds: float, said: float | None) -> None:
+    recording, file = recordings.of(str(wav(tmp_path / "a.wav", seconds)), "p", "de", said)
+    assert file is not None
+    assert (file.name, recording) == ("a.wav", Recording(
+        source="upload", original_filename="a.wav", duration_seconds=seconds, pipeline_code="p", language="de"
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(200, 203.1), (200, 196.9), (2, 3.1), (2, 0.9), (2, 3600)])
+def test_a_duration_that_contradicts_the_file_is_refused(tmp_path: Path, seconds: float, said: float) -> None:
+    with pytest.raises(ImpossibleError, match=f"plays {seconds:.1f} s by its own account: leave --duration out"):
+        recordings.of(str(wav(tmp_path / "a.wav", seconds)), None, "auto", said)
+
+
+def test_a_file_that_does_not_tell_how_long_it_plays_needs_to_be_told(tmp_path: Path) -> None:
+    file = str(sparse(tmp_path / "a.mp3", 1))
+    assert recordings.of(file, None, "auto", 12.5)[0].duration_seconds == 12.5
+    with pytest.raises(ImpossibleError, match="pass --duration SECONDS"):
+        recordings.of(file, None, "auto", None)
+
+
+# --- what is under way elsewhere -------------------------------------------------------------------------------------
+
+
+async def look(recording: Recording, **about: object) -> None:
+    """Look whether it is under way at a provider that lists one transcription, and another one that has ended."""
+    listed = {"id": 7, "status": "processing", "created_at": A_MINUTE_AGO, **about}
+    ended = {"id": 8, "status": "completed", "title": "episode.mp3"}
+    async with Provider(httpx.Response(200, json={"data": [ended, listed]})).client() as api:
+        await recordings.require_no_other(api, recording)
+
+
+@pytest.mark.parametrize("about", [
+    {"title": "episode.mp3"},
+    {"title": "episode.mp3", "source": "external_url", "status": "queued"},
+    {"title": "episode.mp3", "created_at": None},
+    {"url": URL},
+    {"title": "A talk about hiring", "url": URL},
+])  # fmt: skip
+async def test_what_is_under_way_is_not_paid_for_again(about: dict[str, Any]) -> None:
+    with pytest.raises(ImpossibleError, match="already: transcription 7 is "):
+        await look(EPISODE, **about)
+
+
+@pytest.mark.parametrize("about", [
+    {"title": "episode.mp3", "status": "failed"},
+    {"title": "episode.mp3", "status": "quoted"},
+    {"title": "episode.mp3", "source": "upload"},
+    {"title": "episode.mp3", "url": "https://example.org/episode.mp3"},
+    {"title": "episode.mp3", "created_at": "2026-01-01T00:00:00Z"},
+    {"title": None},
+])  # fmt: skip
+async def test_another_recording_or_one_that_has_ended_is_no_reason(about: dict[str, Any]) -> None:
+    await look(EPISODE, **about)
+
+
+async def test_a_file_is_known_by_its_name_and_length() -> None:
+    file = Recording(source="upload", original_filename="episode.wav", duration_seconds=60.0)
+    same: dict[str, Any] = {"title": "episode.wav", "source": "upload", "duration_seconds": 60}
+    with pytest.raises(ImpossibleError, match="already"):
+        await look(file, **same)
+    await look(file, **same | {"duration_seconds": 90})
+    await look(file, **same | {"title": "other.wav"})
+
+
+async def test_a_list_that_cannot_be_had_says_nothing_of_a_submission_but_a_refused_key_does() -> None:
+    provider = Provider(refused(500, "internal_error"))
+    async with provider.client(retries=(0,)) as api:
+        await recordings.require_no_other(api, EPISODE)
+    assert len(provider.asked) == 1, "it is not worth a second try"
+    async with Provider(refused(401, "invalid_api_key")).client() as api:
+        with pytest.raises(Unauthenticated):
+            await recordings.require_no_other(api, EPISODE)

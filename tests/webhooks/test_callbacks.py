@@ -1,0 +1,90 @@
+"""`receiver.webhooks.callbacks`: a transcription's own deliveries, and the secret that proves them and nothing else."""
+
+import json
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from receiver.database import Pool
+from receiver.errors import ProviderError
+from receiver.providers import Recording, TranscribeSo
+from receiver.settings import Account
+from receiver.submissions import progress
+from receiver.submissions.submit import Order, submit
+from receiver.webhooks.callbacks import Callbacks
+from receiver.webhooks.secrets import read
+from tests.processes import open_folder
+
+API, PUBLIC = "https://api.test", "https://here.test"
+EPISODE = Recording(source="youtube", url="https://youtu.be/x")
+
+
+def accepted(*, with_secret: bool = True) -> httpx.Response:
+    shown = {"id": 7, "status": "queued"} | ({"callback": {"secret": "whsec_of_the_job"}} if with_secret else {})
+    return httpx.Response(202, json=shown)
+
+
+async def secrets(db: Pool, api_url: str) -> dict[str, bytes]:
+    return {token: one.secret for token, one in (await read(db, api_url)).callbacks.items()}
+
+
+class Provider:
+    """Gives prepared answers; remembers the keys and the callback URLs that it was asked with."""
+
+    def __init__(self, *answers: httpx.Response) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append((request.headers["idempotency-key"], json.loads(request.content)["callback_url"]))
+        return self.answers.pop(0)
+
+    async def submit(self, db: Pool, key: str = "episode 1") -> int:
+        api = TranscribeSo(API, SecretStr("tsk_live_x"), transport=httpx.MockTransport(self))
+        order = Order(EPISODE, idempotency_key=key, callbacks=Callbacks(db, PUBLIC))
+        with open_folder() as folder, progress.opened(folder, Account(API, "a key"), "https://youtu.be/x") as notes:
+            async with api:
+                return (await submit(api, order, notes, uploaded=lambda *_: None)).id
+
+
+async def test_the_secret_is_known_by_the_token_in_the_url_that_was_submitted(db: Pool) -> None:
+    provider = Provider(accepted())
+    assert await provider.submit(db) == 7
+    path, _, token = provider.asked[0][1].rpartition("/")
+    assert path == "https://here.test/webhooks/transcribe-so/jobs"
+    assert len(token) >= 32
+    assert await secrets(db, API) == {token: b"whsec_of_the_job"}
+    assert await secrets(db, "https://elsewhere.test") == {}
+
+
+async def test_a_submission_whose_answer_was_lost_is_repeated_word_for_word(db: Pool) -> None:
+    provider = Provider(httpx.Response(502), accepted())
+    with pytest.raises(ProviderError):
+        await provider.submit(db)
+    assert await secrets(db, API) == {}
+    await provider.submit(db)
+    assert len(provider.asked) == 2
+    assert len(set(provider.asked)) == 1
+    assert list((await secrets(db, API)).values()) == [b"whsec_of_the_job"]
+
+
+async def test_another_submission_has_another_path(db: Pool) -> None:
+    provider = Provider(accepted(), accepted())
+    await provider.submit(db)
+    await provider.submit(db, "episode 2")
+    assert len({url for _, url in provider.asked}) == 2
+
+
+async def test_a_secret_of_two_weeks_ago_verifies_no_more(db: Pool) -> None:
+    await Provider(accepted()).submit(db)
+    await db.execute("update receiver.callbacks set intended_at = now() - interval '8 days'")
+    assert await secrets(db, API) == {}
+
+
+async def test_an_answer_without_a_secret_is_a_submission_all_the_same(
+    db: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await Provider(accepted(with_secret=False)).submit(db) == 7
+    assert "gave no secret" in caplog.text
+    assert await secrets(db, API) == {}

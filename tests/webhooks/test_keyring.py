@@ -1,0 +1,306 @@
+"""`webhooks.keyring`: a secret registered a moment ago verifies, and strangers cannot make the database work."""
+
+import asyncio
+import time
+from collections.abc import Collection
+
+import pytest
+
+from receiver.errors import CallbackUnknownError, NoSecretError, SignatureError, StoreUnavailableError
+from receiver.signature import HEADER, sign
+from receiver.webhooks.keyring import SERVICE, Bounds, Keyring, Proven
+from receiver.webhooks.secrets import Callback, Known
+
+BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
+AT_ONCE = Bounds(between=0)
+
+
+class Database:
+    """What a reading finds, when, and how often it was asked."""
+
+    def __init__(self, *secrets: bytes, **callbacks: bytes) -> None:
+        self.secrets = secrets
+        self.callbacks = callbacks
+        self.times: list[float] = []
+        self.asked: list[set[str]] = []
+        self.away = False
+
+    async def read(self, asked: Collection[str]) -> Known:
+        self.asked.append(set(asked))
+        self.times.append(time.monotonic())
+        await asyncio.sleep(0)
+        if self.away:
+            raise StoreUnavailableError("away")
+        return Known(self.secrets, {token: Callback(secret, "7") for token, secret in self.callbacks.items()})
+
+
+def headers(secret: bytes, *, offset: float = 0) -> list[tuple[bytes, bytes]]:
+    return [(HEADER, sign(BODY, secret=secret, at=int(time.time() + offset)).encode())]
+
+
+async def test_a_known_secret_verifies_without_a_reading() -> None:
+    database = Database()
+    ring = Keyring([b"other", OURS], Known(), database.read)
+    assert (await ring.verify(headers(OURS), BODY)).secret == OURS
+    assert database.times == []
+
+
+async def test_a_secret_registered_meanwhile_verifies() -> None:
+    database = Database(NEW)
+    ring = Keyring([OURS], Known(), database.read)
+    assert (await ring.verify(headers(NEW), BODY)).secret == NEW
+    assert len(database.times) == 1
+    assert ring.secrets == (OURS, NEW)
+    assert (await ring.verify(headers(OURS), BODY)).secret == OURS
+    assert len(database.times) == 1
+
+
+async def test_many_bad_signatures_at_once_cost_one_reading_and_a_second_at_most_one() -> None:
+    database = Database()
+    ring = Keyring([OURS], Known(), database.read)
+
+    async def mismatches() -> None:
+        answers = await asyncio.gather(*(ring.verify(headers(b"?"), BODY) for _ in range(50)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {SignatureError}
+        assert {answer.reason for answer in answers if isinstance(answer, SignatureError)} == {"mismatch"}
+
+    async with asyncio.timeout(20):
+        await mismatches()
+        assert len(database.times) == 1
+        late = asyncio.create_task(mismatches())
+        database.secrets = (NEW,)  # before anybody had a turn: their reading is still to come
+        assert (await ring.verify(headers(NEW), BODY)).secret == NEW
+        await late
+    assert len(database.times) == 2
+    assert database.times[1] - database.times[0] >= SERVICE.between - 0.05
+
+
+async def test_so_many_wait_and_the_others_are_refused_at_once() -> None:
+    """Whoever holds the reading up holds their bodies in our memory."""
+    database = Database()
+    ring = Keyring([OURS], Known(), database.read, bounds=Bounds(waiting=2))
+    await ring.read_again()
+    waiting = [asyncio.create_task(ring.verify(headers(b"?"), BODY)) for _ in range(2)]
+    await asyncio.sleep(0)
+    for given, reason in ((headers(b"?"), "mismatch"), (headers(OURS, offset=-400), "stale")):
+        with pytest.raises(SignatureError) as refused:
+            await ring.verify(given, BODY)
+        assert refused.value.reason == reason
+    assert (len(database.times), [task.done() for task in waiting]) == (1, [False, False])
+    assert (await ring.verify(headers(OURS), BODY)).secret == OURS
+    database.secrets = (NEW,)
+    for task in waiting:
+        with pytest.raises(SignatureError):
+            await task
+    assert (await ring.verify(headers(NEW), BODY)).secret == NEW  # and others may wait again
+    assert len(database.times) == 2
+
+
+async def test_what_is_said_to_be_new_is_read_at_once_whatever_strangers_do() -> None:
+    """A delivery may be signed with it, and where many wait for a reading it would not be waited for."""
+    database = Database()
+    ring = Keyring([OURS], Known(), database.read, bounds=Bounds(between=3600))
+    watching = asyncio.create_task(ring.watch())
+    await ring.read_again()
+    stranger = asyncio.create_task(ring.verify(headers(b"?"), BODY))
+    await asyncio.sleep(0)
+    database.secrets = (NEW,)
+    ring.hurry()
+    async with asyncio.timeout(20):
+        with pytest.raises(SignatureError):
+            await stranger
+    assert len(database.times) == 2
+    assert ring.secrets == (OURS, NEW)
+    watching.cancel()
+
+
+async def test_who_arrives_during_a_reading_waits_for_a_later_one() -> None:
+    """The reading that is under way may have begun before the secret was there."""
+    reading, go_on, found = asyncio.Event(), asyncio.Event(), [b"old"]
+
+    async def read(_: Collection[str]) -> Known:
+        before = Known(tuple(found))
+        reading.set()
+        await go_on.wait()
+        return before
+
+    ring = Keyring([], Known(), read, bounds=AT_ONCE)
+    async with asyncio.timeout(20):
+        early = asyncio.create_task(ring.verify(headers(b"?"), BODY))
+        await reading.wait()
+        found.append(NEW)
+        late = asyncio.create_task(ring.verify(headers(NEW), BODY))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert (await late).secret == NEW
+        with pytest.raises(SignatureError):
+            await early
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ([], "missing"),
+        ([(HEADER, b"t=1,v1=zz")], "malformed"),
+        ([(HEADER, b"\xff")], "malformed"),
+    ],
+)
+async def test_what_no_secret_could_prove_costs_no_reading(given: list[tuple[bytes, bytes]], reason: str) -> None:
+    database = Database()
+    for configured in ([OURS], []):
+        with pytest.raises(SignatureError) as refused:
+            await Keyring(configured, Known(), database.read).verify(given, BODY)
+        assert refused.value.reason == reason
+    assert database.times == []
+
+
+async def test_without_any_secret_nothing_can_be_verified() -> None:
+    database = Database()
+    with pytest.raises(NoSecretError):
+        await Keyring([], Known(), database.read).verify(headers(OURS), BODY)
+    assert len(database.times) == 1
+
+
+async def test_a_reading_that_fails_keeps_the_secrets_of_before() -> None:
+    database = Database(NEW)
+    ring = Keyring([], Known(), database.read, bounds=AT_ONCE)
+    await ring.read_again()
+    database.away, database.secrets = True, ()
+    with pytest.raises(SignatureError):
+        await ring.verify(headers(b"?"), BODY)
+    assert (await ring.verify(headers(NEW), BODY)).secret == NEW
+    database.away = False
+    await ring.read_again()  # retired meanwhile
+    with pytest.raises(NoSecretError):
+        await ring.verify(headers(NEW), BODY)
+
+
+async def test_a_caller_who_goes_away_takes_no_reading_from_the_others() -> None:
+    database = Database(NEW)
+    ring = Keyring([], Known(), database.read)
+    first, second = (asyncio.create_task(ring.verify(headers(NEW), BODY)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).secret == NEW
+    assert len(database.times) == 1
+
+
+async def test_watching_reads_at_a_hint_and_survives_a_failure() -> None:
+    database = Database(NEW)
+    ring = Keyring([OURS], Known(), database.read, bounds=Bounds(between=0, again=60))
+    watching = asyncio.create_task(ring.watch())
+
+    async def reads(count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(database.times) < count or ring._coming is not None:  # noqa: ASYNC110, SLF001 - no event tells
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
+
+    def known() -> list[bytes]:
+        return list(ring.secrets)
+
+    await asyncio.sleep(0.01)
+    assert known() == [OURS]
+    ring.hurry()
+    await reads(1)
+    assert known() == [OURS, NEW]
+    database.away = True
+    ring.hurry()
+    await reads(2)
+    database.away, database.secrets = False, (b"newest",)
+    ring.hurry()
+    await reads(3)
+    assert known() == [OURS, b"newest"]
+    watching.cancel()
+
+
+async def test_watching_reads_by_itself() -> None:
+    reads: asyncio.Queue[None] = asyncio.Queue()
+
+    async def read(_: Collection[str]) -> Known:
+        reads.put_nowait(None)
+        return Known((NEW,))
+
+    watching = asyncio.create_task(Keyring([], Known(), read, bounds=Bounds(between=0, again=0.01)).watch())
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await reads.get()
+    watching.cancel()
+
+
+async def test_a_stale_delivery_waits_for_a_reading_as_a_mismatch_does() -> None:
+    """Else how long the answer takes would tell a right secret from a wrong one."""
+    database = Database()
+    for given, reason in ((headers(OURS, offset=-400), "stale"), (headers(NEW), "mismatch")):
+        keyring = Keyring([OURS], Known(), database.read)
+        before = len(database.times)
+        with pytest.raises(SignatureError) as refused:
+            await keyring.verify(given, BODY)
+        assert (refused.value.reason, len(database.times) - before) == (reason, 1)
+
+
+async def test_a_callbacks_secret_verifies_at_its_own_path_and_nowhere_else() -> None:
+    ring = Keyring([OURS], Known(), Database(NEW, token_1=b"one", token_2=b"two").read, bounds=AT_ONCE)
+    assert (await ring.verify(headers(b"one"), BODY, callback="token_1")).secret == b"one"
+    for secret, callback in [(b"one", "token_2"), (OURS, "token_1"), (NEW, "token_1"), (b"one", None), (b"", "x")]:
+        with pytest.raises(SignatureError) as raised:
+            await ring.verify(headers(secret), BODY, callback=callback)
+        assert raised.value.reason == "mismatch"
+
+
+async def test_an_unknown_callback_is_a_mismatch_even_where_no_secret_is_known() -> None:
+    with pytest.raises(SignatureError) as raised:
+        await Keyring([], Known(), Database().read).verify(headers(OURS), BODY, callback="token")
+    assert raised.value.reason == "mismatch"
+
+
+def test_what_is_known_is_in_no_repr() -> None:
+    assert "whsec" not in repr(Known((b"whsec",), {"token": Callback(b"whsec", "7")})) + repr(Callback(b"whsec", "7"))
+
+
+async def test_a_callback_that_is_not_among_the_newest_is_looked_up_by_its_token() -> None:
+    """However many there are: strangers' tokens wait for the same shared reading, and nonsense is not asked for."""
+    asked: list[set[str]] = []
+
+    async def read(tokens: Collection[str]) -> Known:
+        asked.append(set(tokens))
+        return Known((), {"old_one": Callback(b"own", "666")} if "old_one" in tokens else {})
+
+    ring = Keyring([OURS], Known(), read)
+    tries = [ring.verify(headers(b"own"), BODY, callback=name) for name in ("old_one", "made_up", "no/token", "x" * 65)]
+    proven, *refused = await asyncio.gather(*tries, return_exceptions=True)
+    assert isinstance(proven, Proven)
+    assert (proven.secret, proven.callback_for) == (b"own", "666")
+    assert [type(one) for one in refused] == [SignatureError] * 3
+    assert asked == [{"old_one", "made_up"}]
+
+
+@pytest.mark.parametrize("why", [StoreUnavailableError("away"), OSError("a bug of ours")])
+async def test_a_callback_that_cannot_be_looked_up_is_no_wrong_signature_and_is_like_every_other(
+    why: Exception,
+) -> None:
+    """Whether it exists nobody knows now; and who made a token up learns from it no more than the provider does."""
+
+    async def read(_: Collection[str]) -> Known:
+        raise why
+
+    ring = Keyring([OURS], Known((), {"newest": Callback(b"its own", "7")}), read, bounds=AT_ONCE)
+    for token in ("old_one", "made_up", "no/token", ""):
+        for given in (headers(b"own"), headers(OURS), headers(b"own", offset=-400)):
+            with pytest.raises(CallbackUnknownError):
+                await ring.verify(given, BODY, callback=token)
+    assert (await ring.verify(headers(b"its own"), BODY, callback="newest")).callback_for == "7"
+    for given, callback in ((headers(b"?"), "newest"), (headers(b"?"), None)):
+        with pytest.raises(SignatureError):
+            await ring.verify(given, BODY, callback=callback)
+
+
+async def test_a_callback_that_nobody_looks_up_since_too_many_wait_is_no_wrong_signature() -> None:
+    ring = Keyring([OURS], Known(), Database(old_one=b"own").read, bounds=Bounds(between=0, waiting=1))
+    waiting = asyncio.create_task(ring.verify(headers(b"?"), BODY))
+    await asyncio.sleep(0)
+    with pytest.raises(CallbackUnknownError):
+        await ring.verify(headers(b"own"), BODY, callback="old_one")
+    with pytest.raises(SignatureError):
+        await waiting
+    assert (await ring.verify(headers(b"own"), BODY, callback="old_one")).secret == b"own"
