@@ -10,7 +10,7 @@ from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.logs import clock, printable
-from receiver.providers.transcribe_so import Account, Pipeline, TranscriptionStatus
+from receiver.providers.transcribe_so import MeAnswer, PipelineAnswer, TranscriptionStatus
 from receiver.settings import Settings
 from receiver.submissions.price import dollars
 
@@ -20,7 +20,7 @@ from receiver.submissions.price import dollars
 def account(*, as_json: bool) -> None:
     """Show whose key it is, and what is left to spend."""
 
-    async def ask(configured: Settings) -> Account:
+    async def ask(configured: Settings) -> MeAnswer:
         async with opened(configured) as desk:
             return await desk.provider.me()
 
@@ -41,7 +41,7 @@ def account(*, as_json: bool) -> None:
 def pipelines(*, as_json: bool) -> None:
     """List the models that can be asked for, with their prices."""
 
-    async def ask(configured: Settings) -> list[Pipeline]:
+    async def ask(configured: Settings) -> list[PipelineAnswer]:
         async with opened(configured) as desk:
             return await desk.provider.pipelines()
 

@@ -30,7 +30,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class DataFolder:
     """A data folder that `user` owns; mode 0700.
 
     As root we do not own it: so what lies in it is opened below its descriptor, and nothing through a link.
@@ -108,7 +108,7 @@ def may(folder: Path, user: User, what: str) -> bool:
     return bool(status.st_mode & getattr(stat, f"S_I{what}{whose}"))
 
 
-def locate(configured: Path) -> Folder:
+def locate(configured: Path) -> DataFolder:
     """Return where the data of a configured folder lies; makes nothing.
 
     As root, with a folder that the unprivileged server could not reach, that is a folder of its own in /var/lib.
@@ -124,7 +124,7 @@ def locate(configured: Path) -> Folder:
             path = STATE_DIR / f"data-{name}"
         elif _is_there(path) and path.stat().st_uid != 0:
             user = User(path.stat().st_uid, path.stat().st_gid)
-    return Folder(Path(os.path.realpath(path)), user)  # unlike resolve(), says nothing of links in a circle
+    return DataFolder(Path(os.path.realpath(path)), user)  # unlike resolve(), says nothing of links in a circle
 
 
 def describe(configured: Path) -> str:
@@ -143,7 +143,7 @@ def _is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - unlike Path.exists, it raises nothing where we may not look
 
 
-def require(configured: Path) -> Folder:
+def require(configured: Path) -> DataFolder:
     """Return the folder, which must hold a database.
 
     Raises:
@@ -159,12 +159,12 @@ def require(configured: Path) -> Folder:
     return folder
 
 
-def has_database(folder: Folder) -> bool:
+def has_database(folder: DataFolder) -> bool:
     """Whether a database was made in a folder; raises as `version` does."""
     return version(folder) is not None
 
 
-def version(folder: Folder) -> str | None:
+def version(folder: DataFolder) -> str | None:
     """Return which PostgreSQL made the database in a folder (`18`); None where there is no database.
 
     Raises:
@@ -193,7 +193,7 @@ def version(folder: Folder) -> str | None:
     return said[1].decode()
 
 
-def prepare(configured: Path) -> Folder:
+def prepare(configured: Path) -> DataFolder:
     """Make the folder, 0700 and owned by the server's user.
 
     Raises:
@@ -222,7 +222,7 @@ def make_parents(path: Path) -> None:
                     os.fchmod(made, 0o755)  # whatever the umask
 
 
-def _own(folder: Folder) -> None:
+def _own(folder: DataFolder) -> None:
     with private.opened_folder(folder.path) as opened:
         status = os.fstat(opened)
         if os.geteuid() == 0 and status.st_uid == 0 and _is_empty(opened):
@@ -238,7 +238,7 @@ def _is_empty(folder: int) -> bool:
         return not any(found)
 
 
-def unusable(folder: Folder, error: OSError) -> EmbeddedError:
+def unusable(folder: DataFolder, error: OSError) -> EmbeddedError:
     """Return what to say of a folder that cannot be used; that it is somebody else's only where it is."""
     owner = None
     with suppress(OSError):
@@ -250,7 +250,7 @@ def unusable(folder: Folder, error: OSError) -> EmbeddedError:
     return EmbeddedError(f"{where} cannot be {what} ({error.strerror}): set RECEIVER_DATA_DIR to another folder")
 
 
-def _foreign(folder: Folder, owner: int | None) -> EmbeddedError:
+def _foreign(folder: DataFolder, owner: int | None) -> EmbeddedError:
     if owner == os.geteuid():
         return EmbeddedError(
             f"{folder.path} is root's and not empty, so it is not given to PostgreSQL's user: "

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from receiver.sandbox.deliveries import Webhook, webhook
+from receiver.sandbox.deliveries import SimulatedWebhook, webhook
 from receiver.sandbox.envelope import BILLING, RefusalError, missing
 from receiver.sandbox.knobs import Knobs
 from receiver.sandbox.pipelines import DEFAULT_CODE, Price, price
-from receiver.sandbox.transcription import Transcription
+from receiver.sandbox.transcription import SimulatedTranscription
 
 REQUESTS_A_MINUTE = 60
 CREDIT_USD = 0.10
@@ -39,13 +39,13 @@ class Kept:
     content: bytes = field(default=b"", repr=False)
 
 
-class Account:
+class SimulatedAccount:
     """One key's."""
 
     def __init__(self, *, knobs: Knobs, chance: random.Random) -> None:
         self.user_id = str(uuid.UUID(bytes=chance.randbytes(16), version=4))
-        self.webhook: Webhook | None = None
-        self.transcriptions: dict[int, Transcription] = {EXAMPLE_ID: _example()}
+        self.webhook: SimulatedWebhook | None = None
+        self.transcriptions: dict[int, SimulatedTranscription] = {EXAMPLE_ID: _example()}
         self.kept: dict[str, Kept] = {}
         self.credit_usd = CREDIT_USD
         self.balance_usd = knobs.wallet
@@ -92,7 +92,7 @@ class Account:
         self.credit_usd = round(self.credit_usd - credit, 4)
         self.balance_usd = round(self.balance_usd - (cost.usd - credit), 4)
 
-    def register(self, url: str) -> tuple[Webhook, bool]:
+    def register(self, url: str) -> tuple[SimulatedWebhook, bool]:
         """Return the key's webhook and whether its secret may be shown.
 
         Raises:
@@ -106,7 +106,7 @@ class Account:
             raise RefusalError(409, "webhook_exists", said)
         return self.webhook, False
 
-    def find(self, transcription_id: int) -> Transcription:
+    def find(self, transcription_id: int) -> SimulatedTranscription:
         """Return one of this key's transcriptions.
 
         Raises:
@@ -118,9 +118,9 @@ class Account:
         return found
 
 
-def _example() -> Transcription:
+def _example() -> SimulatedTranscription:
     """Return the documentation's own transcription, of an hour, made in the dashboard."""
-    example = Transcription(
+    example = SimulatedTranscription(
         EXAMPLE_ID, "upload", "podcast.mp3", DEFAULT_CODE, "auto", 3600, price(DEFAULT_CODE, 3600), EXAMPLE_CREATED,
         by_api=False,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from receiver.sandbox import artifacts, controls, faults, transcriptions, tus, uploads, webhooks
-from receiver.sandbox.account import Account, Kept
+from receiver.sandbox.account import Kept, SimulatedAccount
 from receiver.sandbox.envelope import RefusalError, invalid, refusal
 from receiver.sandbox.pipelines import PIPELINES
 from receiver.sandbox.state import Call, Sandbox
@@ -141,7 +141,7 @@ async def _no_route(request: Request, exc: Exception) -> Response:
     return refusal(said, request.state.request_id)
 
 
-def _account(sandbox: Sandbox, request: Request) -> Account:
+def _account(sandbox: Sandbox, request: Request) -> SimulatedAccount:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         said = "Missing Authorization header. Create a key at https://transcribe.so/settings/api-keys."
@@ -153,7 +153,7 @@ def _account(sandbox: Sandbox, request: Request) -> Account:
 
 
 async def _once(
-    sandbox: Sandbox, account: Account, request: Request, endpoint: Endpoint, refused: RefusalError | None
+    sandbox: Sandbox, account: SimulatedAccount, request: Request, endpoint: Endpoint, refused: RefusalError | None
 ) -> Response:
     """Answer; under an Idempotency-Key, what was answered before. Refusals are kept too, failures are not."""
     if refused is not None and refused.status >= FAILURE:
@@ -176,7 +176,7 @@ async def _once(
     return answer
 
 
-def _before(account: Account, key: str, asked: bytes, *, oldest: float) -> Response | None:
+def _before(account: SimulatedAccount, key: str, asked: bytes, *, oldest: float) -> Response | None:
     """Return the answer to the first request under a key.
 
     Raises:

@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from receiver.sandbox import samples, subtitles, timestamps
 from receiver.sandbox.envelope import RefusalError, invalid
-from receiver.sandbox.samples import Recording
+from receiver.sandbox.samples import Sample
 from receiver.sandbox.state import Call
 from receiver.sandbox.timestamps import Item
-from receiver.sandbox.transcription import Transcription, stamp
+from receiver.sandbox.transcription import SimulatedTranscription, stamp
 
 STYLES = ("balanced", "punchy", "educational")
 SOURCES = {"show_notes": "transcript_chapters", "original": "transcript_sections"}
@@ -39,7 +39,7 @@ def included(text: str) -> tuple[str, ...]:
     return samples.EVERY_SECTION if "all" in names else names
 
 
-def sections(item: Transcription, include: Iterable[str]) -> dict[str, Any]:
+def sections(item: SimulatedTranscription, include: Iterable[str]) -> dict[str, Any]:
     """Return the wanted sections of a completed transcription."""
     revision, _ = item.styles.get("balanced", (0, ""))
     return samples.result(_recording(item), include, revision=revision)
@@ -103,11 +103,11 @@ async def regenerate(call: Call) -> Response:
     })  # fmt: skip
 
 
-def _recording(item: Transcription) -> Recording:
-    return Recording(item.id, item.place, item.duration_seconds)
+def _recording(item: SimulatedTranscription) -> Sample:
+    return Sample(item.id, item.place, item.duration_seconds)
 
 
-def _require_style(item: Transcription, style: str) -> None:
+def _require_style(item: SimulatedTranscription, style: str) -> None:
     if style in item.styles:
         return
     cached = list(item.styles)
@@ -121,7 +121,7 @@ def _require_style(item: Transcription, style: str) -> None:
     )
 
 
-def _items(item: Transcription, name: str, style: str) -> list[Item]:
+def _items(item: SimulatedTranscription, name: str, style: str) -> list[Item]:
     recording = _recording(item)
     if name == "original":
         return [Item(s["start_seconds"], s["title"]) for s in samples.sections(samples.chapters(recording))]
@@ -132,7 +132,7 @@ def _items(item: Transcription, name: str, style: str) -> list[Item]:
     return [Item(c["start_seconds"], c["title"], shareability=c["shareability"]) for c in made]
 
 
-def _source(item: Transcription, name: str, style: str) -> dict[str, Any]:
+def _source(item: SimulatedTranscription, name: str, style: str) -> dict[str, Any]:
     _, made_at = item.styles.get(style, (0, item.completed_at))
     return {
         "kind": SOURCES.get(name, "posting_chapters"),

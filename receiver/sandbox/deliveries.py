@@ -24,7 +24,7 @@ FAILURES_UNTIL_OFF = 5
 
 
 @dataclass(slots=True)
-class Webhook:
+class SimulatedWebhook:
     """Where events go: the one webhook of a key, or the callback of one transcription."""
 
     url: str
@@ -38,9 +38,9 @@ class Webhook:
         return {"id": self.id, "url": self.url, "enabled": self.enabled, "consecutive_failures": self.failures}
 
 
-def webhook(chance: random.Random, url: str) -> Webhook:
+def webhook(chance: random.Random, url: str) -> SimulatedWebhook:
     """Return a new one with a secret of its own."""
-    return Webhook(url, f"wh_{token(chance, 8)}", f"whsec_{token(chance, 24)}")
+    return SimulatedWebhook(url, f"wh_{token(chance, 8)}", f"whsec_{token(chance, 24)}")
 
 
 def event(chance: random.Random, event_type: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Deliverer:
         self._chance = chance
         self._http: httpx.AsyncClient | None = None
 
-    async def deliver(self, target: Webhook, payload: dict[str, Any], *, counts: bool) -> None:
+    async def deliver(self, target: SimulatedWebhook, payload: dict[str, Any], *, counts: bool) -> None:
         """Deliver until it is taken or the attempts are used up."""
         at = int(time.time())
         for pause in (*PAUSES_SECONDS[: self._knobs.attempts - 1], None):
@@ -82,7 +82,7 @@ class Deliverer:
         if self._http is not None:
             await self._http.aclose()
 
-    def _count(self, target: Webhook, *, taken: bool) -> None:
+    def _count(self, target: SimulatedWebhook, *, taken: bool) -> None:
         if taken:
             target.failures = 0 if self._knobs.success == "resets" else target.failures
             return
@@ -91,7 +91,7 @@ class Deliverer:
             target.enabled = False
             log.error("webhook %s is switched off after %d failures in a row", target.url, target.failures)
 
-    async def _post(self, target: Webhook, body: bytes, at: int) -> bool:
+    async def _post(self, target: SimulatedWebhook, body: bytes, at: int) -> bool:
         if self._http is None:
             self._http = egress.client()
         header = signature.sign(body, secret=target.secret.encode(), at=at)

@@ -11,7 +11,7 @@ LANGUAGES = ("en", "zh", "es", "fr", "de", "it", "pt", "ru", "ja", "ko", "ar", "
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class SimulatedPipeline:
     """A model; prices in USD."""
 
     code: str
@@ -45,9 +45,9 @@ DEFAULT_CODE = "qwen3-asr-flash-filetrans"
 PIPELINES = {
     pipeline.code: pipeline
     for pipeline in (
-        Pipeline(DEFAULT_CODE, "Qwen3 ASR Flash", 0.0362, 2.17),
-        Pipeline("gpt-4o-transcribe-diarize", "GPT-4o Transcribe", 0.0538, 3.23),
-        Pipeline("voxtral-mini-transcribe", "Voxtral Mini Transcribe", 0.0187, 1.12, LANGUAGES[:8]),
+        SimulatedPipeline(DEFAULT_CODE, "Qwen3 ASR Flash", 0.0362, 2.17),
+        SimulatedPipeline("gpt-4o-transcribe-diarize", "GPT-4o Transcribe", 0.0538, 3.23),
+        SimulatedPipeline("voxtral-mini-transcribe", "Voxtral Mini Transcribe", 0.0187, 1.12, LANGUAGES[:8]),
     )
 }
 

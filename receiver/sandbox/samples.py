@@ -37,7 +37,7 @@ VOICES = {"balanced": "{}", "punchy": "{}!", "educational": "What to learn: {}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class Sample:
     """What was transcribed."""
 
     id: int
@@ -58,7 +58,7 @@ def probed_seconds(name: str) -> int:
     return next((seconds for word, seconds in LONG_SECONDS.items() if word in name.lower()), DURATION_SECONDS)
 
 
-def result(recording: Recording, include: Iterable[str] = SECTIONS, *, revision: int = 0) -> dict[str, Any]:
+def result(recording: Sample, include: Iterable[str] = SECTIONS, *, revision: int = 0) -> dict[str, Any]:
     """Return the wanted sections of a result, in the documented order."""
     wanted = set(include)
     parts = chapters(recording)
@@ -73,7 +73,7 @@ def result(recording: Recording, include: Iterable[str] = SECTIONS, *, revision:
     return {name: make() for name, make in made.items() if name in wanted}
 
 
-def chapters(recording: Recording) -> list[dict[str, Any]]:
+def chapters(recording: Sample) -> list[dict[str, Any]]:
     """Return the chapters: one for six minutes, but 3 to 30."""
     if recording.asks_for("empty") or recording.asks_for("no-chapters"):
         return []
@@ -89,7 +89,7 @@ def chapters(recording: Recording) -> list[dict[str, Any]]:
     ]
 
 
-def curated(recording: Recording, style: str, revision: int) -> list[dict[str, Any]]:
+def curated(recording: Sample, style: str, revision: int) -> list[dict[str, Any]]:
     """Return the chapters as one style words them; a later revision words them anew."""
     chance = recording.chance(f"{style} {revision}")
     again = f" (take {revision + 1})" if revision else ""
@@ -103,7 +103,7 @@ def curated(recording: Recording, style: str, revision: int) -> list[dict[str, A
     ]
 
 
-def segments(recording: Recording) -> list[dict[str, Any]]:
+def segments(recording: Sample) -> list[dict[str, Any]]:
     """Return what was said, 5 to 15 seconds each."""
     if recording.asks_for("empty"):
         return []

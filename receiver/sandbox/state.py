@@ -13,11 +13,11 @@ from typing import Any
 from starlette.requests import Request
 
 from receiver.sandbox import deliveries
-from receiver.sandbox.account import Account
+from receiver.sandbox.account import SimulatedAccount
 from receiver.sandbox.deliveries import Deliverer
 from receiver.sandbox.faults import Faults
 from receiver.sandbox.knobs import DEFAULT, Knobs
-from receiver.sandbox.transcription import TRANSCRIBING_SECONDS, Transcription
+from receiver.sandbox.transcription import TRANSCRIBING_SECONDS, SimulatedTranscription
 from receiver.sandbox.uploads import Uploads
 
 REQUESTS_REMEMBERED = 10_000
@@ -47,7 +47,7 @@ class Sandbox:
         self.knobs = knobs
         self.chance = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - asked for
         self.began = time.monotonic()
-        self.accounts: dict[str, Account] = {}
+        self.accounts: dict[str, SimulatedAccount] = {}
         self.uploads = Uploads(speed=speed, chance=self.chance)
         self.faults = Faults()
         self.asked: deque[Asked] = deque(maxlen=REQUESTS_REMEMBERED)
@@ -57,10 +57,10 @@ class Sandbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deliverer = Deliverer(speed=speed, knobs=knobs, chance=self.chance)
 
-    def account(self, key: str) -> Account:
+    def account(self, key: str) -> SimulatedAccount:
         """Return what a key has; a new key gets what every key has."""
         if key not in self.accounts:
-            self.accounts[key] = Account(knobs=self.knobs, chance=self.chance)
+            self.accounts[key] = SimulatedAccount(knobs=self.knobs, chance=self.chance)
         return self.accounts[key]
 
     def next_id(self) -> int:
@@ -80,12 +80,12 @@ class Sandbox:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    def start(self, account: Account, item: Transcription) -> None:
+    def start(self, account: SimulatedAccount, item: SimulatedTranscription) -> None:
         """Begin to transcribe."""
         item.start(time.monotonic())
         self._spawn(self._transcribe(account, item))
 
-    def deliver(self, account: Account, payload: dict[str, Any]) -> None:
+    def deliver(self, account: SimulatedAccount, payload: dict[str, Any]) -> None:
         """Send an event to the key's webhook, where there is one."""
         if account.webhook is not None:
             counts = payload["event"] != "webhook.test" or self.knobs.test_events == "count"
@@ -108,7 +108,7 @@ class Sandbox:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._deliverer.close()
 
-    async def _transcribe(self, account: Account, item: Transcription) -> None:
+    async def _transcribe(self, account: SimulatedAccount, item: SimulatedTranscription) -> None:
         if await self.pause(TRANSCRIBING_SECONDS):
             return
         if account.transcriptions.get(item.id) is not item:
@@ -142,12 +142,12 @@ class Call:
     """One authenticated request; `body` is its JSON object, empty where none came."""
 
     sandbox: Sandbox
-    account: Account
+    account: SimulatedAccount
     request: Request
     body: dict[str, Any]
 
     @property
-    def item(self) -> Transcription:
+    def item(self) -> SimulatedTranscription:
         """The transcription that the path names.
 
         Raises:

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from receiver.sandbox import deliveries, samples
-from receiver.sandbox.account import Account
+from receiver.sandbox.account import SimulatedAccount
 from receiver.sandbox.envelope import DOCS, RefusalError, invalid
 from receiver.sandbox.pipelines import DEFAULT_CODE, PIPELINES, price
 from receiver.sandbox.state import Sandbox
-from receiver.sandbox.transcription import Transcription
+from receiver.sandbox.transcription import SimulatedTranscription
 
 SOURCES = {"youtube": "url", "external_url": "url", "platform_url": "url", "upload": "upload_id"}
 MAX_SECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class SubmissionBody:
     """A checked one; `place` is the address or the upload's id, `name` what the transcription is called."""
 
     source: str
@@ -29,10 +29,10 @@ class Submission:
     callback_url: str | None
     max_charge_usd: float | None
 
-    def to_transcription(self, sandbox: Sandbox) -> Transcription:
+    def to_transcription(self, sandbox: Sandbox) -> SimulatedTranscription:
         """Return the work item that it asks for."""
         cost = price(self.pipeline_code, self.duration_seconds)
-        item = Transcription(
+        item = SimulatedTranscription(
             sandbox.next_id(), self.source, self.name, self.pipeline_code, self.language, self.duration_seconds, cost,
             datetime.now(UTC),
         )  # fmt: skip
@@ -41,7 +41,7 @@ class Submission:
         return item
 
 
-def read(sandbox: Sandbox, account: Account, body: dict[str, Any]) -> Submission:
+def read(sandbox: Sandbox, account: SimulatedAccount, body: dict[str, Any]) -> SubmissionBody:
     """Return what a body asks for.
 
     Raises:
@@ -54,13 +54,13 @@ def read(sandbox: Sandbox, account: Account, body: dict[str, Any]) -> Submission
     if not isinstance(place, str) or not place:
         raise invalid(f"{SOURCES[source]} is missing.")
     name = _name(sandbox, account, source, place, body)
-    return Submission(
+    return SubmissionBody(
         source, place, name, _pipeline(body), _text(body, "language", "auto"), _duration(body, source, name),
         _web_address(body, "callback_url") if body.get("callback_url") is not None else None, limit(body),
     )  # fmt: skip
 
 
-def _name(sandbox: Sandbox, account: Account, source: str, place: str, body: dict[str, Any]) -> str:
+def _name(sandbox: Sandbox, account: SimulatedAccount, source: str, place: str, body: dict[str, Any]) -> str:
     if source != "upload":
         return _web_address(body, "url")
     _duration(body, source, "")  # is asked for before anyone looks for the file

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from receiver.sandbox.deliveries import Webhook
+from receiver.sandbox.deliveries import SimulatedWebhook
 from receiver.sandbox.envelope import RefusalError
 from receiver.sandbox.pipelines import Price
 
@@ -38,7 +38,7 @@ def stamp(moment: datetime) -> str:
 
 
 @dataclass(slots=True)
-class Transcription:
+class SimulatedTranscription:
     """One work item; `place` is its address or file name, `began` the monotonic time at which this run began."""
 
     id: int
@@ -55,7 +55,7 @@ class Transcription:
     completed_at: str | None = None
     error: str | None = None
     by_api: bool = True
-    callback: Webhook | None = None
+    callback: SimulatedWebhook | None = None
     # style → (revision, when it was made)
     styles: dict[str, tuple[int, str]] = field(default_factory=dict)
     regenerations: int = 0

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from receiver.sandbox import artifacts, submission
 from receiver.sandbox.envelope import invalid
 from receiver.sandbox.state import Call
-from receiver.sandbox.submission import SOURCES, Submission
-from receiver.sandbox.transcription import Transcription, stamp
+from receiver.sandbox.submission import SOURCES, SubmissionBody
+from receiver.sandbox.transcription import SimulatedTranscription, stamp
 
 PAGE = 50
 LARGEST_PAGE = 200
@@ -106,14 +106,14 @@ async def delete(call: Call) -> Response:
     return JSONResponse({"id": item.id, "deleted": True})
 
 
-def _accepted(item: Transcription, wanted: Submission) -> dict[str, Any]:
+def _accepted(item: SimulatedTranscription, wanted: SubmissionBody) -> dict[str, Any]:
     shown = _acknowledged(item) | {SOURCES[item.source]: wanted.place}
     if item.callback is not None:
         shown["callback"] = {"url": item.callback.url, "secret": item.callback.secret}
     return shown
 
 
-def _acknowledged(item: Transcription) -> dict[str, Any]:
+def _acknowledged(item: SimulatedTranscription) -> dict[str, Any]:
     return {
         "id": item.id,
         "status": item.status,
@@ -127,11 +127,11 @@ def _acknowledged(item: Transcription) -> dict[str, Any]:
     }
 
 
-def _shown(call: Call, item: Transcription) -> dict[str, Any]:
+def _shown(call: Call, item: SimulatedTranscription) -> dict[str, Any]:
     return item.to_json(time.monotonic(), speed=call.sandbox.speed)
 
 
-def _moment(item: Transcription) -> datetime:
+def _moment(item: SimulatedTranscription) -> datetime:
     """Return when it was created, as exactly as a cursor says it."""
     return item.created_at.replace(microsecond=item.created_at.microsecond // 1000 * 1000)
 

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from receiver.sandbox.envelope import RefusalError
-from receiver.sandbox.uploads import MAX_BYTES, Ticket, Upload, Uploads
+from receiver.sandbox.uploads import MAX_BYTES, SimulatedUpload, Ticket, Uploads
 
 VERSION = "1.0.0"
 METADATA_KEY = "upload-token"
@@ -63,12 +63,12 @@ def _create(uploads: Uploads, request: Request) -> Response:
     return Response(status_code=201, headers={"Location": f"{request.base_url}files/{name}+{upload.token}"})
 
 
-def _offset(upload: Upload) -> Response:
+def _offset(upload: SimulatedUpload) -> Response:
     headers = {"Upload-Offset": str(upload.received), "Upload-Length": str(upload.size), "Cache-Control": "no-store"}
     return Response(status_code=200, headers=headers)
 
 
-async def _append(upload: Upload, request: Request) -> Response:
+async def _append(upload: SimulatedUpload, request: Request) -> Response:
     if request.headers.get("content-type") != PIECE_TYPE:
         raise RefusalError(415, "type", f"Content-Type must be {PIECE_TYPE}")
     if upload.busy:
@@ -83,7 +83,7 @@ async def _append(upload: Upload, request: Request) -> Response:
     return Response(status_code=204, headers={"Upload-Offset": str(upload.received)})
 
 
-async def _receive(upload: Upload, request: Request) -> None:
+async def _receive(upload: SimulatedUpload, request: Request) -> None:
     if int(request.headers.get("content-length", "0")) > upload.size - upload.received:
         raise RefusalError(413, "size", f"the upload is of {upload.size} bytes")
     try:
@@ -96,7 +96,7 @@ async def _receive(upload: Upload, request: Request) -> None:
     upload.complete = upload.received == upload.size
 
 
-def _find(uploads: Uploads, request: Request) -> Upload:
+def _find(uploads: Uploads, request: Request) -> SimulatedUpload:
     name, _, token = str(request.path_params["name"]).partition("+")
     upload = uploads.by_id.get(f"tus/{name}")
     if upload is None or token != upload.token:

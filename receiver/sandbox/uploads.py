@@ -28,7 +28,7 @@ CONTENT_TYPES = (
 
 
 @dataclass(slots=True)
-class Upload:
+class SimulatedUpload:
     """A file on its way, or here."""
 
     id: str
@@ -78,10 +78,10 @@ class Uploads:
     def __init__(self, *, speed: float, chance: random.Random) -> None:
         self._speed = speed
         self._chance = chance
-        self.by_id: dict[str, Upload] = {}
+        self.by_id: dict[str, SimulatedUpload] = {}
         self.tickets: dict[str, Ticket] = {}
 
-    def presign(self, user_id: str, body: dict[str, Any]) -> Upload:
+    def presign(self, user_id: str, body: dict[str, Any]) -> SimulatedUpload:
         """Return an upload that can be PUT.
 
         Raises:
@@ -94,7 +94,7 @@ class Uploads:
         suffix = PurePosixPath(filename).suffix[:10]
         upload_id = f"user/{user_id}/uploads/{int(time.time())}_{token(self._chance, 4)}{suffix}"
         expires = time.monotonic() + PUT_SECONDS / self._speed
-        upload = Upload(upload_id, user_id, filename, size, token(self._chance, 16), content_type, expires)
+        upload = SimulatedUpload(upload_id, user_id, filename, size, token(self._chance, 16), content_type, expires)
         self.by_id[upload_id] = upload
         return upload
 
@@ -109,14 +109,14 @@ class Uploads:
         self.tickets[ticket] = Ticket(user_id, _filename(body), _size(body), expires)
         return ticket
 
-    def create(self, ticket: Ticket, size: int) -> Upload:
+    def create(self, ticket: Ticket, size: int) -> SimulatedUpload:
         """Return a new resumable upload."""
         upload_id = f"tus/{uuid.UUID(bytes=self._chance.randbytes(16), version=4).hex}"
-        upload = Upload(upload_id, ticket.user_id, ticket.filename, size, token(self._chance, 12))
+        upload = SimulatedUpload(upload_id, ticket.user_id, ticket.filename, size, token(self._chance, 12))
         self.by_id[upload_id] = upload
         return upload
 
-    def find_complete(self, user_id: str, upload_id: str) -> Upload:
+    def find_complete(self, user_id: str, upload_id: str) -> SimulatedUpload:
         """Return a key's upload; `tus/<id>+<resume-token>` and `tus/<id>` are the same.
 
         Raises:
@@ -131,7 +131,7 @@ class Uploads:
         return upload
 
 
-def presigned_url(request: Request, upload: Upload) -> str:
+def presigned_url(request: Request, upload: SimulatedUpload) -> str:
     """Return where the file is to be PUT."""
     return f"{request.base_url}s3/{quote(upload.id)}?X-Amz-Expires={PUT_SECONDS}&X-Amz-Signature={upload.token}"
 
@@ -147,7 +147,7 @@ async def put(uploads: Uploads, request: Request) -> Response:
     return Response(status_code=200, headers={"ETag": f'"{upload.digest.hexdigest()[:32]}"'})
 
 
-def _presigned(uploads: Uploads, request: Request) -> Upload:
+def _presigned(uploads: Uploads, request: Request) -> SimulatedUpload:
     upload = uploads.by_id.get(request.path_params["upload_id"])
     if upload is None or request.query_params.get("X-Amz-Signature") != upload.token:
         raise RefusalError(403, "SignatureDoesNotMatch", "The request signature does not match.")
@@ -158,7 +158,7 @@ def _presigned(uploads: Uploads, request: Request) -> Upload:
     return upload
 
 
-async def _receive(upload: Upload, request: Request) -> None:
+async def _receive(upload: SimulatedUpload, request: Request) -> None:
     upload.begin()
     try:
         async for piece in request.stream():

@@ -2,7 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
-from receiver.sandbox.deliveries import Webhook
+from receiver.sandbox.deliveries import SimulatedWebhook
 from receiver.sandbox.envelope import RefusalError, invalid, missing
 from receiver.sandbox.state import Call
 
@@ -37,7 +37,7 @@ async def test(call: Call) -> Response:
     return JSONResponse({"queued": True}, 202)
 
 
-def _existing(call: Call) -> Webhook:
+def _existing(call: Call) -> SimulatedWebhook:
     methods = call.sandbox.knobs.webhook_methods
     if methods != "yes":
         raise RefusalError(int(methods), "not_found", "There is no such endpoint.")

@@ -86,7 +86,7 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-class Clients:
+class Callers:
     """Who is connected: the busy ones and, by rank, those that wait, in the order in which they were last heard."""
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class Acceptor:
         self,
         listener: socket.socket,
         make: Callable[[], asyncio.Protocol],
-        clients: Clients,
+        clients: Callers,
         *,
         most: int,
         between_lines: float = SERVICE.between_lines,

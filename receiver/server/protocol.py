@@ -25,7 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from receiver.errors import RequestError
 from receiver.failpoints import Failpoint, is_armed, reach
 from receiver.server.bounds import Bounds
-from receiver.server.connections import Clients
+from receiver.server.connections import Callers
 from receiver.server.parting import Parting
 from receiver.server.turns import Rank, Turns
 
@@ -40,7 +40,7 @@ class DeadlineProtocol(H11Protocol):
     """One connection."""
 
     def __init__(
-        self, *args: Any, clients: Clients, turns: Turns, bounds: Bounds, refused: Refused | None = None, **kwargs: Any
+        self, *args: Any, clients: Callers, turns: Turns, bounds: Bounds, refused: Refused | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self._refused = refused

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from receiver.errors import ConfigError
 from receiver.server.bounds import SERVICE, Bounds
-from receiver.server.connections import Acceptor, Clients, allowed
+from receiver.server.connections import Acceptor, Callers, allowed
 from receiver.server.protocol import DeadlineProtocol
 from receiver.server.turns import Turns
 
@@ -129,7 +129,7 @@ async def serve(
         timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
     )  # fmt: skip
     config.load()
-    server, clients = _Server(config), Clients()
+    server, clients = _Server(config), Callers()
     make = functools.partial(
         DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients,
         turns=Turns(at_once=bounds.turns), bounds=bounds, refused=getattr(app.state, "refused", None),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from receiver.errors import ImpossibleError
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import Quote, TranscriptionStatus
+from receiver.providers.transcribe_so import QuoteAnswer, TranscriptionStatus
 from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
 
 
@@ -19,7 +19,7 @@ class Price:
     pipeline_code: str
 
 
-async def quoted(provider: TranscribeSo, recording: Recording) -> Quote:
+async def quoted(provider: TranscribeSo, recording: Recording) -> QuoteAnswer:
     """Return what the provider would charge; of a file it has to have the upload."""
     return await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")
 

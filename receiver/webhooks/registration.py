@@ -21,7 +21,7 @@ from receiver.database import Connection, Database, query, session_lock
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import Webhook
+from receiver.providers.transcribe_so import WebhookAnswer
 from receiver.settings import Account, addresses
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def unanswered(found: Sequence[Registration]) -> Registration | None:
     return newest if newest is not None and newest.registered_at is None else None
 
 
-async def webhook_of(provider: TranscribeSo) -> Webhook | None:
+async def webhook_of(provider: TranscribeSo) -> WebhookAnswer | None:
     """Return the webhook that the provider has for the key; None where it says that it has none.
 
     The question is not in the reference. A 404 may mean that there is no such endpoint, so only one that speaks of a

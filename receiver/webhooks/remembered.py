@@ -15,7 +15,7 @@ from typing import Any
 
 from receiver.database import dsn, private
 from receiver.errors import ConfigError
-from receiver.inbox.spool.folder import Folder
+from receiver.inbox.spool.folder import SpoolFolder
 from receiver.webhooks.secrets import Callback, Known
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class _File:
     def read(self) -> Any:
         """Return what it holds; `NOTHING` where there is none, or it cannot be read."""
         try:
-            with closing(Folder(self._folder)) as folder:
+            with closing(SpoolFolder(self._folder)) as folder:
                 return json.loads(private.read(folder.use(make=False), self._name, owner=os.geteuid()))
         except FileNotFoundError:
             return NOTHING
@@ -47,7 +47,7 @@ class _File:
         Raises:
             OSError: the disk does not take it, or the folder is not ours.
         """
-        with closing(Folder(self._folder)) as folder:
+        with closing(SpoolFolder(self._folder)) as folder:
             private.replace(folder.use(make=True), self._name, json.dumps(content).encode())
 
 

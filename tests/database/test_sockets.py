@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from receiver.database.data_folder import Folder, User
+from receiver.database.data_folder import DataFolder, User
 from receiver.database.embedded import sockets
 from receiver.errors import EmbeddedError
 
@@ -62,7 +62,7 @@ def test_the_url_names_the_folder_byte_by_byte(name: str) -> None:
 def test_a_noted_place_that_is_not_the_servers_own_is_not_believed(tmp_path: Path, trap: str) -> None:
     data, place = tmp_path / ("long" * 30), tmp_path / "place"
     data.mkdir(mode=0o700)
-    folder = Folder(data, US)
+    folder = DataFolder(data, US)
     (data / "socket").write_bytes(os.fsencode(place))
     if trap == "link":
         place.symlink_to(data)
@@ -83,7 +83,7 @@ def test_a_noted_place_that_is_the_servers_own_is_kept(tmp_path: Path) -> None:
     data.mkdir(mode=0o700)
     (data / "socket").write_bytes(os.fsencode(place))
     place.mkdir(mode=0o700)
-    folder = Folder(data, US)
+    folder = DataFolder(data, US)
     assert sockets.is_seen(place, folder)
     assert sockets.place(folder) == place or not sockets.can_hold(place)
 
@@ -92,7 +92,7 @@ def test_a_noted_place_that_is_the_servers_own_is_kept(tmp_path: Path) -> None:
 def test_a_note_that_names_no_folder_is_not_believed(tmp_path: Path, content: bytes) -> None:
     tmp_path.chmod(0o700)
     (tmp_path / "socket").write_bytes(content)
-    folder = Folder(tmp_path, US)
+    folder = DataFolder(tmp_path, US)
     found = sockets.noted(folder)
     assert found is not None
     assert not sockets.is_seen(found, folder)

@@ -17,7 +17,7 @@ from receiver.health import checks
 from receiver.inbox.spool import Condition, Fate, Spool
 from receiver.inbox.spool.before import OLD_FRAME, OLD_MAGIC
 from receiver.inbox.spool.folder import DAMAGED
-from receiver.inbox.spool.segments import FRAME_BYTES, START, Segment, State, scan, written
+from receiver.inbox.spool.segments import FRAME_BYTES, START, SpoolSegment, State, scan, written
 from tests.faults.disks import fill, free, small_disk
 
 LIMIT = 10_000_000
@@ -341,7 +341,7 @@ async def test_all_the_room_that_was_taken_can_be_used_up(tmp_path: Path, monkey
     one = opened(tmp_path, limit=2 * room, room=room)
     await one.make_ready()
     monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(Segment, "make", full)
+    monkeypatch.setattr(SpoolSegment, "make", full)
     for _ in range(19):
         await append(one, b"x" * 1024 * 1024)
     assert one.look().used > 19 * 1024 * 1024

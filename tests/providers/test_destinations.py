@@ -11,7 +11,7 @@ import pytest
 
 from receiver.errors import ProviderUnavailable
 from receiver.providers import TranscribeSo, destinations, tus
-from receiver.providers.transcribe_so import Upload
+from receiver.providers.transcribe_so import UploadAnswer
 from tests.providers.scripted import KEY
 
 PUBLIC = "https://transcribe.so"
@@ -34,7 +34,7 @@ class Server:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(str(request.url))
-        return httpx.Response(201, headers={"Location": f"{request.url}1", "Upload-Offset": "3"})
+        return httpx.Response(201, headers={"Location": f"{request.url}1", "UploadAnswer-Offset": "3"})
 
 
 async def content() -> AsyncIterator[bytes]:
@@ -45,7 +45,7 @@ async def put(api_url: str, place: str, transport: httpx.AsyncBaseTransport | No
     """Send a file with a PUT to where an answer says."""
     server = Server()
     async with TranscribeSo(api_url, KEY, transport=transport or httpx.MockTransport(server)) as api:
-        ticket = Upload.model_validate({"upload_id": "u", "upload_url": place + TICKET})
+        ticket = UploadAnswer.model_validate({"upload_id": "u", "upload_url": place + TICKET})
         await api.put_upload(ticket, content(), content_type="audio/mpeg", file_size=3)
     return server.asked
 

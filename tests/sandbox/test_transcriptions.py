@@ -12,7 +12,7 @@ import pytest
 from receiver import signature
 from receiver.sandbox import EXAMPLE_ID, Knobs
 from receiver.sandbox.pipelines import price
-from receiver.sandbox.transcription import Transcription
+from receiver.sandbox.transcription import SimulatedTranscription
 from tests.sandbox.simulated import (
     PIPELINE,
     Target,
@@ -367,7 +367,7 @@ async def test_a_retry_ends_anew_with_a_new_event_and_is_charged_again() -> None
 
 def test_what_is_retried_has_neither_ended_nor_failed() -> None:
     now = datetime.now(UTC)
-    item = Transcription(1, "youtube", "fail", PIPELINE, "auto", 60, price(PIPELINE, 60), now)
+    item = SimulatedTranscription(1, "youtube", "fail", PIPELINE, "auto", 60, price(PIPELINE, 60), now)
     item.start(0.0)
     item.end(now)
     assert item.to_json(1.0, speed=1)["error"]

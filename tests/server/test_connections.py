@@ -20,7 +20,7 @@ from receiver import database
 from receiver.database.embedded import attach
 from receiver.server import connections
 from receiver.server.bounds import SERVICE
-from receiver.server.connections import RESERVED, Acceptor, Clients, allowed
+from receiver.server.connections import RESERVED, Acceptor, Callers, allowed
 from receiver.server.turns import Rank
 from receiver.web import body
 from tests.database.test_embedded import linux
@@ -146,7 +146,7 @@ class Line(asyncio.Transport):
 
 
 def test_the_last_rank_is_closed_first_and_of_each_who_was_not_heard_for_longest() -> None:
-    clients, closed = Clients(), list[Line]()
+    clients, closed = Callers(), list[Line]()
     known, new, others = ([Line(closed) for _ in range(count)] for count in (3, 20, 3))
     for connection in (*known, *new, *others):
         clients.busy(connection)
@@ -162,7 +162,7 @@ def test_the_last_rank_is_closed_first_and_of_each_who_was_not_heard_for_longest
 
 def test_the_newest_are_left() -> None:
     """What they sent may not have been read yet."""
-    clients, closed = Clients(), list[Line]()
+    clients, closed = Callers(), list[Line]()
     for _ in range(connections.UNREAD):
         clients.waits(Line(closed), Rank.NEW)
         clients.busy(Line(closed))
@@ -173,7 +173,7 @@ def test_the_newest_are_left() -> None:
 
 
 def test_who_has_delivered_is_left_unless_most_have() -> None:
-    clients, closed = Clients(), list[Line]()
+    clients, closed = Callers(), list[Line]()
     for _ in range(3):
         clients.waits(Line(closed), Rank.KNOWN)
         clients.busy(Line(closed))
@@ -237,7 +237,7 @@ async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_clo
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What they leave is for the database and the spool, and no stranger has it back at once."""
-    clients, closed = Clients(), list[Line]()
+    clients, closed = Callers(), list[Line]()
     with Exhausted() as listener, socket.socket() as knocking:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -11,7 +11,7 @@ from receiver.errors import ImpossibleError
 from receiver.providers import Recording
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
-from receiver.sandbox.pipelines import PIPELINES, Pipeline, price
+from receiver.sandbox.pipelines import PIPELINES, SimulatedPipeline, price
 from receiver.submissions.price import Price, dollars, listed, of_starting_again, require_within
 from tests.providers.scripted import Provider
 
@@ -31,7 +31,7 @@ def listing(*pipelines: dict[str, Any]) -> Provider:
 @example(98.8, PIPELINES["qwen3-asr-flash-filetrans"])
 @example(1234, PIPELINES["qwen3-asr-flash-filetrans"])
 @example(60.0000001, PIPELINES["voxtral-mini-transcribe"])
-def test_what_a_file_is_reckoned_at_is_what_the_provider_charges(seconds: float, pipeline: Pipeline) -> None:
+def test_what_a_file_is_reckoned_at_is_what_the_provider_charges(seconds: float, pipeline: SimulatedPipeline) -> None:
     """Which counts a tenth of a minute that has begun as a whole one."""
     charged = price(pipeline.code, seconds)
     assert (billed_minutes(seconds), price_usd(pipeline.per_minute, seconds)) == (charged.minutes, charged.usd)

@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from receiver.database.data_folder import STATE_DIR, Folder, User, make_parents, reachable, version
+from receiver.database.data_folder import STATE_DIR, DataFolder, User, make_parents, reachable, version
 from receiver.errors import EmbeddedError
 
 SYSTEM = Path("/usr/lib/postgresql")
@@ -24,7 +24,7 @@ def find(folder: Path, user: User) -> Path:
     Raises:
         EmbeddedError: there is none, or the data is damaged; the message says what to install or set.
     """
-    wanted = version(Folder(folder, user))
+    wanted = version(DataFolder(folder, user))
     candidates = [binaries for found, binaries in [*_from_wheel(), *_from_system()] if wanted in (None, str(found))]
     for binaries in candidates:
         if reachable(binaries, user):

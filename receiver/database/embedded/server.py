@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from receiver.database import private
-from receiver.database.data_folder import Folder, check_user, has_database, prepare, require
+from receiver.database.data_folder import DataFolder, check_user, has_database, prepare, require
 from receiver.database.embedded import binaries, keeper, sockets
 from receiver.errors import EmbeddedError
 
@@ -70,7 +70,7 @@ def wait_until_stopped(folder: Path) -> None:
     os.close(lock)
 
 
-def _lock(folder: Folder, name: str, how: int, stack: ExitStack) -> None:
+def _lock(folder: DataFolder, name: str, how: int, stack: ExitStack) -> None:
     """Take a flock that the stack releases, as soon as there is none against it.
 
     Raises:
@@ -92,7 +92,7 @@ def _lock(folder: Folder, name: str, how: int, stack: ExitStack) -> None:
             return
 
 
-def _replace_keepers(folder: Folder, server_binaries: Path, leaving: threading.Event) -> None:
+def _replace_keepers(folder: DataFolder, server_binaries: Path, leaving: threading.Event) -> None:
     """Start a new keeper whenever the one at work is killed, until we leave."""
     while True:
         try:
@@ -115,7 +115,7 @@ class _Keepers:
         others: how many have ended because another one was at work.
     """
 
-    folder: Folder
+    folder: DataFolder
     binaries: Path
     pid: int | None = None
     again_at: float = 0.0
@@ -137,7 +137,7 @@ class _Keepers:
         return os.waitstatus_to_exitcode(status)
 
 
-def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | None = None) -> Path:
+def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float | None = None) -> Path:
     """Wait until the server answers; returns where its socket is."""
     keepers = _Keepers(folder, server_binaries)
     began, told = time.monotonic(), False
@@ -168,7 +168,7 @@ def _await_ready(folder: Folder, server_binaries: Path, *, patience: float | Non
         time.sleep(0.01)
 
 
-def _last_words(folder: Folder) -> str:
+def _last_words(folder: DataFolder) -> str:
     """Return the last lines of the server's log, without those that say nothing."""
     lines: list[str] = []
     with suppress(OSError), os.fdopen(folder.open_file(LOG, os.O_RDONLY), "rb") as file:
@@ -178,7 +178,7 @@ def _last_words(folder: Folder) -> str:
     return " | ".join(said[-3:]) or "nothing"
 
 
-def _start_keeper(folder: Folder, server_binaries: Path) -> int:
+def _start_keeper(folder: DataFolder, server_binaries: Path) -> int:
     """Start a keeper, which outlives us, as a bare pid: subprocess wants to see the end of what it starts."""
     drop = os.geteuid() == 0
     spec = {

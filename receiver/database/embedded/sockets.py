@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from receiver.database import private
-from receiver.database.data_folder import Folder, User, may, reachable
+from receiver.database.data_folder import DataFolder, User, may, reachable
 from receiver.database.embedded.keeper import NOTE
 from receiver.errors import EmbeddedError
 
@@ -59,7 +59,7 @@ def choose(path: Path, temporary: Sequence[Path]) -> Path:
     )
 
 
-def place(folder: Folder) -> Path:
+def place(folder: DataFolder) -> Path:
     """Return where a server that is started now has its socket; an earlier one's place is kept.
 
     Raises:
@@ -71,7 +71,7 @@ def place(folder: Folder) -> Path:
     return choose(folder.path, _temporary(folder.user))
 
 
-def noted(folder: Folder) -> Path | None:
+def noted(folder: DataFolder) -> Path | None:
     """Return where the keeper says that the socket is; None where none has said so."""
     try:
         with folder.opened() as opened:
@@ -80,7 +80,7 @@ def noted(folder: Folder) -> Path | None:
         return None
 
 
-def is_seen(place: Path, folder: Folder) -> bool:
+def is_seen(place: Path, folder: DataFolder) -> bool:
     """Whether a noted place is there for us, and is the server's user's alone: else it is old, or a trap."""
     if place == folder.path:
         return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from receiver.inbox.spool import segments
-from receiver.inbox.spool.folder import DAMAGED, NAME, REFUSED, Folder, Place
+from receiver.inbox.spool.folder import DAMAGED, NAME, REFUSED, Place, SpoolFolder
 
 SPLIT = "its folder was moved away or covered while deliveries waited in it, which only this process finds"
 
@@ -67,7 +67,7 @@ class Holdings:
     unknown: frozenset[Which] = frozenset()
 
 
-def look(folder: Folder, limit: int, unknown: Collection[Which]) -> tuple[Condition, Holdings | None]:
+def look(folder: SpoolFolder, limit: int, unknown: Collection[Which]) -> tuple[Condition, Holdings | None]:
     """Return how a folder is that may hold `limit` bytes, and what lies in it; None where it cannot be looked at."""
     try:
         there = holdings(folder, unknown)
@@ -89,7 +89,7 @@ def words(error: BaseException) -> str:
     return f"cannot be used ({said or f'{type(error).__name__}: {error}'})"
 
 
-def holdings(folder: Folder, unknown: Collection[Which] = ()) -> Holdings:
+def holdings(folder: SpoolFolder, unknown: Collection[Which] = ()) -> Holdings:
     """Look what lies in `folder`, where the `unknown` ones were looked at before.
 
     Raises:

@@ -19,7 +19,7 @@ from typing import TypeVar
 from receiver.failpoints import Failpoint, reach
 from receiver.inbox.spool import segments
 from receiver.inbox.spool.condition import Which
-from receiver.inbox.spool.folder import DAMAGED, REFUSED, Folder, Place
+from receiver.inbox.spool.folder import DAMAGED, REFUSED, Place, SpoolFolder
 from receiver.inbox.spool.segments import Scan, State, scan
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Drain:
         thread: where the disk is touched.
     """
 
-    def __init__(self, folder: Folder, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, folder: SpoolFolder, thread: ThreadPoolExecutor) -> None:
         self._folder = folder
         self._thread = thread
         self._fates: dict[Which, list[Fate]] = {}

@@ -31,11 +31,11 @@ NAME = re.compile(rf"\d{{20}}-[0-9a-z]+(\{SUFFIX}|\{NEXT})")  # when it was begu
 class Place:
     """A segment's name, in our folder or, of a version that made none, in the one that was configured."""
 
-    folder: "Folder"
+    folder: "SpoolFolder"
     name: str
 
 
-class Folder:
+class SpoolFolder:
     """One folder, opened when it is needed and then kept open.
 
     Args:
@@ -52,8 +52,8 @@ class Folder:
         self._descriptor: int | None = None
         self._opening = threading.Lock()
         self._inner = ""
-        self._around: Folder | None = None
-        self._within: Folder | None = None
+        self._around: SpoolFolder | None = None
+        self._within: SpoolFolder | None = None
         self._before: list[_Before] = []
 
     @property
@@ -205,7 +205,7 @@ class Folder:
             around = self._around = self._around or _Around(self.configured)
             found += [Place(around, name) for name in around.names()]
         else:  # it may have been open to others before, so that ours was one in it
-            within = self._within = self._within or Folder(self.configured / own_name())
+            within = self._within = self._within or SpoolFolder(self.configured / own_name())
             with suppress(OSError):  # somebody else's
                 found += [Place(within, name) for name in within.names()]
         for before in tuple(self._before):
@@ -235,7 +235,7 @@ class Folder:
         self._before.clear()
 
 
-class _Before(Folder):
+class _Before(SpoolFolder):
     """A folder to which the path leads no more."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -249,7 +249,7 @@ class _Before(Folder):
         return self._descriptor
 
 
-class _Around(Folder):
+class _Around(SpoolFolder):
     """The folder around ours, which others may write to: only what they could not have written is there for us."""
 
     is_private = False

@@ -29,7 +29,7 @@ from typing import Self
 from receiver.failpoints import Failpoint, reach
 from receiver.inbox.spool import before
 from receiver.inbox.spool.before import OLD_MAGIC
-from receiver.inbox.spool.folder import NEXT, SUFFIX, Folder
+from receiver.inbox.spool.folder import NEXT, SUFFIX, SpoolFolder
 
 MAGIC = b"rcv2"
 HEAD = struct.Struct(">4s8s")
@@ -64,10 +64,10 @@ class Scan:
     state: State
 
 
-class Segment:
+class SpoolSegment:
     """A segment that we write to. Whoever holds its lock writes to it or drains it; the kernel releases the lock."""
 
-    def __init__(self, folder: Folder, name: str, descriptor: int, marker: bytes, room: int) -> None:
+    def __init__(self, folder: SpoolFolder, name: str, descriptor: int, marker: bytes, room: int) -> None:
         self._folder = folder
         self.name = name
         self.end = START
@@ -78,7 +78,7 @@ class Segment:
         self._since = 0.0
 
     @classmethod
-    def make(cls, folder: Folder, *, room: int) -> Self:
+    def make(cls, folder: SpoolFolder, *, room: int) -> Self:
         """Make a segment with `room` bytes taken in advance; its name is on disk before anything is in it.
 
         Raises:

@@ -27,8 +27,8 @@ from typing import TypeVar
 from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.inbox.spool.condition import Condition, Which, look, words
 from receiver.inbox.spool.drain import Drain, Fate, Take, batch
-from receiver.inbox.spool.folder import Folder, Place
-from receiver.inbox.spool.segments import Segment, scan
+from receiver.inbox.spool.folder import Place, SpoolFolder
+from receiver.inbox.spool.segments import SpoolSegment, scan
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +49,17 @@ class Spool:
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int, room_bytes: int = ROOM_BYTES) -> None:
-        self.folder = Folder(folder)
+        self.folder = SpoolFolder(folder)
         self.limit_bytes = limit_bytes
         self._room = room_bytes
         self._writer = ThreadPoolExecutor(1, "spool-writer")
         self._reader = ThreadPoolExecutor(1, "spool-reader")
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._segment: Segment | None = None  # these two are touched by the writer's thread alone
-        self._next: Segment | None = None
-        self._given: tuple[Segment | None, list[Fate]] = (None, [])  # what became of the first ones of the last segment
+        self._segment: SpoolSegment | None = None  # these two are touched by the writer's thread alone
+        self._next: SpoolSegment | None = None
+        # What became of the first records of the last segment.
+        self._given: tuple[SpoolSegment | None, list[Fate]] = (None, [])
         self._tried = 0.0
         self._elsewhere = 0  # bytes that others hold, or we in earlier segments, when that was looked at last
         self._unknown: frozenset[Which] = frozenset()
@@ -113,7 +114,7 @@ class Spool:
         Raises:
             OSError: what is spooled could not be kept here.
         """
-        Segment.make(self.folder, room=self._room).close()
+        SpoolSegment.make(self.folder, room=self._room).close()
 
     def records(self) -> Iterator[bytes]:
         """Yield what waits, whoever wrote it, without an event loop; makes and takes nothing.
@@ -203,10 +204,10 @@ class Spool:
                 self._let_go()
                 raise
 
-    def _begin(self) -> Segment:
+    def _begin(self) -> SpoolSegment:
         """Take the next segment in hand; where another one is, that one can be drained now."""
         self._drop_lost()
-        coming = self._next or Segment.make(self.folder, room=0)
+        coming = self._next or SpoolSegment.make(self.folder, room=0)
         self._let_go()
         self._segment, self._next = coming, None
         return coming
@@ -223,7 +224,7 @@ class Spool:
                 self._next = None
                 ready.close()
         if self._next is None:
-            self._next = Segment.make(self.folder, room=self._room)
+            self._next = SpoolSegment.make(self.folder, room=self._room)
             self._tried = time.monotonic()
 
     def _drop_lost(self) -> None:
@@ -247,7 +248,7 @@ class Spool:
 
     # --- draining the last one, which no other can replace ---------------------------------------------------------
 
-    def _let_go_or_keep(self) -> Segment | None:
+    def _let_go_or_keep(self) -> SpoolSegment | None:
         """Let go of the segment in hand; where no other could take its place, return it instead."""
         if self._segment is not None and self._next is None:
             try:
@@ -257,7 +258,7 @@ class Spool:
         self._let_go()
         return None
 
-    async def _drain_last(self, segment: Segment, take: Take) -> int:
+    async def _drain_last(self, segment: SpoolSegment, take: Take) -> int:
         """Give what the segment in hand holds, and begin it anew when all is taken: others may have filled the disk."""
         records, end = await self._in(self._writer, segment.read)
         if self._given[0] is not segment:
@@ -275,7 +276,7 @@ class Spool:
             fates.clear()
         return taken
 
-    def _begin_anew(self, segment: Segment, end: int) -> bool:
+    def _begin_anew(self, segment: SpoolSegment, end: int) -> bool:
         """Empty the segment in hand, unless something came meanwhile; says whether it was."""
         is_the_same = segment is self._segment and segment.end == end
         if is_the_same:

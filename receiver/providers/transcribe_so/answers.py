@@ -95,7 +95,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
-class Account(Answer):
+class MeAnswer(Answer):
     """`GET /me`. Money in US dollars."""
 
     email: Known = None
@@ -105,7 +105,7 @@ class Account(Answer):
     links: Links = Field(default_factory=dict)
 
 
-class Pipeline(Answer):
+class PipelineAnswer(Answer):
     """One of `GET /pipelines`: a model that can be asked for, and its price."""
 
     code: Text
@@ -118,10 +118,10 @@ class Pipeline(Answer):
 class Pipelines(Answer):
     """`GET /pipelines`."""
 
-    pipelines: Items[Pipeline]
+    pipelines: Items[PipelineAnswer]
 
 
-class Upload(Answer):
+class UploadAnswer(Answer):
     """`POST /uploads`: where to PUT the file within `expires_in` seconds. The URL is a ticket, so it is hidden."""
 
     upload_id: str
@@ -129,7 +129,7 @@ class Upload(Answer):
     expires_in: Number = None
 
 
-class TusUpload(Answer):
+class TusUploadAnswer(Answer):
     """`POST /uploads/tus`: where to upload in pieces, and the ticket for it, good for `expires_in` seconds."""
 
     upload_endpoint: str
@@ -142,7 +142,7 @@ class TusUpload(Answer):
         return {self.upload_metadata_key: self.upload_token.get_secret_value(), "filename": filename}
 
 
-class Callback(Answer):
+class CallbackAnswer(Answer):
     """The key of one transcription's own deliveries, shown once in the 202 of a request that had a `callback_url`."""
 
     secret: Secret | None = None
@@ -167,7 +167,7 @@ class TranscriptionStatus(Answer):
     retail_usd: Number = None
     created_at: Known = None
     completed_at: Known = None
-    callback: Callback | None = None
+    callback: CallbackAnswer | None = None
 
     @property
     def callback_secret(self) -> str:
@@ -188,7 +188,7 @@ class Page(Answer):
     next_cursor: Known = None
 
 
-class Quote(Answer):
+class QuoteAnswer(Answer):
     """`POST /quotes`. Its `transcription_id` is a row that is never started, not a job."""
 
     retail_usd: float
@@ -196,7 +196,7 @@ class Quote(Answer):
     transcription_id: int | None = None
 
 
-class Webhook(Answer):
+class WebhookAnswer(Answer):
     """`POST` and `GET /webhooks`. The secret is shown once; an answer without it leaves us unable to verify."""
 
     id: Text | int | None = None

@@ -16,16 +16,16 @@ from receiver.providers import destinations, egress, tus
 from receiver.providers.budget import Budget, OwnBudget
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
-    Account,
     Include,
+    MeAnswer,
     Page,
-    Pipeline,
+    PipelineAnswer,
     Pipelines,
-    Quote,
+    QuoteAnswer,
     TranscriptionStatus,
-    TusUpload,
-    Upload,
-    Webhook,
+    TusUploadAnswer,
+    UploadAnswer,
+    WebhookAnswer,
     parse,
 )
 from receiver.providers.transcribe_so.calls import (
@@ -118,11 +118,11 @@ class TranscribeSo:
 
     # --- the account ---------------------------------------------------------------------------------------------
 
-    async def me(self) -> Account:
+    async def me(self) -> MeAnswer:
         """Return who the key belongs to, and what is left to spend."""
-        return await read(Account, await self._calls.send("GET", "me"))
+        return await read(MeAnswer, await self._calls.send("GET", "me"))
 
-    async def pipelines(self) -> list[Pipeline]:
+    async def pipelines(self) -> list[PipelineAnswer]:
         """Return the models that can be asked for, with their prices."""
         return (await read(Pipelines, await self._calls.send("GET", "pipelines"))).pipelines
 
@@ -130,13 +130,15 @@ class TranscribeSo:
 
     async def create_upload(
         self, filename: str, *, content_type: str, file_size: int, idempotency_key: str | None = None
-    ) -> Upload:
+    ) -> UploadAnswer:
         """Ask for a URL to PUT a file of at most 500 MB to."""
         body = {"filename": filename, "content_type": content_type, "file_size": file_size}
-        return await read(Upload, await self._calls.send("POST", "uploads", json=body, idempotency_key=idempotency_key))
+        return await read(
+            UploadAnswer, await self._calls.send("POST", "uploads", json=body, idempotency_key=idempotency_key)
+        )
 
     async def put_upload(
-        self, upload: Upload, content: AsyncIterable[bytes], *, content_type: str, file_size: int
+        self, upload: UploadAnswer, content: AsyncIterable[bytes], *, content_type: str, file_size: int
     ) -> None:
         """Send a file's bytes to where `create_upload` said; neither the key nor a turn goes with it."""
         headers = {"Content-Type": content_type, "Content-Length": str(file_size)}
@@ -158,11 +160,11 @@ class TranscribeSo:
 
     async def create_tus_upload(
         self, filename: str, *, file_size: int, idempotency_key: str | None = None
-    ) -> TusUpload:
+    ) -> TusUploadAnswer:
         """Ask for a ticket for a resumable upload of a file of at most 500 MB."""
         body = {"filename": filename, "file_size": file_size}
         answer = await self._calls.send("POST", "uploads/tus", json=body, idempotency_key=idempotency_key)
-        return await read(TusUpload, answer)
+        return await read(TusUploadAnswer, answer)
 
     # --- transcriptions ------------------------------------------------------------------------------------------
 
@@ -186,10 +188,10 @@ class TranscribeSo:
         )
         return await read(TranscriptionStatus, answer)
 
-    async def quote(self, recording: Recording, *, idempotency_key: str) -> Quote:
+    async def quote(self, recording: Recording, *, idempotency_key: str) -> QuoteAnswer:
         """Return what a recording would cost, without starting anything."""
         answer = await self._calls.send("POST", "quotes", json=recording.to_json(), idempotency_key=idempotency_key)
-        return await read(Quote, answer)
+        return await read(QuoteAnswer, answer)
 
     async def list(self, *, api_only: bool = False, patiently: bool = True) -> AsyncIterator[TranscriptionStatus]:
         """Yield every transcription, newest first, none twice; without patience no page is tried for again.
@@ -299,16 +301,16 @@ class TranscribeSo:
 
     # --- webhooks ------------------------------------------------------------------------------------------------
 
-    async def register_webhook(self, url: str, *, idempotency_key: str, asked_before: bool = False) -> Webhook:
+    async def register_webhook(self, url: str, *, idempotency_key: str, asked_before: bool = False) -> WebhookAnswer:
         """Register `url`; the answer to the first request with this key within 24 h is repeated for every later one."""
         answer = await self._calls.send(
             "POST", "webhooks", json={"url": url}, idempotency_key=idempotency_key, asked_before=asked_before
         )
-        return await read(Webhook, answer)
+        return await read(WebhookAnswer, answer)
 
-    async def get_webhook(self) -> Webhook:
+    async def get_webhook(self) -> WebhookAnswer:
         """Return this key's webhook, without its secret; not in the reference, so a 404 or 405 says nothing."""
-        return await read(Webhook, await self._calls.send("GET", "webhooks"))
+        return await read(WebhookAnswer, await self._calls.send("GET", "webhooks"))
 
     async def delete_webhook(self) -> None:
         """Delete this key's webhook; not in the reference, so it may not exist."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from receiver.errors import ProviderUnavailable
-from receiver.providers.transcribe_so.answers import Answer, Page, Pipeline, Pipelines, TranscriptionStatus, parse
+from receiver.providers.transcribe_so.answers import Answer, Page, PipelineAnswer, Pipelines, TranscriptionStatus, parse
 from receiver.providers.transcribe_so.results import (
     ChapterAnswer,
     Growing,
@@ -49,7 +49,7 @@ NAME_BYTES = 4 * 1024
 
 _ITEMS: dict[type[Answer], Items] = {
     Page: {"data": TranscriptionStatus},
-    Pipelines: {"pipelines": Pipeline},
+    Pipelines: {"pipelines": PipelineAnswer},
     Result: {"segments": SegmentAnswer, "chapters": ChapterAnswer, "sections": SectionAnswer, "qna": QnAAnswer},
 }
 # A string, or a mark; a quotation mark alone begins a string that ends elsewhere. Nothing is tried twice.

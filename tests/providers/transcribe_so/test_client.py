@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.providers.budget import BURST, OwnBudget
-from receiver.providers.transcribe_so import Upload
+from receiver.providers.transcribe_so import UploadAnswer
 from tests.providers.scripted import KEY, Provider, refused, shown
 
 START = datetime(2026, 4, 29, 14, 25, 27, 968_000, tzinfo=UTC)
@@ -233,7 +233,7 @@ async def pieces() -> AsyncIterator[bytes]:
     yield b"456789"
 
 
-async def put(api: TranscribeSo, *, file_size: int = 10) -> Upload:
+async def put(api: TranscribeSo, *, file_size: int = 10) -> UploadAnswer:
     upload = await api.create_upload("a.mp3", content_type="audio/mpeg", file_size=file_size)
     await api.put_upload(upload, pieces(), content_type="audio/mpeg", file_size=file_size)
     return upload
@@ -322,7 +322,7 @@ async def test_a_server_whose_cursors_go_in_a_circle_is_left() -> None:
 
 async def test_an_upload_url_that_is_none_is_a_malformed_answer_and_shows_no_ticket() -> None:
     provider = Provider(httpx.Response(200))
-    broken = Upload(upload_id="u", upload_url=SecretStr("http://[::1?t=never_shown"))
+    broken = UploadAnswer(upload_id="u", upload_url=SecretStr("http://[::1?t=never_shown"))
     async with provider.client() as api:
         with pytest.raises(ProviderUnavailable) as raised:
             await api.put_upload(broken, pieces(), content_type="audio/mpeg", file_size=10)

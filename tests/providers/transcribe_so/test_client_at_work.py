@@ -28,13 +28,13 @@ from receiver.errors import (
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.budget import MINUTE, OwnBudget
 from receiver.providers.transcribe_so import (
-    Account,
-    Quote,
+    MeAnswer,
+    QuoteAnswer,
     Result,
     TimestampsAnswer,
     TranscriptionStatus,
-    Upload,
-    Webhook,
+    UploadAnswer,
+    WebhookAnswer,
     calls,
     parse,
 )
@@ -272,7 +272,7 @@ async def test_a_server_that_drips_is_left_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"<html></html>", b"[]", b"null", b"5", b"\xff", b"[" * 10_000])
-@pytest.mark.parametrize("model", [Account, Webhook, TranscriptionStatus, Result, TimestampsAnswer])
+@pytest.mark.parametrize("model", [MeAnswer, WebhookAnswer, TranscriptionStatus, Result, TimestampsAnswer])
 def test_what_is_no_object_of_json_is_a_malformed_answer(model: type[BaseModel], body: bytes) -> None:
     with pytest.raises(ProviderUnavailable) as raised:
         parse(model, body)
@@ -290,12 +290,12 @@ def test_what_is_no_object_of_json_is_a_malformed_answer(model: type[BaseModel],
         (Result, {"id": 1, "status": "completed", "chapters": "none"}, "chapters"),
         (Result, {"id": "1", "status": "completed"}, "id"),
         (Result, {"id": 1, "status": 5}, "status"),
-        (Quote, {"retail_usd": None}, "retail_usd"),
-        (Quote, {}, "retail_usd"),
-        (Upload, {"upload_id": None, "upload_url": "https://x.test/"}, "upload_id"),
+        (QuoteAnswer, {"retail_usd": None}, "retail_usd"),
+        (QuoteAnswer, {}, "retail_usd"),
+        (UploadAnswer, {"upload_id": None, "upload_url": "https://x.test/"}, "upload_id"),
         (TimestampsAnswer, {"format": "youtube"}, "text"),
         (TimestampsAnswer, {"format": "youtube", "text": "0:00", "warnings": "none"}, "warnings"),
-        (Webhook, {"signing_secret": 5}, "signing_secret"),
+        (WebhookAnswer, {"signing_secret": 5}, "signing_secret"),
     ],
 )
 def test_an_answer_of_the_wrong_shape_names_the_place_and_shows_nothing_of_itself(
@@ -448,10 +448,10 @@ def test_what_is_no_character_costs_no_transcript(broken: bytes) -> None:
     ("model", "identity"),
     [
         (TranscriptionStatus, {"id": 1, "status": "completed"}),
-        (Account, {}),
-        (Quote, {"retail_usd": 1.5}),
-        (Webhook, {"id": "wh_1"}),
-        (Upload, {"upload_id": "u", "upload_url": "https://x.test/"}),
+        (MeAnswer, {}),
+        (QuoteAnswer, {"retail_usd": 1.5}),
+        (WebhookAnswer, {"id": "wh_1"}),
+        (UploadAnswer, {"upload_id": "u", "upload_url": "https://x.test/"}),
         (TimestampsAnswer, {"format": "youtube", "text": "0:00 a"}),
         (Pipelines, {"pipelines": []}),
     ],
@@ -548,7 +548,7 @@ def test_the_first_mistake_in_a_list_says_enough(model: type[BaseModel], field: 
 @pytest.mark.parametrize("secret", ["a\x00b", "a b", "\n", "ä", "x" * 513])
 def test_a_secret_that_could_not_be_kept_is_a_malformed_answer_and_not_shown(secret: str) -> None:
     with pytest.raises(ProviderUnavailable) as raised:
-        parse(Webhook, json.dumps({"id": "wh_1", "signing_secret": secret}).encode())
+        parse(WebhookAnswer, json.dumps({"id": "wh_1", "signing_secret": secret}).encode())
     assert raised.value.code == "malformed_answer"
     assert secret not in str(raised.value)
 

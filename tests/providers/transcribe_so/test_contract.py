@@ -27,7 +27,7 @@ from receiver.errors import (
 )
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.budget import MINUTE, OwnBudget
-from receiver.providers.transcribe_so import Upload
+from receiver.providers.transcribe_so import UploadAnswer
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 from receiver.sandbox.uploads import Uploads
 from receiver.server import bind, serve
@@ -102,14 +102,14 @@ async def everything(api: TranscribeSo) -> list[int]:
     return [item.id async for item in api.list()]
 
 
-async def put(api: TranscribeSo, upload: Upload) -> None:
+async def put(api: TranscribeSo, upload: UploadAnswer) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield CONTENT
 
     await api.put_upload(upload, pieces(), content_type="audio/mpeg", file_size=len(CONTENT))
 
 
-def upload(api: TranscribeSo, *, file_size: int = len(CONTENT)) -> Awaitable[Upload]:
+def upload(api: TranscribeSo, *, file_size: int = len(CONTENT)) -> Awaitable[UploadAnswer]:
     return api.create_upload("a.mp3", content_type="audio/mpeg", file_size=file_size)
 
 
