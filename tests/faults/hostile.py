@@ -141,7 +141,13 @@ class Statements:
         """Return how many were neither a delivery's own, of which there must be one for each, nor the process' own."""
         counted = self.counted()
         assert counted[query("inbox/append_events").partition("\n")[0].removeprefix("-- ")] == deliveries
-        for own in ("append_events", "nudge", "see_process", "set_session", "database_id"):
+        for own in (
+            "inbox/append_events",
+            "inbox/nudge",
+            "health/see_process",
+            "database/set_session",
+            "database/database_id",
+        ):
             del counted[query(own).partition("\n")[0].removeprefix("-- ")]
         for one in ("", "WITH RECURSIVE typeinfo_tree("):  # asyncpg asks so about types, once on every new connection
             del counted[one]

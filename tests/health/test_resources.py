@@ -8,10 +8,10 @@ import pytest
 
 SAID = """
 import dataclasses, json, resource
-from receiver.web import room
+from receiver.health import resources
 
 resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
-print(json.dumps([dataclasses.asdict(one) for one in room.findings()]))
+print(json.dumps([dataclasses.asdict(one) for one in resources.findings()]))
 """
 
 

@@ -13,7 +13,7 @@ from tests.worker.working import until
 
 ENDS = """
 import asyncio, logging, os, threading, time
-from receiver import watchdog
+from receiver.health import watchdog
 
 class Stopped(logging.Handler):
     def emit(self, record):

@@ -212,7 +212,7 @@ for limit in (800, 150, 64):
 def test_free_descriptors_are_counted_below_the_limit_and_up_to_what_is_asked() -> None:
     counted = """
 import os, resource
-from receiver.web import connections
+from receiver.server import connections
 from receiver.server.connections import free
 resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50))
 there = free(50, most=50)
