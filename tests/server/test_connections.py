@@ -307,6 +307,7 @@ def test_what_else_holds_descriptors_leaves_fewer_to_strangers(processes: Proces
         processes.by = (sys.executable, "-c", HOLD)
         web = processes.serve()
         assert len(descriptors(web)) > HELD
+        assert deliver(web.port, seconds=0.1).answers == {"200": 2}  # so it has set its limit, and lowering it counts
         limit(web, 150)
         with Strangers(web.port, "idle", seconds=60, connections=200):
             until(lambda: len(descriptors(web)) > 110, "strangers took what they may have")
