@@ -29,10 +29,10 @@ from tests.faults.strangers import CROWDS, MANY
 from tests.processes import Process, Processes, completed, free_port, until
 from tests.server.test_protocol import Connection, Web, catch_up, delivery, event, head, serving
 
-HELD = 60
+HELD = 80
 HOLD = f"""
 import os, sys
-for number in range(80, 80 + {HELD}): os.dup2(0, number)
+for number in range(60, 60 + {HELD}): os.dup2(0, number)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
@@ -301,7 +301,7 @@ def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
 
 @linux
 def test_what_else_holds_descriptors_leaves_fewer_to_strangers(processes: Processes) -> None:
-    """The limit alone would allow 75 connections, and there is room for about thirty."""
+    """The limit alone would allow 75 connections, and there is room for about twenty."""
     processes.run("migrate")
     with attach(processes.folder / ".receiver", create=False):
         processes.by = (sys.executable, "-c", HOLD)
@@ -312,6 +312,7 @@ def test_what_else_holds_descriptors_leaves_fewer_to_strangers(processes: Proces
         with Strangers(web.port, "idle", seconds=60, connections=200):
             until(lambda: len(descriptors(web)) > 110, "strangers took what they may have")
             assert deliver(web.port, seconds=1).answers == {"200": 20}
+        web.end()  # and says all that it had not said yet
     assert "no connection can be taken" not in web.log  # none was ever tried without a descriptor for it
 
 
