@@ -1,5 +1,6 @@
-"""The README is true: its examples run, its tables are what the code has."""
+"""The README is true: its examples run, its tables are what the code has, its links lead somewhere."""
 
+import ast
 import dataclasses
 import os
 import re
@@ -86,7 +87,7 @@ def test_the_documented_test_of_a_handler_passes(pytester: pytest.Pytester, monk
 
 
 def test_the_documented_handlers_and_ours_pass_strict_type_checks(tmp_path: Path) -> None:
-    """In a project of a user's, which has nothing of ours but the installed package."""
+    """The project is a user's own: it has only the installed package."""
     modules = {"handlers/show_notes": NOTES, "handlers/newsroom": NEWSROOM, "test_show_notes": TEST, "script": SCRIPT}
     shutil.copytree(REPOSITORY / "handlers", tmp_path / "handlers")
     for name, text in modules.items():
@@ -99,7 +100,7 @@ def test_the_documented_handlers_and_ours_pass_strict_type_checks(tmp_path: Path
 
 
 def test_the_five_lines_of_shell_bring_a_transcript_and_the_script_finds_it(processes: Processes) -> None:
-    """Letter by letter, but for the sandbox's port."""
+    """The lines run as they are printed; only the sandbox's port differs."""
     port = free_port()
     processes.environment |= {"PORT": str(free_port()), "TRANSCRIBE_WEBHOOK_SECRET": ""}
     process = processes.start("up", "--sandbox", "--sandbox-port", str(port))
@@ -159,6 +160,80 @@ def test_every_command_has_help_with_examples(processes: Processes) -> None:
     assert "receiver replay evt_1234 --handler transcripts" in shown
 
 
+def test_every_finding_has_a_row_that_says_what_to_do() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| .+ \| .+ \|$", section("### When something is wrong"), re.MULTILINE)
+    assert len(rows) == len(set(rows))
+    assert set(rows) == {name for path in (REPOSITORY / "receiver").rglob("*.py") for name in _findings(path)}
+
+
+def test_the_names_of_findings_are_read_however_the_finding_is_made(tmp_path: Path) -> None:
+    source = (
+        'Finding("one", holds=True, seen="")\n'
+        'finding.Finding(name="two", holds=True, seen="")\n'
+        "def _advice(name, seen):\n    return Finding(name, holds=True, seen=seen)\n"
+        '_advice("three", "x")\nother("four", "x")\n'
+    )
+    (tmp_path / "x.py").write_text(source)
+    assert _findings(tmp_path / "x.py") == {"one", "two", "three"}
+
+
+def test_the_table_of_rooms_has_every_room() -> None:
+    rooms = {path.parent.name for path in (REPOSITORY / "receiver").glob("*/__init__.py")}
+    assert sorted(re.findall(r"^\| \[`(\w+)`\]", section("## The code"), re.MULTILINE)) == sorted(rooms - {"bundled"})
+
+
+@pytest.mark.parametrize("page", ["README.md", "tests/faults/README.md"])
+def test_every_link_leads_to_a_file_or_a_heading(page: str) -> None:
+    text = (REPOSITORY / page).read_text()
+    headings = {_anchor(title) for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif "://" not in target:
+            assert (REPOSITORY / page).parent.joinpath(target).is_file(), target
+
+
 def test_files_that_the_readme_names_exist() -> None:
-    for name in re.findall(r"`((?:[a-z]+)/[\w/]+\.py)`", README):
+    for name in re.findall(r"`((?:[a-z_]+/)+[\w/]+\.py)`", README):
         assert any(Path(REPOSITORY / base / name).exists() for base in ("", "receiver")), name
+
+
+def section(heading: str) -> str:
+    """Return the text from a heading to the next one of the same or a higher level."""
+    text = README.split(f"\n{heading}\n", 1)[1]
+    level = len(heading.split(maxsplit=1)[0])
+    return re.split(rf"\n#{{1,{level}}} ", text, maxsplit=1)[0]
+
+
+def _anchor(title: str) -> str:
+    """Return a heading's address as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _findings(path: Path) -> set[str]:
+    """Return the names of the findings that a module makes: by `Finding`, or by a function that passes a name on."""
+    tree = ast.parse(path.read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    makers = {"Finding"} | {
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and _called(call) == "Finding"
+        for name in [_name_given(call)]
+        if isinstance(name, ast.Name) and name.id in {argument.arg for argument in function.args.args}
+    }
+    names = [_name_given(call) for call in calls if _called(call) in makers]
+    return {name.value for name in names if isinstance(name, ast.Constant) and isinstance(name.value, str)}
+
+
+def _called(call: ast.Call) -> str | None:
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return None
+
+
+def _name_given(call: ast.Call) -> ast.expr | None:
+    by_keyword = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
+    return next(iter([*by_keyword, *call.args]), None)

@@ -1,4 +1,4 @@
-"""The long form: a minute with a full disk and 300 deliveries; prints the figures that the README gives."""
+"""The long form: a minute with a full disk and 300 deliveries; prints the figures of README.md."""
 
 from collections.abc import Iterator
 from pathlib import Path

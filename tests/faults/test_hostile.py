@@ -1,4 +1,4 @@
-"""The long form: crowds of 500, and 5,000 bad signatures a second; prints the figures that the README gives."""
+"""The long form: crowds of 500, and 5,000 bad signatures a second; prints the figures of README.md."""
 
 import time
 from contextlib import ExitStack

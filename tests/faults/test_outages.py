@@ -1,4 +1,4 @@
-"""The long form: a minute of outage with 300 deliveries each; prints the figures that the README gives."""
+"""The long form: a minute of outage with 300 deliveries each; prints the figures of README.md."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The long form: a minute of want of each kind; `STARVED_SECONDS=…` says how long. Prints what the README gives."""
+"""The long form: a minute of want of each kind; `STARVED_SECONDS=…` says how long. Prints the figures of README.md."""
 
 import os
 from collections.abc import Iterator
