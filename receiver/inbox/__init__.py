@@ -5,4 +5,8 @@ jobs          claim, renew, finish, release: fenced by the attempt
 retry         when a job is tried again. Pure
 spooled       a delivery as a record of the spool. Pure
 spool/        a durable file of such records
+
+PostgreSQL is the queue: an event and its jobs are one statement in one transaction, so neither ever exists without the
+other. A broker beside the database (Redis, RabbitMQ) would need two writes to agree. A job library would own the tables
+that this project exists for. Claims use `SKIP LOCKED`. `NOTIFY` is only a nudge: workers poll too.
 """

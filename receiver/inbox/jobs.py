@@ -3,6 +3,9 @@
 `due_at` says when a job may be claimed: for a pending job its time, for a running one the end of its lease. `attempt`
 is counted at the claim and is the fence: whoever finishes must still hold the attempt that it claimed, so a worker
 that lost its lease can write nothing.
+
+Were the attempt counted at the end, a handler that kills its process would be tried for ever. Were a completion guarded
+by the job's state alone, a worker that lost its lease could finish the job of another worker.
 """
 
 import hashlib

@@ -11,6 +11,9 @@ that is less than a burst ahead of now:
 Live work may use the whole burst, and what can wait (replays, backfills) none of it, so live work always goes first.
 Waits beyond a caller's patience are refused with a place in the line: who comes back then finds about one turn free.
 A 429 moves `full_at` so far that nobody goes before the provider's pause is over.
+
+A lock or a counter per minute would let two bursts meet at the minute's edge. A caller that would wait for long is told
+when to come back instead of sleeping: coming back survives a restart, and shows in the job.
 """
 
 import asyncio

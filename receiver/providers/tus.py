@@ -15,6 +15,8 @@ was cut still holds the upload), 425, or a PATCH that accepts nothing. Breaks wi
 pauses; everything else that is no success is raised at once. The ticket lives in the metadata and the resume token in
 the Location: neither is in a log line, a repr or an error's text.
 
+The published client (tuspy) would bring requests, aiohttp and a JSON database along, so this one is ours.
+
 Source: https://tus.io/protocols/resumable-upload, version 1.0.0, core and creation.
 """
 

@@ -12,6 +12,7 @@ second, the descriptors that are free are counted, and the bound is what leaves 
 
 The loop's own server is not used. uvloop's takes one connection in each round of the loop, so that a few hundred busy
 ones leave a new one in the kernel's queue for seconds; and without descriptors it takes connections to close them.
+Nor is uvicorn's `limit_concurrency` used: it refuses valid deliveries.
 """
 
 import asyncio

@@ -9,7 +9,8 @@ append ──▶ database, 2 s ──▶ stored | duplicate | quarantined
 drain  ◀──────┘ twice a second, oldest first, many at once; once the database has taken some, it is asked again
 
 Which of its records the database cannot take now and which never, only the others tell: one that fails for its own
-sake, while others go through, is kept aside.
+sake, while others go through, is kept aside. No list of error codes could tell: a row-level policy that refuses one
+delivery and a missing right that refuses all have the same code.
 """
 
 import asyncio

@@ -5,6 +5,8 @@ lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: th
 leases.Leases: a thread that renews what the worker holds, and sees when its loop is stuck
 lapsed.Lapsed: a process of its own for jobs whose lease ran out, which runs each of them alone
 claims.Claims: what may be taken; one job that cannot be is alone with that
+
+Handlers run here and never in the web process, because a handler that blocks must not delay an answer to a delivery.
 """
 
 from receiver.worker.attempt import note_lent

@@ -6,6 +6,10 @@ spool.Spool ──▶ segments.Segment   a file whose room was taken in advance,
 before.scan                        what version 0.4 wrote, read
 folder.Folder                      where segments lie: a folder that is ours alone
 condition.Condition                how it is, for whoever shows it, and what lies in its folder
+
+A record has its length and its checksum; each process writes a segment of its own, under a lock that the kernel
+releases. A second database (SQLite) would bring a second format, and its own locks and recovery, for records that are
+written once and read once in order.
 """
 
 from receiver.inbox.spool.condition import Condition

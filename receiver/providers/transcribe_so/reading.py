@@ -9,6 +9,8 @@ and quotation marks:
 
 and what is known is then parsed item by item and the small rest, each as strictly or laxly as in a small answer. Every
 few milliseconds the loop gets its turn. That a bracket closes what it should is not checked where nothing is read.
+
+A process beside this one would not stop the loop either, but it would have to be started, bounded, fed and ended.
 """
 
 import asyncio
