@@ -35,8 +35,8 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
     if delete_first and not rotate:
         raise click.UsageError("--delete-first goes with --rotate")
     configured = configure()
-    callback_url = url or configured.callback_url
-    if callback_url is None:
+    address = url or configured.webhook_url
+    if address is None:
         raise ImpossibleError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
     whose = configured.account()
 
@@ -46,7 +46,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
             await require(connection)
             async with open_provider(configured, database_url) as provider:
                 return await registration.register(
-                    connection, provider, whose, callback_url, anew=rotate, delete_first=delete_first
+                    connection, provider, whose, address, anew=rotate, delete_first=delete_first
                 )
         finally:
             await connection.close()
@@ -94,7 +94,7 @@ def retire_secret(fingerprint: str, *, yes: bool) -> None:
 
 
 def _secret_line(secret: Secret) -> str:
-    said = f"{secret.fingerprint}  registered {clock(secret.since)} for {secret.callback_url}"
+    said = f"{secret.fingerprint}  registered {clock(secret.since)} for {secret.webhook_url}"
     said += _used(Use(secret.events, secret.last_matched))
     if secret.replaced_at is None:
         return said
@@ -110,14 +110,14 @@ def _used(use: Use) -> str:
 
 def _secret_json(secret: Secret) -> dict[str, object]:
     return {
-        "fingerprint": secret.fingerprint, "callback_url": secret.callback_url, "since": secret.since.isoformat(),
+        "fingerprint": secret.fingerprint, "webhook_url": secret.webhook_url, "since": secret.since.isoformat(),
         "replaced_at": None if secret.replaced_at is None else secret.replaced_at.isoformat(),
         **_use_json(Use(secret.events, secret.last_matched)), "can_go": secret.can_go,
     }  # fmt: skip
 
 
 def _own_json(name: str, use: Use) -> dict[str, object]:
-    nothing = dict.fromkeys(("callback_url", "since", "replaced_at"))
+    nothing = dict.fromkeys(("webhook_url", "since", "replaced_at"))
     return {"fingerprint": name, **nothing, **_use_json(use), "can_go": False}
 
 

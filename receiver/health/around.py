@@ -56,7 +56,7 @@ async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
     try:
         await client.me()
         answers = Finding("provider", holds=True, seen=f"{client.api_url} answers and takes the key")
-        return [answers, await _webhook(client, configured.callback_url)]
+        return [answers, await _webhook(client, configured.webhook_url)]
     except (ProviderError, StoreUnavailableError) as exc:
         return [Finding("provider", holds=False, seen=str(exc))]
 

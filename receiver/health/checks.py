@@ -72,14 +72,14 @@ async def oldest(connection: Connection, handlers: Collection[str], api_url: str
 
 async def secret(connection: Connection, configured: Settings, known: Sequence[bytes]) -> Finding:
     """Whether deliveries can be verified with the secrets that are `known`, and none of the provider's is missing."""
-    if configured.api_key is not None and configured.callback_url is not None:
+    if configured.api_key is not None and configured.webhook_url is not None:
         found = await registration.find(connection, configured.account())
         if registration.unanswered(found) is not None:
             seen = "a registration was not answered, so its secret may be lost on the way"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
         newest = registration.current(found)
-        if newest is not None and not addresses.same(newest.callback_url, configured.callback_url):
-            seen = f"registered for {newest.callback_url}, not for {configured.callback_url}"
+        if newest is not None and not addresses.same(newest.webhook_url, configured.webhook_url):
+            seen = f"registered for {newest.webhook_url}, not for {configured.webhook_url}"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
     if not known:
         seen = f"none is known for {configured.api_url}"

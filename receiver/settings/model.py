@@ -206,7 +206,7 @@ class Settings(BaseSettings):
         return _plain(_bare(value), (_PACKED, _NAMED)) if isinstance(value, str) else value
 
     @property
-    def callback_url(self) -> str | None:
+    def webhook_url(self) -> str | None:
         """Where the provider shall deliver: `PUBLIC_URL` and our path; None where no `PUBLIC_URL` is set."""
         return None if self.public_url is None else self.public_url + WEBHOOK_PATH
 

@@ -54,12 +54,12 @@ class Registrar:
 
     async def keep(self) -> None:
         """Register, and return when that is done or nothing is to be done."""
-        callback_url = self._configured.callback_url
-        if self._configured.api_key is None or callback_url is None:
+        webhook_url = self._configured.webhook_url
+        if self._configured.api_key is None or webhook_url is None:
             return
         while True:
             try:
-                log.info("%s", await self._register(callback_url))
+                log.info("%s", await self._register(webhook_url))
             except ImpossibleError as exc:
                 # It may still pass: somebody deletes the other webhook, or registers by hand. Not at a NOTIFY: our own
                 # refused intent sends one.
@@ -74,14 +74,14 @@ class Registrar:
                 return
             await asyncio.sleep(pause)
 
-    async def _register(self, callback_url: str) -> str:
+    async def _register(self, webhook_url: str) -> str:
         connections = Connections(self._url, size=1)
         try:
             async with self._open_provider() as provider:
-                work = partial(self._ask, provider=provider, callback_url=callback_url)
+                work = partial(self._ask, provider=provider, webhook_url=webhook_url)
                 return await connections.run(work, seconds=self._pauses.once)
         finally:
             connections.close()
 
-    async def _ask(self, connection: Connection, *, provider: TranscribeSo, callback_url: str) -> str:
-        return await registration.register_if_needed(connection, provider, self._configured.account(), callback_url)
+    async def _ask(self, connection: Connection, *, provider: TranscribeSo, webhook_url: str) -> str:
+        return await registration.register_if_needed(connection, provider, self._configured.account(), webhook_url)

@@ -43,7 +43,7 @@ class Registration:
     """A webhook that the provider knows, or an intent to make it know one; or one that it has deleted (`is_gone`)."""
 
     id: int
-    callback_url: str
+    webhook_url: str
     idempotency_key: str
     age: timedelta
     registered_at: datetime | None
@@ -86,7 +86,7 @@ async def webhook_of(provider: TranscribeSo) -> WebhookAnswer | None:
         raise
 
 
-async def register_if_needed(connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str) -> str:
+async def register_if_needed(connection: Connection, provider: TranscribeSo, whose: Account, webhook_url: str) -> str:
     """Register where this account has no webhook, or none any more; returns what was done, in a sentence.
 
     What delivers somewhere else is left alone, or two that share a key would take it from each other at every start:
@@ -95,20 +95,20 @@ async def register_if_needed(connection: Connection, provider: TranscribeSo, who
     Raises:
         ImpossibleError: the provider delivers somewhere else by now; or see `register`, as for the others.
     """
-    return await register(connection, provider, whose, callback_url, take_over=False)
+    return await register(connection, provider, whose, webhook_url, take_over=False)
 
 
 async def register(
-    connection: Connection, provider: TranscribeSo, whose: Account, callback_url: str, *,
+    connection: Connection, provider: TranscribeSo, whose: Account, webhook_url: str, *,
     anew: bool = False, delete_first: bool = False, take_over: bool = True,
 ) -> str:  # fmt: skip
-    """Make sure that the provider delivers to `callback_url` and that its secret is stored; says what was done.
+    """Make sure that the provider delivers to `webhook_url` and that its secret is stored; says what was done.
 
     Args:
         connection: one of its own; it holds a session lock while the provider is asked.
         provider: the API to ask.
         whose: the account that is registered.
-        callback_url: where the provider shall deliver.
+        webhook_url: where the provider shall deliver.
         anew: register even where there is a registration. The secrets known so far stay active, because deliveries
             signed with them may be on their way.
         delete_first: let the provider forget the webhook that it has, for when it refuses a second one.
@@ -121,16 +121,16 @@ async def register(
     """
     async with session_lock(connection, LOCK):
         found = await find(connection, whose)
-        known = None if anew else _usable(found, callback_url)
-        if known and (said := await _settled(connection, provider, whose, known, callback_url, take_over=take_over)):
+        known = None if anew else _usable(found, webhook_url)
+        if known and (said := await _settled(connection, provider, whose, known, webhook_url, take_over=take_over)):
             return said
-        asked = await _asked(connection, found, callback_url, give_up=delete_first)
-        intent = asked or await _intend(connection, whose, callback_url)
+        asked = await _asked(connection, found, webhook_url, give_up=delete_first)
+        intent = asked or await _intend(connection, whose, webhook_url)
         if delete_first:
             await _delete(connection, provider, whose)
             reach(Failpoint.MID_ROTATION)
         fingerprint = await _ask(connection, provider, intent, asked_before=asked is not None)
-    return f"registered {callback_url} (secret with fingerprint {fingerprint}){_about_others(found, fingerprint)}"
+    return f"registered {webhook_url} (secret with fingerprint {fingerprint}){_about_others(found, fingerprint)}"
 
 
 async def forget(connection: Connection, api_url: str) -> None:
@@ -139,31 +139,31 @@ async def forget(connection: Connection, api_url: str) -> None:
     await connection.execute(query("webhooks/retire_registrations"), [row["id"] for row in rows], CHANNEL)
 
 
-def _usable(found: Sequence[Registration], callback_url: str) -> Registration | None:
-    """Return the current registration; None where a later one for `callback_url` was not answered."""
+def _usable(found: Sequence[Registration], webhook_url: str) -> Registration | None:
+    """Return the current registration; None where a later one for `webhook_url` was not answered."""
     known = current(found)
-    is_here = known is not None and addresses.same(known.callback_url, callback_url)
+    is_here = known is not None and addresses.same(known.webhook_url, webhook_url)
     return None if is_here and unanswered(found) else known
 
 
 async def _asked(
-    connection: Connection, found: Sequence[Registration], callback_url: str, *, give_up: bool
+    connection: Connection, found: Sequence[Registration], webhook_url: str, *, give_up: bool
 ) -> Registration | None:
     """Return the newest intent that may still bring its secret, and retire those that may not: all, to `give_up`."""
-    intents = [one for one in found if one.registered_at is None and addresses.same(one.callback_url, callback_url)]
+    intents = [one for one in found if one.registered_at is None and addresses.same(one.webhook_url, webhook_url)]
     hopeful = [] if give_up else [one for one in intents if one.age < KEY_LIVES]
     for lost in intents:
         if lost not in hopeful:  # what it would bring is forgotten at the provider by now, or will be before we ask
             await connection.execute(query("webhooks/retire_registrations"), [lost.id], CHANNEL)
-            log.warning("an attempt to register %s that was not answered counts as lost", callback_url)
+            log.warning("an attempt to register %s that was not answered counts as lost", webhook_url)
     return next(iter(hopeful), None)
 
 
-async def _intend(connection: Connection, whose: Account, callback_url: str) -> Registration:
+async def _intend(connection: Connection, whose: Account, webhook_url: str) -> Registration:
     """Write down, before the provider is asked, under which key it will be."""
     key = f"register-{secrets.token_hex(16)}"
     row = await connection.fetchrow(
-        query("webhooks/intend_registration"), whose.api_url, whose.key_fingerprint, callback_url, key
+        query("webhooks/intend_registration"), whose.api_url, whose.key_fingerprint, webhook_url, key
     )
     assert row is not None, "an insert returns its row"
     return _registration(row)
@@ -180,20 +180,20 @@ def _about_others(found: Sequence[Registration], fingerprint: str) -> str:
 
 
 async def _settled(
-    connection: Connection, provider: TranscribeSo, whose: Account, known: Registration, callback_url: str, *,
+    connection: Connection, provider: TranscribeSo, whose: Account, known: Registration, webhook_url: str, *,
     take_over: bool,
 ) -> str | None:  # fmt: skip
-    """Return why a registration that is known will do; None where `callback_url` is to be registered all the same.
+    """Return why a registration that is known will do; None where `webhook_url` is to be registered all the same.
 
     Raises:
         ImpossibleError: the provider delivers to another address, which is not to be taken over.
     """
-    is_ours = addresses.same(known.callback_url, callback_url)
+    is_ours = addresses.same(known.webhook_url, webhook_url)
     if take_over and not is_ours:
         return None
-    said = f"already registered for {callback_url} (secret with fingerprint {known.secret_fingerprint})"
+    said = f"already registered for {webhook_url} (secret with fingerprint {known.secret_fingerprint})"
     if not is_ours:
-        said = f"registered for {known.callback_url}, not for {callback_url}; to change that run `receiver register`"
+        said = f"registered for {known.webhook_url}, not for {webhook_url}; to change that run `receiver register`"
     try:
         webhook = await webhook_of(provider)
     except InvalidRequest:
@@ -206,12 +206,12 @@ async def _settled(
         log.warning("the provider has no webhook of this key any more")
         await connection.execute(query("webhooks/registrations_gone"), whose.api_url, whose.key_fingerprint)
         return None
-    if not is_ours or webhook.url is None or addresses.same(webhook.url, callback_url):
+    if not is_ours or webhook.url is None or addresses.same(webhook.url, webhook_url):
         return said
     if take_over:
         return None
     raise ImpossibleError(
-        f"the provider delivers to {webhook.url}, not to {callback_url}: `receiver register` lets it deliver here"
+        f"the provider delivers to {webhook.url}, not to {webhook_url}: `receiver register` lets it deliver here"
     )
 
 
@@ -233,7 +233,7 @@ async def _ask(connection: Connection, provider: TranscribeSo, intent: Registrat
     """Ask the provider and store the secret before anything else happens; returns its fingerprint."""
     try:
         webhook = await provider.register_webhook(
-            intent.callback_url, idempotency_key=intent.idempotency_key, asked_before=asked_before
+            intent.webhook_url, idempotency_key=intent.idempotency_key, asked_before=asked_before
         )
     except ProviderError as exc:
         if _may_have_been_done(exc, asked_before=asked_before):
@@ -243,7 +243,7 @@ async def _ask(connection: Connection, provider: TranscribeSo, intent: Registrat
         if isinstance(exc, RateLimited):
             raise
         advice = ADVICE_ON_CONFLICT if exc.status == CONFLICT else ""
-        raise ImpossibleError(f"the provider refuses to register {intent.callback_url}: {exc}{advice}") from exc
+        raise ImpossibleError(f"the provider refuses to register {intent.webhook_url}: {exc}{advice}") from exc
     reach(Failpoint.MID_REGISTRATION)
     if not webhook.secret:
         await connection.execute(query("webhooks/retire_registrations"), [intent.id], CHANNEL)
@@ -269,7 +269,7 @@ def _registration(row: asyncpg.Record) -> Registration:
     secret = row["secret"]
     return Registration(
         id=row["id"],
-        callback_url=row["callback_url"],
+        webhook_url=row["webhook_url"],
         idempotency_key=row["idempotency_key"],
         age=row["age"],
         registered_at=row["registered_at"],

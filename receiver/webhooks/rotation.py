@@ -37,7 +37,7 @@ class Secret:
 
     Attributes:
         fingerprint: what it is called; the secret itself is shown nowhere.
-        callback_url: what it was registered for.
+        webhook_url: what it was registered for.
         since: when it was registered.
         replaced_at: when a later registration brought another one; None while the provider signs with it.
         events: how many events it has verified.
@@ -47,7 +47,7 @@ class Secret:
     """
 
     fingerprint: str
-    callback_url: str
+    webhook_url: str
     since: datetime
     replaced_at: datetime | None
     events: int
@@ -125,7 +125,7 @@ def _secret(name: str, rows: Sequence[asyncpg.Record], replaced_at: datetime | N
     quiet_since = None if replaced_at is None else max(replaced_at, used.last_matched or replaced_at)
     return Secret(
         fingerprint=name,
-        callback_url=rows[0]["callback_url"],
+        webhook_url=rows[0]["webhook_url"],
         since=rows[-1]["registered_at"],
         replaced_at=replaced_at,
         events=used.events,

@@ -169,7 +169,7 @@ def test_secrets_tells_since_when_and_how_much_each_is_used(commands: Keeping) -
     found = commands.read("secrets")
     assert [(one["fingerprint"], one["events"], one["can_go"]) for one in found] == [(new, 0, False), (old, 1, False)]
     assert {*found[0]} == {
-        "fingerprint", "callback_url", "since", "replaced_at", "events", "last_matched", "can_go"
+        "fingerprint", "webhook_url", "since", "replaced_at", "events", "last_matched", "can_go"
     }  # fmt: skip
     assert found[0]["replaced_at"] is None
     assert found[1]["last_matched"] > found[1]["since"]
@@ -180,7 +180,7 @@ def test_a_secret_of_our_own_is_listed_by_its_fingerprint(commands: Keeping) -> 
     name = signature.fingerprint(b"whsec_sesame")
     assert (ran.exit_code, ran.stdout) == (0, f"{name}  from TRANSCRIBE_WEBHOOK_SECRET, has verified nothing\n")
     assert commands.read("secrets", TRANSCRIBE_WEBHOOK_SECRET="whsec_sesame") == [
-        {"fingerprint": name, "callback_url": None, "since": None, "replaced_at": None, "events": 0,
+        {"fingerprint": name, "webhook_url": None, "since": None, "replaced_at": None, "events": 0,
          "last_matched": None, "can_go": False}
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`receiver.health.resources`: what is short is said before it runs out."""
+"""`receiver.health.resources`: a resource that runs short is shown before it is used up."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ print(json.dumps([dataclasses.asdict(one) for one in resources.findings()]))
 
 
 @pytest.mark.parametrize(("limit", "holds"), [(1024, True), (60, False), (20, False)])
-def test_few_free_descriptors_are_said(limit: int, *, holds: bool) -> None:
+def test_few_free_descriptors_are_a_finding_that_does_not_hold(limit: int, *, holds: bool) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", SAID.format(limit=limit)], capture_output=True, text=True, check=True
     )  # fmt: skip

@@ -453,14 +453,14 @@ def test_settings_cannot_be_changed() -> None:
     assert loaded.port == 8000
 
 
-@pytest.mark.parametrize(("public_url", "callback_url"), [
+@pytest.mark.parametrize(("public_url", "webhook_url"), [
     (None, None),
     ("https://hooks.example", "https://hooks.example/webhooks/transcribe-so"),
     ("https://hooks.example/", "https://hooks.example/webhooks/transcribe-so"),
     ("https://hooks.example/behind/", "https://hooks.example/behind/webhooks/transcribe-so"),
 ])  # fmt: skip
-def test_the_callback_url_is_the_public_url_and_our_path(public_url: str | None, callback_url: str | None) -> None:
-    assert settings.load(PUBLIC_URL=public_url).callback_url == callback_url
+def test_the_webhook_url_is_the_public_url_and_our_path(public_url: str | None, webhook_url: str | None) -> None:
+    assert settings.load(PUBLIC_URL=public_url).webhook_url == webhook_url
 
 
 def test_a_folder_stays_where_it_was_when_the_settings_were_read(

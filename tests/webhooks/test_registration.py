@@ -15,13 +15,14 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from receiver import database, signature
-from receiver.database import AWAY, Pool
+from receiver.database import AWAY, Pool, migrations
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.providers import TranscribeSo
 from receiver.sandbox import Sandbox, application
 from receiver.settings import Account
 from receiver.signature import fingerprint
-from receiver.webhooks import registration, secrets
+from receiver.testing import Server
+from receiver.webhooks import registration, rotation, secrets
 
 API = "https://api.test"
 WHOSE = Account(API, "0123456789ab")
@@ -90,12 +91,12 @@ async def known_secrets(db: Pool, api_url: str) -> list[bytes]:
     return list((await secrets.read(db, api_url)).webhook)
 
 
-async def register(provider: Provider, url: str, callback_url: str = HERE, **options: bool) -> str:
+async def register(provider: Provider, url: str, webhook_url: str = HERE, **options: bool) -> str:
     """Register as a process of its own would."""
     connection = await database.connect(url)
     try:
         async with provider.client() as client, asyncio.timeout(60):
-            return await registration.register(connection, client, WHOSE, callback_url, **options)
+            return await registration.register(connection, client, WHOSE, webhook_url, **options)
     finally:
         connection.terminate()
 
@@ -118,7 +119,7 @@ async def test_the_intent_is_written_before_the_provider_is_asked_and_the_secret
             await heard.get()
         await listening.reset()
     (intent,) = seen
-    assert (intent["callback_url"], intent["secret"], intent["registered_at"]) == (HERE, None, None)
+    assert (intent["webhook_url"], intent["secret"], intent["registered_at"]) == (HERE, None, None)
     assert (intent["api_url"], intent["key_fingerprint"]) == (API, WHOSE.key_fingerprint)
     assert provider.keys == [intent["idempotency_key"]]
     assert said == f"registered {HERE} (secret with fingerprint {signature.fingerprint(SECRET.encode())})"
@@ -322,20 +323,20 @@ async def test_a_registration_belongs_to_an_api_a_key_and_a_callback(
     provider = Provider(*(given(f"whsec_{number}") for number in range(4)))
     async with provider.client() as client:
         others = Account(API, "other key"), Account("https://b.test", WHOSE.key_fingerprint)
-        for whose, callback_url in [(WHOSE, HERE), (WHOSE, ELSEWHERE), *((other, HERE) for other in others)]:
-            await registration.register(connection, client, whose, callback_url)
+        for whose, webhook_url in [(WHOSE, HERE), (WHOSE, ELSEWHERE), *((other, HERE) for other in others)]:
+            await registration.register(connection, client, whose, webhook_url)
     assert len(set(provider.keys)) == 4
     assert await known_secrets(db, API) == [b"whsec_2", b"whsec_1", b"whsec_0"]
     assert await known_secrets(db, "https://b.test") == [b"whsec_3"]
-    assert [found.callback_url for found in await registration.find(db, WHOSE)] == [ELSEWHERE, HERE]
+    assert [found.webhook_url for found in await registration.find(db, WHOSE)] == [ELSEWHERE, HERE]
 
 
 async def test_a_changed_address_is_only_said(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     provider = Provider(given("whsec_1"), given("whsec_2"), given("whsec_3"))
     async with provider.client() as client:
 
-        async def needed(callback_url: str) -> str:
-            return await registration.register_if_needed(connection, client, WHOSE, callback_url)
+        async def needed(webhook_url: str) -> str:
+            return await registration.register_if_needed(connection, client, WHOSE, webhook_url)
 
         assert (await needed(HERE)).startswith(f"registered {HERE}")
         assert await needed(ELSEWHERE) == (
@@ -463,3 +464,66 @@ async def test_the_secret_and_the_key_are_in_no_log_and_no_repr(
     async with provider.client() as client:
         shown += [repr(client), repr(await client.register_webhook(HERE, idempotency_key="k"))]
     assert not [text for text in shown if SECRET in text or "tsk_live_of_the_tests" in text]
+
+
+INSERT_OF_0_5 = """
+insert into receiver.registrations (api_url, key_fingerprint, callback_url, idempotency_key)
+values ($1, $2, $3, $4)
+returning id, callback_url, idempotency_key, now() - intended_at as age, registered_at, secret, gone_at
+"""
+COMPLETE_OF_0_5 = (
+    "update receiver.registrations set registered_at = now(), webhook_id = 'wh_1', secret = $2 where id = $1"
+)
+FIND_OF_0_5 = """
+select id, callback_url, idempotency_key, now() - intended_at as age, registered_at, secret, gone_at
+from receiver.registrations
+where api_url = $1 and key_fingerprint = $2 and retired_at is null
+order by id desc
+"""
+
+
+async def registered_by_0_5(db: database.Database, url: str, secret: str | None) -> None:
+    """Write a registration as version 0.5 does; only its intent without a `secret`."""
+    row = await db.fetchrow(INSERT_OF_0_5, API, WHOSE.key_fingerprint, url, f"register-{secret}")
+    assert row is not None
+    if secret is not None:
+        await db.execute(COMPLETE_OF_0_5, row["id"], secret)
+
+
+async def test_rows_of_version_0_5_from_before_the_migration_are_found_and_verify(receiver_server: Server) -> None:
+    url = receiver_server.create("receiver_of_0_5")
+    connection = await database.connect(url)
+    try:
+        steps = migrations.files()
+        await migrations.migrate(connection, steps[:8])
+        await registered_by_0_5(connection, HERE, "whsec_before")
+        assert await migrations.migrate(connection, steps[:9]) == ["0008_webhook_url"]
+        (found,) = await registration.find(connection, WHOSE)
+        (secret,) = await rotation.known(connection, API, WHOSE.key_fingerprint)
+        assert (found.webhook_url, secret.webhook_url) == (HERE, HERE)
+        assert (await secrets.read(connection, API)).webhook == (b"whsec_before",)
+        assert await connection.fetchval("select webhook_url from receiver.registrations") == HERE
+    finally:
+        await connection.close()
+        receiver_server.drop("receiver_of_0_5")
+
+
+async def test_rows_that_version_0_5_writes_behind_the_migration_are_found_and_verify(
+    db: Pool, receiver_database: str
+) -> None:
+    await registered_by_0_5(db, HERE, "whsec_beside")
+    assert (await register(Provider(given()), receiver_database)).startswith(f"already registered for {HERE}")
+    await registered_by_0_5(db, ELSEWHERE, None)
+    assert [found.webhook_url for found in await registration.find(db, WHOSE)] == [ELSEWHERE, HERE]
+    assert [secret.webhook_url for secret in await rotation.known(db, API, WHOSE.key_fingerprint)] == [HERE]
+    assert await known_secrets(db, API) == [b"whsec_beside"]
+    provider = Provider(given("whsec_of_its_intent"))
+    await register(provider, receiver_database, ELSEWHERE)
+    assert provider.keys == ["register-None"], "the intent of version 0.5 is repeated under its own key"
+    assert await known_secrets(db, API) == [b"whsec_of_its_intent", b"whsec_beside"]
+
+
+async def test_version_0_5_can_read_the_rows_that_we_write(db: Pool, receiver_database: str) -> None:
+    await register(Provider(given()), receiver_database)
+    (row,) = await db.fetch(FIND_OF_0_5, API, WHOSE.key_fingerprint)
+    assert (row["callback_url"], row["secret"]) == (HERE, SECRET)
