@@ -1,7 +1,7 @@
-"""What proves a delivery: the one webhook of each key, the callbacks of single transcriptions, and their secrets.
+"""What proves a delivery: the webhook of each key, the callbacks of single transcriptions, and their secrets.
 
-registrar ──▶ registration ──secret──▶ the database ──▶ secrets ──▶ keyring: what verifies now
-                                          │                └──▶ remembered, for a start without the database
+registrar ──▶ registration ──secret──▶ the database ──▶ secrets ──▶ keyring: the secrets that verify now
+                                          │                └──▶ remembered: a file, for a start without the database
 callbacks ──secret of a transcription─────┘
-rotation      how long a secret has been used, and when it can go
+rotation      how much a secret is used, and when it can be retired
 """

@@ -1,9 +1,9 @@
-"""Transcriptions whose deliveries come to a path of their own, signed with a secret of their own.
+"""The callback of a single transcription: its deliveries come to their own path, signed with their own secret.
 
-    intend: a row, its token and Idempotency-Key ▶ POST /transcriptions ▶ keep: the secret ▶ tell the web processes
+    intend: a row, its token and Idempotency-Key ▶ POST /transcriptions ▶ keep: the secret ▶ notify the web processes
 
-The secret is shown once, in the answer. Whoever submits again with the same key after a crash sends the same callback
-URL and so gets the same answer. A delivery at that path is verified with that secret alone.
+The provider shows the secret once, in its answer. After a crash the same key brings the same callback address, and with
+both the provider repeats its answer. Only that secret verifies a delivery at that path.
 """
 
 import logging
@@ -20,20 +20,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Where submissions' own deliveries come to: below the receiver's public URL; what proves them is in `db`."""
+    """The callbacks below a receiver's public URL; their secrets are in `db`."""
 
     db: Database
     public_url: str
 
     async def intend(self, api_url: str, idempotency_key: str) -> str:
-        """Return the address for a submission that is about to be sent: the same for the same key, however often."""
+        """Store and return a submission's callback address before it is sent; the same key gets the same address."""
         token = await self.db.fetchval(
             query("webhooks/intend_callback"), secrets.token_urlsafe(24), api_url, idempotency_key
         )
         return f"{self.public_url}{CALLBACK_PATH}/{token}"
 
     async def keep(self, address: str, submitted: TranscriptionStatus) -> None:
-        """Keep the secret that came in the answer to a submission with this address."""
+        """Store the secret from the provider's answer to a submission with this address."""
         secret = submitted.callback_secret
         if not secret:
             number = submitted.id

@@ -1,8 +1,8 @@
-"""The secrets that verify, kept fresh without letting strangers make the database work.
+"""The secrets that verify deliveries, kept fresh. Strangers cannot make the database work for that.
 
-The webhook's secrets verify what comes to the webhook's path. A transcription's own callback has a path of its own,
-which ends in a token, and one secret, which verifies nothing else. There may be very many of those: only the newest are
-kept here, and another one is looked up when a delivery comes to it.
+The webhook's secrets verify deliveries at the webhook's path. The callback of a transcription has its own path, which
+ends in a token, and its own secret, which verifies nothing else. There can be very many callbacks. Only the newest are
+kept here; any other is looked up when a delivery comes to it.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How often the database is read, and for how many.
+    """How often the database is read, and how many deliveries can wait for a reading.
 
     Attributes:
-        again: seconds after which it is read without being asked for.
-        between: seconds between two readings that strangers ask for.
-        waiting: how many may wait for one: their bodies are 64 MiB at most, and their answers all come in one round
-            of the loop.
+        again: seconds between two regular readings.
+        between: seconds between two readings that strangers cause.
+        waiting: how many deliveries can wait for a reading. Their bodies are 64 MiB at most in all, and one turn of the
+            event loop answers all of them.
     """
 
     again: float = 5.0
@@ -43,18 +43,19 @@ SERVICE = Bounds()
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What proved a delivery: the secret, and the transcription at whose callback it came; None at the webhook."""
+    """The secret that proved a delivery. `callback_for` is the transcription of its callback; None at the webhook."""
 
     secret: bytes = field(repr=False)
     callback_for: str | None = None
 
 
 class Keyring:
-    """Secrets from the settings, and those that `read` finds in the database; until then those `known` before.
+    """The secrets of the settings and of the database. Before the first reading, `known` stands for the database's.
 
-    A registration in another process may be a moment ahead of us, so a signature that matches nothing waits for one
-    reading that begins after it arrived. Everyone who waits shares it, and there is at most one a second. Where many
-    wait, others are refused at once: also a delivery signed with a secret so new that its NOTIFY is still on the way.
+    A registration in another process can be a moment ahead of us. So a delivery that matches no secret waits for one
+    reading that begins after it arrived. All waiting deliveries share that reading, and there is at most one a second.
+    If many deliveries wait, any further one is refused at once. That can hit an authentic delivery, but only while the
+    NOTIFY of its new secret is still on the way.
     """
 
     def __init__(
@@ -69,40 +70,40 @@ class Keyring:
         self._read = read
         self._known = known
         self._bounds = bounds
-        self._coming: asyncio.Task[bool] | None = None
+        self._next_reading: asyncio.Task[bool] | None = None
         self._hint = Hint()
-        self._last = float("-inf")
+        self._last_read = float("-inf")
         self._waiting = 0
         self._asked: set[str] = set()
-        self.is_usable = asyncio.Event()  # whether secrets are known, or it is known that there are none
+        self.is_usable = asyncio.Event()  # set once a secret is known, or the database was read
         if self.secrets:
             self.is_usable.set()
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        """Every secret of the webhook known now."""
+        """All secrets of the webhook that are known now."""
         return of_webhook(self._configured, self._known)
 
     async def verify(
         self, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, callback: str | None = None
     ) -> Proven:
-        """Return what proves a delivery to the webhook, or to the callback of that token.
+        """Return what proves a delivery to the webhook, or to the callback with the token `callback`.
 
         Raises:
-            SignatureError: there is none; a callback that does not exist is refused like a wrong signature.
-            CallbackUnknownError: whether it exists could not be asked, the same for every callback not known here.
+            SignatureError: nothing proves it. An unknown callback is refused like a wrong signature.
+            CallbackUnknownError: the callback is not known here, and the database could not be asked.
             NoSecretError: no secret is known at all.
         """
-        tried = self._for(callback)
+        tried = self._secrets_for(callback)
         try:
             return _proven(headers, body, *tried)
         except SignatureError as exc:
-            # A stale one waits as long as a mismatch does: how long an answer takes must not tell them apart.
+            # A stale delivery waits as long as a mismatch: the time of an answer must not tell the two apart.
             if exc.reason not in ("mismatch", "stale"):
                 raise
             refusal = exc
-        was_read = await self._read_in_company(callback)
-        known = self._for(callback)
+        was_read = await self._wait_for_reading(callback)
+        known = self._secrets_for(callback)
         if callback is None and not self.secrets:
             raise NoSecretError
         if callback is not None and not was_read and callback not in self._known.callbacks:
@@ -111,15 +112,15 @@ class Keyring:
             raise refusal
         return _proven(headers, body, *known)
 
-    def _for(self, callback: str | None) -> tuple[tuple[bytes, ...], str | None]:
-        """Return the secrets that may have signed, and the transcription that they speak of if it is only one."""
+    def _secrets_for(self, callback: str | None) -> tuple[tuple[bytes, ...], str | None]:
+        """Return the secrets that could have signed, and the transcription of the callback (None at the webhook)."""
         if callback is None:
             return self.secrets, None
         found = self._known.callbacks.get(callback)
         return ((), None) if found is None else ((found.secret,), found.transcription_id)
 
-    async def _read_in_company(self, callback: str | None) -> bool:
-        """Wait for a reading, unless too many do; it looks for that callback too. Says whether there was one."""
+    async def _wait_for_reading(self, callback: str | None) -> bool:
+        """Wait for a reading that also looks for the callback. Return whether it succeeded; False if too many wait."""
         if self._waiting >= self._bounds.waiting:
             return False
         if callback is not None and TOKEN.fullmatch(callback):
@@ -127,34 +128,34 @@ class Keyring:
         self._waiting += 1
         try:
             return await self.read_again()
-        except Exception as exc:  # noqa: BLE001 - who delivers is not to blame for it; the watch shows it
+        except Exception as exc:  # noqa: BLE001 - the sender is not to blame; `watch` will raise it
             log.debug("secrets were not read: %s", type(exc).__name__)
             return False
         finally:
             self._waiting -= 1
 
     async def read_again(self) -> bool:
-        """Wait for a reading that begins now or later; where it fails, which is said, the secrets stay as they are."""
-        if self._coming is None:
-            self._coming = asyncio.create_task(self._read_in_turn())
-        return await asyncio.shield(self._coming)
+        """Wait for a reading that begins now or later. Return whether it succeeded; if not, the secrets stay."""
+        if self._next_reading is None:
+            self._next_reading = asyncio.create_task(self._read_after_pause())
+        return await asyncio.shield(self._next_reading)
 
     def hurry(self) -> None:
-        """Read again soon, because someone said that there is something new."""
+        """Read again at once: a NOTIFY says that there is a new secret."""
         self._hint.give()
 
     async def watch(self) -> None:
-        """Read again every few seconds and at every hint, until cancelled."""
+        """Read again every few seconds, and at every call of `hurry`, until cancelled."""
         while True:
             await self._hint.within(self._bounds.again)
             await self.read_again()
 
-    async def _read_in_turn(self) -> bool:
-        # A hint ends the pause: it says that there is something, and no stranger can give one.
-        await self._hint.within(self._last + self._bounds.between - time.monotonic())
+    async def _read_after_pause(self) -> bool:
+        # A hint ends the pause: it announces a new secret, and strangers cannot cause one.
+        await self._hint.within(self._last_read + self._bounds.between - time.monotonic())
         self._hint.take()
-        self._coming = None  # whoever arrives from here on needs a later reading
-        self._last = time.monotonic()
+        self._next_reading = None  # a delivery that arrives from here on needs a later reading
+        self._last_read = time.monotonic()
         asked, self._asked = self._asked, set()
         try:
             self._known = await self._read(asked)

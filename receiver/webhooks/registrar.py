@@ -1,4 +1,4 @@
-"""Register by itself, as often as it takes."""
+"""Register the webhook when a process starts, and try again until the provider accepts."""
 
 import asyncio
 import logging
@@ -18,7 +18,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """How many seconds a try may take, and when the next one follows: after trouble that may pass, after a refusal."""
+    """Seconds.
+
+    Attributes:
+        once: how long a try may take.
+        trouble: the pause after trouble that may pass.
+        refusal: the pause after a refusal.
+    """
 
     once: float = 300.0
     trouble: float = 60.0
@@ -26,16 +32,16 @@ class Pauses:
 
 
 class Registrar:
-    """Registers the configured webhook, when key and `PUBLIC_URL` are there.
+    """Registers the configured webhook, if a key and `PUBLIC_URL` are set.
 
     Args:
-        configured: says whose webhook, and where it delivers.
-        url: the database.
-        open_provider: opens the client of the configured API, for one try.
-        pauses: how long a try may take, and the pauses between them.
+        configured: the settings: the account, and the address of the webhook.
+        url: the URL of the database.
+        open_provider: opens a client of the configured API for one try.
+        pauses: how long a try may take, and how long the pauses are.
 
     Attributes:
-        is_refused: whether the last try was refused, or the provider delivers elsewhere.
+        is_refused: whether the provider refused the last try, or delivers to another address.
     """
 
     def __init__(
@@ -53,7 +59,7 @@ class Registrar:
         self.is_refused = False
 
     async def keep(self) -> None:
-        """Register, and return when that is done or nothing is to be done."""
+        """Register, and return once the webhook is registered; return at once if the settings do not ask for one."""
         webhook_url = self._configured.webhook_url
         if self._configured.api_key is None or webhook_url is None:
             return
@@ -61,8 +67,8 @@ class Registrar:
             try:
                 log.info("%s", await self._register(webhook_url))
             except ImpossibleError as exc:
-                # It may still pass: somebody deletes the other webhook, or registers by hand. Not at a NOTIFY: our own
-                # refused intent sends one.
+                # A later try may succeed: somebody may delete the other webhook, or register by hand. A NOTIFY does not
+                # end the pause, because our own refused intent sends one.
                 self.is_refused, pause = True, self._pauses.refusal
                 log.error("not registered: %s; again in %g s", exc, pause)
             except Exception as exc:
@@ -78,10 +84,10 @@ class Registrar:
         connections = Connections(self._url, size=1)
         try:
             async with self._open_provider() as provider:
-                work = partial(self._ask, provider=provider, webhook_url=webhook_url)
+                work = partial(self._try, provider=provider, webhook_url=webhook_url)
                 return await connections.run(work, seconds=self._pauses.once)
         finally:
             connections.close()
 
-    async def _ask(self, connection: Connection, *, provider: TranscribeSo, webhook_url: str) -> str:
+    async def _try(self, connection: Connection, *, provider: TranscribeSo, webhook_url: str) -> str:
         return await registration.register_if_needed(connection, provider, self._configured.account(), webhook_url)

@@ -1,7 +1,7 @@
-"""What was read last of the database, in files beside the spool: the secrets that verify, and who the database is.
+"""What was last read from the database, in files beside the spool: the secrets that verify, and the database's id.
 
-A process that starts while the database is away could verify nothing without the secrets, and would refuse what the
-spool is there to take. The files hold what the database holds, for nobody else to read.
+Without the secrets, a process that starts while the database is away could verify nothing, and would refuse deliveries
+that the spool could take. Only our own user can read these files.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ NOTHING = object()
 
 
 class _File:
-    """JSON in one file of the spool's folder, which is made where it is not there."""
+    """One JSON file in the spool's folder. Writing makes the folder if it is missing."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._name = name
 
     def read(self) -> Any:
-        """Return what it holds; `NOTHING` where there is none, or it cannot be read."""
+        """Return the content; `NOTHING` if there is no file, or it cannot be read."""
         try:
             with closing(SpoolFolder(self._folder)) as folder:
                 return json.loads(private.read(folder.use(make=False), self._name, owner=os.geteuid()))
@@ -42,17 +42,21 @@ class _File:
             return NOTHING
 
     def write(self, content: object) -> None:
-        """Put that in its place.
+        """Replace the content.
 
         Raises:
-            OSError: the disk does not take it, or the folder is not ours.
+            OSError: the disk does not take the file, or the folder is not ours.
         """
         with closing(SpoolFolder(self._folder)) as folder:
             private.replace(folder.use(make=True), self._name, json.dumps(content).encode())
 
 
 class Remembered:
-    """One API's secrets."""
+    """The remembered secrets of one API.
+
+    Attributes:
+        trouble: why they could not be written the last time; None if they were.
+    """
 
     def __init__(self, folder: Path, api_url: str) -> None:
         self._file = _File(folder, f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json")
@@ -60,14 +64,17 @@ class Remembered:
         self.trouble: str | None = None
 
     async def keep(self, known: Known) -> None:
-        """Remember secrets, if they are new; what is in the way is told once, and stands in `trouble`."""
+        """Write the secrets, if they have changed. A failure is logged once, and stays in `trouble`."""
         if known == self._kept or (known == Known() and self._kept is None):
             return
         try:
-            callbacks = {token: [one.secret.decode(), one.transcription_id] for token, one in known.callbacks.items()}
+            callbacks = {
+                token: [callback.secret.decode(), callback.transcription_id]
+                for token, callback in known.callbacks.items()
+            }
             webhook = [secret.decode() for secret in known.webhook]
             await asyncio.to_thread(self._file.write, [webhook, callbacks])
-        except (OSError, RuntimeError) as exc:  # a thread may be missing too
+        except (OSError, RuntimeError) as exc:  # RuntimeError: no thread could be started
             before, self.trouble = self.trouble, getattr(exc, "strerror", None) or str(exc)
             if before is None:
                 log.warning("secrets are not remembered for a start without the database: %s", self.trouble)
@@ -75,7 +82,7 @@ class Remembered:
         self._kept, self.trouble = known, None
 
     def recall(self) -> Known:
-        """Return what was remembered last; nothing where that cannot be read."""
+        """Return the secrets that were last written; none if they cannot be read."""
         found = self._file.read()
         if found is NOTHING:
             return Known()
@@ -83,7 +90,7 @@ class Remembered:
             webhook, callbacks = found
             self._kept = Known(
                 tuple(secret.encode() for secret in webhook),
-                {token: Callback(secret.encode(), subject) for token, (secret, subject) in callbacks.items()},
+                {token: Callback(secret.encode(), about) for token, (secret, about) in callbacks.items()},
             )
         except (ValueError, TypeError, AttributeError) as exc:
             log.warning("the remembered secrets cannot be read: %s", type(exc).__name__)
@@ -91,10 +98,10 @@ class Remembered:
 
 
 class RememberedDatabase:
-    """The id of the database at an address.
+    """The remembered id of the database at an address.
 
     Attributes:
-        address: a fingerprint of it.
+        address: the fingerprint of the address.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -102,33 +109,33 @@ class RememberedDatabase:
         self.address = fingerprint(url)
 
     def recall(self) -> str | None:
-        """Return the id; None of an address that is new, since another one's may be another receiver's."""
+        """Return the id; None if the address is new: the database at another address might be another receiver's."""
         found = self._file.read()
-        name = found.get(self.address) if isinstance(found, dict) else None
-        return name if isinstance(name, str) else None
+        database_id = found.get(self.address) if isinstance(found, dict) else None
+        return database_id if isinstance(database_id, str) else None
 
-    async def keep(self, name: str) -> None:
-        """Remember it; a disk that does not take it is told of with the secrets."""
+    async def keep(self, database_id: str) -> None:
+        """Write the id. A failure is not logged: a disk that refuses the id refuses the secrets too."""
         try:
-            await asyncio.to_thread(self._keep, name)
+            await asyncio.to_thread(self._keep, database_id)
         except (OSError, RuntimeError) as exc:
             log.debug("the database's id is not remembered: %s", exc)
 
-    def _keep(self, name: str) -> None:
+    def _keep(self, database_id: str) -> None:
         found = self._file.read()
         known = found if isinstance(found, dict) else {}
-        if known.get(self.address) != name:
-            self._file.write(known | {self.address: name})
+        if known.get(self.address) != database_id:
+            self._file.write(known | {self.address: database_id})
 
 
 def fingerprint(url: str) -> str | None:
-    """Return a fingerprint of where a database is: hosts, ports and name; where a service says them, that one's name.
+    """Return the fingerprint of a database's address: its hosts, ports and name. None if the URL cannot be read.
 
-    User and password are no part of it.
+    If a service file gives the hosts, the name of the service takes their place. User and password do not count.
     """
     try:
-        asked = dsn.read(url, os.environ)
-        places = [(one.host, one.port) for one in asked.addresses] or dsn.service(url, os.environ)
+        read = dsn.read(url, os.environ)
+        places = [(address.host, address.port) for address in read.addresses] or dsn.service(url, os.environ)
     except ConfigError:
         return None
-    return hashlib.sha256(repr((places, asked.database or asked.user)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((places, read.database or read.user)).encode()).hexdigest()[:16]

@@ -1,12 +1,12 @@
-"""How long a registered secret has been used, and when it can go.
+"""How much a registered secret is used, and when it can be retired.
 
     register --rotate ▶ two secrets verify ▶ the old one falls silent ▶ retire-secret
 
-A delivery is signed when it is sent, and sent again for at most 15 h 36 min, so a secret that has been replaced and
-has verified nothing for a day will verify nothing any more.
+The provider signs a delivery when it first sends it, and sends it again for at most 15 h 36 min. So a replaced secret
+that has verified nothing for a day will never verify anything again.
 
-Which secrets verify is read by `webhooks.secrets`. This asks more, with a statement of its own: whose a registration is
-and since when, whether the provider has forgotten it, and which one came after it.
+The module `secrets` reads which secrets verify. This module reads more about each registration: its account, its age,
+whether the provider has deleted it, and which registration replaced it.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ SILENT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a secret has verified: how many events, and when one of them was delivered last, whatever signed that."""
+    """How many events a secret has verified, and when one of them was last delivered (under whatever secret)."""
 
     events: int = 0
     last_matched: datetime | None = None
@@ -36,13 +36,13 @@ class Secret:
     """A registered secret that verifies.
 
     Attributes:
-        fingerprint: what it is called; the secret itself is shown nowhere.
-        webhook_url: what it was registered for.
+        fingerprint: the name of the secret, which itself is never shown.
+        webhook_url: the address that it was registered for.
         since: when it was registered.
-        replaced_at: when a later registration brought another one; None while the provider signs with it.
+        replaced_at: when a later registration replaced it; None while the provider signs with it.
         events: how many events it has verified.
-        last_matched: when one of those was delivered last.
-        quiet_for: how long it has verified nothing since it was replaced; zero while the provider signs with it.
+        last_matched: when one of those events was last delivered.
+        quiet_for: how long it has verified nothing, since it was replaced; zero while the provider signs with it.
         registrations: the rows that hold it.
     """
 
@@ -57,20 +57,20 @@ class Secret:
 
     @property
     def silence(self) -> str:
-        """For how long it has verified nothing, as a person reads it."""
+        """`quiet_for` in words."""
         minutes = int(self.quiet_for.total_seconds() // 60)
         return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"  # noqa: PLR2004 - of an hour
 
     @property
     def can_go(self) -> bool:
-        """Whether nothing signed with it is still on its way."""
+        """Whether no delivery signed with this secret can still be on its way."""
         return self.quiet_for > SILENT
 
 
 async def known(db: Database, api_url: str, key_fingerprint: str | None) -> list[Secret]:
-    """Return the registered secrets of an API, the newest first.
+    """Return the registered secrets of an API, newest first.
 
-    The one that the provider signs with is the newest of the configured key, or of all where that key has none.
+    The provider signs with the newest secret of the configured key; if that key has none, with the newest of all.
     """
     used = await use(db, api_url)
     rows = [
@@ -90,7 +90,7 @@ async def known(db: Database, api_url: str, key_fingerprint: str | None) -> list
 
 
 async def use(db: Database, api_url: str) -> dict[str, Use]:
-    """Return what each secret, by its fingerprint, has verified of an API's events."""
+    """Return the use of each secret for an API's events, by the secret's fingerprint."""
     rows = await db.fetch(query("webhooks/verified_events"), api_url)
     return {row["fingerprint"]: Use(row["events"], row["last_matched"]) for row in rows}
 
@@ -98,11 +98,11 @@ async def use(db: Database, api_url: str) -> dict[str, Use]:
 async def retire(
     db: Database, api_url: str, key_fingerprint: str | None, fingerprint: str, *, although_used: bool
 ) -> None:
-    """Let a secret verify nothing any more.
+    """Retire a secret, so that it verifies nothing any more.
 
     Raises:
-        ImpossibleError: there is none of this name, the provider signs with it, or it is not silent for long, unless
-            `although_used`.
+        ImpossibleError: no secret has this fingerprint, the provider signs with it, or (unless `although_used`) it has
+            not been silent for a day.
     """
     secret = next((one for one in await known(db, api_url, key_fingerprint) if one.fingerprint == fingerprint), None)
     if secret is None:

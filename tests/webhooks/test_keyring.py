@@ -16,7 +16,7 @@ AT_ONCE = Bounds(between=0)
 
 
 class Database:
-    """What a reading finds, when, and how often it was asked."""
+    """Holds what a reading finds; remembers when it was read, and for which tokens."""
 
     def __init__(self, *secrets: bytes, **callbacks: bytes) -> None:
         self.secrets = secrets
@@ -68,15 +68,15 @@ async def test_many_bad_signatures_at_once_cost_one_reading_and_a_second_at_most
         await mismatches()
         assert len(database.times) == 1
         late = asyncio.create_task(mismatches())
-        database.secrets = (NEW,)  # before anybody had a turn: their reading is still to come
+        database.secrets = (NEW,)  # before the reading of the mismatches begins
         assert (await ring.verify(headers(NEW), BODY)).secret == NEW
         await late
     assert len(database.times) == 2
     assert database.times[1] - database.times[0] >= SERVICE.between - 0.05
 
 
-async def test_so_many_wait_and_the_others_are_refused_at_once() -> None:
-    """Whoever holds the reading up holds their bodies in our memory."""
+async def test_a_limited_number_waits_and_any_further_delivery_is_refused_at_once() -> None:
+    """The bodies of waiting deliveries take our memory."""
     database = Database()
     ring = Keyring([OURS], Known(), database.read, bounds=Bounds(waiting=2))
     await ring.read_again()
@@ -96,8 +96,8 @@ async def test_so_many_wait_and_the_others_are_refused_at_once() -> None:
     assert len(database.times) == 2
 
 
-async def test_what_is_said_to_be_new_is_read_at_once_whatever_strangers_do() -> None:
-    """A delivery may be signed with it, and where many wait for a reading it would not be waited for."""
+async def test_a_new_secret_is_read_at_once_whatever_strangers_do() -> None:
+    """A delivery signed with it would be refused if too many others already waited for a reading."""
     database = Database()
     ring = Keyring([OURS], Known(), database.read, bounds=Bounds(between=3600))
     watching = asyncio.create_task(ring.watch())
@@ -114,8 +114,8 @@ async def test_what_is_said_to_be_new_is_read_at_once_whatever_strangers_do() ->
     watching.cancel()
 
 
-async def test_who_arrives_during_a_reading_waits_for_a_later_one() -> None:
-    """The reading that is under way may have begun before the secret was there."""
+async def test_a_delivery_that_arrives_during_a_reading_waits_for_a_later_one() -> None:
+    """The reading under way might have begun before the secret was stored."""
     reading, go_on, found = asyncio.Event(), asyncio.Event(), [b"old"]
 
     async def read(_: Collection[str]) -> Known:
@@ -192,7 +192,7 @@ async def test_watching_reads_at_a_hint_and_survives_a_failure() -> None:
 
     async def reads(count: int) -> None:
         async with asyncio.timeout(20):
-            while len(database.times) < count or ring._coming is not None:  # noqa: ASYNC110, SLF001 - no event tells
+            while len(database.times) < count or ring._next_reading is not None:  # noqa: ASYNC110, SLF001 - no event tells
                 await asyncio.sleep(0)
             await asyncio.sleep(0.01)
 
@@ -229,7 +229,7 @@ async def test_watching_reads_by_itself() -> None:
 
 
 async def test_a_stale_delivery_waits_for_a_reading_as_a_mismatch_does() -> None:
-    """Else how long the answer takes would tell a right secret from a wrong one."""
+    """Otherwise the time of the answer would tell a right secret from a wrong one."""
     database = Database()
     for given, reason in ((headers(OURS, offset=-400), "stale"), (headers(NEW), "mismatch")):
         keyring = Keyring([OURS], Known(), database.read)
@@ -259,7 +259,7 @@ def test_what_is_known_is_in_no_repr() -> None:
 
 
 async def test_a_callback_that_is_not_among_the_newest_is_looked_up_by_its_token() -> None:
-    """However many there are: strangers' tokens wait for the same shared reading, and nonsense is not asked for."""
+    """All unknown tokens wait for one shared reading; a text that cannot be a token is not looked up."""
     asked: list[set[str]] = []
 
     async def read(tokens: Collection[str]) -> Known:
@@ -279,7 +279,7 @@ async def test_a_callback_that_is_not_among_the_newest_is_looked_up_by_its_token
 async def test_a_callback_that_cannot_be_looked_up_is_no_wrong_signature_and_is_like_every_other(
     why: Exception,
 ) -> None:
-    """Whether it exists nobody knows now; and who made a token up learns from it no more than the provider does."""
+    """Nobody knows now whether it exists, and a stranger with a made-up token gets the same answer as the provider."""
 
     async def read(_: Collection[str]) -> Known:
         raise why
@@ -295,7 +295,7 @@ async def test_a_callback_that_cannot_be_looked_up_is_no_wrong_signature_and_is_
             await ring.verify(given, BODY, callback=callback)
 
 
-async def test_a_callback_that_nobody_looks_up_since_too_many_wait_is_no_wrong_signature() -> None:
+async def test_a_callback_that_is_not_looked_up_because_too_many_wait_is_no_wrong_signature() -> None:
     ring = Keyring([OURS], Known(), Database(old_one=b"own").read, bounds=Bounds(between=0, waiting=1))
     waiting = asyncio.create_task(ring.verify(headers(b"?"), BODY))
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""`receiver.webhooks.registrar`: what may pass does not end registering, and a refusal is said and tried again."""
+"""`receiver.webhooks.registrar`: passing trouble does not end it, and a refusal is logged and tried again."""
 
 import asyncio
 from functools import partial
@@ -44,7 +44,7 @@ async def registered(db: Pool) -> bool:
 async def test_trouble_that_passes_is_waited_for(
     configured: Settings, db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a table that is being restored."""
+    """Such as a table that is being restored."""
     await db.execute("alter table receiver.registrations rename to away")
     registrar = registrar_of(configured, receiver_database)
     registering = asyncio.create_task(registrar.keep())

@@ -32,7 +32,7 @@ INTENTS = "select * from receiver.registrations order by id"
 
 
 class Provider:
-    """Answers by functions of the test's; remembers the methods, and the Idempotency-Keys of registrations.
+    """Answers with the test's functions; remembers the methods, and the Idempotency-Keys of registrations.
 
     It tells where it delivers, which is what was registered last, unless `tells` answers that.
     """
@@ -153,10 +153,10 @@ LEFT = f"the provider delivers to {ELSEWHERE}, not to {HERE}: `receiver register
     (refused(405, "method_not_allowed"), SILENT, SILENT),
     (refused(503), "cannot be asked now: 503", "cannot be asked now: 503"),
 ])  # fmt: skip
-async def test_what_the_provider_tells_decides_whether_a_known_registration_will_do(
+async def test_the_answer_of_the_provider_decides_whether_a_known_registration_is_kept(
     db: Pool, receiver_database: str, tells: Callable[[], httpx.Response], command: str, start: str
 ) -> None:
-    """Two that share a key must not take it from each other at every start, so that is left to a person."""
+    """Two receivers that share a key must not take the webhook from each other at every start: a person decides."""
     await register(Provider(given("whsec_old")), receiver_database)
     before = await db.fetch(INTENTS)
     for take_over, expected in ((False, start), (True, command)):
@@ -173,7 +173,7 @@ async def test_what_the_provider_tells_decides_whether_a_known_registration_will
         await db.execute("update receiver.registrations set gone_at = null")
 
 
-async def test_a_key_that_is_refused_is_no_registration_that_will_do(receiver_database: str) -> None:
+async def test_a_registration_of_a_refused_key_is_not_kept(receiver_database: str) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
     with pytest.raises(Unauthenticated):
         await register(Provider(tells=refused(401)), receiver_database)
@@ -197,8 +197,10 @@ async def test_a_start_leaves_a_webhook_elsewhere_alone_and_replaces_one_that_is
     assert provider.methods.count("POST") == 2
 
 
-async def test_what_is_elsewhere_and_cannot_be_taken_over_is_still_known_here(db: Pool, receiver_database: str) -> None:
-    """Else the next start would take it, as if nothing had ever been registered."""
+async def test_a_webhook_elsewhere_that_cannot_be_taken_over_is_still_known_here(
+    db: Pool, receiver_database: str
+) -> None:
+    """Otherwise the next start would take it over, as if nothing had ever been registered."""
     await register(Provider(given("whsec_old")), receiver_database)
     with pytest.raises(ImpossibleError, match="refuses to register"):
         await register(Provider(refused(400), tells=there(ELSEWHERE)), receiver_database)
@@ -271,7 +273,7 @@ async def test_an_intent_older_than_a_day_is_given_up_and_said(
     ("status", "code"), [(400, "invalid_request"), (403, "forbidden"), (422, "no"), (409, "webhook_exists")]
 )
 async def test_a_refusal_is_said_and_the_next_try_has_a_new_key(receiver_database: str, status: int, code: str) -> None:
-    """The provider repeats a refusal to its key for a day, so asking with that key again is no use."""
+    """The provider repeats a refusal to the same key for a day, so that key is of no use any more."""
     provider = Provider(refused(status, code), given())
     with pytest.raises(ImpossibleError, match=rf"refuses to register .*{code}"):
         await register(provider, receiver_database)
@@ -280,8 +282,8 @@ async def test_a_refusal_is_said_and_the_next_try_has_a_new_key(receiver_databas
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
-async def test_what_may_be_otherwise_later_keeps_the_intent(db: Pool, receiver_database: str, status: int) -> None:
-    """Its first request may have been done: only the same key brings the secret that was lost on the way."""
+async def test_a_failure_that_may_pass_keeps_the_intent(db: Pool, receiver_database: str, status: int) -> None:
+    """The first request might have been carried out: only its key brings the secret that was lost on the way."""
     provider = Provider(refused(500), refused(status), given())
     for _ in range(2):
         with pytest.raises((ImpossibleError, ProviderError)):
@@ -317,7 +319,7 @@ async def test_two_processes_that_register_at_once_ask_once(db: Pool, receiver_d
     assert len(await db.fetch(INTENTS)) == 1
 
 
-async def test_a_registration_belongs_to_an_api_a_key_and_a_callback(
+async def test_a_registration_belongs_to_an_api_a_key_and_an_address(
     db: Pool, connection: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     provider = Provider(*(given(f"whsec_{number}") for number in range(4)))
@@ -331,7 +333,7 @@ async def test_a_registration_belongs_to_an_api_a_key_and_a_callback(
     assert [found.webhook_url for found in await registration.find(db, WHOSE)] == [ELSEWHERE, HERE]
 
 
-async def test_a_changed_address_is_only_said(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def test_a_changed_address_is_only_mentioned(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     provider = Provider(given("whsec_1"), given("whsec_2"), given("whsec_3"))
     async with provider.client() as client:
 
@@ -423,7 +425,7 @@ async def test_an_api_that_remembers_nothing_is_forgotten_and_another_is_not(
 async def test_a_rotation_whose_answer_was_lost_is_healed_by_whoever_registers_next(
     db: Pool, receiver_database: str, connection: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    """The provider may sign with the new secret already, and the old registration looks fine."""
+    """The provider might sign with the new secret already, although the old registration looks fine."""
     await register(Provider(given("whsec_old")), receiver_database)
     lost = Provider(refused(502))
     with pytest.raises(ProviderError):
@@ -483,7 +485,7 @@ order by id desc
 
 
 async def registered_by_0_5(db: database.Database, url: str, secret: str | None) -> None:
-    """Write a registration as version 0.5 does; only its intent without a `secret`."""
+    """Write a registration as version 0.5 does; without a `secret`, only its intent."""
     row = await db.fetchrow(INSERT_OF_0_5, API, WHOSE.key_fingerprint, url, f"register-{secret}")
     assert row is not None
     if secret is not None:

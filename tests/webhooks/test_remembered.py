@@ -79,7 +79,7 @@ async def test_a_disk_that_does_not_take_them_is_told_of_once(tmp_path: Path, ca
 
 
 async def test_a_database_is_remembered_by_its_address_alone(tmp_path: Path) -> None:
-    """The only one that was ever met here may be another receiver's."""
+    """The only database that this machine knows might be another receiver's."""
     one, moved = "postgresql://u:old@a.test/d", "postgresql://u:new@b.test/d"
     assert RememberedDatabase(tmp_path, one).recall() is None
     await RememberedDatabase(tmp_path, one).keep("id-1")
@@ -109,7 +109,7 @@ def test_where_a_service_says_the_host_its_name_is_the_address() -> None:
 async def test_remembering_a_database_touches_the_disk_in_no_other_thread_than_its_own(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A disk that hangs would hold up every answer."""
+    """Otherwise a disk that hangs would delay every answer."""
     (tmp_path / "databases.json").write_text("no json")
     threads = ThreadPoolExecutor(1)
     threads.shutdown()

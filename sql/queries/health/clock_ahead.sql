@@ -1,4 +1,4 @@
--- How far ahead of the database's clock lies what waits: null, or, where that clock went back, the newest event's time.
+-- How far the newest event of the waiting jobs lies ahead of the database's clock; null unless that clock went back.
 -- $1 api_url text
 select max(e.received_at) - now()
 from receiver.jobs j

@@ -1,4 +1,4 @@
--- Which rights on our tables `serve` and `work` need and this role lacks, as `insert, update on receiver.jobs`.
+-- The rights on our tables that `serve` and `work` need and this role lacks, as `insert, update on receiver.jobs`.
 select string_agg(privilege, ', ' order by privilege) || ' on receiver.' || name as lacking
 from (
     values

@@ -1,4 +1,4 @@
--- Keep the secret of a transcription's own deliveries, and tell the web processes.
+-- Store the secret of a transcription's callback, and notify the web processes.
 -- $1 token text, $2 transcription_id text, $3 secret text, $4 channel text
 with kept as (
     update receiver.callbacks set transcription_id = $2, secret = $3 where token = $1 returning token

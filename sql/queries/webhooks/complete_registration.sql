@@ -1,4 +1,4 @@
--- Keep the secret and tell the web processes.
+-- Store the secret of a registration, and notify the web processes.
 -- $1 registration bigint, $2 webhook_id text, $3 secret text, $4 channel text
 with registered as (
     update receiver.registrations

@@ -1,4 +1,4 @@
--- Write down, before the provider is asked, that we are going to register, and under which key.
+-- Store the intent to register, and its key, before the provider is asked.
 -- $1 api_url text, $2 key_fingerprint text, $3 webhook_url text, $4 idempotency_key text
 insert into receiver.registrations (api_url, key_fingerprint, webhook_url, callback_url, idempotency_key)
 values ($1, $2, $3, $3, $4) -- processes of version 0.5 read `callback_url`

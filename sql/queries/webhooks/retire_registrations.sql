@@ -1,4 +1,4 @@
--- Give up registrations or intents, and tell the web processes.
+-- Retire registrations or intents, and notify the web processes.
 -- $1 registrations bigint[], $2 channel text
 with retired as (
     update receiver.registrations set retired_at = now() where id = any ($1)

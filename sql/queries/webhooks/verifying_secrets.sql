@@ -1,4 +1,4 @@
--- The secrets of an API that may sign a delivery now: the webhook's, newest first; the newest callbacks' and some others.
+-- The secrets that can sign an API's deliveries now: the webhook's, the newest callbacks', and those of some tokens.
 -- $1 api_url text, $2 tokens text[]
 (
     select null as token, null as transcription_id, secret
