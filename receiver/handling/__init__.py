@@ -1,9 +1,9 @@
-"""The handlers' side: what they are written with, where they are found, how they are called.
+"""The handlers' side: the API that they are written with, how they are found, and how they are called.
 
-discovery ──▶ api.Handler ◀── `@handler`      made: where each was made, so that none is missing without a word
+discovery ──▶ api.Handler ◀── `@handler`      made: notes where each was made, so that none is missing silently
                  │
-                 └── called with api.Context   threads: a plain `def`; returned: what it returned
-replay        an event's jobs run again
+                 └── called with api.Context   threads: runs a plain `def`; returned: judges the result
+replay        runs an event's jobs again
 """
 
 from receiver.handling.api import (

@@ -3,9 +3,9 @@
     @handler("transcription.completed")
     async def announce(event: Event, ctx: Context) -> None: ...
 
-A handler's function is called for each job, in a worker; a plain `def` in a thread of its own. Returning means done;
-raising means again, by the handler's policy; `Retry`, `Postpone` and `GiveUp` say otherwise. See
-`receiver.inbox.retry` for the whole rule.
+A worker calls the handler's function for each job: an `async def` on its event loop, a plain `def` in a thread of its
+own. If the function returns, the job is done. If it raises, the job is tried again by the handler's policy; `Retry`,
+`Postpone` and `GiveUp` decide otherwise. `receiver.inbox.retry` has the whole rule.
 """
 
 import functools
@@ -39,17 +39,17 @@ Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[E
 
 PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
 NAME_LENGTH = 100
-LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # what is longer is a mistake
+LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # a longer one is a mistake
 
 
 class Completing(Enum):
     """How far a handler is with `Context.completing`.
 
-        UNUSED ──begun──▶ OPEN ──commit──▶ COMMITTED         rolled back it is UNUSED again
+        UNUSED ──begun──▶ OPEN ──commit──▶ COMMITTED         a rollback makes it UNUSED again
 
-    UNUSED: it may begin one; the worker stops a handler whose lease was lost, and writes the outcome itself.
-    OPEN: its transaction has the job's row; whoever stops it may be stopping a commit.
-    COMMITTED: the job is done, whatever the handler does from here on.
+    UNUSED: the handler can begin. The worker stops it if its lease is lost, and writes the outcome.
+    OPEN: the handler's transaction holds the job's row. Stopping the handler might stop its commit.
+    COMMITTED: the job is done, whatever the handler does from now on.
     """
 
     UNUSED = auto()
@@ -59,24 +59,24 @@ class Completing(Enum):
 
 @dataclass(slots=True)
 class Completion:
-    """What an attempt's handler tells its worker of `Context.completing`."""
+    """The stage of an attempt's `Context.completing`: the handler sets it, and the worker reads it."""
 
     stage: Completing = Completing.UNUSED
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler works with.
+    """Everything that a handler gets beside the event.
 
     Attributes:
         provider: the source's API client.
-        http: an HTTP client for everything else, with a timeout of 10 s; this attempt's own, headers and cookies too.
-        db: the database (an asyncpg pool). Make your own tables; ours lie in the schema `receiver`.
+        http: an HTTP client for everything else, with a timeout of 10 s. Only this attempt has its headers and cookies.
+        db: the database (an asyncpg pool). Make your own tables; ours are in the schema `receiver`.
         attempt: the n-th claim of this job; it only grows.
-        idempotency_key: the same in every attempt and replay of this job; for services that ignore a key they know.
-        formats: the timestamps formats that the operator asked for.
+        idempotency_key: the same in every attempt and replay of this job. Send it to services that ignore a known key.
+        formats: the formats of timestamps that the operator asked for.
         log: a logger whose lines name the event.
-        bridge: the way of a plain `def` to what is asynchronous; see `wait`.
+        bridge: lets a plain `def` run coroutines; see `wait`.
     """
 
     event: Event
@@ -93,26 +93,26 @@ class Context:
     bridge: Bridge = field(default_factory=Bridge)
 
     async def transcript(self) -> Transcript:
-        """Return what was said; fetched once for each transcription, whoever asks.
+        """Return the transcript. It is fetched once for each transcription, and kept for all handlers.
 
         Raises:
             GiveUp: the event names no transcription.
-            ProviderError: it cannot be had (yet); uncaught, it decides what becomes of the job.
+            ProviderError: the provider does not give it (yet). If nobody catches this error, it decides about the job.
         """
         found = await Archive(self.provider, self.db).transcript(self._subject())
         return replace(found, title=self.event.transcription.title)
 
     async def timestamps(self, format: str, *, style: str = "balanced") -> Timestamps:  # noqa: A002 - the provider's word
-        """Return paste-ready chapter timestamps in a format such as `youtube`; fetched once, whoever asks.
+        """Return paste-ready chapter timestamps in a format such as `youtube`. They are fetched once for all handlers.
 
         Raises:
             GiveUp: the event names no transcription.
-            NotReady: this style was never made; `available_styles` can be had for nothing.
+            NotReady: this style was never made. Those in `available_styles` are free.
         """
         return await Archive(self.provider, self.db).timestamps(self._subject(), format, style)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do in a plain `def` what is asynchronous: `ctx.wait(ctx.transcript())`.
+        """Run a coroutine from a plain `def`: `ctx.wait(ctx.transcript())`.
 
         Raises:
             LeaseLostError: this attempt is over: it ran out of time, or the job is another worker's now.
@@ -121,19 +121,19 @@ class Context:
 
     @asynccontextmanager
     async def completing(self) -> AsyncIterator[Connection]:
-        """Write to the database and finish the job in one transaction: both happen, once, or neither does.
+        """Write to the database and finish the job in one transaction: both happen, or neither.
 
-        The server ends a transaction that is silent for a minute, so do what takes long before it.
+        The database ends a transaction that is silent for a minute, so do slow work before it.
 
         Raises:
-            ImpossibleError: the handler has used it before.
+            ImpossibleError: this attempt has used it before.
             LeaseLostError: the job is another worker's now.
         """
         if self.completion.stage is not Completing.UNUSED:
             raise ImpossibleError(
                 f"{self.handler} uses completing() twice: it can be used once, for all that it writes"
             )
-        # Set before the row is locked: from here on a lost lease must not stop us, because we may be done already.
+        # Set before the row is locked: from here on a lost lease must not stop the handler, which might have committed.
         self.completion.stage = Completing.OPEN
         try:
             async with self.db.acquire() as connection, connection.transaction():
@@ -157,15 +157,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that wants events of some types. Call it like the function it wraps, and await it, `def` or not.
+    """A function that wants events of some types. Call it like that function, and await the result, `def` or not.
 
     Attributes:
         patterns: a type (`transcription.completed`), a family (`transcription.*`), or `*`.
-        name: names its jobs; changing it orphans those that are unfinished.
-        timeout: seconds that one attempt may take.
+        name: names its jobs. A changed name orphans the unfinished jobs.
+        timeout: how many seconds one attempt may take.
 
     Raises:
-        HandlerLoadError: it could never run as it is said.
+        HandlerLoadError: the handler could never run like this.
     """
 
     function: Function
@@ -175,7 +175,7 @@ class Handler:
     timeout: float
 
     def __post_init__(self) -> None:
-        # Here, where every handler passes: what is wrong and not refused is found by a job, or by nobody.
+        # Every handler is checked here: a mistake that is not refused now would be found by a job, or never.
         _check_name(self.name)
         wrong = _wrong_patterns(self.patterns) or _wrong_function(self.function) or _wrong_limits(self)
         if wrong:
@@ -183,16 +183,16 @@ class Handler:
         made.note(self)
 
     async def __call__(self, event: Event, ctx: Context) -> None:
-        """Handle one event; a plain function in a thread of its own, and what it returned to be awaited on the loop.
+        """Handle one event. A plain function runs in a thread of its own; an awaitable that it returns is awaited here.
 
         Raises:
-            ImpossibleError: it returned work that nobody has done, or an error that nobody has raised.
+            ImpossibleError: the function returned work that it has not done, or an error that it has not raised.
         """
         if _is_any(self.function, inspect.iscoroutinefunction):
             result: object = await cast("Awaitable[object]", self.function(event, ctx))
         else:
             result = await threads.run(self.function, event, ctx)
-            if inspect.isawaitable(result):  # a plain decorator's, of an `async def`
+            if inspect.isawaitable(result):  # a plain decorator around an `async def` returns one
                 result = await result
         returned.judge(self.name, result, home=self.module)
 
@@ -202,18 +202,18 @@ class Handler:
 
     @property
     def module(self) -> str:
-        """The module that its function was written in."""
+        """The module where its function was written."""
         return str(getattr(_written(self.function), "__module__", None) or type(self.function).__module__)
 
     @property
     def file(self) -> str:
-        """The file that its function was written in."""
+        """The file where its function was written."""
         code = getattr(_written(self.function), "__code__", None)
         return str(code.co_filename if code else getattr(sys.modules.get(self.module), "__file__", self.module))
 
 
 def matches(pattern: str, event_type: str) -> bool:
-    """Whether a type is what a pattern says."""
+    """Whether a type matches a pattern."""
     return pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
 
 
@@ -222,18 +222,18 @@ def handler(
 ) -> Callable[[Function], Handler]:
     """Turn a function into a `Handler` of events whose type matches one of `patterns`.
 
-    An `async def` runs in the worker's loop and must not block it; a plain `def` runs in a thread and may.
+    An `async def` runs on the worker's event loop and must not block it. A plain `def` runs in a thread and can block.
 
     Args:
         patterns: types, families such as `transcription.*`, or `*`.
         name: names its jobs; by default the function's name.
         retry: how often and how far apart failed jobs are tried again.
-        timeout: seconds that one attempt may take.
+        timeout: how many seconds one attempt may take.
 
     Raises:
-        HandlerLoadError: it could never run as it is said.
+        HandlerLoadError: the handler could never run like this.
     """
-    wrong = _wrong_patterns(patterns)  # at once: `@handler` without its call would make no handler and no noise
+    wrong = _wrong_patterns(patterns)  # checked at once: a bare `@handler` would silently make no handler
     if wrong:
         raise HandlerLoadError(wrong if name is None else f"{shown(name)}: {wrong}")
 
@@ -262,12 +262,12 @@ def _wrong_patterns(patterns: object) -> str | None:
         wrong = [patterns]
     if patterns and not wrong:
         return None
-    said = f", not {shown(wrong[0])}" if wrong else ""
-    return f'@handler needs patterns such as "transcription.completed", "transcription.*"{said}'
+    instead = f", not {shown(wrong[0])}" if wrong else ""
+    return f'@handler needs patterns such as "transcription.completed", "transcription.*"{instead}'
 
 
 def _wrong_function(function: object) -> str | None:
-    """Say why a function cannot be called as handlers are."""
+    """Return why a function cannot be a handler; None if it can."""
     if isinstance(function, Handler):
         return "is a handler already: give all its patterns to one @handler"
     if isinstance(function, type) or not callable(function):
@@ -286,13 +286,13 @@ def _wrong_function(function: object) -> str | None:
 
 
 def _role(parameter: inspect.Parameter) -> str:
-    """Return what a parameter is for, as its annotation says, else its name: `Event`, `Context`, or anything."""
-    said = parameter.annotation
-    if said is inspect.Parameter.empty:
+    """Return `Event` or `Context` if a parameter's annotation, or else its name, says so; otherwise another text."""
+    annotation = parameter.annotation
+    if annotation is inspect.Parameter.empty:
         return {"event": "Event", "ctx": "Context", "context": "Context"}.get(parameter.name.strip("_"), "")
-    if said is Event or said is Context:
-        return str(said.__name__)
-    return said.rpartition(".")[2] if isinstance(said, str) else ""  # a text where annotations are not evaluated
+    if annotation is Event or annotation is Context:
+        return str(annotation.__name__)
+    return annotation.rpartition(".")[2] if isinstance(annotation, str) else ""  # a text if it is not evaluated
 
 
 def _wrong_limits(handler: Handler) -> str | None:
@@ -306,12 +306,12 @@ def _wrong_limits(handler: Handler) -> str | None:
 
 
 def _is_any(function: object, kind: Callable[[object], bool]) -> bool:
-    """Whether a function, or the method by which an object is called, is of a kind."""
+    """Whether a function is of a kind; of another callable object, whether its `__call__` is."""
     return kind(function) or kind(type(function).__call__)
 
 
 def _written(function: object) -> object:
-    """Return the function that somebody wrote: below decorators, partial arguments and the object that is called."""
+    """Return the function that somebody wrote, without decorators, partial arguments and callable objects around it."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(cast("Callable[..., object]", function))

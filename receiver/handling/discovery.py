@@ -1,9 +1,9 @@
 """Find the handlers: every public module of the packages that the operator named.
 
-They are looked for in the working directory first, but for names of the standard library; what is imported later, such
-as by a library of ours, is looked for there last. Whatever comes from there must be trusted (`trust`). Where the
-operator named none, its `handlers/` is taken, and where there is none either, the bundled ones. Anything that looks
-like a mistake refuses the start, in one sentence each, because a handler that is silently missing loses work.
+Packages are looked for in the working directory first, except for names of the standard library. Later imports, such as
+those of a library, look there last. Modules from there must be trusted (`settings.trust`). If the operator named no
+package, it is the working directory's `handlers/`, or else the bundled handlers. A handler that is silently missing
+loses work, so anything that looks like a mistake refuses the start, in a sentence of its own.
 """
 
 import importlib
@@ -34,12 +34,13 @@ NOTHING_DECLARED = "declares no handler: decorate a function with @handler"
 def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handler]:
     """Import the packages' modules and return their handlers by name.
 
-    Without `packages` they are the working directory's own, or else the bundled ones, which is said unless `quiet`.
+    Without `packages` the handlers are the working directory's own, or else the bundled ones. The latter is logged,
+    unless `quiet`.
 
     Raises:
-        HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name; all of it.
+        HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name. All are listed.
     """
-    here = Path.cwd()  # once: a module may go to another folder
+    here = Path.cwd()  # asked once: a module might change it
     search = _Search(packages or _default(here, quiet=quiet), here)
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
@@ -51,8 +52,8 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
                 if found.get(handler.name) is handler:
                     continue  # imported from another of these modules
                 if handler.name in found:
-                    there = f"in {origin[handler.name]} and in {module.__name__}"
-                    search.refuse(f"two handlers are named {handler.name}: {there}")
+                    places = f"in {origin[handler.name]} and in {module.__name__}"
+                    search.refuse(f"two handlers are named {handler.name}: {places}")
                     continue
                 found[handler.name], origin[handler.name] = handler, module.__name__
     search.refuse_nameless(modules)
@@ -77,13 +78,13 @@ def _shown(name: str) -> str:
 
 
 def listed(handlers: Iterable[Handler]) -> str:
-    """Return handlers in one line, each with its file."""
+    """Return the names of handlers, each with its file, in one line."""
     return ", ".join(f"{handler.name} ({shown_file(handler)})" for handler in handlers)
 
 
 @contextmanager
 def _first(here: Path) -> Iterator[None]:
-    """Have modules come from the working directory rather than from elsewhere, and afterwards only if nowhere else."""
+    """Look for modules in the working directory first (but for the standard library), and in the end last."""
     sys.meta_path[:] = [Guard(here), *(finder for finder in sys.meta_path if not isinstance(finder, Guard))]
     standard = {get_path("stdlib"), get_path("platstdlib")}
     standard |= {str(Path(folder, "lib-dynload")) for folder in standard}
@@ -91,7 +92,7 @@ def _first(here: Path) -> Iterator[None]:
     sys.path[:] = [*(one for one in entries if one in standard), str(here), *(e for e in entries if e not in standard)]
     try:
         yield
-    finally:  # what a module has put there stays
+    finally:  # entries that a module has added stay
         sys.path[:] = [*(entry for entry in sys.path if entry != str(here)), str(here)]
 
 
@@ -107,11 +108,11 @@ def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:
 
 
 class _Search:
-    """One look for handlers, which goes on behind what it refuses.
+    """One search for handlers. It goes on after a mistake, to find all of them.
 
     Attributes:
         refusals: a sentence for each mistake.
-        cause: the exception behind the first that has one.
+        cause: the first exception behind a refusal.
     """
 
     def __init__(self, packages: Sequence[str], here: Path) -> None:
@@ -126,7 +127,7 @@ class _Search:
         self.cause = cause if self.cause is None else self.cause
 
     def modules(self) -> Iterator[ModuleType]:
-        """Import what may hold handlers, each file once, whatever names lead to it."""
+        """Import the modules that can declare handlers, each file once, even if several names lead to it."""
         for name in self._packages:
             package = self._imported(name)
             if package is None:
@@ -138,7 +139,7 @@ class _Search:
             overlooked = self._refuse_overlooked(package)
             inside = {info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))} - overlooked
             public = [f"{name}.{inner}" for inner in sorted(inside) if not inner.startswith("_")]
-            # A package may declare handlers itself; a module in it, or a lone module, must.
+            # A package can declare handlers itself. A module in it, or a single module, must.
             if _handlers(package):
                 yield package
             elif not public and not overlooked:
@@ -152,9 +153,9 @@ class _Search:
                 yield module
 
     def _imported(self, name: str) -> ModuleType | None:
-        """Import a module, unless its file was imported under another name or it cannot be."""
+        """Import a module; return None if it cannot be imported, or was imported under another name."""
         try:
-            with redirect_stdout(sys.stderr):  # what a command says on stdout may be read by a program
+            with redirect_stdout(sys.stderr):  # a program might read the command's stdout
                 spec = importlib.util.find_spec(name)
                 file = os.path.realpath(spec.origin) if spec is not None and spec.origin else name
                 if file in self._seen:
@@ -164,27 +165,28 @@ class _Search:
         except HandlerLoadError as exc:
             self.refuse(f"{name}: {exc}{place(exc, name)}", exc)
         except BaseException as exc:
-            # A stranger's module may raise anything while it is imported, SystemExit included.
+            # A user's module can raise anything while it is imported, even SystemExit.
             if isinstance(exc, KeyboardInterrupt):
                 raise
             self.refuse(f"{name} cannot be imported: {describe(exc, name)}", exc)
         return None
 
     def refuse_nameless(self, modules: Sequence[ModuleType]) -> None:
-        """Refuse what modules have made and none of them has a name for."""
+        """Refuse the handlers that a module made and that no module has a name for."""
         named = {id(handler) for module in modules for handler in _handlers(module)}
         for module in modules:
-            for one in made.noted(module):
-                if id(one.handler) not in named:
+            for note in made.noted(module):
+                if id(note.handler) not in named:
                     self.refuse(
-                        f"{module.__name__}: the handler {one.handler.name} ({_shown(one.file)} line {one.line}) would "
-                        f"get no jobs: the module has no name for it, or has given that to another; give it one"
+                        f"{module.__name__}: the handler {note.handler.name} ({_shown(note.file)} line {note.line}) "
+                        "would get no jobs: the module has no name for it, or has given its name to another; give it a "
+                        "name of its own"
                     )
 
     def _refuse_overlooked(self, package: ModuleType) -> set[str]:
-        """Refuse what lies in a package and would be passed over without a word; returns the names of its folders."""
+        """Refuse the files and folders of a package that would silently be ignored. Return the names of the folders."""
         name, overlooked = package.__name__, set()
-        for path in sorted(inner for folder in _folders(package) if folder.is_dir() for inner in folder.iterdir()):
+        for path in sorted(entry for folder in _folders(package) if folder.is_dir() for entry in folder.iterdir()):
             if path.name.startswith(("_", ".")):
                 continue
             if path.is_dir() and _holds_modules(path):
@@ -211,5 +213,5 @@ def _holds_modules(folder: Path) -> bool:
 
 
 def _handlers(module: ModuleType) -> list[Handler]:
-    # By identity: a function may be an object that cannot be hashed.
+    # By identity: the function of a handler can be an object without a hash.
     return list({id(value): value for value in vars(module).values() if isinstance(value, Handler)}.values())

@@ -1,7 +1,7 @@
-"""Where handlers were made, so that none of them is missing without a word.
+"""Note where handlers are made, so that none is missing silently.
 
-A module's handlers are those that it has names for. One that it made and has no name for (another took it; it lies in
-a list, or in a function) would get no jobs. Each is noted in its module, from the statement there that made it.
+A module's handlers are those that it has names for. A handler without a name would get no jobs: its name was given to
+another handler, or it is in a list, or in a function. So each handler is noted in the module whose statement made it.
 """
 
 import inspect
@@ -15,7 +15,7 @@ NOTES = "__receiver_made__"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A handler, and the line of its module's file that made it."""
+    """A handler, and the file and line that made it."""
 
     handler: Any
     file: str
@@ -23,7 +23,7 @@ class Made:
 
 
 def note(handler: object) -> None:
-    """Note a handler in the module that is being imported; elsewhere there is nothing to note."""
+    """Note a handler in the module that is being imported; if none is, do nothing."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
@@ -33,5 +33,5 @@ def note(handler: object) -> None:
 
 
 def noted(module: ModuleType) -> Iterator[Made]:
-    """Yield what was made while a module was imported, by its own statements."""
+    """Yield the handlers that a module's own statements made while it was imported."""
     yield from vars(module).get(NOTES, ())

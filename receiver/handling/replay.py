@@ -1,6 +1,6 @@
 """Run an event's jobs again.
 
-name ──▶ the one event that it means ──▶ its body read again, where it is quarantined ──▶ jobs pending, quota anew
+name ──▶ the event that it means ──▶ a quarantined body is read again ──▶ jobs are pending, with a new quota
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from receiver.inbox.deliveries import Stored
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of an event's jobs, by their handlers' names.
+    """What became of an event's jobs. Each is named by its handler.
 
     Attributes:
-        pending: those that run again.
-        running: those that run now, and were left alone.
-        gone: those that are not done, of handlers that were not among the chosen.
+        pending: the jobs that run again.
+        running: the jobs that run now, and were left alone.
+        gone: the jobs that are not done and whose handlers were not among the chosen ones.
     """
 
     pending: tuple[str, ...]
@@ -31,10 +31,10 @@ class Replayed:
 
 
 def chosen(known: Mapping[str, Handler], only: str | None) -> list[Handler]:
-    """Return the handlers whose jobs are to run again: all, or `only` the one of that name.
+    """Return the handlers whose jobs should run again: all, or the one named `only`.
 
     Raises:
-        ImpossibleError: there is none of that name.
+        ImpossibleError: no handler has that name.
     """
     if only is None:
         return list(known.values())
@@ -44,10 +44,10 @@ def chosen(known: Mapping[str, Handler], only: str | None) -> list[Handler]:
 
 
 async def find(db: Pool, name: str) -> Stored:
-    """Return the one event that a name means: its id, source/id, @key, or the id of its transcription.
+    """Return the event that a name means: its id, source/id, @key, or the id of its transcription.
 
     Raises:
-        ImpossibleError: it means none, or several.
+        ImpossibleError: it means no event, or several.
     """
     if not name.strip():
         raise ImpossibleError("EVENT is empty; `receiver events` lists them")
@@ -55,16 +55,18 @@ async def find(db: Pool, name: str) -> Stored:
     if not found:
         raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
     if len(found) > 1:
-        choices = ", ".join(f"@{one.key} ({one.type or one.state} {one.source}/{one.id}{_whose(one)})" for one in found)
+        choices = ", ".join(
+            f"@{event.key} ({event.type or event.state} {event.source}/{event.id}{_details(event)})" for event in found
+        )
         raise ImpossibleError(f"{name} means several events: say which of {choices}")
     return found[0]
 
 
 async def replay(db: Pool, name: str, handlers: Sequence[Handler]) -> Replayed:
-    """Run the jobs of the event that a name means again, those of these handlers; the new ones among them get one.
+    """Run an event's jobs of these handlers again. A handler that has no job for the event yet gets one.
 
     Raises:
-        ImpossibleError: the name means none or several, or the event is quarantined and still cannot be read.
+        ImpossibleError: the name means no event or several, or the event is quarantined and still cannot be read.
     """
     found = await find(db, name)
     async with db.acquire() as connection, connection.transaction():
@@ -81,9 +83,9 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler]) -> Replayed:
 
 
 async def _read_again(connection: Connection, found: Stored) -> str:
-    """Let a quarantined event be what it can be read as now; returns its type."""
+    """Read a quarantined event again, and take it out of quarantine. Return its type."""
     content = events.read(found.source, await deliveries.raw(connection, found.key))
-    if found.callback_for is not None:  # its secret proves nothing about another one
+    if found.callback_for is not None:  # its secret proves nothing about another transcription
         content = events.about(content, found.callback_for)
     if isinstance(content, events.Unreadable):
         raise ImpossibleError(f"it still cannot be read: {content.reason}")
@@ -92,7 +94,7 @@ async def _read_again(connection: Connection, found: Stored) -> str:
     return content.type
 
 
-def _whose(event: Stored) -> str:
+def _details(event: Stored) -> str:
     about = "" if event.transcription_id is None else f" about {event.transcription_id}"
     account = "" if event.account == "default" else f", account {event.account}"
     return f"{about} of {event.api_url}{account}"

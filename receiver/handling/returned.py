@@ -1,4 +1,4 @@
-"""What handlers return: nothing. Whatever else may be work that nobody does, or an error that nobody sees."""
+"""Judge what a handler returns. It should be None: anything else might be undone work, or an unseen error."""
 
 import asyncio
 import inspect
@@ -9,15 +9,15 @@ from receiver.logs.reasons import describe
 
 log = logging.getLogger(__name__)
 
-_told: set[str] = set()  # the handlers of whose results it was said that nobody gets them
+_warned: set[str] = set()  # the names of handlers whose results were logged
 
 
 def judge(name: str, returned: object, *, home: str) -> None:
-    """Refuse what says that the work was not done; of any other result say once that nobody gets it.
+    """Refuse a result that shows that the work was not done. Warn about any other result but None, once a handler.
 
     Args:
-        name: the handler's.
-        returned: what its function returned at last.
+        name: the name of the handler.
+        returned: the result of its function, after awaiting it.
         home: the handler's module.
 
     Raises:
@@ -34,14 +34,14 @@ def judge(name: str, returned: object, *, home: str) -> None:
         _undo(returned)
         raise ImpossibleError(f"{name} returned a {kind} that nobody awaited: write `await` before what makes it")
     if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
-        raise ImpossibleError(f"{name} returned a generator, of which nothing ran: a handler does not yield")
-    if name not in _told:
-        _told.add(name)
+        raise ImpossibleError(f"{name} returned a generator, so none of its code ran: a handler does not yield")
+    if name not in _warned:
+        _warned.add(name)
         log.warning("%s returned a %s, which nobody gets: a handler returns nothing", name, kind)
 
 
 def _undo(work: object) -> None:
-    """Let work that is refused neither go on nor complain."""
+    """Stop refused work, so that it neither goes on nor warns that it was never awaited."""
     if inspect.iscoroutine(work):
         work.close()
     elif isinstance(work, asyncio.Future):

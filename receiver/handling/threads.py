@@ -1,4 +1,4 @@
-"""Plain functions in threads of their own, and their way back to the event loop."""
+"""Run plain functions in threads of their own, and let them run coroutines on the event loop."""
 
 import asyncio
 import concurrent.futures
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 async def run(function: Callable[..., T], *arguments: object) -> T:
-    """Call a function in a thread of its own and return what it returns.
+    """Call a function in a thread of its own, and return its result.
 
-    Not the loop's own threads: those are few, and one that never ends would be missing for good. A thread cannot be
-    stopped, so cancelling this waits for its end all the same.
+    The event loop's own threads are too few: a function that never ends would take one for good. A thread cannot be
+    stopped, so a cancelled call still waits for its end.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
@@ -31,7 +31,7 @@ async def run(function: Callable[..., T], *arguments: object) -> T:
         result: tuple[T | None, BaseException | None]
         try:
             result = context.run(function, *arguments), None
-        except BaseException as exc:  # noqa: BLE001 - it is raised where this is awaited
+        except BaseException as exc:  # noqa: BLE001 - `run` raises it below
             result = None, exc
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result)
@@ -44,11 +44,11 @@ async def run(function: Callable[..., T], *arguments: object) -> T:
         raise
     if error is not None:
         raise error
-    return returned  # type: ignore[return-value] # with no error it is what the function returned
+    return returned  # type: ignore[return-value] # without an error it is the result
 
 
 class Bridge:
-    """Lets functions in threads wait for what only this event loop can do, until it is closed."""
+    """Lets functions in threads run coroutines on this event loop, until it is closed."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,11 +57,11 @@ class Bridge:
         self._closed = False
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and return what it returns.
+        """Run a coroutine on the event loop, and return its result.
 
         Raises:
-            LeaseLostError: the bridge is closed, or was while this waited.
-            TypeError: called on the loop itself, which would wait for itself for ever.
+            LeaseLostError: the bridge is closed, or was closed while this waited.
+            TypeError: called on the event loop itself, which would wait for itself for ever.
         """
         with suppress(RuntimeError):
             if asyncio.get_running_loop() is self._loop:
@@ -83,7 +83,7 @@ class Bridge:
             self._waiting.discard(future)
 
     def close(self) -> None:
-        """Stop what is waited for, and refuse whatever comes."""
+        """Stop the coroutines that functions wait for, and refuse new ones."""
         with self._lock:
             self._closed = True
             waiting = list(self._waiting)

@@ -1,4 +1,4 @@
-"""`receiver.handling.api`: what `@handler` takes, and that a job's effects and its completion are one."""
+"""`receiver.handling.api`: what `@handler` takes, and that the effects of a job and its completion are one."""
 
 import asyncio
 import contextlib
@@ -72,7 +72,7 @@ def swapped_and_not_used(_ctx, _):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 def named_the_other_way(ctx: Event, event: Context) -> None:
-    """Do nothing; its annotations say what the names do not."""
+    """Do nothing. The annotations say what the names do not."""
 
 
 class Objects:

@@ -41,7 +41,7 @@ def _restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Return what writes modules (dotted name → text) into the working directory, or into another folder."""
+    """Return a function that writes modules (dotted name → text) into the working directory, or into another folder."""
 
     def put(modules: dict[str, str], *, into: Path = tmp_path) -> None:
         for dotted, text in modules.items():
@@ -123,7 +123,7 @@ def test_our_own_handlers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_working_directory_wins(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, already_on_the_path: bool
 ) -> None:
-    """Also where it stands on the path already, behind others: a bundled package would win otherwise."""
+    """Even if it is on the path already, behind other entries: otherwise a bundled package would win."""
     other = tmp_path / "elsewhere"
     package = f"found_here_{already_on_the_path}"
     write({f"{package}.a": async_handler("mine")})
@@ -165,7 +165,7 @@ def test_the_path_does_not_grow_with_every_load(write: Write) -> None:
 def test_what_is_imported_later_comes_from_the_working_directory_only_where_nothing_else_has_it(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Libraries of ours import some modules when they are first needed, and a person's file may have such a name."""
+    """Libraries import some modules late, and a file of the user might have the name of one."""
     write({"found_late.a": GOOD, "found_own": "where = 'mine'", "found_both": "where = 'mine'"})
     write({"found_both": "where = 'a library'"}, into=tmp_path / "elsewhere")
     monkeypatch.syspath_prepend(tmp_path / "elsewhere")
@@ -175,7 +175,7 @@ def test_what_is_imported_later_comes_from_the_working_directory_only_where_noth
 
 
 def test_what_a_module_has_put_on_the_path_stays_there(write: Write, tmp_path: Path) -> None:
-    """What it imports when it is called lies there."""
+    """A handler might import modules from there when it is called."""
     vendor = tmp_path / "vendor"
     write({"found_vendor.a": f"import sys\nsys.path.insert(0, {str(vendor)!r})\n{GOOD}"})
     discovery.load(["found_vendor"])
@@ -220,7 +220,7 @@ STRANGERS = [
 
 
 def put_in_place(write: Write) -> None:
-    """Write what each case gives away."""
+    """Write the modules of each case, which then belong to another user or can be changed by everybody."""
     good = "import refused_helper\nfrom refused_package import _shared\n" + GOOD
     write({"refused_module": GOOD, "refused_helper": "", "refused_package._shared": "", "refused_package.a": good})
     Path("refused_package/__pycache__").mkdir()
@@ -228,15 +228,15 @@ def put_in_place(write: Write) -> None:
 
 @as_root
 @pytest.mark.parametrize(("given", "package"), STRANGERS)
-def test_nothing_that_another_user_has_put_there_is_run(write: Write, given: str, package: str) -> None:
-    """Whoever may write to a shared folder could put handlers there, for root to start in."""
+def test_no_file_of_another_user_is_run(write: Write, given: str, package: str) -> None:
+    """Anyone who can write to a shared folder could put handlers there, and root might start there."""
     put_in_place(write)
     os.chown(given, NOBODY, NOBODY)
     assert f"{Path(given).absolute()} belongs to another user (uid {NOBODY}): chown it" in refusal(package)
 
 
 @pytest.mark.parametrize(("given", "package"), STRANGERS)
-def test_nothing_that_everybody_may_change_is_run(write: Write, given: str, package: str) -> None:
+def test_no_file_that_everybody_can_change_is_run(write: Write, given: str, package: str) -> None:
     put_in_place(write)
     Path(given).chmod(0o777)
     assert f"{Path(given).absolute()} can be changed by every user: run `chmod o-w` on it" in refusal(package)
@@ -264,7 +264,7 @@ def test_under_sudo_the_callers_files_are_run(write: Write, monkeypatch: pytest.
 def test_whoever_owns_the_folder_that_we_start_in_is_trusted_unless_everybody_may_write_to_it(
     write: Write, tmp_path: Path, *, mode: int, is_run: bool
 ) -> None:
-    """As where a container's root works on a checkout of somebody's."""
+    """Such as when root in a container works on somebody's checkout."""
     name = f"mounted_{mode}"
     write({name: GOOD})
     for path in (Path(f"{name}.py"), tmp_path):
@@ -389,7 +389,7 @@ def test_a_package_without_a_public_module_refuses_the_start(write: Write, priva
 def test_a_folder_that_python_passes_over_refuses_the_start(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without an `__init__.py` it is no regular package, and one of its name elsewhere would be taken instead."""
+    """Without an `__init__.py` it is no regular package, so a package elsewhere with the same name would be taken."""
     write({"refused_bundled.a": async_handler("bundled")}, into=tmp_path / "elsewhere")
     monkeypatch.syspath_prepend(tmp_path / "elsewhere")
     (tmp_path / "refused_bundled").mkdir()
@@ -411,14 +411,14 @@ def test_two_handlers_of_one_name_in_two_packages_refuse_the_start(write: Write)
 
 @pytest.mark.parametrize("text", [BARE, GOOD + BARE, BARE + GOOD], ids=["alone", "after another", "before another"])
 def test_a_decorator_without_its_call_refuses_the_start(write: Write, text: str) -> None:
-    """Beside a right one it would be missing silently, and its work would be lost."""
+    """Beside a correct handler it would be missing silently, and its work would be lost."""
     package = f"refused_bare_{[BARE, GOOD + BARE, BARE + GOOD].index(text)}"
     write({f"{package}.mod": text})
     assert refusal(package).startswith(f"{package}.mod")
 
 
 def test_every_bad_module_is_told(write: Write) -> None:
-    """Else they are mended one start after the other."""
+    """Otherwise each start would show only the next mistake."""
     bad = {"refused_all.b": "", "refused_all.c": "\n1 / 0", "refused_all.d": "def", "refused_all.e": GOOD}
     write({"refused_all.a": GOOD} | bad)
     told = refusal("refused_all", "no_such_package").split("; ")
@@ -469,13 +469,13 @@ NAMELESS = {
 
 @pytest.mark.parametrize("what", NAMELESS)
 def test_a_handler_that_its_module_has_no_name_for_refuses_the_start(write: Write, what: str) -> None:
-    """Beside a right one it would be missing silently, and its work would be lost."""
+    """Beside a correct handler it would be missing silently, and its work would be lost."""
     text, name, line = NAMELESS[what]
     package = f"refused_nameless_{list(NAMELESS).index(what)}"
     write({f"{package}.mod": text})
     assert refusal(package) == (
         f"{package}.mod: the handler {name} ({package}/mod.py line {line}) would get no jobs: "
-        f"the module has no name for it, or has given that to another; give it one"
+        f"the module has no name for it, or has given its name to another; give it a name of its own"
     )
 
 
@@ -489,7 +489,7 @@ def test_what_a_private_module_has_made_may_be_used_or_not(write: Write) -> None
     assert refusal("refused_made").startswith("refused_made.a: the handler lost (refused_made/a.py line 3) would get")
 
 
-def test_what_is_printed_meanwhile_does_not_get_among_what_a_command_prints(
+def test_output_of_an_import_does_not_mix_with_the_output_of_a_command(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write({"found_loud.a": f"print('loud')\nimport sys\nsys.stdout.write('louder')\n{GOOD}"})
@@ -574,10 +574,10 @@ def test_without_a_name_the_working_directorys_handlers_are_taken(
 
 
 @pytest.mark.usefixtures("_fresh_handlers")
-def test_without_any_there_the_bundled_ones_are_and_that_is_said(
+def test_without_handlers_there_the_bundled_ones_are_taken_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The checkout's own `handlers` can be imported here, and is not asked for by nobody's word."""
+    """The `handlers` of the checkout can be imported here too, but nobody named it."""
     found = discovery.load([])
     assert list(found) == OURS
     assert {one.module.rpartition(".")[0] for one in found.values()} == {"receiver.bundled"}

@@ -1,4 +1,4 @@
-"""`handling.replay`: which event a name means, whose jobs run again, and what a quarantined body has become."""
+"""`handling.replay`: which event a name means, which jobs run again, and what becomes of a quarantined body."""
 
 import pytest
 

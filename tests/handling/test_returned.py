@@ -1,4 +1,4 @@
-"""`handling.returned`: a handler returns nothing, and what it returns instead is not taken for work that was done."""
+"""`handling.returned`: a handler returns nothing, and any other result is not taken for done work."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ async def other(_event: Event, _ctx: Context) -> None:
 
 
 class Lazy:
-    """Work that begins when it is awaited."""
+    """Do work that begins when it is awaited."""
 
     def __await__(self) -> Iterator[None]:
         raise AssertionError("nobody awaits this")
@@ -45,7 +45,7 @@ async def outcome(scratch: Scratch, name: str, returns: Callable[[Event, Context
 
 
 AWAIT = "that nobody awaited: write `await` before what makes it"
-YIELDED = "h returned a generator, of which nothing ran: a handler does not yield"
+YIELDED = "h returned a generator, so none of its code ran: a handler does not yield"
 LOST: dict[str, tuple[Callable[[Event, Context], Any], str]] = {
     "a coroutine": (other, f"h returned a coroutine {AWAIT}"),
     "an awaitable": (lambda *_: Lazy(), f"h returned a Lazy {AWAIT}"),
@@ -62,7 +62,7 @@ LOST: dict[str, tuple[Callable[[Event, Context], Any], str]] = {
 
 @pytest.mark.parametrize("what", LOST)
 async def test_a_handler_that_returns_it_is_dead_and_says_why(receiver_scratch: Scratch, what: str) -> None:
-    """It would be done, and its work would not."""
+    """Otherwise its job would count as done without its work."""
     returns, said = LOST[what]
     assert await outcome(receiver_scratch, "h", returns) == Dead(said)
 

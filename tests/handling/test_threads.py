@@ -1,4 +1,4 @@
-"""Plain `def` handlers: they run beside the loop, reach it through `ctx.wait`, and hold nobody up."""
+"""Plain `def` handlers: they run beside the event loop, use it through `ctx.wait`, and delay nothing."""
 
 import asyncio
 import functools
@@ -16,7 +16,7 @@ from tests.worker.working import deliver, made, stored, until_ended, working
 
 
 async def test_a_plain_function_runs_in_a_thread_of_its_own_and_may_block(receiver_scratch: Scratch) -> None:
-    """Each waits for the other, so they would never end in one thread; the loop goes on meanwhile."""
+    """The two wait for each other, so in one thread they would never end; the event loop goes on meanwhile."""
     meeting = threading.Barrier(2, timeout=20)
 
     def meets(_: Event, __: Context) -> None:
@@ -63,7 +63,7 @@ async def test_what_a_plain_function_raises_decides(receiver_scratch: Scratch) -
 
 
 async def test_what_a_plain_function_returns_to_be_awaited_is_awaited_on_the_loop(receiver_scratch: Scratch) -> None:
-    """As a plain decorator of an `async def` does; nobody else would, and the job would be done without its work."""
+    """A plain decorator of an `async def` returns such; otherwise the job would be done without its work."""
     loop, ran, error = asyncio.get_running_loop(), [], ValueError("its own")
 
     async def works(_: Event, __: Context) -> None:
@@ -95,7 +95,7 @@ async def test_an_async_function_is_told_to_await(receiver_scratch: Scratch) -> 
 async def test_a_plain_function_whose_time_is_over_gets_no_further(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The one waits on the loop and is told at once; the other cannot be stopped, and is told when it asks."""
+    """A function that waits on the loop is stopped at once; any other goes on until it next waits."""
     go_on, told = threading.Event(), []
 
     def waits(_: Event, ctx: Context) -> None:
@@ -132,7 +132,7 @@ async def test_a_plain_function_that_is_left_behind_holds_up_neither_its_retry_n
         if ctx.attempt == 1:
             go_on.wait(60)
 
-    # As many tries as it takes for one to be begun and ended within the timeout, which a busy machine may exceed.
+    # Many tries: on a busy machine a try can exceed the timeout.
     at_once = RetryPolicy(attempts=1000, first=RetryPolicy().first * 0)
     blocking = handler("*", name="blocking", timeout=0.1, retry=at_once)(blocks_at_first)
     quick = made("quick", lambda _event, _ctx: None)
