@@ -68,7 +68,7 @@ async def to_its_end(following: Following, transcription_id: int) -> Transcripti
     with line(f"transcription {transcription_id}") as show:
         show("")
         told = (lambda status: show(_so_far(status))) if is_shown() else None
-        return await following.until_ended(transcription_id, told=told)
+        return await following.until_ended(transcription_id, progressed=told)
 
 
 def _so_far(status: TranscriptionStatus) -> str:

@@ -1,9 +1,9 @@
-"""What we ask a source for: what is handed in, what it costs, how it is sent once, and how its end is learned of.
+"""What we ask a provider for: the recording, its price, how it is submitted once, and how we learn of its end.
 
-    recordings ──▶ price ──▶ submit ──▶ following ──▶ completed: `providers.content` has its transcript
+    recordings ──▶ price ──▶ submit ──▶ following ──▶ completed: `providers.content` has the transcript
         │                      │            │  ▲
      media/                 uploads  failed └──┘ again
-                               └── progress: what is known from one run to the next
+                               └── progress: notes from one run to the next
 
-Nothing here prints, asks a person or reads the environment: who shows progress passes a callback.
+Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.
 """

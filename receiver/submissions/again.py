@@ -1,4 +1,4 @@
-"""Start a failed transcription again, which is charged again, from scratch."""
+"""Start a failed transcription again. The provider begins from scratch and charges again."""
 
 import secrets
 
@@ -8,7 +8,7 @@ from receiver.providers.transcribe_so import TranscriptionStatus
 
 
 async def failed(provider: TranscribeSo, transcription_id: str) -> TranscriptionStatus:
-    """Return a transcription that can be started again.
+    """Return the status of a failed transcription, which can be started again.
 
     Raises:
         ImpossibleError: it did not fail.
@@ -20,5 +20,5 @@ async def failed(provider: TranscribeSo, transcription_id: str) -> Transcription
 
 
 async def start(provider: TranscribeSo, transcription_id: str) -> TranscriptionStatus:
-    """Start it; every call is a start of its own, and charged."""
+    """Start a transcription again. Every call is a new start, and is charged."""
     return await provider.retry(transcription_id, idempotency_key=f"retry-{secrets.token_hex(16)}")

@@ -1,9 +1,9 @@
-"""Follow a transcription to its end: by its webhook where one is registered, else by long-poll.
+"""Follow a transcription to its end: by the webhook if one is registered, else by long-poll.
 
-    begin ──▶ (it is started) ──▶ until_ended ─┬─ registered: look for its event; ask now and then ─┬─▶ as it ended
-                                               └─ else: the provider holds its answer ──────────────┘
+    begin ──▶ (a start) ──▶ until_ended ─┬─ webhook: look for its event; sometimes ask the provider ─┬─▶ its last status
+                                         └─ no webhook: the provider holds its answer ───────────────┘
 
-An outage ends no waiting: it is paid for and goes on without us.
+An outage does not end the waiting: the transcription is paid for, and goes on without us.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from receiver.webhooks import registration
 
 log = logging.getLogger(__name__)
 
-Told: TypeAlias = Callable[[TranscriptionStatus], None]
+Progressed: TypeAlias = Callable[[TranscriptionStatus], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,10 @@ class Pauses:
 
     Attributes:
         look: between two looks for the event.
-        ask: how long the provider is not asked while an event is awaited.
-        hold: how long the provider is asked to hold its answer, window after window.
-        shown: how often somebody who looks on is told more, for a turn of the sixty a minute.
+        ask: between two questions to the provider while we wait for the event.
+        hold: how long the provider holds its answer at most.
+        shown: takes the place of `ask` and `hold` for a person who watches. Each question costs one of the 60 requests
+            a minute.
         after_outage: before the next try.
     """
 
@@ -51,12 +52,12 @@ SERVICE = Pauses()
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """How the end of what is started now will be learned of.
+    """How we learn of the end of a transcription that is started now.
 
     Attributes:
-        provider: its client.
-        db: where its deliveries are stored; None where there is no database, or where no webhook is registered.
-        since: the key of the newest event before it was started.
+        provider: the provider's client.
+        db: the database with the deliveries; None if there is no database, or no webhook is registered.
+        since: the key of the newest event before the start.
         pauses: between two questions, and after an outage.
     """
 
@@ -65,40 +66,40 @@ class Following:
     since: int
     pauses: Pauses
 
-    async def until_ended(self, transcription_id: int, *, told: Told | None = None) -> TranscriptionStatus:
-        """Return a transcription once it is terminal.
+    async def until_ended(self, transcription_id: int, *, progressed: Progressed | None = None) -> TranscriptionStatus:
+        """Wait until a transcription has ended, and return its status.
 
         Args:
-            transcription_id: which one.
-            told: called with what the provider says of it meanwhile; None where nobody looks on.
+            transcription_id: the transcription.
+            progressed: called with each status before that; None if nobody watches.
 
         Raises:
-            InvalidRequest: it is a quote, which never starts.
+            InvalidRequest: the transcription is a quote, which never starts.
         """
         while True:
             try:
                 if self.db is None:
-                    return await self._by_asking(transcription_id, told)
-                return await self._by_webhook(self.db, transcription_id, told)
+                    return await self._by_asking(transcription_id, progressed)
+                return await self._by_webhook(self.db, transcription_id, progressed)
             except (ProviderUnavailable, RateLimited, *AWAY) as exc:
                 log.warning("still waiting for transcription %d: %s", transcription_id, exc)
                 await asyncio.sleep(self.pauses.after_outage)
 
-    async def _by_asking(self, transcription_id: int, told: Told | None) -> TranscriptionStatus:
-        seconds = self.pauses.hold if told is None else self.pauses.shown
+    async def _by_asking(self, transcription_id: int, progressed: Progressed | None) -> TranscriptionStatus:
+        seconds = self.pauses.hold if progressed is None else self.pauses.shown
         while True:
             status = await self.provider.wait(transcription_id, seconds=seconds)
             if status.is_terminal:
                 return status
-            if told is not None:
-                told(status)
+            if progressed is not None:
+                progressed(status)
 
-    async def _by_webhook(self, db: Pool, transcription_id: int, told: Told | None) -> TranscriptionStatus:
-        """Wait for the event; ask all the same now and then, because the web process may be down.
+    async def _by_webhook(self, db: Pool, transcription_id: int, progressed: Progressed | None) -> TranscriptionStatus:
+        """Wait for the event. Also ask the provider now and then, because the web process might be down.
 
-        It is asked at once too: one that was submitted under a key before may have ended long ago.
+        The first question comes at once: a transcription of an earlier submission might have ended long ago.
         """
-        since, asked, pause = self.since, float("-inf"), self.pauses.ask if told is None else self.pauses.shown
+        since, asked, pause = self.since, float("-inf"), self.pauses.ask if progressed is None else self.pauses.shown
         while True:
             has_ended = await deliveries.has_ended(db, self.provider.api_url, str(transcription_id), since=since)
             if has_ended or time.monotonic() - asked > pause:
@@ -106,10 +107,10 @@ class Following:
                 status = await self.provider.get(transcription_id)
                 if status.is_terminal or status.status == NEVER_STARTED:
                     return status
-                if told is not None:
-                    told(status)
+                if progressed is not None:
+                    progressed(status)
                 if has_ended:
-                    # It has ended since, or was started again: the next event will say.
+                    # The event is of an earlier start: the next event will announce the end.
                     since = await deliveries.newest_key(db)
             await asyncio.sleep(self.pauses.look)
 
@@ -117,8 +118,8 @@ class Following:
 async def begin(
     provider: TranscribeSo, db: "Pool | None", configured: Settings, *, pauses: Pauses = SERVICE
 ) -> Following:
-    """Note where the events stand, before something is started whose end is waited for."""
-    whose = configured.account()
-    if db is None or registration.current(await registration.find(db, whose)) is None:
+    """Note the newest event, before a transcription is started."""
+    account = configured.account()
+    if db is None or registration.current(await registration.find(db, account)) is None:
         return Following(provider, None, 0, pauses)
     return Following(provider, db, await deliveries.newest_key(db), pauses)

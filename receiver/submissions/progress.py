@@ -1,10 +1,10 @@
-"""What is known of a submission, and of a file's upload, from one run to the next: a small file in the data folder.
+"""Notes on a submission and its upload, from one run to the next: a small file in the data folder.
 
-    where the upload is ▶ its id, when it is complete ▶ what was asked for ▶ (the end: removed)
+    the upload's location ▶ the id of the complete upload ▶ what was asked for ▶ (the end: the notes are removed)
 
-It also holds the key under which the upload is submitted. While it is not known whether a submission was carried out,
-the same wishes bring the same key, so that the provider repeats its answer; other wishes are refused, because they
-would be a second submission, and charged.
+The notes also hold the key of the submission. While we do not know whether a submission was carried out, the same
+wishes use the same key, so that the provider repeats its answer. Other wishes are refused then: they would be a second
+submission, which is charged.
 """
 
 import fcntl
@@ -27,25 +27,25 @@ from receiver.errors import BusyError, ImpossibleError, ProviderError
 from receiver.settings import Account
 
 KEY_SECONDS = 24 * 3600  # how long the provider remembers a submission's key
-GONE = frozenset({"invalid_request", "not_found"})  # what a submission is told whose upload is there no more
+GONE = frozenset({"invalid_request", "not_found"})  # the answers to a submission whose upload is gone
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one source is for one account.
+    """The progress of one recording for one account.
 
     Attributes:
-        size, modified: of a file, bytes and nanoseconds; another size or time is another file. Zero for an address.
-        submission_key: what its submissions' keys begin with.
-        location: where a resumable upload is.
-        upload_id: what a complete upload is called.
-        asked: the hash of the wishes of a submission whose answer is not known.
+        size, modified: of a file, in bytes and nanoseconds. Another size or time means another file. Zero for a URL.
+        submission_key: the beginning of the submissions' keys.
+        location: the address of a resumable upload.
+        upload_id: the id of a complete upload.
+        asked: the hash of the wishes of a submission whose answer is unknown.
     """
 
     size: int
     modified: int
     submission_key: str
-    location: str | None = field(default=None, repr=False)  # whoever knows it could go on with the upload
+    location: str | None = field(default=None, repr=False)  # a secret: with it anyone could go on with the upload
     upload_id: str | None = None
     asked: str | None = None
 
@@ -54,18 +54,18 @@ PROGRESS = TypeAdapter(Progress)
 
 
 @contextmanager
-def opened(data_dir: Path, account: Account, source: str | Path) -> Iterator["Notebook"]:
-    """Yield the notebook of a source, which nobody else has open.
+def opened(data_dir: Path, account: Account, recording: str | Path) -> Iterator["Notebook"]:
+    """Yield the notebook of a recording. Nobody else has it open.
 
     Args:
-        data_dir: the data folder, made where it is not there.
-        account: whose submission it is.
-        source: a web address, or a file.
+        data_dir: the data folder. It is made if it is missing.
+        account: the account of the submission.
+        recording: a web address, or a file.
 
     Raises:
-        BusyError: another run is at the same source.
+        BusyError: another run has it open.
     """
-    named = os.fsencode(source.absolute()) if isinstance(source, Path) else source.encode()
+    named = os.fsencode(recording.absolute()) if isinstance(recording, Path) else recording.encode()
     name = hashlib.sha256(f"{account.api_url}\0{account.key_fingerprint}".encode() + b"\0" + named).hexdigest()[:32]
     with ExitStack() as stack:
         folder = _folder(data_dir, stack)
@@ -74,10 +74,10 @@ def opened(data_dir: Path, account: Account, source: str | Path) -> Iterator["No
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise BusyError(f"another run is transcribing {source}; wait for it, or end it") from exc
+            raise BusyError(f"another run is transcribing {recording}; wait for it, or end it") from exc
         size, modified = 0, 0
-        if isinstance(source, Path):
-            status = source.stat()
+        if isinstance(recording, Path):
+            status = recording.stat()
             size, modified = status.st_size, status.st_mtime_ns
         yield Notebook(folder, f"{name}.json", size, modified)
 
@@ -85,8 +85,8 @@ def opened(data_dir: Path, account: Account, source: str | Path) -> Iterator["No
 def _folder(data_dir: Path, stack: ExitStack) -> int:
     """Open the folder of the notebooks, which must be ours alone.
 
-    As root, the data folder belongs to the database's user, who must not lead us elsewhere: so everything is opened
-    below this descriptor, and nothing through a link.
+    If we are root, the data folder belongs to the database's user, who must not lead us to another folder. So all files
+    are opened below this descriptor, and never through a link.
     """
     path = prepare(data_dir).path / "uploads"
     try:
@@ -101,7 +101,7 @@ def _folder(data_dir: Path, stack: ExitStack) -> int:
 
 
 class Notebook:
-    """The notes on one source; a file is what it was when they were written."""
+    """The notes on one recording. Notes on a file are dropped if the file has changed since."""
 
     def __init__(self, folder: int, name: str, size: int, modified: int) -> None:
         self._folder = folder
@@ -111,15 +111,15 @@ class Notebook:
         self.progress = found if found is not None and same else Progress(size, modified, _new_key())
 
     def note(self, **changes: Any) -> None:
-        """Keep what is new."""
+        """Change the notes, and write them."""
         self.progress = replace(self.progress, **changes)
         private.replace(self._folder, self._name, PROGRESS.dump_json(self.progress))
 
     def ask(self, wishes: Mapping[str, Any]) -> tuple[str, bool]:
-        """Note that a submission is sent; returns its key, and whether it may have been carried out before.
+        """Note that a submission will be sent now. Return its key, and whether it might have been carried out before.
 
         Raises:
-            ImpossibleError: one with other wishes was sent, and its answer is not known.
+            ImpossibleError: a submission with other wishes was sent, and its answer is unknown.
         """
         asked = hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()[:16]
         before = self.progress.asked
@@ -132,14 +132,14 @@ class Notebook:
         return f"{self.progress.submission_key}-{asked}", before is not None
 
     def refused(self, error: ProviderError) -> None:
-        """Note that a submission was refused for good, so that the next run can do better."""
-        # A refusal is repeated to its key for a day, also when its reason is gone.
+        """Note that a submission was refused for good, so that the next run uses a new key."""
+        # The provider repeats a refusal to the same key for a day, even if its reason is gone.
         self.note(asked=None, submission_key=_new_key())
         if error.code in GONE:
-            self.note(upload_id=None)  # tus tells whether it is there
+            self.note(upload_id=None)  # the next run asks tus for the upload
 
     def forget(self) -> None:
-        """Remove it: there is nothing left to do."""
+        """Remove the notes: nothing is left to do."""
         with suppress(FileNotFoundError):
             os.unlink(self._name, dir_fd=self._folder)
 
@@ -150,8 +150,8 @@ class Notebook:
                 age = time.time() - os.fstat(opened).st_mtime
                 found = PROGRESS.validate_json(file.read(), strict=True)
         except (OSError, ValueError):
-            return None  # there is none, or one of another version: the upload starts from nothing
-        # The key finds no submission any more, and the upload may be gone; tus tells whether it is.
+            return None  # no notes, or those of another version: the upload starts from the beginning
+        # The provider has forgotten the key. The upload might be gone: tus will tell.
         fresh = replace(found, submission_key=_new_key(), upload_id=None, asked=None)
         return found if age < KEY_SECONDS else fresh
 

@@ -1,4 +1,4 @@
-"""What is handed in, a file or a web address, and whether the provider is at it already."""
+"""What is handed in: a file or a web address. Also find out whether the provider is transcribing it already."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ LOOK_AT = 200  # transcriptions, which one request lists
 
 
 def of(source: str, pipeline: str | None, language: str, duration: float | None) -> tuple[Recording, MediaFile | None]:
-    """Return the recording that `source` means, a path or an address; of a file, without its upload id yet.
+    """Return the recording at `source`, a path or an address, and its file. It has no upload id yet.
 
     Raises:
         ImpossibleError: the provider would refuse it.
@@ -43,12 +43,12 @@ def of(source: str, pipeline: str | None, language: str, duration: float | None)
             source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
         ), None
     file = uploads.inspect(Path(source))
-    told = media.duration_seconds(file.path)
-    if duration is not None and told is not None and abs(duration - told) > 1 + told / 100:
+    measured = media.duration_seconds(file.path)
+    if duration is not None and measured is not None and abs(duration - measured) > 1 + measured / 100:
         raise ImpossibleError(
-            f"{source} plays {told:.1f} s by its own account: leave --duration out, it is billed by that"
+            f"{source} plays {measured:.1f} s by its own account: leave --duration out, it is billed by that"
         )
-    seconds = duration if told is None else told
+    seconds = duration if measured is None else measured
     if seconds is None:
         raise ImpossibleError(
             f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS"
@@ -61,46 +61,47 @@ def of(source: str, pipeline: str | None, language: str, duration: float | None)
 
 
 async def require_no_other(provider: TranscribeSo, recording: Recording) -> None:
-    """Do nothing where the provider is not at the same recording already: notes in another folder may know of that.
+    """Refuse a recording that the provider is transcribing already, perhaps submitted from another folder.
 
     Raises:
-        ImpossibleError: it is, so this one would be paid for twice.
+        ImpossibleError: the provider is at it, so it would be paid for twice.
     """
     number, oldest = 0, datetime.now(UTC) - LOOK_BACK
     try:
-        async for one in provider.list(patiently=False):
+        async for other in provider.list(patiently=False):
             number += 1
-            if number > LOOK_AT or _began(one) < oldest:
+            if number > LOOK_AT or _began(other) < oldest:
                 return
-            if one.status in UNDER_WAY and _is_of(one, recording):
+            if other.status in UNDER_WAY and _is_of(other, recording):
+                name = printable(other.title or other.url or "it")
                 raise ImpossibleError(
-                    f"the provider is at {printable(one.title or one.url or 'it')} already: transcription {one.id} is "
-                    f"{printable(one.status)}. Nothing was sent or charged: go on in the folder where it was "
-                    "submitted, or pay for another one with --again"
+                    f"the provider is at {name} already: transcription {other.id} is {printable(other.status)}. "
+                    "Nothing was sent or charged: go on in the folder where it was submitted, or pay for another one "
+                    "with --again"
                 )
     except Unauthenticated:
         raise
-    except ProviderError as exc:  # which says nothing of a submission, unless that will meet the same
+    except ProviderError as exc:  # a lasting error would meet the submission too
         if is_lasting(exc):
             raise
         log.warning("whether it was submitted elsewhere already cannot be told: %s", exc)
 
 
-def _began(one: TranscriptionStatus) -> datetime:
+def _began(other: TranscriptionStatus) -> datetime:
     try:
-        moment = datetime.fromisoformat(one.created_at or "")
+        moment = datetime.fromisoformat(other.created_at or "")
     except ValueError:
         return datetime.now(UTC)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _is_of(one: TranscriptionStatus, recording: Recording) -> bool:
-    """Whether a transcription is of this recording, as far as it tells."""
-    theirs, ours = one.duration_seconds, recording.duration_seconds
+def _is_of(other: TranscriptionStatus, recording: Recording) -> bool:
+    """Whether a transcription seems to be of this recording."""
+    theirs, ours = other.duration_seconds, recording.duration_seconds
     differ = theirs is not None and ours is not None and abs(theirs - ours) > 1
-    if differ or one.source not in (None, recording.source):
+    if differ or other.source not in (None, recording.source):
         return False
-    if recording.url is not None and one.url is not None:
-        return one.url == recording.url
+    if recording.url is not None and other.url is not None:
+        return other.url == recording.url
     name = recording.original_filename or recording.url or ""
-    return one.title in (name, name.rstrip("/").rpartition("/")[2], urlsplit(name).path.rpartition("/")[2])
+    return other.title in (name, name.rstrip("/").rpartition("/")[2], urlsplit(name).path.rpartition("/")[2])

@@ -1,10 +1,10 @@
 """Hand a recording to the provider, once.
 
-    is it at it already? ─▶ price by the list ─▶ upload ─▶ the provider's price ─▶ noted: asked ─▶ POST /transcriptions
-          │                        │                             │                                        │
-          └──── nothing is charged ┴──── above the ceiling ──────┘         refused for good: another key ─┘
+    submitted already? ─▶ price by the list ─▶ upload ─▶ the provider's price ─▶ noted: asked ─▶ POST /transcriptions
+          │                      │                             │                                        │
+          └── nothing is charged ┴───── above the ceiling ─────┘         refused for good: another key ─┘
 
-What was sent is noted before its first byte, so that a lost answer is asked for again under the same key.
+The submission is noted before its first byte is sent. So after a lost answer the same key asks for it again.
 """
 
 from collections.abc import Callable
@@ -25,15 +25,15 @@ Uploaded: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be transcribed, and on what terms.
+    """A recording to transcribe, and the terms.
 
     Attributes:
-        recording: of a file, without its upload id.
-        file: what is uploaded before.
-        idempotency_key: a person's own; None takes the notebook's.
+        recording: the recording; for a file, without its upload id.
+        file: the file to upload; None for a URL.
+        idempotency_key: the person's own key; None means the notebook's.
         max_usd: the ceiling, in US dollars.
-        callbacks: where its own deliveries shall come to; None leaves them to the webhook.
-        again: whether it is paid for although the provider is at the same recording already.
+        callbacks: gives the transcription a callback of its own; None leaves its deliveries to the webhook.
+        again: whether to submit and pay even if the provider is transcribing the same recording already.
     """
 
     recording: Recording
@@ -45,22 +45,22 @@ class Order:
 
 
 async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploaded: Uploaded) -> TranscriptionStatus:
-    """Submit a recording; it is charged.
+    """Submit a recording. It is charged.
 
     Args:
-        provider: its client.
-        order: what, and on what terms.
-        notes: what is known of earlier runs; kept until the caller forgets it.
-        uploaded: called with how many of how many bytes of the file are there, from none to all.
+        provider: the provider's client.
+        order: the recording, and the terms.
+        notes: the notes of earlier runs; the caller removes them at the end.
+        uploaded: called with the bytes of the file that have arrived, and with all bytes of the file.
 
     Raises:
         ImpossibleError: nothing was sent or charged, and never will be on these terms.
-        ProviderError: it was refused, or no answer came; the same order later cannot be charged twice.
+        ProviderError: the provider refused, or no answer came. The same order cannot be charged twice later.
     """
     asked_before = notes.progress.asked is not None
     if not (asked_before or order.again or order.idempotency_key is not None):
         await recordings.require_no_other(provider, order.recording)
-    # What may have been submitted already went with its ceiling; a quote refused now would say nothing about that.
+    # An earlier submission might have been carried out under this ceiling; a quote now would say nothing about it.
     ceiling = None if asked_before else order.max_usd
     recording = await _reachable(provider, order, notes, ceiling=ceiling, uploaded=uploaded)
     try:
@@ -68,7 +68,7 @@ async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploa
             price.require_within((await price.quoted(provider, recording)).retail_usd, ceiling)
         return await _send(provider, order, recording, notes)
     except (InvalidRequest, PaymentRequired, RateLimited) as exc:
-        # Of an earlier submission, whose answer was lost, a refusal under another key says nothing, nor does a 429.
+        # A refusal under another key says nothing about an earlier submission whose answer was lost. Nor does a 429.
         is_about_it = order.idempotency_key is None and not isinstance(exc, RateLimited)
         if exc.status is not None and (is_about_it or not (asked_before or exc.maybe_done)):
             notes.refused(exc)
@@ -78,20 +78,20 @@ async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploa
 async def _reachable(
     provider: TranscribeSo, order: Order, notes: Notebook, *, ceiling: float | None, uploaded: Uploaded
 ) -> Recording:
-    """Return the recording as the provider can reach it: a file with its upload id."""
+    """Upload the file, if there is one. Return the recording with its upload id."""
     recording, file = order.recording, order.file
     if file is None:
         return recording
-    if ceiling is not None:  # before the file is sent; the provider's own quote needs it there
+    if ceiling is not None:  # before the upload, which the provider's own quote needs
         price.require_within((await price.listed(provider, recording, cheapest=True)).retail_usd, ceiling)
     size = file.size
     uploaded(0, size)
-    upload_id = await uploads.upload(provider, file, notes, progressed=lambda there: uploaded(there, size))
+    upload_id = await uploads.upload(provider, file, notes, progressed=lambda arrived: uploaded(arrived, size))
     return replace(recording, upload_id=upload_id)
 
 
 async def _send(provider: TranscribeSo, order: Order, recording: Recording, notes: Notebook) -> TranscriptionStatus:
-    """Send it under the person's key or the notebook's, with an address of its own for its deliveries where asked."""
+    """Send a submission under the person's key or the notebook's, with a callback if the order asks for one."""
     key, asked_before = order.idempotency_key, True
     if key is None:
         wishes = {"max_usd": order.max_usd, "callback": order.callbacks is not None}

@@ -1,9 +1,9 @@
-"""Bring a local file to the provider, once: what was sent survives Ctrl-C and a crash.
+"""Upload a local file to the provider, once: the progress survives Ctrl-C and a crash.
 
-    file ──▶ up to 50 MB: a presigned PUT, sent whole ──────▶ upload id ──▶ submitted, and the progress is forgotten
-         └─▶ above: tus, in pieces, gone on with after a break ──▲
+    file ──▶ up to 50 MB: a presigned PUT of the whole file ──▶ upload id ──▶ submitted; the notes are removed
+         └─▶ above: tus, in pieces, can go on after a break ──────▲
 
-How far it is stands in a notebook, so that starting again neither sends what has arrived nor pays twice.
+A notebook keeps the progress. So a new start neither sends again what has arrived nor pays twice.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from receiver.submissions.progress import Notebook
 LIMIT_BYTES = 500 * 1024 * 1024
 WHOLE_BYTES = 50 * 1024 * 1024
 PIECE_BYTES = 1024 * 1024
-EXPIRED = 403  # what S3 says to a ticket that is too old
+EXPIRED = 403  # S3's answer to an expired ticket
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file that the provider would take, of `size` bytes."""
+    """A file of `size` bytes that the provider would take."""
 
     path: Path
     size: int
@@ -33,12 +33,12 @@ class MediaFile:
 
     @property
     def name(self) -> str:
-        """What it is called elsewhere, where a name is text."""
+        """The file's name as text, for the provider."""
         return self.path.name.encode(errors="replace").decode()
 
 
 def inspect(path: Path) -> MediaFile:
-    """Return what an upload needs to know of a file.
+    """Return the facts about a file that an upload needs.
 
     Raises:
         ImpossibleError: the provider would refuse it, so nothing is sent.
@@ -60,17 +60,17 @@ def inspect(path: Path) -> MediaFile:
 async def upload(
     provider: TranscribeSo, file: MediaFile, notebook: Notebook, *, progressed: Callable[[int], None]
 ) -> str:
-    """Upload a file, from where an earlier run stopped, and return its upload id.
+    """Upload a file, from where an earlier run stopped. Return its upload id.
 
     Args:
-        provider: where to.
-        file: what `inspect` returned.
-        notebook: what is known of earlier runs.
-        progressed: called with the number of bytes that are there.
+        provider: the provider's client.
+        file: the file, from `inspect`.
+        notebook: the notes of earlier runs.
+        progressed: called with the number of bytes that have arrived.
 
     Raises:
-        ProviderError: it did not get through; the next run goes on.
-        ImpossibleError: the file has changed under way.
+        ProviderError: the upload failed; the next run goes on with it.
+        ImpossibleError: the file changed during the upload.
     """
     if notebook.progress.upload_id is None:
         if file.size <= WHOLE_BYTES:
@@ -84,7 +84,7 @@ async def upload(
 
 async def _put(provider: TranscribeSo, file: MediaFile, progressed: Callable[[int], None]) -> str:
     for is_last in (False, True):
-        # A key of its own each time: the answer to an old one names a URL that has expired.
+        # A new key for each ticket: the answer to an old key names a URL that has expired.
         ticket = await provider.create_upload(
             file.name, content_type=file.content_type, file_size=file.size, idempotency_key=_new_key()
         )
@@ -125,7 +125,7 @@ async def _resume(
                 location=notebook.progress.location, created=lambda made: notebook.note(location=made),
                 progressed=progressed,
             )  # fmt: skip
-        except InvalidRequest:  # lost, or refused as it is: it cannot be gone on with
+        except InvalidRequest:  # the upload is lost or refused, so it cannot go on
             notebook.note(location=None)
             raise
     return f"tus/{location.rstrip('/').rpartition('/')[2]}"

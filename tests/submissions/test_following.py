@@ -1,4 +1,4 @@
-"""`--wait`: by the webhook where one is registered, else by long-poll."""
+"""`--wait`: by the webhook if one is registered, else by long-poll."""
 
 import asyncio
 from collections.abc import Iterator
@@ -54,16 +54,16 @@ def receiving(receiver_server: Server) -> Iterator[Running]:
 
 @pytest.fixture
 def running(receiving: Running) -> Running:
-    """Return the receiver as if nothing had been asked of the provider in the last minute."""
+    """Return the receiver with an unused budget, as if the last minute had brought no request to the provider."""
     receiving.processes.sql("delete from receiver.budgets")
     return receiving
 
 
 def test_a_registered_receiver_waits_for_the_delivery(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And holds no connection to the provider meanwhile."""
+    """It also holds no connection to the provider meanwhile."""
 
     async def until_looked_at(sandbox: Sandbox, _: float) -> bool:
-        """Go on until the command has seen that it has not ended, however long that takes."""
+        """Go on once the command has asked for the transcription, which has not ended."""
         began = len(sandbox.asked)
         while not any(one.path.startswith("/api/v1/transcriptions/") for one in list(sandbox.asked)[began:]):  # noqa: ASYNC110 - it has no event for it
             await asyncio.sleep(0.01)
@@ -77,7 +77,7 @@ def test_a_registered_receiver_waits_for_the_delivery(running: Running, monkeypa
 
 
 def test_what_has_ended_before_is_not_waited_for(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second run under a key gets the first one's transcription, whose delivery came long ago."""
+    """The second run under a key gets the transcription of the first run, whose delivery came long ago."""
     first = running.commands.read("transcribe", YOUTUBE, "--idempotency-key", "ep-1")
     until(lambda: running.events(first["id"]), "the delivery is stored")
     sleep = asyncio.sleep
@@ -99,7 +99,9 @@ def test_the_delivery_of_an_earlier_end_is_not_taken_for_a_retrys(running: Runni
     running.processes.sql("delete from receiver.budgets")
     assert running.commands.read("retry", number, "--yes", "--wait")["status"] == "completed"
     both = ["transcription.completed", "transcription.failed"]
-    until(lambda: running.events(number) == both, "both deliveries are stored")  # the answer may have come before
+    until(
+        lambda: running.events(number) == both, "both deliveries are stored"
+    )  # the answer can come before the deliveries
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`submissions.media`: what we say of files that were built here byte by byte, and of those that lie."""
+"""`submissions.media`: the durations of files that are built here byte by byte, and of files whose headers lie."""
 
 import math
 import os
@@ -37,7 +37,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture(autouse=True)
 def tools(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make PATH one empty folder, so that an ffprobe is there only where a test puts one."""
+    """Make PATH one empty folder, so that ffprobe exists only if a test puts one there."""
     folder = tmp_path_factory.mktemp("tools")
     monkeypatch.setenv("PATH", str(folder))
     return folder
@@ -57,12 +57,12 @@ def wav(folder: Path, seconds: float, *, rate: int = 8000) -> bytes:
 
 
 def pcm(codec: int = 1, *, rate: int = 1000, each: int = 1, bits: int = 8, more: bytes = b"") -> tuple[bytes, bytes]:
-    """The chunk that says what a WAV's samples are: of one channel, as many bytes a second as `rate` and `each` say."""
+    """Return the `fmt ` chunk of a WAV with one channel: `rate` samples a second, of `each` bytes."""
     return b"fmt ", struct.pack("<HHIIHH", codec, 1, rate, rate * each, each, bits) + more
 
 
 def riff(*chunks: tuple[bytes, bytes], size: int | None = None) -> bytes:
-    """A WAV of chunks; `size` is what it says of its own."""
+    """Return a WAV of chunks, with `size` in its header."""
     body = b"WAVE" + b"".join(kind + struct.pack("<I", len(c)) + c + bytes(len(c) % 2) for kind, c in chunks)
     return b"RIFF" + struct.pack("<I", len(body) if size is None else size) + body
 
@@ -75,7 +75,7 @@ KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 
 
 def mp3_frame(kbits: int = 128, *, padded: bool = False, content: bytes = b"") -> bytes:
-    """A frame of MPEG 1 layer III at 44.1 kHz: 1152 samples, 26.12 ms."""
+    """Return a frame of MPEG 1 layer III at 44.1 kHz: 1152 samples, 26.12 ms."""
     head = bytes([0xFF, 0xFB, KBITS.index(kbits) << 4 | padded << 1, 0xC0])
     return (head + bytes(17) + content).ljust(144 * kbits * 1000 // 44100 + padded, b"\x55")
 
@@ -97,13 +97,13 @@ LURE = b"\xff\xf8\x55" * 30  # looks like the beginning of frames
 
 
 def flac_frame(number: int, *, size: int = 4096, by_samples: bool = False, content: bytes = LURE) -> bytes:
-    """A frame of FLAC, its number coded as a character's is."""
+    """Return a frame of FLAC; its number is coded like a character in UTF-8."""
     head = bytes([0xFF, 0xF8 | by_samples, 0x79, 0x18]) + chr(number).encode() + (size - 1).to_bytes(2, "big")
     return head + bytes([crc8(head)]) + content
 
 
 def flac(samples: int, *, rate: int = 44100, frames: list[bytes] | None = None) -> bytes:
-    """A FLAC that says that it has so many samples, and has them, or else other frames."""
+    """Return a FLAC whose header gives a number of samples, with as many, or with the given frames."""
     packed = rate << 44 | 1 << 41 | 15 << 36 | samples
     info = struct.pack(">HH6xQ16x", 4096, 4096, packed)
     head = b"fLaC\0" + len(info).to_bytes(3, "big") + info + b"\x81\0\0\x05\xff\xf9\x79\x18\0"  # and padding
@@ -124,7 +124,7 @@ def ogg_page(content: bytes, position: int, flags: int = 0, serial: int = 7) -> 
 
 
 def opus(*positions: int, preskip: int = 312, serial: int = 7, ends: bool = True) -> bytes:
-    """An Ogg of one Opus stream: two pages of headers, then one that ends at each of the positions, in 1/48000 s."""
+    """Return an Ogg of one Opus stream: two pages of headers, then a page up to each position, in 1/48000 s."""
     head = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, preskip, 48000, 0, 0)
     tags = b"OpusTags" + struct.pack("<I4sI", 4, b"none", 0)
     pages = [ogg_page(bytes(100), at, ENDS * (ends and at == positions[-1]), serial) for at in positions]
@@ -145,7 +145,7 @@ MDAT = box("mdat", bytes(64))
 
 
 def trak(scale: int, length: int, *, sizes: tuple[int, ...] = (16, 48), offset: int = 24, wide: bool = False) -> bytes:
-    """A track of samples of these sizes; where all are of one size, the table says so once."""
+    """Return a track of samples of these sizes. If all are equal, the table gives the size once."""
     each = sizes[0] if len({*sizes}) == 1 else 0
     said = struct.pack(">III", 0, each, len(sizes))
     head = box("mdhd", bytes([wide, 0, 0, 0]), struct.pack(">QQIQ" if wide else ">IIII", 0, 0, scale, length), bytes(4))
@@ -156,12 +156,12 @@ def trak(scale: int, length: int, *, sizes: tuple[int, ...] = (16, 48), offset: 
 
 
 def moov(*more: bytes, scale: int = 1000, length: int = 2500, version: int = 0, **track: Any) -> bytes:
-    """A movie of one track that is as long as its header says."""
+    """Return a movie of one track, whose length agrees with its header."""
     return box("moov", mvhd(scale, length, version=version), trak(scale, length, **track), *more)
 
 
 def adts(frames: int) -> bytes:
-    """Raw AAC: frames of 200 bytes, each with the header that streams have."""
+    """Return raw AAC: frames of 200 bytes, each with the header of a stream."""
     length = 200
     head = bytes([0xFF, 0xF1, 0x50, 0x80 | length >> 11, length >> 3 & 0xFF, (length & 7) << 5 | 0x1F, 0xFC])
     return (head + bytes(length - len(head))) * frames
@@ -251,7 +251,7 @@ def test_an_mp3_may_have_other_rates(write: Write, head: str, length: int, secon
 
 
 def test_a_flac_is_as_long_as_its_frames(write: Write) -> None:
-    """More of them than one byte numbers, over more than one piece of the file, told or not told by the header."""
+    """With more frames than a byte can number, in several pieces of the file, with and without a count in its head."""
     assert duration_seconds(write("talk.flac", flac(44100 * 90))) == 90
     many = [flac_frame(number, content=bytes(1000)) for number in range(2200)]
     for samples in (2200 * 4096, 0):
@@ -401,7 +401,7 @@ def test_what_would_be_a_guess_is_not_answered(write: Write, name: str, content:
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFF000, 80100])
 def test_a_wav_whose_size_is_not_that_of_its_samples_is_not_answered(write: Write, tmp_path: Path, size: int) -> None:
-    """A program that writes to a pipe cannot go back and say how much it was."""
+    """A program that writes to a pipe cannot go back to fill in the size."""
     content = bytearray(wav(tmp_path, 2.5))
     content[40:44] = struct.pack("<I", size)
     assert duration_seconds(write("talk.wav", bytes(content))) is None
@@ -415,7 +415,7 @@ def test_a_wav_whose_size_is_not_that_of_its_samples_is_not_answered(write: Writ
 def test_a_file_has_to_be_what_its_name_says(
     write: Write, tmp_path: Path, tools: Path, *, name: str, probing: bool
 ) -> None:
-    """With and without an ffprobe, which would read it whatever its name."""
+    """With and without ffprobe, which would read it under any name."""
     if probing:
         install(tools, ANSWERING)
     built = {"mp3": id3(20) + mp3_frame() * 9, "wav": wav(tmp_path, 1), "flac": flac(44100), "ogg": opus(48312),
@@ -438,7 +438,7 @@ def test_a_tag_in_front_hides_nothing(write: Write) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_no_damage_gets_out_of_the_readers(write: Write, tmp_path: Path, data: st.DataObject) -> None:
-    """A few bytes of a good file are changed, or its end is missing: a number or None, never an error."""
+    """A good file with a few changed bytes, or without its end, gives a number or None, never an error."""
     whole = {"wav": wav(tmp_path, 0.02), "flac": flac(44100), "opus": opus(48000, 96312),
              "mp3": id3(20) + mp3_frame(32), "mp4": FTYP + moov() + MDAT}  # fmt: skip
     kind = data.draw(st.sampled_from(sorted(whole)))
@@ -478,7 +478,7 @@ def test_ffprobe_is_asked_where_the_file_itself_does_not_tell(write: Write, tool
 
 @pytest.mark.parametrize(("name", "content"), [pytest.param(n, c, id=what) for n, c, what in JOINED])
 def test_what_is_joined_is_no_question_for_ffprobe(write: Write, tools: Path, name: str, content: bytes) -> None:
-    """Which tells of the first one."""
+    """It would give the duration of the first recording."""
     install(tools, ANSWERING)
     assert duration_seconds(write(name, content)) is None
 
@@ -509,7 +509,7 @@ def test_ffprobe_is_believed_where_the_last_packet_ends_with_what_it_says(
 def test_ffprobe_reads_a_file_as_what_its_name_says_and_no_other_one(
     tools: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So a list of other files is none, and no name is taken for an option or for an address."""
+    """So it follows no list of other files, and takes no name for an option or an address."""
     path = write("-v.webm", b"ffconcat version 1.0")
     install(tools, f'for each in "$@"; do echo "$each"; done >> {tools}/arguments; {ANSWERING}')
     monkeypatch.chdir(path.parent)
@@ -562,7 +562,7 @@ def test_another_warning_of_ffprobe_does_not_matter(write: Write, tools: Path) -
 
 
 def test_ffprobe_is_told_no_key_and_no_password(write: Write, tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is another's program, and reads a file of anybody's."""
+    """It is a foreign program that reads foreign files."""
     for name in ("TRANSCRIBE_API_KEY", "DATABASE_URL", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "s3cret")
     install(tools, f'export > "{tools}/told"')

@@ -32,11 +32,11 @@ def listing(*pipelines: dict[str, Any]) -> Provider:
 @example(1234, PIPELINES["qwen3-asr-flash-filetrans"])
 @example(60.0000001, PIPELINES["voxtral-mini-transcribe"])
 def test_what_a_file_is_reckoned_at_is_what_the_provider_charges(seconds: float, pipeline: SimulatedPipeline) -> None:
-    """Which counts a tenth of a minute that has begun as a whole one."""
+    """The rule bills every tenth of a minute that has begun."""
     charged = price(pipeline.code, seconds)
     assert (billed_minutes(seconds), price_usd(pipeline.per_minute, seconds)) == (charged.minutes, charged.usd)
     assert billed_minutes(seconds) * 60 >= seconds - 1e-5
-    assert price_usd(0.0362, 1234) == 0.7457  # what the reference shows
+    assert price_usd(0.0362, 1234) == 0.7457  # the example of the reference
 
 
 async def test_where_no_model_is_named_it_is_the_first_ones_price_or_the_cheapest() -> None:

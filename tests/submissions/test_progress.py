@@ -1,4 +1,4 @@
-"""What is known of a submission from one run to the next: nothing is paid twice, wherever a run is interrupted."""
+"""Notes on a submission from one run to the next: nothing is paid twice, wherever a run is interrupted."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ from tests.promises.test_telling import stream
 
 ACCOUNT = Account("https://transcribe.so", "fingerprint")
 URL = "https://example.com/episode.mp3"
-PRICE = 2.172  # of an hour, which a web address lasts here
+PRICE = 2.172  # of an hour, the length of every web address here
 MINUTE = 0.0362  # what a minute costs
 LOCATION = "https://upload.test/1"
 WISHES: dict[str, object] = {"language": "en", "max_usd": 2.0}
@@ -91,7 +91,7 @@ def test_other_wishes_are_refused_while_an_answer_is_not_known(folder: Path) -> 
 def test_a_refusal_draws_another_key_and_keeps_the_upload_that_is_there(
     folder: Path, refusal: ProviderError, kept: str | None
 ) -> None:
-    """A resumable one is kept anyhow: its server tells whether it is there."""
+    """A resumable upload is kept anyhow: its server tells whether it still exists."""
     with notes(folder) as found:
         found.note(upload_id="user/1", location=LOCATION)
         key, _ = found.ask(WISHES)
@@ -196,7 +196,7 @@ def known(commands: Commands) -> list[Path]:
 def test_what_was_interrupted_and_is_started_again_is_paid_once(
     processes: Processes, commands: Commands, sandbox: Simulated, *, kind: str, price: float, endpoint: str
 ) -> None:
-    """While the submission's answer is awaited, and while the end is."""
+    """While the command waits for the submission's answer, and while it waits for the end."""
     source = URL if kind == "url" else str(wav(commands.folder / "a.wav", 60.0))
     sandbox.plan(endpoint=endpoint, kind="hang", method="POST" if endpoint == "/transcriptions" else "GET")
     first = begin(processes, commands, "transcribe", source, "--wait")
@@ -221,7 +221,7 @@ def test_two_runs_at_one_source_are_not_let_in(processes: Processes, commands: C
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == f"Error: another run is transcribing {URL}; wait for it, or end it\n"
     first.kill()
-    number = int(commands.good("transcribe", URL))  # the lock went with its holder
+    number = int(commands.good("transcribe", URL))  # the lock ended with its process
     assert [one["id"] for one in sandbox.submitted()] == [number]
 
 
@@ -266,7 +266,7 @@ def test_what_has_ended_without_a_transcript_is_forgotten(commands: Commands, sa
 def test_other_options_are_refused_while_the_answer_is_unknown(
     commands: Commands, sandbox: Simulated, receiver_database: str, kind: str
 ) -> None:
-    """With a database too, which nothing is kept in here."""
+    """With a database too, although nothing is kept in it here."""
     source = URL if kind == "url" else str(wav(commands.folder / "a.wav", 60.0))
     sandbox.plan(endpoint="/transcriptions", method="POST", kind="malformed")
     assert commands.run("transcribe", source).exit_code == 1
@@ -288,7 +288,7 @@ def test_other_options_are_refused_while_the_answer_is_unknown(
 
 
 def test_a_price_is_not_asked_again_for_what_may_have_been_submitted(commands: Commands, sandbox: Simulated) -> None:
-    """The submission went with its ceiling; a quote that is refused now says nothing about it."""
+    """The submission had its own ceiling; a quote that is refused now says nothing about that submission."""
     sandbox.plan(endpoint="/transcriptions", method="POST", kind="malformed")
     assert commands.run("transcribe", URL, "--max-usd", "9").exit_code == 1
     assert len(sandbox.asked("/quotes")) == 1
@@ -318,7 +318,7 @@ def test_after_a_definite_refusal_other_options_go_and_under_another_key(folder:
 def test_a_refusal_that_says_nothing_of_the_first_submission_leaves_its_key(
     folder: Path, options: tuple[str, ...]
 ) -> None:
-    """The limit comes before the key is looked at, and another key finds nothing."""
+    """The provider applies the limit before it looks at the key, and under another key it would find nothing."""
     status, code = (402, "insufficient_funds") if options else (429, "allowance_spent")
     lost: tuple[int, dict[str, object]] = (202, {})
     done = (202, {"id": 7, "status": "processing"})

@@ -1,4 +1,4 @@
-"""`receiver.submissions.recordings`: what is handed in, and whether the provider is at it already."""
+"""`receiver.submissions.recordings`: what is handed in, and whether the provider is transcribing it already."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_file_that_does_not_tell_how_long_it_plays_needs_to_be_told(tmp_path: 
 
 
 async def look(recording: Recording, **about: object) -> None:
-    """Look whether it is under way at a provider that lists one transcription, and another one that has ended."""
+    """Ask a provider that lists one transcription, and another one that has ended, whether a recording is under way."""
     listed = {"id": 7, "status": "processing", "created_at": A_MINUTE_AGO, **about}
     ended = {"id": 8, "status": "completed", "title": "episode.mp3"}
     async with Provider(httpx.Response(200, json={"data": [ended, listed]})).client() as api:

@@ -1,4 +1,4 @@
-"""`receiver transcribe FILE`: what is refused before anything is sent, and that nothing is sent or paid twice."""
+"""`receiver transcribe FILE`: bad files are refused before anything is sent, and nothing is sent or paid twice."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def state(commands: Commands) -> list[Path]:
 
 
 def duration(file: Path) -> tuple[str, ...]:
-    """Return the option that a file needs whose length cannot be told."""
+    """Return the option for a file of unknown length."""
     return ("--duration", "60") if file.suffix == ".mp3" else ()
 
 
@@ -42,7 +42,7 @@ def submit(commands: Commands, file: Path, *options: str) -> int:
 
 
 def upload_only(commands: Commands, file: Path) -> None:
-    """Have a file uploaded, and its submission refused for a reason that is gone the next time."""
+    """Upload a file, and have its submission refused for a reason that will be gone the next time."""
     refused = commands.run("transcribe", file, *duration(file), "--pipeline", "nonsense")
     assert (refused.exit_code, "unsupported_pipeline" in refused.stderr) == (1, True)
 
@@ -125,11 +125,11 @@ def test_an_address_that_has_expired_is_asked_for_again(folder: Path) -> None:
         keys = [one.key for one in provider.asked("POST /api/v1/uploads")]
     assert submitted.json["upload_id"] == "user/1"
     assert sent.body == file.read_bytes()
-    assert len({*keys}) == 2  # the answer to the old key names the address that has expired
+    assert len({*keys}) == 2  # the answer to the old key has the expired address
 
 
 def test_an_address_that_is_always_refused_is_told(folder: Path) -> None:
-    """And the address, which is a ticket, is not shown."""
+    """The address is a secret ticket, so it is not shown."""
     with Scripted().running() as provider:
         ticket = {"upload_id": "user/1", "upload_url": f"{provider.url}/put?signature=sesame"}
         provider.answers = {
@@ -156,7 +156,7 @@ def test_a_file_whose_connection_breaks_is_sent_once_more_to_a_fresh_address(
 async def test_what_the_upload_server_has_lost_or_refused_is_not_gone_on_with(
     folder: Path, status: int, *, is_kept: bool
 ) -> None:
-    """All else, a redirect or a busy server, may be over the next time."""
+    """Anything else, such as a redirect or a busy server, might be over the next time."""
     location = "https://upload.test/files/1"
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -187,7 +187,7 @@ def begin(processes: Processes, commands: Commands, file: Path, *options: str) -
 
 
 def large(folder: Path, content: bytes = b"content") -> Path:
-    """Make a file that is sent in pieces."""
+    """Make a file that is so large that it is sent in pieces."""
     file = sparse(folder / "large.mp3", LARGE)
     with file.open("r+b") as opened:
         opened.seek(LARGE // 2)
@@ -226,7 +226,7 @@ def test_an_upload_that_was_interrupted_goes_on_where_it_stopped(
 def test_what_was_killed_after_the_upload_is_submitted_and_paid_once(
     processes: Processes, commands: Commands, sandbox: Simulated, where: str
 ) -> None:
-    """Before the submission, and after it while the answer was awaited."""
+    """The kill comes before the submission, or after it, before the answer."""
     file = wav(commands.folder / "a.wav", 60.0)
     sandbox.plan(endpoint=where, method="POST", kind="hang")
     first = begin(processes, commands, file, "--max-usd", "1")
@@ -287,7 +287,7 @@ def test_an_upload_that_the_provider_has_forgotten_is_made_again(commands: Comma
 
 
 def test_after_a_day_an_upload_is_made_again(commands: Commands, sandbox: Simulated) -> None:
-    """The submission's key finds nothing any more by then, and the provider may have thrown the upload away."""
+    """By then the provider has forgotten the submission's key, and might have deleted the upload."""
     file = wav(commands.folder / "a.wav")
     upload_only(commands, file)
     (kept,) = state(commands)
@@ -307,7 +307,7 @@ def test_a_state_file_that_cannot_be_read_is_as_good_as_none(commands: Commands,
 
 
 def test_after_a_refusal_for_want_of_money_the_upload_is_submitted_under_another_key(folder: Path) -> None:
-    """The provider repeats its refusal to the old key for a day, also when the wallet is full again."""
+    """The provider repeats its refusal to the old key for a day, even if the wallet is full again."""
     with Scripted().running() as provider:
         poor = error("insufficient_funds", "Top up.")
         provider.answers = {
@@ -351,5 +351,5 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(
 def _rest(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # how a terminal says that nobody writes to it any more
+    except OSError:  # the terminal has no writer any more
         return b""

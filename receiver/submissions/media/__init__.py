@@ -1,19 +1,19 @@
-"""Facts about a media file that the API wants to hear before it takes an upload: its type and its duration.
+"""The facts about a media file that the provider wants before an upload: its type and its duration.
 
-The duration is what the provider bills, so it is known or it is not: None means that a person has to say it. It comes
-from the file's own structure, in the containers that tell it, and otherwise from ffprobe, where there is one:
+The provider bills the duration, so it is never guessed: None means that a person must give it. It comes from the
+structure of the file, or else from ffprobe, if that is installed:
 
     MP3               its frames, counted
     FLAC              its frames, followed by their numbers
     MP4, M4A, MOV     the tables of its tracks
-    WAV               the size of its samples, which must be there, and all that is
-    Ogg               what tinytag makes of it, once the structure shows that it holds for the whole file
+    WAV               the size of its samples, if they are complete
+    Ogg               tinytag, if the structure shows that its answer holds for the whole file
     WebM, AVI         ffprobe alone
 
-Not answered: raw AAC; a WAV that was piped, whose size is made up; an Ogg of several streams, or one recorded from the
-middle of a broadcast; what ends before it says it does; two recordings in one file, whatever lies between them. Without
-ffprobe: a fragmented MP4.
-A file has to be what its name says: the extension chooses the reader, and the reader insists on its first bytes.
+The answer is None for raw AAC; for a WAV from a pipe, whose header has a made-up size; for an Ogg of several streams,
+or from the middle of a broadcast; for a file that ends too early; for two recordings in one file, whatever lies
+between them; and without ffprobe for a fragmented MP4.
+A file must be what its name says: the extension chooses the reader, and the reader checks the first bytes.
 """
 
 import math
@@ -28,7 +28,7 @@ __all__ = ["CONTENT_TYPES", "another_way", "content_type", "duration_seconds"]
 
 
 def content_type(path: Path) -> str:
-    """Return the MIME type to upload a file with, by its name, one of those that the provider lists.
+    """Return the MIME type for the upload of a file, by its name. The provider lists these types.
 
     Raises:
         ImpossibleError: the name has no extension of a format that the provider takes.
@@ -43,12 +43,12 @@ def content_type(path: Path) -> str:
 
 
 def duration_seconds(path: Path) -> float | None:
-    """Return how long a media file plays, None where that would be a guess. Blocks, for half a minute at the most.
+    """Return how long a media file plays, None if that would be a guess. It blocks for half a minute at most.
 
     Raises:
         ImpossibleError: there is no such file, it cannot be read, or it is another kind of file than its name says.
     """
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # reading a pipe would wait
         raise ImpossibleError(f"{path} is not a file: check the path")
     container = kinds.container(_extension(path))
     try:
@@ -63,16 +63,16 @@ def duration_seconds(path: Path) -> float | None:
 
 
 def another_way(path: Path) -> str:
-    """Return what else might tell how long a file plays, as the end of a sentence; nothing where nothing might."""
-    helps = _extension(path) != "aac" and not ffprobe.is_there()
+    """Return the end of a sentence: what else might tell how long a file plays. It is empty if nothing might."""
+    helps = _extension(path) != "aac" and not ffprobe.is_installed()
     return ", or install ffmpeg, whose ffprobe may tell" if helps else ""
 
 
 def _require(path: Path, container: str, file: BinaryIO) -> None:
-    """Do nothing where a file may be what its name says.
+    """Refuse a file that is not what its name says.
 
     Raises:
-        ImpossibleError: it is something else.
+        ImpossibleError: its content is of another kind.
     """
     try:
         found = kinds.found(file)
@@ -89,7 +89,7 @@ def _read(container: str, file: BinaryIO) -> float | None:
     reader = containers.READERS.get(container)
     try:
         return None if reader is None else _plausible(reader(file))
-    except containers.MISTAKES:  # it is not what it says, or ends too early
+    except containers.MISTAKES:  # the file is of another kind, or ends too early
         return None
 
 

@@ -1,8 +1,8 @@
-"""How long a file plays by its own structure, for the containers that tell it.
+"""Read from the structure of a file how long it plays, for the containers that tell it.
 
-A reader returns the seconds that are there, None where that would be a guess, and may trip over what is no such file
-(`MISTAKES`). What a header says counts only where the file has the bytes for it. Two recordings in one file, one behind
-the other, are a `JoinedError`, which is nobody else's question either; but of MP3 all frames are played.
+A reader returns the seconds of the content, or None if that would be a guess. It raises one of `MISTAKES` for a file of
+another kind. The numbers of a header count only if the file has the bytes for them. Two recordings in one file, one
+after the other, are a `JoinedError`, and then ffprobe is not asked either. But of an MP3, players play all frames.
 """
 
 import itertools
@@ -36,31 +36,31 @@ def _tag(file: BinaryIO) -> TinyTag | None:
     file.seek(0)
     try:
         return TinyTag.get(file_obj=file, tags=False)
-    except Exception:  # noqa: BLE001 - a stranger's file in a stranger's parser: whatever it trips over, we do not know
+    except Exception:  # noqa: BLE001 - a library reads a stranger's file: it can raise anything
         return None
 
 
 def _require_single(file: BinaryIO, beginning: re.Pattern[bytes], *, start: int = 1, most: int = 0) -> None:
-    """Do nothing where what a recording begins with stands at most so often behind `start`.
+    """Refuse a file in which the `beginning` of a recording occurs too often.
 
-    All of the file is looked at: what lies between two recordings, and what the first one says of its own length, may
-    be anything.
+    The search goes through all of the file, because anything can lie between two recordings, and the first one can give
+    any length for itself.
 
     Raises:
-        JoinedError: it stands there more often.
+        JoinedError: it occurs more than `most` times from `start` on.
     """
     if sum(len(beginning.findall(piece)) for piece in kinds.pieces(file, start, _LONGEST)) > most:
         raise JoinedError
 
 
-_LONGEST = 16  # bytes of what a recording begins with, and of what is looked at behind it
+_LONGEST = 16  # bytes of the beginning of a recording, with the bytes behind it that a pattern needs
 
 
 # --- RIFF: https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html --------------------------------------
 
-_RIFF = re.compile(rb"R(?:IFF|IFX|F64).{4}(?:WAVE|AVI )", re.DOTALL)  # what follows in an AVI is `AVIX`
+_RIFF = re.compile(rb"R(?:IFF|IFX|F64).{4}(?:WAVE|AVI )", re.DOTALL)  # the later parts of one AVI begin with `AVIX`
 _EXTENSIBLE = 0xFFFE  # the codec stands at the end
-_EVEN = frozenset({1, 3, 6, 7})  # whole numbers, floating ones and the two of telephones: each sample takes as much
+_EVEN = frozenset({1, 3, 6, 7})  # integers, floats, and the two codecs of telephones: all samples have the same size
 
 
 def _avi_seconds(file: BinaryIO) -> None:
@@ -81,35 +81,35 @@ def _wav_seconds(file: BinaryIO) -> float | None:
         if kind in (b"fmt ", b"data") and kind in chunks:
             raise JoinedError
         if offset + 8 + length > size:
-            if kind == b"data":  # in what was piped it is made up, in what was cut it is more than there is
+            if kind == b"data":  # a made-up length from a pipe, or a file that was cut off
                 return None
             break
         chunks[kind] = offset + 8, length
         offset += 8 + length + length % 2
     seconds, per_second = _of_samples(file, chunks)
-    if seconds and (size - offset) / per_second > 1:  # more than a tag: samples, of whom the head does not know?
+    if seconds and (size - offset) / per_second > 1:  # too much for a tag: samples that the header does not count?
         raise JoinedError
     return seconds
 
 
 def _of_samples(file: BinaryIO, chunks: dict[bytes, tuple[int, int]]) -> tuple[float | None, int]:
-    """Return how long a WAV's samples play, None where that would be a guess, and how many bytes a second takes."""
-    start, there = chunks[b"fmt "]
+    """Return how long the samples of a WAV play (None if that would be a guess), and the bytes of a second."""
+    start, length_of_format = chunks[b"fmt "]
     codec, channels, rate, average, each, bits = struct.unpack("<HHIIHH", _at(file, start, 16))
-    if codec == _EXTENSIBLE and there > 24:  # noqa: PLR2004 - where it stands
+    if codec == _EXTENSIBLE and length_of_format > 24:  # noqa: PLR2004 - the codec's place
         (codec,) = struct.unpack("<H", _at(file, start + 24, 2))
     length = chunks[b"data"][1]
     if codec in _EVEN:
         return length / (rate * each) if each == channels * -(-bits // 8) else None, rate * each
-    said = struct.unpack("<I", _at(file, chunks[b"fact"][0], 4))[0] / rate
-    return said if abs(said - length / average) <= 1 + said / 100 else None, average
+    seconds = struct.unpack("<I", _at(file, chunks[b"fact"][0], 4))[0] / rate
+    return seconds if abs(seconds - length / average) <= 1 + seconds / 100 else None, average
 
 
 # --- Ogg: https://www.rfc-editor.org/rfc/rfc3533 ---------------------------------------------------------------------
 
 _PAGE = re.compile(rb"OggS\0(.)", re.DOTALL)
 _BEGINS, _ENDS = 2, 4
-_PAGE_SECONDS = 60  # 255 packets, the most on a page, of 120 ms in Opus and of less than 190 ms in Vorbis
+_PAGE_SECONDS = 60  # a page has at most 255 packets, of 120 ms in Opus and of less than 190 ms in Vorbis
 
 
 def _ogg_seconds(file: BinaryIO) -> float | None:
@@ -118,7 +118,7 @@ def _ogg_seconds(file: BinaryIO) -> float | None:
         raise JoinedError
     pages = list(_pages(file))
     begins = [bool(flags & _BEGINS) for flags, _ in pages]
-    ended = bool(pages and pages[-1][0] & _ENDS)  # tinytag leaves the last page out where nothing says that it is
+    ended = bool(pages and pages[-1][0] & _ENDS)  # without this flag tinytag leaves the last page out
     if not ended or begins != [True] + [False] * (len(pages) - 1):
         return None
     tag = _tag(file)
@@ -129,10 +129,10 @@ def _ogg_seconds(file: BinaryIO) -> float | None:
 
 
 def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Yield each page's flags, and the samples up to its end.
+    """Yield the flags of each page, and the number of samples up to its end.
 
     Raises:
-        ValueError: something is not a page, or the last one is cut short.
+        ValueError: a part of the file is not a page, or the last page is cut short.
     """
     offset, size = 0, _size(file)
     while offset < size:
@@ -149,11 +149,11 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
 
 _FILE = re.compile(rb"ftyp(?<=\0\0\0.ftyp)", re.DOTALL)
 _MOVIE = re.compile(rb"moov(?=.{4}mvhd.{4})", re.DOTALL)
-_Box: TypeAlias = tuple[int, int]  # where its content starts and ends
+_Box: TypeAlias = tuple[int, int]  # the start and the end of its content
 
 
 def _mp4_seconds(file: BinaryIO) -> float | None:
-    """Return the length of the longest track, where the movie's header agrees and the samples are in the file."""
+    """Return the length of the longest track, if the movie's header agrees and the file has all samples."""
     _require_single(file, _FILE)
     _require_single(file, _MOVIE, start=0, most=1)
     if _at(file, 4, 4) != b"ftyp":
@@ -164,17 +164,17 @@ def _mp4_seconds(file: BinaryIO) -> float | None:
     if b"moof" in dict(boxes) or b"mvex" in movie or b"mvhd" not in movie:
         return None
     tracks = [_track(file, dict(_boxes(file, *content))) for kind, content in inside if kind == b"trak"]
-    there = sum(end - start for kind, (start, end) in boxes if kind == b"mdat")
-    if sum(size for _, size, _ in tracks) > there or any(last >= _size(file) for _, _, last in tracks):
+    media_bytes = sum(end - start for kind, (start, end) in boxes if kind == b"mdat")
+    if sum(size for _, size, _ in tracks) > media_bytes or any(last >= _size(file) for _, _, last in tracks):
         return None
     longest = max((seconds for seconds, _, _ in tracks), default=0.0)
-    said = _clock(file, movie[b"mvhd"])
-    # An edit list may leave most of the media out; which of the two is billed would be a guess.
-    return said if said is not None and abs(said - longest) <= 1 + longest / 100 else None
+    seconds = _clock(file, movie[b"mvhd"])
+    # An edit list can leave most of the media out. Which of the two lengths is billed would be a guess.
+    return seconds if seconds is not None and abs(seconds - longest) <= 1 + longest / 100 else None
 
 
 def _clock(file: BinaryIO, header: _Box) -> float | None:
-    """Return the seconds that the header of a movie or of a track's media says."""
+    """Return the seconds from the header of a movie, or of a track's media; None if it does not tell them."""
     head = _at(file, header[0], 32)
     scale, length = struct.unpack_from(">IQ", head, 20) if head[0] else struct.unpack_from(">II", head, 12)
     unknown = 2**64 - 1 if head[0] else 2**32 - 1
@@ -182,7 +182,7 @@ def _clock(file: BinaryIO, header: _Box) -> float | None:
 
 
 def _track(file: BinaryIO, track: dict[bytes, _Box]) -> tuple[float, int, int]:
-    """Return how long a track plays by its table of samples, how many bytes they have, and where its last chunk is."""
+    """Return the seconds of a track by its table of samples, their bytes, and the place of the last chunk."""
     media = dict(_boxes(file, *track[b"mdia"]))
     tables = dict(_boxes(file, *dict(_boxes(file, *media[b"minf"]))[b"stbl"]))
     head = _at(file, media[b"mdhd"][0], 32)
@@ -192,13 +192,13 @@ def _track(file: BinaryIO, track: dict[bytes, _Box]) -> tuple[float, int, int]:
     each, count = struct.unpack_from(">II", sizes, 4)
     wide = b"co64" in tables
     chunks = _numbers(file, tables[b"co64" if wide else b"stco"], 4, "Q" if wide else "I")
-    bytes_there = each * count if each else sum(_numbers(file, tables[b"stsz"], 8, "I"))
+    size = each * count if each else sum(_numbers(file, tables[b"stsz"], 8, "I"))
     ticks = sum(number * delta for number, delta in zip(times[::2], times[1::2], strict=True))
-    return ticks / scale, bytes_there, max(chunks, default=0)
+    return ticks / scale, size, max(chunks, default=0)
 
 
 def _numbers(file: BinaryIO, table: _Box, offset: int, kind: str) -> "array[int]":
-    """Return the numbers of a table, whose entries begin `offset` bytes into it, behind their own number."""
+    """Return the numbers of a table: at `offset` stands their count, and then they follow."""
     start, end = table
     numbers = array(kind)
     content = _at(file, start + offset + 4, end - start - offset - 4)
@@ -209,10 +209,10 @@ def _numbers(file: BinaryIO, table: _Box, offset: int, kind: str) -> "array[int]
 
 
 def _boxes(file: BinaryIO, offset: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Yield each box between two offsets: its kind, and where its content starts and ends.
+    """Yield each box between two offsets: its kind, and the start and the end of its content.
 
     Raises:
-        ValueError: a box is longer than what it stands in, or has no length that a box may have.
+        ValueError: a box is longer than the box around it, or too short.
     """
     while offset + 8 <= end:
         size, kind = struct.unpack(">I4s", _at(file, offset, 8))
@@ -220,7 +220,7 @@ def _boxes(file: BinaryIO, offset: int, end: int) -> Iterator[tuple[bytes, tuple
         if size == 1:
             (size,) = struct.unpack(">Q", file.read(8))
             content += 8
-        after = offset + size if size else end  # 0: up to the end
+        after = offset + size if size else end  # a size of 0 means: up to the end
         if not content <= after <= end:
             raise ValueError("no box has this length")
         yield kind, (content, after)
@@ -242,6 +242,6 @@ READERS: dict[str, Reader] = {
     "flac": flac.seconds,
     "ogg": _ogg_seconds,
     "mp4": _mp4_seconds,
-    "webm": _webm_seconds,  # these two only find what is joined
+    "webm": _webm_seconds,  # these two readers only find joined recordings
     "avi": _avi_seconds,
 }

@@ -1,9 +1,10 @@
-"""Ask ffprobe how long a file plays, and whether the file has what it says.
+"""Ask ffprobe how long a file plays, and check the answer against the end of the file.
 
-What ffprobe calls the duration is often what the header says, also where the download broke off in the middle. So it is
-asked as well when the last packet of the end is over, and believed where both agree.
+Ffprobe often gives the duration from the header, even if a download broke off in the middle. So it is also asked for
+the end of the last packet. The duration counts only if both agree.
 
-The file chooses nothing: it is read as the kind that its name says, so that a playlist is none, and nothing but files.
+The content of a file decides nothing: ffprobe reads it as the kind that its name says, not as a playlist, and opens
+nothing but files.
 """
 
 import os
@@ -13,28 +14,28 @@ from pathlib import Path
 
 from receiver.settings import inherited
 
-SECONDS = 15  # each of two questions
+SECONDS = 15  # for each of two questions
 _DEMUXERS = {"mp4": "mov", "webm": "matroska"}
 _END_SECONDS = 10.0
 
 
-def is_there() -> bool:
-    """Whether there is an ffprobe."""
+def is_installed() -> bool:
+    """Whether ffprobe is installed."""
     return shutil.which("ffprobe") is not None
 
 
 def seconds(path: Path, container: str) -> float | None:
-    """Return how long a file plays, None where ffprobe does not know, guesses, or finds another end than it says."""
-    told = _asked(path, container, "-show_entries", "format=start_time,duration")
-    if told is None:
+    """Return how long a file plays; None if ffprobe does not know, guesses, or finds another end."""
+    lines = _ask(path, container, "-show_entries", "format=start_time,duration")
+    if lines is None:
         return None
-    facts = _facts(told[-1] if told else "")
+    facts = _facts(lines[-1] if lines else "")
     duration = _number(facts.get("duration"))
     if duration is None:
         return None
     start = _number(facts.get("start_time")) or 0.0
     interval = f"{max(0.0, start + duration - _END_SECONDS):f}%"
-    packets = _asked(
+    packets = _ask(
         path, container, "-show_entries", "packet=pts_time,dts_time,duration_time", "-read_intervals", interval
     )
     end = max(map(_end, map(_facts, packets or ())), default=0.0)
@@ -42,8 +43,8 @@ def seconds(path: Path, container: str) -> float | None:
     return duration if off <= 1 + duration / 100 else None
 
 
-def _asked(path: Path, container: str, *question: str) -> list[str] | None:
-    """Return the lines of an answer, None where there is none or it says that it estimates, as for raw AAC."""
+def _ask(path: Path, container: str, *question: str) -> list[str] | None:
+    """Return the lines of ffprobe's answer; None if there is none, or it is an estimate, as for raw AAC."""
     ffprobe = shutil.which("ffprobe")
     if ffprobe is None:
         return None
@@ -52,7 +53,7 @@ def _asked(path: Path, container: str, *question: str) -> list[str] | None:
         "-of", "compact=print_section=0", "-i", f"file:{path.absolute()}",
     ]  # fmt: skip
     try:
-        answer = subprocess.run(  # noqa: S603 - no shell, and the file is named by who runs us
+        answer = subprocess.run(  # noqa: S603 - no shell, and our user names the file
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -61,7 +62,7 @@ def _asked(path: Path, container: str, *question: str) -> list[str] | None:
             env=inherited.plain(os.environ),
         )
         return None if b"Estimating duration" in answer.stderr else answer.stdout.decode().splitlines()
-    except (OSError, subprocess.SubprocessError, ValueError):  # it cannot run, hangs, refuses the file
+    except (OSError, subprocess.SubprocessError, ValueError):  # ffprobe cannot run, hangs, or refuses the file
         return None
 
 

@@ -1,12 +1,12 @@
-"""How long a FLAC plays: its frames, followed from one to the next. See RFC 9639.
+"""Read how long a FLAC plays: follow its frames from one to the next. See RFC 9639.
 
-The header says how many samples there are, and a download that broke off still says so. A frame says neither how long
-it is nor what comes next, but its header has a number, which counts frames or samples, and a checksum:
+The file's header has the number of samples, but a download that broke off has that number too. A frame does not give
+its own length. But its header has a number, which counts frames or samples, and a checksum:
 
-    sync ▸ block size, rate ▸ channels ▸ number, coded as UTF-8 codes characters ▸ size, rate, where told here ▸ CRC-8
+    sync ▸ block size, rate ▸ channels ▸ number, coded like a character in UTF-8 ▸ size, rate, if they are here ▸ CRC-8
 
-So the next frame is the next place where such a header with a right checksum and the expected number stands. In the
-samples themselves one is found once in millions of files.
+So the next frame is the next place that has such a header, with a correct checksum and the expected number. Samples
+look like such a header in one of millions of files.
 """
 
 import re
@@ -19,29 +19,29 @@ _SYNC = re.compile(b"\xff[\xf8\xf9]", re.DOTALL)
 _JOINED = re.compile(b"fLaC[\x00\x80]\0\0\x22")  # the beginning of another stream
 _LONGEST_HEAD = 16
 _SIZES = {1: 192, **{n: 144 << n for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
-_TOLD_HERE = {6: 1, 7: 2}  # bytes of the block size behind the number
+_SIZE_BYTES = {6: 1, 7: 2}  # bytes of the block size, if it stands behind the number
 _RATE_BYTES = {12: 1, 13: 2, 14: 2}
 
 
 def seconds(file: BinaryIO) -> float | None:
-    """Return the seconds of the frames that are there, None where the header counts others.
+    """Return the seconds of the frames; None if the header counts other samples.
 
     Raises:
-        ValueError: it is no FLAC.
-        JoinedError: it is more than one.
+        ValueError: the file is no FLAC.
+        JoinedError: the file holds several streams.
     """
     file.seek(0)
     head = file.read(10)
-    begin = mp3.tag_length(head) if head[:3] == b"ID3" else 0  # as some tag it
+    begin = mp3.tag_length(head) if head[:3] == b"ID3" else 0  # some programs put this tag before a FLAC
     file.seek(begin)
     head = file.read(42)
-    # The first block of metadata tells of the stream; the frames come behind the last one.
+    # The first block of metadata describes the stream. The frames come behind the last block.
     if head[:4] != b"fLaC" or head[4] & 127 or len(head) < 42:  # noqa: PLR2004 - and it has 38 bytes
         raise ValueError("no FLAC")
     bits = int.from_bytes(head[18:26], "big")
     rate, total = bits >> 44, bits & 2**36 - 1
-    there = _samples(file, _behind_metadata(file, begin))
-    return there / rate if total in (0, there) else None
+    counted = _samples(file, _behind_metadata(file, begin))
+    return counted / rate if total in (0, counted) else None
 
 
 def _behind_metadata(file: BinaryIO, begin: int) -> int:
@@ -55,7 +55,7 @@ def _behind_metadata(file: BinaryIO, begin: int) -> int:
 
 
 def _samples(file: BinaryIO, start: int) -> int:
-    """Return how many samples the frames have.
+    """Return the number of samples in the frames.
 
     Raises:
         JoinedError: another stream begins behind them.
@@ -74,20 +74,20 @@ def _samples(file: BinaryIO, start: int) -> int:
 
 
 def _block(head: bytes, expected: int) -> int | None:
-    """Return the block size of a frame of the expected number, None where no such frame begins."""
-    if len(head) < 6 or head[3] & 1 or head[2] >> 4 not in _SIZES.keys() | _TOLD_HERE.keys():  # noqa: PLR2004
+    """Return the block size of the frame with the expected number; None if no such frame begins here."""
+    if len(head) < 6 or head[3] & 1 or head[2] >> 4 not in _SIZES.keys() | _SIZE_BYTES.keys():  # noqa: PLR2004
         return None
     number = _coded(expected)
-    told, rate = _TOLD_HERE.get(head[2] >> 4, 0), _RATE_BYTES.get(head[2] & 15, 0)
+    size, rate = _SIZE_BYTES.get(head[2] >> 4, 0), _RATE_BYTES.get(head[2] & 15, 0)
     at = 4 + len(number)
-    end = at + told + rate
+    end = at + size + rate
     if head[4:at] != number or len(head) <= end or _crc8(head[:end]) != head[end]:
         return None
-    return int.from_bytes(head[at : at + told], "big") + 1 if told else _SIZES[head[2] >> 4]
+    return int.from_bytes(head[at : at + size], "big") + 1 if size else _SIZES[head[2] >> 4]
 
 
 def _coded(number: int) -> bytes:
-    """Return a number as a frame's header has it: UTF-8, continued to 36 bits."""
+    """Return a number in the code of a frame's header: that of UTF-8, extended to 36 bits."""
     if number < 0x80:  # noqa: PLR2004 - one byte, as ASCII
         return bytes([number])
     tail: list[int] = []

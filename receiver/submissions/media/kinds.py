@@ -1,11 +1,11 @@
-"""What kind of container a file is, by its name and by its first bytes."""
+"""Tell which container a file is, by its name and by its first bytes."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from receiver.submissions.media import mp3
 
-# By extension: what the provider calls it, the container, and ffprobe's name for that.
+# The provider's MIME type for each extension.
 CONTENT_TYPES = {
     "mp3": "audio/mpeg",
     "mpga": "audio/mpeg",
@@ -15,7 +15,7 @@ CONTENT_TYPES = {
     "aac": "audio/aac",
     "ogg": "audio/ogg",
     "oga": "audio/ogg",
-    "opus": "audio/ogg",  # Opus in Ogg, and the provider lists no audio/opus
+    "opus": "audio/ogg",  # Opus in Ogg; the provider does not list audio/opus
     "flac": "audio/flac",
     "weba": "audio/webm",
     "webm": "video/webm",
@@ -39,18 +39,18 @@ _PIECE = 1 << 20
 
 
 class JoinedError(Exception):
-    """A file holds several recordings, one behind the other: how much of it plays is up to the player."""
+    """A file holds several recordings, one after the other. Players differ in how much they play."""
 
 
 def container(extension: str) -> str:
-    """Return the container that files of an extension are."""
+    """Return the container of files with an extension."""
     return CONTAINERS.get(extension, extension)
 
 
 def found(file: BinaryIO) -> str | None:
-    """Return the container that a file is, None where its first bytes leave it open."""
+    """Return the container of a file; None if its first bytes do not tell."""
     head = _at(file, 0, 16)
-    if head[:3] == b"ID3":  # the tag of an MP3, but others are tagged with it too
+    if head[:3] == b"ID3":  # the tag of an MP3, but other files can have it too
         behind = mp3.tag_length(head)
         head, start = _at(file, behind, 16), behind
     else:
@@ -61,12 +61,12 @@ def found(file: BinaryIO) -> str | None:
     if int.from_bytes(head[:2], "big") & _ADTS_MASK == _ADTS:
         return "aac"
     frame = mp3.read_frame(head)
-    # Two bytes of anything may look like a frame, but not those where the next one has to be as well.
+    # Any two bytes can look like a frame, but hardly those at the place of the next frame too.
     return "mp3" if frame is not None and mp3.read_frame(_at(file, start + frame[0], 4)) is not None else None
 
 
 def pieces(file: BinaryIO, start: int, longest: int) -> Iterator[bytes]:
-    """Yield the rest of a file in pieces that overlap, so that what takes `longest` bytes is whole in just one."""
+    """Yield the rest of a file in pieces. They overlap, so that any `longest` bytes are whole in exactly one."""
     file.seek(start)
     kept = b""
     while piece := file.read(_PIECE):

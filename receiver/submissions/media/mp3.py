@@ -1,23 +1,23 @@
-"""How long an MP3 plays: its frames, counted. ISO/IEC 11172-3 and 13818-3, layer III.
+"""Read how long an MP3 plays: count its frames. See ISO/IEC 11172-3 and 13818-3, layer III.
 
-The average of the first frames is wrong for a variable bit rate, and the number in the first one is wrong for what was
-joined or cut.
+The average of the first frames is wrong for a variable bit rate. The number in the first frame is wrong for a file that
+was joined or cut.
 """
 
 import os
 from typing import BinaryIO
 
-# kbit/s and Hz by their index in a frame's header; MPEG 2 and its lower half, 2.5, halve the rate of samples.
+# kbit/s and Hz by their index in a frame's header. MPEG 2 halves the sample rate, and MPEG 2.5 halves it again.
 _KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _HERTZ = (44100, 48000, 32000)
 _HALVED = {3: 1, 2: 2, 0: 4}  # by the header's version bits; 1 is reserved
 _SYNC, _LAYER_III = 0x7FF, 1
-_COUNTS = (b"Xing", b"Info", b"VBRI")  # a first frame of these is about the others and plays nothing
+_COUNTS = (b"Xing", b"Info", b"VBRI")  # a first frame with one of these marks describes the others and plays nothing
 
 
 def seconds(file: BinaryIO) -> float | None:
-    """Return the seconds of all whole frames, None where a tag is longer than what is there."""
+    """Return the seconds of all whole frames; None if a tag is longer than the rest of the file."""
     size, offset, total = file.seek(0, os.SEEK_END), 0, 0.0
     while offset < size:
         file.seek(offset)
@@ -25,7 +25,7 @@ def seconds(file: BinaryIO) -> float | None:
         frame = read_frame(head)
         if frame is None:
             offset += _between(head)
-            if offset > size:  # of how much it says that it is no frames cannot be believed
+            if offset > size:  # the length of this tag cannot be true
                 return None
             continue
         length, playing = frame
@@ -36,7 +36,7 @@ def seconds(file: BinaryIO) -> float | None:
 
 
 def read_frame(head: bytes) -> tuple[int, float] | None:
-    """Return a frame's length in bytes and how many seconds it plays, None where no frame of layer III starts."""
+    """Return a frame's bytes, and the seconds that it plays; None if no frame of layer III starts here."""
     bits = int.from_bytes(head[:4], "big")
     version, layer, rate, hertz = bits >> 19 & 3, bits >> 17 & 3, bits >> 12 & 15, bits >> 10 & 3
     known = version in _HALVED and layer == _LAYER_III and 0 < rate < len(_KBITS_1) and hertz < len(_HERTZ)
@@ -49,10 +49,10 @@ def read_frame(head: bytes) -> tuple[int, float] | None:
 
 
 def _between(head: bytes) -> int:
-    """Return the length of what may stand before, between and after frames: tags and padding.
+    """Return the length of a tag or of padding, which can stand before, between and after frames.
 
     Raises:
-        ValueError: it is something else, so that the frames after it would be a guess.
+        ValueError: it is something else, so the frames after it would be a guess.
     """
     if head[:3] == b"ID3":
         return tag_length(head)
@@ -67,9 +67,9 @@ def _between(head: bytes) -> int:
 
 
 def tag_length(head: bytes) -> int:
-    """Return the length of an ID3v2 tag, of which `head` is the beginning.
+    """Return the length of an ID3v2 tag that begins with `head`.
 
     Raises:
-        ValueError: it is cut short.
+        ValueError: `head` is cut short.
     """
     return 10 + sum(part << shift for part, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
