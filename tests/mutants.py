@@ -134,7 +134,7 @@ MUTANTS = (
     Mutant("registration: every 404 says that there is no webhook", "receiver/webhooks/registration.py",
            'if ABOUT_A_WEBHOOK.search(f"{exc.code} {exc.message}"):', "if exc:", "webhooks/registration"),
     Mutant("check: dead jobs of a handler that is gone are wrong", "receiver/health/checks.py",
-           "if one.handler in handlers or not handlers)", "if one.handler)", "health/checks"),
+           "if count.handler in handlers or not handlers)", "if count.handler)", "health/checks"),
     Mutant("organs: what fails is over", "receiver/health/organs.py",
            "            await asyncio.sleep(pause)\n", "            return\n", "health/organs"),
     Mutant("organs: who is cancelled by others is over", "receiver/health/organs.py",

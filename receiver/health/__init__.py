@@ -1,12 +1,12 @@
-"""What must hold, in one shape, wherever it is shown: readiness, `receiver check` and the log.
+"""What must hold, in one shape, for readiness, `receiver check` and the log.
 
-finding.Finding    its name, whether it holds, what was seen, what to do
-survey             all of it, in the order in which one explains the next
+finding.Finding    a name, whether it holds, what was seen, what to do
+survey             all findings, in an order in which each explains the next
   ▶ postgres, checks, around, advice, resources, failures
-organs             what runs in the background, and is started again
-presence           which processes run
-watchdog           a loop that no longer answers ends its process
-trial              a test event, followed through the whole path
+organs             runs background functions, and starts them again when they fail
+presence           knows which processes run
+watchdog           ends a process whose event loop does not answer
+trial              follows a test event through the whole path
 """
 
 from receiver.health.finding import Finding, report

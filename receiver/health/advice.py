@@ -1,4 +1,4 @@
-"""Findings that are worth a word and always hold: nothing is lost, or wrong by itself. Pure."""
+"""Findings that are only advice: they always hold, because nothing is lost or broken. Pure."""
 
 from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
@@ -13,27 +13,28 @@ ALIKE = 0.9
 
 
 def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
-    """Tell the jobs of handlers that do not exist (any more): advice, because nothing of them is lost."""
+    """Count the jobs of handlers that do not exist (any more). None of them is lost, so it is advice."""
     if not handlers:
         return Finding("orphaned jobs", holds=True, seen="not known without handlers")
     gone = [
-        f"{one.handler} ({', '.join(f'{number} {state}' for state, number in states.items() if number)})"
-        for one in counts
-        for states in [{"unfinished": one.unfinished, "dead": one.dead}]
-        if one.handler not in handlers and any(states.values())
+        f"{count.handler} ({', '.join(f'{number} {state}' for state, number in states.items() if number)})"
+        for count in counts
+        for states in [{"unfinished": count.unfinished, "dead": count.dead}]
+        if count.handler not in handlers and any(states.values())
     ]
-    return _advice("orphaned jobs", "jobs of handlers that do not exist", gone, "bring the names back, or leave them")
+    return _advice("orphaned jobs", "jobs of handlers that do not exist", gone, "bring the names back, or ignore them")
 
 
 def elsewhere(counts: Sequence[Count], api_url: str) -> Finding:
-    """Tell the unfinished jobs of other APIs: advice, because they wait for who works for those."""
-    number = sum(one.elsewhere for one in counts)
-    found = [f"{number} unfinished jobs belong to another than {api_url}"] if number else []
-    return _advice("other APIs", "here", found, "run `receiver work` with their TRANSCRIBE_API_URL, or leave them")
+    """Count the unfinished jobs of other APIs. They wait for workers of those APIs, so it is advice."""
+    number = sum(count.elsewhere for count in counts)
+    about = f"unfinished jobs of other APIs than {api_url}"
+    todo = "run `receiver work` with their TRANSCRIBE_API_URL, or ignore them"
+    return _advice("other APIs", about, [str(number)] if number else [], todo)
 
 
 def registration(*, is_refused: bool) -> list[Finding]:
-    """Tell that the webhook stays unregistered: deliveries are taken with the secrets that are known."""
+    """Tell that the webhook is not registered. It is advice, because known secrets still verify deliveries."""
     if not is_refused:
         return []
     todo = "the log says why; see `receiver register`"
@@ -41,12 +42,12 @@ def registration(*, is_refused: bool) -> list[Finding]:
 
 
 def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
-    """Tell what came and nobody took: advice, because nothing of it is wrong by itself.
+    """Tell which events no handler wanted, which patterns match nothing, and how much is quarantined, as advice.
 
-    A pattern for which nothing came is worth a word only beside a type that may have been meant.
+    A pattern without events is mentioned only if a type came that it might have meant.
     """
-    came = {one.type: one.unwanted for one in types if one.type is not None}
-    unread = sum(one.events for one in types if one.type is None)
+    came = {count.type: count.unwanted for count in types if count.type is not None}
+    unread = sum(count.events for count in types if count.type is None)
     unwanted = [f"{name}: {count}" for name, count in came.items() if count]
     wanted = {name for name in came if any(handler.wants(name) for handler in handlers)}
     odd = [
@@ -58,7 +59,7 @@ def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[
     ]
     return [
         _advice("no handler", "events of the last 30 days that no handler wanted", unwanted,
-                "write one, or leave them; `receiver replay` gives them to one that is new"),
+                "write a handler, or ignore them; `receiver replay` gives them to a new handler"),
         _advice("patterns", "nothing came in the last 30 days for", odd, "is it spelt right?"),
         _advice("quarantine", "deliveries of the last 30 days that could not be read", [str(unread)] if unread else [],
                 "`receiver events` shows them, `receiver replay EVENT` reads one again, say after an update"),
@@ -73,7 +74,7 @@ def _advice(name: str, about: str, found: Sequence[str], todo: str) -> Finding:
 
 
 def _meant(pattern: str, came: Collection[str], wanted: Collection[str]) -> str | None:
-    """Return a type that came and that a pattern may have meant: a like one, or of its family and unwanted."""
+    """Return a type that came and that a pattern might have meant: a similar one, or an unwanted one of its family."""
     if any(matches(pattern, name) for name in came):
         return None
     family = pattern.partition(".")[0]

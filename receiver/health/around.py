@@ -1,4 +1,4 @@
-"""What must hold around a receiver: that it is reached where the provider delivers, and that the provider answers."""
+"""What must hold around a receiver: the provider answers, and its deliveries reach the receiver."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SECONDS = 10.0
 
 
 async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Finding]:
-    """Whether a receiver answers where the provider delivers, is ready, and what it tells only who knows a secret."""
+    """Return whether a ready receiver answers at `PUBLIC_URL`, and what it tells to a caller that knows a secret."""
     if configured.public_url is None:
         return [Finding("reachable", holds=True, seen="not known without PUBLIC_URL")]
     key = signature.key_for_questions(secrets[0]) if secrets else b""
@@ -29,10 +29,10 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
         return [Finding("reachable", holds=False, seen=str(exc))]
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         seen = f"{configured.public_url} does not answer ({egress.why(exc)})"
-        return [Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, see to the tunnel")]
+        return [Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, and check the tunnel")]
     findings = _findings(answer)
     if findings is None:
-        seen = f"{configured.public_url}/readyz answers {answer.status_code}: something else than a receiver is there"
+        seen = f"{configured.public_url}/readyz answers {answer.status_code}: something other than a receiver is there"
         return [Finding("reachable", holds=False, seen=seen)]
     seen = f"a receiver answers at {configured.public_url}"
     failures = [one for one in findings if one.name == "failures"]
@@ -43,16 +43,16 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
 
 
 def _findings(answer: httpx.Response) -> list[Finding] | None:
-    """Return what a receiver's readiness says; None where it is no receiver's."""
+    """Return the findings in an answer; None if no receiver answered."""
     try:
-        said: list[dict[str, Any]] = answer.json()["findings"]
-        return [Finding(one["name"], holds=one["holds"], seen=one["seen"], todo=one["todo"]) for one in said]
+        found: list[dict[str, Any]] = answer.json()["findings"]
+        return [Finding(one["name"], holds=one["holds"], seen=one["seen"], todo=one["todo"]) for one in found]
     except (ValueError, LookupError, TypeError):
         return None
 
 
 async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
-    """Whether the provider answers, takes the key, and delivers."""
+    """Return whether the provider answers and accepts the key, and whether it delivers."""
     try:
         await client.me()
         answers = Finding("provider", holds=True, seen=f"{client.api_url} answers and takes the key")
@@ -62,7 +62,7 @@ async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
 
 
 async def _webhook(client: TranscribeSo, ours: str | None) -> Finding:
-    """Whether the provider delivers, which it stops after five failures in a row, and where we are."""
+    """Return whether the provider delivers to `ours`. It stops after five failures in a row."""
     try:
         webhook = await registration.webhook_of(client)
     except InvalidRequest:

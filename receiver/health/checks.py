@@ -17,11 +17,11 @@ from receiver.settings import Settings, addresses
 from receiver.webhooks import registration, secrets
 
 OLD = timedelta(minutes=5)
-UNDRAINED_SECONDS = 30.0  # what waits for so long beside a database that answers is stuck
+UNDRAINED_SECONDS = 30.0  # a spool that is not drained for so long, although the database answers, is stuck
 
 
 def settings(configured: Settings) -> Finding:
-    """Say what is set."""
+    """Return which settings are set."""
     seen = [
         f"API {configured.api_url}",
         "key set" if configured.api_key else "no TRANSCRIBE_API_KEY",
@@ -31,7 +31,7 @@ def settings(configured: Settings) -> Finding:
 
 
 def load_handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]:
-    """Return the handlers, none where they cannot be loaded."""
+    """Return the handlers (none if they cannot be loaded), and the finding about them."""
     try:
         handlers = discovery.load(configured.handlers)
     except HandlerLoadError as exc:
@@ -40,7 +40,7 @@ def load_handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]
 
 
 def worker(missing: Missing) -> Finding:
-    """Whether somebody is there to run the jobs that wait."""
+    """Return whether a worker runs the waiting jobs."""
     if missing.ago is not None and missing.ago <= UNSEEN:
         if missing.trouble is not None:
             return Finding("worker", holds=False, seen=f"one is running, and says: {missing.trouble}")
@@ -54,15 +54,15 @@ def worker(missing: Missing) -> Finding:
 
 
 def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
-    """Whether handlers that there are have given up; where none could be loaded, whether any have."""
-    number = sum(one.dead for one in counts if one.handler in handlers or not handlers)
+    """Return whether a loaded handler has dead jobs; if none is loaded, whether any handler has."""
+    number = sum(count.dead for count in counts if count.handler in handlers or not handlers)
     if number:
         return Finding("dead jobs", holds=False, seen=f"{number}", todo="see `receiver jobs --dead`, then replay")
     return Finding("dead jobs", holds=True, seen="none")
 
 
 async def oldest(connection: Connection, handlers: Collection[str], api_url: str) -> Finding:
-    """Whether a job that is due is taken soon."""
+    """Return whether due jobs are claimed soon."""
     age = await jobs.oldest_due(connection, list(handlers), api_url)
     if age is not None and age > OLD:
         seen = f"waiting for {age.total_seconds():.0f} s"
@@ -71,11 +71,11 @@ async def oldest(connection: Connection, handlers: Collection[str], api_url: str
 
 
 async def secret(connection: Connection, configured: Settings, known: Sequence[bytes]) -> Finding:
-    """Whether deliveries can be verified with the secrets that are `known`, and none of the provider's is missing."""
+    """Return whether the `known` secrets can verify deliveries, and none of the provider's secrets is missing."""
     if configured.api_key is not None and configured.webhook_url is not None:
         found = await registration.find(connection, configured.account())
         if registration.unanswered(found) is not None:
-            seen = "a registration was not answered, so its secret may be lost on the way"
+            seen = "a registration was not answered, so its secret might be lost"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
         newest = registration.current(found)
         if newest is not None and not addresses.same(newest.webhook_url, configured.webhook_url):
@@ -88,9 +88,9 @@ async def secret(connection: Connection, configured: Settings, known: Sequence[b
 
 
 def spool(found: Condition, *, database_answers: bool) -> Finding:
-    """Whether deliveries would be taken while the database is away, and what waits is on its way."""
+    """Return whether the spool can take deliveries while the database is away, and is drained while it answers."""
     age = None if found.since is None else time.time() - found.since
-    since = "" if age is None else f"for {age:.0f} s" if age >= 0 else f"since {-age:.0f} s from now, as the clock is"
+    since = "" if age is None else f"for {age:.0f} s" if age >= 0 else f"from {-age:.0f} s in the future by this clock"
     seen = f"{found.used} of {found.limit} bytes, the oldest {since}" if since else "empty"
     stuck = database_answers and age is not None and abs(age) > UNDRAINED_SECONDS
     wrong = {
@@ -100,12 +100,14 @@ def spool(found: Condition, *, database_answers: bool) -> Finding:
         f".refused files: {found.refused}; the database refuses what they hold; renamed to .spool it is tried again":
             found.refused,
         f".damaged files: {found.damaged}; what could be read of them is stored": found.damaged,
-        f"files of another version: {found.unknown}; start that once to drain them": found.unknown,
-        f"{found.lacks} left on its disk: in an outage deliveries are taken while what it keeps lasts": found.lacks,
+        f"files of another version: {found.unknown}; start that version once to drain them": found.unknown,
+        f"{found.lacks} left on its disk: in an outage deliveries are taken until its reserve is used up": found.lacks,
         f"{found.trouble}; RECEIVER_SPOOL_DIR names the folder": found.trouble,
     }  # fmt: skip
-    todo = [said for said, holds in wrong.items() if holds]
+    todo = [sentence for sentence, is_so in wrong.items() if is_so]
     if todo:
         return Finding("spool", holds=False, seen=seen, todo=f"{'; '.join(todo)} (in {found.path})")
-    advice = "" if found.is_promised else f"the disk of {found.path} keeps no room, so when it is full nothing is taken"
+    advice = (
+        "" if found.is_promised else f"the disk of {found.path} reserves no room: when it is full, nothing is taken"
+    )
     return Finding("spool", holds=True, seen=seen, todo=advice)

@@ -1,12 +1,13 @@
-"""Count as the provider does: five deliveries refused in a row, whichever they are, and it switches the webhook off.
+"""Count refused deliveries as the provider does: after any five in a row it switches the webhook off.
 
-Only authentic deliveries count, because anyone can send others. A delivery whose MAC is right and whose time is not is
-authentic: a clock is off, or somebody plays it again, and so each counts once. What matches no secret is a hint beside
-the count: if nothing else comes, ours may be the wrong one. So is what is refused for anything else, such as a header
-that a proxy has added.
+Only authentic deliveries count, because anyone can send others. A stale delivery, with a correct MAC and a wrong time,
+is authentic. Either a clock is wrong, or a stranger replays the delivery, so each one counts once. A mismatch, which
+fits no secret, is only a hint beside the count: if nothing else comes, our secret might be the wrong one. Any other
+refusal is a hint too, such as that of a header that a proxy has added.
 
-Which of the two a delivery was is hidden from its sender, who would learn whether a secret is still in use. So the
-counts are for the log, and for who knows a secret; readiness tells strangers no more than whether there is an alarm.
+A sender must not learn whether its delivery was stale or a mismatch: that would tell whether a secret is still in use.
+So the counts go to the log, and to callers that know a secret. To strangers, readiness tells only whether there is an
+alarm.
 """
 
 import logging
@@ -25,7 +26,7 @@ REMEMBERED = 1000  # stale deliveries
 
 
 class Failures:
-    """How many authentic deliveries were refused since the last one that was taken, and why."""
+    """The number of authentic deliveries refused since the last accepted one, and the reason."""
 
     def __init__(self) -> None:
         self.in_a_row = 0
@@ -33,15 +34,15 @@ class Failures:
         self._mismatches = 0
         self._others, self._other = 0, ""
         self._stale: dict[bytes, None] = {}
-        # Beyond the fifth: a spool that is full refuses every delivery.
-        self._seldom = Seldom(self._say_more, seconds=BETWEEN_SECONDS)
+        # For refusals after the fifth: a full spool refuses every delivery.
+        self._seldom = Seldom(self._log_more, seconds=BETWEEN_SECONDS)
 
     def taken(self) -> None:
         """Note a delivery that was answered 2xx."""
         self.in_a_row = self._mismatches = self._others = 0
 
     def refused(self, error: RequestError) -> None:
-        """Note a refusal, if it is one that the provider sees."""
+        """Note a refusal. Only some of them count."""
         match error:
             case SignatureError(reason="stale", seconds_off=seconds, mac=mac):
                 if self._is_new(mac):
@@ -56,7 +57,7 @@ class Failures:
                 self._others, self._other = self._others + 1, f"{error.status} {error.detail or error.code}"
 
     def check(self, *, trusted: bool) -> Finding:
-        """Return whether there is reason to worry; and the count in words, for who may know it."""
+        """Return whether there are few refusals; for a `trusted` caller also how many, and why."""
         holds = self.in_a_row < WARN_FROM
         if not trusted:
             said = f"{'fewer than ' if holds else ''}{WARN_FROM} {'' if holds else 'or more '}authentic deliveries"
@@ -66,13 +67,13 @@ class Failures:
         if self.in_a_row:
             said += f", {self._cause}"
         if self._mismatches:
-            said += f"; {self._mismatches} matched no secret since the last that was taken: is it the right one?"
+            said += f"; {self._mismatches} matched no secret since the last accepted one: is our secret the right one?"
         if self._others:
-            said += f"; {self._others} others refused since the last that was taken, lately with {self._other}"
+            said += f"; {self._others} others refused since the last accepted one, lately with {self._other}"
         return Finding("failures", holds=holds, seen=said)
 
     def _is_new(self, mac: bytes) -> bool:
-        """Whether a stale delivery was not counted yet, as far as is remembered."""
+        """Note a stale delivery. Return whether it was not counted yet, as far as we remember."""
         if mac in self._stale:
             return False
         self._stale[mac] = None
@@ -86,17 +87,17 @@ class Failures:
         if self.in_a_row > UNTIL_OFF:
             self._seldom.note(cause)
         elif self.in_a_row >= WARN_FROM:
-            self._say()
+            self._log()
 
     def close(self) -> None:
-        """Say what was not said yet."""
+        """Log what was not logged yet."""
         self._seldom.close()
 
-    def _say_more(self, _: Sequence[Heard]) -> None:
-        if self.in_a_row > UNTIL_OFF:  # none was taken since
-            self._say()
+    def _log_more(self, _: Sequence[Heard]) -> None:
+        if self.in_a_row > UNTIL_OFF:  # none was accepted since
+            self._log()
 
-    def _say(self) -> None:
+    def _log(self) -> None:
         log.error(
             "%d authentic deliveries refused in a row (%s); after %d the provider switches the webhook off",
             self.in_a_row, self._cause, UNTIL_OFF,

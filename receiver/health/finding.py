@@ -7,13 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that must hold, for machines by its fields and for people as one line.
+    """One thing that must hold. Programs read its fields, and people read it as one line.
 
     Attributes:
-        name: the same wherever it is shown; programs tell findings apart by it.
-        holds: whether it does.
+        name: the same everywhere, so that programs can tell findings apart.
+        holds: whether it holds.
         seen: what was seen.
-        todo: what to do about it; of a finding that holds it is advice.
+        todo: what to do; if the finding holds, it is only advice.
     """
 
     name: str
@@ -23,15 +23,15 @@ class Finding:
 
     @property
     def said(self) -> str:
-        """What was seen and what to do, in a sentence."""
+        """What was seen and what to do, in one sentence."""
         return f"{self.seen}: {self.todo}" if self.todo else self.seen
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as programs read it."""
+        """Return the finding as JSON for programs."""
         return {"name": self.name, "holds": self.holds, "seen": self.seen, "todo": self.todo}
 
 
 def report(findings: Iterable[Finding]) -> dict[str, Any]:
-    """Return findings as the one JSON that readiness and `receiver check` answer with."""
+    """Return findings as the JSON that readiness and `receiver check` share."""
     found = list(findings)
     return {"holds": all(one.holds for one in found), "findings": [one.to_json() for one in found]}

@@ -1,9 +1,9 @@
-"""Organs: what runs in the background of a process, and is started again when it fails for a reason nobody foresaw.
+"""Run organs: functions in the background of a process, which are started again after any unexpected error.
 
 runs ──returns──▶ over: it had something to do once
  │ ▲
- │ └── after a pause: 1 s, twice as long each time up to 30 s, 1 s again when it has run well for a while
- └──raises──▶ down: shown by the finding, told in the log with its place
+ │ └── after a pause: 1 s, then twice as long each time up to 30 s; 1 s again after it has run well for a while
+ └──raises──▶ down: shown by the finding, and logged with its place
 """
 
 import asyncio
@@ -22,7 +22,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """How long an organ pauses after a failure, in seconds, and after how long it has run well."""
+    """Seconds.
+
+    Attributes:
+        first: the pause after the first failure.
+        longest: the longest pause.
+        well: after this time an organ has run well, so its next pause is the first one again.
+        ending: how long the organs can take to end.
+    """
 
     first: float = 1.0
     longest: float = 30.0
@@ -32,16 +39,16 @@ class Pauses:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What ended an organ, and when by the monotonic clock."""
+    """The kind of error that ended an organ, and when, by the monotonic clock."""
 
     kind: str
     at: float
 
 
 class Organs:
-    """Runs organs beside a block, and stops them at its end.
+    """Runs organs beside a `with` block, and stops them at its end.
 
-    Each is a function that makes its coroutine anew. What it raises ends neither the block nor another organ.
+    An organ is a function that makes a new coroutine for each start. Its errors end neither the block nor other organs.
     """
 
     def __init__(
@@ -53,7 +60,7 @@ class Organs:
         self._tasks: list[asyncio.Task[None]] = []
 
     def add(self, name: str, organ: Callable[[], Awaitable[None]]) -> None:
-        """Let one more run, from the beginning of the block on."""
+        """Add an organ, before the block begins."""
         self._organs[name] = organ
 
     async def __aenter__(self) -> Self:
@@ -69,7 +76,7 @@ class Organs:
             await asyncio.wait(self._tasks, timeout=self._pauses.ending)
 
     def finding(self) -> Finding:
-        """Say which of them are down, and why."""
+        """Return which organs are down, and why."""
         if not self._down:
             return Finding("organs", holds=True, seen=f"{len(self._organs)} run")
         now = time.monotonic()
@@ -86,16 +93,20 @@ class Organs:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                failed: BaseException = exc  # what it waited for was cancelled, and not by us
-            except Exception as exc:  # noqa: BLE001 - nobody foresaw it, which is the case
+                failed: BaseException = (
+                    exc  # something that the organ waited for was cancelled, and not the organ itself
+                )
+            except Exception as exc:  # noqa: BLE001 - any unexpected error
                 failed = exc
             else:
                 return
             if time.monotonic() - began >= self._pauses.well:
                 pause = self._pauses.first
-            self._down[name] = Failure(type(failed).__name__, time.monotonic())  # before it is told: that may fail too
+            self._down[name] = Failure(
+                type(failed).__name__, time.monotonic()
+            )  # before the logging, which can fail too
             with suppress(Exception):
-                log.error("%s ended unforeseen; it starts again in %g s", name, pause, exc_info=failed)
+                log.error("%s ended unexpectedly; it starts again in %g s", name, pause, exc_info=failed)
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._pauses.longest)
             del self._down[name], failed

@@ -1,4 +1,4 @@
-"""What must hold of the database's server, of our schema in it, and of what our role may do there."""
+"""What must hold for the database's server, for our schema in it, and for the rights of our role."""
 
 import asyncio
 from datetime import timedelta
@@ -11,13 +11,13 @@ from receiver.errors import SchemaError, StoreMisconfiguredError, StoreUnavailab
 from receiver.health.finding import Finding
 from receiver.settings import Settings
 
-AHEAD = timedelta(seconds=10)  # a clock that is set by a few seconds is no news
+AHEAD = timedelta(seconds=10)  # a clock that is corrected by a few seconds does not matter
 TOLD = 5
 KEEPS_SECONDS = 5.0
 
 
 async def server(connection: Connection, url: str, configured: Settings) -> Finding:
-    """Whether what is stored survives a crash, whatever text it is, and a session stays ours."""
+    """Return whether the server keeps stored data in a crash, can store any text, and gives us a session of our own."""
     durable = await connection.fetchrow(query("database/durability"))
     assert durable is not None
     off = [name for name, holds in durable.items() if not holds]
@@ -37,13 +37,13 @@ async def server(connection: Connection, url: str, configured: Settings) -> Find
 
 
 async def _keeps_session(connection: Connection, url: str) -> bool:
-    """Whether a session keeps its server process while others are busy, as locks and LISTEN need."""
+    """Whether a session keeps its server process while other sessions are busy, as locks and LISTEN need."""
     pid = await connection.fetchval(query("health/backend_pid"))
     try:
         other = await database.connect(url)
-    except StoreMisconfiguredError:  # the pooler has given it what was prepared here
+    except StoreMisconfiguredError:  # the pooler gave the new session the prepared statements of this one
         return False
-    except StoreUnavailableError:  # there is no room for another
+    except StoreUnavailableError:  # the server has no room for another session
         return True
     try:
         async with asyncio.timeout(KEEPS_SECONDS), other.transaction():
@@ -56,7 +56,7 @@ async def _keeps_session(connection: Connection, url: str) -> bool:
 
 
 def schema(version: int) -> Finding:
-    """Whether the database's schema is one that this code can work with."""
+    """Return whether this code can work with a version of the schema."""
     needed = migrations.latest()
     if version < needed:
         seen = f"version {version}, this code needs {needed}"
@@ -65,7 +65,7 @@ def schema(version: int) -> Finding:
 
 
 async def usable(connection: Connection) -> Finding:
-    """Whether the schema is one that this code can work with, and the role may do so."""
+    """Return whether this code can work with the schema, and our role has the rights for it."""
     try:
         found = schema(await migrations.current(connection))
     except SchemaError as exc:
@@ -81,10 +81,10 @@ async def usable(connection: Connection) -> Finding:
 
 
 async def clock(connection: Connection, api_url: str) -> Finding:
-    """Whether the database's clock went back, so that jobs of an API wait for it."""
+    """Return whether the database's clock went back, so that jobs of an API wait for it."""
     ahead: timedelta | None = await connection.fetchval(query("health/clock_ahead"), api_url)
     if ahead is not None and ahead > AHEAD:
-        seen = f"the database's went back, so jobs stored before wait {ahead.total_seconds():.0f} s for it"
-        todo = "set it right, or `receiver replay EVENT` each that cannot wait so long"
+        seen = f"the database's clock went back, so older jobs wait {ahead.total_seconds():.0f} s for it"
+        todo = "set the clock right, or run `receiver replay EVENT` for each event that cannot wait so long"
         return Finding("clock", holds=False, seen=seen, todo=todo)
-    return Finding("clock", holds=True, seen="the database's has not gone back")
+    return Finding("clock", holds=True, seen="the database's clock has not gone back")

@@ -1,4 +1,4 @@
-"""Who runs: web processes and workers say so in the database every few seconds, and one that is gone is missed."""
+"""Know which processes run. Web processes and workers write to the database every few seconds."""
 
 import asyncio
 import os
@@ -18,7 +18,13 @@ from receiver.errors import StoreUnavailableError
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How often a process is seen, and how long its statements may take, in seconds."""
+    """Seconds.
+
+    Attributes:
+        between: between two notes that the process runs.
+        statement: how long such a statement may take.
+        leaving: how long the last statement may take.
+    """
 
     between: float = 3.0
     statement: float = 3.0
@@ -27,9 +33,13 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """How long ago a worker of an API was seen (None: there is none), and whether jobs wait for a new one.
+    """Whether an API lacks a worker.
 
-    `trouble` is what keeps one that runs from claiming jobs.
+    Attributes:
+        api_url: the API.
+        ago: how long ago a worker was last seen; None if there is none.
+        jobs_wait: whether jobs wait for a new worker.
+        trouble: what keeps a running worker from claiming jobs; None if nothing does.
     """
 
     api_url: str
@@ -38,13 +48,13 @@ class Missing:
     trouble: str | None = None
 
 
-UNSEEN = timedelta(seconds=8)  # two beats may get lost, and one that is gone shows within ten seconds
+UNSEEN = timedelta(seconds=8)  # two notes can get lost, and a process that is gone is noticed within ten seconds
 
 
 class Presence:
-    """The row of this process, which a clean end takes away.
+    """The row of this process in the database. A clean end removes it.
 
-    `trouble` says what keeps the process from its work, for strangers too; None where nothing does.
+    `trouble` tells what keeps the process from its work, in words that strangers can read; None if nothing does.
     """
 
     def __init__(
@@ -65,7 +75,7 @@ class Presence:
         self._who = (kind, api_url, host, os.getpid(), _version())
 
     async def keep(self) -> None:
-        """Be seen again and again, until cancelled; while the database is away that is nobody's trouble."""
+        """Note every few seconds that this process runs, until cancelled. An outage of the database is ignored."""
         with suppress(StoreUnavailableError):
             await self._connections.run(_forget_old, seconds=self._deadlines.statement)
         while True:
@@ -74,7 +84,7 @@ class Presence:
             await asyncio.sleep(self._deadlines.between)
 
     async def leave(self) -> None:
-        """Be missed by nobody."""
+        """Remove the row, so that nobody misses this process."""
         with suppress(StoreUnavailableError):
             await self._connections.run(self._leave, seconds=self._deadlines.leaving)
 
@@ -89,7 +99,7 @@ class Presence:
 async def missing_worker(
     db: Database, *, handlers: Iterable[str], api_url: str, waiting: timedelta = timedelta(0)
 ) -> Missing:
-    """Look whether a worker runs for an API, and whether jobs of these handlers have been due for `waiting` without."""
+    """Return whether a worker runs for an API; if not, whether jobs of these handlers have been due for `waiting`."""
     row = await db.fetchrow(query("health/missing_worker"), list(handlers), api_url, UNSEEN, waiting)
     assert row is not None, "an aggregate has a row"
     return Missing(api_url, **dict(row))

@@ -1,4 +1,4 @@
-"""Whether this process gets what it needs more of now and then: descriptors, threads, a log that takes its lines."""
+"""Find out whether this process has enough descriptors and threads, and a log that takes its lines."""
 
 import sys
 import threading
@@ -9,12 +9,12 @@ from receiver.server.connections import AT_ONCE, RESERVED, free, limit, reserve
 
 
 def findings() -> list[Finding]:
-    """Return what of it is short."""
+    """Return the findings about all resources."""
     return [_descriptors(), _threads(), _log()]
 
 
 def _descriptors() -> Finding:
-    """Say whether there are few, or so few are free that connections are closed (`connections.Acceptor`)."""
+    """Return whether enough descriptors are free. With too few, `connections.Acceptor` closes connections."""
     most = limit()
     needed = reserve(most) + AT_ONCE
     left = free(most, most=needed)
@@ -25,12 +25,12 @@ def _descriptors() -> Finding:
 
 
 def _threads() -> Finding:
-    """Begin a thread. A container's limit of processes counts them too."""
+    """Start a thread, and return whether that worked. The limit of a container's processes counts threads too."""
     try:
         threading.Thread(target=int, name="trial", daemon=True).start()
     except RuntimeError as exc:
         todo = "raise the limit of processes (`ulimit -u`, or the container's)"
-        return Finding("threads", holds=False, seen=f"none can be begun ({exc})", todo=todo)
+        return Finding("threads", holds=False, seen=f"none can be started ({exc})", todo=todo)
     return Finding("threads", holds=True, seen="ok")
 
 
@@ -38,5 +38,5 @@ def _log() -> Finding:
     trouble = streams.trouble(sys.stderr)
     if trouble is None:
         return Finding("log", holds=True, seen="ok")
-    todo = "see to its disk, or to who reads it; all else goes on without"
+    todo = "check its disk, or the program that reads it; everything else goes on without a log"
     return Finding("log", holds=False, seen=f"standard error: {trouble}", todo=todo)

@@ -1,4 +1,4 @@
-"""Look at everything that must hold; what cannot be looked at without something else waits for that."""
+"""Collect all findings. A finding that cannot be made yet, for want of another, is left out."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -24,13 +24,13 @@ SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of the database.
+    """The findings about the database, and what other findings need from it.
 
     Attributes:
-        findings: about it, and about what is in it.
-        name: its own name; None where it does not answer, or has no schema that fits.
-        is_well: whether others may use it.
-        secrets: those that verify at the webhook's path, as far as they are known.
+        findings: about the database and its content.
+        name: the database's id; None if it does not answer, or its schema does not fit.
+        is_well: whether other checks can use it.
+        secrets: the known secrets that verify at the webhook's path.
     """
 
     findings: list[Finding]
@@ -47,14 +47,14 @@ async def survey(
     foreign: Callable[[str], int],
     open_provider: Opener,
 ) -> list[Finding]:
-    """Return every finding, in the order in which one explains the next.
+    """Return all findings, in an order in which each explains the next.
 
     Args:
-        configured: what is looked at.
+        configured: the settings.
         place: the database's URL, or why there is none.
-        spool: the one of the web processes of this machine and user.
-        foreign: says how many records in it are for another database than that of a name.
-        open_provider: opens the client of the configured API, with the budget in the database of a URL.
+        spool: the spool of this user's web processes on this machine.
+        foreign: counts the spool's records for other databases than the one with an id.
+        open_provider: opens a client of the configured API. The database at the URL holds its budget.
     """
     handlers, about_handlers = checks.load_handlers(configured)
     seen = await _database(configured, place, handlers)
@@ -70,7 +70,7 @@ async def survey(
 
 
 async def stored(connection: Connection, url: str, configured: Settings, handlers: Mapping[str, Handler]) -> Seen:
-    """Look at the database and what is in it."""
+    """Return the findings about the database and its content."""
     server, schema = await postgres.server(connection, url, configured), await postgres.usable(connection)
     if not schema.holds:
         return Seen([server, schema])
@@ -113,7 +113,7 @@ def _unseen(why: Exception) -> Seen:
 
 
 def _spool(configured: Settings, spool: Spool, name: str | None, foreign: Callable[[str], int]) -> Finding:
-    """Look at the spool as the web processes would use it."""
+    """Return the finding about the spool, after trying it as the web processes do."""
     trouble = None
     try:
         if configured.spool_dir is not None or spool.folder.configured.parent.exists():

@@ -1,4 +1,4 @@
-"""A test event: asked for at the provider, and followed through the whole path.
+"""Ask the provider for a test event, and follow it through the whole path.
 
 asked for ──▶ accepted by the provider ──▶ delivered, verified and stored ──▶ handled
 """
@@ -20,7 +20,14 @@ LOOK_AGAIN_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Journey:
-    """How far a test event came: milliseconds from the request to each step, and what to do where it stopped."""
+    """How far a test event came.
+
+    Attributes:
+        event: the event's id, once it is stored.
+        steps: the milliseconds from the request to each step.
+        advice: what to do if the event has stopped.
+        started: the time of the request, by the monotonic clock.
+    """
 
     event: str | None = None
     steps: dict[str, int] = field(default_factory=dict)
@@ -33,12 +40,12 @@ class Journey:
 
 
 async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> Journey:
-    """Ask the provider for a test event, and look for at most `wait` seconds how far it comes.
+    """Ask the provider for a test event, and follow it for at most `wait` seconds.
 
     Raises:
-        ImpossibleError: there is no database that it could come to.
+        ImpossibleError: there is no database for the event.
         NotFound: the provider has no webhook for the key.
-        ProviderError: it does not send one.
+        ProviderError: the provider does not send a test event.
     """
     if db is None:
         raise ImpossibleError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
@@ -72,7 +79,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> J
 
 
 def why_not_handled(event: Stored) -> str | None:
-    """Return what became of each job that is not done; None where all are."""
+    """Return what became of each job that is not done; None if all are done."""
     return "; ".join(_why_not_done(job, event) for job in event.jobs if job.state != "done") or None
 
 

@@ -1,4 +1,4 @@
-"""Notice from another thread that an event loop is stuck, and end the process for who started it to start another."""
+"""Notice from another thread that an event loop is stuck, and end the process. Its parent starts another one."""
 
 import asyncio
 import faulthandler
@@ -13,16 +13,16 @@ from typing import NoReturn
 
 log = logging.getLogger(__name__)
 
-BEATS = 3  # so often in a row the loop may not answer
+BEATS = 3  # a loop that leaves so many questions in a row unanswered is stuck
 SAYING_SECONDS = 5.0
 PATIENCE_SECONDS = 30.0
 EXIT_STATUS = 1
 
 
 class Watched:
-    """The running event loop, as seen from another thread, which asks it once in each of its beats.
+    """The running event loop, as seen from another thread, which asks it a question in each beat.
 
-    By that thread's own beats, since the whole process may sleep: stopped, or with its machine.
+    The thread counts its own beats and no time, because the whole process can sleep: stopped, or with its machine.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Watched:
         self._unanswered = 0
 
     def is_stuck(self) -> bool:
-        """Whether the last questions were not answered; asks the next one."""
+        """Return whether the last questions were not answered. Ask the next one."""
         stuck = self._unanswered >= BEATS
         self._unanswered += 1
         self.loop.call_soon_threadsafe(self._answer)
@@ -40,7 +40,7 @@ class Watched:
     def where(self) -> str:
         """Return what the loop is doing."""
         doing = asyncio.current_task(self.loop)
-        frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - documented, whatever its name
+        frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - documented, despite its name
         places = [f"{f.filename} line {f.lineno}" for f in traceback.extract_stack(frame)[-2:]]
         return f"{'something' if doing is None else doing.get_name()} ({', called at '.join(reversed(places))})"
 
@@ -52,14 +52,14 @@ async def watch(*, stuck: Callable[[str], None], patience: float = PATIENCE_SECO
     """Watch the running event loop from a thread, until cancelled.
 
     Args:
-        patience: for how many seconds a question may stay unanswered.
-        stuck: told, in the thread, where the loop is stuck; ends the process.
+        patience: how many seconds the loop has to answer.
+        stuck: called in the thread with the reason and the place; it ends the process.
     """
     watched, over = Watched(), threading.Event()
 
     def run() -> None:
         while not over.wait(patience / BEATS):
-            with suppress(Exception):  # no memory now: the next beat may have some
+            with suppress(Exception):  # such as a lack of memory: the next beat might have some
                 if watched.is_stuck():
                     stuck(f"nothing has been answered for {patience:g} s: {watched.where()}")
 
@@ -71,9 +71,9 @@ async def watch(*, stuck: Callable[[str], None], patience: float = PATIENCE_SECO
 
 
 def end(why: str, *, saying: float = SAYING_SECONDS) -> NoReturn:
-    """End this process, for who started it to start another; saying why may take `saying` seconds, and may fail."""
+    """End this process, for its parent to start another one. The logging can take `saying` seconds, and can fail."""
     try:
-        # What blocks the loop may be the log itself, at a reader that does not read: this thread would wait there too.
+        # The log itself might block the loop, if its reader does not read. Then this thread would wait there too.
         with suppress(OSError, RuntimeError):
             faulthandler.dump_traceback_later(saying, exit=True, file=os.open(os.devnull, os.O_WRONLY))
         log.critical("%s; ending, for another process to take the place of this one", why)

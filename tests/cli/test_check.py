@@ -199,7 +199,7 @@ def test_where_the_provider_delivers_somebody_must_answer(shared: Processes) -> 
     assert (holds, "in a row; 1 matched no secret since" in said) == (True, True)
     elsewhere = shared.environment["TRANSCRIBE_API_URL"]
     holds, said = check(shared, PUBLIC_URL=elsewhere)[1]["reachable"]
-    assert (holds, "something else than a receiver" in said) == (False, True)
+    assert (holds, "something other than a receiver" in said) == (False, True)
     assert web.end() == 0
     holds, said = check(shared, PUBLIC_URL=web.url)[1]["reachable"]
     assert (holds, "run `receiver up`" in said) == (False, True)

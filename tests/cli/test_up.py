@@ -105,7 +105,7 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
     assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n')
     until(lambda: all(event["state"] == "done" for event in processes.events()), "the sent sample is handled")
     processes.sql("alter view receiver.inbox rename to away")  # as when it is being restored
-    process.until_logged("story ended unforeseen; it starts again in 1 s")
+    process.until_logged("story ended unexpectedly; it starts again in 1 s")
     processes.sql("alter view receiver.away rename to inbox")
     processes.run("send", "--sample", "completed", **simulated)
     until(lambda: told(process).count("timestamps done") == 3, "the story goes on")

@@ -51,7 +51,7 @@ def test_events_that_no_handler_wanted_are_told_by_type_and_number() -> None:
     types = [*came("transcription.completed"), *came("transcription.failed", unwanted=3)]
     assert told(types, wanting("transcription.completed")) == {
         "no handler": "events of the last 30 days that no handler wanted: transcription.failed: 3: "
-        "write one, or leave them; `receiver replay` gives them to one that is new"
+        "write a handler, or ignore them; `receiver replay` gives them to a new handler"
     }
 
 
@@ -66,7 +66,7 @@ def test_only_a_few_types_are_told() -> None:
     ("transcripton.completed", came("transcription.completed"), "transcription.completed"),
     ("transcriptions.*", came("webhook.test", "transcription.completed"), "transcription.completed"),
     ("transcription.finished", came("transcription.completed", "a.b"), "transcription.completed"),
-    # Nothing like it came, or it did.
+    # Nothing similar came, or the type itself came.
     ("billing.paid", came("transcription.completed"), None),
     ("transcription.complete", [], None),
     ("billing.*", came("transcription.completed", unwanted=1), None),
@@ -75,7 +75,7 @@ def test_only_a_few_types_are_told() -> None:
     ("webhook.test", came("transcription.completed"), None),
     ("*", came("transcription.completed"), None),
 ])  # fmt: skip
-def test_a_pattern_for_which_nothing_came_is_told_beside_what_it_may_have_meant(
+def test_a_pattern_for_which_nothing_came_is_told_beside_the_type_that_it_might_have_meant(
     pattern: str, types: list[TypeCount], meant: str | None
 ) -> None:
     said = told(types, wanting(pattern, name="notes")).get("patterns")
@@ -86,7 +86,7 @@ def test_a_pattern_for_which_nothing_came_is_told_beside_what_it_may_have_meant(
 
 
 def test_a_pattern_beside_types_that_others_want_is_told_only_where_it_is_nearly_one_of_them() -> None:
-    """The bundled handlers want what never fails for most people."""
+    """The bundled handlers want failures too, which most people never see."""
     types = came("transcription.completed")
     assert told(types, BUNDLED, wanting("transcription.finished", name="notes")) == {}
     assert (
@@ -168,11 +168,11 @@ async def test_everything_that_is_wrong_with_the_webhook_is_told(
     assert (found.name, found.holds, found.said) == ("webhook", holds, said)
 
 
-GONE = "jobs of handlers that do not exist: {}: bring the names back, or leave them"
+GONE = "jobs of handlers that do not exist: {}: bring the names back, or ignore them"
 
 OTHERS = (
-    "here: 6 unfinished jobs belong to another than https://api.test: "
-    "run `receiver work` with their TRANSCRIBE_API_URL, or leave them"
+    "unfinished jobs of other APIs than https://api.test: 6: "
+    "run `receiver work` with their TRANSCRIBE_API_URL, or ignore them"
 )
 
 

@@ -1,4 +1,4 @@
-"""`receiver.health.organs`: nothing that an organ raises ends it for good, and readiness says so meanwhile."""
+"""`receiver.health.organs`: no error ends an organ for good, and readiness shows those that are down."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ async def test_an_organ_that_fails_for_whatever_reason_starts_again(
     async with Organs({"drain": failing(3, lambda: error, begun)}, pauses=QUICK) as organs:
         await until(lambda: holds(len(begun) == 4))
         assert organs.finding().holds
-    assert caplog.text.count("drain ended unforeseen; it starts again in 0 s") == 3
+    assert caplog.text.count("drain ended unexpectedly; it starts again in 0 s") == 3
     assert f'File "{__file__}", line ' in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""`receiver.health.postgres`: what must hold of the database's server, and of the role."""
+"""`receiver.health.postgres`: what must hold for the database's server, and for the role."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ async def test_the_database_is_named_as_a_person_knows_it(receiver_database: str
         assert "local socket/receiver_test" in found.seen
 
 
-async def test_a_session_that_forgets_is_told_however_it_came_to_that(receiver_database: str) -> None:
+async def test_a_session_that_loses_its_state_is_told_whatever_the_reason(receiver_database: str) -> None:
     async with database.pool(receiver_database, size=1) as db, db.acquire() as connection:
         await connection.execute("set synchronous_commit = off")
         found = await postgres.server(connection, receiver_database, given(receiver_database))
@@ -82,7 +82,7 @@ async def test_a_role_that_may_do_less_than_serve_and_work_need_is_told_what_it_
 
 
 def needed() -> dict[str, set[str]]:
-    """Return which rights our statements need on each table, but for migrating."""
+    """Return the rights on each table that our statements need, except for migrating."""
     found: dict[str, set[str]] = {}
     for path in (SQL / "queries").rglob("*.sql"):
         text = path.read_text()

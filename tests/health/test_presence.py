@@ -44,7 +44,7 @@ async def test_a_process_is_seen_again_and_again_until_it_leaves(db: Pool, recei
         return bool(now["seen_at"] > first["seen_at"])
 
     await until(seen_again)
-    await db.execute("delete from receiver.processes")  # somebody tidied up
+    await db.execute("delete from receiver.processes")  # as if a person had deleted the rows
     await until(seen)
     keeping.cancel()
     await presence.leave()
@@ -114,7 +114,7 @@ async def test_a_worker_is_missed_where_jobs_wait(
 async def test_a_worker_that_runs_and_cannot_do_its_work_is_told_of(
     db: Pool, seen_ago: float, api_url: str, *, told: bool
 ) -> None:
-    """Its neighbours that can hide nothing."""
+    """Workers without trouble beside it do not hide that."""
     for trouble, whose in (("it cannot", api_url), (None, API)):
         await db.execute(
             "insert into receiver.processes (id, kind, api_url, host, pid, version, seen_at, trouble) "

@@ -1,4 +1,4 @@
-"""`receiver.health.survey`: what can be looked at is, whatever else cannot be; `receiver check` shows the whole."""
+"""`receiver.health.survey`: every finding that can be made is made; `receiver check` shows all of them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`health.watchdog`: a loop that answers is left alone, one that does not ends its process, whatever the log does."""
+"""`health.watchdog`: a loop that answers is left alone, a stuck one ends its process, whatever the log does."""
 
 import asyncio
 import subprocess
@@ -47,7 +47,7 @@ async def test_a_loop_that_answers_is_left_alone() -> None:
     async def turned() -> bool:
         nonlocal turns
         turns += 1
-        return turns > 100  # 2 s: twice as long as it would wait for an answer
+        return turns > 100  # 2 s: twice the patience
 
     await until(turned)
     watching.cancel()

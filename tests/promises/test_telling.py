@@ -143,7 +143,7 @@ def test_a_story_that_cannot_be_told_is_told_later(stage: Processes) -> None:
     up, port = stage.start("up"), stage.environment["PORT"]
     until(lambda: answers(port, up.popen), "it answers")
     stage.sql("alter view receiver.inbox rename to away")
-    up.until_logged("story ended unforeseen; it starts again")
+    up.until_logged("story ended unexpectedly; it starts again")
     assert deliver(port, "evt_1") == 200
     stage.sql("alter view receiver.away rename to inbox")
     until(lambda: "refuses DEAD, for evt_1: 日本語 “" in up.out.read_text("utf-8"), "it is told")

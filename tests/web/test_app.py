@@ -352,7 +352,7 @@ async def test_a_callback_that_cannot_be_looked_up_is_asked_to_come_again(caplog
     assert answer.headers["Retry-After"] == "60"
     assert failures == (
         "0 of 5 authentic deliveries refused in a row"
-        "; 1 others refused since the last that was taken, lately with 503 callback_unknown"
+        "; 1 others refused since the last accepted one, lately with 503 callback_unknown"
     )
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == [
         "refused deliveries: 1 x 503 callback_unknown (from 127.0.0.1)"
