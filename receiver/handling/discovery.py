@@ -89,7 +89,8 @@ def _first(here: Path) -> Iterator[None]:
     standard = {get_path("stdlib"), get_path("platstdlib")}
     standard |= {str(Path(folder, "lib-dynload")) for folder in standard}
     entries = [entry for entry in sys.path if entry != str(here)]
-    sys.path[:] = [*(one for one in entries if one in standard), str(here), *(e for e in entries if e not in standard)]
+    others = [entry for entry in entries if entry not in standard]
+    sys.path[:] = [*(entry for entry in entries if entry in standard), str(here), *others]
     try:
         yield
     finally:  # entries that a module has added stay

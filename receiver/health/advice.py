@@ -46,21 +46,21 @@ def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[
 
     A pattern without events is mentioned only if a type came that it might have meant.
     """
-    came = {count.type: count.unwanted for count in types if count.type is not None}
+    arrived = {count.type: count.unwanted for count in types if count.type is not None}
     unread = sum(count.events for count in types if count.type is None)
-    unwanted = [f"{name}: {count}" for name, count in came.items() if count]
-    wanted = {name for name in came if any(handler.wants(name) for handler in handlers)}
-    odd = [
-        f"{pattern} of {handler.name}, but {meant}"
+    unwanted = [f"{name}: {count}" for name, count in arrived.items() if count]
+    wanted = {name for name in arrived if any(handler.wants(name) for handler in handlers)}
+    unmatched = [
+        f"{pattern} of {handler.name}, but {similar}"
         for handler in handlers
         for pattern in handler.patterns
-        for meant in [_meant(pattern, came, wanted)]
-        if meant is not None
+        for similar in [_similar_type(pattern, arrived, wanted)]
+        if similar is not None
     ]
     return [
         _advice("no handler", "events of the last 30 days that no handler wanted", unwanted,
                 "write a handler, or ignore them; `receiver replay` gives them to a new handler"),
-        _advice("patterns", "nothing came in the last 30 days for", odd, "is it spelt right?"),
+        _advice("patterns", "nothing came in the last 30 days for", unmatched, "is it spelt right?"),
         _advice("quarantine", "deliveries of the last 30 days that could not be read", [str(unread)] if unread else [],
                 "`receiver events` shows them, `receiver replay EVENT` reads one again, say after an update"),
     ]  # fmt: skip
@@ -73,12 +73,12 @@ def _advice(name: str, about: str, found: Sequence[str], todo: str) -> Finding:
     return Finding(name, holds=True, seen=f"{about}: {', '.join(found[:TOLD])}{more}", todo=todo)
 
 
-def _meant(pattern: str, came: Collection[str], wanted: Collection[str]) -> str | None:
+def _similar_type(pattern: str, arrived: Collection[str], wanted: Collection[str]) -> str | None:
     """Return a type that came and that a pattern might have meant: a similar one, or an unwanted one of its family."""
-    if any(matches(pattern, name) for name in came):
+    if any(matches(pattern, name) for name in arrived):
         return None
     family = pattern.partition(".")[0]
-    for name in came:
+    for name in arrived:
         if _alike(family, name.partition(".")[0]) and (
             name not in wanted or pattern.endswith(".*") or _alike(pattern, name)
         ):

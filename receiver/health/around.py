@@ -35,8 +35,8 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
         seen = f"{configured.public_url}/readyz answers {answer.status_code}: something other than a receiver is there"
         return [Finding("reachable", holds=False, seen=seen)]
     seen = f"a receiver answers at {configured.public_url}"
-    failures = [one for one in findings if one.name == "failures"]
-    wrong = [f"{one.name}: {one.said}" for one in findings if not one.holds]
+    failures = [finding for finding in findings if finding.name == "failures"]
+    wrong = [f"{finding.name}: {finding.said}" for finding in findings if not finding.holds]
     if wrong:
         return [Finding("reachable", holds=False, seen=f"{seen}: {'; '.join(wrong)}"), *failures]
     return [Finding("reachable", holds=True, seen=f"{seen}, and is ready"), *failures]
@@ -46,7 +46,7 @@ def _findings(answer: httpx.Response) -> list[Finding] | None:
     """Return the findings in an answer; None if no receiver answered."""
     try:
         found: list[dict[str, Any]] = answer.json()["findings"]
-        return [Finding(one["name"], holds=one["holds"], seen=one["seen"], todo=one["todo"]) for one in found]
+        return [Finding(item["name"], holds=item["holds"], seen=item["seen"], todo=item["todo"]) for item in found]
     except (ValueError, LookupError, TypeError):
         return None
 
@@ -61,20 +61,20 @@ async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
         return [Finding("provider", holds=False, seen=str(exc))]
 
 
-async def _webhook(client: TranscribeSo, ours: str | None) -> Finding:
-    """Return whether the provider delivers to `ours`. It stops after five failures in a row."""
+async def _webhook(client: TranscribeSo, webhook_url: str | None) -> Finding:
+    """Return whether the provider delivers to `webhook_url`. It stops after five failures in a row."""
     try:
         webhook = await registration.webhook_of(client)
     except InvalidRequest:
         seen = "the provider does not tell whether it has one"
         return Finding("webhook", holds=True, seen=seen, todo="`receiver test-event` tries it")
     if webhook is None:
-        todo = "run `receiver register`" if ours is not None else "set PUBLIC_URL and run `receiver register`"
-        return Finding("webhook", holds=ours is None, seen="the provider has none for this key", todo=todo)
+        todo = "run `receiver register`" if webhook_url is not None else "set PUBLIC_URL and run `receiver register`"
+        return Finding("webhook", holds=webhook_url is None, seen="the provider has none for this key", todo=todo)
     wrong = dict[str, str]()
-    if webhook.url is not None and ours is not None and not addresses.same(webhook.url, ours):
+    if webhook.url is not None and webhook_url is not None and not addresses.same(webhook.url, webhook_url):
         advice = "run `receiver register`, or set PUBLIC_URL to where it delivers"
-        wrong[f"delivers to {webhook.url}, not to {ours}"] = advice
+        wrong[f"delivers to {webhook.url}, not to {webhook_url}"] = advice
     if webhook.enabled is False:
         wrong["has switched it off"] = "switch it on again in its dashboard, then `receiver test-event`"
     if wrong:

@@ -60,17 +60,17 @@ class Failures:
         """Return whether there are few refusals; for a `trusted` caller also how many, and why."""
         holds = self.in_a_row < WARN_FROM
         if not trusted:
-            said = f"{'fewer than ' if holds else ''}{WARN_FROM} {'' if holds else 'or more '}authentic deliveries"
+            seen = f"{'fewer than ' if holds else ''}{WARN_FROM} {'' if holds else 'or more '}authentic deliveries"
             todo = "" if holds else "see the log, or `receiver check`"
-            return Finding("failures", holds=holds, seen=f"{said} refused in a row", todo=todo)
-        said = f"{self.in_a_row} of {UNTIL_OFF} authentic deliveries refused in a row"
+            return Finding("failures", holds=holds, seen=f"{seen} refused in a row", todo=todo)
+        seen = f"{self.in_a_row} of {UNTIL_OFF} authentic deliveries refused in a row"
         if self.in_a_row:
-            said += f", {self._cause}"
+            seen += f", {self._cause}"
         if self._mismatches:
-            said += f"; {self._mismatches} matched no secret since the last accepted one: is our secret the right one?"
+            seen += f"; {self._mismatches} matched no secret since the last accepted one: is our secret the right one?"
         if self._others:
-            said += f"; {self._others} others refused since the last accepted one, lately with {self._other}"
-        return Finding("failures", holds=holds, seen=said)
+            seen += f"; {self._others} others refused since the last accepted one, lately with {self._other}"
+        return Finding("failures", holds=holds, seen=seen)
 
     def _is_new(self, mac: bytes) -> bool:
         """Note a stale delivery. Return whether it was not counted yet, as far as we remember."""

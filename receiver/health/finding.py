@@ -34,4 +34,4 @@ class Finding:
 def report(findings: Iterable[Finding]) -> dict[str, Any]:
     """Return findings as the JSON that readiness and `receiver check` share."""
     found = list(findings)
-    return {"holds": all(one.holds for one in found), "findings": [one.to_json() for one in found]}
+    return {"holds": all(finding.holds for finding in found), "findings": [finding.to_json() for finding in found]}

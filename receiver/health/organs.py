@@ -80,7 +80,9 @@ class Organs:
         if not self._down:
             return Finding("organs", holds=True, seen=f"{len(self._organs)} run")
         now = time.monotonic()
-        down = [f"{name} ended with {one.kind} {now - one.at:.0f} s ago" for name, one in self._down.items()]
+        down = [
+            f"{name} ended with {failure.kind} {now - failure.at:.0f} s ago" for name, failure in self._down.items()
+        ]
         return Finding("organs", holds=False, seen=f"{', '.join(down)}; it starts again")
 
     async def _keep(self, name: str, organ: Callable[[], Awaitable[None]]) -> None:

@@ -1,4 +1,4 @@
-"""Know which processes run. Web processes and workers write to the database every few seconds."""
+"""Know which processes run: web processes and workers note in the database every few seconds that they do."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What is handed in: a file or a web address. Also find out whether the provider is transcribing it already."""
+"""Read what is handed in, a file or a web address, and find out whether the provider is transcribing it already."""
 
 import logging
 import re
@@ -97,8 +97,8 @@ def _began(other: TranscriptionStatus) -> datetime:
 
 def _is_of(other: TranscriptionStatus, recording: Recording) -> bool:
     """Whether a transcription seems to be of this recording."""
-    theirs, ours = other.duration_seconds, recording.duration_seconds
-    differ = theirs is not None and ours is not None and abs(theirs - ours) > 1
+    listed_seconds, seconds = other.duration_seconds, recording.duration_seconds
+    differ = listed_seconds is not None and seconds is not None and abs(listed_seconds - seconds) > 1
     if differ or other.source not in (None, recording.source):
         return False
     if recording.url is not None and other.url is not None:

@@ -67,8 +67,8 @@ class Registrar:
             try:
                 log.info("%s", await self._register(webhook_url))
             except ImpossibleError as exc:
-                # A later try may succeed: somebody may delete the other webhook, or register by hand. A NOTIFY does not
-                # end the pause, because our own refused intent sends one.
+                # A later try might succeed: somebody might delete the other webhook, or register by hand. A NOTIFY does
+                # not end the pause, because our own refused intent sends one.
                 self.is_refused, pause = True, self._pauses.refusal
                 log.error("not registered: %s; again in %g s", exc, pause)
             except Exception as exc:

@@ -59,7 +59,7 @@ async def find(db: Database, account: Account) -> list[Registration]:
 
 def current(found: Sequence[Registration]) -> Registration | None:
     """Return the newest registration of an account: the provider keeps one webhook for each key."""
-    return next((one for one in found if one.registered_at is not None and not one.is_gone), None)
+    return next((each for each in found if each.registered_at is not None and not each.is_gone), None)
 
 
 def unanswered(found: Sequence[Registration]) -> Registration | None:
@@ -154,8 +154,8 @@ async def _repeatable_intent(
     connection: Connection, found: Sequence[Registration], webhook_url: str, *, give_up: bool
 ) -> Registration | None:
     """Return the newest intent that can still bring its secret. Retire the others, and all of them to `give_up`."""
-    intents = [one for one in found if one.registered_at is None and addresses.same(one.webhook_url, webhook_url)]
-    repeatable = [] if give_up else [one for one in intents if one.age < KEY_LIVES]
+    intents = [each for each in found if each.registered_at is None and addresses.same(each.webhook_url, webhook_url)]
+    repeatable = [] if give_up else [intent for intent in intents if intent.age < KEY_LIVES]
     for lost in intents:
         if lost not in repeatable:  # the provider has forgotten its key, or will delete its webhook before we ask
             await connection.execute(query("webhooks/retire_registrations"), [lost.id], CHANNEL)
@@ -174,7 +174,7 @@ async def _intend(connection: Connection, account: Account, webhook_url: str) ->
 
 
 def _about_others(found: Sequence[Registration], fingerprint: str) -> str:
-    active = [one.secret_fingerprint for one in found if one.secret_fingerprint is not None]
+    active = [each.secret_fingerprint for each in found if each.secret_fingerprint is not None]
     others = [name for name in dict.fromkeys(active) if name != fingerprint]
     if fingerprint in active:
         return "; the provider gave the same secret again, so nothing has been rotated"

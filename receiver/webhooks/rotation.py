@@ -104,7 +104,8 @@ async def retire(
         ImpossibleError: no secret has this fingerprint, the provider signs with it, or (unless `although_used`) it has
             not been silent for a day.
     """
-    secret = next((one for one in await known(db, api_url, key_fingerprint) if one.fingerprint == fingerprint), None)
+    registered = await known(db, api_url, key_fingerprint)
+    secret = next((each for each in registered if each.fingerprint == fingerprint), None)
     if secret is None:
         raise ImpossibleError(
             f"no registered secret of {api_url} is called {fingerprint}; `receiver secrets` lists them"
