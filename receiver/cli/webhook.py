@@ -24,13 +24,15 @@ from receiver.webhooks.secrets import how_to_know_one
         "receiver register --rotate",
     )
 )
-@click.option("--url", callback=webhook_url, help="Deliver there, with our path or without; by default PUBLIC_URL.")
+@click.option(
+    "--url", callback=webhook_url, help="This receiver's address, with or without our path; by default PUBLIC_URL."
+)
 @click.option("--rotate", is_flag=True, help="Register again for a new secret; the old one stays active.")
-@click.option("--delete-first", is_flag=True, help="With --rotate: delete the webhook that the provider has before.")
+@click.option("--delete-first", is_flag=True, help="With --rotate: first delete the webhook that the provider has.")
 def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
     """Register the webhook at the provider and keep its secret in the database; only its fingerprint is shown.
 
-    With --rotate deliveries signed with the old secret are taken until `receiver retire-secret`.
+    After --rotate, deliveries signed with the old secret are taken too, until `receiver retire-secret` ends that.
     """
     if delete_first and not rotate:
         raise click.UsageError("--delete-first goes with --rotate")
@@ -38,7 +40,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
     address = url or configured.webhook_url
     if address is None:
         raise ImpossibleError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
-    whose = configured.account()
+    account = configured.account()
 
     async def main(database_url: str) -> str:
         connection = await database.connect(database_url)
@@ -46,7 +48,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
             await require(connection)
             async with open_provider(configured, database_url) as provider:
                 return await registration.register(
-                    connection, provider, whose, address, anew=rotate, delete_first=delete_first
+                    connection, provider, account, address, anew=rotate, delete_first=delete_first
                 )
         finally:
             await connection.close()
@@ -58,7 +60,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
 @click.command(epilog=examples("receiver secrets", "receiver secrets --json"))
 @as_json
 def secrets(*, as_json: bool) -> None:
-    """List the secrets that verify deliveries, by fingerprint: since when, how much used, and which can go."""
+    """List the secrets that verify deliveries, by fingerprint: their age, their use, and which can be retired."""
     configured = configure()
 
     async def read(db: Pool) -> tuple[list[Secret], dict[str, Use]]:
@@ -68,9 +70,11 @@ def secrets(*, as_json: bool) -> None:
         )
 
     registered, used = with_database(configured, read)
-    own = [signature.fingerprint(one) for one in configured.own_secrets]
+    own = [signature.fingerprint(secret) for secret in configured.own_secrets]
     if as_json:
-        print_json([_secret_json(one) for one in registered] + [_own_json(name, used.get(name, Use())) for name in own])
+        print_json(
+            [_secret_json(secret) for secret in registered] + [_own_json(name, used.get(name, Use())) for name in own]
+        )
         return
     for secret in registered:
         click.echo(_secret_line(secret))
@@ -84,9 +88,9 @@ def secrets(*, as_json: bool) -> None:
     name="retire-secret", epilog=examples("receiver retire-secret 3f9c0a12b4de", "receiver retire-secret … --yes")
 )
 @click.argument("fingerprint", callback=stripped)
-@click.option("--yes", is_flag=True, help="Also where deliveries signed with it may still come.")
+@click.option("--yes", is_flag=True, help="Retire it even if deliveries signed with it may still come.")
 def retire_secret(fingerprint: str, *, yes: bool) -> None:
-    """Let an old secret verify nothing any more. FINGERPRINT is what `receiver secrets` shows."""
+    """Stop taking deliveries signed with an old secret. `receiver secrets` shows its FINGERPRINT."""
     configured = configure()
     api_url, key = configured.api_url, configured.key_fingerprint
     with_database(configured, lambda db: rotation.retire(db, api_url, key, fingerprint, although_used=yes))
@@ -94,12 +98,12 @@ def retire_secret(fingerprint: str, *, yes: bool) -> None:
 
 
 def _secret_line(secret: Secret) -> str:
-    said = f"{secret.fingerprint}  registered {clock(secret.since)} for {secret.webhook_url}"
-    said += _used(Use(secret.events, secret.last_matched))
+    line = f"{secret.fingerprint}  registered {clock(secret.since)} for {secret.webhook_url}"
+    line += _used(Use(secret.events, secret.last_matched))
     if secret.replaced_at is None:
-        return said
+        return line
     advice = f"retire it: `receiver retire-secret {secret.fingerprint}`" if secret.can_go else "keep it for now"
-    return f"{said}; replaced {clock(secret.replaced_at)}, silent for {secret.silence}: {advice}"
+    return f"{line}; replaced {clock(secret.replaced_at)}, silent for {secret.silence}: {advice}"
 
 
 def _used(use: Use) -> str:
@@ -127,7 +131,9 @@ def _use_json(use: Use) -> dict[str, object]:
 
 
 @click.command(name="test-event", epilog=examples("receiver test-event", "receiver test-event --wait 60 --json"))
-@click.option("--wait", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds to follow it.")
+@click.option(
+    "--wait", type=click.FloatRange(min=0), default=30.0, show_default=True, help="For how many seconds to follow it."
+)
 @as_json
 @click.pass_context
 def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:

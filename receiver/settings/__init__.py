@@ -1,10 +1,10 @@
-"""What the operator decided, read once.
+"""The operator's settings, read once.
 
 environment ──▶ model.Settings
-environment    `.env`, and what the processes that we start are told
-model          every setting; mistakes by name, secrets as plain values for those who need them
-addresses      one spelling of a web address
-inherited      what any program that we start may know of our environment
+environment    `.env`, and the environment of the processes that we start
+model          every setting: mistakes are reported by name, and secrets are hidden
+addresses      web addresses in one spelling
+inherited      the variables that every program that we start gets
 trust          whose files may decide what we run
 """
 

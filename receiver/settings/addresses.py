@@ -1,7 +1,7 @@
-"""Web addresses as people give them, in one spelling, so that the same place is the same text.
+"""Web addresses in one spelling: two addresses of the same place become the same text.
 
-An address names a server, and perhaps a proxy's prefix. The part of the path that is ours, or the provider's, is known
-anyway, so it may be given along or left out.
+An address names a server, and perhaps the prefix of a proxy. The known end of the path (ours, or the provider's) may be
+given or left out.
 """
 
 import ipaddress
@@ -10,26 +10,29 @@ from urllib.parse import urlsplit
 
 import httpx
 
-NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # and what is left of a sentence, a list or a template
+NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # signs of a sentence, a list or a template, besides query and fragment
 _LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 def base(text: str, *, without: str = "") -> str:
-    """Return an address in small letters where case means nothing, without slash, usual port or `without` at its end.
+    """Return an address in its one spelling: lower-case scheme and host, no usual port, no `without` or final slash.
 
     Args:
-        text: what a person gave; blanks around it are nothing.
+        text: the address as a person gave it, perhaps with blanks around it.
         without: the path that may stand at the end, such as `/api/v1`.
 
     Raises:
-        ValueError: it is no such address; the message does not show it.
+        ValueError: `text` is no such address. The message does not show it.
     """
     text = text.strip()
     scheme, mark, rest = text.partition("://")
     try:
-        parts, url = urlsplit(text), httpx.URL(f"{scheme.lower()}{mark}{rest}")  # httpx knows what cannot be asked for
+        parts, url = (
+            urlsplit(text),
+            httpx.URL(f"{scheme.lower()}{mark}{rest}"),
+        )  # httpx refuses addresses that it cannot request
         usable = parts.scheme in ("http", "https") and _is_host(url.raw_host.decode("ascii")) and parts.port != 0
-    except (ValueError, httpx.InvalidURL):  # its message would show the text
+    except (ValueError, httpx.InvalidURL):  # the message of this error would show the text
         usable = False
     if not usable or NEVER & {*text} or not text.isprintable():
         raise ValueError("must be an address like https://example.com") from None
@@ -42,7 +45,7 @@ def base(text: str, *, without: str = "") -> str:
 
 
 def has_host(text: str) -> bool:
-    """Whether a web address, of a recording for instance, names a server that there may be."""
+    """Whether a web address, for instance of a recording, names a server that can exist."""
     try:
         return _is_host(httpx.URL(text).raw_host.decode("ascii"))
     except (ValueError, httpx.InvalidURL):
@@ -50,23 +53,23 @@ def has_host(text: str) -> bool:
 
 
 def _is_host(name: str) -> bool:
-    """Whether this can be asked for: a number of either family, or a name of letters and digits, as a server has."""
-    *above, last = name.removesuffix(".").split(".")
+    """Whether a name can be a server's: an IPv4 or IPv6 address, or a name of letters, digits and hyphens."""
+    *labels, last = name.removesuffix(".").split(".")
     try:
         if ":" in name or last.isdigit():
             ipaddress.ip_address(name)
     except ValueError:
         return False
-    return ":" in name or (len(name) <= 253 and all(map(_LABEL.fullmatch, (*above, last))))  # noqa: PLR2004 - RFC 1035
+    return ":" in name or (len(name) <= 253 and all(map(_LABEL.fullmatch, (*labels, last))))  # noqa: PLR2004 - RFC 1035
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two addresses are one, however they are written."""
+    """Whether two addresses are the same apart from their spelling."""
     return _spelled(one) == _spelled(other)
 
 
 def _spelled(text: str) -> str:
     try:
         return base(text)
-    except ValueError:  # somebody else's, with a query for instance
+    except ValueError:  # an address that is not ours, for instance with a query
         return text

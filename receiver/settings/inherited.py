@@ -1,4 +1,4 @@
-"""What a program that we start needs of our environment: where things are and how to write, no key and no password."""
+"""The variables that a program needs when we start it: paths, locale and Python's options, but no key or password."""
 
 from collections.abc import Mapping
 
@@ -7,9 +7,9 @@ PLAIN = frozenset({
     "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS", "PYTHONFAULTHANDLER", "PYTHONDEVMODE", "PYTHONASYNCIODEBUG",
 })  # fmt: skip
-CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")  # of who asks others over HTTPS
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")  # for a program that makes HTTPS requests
 
 
 def plain(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what anybody may be told."""
+    """Return the harmless variables of an environment."""
     return {name: value for name, value in environment.items() if name in PLAIN or name.startswith("LC_")}

@@ -1,7 +1,7 @@
 """The environment and the secret files, read once into one frozen value.
 
-Every mistake is reported at once, by the variable's name and never by its value. A secret among the settings is hidden
-wherever they are shown; who needs it plain asks for it by a name of its own.
+All mistakes are reported at once, by the variable's name and never by its value. Secrets are hidden wherever settings
+are shown; properties such as `own_secrets` and `dsn` give their plain values.
 """
 
 import os
@@ -22,13 +22,13 @@ from receiver.settings import addresses
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
-CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # and a token behind it
+CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows
 API_PATH = "/api/v1"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 
-# What a value gets on its way through shells, container tools and web pages (`docker --env-file` keeps quotes).
-# With it a secret is another one, and so is a folder.
+# Shells, container tools and web pages can add such signs to a value (`docker --env-file` keeps quotes). A secret or a
+# folder with a sign added is a different one, so it is refused.
 _QUOTE = "[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]"
 _IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[%\]]"
 _PACKED = (re.compile(f"(?!{_IPV6})(?:{_QUOTE}|[\\[{{(<])"), "begins with a quote or a bracket: remove it")
@@ -49,7 +49,7 @@ _POSTGRES = re.compile(r"(postgres(?:ql)?)(?:\+\w+)?(://.*)", re.IGNORECASE | re
 
 
 def _from_files() -> tuple[dict[str, str], list[str]]:
-    """Return the secrets in the files that `…_FILE` variables name, as container platforms mount them, and mistakes."""
+    """Return the secrets from files that `…_FILE` variables name (container platforms mount them), and the mistakes."""
     found, wrong = {}, []
     for name in SECRETS:
         path = os.environ.get(f"{name}_FILE")
@@ -64,13 +64,13 @@ def _from_files() -> tuple[dict[str, str], list[str]]:
             why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
             wrong.append(f"{name}_FILE: cannot be read ({why})")
             continue
-        if not found[name]:  # a secret that was not mounted must not become another database, or none
+        if not found[name]:  # else a secret that was not mounted would mean the embedded database, or no key
             wrong.append(f"{name}_FILE: names an empty file")
     return found, wrong
 
 
 def _bare(value: str) -> str:
-    """Return a value without what surely means nothing: a byte order mark, and white space around it."""
+    """Return a value without byte order mark and surrounding white space."""
     return value.strip().removeprefix("\ufeff").strip()
 
 
@@ -87,14 +87,14 @@ def _variable(name: str, default: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks, and is delivered to: one API and one key, of which only the fingerprint is kept."""
+    """One key at one API URL. Only the key's fingerprint is kept."""
 
     api_url: str
     key_fingerprint: str
 
 
 class Settings(BaseSettings):
-    """What the operator decided. Names are the environment's, in lower case; see the README's table."""
+    """The operator's settings. The README's table explains each variable."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True, hide_input_in_errors=True
@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     @field_validator("handlers", "timestamps", mode="before")
     @classmethod
     def _some(cls, value: object) -> object:
-        if isinstance(value, str) and not value.strip(" ,"):  # it is looked at before it is split
+        if isinstance(value, str) and not value.strip(" ,"):  # this validator sees the text before `_split` does
             raise ValueError("must name at least one")
         return value
 
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "spool_dir")
     @classmethod
     def _settled(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.absolute()  # a handler may go to another folder
+        return None if value is None else value.absolute()  # a handler may change the working folder
 
     @field_validator("api_key", "database_url", mode="before")
     @classmethod
@@ -185,7 +185,7 @@ class Settings(BaseSettings):
     @field_validator("webhook_secrets")
     @classmethod
     def _verifying(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        return tuple(SecretStr(_plain(one.get_secret_value(), _ODD_IN_TOKENS)) for one in value)
+        return tuple(SecretStr(_plain(secret.get_secret_value(), _ODD_IN_TOKENS)) for secret in value)
 
     @field_validator("database_url")
     @classmethod
@@ -202,27 +202,27 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _bared(cls, value: object) -> object:  # of those that come before, the last one is the first
+    def _bared(cls, value: object) -> object:  # pydantic runs the last of the `before` validators first
         return _plain(_bare(value), (_PACKED, _NAMED)) if isinstance(value, str) else value
 
     @property
     def webhook_url(self) -> str | None:
-        """Where the provider shall deliver: `PUBLIC_URL` and our path; None where no `PUBLIC_URL` is set."""
+        """The address of the webhook: `PUBLIC_URL` and our path. None without a `PUBLIC_URL`."""
         return None if self.public_url is None else self.public_url + WEBHOOK_PATH
 
     @property
     def own_secrets(self) -> tuple[bytes, ...]:
-        """The webhook's secrets that were set here, in the order of `TRANSCRIBE_WEBHOOK_SECRET`."""
-        return tuple(one.get_secret_value().encode() for one in self.webhook_secrets)
+        """The secrets of `TRANSCRIBE_WEBHOOK_SECRET`, in their order."""
+        return tuple(secret.get_secret_value().encode() for secret in self.webhook_secrets)
 
     @property
     def dsn(self) -> str | None:
-        """The database's URL with its password; None where the embedded database is used."""
+        """The database's URL with its password; None for the embedded database."""
         return None if self.database_url is None else self.database_url.get_secret_value()
 
     @property
     def key_fingerprint(self) -> str | None:
-        """What the key is called where it must not be shown; None where none is set."""
+        """The fingerprint of the key, which may be shown; None if no key is set."""
         return None if self.api_key is None else signature.fingerprint(self.api_key.get_secret_value().encode())
 
     def account(self) -> Account:
@@ -244,7 +244,7 @@ def _is_text(value: str) -> bool:
 
 
 def _words(mistake: ErrorDetails) -> str:
-    """Return in plain words what pydantic says."""
+    """Return a mistake found by pydantic in plain words."""
     match mistake["type"].split("_")[0]:
         case "int":
             return "must be a whole number"
@@ -254,23 +254,25 @@ def _words(mistake: ErrorDetails) -> str:
 
 
 def load(**changes: object) -> Settings:
-    """Read the environment; `changes` (variable name → value) win over it.
+    """Read the environment; `changes` (variable name → value) win over the environment.
 
     Raises:
-        ConfigError: every wrong variable in one line, by name.
+        ConfigError: the message names every wrong variable, in one line.
     """
     found, wrong = _from_files()
     names = [str(field.validation_alias) for field in Settings.model_fields.values()]
     garbled = [f"{name}: is not UTF-8" for name in names if not _is_text(os.environ.get(name, ""))]
-    if garbled:  # nothing that reads it would get far
+    if garbled:  # pydantic cannot read such values
         raise ConfigError("; ".join(garbled + wrong))
     try:
         configured = Settings(**cast("dict[str, Any]", found | changes))
     except ValidationError as exc:
-        for e in exc.errors(include_input=False):
-            name = str(e["loc"][0])
+        for mistake in exc.errors(include_input=False):
+            name = str(mistake["loc"][0])
             wrong.append(
-                f"{name}_FILE: {_words(e)}" if name in found.keys() - changes.keys() else f"{name}: {_words(e)}"
+                f"{name}_FILE: {_words(mistake)}"
+                if name in found.keys() - changes.keys()
+                else f"{name}: {_words(mistake)}"
             )
     if wrong:
         raise ConfigError("; ".join(dict.fromkeys(wrong)))

@@ -1,9 +1,9 @@
-"""Whose files decide what we run and what we connect to: our own and root's, and none that everybody may change.
+"""Whose files decide what we run and connect to: only our own and root's, and only if not everybody can change them.
 
-What is imported from a folder may be its owner's too, unless everybody may change that: whoever starts there has chosen
-it, as root does in a container that somebody's checkout is mounted into.
+Code imported from a folder may also belong to the owner of that folder, unless every user may write there. The person
+who starts us in a folder trusts it: for instance root, in a container with somebody's checkout mounted.
 
-Whoever may write to a shared folder can put a file there for us to find, or a link.
+These checks are needed because anybody who may write to a shared folder can put a file or a link there for us to find.
 """
 
 import os
@@ -20,17 +20,17 @@ _OWN_PACKAGE = Path(__file__).parent.parent
 
 
 class DistrustedError(HandlerLoadError, ImportError):
-    """What would be imported from the working directory is not to be run."""
+    """A module in the working directory must not be run."""
 
 
 def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int], otherwise: str = "") -> str | None:
-    """Return why a file or folder is not to decide anything; None where it may.
+    """Return why a file or folder must not be trusted; None if it may be.
 
     Args:
-        mode: its own.
-        owners: the uids of the owners, its own and that of a link to it.
-        trusted: the uids whose files may.
-        otherwise: what a person can do, other than to chown it.
+        mode: its mode.
+        owners: the uids of its owner and of the owner of a link to it.
+        trusted: the uids that we trust.
+        otherwise: what a person can do instead of a chown.
     """
     strangers = sorted({*owners} - {*trusted})
     if strangers:
@@ -41,30 +41,30 @@ def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int], oth
 
 
 def trusted() -> set[int]:
-    """Return whose files decide for us: our own and root's, and under sudo those of who called it."""
+    """Return the uids that we trust: our own, root's, and under sudo the caller's."""
     caller = os.environ.get("SUDO_UID", "")
     return {0, os.geteuid()} | ({int(caller)} if os.geteuid() == 0 and caller.isdecimal() else set())
 
 
 class Guard:
-    """A finder that finds nothing, and refuses what others would find in a folder and must not be run.
+    """A finder of modules that finds nothing, but refuses modules in a folder that must not be run.
 
-    It comes before all finders. The folder's owner is trusted, unless everybody may write to it. Of what lies in it our
-    own package and the environment that we run in are not looked at: they run already.
+    It comes before all other finders. The folder's owner is trusted, unless every user may write to the folder. Our own
+    package and our virtual environment may lie in the folder too; they run already, so they are not checked.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        its = folder.stat()
-        self._trusted = trusted() | (set() if its.st_mode & stat.S_IWOTH else {its.st_uid})
+        status = folder.stat()
+        self._trusted = trusted() | (set() if status.st_mode & stat.S_IWOTH else {status.st_uid})
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return nothing.
+        """Find nothing.
 
         Raises:
-            DistrustedError: a module's file, its folder or its compiled form may be a stranger's.
+            DistrustedError: the module's file, its folder or its compiled file may be another user's.
         """
         spec = PathFinder.find_spec(name, path, target)
         for place in () if spec is None else _places(spec):
@@ -79,11 +79,11 @@ class Guard:
         running = (_OWN_PACKAGE, Path(sys.prefix), Path(sys.base_prefix))
         if not place.is_relative_to(self._folder) or not place.exists():
             return False
-        return not any(place.is_relative_to(one) for one in running if one != self._folder)
+        return not any(place.is_relative_to(folder) for folder in running if folder != self._folder)
 
 
 def _places(spec: ModuleSpec) -> Iterator[Path]:
-    """Yield what has a say in what a module is: packages' folders first, since the rest lies in them."""
+    """Yield the files and folders that decide what a module is, a package's folders first."""
     yield from map(Path, spec.submodule_search_locations or ())
     if spec.origin is not None and spec.has_location:
         yield Path(spec.origin)

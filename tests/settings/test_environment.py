@@ -66,9 +66,9 @@ def test_a_line_is_read_as(text: str, value: str) -> None:
      ".env: line 2 cannot be read; is there a quote without its other half?; line 4 has no = behind its name"),
     *((f"A=1\n{line}\n", ".env: line 2 has no = behind its name") for line in (
         "TRANSCRIBE_API_URL: http://s3cret", "A: 's3cret'", "export A s3cret", "A s3cret=1", 'A-B.c : "s3cret')),
-    ("A=1\n\u200bs3cret=1", ".env: line 2 begins with no name that a variable can have"),
-    ("1A=s3cret", ".env: line 1 begins with no name that a variable can have"),
-    ("A=s3\0cret", ".env: line 1 holds a character that no variable can"),
+    ("A=1\n\u200bs3cret=1", ".env: line 2 does not begin with a valid name of a variable"),
+    ("1A=s3cret", ".env: line 1 does not begin with a valid name of a variable"),
+    ("A=s3\0cret", ".env: line 1 holds a NUL character, which no variable can"),
     (b"A=1\nB=s3cret\xe9\n", ".env: line 2 is not UTF-8"),
     ("A=s3cret".encode("utf-16"), ".env: line 1 is not UTF-8"),
 ])  # fmt: skip
@@ -84,7 +84,7 @@ def test_no_file_and_a_virtual_environment_of_that_name_say_nothing() -> None:
 
 def test_a_link_to_nothing_in_its_place_is_a_mistake() -> None:
     Path(".env").symlink_to("nowhere")
-    with pytest.raises(ConfigError, match=r"^\.env is a link to what is not there: mend it, or remove it$"):
+    with pytest.raises(ConfigError, match=r"^\.env is a link to a missing file: mend it, or remove it$"):
         environment.read(Path(".env"))
 
 
