@@ -26,10 +26,14 @@ from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order, submit
 from receiver.webhooks.callbacks import Callbacks
 
-pipeline_option = click.option("--pipeline", help="The model; `receiver pipelines` lists them. Else the provider's.")
+pipeline_option = click.option(
+    "--pipeline", help="The model; `receiver pipelines` lists all. By default the provider's."
+)
 language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
 duration_option = click.option(
-    "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds; needed where a file does not tell."
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Length in seconds; needed if the file does not say it.",
 )
 
 
@@ -40,39 +44,40 @@ duration_option = click.option(
         "receiver transcribe https://example.com/episode.mp3 --pipeline voxtral-mini-transcribe --json",
     )
 )
-@click.argument("source")
+@click.argument("recording")
 @pipeline_option
 @language_option
 @duration_option
 @click.option(
-    "--max-usd", type=click.FloatRange(min=0), help="Refuse above this price, before anything is sent or charged."
+    "--max-usd", type=click.FloatRange(min=0), help="Refuse a higher price, before anything is sent or charged."
 )
-@click.option("--wait", is_flag=True, help="Follow it to its end and print the transcript.")
-@click.option("--callback", is_flag=True, help="Have its deliveries come to a path of their own; needs PUBLIC_URL.")
-@click.option("--idempotency-key", help="Submit at most once under this key within 24 hours; 128 characters at most.")
-@click.option("--again", is_flag=True, help="Pay for it although the provider is at the same recording already.")
+@click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
+@click.option("--callback", is_flag=True, help="Have it delivered to a path of its own too; needs PUBLIC_URL.")
+@click.option("--idempotency-key", help="Submit at most once with this key within 24 hours; at most 128 characters.")
+@click.option("--again", is_flag=True, help="Submit and pay even if the provider already works on this recording.")
 @as_json
 def transcribe(
-    source: str, *, pipeline: str | None, language: str, duration: float | None, max_usd: float | None,
+    recording: str, *, pipeline: str | None, language: str, duration: float | None, max_usd: float | None,
     idempotency_key: str | None, wait: bool, callback: bool, again: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Submit SOURCE: a file, a YouTube or podcast page's URL, or the URL of a media file. It is charged.
+    """Submit RECORDING, which costs money. Print the transcription's id, or with --wait its transcript.
 
-    Prints the transcription's id, with --wait its transcript. Until that is written, the same command started again in
-    the same folder goes on where it stopped and does not pay twice; a file of over 50 MB is sent in pieces, so what has
-    arrived is not sent again.
+    RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file.
+
+    If the command was interrupted, run it again in the same folder: it goes on where it stopped and does not pay twice.
+    A file of over 50 MB is sent in pieces, and a piece that has arrived is not sent again.
     """
     configured = configure()
     if callback and configured.public_url is None:
         raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
-    recording, file = recordings.of(source, pipeline, language, duration)
+    request, file = recordings.of(recording, pipeline, language, duration)
 
     async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
         async with opened(configured) as desk:
             callbacks = _callbacks(desk, configured) if callback else None
-            order = Order(recording, file, idempotency_key, max_usd, callbacks, again)
+            order = Order(request, file, idempotency_key, max_usd, callbacks, again)
             followed = await following.begin(desk.provider, desk.db, configured)
-            with terminal.bar(f"uploading {Path(source).name}") as uploaded:
+            with terminal.bar(f"uploading {Path(recording).name}") as uploaded:
                 submitted = await submit(desk.provider, order, notes, uploaded=uploaded)
             charged = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
             click.echo(f"submitted as transcription {submitted.id}{charged}", err=True)
@@ -81,14 +86,14 @@ def transcribe(
             ended = await terminal.to_its_end(followed, submitted.id)
             return ended, await _text(desk, ended) if ended.status == "completed" else ""
 
-    about = file.path if file is not None else recording.url or source
+    about = file.path if file is not None else request.url or recording
     with (
         _advice(configured),
         progress.opened(configured.data_dir, configured.account(), about) as notes,
     ):
         reached, text = run(work(notes))
         _print(reached, text, wait=wait, as_json=as_json)
-        if streams.is_read(sys.stdout):  # who has not got what was paid for, and starts again, must not pay again
+        if streams.is_read(sys.stdout):  # else the reader missed it, and must not pay again for another try
             notes.forget()
         if wait:
             require_completed(reached)
@@ -97,23 +102,24 @@ def transcribe(
 @click.command(
     epilog=examples("receiver quote https://youtu.be/dQw4w9WgXcQ", "receiver quote episode.mp3 --json | jq .retail_usd")
 )
-@click.argument("source")
+@click.argument("recording")
 @pipeline_option
 @language_option
 @duration_option
 @as_json
-def quote(source: str, pipeline: str | None, language: str, duration: float | None, *, as_json: bool) -> None:
-    """Ask what SOURCE would cost; nothing is started or charged. The provider lists what it priced as `quoted`.
+def quote(recording: str, pipeline: str | None, language: str, duration: float | None, *, as_json: bool) -> None:
+    """Ask what RECORDING would cost. Nothing is started or charged.
 
-    For a file, which only an upload would let the provider price, it is reckoned from the price list.
+    RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file. The provider prices a URL,
+    and lists it as `quoted`. The price of a file is calculated from the price list, so the file is not uploaded.
     """
-    recording, file = recordings.of(source, pipeline, language, duration)
+    request, file = recordings.of(recording, pipeline, language, duration)
 
     async def ask(configured: Settings) -> dict[str, Any]:
         async with opened(configured) as desk:
             if file is not None:
-                return asdict(await price.listed(desk.provider, recording))
-            return (await price.quoted(desk.provider, recording)).model_dump(mode="json")
+                return asdict(await price.listed(desk.provider, request))
+            return (await price.quoted(desk.provider, request)).model_dump(mode="json")
 
     answer = run(ask(configure()))
     if as_json:
@@ -144,7 +150,7 @@ async def _text(desk: Desk, ended: TranscriptionStatus) -> str:
 
 @contextmanager
 def _advice(configured: Settings) -> Iterator[None]:
-    """Say what is true where somebody interrupts."""
+    """Tell a person who interrupts the command how to go on."""
     try:
         yield
     except KeyboardInterrupt as exc:

@@ -29,7 +29,7 @@ def of(source: str, pipeline: str | None, language: str, duration: float | None)
         ImpossibleError: the provider would refuse it.
     """
     if not source.strip():
-        raise ImpossibleError("SOURCE is empty: name a file, or a web address")
+        raise ImpossibleError("RECORDING is empty: name a file, or a web address")
     if ADDRESS.match(source):
         scheme, _, rest = source.strip().partition("://")
         source = f"{scheme.lower()}://{rest}"

@@ -208,7 +208,7 @@ def test_blanks_around_an_id_are_nothing() -> None:
         (name, argument.process_value(click.Context(command), " 4821\u00a0\n"))
         for name, command in main.commands.items()
         for argument in command.params
-        if isinstance(argument, click.Argument) and argument.name not in ("source", "file")
+        if isinstance(argument, click.Argument) and argument.name not in ("recording", "file")
     ]
     names = ("delete", "replay", "retire-secret", "retry", "show", "timestamps", "transcript")
     assert sorted(ids) == [(name, "4821") for name in names]

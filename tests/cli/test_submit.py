@@ -102,8 +102,8 @@ def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox:
     ("https://:443/x.mp3", "https://:443/x.mp3 is no web address: there is no server of such a name"),
     ("https://?at=x", "https://?at=x is no web address: there is no server of such a name"),
     ("https://./x.mp3", "https://./x.mp3 is no web address: there is no server of such a name"),
-    ("", "SOURCE is empty: name a file, or a web address"),
-    (" ", "SOURCE is empty: name a file, or a web address"),
+    ("", "RECORDING is empty: name a file, or a web address"),
+    (" ", "RECORDING is empty: name a file, or a web address"),
 ])  # fmt: skip
 def test_what_names_nothing_is_refused_before_anything_is_asked(
     commands: Commands, sandbox: Simulated, command: str, source: str, said: str
