@@ -142,7 +142,7 @@ MUTANTS = (
     Mutant("up: who hangs is left alone", "receiver/cli/up/children.py",
            "{life.ended, life.relieved, life.line.silent}", "{life.ended, life.relieved}", "cli/children"),
     Mutant("line: who never beat is silent", "receiver/cli/up/line.py",
-           "if BEAT in said or self._missed is not None:", "if said:", "cli/line"),
+           "if BEAT in received or self._missed is not None:", "if received:", "cli/line"),
     Mutant("release: counted", "sql/queries/inbox/release_jobs.sql", ", uncounted = j.uncounted + 1", "", "inbox/jobs"),
     Mutant("leases: who cleans up is stopped again", "receiver/worker/lane.py",
            "            self.stage = Stage.STOPPED\n", "", "worker/leases"),

@@ -1,7 +1,7 @@
 """The command `receiver`: the composition root.
 
-Each module here is one kind of command. Data and the story that `up` tells go to stdout, logs to stderr; the exit
-status is 0 when it worked, 1 when it did not (with one line that says why and what to do), 2 for a wrong call.
+Each module here holds the commands of one subject. Data and the story of `up` go to stdout, logs to stderr. The exit
+status is 0 for success, 1 for failure (one line says why and what to do) and 2 for wrong arguments.
 """
 
 import logging
@@ -37,13 +37,19 @@ from receiver.logs.streams import OutputError
 
 log = logging.getLogger(__name__)
 
-OF_FILES = ("transcribe", "quote", "send")
-# What a statement of a command may meet; where no connection is made a sentence of ours says why.
-DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError, TimeoutError)
+TAKE_A_FILE = ("transcribe", "quote", "send")
+# Errors of a command's SQL statement. A connection that fails raises an error of ours, with a sentence of ours.
+STATEMENT_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+    TimeoutError,
+)
 
 
 class _Interrupted(click.ClickException):
-    """Ctrl-C. What it is told with may say how to go on."""
+    """Ctrl-C. The message, if there is one, says how to go on."""
 
     exit_code = 130
 
@@ -52,7 +58,7 @@ class _Interrupted(click.ClickException):
 
 
 class _Commands(click.Group):
-    """Turn whatever can go wrong into one line for a person and an exit status."""
+    """The commands. Every error becomes one line for a person and an exit status."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -76,9 +82,9 @@ def _in_one_line() -> Iterator[None]:
         raise click.ClickException(_block(exc)) from exc
     except ReceiverError as exc:
         raise click.ClickException(logs.printable(str(exc))) from exc
-    except DATABASE as exc:
+    except STATEMENT_ERRORS as exc:
         raise click.ClickException(logs.printable(str(outages.of_work(exc)))) from exc
-    except OSError as exc:  # a disk: not the database, which says so itself where it cannot be connected to
+    except OSError as exc:  # a disk's; a database that cannot be reached raises an error of ours
         raise click.ClickException(logs.printable(str(exc))) from exc
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
@@ -96,30 +102,30 @@ def _interruptible() -> Iterator[None]:
     except KeyboardInterrupt as exc:
         raise _Interrupted(str(exc)) from exc
     except click.Abort as exc:
-        if isinstance(exc.__context__, KeyboardInterrupt):  # at a question
+        if isinstance(exc.__context__, KeyboardInterrupt):  # pressed at a question
             raise _Interrupted("") from exc
         raise
 
 
 def _require_text(arguments: Sequence[str]) -> None:
-    """Refuse what is not UTF-8, before anything is noted or sent; a file may have such a name.
+    """Refuse arguments that are not UTF-8, before anything is noted or sent. A file's name may be other bytes.
 
     Raises:
-        UsageError: an argument can be sent to nobody.
+        UsageError: an argument is not UTF-8.
     """
     for argument in arguments:
         is_text = argument == argument.encode(errors="replace").decode()
-        if not is_text and not (arguments[0] in OF_FILES and Path(argument).exists()):
+        if not is_text and not (arguments[0] in TAKE_A_FILE and Path(argument).exists()):
             raise click.UsageError(f"{logs.printable(argument)} is not UTF-8")
 
 
 def _block(error: ProviderError) -> str:
-    """Return what a person needs of a provider's error, a line for each thing."""
+    """Return a provider's error for a person: its message, then a line for each fact."""
     code = error.code if error.status is None else f"{error.code} (HTTP {error.status})"
     facts = {"code": code, "request id": error.request_id, "see": error.doc_url}
     notes = getattr(error, "__notes__", [])
     message = error.message if error.status is None else f"the provider says: {error.message}"
-    lines = [message, *(f"  {name + ':':<12}{said}" for name, said in facts.items() if said is not None), *notes]
+    lines = [message, *(f"  {name + ':':<12}{fact}" for name, fact in facts.items() if fact is not None), *notes]
     return "\n".join(map(logs.printable, lines))
 
 
@@ -129,8 +135,8 @@ def _block(error: ProviderError) -> str:
     epilog="""
     \b
     Examples:
-      receiver up --sandbox        try everything with no account: simulated provider, embedded database
-      receiver up                  receive for real; TRANSCRIBE_API_KEY and PUBLIC_URL register by themselves
+      receiver up --sandbox        try everything without an account: simulated provider, embedded database
+      receiver up                  receive for real; set TRANSCRIBE_API_KEY and PUBLIC_URL to register
       receiver check               see what is missing, and what to do
     """,
 )

@@ -1,4 +1,4 @@
-"""`account`, `pipelines` and `transcriptions`: what the provider has and knows."""
+"""`account`, `pipelines` and `transcriptions`: what the provider knows about the key."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from receiver.submissions.price import dollars
 @click.command(epilog=examples("receiver account", "receiver account --json | jq .wallet_balance_usd"))
 @as_json
 def account(*, as_json: bool) -> None:
-    """Show whose key it is, and what is left to spend."""
+    """Show who owns the key, and what is left to spend."""
 
     async def ask(configured: Settings) -> MeAnswer:
         async with opened(configured) as desk:
@@ -39,7 +39,7 @@ def account(*, as_json: bool) -> None:
 @click.command(epilog=examples("receiver pipelines", "receiver pipelines --json | jq '.[].code'"))
 @as_json
 def pipelines(*, as_json: bool) -> None:
-    """List the models that can be asked for, with their prices."""
+    """List the models for --pipeline, with their prices."""
 
     async def ask(configured: Settings) -> list[PipelineAnswer]:
         async with opened(configured) as desk:
@@ -47,22 +47,26 @@ def pipelines(*, as_json: bool) -> None:
 
     found = run(ask(configure()))
     if as_json:
-        print_json([one.model_dump(mode="json") for one in found])
+        print_json([model.model_dump(mode="json") for model in found])
         return
-    width = max((len(one.code) for one in found), default=0)
-    for one in found:
-        languages = f"{len(one.supported_languages)} languages"
-        price = f"{dollars(one.retail_usd_per_min, digits=4)} a minute, {dollars(one.retail_usd_per_hour)} an hour"
-        click.echo(f"{printable(one.code):<{width}}  {price}  {languages}  {printable(one.name or '')}")
+    width = max((len(model.code) for model in found), default=0)
+    for model in found:
+        languages = f"{len(model.supported_languages)} languages"
+        price = f"{dollars(model.retail_usd_per_min, digits=4)} a minute, {dollars(model.retail_usd_per_hour)} an hour"
+        click.echo(f"{printable(model.code):<{width}}  {price}  {languages}  {printable(model.name or '')}")
 
 
 @click.command(
     epilog=examples("receiver transcriptions", "receiver transcriptions --limit 0 --json | jq -r '.[].title'")
 )
 @click.option(
-    "--limit", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="At most so many; 0 for all."
+    "--limit",
+    type=click.IntRange(0, 1_000_000),
+    default=20,
+    show_default=True,
+    help="Show at most this many; 0 shows all.",
 )
-@click.option("--api-only", is_flag=True, help="Only those that were submitted through the API.")
+@click.option("--api-only", is_flag=True, help="Show only those submitted through the API.")
 @as_json
 def transcriptions(limit: int, *, api_only: bool, as_json: bool) -> None:
     """List the key's transcriptions, newest first."""
@@ -70,15 +74,15 @@ def transcriptions(limit: int, *, api_only: bool, as_json: bool) -> None:
     async def ask(configured: Settings) -> list[TranscriptionStatus]:
         found = []
         async with opened(configured) as desk:
-            async for one in _first(desk.provider.list(api_only=api_only), limit):
-                found.append(one)
+            async for status in _first(desk.provider.list(api_only=api_only), limit):
+                found.append(status)
                 if not as_json:
-                    click.echo(line(one))
+                    click.echo(line(status))
         return found
 
     found = run(ask(configure()))
     if as_json:
-        print_json([one.model_dump(mode="json") for one in found])
+        print_json([status.model_dump(mode="json") for status in found])
     elif not found:
         click.echo("no transcriptions yet", err=True)
 
@@ -92,18 +96,19 @@ async def _first(items: AsyncIterator[TranscriptionStatus], limit: int) -> Async
             return
 
 
-def line(one: TranscriptionStatus) -> str:
-    """Return a transcription as one line: id, when it ended, status, length, what was charged, title."""
-    length = "" if one.duration_seconds is None else f"{one.duration_seconds / 60:.1f} min"
-    charge = "" if one.charge_usd is None else dollars(one.charge_usd)
-    facts = f"{one.id:<12}  {_when(one.completed_at or ''):<20}  {printable(one.status):<10}  {length:>10}  {charge:>8}"
-    return f"{facts}  {printable(one.title or '')}".rstrip()
+def line(status: TranscriptionStatus) -> str:
+    """Return a transcription as one line: id, end, status, length, charge, title."""
+    length = "" if status.duration_seconds is None else f"{status.duration_seconds / 60:.1f} min"
+    charge = "" if status.charge_usd is None else dollars(status.charge_usd)
+    ended = _when(status.completed_at or "")
+    facts = f"{status.id:<12}  {ended:<20}  {printable(status.status):<10}  {length:>10}  {charge:>8}"
+    return f"{facts}  {printable(status.title or '')}".rstrip()
 
 
 def _when(moment: str) -> str:
-    """Return the provider's moment as ours are shown, and as it is where it cannot be read."""
+    """Return the provider's time in our format; unchanged if it cannot be parsed."""
     try:
-        read = datetime.fromisoformat(moment)
-        return clock(read if read.tzinfo is not None else read.replace(tzinfo=UTC))
+        parsed = datetime.fromisoformat(moment)
+        return clock(parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return printable(moment)

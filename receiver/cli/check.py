@@ -1,4 +1,4 @@
-"""`check`: one line for each thing that must hold, and what to do where it does not."""
+"""`check`: one line for each thing that must hold, with what to do if it does not."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -21,19 +21,22 @@ from receiver.webhooks.remembered import fingerprint
 @as_json
 @click.pass_context
 def check(ctx: click.Context, *, as_json: bool) -> None:
-    """Check settings, database, schema, handlers, jobs, secret and provider; exit status 1 where something is wrong."""
+    """Check settings, database, schema, handlers, jobs, secret and provider.
+
+    The exit status is 1 if something is wrong.
+    """
     configured = configure()
     spool = open_spool(configured)
-    place: str | StartupError
+    database: str | StartupError
     with ExitStack() as stack:
         try:
-            place = stack.enter_context(open_database(configured, create=False))
-            address = fingerprint(place)
+            database = stack.enter_context(open_database(configured, create=False))
+            address = fingerprint(database)
         except StartupError as exc:
-            place, address = exc, None
+            database, address = exc, None
         findings = run(
             survey(
-                configured, place, spool=spool,
+                configured, database, spool=spool,
                 foreign=lambda name: spooled.foreign(spool.records(), name, address),
                 open_provider=partial(open_provider, configured, retries=()),
             )

@@ -1,4 +1,4 @@
-"""`handlers`: which handlers are found, and where."""
+"""`handlers`: the handlers that are found, and their files."""
 
 import click
 
@@ -12,7 +12,7 @@ from receiver.logs import printable
 @click.command(epilog=examples("receiver handlers", "RECEIVER_HANDLERS=handlers,mine receiver handlers --json"))
 @as_json
 def handlers(*, as_json: bool) -> None:
-    """List the handlers that are found, and where."""
+    """List the handlers that are found, with their files."""
     found = discovery.load(configure().handlers)
     if as_json:
         print_json([

@@ -1,4 +1,4 @@
-"""Look at what is stored, and replay it."""
+"""`events`, `show`, `jobs` and `replay`: look at stored events, and run their jobs again."""
 
 import base64
 
@@ -17,7 +17,11 @@ from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.logs import clock, printable
 
 limit_option = click.option(
-    "--limit", type=click.IntRange(0, 1_000_000), default=50, show_default=True, help="At most so many; 0 for all."
+    "--limit",
+    type=click.IntRange(0, 1_000_000),
+    default=50,
+    show_default=True,
+    help="Show at most this many; 0 shows all.",
 )
 
 
@@ -42,7 +46,10 @@ def events(limit: int, *, as_json: bool) -> None:
 @click.argument("event", callback=stripped)
 @as_json
 def show(event: str, *, as_json: bool) -> None:
-    """Show one event with its jobs and its body. EVENT is an event id, source/id, @key, or a transcription's id."""
+    """Show one event with its jobs and its body.
+
+    EVENT is an event's id, source/id, @key, or a transcription's id.
+    """
 
     async def find(db: Pool) -> tuple[Stored, list[Stored], bytes]:
         found = await replaying.find(db, event)
@@ -67,7 +74,7 @@ def show(event: str, *, as_json: bool) -> None:
 
 
 @click.command(epilog=examples("receiver jobs", "receiver jobs --dead --json"))
-@click.option("--dead", is_flag=True, help="Only those that will not be tried again by themselves.")
+@click.option("--dead", is_flag=True, help="Show only dead jobs: they run again only after `receiver replay`.")
 @limit_option
 @as_json
 def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
@@ -85,13 +92,13 @@ def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
 
 @click.command(epilog=examples("receiver replay evt_1234", "receiver replay evt_1234 --handler transcripts"))
 @click.argument("event", callback=stripped)
-@click.option("--handler", "only", help="Only this handler's job.")
+@click.option("--handler", "only", help="Run only this handler's job.")
 @as_json
 def replay(event: str, only: str | None, *, as_json: bool) -> None:
-    """Run an event's jobs again, with their quota anew. EVENT is an event id, source/id, @key, or a transcription's id.
+    """Run an event's jobs again, each with all its tries.
 
-    Done and dead jobs become pending, handlers that are new get a job, running ones are left alone. A quarantined
-    body is read again first.
+    EVENT is an event's id, source/id, @key, or a transcription's id. Done and dead jobs become pending. A new handler
+    gets a job. Running jobs are left alone. A quarantined body is read again first.
     """
     configured = configure()
     chosen = replaying.chosen(discovery.load(configured.handlers), only)

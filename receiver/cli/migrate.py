@@ -1,4 +1,4 @@
-"""`migrate`: the database's schema, which `serve` and `work` need and do not change."""
+"""`migrate`: bring the database's schema up to date. `serve` and `work` only require that."""
 
 import click
 
@@ -12,7 +12,7 @@ from receiver.database import migrations
 
 @click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))
 def migrate() -> None:
-    """Bring the database's schema up to this code's version. Safe to repeat, and for several at once."""
+    """Bring the database's schema up to this code's version. Safe to repeat, also by several at once."""
     configured = configure()
 
     async def main(url: str) -> None:

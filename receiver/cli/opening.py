@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 @contextmanager
 def open_database(configured: Settings, *, create: bool, patience: float | None = None) -> Iterator[str]:
-    """Yield the URL of the configured database; without `DATABASE_URL` that is the embedded one.
+    """Yield the URL of the configured database: of `DATABASE_URL`, else of the embedded one.
 
-    With `patience` an embedded one that is still starting after so many seconds is not waited for any longer.
+    `patience` is how many seconds to wait for an embedded database that is still starting.
 
     Raises:
         NoDataError: there is no embedded database and `create` is false.
@@ -36,7 +36,7 @@ def open_database(configured: Settings, *, create: bool, patience: float | None 
 
 
 def open_spool(configured: Settings) -> Spool:
-    """Return the spool of the configured folder, by default one in the data folder; makes nothing."""
+    """Return the spool of the configured folder, by default a folder in the data folder. Create nothing."""
     folder = configured.spool_dir or embedded.locate(configured.data_dir).path / "spool"
     megabyte = 1024 * 1024
     return Spool(
@@ -49,17 +49,17 @@ def open_spool(configured: Settings) -> Spool:
 async def open_provider(
     configured: Settings, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
 ) -> AsyncIterator[TranscribeSo]:
-    """Open the client of the configured API, whose budget every process on the same database shares.
+    """Open the client of the configured API. All processes on the same database share its budget.
 
-    Without a database (`url` is None) the client keeps the budget for itself.
+    Without a database (`url` is None) the client has a budget of its own.
     """
     if url is None or configured.api_key is None:
         async with TranscribeSo(configured.api_url, configured.api_key, retries=retries) as provider:
             yield provider
         return
     connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
-    whose = configured.account()
-    shared = SharedBudget(connections, api_url=whose.api_url, key_fingerprint=whose.key_fingerprint)
+    account = configured.account()
+    shared = SharedBudget(connections, api_url=account.api_url, key_fingerprint=account.key_fingerprint)
     try:
         async with TranscribeSo(configured.api_url, configured.api_key, retries=retries, budget=shared) as provider:
             yield provider
@@ -75,7 +75,7 @@ async def _stored(url: str) -> AsyncIterator[Pool]:
 
 
 def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) -> T:
-    """Run `work` on a database that is there and has our schema.
+    """Run `work` on the configured database, which must exist and have our schema.
 
     Raises:
         NoDataError: there is no database.
@@ -92,25 +92,25 @@ def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) ->
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a command that asks the provider works with: its client, and the database where there is one."""
+    """What a command needs to ask the provider: the provider's client, and the database if there is one."""
 
     provider: TranscribeSo
     db: "Pool | None"
 
     @property
     def archive(self) -> Archive:
-        """The provider's answers, kept where there is a database."""
+        """The provider's answers, kept in the database if there is one."""
         return Archive(self.provider, self.db)
 
 
 @asynccontextmanager
 async def opened(configured: Settings, *, needs_key: bool = True) -> AsyncIterator[Desk]:
-    """Open the provider's client, and the database where there is one.
+    """Open the provider's client, and the database if there is one.
 
-    Where the provider need not be asked, `needs_key` is false: then either a key or a database is enough.
+    A command that can answer from the database alone passes `needs_key=False`: it needs either a key or a database.
 
     Raises:
-        ImpossibleError: no key is set, though it is needed.
+        ImpossibleError: the command needs a key, and none is set.
         NoDataError: there is neither a key nor a database.
         SchemaError: the database's schema is older than this code.
     """

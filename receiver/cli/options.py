@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have, and how they are read."""
+"""Options and arguments that several commands share, and how they are read."""
 
 import click
 
@@ -6,13 +6,13 @@ from receiver.providers.transcribe_so import wire
 from receiver.settings import WEBHOOK_PATH, addresses
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-# `up` starts its processes with this: standard input is their line to it (see `line`), and they end with it.
+yes_option = click.option("--yes", is_flag=True, help="Go on without asking.")
+# `up` passes this to its processes: their standard input is the line to `up` (see `line`), and they end when it closes.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
 
 def webhook_url(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    """Return the address of a receiver, which may be given with or without our path, as its webhook's."""
+    """Return the webhook's address at a receiver; `given` may leave out our path."""
     try:
         return None if given is None else addresses.base(given, without=WEBHOOK_PATH) + WEBHOOK_PATH
     except ValueError as exc:
@@ -20,19 +20,19 @@ def webhook_url(_: click.Context, __: click.Parameter, given: str | None) -> str
 
 
 def transcription_id(_: click.Context, __: click.Parameter, given: str) -> str:
-    """Return the id of a transcription as the provider writes it.
+    """Return a transcription's id as the provider writes it.
 
     Raises:
-        InvalidRequest: there can be none of this id, so nobody needs to be asked, and nothing looked up.
+        InvalidRequest: no transcription can have this id.
     """
     return wire.path(given.strip()).rpartition("/")[2]
 
 
 def stripped(_: click.Context, __: click.Parameter, given: str) -> str:
-    """Return an id without the blanks that it was copied with."""
+    """Return an id without the blanks around it."""
     return given.strip()
 
 
 def examples(*lines: str) -> str:
-    """Return a command's epilog of examples."""
+    """Return the examples that end a command's help."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

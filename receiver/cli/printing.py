@@ -1,4 +1,4 @@
-"""What a command says to a person, and asks."""
+"""Print a command's result, and ask a person before it does something."""
 
 import json
 
@@ -13,20 +13,22 @@ def confirm(question: str) -> None:
     """Ask a person whether to go on.
 
     Raises:
-        Abort: no, or Ctrl-C.
-        ImpossibleError: nobody is there to answer.
+        Abort: the answer is no, or Ctrl-C.
+        ImpossibleError: standard input is closed, so nobody can answer.
     """
     try:
         with interruptible():
             click.confirm(question, abort=True, err=True)
     except click.Abort as exc:
         if isinstance(exc.__context__, EOFError):
-            raise ImpossibleError("nobody is there to answer, so nothing was done: --yes answers it") from exc
+            raise ImpossibleError(
+                "nobody is there to answer, so nothing was done: pass --yes to go on without asking"
+            ) from exc
         raise
 
 
 def tell(done: str) -> None:
-    """Say on stdout what was done, and on stderr where stdout cannot be written: it is done all the same."""
+    """Print on stdout what was done. If stdout cannot be written, print it on stderr: the work is done all the same."""
     try:
         click.echo(done)
     except OutputError as exc:

@@ -1,4 +1,4 @@
-"""A command's process: its settings and its log, its loop, the signals that end it."""
+"""A command's process: its settings, its log, its event loop and its signals."""
 
 import asyncio
 import importlib
@@ -21,14 +21,16 @@ T = TypeVar("T")
 
 
 def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -> Settings:
-    """Read `.env` and the settings, and set up the log as they say; every command does this first.
+    """Read `.env` and the settings, and set up the log. Every command does this first.
 
-    `unknown` is what `environment.enter` has returned, where that was done already. In what runs `for_long` stdout is
-    only told: what a handler prints is there at once, line by line, and neither fails nor waits.
+    Args:
+        unknown: what `environment.enter` returned, if the caller has called it already.
+        for_long: the process runs until it is told to end. Its stdout takes every line at once, never fails and never
+            waits, so a handler may print.
     """
     if for_long:
         sys.stdout = streams.telling(sys.stdout)
-    os.umask(0o077)  # what we make is ours alone, parents and locks too; what others pass through says so itself
+    os.umask(0o077)  # only we may use the files we make; code that makes a folder for others sets its mode itself
     if unknown is None:
         unknown = environment.enter()
     configured = settings.load()
@@ -44,8 +46,8 @@ def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -
 def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:
     """Run a coroutine in a new event loop, uvloop's where the platform has it.
 
-    With `end_within` the process ends that many seconds after the coroutine, whatever a handler left behind: the
-    loop's own end waits for threads, and for tasks that swallow their cancellation.
+    With `end_within` the process ends at most that many seconds after the coroutine. Closing the loop would wait for
+    whatever a handler left behind: threads, and tasks that swallow their cancellation.
     """
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     with suppress(ImportError):  # absent on some platforms
@@ -69,21 +71,21 @@ def event_at(*numbers: signal.Signals) -> asyncio.Event:
 
 
 def hurry_event(stop: asyncio.Event) -> asyncio.Event:
-    """Return an event that SIGINT sets where `stop` is set already, which it sets else: a person's second Ctrl-C.
+    """Return an event that a person's second Ctrl-C sets: SIGINT sets `stop` first, then this event.
 
-    Not SIGTERM: a platform may send that to us, and to who started us and passes it on.
+    A second SIGTERM does not set it: a platform may send SIGTERM to us and to our parent, which passes it on.
     """
     hurry = asyncio.Event()
 
-    def told() -> None:
+    def on_interrupt() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, told)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, on_interrupt)
     return hurry
 
 
 def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
-    """Return an event that SIGINT and SIGTERM set, and the end of standard input where asked."""
+    """Return an event that SIGINT and SIGTERM set, and with `with_stdin` also the end of standard input."""
     stop, loop = event_at(signal.SIGINT, signal.SIGTERM), asyncio.get_running_loop()
     if with_stdin:
 
@@ -92,7 +94,7 @@ def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
                 ended = not os.read(sys.stdin.fileno(), 1024)
             except BlockingIOError:
                 return
-            except OSError:  # reset: it ended before it had read all that we have said
+            except OSError:  # connection reset: `up` ended before it had read everything
                 ended = True
             if ended:
                 loop.remove_reader(sys.stdin)
@@ -104,7 +106,7 @@ def stop_event(*, with_stdin: bool = False) -> asyncio.Event:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C end at once what blocks the loop, which would keep it for the time after."""
+    """Let Ctrl-C interrupt code that blocks the loop. Otherwise the loop would handle Ctrl-C only afterwards."""
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,32 +17,38 @@ from receiver.server import serve as serve_on
 DEFAULT = Knobs()
 KNOBS = {
     "second_webhook": "What a second registration with one key does.",
-    "retry_stamp": "Whether a retried delivery is signed anew or carries the t of its first attempt.",
+    "retry_stamp": "Whether a retried delivery gets a new signature or keeps the t of its first attempt.",
     "retry_id": "Whether a retried delivery keeps its event id.",
-    "success": "What a success does to the count of failures in a row.",
-    "test_events": "Whether a failed webhook.test is a failure.",
-    "webhook_methods": "Whether GET and DELETE /webhooks exist, or what answers them.",
-    "attempts": "Deliveries of one event at most.",
+    "success": "How a success changes the count of failures in a row.",
+    "test_events": "Whether a failed webhook.test counts as a failure.",
+    "webhook_methods": "Whether GET and DELETE /webhooks exist; if not, how they are answered.",
+    "attempts": "How often one event is delivered at most.",
 }
 MORE = """
 
 \b
-Faults, planned while it runs and without a key (kind: 500, 429, slow, malformed, html, truncated, huge,
-redirect, hang; endpoint: the end of a path, * for anything; times: 1; method: any; seconds: 5, for slow):
+Plan faults while the sandbox runs; no key is needed. Fields of a fault:
+  kind      500, 429, slow, malformed, html, truncated, huge, redirect or hang
+  endpoint  the end of a path; * stands for anything
+  times     how many requests it hits (1)
+  method    default: any
+  seconds   how long slow takes (5)
+
+\b
   curl localhost:9000/sandbox/faults -d '{"endpoint": "/result", "kind": "500", "times": 3}'
   curl localhost:9000/sandbox/faults -d '{"endpoint": "/transcriptions", "method": "POST", "kind": "hang"}'
   curl localhost:9000/sandbox/faults -d '{"endpoint": "/files/*", "kind": "slow", "seconds": 2}'
-  curl localhost:9000/sandbox/faults                  what is still planned
-  curl localhost:9000/sandbox/faults -X DELETE        none any more
+  curl localhost:9000/sandbox/faults                  show the faults still planned
+  curl localhost:9000/sandbox/faults -X DELETE        cancel all of them
 
 \b
-Also without a key:
-  curl localhost:9000/sandbox/requests                when each of the last 10,000 requests came
-  curl localhost:9000/sandbox/uploads                 size and SHA-256 of what was uploaded
+These need no key either:
+  curl localhost:9000/sandbox/requests                the times of the last 10,000 requests
+  curl localhost:9000/sandbox/uploads                 size and SHA-256 of each uploaded file
   curl localhost:9000/sandbox/webhooks/enable -X POST switch webhooks on again, as in the dashboard
 
 \b
-Words in the name of a source (its address or file name) make what users must be able to take:
+A word in the name of a recording (its address or file name) decides how its transcription turns out:
   fail, fail-once (until it is retried), cancel, empty, no-chapters, no-speakers, late-start,
   close-chapters, two-hours, hundred-hours
 """
@@ -51,11 +57,11 @@ Words in the name of a source (its address or file name) make what users must be
 def _knobs(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for each choice in `Knobs`."""
     types = get_type_hints(Knobs)
-    for name, said in reversed(KNOBS.items()):
+    for name, text in reversed(KNOBS.items()):
         choices = {str(value): value for value in get_args(types[name])}
         command = click.option(
             f"--{name.replace('_', '-')}", type=click.Choice(list(choices)), default=str(getattr(DEFAULT, name)),
-            callback=lambda _, __, text, choices=choices: choices[text], show_default=True, help=said,
+            callback=lambda _, __, chosen, choices=choices: choices[chosen], show_default=True, help=text,
         )(command)  # fmt: skip
     return command
 
@@ -63,17 +69,28 @@ def _knobs(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(
     epilog=examples("receiver sandbox", "receiver sandbox --port 9100 --speed 1 --second-webhook 409 --seed 7") + MORE
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Listen here.")
-@click.option("--speed", type=click.FloatRange(min=0.001), default=60.0, show_default=True, help="Times real time.")
-@click.option("--seed", type=int, help="Repeat a run: the same ids, secrets and durations in the same order.")
+@click.option("--port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Listen on this port.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0.001),
+    default=60.0,
+    show_default=True,
+    help="How many times faster than real time it works.",
+)
+@click.option(
+    "--seed", type=int, help="Make the same ids, secrets and durations, in the same order, at every run with this seed."
+)
 @click.option(
     "--wallet", type=click.FloatRange(min=0), default=DEFAULT.wallet, show_default=True,
-    help="Play money of each key, in USD.",
+    help="How much play money each key has, in USD.",
 )  # fmt: skip
 @_knobs
 @until_eof
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
-    """Run a simulated transcribe.so on 127.0.0.1, in memory. Any key tsk_live_… or tsk_test_… is good."""
+    """Run a simulated transcribe.so on 127.0.0.1, in memory.
+
+    It takes every key that begins with tsk_live_ or tsk_test_.
+    """
     configure(for_long=True)
     listener = bind("127.0.0.1", port, advice="pass another --port")
 
@@ -81,11 +98,11 @@ def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **kno
         stop = stop_event(with_stdin=until_eof)
         simulated = Sandbox(speed=speed, seed=seed, knobs=Knobs(**knobs))
 
-        async def let_go() -> None:
+        async def stop_with_us() -> None:
             await stop.wait()
             simulated.stop()
 
-        organs = Organs({"letting go": let_go})
+        organs = Organs({"letting go": stop_with_us})
         if until_eof:
             organs.add("line", beat)
             tell_ready()

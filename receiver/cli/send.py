@@ -25,12 +25,12 @@ from receiver.webhooks import secrets
     epilog=examples("receiver send event.json", "receiver send --sample completed", "receiver send - < event.json")
 )
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--sample", type=click.Choice(get_args(Kind)), help="Send a made-up event instead.")
-@click.option("--url", callback=webhook_url, help="The receiver; by default the one at HOST and PORT.")
+@click.option("--sample", type=click.Choice(get_args(Kind)), help="Send a made-up event of this kind instead.")
+@click.option("--url", callback=webhook_url, help="The receiver's address; by default HOST and PORT.")
 @as_json
 @click.pass_context
 def send(ctx: click.Context, file: Path | None, sample: Kind | None, url: str | None, *, as_json: bool) -> None:
-    """Sign FILE with the known secret and deliver it to the running receiver, byte for byte."""
+    """Sign FILE with a known secret and deliver it to the running receiver, byte for byte."""
     if (file is None) == (sample is None):
         raise click.UsageError("give either FILE or --sample")
     configured = configure()
@@ -63,7 +63,7 @@ async def _post(target: str, body: bytes, header: str) -> httpx.Response:
 
 
 def _known_secret(configured: Settings) -> bytes:
-    # Those of the settings come first, so that they need no database.
+    # The settings come first: a secret that is set needs no database.
     known = configured.own_secrets or with_database(configured, lambda db: secrets.verifying(db, configured))
     if not known:
         raise ImpossibleError(f"no secret is known for {configured.api_url}: {secrets.how_to_know_one(configured)}")

@@ -1,4 +1,4 @@
-"""`serve`: the web process, from its listener to its last word."""
+"""`serve`: the web process, from its start to its end."""
 
 import asyncio
 import logging
@@ -35,12 +35,12 @@ LAST_DRAIN_SECONDS = 5.0
 
 
 @click.command(epilog=examples("receiver serve", "PORT=8080 receiver serve --host 0.0.0.0"))
-@click.option("--host", help="Listen here instead of on HOST (127.0.0.1).")
-@click.option("--port", type=click.IntRange(1, 65535), help="Listen here instead of on PORT (8000).")
-@click.option("--listener", "descriptor", type=int, hidden=True)  # `up` has bound it, and holds it open
+@click.option("--host", help="Listen on this host instead of HOST (127.0.0.1).")
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen on this port instead of PORT (8000).")
+@click.option("--listener", "descriptor", type=int, hidden=True)  # the socket that `up` has bound and keeps open
 @until_eof
 def serve(host: str | None, port: int | None, *, descriptor: int | None, until_eof: bool) -> None:
-    """Answer deliveries. Registers by itself when PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
+    """Answer deliveries. Register the webhook too if PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
     configured = configure(for_long=True)
     listener = bind(host or configured.host, port or configured.port) if descriptor is None else inherit(descriptor)
     with listener:
@@ -49,15 +49,15 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
 
 
 async def _serve(configured: Settings, listener: socket.socket, url: str, *, has_line: bool) -> None:
-    """Answer what comes to the listener until told to stop; with a line to `up`, end with that too."""
+    """Answer requests until a signal says to stop, or until the line to `up` closes, if there is one."""
     handlers = discovery.load(configured.handlers)
-    is_there = await startup.check(url)
+    has_database = await startup.check(url)
     connections = Connections(url, statement_seconds=SERVICE.statement)
     if configured.spool_dir is None:
-        embedded.prepare(configured.data_dir)  # the spool's folder lies in it
+        embedded.prepare(configured.data_dir)  # the spool's folder lies in the data folder
     receiver = _receiver(configured, connections, handlers, url)
     stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
-    if is_there:
+    if has_database:
         await receiver.keyring.read_again()
     await receiver.store.make_ready()
     presence = Presence(connections, kind="web", api_url=configured.api_url)
@@ -65,14 +65,14 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
     async with receiver.organs:
         if configured.database_url is not None and configured.spool_dir is None:
             where = open_spool(configured).folder.path
-            log.info("what the database cannot take waits in %s: set RECEIVER_SPOOL_DIR to a disk that stays", where)
-        if has_line and await _knows(receiver.keyring, stop, relieved):
+            log.info("deliveries wait in %s during an outage: set RECEIVER_SPOOL_DIR to a disk that stays", where)
+        if has_line and await _has_secrets(receiver.keyring, stop, relieved):
             tell_ready()
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
         log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
         await serve_on(application(receiver), listener, stop, relieved=relieved)
     receiver.close()
-    with suppress(TimeoutError):  # what is left waits on the disk for the next process
+    with suppress(TimeoutError):  # the rest waits on disk for the next process
         async with asyncio.timeout(LAST_DRAIN_SECONDS):
             await receiver.store.drain()
     await receiver.store.close()
@@ -88,7 +88,7 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
 
 
 def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Presence, *, has_line: bool) -> None:
-    """Let everything run beside the receiver's own organs that a web process needs."""
+    """Add the organs that a web process needs beside the receiver's own."""
     registrar = Registrar(configured, url, partial(open_provider, configured, url))
     receiver.found_elsewhere.append(lambda: advice.registration(is_refused=registrar.is_refused))
     organs = receiver.organs
@@ -100,10 +100,10 @@ def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Pr
         organs.add("line", beat)
 
 
-async def _knows(keyring: Keyring, *ends: asyncio.Event) -> bool:
-    """Wait until secrets were read, or some are known; whoever knows none must not replace a process that does.
+async def _has_secrets(keyring: Keyring, *ends: asyncio.Event) -> bool:
+    """Wait until the keyring is usable or one of `ends` is set. Return whether the keyring is usable.
 
-    Nobody is answered until then: the process that is to be replaced does that.
+    A process that knows no secret must not replace one that does. The old process answers deliveries meanwhile.
     """
     waiting = [asyncio.create_task(event.wait()) for event in (keyring.is_usable, *ends)]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

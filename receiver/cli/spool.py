@@ -1,4 +1,4 @@
-"""`spool`: what waits there, and what to do with what is for another database."""
+"""`spool`: show the deliveries that wait on disk, and store those of a database that is gone."""
 
 from collections import Counter
 
@@ -22,18 +22,18 @@ from receiver.webhooks.remembered import fingerprint
     "--take-over",
     "takes_over",
     is_flag=True,
-    help="Store in this database what was spooled for another one, which is gone.",
+    help="Store in this database the deliveries of another one that is gone for ever.",
 )
 @as_json
 def spool(*, takes_over: bool, as_json: bool) -> None:
-    """Show the deliveries that wait in the spool, for which database, and the files put aside."""
+    """Show how many deliveries wait in the spool, for which database, and how many files were put aside."""
     configured = configure()
-    here = open_spool(configured)
-    _look(here)
+    opened = open_spool(configured)
+    _look(opened)
     taken = _take_over(configured) if takes_over else 0
     address = None if configured.dsn is None else fingerprint(configured.dsn)
-    waiting = Counter(spooled.waits_for(record, address) for record in here.records())
-    found = _look(here)
+    waiting = Counter(spooled.waits_for(record, address) for record in opened.records())
+    found = _look(opened)
     if as_json:
         print_json({
             "folder": str(found.path), "taken": taken, "waiting": dict(waiting), "refused": found.refused,
@@ -48,8 +48,8 @@ def spool(*, takes_over: bool, as_json: bool) -> None:
     click.echo(f"aside    {found.refused} refused, {found.damaged} damaged files, {found.unknown} of another version")
 
 
-def _look(here: Spool) -> Condition:
-    found = here.look()
+def _look(opened: Spool) -> Condition:
+    found = opened.look()
     if found.trouble is not None:
         raise ImpossibleError(f"the spool {found.path}: {found.trouble}; RECEIVER_SPOOL_DIR names the folder")
     return found

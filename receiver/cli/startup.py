@@ -1,4 +1,4 @@
-"""How `serve` and `work` start: without the database where that is away, and never on one that cannot work."""
+"""How `serve` and `work` start: without a database that is away, and never with one that cannot work."""
 
 import logging
 from collections.abc import Callable, Coroutine
@@ -14,13 +14,13 @@ from receiver.settings import Settings
 
 log = logging.getLogger(__name__)
 
-START_WITHOUT_SECONDS = 2.0  # until we answer, deliveries wait in the listener's queue; the provider waits 10 s
+START_WITHOUT_SECONDS = 2.0  # deliveries wait in the listener's queue until we answer; the provider waits 10 s
 CHECK_SECONDS = 2.0
 ENDING_SECONDS = 3.0
 
 
 def run_for_long(configured: Settings, work: Callable[[str], Coroutine[Any, Any, None]], *, quiet: bool) -> None:
-    """Run `work` on the URL of the database, and end soon after it; `quiet` where who started us has told of that."""
+    """Run `work` with the database's URL, and end soon after it. If `quiet`, do not say which database that is."""
     if configured.database_url is None and not quiet:
         log.warning(
             "DATABASE_URL is not set: using the embedded database in %s. "
@@ -32,7 +32,7 @@ def run_for_long(configured: Settings, work: Callable[[str], Coroutine[Any, Any,
 
 
 async def check(url: str) -> bool:
-    """Refuse what can never work, warn of a server that forgets; returns whether the database answered.
+    """Refuse a database that can never work, and warn of one that may lose data. Return whether it answered.
 
     Raises:
         SchemaError: the schema is too old, or the role may not use it.
@@ -41,12 +41,12 @@ async def check(url: str) -> bool:
     read_queries()
     migrations.latest()
     for mistake in egress.mistakes():
-        log.error("%s; whoever is asked that way is not reached", mistake)
+        log.error("%s; requests that need this setting will fail", mistake)
     connections = Connections(url, size=1)
     try:
         await connections.run(migrations.require, seconds=CHECK_SECONDS)
         durable = await connections.run(lambda c: c.fetchrow(query("database/durability")), seconds=CHECK_SECONDS)
-    except StoreMisconfiguredError as exc:  # no outage: what it spools would never be stored
+    except StoreMisconfiguredError as exc:  # no outage: deliveries in the spool would never be stored
         raise StartupError(str(exc.__cause__)) from exc
     except StoreUnavailableError as exc:
         log.warning("%s; starting without it", exc)

@@ -1,6 +1,6 @@
-"""Tell a person at a terminal how far something is: one line on stderr, which is gone when it is over.
+"""Show a person at a terminal how far some work is: one line on stderr, which is cleared when the work ends.
 
-Telling never fails the work: whatever becomes of the terminal, what is told about goes on.
+Showing never fails the work. If the terminal goes away, the work goes on.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ CLEAR = "\r\x1b[K"
 
 
 def is_shown() -> bool:
-    """Whether there is a terminal to tell on."""
+    """Whether stderr is a terminal."""
     try:
         return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # there is none, or it is closed
+    except (AttributeError, ValueError):  # there is no stderr, or it is closed
         return False
 
 
 @contextmanager
 def line(label: str) -> Iterator[Show]:
-    """Yield what shows how far `label` is, in a few words, None being nothing; only a terminal is shown anything."""
+    """Yield a function that shows `label` and a few words on the terminal, if there is one. None clears the line."""
     if not is_shown():
         yield lambda _: None
         return
@@ -52,15 +52,15 @@ def line(label: str) -> Iterator[Show]:
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how many of how many bytes there are, and goes when all are there."""
+    """Yield a function that shows how many of how many bytes are sent, and clears the line when all are."""
     with line(label) as show:
 
-        def showing(there: int, size: int) -> None:
-            show(f"{100 * there // size}% of {size / 1_000_000:.1f} MB" if there else "0%")
-            if there == size:
-                show(None)  # what follows writes lines of its own
+        def show_sent(sent: int, size: int) -> None:
+            show(f"{100 * sent // size}% of {size / 1_000_000:.1f} MB" if sent else "0%")
+            if sent == size:
+                show(None)  # the command prints lines of its own after the upload
 
-        yield showing
+        yield show_sent
 
 
 async def to_its_end(following: Following, transcription_id: int) -> TranscriptionStatus:
@@ -78,7 +78,7 @@ def _so_far(status: TranscriptionStatus) -> str:
 
 @contextmanager
 def clock(label: str) -> Iterator[None]:
-    """Show for how long something has been going on, of which nothing else is known; inside a running loop."""
+    """Show for how many seconds the work has been going on. Needs a running loop."""
     began = time.monotonic()
 
     async def tick(show: Show) -> None:

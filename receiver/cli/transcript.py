@@ -1,4 +1,4 @@
-"""`transcript` and `timestamps`: what is made of a finished transcription; from the archive, else from the provider."""
+"""`transcript` and `timestamps`: print the results of a transcription, from the archive or else from the provider."""
 
 from dataclasses import asdict
 from typing import Literal, get_args
@@ -35,9 +35,10 @@ PROMPT_LENGTH = 200
 @click.option("--format", "name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def transcript(transcription: str, name: str, *, as_json: bool) -> None:
-    """Print a transcript: as it is stored, else as the provider has it, which is then kept.
+    """Print a transcript.
 
-    `chapters` is the chapters file of Podcasting 2.0 (JSON, version 1.2.0).
+    A transcript that is not stored yet is fetched from the provider, and then stored. The format `chapters` is the
+    chapters file of Podcasting 2.0 (JSON, version 1.2.0).
     """
 
     async def find(configured: Settings) -> Transcript:
@@ -58,9 +59,11 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
 )
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
-@click.option("--style", type=click.Choice(STYLES), help="Of the titles; by default what is there, else balanced.")
 @click.option(
-    "--regenerate", "prompt", help="Have the titles made anew, to this wish of at most 200 characters, or to none: ''."
+    "--style", type=click.Choice(STYLES), help="Style of the titles; by default one that exists, else balanced."
+)
+@click.option(
+    "--regenerate", "prompt", help="Make new titles by this prompt of at most 200 characters; '' is no prompt."
 )
 @yes_option
 @as_json
@@ -68,9 +71,10 @@ def timestamps(
     transcription: str, name: str, style: Literal["balanced", "punchy", "educational"] | None, prompt: str | None,
     *, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Print a transcription's chapter timestamps, ready to paste: as stored, else as the provider has them.
+    """Print a transcription's chapter timestamps, ready to paste.
 
-    A style that was never made needs --regenerate: 30 to 90 seconds, at most ten times for each transcription.
+    Timestamps that are not stored yet are fetched from the provider, and then stored. A style that was never made needs
+    --regenerate, which takes 30 to 90 seconds and works at most ten times for each transcription.
     """
     configured = configure()
     if prompt is None:
@@ -83,8 +87,8 @@ def timestamps(
         _show(transcription, found, as_json=as_json)
     except OutputError:
         if prompt is not None:
-            shows = f"receiver timestamps {transcription} --format {name} --style {style or BALANCED}"
-            click.echo(f"they are made and kept: `{shows}` shows them without another charge", err=True)
+            command = f"receiver timestamps {transcription} --format {name} --style {style or BALANCED}"
+            click.echo(f"they are made and kept: `{command}` shows them without another charge", err=True)
         raise
 
 
@@ -95,14 +99,14 @@ async def _found(configured: Settings, transcription: str, name: str, style: str
     except NotReady as exc:
         if not exc.available_styles:
             raise
-        # Its own words name the request of its API that makes one.
+        # The provider's message names a request of its API, ours names the option.
         free, wanted = " or --style ".join(exc.available_styles), style or BALANCED
-        ours = NotReady(
+        with_advice = NotReady(
             f"the timestamps of {transcription} were never made in the style {wanted}",
             code=exc.code, status=None, request_id=exc.request_id,
         )  # fmt: skip
-        ours.add_note(f"Free to read: --style {free}. To have this one made: --style {wanted} --regenerate ''")
-        raise ours from exc
+        with_advice.add_note(f"Free to read: --style {free}. To have this one made: --style {wanted} --regenerate ''")
+        raise with_advice from exc
 
 
 async def _regenerated(

@@ -1,4 +1,4 @@
-"""`retry` and `delete`: what costs money or cannot be undone; both ask first."""
+"""`retry` and `delete`. The first costs money and the second cannot be undone, so both ask first."""
 
 import click
 
@@ -18,10 +18,10 @@ from receiver.submissions.price import dollars
 @click.command(epilog=examples("receiver retry 4821", "receiver retry 4821 --yes --wait --json | jq .status"))
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @yes_option
-@click.option("--wait", is_flag=True, help="Follow it to its end.")
+@click.option("--wait", is_flag=True, help="Wait until it ends.")
 @as_json
 def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
-    """Start a failed transcription again. It is charged again, from scratch; says the price and asks."""
+    """Start a failed transcription again, from scratch. It is charged again: show the price and ask first."""
     configured = configure()
 
     async def work() -> TranscriptionStatus:
@@ -30,11 +30,11 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
             if not yes:
                 click.echo(line(status), err=True)
                 cost = await price.of_starting_again(desk.provider, status)
-                told = "the full price" if cost is None else f"about {dollars(cost, digits=4)}"
-                confirm(f"Charge {told} and start it again?")
+                charge = "the full price" if cost is None else f"about {dollars(cost, digits=4)}"
+                confirm(f"Charge {charge} and start it again?")
             followed = await following.begin(desk.provider, desk.db, configured)
             started = await again.start(desk.provider, transcription)
-            if wait or as_json:  # it is charged, whatever becomes of what we print
+            if wait or as_json:  # it is charged, even if the result cannot be printed
                 click.echo(f"transcription {started.id} is started again", err=True)
             if not wait:
                 return started
@@ -53,7 +53,7 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @yes_option
 def delete(transcription: str, *, yes: bool) -> None:
-    """Delete a transcription at the provider, for ever: its result and its media. What is stored here stays."""
+    """Delete a transcription at the provider for ever, with its result and its media. Copies stored here stay."""
     configured = configure()
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""`work`: a worker, and what runs beside it."""
+"""`work`: a worker process."""
 
 import asyncio
 import logging
@@ -33,23 +33,25 @@ log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 3.0
 GIVEN_UP = (
-    "too many handlers go on although they were told to stop; ending with them, for another worker to take the place "
-    "of this one"
+    "too many handlers go on although they were told to stop; this worker ends with them, and another can take its "
+    "place"
 )
 
 
 @click.command(epilog=examples("receiver work", "RECEIVER_LANES=2 receiver work"))
-@click.option("--lapsed", is_flag=True, hidden=True)  # a worker starts itself so, see `worker.lapsed`
+@click.option(
+    "--lapsed", is_flag=True, hidden=True
+)  # how a worker starts a process for lapsed jobs, see `worker.lapsed`
 @until_eof
 def work(*, lapsed: bool, until_eof: bool) -> None:
-    """Run handlers. Start as many as you like, on as many machines as share the database."""
+    """Run handlers. Start as many workers as you like, on any machine that reaches the database."""
     configured = configure(for_long=True)
     startup.run_for_long(configured, partial(_work, configured, lapsed=lapsed, has_line=until_eof), quiet=until_eof)
 
 
 async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool) -> None:
-    """Run handlers until told to stop, or until the worker gives up; with a line to `up`, end with that too."""
-    killed.offer("self", killed.WORKER)  # not before: what serves the embedded database may be ours
+    """Run handlers until a signal says to stop, the worker gives up, or the line to `up` closes, if there is one."""
+    killed.offer("self", killed.WORKER)  # not earlier: an embedded server that we start would inherit the score
     start = environment.remember()
     handlers = discovery.load(configured.handlers)
     await startup.check(url)
@@ -79,8 +81,8 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
             async with Organs() if lapsed else organs:
                 if has_line:
                     tell_ready()
-                said = "taking what another worker left behind, with" if lapsed else "working with"
-                log.info("%s %d lanes for %s", said, lanes, discovery.listed(handlers.values()))
+                doing = "running jobs that another worker left behind, with" if lapsed else "working with"
+                log.info("%s %d lanes for %s", doing, lanes, discovery.listed(handlers.values()))
                 await _work_until(stop, worker)
             await asyncio.gather(presence.leave(), others.end(), _stop(worker, configured.shutdown_seconds, hurry))
         connections.close()
@@ -89,7 +91,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
 
 
 def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:
-    """Return what runs a process of our own for lapsed jobs."""
+    """Return the function that runs a process for lapsed jobs."""
     return partial(
         run_once, "work", "--lapsed", environment=start.environment, folder=start.folder, hurry=hurry,
         ending=configured.shutdown_seconds + 2 * ENDING_SECONDS,
@@ -97,7 +99,7 @@ def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Cal
 
 
 async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
-    """Claim jobs until told to stop; where claiming ends by itself, so does the process."""
+    """Claim jobs until `stop` is set or the worker gives up."""
     working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -109,7 +111,7 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
 
 
 async def _stop(worker: Worker, seconds: float, hurry: asyncio.Event) -> None:
-    """Let what the worker holds end in so many seconds, or until it is to hurry; the rest is stopped and given back."""
+    """Give the running jobs so many seconds to end, or until `hurry` is set. Stop the rest and give them back."""
     stopping = asyncio.create_task(worker.stop(within=timedelta(seconds=seconds)))
     hurrying = asyncio.create_task(hurry.wait())
     await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)

@@ -33,7 +33,9 @@ def test_without_a_yes_nothing_happens(
 ) -> None:
     ran = commands.run(command, failed, stdin=answer)
     assert (ran.exit_code, ran.stdout) == (1, "")
-    said = "Aborted!" if answer else "nobody is there to answer, so nothing was done: --yes answers it"
+    said = (
+        "Aborted!" if answer else "nobody is there to answer, so nothing was done: pass --yes to go on without asking"
+    )
     assert ran.stderr.splitlines()[-1].endswith(said)
     assert sandbox.get(f"transcriptions/{failed}")["status"] == "failed"
     assert sandbox.spent() == PRICE

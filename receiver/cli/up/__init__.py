@@ -1,8 +1,8 @@
-"""`up`: web server and worker on one machine, told in plain words.
+"""`up`: run web server and worker on one machine, and say in plain words what happens.
 
-command ──▶ children: started, replaced, ended ◀──line: a beat each second──▶ each of them
-story        what is told of the events
-killed       whom the kernel kills first when memory runs out
+command ──▶ children: start, replace, end ◀──line: a beat each second── each process
+story        a line for each event and each job
+killed       which process the kernel kills first when memory runs out
 
 `up` holds the listening socket and hands it to its web processes. `SO_REUSEPORT` would give each process a listener of
 its own, and the kernel resets the connections that are queued on a listener that closes. A process that is replaced

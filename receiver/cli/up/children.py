@@ -1,12 +1,12 @@
 """Processes that `up` starts, keeps alive, replaces and ends.
 
-    begun ──ready──▶ in charge ──dies──▶ another is begun, at once, then later and later
-      │               │  │
-      │               │  └──silent──▶ killed, and another is begun at once
-      │              relieved, by another that is ready ──▶ leaves: finishes what it has, then ends
-      └──not ready, though it was to relieve one──▶ ended; the one in charge stays
+    started ──ready──▶ in charge ──dies──▶ a new process starts: at once, then after longer and longer pauses
+      │                 │  │
+      │                 │  └──silent──▶ killed, and a new process starts at once
+      │                relieved by a new process that is ready ──▶ leaves: finishes its work, then ends
+      └──a replacement that does not become ready──▶ ended; the process in charge stays
 
-Each has a line to us, on which it says when it is ready and that it still runs (`line`).
+Each process has a line to us. It says there when it is ready, and then every second that it still runs (`line`).
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from receiver.errors import StartupError
 
 log = logging.getLogger(__name__)
 
-LEAVING_AT_ONCE = 2  # each costs a process' memory, for as long as a client keeps an idle connection to it
+LEAVING_AT_ONCE = 2  # a client with an idle connection keeps one alive, and each takes the memory of a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Patience:
 
     Attributes:
         ready: until it is ready.
-        ending: until one ends that is of no use.
-        pause: at most, until one that died is started again.
-        gap: the same for one that has the listener: clients wait on it meanwhile, and the provider waits for 10 s.
-        silence: since its last word, until it counts as hung.
+        ending: until a useless one ends.
+        pause: the longest pause before a dead one is started again.
+        gap: the longest pause for the one with the listener. Clients wait meanwhile, and the provider waits 10 s.
+        silence: after its last beat, until it counts as hung.
     """
 
     ready: float = 30.0
@@ -51,7 +51,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Life:
-    """One process: its line, `ended` with its exit status, `relieved` when another took over."""
+    """One process. `ended` is done with its exit status, `relieved` when another process has taken over."""
 
     name: str
     process: asyncio.subprocess.Process
@@ -66,12 +66,12 @@ class Life:
         return self.line.ready.done()
 
     def tell(self, number: signal.Signals) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal to the process, if it still runs."""
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
 
     async def see_out(self, number: signal.Signals, within: float) -> None:
-        """Ask the process to end; kill it, and what it has started, when it has not `within` seconds."""
+        """Ask the process to end. If it has not ended `within` seconds, kill it and its children."""
         self.tell(number)
         await asyncio.wait({self.ended}, timeout=within)
         if not self.ended.done():
@@ -80,18 +80,23 @@ class Life:
         await asyncio.wait({self.ended})
 
     def kill(self) -> None:
-        """Kill the process and what it has started, if it still runs."""
+        """Kill the process and its children, if it still runs."""
         if not self.ended.done():
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Child:
-    """A `receiver` command as a process of its own, which ends when we do, however we end.
+    """A `receiver` command as a process of its own. It ends when we end, even if we are killed.
 
-    Where a `vital` one cannot start there is no point in going on. A worker is none: the first job that it takes may
-    be one that ends it, and receiving must go on all the same. The one that gets the `listener` receives: clients wait
-    for it on that socket, so it is never away for long, and it leaves only when its connections have ended.
+    Args:
+        arguments: the command and its arguments.
+        environment: the environment of the process.
+        vital: if it cannot start, `up` ends. A worker is not vital: its first job may kill it, and receiving goes on.
+        folder: the working folder of the process.
+        listener: the socket of the web server. Clients wait there, so the process is never away for long, and it leaves
+            only when its connections have ended.
+        patience: how long we wait for the process.
     """
 
     def __init__(
@@ -127,17 +132,17 @@ class Child:
         """Wait until the process is ready.
 
         Raises:
-            StartupError: it ended instead, and has said why, or it takes too long.
+            StartupError: the process has ended and said why, or it takes too long.
         """
         assert self._life is not None
         if not await self._is_ready(self._life):
             raise StartupError(f"{self.name} did not start")
 
     async def keep(self) -> None:
-        """Start the process again, later each time, whenever it ends unasked or hangs; runs until cancelled.
+        """Start the process again whenever it ends unasked or hangs, with growing pauses. Run until cancelled.
 
         Raises:
-            StartupError: it could not even start; it has said why.
+            StartupError: a vital process could not start; it has said why.
         """
         pause, worked, judged = 0.0, False, None
         while True:
@@ -151,30 +156,32 @@ class Child:
             if self._vital and not worked:
                 raise StartupError(f"{self.name} did not start")
             if life is not judged and asyncio.get_running_loop().time() - life.began > self._longest_pause:
-                pause = 0.0  # it ran well; one that could not even be begun has no life of its own
+                pause = 0.0  # it ran well; a start that failed leaves the old life here
             judged = life
             if life.ended.done():
                 log.error("%s ended with status %d; starting it again in %g s", self.name, life.ended.result(), pause)
             else:
-                said = "%s hangs: it has said nothing for %g s; it is killed, and another takes its place in %g s"
-                log.error(said, self.name, self._patience.silence, pause)
+                hung = "%s hangs: it has said nothing for %g s; it is killed, and another takes its place in %g s"
+                log.error(hung, self.name, self._patience.silence, pause)
                 life.kill()
-                await asyncio.wait({life.ended}, timeout=self._patience.ending)  # it may hold what the other needs
+                await asyncio.wait(
+                    {life.ended}, timeout=self._patience.ending
+                )  # it may hold a lock or a port that the next one needs
             await asyncio.sleep(pause)
             pause = min(2 * pause + 1, self._longest_pause)
             async with self._changing:
                 if not life.relieved.done():
-                    with _said(self.name):
+                    with _logged(self.name):
                         self._life = await self._begin()
 
     async def replace(self, *, leave_within: float) -> bool:
-        """Put a new process in charge once it is ready, and let the old one leave; says whether it came to that.
+        """Put a new process in charge once it is ready, and let the old one leave. Return whether that succeeded.
 
         Args:
-            leave_within: after so many seconds the old one is killed.
+            leave_within: how many seconds the old process may take to leave; then it is killed.
         """
         fresh = None
-        with _said(self.name):
+        with _logged(self.name):
             fresh = await self._begin()
         if fresh is None or not await self._is_ready(fresh):
             if fresh is not None:
@@ -193,11 +200,11 @@ class Child:
         return True
 
     async def end(self, within: float) -> None:
-        """Ask every process to end; kill those that have not `within` seconds."""
+        """Ask every process to end. Kill those that have not ended `within` seconds."""
         await asyncio.gather(*(life.see_out(signal.SIGTERM, within) for life in self._lives), *self._leaving)
 
     def hurry(self) -> None:
-        """Tell every process that has been asked to end to do so without waiting for its work."""
+        """Tell every process that is ending not to wait for its work."""
         for life in self._lives:
             life.tell(signal.SIGINT)
 
@@ -228,12 +235,12 @@ class Child:
 async def begin(
     *arguments: str, environment: Mapping[str, str], folder: Path | None = None, passed: tuple[int, ...] = ()
 ) -> tuple[asyncio.subprocess.Process, socket.socket]:
-    """Start a `receiver` command; returns it, and our end of the line at whose end it ends."""
+    """Start a `receiver` command. Return the process and our end of its line; the process ends when the line closes."""
     ours, theirs = socket.socketpair()
     with theirs:
         try:
             process = await asyncio.create_subprocess_exec(
-                # -P, or a file of the working directory would take the place of a module that we import.
+                # -P: else a file in the working directory could take the place of a module that we import.
                 sys.executable, "-Pm", "receiver", *arguments,
                 env=dict(environment), cwd=folder, stdin=theirs.fileno(), pass_fds=passed, start_new_session=True,
             )  # fmt: skip
@@ -247,9 +254,10 @@ async def run_once(
     *arguments: str, environment: Mapping[str, str], folder: Path, stop: asyncio.Event, hurry: asyncio.Event,
     ending: float,
 ) -> int:  # fmt: skip
-    """Run a `receiver` command to its end and return its exit status; once `stop` is set it has `ending` seconds.
+    """Run a `receiver` command to its end and return its exit status.
 
-    When `hurry` is set then it is told so too.
+    Once `stop` is set, the process has `ending` seconds to end. If `hurry` is set too, it is told not to wait for its
+    work.
     """
     process, line = await begin(*arguments, "--until-eof", environment=environment, folder=folder)
     ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
@@ -273,8 +281,8 @@ async def run_once(
 
 
 @contextmanager
-def _said(name: str) -> Iterator[None]:
-    """Log that a process could not be begun, for want of memory, a thread or its program; the others go on."""
+def _logged(name: str) -> Iterator[None]:
+    """Log that a process could not be started (no memory, thread or program), and let the other processes go on."""
     try:
         yield
     except Exception as exc:  # noqa: BLE001 - such as RuntimeError: can't start new thread
@@ -282,7 +290,7 @@ def _said(name: str) -> Iterator[None]:
 
 
 async def _end_of(process: asyncio.subprocess.Process, line: Line) -> int:
-    """Return the exit status, and close the line."""
+    """Wait for the process, close its line and return its exit status."""
     status = await process.wait()
     await line.close()
     return status

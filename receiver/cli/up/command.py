@@ -1,4 +1,4 @@
-"""`up`: everything on one machine, with one command, told in plain words."""
+"""`up`: run everything on one machine with one command, and say in plain words what happens."""
 
 import asyncio
 import os
@@ -43,14 +43,18 @@ STORY_ENDS_SECONDS = 3.0
 @click.command(
     epilog=examples("receiver up --sandbox", "receiver up", "PORT=8080 receiver up --sandbox --sandbox-port 9100")
 )
-@click.option("--sandbox", is_flag=True, help="Run a simulated provider too and send a sample through everything.")
+@click.option("--sandbox", is_flag=True, help="Run a simulated provider too, and send a sample through everything.")
 @click.option(
-    "--sandbox-port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Where it listens."
+    "--sandbox-port",
+    type=click.IntRange(1, 65535),
+    default=9000,
+    show_default=True,
+    help="The port of the simulated provider.",
 )
 def up(*, sandbox: bool, sandbox_port: int) -> None:
-    """Run the web server and a worker, migrating first, and tell what happens. Ctrl-C ends it.
+    """Migrate the database, run the web server and a worker, and say what happens. Ctrl-C ends it.
 
-    SIGHUP starts both anew, with handlers and code as they are now, and no delivery is refused meanwhile.
+    SIGHUP replaces both processes, for changed handlers or code. No delivery is refused meanwhile.
     """
     unknown = environment.enter()
     simulation = environment.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
@@ -58,7 +62,7 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
     start = environment.remember()
     if sandbox and configured.port == sandbox_port:
         raise ConfigError(f"PORT and --sandbox-port are both {sandbox_port}: set one of them to another port")
-    # A mistake in a handler is said here, once, instead of by every process.
+    # Report a mistake in a handler here, once, and not in every process.
     discovery.load(configured.handlers, quiet=True)
     if sandbox:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
@@ -74,7 +78,7 @@ async def _up(
         await _keep(configured, listener, url, simulation, start, stop=stop)
     except (StartupError, ProviderError):
         if not stop.is_set():
-            raise  # else who told us to end has told those that we start too
+            raise  # else the signal that ends us has ended our processes too
 
 
 async def _keep(
@@ -88,7 +92,7 @@ async def _keep(
             await migrations.migrate(connection)
         story = Story(await deliveries.newest_key(db))
         say(f"data   {_place(configured)}")
-        say(f"again  kill -HUP {os.getpid()} takes in changed handlers, and refuses nobody")
+        say(f"again  kill -HUP {os.getpid()} restarts with changed handlers, and refuses no delivery")
         begin = partial(Child, environment=start.environment, folder=start.folder)
         children: list[Child] = []
         try:
@@ -97,7 +101,7 @@ async def _keep(
             if stop.is_set():
                 return
             serve = begin("serve", vital=True, listener=listener)
-            # A handler may block a worker for a lease before it ends itself, or it was stopped and may go on.
+            # A handler may block its worker for a whole lease, after which the worker ends itself.
             patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
             work = begin("work", vital=False, patience=patience)
             for child in (serve, work):
@@ -111,24 +115,24 @@ async def _keep(
                     *(child.keep() for child in children),
                 )
         finally:
-            listener.close()  # so that who comes now is refused at once instead of waiting for nobody
+            listener.close()  # a client that connects now is refused at once, instead of waiting in vain
             await _end(children, configured.shutdown_seconds, hurry, longest=longest)
             _say_what_waits(configured)
 
 
 async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, *, longest: float) -> None:
-    """End the children, the sandbox last; jobs have so many `seconds`, or until `hurry` is set."""
+    """End the children, the sandbox last. Running jobs get `seconds` to finish, or until `hurry` is set."""
     first = [child for child in children if child.name != "sandbox"]
     ending = asyncio.gather(*(child.end(longest) for child in first))
-    await asyncio.sleep(0)  # they are told to end before anybody is told of it
-    say(f"ending: jobs under way have {seconds:g} s to be finished; Ctrl-C again gives them back at once")
-    hurrying = asyncio.create_task(_pass_on(hurry, first))
+    await asyncio.sleep(0)  # the children get their signal before we print
+    say(f"ending: running jobs have {seconds:g} s to finish; Ctrl-C again gives them back at once")
+    hurrying = asyncio.create_task(_hurry(first, hurry))
     await ending
     hurrying.cancel()
     await asyncio.gather(*(child.end(longest) for child in children))
 
 
-async def _pass_on(hurry: asyncio.Event, children: Sequence[Child]) -> None:
+async def _hurry(children: Sequence[Child], hurry: asyncio.Event) -> None:
     while True:
         await hurry.wait()
         hurry.clear()
@@ -138,9 +142,9 @@ async def _pass_on(hurry: asyncio.Event, children: Sequence[Child]) -> None:
 
 def _say_what_waits(configured: Settings) -> None:
     with suppress(OSError):
-        waits = open_spool(configured).look()
-        if not waits.is_empty:
-            say(f"spool  {waits.used} bytes of deliveries wait, and are stored at the next start")
+        spool = open_spool(configured).look()
+        if not spool.is_empty:
+            say(f"spool  {spool.used} bytes of deliveries wait on disk; the next start stores them")
 
 
 async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
@@ -152,33 +156,35 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
         while not stop.is_set() and waiting != {stopping}:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()  # raises what a child could not do
+                task.result()  # raises the error of a child
     finally:
         for task in tasks:
             task.cancel()
-        ended, _ = await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)  # a statement waits for a database that hangs
+        ended, _ = await asyncio.wait(
+            tasks, timeout=STORY_ENDS_SECONDS
+        )  # a statement may wait for a database that hangs
         for task in ended:
-            task.cancelled() or task.exception()  # the first one is being raised
+            task.cancelled() or task.exception()  # marks its error as seen; the first error is being raised
 
 
 async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:
-    """Replace the web server whenever `again` is set, and, if that could be done, the worker."""
+    """Whenever `again` is set, replace the web server, and then the worker unless the web server failed to start."""
     attended = os.isatty(0)
     await serve.ready()
     while True:
         await again.wait()
-        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too, and leaves nobody to end us
+        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too: end
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGHUP)
-        again.clear()  # what comes from here on asks for another restart
+        again.clear()  # a SIGHUP from here on asks for another restart
         for child in (serve, work):
             if not await child.replace(leave_within=leave_within):
                 break
-            say(f"restart {child.name} runs anew; the old process finishes what it has")
+            say(f"restart {child.name} has a new process; the old one finishes its work")
 
 
 async def _open(configured: Settings, serve: Child, simulation: Simulation | None, start: Start) -> None:
-    """Say where we listen once we do, and send the sample on its way."""
+    """Say where we listen as soon as we do. Then submit the sample, if there is a sandbox."""
     await serve.ready()
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
@@ -205,7 +211,7 @@ async def _open(configured: Settings, serve: Child, simulation: Simulation | Non
 
 
 async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
-    """Start the sandbox, and register anew, because it remembers nothing."""
+    """Start the sandbox, and register again, because a new sandbox knows no webhook."""
     sandbox_url = configured.api_url
     real = [api for api in await deliveries.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
@@ -213,8 +219,8 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
             f"this database holds events of {real[0]}; the sandbox needs one of its own: "
             f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
         )
-    port, told = sandbox_url.rsplit(":", 1)[1], environment.of_a_sandbox(start.environment)
-    child = Child("sandbox", "--port", port, environment=told, folder=start.folder, vital=True)
+    port, variables = sandbox_url.rsplit(":", 1)[1], environment.of_a_sandbox(start.environment)
+    child = Child("sandbox", "--port", port, environment=variables, folder=start.folder, vital=True)
     children.append(child)
     await child.start()
     await child.ready()

@@ -1,15 +1,15 @@
-"""Whom the kernel kills first when memory runs out: who runs handlers, then who can be started again, then the rest."""
+"""Which process the kernel kills first when memory runs out: a worker, then one that `up` starts again, then others."""
 
 from contextlib import suppress
 from pathlib import Path
 
-# Of 1,000, each as good as a thousandth of all memory. Anyone may raise his own, and it is inherited.
+# A score of n counts like n thousandths of all memory. A process may raise its own, and its children inherit it.
 WORKER = 500
 STARTED_AGAIN = 250
 
 
 def offer(process: int | str, score: int) -> None:
-    """Have the kernel choose a process (a pid, or `self`) before others; does nothing where that cannot be said."""
+    """Let the kernel kill a process (a pid, or `self`) before others. Do nothing on a system without such scores."""
     with suppress(OSError, ValueError):
         file = Path(f"/proc/{process}/oom_score_adj")
         file.write_text(str(max(score, int(file.read_text()))))

@@ -1,7 +1,7 @@
-"""The line between `up` and a process that it started: a pair of sockets, one end of which is its standard input.
+"""The line between `up` and a process that it started: a pair of sockets. The process has one as its standard input.
 
-The process says a word when it is ready, and another every second from its event loop for as long as that runs. It ends
-at the line's end, since the kernel closes our end however we end.
+The process sends READY when it is ready, and its event loop sends BEAT every second. The process ends when the line
+closes: the kernel closes the other end when `up` ends, even if `up` is killed.
 """
 
 import asyncio
@@ -15,28 +15,29 @@ BETWEEN_BEATS_SECONDS = 1.0
 
 
 def tell_ready() -> None:
-    """Say to `up` that we are ready."""
-    with suppress(OSError):  # it has gone, and so shall we
-        os.write(sys.stdin.fileno(), BEAT + READY)  # at once: who hangs from now on is missed
+    """Tell `up` that this process is ready."""
+    with suppress(OSError):  # `up` has gone, and this process will end too
+        os.write(sys.stdin.fileno(), BEAT + READY)  # with a beat: from now on `up` counts missing ones
 
 
 async def beat(*, between: float = BETWEEN_BEATS_SECONDS) -> None:
-    """Say to `up` that our loop runs, until cancelled."""
-    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as line:  # once: descriptors may run out later
+    """Tell `up` every second that this process' loop runs, until cancelled."""
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as line:  # opened once: descriptors may run out later
         while True:
             with suppress(OSError):
-                line.send(BEAT, socket.MSG_DONTWAIT)  # `up` may be stopped, and must not stop us too
+                line.send(BEAT, socket.MSG_DONTWAIT)  # `up` may be suspended, and must not block us
             await asyncio.sleep(between)
 
 
 class Line:
-    """Our end. `ready` is done when the process has said so, `silent` when it has beaten and then no more.
+    """The end of `up`. `ready` is done when the process is ready, `silent` when its beats have stopped.
 
-    Silence is counted by our own beats: when all of us sleep (a laptop, a stopped container) they miss none.
+    Silence is counted in turns of our own loop, not by the clock. When the whole machine sleeps (a laptop, a stopped
+    container), no beat counts as missing.
 
     Args:
         ours: our end of the pair; `close` closes it.
-        silence: how many seconds without a word are too many.
+        silence: after how many seconds without a beat the process counts as silent.
         between: how many seconds lie between two beats.
     """
 
@@ -47,11 +48,11 @@ class Line:
         self._ours = ours
         self._ours.settimeout(0)
         self._between, self._most = between, silence / between
-        self._missed: int | None = None  # until its first beat: what it does before takes as long as it takes
+        self._missed: int | None = None  # None until the first beat: a start may take long
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._count())]
 
     async def close(self) -> None:
-        """Hear and count no more, and close our end."""
+        """Stop listening and counting, and close our end."""
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
@@ -60,10 +61,10 @@ class Line:
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         with suppress(OSError):
-            while said := await loop.sock_recv(self._ours, 1024):
-                if READY in said and not self.ready.done():
+            while received := await loop.sock_recv(self._ours, 1024):
+                if READY in received and not self.ready.done():
                     self.ready.set_result(None)
-                if BEAT in said or self._missed is not None:
+                if BEAT in received or self._missed is not None:
                     self._missed = 0
 
     async def _count(self) -> None:

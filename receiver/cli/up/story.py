@@ -1,4 +1,4 @@
-"""Tell what happens: one line for each event, and for each job that ends or waits."""
+"""Say what happens: one line for each event, and for each job that ends or waits."""
 
 import asyncio
 import logging
@@ -12,30 +12,30 @@ from receiver.logs import printable, say
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 0.25
-TOLD_AT_ONCE = 200
+EVENTS_AT_ONCE = 200
 
 
 class Story:
-    """What has been told of the events since `newest`, the key of the last one before the story began."""
+    """The lines about events after `newest`, the key of the last event before the story began. No line comes twice."""
 
     def __init__(self, newest: int) -> None:
         self._newest = newest
-        self._told: dict[int, object] = {}
+        self._seen: dict[int, object] = {}  # the state of each job, and with a negative key of each event
 
     async def tell(self, db: Pool) -> None:
-        """Tell until cancelled; begun again after a failure it goes on where it was."""
+        """Print new lines until cancelled. Called again after a failure, go on with the next line."""
         while True:
             try:
-                for line in self.lines(await deliveries.recent(db, limit=TOLD_AT_ONCE)):
+                for line in self.lines(await deliveries.recent(db, limit=EVENTS_AT_ONCE)):
                     say(line)
-            except AWAY as exc:  # the web server and the worker say in the log that the database is away
-                log.debug("nothing can be told now: %s", type(exc).__name__)
+            except AWAY as exc:  # the web server and the worker log that the database is away
+                log.debug("the events cannot be read now: %s", type(exc).__name__)
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def lines(self, recent: list[Stored]) -> list[str]:
-        """Return what is new in `recent` events (newest first), oldest first."""
+        """Return the new lines about `recent` events. The events come newest first, the lines oldest first."""
         listed = {-event.key for event in recent} | {job.id for event in recent for job in event.jobs}
-        self._told = {key: state for key, state in self._told.items() if key in listed}
+        self._seen = {key: state for key, state in self._seen.items() if key in listed}
         lines = []
         for event in reversed([event for event in recent if event.key > self._newest]):
             if self._is_new(-event.key, event.deliveries):
@@ -49,9 +49,9 @@ class Story:
         return lines
 
     def _is_new(self, key: int, state: object) -> bool:
-        new = self._told.get(key) != state
-        self._told[key] = state
-        return new
+        is_new = self._seen.get(key) != state
+        self._seen[key] = state
+        return is_new
 
 
 def _event_line(event: Stored) -> str:
