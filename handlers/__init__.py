@@ -1,4 +1,4 @@
-"""Handlers: every public module here is imported at start, and every `@handler` in it gets its jobs.
+"""Handlers: every public module here is imported at the start, and every `@handler` in it gets jobs.
 
-Drop a file in to add one. The files that are here are handlers like yours, written with the same API.
+To add a handler, add a file. The files that are here use the same API as yours.
 """

@@ -1,4 +1,4 @@
-"""Say that a test event came through."""
+"""Log that a test event came through."""
 
 from receiver import Context, Event, handler
 

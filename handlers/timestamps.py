@@ -7,8 +7,8 @@ STYLE = "balanced"
 
 @handler("transcription.completed", timeout=120)
 async def timestamps(event: Event, ctx: Context) -> None:
-    """Fetch and store each format; what was never made is taken in another style, which costs nothing."""
-    fetched = [await _cheapest(ctx, name) for name in ctx.formats]
+    """Fetch and store each format. If the usual style was never made, take another one, which costs nothing."""
+    fetched = [await _fetch(ctx, name) for name in ctx.formats]
     async with ctx.completing() as tx:
         for stamps in fetched:
             await tx.execute(
@@ -21,8 +21,8 @@ async def timestamps(event: Event, ctx: Context) -> None:
         ctx.log.warning("not fit to paste as they are: %s", ", ".join(unfit))
 
 
-async def _cheapest(ctx: Context, name: str) -> Timestamps:
-    """Take the usual style, else one that exists; never one that would have to be paid for."""
+async def _fetch(ctx: Context, name: str) -> Timestamps:
+    """Fetch the usual style, else one that exists, but never one that would be charged."""
     try:
         return await ctx.timestamps(name, style=STYLE)
     except NotReady as exc:

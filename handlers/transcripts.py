@@ -5,7 +5,7 @@ from receiver import Context, Event, handler, query
 
 @handler("transcription.completed", timeout=120)
 async def transcripts(event: Event, ctx: Context) -> None:
-    """Replace what is stored of this transcription; a later end of it wins over an earlier one."""
+    """Replace the stored rows of this transcription, unless they are of a later end: a retry ends again."""
     transcript = await ctx.transcript()
     about = event.transcription
     subject = (event.source, ctx.provider.api_url, about.id)
