@@ -1,10 +1,10 @@
-"""What is told, and how. Telling never fails and never holds up what it tells of.
+"""Log lines and the texts of errors. Logging never fails and never delays the work that it reports.
 
-lines ──▶ streams: a queue before each stream, which drops and counts what nobody takes
-lines        a log line, for people or for machines; what every line escapes
-seldom       what anyone can cause is said at most once in a while
+lines ──▶ streams: a queue before each stream; a line that nobody takes is dropped and counted
+lines        log lines, for people or for machines, with strangers' text escaped
+seldom       lines that anyone can cause, at most once in a while
 reasons      an error as a text that can be stored
-redaction    of an address only scheme, host and port
+redaction    shorten each address to scheme, host and port
 """
 
 from receiver.logs.lines import (

@@ -1,8 +1,8 @@
-"""Log lines: to stderr, one event one line, text for people or JSON for machines. And what `up` says on stdout.
+"""Log lines on stderr, one line for each record: text for people or JSON for machines. And the lines of `up` on stdout.
 
-What a stranger wrote (a title, an error message) may hold line ends, terminal escapes or bidirectional
-overrides; everything that is not printable is escaped before it is written. In tracebacks addresses lose what may be
-a secret, whoever raised. Every time is UTC and says so.
+Strangers' text (a title, an error message) may hold line ends, terminal escapes or bidirectional overrides. So every
+character that is not printable is escaped. In tracebacks, addresses are shortened because they may hold a secret. Every
+time is UTC and says so.
 """
 
 import json
@@ -17,10 +17,10 @@ from typing import Literal, TextIO
 from receiver.logs import streams
 from receiver.logs.redaction import shorten
 
-FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}  # of every record
-SHOWN = frozenset({"time", "level", "logger", "exception"})  # of every line beside the message
+FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}  # attributes of every record
+SHOWN = frozenset({"time", "level", "logger", "exception"})  # fields of every line besides the message
 
-_told = logging.getLogger("receiver.told")
+_for_people = logging.getLogger("receiver.told")
 
 
 def printable(text: str) -> str:
@@ -29,20 +29,20 @@ def printable(text: str) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """Return a moment as every list shows it."""
+    """Return a moment in the format of all lists."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-04-29T08:15:30.123Z info web: message`; a traceback follows on indented lines."""
+    """`2026-04-29T08:15:30.123Z info web: message`. A traceback follows on indented lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line, and its traceback below it."""
-        name, said = record.name.removeprefix("receiver."), record.getMessage()
+        name, message = record.name.removeprefix("receiver."), record.getMessage()
         event = getattr(record, "event", None)
-        if event is not None and str(event) not in said:
-            said = f"{event}: {said}"
-        line = f"{_stamp(record)} {record.levelname.lower()} {name}: {printable(said)}"
+        if event is not None and str(event) not in message:
+            message = f"{event}: {message}"
+        line = f"{_stamp(record)} {record.levelname.lower()} {name}: {printable(message)}"
         if record.exc_info:
             trace = shorten(self.formatException(record.exc_info)).splitlines()
             line = "\n".join([line, *(f"    {printable(part)}" for part in trace)])
@@ -50,7 +50,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, exception where there is one, and what `extra` says."""
+    """One JSON object a line: time, level, logger, message, any exception, and the fields of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -74,7 +74,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class Output(logging.Handler):
-    """Writes lines to a stream. Whatever becomes of a line is no matter of who logs it, so nothing is ever raised."""
+    """Writes lines to a stream. It never raises: a lost line must not disturb the code that logs it."""
 
     def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Output(logging.Handler):
         self._stream = stream
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record; of one that cannot be formatted, which logger it is from, without showing it."""
+        """Write a record. If it cannot be formatted, write only the name of its logger."""
         try:
             line = self.format(record)
         except KeyboardInterrupt:
@@ -102,18 +102,18 @@ def configure(style: Literal["text", "json"], level: str) -> None:
     streams.on_loss(
         sys.stderr, lambda lost: formatter.format(_record(logging.ERROR, f"{lost} log lines could not be written"))
     )
-    # They talk about every request at info; we say ourselves what matters.
+    # They log every request at info; we log what matters ourselves.
     for chatty in ("httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     is_text = style == "text"
-    _told.handlers[:] = [Output(streams.telling(sys.stdout), PlainFormatter())] if is_text else []
-    _told.propagate = not is_text
-    _told.setLevel(logging.INFO if is_text else logging.NOTSET)
+    _for_people.handlers[:] = [Output(streams.telling(sys.stdout), PlainFormatter())] if is_text else []
+    _for_people.propagate = not is_text
+    _for_people.setLevel(logging.INFO if is_text else logging.NOTSET)
 
 
 def say(line: str) -> None:
-    """Tell a person something on a long-running process' stdout, if it can be told; a log line where those are JSON."""
-    _told.info("%s", line)
+    """Print a line for people on a long-running process' stdout. With JSON logs it becomes a log line."""
+    _for_people.info("%s", line)
 
 
 def _record(level: int, message: str) -> logging.LogRecord:
@@ -126,17 +126,17 @@ def _stamp(record: logging.LogRecord) -> str:
 
 
 def _extra(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
-    """Yield what was given as `extra`, as JSON can say it."""
+    """Yield the fields given as `extra`, as JSON values."""
     for name, value in vars(record).items():
         if name not in FIELDS:
-            yield str(name), _said(value)
+            yield str(name), _json_value(value)
 
 
-def _said(value: object) -> object:
-    """Return a value that JSON can say, where need be with texts in it; else its text alone."""
+def _json_value(value: object) -> object:
+    """Return a value as JSON. Parts that JSON does not know become text, and if that fails the whole value does."""
     try:
         return json.loads(json.dumps(value, default=_text, allow_nan=False))
-    except (TypeError, ValueError, RecursionError):  # odd keys, no finite number, or it holds itself
+    except (TypeError, ValueError, RecursionError):  # odd keys, an infinite number, or a value that contains itself
         return _text(value)
 
 

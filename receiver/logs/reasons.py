@@ -1,4 +1,4 @@
-"""What is kept and shown of an error: one storable text with its place, and no secret. Pure."""
+"""An error as one text that can be stored and shown: with its place in the code, without secrets. Pure."""
 
 from types import TracebackType
 
@@ -6,13 +6,13 @@ from receiver.errors import ImpossibleError, ProviderError, Verdict
 from receiver.logs.redaction import shorten
 
 REASON_LENGTH = 2000
-LOOKED_AT = 50 * REASON_LENGTH  # of an error's text, which may be of any length
+READ_LENGTH = 50 * REASON_LENGTH  # an error's text can have any length; the rest is not read
 ANSWER_LENGTH = 200
 LEAVES = 20  # of an exception group
-TOLD_LEAVES = 3
+SHOWN_LEAVES = 3
 
 
-# What a handler's frequent slips look like, and what they come of.
+# Frequent mistakes in handlers: a word in the error's text, and the likely cause.
 SLIPS = (
     ("coroutine", "was `await` forgotten, or in a plain `def` `ctx.wait(…)`?"),
     ("_AsyncGeneratorContextManager", "was `async` forgotten in front of `with`?"),
@@ -22,36 +22,36 @@ SLIPS = (
 def describe(error: BaseException, home: str = "") -> str:
     """Return an error as one storable text, with its place in the package of the module `home`.
 
-    PostgreSQL refuses NUL and half surrogate pairs. Of addresses only scheme and host are kept: the rest may be a
-    secret.
+    NUL and half surrogate pairs are removed, because PostgreSQL refuses them. Addresses keep only scheme and host,
+    because the rest may be a secret.
     """
     try:
-        told = [_described(leaf, home) for leaf in leaves(error)[:TOLD_LEAVES]]
+        described = [_described(leaf, home) for leaf in leaves(error)[:SHOWN_LEAVES]]
         if isinstance(error, BaseExceptionGroup):
-            return _cut(f"{type(error).__name__}: {_text(error)}: {'; '.join(told)}")
-        return told[0]
+            return _cut(f"{type(error).__name__}: {_text(error)}: {'; '.join(described)}")
+        return described[0]
     except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
         return type(error).__name__
 
 
 def plain(text: str) -> str:
-    """Return a text that every database holds, whatever its encoding."""
+    """Return a text as ASCII without NUL, which a database of any encoding can store."""
     return text.encode("ascii", "replace").decode("ascii").replace("\x00", "")[:REASON_LENGTH]
 
 
 def _described(error: BaseException, home: str) -> str:
-    name, said = type(error).__name__, _text(error)
-    if isinstance(error, Verdict | ProviderError | ImpossibleError) and said:
-        return _cut(said)  # written for people, by a handler, by the provider or by us
+    name, text = type(error).__name__, _text(error)
+    if isinstance(error, Verdict | ProviderError | ImpossibleError) and text:
+        return _cut(text)  # a handler, the provider or we wrote it for people
     answer = _answer(error)
-    parts = [name, _request(error), said if answer is None else answer, _slip(error, said)]
+    parts = [name, _request(error), text if answer is None else answer, _slip(error, text)]
     return _cut(": ".join(filter(None, parts)), place(error, home))
 
 
-def _slip(error: BaseException, said: str) -> str | None:
+def _slip(error: BaseException, text: str) -> str | None:
     if not isinstance(error, AttributeError | TypeError):
         return None
-    return next((hint for word, hint in SLIPS if word in said), None)
+    return next((hint for word, hint in SLIPS if word in text), None)
 
 
 def _cut(text: str, end: str = "") -> str:
@@ -66,38 +66,38 @@ def _text(error: BaseException) -> str:
 
 
 def _clean(text: str) -> str:
-    storable = str.encode(text[:LOOKED_AT], "utf-8", "replace").decode("utf-8").replace("\x00", "")
+    storable = str.encode(text[:READ_LENGTH], "utf-8", "replace").decode("utf-8").replace("\x00", "")
     return shorten(storable)
 
 
 def _request(error: BaseException) -> str | None:
-    """Return what was asked of whom where an HTTP client's error says it; httpx and requests share the names."""
+    """Return the request (method, address, status) of an HTTP client's error; httpx and requests share the names."""
     try:
         request, response = error.request, getattr(error, "response", None)  # type: ignore[attr-defined]
         status = "" if response is None else f" answered {int(response.status_code)}"
         return _clean(f"{request.method} {request.url}{status}")
-    except Exception:  # noqa: BLE001 - it is no such error, or one that knows no request
+    except Exception:  # noqa: BLE001 - another kind of error, or one without a request
         return None
 
 
 def _answer(error: BaseException) -> str | None:
-    """Return the beginning of the answer that an HTTP client's error is about, where there is one.
+    """Return the beginning of the answer in an HTTP client's error, if there is one.
 
-    Not its `text`, which for requests may read from the network.
+    `text` is not used: in requests it may read from the network.
     """
     response = getattr(error, "response", None)
     if not isinstance(getattr(response, "status_code", None), int):
         return None
     content = getattr(response, "_content", None)
-    said = _clean(content[:LOOKED_AT].decode("utf-8", "replace")) if isinstance(content, bytes) else ""
-    return " ".join(said.split())[:ANSWER_LENGTH]
+    text = _clean(content[:READ_LENGTH].decode("utf-8", "replace")) if isinstance(content, bytes) else ""
+    return " ".join(text.split())[:ANSWER_LENGTH]
 
 
 def place(error: BaseException, home: str) -> str:
-    """Return where in the package of the module `home` an error was raised, ` (handlers/crm.py line 12)`, or nothing.
+    """Return where in the package of the module `home` an error was raised: ` (handlers/crm.py line 12)`, or "".
 
-    It is the last line there that the traceback names: what it called lies elsewhere. Where none is, its cause's: of a
-    `next` that finds nothing in a coroutine only that knows.
+    That is the last line of the package in the traceback; the lines below it belong to code that the package called. A
+    traceback without such a line is replaced by that of the error's cause: a StopIteration in a coroutine needs this.
     """
     steps, cause = at_home(error, home), error.__cause__
     for _ in range(LEAVES):
@@ -124,20 +124,20 @@ def at_home(error: BaseException, home: str) -> list[TracebackType]:
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """Return what an exception group holds at the ends of its branches, as far as it matters; another one alone."""
+    """Return the first errors in an exception group that are no groups themselves. Return any other error alone."""
     found: list[BaseException] = []
     waiting = [error]
     while waiting and len(found) < LEAVES:
-        one = waiting.pop(0)
-        if isinstance(one, BaseExceptionGroup):
-            waiting[:0] = one.exceptions
+        next_error = waiting.pop(0)
+        if isinstance(next_error, BaseExceptionGroup):
+            waiting[:0] = next_error.exceptions
         else:
-            found.append(one)
+            found.append(next_error)
     return found
 
 
 def shown(value: object) -> str:
-    """Return a value that somebody put in the wrong place as a few characters of one line."""
+    """Return the first characters of a wrong value, for an error message."""
     try:
         return repr(value)[:80]
     except Exception:  # noqa: BLE001 - a stranger's __repr__

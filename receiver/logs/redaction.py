@@ -1,7 +1,7 @@
-"""What may be shown of an address. Pure.
+"""Shorten addresses to the part that may be shown. Pure.
 
-The path of a webhook's address is often its secret, as user, password and query are; scheme and host are enough for a
-person to know whom it speaks of.
+User, password and query are secrets, and so is often the path of a webhook's address. Scheme and host are enough for a
+person to recognize the server.
 """
 
 import re
@@ -10,12 +10,12 @@ import re
 _ADDRESS = re.compile(r'([a-z][a-z0-9+.-]{0,30}):((?:\\?/){2})([^\s"<>]*)', re.IGNORECASE)
 _AUTHORITY = re.compile(r"[^/?#\\]*")
 _HOST = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[\w.-]*)(?::\d{1,5})?", re.IGNORECASE)
-_PATH_ALONE = re.compile(r"\burl: /\S+")  # how urllib3, and requests with it, name what they could not reach
+_PATH_ALONE = re.compile(r"\burl: /\S+")  # so urllib3 and requests name an address that they could not reach
 _CLOSING = ")]}'.,;:!"
 
 
 def shorten(text: str) -> str:
-    """Return a text in which every address is down to scheme, host and port: `https://example.com/…`."""
+    """Return a text with every address shortened to scheme, host and port: `https://example.com/…`."""
     return _PATH_ALONE.sub("url: /…", _ADDRESS.sub(_shortened, text))
 
 
@@ -23,14 +23,14 @@ def _shortened(found: re.Match[str]) -> str:
     scheme, slashes, rest = found.groups()
     start = f"{scheme}:{slashes}"
     authority = _AUTHORITY.match(rest)
-    assert authority is not None, "it matches nothing too"
+    assert authority is not None, "the pattern matches an empty text too"
     path = rest[authority.end() :]
     closing = rest[len(rest.rstrip(_CLOSING)) :] if path else ""
     named = authority[0].rpartition("@")[2]
     host = _HOST.match(named)
-    assert host is not None, "it matches nothing too"
+    assert host is not None, "the pattern matches an empty text too"
     behind = named[host.end() :]
-    # A password that was not escaped may hold what ends a host; in a path of the web's an @ is usual.
+    # A password that is not escaped may hold a character that ends a host. In the path of a web address @ is usual.
     torn = "@" in path and scheme.lower() not in ("http", "https")
     if torn or behind.strip(_CLOSING) or (behind and path):
         return f"{start}…{closing}"

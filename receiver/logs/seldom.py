@@ -1,4 +1,4 @@
-"""Say what anyone can cause, and cause often, at most once in a while: logs must not fill with it."""
+"""Log lines that anyone can cause, at most once in a while, so that nobody can fill the log."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Heard:
-    """How often something came since it was last said, and from whom the last time."""
+    """How often something came since the last log line about it, and who caused it last."""
 
     what: str
     count: int = 0
@@ -15,13 +15,13 @@ class Heard:
 
 
 class Seldom:
-    """Says the first at once. What comes in the pause behind it is counted, and said when the pause is over.
+    """Logs the first occurrence at once, then pauses. Occurrences in the pause are counted and logged at its end.
 
-    Belongs to the event loop in which it is used.
+    Must be used in one event loop only.
 
     Args:
-        say: is given what came, most often first.
-        seconds: the pause.
+        say: logs the counts, the highest first.
+        seconds: how long the pause is.
     """
 
     def __init__(self, say: Callable[[Sequence[Heard]], None], *, seconds: float) -> None:
@@ -31,7 +31,7 @@ class Seldom:
         self._pause: asyncio.TimerHandle | None = None
 
     def note(self, what: str, *, by: str | None = None, count: int = 1) -> None:
-        """Count it, and say it now or when the pause is over."""
+        """Count an occurrence, and log it now or at the end of the pause."""
         heard = self._heard.setdefault(what, Heard(what))
         heard.count += count
         heard.by = by
@@ -39,7 +39,7 @@ class Seldom:
             self._begin()
 
     def close(self) -> None:
-        """Say what was not said yet."""
+        """Log the occurrences that are not logged yet."""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -57,4 +57,4 @@ class Seldom:
 
     def _tell(self) -> None:
         heard, self._heard = self._heard, {}
-        self._say(sorted(heard.values(), key=lambda one: one.count, reverse=True))
+        self._say(sorted(heard.values(), key=lambda counted: counted.count, reverse=True))

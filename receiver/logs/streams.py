@@ -1,10 +1,10 @@
-"""The standard streams of a process: what is told through them neither fails nor delays what is done.
+"""The standard streams of a process: writing log lines to them neither fails nor delays the work.
 
-    told    stderr, and the stdout of what runs for long: an `Outlet`, which drops what nobody takes, and counts it
-    data    the stdout of a command: waits for its reader, and raises `OutputError` where it cannot be written;
-            where its reader has gone the rest is dropped
+    Outlet  stderr, and the stdout of a long-running process: drops lines that nobody takes, and counts them
+    Data    the stdout of a command: waits for its reader, and raises `OutputError` if it cannot be written;
+            if the reader has gone, the rest is dropped
 
-Files and pipes get UTF-8, whatever the locale says; a terminal gets what it can show.
+Files and pipes get UTF-8 in every locale. A terminal gets its own encoding.
 """
 
 import atexit
@@ -28,20 +28,20 @@ FLUSH_SECONDS = 1.0
 
 
 class OutputError(OSError):
-    """The data that a command prints cannot be written: the disk is full."""
+    """The output of a command cannot be written, for instance because the disk is full."""
 
 
 class Outlet(io.RawIOBase):
-    """A descriptor to tell things to: never raises, and never waits for who reads it.
+    """A descriptor for log lines. Writing to it never raises, and never waits for the reader.
 
-    What is written waits in a queue for a thread of its own. What finds no room there, or cannot be written, is
-    dropped; how much that was is said with the next line that gets through.
+    Lines wait in a queue, and a thread writes them. A line is dropped if the queue is full or if it cannot be written.
+    The next line that gets through says how many were dropped.
 
     Args:
-        descriptor: it is not closed with this.
-        limit: how many bytes may wait.
-        patience: how many seconds a line may take to be written, and a flush waits; when that was in vain, none waits
-            until something was written.
+        descriptor: where to write. It is not closed with the outlet.
+        limit: how many bytes may wait in the queue.
+        patience: how many seconds a flush waits, and a line may take to be written. After a flush in vain, the next
+            ones do not wait until a line has been written.
     """
 
     def __init__(self, descriptor: int, *, limit: int = LIMIT_BYTES, patience: float = FLUSH_SECONDS) -> None:
@@ -49,17 +49,17 @@ class Outlet(io.RawIOBase):
         self._descriptor = descriptor
         self._limit = limit
         self._patience = patience
-        self._lines: deque[tuple[int, bytes]] = deque()  # and how many were lost before each
-        self._waiting = self._bytes = self._lost = 0  # with what is being written
-        self._unsaid = 0  # how many were lost since it was said last
-        self._began: float | None = None  # when the writing of a line began that has not ended
+        self._lines: deque[tuple[int, bytes]] = deque()  # each with the number of lines lost before it
+        self._waiting = self._bytes = self._lost = 0  # includes the line that is being written
+        self._unsaid = 0  # lines lost since the last notice
+        self._began: float | None = None  # when the write that is under way began
         self._torn = self._stuck = self._ended = False
         self._thread: threading.Thread | None = None
-        self._changed = threading.Condition()  # its lock may be taken again: a signal's handler may tell something too
+        self._changed = threading.Condition()  # a reentrant lock: a signal handler may write a line too
         atexit.register(self._end)
 
     def writable(self) -> bool:
-        """Whether it can be written to, which is all it is for."""
+        """Whether the stream can be written to: yes, always."""
         return True
 
     def fileno(self) -> int:
@@ -67,11 +67,11 @@ class Outlet(io.RawIOBase):
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Whether the descriptor is a terminal."""
         return os.isatty(self._descriptor)
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Take a line, or drop it; returns its length."""
+        """Queue a line, or drop it. Return its length."""
         line = bytes(data)
         if self._ended:
             write_now(self._descriptor, line)
@@ -86,17 +86,17 @@ class Outlet(io.RawIOBase):
         return len(line)
 
     def flush(self) -> None:
-        """Wait for what was written, but not long."""
+        """Wait until the queue is written, at most for `patience`."""
         if self._ended:
             return
         with self._changed:
             if self._lost and self._has_writer():
-                self._put(b"")  # which brings the count with it
+                self._put(b"")  # writes the notice of lost lines
             if not self._stuck:
                 self._stuck = not self._changed.wait_for(lambda: not self._waiting, self._patience)
 
     def trouble(self) -> str | None:
-        """Return what is in the way of what is told, in words, and try again."""
+        """Return in words why lines do not get through, or None. Try to write again."""
         with self._changed:
             if self._lost and self._has_writer():
                 self._put(b"")
@@ -121,7 +121,7 @@ class Outlet(io.RawIOBase):
             thread = threading.Thread(target=self._run, name=f"outlet {self._descriptor}", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # there may be a thread for us when the next line comes
+            except RuntimeError:  # no thread can be started now; the next line tries again
                 return False
             self._thread = thread
         return True
@@ -133,7 +133,7 @@ class Outlet(io.RawIOBase):
                 lost, line = self._lines.popleft()
                 self._began = time.monotonic()
             written = False
-            with suppress(Exception):  # no room on the disk, nobody who reads, no memory: the next may fare better
+            with suppress(Exception):  # no room on the disk, no reader, no memory: the next line may get through
                 self._write((f"{self.notice(lost)}\n".encode() if lost else b"") + line)
                 written = True
             with self._changed:
@@ -150,28 +150,25 @@ class Outlet(io.RawIOBase):
         while rest:
             try:
                 written = os.write(self._descriptor, rest)
-            except BlockingIOError:  # who shares it with us has made it so
+            except BlockingIOError:  # another process has made the shared descriptor non-blocking
                 _is_writable(self._descriptor, None)
             else:
                 rest = rest[written:]
-                self._torn = bool(rest)  # where no more gets through, the next line begins on one of its own
+                self._torn = bool(rest)  # if the rest gets lost, the next line starts with a line end
 
     def _end(self) -> None:
-        """Flush at the end of the process. Our thread may stop at any line of it then, also with the lock in hand."""
+        """Flush at the end of the process. After that the thread may stop anywhere, even while it holds the lock."""
         self.flush()
         self._ended = True
 
 
 class Data(io.FileIO):
-    """Standard output for data: the first failure raises, and the rest, which would fail again at the end, is dropped.
+    """Standard output for data. The first failure raises `OutputError`; the rest is dropped, as it would fail again.
 
     A reader that has gone, such as `head`, is no failure.
 
     Attributes:
         is_over: whether the rest is dropped.
-
-    Raises:
-        OutputError: it cannot be written.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -179,76 +176,76 @@ class Data(io.FileIO):
         self.is_over = False
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write some of it, when it can be written."""
+        """Write some of the data as soon as that is possible."""
         while not self.is_over:
             try:
                 written = super().write(data)
-            except BrokenPipeError:  # who reads no further has what he wants: it changes no exit status
+            except BrokenPipeError:  # the reader has enough; this changes no exit status
                 self.is_over = True
                 break
             except OSError as exc:
                 self.is_over = True
                 raise OutputError(exc.errno, exc.strerror) from exc
-            except KeyboardInterrupt:  # the rest would be waited for again, at the end
+            except KeyboardInterrupt:  # else the end of the process would wait for the rest again
                 self.is_over = True
                 raise
             if written is not None:
                 return written
-            _is_writable(self.fileno(), None)  # who shares it with us has made it non-blocking
+            _is_writable(self.fileno(), None)  # another process has made it non-blocking
         return memoryview(data).nbytes
 
 
 def prepare() -> None:
-    """Set up this process' streams; before anything else opens a file, which would get the number of a closed one."""
+    """Set up the standard streams. Call this first: a file opened earlier could get the number of a closed stream."""
     for descriptor in (STDIN, STDOUT, STDERR):
         _open_missing(descriptor)
     if sys.stdin is None:
-        sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as the process lives
+        sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process lives
     out = io.BufferedWriter(Data(STDOUT))
     sys.stdout = _text(out, sys.stdout, "replace", line_buffering=out.isatty())
     sys.stderr = _text(Outlet(STDERR), sys.stderr, "backslashreplace", write_through=True)
 
 
 def telling(stream: TextIO) -> TextIO:
-    """Return a stream to what `stream` writes to that neither raises nor waits; where that is no file, itself."""
+    """Return a stream to the same descriptor that neither raises nor waits. Return `stream` if it has no descriptor."""
     if _outlet(stream) is not None:
         return stream
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
         return stream
-    # Between them a buffer, which puts the pieces of a line together and whose flush waits for nobody.
+    # The buffer in between joins the pieces of a line. Its flush does not flush the outlet, so it never waits.
     return _text(io.BufferedWriter(Outlet(descriptor)), stream, "replace", line_buffering=True)
 
 
 def is_read(stream: TextIO) -> bool:
-    """Whether all data that was flushed to `stream` has found a reader, as far as can be told."""
+    """Whether the reader of `stream` has taken all flushed data, as far as we can know."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return not (isinstance(raw, Data) and raw.is_over)
 
 
 def on_loss(stream: TextIO, notice: Callable[[int], str]) -> None:
-    """Have `stream`, if it drops what nobody takes, say in the words of `notice` how many lines that were."""
+    """Let `notice` word the line about lost lines, if `stream` is an outlet."""
     outlet = _outlet(stream)
     if outlet is not None:
         outlet.notice = notice
 
 
 def end(status: int) -> NoReturn:
-    """End this process at once, whatever its threads do; what was told gets a moment to be written."""
+    """End this process at once, even if threads still run. Log lines get a moment to be written."""
     with suppress(Exception):
         sys.stderr.flush()
     os._exit(status)
 
 
 def trouble(stream: TextIO) -> str | None:
-    """Return what is in the way of what is told through `stream`, in words, if it is an outlet."""
+    """Return in words why lines on `stream` do not get through. None if they do, or if it is no outlet."""
     outlet = _outlet(stream)
     return None if outlet is None else outlet.trouble()
 
 
 def write_now(descriptor: int, line: bytes) -> bool:
-    """Write a short line if that can be done without waiting; says whether it was."""
+    """Write a short line if that needs no waiting. Return whether it was written."""
     with suppress(OSError):
         return _is_writable(descriptor, 0) and os.write(descriptor, line[: select.PIPE_BUF]) == len(line)
     return False
@@ -265,7 +262,7 @@ def _text(
 ) -> io.TextIOWrapper:
     encoding = before.encoding if raw.isatty() and before is not None else "utf-8"
     errors = errors if raw.isatty() else "backslashreplace"
-    return io.TextIOWrapper(raw, encoding=encoding, errors=errors, **how)  # type: ignore[arg-type]  # a raw one does
+    return io.TextIOWrapper(raw, encoding=encoding, errors=errors, **how)  # type: ignore[arg-type]  # a raw stream works too
 
 
 def _open_missing(descriptor: int) -> None:
@@ -276,11 +273,11 @@ def _open_missing(descriptor: int) -> None:
         if opened != descriptor:
             os.dup2(opened, descriptor)
             os.close(opened)
-        os.set_inheritable(descriptor, True)  # noqa: FBT003 - it takes no name
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the argument has no name
 
 
 def _is_writable(descriptor: int, milliseconds: int | None) -> bool:
-    """Wait until a descriptor takes something, or fails; without a limit where `milliseconds` is None."""
+    """Wait until a descriptor can be written to, or fails. Wait without limit if `milliseconds` is None."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(milliseconds))

@@ -18,6 +18,7 @@ from receiver.logs.streams import Data, Outlet, OutputError
 from tests.processes import REPOSITORY, WAIT_SECONDS, until
 
 AWAY = 0.01
+IMPORT = "from receiver.logs import streams"
 
 
 def fill(writer: int) -> None:
@@ -50,9 +51,8 @@ def read(reader: int, ending: bytes) -> bytes:
 
 def python(code: str, *, redirections: str = "", **environment: str) -> "subprocess.CompletedProcess[bytes]":
     """Run code with a shell's redirections."""
-    program = f"from receiver.logs import streams\n{code}"
     return subprocess.run(
-        ["bash", "-c", f'exec "$0" -c "$1" {redirections}', sys.executable, program],
+        ["bash", "-c", f'exec "$0" -c "$1" {redirections}', sys.executable, f"{IMPORT}\n{code}"],
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
         capture_output=True, timeout=60, check=False,
     )  # fmt: skip
@@ -294,7 +294,7 @@ def test_files_and_pipes_get_utf_8_whatever_the_locale_says(encoding: str) -> No
 def test_a_terminal_gets_what_it_can_show() -> None:
     ours, theirs = pty.openpty()
     ran = subprocess.run(
-        [sys.executable, "-c", f"from receiver.logs import streams\nstreams.prepare()\n{SAID}"],
+        [sys.executable, "-c", f"{IMPORT}\nstreams.prepare()\n{SAID}"],
         env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "latin-1"},
         stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, timeout=60, check=False,
     )  # fmt: skip
@@ -303,7 +303,7 @@ def test_a_terminal_gets_what_it_can_show() -> None:
     os.close(ours)
 
 
-TELL = "from receiver.logs import streams\nimport sys\nstreams.prepare()\nprint('last', file=sys.stderr, flush=True)"
+TELL = f"{IMPORT}\nimport sys\nstreams.prepare()\nprint('last', file=sys.stderr, flush=True)"
 DIE = "from receiver.failpoints import *\narm(parse('after-verify'))\nreach(Failpoint.AFTER_VERIFY)"
 
 
