@@ -85,8 +85,8 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    # Imported when they are first asked for: all of them take a quarter of a second, in which a command could not yet
-    # say a word, not even to Ctrl-C.
+    # Each name is imported when it is first used. All of them take a quarter of a second, in which a command could not
+    # even answer Ctrl-C.
     _HOMES = {
         "receiver.database": "query",
         "receiver.transcripts.documents": "markdown podcast_chapters",

@@ -1,33 +1,33 @@
-"""Where every process begins, as `receiver` and as `python -m receiver`: its streams first, then all the rest."""
+"""Start every process, as `receiver` or `python -m receiver`: prepare the streams first, then import the rest."""
 
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    del sys.path[0]  # the working directory, where a file may have the name of a module that we import
+    del sys.path[0]  # the working directory: a file there may have the name of a module that we import
 
 import os
 import signal
 
 from receiver.logs import streams
 
-INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C has ended
+INTERRUPTED = 130  # the exit status that a shell expects after Ctrl-C
 
 
 def main() -> None:
-    """Run the command line. Ctrl-C is one line and status 130, also while the modules are still being imported."""
+    """Run the command line. Ctrl-C prints one line and exits with 130, even while modules are being imported."""
     streams.prepare()
-    heeded = signal.getsignal(signal.SIGINT)
-    if heeded is signal.default_int_handler:  # what it raises might be swallowed by whoever imports something
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # a module being imported might swallow its KeyboardInterrupt
         signal.signal(signal.SIGINT, lambda *_: _leave())
     from receiver.cli import main as commands  # noqa: PLC0415 - it takes a third of a second
 
-    signal.signal(signal.SIGINT, heeded)
+    signal.signal(signal.SIGINT, before)
     try:
         commands()
-    except KeyboardInterrupt:  # after the command's own end
+    except KeyboardInterrupt:  # the command itself has ended already
         sys.exit(INTERRUPTED)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
 
 
 def _leave() -> None:

@@ -5,46 +5,46 @@ ReceiverError
 │   ├── ConfigError            a setting is missing or wrong
 │   ├── HandlerLoadError       a handler module cannot be used
 │   ├── SchemaError            the database's schema does not fit this code
-│   ├── NoDataError            a reading command found no database to read
+│   ├── NoDataError            a command that only reads found no database
 │   └── EmbeddedError          the embedded PostgreSQL cannot run here
 ├── ImpossibleError            cannot be done as asked, now or ever: exit status 1 in a command, Dead in a job
-├── BusyError                  another process does the same; worth another try
+├── BusyError                  another process does the same now; worth another try
 ├── RequestError               refuse the request; carries its HTTP status
 │   ├── SignatureError         401: not proven to come from the source
-│   ├── WrongPathError         404: signed, and not where deliveries go
+│   ├── WrongPathError         404: signed, but sent to the wrong address
 │   ├── DeliveryTimeoutError   408: the body did not arrive in time
-│   ├── BodyTooLargeError      413: more than a delivery may be
-│   ├── NoSecretError          503: nothing to verify with
-│   ├── CallbackUnknownError   503: its secret cannot be looked up now
+│   ├── BodyTooLargeError      413: larger than a delivery may be
+│   ├── NoSecretError          503: no secret is known to verify with
+│   ├── CallbackUnknownError   503: the callback's secret cannot be looked up now
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
-│       ├── StoreMisconfiguredError  503: nor ever, with the database that is configured
-│       ├── StoreRefusedError  503: the database is there and refuses this one; it goes to the spool, aside
-│       ├── StoreBusyError     503: no connection of ours came free in time; says nothing of the database
+│       ├── StoreMisconfiguredError  503: never with the database as it is configured
+│       ├── StoreRefusedError  503: the database answers, but refuses this delivery alone
+│       ├── StoreBusyError     503: all our connections are busy; the database may be well
 │       └── SpoolFullError     503: neither the database nor the spool has room
 ├── LeaseLostError             this job belongs to another worker now
-├── ProviderError              the provider's API answered no, or did not answer
+├── ProviderError              the provider's API refused, or did not answer
 │   ├── Unauthenticated        401: the key is missing, malformed, revoked
 │   ├── PaymentRequired        402
 │   │   └── InsufficientFunds
-│   ├── InvalidRequest         400 and other refusals of what we asked
+│   ├── InvalidRequest         400, and other refusals of our request
 │   │   └── NotFound           404
 │   ├── NotReady               409 not_ready
 │   ├── RateLimited            429
-│   └── ProviderUnavailable    5xx, no answer, or one that makes no sense
-│       └── NoTurn             nobody was asked: the budget could not be
+│   └── ProviderUnavailable    5xx, no answer, or an answer that makes no sense
+│       └── NoTurn             nothing was sent: the request budget cannot be reached
 └── Verdict                    raised by a handler about its own job
-    ├── Retry                  again, then
-    ├── Postpone               again, then, without counting as a try
-    └── GiveUp                 dead now
+    ├── Retry                  try again later; counts as a try
+    ├── Postpone               try again later; does not count as a try
+    └── GiveUp                 the job is dead now
 """
 
 from datetime import timedelta
 
-NO_REASON = "no reason given"  # of a verdict that is raised bare: `raise GiveUp`
+NO_REASON = "no reason given"  # the reason of a bare `raise GiveUp`
 
 
 class ReceiverError(Exception):
-    """Any error this package raises on purpose."""
+    """Any error that this package raises on purpose."""
 
 
 # --- the process must not start --------------------------------------------------------------------------------------
@@ -75,18 +75,18 @@ class EmbeddedError(StartupError):
 
 
 class ImpossibleError(ReceiverError):
-    """It cannot be done as asked, now or ever; the message says why and what to do."""
+    """The request cannot be done as asked, now or ever. The message says why and what to do."""
 
 
 class BusyError(ReceiverError):
-    """Another process does the same; try again when it has ended."""
+    """Another process does the same now. Try again when that one has ended."""
 
 
 # --- refuse the request ----------------------------------------------------------------------------------------------
 
 
 class RequestError(ReceiverError):
-    """Refuse the request with `status`; `code` and `message` are the body, `detail` is for the log alone."""
+    """The request is refused with `status`. `code` and `message` are the body, `detail` is for the log alone."""
 
     status = 400
     code = "bad_request"
@@ -98,10 +98,13 @@ class RequestError(ReceiverError):
 
 
 class SignatureError(RequestError):
-    """Not proven to come from the source. `reason` tells the kinds apart for us; the sender sees one body for all.
+    """The delivery is not proven to come from the source. The sender gets the same body for every reason.
 
-    Reasons: `missing`, `malformed`, `mismatch` (no secret makes this MAC), `stale` (right MAC, outside the window:
-    `seconds_off` is how old it is, negative where it is ahead; `mac` tells it from others, and is shown to nobody).
+    Attributes:
+        reason: `missing`, `malformed`, `mismatch` (no secret makes this MAC) or `stale` (right MAC, but outside the
+            window).
+        seconds_off: how old a stale signature is; negative if its time lies in the future.
+        mac: the MAC of a stale signature, to tell deliveries apart. It is shown to nobody.
     """
 
     status = 401
@@ -116,7 +119,7 @@ class SignatureError(RequestError):
 
 
 class WrongPathError(RequestError):
-    """It has a signature, and did not come to where deliveries go."""
+    """The request has a signature, but did not come to an address of deliveries."""
 
     status = 404
     code = "wrong_path"
@@ -132,7 +135,7 @@ class DeliveryTimeoutError(RequestError):
 
 
 class BodyTooLargeError(RequestError):
-    """More than a delivery may be."""
+    """The body is larger than a delivery may be."""
 
     status = 413
     code = "body_too_large"
@@ -148,7 +151,7 @@ class NoSecretError(RequestError):
 
 
 class CallbackUnknownError(RequestError):
-    """Which secret verifies at this callback is not known here and cannot be looked up now; it may be none."""
+    """The callback is not known here, and the database cannot be asked for its secret now. It may not exist at all."""
 
     status = 503
     code = "callback_unknown"
@@ -156,7 +159,7 @@ class CallbackUnknownError(RequestError):
 
 
 class StoreUnavailableError(RequestError):
-    """The delivery cannot be made durable now. `no_room` says that there was no room for one more connection."""
+    """The delivery cannot be made durable now. With `no_room` the server had no room for one more connection."""
 
     status = 503
     code = "store_unavailable"
@@ -168,13 +171,13 @@ class StoreUnavailableError(RequestError):
 
 
 class StoreMisconfiguredError(StoreUnavailableError):
-    """The database cannot be connected to as it is configured: no outage, which would pass, and so no start."""
+    """The database as configured can never be connected to. This is no outage, so a process must not start with it."""
 
 
 class StoreRefusedError(StoreUnavailableError):
-    """The database is there and does not take this one, for its own sake: others are none of its trouble.
+    """The database answers, but refuses this delivery. It may take others.
 
-    `passing` says that it may pass by itself (a locked row, a conflict, a statement that took too long).
+    With `passing` the cause may pass without anybody's help (a locked row, a conflict, a statement that took too long).
     """
 
     code = "store_refused"
@@ -186,7 +189,7 @@ class StoreRefusedError(StoreUnavailableError):
 
 
 class StoreBusyError(StoreUnavailableError):
-    """No connection of ours came free in time: no outage, for others have them and are answered."""
+    """No connection of ours became free in time. This is no outage: the connections are busy with other deliveries."""
 
     code = "store_busy"
 
@@ -202,11 +205,11 @@ class SpoolFullError(StoreUnavailableError):
 
 
 class LeaseLostError(ReceiverError):
-    """This job belongs to another worker now, or is finished: nothing of ours may be written."""
+    """The job belongs to another worker now, or is finished. This attempt must not write anything."""
 
 
 class Verdict(ReceiverError):  # noqa: N818 - what a handler says, not what went wrong
-    """Raised by a handler about its own job."""
+    """A handler's decision about its own job, raised as an error."""
 
     def __init__(self, reason: str = NO_REASON, *, after: timedelta | float | None = None) -> None:
         super().__init__(reason)
@@ -222,7 +225,7 @@ class Postpone(Verdict):
 
 
 class GiveUp(Verdict):
-    """This job can never succeed: it is dead now, kept with the reason, and can be replayed."""
+    """The job can never succeed. It is dead now, is kept with the reason, and can be replayed."""
 
     def __init__(self, reason: str = NO_REASON) -> None:
         super().__init__(reason)
@@ -232,18 +235,18 @@ class GiveUp(Verdict):
 
 
 class ProviderError(ReceiverError):
-    """The provider's API answered no, or did not answer.
+    """The provider's API refused, or did not answer.
 
     Attributes:
         code: the envelope's code, or one of ours: `unreachable`, `transport`, `malformed_answer`, `http_<status>`;
-            before anything is asked: `out_of_turns`, `no_turn`, `invalid_id`, `invalid_idempotency_key`, `not_a_job`,
-            `regenerations_used`; `upload_broken` of an upload that can be gone on with.
+            before anything is sent: `out_of_turns`, `no_turn`, `invalid_id`, `invalid_idempotency_key`, `not_a_job`,
+            `regenerations_used`; for an upload that can go on: `upload_broken`.
         status: the HTTP status, None when there was no answer.
-        request_id: what to quote to the provider's support.
+        request_id: the id to give to the provider's support.
         doc_url: the provider's page about this error.
         retry_after: how long the provider asked us to wait.
-        maybe_done: whether an earlier try of the same call may have been carried out, so that this one says nothing
-            about it.
+        maybe_done: whether an earlier try of the same call may have succeeded. Then this error does not mean that
+            nothing was done.
     """
 
     maybe_done = False
@@ -285,15 +288,15 @@ class InsufficientFunds(PaymentRequired):
 
 
 class InvalidRequest(ProviderError):  # noqa: N818 - the provider's own word
-    """400 and other refusals of what we asked; asking again is no use."""
+    """400, and other refusals of our request. The same request will fail again."""
 
 
 class NotFound(InvalidRequest):
-    """404: it does not exist, or is not yours."""
+    """404: the thing does not exist, or belongs to another account."""
 
 
 class NotReady(ProviderError):  # noqa: N818 - the provider's own word
-    """409 not_ready. Only reason `transcription_processing` is worth waiting for; `available_styles` cost nothing."""
+    """409 not_ready. Only reason `transcription_processing` is worth a wait. `available_styles` cost nothing."""
 
     def __init__(
         self, message: str, *, code: str = "not_ready", status: int | None = 409, request_id: str | None = None,
@@ -305,7 +308,7 @@ class NotReady(ProviderError):  # noqa: N818 - the provider's own word
 
 
 class RateLimited(ProviderError):  # noqa: N818 - the provider's own word
-    """429: more than 60 requests in a minute with this key, or an allowance is spent."""
+    """429: over 60 requests in a minute with this key, or an allowance is used up."""
 
 
 class ProviderUnavailable(ProviderError):  # noqa: N818 - beside its siblings
@@ -313,4 +316,4 @@ class ProviderUnavailable(ProviderError):  # noqa: N818 - beside its siblings
 
 
 class NoTurn(ProviderUnavailable):
-    """Nobody was asked, because the budget could not be; it costs a job no try."""
+    """Nothing was sent, because the request budget cannot be reached. This does not count as a try of a job."""

@@ -1,10 +1,10 @@
 """Read the body of an authentic delivery. Pure.
 
-A body that cannot be read as an event is an `Unreadable`, never an exception: it was signed by the source, so
-refusing it would only burn the source's retries. It is kept raw under the hash of its bytes and answered 2xx.
+A body that cannot be read as an event is an `Unreadable`, never an exception. The source has signed it, so a refusal
+would only make the source retry. The body is kept raw under the hash of its bytes and answered 2xx.
 
-JSON parsers disagree about duplicate keys, NaN, huge integers and lone surrogates, and PostgreSQL cannot store NUL;
-whatever two readers could take for two different things is unreadable here.
+JSON parsers disagree about duplicate keys, NaN, huge integers and lone surrogates, and PostgreSQL cannot store NUL.
+A body that two parsers could read in two ways is unreadable here.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 DEPTH = 64
 INTEGER_DIGITS = 40
 TYPE_LENGTH = 255
-INFINITE = float("inf")  # what 1e400 is read as
+INFINITE = float("inf")  # Python reads 1e400 as this
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -29,7 +29,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 class Transcription:
     """What an event says about a transcription. Every field may be missing: only `completed` is documented.
 
-    The id is text, whatever the wire uses. Times and durations are seconds, `completed_at` is the provider's text.
+    The id is always text, even if the JSON has a number. Durations are seconds; `completed_at` is the provider's text.
     """
 
     id: str | None = None
@@ -50,12 +50,12 @@ class Event:
     """What a delivery announces.
 
     Attributes:
-        source: who sends it, such as `transcribe.so`.
+        source: the sender, such as `transcribe.so`.
         id: unique within its source.
-        type: such as `transcription.completed`; the source may invent new ones tomorrow, so it is no enum.
-        created: when the source says it happened (unix seconds); informational, None where it makes no sense.
-        data: the payload's `data`, with every field that we do not know.
-        transcription: what it is about; never None, its fields may be.
+        type: such as `transcription.completed`. It is no enum: the source may add types at any time.
+        created: the source's time of the event (unix seconds). For information only; None if it is no number.
+        data: the payload's `data`, including fields that we do not know.
+        transcription: the event's transcription. It is never None, but each of its fields may be None.
         raw: the body, byte for byte as it was signed.
     """
 
@@ -70,7 +70,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An authentic body that is no event: its id is the SHA-256 of its bytes."""
+    """An authentic body that is not an event. Its id is the SHA-256 of its bytes."""
 
     source: str
     id: str
@@ -79,11 +79,11 @@ class Unreadable:
 
 
 class _NotAnEventError(Exception):
-    """Why a body cannot be read."""
+    """A body cannot be read as an event; the message says why."""
 
 
 def read(source: str, body: bytes) -> Event | Unreadable:
-    """Return the event in `body`, or why there is none. Never raises, whatever the bytes."""
+    """Return the event in `body`, or say why it is unreadable. Never raise, whatever the bytes."""
     try:
         return _event(source, body)
     except _NotAnEventError as exc:
@@ -91,10 +91,10 @@ def read(source: str, body: bytes) -> Event | Unreadable:
 
 
 def about(content: Event | Unreadable, transcription_id: str | None) -> Event | Unreadable:
-    """Return what was read if it is about that transcription, else as unreadable.
+    """Return `content` if it is about that transcription, else make it unreadable.
 
-    A callback's secret proves deliveries about its own transcription only: what it says of others must not take their
-    events' ids.
+    A callback's secret proves deliveries about its own transcription only. A delivery about another transcription must
+    not take the id of that one's event.
     """
     if isinstance(content, Unreadable) or content.transcription.id == transcription_id:
         return content
@@ -102,7 +102,7 @@ def about(content: Event | Unreadable, transcription_id: str | None) -> Event | 
 
 
 def unreadable(source: str, body: bytes, reason: str) -> Unreadable:
-    """Return an authentic body that is not taken for an event, and why."""
+    """Return an authentic body as unreadable, with the reason."""
     return Unreadable(source=source, id=hashlib.sha256(body).hexdigest(), reason=reason, raw=body)
 
 
@@ -127,7 +127,7 @@ def _event(source: str, body: bytes) -> Event:
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    """Parse strictly."""
+    """Parse a JSON object strictly."""
     try:
         document = json.loads(
             body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
@@ -162,7 +162,7 @@ def _integer(digits: str) -> int:
 
 
 def _check_values(document: dict[str, Any]) -> None:
-    """Refuse what is too deep or cannot be stored; level by level, because recursion is what depth attacks."""
+    """Refuse values that are too deep or cannot be stored. Go level by level: depth would break a recursion."""
     level: list[Any] = [document]
     for depth in itertools.count(1):
         if any(isinstance(value, str) and _UNSTORABLE.search(value) for value in level):
@@ -172,7 +172,7 @@ def _check_values(document: dict[str, Any]) -> None:
             return
         if depth > DEPTH:
             raise _NotAnEventError(f"it is nested deeper than {DEPTH}")
-        level = [inside for outer in containers for inside in _contents(outer)]
+        level = [value for container in containers for value in _contents(container)]
 
 
 def _contents(container: dict[str, Any] | list[Any]) -> list[Any]:
@@ -180,7 +180,7 @@ def _contents(container: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def _transcription_id(event_type: str, value: object) -> str | None:
-    """Return the id as text; a wrong one is unreadable in `transcription.*` and ignored elsewhere."""
+    """Return the id as text. A wrong id makes a `transcription.*` event unreadable, and is ignored in other events."""
     valid = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
     if valid:
         return str(value)

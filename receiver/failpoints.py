@@ -1,9 +1,9 @@
-"""Points at which a process can be told to die, so that a test can kill it exactly there.
+"""Points in the code at which a process can be told to die. A test uses them to kill it exactly there.
 
-    RECEIVER_FAILPOINT=after-commit:3      dies, as by kill -9, when it gets there for the third time
+    RECEIVER_FAILPOINT=after-commit:3      dies, as by kill -9, when it reaches the point for the third time
 
-Where that is not set a point is one look at a name. It is the one thing here that a module keeps for all of its
-process: what is armed must reach the deepest place without an argument on the whole way.
+Without that variable a point costs one comparison. The armed point is a global, the only one of this package: otherwise
+every function on the way to a point would need an argument for it.
 """
 
 import os
@@ -17,7 +17,7 @@ from receiver.logs import streams
 
 
 class Failpoint(StrEnum):
-    """Where a process can be told to die, in the order of a delivery's way."""
+    """The points, in the order in which a delivery reaches them."""
 
     AFTER_VERIFY = "after-verify"
     BEFORE_COMMIT = "before-commit"
@@ -41,17 +41,17 @@ PATTERN = re.compile(rf"({'|'.join(Failpoint)})(?::([1-9][0-9]{{0,8}}))?")
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """Where a process dies, and at which of the times that it gets there."""
+    """Where a process dies, and at which arrival there (1 is the first)."""
 
     point: Failpoint
     time: int = 1
 
 
 def parse(text: str) -> Death:
-    """Return what `after-commit` or `after-commit:3` means.
+    """Parse `after-commit` or `after-commit:3`.
 
     Raises:
-        ValueError: there is no such point, or the number is none; the message lists the points.
+        ValueError: the point or the number is wrong; the message lists the points.
     """
     found = PATTERN.fullmatch(text)
     if found is None:
@@ -64,18 +64,18 @@ _times = count(1)
 
 
 def arm(death: Death | None) -> None:
-    """Let this process die so; None disarms it."""
+    """Arm this process with a death; None disarms it."""
     global _death, _times
     _death, _times = death, count(1)
 
 
 def is_armed(point: Failpoint) -> bool:
-    """Whether this process is to die at `point`."""
+    """Whether this process will die at `point`."""
     return _death is not None and _death.point is point
 
 
 def reach(point: Failpoint) -> None:
-    """Die here if that is what this process was told."""
+    """Die here if this process is armed for `point` and this arrival."""
     if _death is not None and _death.point is point and next(_times) == _death.time:
         streams.write_now(streams.STDERR, f"killed at {point}\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)

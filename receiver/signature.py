@@ -1,19 +1,19 @@
-r"""Prove that a delivery comes from who holds the signing secret. Pure: bytes and numbers in, a proof or one error out.
+r"""Prove that a delivery's sender holds the signing secret. Pure: bytes and numbers in, a proof or one error out.
 
     X-Transcribe-Signature: t=<unix seconds>,v1=<hex>        v1 = hex(HMAC-SHA256(secret, t "." raw body))
 
-The grammar is strict on what we use and tolerant of what we do not know (RFC 9110 lists; Stripe's scheme, which this
-one copies):
+The grammar is strict for the elements that we use and tolerant of others. It follows the lists of RFC 9110 and the
+scheme of Stripe, which the provider copies:
 
-    header   = every such field line, joined with ","; at most 1,024 bytes of printable ASCII and tab
+    header   = all field lines of this name, joined with ","; at most 1,024 bytes of printable ASCII and tab
     elements = split on ",", space and tab stripped, empty ones ignored; at most 16
-    element  = [a-z][a-z0-9_]* "=" value, anything else makes the header malformed; unknown keys are ignored
-    t        = exactly once, [1-9][0-9]{0,11}; its literal bytes are what is signed
-    v1       = 64 lower-case hex digits; other values are no candidates, at least one candidate must remain
+    element  = [a-z][a-z0-9_]* "=" value; any other element makes the header malformed; unknown keys are ignored
+    t        = exactly once, [1-9][0-9]{0,11}; the MAC covers its literal bytes
+    v1       = 64 lower-case hex digits, at least once; other values are ignored
 
 Everything is bytes. On `str`, `hmac.compare_digest` raises for non-ASCII, `\d` matches Arabic-Indic digits, and `$`
-matches before a final newline. The MAC is checked before the window, so that *stale* (right MAC, old `t`: a clock is
-off, or a retry kept its first timestamp) can be told from *mismatch*; the sender is told neither.
+matches before a final newline. The MAC is checked before the window. So we can tell *stale* (right MAC, old `t`: a
+clock is off, or a retry kept its first timestamp) from *mismatch*. The sender cannot: both get the same answer.
 """
 
 import hashlib
@@ -37,30 +37,30 @@ _CANDIDATE = re.compile(rb"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A delivery's signature holds: by which secret, signed when (unix seconds)."""
+    """The proof of a delivery: the secret that signed it, and when (unix seconds)."""
 
     secret: bytes = field(repr=False)
     signed_at: int
 
 
 def fingerprint(secret: bytes) -> str:
-    """Return what may be shown of a secret: enough to tell it from others, useless for anything else."""
+    """Return a short name that may be shown in place of a secret. It does not reveal the secret."""
     return hashlib.sha256(b"receiver fingerprint\0" + secret).hexdigest()[:12]
 
 
 def key_for_questions(secret: bytes) -> bytes:
-    """Return the key with which our own commands ask a receiver: what it signs is no delivery to anybody."""
+    """Return the key that signs the questions of our commands to a receiver. It cannot sign a delivery."""
     return hmac.new(secret, b"receiver question", hashlib.sha256).digest()
 
 
 def sign(body: bytes, *, secret: bytes, at: int) -> str:
-    """Return the header value with which the provider would sign `body` at `at` (unix seconds)."""
+    """Return the provider's signature header for `body`, signed at `at` (unix seconds)."""
     stamp = str(at).encode()
     return f"t={at},v1={_mac(secret, stamp, body).decode()}"
 
 
 def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequence[bytes], now: float) -> Proof:
-    """Return which secret signed `body`, within 300 s of `now` on either side.
+    """Return the proof that one of `secrets` signed `body`, at most 300 s before or after `now`.
 
     Args:
         headers: raw (name, value) pairs; names in any case.
@@ -69,7 +69,7 @@ def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequ
         now: unix seconds.
 
     Raises:
-        SignatureError: with reason `missing`, `malformed`, `mismatch` or `stale`. It raises nothing else.
+        SignatureError: with reason `missing`, `malformed`, `mismatch` or `stale`. No other error is raised.
     """
     stamp, candidates = _parse([value for name, value in headers if name.lower() == HEADER])
     matched = first = None
@@ -77,7 +77,7 @@ def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequ
         mac = _mac(secret, stamp, body)
         first = first or mac
         for candidate in candidates:
-            # No early exit: how long this takes says nothing about which secret or candidate was near.
+            # No early exit: the time this takes must not show which secret or candidate matched.
             if hmac.compare_digest(mac, candidate) and secret:
                 matched = secret
     if matched is None:
@@ -92,7 +92,7 @@ def _mac(secret: bytes, stamp: bytes, body: bytes) -> bytes:
 
 
 def _parse(lines: list[bytes]) -> tuple[bytes, list[bytes]]:
-    """Return `t` as its literal bytes, and the candidates."""
+    """Return the literal bytes of `t`, and the v1 candidates."""
     header = b",".join(lines)
     if not header.strip(b" \t,"):
         raise SignatureError("missing")

@@ -61,8 +61,10 @@ class Scratch:
     """A database and a sandbox to try handlers on.
 
     Attributes:
-        url, db: the database.
-        sandbox: the simulated provider; `provider` is its client.
+        url: the URL of the database.
+        db: a pool of connections to it.
+        sandbox: the simulated provider.
+        provider: the client of the sandbox.
     """
 
     def __init__(self, url: str, db: Pool, sandbox: Sandbox, provider: TranscribeSo, http: Clients) -> None:
@@ -76,13 +78,13 @@ class Scratch:
     async def claim(
         self, handler: Handler, event_type: str | None = None, **transcription: object
     ) -> tuple[Event, Context]:
-        """Deliver an event, claim the handler's job for it, and return what its function takes.
+        """Deliver an event, claim the handler's job, and return the event and the `Context` for the handler.
 
         Args:
-            handler: whose job.
+            handler: the handler to test.
             event_type: the event's type; by default the handler's first pattern without a `*`.
-            transcription: fields of the event's transcription; by default it is the sandbox's example, which is
-                completed and has a transcript.
+            transcription: fields of the event's transcription. The default is the sandbox's example, which is completed
+                and has a transcript.
         """
         own_type = next((pattern for pattern in handler.patterns if "*" not in pattern), "transcription.completed")
         fields = {"id": EXAMPLE_ID, "status": "completed", "title": "podcast.mp3", "duration_seconds": 60}
@@ -121,7 +123,7 @@ class Server:
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever still uses it."""
+        """Remove a database, even if it is still in use."""
         self._call("dropdb", "--force", name)
 
     def _call(self, tool: str, *arguments: str) -> None:
@@ -134,8 +136,8 @@ class Server:
 
 
 def memory() -> str | None:
-    """Return a folder in memory with room for test databases, where there is one: they need no disk to wait for."""
-    folder = "/dev/shm"  # noqa: S108 - what is made there is made by mkdtemp
+    """Return a folder in memory with room for test databases, or None. Tests there wait for no disk."""
+    folder = "/dev/shm"  # noqa: S108 - folders there are made by mkdtemp
     roomy = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > MEMORY_BYTES
     return folder if roomy else None
 
@@ -144,7 +146,7 @@ def memory() -> str | None:
 def receiver_server() -> Iterator[Server]:
     """Yield a PostgreSQL with a migrated template, stopped after the last test."""
     folder = Path(tempfile.mkdtemp(prefix="receiver-tests-", dir=memory()))
-    folder.chmod(0o755)  # as root the server runs as another user, who must get through
+    folder.chmod(0o755)  # under root the server runs as another user, who must be able to enter
     try:
         with attach(folder / "data", create=True) as url:
             server = Server(url, binaries.find(folder / "data", server_user()))
@@ -188,6 +190,6 @@ def _migrate(url: str) -> None:
         await migrations.migrate(connection)
         await connection.close()
 
-    # A loop of its own that becomes nobody's current one: pytest-asyncio has another.
+    # A loop of its own, which does not become the current one: pytest-asyncio has its own.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(migrate())
