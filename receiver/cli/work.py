@@ -39,9 +39,7 @@ GIVEN_UP = (
 
 
 @click.command(epilog=examples("receiver work", "RECEIVER_LANES=2 receiver work"))
-@click.option(
-    "--lapsed", is_flag=True, hidden=True
-)  # how a worker starts a process for lapsed jobs, see `worker.lapsed`
+@click.option("--lapsed", is_flag=True, hidden=True)  # a worker starts a process with this, see `worker.lapsed`
 @until_eof
 def work(*, lapsed: bool, until_eof: bool) -> None:
     """Run handlers. Start as many workers as you like, on any machine that reaches the database."""

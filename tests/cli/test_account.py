@@ -50,7 +50,7 @@ def test_transcriptions_are_listed_newest_first(commands: Commands) -> None:
 
 
 def test_what_is_still_under_way_has_no_end(folder: Path) -> None:
-    """And its status stands where the others' do."""
+    """Its status stands in the same column as the others."""
     with Scripted().running() as provider:
         about = [
             {"id": 8, "status": "processing"},

@@ -130,7 +130,7 @@ def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
 
 
 def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is over as soon as the event has been stored, however long that takes."""
+    """The wait ends as soon as the event is stored, even if that takes long."""
     web = shared.serve()
     shared.run("register", "--url", f"{web.url}/webhooks/transcribe-so")
     reached, late = trial.Journey.reached, []

@@ -1,4 +1,4 @@
-"""`receiver.cli.up.children`: what cannot be begun ends nothing that runs."""
+"""`receiver.cli.up.children`: a process that cannot be started ends no other process."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from tests.worker.working import until
 async def test_a_process_that_cannot_be_begun_replaces_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As where a new version is being installed at that moment, or memory has run out."""
+    """For instance while a new version is being installed, or without memory."""
     port = str(free_port())
     child = Child("sandbox", "--port", port, environment=os.environ | {"PYTHONPATH": str(REPOSITORY)}, vital=True)
     await child.start()
@@ -38,7 +38,7 @@ async def test_a_process_that_cannot_be_begun_replaces_nothing(
 async def test_a_process_imports_nothing_of_ours_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person's file may have the name of a module that we import, and in a shared folder a stranger's may too."""
+    """A file in the working directory may have the name of a module that we import."""
     monkeypatch.chdir(tmp_path)
     for name in ("calendar", "secrets", "signal", "click", "runpy"):
         Path(f"{name}.py").write_text("raise SystemExit('imported')")

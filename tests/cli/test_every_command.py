@@ -47,12 +47,12 @@ def test_an_answer_that_makes_no_sense_is_one_block(commands: Commands, sandbox:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the seconds that a command would have slept, 15 where it asks again; it does not sleep."""
+    """Return the seconds that a command would have slept (15 in all for its retries). It does not sleep."""
     noted: list[float] = []
     sleep = asyncio.sleep
 
     async def note(seconds: float) -> None:
-        if threading.current_thread() is threading.main_thread():  # in another one runs the sandbox
+        if threading.current_thread() is threading.main_thread():  # the sandbox runs in another thread
             noted.append(seconds)
         else:
             await sleep(seconds)
@@ -240,7 +240,7 @@ def test_a_full_disk_under_the_output_is_named_as_that(processes: Processes, com
 def test_timestamps_that_were_made_and_cannot_be_printed_are_told_to_be_there(
     processes: Processes, commands: Commands, sandbox: Simulated
 ) -> None:
-    """Made again, they would be charged again."""
+    """If a person made them again, they would be charged again."""
     status, said = shell(processes, commands, "timestamps 4821 --style punchy --regenerate x --yes > /dev/full")
     assert (status, "the output cannot be written" in said) == (1, True)
     assert "they are made and kept: `receiver timestamps 4821 --format youtube --style punchy` shows them" in said

@@ -110,7 +110,7 @@ def test_replay_leaves_a_running_job_alone(shared: Processes, running: tuple[Web
 
 
 def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple[Web, Process]) -> None:
-    """Once this code can read what an older one could not."""
+    """A newer version may be able to read a body that an older one could not."""
     web, _ = running
     web.deliver(b"not an event")
     name = shared.settled()[0]["id"]
@@ -231,7 +231,7 @@ def test_a_database_that_is_away_is_one_line(processes: Processes) -> None:
 
 
 async def test_a_replay_believes_a_callbacks_secret_of_its_own_transcription_alone(shared: Processes, db: Pool) -> None:
-    """Also when a later version can read what was quarantined."""
+    """This holds also when a newer version can read the quarantined body."""
     foreign = events.unreadable("transcribe.so", completed("evt_true", 4821), "whatever it was")
     own = events.unreadable("transcribe.so", completed("evt_own", 666), "an earlier version could not read it")
     async with db.acquire() as connection:

@@ -1,4 +1,4 @@
-"""`receiver.cli.up.line`: who has beaten and then says nothing is silent; who sleeps together with us is not."""
+"""`receiver.cli.up.line`: a process that stops beating is silent; a process that sleeps while we sleep is not."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ async def test_who_has_beaten_and_beats_no_more_is_silent() -> None:
 
 
 async def test_who_has_not_beaten_yet_may_take_its_time() -> None:
-    """As long as its handlers take to be loaded; an older version never beats at all."""
+    """Loading its handlers may take long, and a process of an older version never beats."""
     async with lined(silence=0.1) as (line, theirs), lined(silence=0.4) as (other, others):
         theirs.send(READY)
         others.send(BEAT)
@@ -80,7 +80,7 @@ def test_a_process_ends_with_its_line_also_where_its_words_were_not_heard(
     heard: bool,  # noqa: FBT001 - the case
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On the loop that processes have: uvloop asks once, where asyncio's own would again."""
+    """Tested on uvloop, which our processes use: it reads only once, asyncio's own loop would read again."""
     ours, theirs = socket.socketpair()
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""`receiver.cli.up.story`: what is told of the events, each thing once."""
+"""`receiver.cli.up.story`: each change of an event or a job is printed once."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ TOLD = "event  transcription.completed evt_1, transcription 4821"
 
 
 def told(*moments: list[Stored], newest: int = 10) -> list[list[str]]:
-    """Return what one story tells of the inbox at each moment."""
+    """Return the lines of one story for each state of the inbox."""
     story = Story(newest)
     return [story.lines(moment) for moment in moments]
 

@@ -133,7 +133,7 @@ A_MINUTE_AGO = (datetime.now(UTC) - timedelta(minutes=1)).isoformat().replace("+
 
 
 def listing(folder: Path, recording: str, /, *options: str, **about: object) -> tuple[Result, list[str]]:
-    """Submit to a provider that lists one transcription; returns what was asked."""
+    """Submit to a provider that lists one transcription. Return the result and the requests."""
     with Scripted().running() as provider:
         listed = {"id": 7, "status": "processing", "created_at": A_MINUTE_AGO, **about}
         provider.answers = {
@@ -147,7 +147,7 @@ def listing(folder: Path, recording: str, /, *options: str, **about: object) -> 
 
 
 def test_what_is_under_way_elsewhere_is_not_paid_for_again(folder: Path) -> None:
-    """Started in another folder, whose notes are not here."""
+    """It was started in another folder, so there are no notes about it here."""
     ran, asked = listing(folder, EPISODE, title="episode.mp3")
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
     assert "already: transcription 7 is " in ran.stderr
@@ -186,7 +186,7 @@ def test_a_list_that_cannot_be_had_says_nothing_of_a_submission(folder: Path) ->
 def test_above_max_usd_nothing_is_submitted(
     commands: Commands, sandbox: Simulated, kind: str, ceiling: str, price: str
 ) -> None:
-    """A file is not even sent where the cheapest model would cost more."""
+    """A file is not even sent if the cheapest model would cost more."""
     source = YOUTUBE if kind == "url" else str(sparse(commands.folder / "episode.mp3", 1))
     ran = commands.run("transcribe", source, "--duration", "3600", "--max-usd", ceiling)
     assert (ran.exit_code, ran.stdout) == (1, "")

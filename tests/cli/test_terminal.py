@@ -1,4 +1,4 @@
-"""`receiver.cli.terminal`: a terminal is told how far it is, and whatever becomes of it, the work goes on."""
+"""`receiver.cli.terminal`: a terminal shows how far the work is; if the terminal goes away, the work goes on."""
 
 import asyncio
 import io
@@ -15,7 +15,7 @@ from tests.providers.scripted import KEY, URL
 
 
 class Terminal(io.StringIO):
-    """A stream that is one."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -29,7 +29,7 @@ class Gone(Terminal):
 
 
 async def asked(progresses: list[object]) -> None:
-    """Follow a transcription that is so far each time it is asked for."""
+    """Follow a transcription that makes this progress, a step for each question."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         if not progresses:

@@ -59,7 +59,7 @@ def children(pid: int) -> set[int]:
 
 
 def descendants(pid: int) -> set[int]:
-    """Return them, and those that they have started."""
+    """Return the processes and their children."""
     found = children(pid)
     return found.union(*map(descendants, found))
 
@@ -104,7 +104,7 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
     sent = processes.run("send", "--sample", "completed", **simulated)
     assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n')
     until(lambda: all(event["state"] == "done" for event in processes.events()), "the sent sample is handled")
-    processes.sql("alter view receiver.inbox rename to away")  # as when it is being restored
+    processes.sql("alter view receiver.inbox rename to away")  # as while a backup is restored
     process.until_logged("story ended unexpectedly; it starts again in 1 s")
     processes.sql("alter view receiver.away rename to inbox")
     processes.run("send", "--sample", "completed", **simulated)
@@ -155,7 +155,7 @@ async def slow(event: Event, ctx: Context) -> None:
 
 
 def test_a_second_ctrl_c_gives_back_at_once_what_is_under_way(processes: Processes, receiver_database: str) -> None:
-    """And what a handler prints is there while it runs, though stdout is a file."""
+    """A handler's prints also arrive while it runs, even if stdout is a file."""
     processes.write_handlers(slow=SLOW)
     web = processes.begin_serving(
         free_port(), "up", DATABASE_URL=receiver_database, RECEIVER_SHUTDOWN_SECONDS="300", RECEIVER_HANDLERS="handlers"
@@ -238,7 +238,7 @@ def test_a_handler_that_cannot_load_ends_up_at_once(processes: Processes, ports:
 
 
 def test_a_worker_that_dies_at_once_does_not_stop_the_receiving(processes: Processes, ports: dict[str, str]) -> None:
-    """The first job that it takes may be what ends it, with any status."""
+    """Its first job may kill it, with any exit status."""
     processes.write_handlers(
         ending="""
 import os

@@ -23,7 +23,7 @@ class Keeping(Commands):
         return [dict(row) for row in self.processes.sql("select * from receiver.registrations order by id")]
 
     def said(self, *arguments: str, status: int = 0, stdin: str = "", **environment: str) -> str:
-        """Run a command to an exit status; no registered secret is in what it says, which is returned."""
+        """Run a command, check its exit status, and return its output, which shows no registered secret."""
         ran = self.run(*arguments, stdin=stdin, **environment)
         assert ran.exit_code == status, ran.output
         assert not [row for row in self.rows() if row["secret"] and row["secret"] in ran.output]
@@ -70,7 +70,7 @@ def test_register_keeps_the_secret_and_shows_its_fingerprint(commands: Keeping, 
 
 
 def test_a_webhook_that_the_provider_has_lost_is_registered_anew(commands: Keeping, provider: Simulated) -> None:
-    """As a sandbox that was started again."""
+    """A sandbox that was started again knows no webhook."""
     commands.said("register", "--url", URL)
     (old,) = commands.fingerprints()
     assert provider.http.delete("/api/v1/webhooks").is_success
@@ -100,7 +100,7 @@ def test_a_provider_that_does_not_tell_what_it_has_is_no_reason_to_register_agai
 def test_an_address_is_registered_with_our_path_whether_it_was_given_or_not(
     commands: Keeping, provider: Simulated, given: str
 ) -> None:
-    """Elsewhere nobody listens: every delivery would be 404, and the fifth would switch the webhook off."""
+    """At any other path every delivery would get 404, and the fifth would switch the webhook off."""
     assert commands.said("register", "--url", given).startswith(f"registered {URL} (secret ")
     assert webhook(provider) == URL
     assert commands.said("register", PUBLIC_URL=given).startswith(f"already registered for {URL} ")

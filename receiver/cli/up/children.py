@@ -164,9 +164,8 @@ class Child:
                 hung = "%s hangs: it has said nothing for %g s; it is killed, and another takes its place in %g s"
                 log.error(hung, self.name, self._patience.silence, pause)
                 life.kill()
-                await asyncio.wait(
-                    {life.ended}, timeout=self._patience.ending
-                )  # it may hold a lock or a port that the next one needs
+                # The next process may need a lock or a port that this one holds.
+                await asyncio.wait({life.ended}, timeout=self._patience.ending)
             await asyncio.sleep(pause)
             pause = min(2 * pause + 1, self._longest_pause)
             async with self._changing:

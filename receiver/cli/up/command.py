@@ -160,9 +160,8 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
     finally:
         for task in tasks:
             task.cancel()
-        ended, _ = await asyncio.wait(
-            tasks, timeout=STORY_ENDS_SECONDS
-        )  # a statement may wait for a database that hangs
+        # A statement may wait for a database that hangs.
+        ended, _ = await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)
         for task in ended:
             task.cancelled() or task.exception()  # marks its error as seen; the first error is being raised
 
