@@ -1,4 +1,4 @@
-"""`receiver.events`: what is an event, and what is kept apart as unreadable. Nothing raises."""
+"""`receiver.events`: which bodies are events, and which are kept as unreadable. None raises."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def about(transcription: object, event_type: str = "transcription.completed") ->
 
 
 def with_value(json_text: str) -> bytes:
-    """Return an event that is right, with one more value as it stands."""
+    """Return the body of a valid event with one more raw value."""
     return b'{"id":"evt_1","event":"webhook.test","n":%s}' % json_text.encode("utf-8", "surrogatepass")
 
 
@@ -386,7 +386,7 @@ members = st.fixed_dictionaries(
 
 
 def hold(raw: bytes) -> None:
-    """Read `raw`, and hold the outcome against what every outcome promises."""
+    """Read `raw`, and check what must hold for every outcome."""
     content = read(SOURCE, raw)
     assert content.raw == raw
     assert content.source == SOURCE

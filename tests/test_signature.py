@@ -1,4 +1,4 @@
-"""`receiver.signature`: what is proven, and what never is."""
+"""`receiver.signature`: which deliveries are proven, and which never are."""
 
 import contextlib
 import hashlib
@@ -234,7 +234,7 @@ def test_every_active_secret_is_tried_and_no_other(secrets: list[bytes], reason:
 
 @pytest.mark.parametrize("secrets", [[b""], [b"", b"another"], [b"another", b""], [b"", b""]])
 def test_an_empty_secret_never_matches(secrets: list[bytes]) -> None:
-    """Its MAC is one that anyone can compute; beside other secrets it must not match either."""
+    """Anyone can compute the MAC of an empty secret. It must not match beside other secrets either."""
     assert reason_of(b"t=%s,v1=%s" % (T, mac(b"", T, BODY)), secrets=secrets) == "mismatch"
 
 
@@ -245,7 +245,7 @@ def test_the_proof_names_the_secret_that_matched(secret: bytes) -> None:
 
 
 def test_the_sender_is_told_the_same_of_every_refusal() -> None:
-    """What becomes the answer hangs on the class; the reason is for us."""
+    """The class decides the answer. The reason is for us only."""
     told = {(e.status, e.code, e.message) for e in map(SignatureError, REASONS)}
     assert told == {(401, "invalid_signature", SignatureError.message)}
     assert not any(reason in SignatureError.message for reason in REASONS)

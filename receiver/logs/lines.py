@@ -1,4 +1,4 @@
-"""Log lines on stderr, one line for each record: text for people or JSON for machines. And the lines of `up` on stdout.
+"""Log lines on stderr, one line for each record: text for people or JSON for machines. `say` prints on stdout.
 
 Strangers' text (a title, an error message) may hold line ends, terminal escapes or bidirectional overrides. So every
 character that is not printable is escaped. In tracebacks, addresses are shortened because they may hold a secret. Every

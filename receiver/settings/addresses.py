@@ -27,10 +27,8 @@ def base(text: str, *, without: str = "") -> str:
     text = text.strip()
     scheme, mark, rest = text.partition("://")
     try:
-        parts, url = (
-            urlsplit(text),
-            httpx.URL(f"{scheme.lower()}{mark}{rest}"),
-        )  # httpx refuses addresses that it cannot request
+        parts = urlsplit(text)
+        url = httpx.URL(f"{scheme.lower()}{mark}{rest}")  # httpx refuses addresses that it cannot request
         usable = parts.scheme in ("http", "https") and _is_host(url.raw_host.decode("ascii")) and parts.port != 0
     except (ValueError, httpx.InvalidURL):  # the message of this error would show the text
         usable = False

@@ -165,7 +165,7 @@ def _tail(name: str) -> str:
 
 
 def is_of_a_provider(name: str) -> bool:
-    """Whether a variable belongs to a real provider (a key, a secret, an address, …), or is our address for it."""
+    """Whether a variable belongs to a real provider (a key, a secret, an address, …), or is a `PUBLIC_URL`."""
     return name.startswith(SOURCES) or name.partition("__")[0].removesuffix("_FILE") == "PUBLIC_URL"
 
 

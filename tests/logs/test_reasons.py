@@ -1,4 +1,4 @@
-"""`receiver.logs.reasons`: what is kept of an error can be stored, says where it was, and holds no secret."""
+"""`receiver.logs.reasons`: the text of an error can be stored, names its place, and holds no secret."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ from receiver.logs.reasons import REASON_LENGTH, describe, place, shown
 
 
 class SilentError(Exception):
-    """One whose own text cannot be had."""
+    """An error whose text raises."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
 class TextlessError(Exception):
-    """One whose text is none, a frequent slip."""
+    """An error whose `__str__` returns no text, a frequent mistake."""
 
     def __str__(self) -> str:
         return None  # type: ignore[return-value]  # noqa: PLE0307 - the slip
@@ -86,7 +86,7 @@ def reaches() -> object:
 
 
 def test_an_error_has_the_last_line_of_its_handlers_package() -> None:
-    """What that line called lies elsewhere, and is not what must be mended."""
+    """The code that this line called lies elsewhere, and is not to blame."""
     error = raised(reaches)
     said = f" (tests/logs/test_reasons.py line {line_of(reaches) + 1})"
     assert place(error, "tests.logs.test_reasons") == said
@@ -207,7 +207,7 @@ def test_a_connection_that_failed_says_to_whom() -> None:
 
 
 def test_another_clients_error_says_the_same() -> None:
-    """What plain functions use."""
+    """Plain functions use requests."""
     answer = requests.Response()
     answer.status_code, answer.url, answer.reason = 403, SLACK, "Forbidden"
     answer.request = requests.Request("POST", SLACK).prepare()

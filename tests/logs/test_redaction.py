@@ -1,4 +1,4 @@
-"""`receiver.logs.redaction`: of an address only scheme, host and port are shown, wherever it stands."""
+"""`receiver.logs.redaction`: only scheme, host and port of an address are shown, anywhere in a text."""
 
 import pytest
 from hypothesis import given
@@ -48,5 +48,5 @@ def test_nothing_behind_a_host_is_kept(before: str, behind: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 1_000_000, "http://" * 100_000, f"https://h/{')' * 1_000_000}x"])
 def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
-    """Time that grows with the square would be hours here."""
+    """A search in quadratic time would take hours here."""
     assert shorten(text)

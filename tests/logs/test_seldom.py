@@ -1,4 +1,4 @@
-"""`receiver.logs.seldom`: what comes often is said at most once in a while, and nothing of it is forgotten."""
+"""`receiver.logs.seldom`: a frequent line is logged at most once in a while, and every occurrence is counted."""
 
 import asyncio
 from collections.abc import Sequence

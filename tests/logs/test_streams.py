@@ -1,4 +1,4 @@
-"""`receiver.logs.streams`: telling never fails and never waits; data that cannot be written does fail."""
+"""`receiver.logs.streams`: log lines never fail and never wait; data that cannot be written fails."""
 
 import fcntl
 import io
@@ -102,7 +102,7 @@ def test_what_is_in_the_way_is_known_while_it_is(pipe: tuple[int, int], tmp_path
         outlet = Outlet(full.fileno())
         outlet.write(b"lost\n")
         until(lambda: outlet.trouble() == "1 lines could not be written", "what was lost is known")
-        assert outlet.trouble() == "1 lines could not be written"  # and it stays so, though it is tried again
+        assert outlet.trouble() == "1 lines could not be written"  # the second try fails too
         os.dup2(log.fileno(), full.fileno())
         until(lambda: outlet.trouble() is None, "it was said")
     assert (tmp_path / "log").read_text() == "1 lines could not be written here\n"
@@ -205,7 +205,7 @@ def test_last_words_wait_for_nobody(pipe: tuple[int, int]) -> None:
 
 
 def test_data_that_cannot_be_written_raises_once() -> None:
-    """And not again at the end of the process, where nobody could do anything about it."""
+    """It does not raise again at the end of the process, where nothing could catch it."""
     with Path("/dev/full").open("wb") as full:
         out = io.BufferedWriter(Data(full.fileno()))
         out.write(b"x")
@@ -241,7 +241,7 @@ def test_data_waits_for_its_reader(pipe: tuple[int, int]) -> None:
 
 
 def test_data_that_an_interrupt_has_cut_is_not_waited_for_again(pipe: tuple[int, int]) -> None:
-    """Not at the end of the process either, where Ctrl-C is heeded no more."""
+    """The end of the process does not wait either: Ctrl-C does not work there any more."""
     fill(pipe[1])
     out = io.BufferedWriter(Data(pipe[1]))
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)

@@ -280,7 +280,7 @@ ODD = [
 def test_what_a_key_or_a_secret_got_on_its_way_is_refused_by_what_is_wrong(
     environment: Callable[..., None], tmp_path: Path, name: str, value: str, why: str
 ) -> None:
-    """Taken as it is, it would be another one: every delivery refused, and nobody told why."""
+    """Otherwise every delivery would be refused, without a word about the cause."""
     environment(**{name: value})
     assert refusal() == f"{name}: {why}"
     (tmp_path / "secret").write_text(value)
@@ -431,7 +431,7 @@ def test_an_empty_file_name_is_no_secret(environment: Callable[..., None], name:
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff \r\n"])
 @pytest.mark.parametrize("name", SECRETS)
 def test_an_empty_file_is_a_mistake(environment: Callable[..., None], tmp_path: Path, name: str, content: str) -> None:
-    """A secret that was not mounted must not become another database, or none."""
+    """A missing secret must not mean the embedded database, or no key."""
     (tmp_path / "secret").write_text(content, encoding="utf-8")
     environment(**{f"{name}_FILE": str(tmp_path / "secret")})
     assert refusal() == f"{name}_FILE: names an empty file"
@@ -466,7 +466,7 @@ def test_the_webhook_url_is_the_public_url_and_our_path(public_url: str | None, 
 def test_a_folder_stays_where_it_was_when_the_settings_were_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A handler's module may go to another."""
+    """A handler's module may change the working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECEIVER_SPOOL_DIR", "spool")
     configured = settings.load()
