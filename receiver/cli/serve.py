@@ -90,7 +90,7 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
 def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Presence, *, has_line: bool) -> None:
     """Add the organs that a web process needs beside the receiver's own."""
     registrar = Registrar(configured, url, partial(open_provider, configured, url))
-    receiver.found_elsewhere.append(lambda: advice.registration(is_refused=registrar.is_refused))
+    receiver.more_findings.append(lambda: advice.registration(is_refused=registrar.is_refused))
     organs = receiver.organs
     organs.add("listener", partial(database.listen, url, registration.CHANNEL, receiver.keyring.hurry))
     organs.add("registration", registrar.keep)

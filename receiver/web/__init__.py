@@ -1,11 +1,11 @@
-"""Answer deliveries: verify, make durable, say so. Handlers never run here.
+"""Answer deliveries: verify each, make it durable, then answer. Handlers never run here.
 
 server ──▶ app.receive ─┬ body.read                bounded in size and time
-                        ├ webhooks.keyring.verify  by every known secret
+                        ├ webhooks.keyring.verify  against every known secret
                         ├ events.read
                         └ store.append             in the database, else in the spool
-refusals     one answer for each kind; counted as the provider counts (`health.failures`), and said
-takeover     what was spooled for a database that is gone
+refusals     one answer for each kind of error; counted as the provider counts (`health.failures`), and logged
+takeover     stores what was spooled for a database that is gone
 """
 
 from receiver.web.app import Receiver, application

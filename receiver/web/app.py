@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 BETWEEN_NUDGES_SECONDS = 0.05
 BETWEEN_CHECKS_SECONDS = 1.0
-WITHOUT_WORKER = timedelta(seconds=5)  # jobs may wait for as long as it takes to start another
+WITHOUT_WORKER = timedelta(seconds=5)  # jobs may wait this long: a worker may be starting
 
 
 class Receiver:
-    """What the routes work with: the handlers, the secrets, and the answer path's own connections."""
+    """The state behind the routes: the handlers, the secrets, and the answer path's own connections."""
 
     def __init__(
         self,
@@ -71,13 +71,13 @@ class Receiver:
         self.refusals = Refusals(self.failures, between=between_refusals)
         self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
-        self.found_elsewhere: list[Callable[[], list[Finding]]] = []
+        self.more_findings: list[Callable[[], list[Finding]]] = []
         self.organs = Organs({
             "keyring": self.keyring.watch, "nudge": self.nudge_workers, "drain": self.store.keep_drained,
         })  # fmt: skip
 
     async def nudge_workers(self) -> None:
-        """Tell the workers of new jobs, many deliveries at a time: a NOTIFY in every commit serialises them all."""
+        """Tell the workers about new jobs, once for many deliveries: a NOTIFY in each commit would serialise them."""
         while True:
             await self._stored.wait()
             self._stored.clear()
@@ -88,9 +88,9 @@ class Receiver:
             await asyncio.sleep(BETWEEN_NUDGES_SECONDS)
 
     async def findings(self, *, trusted: bool) -> list[Finding]:
-        """Return what readiness needs, and what only who knows a secret may be told.
+        """Return the findings of readiness; the confidential ones only for a trusted caller.
 
-        Anyone may ask, on the connections that deliveries need, so the database is asked once a second at most.
+        Anyone may ask, over the connections that deliveries need. So the database is asked once a second at most.
         """
         if self._checking is None or time.monotonic() - self._checked > BETWEEN_CHECKS_SECONDS:
             self._checked = time.monotonic()
@@ -100,7 +100,7 @@ class Receiver:
             await self.store.check(),
             self.failures.check(trusted=trusted),
             self.organs.finding(),
-            *(finding for found in self.found_elsewhere for finding in found()),
+            *(finding for more in self.more_findings for finding in more()),
             *resources.findings(),
             self._secret(),
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
@@ -128,7 +128,7 @@ class Receiver:
         return findings
 
     def trusts(self, request: Request) -> bool:
-        """Whether a question comes from who knows a secret of the webhook."""
+        """Return whether the sender of a question knows a secret of the webhook."""
         keys = [signature.key_for_questions(secret) for secret in self.keyring.secrets if secret]
         try:
             signature.verify(request.headers.raw, b"", secrets=keys, now=time.time())
@@ -137,7 +137,7 @@ class Receiver:
         return True
 
     def close(self) -> None:
-        """Say what was not said yet."""
+        """Log the refusals that were not logged yet."""
         self.refusals.close()
         self.failures.close()
 
@@ -146,7 +146,7 @@ class Receiver:
             return secrets.read(connection, self.api_url, asked)
 
         known = await self.connections.run(read, seconds=self._deadlines.question)
-        if self._keeping is None or self._keeping.done():  # beside it: the disk may be slow, and they are needed now
+        if self._keeping is None or self._keeping.done():  # in the background: the disk may be slow
             self._keeping = asyncio.create_task(self._remembered.keep(known))
         return known
 
@@ -158,7 +158,7 @@ def application(receiver: Receiver) -> Starlette:
     app = Starlette(
         routes=[
             Route(WEBHOOK_PATH, receive, methods=["POST"]),
-            Route(f"{WEBHOOK_PATH}/", receive, methods=["POST"]),  # no redirect: the provider may not follow it
+            Route(f"{WEBHOOK_PATH}/", receive, methods=["POST"]),  # no redirect: the provider might not follow it
             Route(f"{CALLBACK_PATH}/{{callback}}", receive, methods=["POST"]),
             Route(f"{CALLBACK_PATH}/{{callback}}/", receive, methods=["POST"]),
             Route("/healthz", _healthz),
@@ -177,7 +177,7 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
         raw = await body.read(request)
         proven = await receiver.keyring.verify(request.headers.raw, raw, callback=request.path_params.get("callback"))
         reach(Failpoint.AFTER_VERIFY)
-        request.state.authentic = True  # from now on its connection goes before others
+        request.state.authentic = True  # from now on its connection is served before others
         content = events.read(SOURCE, raw)
         if proven.callback_for is not None:
             content = events.about(content, proven.callback_for)
@@ -195,10 +195,10 @@ async def _healthz(_: Request) -> Response:
 def _readyz(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(request: Request) -> Response:
         findings = await receiver.findings(trusted=receiver.trusts(request))
-        status = 200 if all(one.holds for one in findings) else 503
+        status = 200 if all(finding.holds for finding in findings) else 503
         if request.query_params.get("format") == "json" or "application/json" in request.headers.get("accept", ""):
             return JSONResponse(report(findings), status)
-        lines = [f"{one.name}: {'ok' if one.holds else 'NOT OK'}, {one.said}\n" for one in findings]
+        lines = [f"{found.name}: {'ok' if found.holds else 'NOT OK'}, {found.said}\n" for found in findings]
         return PlainTextResponse("".join(lines), status)
 
     return readyz

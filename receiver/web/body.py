@@ -14,16 +14,16 @@ async def read(request: Request) -> bytes:
     """Return the raw body.
 
     Raises:
-        RequestError: its length is said in two ways.
+        RequestError: the request states its length in two ways.
         BodyTooLargeError: more than 256 KiB are declared or arrive.
-        DeliveryTimeoutError: it is not complete 10 s after the request began.
+        DeliveryTimeoutError: the body is not complete 10 s after the request began.
     """
     declared = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers and "content-length" in request.headers:
-        raise RequestError("two lengths")  # which one counts is what request smuggling is made of
+        raise RequestError("two lengths")  # request smuggling needs two servers that choose differently
     if not (declared.isascii() and declared.isdigit()) or int(declared[:20]) > BODY_BYTES:
         raise BodyTooLargeError
-    # The server's protocol knows when the request began; another server leaves it to us to count from here.
+    # Our own server notes when the request began. Under another server the time counts from here.
     deadline = getattr(request.state, "deadline", asyncio.get_running_loop().time() + SERVICE.receive)
     pieces, size = list[bytes](), 0
     try:

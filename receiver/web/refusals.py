@@ -1,4 +1,4 @@
-"""Refuse: answer with a status and a reason, count that as the provider does, and say it seldom."""
+"""Refuse a request: answer with a status and a reason, count as the provider does, and log it now and then."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,40 +21,40 @@ RETRY_AFTER_SECONDS = "60"
 
 
 class Refusals:
-    """What one receiver refuses.
+    """The refusals of one receiver.
 
     Args:
-        failures: counts those that the provider sees.
-        between: seconds between two lines.
+        failures: counts the refusals that the provider sees.
+        between: seconds between two log lines.
 
     Attributes:
-        answers: what answers an error that comes out of a route.
+        answers: the function that answers, for each kind of error that leaves a route.
     """
 
     def __init__(self, failures: Failures, *, between: float = BETWEEN_SECONDS) -> None:
         self._failures = failures
-        # Ours are not the sender's fault, so they are said louder and on a clock of their own.
-        self._said = {
+        # Errors of ours are not the sender's fault. They are logged as errors, and the others do not delay them.
+        self._lines = {
             ours: Seldom(partial(_say, logging.ERROR if ours else logging.WARNING), seconds=between)
             for ours in (True, False)
         }
         self.answers: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
             RequestError: self._refuse,
             HTTPException: self._refuse_route,
-            ClientDisconnect: _let_go,
+            ClientDisconnect: _answer_incomplete,
             Exception: _fail,
         }
 
     def count(self, error: RequestError, client: str | None = None) -> None:
-        """Count a refusal of what came from the address `client`, and say it, at most every 10 s."""
+        """Count a refused request from the address `client`, and log refusals at most every 10 s."""
         self._failures.refused(error)
         ours = error.status >= 500  # noqa: PLR2004 - HTTP's own line
-        self._said[ours].note(f"{error.status} {error.detail or error.code}", by=client)
+        self._lines[ours].note(f"{error.status} {error.detail or error.code}", by=client)
 
     def close(self) -> None:
-        """Say what was not said yet."""
-        for said in self._said.values():
-            said.close()
+        """Log the refusals that were not logged yet."""
+        for lines in self._lines.values():
+            lines.close()
 
     async def _refuse(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestError)
@@ -75,13 +75,16 @@ def _client(request: Request) -> str | None:
 
 
 def _say(level: int, heard: Sequence[Heard]) -> None:
-    shown = heard[:REASONS]
-    said = ", ".join(f"{one.count} x {one.what}{'' if one.by is None else f' (from {one.by})'}" for one in shown)
-    facts = {"refused": sum(one.count for one in heard), "reason": heard[0].what, "client": heard[0].by}
-    log.log(level, "refused deliveries: %s", said, extra=facts)
+    shown = ", ".join(f"{kind.count} x {kind.what}{_from(kind.by)}" for kind in heard[:REASONS])
+    facts = {"refused": sum(kind.count for kind in heard), "reason": heard[0].what, "client": heard[0].by}
+    log.log(level, "refused deliveries: %s", shown, extra=facts)
 
 
-async def _let_go(_: Request, __: Exception) -> Response:
+def _from(client: str | None) -> str:
+    return "" if client is None else f" (from {client})"
+
+
+async def _answer_incomplete(_: Request, __: Exception) -> Response:
     log.debug("a client went away before its request was complete")
     return _refusal(400, "incomplete", "The request was not complete.")
 
@@ -91,7 +94,7 @@ async def _fail(_: Request, __: Exception) -> Response:
 
 
 def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    # What was refused may have an unread body behind it, which would be taken for the next request. Our server closes
-    # after any answer to such a request, and says so; another might not.
+    # A refused request may leave an unread body, which would be taken for the next request. Our own server closes the
+    # connection after such an answer, and announces it; another server might not.
     close = {"Connection": "close"} if status in (400, 408, 413) else {}
     return JSONResponse({"error": {"code": code, "message": message}}, status, headers={**(headers or {}), **close})

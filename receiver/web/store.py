@@ -1,16 +1,17 @@
-"""Make an authentic delivery durable: in the database, else in the spool, which drains by itself.
+"""Make an authentic delivery durable: in the database, else in the spool; and drain the spool into the database.
 
 append ──▶ database, 2 s ──▶ stored | duplicate | quarantined
-              │ does not take this one, or has no connection free: the others are none of its trouble
+              │ refuses this delivery, or has no free connection: only this delivery goes to the spool
               │ away, hung, full, read-only: from now on deliveries go straight to the spool
               ▼
            spool, 0.9 s ──▶ stored          full, or a disk that fails ──▶ StoreUnavailableError, 503
               │
-drain  ◀──────┘ twice a second, oldest first, many at once; once the database has taken some, it is asked again
+drain  ◀──────┘ twice a second, oldest first, many at once; after the first success deliveries go to the database
 
-Which of its records the database cannot take now and which never, only the others tell: one that fails for its own
-sake, while others go through, is kept aside. No list of error codes could tell: a row-level policy that refuses one
-delivery and a missing right that refuses all have the same code.
+A spooled record may fail because of the database, or because of itself. The other records tell which: a record that
+the database refuses while it takes others is kept aside.
+No list of error codes could tell: a row-level policy that refuses one delivery and a missing right that refuses all have
+the same code.
 """
 
 import asyncio
@@ -46,13 +47,13 @@ PROBE = b'{"id": "probe", "event": "receiver.probe"}'
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds. The first two together are below the 3 s that a delivery is promised; the provider waits for 10.
+    """Times in seconds. `database` and `spool` together are below the promised 3 s; the provider waits for 10.
 
     Attributes:
         database, spool: how long each may take to make a delivery durable.
-        statement: when the server ends a statement that is stuck, as that delivery's own trouble.
+        statement: when the server ends a stuck statement; the fault is then the delivery's, not the database's.
         between_drains: between two drains while the database is away.
-        look: between two looks for what a killed process left, and for the spool's own room.
+        look: between two looks for records of a killed process, and at the spool's own room.
         question: how long readiness and the reading of secrets wait for the database.
     """
 
@@ -72,18 +73,18 @@ class _RollBackError(Exception):
 
 
 class Store:
-    """Where deliveries go.
+    """The place where deliveries become durable.
 
     Args:
         connections: the answer path's own.
-        spool: takes what the database does not.
-        database: the id of the database, as far as it is known.
-        address: a fingerprint of where that is, by which it is known until it has told its id.
-        handlers: each delivery gets a job for every one that is interested.
-        api_url: whose deliveries these are.
+        spool: takes the deliveries that the database does not.
+        database: the id of the database; None if it is not known yet.
+        address: a fingerprint of the database's address, which names the database until its id is known.
+        handlers: each delivery gets a job for every interested one.
+        api_url: the API that the deliveries come from.
         stored: called when there are new jobs.
-        met: awaited with the id that the database has told.
-        takes_over: whether what was spooled for another database is stored in this one too.
+        met: awaited with the database's id whenever the database was asked for it.
+        takes_over: whether deliveries that were spooled for another database are stored in this one too.
     """
 
     def __init__(
@@ -118,10 +119,10 @@ class Store:
         self._looking: asyncio.Task[Condition] | None = None
 
     async def append(self, content: Event | Unreadable, proven: Proven) -> Status:
-        """Return when a delivery is on disk; what is spooled counts as stored, whatever it turns out to be.
+        """Return the status of a delivery once it is on disk; a spooled one counts as stored, whatever is in it.
 
         Raises:
-            StoreUnavailableError: neither the database nor the spool takes it now.
+            StoreUnavailableError: neither the database nor the spool takes the delivery now.
         """
         secret, wanted = signature.fingerprint(proven.secret), self._wanted(content)
         delivery = Delivery(content, self._api_url, secret, wanted, callback_for=proven.callback_for)
@@ -145,7 +146,7 @@ class Store:
             if tried:
                 raise
             try:
-                status = await self._append(delivery)  # it may be back, unnoticed
+                status = await self._append(delivery)  # the database may be back, unnoticed
             except StoreUnavailableError:
                 raise refusal from None
             self._return()
@@ -153,7 +154,7 @@ class Store:
         return "stored"
 
     async def check(self) -> Finding:
-        """Return whether the spool takes deliveries, and how full it is; anyone may ask, so one looks at a time."""
+        """Return whether the spool takes deliveries, and how full it is. Anyone may ask, so one look runs at a time."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._spool.condition())
         await asyncio.wait({self._looking}, timeout=self._deadlines.spool)
@@ -165,25 +166,25 @@ class Store:
             return Finding("spool", holds=False, seen=f"it cannot be looked at ({exc})")
         if self._away_since is None:
             return found
-        # The database may answer questions while it takes nothing, on a full disk say.
+        # The database may answer questions but store nothing, for example on a full disk.
         since = f"deliveries wait here since {time.monotonic() - self._away_since:.0f} s, because {self._why}"
         return replace(found, holds=False, todo="; ".join(filter(None, (since, found.todo))))
 
     async def make_ready(self) -> None:
-        """Try what only an outage needs; what of it is missing is said loudly."""
+        """Try what only an outage needs, and log a warning about what is missing."""
         making = asyncio.create_task(self._spool.make_ready())
-        await asyncio.wait({making}, timeout=self._deadlines.question)  # a disk that hangs keeps nobody from starting
+        await asyncio.wait({making}, timeout=self._deadlines.question)  # a disk that hangs must not stop the start
         if (found := await self.check()).holds and found.todo:
             log.warning("the spool: %s", found.todo)
 
     async def close(self) -> None:
-        """Let go of the spool; what is in it waits for the next process."""
+        """Close the spool. Its records wait for the next process."""
         self._crowded.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._spool.close(), self._deadlines.question)
 
     async def keep_drained(self) -> None:
-        """Drain the spool whenever it holds anything, first of all what an earlier process left; until cancelled."""
+        """Drain the spool whenever it holds anything, until cancelled; at first what an earlier process left."""
         while True:
             self._hurry.take()
             await self._spool.make_ready()
@@ -193,7 +194,7 @@ class Store:
                 await self._hurry.within(self._deadlines.look)
 
     async def drain(self) -> None:
-        """Bring what is in the spool into the database, if that is there."""
+        """Bring the spooled deliveries into the database, unless it is away."""
         try:
             taken = await self.bring_in()
         except (StoreUnavailableError, OSError) as exc:
@@ -203,10 +204,10 @@ class Store:
             log.warning("brought %d spooled deliveries into the database", taken)
 
     async def bring_in(self) -> int:
-        """Bring what is in the spool into the database; returns how many deliveries that has taken.
+        """Bring the spooled deliveries into the database, and return how many it has taken.
 
         Raises:
-            StoreUnavailableError: it is not there, or takes nothing at all.
+            StoreUnavailableError: the database is away, or takes nothing at all.
         """
         if self._away_since is not None or not self._is_met:
             await self._meet()
@@ -215,7 +216,7 @@ class Store:
         return taken
 
     async def _meet(self) -> None:
-        """Ask the database who it is."""
+        """Ask the database for its id."""
         before = self._database
         self._database = await self._connections.run(_name, seconds=self._deadlines.database)
         if self._database != before:
@@ -225,7 +226,7 @@ class Store:
             await self._met(self._database)
 
     async def _take(self, records: Sequence[bytes]) -> list[Fate]:
-        """Store records, and say what became of each.
+        """Store spooled records, and return what became of each.
 
         Raises:
             StoreUnavailableError: the database is away, or takes nothing at all.
@@ -234,31 +235,32 @@ class Store:
         deliveries: dict[int, Delivery] = {}
         for place, record in enumerate(records):
             try:
-                one = spooled.read(record)
-                if self._takes_over or one.is_for(self._database, self._address):
-                    delivery = one.delivery()
+                entry = spooled.read(record)
+                if self._takes_over or entry.is_for(self._database, self._address):
+                    delivery = entry.delivery()
                     deliveries[place] = replace(delivery, handlers=self._wanted(delivery.content))
-            except Exception as exc:  # noqa: BLE001 - whatever is wrong with one, the others go on
+            except Exception as exc:  # noqa: BLE001 - one bad record must not stop the others
                 log.error("a spooled record is kept aside: %s", exc)
                 fates[place] = Fate.REFUSED
         if deliveries:
-            fates_of = await self._take_apart(list(deliveries.values()))
-            fates = [fates_of.pop(0) if place in deliveries else fate for place, fate in enumerate(fates)]
+            stored = await self._take_apart(list(deliveries.values()))
+            fates = [stored.pop(0) if place in deliveries else fate for place, fate in enumerate(fates)]
         if Fate.TAKEN in fates:
-            self._return()  # new deliveries need not wait for all the old ones
+            self._return()  # new deliveries need not wait until the spool is empty
         return fates
 
     async def _take_apart(self, deliveries: Sequence[Delivery]) -> list[Fate]:
-        """Store deliveries together, or one by one where one of them cannot be."""
+        """Store deliveries together, or apart if the database refuses one of them; return what became of each."""
         fates: list[Fate] = []
         reach(Failpoint.BEFORE_COMMIT)
-        for some, came in await together(self._connections, deliveries, inbox.append, seconds=self._deadlines.database):
-            if isinstance(came, StoreRefusedError):
-                log.error("a spooled delivery is not taken: %s", came)
-                fates.append(Fate.LATER if came.passing else Fate.REFUSED)
+        parts = await together(self._connections, deliveries, inbox.append, seconds=self._deadlines.database)
+        for part, result in parts:
+            if isinstance(result, StoreRefusedError):
+                log.error("a spooled delivery is not taken: %s", result)
+                fates.append(Fate.LATER if result.passing else Fate.REFUSED)
             else:
-                self._tell(some, came)
-                fates += [Fate.TAKEN] * len(some)
+                self._announce(part, result)
+                fates += [Fate.TAKEN] * len(part)
         reach(Failpoint.AFTER_COMMIT)
         if Fate.REFUSED in fates and Fate.TAKEN not in fates:
             wanted = {name for delivery in deliveries for name in delivery.handlers}
@@ -267,10 +269,10 @@ class Store:
         return fates
 
     async def _probe(self, connection: Connection, *, handlers: tuple[str, ...]) -> None:
-        """Try whether the database takes any delivery at all, with jobs for these handlers, and take that back.
+        """Store a made-up delivery with jobs for these handlers, and roll it back.
 
         Raises:
-            StoreUnavailableError: it does not, so that it is not the deliveries' own trouble.
+            StoreUnavailableError: the database takes no delivery at all, so the refused ones are not at fault.
         """
         content = events.read("receiver", PROBE)
         with suppress(_RollBackError):
@@ -287,16 +289,16 @@ class Store:
             lambda connection: inbox.append(connection, [delivery]), seconds=self._deadlines.database
         )
         reach(Failpoint.AFTER_COMMIT)
-        self._tell([delivery], answers)
+        self._announce([delivery], answers)
         return answers[0]
 
-    def _tell(self, deliveries: Sequence[Delivery], answers: Sequence[Status]) -> None:
-        """Say that there are new jobs, where there are."""
-        if any(one.handlers and status == "stored" for one, status in zip(deliveries, answers, strict=True)):
+    def _announce(self, deliveries: Sequence[Delivery], answers: Sequence[Status]) -> None:
+        """Call `stored` if there are new jobs."""
+        if any(given.handlers and status == "stored" for given, status in zip(deliveries, answers, strict=True)):
             self._stored()
 
     def _leave(self, error: StoreUnavailableError) -> None:
-        """Let the following deliveries go straight to the spool, so that an outage costs only the first ones a wait."""
+        """Send the next deliveries straight to the spool: only the first ones of an outage have to wait."""
         was_there, self._away_since = self._away_since is None, self._away_since or time.monotonic()
         self._why = str(error)
         self._hurry.give()
@@ -304,15 +306,15 @@ class Store:
             log.error("%s; deliveries go to the spool until it is back", error)
 
     def _return(self) -> None:
-        """Let deliveries go to the database again."""
+        """Send deliveries to the database again."""
         since, self._away_since = self._away_since, None
         if since is not None:
             log.warning("the database is back after %.0f s", time.monotonic() - since)
 
 
 def _say_crowded(heard: Sequence[Heard]) -> None:
-    said = ", ".join(f"{one.count} x {one.what}" for one in heard)
-    log.error("deliveries went to the spool: %s", said)
+    reasons = ", ".join(f"{kind.count} x {kind.what}" for kind in heard)
+    log.error("deliveries went to the spool: %s", reasons)
 
 
 async def _name(connection: Connection) -> str:

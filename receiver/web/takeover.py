@@ -1,4 +1,4 @@
-"""Store what was spooled for another database, which is gone, in this one."""
+"""Store deliveries in this database that were spooled for another one, which is gone."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,13 @@ SECONDS = 10.0
 
 
 async def take_over(url: str, spool: Spool, *, handlers: Mapping[str, Handler], api_url: str) -> int:
-    """Bring all that waits in the spool into the database, whichever it is for; returns how many that took.
+    """Bring every spooled delivery into the database, and return how many it took.
+
+    It does not matter for which database a delivery was spooled.
 
     Raises:
         SchemaError: the database's schema is older than this code.
-        StoreUnavailableError: it does not answer, or takes nothing.
+        StoreUnavailableError: the database does not answer, or takes nothing.
     """
     connections = Connections(url)
     store = Store(
