@@ -108,7 +108,7 @@ MUTANTS = (
            "        except StoreRefusedError as exc:\n            if exc.passing:\n                raise\n"
            "            await self._do(partial(self._claim, self._handlers, 0))", "worker/claims"),
     Mutant("claim: what was left aside stops all", "receiver/worker/claims.py",
-           "[job for job, one in self._aside.items() if one.until > _now()]", "[]", "worker/claims"),
+           "[job for job, aside in self._aside.items() if aside.until > _now()]", "[]", "worker/claims"),
     Mutant("claim: a handler's many hold up another's", "receiver/worker/claims.py",
            "            most -= len(claims)\n", "            return\n", "worker/claims"),
     Mutant("lease: one bad row stops all", "receiver/worker/leases.py",

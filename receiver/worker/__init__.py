@@ -2,9 +2,9 @@
 
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
     ▲                                                └──▶ retry.decide ──▶ settling: jobs.finish, fenced by attempt
-leases.Leases: a thread that renews what the worker holds, and sees when its loop is stuck
-lapsed.Lapsed: a process of its own for jobs whose lease ran out, which runs each of them alone
-claims.Claims: what may be taken; one job that cannot be is alone with that
+leases.Leases: a thread that renews the worker's leases, and notices when the worker's loop is stuck
+lapsed.Lapsed: starts a process for jobs whose lease ran out; that process runs each of them alone
+claims.Claims: claims jobs; a job that cannot be claimed does not stop the others
 
 Handlers run here and never in the web process, because a handler that blocks must not delay an answer to a delivery.
 """

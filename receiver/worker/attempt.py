@@ -1,4 +1,4 @@
-"""One attempt at one job: call a stranger's function so that whatever it does harms nobody else."""
+"""One attempt at one job: call a user's function so that nothing it does harms another job."""
 
 import asyncio
 import logging
@@ -19,32 +19,32 @@ from receiver.logs.reasons import describe
 
 log = logging.getLogger(__name__)
 
-# How long a handler that was told to stop may take to clean up, before it is left behind.
+# How long a cancelled handler may take to clean up, before it is left behind.
 GRACE_SECONDS = 2.0
 
-# How many of those one worker may keep: each has a thread, or a task.
+# How many handlers one worker may leave behind: each keeps a thread or a task.
 LEFT_BEHIND_LIMIT = 100
 
-# The connections that an attempt has got from `ctx.db`, by their server's process, so that each stands here once. The
-# pool is everybody's, and its hook is told nothing but the connection: only the context says whose attempt that is.
+# The connections that an attempt has taken from `ctx.db`, by the process id of their server, so that each stands here
+# once. All attempts share the pool, and its hook gets the connection only. So a context variable names the attempt.
 _lent: ContextVar[dict[int, Lent]] = ContextVar("lent")
 
 
 class EventLog(logging.LoggerAdapter[logging.Logger]):
-    """A handler's logger: every line names the event, as a field, because an id may hold what formatting reads.
+    """A handler's logger. Every line names the event, in a field, because an id may contain formatting characters.
 
-    No line raises anything: it would decide about the job.
+    Logging never raises: an exception would decide the job's outcome.
     """
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """Log a line, or that it cannot be logged."""
+        """Log a line, or the fact that it cannot be logged."""
         try:
             super().log(level, msg, *args, **kwargs)
-        except Exception as exc:  # noqa: BLE001 - such as of arguments that logging does not know
+        except Exception as exc:  # noqa: BLE001 - such as for arguments that logging does not know
             self.logger.error("a log line cannot be written: %s", describe(exc), extra=self.extra)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Give the record its event; what a handler calls like something that every line has gets a name beside it."""
+        """Add the event's fields to a record; a field of the handler's whose name is taken becomes `extra_NAME`."""
         own, given = self.extra or {}, kwargs.get("extra")
         taken = {*FIELDS, *SHOWN, *own}
         extra = {f"extra_{name}" if name in taken else name: value for name, value in dict(given or {}).items()}
@@ -52,13 +52,13 @@ class EventLog(logging.LoggerAdapter[logging.Logger]):
 
 
 async def note_lent(connection: Lent) -> None:
-    """Remember who has got a connection: the attempt in whose context, task or thread this is called."""
+    """Note that an attempt has taken a connection: the attempt in whose task or thread this is called."""
     with suppress(LookupError):
         _lent.get()[connection.get_server_pid()] = connection
 
 
 class LeftBehind:
-    """The handlers of one worker that were told to stop and go on; each until it ends after all."""
+    """The handlers of one worker that go on although they were cancelled. Each is kept until it ends."""
 
     def __init__(self, *, most: int = LEFT_BEHIND_LIMIT) -> None:
         self._most = most
@@ -66,11 +66,11 @@ class LeftBehind:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether these are as many as one worker may keep."""
+        """Whether these are as many handlers as one worker may keep."""
         return len(self._tasks) >= self._most
 
     def add(self, task: "asyncio.Task[BaseException | None]") -> None:
-        """Keep one until it ends."""
+        """Keep a handler's task until it ends."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -78,10 +78,10 @@ class LeftBehind:
 async def run(
     handler: Handler, event: Event, ctx: Context, *, left_behind: LeftBehind, grace: float = GRACE_SECONDS
 ) -> BaseException | None:
-    """Return what the handler raised, a TimeoutError where it did not end in time, or None.
+    """Run a handler, and return its exception, a TimeoutError if it did not end in time, or None.
 
-    Cancelling this stops the handler too. What it left behind ends with it: functions in threads get no further
-    answer, connections are taken back, and what was not committed on them is rolled back.
+    Cancelling this call cancels the handler too. After the call the handler's functions in threads get no further
+    answer. Its connections are taken back, and what it did not commit on them is rolled back.
     """
     lent: dict[int, Lent] = {}
     token = _lent.set(lent)
@@ -105,10 +105,10 @@ async def _guarded(handler: Handler, event: Event, ctx: Context) -> BaseExceptio
         reach(Failpoint.IN_HANDLER)
         await timed
         reach(Failpoint.AFTER_HANDLER)
-    except BaseException as exc:  # noqa: BLE001 - a stranger's code: a SystemExit would end the loop and every other job
+    except BaseException as exc:  # noqa: BLE001 - a user's code: a SystemExit would end the loop and every other job
         return exc
     finally:
-        # Its time-out could not stop it, because nothing else ran: neighbours waited as long, and it may be done.
+        # The timeout could not stop the handler, because nothing else ran. Other jobs waited as long.
         if timed.longest > handler.timeout:
             log.warning(
                 "%s blocked its worker for %.1f s, and its timeout is %g s: an `async def` must not block; "
@@ -119,7 +119,7 @@ async def _guarded(handler: Handler, event: Event, ctx: Context) -> BaseExceptio
 
 
 class _Timed(Generator[Any, Any, None]):
-    """Awaits a coroutine and measures its longest step: for how many seconds it let nothing else run."""
+    """Awaits a coroutine and measures its longest step: the seconds in which nothing else could run."""
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
         self._work = work
@@ -168,6 +168,6 @@ async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context, grac
 def _is_returned(connection: Lent) -> bool:
     try:
         connection.is_closed()
-    except InterfaceError:  # what a returned one says to everything
+    except InterfaceError:  # a returned connection raises this on every call
         return True
     return False

@@ -1,17 +1,17 @@
-"""Take jobs, so that one that cannot be taken is alone with that.
+"""Claim jobs, so that a job that cannot be claimed stops no other.
 
 Which jobs, and in which order (`claim_jobs.sql`):
 
     pending, and due ─────────────▶ a worker: as many as it has free lanes    │ of its handlers, for its API's events;
     running, its lease ran out ───▶ a process for lapsed jobs: one at a time  │ by `due_at`, then by id
 
-Nobody waits for a job that another is taking: it is skipped. So is one that was put aside.
+A job that another worker is claiming is skipped, and so is a job that was put aside.
 
-And how:
+How they are claimed:
 
-    together ──refused──▶ handler by handler ──refused──▶ job by job ──refused──▶ aside for a while, or dead
+    together ──refused──▶ handler by handler ──refused──▶ job by job ──refused──▶ put aside for a while, or dead
        │
-       └──the database is away, or refuses it without any job──▶ failing, until a claim goes through: told when it lasts
+       └──the database is away, or refuses a claim of no job──▶ failing until a claim succeeds; reported if that lasts
 """
 
 import logging
@@ -34,29 +34,29 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOOKED_AT = 100  # jobs of a handler that are claimed one by one because together they cannot be
-LOOKING_SECONDS = 1.0  # which takes no longer, because the other handlers' jobs wait meanwhile
+LOOKED_AT = 100  # so many jobs of a handler, at most, are claimed one by one
+LOOKING_SECONDS = 1.0  # and for so long, because the jobs of other handlers wait meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A job that could not be claimed so many times, and is left until then by the monotonic clock."""
+    """A job that could not be claimed `times` times, and is skipped until `until` (monotonic clock)."""
 
     times: int
     until: float
 
 
 class Claims:
-    """What one worker may take: due jobs of its handlers, for the events of one API.
+    """Claims jobs for one worker: due jobs of its handlers, for the events of one API.
 
     Args:
         connections: the worker's own.
-        handlers: the names of those it knows.
-        lapsed: whether it takes jobs whose lease ran out, instead of those that are pending.
+        handlers: the names of the worker's handlers.
+        lapsed: whether to claim jobs whose lease ran out, instead of pending ones.
         lease: how long a claim holds without being renewed.
         seconds: how long a statement may take.
-        aside_seconds: how long a job that could not be claimed is left.
-        failing_seconds: after how long it is told that no claim goes through.
+        aside_seconds: how long a job that could not be claimed is skipped.
+        failing_seconds: after how long failing claims are reported as trouble.
     """
 
     def __init__(
@@ -83,17 +83,16 @@ class Claims:
 
     @property
     def trouble(self) -> str | None:
-        """What cannot be claimed, in words; None where there is nothing, or it may pass with the next try."""
+        """What cannot be claimed, in words; None if there is nothing, or if the next try may succeed."""
         if self._failing_since is not None and _now() - self._failing_since >= self._failing_seconds:
             return "it cannot claim any job; its log says why"
-        found = [job for job, one in self._aside.items() if one.times > 1]
+        found = [job for job, aside in self._aside.items() if aside.times > 1]
         return f"{len(found)} jobs cannot be claimed, such as job {min(found)}; its log says why" if found else None
 
     async def take(self, most: int, start: Callable[[Claim], None]) -> bool:
-        """Claim at most so many jobs and start each; says whether that could be done, and the log why it could not.
+        """Claim at most `most` jobs and start each; return whether the claim succeeded, and log why it failed.
 
-        The database may be away, or refuse the statement whichever jobs there are; whatever else is in the way for a
-        while must not end the worker either.
+        The database may be away, or refuse the statement for any job. No other failure may end the worker either.
         """
         try:
             if most > 0:
@@ -110,21 +109,21 @@ class Claims:
         return True
 
     async def _take_together(self, most: int, start: Callable[[Claim], None]) -> None:
-        # Who was left for long enough is tried now; whoever is gone by then is forgotten.
-        self._aside = {job: one for job, one in self._aside.items() if one.until + self._aside_seconds > _now()}
+        # A job whose time aside is over is tried again. If it does not fail again for as long, it is forgotten.
+        self._aside = {job: aside for job, aside in self._aside.items() if aside.until + self._aside_seconds > _now()}
         try:
             together = partial(self._claim, self._handlers, most)
             claims = await self._do(partial(impatiently, together) if self._aside else together)
         except StoreRefusedError:
-            await self._do(partial(self._claim, self._handlers, 0))  # is it about any job at all?
+            await self._do(partial(self._claim, self._handlers, 0))  # does the database refuse a claim of no job too?
             await self._take_by_handler(most, start)
             return
         for claim in claims:
             start(claim)
 
     async def _take_by_handler(self, most: int, start: Callable[[Claim], None]) -> None:
-        """Claim for each handler by itself: however many jobs of one cannot be claimed, they are in nobody's way."""
-        for handler in random.sample(self._handlers, len(self._handlers)):  # none is always the first
+        """Claim for each handler separately: a handler's jobs that cannot be claimed must not hold up another's."""
+        for handler in random.sample(self._handlers, len(self._handlers)):  # no handler is always first
             if most == 0:
                 return
             try:
@@ -137,17 +136,17 @@ class Claims:
             most -= len(claims)
 
     async def _take_one_by_one(self, handler: str, most: int, start: Callable[[Claim], None]) -> int:
-        due = partial(jobs.due, handlers=[handler], **self._which, limit=LOOKED_AT, aside=self._left())
+        due = partial(jobs.due, handlers=[handler], **self._which, limit=LOOKED_AT, aside=self._skipped())
         taken, end = 0, _now() + LOOKING_SECONDS
 
         async def claim_one(connection: Connection, job: int) -> list[Claim]:
             return await self._claim([handler], 1, connection, only=job)
 
-        async for job, came in each(self._connections, await self._do(due), claim_one, seconds=self._seconds):
-            if isinstance(came, StoreRefusedError):
-                await self._put_aside(job, came)
+        async for job, result in each(self._connections, await self._do(due), claim_one, seconds=self._seconds):
+            if isinstance(result, StoreRefusedError):
+                await self._put_aside(job, result)
             else:
-                for claim in came:
+                for claim in result:
                     start(claim)
                     taken += 1
             if taken == most or _now() > end:
@@ -155,7 +154,7 @@ class Claims:
         return taken
 
     async def _put_aside(self, job: int, why: StoreRefusedError) -> None:
-        """Leave a job for a while; one that can never be claimed is dead, where at least that can be written."""
+        """Skip a job for a while. A job that can never be claimed becomes dead, if at least that can be written."""
         if not why.passing:
             try:
                 bury = partial(jobs.bury, job=job, reason=plain(f"it cannot be claimed: {why}"))
@@ -170,14 +169,15 @@ class Claims:
         level = logging.WARNING if times == 1 else logging.DEBUG
         log.log(level, "job %d cannot be claimed now: %s; again every %g s", job, why, self._aside_seconds)
 
-    def _left(self) -> list[int]:
-        return [job for job, one in self._aside.items() if one.until > _now()]
+    def _skipped(self) -> list[int]:
+        return [job for job, aside in self._aside.items() if aside.until > _now()]
 
     async def _claim(
         self, handlers: Sequence[str], most: int, connection: Connection, *, only: int | None = None
     ) -> list[Claim]:
+        aside = self._skipped()
         return await jobs.claim(
-            connection, handlers=handlers, **self._which, lease=self._lease, limit=most, only=only, aside=self._left()
+            connection, handlers=handlers, **self._which, lease=self._lease, limit=most, only=only, aside=aside
         )
 
     async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:

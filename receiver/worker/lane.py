@@ -1,14 +1,14 @@
-"""One job in a worker's hands, and how log lines call it.
+"""One job that a worker holds, and its name in log lines.
 
-    RUNNING ──outcome──▶ SETTLING ──written, no longer ours, or given up──▶ over
+    RUNNING ──outcome──▶ SETTLING ──written, lost, or given up──▶ over
        │                    │
        └──stopped, once─────┴──▶ STOPPED ──it has cleaned up──▶ over, without an outcome
 
-RUNNING: its handler runs, or is about to. Where its lease was lost it is stopped, unless the handler is completing the
-job in a transaction of its own, or has: then the job may be done already.
-SETTLING: its outcome is being written, and may be written already, so a lost lease stops it no more. The worker's end
-does: its time is up, and a fence says whether the outcome came first.
-STOPPED: its handler may be cleaning up, and is told so only once.
+RUNNING: the handler runs, or is about to. A lost lease stops it, unless the handler completes the job in a transaction
+of its own, or has completed it: then the job may be done already.
+SETTLING: the outcome is being written, and may be on disk already. A lost lease does not stop that. The worker's end
+does, because the time is up; the fence decides whether the outcome came first.
+STOPPED: the handler may be cleaning up. It is cancelled only once.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
-    """How far a lane is; the picture stands above."""
+    """How far a lane is: see the picture above."""
 
     RUNNING = auto()
     SETTLING = auto()
@@ -34,7 +34,7 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class Lane:
-    """One job in our hands; whoever makes it gives it its task."""
+    """One held job. The code that makes a lane sets its `task`."""
 
     claim: Claim
     completion: Completion = field(default_factory=Completion)
@@ -43,33 +43,33 @@ class Lane:
 
     @property
     def key(self) -> Key:
-        """(job, attempt): what we must still hold to write anything."""
+        """The (job, attempt) that the worker must still hold to write an outcome."""
         return self.claim.job, self.claim.attempt
 
     @property
     def name(self) -> str:
-        """How log lines call it."""
+        """The job's name in log lines."""
         return f"{self.claim.handler} {self.claim.source}/{self.claim.event_id}"
 
     @property
     def facts(self) -> dict[str, object]:
-        """What log lines for machines say of it."""
+        """The job's fields in log lines for machines."""
         claim = self.claim
         return {"handler": claim.handler, "event": f"{claim.source}/{claim.event_id}", "attempt": claim.attempt}
 
     @property
     def is_undecided(self) -> bool:
-        """Whether nothing was begun that may have written an outcome, so that stopping it loses none."""
+        """Whether no outcome can have been written yet, so that stopping the lane loses none."""
         return self.stage is Stage.RUNNING and self.completion.stage is Completing.UNUSED
 
     def stop(self) -> None:
-        """Stop it, if it is not being stopped."""
+        """Cancel the task, if it was not cancelled before."""
         if self.stage is not Stage.STOPPED:
             self.stage = Stage.STOPPED
             self.task.cancel()
 
-    def say(self, outcome: Outcome, seconds: float) -> None:
-        """Log what became of it, `seconds` after it began."""
+    def log_outcome(self, outcome: Outcome, seconds: float) -> None:
+        """Log the outcome of the job, `seconds` after it began."""
         number = self.claim.attempt
         facts = self.facts | {"outcome": type(outcome).__name__.lower(), "seconds": round(seconds, 3)}
         match outcome:

@@ -1,7 +1,7 @@
-"""Claim jobs into lanes, run each in its own, and settle what becomes of it.
+"""Claim jobs, run each in a lane of its own, and write its outcome.
 
-A worker claims jobs that are pending. One for `lapsed` jobs claims those whose lease ran out, one after the other, and
-ends when there are none (see `lapsed`).
+A worker claims pending jobs. A worker for `lapsed` jobs claims jobs whose lease ran out, one after the other, and ends
+when none is left (see `worker.lapsed`).
 """
 
 import asyncio
@@ -47,13 +47,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long a worker gives its statements and what it stops, and pauses between tries or lines, in seconds.
+    """The deadlines and pauses of a worker, in seconds.
 
     Attributes:
         statement: how long to wait for the database.
-        server: when the server ends a statement that is stuck, as its own trouble.
-        aside: how long a job that cannot be claimed is left.
-        failing: after how long it is told that no claim goes through.
+        server: when the server ends a stuck statement; the fault is then the statement's, not the database's.
+        aside: how long a job that cannot be claimed is skipped.
+        failing: after how long failing claims are reported as trouble.
+        release: how long giving jobs back may take.
+        finish_again: the pause between two tries to write an outcome.
+        between_key_lines: the pause between two lines about a wrong key.
+        grace: how long a cancelled handler may clean up.
     """
 
     statement: float = 10.0
@@ -69,19 +73,19 @@ class Deadlines:
 class Worker:
     """Claims and runs jobs of the handlers it knows, for the events of one API.
 
-        run ──leave(), too many handlers left behind, or no lapsed job left──▶ what it holds goes on ──stop()──▶ over
+        run ──leave(), too many handlers left behind, or no lapsed job left──▶ held jobs go on ──stop()──▶ over
 
-    While it runs it claims; where that fails (`Claims`) it goes on trying. Behind that nothing is claimed any more, and
-    what it holds is still renewed, lost and settled. `stop` ends it: whatever is not over in time is given back.
+    `run` claims jobs, and tries again if a claim fails (`Claims`). After `run` no job is claimed any more, but held
+    jobs are still renewed, lost and settled. `stop` ends that: a job that does not end in time is given back.
 
     Args:
         connections: for claims and outcomes, each with a deadline.
-        db: for the handlers: enough for two connections in each lane, and a few more.
-        http: a client of these for each attempt.
+        db: the handlers' pool: two connections for each lane, and a few more.
+        http: makes an HTTP client for each attempt.
         lanes: how many jobs to hold at once.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
-        lapsed: take jobs whose lease ran out, and end when there are none; with one lane each runs alone.
+        lapsed: claim jobs whose lease ran out, and end when none is left; with one lane each job runs alone.
     """
 
     def __init__(
@@ -122,21 +126,21 @@ class Worker:
             connections, lease=lease, seconds=self._deadlines.statement, again=self._deadlines.finish_again
         )
         self._leaving = False
-        self._keyless = Seldom(self._say_keyless, seconds=self._deadlines.between_key_lines)
+        self._keyless = Seldom(self._log_keyless, seconds=self._deadlines.between_key_lines)
 
     def wake(self) -> None:
         """Look for due jobs now."""
         self._wake.give()
 
     def leave(self) -> None:
-        """Claim nothing more. A claim under way is waited for: what it takes would be nobody's."""
+        """Claim nothing more. `run` still starts the jobs of a claim under way: nobody else would."""
         self._leaving = True
         self._wake.give()
 
     async def run(self) -> None:
-        """Claim and run jobs until `leave` is called or too many handlers are left behind, or no lapsed one is left.
+        """Claim and run jobs until `leave` is called, too many handlers are left behind, or no lapsed job is left.
 
-        Outlives the database's absence, and whatever else keeps it from claiming for a while.
+        A database that is away does not end this, nor does any other failure of a claim.
         """
         while not self._leaving and not self._left_behind.are_too_many:
             self._wake.take()
@@ -148,7 +152,7 @@ class Worker:
             await self._wake.within(self._poll.total_seconds())
 
     async def stop(self, *, within: timedelta) -> None:
-        """Let what is held end `within`, then stop it and give it back uncounted. Call it when `run` has ended."""
+        """Let held jobs end `within` a time, then stop the rest and give them back uncounted. Call it after `run`."""
         tasks = {lane.task for lane in self._held.values()}
         if tasks:
             log.info("waiting up to %g s for %d jobs", within.total_seconds(), len(tasks))
@@ -161,22 +165,23 @@ class Worker:
         await asyncio.wait({lane.task for lane in left}, timeout=self._deadlines.grace + 1)
         keys = [lane.key for lane in left]
         with suppress(StoreUnavailableError):
-            for some, came in await together(self._connections, keys, jobs.release, seconds=self._deadlines.release):
-                if isinstance(came, StoreRefusedError):
-                    log.warning("job %d was not given back, and its lease will run out: %s", some[0][0], came)
+            parts = await together(self._connections, keys, jobs.release, seconds=self._deadlines.release)
+            for part, result in parts:
+                if isinstance(result, StoreRefusedError):
+                    log.warning("job %d was not given back, and its lease will run out: %s", part[0][0], result)
                 else:
-                    log.info("gave back %d jobs that were not finished", len(some))
+                    log.info("gave back %d jobs that were not finished", len(part))
 
     def trouble(self) -> str | None:
-        """What keeps jobs from being claimed here, in words; None where nothing does, or only just began to."""
+        """Return why this worker cannot claim jobs, in words; None if it can, or if the trouble has only begun."""
         return self._claims.trouble
 
     def held(self) -> list[Key]:
-        """Return what is in our hands; from any thread."""
+        """Return the (job, attempt) of every held job. Any thread may call this."""
         return list(self._held)
 
     def lose(self, keys: Collection[Key]) -> None:
-        """Stop the handlers of what is ours no longer."""
+        """Stop the handlers of jobs that this worker holds no longer."""
         for lane in [self._held[key] for key in keys if key in self._held]:
             if lane.is_undecided:
                 lane.stop()
@@ -212,10 +217,10 @@ class Worker:
         lane.stage = Stage.SETTLING
         settled = await self._settling.settle(lane, outcome)
         if settled is not None:
-            lane.say(settled, time.monotonic() - started)
+            lane.log_outcome(settled, time.monotonic() - started)
 
     async def _attempt(self, lane: Lane) -> Outcome:
-        """Run the handler, unless it cannot be; returns what is to become of the job, whatever fails on the way."""
+        """Run the handler, if it can be run, and return the job's outcome, whatever fails on the way."""
         handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
         try:
             content = events.read(lane.claim.source, lane.claim.raw)
@@ -227,27 +232,27 @@ class Worker:
                 handler, content, self._context(lane, content),
                 left_behind=self._left_behind, grace=self._deadlines.grace,
             )  # fmt: skip
-        except Exception as exc:  # noqa: BLE001 - a bug of ours: it costs a try like one of the handler's, not the lane
+        except Exception as exc:  # noqa: BLE001 - a bug of ours costs a try, as one of the handler's does
             error = exc
-        self._say_error(lane, error)
-        jitter = random.random()  # noqa: S311 - it spreads, it hides nothing
+        self._log_error(lane, error)
+        jitter = random.random()  # noqa: S311 - it is no secret
         return decide(handler.retry, tries, error, jitter=jitter, home=handler.module)
 
-    def _say_error(self, lane: Lane, error: BaseException | None) -> None:
-        """Show where a stranger's exception came from; ours say all in one line. Whatever it is made of, no more."""
+    def _log_error(self, lane: Lane, error: BaseException | None) -> None:
+        """Log where a user's exception came from, whatever it is made of. Our own exceptions say all in one line."""
         try:
             if isinstance(error, Unauthenticated):
                 self._keyless.note(str(error))
             elif error is not None and not isinstance(error, Verdict | ProviderError | ImpossibleError):
-                # From where it is the handler's. As a tuple: an exception of a stranger's may be false.
+                # From the handler's first frame on. As a tuple, because a user's exception may be falsy.
                 steps = at_home(error, self._handlers[lane.claim.handler].module)
                 trace = (type(error), error, steps[0] if steps else error.__traceback__)
-                # What the outcome's line says of it, with the place in the handler, is enough for most.
+                # For most errors the outcome's line is enough: it names the place in the handler.
                 level = logging.WARNING if error.__traceback__ and not steps else logging.DEBUG
                 log.log(level, "%s raised %s", lane.name, type(error).__name__, exc_info=trace, extra=lane.facts)
-        except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
-            log.warning("%s raised what cannot be shown", lane.name, extra=lane.facts)
+        except BaseException:  # noqa: BLE001 - a user's exception may raise anything when it is read
+            log.warning("%s raised an exception that cannot be shown", lane.name, extra=lane.facts)
 
-    def _say_keyless(self, heard: Sequence[Heard]) -> None:
-        for one in heard:
-            log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, one.what)
+    def _log_keyless(self, heard: Sequence[Heard]) -> None:
+        for kind in heard:
+            log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, kind.what)

@@ -1,10 +1,12 @@
-"""Jobs whose lease ran out: each is run alone, in a process that holds nothing else.
+"""Run each job whose lease ran out alone, in a process that holds no other job.
 
-Such a job was in the hands of a worker that died or hung, perhaps because of that very job. In a process of its own it
-takes nobody along a second time: so a handler that kills workers costs each neighbour at most the one attempt that was
-under way at its first time, and ends as a dead job by itself. The worker that starts the process goes on claiming, and
-nobody waits for anybody: in a lane of its own the job would either have neighbours or wait until they have ended, and
-everybody else behind it. The price is half a second and the memory of a process for as long as there are such jobs.
+The worker that held such a job died or hung, perhaps because of that very job. In a process of its own the job harms no
+other job a second time. So a handler that kills workers costs each neighbour at most one attempt: the one that was
+under way the first time. The job itself ends as a dead one, without anybody's help.
+
+The worker that starts the process goes on claiming, and no job waits. In a lane of that worker the job would have
+neighbours, or it would have to wait for their end while all later jobs wait for the lane. The price is half a second,
+and the memory of a process while there are such jobs.
 """
 
 import asyncio
@@ -25,11 +27,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many processes for lapsed jobs a worker has at once, and its waiting, in seconds.
+    """Limits of one worker's processes for lapsed jobs. Times are in seconds.
 
     Attributes:
-        crowd: at most so long one worker waits for another to be first.
-        statement: how long to ask the database.
+        at_once: how many processes may run at once.
+        crowd: the longest random wait, which lets one of several workers be the first.
+        statement: how long a statement may take.
     """
 
     at_once: int = 3
@@ -38,16 +41,16 @@ class Limits:
 
 
 class Lapsed:
-    """Starts a process for lapsed jobs when some have waited for a third of a lease, and another when some still do.
+    """Starts a process when lapsed jobs have waited for a third of a lease, and another when some wait still.
 
     Args:
         connections: the worker's own.
-        handlers: the names of those it knows.
-        api_url: whose events it handles.
+        handlers: the names of the worker's handlers.
+        api_url: the API whose events it handles.
         lease: how long a claim holds.
         poll: how often to look.
-        run: runs a process that takes lapsed jobs and ends when there are none, or soon after the event `stop` is
-            set; returns its exit status.
+        run: runs a process that takes lapsed jobs, and returns its exit status. The process ends when no lapsed job
+            is left, or soon after the event `stop` is set.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class Lapsed:
         self._running: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
-        """Look for lapsed jobs, until cancelled; while the database is away there are none."""
+        """Look for lapsed jobs and start processes for them, until cancelled. An absent database has none."""
         while True:
             if len(self._running) < self._limits.at_once and await self._are_left():
                 task = asyncio.create_task(self._run_one())
@@ -80,15 +83,15 @@ class Lapsed:
             await asyncio.sleep(self._poll)
 
     async def end(self) -> None:
-        """Wait for the processes that run, which are told to end."""
+        """Tell the running processes to end, and wait for them."""
         self._ending.set()
         await asyncio.gather(*self._running)
 
     async def _are_left(self) -> bool:
-        """Whether lapsed jobs wait, and still do after a while.
+        """Return whether lapsed jobs wait now, and still wait after a pause.
 
-        Every worker that lives renews its leases meanwhile: when the database comes back, all of them have run out,
-        ours among them. The rest of the while is by chance, for one worker to be first: all of them see such a job.
+        When the database comes back after an outage, every lease has run out, ours too. In the pause each living worker
+        renews its own. The pause ends with a random part: all workers see the same job, and one should be the first.
         """
         if not await self._ask():
             return False
@@ -109,4 +112,4 @@ class Lapsed:
             log.exception("no process could be started for a job whose lease ran out; once more later")
             return
         if status:
-            log.error("the process for jobs whose lease ran out ended with status %d; what it had waits again", status)
+            log.error("the process for jobs whose lease ran out ended with status %d; its jobs wait again", status)

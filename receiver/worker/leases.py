@@ -1,10 +1,10 @@
 """Renew leases from a thread of its own, and notice when the loop that runs the handlers is stuck.
 
-A handler that blocks the worker's loop must cost nobody else the lease. Measured with 3 s of blocking, a renewal in
-this thread came at worst 2 ms late beside `time.sleep`, 16 ms beside a Python loop and 0.2 s beside eight of them. Only
-a C function that keeps the interpreter to itself, such as a regular expression that backtracks, stops this thread too;
-then the leases run out, and in the end faulthandler, which needs no interpreter, ends the process. A process for each
-lane would not have that gap, at 50 MB and half a second each.
+A handler that blocks the worker's loop must not cost other jobs their leases. Measured with a handler that blocked for
+3 s, a renewal in this thread was at most 2 ms late beside `time.sleep`, 16 ms beside a Python loop, and 0.2 s beside
+eight of them. Only a C function that never releases the interpreter, such as a backtracking regular expression, stops
+this thread too. Then the leases run out, and in the end faulthandler, which needs no interpreter, ends the process. A
+process for each lane would close that gap, at 50 MB and half a second each.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ STDERR = 2
 
 
 class Leases:
-    """Keeps the leases of what is held for as long as the block lasts.
+    """Renews the leases of the held jobs while its `async with` block lasts.
 
     Args:
         url: the database, to which the thread has a connection of its own.
         lease: how long a claim holds without being renewed.
-        held: returns the (job, attempt) that are held now; called in the thread.
-        lost: told, in the loop, which of them are ours no longer.
-        stuck: told, in the thread, why this worker can hold nothing any longer; ends the process.
+        held: returns the (job, attempt) of every held job; called in the thread.
+        lost: called in the loop with those that the worker holds no longer.
+        stuck: called in the thread with the reason why the worker can hold no job any longer; ends the process.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Leases:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
-        # It may be waiting for a database that hangs, and the loop's own threads for whatever handlers gave them.
+        # The thread may wait for a database that hangs, and handlers may keep all the loop's own threads busy.
         end = self._loop.time() + ENDING_SECONDS
-        while self._thread.is_alive() and self._loop.time() < end:  # noqa: ASYNC110 - its end wakes nobody
+        while self._thread.is_alive() and self._loop.time() < end:  # noqa: ASYNC110 - a thread's end sets no event
             await asyncio.sleep(LOOK_SECONDS)
 
     def _run(self) -> None:
-        """Renew until told to end; what nobody foresaw may pass, and has a whole lease for that."""
+        """Renew until told to end. An unforeseen error may pass, so it is tried again for a whole lease."""
         self._arm()
         while not self._ending.wait(self._between):
             try:
@@ -110,11 +110,11 @@ class Leases:
                 connections.close()
 
     async def _open(self) -> Connections:
-        # One lease that is held up must leave time for the others before they run out.
+        # A renewal that is held up must leave time for the others before their leases run out.
         return Connections(self._url, size=1, statement_seconds=max(1.0, min(STATEMENT_SECONDS, self._between) / 2))
 
     def _arm(self) -> None:
-        """Let the process end when we do not come back to this for too long, also because it was stopped."""
+        """Have the process ended unless this is called again in time, even if the process is suspended meanwhile."""
         faulthandler.dump_traceback_later(self._lease.total_seconds() + SEIZED_SECONDS, exit=True, file=STDERR)
 
     def _watch(self) -> None:
@@ -134,11 +134,11 @@ class Leases:
             log.warning("leases were not renewed: %s", exc)
             return
         gone = set[int]()
-        for keys, came in renewed:
-            if isinstance(came, StoreRefusedError):
-                log.warning("the lease of job %d was not renewed: %s", keys[0][0], came)
+        for keys, result in renewed:
+            if isinstance(result, StoreRefusedError):
+                log.warning("the lease of job %d was not renewed: %s", keys[0][0], result)
             else:
-                gone |= came
+                gone |= result
         lost = [key for key in held if key[0] in gone]
         if lost:
             self._loop.call_soon_threadsafe(self._lost, lost)

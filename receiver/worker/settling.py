@@ -1,10 +1,10 @@
-"""Write what became of a job, however long the database is away; without it the work would be done again.
+"""Write a job's outcome, however long the database is away; otherwise the work would be done again.
 
-outcome ──its handler has completed it──▶ done
+outcome ──the handler has completed the job──▶ done
    │
-   ├──written──▶ settled, or no longer ours
-   ├──the database is away──▶ again, for as long as that takes
-   └──refused──▶ in plain words ──refused for a lease──▶ given up: the lane is needed, and the lease runs out
+   ├──written──▶ settled, or the job is no longer ours
+   ├──the database is away──▶ try again, for as long as that lasts
+   └──refused──▶ try again in plain words ──refused for a lease──▶ given up: the lane is needed, the lease runs out
 """
 
 import asyncio
@@ -30,9 +30,9 @@ class Settling:
 
     Attributes:
         connections: the worker's own.
-        lease: for how long the database may refuse one.
+        lease: for how long the database may refuse an outcome.
         seconds: how long a statement may take.
-        again: seconds until the next try.
+        again: the pause before the next try, in seconds.
     """
 
     connections: Connections
@@ -41,7 +41,7 @@ class Settling:
     again: float
 
     async def settle(self, lane: Lane, outcome: Outcome) -> Outcome | None:
-        """Return what became of the job whose handler has ended; None where that is written by somebody else."""
+        """Write and return the outcome of a job whose handler has ended; return None if it could not be written."""
         if lane.completion.stage is Completing.COMMITTED:
             if not isinstance(outcome, Done):
                 said = "%s failed behind completing(), and the job is done all the same: %s"
