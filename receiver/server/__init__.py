@@ -1,10 +1,10 @@
-"""HTTP within bounds, for whatever we answer with it.
+"""Serve HTTP within bounds.
 
 running.serve            one application on one socket, until told to stop or relieved
-connections.Acceptor     bounded in number
-  ▶ protocol             deadlines, and turns (`turns`), so that a crowd leaves room for others
-parting                  lets who is still sending read the answer
-bounds                   the figures, as one value
+connections.Acceptor     accepts connections, bounded in number
+  ▶ protocol             deadlines and turns (`turns`): a crowd must leave room for others
+parting                  ends a connection so that a client that is still sending can read its answer
+bounds                   the limits, as one value
 """
 
 from receiver.server.running import KEEP_ALIVE_SECONDS, address, bind, inherit, serve

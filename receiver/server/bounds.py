@@ -1,19 +1,19 @@
-"""How much strangers are given: time to send and to read, and places. One value, which `serve` hands on."""
+"""Limit what clients may take: time to send, time to read, and connections. `serve` passes the limits on."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Times are in seconds.
+    """The limits, as one value. Times are in seconds.
 
     Attributes:
-        receive: until a request must be complete, from its first byte or its connection on.
-        unread: for how long a client may not read its answers.
-        connections: how many there may be. The source has a handful, a proxy before us some hundreds. As many half-sent
-            deliveries are 430 MB, and as many requests wait half a second for their turn.
-        turns: how many are let in at each round of the loop; it lasts a few milliseconds.
-        between_lines: between two log lines that say who was closed to make room.
+        receive: the time for a whole request, from its first byte or from the begin of its connection.
+        unread: the time for which a client may leave its answers unread.
+        connections: the most at once. The source has a handful, a proxy before us some hundreds. A thousand half-sent
+            deliveries take 430 MB, and a thousand requests wait half a second for their turn.
+        turns: how many connections are parsed in each round of the loop, which lasts a few milliseconds.
+        between_lines: the pause between two log lines about connections that were closed to make room.
     """
 
     receive: float = 10.0

@@ -1,18 +1,19 @@
-"""The open connections: taken as they come, bounded in number, and no delivery is turned away for that.
+"""Accept connections, bounded in number, without turning a delivery away.
 
     taken ──▶ waiting ──last byte of a request──▶ busy ──answer──▶ waiting ──▶ …
-                 │    for a request, for the rest of one, to be read
-                 └──▶ closed, where it has waited longest and another one comes
+                 │    for a request, for the rest of one, or for its client to read
+                 └──▶ closed, if it has waited longest and a new connection needs its place
 
-A busy connection is never closed; where all are busy, the next one waits in the kernel's queue.
+A busy connection is never closed; if all are busy, the next one waits in the kernel's queue.
 
-Strangers must not take the descriptors that the database and the spool need, however few there are: the limit may be
-lowered while we run, and something else may use more than we thought. So before each round of taking, and once a
-second, the descriptors that are free are counted, and the bound is what leaves a reserve of them.
+Clients must not use up the descriptors that the database and the spool need. The limit may be lowered while we run, and
+other code may use more descriptors than we expect. So the free descriptors are counted before each round of accepting
+and once a second, and the bound on connections leaves a reserve of them.
 
-The loop's own server is not used. uvloop's takes one connection in each round of the loop, so that a few hundred busy
-ones leave a new one in the kernel's queue for seconds; and without descriptors it takes connections to close them.
-Nor is uvicorn's `limit_concurrency` used: it refuses valid deliveries.
+The loop's own server is not used. uvloop's server accepts one connection in each round of the loop, so beside a few
+hundred busy connections a new one waits in the kernel's queue for seconds. Without free descriptors uvloop accepts
+connections only to close them. uvicorn's `limit_concurrency` is not used either: it refuses
+valid deliveries.
 """
 
 import asyncio
@@ -31,13 +32,13 @@ from receiver.server.turns import Rank
 
 log = logging.getLogger(__name__)
 
-# Descriptors for everything else: the database, the spool, the loop, and who comes while another is being closed.
+# Descriptors for everything else: the database, the spool, the loop, and a connection that comes while one is closed.
 RESERVED = 100
-FREE = 32  # of them are left free at any moment, and a quarter of all where there are few
+FREE = 32  # descriptors stay free at any moment; a quarter of all if there are few
 AT_ONCE = 16
-UNREAD = 4 * AT_ONCE  # so many have come in the last rounds; what they sent may not have been read yet
-LARGEST = 2**31 - 1  # number that a descriptor may have
-LEAST = 8  # connections, whatever else takes the descriptors
+UNREAD = 4 * AT_ONCE  # so many connections are from the last rounds: their bytes might not be read yet
+LARGEST = 2**31 - 1  # the largest number of a descriptor
+LEAST = 8  # connections are always allowed, whatever else uses descriptors
 NO_ROOM_SECONDS = 0.01
 LOOK_SECONDS = 1.0
 STARVED_SECONDS = 60.0
@@ -45,7 +46,7 @@ REASONS = 3
 
 
 def allowed(most: int = SERVICE.connections) -> int:
-    """Return how many connections this process may have, having raised its limit of descriptors as far as it needs."""
+    """Raise the limit of descriptors as far as needed, and return how many connections this process may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = most + RESERVED
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -73,7 +74,7 @@ def reserve(limit: int) -> int:
 def free(limit: int, *, most: int) -> int:
     """Return how many descriptors below `limit` are free, counted up to `most`.
 
-    From above, where they are; none is taken for it, because another thread may need it at this moment.
+    The count begins at the top, where free ones are. It opens none, because another thread may need it at that moment.
     """
     found = (number for number in range(limit - 1, -1, -1) if not _is_open(number))
     return sum(1 for _ in itertools.islice(found, most))
@@ -88,30 +89,30 @@ def _is_open(descriptor: int) -> bool:
 
 
 class Callers:
-    """Who is connected: the busy ones and, by rank, those that wait, in the order in which they were last heard."""
+    """The connections: the busy ones and, by rank, the waiting ones, the longest waiting first."""
 
     def __init__(self) -> None:
         self._busy: set[asyncio.Transport] = set()
         self._waiting: dict[Rank, OrderedDict[asyncio.Transport, None]] = {rank: OrderedDict() for rank in Rank}
         self._ending: set[asyncio.Transport] = set()
-        self._tell: Callable[[], None] | None = None
+        self._on_waiting: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self._busy) + sum(map(len, self._waiting.values()))
 
-    def waits(self, connection: asyncio.Transport, rank: Rank) -> None:
-        """Note that a connection waits for its client, who was just heard."""
-        self.gone(connection)
+    def note_waiting(self, connection: asyncio.Transport, rank: Rank) -> None:
+        """Note that a connection waits for its client from now on."""
+        self.forget(connection)
         self._waiting[rank][connection] = None
-        if self._tell is not None:
-            self._tell()
+        if self._on_waiting is not None:
+            self._on_waiting()
 
-    def busy(self, connection: asyncio.Transport) -> None:
-        """Note that a client waits for us."""
-        self.gone(connection)
+    def note_busy(self, connection: asyncio.Transport) -> None:
+        """Note that the client of a connection waits for us."""
+        self.forget(connection)
         self._busy.add(connection)
 
-    def gone(self, connection: asyncio.Transport) -> None:
+    def forget(self, connection: asyncio.Transport) -> None:
         """Forget a connection."""
         self._busy.discard(connection)
         self._ending.discard(connection)
@@ -119,10 +120,10 @@ class Callers:
             waiting.pop(connection, None)
 
     def close_longest_waiting(self) -> bool:
-        """Close the connection that has waited longest, the last rank first; says whether one could be closed.
+        """Close the connection that has waited longest, the last rank first; return whether one could be closed.
 
-        Who uses a connection again at the moment in which we close it may take that for a failed delivery, so those
-        that have sent authentic ones are closed only where most are such.
+        A client that uses a connection at the moment in which we close it may take that for a failed delivery. So
+        connections that brought authentic deliveries are closed only if they are the majority.
         """
         half = len(self) // 2
         for rank, kept in ((Rank.OTHER, 0), (Rank.NEW, min(UNREAD, half)), (Rank.KNOWN, half)):
@@ -135,23 +136,23 @@ class Callers:
 
     @property
     def ending(self) -> int:
-        """How many were closed to make room and hold their descriptor still."""
+        """How many connections were closed to make room, but still hold their descriptor."""
         return len(self._ending)
 
-    def tell(self, tell: Callable[[], None] | None) -> None:
-        """Have `tell` called whenever a connection begins to wait."""
-        self._tell = tell
+    def call_on_waiting(self, callback: Callable[[], None] | None) -> None:
+        """Call `callback` whenever a connection begins to wait; None ends that."""
+        self._on_waiting = callback
 
 
 class Acceptor:
-    """Takes connections from a listening socket until it is closed.
+    """Accepts connections from a listening socket until it is closed.
 
     Args:
         listener: closed with the acceptor.
-        make: returns the protocol of a new connection, which tells `clients` of it.
-        clients: those that there are.
-        most: how many there may be; fewer where descriptors have become few.
-        between_lines: seconds between two log lines that say who was closed.
+        make: returns the protocol of a new connection; the protocol reports to `clients`.
+        clients: the connections that there are.
+        most: how many there may be; the bound is lower while descriptors are few.
+        between_lines: seconds between two log lines about closed connections.
     """
 
     def __init__(
@@ -177,8 +178,8 @@ class Acceptor:
         self._loop.add_reader(listener, self._take)
 
     async def close(self) -> None:
-        """Take no more connections; returns when those that were taken have begun."""
-        self._clients.tell(None)
+        """Accept no more connections, and return when the accepted ones have begun."""
+        self._clients.call_on_waiting(None)
         self._look.cancel()
         if self._pause is not None:
             self._pause.cancel()
@@ -189,9 +190,9 @@ class Acceptor:
             await asyncio.wait(self._beginning)
 
     def _take(self) -> None:
-        """Take a few, so that those we have get on with theirs."""
+        """Accept a few connections, so that the open ones get their share of the loop."""
         self._close_down()
-        # Of few places a few at once: who has just come is to be heard before the next one takes the place.
+        # Few places, few at once: a new connection must be read before the next one may take its place.
         for _ in range(max(2, min(AT_ONCE, self._bound // 8))):
             if self._count > self._bound and not self._make_room():
                 self._rest()
@@ -202,7 +203,7 @@ class Acceptor:
                 return
             except ConnectionAbortedError:
                 continue
-            except OSError as exc:  # no descriptor, no memory: who waits in the kernel's queue loses nothing
+            except OSError as exc:  # no descriptor, no memory: a connection may stay in the kernel's queue
                 self._starve(exc)
                 self._rest()
                 return
@@ -215,7 +216,7 @@ class Acceptor:
         return len(self._clients) + len(self._beginning)
 
     def _close_down(self, why: str = "") -> None:
-        """See how many connections there may be now, and close those beyond."""
+        """Adapt the bound to the free descriptors, and close connections beyond it."""
         most = limit()
         kept = reserve(most)
         room = free(most, most=kept + AT_ONCE) + self._clients.ending - kept
@@ -226,12 +227,12 @@ class Acceptor:
             pass
 
     def _look_again(self) -> None:
-        """Close down also while nobody comes: those that are here may deliver."""
+        """Close down even while no connection comes: a delivery on an open one may need a descriptor."""
         self._look = self._loop.call_later(LOOK_SECONDS, self._look_again)
         self._close_down()
 
     def _starve(self, error: OSError) -> None:
-        """Leave something to everything else where none could be had, for a while."""
+        """Lower the bound for a while, because nothing was left for a connection, or for anything else."""
         self._most = max(self._count - FREE, self._count // 2, LEAST)
         self._starved_until = self._loop.time() + STARVED_SECONDS
         why = f"no connection can be taken ({error.strerror})"
@@ -246,20 +247,20 @@ class Acceptor:
             log.debug("a connection ended before it began: %s", exc)
 
     def _rest(self) -> None:
-        """Take none for a moment, or until there is one to close."""
+        """Accept nothing for a moment, or until there is a connection to close."""
         self._loop.remove_reader(self._listener)
         self._pause = self._loop.call_later(NO_ROOM_SECONDS, self._go_on)
-        self._clients.tell(self._hurry)
+        self._clients.call_on_waiting(self._hurry)
 
     def _hurry(self) -> None:
-        """Go on in the next round, before the one that has begun to wait is heard again."""
-        self._clients.tell(None)
+        """Go on in the next round, before the connection that has begun to wait is read again."""
+        self._clients.call_on_waiting(None)
         if self._pause is not None:
             self._pause.cancel()
         self._pause = self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        self._clients.tell(None)
+        self._clients.call_on_waiting(None)
         self._pause = None
         self._loop.add_reader(self._listener, self._take)
         self._take()
@@ -272,5 +273,5 @@ class Acceptor:
 
 
 def _say(heard: Sequence[Heard]) -> None:
-    said = (f"{one.what}: closed {one.count} that waited for their client" for one in heard[:REASONS])
-    log.warning("%s", "; ".join(said))
+    kinds = (f"{kind.what}: closed {kind.count} that waited for their client" for kind in heard[:REASONS])
+    log.warning("%s", "; ".join(kinds))

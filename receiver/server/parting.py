@@ -1,11 +1,11 @@
 """End a connection so that its last answer arrives.
 
-A socket that is closed while bytes come in is reset, and a reset may take the answer with it: who was still sending is
-told of a broken connection, and a proxy says 502 in our stead. So where something is unread our side is closed first,
-and what still comes is thrown away until the client closes its own, bounded in time and size (RFC 9112 9.6).
+A socket that is closed while bytes come in is reset, and the reset may destroy the answer: a client that is still
+sending sees a broken connection, and a proxy answers 502. So if something is unread, only our side is closed at first.
+What still comes is thrown away until the client closes its side, within limits of time and size (RFC 9112 9.6).
 
     open ──close, all is read──▶ closed
-      └────close, something is unread──▶ parting ──the client's end, or enough of it──▶ closed
+      └────close, something is unread──▶ parting ──the client closes its side, or a limit is reached──▶ closed
 """
 
 import asyncio
@@ -19,11 +19,11 @@ MOST_BYTES = 16 * 1024 * 1024
 
 
 class Parting(asyncio.Transport):
-    """A connection's transport, whose `close` is in order.
+    """A connection's transport, whose `close` does not destroy the last answer.
 
     Args:
         transport: the real one.
-        is_unread: whether its client has something to say that nobody will listen to.
+        is_unread: whether the client may be sending bytes that nobody will read.
     """
 
     def __init__(self, transport: asyncio.Transport, is_unread: Callable[[], bool]) -> None:
@@ -36,7 +36,7 @@ class Parting(asyncio.Transport):
         self.is_parting = False
 
     def close(self) -> None:
-        """Close at once, or when the client has said everything."""
+        """Close at once or, if something is unread, after the client has closed its side."""
         if self.is_closing():
             return
         if not self._is_unread():
@@ -50,7 +50,7 @@ class Parting(asyncio.Transport):
         self._end_in("silent", SILENT_SECONDS)
 
     def throw_away(self, data: bytes) -> None:
-        """Take what comes while parting."""
+        """Discard bytes that come while parting."""
         self._left -= len(data)
         if self._left < 0:
             self.abort()
@@ -58,16 +58,16 @@ class Parting(asyncio.Transport):
             self._end_in("silent", SILENT_SECONDS)
 
     def lost(self) -> None:
-        """Forget the bounds with the connection."""
+        """Cancel the timers, because the connection is gone."""
         for timer in self._timers.values():
             timer.cancel()
 
     def is_closing(self) -> bool:
-        """Whether nothing more is to be said or listened to."""
+        """Return whether nothing more is sent or read."""
         return self.is_parting or self._transport.is_closing()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, unless everything has been said."""
+        """Send bytes, unless our side is closed."""
         if not self.is_parting:
             self._transport.write(data)
 

@@ -1,17 +1,18 @@
 """uvicorn's h11 protocol with a deadline for receiving a request.
 
-uvicorn itself waits for ever for a client that says nothing, or drips, or never reads its answers. Here a connection
-whose request's head is not complete in time is closed; the body's share of the same deadline is enforced where it is
-read, which can still answer 408; and who does not read is cut off. Keep-alive lives on. h11, because with httptools an
-upgrade request reaches the application with an empty body and chunk trailers appear as headers.
+uvicorn itself waits for ever for a client that sends nothing, sends byte by byte, or never reads its answers. Here a
+connection is closed if the head of its request is not complete in time. The body has the same deadline; the code that
+reads the body enforces it, because that code can still answer 408. A client that does not read its answers is cut off.
+Keep-alive still works. The parser is h11: with httptools an upgrade request reaches the application with an empty body,
+and chunk trailers appear as headers.
 
 Two things that h11 leaves to its user are done here: line ends before a request are ignored (RFC 9112 2.2), and an
-answer that is given before its request is complete is not lost with it (`parting`).
+answer that is given before its request is complete still arrives (`parting`).
 
-An answer after which the connection is closed says so, or a proxy might send the next delivery on it. A request that is
-none is refused here, and whoever counts refusals is told of it.
+If a connection is closed after an answer, the answer says so; otherwise a proxy might send the next delivery on that
+connection. A malformed request is refused here, and the refusal is reported.
 
-What comes in is parsed in turns (`turns`), and each connection says whether it waits for its client (`connections`).
+Input is parsed in turns (`turns`), and each connection reports whether it waits for its client (`connections`).
 """
 
 import asyncio
@@ -31,9 +32,9 @@ from receiver.server.turns import Rank, Turns
 
 Refused: TypeAlias = Callable[[RequestError, str | None], None]
 
-WHY_NONE = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by the status that h11 would give
-PIECE_BYTES = 16 * 1024  # what is parsed in one turn: it may be a few thousand chunks of a byte each
-LINE_END_BYTES = 64  # before a request: an honest client has added one or two
+WHY_MALFORMED = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by h11's status
+PIECE_BYTES = 16 * 1024  # parsed in one turn; they may be a few thousand chunks of one byte each
+LINE_END_BYTES = 64  # ignored before a request: an honest client adds one or two line ends
 
 
 class DeadlineProtocol(H11Protocol):
@@ -79,11 +80,11 @@ class DeadlineProtocol(H11Protocol):
         self.handle_events()
 
     def handle_events(self) -> None:
-        """Parse what has come in, now or when it is our turn; until then no more is read."""
+        """Parse the input, now or when it is this connection's turn; until then read no more."""
         if self.transport.is_closing():
             return
         if self.conn.their_state is h11.IDLE and not self._stands_behind():
-            return  # an answer was given, and nothing stands behind its request
+            return  # the request was answered, and nothing stands behind it
         if self.conn.their_state is h11.DONE:
             self.flow.pause_reading()  # what stands behind a request waits for its answer
             return
@@ -100,9 +101,9 @@ class DeadlineProtocol(H11Protocol):
         return not self._parting.is_parting and (self._in_line or self._is_under_way())
 
     def send_400_response(self, msg: str) -> None:
-        """Let whoever counts refusals, and whoever reads the refused body, know that the answer has been given."""
+        """Answer 400, report the refusal, and wake the application if it still reads the refused body."""
         if self._refused is not None:
-            why = WHY_NONE.get(getattr(sys.exc_info()[1], "error_status_hint", 400), "malformed")
+            why = WHY_MALFORMED.get(getattr(sys.exc_info()[1], "error_status_hint", 400), "malformed")
             self._refused(RequestError(why), self.client[0] if self.client else None)
         super().send_400_response(msg)
         if self._is_reading():
@@ -110,9 +111,9 @@ class DeadlineProtocol(H11Protocol):
             self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """Close after an answer to a request whose rest would never come, or is not wanted."""
+        """Close the connection if the rest of the answered request will never come, or is not wanted."""
         self._give_time()  # a pipelined request begins here
-        if is_armed(Failpoint.AFTER_ANSWER):  # uvloop gives what was written to the kernel when this round is through
+        if is_armed(Failpoint.AFTER_ANSWER):  # uvloop sends what was written at the end of this round
             self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
         unwanted = self.conn.their_state is h11.SEND_BODY
         is_kept = self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE
@@ -127,7 +128,7 @@ class DeadlineProtocol(H11Protocol):
             self.transport.close()
 
     def pause_writing(self) -> None:
-        """Give a client that does not read its answers some time, as one that does not send."""
+        """Start the deadline of a client that does not read its answers."""
         super().pause_writing()
         self._note()
         self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
@@ -139,21 +140,21 @@ class DeadlineProtocol(H11Protocol):
         self._note()
 
     def shutdown(self) -> None:
-        """End after the answer to what stands in line: it may be a delivery."""
+        """End after the input that stands in line is answered: it may be a delivery."""
         while self._in_line:
             self._parse()
         super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline with the connection."""
+        """Cancel the deadlines, because the connection is gone."""
         self._forget_deadline()
         self._forget_unread()
         self._parting.lost()
-        self._clients.gone(self.transport)
+        self._clients.forget(self.transport)
         super().connection_lost(exc)
 
     def _should_upgrade(self) -> bool:
-        """Never: uvicorn would log two warnings for every request that asks, and anyone can ask."""
+        """Return False: uvicorn would log two warnings for every request to upgrade, and anyone can send one."""
         return False
 
     def _parse(self) -> None:
@@ -165,7 +166,7 @@ class DeadlineProtocol(H11Protocol):
         self.flow.resume_reading()
         piece = bytes(self._unparsed[:PIECE_BYTES])
         del self._unparsed[:PIECE_BYTES]
-        if piece:  # h11 takes an empty one for the end
+        if piece:  # h11 takes an empty piece for the end
             self.conn.receive_data(piece)
         super().handle_events()
         if self.conn.their_state is not h11.IDLE:
@@ -174,64 +175,64 @@ class DeadlineProtocol(H11Protocol):
             self.handle_events()
         self._note()
         if self._half_closed and not self._in_line and not self._is_under_way():
-            self.transport.close()  # its rest will never come
+            self.transport.close()  # the rest of the request will never come
 
     def _begin_anew(self) -> None:
-        """Take what stands behind a request that was answered back from h11, to see what it begins with."""
+        """Take the bytes behind an answered request back from h11, to see what they begin with."""
         self._unparsed[:0] = self.conn.trailing_data[0]
         self.conn = h11.Connection(h11.SERVER)
         self._skipped = 0
         self._skip_line_ends()
 
     def _skip_line_ends(self) -> None:
-        """Ignore line ends before a request: they are no part of it, and begin none."""
+        """Ignore line ends before a request: they are not part of it, and do not begin one."""
         left = self._unparsed.lstrip(b"\r\n")
         self._skipped += len(self._unparsed) - len(left)
         if self._skipped <= LINE_END_BYTES:
             self._unparsed = left
 
     def _is_last(self) -> bool:
-        """Whether the connection is closed after an answer that begins now; see `on_response_complete`."""
+        """Return whether the connection is closed after the answer that begins now; see `on_response_complete`."""
         behind = self.conn.trailing_data[0] + self._unparsed
         if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
             behind = left
-        # Who is refused and always busy could else never be closed to make room for another.
+        # Otherwise a client that is refused but always busy could never be closed to make room.
         is_refused = "authentic" not in self.scope["state"]
         return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
 
     def _is_unread(self) -> bool:
-        """Whether the client may be sending what nobody will listen to; half a head it has sent for too long is not."""
+        """Return whether the client may be sending bytes that nobody will read; half a head that is late is none."""
         theirs = self.conn.their_state
         behind = self._unparsed or (theirs is not h11.IDLE and self.conn.trailing_data[0])
         return not self._half_closed and (theirs in (h11.SEND_BODY, h11.ERROR) or bool(behind))
 
     def _stands_behind(self) -> bool:
-        """Whether more has come than the request that is answered."""
+        """Return whether bytes have come behind the request that is answered."""
         return bool(self._unparsed or self.conn.trailing_data[0])
 
     def _is_reading(self) -> bool:
-        """Whether a request's body is still expected by its application."""
+        """Return whether the application still expects more of a request's body."""
         return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
 
     def _is_under_way(self) -> bool:
-        """Whether a request has come whole and is not answered yet."""
+        """Return whether a whole request has come and is not answered yet."""
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def _note(self) -> None:
-        """Say who waits for whom."""
+        """Report whether this connection waits for its client, or the client for us."""
         if self._parting.is_parting:
-            self._clients.waits(self.transport, Rank.OTHER)
+            self._clients.note_waiting(self.transport, Rank.OTHER)
         elif self._in_line or (self._is_under_way() and not self.flow.write_paused):
-            self._clients.busy(self.transport)
+            self._clients.note_busy(self.transport)
         else:
-            self._clients.waits(self.transport, self._rank)
+            self._clients.note_waiting(self.transport, self._rank)
 
     def _expect_request(self) -> None:
         self._give_time()
         self._deadline = self.loop.call_later(self._bounds.receive, self.transport.close)
 
     def _give_time(self) -> None:
-        """Say until when a request that begins now must be complete, for who reads its body."""
+        """Tell the reader of the body until when a request that begins now must be complete."""
         self.app_state = {**self.app_state, "deadline": self.loop.time() + self._bounds.receive}
 
     def _forget_deadline(self) -> None:

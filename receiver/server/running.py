@@ -22,7 +22,7 @@ from receiver.server.connections import Acceptor, Callers, allowed
 from receiver.server.protocol import DeadlineProtocol
 from receiver.server.turns import Turns
 
-# Proxies keep idle connections for a minute and more; one that we close first may take a delivery down with it.
+# Proxies keep idle connections for a minute and more. If we close one first, a delivery may be lost with it.
 KEEP_ALIVE_SECONDS = 75
 # A delivery has 10 s to arrive and 3 s to be stored; nothing waits longer than that for an answer.
 SHUTDOWN_SECONDS = 14
@@ -42,10 +42,10 @@ class _Server(uvicorn.Server):
         yield
 
     async def linger(self, stop: asyncio.Event) -> None:
-        """Return when nobody is connected any more, or a second after `stop` is set.
+        """Return when no client is connected any more, or a second after `stop` is set.
 
-        A connection that is idle may bring a request at this very moment, and closing it would reset that. So it is
-        left to its client and to the keep-alive's own end, for as long as nobody is in a hurry.
+        An idle connection may bring a request at this very moment, and closing the connection would reset the request.
+        So until `stop` is set, a connection ends only when its client or the keep-alive's deadline ends it.
         """
         loop, end = asyncio.get_running_loop(), math.inf
         while self.server_state.connections and loop.time() < end:
@@ -55,36 +55,36 @@ class _Server(uvicorn.Server):
 
 
 def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.socket:
-    """Return a listening socket; `advice` says what to do where it cannot be had.
+    """Return a listening socket; `advice` is the error's hint for the user.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be listened on.
     """
     try:
         name = _bare(host)
         family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
-        # `::` is every address that there is, those of IPv4 too; of both families by one descriptor, for who inherits.
+        # `::` is every address, those of IPv4 too. One descriptor serves both families, because a child inherits one.
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         listener = socket.create_server((name, port), family=family, backlog=2048, dualstack_ipv6=both)
     except UnicodeError as exc:
         raise ConfigError("HOST: is no name of a host") from exc
     except OSError as exc:
         raise ConfigError(f"cannot listen on {host} port {port} ({_reason(exc)}): {advice}") from exc
-    # What it accepts inherits this. asyncio's own loop sets it only where a socket names its protocol, which this one
-    # does not; without it every answer on a kept connection waits 40 ms for the client's acknowledgement.
+    # Accepted sockets inherit this option. asyncio's own loop sets it only on a socket that names its protocol, which
+    # this one does not. Without it every answer on a kept connection waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def address(host: str, port: int) -> str:
-    """Return the web address at which one that listens on `host` and `port` is reached from this machine."""
+    """Return the URL at which this machine reaches a server that listens on `host` and `port`."""
     name = _bare(host)
-    with suppress(socket.gaierror, UnicodeError):  # a name stays as it is
+    with suppress(socket.gaierror, UnicodeError):  # a host name stays as it is
         numeric = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         ip = ipaddress.ip_address(numeric[0][4][0])
         if isinstance(ip, ipaddress.IPv6Address):
             ip = ip.ipv4_mapped or ip
-        if ip.is_unspecified:  # every address is no address
+        if ip.is_unspecified:  # a client cannot connect to "every address"
             ip = ipaddress.IPv4Address("127.0.0.1")
         name = f"[{ip}]" if isinstance(ip, ipaddress.IPv6Address) else str(ip)
     return f"http://{name}:{port}"
@@ -96,14 +96,14 @@ def _bare(host: str) -> str:
 
 
 def inherit(descriptor: int) -> socket.socket:
-    """Return the listening socket that our parent has bound and holds open, whatever becomes of us."""
+    """Return the listening socket that the parent process has bound; the parent keeps it open if this one dies."""
     listener = socket.socket(fileno=descriptor)
-    listener.set_inheritable(False)  # the database's keeper, which we may start, would hold it for ever
+    listener.set_inheritable(False)  # the database's keeper, our child, would hold it for ever
     return listener
 
 
 def _reason(error: OSError) -> str:
-    """Return the system's own words; create_server adds the address once more."""
+    """Return the system's own words, without the address that create_server adds."""
     return str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
 
 
@@ -115,16 +115,17 @@ async def serve(
     relieved: asyncio.Event | None = None,
     bounds: Bounds = SERVICE,
 ) -> None:
-    """Answer requests until `stop` is set, then let what is under way end, within 14 s.
+    """Answer requests until `stop` is set, then let requests under way end within 14 s.
 
-    What is no request, and so never comes to the application, is told to its `state.refused`, where it has one.
-    `relieved` is for who has a successor on the same socket: it takes no new connection, and ends with its last one.
+    A malformed request never reaches the application. It is reported to the application's `state.refused`, if that is
+    set. `relieved` means that a successor serves the same socket: this server then accepts no new connection, and ends
+    with its last one.
     """
-    # At info it tells of itself, and at warning of every malformed request, which anyone can send.
+    # At info uvicorn logs about itself, at warning about every malformed request, and anyone can send one.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     leaving = asyncio.Event()
     config = uvicorn.Config(
-        _in_origin_form(_saying_so(app, leaving)), http=DeadlineProtocol, ws="none", lifespan="off", log_config=None,
+        _in_origin_form(_saying_close(app, leaving)), http=DeadlineProtocol, ws="none", lifespan="off", log_config=None,
         access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
     )  # fmt: skip
@@ -136,19 +137,19 @@ async def serve(
     )  # fmt: skip
     acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), between_lines=bounds.between_lines)
     serving = asyncio.create_task(server.serve(sockets=[]))
-    told = [asyncio.create_task(event.wait()) for event in (stop, relieved) if event is not None]
-    await asyncio.wait({serving, *told}, return_when=asyncio.FIRST_COMPLETED)
+    ends = [asyncio.create_task(event.wait()) for event in (stop, relieved) if event is not None]
+    await asyncio.wait({serving, *ends}, return_when=asyncio.FIRST_COMPLETED)
     leaving.set()
     await acceptor.close()
     await server.linger(stop)
     server.should_exit = True
     await serving
-    for waiting in told:
-        waiting.cancel()
+    for end in ends:
+        end.cancel()
 
 
 def _in_origin_form(app: ASGIApp) -> ASGIApp:
-    """Let a target that is a whole address be its path, as a server must take it too (RFC 9112 3.2.2)."""
+    """Reduce a request target that is a whole URL to its path: a server must accept both (RFC 9112 3.2.2)."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         origin = _ORIGIN.match(scope["raw_path"])
@@ -160,8 +161,8 @@ def _in_origin_form(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def _saying_so(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
-    """Let every answer after which its connection closes say so, so that nobody uses it again."""
+def _saying_close(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
+    """Add `Connection: close` to an answer after which its connection closes, so that nobody uses it again."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def say(message: Message) -> None:

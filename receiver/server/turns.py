@@ -1,8 +1,8 @@
-"""Take turns, so that a crowd slows nobody down by more than its own queue.
+"""Parse connections in turns, so that a crowd delays mostly itself.
 
-All connections share one event loop, and answering a delivery takes a dozen of its rounds. A round in which a thousand
-connections have something to be parsed lasts as long as a thousand requests, and the database's answer, the spool's
-fsync and the deadlines wait for it every time. So only a few are let in at each round; the others stand in line.
+All connections share one event loop, and answering a delivery takes a dozen rounds of the loop. A round that parses the
+input of a thousand connections lasts as long as a thousand requests. The database's answer, the spool's fsync and the
+deadlines wait for every such round. So only a few connections have their turn in each round; the others stand in line.
 """
 
 import asyncio
@@ -12,22 +12,22 @@ from enum import IntEnum
 
 from receiver.server.bounds import SERVICE
 
-EACH = 2  # of every rank, so that none keeps another out
+EACH = 2  # of every rank in each round, so that no rank keeps another out
 
 
 class Rank(IntEnum):
-    """Who goes first, by the last answer on a connection: to an authentic delivery, none yet, another one.
+    """The order of connections, by their last answer.
 
-    A flood of bad signatures over kept connections is refused once for each, and from then on stands behind everybody.
+    A flood of bad signatures over kept connections is refused once on each, and then stands behind all others.
     """
 
-    KNOWN = 0
-    NEW = 1
-    OTHER = 2
+    KNOWN = 0  # it answered an authentic delivery
+    NEW = 1  # there was none yet
+    OTHER = 2  # it answered anything else
 
 
 class Turns:
-    """A line for each rank, from which a few are let in at each round of the running loop."""
+    """A line for each rank. A few turns are called in each round of the running loop."""
 
     def __init__(self, *, at_once: int = SERVICE.turns) -> None:
         self._at_once = at_once
@@ -36,7 +36,7 @@ class Turns:
         self._counting = False
 
     def take(self, turn: Callable[[], None], rank: Rank) -> None:
-        """Call `turn`: now or, where others stand in line or enough were let in, in a later round."""
+        """Call `turn` now, or in a later round if others stand in line or this round is full."""
         if not self._counting:
             self._counting = True
             asyncio.get_running_loop().call_soon(self._next_round)

@@ -149,12 +149,12 @@ def test_the_last_rank_is_closed_first_and_of_each_who_was_not_heard_for_longest
     clients, closed = Callers(), list[Line]()
     known, new, others = ([Line(closed) for _ in range(count)] for count in (3, 20, 3))
     for connection in (*known, *new, *others):
-        clients.busy(connection)
+        clients.note_busy(connection)
     for rank, these in zip(Rank, (known, new, others), strict=True):
         for connection in these:
-            clients.waits(connection, rank)
-    clients.waits(others[0], Rank.OTHER)  # heard again
-    clients.busy(others[1])
+            clients.note_waiting(connection, rank)
+    clients.note_waiting(others[0], Rank.OTHER)  # heard again
+    clients.note_busy(others[1])
     while clients.close_longest_waiting():
         pass
     assert closed == [others[2], others[0], *new[: len(closed) - 2]]
@@ -164,10 +164,10 @@ def test_the_newest_are_left() -> None:
     """What they sent may not have been read yet."""
     clients, closed = Callers(), list[Line]()
     for _ in range(connections.UNREAD):
-        clients.waits(Line(closed), Rank.NEW)
-        clients.busy(Line(closed))
+        clients.note_waiting(Line(closed), Rank.NEW)
+        clients.note_busy(Line(closed))
     assert not clients.close_longest_waiting()
-    clients.waits(Line(closed), Rank.NEW)
+    clients.note_waiting(Line(closed), Rank.NEW)
     assert clients.close_longest_waiting()
     assert not clients.close_longest_waiting()
 
@@ -175,10 +175,10 @@ def test_the_newest_are_left() -> None:
 def test_who_has_delivered_is_left_unless_most_have() -> None:
     clients, closed = Callers(), list[Line]()
     for _ in range(3):
-        clients.waits(Line(closed), Rank.KNOWN)
-        clients.busy(Line(closed))
+        clients.note_waiting(Line(closed), Rank.KNOWN)
+        clients.note_busy(Line(closed))
     assert not clients.close_longest_waiting()
-    clients.waits(Line(closed), Rank.KNOWN)
+    clients.note_waiting(Line(closed), Rank.KNOWN)
     assert clients.close_longest_waiting()
     assert not clients.close_longest_waiting()
 
@@ -243,13 +243,13 @@ async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_clo
         listener.listen()
         acceptor = Acceptor(listener, asyncio.Protocol, clients, most=SERVICE.connections)
         for _ in range(20):
-            clients.waits(Line(closed), Rank.OTHER)
+            clients.note_waiting(Line(closed), Rank.OTHER)
         knocking.connect(listener.getsockname())
         while not closed:  # noqa: ASYNC110 - the kernel cannot call us
             await asyncio.sleep(0)
         assert len(closed) == len(clients) == 10
         for _ in range(20):
-            clients.waits(Line(closed), Rank.OTHER)
+            clients.note_waiting(Line(closed), Rank.OTHER)
         while len(clients) > 10:  # noqa: ASYNC110 - the same
             await asyncio.sleep(0.01)
         await acceptor.close()
