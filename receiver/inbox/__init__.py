@@ -1,6 +1,6 @@
-"""What is kept of deliveries: events, their jobs, and the spool for while the database takes nothing.
+"""Keep deliveries: events, their jobs, and the spool that takes deliveries while the database cannot.
 
-deliveries    an event and one job for each handler that wants it, in one statement; lists, and looks
+deliveries    an event and one job for each handler that wants it, in one statement; lists and searches
 jobs          claim, renew, finish, release: fenced by the attempt
 retry         when a job is tried again. Pure
 spooled       a delivery as a record of the spool. Pure

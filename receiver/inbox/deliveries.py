@@ -1,4 +1,4 @@
-"""What we keep of deliveries: events, and one job for each handler that wants one.
+"""Store deliveries as events, with one job for each handler that wants one, and find them again.
 
 Handler names arrive by argument; nothing here knows what a handler is.
 """
@@ -22,9 +22,9 @@ class Delivery:
     """An authentic delivery, read as far as it can be.
 
     Attributes:
-        handlers: the names of those that want it.
-        account: whose key signed it.
-        callback_for: the transcription at whose own callback it came; None where it came to the webhook.
+        handlers: the names of the handlers that want it.
+        account: the account whose key signed it.
+        callback_for: the transcription whose callback received it; None if the webhook received it.
     """
 
     content: Event | Unreadable
@@ -36,17 +36,17 @@ class Delivery:
 
     @property
     def wanted_by(self) -> tuple[str, ...]:
-        """Who gets a job; nobody of what cannot be read."""
+        """The handlers that get a job; none if the delivery cannot be read."""
         return self.handlers if isinstance(self.content, Event) else ()
 
     @property
     def transcription_id(self) -> str | None:
-        """What it is about; what cannot be read is about nothing."""
+        """The transcription that the event is about; None if the delivery cannot be read."""
         return self.content.transcription.id if isinstance(self.content, Event) else None
 
     @property
     def identity(self) -> tuple[str, str, str, str, str, bool]:
-        """What makes it one and the same event. What cannot be read is named by its bytes, in a space of its own."""
+        """What tells the event from all others. An unreadable delivery is told by its bytes, apart from events."""
         content = self.content
         about = self.transcription_id or ""
         return content.source, self.api_url, self.account, content.id, about, isinstance(content, Event)
@@ -54,7 +54,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A job as it lies beside its event; `waits_seconds` until it is due or, running, until its lease ends."""
+    """A job as it is stored. In `waits_seconds` it is due or, if it runs, its lease ends."""
 
     id: int
     handler: str
@@ -64,13 +64,13 @@ class StoredJob:
     waits_seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `--json` prints of it."""
+        """Return the fields that `--json` prints."""
         return {"handler": self.handler, "state": self.state, "attempt": self.attempt, "error": self.error}
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it lies in the inbox, with its jobs."""
+    """An event as it is stored, with its jobs."""
 
     key: int
     source: str
@@ -87,7 +87,7 @@ class Stored:
     jobs: tuple[StoredJob, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `events --json` prints of it."""
+        """Return the fields that `events --json` prints."""
         return {
             "key": self.key,
             "source": self.source,
@@ -105,7 +105,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class TypeCount:
-    """How many recent events are of a type, None for the quarantined, and how many of them no handler wanted."""
+    """How many recent events have a type (None: quarantined), and how many of them no handler wanted."""
 
     type: str | None
     events: int
@@ -113,11 +113,11 @@ class TypeCount:
 
 
 async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list[Status]:
-    """Store events, each with one job for every handler that wants it, or count repeats; answers for each delivery.
+    """Store events, each with one job for every handler that wants it, or count repeats; return a status for each.
 
-    One statement stores them all, further ones what came in other bytes under the identity of another of them. When
-    this returns they are on disk. It is idempotent: repeated after an ambiguous failure it counts deliveries and
-    changes nothing else. What comes in other bytes than an event of its identity is quarantined beside that.
+    When this returns, the deliveries are on disk. The call is idempotent: repeated after an ambiguous failure, it
+    counts deliveries and changes nothing else. A delivery with the identity of an event but other bytes is quarantined
+    beside that event. One statement stores all deliveries, unless some have the same identity and different bytes.
     """
     answers: list[Status] = ["duplicate"] * len(deliveries)
     left = list(enumerate(deliveries))
@@ -138,21 +138,21 @@ async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list
 
 
 def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any], ...]:
-    """Return the statement's parameters: what is the same in each group once, and how often it came."""
+    """Return the statement's parameters: for each group of equal deliveries one of them, and their number."""
     firsts = [group[0][1] for group in groups]
-    contents = [one.content for one in firsts]
-    wanted = [(item, name) for item, one in enumerate(firsts, start=1) for name in one.wanted_by]
+    contents = [delivery.content for delivery in firsts]
+    wanted = [(item, name) for item, delivery in enumerate(firsts, start=1) for name in delivery.wanted_by]
     return (
         [content.source for content in contents],
-        [one.api_url for one in firsts],
-        [one.account for one in firsts],
+        [delivery.api_url for delivery in firsts],
+        [delivery.account for delivery in firsts],
         [content.id for content in contents],
-        [one.transcription_id for one in firsts],
+        [delivery.transcription_id for delivery in firsts],
         [content.type if isinstance(content, Event) else None for content in contents],
         [content.reason if isinstance(content, Unreadable) else None for content in contents],
         [content.raw for content in contents],
-        [one.secret_fingerprint for one in firsts],
-        [one.callback_for for one in firsts],
+        [delivery.secret_fingerprint for delivery in firsts],
+        [delivery.callback_for for delivery in firsts],
         [len(group) for group in groups],
         [item for item, _ in wanted],
         [name for _, name in wanted],
@@ -160,7 +160,7 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
 
 
 async def recent(db: Database, *, limit: int | None = None) -> list[Stored]:
-    """Return the newest events first; all of them where `limit` is None."""
+    """Return events, newest first: at most `limit`, or all of them if that is None."""
     return [_stored(row) for row in await db.fetch(query("inbox/list_events"), limit)]
 
 
@@ -172,20 +172,20 @@ async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> li
 async def find(db: Database, name: str) -> list[Stored]:
     """Return the events called `name`: an id, `source/id`, `@key`, or the id of the transcription that they are about.
 
-    More than one where a name means several: ids of two sources, APIs or accounts collide, and a transcription may have
-    several events. The newest comes first.
+    A name may mean several events: ids of two sources, APIs or accounts collide, and a transcription may have several
+    events. The newest comes first.
     """
     return [_stored(row) for row in await db.fetch(query("inbox/find_events"), name)]
 
 
 async def variants(db: Database, event: Stored) -> list[Stored]:
-    """Return what came in other bytes under an event's identity, and is quarantined."""
+    """Return the quarantined deliveries that came with an event's identity and other bytes."""
     rows = await db.fetch(query("inbox/find_variants"), event.source, event.api_url, event.account, event.id)
     return [_stored(row) for row in rows]
 
 
 async def other_apis(db: Database, api_url: str) -> list[str]:
-    """Return the APIs, other than `api_url`, whose events lie here."""
+    """Return the APIs, other than `api_url`, whose events are stored."""
     return [row["api_url"] for row in await db.fetch(query("inbox/other_apis"), api_url)]
 
 
@@ -208,7 +208,7 @@ async def test_event_after(db: Database, api_url: str, key: int) -> Stored | Non
 
 
 async def has_ended(db: Database, api_url: str, transcription_id: str, *, since: int) -> bool:
-    """Whether an event that was stored after the one with key `since` says that a transcription has ended."""
+    """Return whether an event stored after the one with key `since` says that a transcription has ended."""
     ended: bool = await db.fetchval(query("inbox/has_ended"), api_url, transcription_id, since)
     return ended
 
@@ -220,7 +220,7 @@ async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> 
 
 
 async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
-    """Let a quarantined event be what it can now be read as; False where that event is stored already."""
+    """Turn a quarantined event into the event it is now read as; return False if that event is stored already."""
     try:
         accepted = await db.fetchval(
             query("inbox/accept_quarantined"), key, event.id, event.type, event.transcription.id

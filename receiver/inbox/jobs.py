@@ -1,8 +1,8 @@
-"""One event for one handler: claimed, renewed, finished, replayed. PostgreSQL's clock is the only clock.
+"""Claim, renew, finish and replay jobs: one event for one handler. PostgreSQL's clock is the only clock.
 
-`due_at` says when a job may be claimed: for a pending job its time, for a running one the end of its lease. `attempt`
-is counted at the claim and is the fence: whoever finishes must still hold the attempt that it claimed, so a worker
-that lost its lease can write nothing.
+`due_at` says when a job may be claimed: a pending one at its time, a running one at the end of its lease. Every claim
+counts `attempt`, which is the fence: a worker can finish a job only with the attempt that it claimed. So a worker that
+lost its lease can write nothing.
 
 Were the attempt counted at the end, a handler that kills its process would be tried for ever. Were a completion guarded
 by the job's state alone, a worker that lost its lease could finish the job of another worker.
@@ -25,7 +25,7 @@ CHANNEL = "receiver_jobs"
 class Claim:
     """A job that is ours until its lease ends, with the event as it was delivered.
 
-    `kept_key` is the idempotency key of a job that was made when keys were made otherwise.
+    `kept_key` is the idempotency key of a job from before keys were made as now; None for a newer job.
     """
 
     job: int
@@ -48,7 +48,7 @@ class Claim:
 
     @property
     def idempotency_key(self) -> str:
-        """A short text that belongs to this event, whoever's it is, and to this handler, and to no other."""
+        """A short text for this event and this handler alone, across all sources, APIs and accounts."""
         if self.kept_key is not None:
             return self.kept_key
         identity = (self.source, self.api_url, self.account, self.event_id, self.transcription_id or "", self.handler)
@@ -57,7 +57,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many jobs of a handler are dead or unfinished for an API, and how many are unfinished for others."""
+    """How many jobs of a handler are dead or unfinished for an API, and how many are unfinished for other APIs."""
 
     handler: str
     dead: int
@@ -76,9 +76,9 @@ async def claim(
     only: int | None = None,
     aside: Collection[int] = (),
 ) -> list[Claim]:
-    """Take at most `limit` jobs that are due: pending ones, or those whose lease ran out; or the `only` one.
+    """Claim at most `limit` due jobs: pending ones or, if `lapsed`, running ones whose lease ran out.
 
-    Those that are put `aside` are left.
+    With `only` no other job is claimed. Jobs in `aside` are skipped.
     """
     state = _state(lapsed=lapsed)
     rows = await db.fetch(query("inbox/claim_jobs"), list(handlers), api_url, lease, limit, state, only, list(aside))
@@ -94,18 +94,18 @@ async def due(
     lapsed: bool = False,
     aside: Collection[int] = (),
 ) -> list[int]:
-    """Return the jobs that could be claimed, oldest first, but for those that are put `aside`."""
+    """Return the jobs that could be claimed, oldest first, without those in `aside`."""
     rows = await db.fetch(query("inbox/due_jobs"), list(handlers), api_url, _state(lapsed=lapsed), limit, list(aside))
     return [row["id"] for row in rows]
 
 
 async def bury(db: Database, job: int, reason: str) -> None:
-    """Let a due job be dead that cannot be claimed."""
+    """Mark a due job dead, because it cannot be claimed."""
     await db.execute(query("inbox/bury_job"), job, reason)
 
 
 async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
-    """Whether a job waits whose lease ran out."""
+    """Return whether a job waits whose lease ran out."""
     return await db.fetchval(query("inbox/any_lapsed"), list(handlers), api_url) is not None
 
 
@@ -114,18 +114,18 @@ def _state(*, lapsed: bool) -> State:
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:
-    """Lengthen the leases of `held` (job, attempt) from now; returns the jobs that are ours no longer."""
+    """Extend the leases of `held` (job, attempt) from now; return the jobs that are ours no longer."""
     jobs, attempts = [job for job, _ in held], [attempt for _, attempt in held]
     return {row["job"] for row in await db.fetch(query("inbox/renew_leases"), jobs, attempts, lease)}
 
 
 async def lock(connection: Connection, job: int, attempt: int) -> bool:
-    """Lock a job's row until the transaction ends; False where it is no longer ours."""
+    """Lock a job's row until the transaction ends; return False if the job is no longer ours."""
     return await connection.fetchval(query("inbox/lock_job"), job, attempt) is not None
 
 
 async def finish(db: Database, job: int, attempt: int, outcome: Outcome) -> bool:
-    """Write what became of a job; False, and nothing written, where it is no longer ours."""
+    """Write a job's outcome; return False, and write nothing, if the job is no longer ours."""
     state: State
     after, reason, uncounted = timedelta(0), None, 0
     match outcome:
@@ -150,21 +150,21 @@ async def release(db: Database, held: Sequence[tuple[int, int]]) -> None:
 
 
 async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]:
-    """Make an event's jobs pending again with their quota anew, adding those that are new; not the running ones.
+    """Make an event's jobs pending again with all their tries, and add missing ones; return their handlers.
 
-    The attempt keeps growing, because it is the fence. Returns the handlers whose jobs are pending now.
+    Running jobs are left alone. The attempt keeps growing, because it is the fence.
     """
     return [row["handler"] for row in await db.fetch(query("inbox/replay_jobs"), event, sorted(handlers))]
 
 
 async def oldest_due(db: Database, handlers: Sequence[str], api_url: str) -> timedelta | None:
-    """Return for how long the longest-waiting job that these handlers could run is due; None where none is."""
+    """Return for how long the oldest due job of these handlers has been due; None if no job is due."""
     age: timedelta | None = await db.fetchval(query("inbox/oldest_due"), list(handlers), api_url)
     return age
 
 
 async def counts(db: Database, api_url: str) -> list[Count]:
-    """Count the jobs that are not done, for each handler that has any, by its name."""
+    """Count the jobs that are not done, for each handler that has any; ordered by name."""
     return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), api_url)]
 
 

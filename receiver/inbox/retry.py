@@ -6,8 +6,8 @@
        │                  └──GiveUp, exhausted─────▶ dead
        └───────────────────────replay────────────────┘
 
-`attempt` counts claims and only grows. A claim that was postponed or given back is *uncounted*; what is left are the
-*tries*, and a job is exhausted when they reach its handler's maximum.
+`attempt` counts claims and only grows. A claim that was postponed or given back is *uncounted*; the other claims are
+the *tries*, and a job is exhausted when they reach its handler's maximum.
 """
 
 from dataclasses import dataclass, replace
@@ -29,15 +29,15 @@ from receiver.errors import (
 from receiver.logs.reasons import describe, leaves, plain, shown
 
 MINUTE = timedelta(minutes=1)
-LONGEST = timedelta(days=365)  # what is later than that is a mistake, and PostgreSQL's calendar ends somewhere
+LONGEST = timedelta(days=365)  # a longer wait is a mistake, and PostgreSQL's calendar has an end
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and how far apart a handler's jobs are tried.
 
-    Delays double from `first` up to `limit`, each lengthened by up to half at random, so that jobs that failed
-    together do not come back together. The defaults try ten times over about an hour and a half.
+    Delays double from `first` up to `limit`. Each is lengthened at random by up to half: jobs that failed together
+    must not come back together. The defaults try ten times over about an hour and a half.
     """
 
     attempts: int = 10
@@ -45,11 +45,11 @@ class RetryPolicy:
     limit: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense.
+        """Refuse values that make no sense.
 
         Raises:
             TypeError: `attempts` is no whole number, or `first` or `limit` no timedelta.
-            ValueError: they do not go together.
+            ValueError: the values do not fit together.
         """
         if not isinstance(self.attempts, int) or isinstance(self.attempts, bool):
             raise TypeError(f"RetryPolicy: attempts must be a whole number such as 10, not {shown(self.attempts)}")
@@ -92,7 +92,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Do not try again by yourself."""
+    """Do not try again, unless a person replays the job."""
 
     reason: str
 
@@ -101,10 +101,10 @@ Outcome: TypeAlias = Done | Again | Later | Dead
 
 
 def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitter: float, home: str = "") -> Outcome:
-    """Return what becomes of a job whose handler ended with `error`, or returned (None), on its `tries`-th try.
+    """Return the outcome of a job whose handler ended with `error`, or returned (None), on its `tries`-th try.
 
-    An exception group is decided by the gravest of what it holds. Never raises, whatever a stranger's exception is
-    made of. `home` is the handler's module: see `describe`.
+    The gravest member of an exception group decides. This never raises, whatever a user's exception is made of.
+    `home` is the handler's module: see `describe`.
     """
     if error is None:
         return Done()
@@ -112,7 +112,7 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
     try:
         outcomes = [_decide(policy, tries, leaf, reason, jitter) for leaf in leaves(error)]
         return max(outcomes, key=_gravity)
-    except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
+    except BaseException:  # noqa: BLE001 - a user's exception may raise anything when it is read
         return _failed(policy, tries, None, reason, jitter)
 
 
@@ -144,19 +144,19 @@ def _gravity(outcome: Again | Later | Dead) -> tuple[int, timedelta]:
 
 def _bounded(after: object) -> timedelta:
     if not isinstance(after, timedelta):
-        return MINUTE  # a stranger may have set the attribute to anything
+        return MINUTE  # a handler may have set it to anything
     return min(max(after, timedelta(0)), LONGEST)
 
 
 def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
-    """Return an outcome whose reason a database takes that refuses the one it has; `Done` has none."""
+    """Return an outcome with a reason that the database takes, after it refused the first one. `Done` has none."""
     if isinstance(outcome, Done):
         return outcome
     return replace(outcome, reason=plain(f"the database refuses the error's text, which the log has: {refusal}"))
 
 
 def _wait_uncounted(error: BaseException) -> timedelta | None:
-    """Return how long to wait for what is not the job's fault: postponed, no turn, money, a limit, a wrong key."""
+    """Return how long to wait if the job is not at fault: postponed, no turn, no money, a rate limit, a wrong key."""
     match error:
         case Postpone(after=after):
             return MINUTE if after is None else after
@@ -173,7 +173,7 @@ def _wait_uncounted(error: BaseException) -> timedelta | None:
 
 
 def _is_final(error: BaseException) -> bool:
-    """Whether trying again can never help."""
+    """Return whether trying again can never help."""
     match error:
         case NotReady(reason=reason):
             return reason != "transcription_processing"

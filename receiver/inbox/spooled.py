@@ -1,4 +1,4 @@
-"""A delivery as it lies in the spool: the bytes as they were signed, and what they do not tell. Pure."""
+"""A delivery as a record of the spool: the signed bytes, and what the bytes do not contain. Pure."""
 
 import json
 from collections.abc import Iterable
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from receiver import events
 from receiver.inbox.deliveries import Delivery
 
-# What a head of version 0.4 held, and what it did not.
+# The fields of a record's head in version 0.4, and values for the fields that it lacked.
 FIELDS_BEFORE = ("source", "api_url", "secret", "unreadable")
 UNKNOWN_BEFORE = {"account": "default", "callback_for": None, "database": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """One record.
+    """One record of the spool.
 
-    It is for the database with that id, and not with that address: that changes with a failover. Where the id was not
-    known yet it is for the database at that address, of which it holds a fingerprint.
+    A record is for the database with the id `database`; an address would change with a failover. If the id was not
+    known yet, the record is for the database at `address`, which is a fingerprint.
 
-    What was judged unreadable stays so: why may have to do with where it came to.
+    A delivery that was judged unreadable stays unreadable: the reason may depend on the path that received it.
     """
 
     source: str
@@ -33,14 +33,14 @@ class Spooled:
     raw: bytes
 
     def is_for(self, database: str | None, address: str | None) -> bool:
-        """Whether it is for the database with that id, which is at that address.
+        """Return whether the record is for the database with that id, at that address.
 
-        What names neither, as of version 0.4, is for whichever takes it first.
+        A record that names neither, as in version 0.4, is for the first database that takes it.
         """
         return self.address in (None, address) if self.database is None else self.database == database
 
     def to_bytes(self) -> bytes:
-        """Return it as one record: a line of JSON, then the body."""
+        """Return the record's bytes: a line of JSON, then the body."""
         head = {
             "source": self.source,
             "api_url": self.api_url,
@@ -54,7 +54,7 @@ class Spooled:
         return json.dumps(head).encode() + b"\n" + self.raw
 
     def delivery(self) -> Delivery:
-        """Return the delivery that was spooled, wanted by nobody yet."""
+        """Return the spooled delivery, without handlers yet."""
         content = (
             events.read(self.source, self.raw)
             if self.unreadable is None
@@ -66,7 +66,7 @@ class Spooled:
 
 
 def spooled(delivery: Delivery, database: str | None, address: str | None) -> Spooled:
-    """Return a delivery as it is spooled for a database at an address, whose id nobody may know yet."""
+    """Return the record of a delivery for a database at an address; the database's id may be unknown yet."""
     content = delivery.content
     return Spooled(
         source=content.source, api_url=delivery.api_url, account=delivery.account,
@@ -77,10 +77,10 @@ def spooled(delivery: Delivery, database: str | None, address: str | None) -> Sp
 
 
 def read(record: bytes) -> Spooled:
-    """Return the delivery in a record.
+    """Read a record from its bytes.
 
     Raises:
-        ValueError: another version has spooled it.
+        ValueError: another version has written the record.
     """
     line, _, raw = record.partition(b"\n")
     try:
@@ -98,7 +98,7 @@ def read(record: bytes) -> Spooled:
 
 
 def foreign(records: Iterable[bytes], database: str, address: str | None) -> int:
-    """Return how many of these records are for another database than that with this id, which is at that address."""
+    """Return how many records are not for the database with this id, at this address."""
     return sum(_is_foreign(record, database, address) for record in records)
 
 
@@ -112,14 +112,14 @@ def _is_foreign(record: bytes, database: str, address: str | None) -> bool:
 def waits_for(record: bytes, here: str | None) -> str:
     """Return in words which database a record waits for; `here` is the address of the configured one."""
     try:
-        one = read(record)
+        entry = read(record)
     except ValueError as exc:
         return f"nobody: {exc}"
-    if one.database is not None:
-        return f"database {one.database}"
-    if one.address is None:
+    if entry.database is not None:
+        return f"database {entry.database}"
+    if entry.address is None:
         return "whichever database drains it first"
-    whose = {None: "a database", one.address: "this DATABASE_URL's database"}.get(
+    whose = {None: "a database", entry.address: "this DATABASE_URL's database"}.get(
         here, "another DATABASE_URL's database"
     )
     return f"{whose}, which had not answered yet"
@@ -129,7 +129,7 @@ def _text(value: object) -> str:
     """Return a text that the database can take.
 
     Raises:
-        TypeError, ValueError: it is something else.
+        TypeError, ValueError: the value is something else.
     """
     if not isinstance(value, str):
         raise TypeError(f"no text: {type(value).__name__}")

@@ -1,11 +1,11 @@
-"""A local durable store of deliveries for while the database cannot take them.
+"""Keep deliveries in local files while the database cannot take them.
 
-spool.Spool ──▶ segments.Segment   a file whose room was taken in advance, one fsync for all that waits
+spool.Spool ──▶ segments.SpoolSegment   a file with room reserved in advance; one fsync for all waiting records
      │
-     └──▶ drain.Drain              oldest first; who stores them says of each what became of it (`Fate`)
-before.scan                        what version 0.4 wrote, read
-folder.Folder                      where segments lie: a folder that is ours alone
-condition.Condition                how it is, for whoever shows it, and what lies in its folder
+     └──▶ drain.Drain                   oldest first; a function stores the records, and returns their fates (`Fate`)
+before.scan                             reads the segments of version 0.4
+folder.SpoolFolder                      the folder of the segments, which is ours alone
+condition.Condition                     the state of the spool, and the contents of its folder
 
 A record has its length and its checksum; each process writes a segment of its own, under a lock that the kernel
 releases. A second database (SQLite) would bring a second format, and its own locks and recovery, for records that are

@@ -1,9 +1,9 @@
-"""A segment as version 0.4 wrote it, read: frames one after the other, which begin with a word that everybody knows.
+"""Read a segment of version 0.4: frames one after the other, which all begin with the same public word.
 
     frame    word · length · CRC of the record │ record
 
-There is no head, and nothing behind a record tells that it is whole. A frame that a crash cut off was never answered;
-it is told from one whose length is damaged by what is there: another frame behind it, or a record whose CRC is right.
+There is no head, and no mark behind a record tells that it is whole. A frame that a crash cut off was never answered. A
+frame with a damaged length looks like it, but there is another frame behind it, or the CRC of its record is right.
 """
 
 import struct
@@ -11,7 +11,7 @@ import zlib
 
 OLD_MAGIC = b"rcv1"
 OLD_FRAME = struct.Struct(">4sII")
-RECORD_BYTES = 1024 * 1024  # a delivery has at most 256 KiB; what claims to be longer is damage
+RECORD_BYTES = 1024 * 1024  # a delivery has at most 256 KiB; a longer record is damage
 
 
 def scan(content: bytes) -> tuple[tuple[bytes, ...], bool]:
@@ -34,11 +34,11 @@ def scan(content: bytes) -> tuple[tuple[bytes, ...], bool]:
 
 
 def _record(content: bytes, at: int) -> bytes | None:
-    """Return the record of the frame there, also where only its word is damaged; None where it is not whole."""
+    """Return the record of the frame at `at`, even if its word is damaged; None if the frame is not whole."""
     if len(content) - at < OLD_FRAME.size:
         return None
     magic, length, checksum = OLD_FRAME.unpack_from(content, at)
-    if length > RECORD_BYTES or (magic != OLD_MAGIC and not length):  # zeros would be frames of nothing
+    if length > RECORD_BYTES or (magic != OLD_MAGIC and not length):  # zeros would be empty frames
         return None
     begin = at + OLD_FRAME.size
     record = content[begin : begin + length]
@@ -46,14 +46,14 @@ def _record(content: bytes, at: int) -> bytes | None:
 
 
 def _following(content: bytes, at: int) -> int:
-    """Return where the next whole frame begins; -1 where none does."""
+    """Return where the next whole frame begins; -1 if there is none."""
     while (at := content.find(OLD_MAGIC, at)) >= 0 and _record(content, at) is None:
         at += 1
     return at
 
 
 def _unmeasured(content: bytes, at: int, end: int) -> bytes | None:
-    """Return the record that ends where something else begins, if only its length is damaged."""
+    """Return the record of the frame from `at` to `end`, if only its length is damaged."""
     if end - at <= OLD_FRAME.size:
         return None
     record = content[at + OLD_FRAME.size : end]
@@ -61,7 +61,7 @@ def _unmeasured(content: bytes, at: int, end: int) -> bytes | None:
 
 
 def _is_cut_off(rest: bytes) -> bool:
-    """Whether a segment's last bytes are nothing or the beginning of a frame."""
+    """Return whether a segment's last bytes are nothing or the beginning of a frame."""
     if len(rest) < OLD_FRAME.size:
         return OLD_MAGIC.startswith(rest[: len(OLD_MAGIC)])
     magic, length, _ = OLD_FRAME.unpack_from(rest)

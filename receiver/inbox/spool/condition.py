@@ -1,4 +1,4 @@
-"""How a spool is, for whoever shows it, and what lies in its folder."""
+"""The state of a spool, and the contents of its folder."""
 
 import os
 from collections.abc import Collection
@@ -11,22 +11,22 @@ from receiver.inbox.spool.folder import DAMAGED, NAME, REFUSED, Place, SpoolFold
 
 SPLIT = "its folder was moved away or covered while deliveries waited in it, which only this process finds"
 
-Which = tuple[str, int]  # a segment's name and inode: one that is written anew keeps its name
+Which = tuple[str, int]  # a segment's name and inode: a rewritten segment keeps its name
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a spool is.
+    """The state of a spool.
 
     Attributes:
-        path: where it lies.
+        path: its folder.
         used, limit: bytes of records, and how many there may be.
         since: when the oldest record that waits was spooled (unix seconds).
-        foreign: records for another database.
-        refused, damaged, unknown: files: what the database refuses, what is not whole, what another version wrote.
-        is_promised: whether the room for the next segment is ours, whatever else fills the disk.
-        lacks: what its disk has none left of, in words.
-        trouble: what could not be done last, in words.
+        foreign: how many records are for another database.
+        refused, damaged, unknown: how many files the database refuses, are not whole, are from another version.
+        is_promised: whether the next segment's room stays ours when the disk fills up.
+        lacks: what the disk has run out of, in words.
+        trouble: what failed last, in words.
     """
 
     path: Path
@@ -43,20 +43,20 @@ class Condition:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no record waits."""
         return self.since is None
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What lies in a folder, whoever wrote it.
+    """The contents of a folder, whoever wrote them.
 
     Attributes:
         segments: (name, inode) of each.
         used: bytes of records in them.
         since: when the oldest record was spooled (unix seconds).
-        refused, damaged: files that are kept aside.
-        unknown: those of the segments that another version wrote.
+        refused, damaged: how many files are kept aside.
+        unknown: the segments that another version wrote.
     """
 
     segments: frozenset[Which]
@@ -68,13 +68,13 @@ class Holdings:
 
 
 def look(folder: SpoolFolder, limit: int, unknown: Collection[Which]) -> tuple[Condition, Holdings | None]:
-    """Return how a folder is that may hold `limit` bytes, and what lies in it; None where it cannot be looked at."""
+    """Return the state of a folder with a limit of bytes, and its contents; None if it cannot be looked at."""
     try:
         there = holdings(folder, unknown)
     except OSError as exc:
         return Condition(folder.path, 0, limit, trouble=f"it {words(exc)}"), None
     lacks = None
-    with suppress(OSError):  # it was not made yet
+    with suppress(OSError):  # the folder is not made yet
         lacks = folder.lacks()
     found = Condition(
         path=folder.path, used=there.used, limit=limit, since=there.since, refused=there.refused, damaged=there.damaged,
@@ -84,23 +84,23 @@ def look(folder: SpoolFolder, limit: int, unknown: Collection[Which]) -> tuple[C
 
 
 def words(error: BaseException) -> str:
-    """Return why something cannot be used, for a person."""
-    said = error.strerror if isinstance(error, OSError) else None
-    return f"cannot be used ({said or f'{type(error).__name__}: {error}'})"
+    """Return in words that the spool cannot be used, and why."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be used ({reason or f'{type(error).__name__}: {error}'})"
 
 
 def holdings(folder: SpoolFolder, unknown: Collection[Which] = ()) -> Holdings:
-    """Look what lies in `folder`, where the `unknown` ones were looked at before.
+    """Return the contents of `folder`. The `unknown` segments were looked at before.
 
     Raises:
-        OSError: it cannot be looked at.
+        OSError: the folder cannot be looked at.
     """
     files = folder.files()
     used, since, there, others = 0, list[float](), set[Which](), set[Which]()
     for place in files:
         if not NAME.fullmatch(place.name):
             continue
-        with suppress(OSError):  # drained meanwhile, or nothing that we believe
+        with suppress(OSError):  # drained meanwhile, or not to be trusted
             which, length, begun = _peek(place, unknown)
             there.add(which)
             if length is None:
@@ -116,7 +116,7 @@ def holdings(folder: SpoolFolder, unknown: Collection[Which] = ()) -> Holdings:
 
 
 def _peek(place: Place, unknown: Collection[Which]) -> tuple[Which, int | None, float]:
-    """Return which segment it is, how many bytes of records it holds, None of another version's, and since when."""
+    """Return a segment's name and inode, its bytes of records (None: another version's), and its begin."""
     since = int(place.name.partition("-")[0]) / 1e9
     descriptor = place.folder.open(place.name, os.O_RDONLY)
     try:

@@ -1,9 +1,9 @@
-"""Give what a folder's segments hold to whoever stores it, and remove what is taken.
+"""Give the records of a folder's segments to a function that stores them, and remove what it took.
 
     locked ──▶ read ──▶ given in batches ──▶ settled: removed, put aside, or kept for the next time
 
-All of it happens in one thread beside the event loop, but for the storing. What was given is remembered for as long as
-the process lives, so that a drain which is cut short goes on where it was; another process would begin anew.
+Everything but the storing happens in one thread beside the event loop. The process remembers which records it gave, so
+a drain that was cut short goes on where it was. Another process would begin anew.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 100
-BATCH_BYTES = 256 * 1024  # what a slow line carries within the time that a statement has
+BATCH_BYTES = 256 * 1024  # a slow line carries so much within a statement's deadline
 
 
 class Fate(Enum):
-    """What became of a record that was given to whoever stores it."""
+    """What became of a record that was given to the storing function."""
 
     TAKEN = "taken"
-    LATER = "later"  # it has trouble of its own, which may pass
+    LATER = "later"  # it was refused for a reason that may pass
     FOREIGN = "foreign"  # it is for another database
     REFUSED = "refused"  # it is kept aside
 
@@ -43,10 +43,10 @@ Take = Callable[[Sequence[bytes]], Awaitable[Sequence[Fate]]]
 
 
 class Drain:
-    """What is known of the segments in a folder from one drain to the next.
+    """Drains a folder, and remembers its segments from one drain to the next.
 
     Args:
-        thread: where the disk is touched.
+        thread: the thread that touches the disk.
     """
 
     def __init__(self, folder: SpoolFolder, thread: ThreadPoolExecutor) -> None:
@@ -62,22 +62,22 @@ class Drain:
         return sum(self._foreign.values())
 
     def forget_all_but(self, there: frozenset[Which]) -> None:
-        """Forget what is known of segments that are gone."""
+        """Forget the segments that are gone."""
         self._foreign = {which: count for which, count in self._foreign.items() if which in there}
         self._fates = {which: fates for which, fates in self._fates.items() if which in there}
         self._unknown &= there
 
     def look_again(self) -> None:
-        """Read again what was for another database: ours is another one now."""
+        """Read foreign records again in the next drain: our database is another one now."""
         self._foreign.clear()
 
     async def run(self, take: Take) -> tuple[int, str | None]:
-        """Give every record to `take`; returns how many were taken, and what could not be drained, in words."""
+        """Give every record to `take`; return how many were taken and, in words, what could not be drained."""
         taken, trouble = 0, None
         for place in await self._in_thread(self._folder.segments):
             try:
                 taken += await self._drain(place, take)
-            except OSError as exc:  # the others may be well, and so may the database
+            except OSError as exc:  # the other segments may be well
                 trouble = f"{place.name} cannot be drained: {exc.strerror}"
         return taken, trouble
 
@@ -103,9 +103,9 @@ class Drain:
             os.close(opened)
 
     def _settle(self, place: Place, found: Scan, fates: Sequence[Fate]) -> None:
-        """Remove a segment of which nothing is left; keep what is, in its place or aside.
+        """Remove a segment if no record is left; otherwise keep the rest in its place, or aside.
 
-        Every step leaves each record in some file; what lies in two after a crash is given again.
+        After every step each record is in some file. A record that is in two files after a crash is given again.
         """
         name, folder = place.name, place.folder
         since = int(name.partition("-")[0]) / 1e9
@@ -126,11 +126,11 @@ class Drain:
             folder.sync()
 
     def _remember(self, which: Which, found: Scan, fates: Sequence[Fate]) -> None:
-        """Note what need not be read again."""
+        """Note a segment that need not be read again."""
         if found.state is State.UNKNOWN:
             self._unknown.add(which)
             log.error("%s was written by another version: it stays until that one drains it", which[0])
-        elif found.state is State.WHOLE and fates and set(fates) == {Fate.FOREIGN}:  # it is where it was
+        elif found.state is State.WHOLE and fates and set(fates) == {Fate.FOREIGN}:  # it was left in its place
             self._foreign[which] = len(fates)
             log.error("%s holds %d deliveries for another database: see `receiver spool`", which[0], len(fates))
 
@@ -139,7 +139,7 @@ class Drain:
 
 
 def batch(records: Sequence[bytes], start: int) -> Sequence[bytes]:
-    """Return the records from `start` on that are given at once."""
+    """Return the records from `start` on that fit into one batch."""
     size, end = 0, start
     while end < len(records) and end - start < BATCH and (end == start or size + len(records[end]) <= BATCH_BYTES):
         size += len(records[end])
@@ -153,13 +153,13 @@ def _read(descriptor: int, searching: bool) -> Scan:  # noqa: FBT001 - run_in_ex
 
 
 def _aside(name: str, refused: Sequence[bytes]) -> str:
-    """Return a name for what is put aside of a segment: its own, since there may be more later, and always the same."""
+    """Return the file name for a segment's refused records: the same for the same records, another for others."""
     digest = hashlib.sha256(b"".join(hashlib.sha256(record).digest() for record in refused)).hexdigest()
     return f"{name.partition('-')[0]}-{digest[:16]}{REFUSED}"
 
 
 def _beside(name: str) -> str:
-    """Return the name of what is left of a damaged segment, which lies in its place until that is written."""
+    """Return the file name for the rest of a damaged segment, which keeps its own until the rest is written."""
     stem, _, suffix = name.partition(".")
     return f"{stem}0.{suffix}"
 

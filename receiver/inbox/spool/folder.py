@@ -1,10 +1,10 @@
-"""Where segments lie: a folder that is ours alone, because what is found there is stored without being verified again.
+"""The folder of the segments. It is ours alone, because its records are stored without another verification.
 
-A folder that somebody else owns, or that others may enter, as a platform's volume is on its first day, gets a folder of
-our own in it. Everything is opened below a descriptor of that folder, which is kept, and nothing through a link.
+If somebody else owns the configured folder, or others may enter it, as is usual for a platform's new volume, we make a
+folder of our own in it. Every file is opened below a descriptor of our folder, which stays open, and never by a link.
 
-The path may come to lead elsewhere, since somebody moves the folder away or mounts another one over it. Then we are
-where the path leads, as the next process will be, and what lies in the folder before is drained as long as we live.
+The path may lead elsewhere later: somebody moves the folder away, or mounts another one over it. Then we write where
+the path leads, as the next process will, and drain the earlier folder for as long as we live.
 """
 
 import errno
@@ -20,16 +20,16 @@ from pathlib import Path
 from receiver.database import private
 
 SUFFIX = ".spool"
-NEXT = ".next"  # nothing is in it yet
-LEAST_BYTES = 64 * 1024  # less is none
+NEXT = ".next"  # a segment without records
+LEAST_BYTES = 64 * 1024  # less room than this is no room
 REFUSED = ".refused"
 DAMAGED = ".damaged"
-NAME = re.compile(rf"\d{{20}}-[0-9a-z]+(\{SUFFIX}|\{NEXT})")  # when it was begun, nanoseconds; others are not ours
+NAME = re.compile(rf"\d{{20}}-[0-9a-z]+(\{SUFFIX}|\{NEXT})")  # begins with its time, in nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A segment's name, in our folder or, of a version that made none, in the one that was configured."""
+    """A file's name and its folder: ours, one around or within it, or an earlier one."""
 
     folder: "SpoolFolder"
     name: str
@@ -39,10 +39,10 @@ class SpoolFolder:
     """One folder, opened when it is needed and then kept open.
 
     Args:
-        path: as it was configured. Ours is that one, or one in it.
+        path: the configured folder. Ours is that folder, or one in it.
 
     Attributes:
-        is_private: whether nobody else puts anything there.
+        is_private: whether nobody else can put files there.
     """
 
     is_private = True
@@ -58,7 +58,7 @@ class SpoolFolder:
 
     @property
     def path(self) -> Path:
-        """Where our segments lie, as far as it is known without making anything."""
+        """Our folder's path, as far as it is known without making the folder."""
         with suppress(OSError):
             if not self._inner and not _is_private(self.configured.stat()):
                 return self.configured / own_name()
@@ -68,7 +68,7 @@ class SpoolFolder:
         """Return a descriptor of our folder.
 
         Raises:
-            OSError: it is not there and `make` is false, cannot be made, or is not ours.
+            OSError: the folder is missing and `make` is false, it cannot be made, or it is not ours.
         """
         with self._opening:
             if self._descriptor is None or not self._is_there(self._descriptor):
@@ -77,14 +77,14 @@ class SpoolFolder:
             return self._descriptor
 
     def _is_there(self, descriptor: int) -> bool:
-        """Whether the path still leads to the folder that we have."""
+        """Return whether the path still leads to the folder that we have open."""
         try:
             return _same((self.configured / self._inner).stat(), os.fstat(descriptor))
         except (FileNotFoundError, NotADirectoryError):
             return False
 
     def _leave(self) -> None:
-        """Let go of a folder to which the path leads no more; one that holds segments is kept beside."""
+        """Close a folder to which the path no longer leads; keep it beside if it holds segments."""
         descriptor, self._descriptor, self._inner = self._descriptor, None, ""
         for other in (self._around, self._within):
             if other is not None:
@@ -115,16 +115,16 @@ class SpoolFolder:
         """Open a file of ours.
 
         Raises:
-            OSError: it cannot be opened, is no file, or is somebody else's.
+            OSError: the file cannot be opened, is no plain file, or is somebody else's.
         """
         folder = self.use(make=bool(flags & os.O_CREAT))
         return private.open_file(folder, name, flags, owner=os.geteuid())
 
     def lock(self, name: str) -> int | None:
-        """Return a segment that nobody writes to or drains, opened and locked; None where there is none (any more).
+        """Open and lock a segment; return None if it is gone, or if another process writes to it or drains it.
 
         Raises:
-            OSError: it cannot be opened, is no file, or is somebody else's.
+            OSError: the file cannot be opened, is no plain file, or is somebody else's.
         """
         try:
             descriptor = self._open_to_lock(name)
@@ -143,7 +143,7 @@ class SpoolFolder:
         return None
 
     def _open_to_lock(self, name: str) -> int:
-        """Open a file for writing, because NFS locks no other; on a disk that takes no writing it is for reading."""
+        """Open a file for writing, because NFS locks no other; on a read-only disk open it for reading."""
         try:
             return self.open(name, os.O_RDWR)
         except OSError as exc:
@@ -152,7 +152,7 @@ class SpoolFolder:
             return self.open(name, os.O_RDONLY)
 
     def holds(self, name: str, descriptor: int) -> bool:
-        """Whether a name leads to the file that is open, from where the folder's path leads now."""
+        """Return whether a name in the folder, where the path leads now, is the open file."""
         try:
             there = os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False)
         except FileNotFoundError:
@@ -160,15 +160,15 @@ class SpoolFolder:
         return _same(there, os.fstat(descriptor))
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a whole file in the place of whatever has this name, and return when that is on disk.
+        """Write a whole file, which replaces any file of this name, and return when it is on disk.
 
         Raises:
-            OSError: the disk does not take it; what had the name is still there.
+            OSError: the disk does not take the file; the earlier one is still there.
         """
         private.replace(self.use(make=False), name, content)
 
     def move(self, name: str, new: str) -> None:
-        """Give a file another name; which one it has after a crash is all the same."""
+        """Give a file another name. After a crash it may have either."""
         os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def rename(self, name: str, new: str) -> None:
@@ -181,30 +181,30 @@ class SpoolFolder:
         os.unlink(name, dir_fd=self._descriptor)
 
     def lacks(self) -> str | None:
-        """Return what its disk has none left of, in words; None while there is some, as far as the disk tells."""
+        """Return what the disk has run out of, in words; None if it reports nothing of the kind."""
         disk = os.statvfs(self.use(make=False))
         if disk.f_blocks and disk.f_bavail * disk.f_frsize < LEAST_BYTES:
             return "no room"
         return "no inodes" if disk.f_files and not disk.f_favail else None
 
     def sync(self) -> None:
-        """Return when the names are on disk."""
+        """Return when the folder's names are on disk."""
         os.fsync(self.use(make=False))
 
     def names(self) -> list[str]:
-        """Return the names of all that lies here, sorted; nothing where there is no folder."""
+        """Return the names of all files in the folder, sorted; none if there is no folder."""
         try:
             return sorted(os.listdir(self.use(make=False)))  # noqa: PTH208 - a descriptor is no path
         except FileNotFoundError:
             return []
 
     def files(self) -> list[Place]:
-        """Return what lies here, oldest segment first; also what a version without a folder of its own left around."""
+        """Return all files, oldest segment first: in our folder, around and within it, and in earlier ones."""
         found = [Place(self, name) for name in self.names()]
         if self._inner:
             around = self._around = self._around or _Around(self.configured)
             found += [Place(around, name) for name in around.names()]
-        else:  # it may have been open to others before, so that ours was one in it
+        else:  # others may have entered it before, so ours was one in it
             within = self._within = self._within or SpoolFolder(self.configured / own_name())
             with suppress(OSError):  # somebody else's
                 found += [Place(within, name) for name in within.names()]
@@ -216,16 +216,16 @@ class SpoolFolder:
         return sorted(found, key=lambda place: place.name)
 
     def segments(self) -> list[Place]:
-        """Return the segments among them."""
+        """Return the segments among the files."""
         return [place for place in self.files() if NAME.fullmatch(place.name)]
 
     @property
     def is_split(self) -> bool:
-        """Whether something waits in a folder to which the path leads no more."""
+        """Whether records wait in a folder to which the path no longer leads."""
         return any(name.endswith(SUFFIX) for before in self._before for name in before.names())
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the folder, and those around, within and before it."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -236,54 +236,54 @@ class SpoolFolder:
 
 
 class _Before(SpoolFolder):
-    """A folder to which the path leads no more."""
+    """A folder to which the path no longer leads."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         super().__init__(path)
         self._descriptor = descriptor
 
     def use(self, *, make: bool) -> int:  # noqa: ARG002 - it is open
-        """Return its descriptor."""
+        """Return the folder's descriptor."""
         if self._descriptor is None:
-            raise FileNotFoundError(errno.ENOENT, "it was let go of")
+            raise FileNotFoundError(errno.ENOENT, "it was closed")
         return self._descriptor
 
 
 class _Around(SpoolFolder):
-    """The folder around ours, which others may write to: only what they could not have written is there for us."""
+    """The folder around ours. Others may write to it, so only files that they could not have written count."""
 
     is_private = False
 
     def names(self) -> list[str]:
-        """Return the names of files that are ours alone, sorted; of others there is nothing to be said."""
+        """Return the names of the files that are ours alone, sorted."""
         try:
             return [name for name in super().names() if self._is_ours(name)]
-        except PermissionError:  # we may pass through it, and not look around
+        except PermissionError:  # we may pass through it, but not list it
             return []
 
     def open(self, name: str, flags: int) -> int:
         """Open a file that is ours alone."""
         descriptor = super().open(name, flags)
-        if not _is_believed(os.fstat(descriptor)):
+        if not _is_trusted(os.fstat(descriptor)):
             os.close(descriptor)
             raise OSError(errno.EPERM, "others may have written it")
         return descriptor
 
     def _is_ours(self, name: str) -> bool:
         try:
-            return _is_believed(os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False))
+            return _is_trusted(os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False))
         except FileNotFoundError:
             return False
 
-    def use(self, *, make: bool) -> int:  # noqa: ARG002 - it is there, ours being in it
-        """Return a descriptor of it, whoever owns it."""
+    def use(self, *, make: bool) -> int:  # noqa: ARG002 - it exists: ours is in it
+        """Return a descriptor of the folder, whoever owns it."""
         if self._descriptor is None:
             self._descriptor = os.open(self.configured, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._descriptor
 
 
 def own_name() -> str:
-    """Return what our folder is called in one that is not ours alone."""
+    """Return the name of our folder in a folder that is not ours alone."""
     return f"receiver-{os.geteuid()}"
 
 
@@ -291,8 +291,8 @@ def _same(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
-def _is_believed(status: os.stat_result) -> bool:
-    """Whether a file is ours, only we can write to it, and nobody gave one of ours a second name."""
+def _is_trusted(status: os.stat_result) -> bool:
+    """Return whether a file is ours, only we can write to it, and nobody gave it a second name."""
     is_alone = status.st_nlink == 1 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and is_alone
 

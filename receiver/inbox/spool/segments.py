@@ -1,15 +1,16 @@
-"""A segment: one file of records, as it is written and as it is read again.
+"""Write and read a segment: one file of records.
 
     0     magic · marker       eight random bytes, which begin every frame of this segment
-    512   used · since         bytes of records and the time of the first one; only for whoever looks, never believed
+    512   used · since         bytes of records and the time of the first one; shown to people, never relied on
     1024  frame frame frame … zeros
 
     frame    marker · length · CRC of the record · CRC of this head │ record │ line end
 
-The room is taken when the segment is made, so a disk that fills up later does not matter, and the records are written
-into zeros. Nobody who sends a record knows the marker, so no record can pass for a frame. A frame that a crash cut off
-was never answered; it is told from damage by its shape: it begins like a frame, lacks its end, and only zeros follow.
-Everything else that is not whole may have been answered, and is never removed unread.
+The room is reserved when the segment is made, so a disk that fills up later does not matter. The room is zeros, and
+records are written into them. No sender knows the marker, so no record can pass for a frame.
+
+A frame that a crash cut off was never answered. It begins like a frame, lacks its end, and only zeros follow. Anything
+else that is not whole is damage. It may have been answered, so it is never removed unread.
 """
 
 import errno
@@ -35,21 +36,21 @@ MAGIC = b"rcv2"
 HEAD = struct.Struct(">4s8s")
 MARKER_BYTES = 8
 USED = struct.Struct(">Qd")
-USED_AT = 512  # a sector of its own: what is rewritten beside it must not endanger the head
+USED_AT = 512  # a sector of its own: rewriting it must not endanger the head
 START = 1024
 FRAME = struct.Struct(">8sII")
 CHECK = struct.Struct(">I")  # of the frame's head
 FRAME_BYTES = FRAME.size + CHECK.size
 END = b"\n"
-# A frame's head behind a record's end: the length tells, since it begins with a zero and JSON holds none.
+# A frame's head behind a record's end. Its length begins with a zero byte, which JSON cannot hold.
 FRAME_BEHIND = re.compile(re.escape(END) + rb"(?=.{8}\0[\0-\x10].{10})", re.DOTALL)
 ZEROED_AT_ONCE = 1024 * 1024
-LATEST = 2.0**33  # a time that is none, of a head that is damaged, is later
+LATEST = 2.0**33  # a later time comes from a damaged head
 CANNOT_PROMISE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
 
 
 class State(Enum):
-    """What a segment holds beside its whole records."""
+    """What a segment holds besides its whole records."""
 
     WHOLE = "whole"  # nothing, or the beginning of a frame that was never answered
     DAMAGED = "damaged"
@@ -58,14 +59,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was read of a segment: its whole records, oldest first, and what else it holds."""
+    """What a segment holds: its whole records, oldest first, and the state of the rest."""
 
     records: tuple[bytes, ...]
     state: State
 
 
 class SpoolSegment:
-    """A segment that we write to. Whoever holds its lock writes to it or drains it; the kernel releases the lock."""
+    """A segment that we write to. Its lock is for writing or draining; the kernel releases a dead process's lock."""
 
     def __init__(self, folder: SpoolFolder, name: str, descriptor: int, marker: bytes, room: int) -> None:
         self._folder = folder
@@ -79,17 +80,17 @@ class SpoolSegment:
 
     @classmethod
     def make(cls, folder: SpoolFolder, *, room: int) -> Self:
-        """Make a segment with `room` bytes taken in advance; its name is on disk before anything is in it.
+        """Make a segment with `room` bytes reserved; its name is on disk before any record.
 
         Raises:
-            OSError: the folder or its disk cannot; nothing is left behind.
+            OSError: the folder or its disk does not take the segment; nothing is left behind.
         """
         while True:
             name = _name(NEXT)
             descriptor = folder.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if not os.fstat(descriptor).st_nlink:  # another process found it without a lock, empty, and removed it
+                if not os.fstat(descriptor).st_nlink:  # another process found it empty and unlocked, and removed it
                     os.close(descriptor)
                     continue
                 made = cls(folder, name, descriptor, secrets.token_bytes(8), room)
@@ -113,10 +114,10 @@ class SpoolSegment:
         """Return when `frames` (see `framed`) are on disk.
 
         Raises:
-            OSError: they may or may not be. The kernel may have dropped what it could not write, so this segment must
-                not be trusted with more.
+            OSError: the frames may or may not be on disk. The kernel may have dropped what it could not write, so
+                nothing more must be written to this segment.
         """
-        if not self.is_there():
+        if not self.is_in_place():
             raise OSError(errno.ENOENT, "somebody has removed the segment, or moved its folder away")
         if frames and not self._since:
             self._begin()
@@ -127,12 +128,12 @@ class SpoolSegment:
         reach(Failpoint.AFTER_SPOOL_FSYNC)
         self.end += len(frames)
 
-    def is_there(self) -> bool:
-        """Whether it lies where the next process will look."""
+    def is_in_place(self) -> bool:
+        """Return whether the segment is where the next process will look."""
         return self._folder.holds(self.name, self._descriptor)
 
     def _begin(self) -> None:
-        """Note the time of the first record, also in the name; where that cannot be changed the old one is as good."""
+        """Note the time of the first record, in the name too. If renaming fails, the old name is as good."""
         self._since = time.time()
         name = _name(SUFFIX)
         with suppress(OSError):
@@ -140,22 +141,22 @@ class SpoolSegment:
             self.name = name
 
     def framed(self, records: Sequence[bytes]) -> bytes:
-        """Return records as this segment holds them."""
+        """Return records as frames of this segment."""
         return b"".join(_frame(self._marker, record) for record in records)
 
     def read(self) -> tuple[tuple[bytes, ...], int]:
-        """Return its records, and where they end.
+        """Return the segment's records, and where they end.
 
         Raises:
-            OSError: its disk fails.
+            OSError: the disk fails.
         """
         return scan(os.pread(self._descriptor, self.end, 0)).records, self.end
 
     def empty(self) -> None:
-        """Begin anew in the same room. From the end, so that what is left of it when we are killed is whole.
+        """Begin anew in the same room. Zeros are written from the end, so the rest is whole if we are killed.
 
         Raises:
-            OSError: its disk fails.
+            OSError: the disk fails.
         """
         for end in range(self.end, START, -ZEROED_AT_ONCE):
             begin = max(START, end - ZEROED_AT_ONCE)
@@ -165,16 +166,16 @@ class SpoolSegment:
         self.end, self._since = START, 0.0
 
     def take_back(self, frames: bytes) -> None:
-        """Leave nothing of frames for which there was no room.
+        """Overwrite frames, for which there was no room, with zeros.
 
         Raises:
-            OSError: its disk fails.
+            OSError: the disk fails.
         """
         written = os.fstat(self._descriptor).st_size - self.end
         _write_at(self._descriptor, bytes(max(0, min(len(frames), written))), self.end)
 
     def close(self) -> None:
-        """Write no more; give back the room that was not needed, all of it where nothing was written."""
+        """Close the segment and give back its unused room; remove it if nothing was written."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor < 0:
             return
@@ -189,14 +190,14 @@ class SpoolSegment:
 
 
 def written(marker: bytes, records: Sequence[bytes], since: float) -> bytes:
-    """Return a whole segment of these records."""
+    """Return the bytes of a whole segment with these records."""
     frames = b"".join(_frame(marker, record) for record in records)
     head = HEAD.pack(MAGIC, marker).ljust(USED_AT, b"\0") + USED.pack(len(frames), since)
     return head.ljust(START, b"\0") + frames
 
 
 def used(head: bytes, size: int) -> tuple[int, float | None]:
-    """Return how many bytes of records a segment says it holds, and since when, by its first bytes."""
+    """Return how many bytes of records a segment claims to hold, and since when, by its first bytes."""
     if head[: len(OLD_MAGIC)] == OLD_MAGIC:
         return size, None
     if len(head) < USED_AT + USED.size or head[: len(MAGIC)] != MAGIC:
@@ -206,7 +207,7 @@ def used(head: bytes, size: int) -> tuple[int, float | None]:
 
 
 def is_known(head: bytes) -> bool:
-    """Whether a segment begins, by its first bytes, as we or the version before write it."""
+    """Return whether these are the first bytes of a segment of this version or the one before."""
     return head.startswith((MAGIC, OLD_MAGIC))
 
 
@@ -215,14 +216,14 @@ def scan(content: bytes, *, searching: bool = True) -> Scan:
 
     Args:
         content: the whole file.
-        searching: whether frames are looked for behind a head that is not ours; so may any file hold some.
+        searching: whether to look for frames behind a head that is not ours. Any file might hold some.
     """
     marker = content[len(MAGIC) : HEAD.size]
-    is_told = content.startswith(MAGIC) and len(content) >= HEAD.size and bool(marker.strip(b"\0"))
-    found = _scan(content, marker) if is_told else Scan((), State.UNKNOWN)
+    has_marker = content.startswith(MAGIC) and len(content) >= HEAD.size and bool(marker.strip(b"\0"))
+    found = _scan(content, marker) if has_marker else Scan((), State.UNKNOWN)
     if found.records or found.state is State.WHOLE:
         return found
-    records, is_damaged = ((), True) if is_told else before.scan(content)
+    records, is_damaged = ((), True) if has_marker else before.scan(content)
     if content.startswith(OLD_MAGIC):
         return Scan(records, State.DAMAGED if is_damaged else State.WHOLE)
     again = _marker(content)
@@ -230,12 +231,12 @@ def scan(content: bytes, *, searching: bool = True) -> Scan:
         return Scan(records if again is None else _scan(content, again).records, State.DAMAGED)
     begun = content.rstrip(b"\0")
     if MAGIC.startswith(begun[: len(MAGIC)]) and len(begun) < HEAD.size:
-        return Scan((), State.WHOLE)  # it was being made
+        return Scan((), State.WHOLE)  # it was just being made
     return found
 
 
 def _marker(content: bytes) -> bytes | None:
-    """Return the marker of the first frame whose head is whole, wherever it is; None where there is none."""
+    """Return the marker of the first frame with a whole head, wherever it is; None if there is no frame."""
     places = (START, *(match.end() for match in FRAME_BEHIND.finditer(content)))
     markers = ((at, content[at : at + MARKER_BYTES]) for at in places)
     return next((one for at, one in markers if _length(content[at : at + FRAME_BYTES], one) is not None), None)
@@ -252,7 +253,7 @@ def _scan(content: bytes, marker: bytes) -> Scan:
         following = content.find(marker, at + 1)
         if following < 0:
             break
-        at, state = following, State.DAMAGED  # what stands before a frame was answered before that was written
+        at, state = following, State.DAMAGED  # earlier bytes were answered before this frame
     rest = content[at:].rstrip(b"\0")
     return Scan(tuple(records), state if _is_cut_off(rest, marker) else State.DAMAGED)
 
@@ -268,7 +269,7 @@ def _record(content: bytes, marker: bytes, at: int) -> bytes | None:
 
 
 def _length(head: bytes, marker: bytes) -> int | None:
-    """Return the length of the record behind a frame's head; None where that is none."""
+    """Return the length of the record behind a frame's head; None if these bytes are no head."""
     if len(head) < FRAME_BYTES or head[: len(marker)] != marker:
         return None
     if CHECK.unpack_from(head, FRAME.size)[0] != zlib.crc32(head[: FRAME.size]):
@@ -278,7 +279,7 @@ def _length(head: bytes, marker: bytes) -> int | None:
 
 
 def _is_cut_off(rest: bytes, marker: bytes) -> bool:
-    """Whether a segment's last bytes, up to its zeros, are nothing or the beginning of a frame."""
+    """Return whether a segment's last bytes, up to its zeros, are nothing or the beginning of a frame."""
     if len(rest) < FRAME_BYTES:
         return marker.startswith(rest[: len(marker)])
     length = _length(rest[:FRAME_BYTES], marker)
@@ -295,7 +296,7 @@ def _frame(marker: bytes, record: bytes) -> bytes:
 
 
 def _allocate(descriptor: int, room: int) -> bool:
-    """Take room on the disk; says whether it is ours, as it is not on a disk that writes everything elsewhere."""
+    """Reserve room on the disk, and return whether it is ours; a copy-on-write disk cannot promise it."""
     if not room:
         return False
     try:

@@ -1,15 +1,15 @@
 """Take deliveries while the database cannot, and give them back.
 
-    append ──▶ what waits is written together ──▶ one fsync for all of it ──▶ every one of them may be answered
+    append ──▶ waiting records are written together ──▶ one fsync for all ──▶ all these deliveries may be answered
                                │
-    segments   1 ▪▪▪▪▪   2 ▪▪▪   3 ▪  ◀── the one in hand      4 ◀── the next one, open, its room taken already
+    segments   1 ▪▪▪▪▪   2 ▪▪▪   3 ▪  ◀── the one in hand      4 ◀── the next one, open, its room reserved already
                  └──▶ drain: oldest first, in batches; a segment whose records are all taken is removed
 
-What an append needs is there from the start: the folder, the next segment and its room, and a thread. So neither a full
-disk nor want of descriptors or threads stops it until that room is used up.
+Everything that an append needs is there from the start: the folder, the next segment and its room, and a thread. So a
+full disk, or a lack of descriptors or threads, stops no append until that room is used up.
 
-What a killed process left is drained by any other of the same user (`drain`). A drain that is cut short may give
-records again, so whoever takes them must be idempotent.
+Any other process of the same user drains what a killed process left (`drain`). A drain that is cut short may give
+records again, so the function that takes them must be idempotent.
 """
 
 import asyncio
@@ -43,9 +43,9 @@ class Spool:
     """The spool in one folder, which several processes of one user may share.
 
     Args:
-        folder: made where it is not there; where it is not ours alone, a folder in it.
-        limit_bytes: what all its records may take together.
-        room_bytes: how much is taken in advance for each segment.
+        folder: made if it is missing; if it is not ours alone, the spool is in a folder in it.
+        limit_bytes: how much all records may take together.
+        room_bytes: how much is reserved for each segment.
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int, room_bytes: int = ROOM_BYTES) -> None:
@@ -56,18 +56,17 @@ class Spool:
         self._reader = ThreadPoolExecutor(1, "spool-reader")
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._segment: SpoolSegment | None = None  # these two are touched by the writer's thread alone
+        self._segment: SpoolSegment | None = None  # only the writer's thread touches these two
         self._next: SpoolSegment | None = None
-        # What became of the first records of the last segment.
-        self._given: tuple[SpoolSegment | None, list[Fate]] = (None, [])
+        self._given: tuple[SpoolSegment | None, list[Fate]] = (None, [])  # fates of the last segment's first records
         self._tried = 0.0
-        self._elsewhere = 0  # bytes that others hold, or we in earlier segments, when that was looked at last
+        self._elsewhere = 0  # bytes in all other segments, at the last look
         self._unknown: frozenset[Which] = frozenset()
         self._drain = Drain(self.folder, self._reader)
         self._troubles: dict[str, str] = {}
 
     async def make_ready(self) -> None:
-        """Have the next segment and its room, as far as that can be had; what is in the way is in the condition."""
+        """Make the next segment and reserve its room, if that is possible; the condition names the obstacle."""
         try:
             await self._in(self._reader, self._look)
             await self._in(self._writer, self._make_next)
@@ -80,8 +79,8 @@ class Spool:
         """Return when `record` is on disk.
 
         Raises:
-            SpoolFullError: it has no room.
-            StoreUnavailableError: the disk did not take it, or not within `seconds`.
+            SpoolFullError: the spool has no room.
+            StoreUnavailableError: the disk did not take the record, or not within `seconds`.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((record, done))
@@ -89,37 +88,37 @@ class Spool:
             self._flushing = asyncio.create_task(self._flush())
         await asyncio.wait({done}, timeout=seconds)
         if not done.done():
-            self._waiting = [one for one in self._waiting if one[1] is not done]  # who is told no is not kept
+            self._waiting = [waiting for waiting in self._waiting if waiting[1] is not done]  # refused: not to be kept
             done.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise StoreUnavailableError(f"the spool's disk did not answer in {seconds:g} s")
         done.result()
 
     async def condition(self) -> Condition:
-        """Return how it is, whoever wrote to it."""
+        """Return the spool's state, whoever wrote to it."""
         found, there = await self._in(self._reader, self._look)
         self._drain.forget_all_but(there)
         return replace(found, foreign=self._drain.foreign)
 
     def look(self) -> Condition:
-        """Return how it is, without an event loop; makes nothing."""
+        """Return the spool's state, without an event loop; make nothing."""
         return self._look()[0]
 
     def look_again(self) -> None:
-        """Have the next drain read again what was for another database."""
+        """Have the next drain read foreign records again."""
         self._drain.look_again()
 
     def try_out(self) -> None:
-        """Write to its folder, and take that back, without an event loop.
+        """Write to the folder, and undo that, without an event loop.
 
         Raises:
-            OSError: what is spooled could not be kept here.
+            OSError: the folder could not keep records.
         """
         SpoolSegment.make(self.folder, room=self._room).close()
 
     def records(self) -> Iterator[bytes]:
-        """Yield what waits, whoever wrote it, without an event loop; makes and takes nothing.
+        """Yield the waiting records, whoever wrote them, without an event loop; make and take nothing.
 
-        Of what cannot be read there is nothing; whether that is the whole folder, `look` tells.
+        Files that cannot be read are left out. If that is the whole folder, `look` tells.
         """
         places = list[Place]()
         with suppress(OSError):
@@ -131,10 +130,10 @@ class Spool:
                     yield from scan(file.read(), searching=place.folder.is_private).records
 
     async def drain(self, take: Take) -> int:
-        """Give every record to `take`, in batches, oldest first; returns how many were taken.
+        """Give every record to `take`, in batches, oldest first; return how many were taken.
 
-        A segment is removed when nothing of it is left; what is refused, damaged or unknown is kept aside. What `take`
-        raises ends the drain, which goes on there the next time.
+        A segment is removed when nothing of it is left. Refused, damaged and unknown records are kept aside. An error
+        of `take` ends the drain, and the next drain goes on there.
         """
         last = await self._in(self._writer, self._let_go_or_keep)
         taken = 0 if last is None else await self._drain_last(last, take)
@@ -146,7 +145,7 @@ class Spool:
         return taken + more
 
     async def close(self) -> None:
-        """Give back the room that was not needed. What is in hand can be drained by others."""
+        """Give back the unused room. Other processes can drain what we wrote."""
         with suppress(OSError):
             await self._in(self._writer, self._let_go, True)  # noqa: FBT003 - run_in_executor takes no keywords
         self._writer.shutdown(wait=False)
@@ -156,9 +155,9 @@ class Spool:
     # --- appending ---------------------------------------------------------------------------------------------------
 
     async def _flush(self) -> None:
-        """Write what waits, again and again, until nothing does; all that waits together costs one fsync.
+        """Write the waiting records, again and again, until none waits; one fsync for all that wait together.
 
-        Whatever happens, everybody who waits is told.
+        Every waiting caller gets its answer, whatever happens.
         """
         try:
             while self._waiting:
@@ -169,7 +168,7 @@ class Spool:
                     error = None
                 except SpoolFullError as exc:
                     error = exc
-                except Exception as exc:  # noqa: BLE001 - no thread, no memory: the next one may be luckier
+                except Exception as exc:  # noqa: BLE001 - such as no thread, no memory: the next try may succeed
                     error = StoreUnavailableError(f"the spool: {words(exc)}")
                 finally:
                     self._note("write", None if error is None else str(error))
@@ -194,8 +193,8 @@ class Spool:
                     segment.take_back(frames)
                 except OSError:
                     self._let_go()
-                raise  # the room that it has is all there is
-            # It is not trusted with more, and what of this it holds is cut off; the next one has its room.
+                raise  # there is no room beyond the segment's own
+            # Nothing more is written to this segment, and its part of the frames is cut off. The next one has room.
             self._let_go()
             segment = self._begin()
             try:
@@ -205,7 +204,7 @@ class Spool:
                 raise
 
     def _begin(self) -> SpoolSegment:
-        """Take the next segment in hand; where another one is, that one can be drained now."""
+        """Take the next segment in hand, and let go of the current one."""
         self._drop_lost()
         coming = self._next or SpoolSegment.make(self.folder, room=0)
         self._let_go()
@@ -213,7 +212,7 @@ class Spool:
         return coming
 
     def _make_next(self) -> None:
-        """Make the next segment where there is none, and try now and then whether it can be written to."""
+        """Make the next segment if there is none, and try now and then whether it can be written to."""
         self._drop_lost()
         ready = self._next
         if ready is not None and time.monotonic() - self._tried > BETWEEN_TRIALS_SECONDS:
@@ -229,14 +228,14 @@ class Spool:
 
     def _drop_lost(self) -> None:
         """Let go of segments that the next process would not find: their folder was moved away, or covered."""
-        if self._segment is not None and not self._segment.is_there():
+        if self._segment is not None and not self._segment.is_in_place():
             self._let_go()
-        if self._next is not None and not self._next.is_there():
+        if self._next is not None and not self._next.is_in_place():
             lost, self._next = self._next, None
             lost.close()
 
     def _let_go(self, everything: bool = False) -> None:  # noqa: FBT001, FBT002 - as above
-        """Write no more to the segment in hand; it can be drained now."""
+        """Close the segment in hand, so that it can be drained; with `everything` the next one too."""
         segment, self._segment = self._segment, None
         if segment is not None:
             self._elsewhere += segment.used
@@ -246,10 +245,10 @@ class Spool:
             self._next = None
             coming.close()
 
-    # --- draining the last one, which no other can replace ---------------------------------------------------------
+    # --- draining the last segment, which no other can replace ------------------------------------------------------
 
     def _let_go_or_keep(self) -> SpoolSegment | None:
-        """Let go of the segment in hand; where no other could take its place, return it instead."""
+        """Let go of the segment in hand; if no other can take its place, keep it and return it."""
         if self._segment is not None and self._next is None:
             try:
                 self._make_next()
@@ -259,7 +258,7 @@ class Spool:
         return None
 
     async def _drain_last(self, segment: SpoolSegment, take: Take) -> int:
-        """Give what the segment in hand holds, and begin it anew when all is taken: others may have filled the disk."""
+        """Give the records of the segment in hand, and empty it when all are taken: the disk may be full."""
         records, end = await self._in(self._writer, segment.read)
         if self._given[0] is not segment:
             self._given = segment, []
@@ -277,7 +276,7 @@ class Spool:
         return taken
 
     def _begin_anew(self, segment: SpoolSegment, end: int) -> bool:
-        """Empty the segment in hand, unless something came meanwhile; says whether it was."""
+        """Empty the segment in hand, unless records came meanwhile; return whether it was emptied."""
         is_the_same = segment is self._segment and segment.end == end
         if is_the_same:
             segment.empty()
@@ -286,7 +285,7 @@ class Spool:
     # --- looking -----------------------------------------------------------------------------------------------------
 
     def _look(self) -> tuple[Condition, frozenset[Which]]:
-        """Return how it is, and which segments there are."""
+        """Return the spool's state, and its segments."""
         found, there = look(self.folder, self.limit_bytes, self._unknown)
         if there is None:
             return found, frozenset()
@@ -298,7 +297,7 @@ class Spool:
         return replace(found, foreign=self._drain.foreign, is_promised=is_promised, trouble=trouble), there.segments
 
     def _note(self, what: str, trouble: str | None) -> None:
-        """Keep what could not be done last, and say it once; whoever waits for a write is told himself."""
+        """Keep the last trouble of a kind, and log it once. A failed write is not logged: its callers learn of it."""
         before = self._troubles.get(what)
         if trouble is None:
             self._troubles.pop(what, None)
@@ -313,7 +312,7 @@ class Spool:
 
 def _resolve(together: Sequence[tuple[bytes, "asyncio.Future[None]"]], error: Exception | None) -> None:
     for _, done in together:
-        if done.done():  # cancelled, or nobody waits any more
+        if done.done():  # cancelled, or its caller waits no longer
             continue
         if error is None:
             done.set_result(None)
