@@ -1,4 +1,4 @@
--- Let a quarantined event be what it can now be read as.
+-- Turn a quarantined event into the event that it is now read as.
 -- $1 event bigint, $2 event_id text, $3 type text, $4 transcription_id text
 update receiver.events
 set event_id = $2, type = $3, transcription_id = $4, unreadable = null

@@ -1,4 +1,4 @@
--- A running job whose lease has run out, if there is one; one whose row is locked is being completed.
+-- Find a running job whose lease has run out; skip a locked row, which is being completed.
 -- $1 handlers text[], $2 api_url text
 select j.id
 from receiver.jobs j

@@ -1,4 +1,4 @@
--- Let a due job be dead that cannot be claimed, unless another worker has it.
+-- Mark a due job dead, because it cannot be claimed, unless another worker has claimed it.
 -- $1 job bigint, $2 error text
 update receiver.jobs
 set state = 'dead', error = $2

@@ -1,4 +1,4 @@
--- How many jobs of each handler are dead or unfinished for an API, and how many are unfinished for others.
+-- Count each handler's dead and unfinished jobs of one API, and its unfinished jobs of all other APIs.
 -- $1 api_url text
 select
     j.handler,

@@ -1,4 +1,4 @@
--- The jobs of a state that are due, oldest first, without claiming them.
+-- List the due jobs in one state, oldest first, without claiming them.
 -- $1 handlers text[], $2 api_url text, $3 state receiver.job_state, $4 limit bigint, $5 aside bigint[]
 select j.id
 from receiver.jobs j

@@ -1,4 +1,4 @@
--- The events that a name means: an event's id, source/id, @ and its key, or the id of what it is about. Newest first.
+-- Find the events that a name means: an event's id, source/id, @key, or a transcription's id. Newest first.
 -- $1 name text
 with named as (
     select e.id from receiver.events e where e.event_id = $1

@@ -1,3 +1,3 @@
--- The newest events first.
+-- List events, newest first.
 -- $1 limit bigint
 select * from receiver.inbox order by id desc limit $1

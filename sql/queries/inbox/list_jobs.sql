@@ -1,4 +1,4 @@
--- Jobs, newest first, each with the name of its event.
+-- List jobs, newest first, each with the name of its event.
 -- $1 state receiver.job_state, $2 limit bigint
 select
     j.id, j.handler, j.state, j.attempt, j.error,

@@ -1,2 +1,2 @@
--- The key of the newest event.
+-- Return the key of the newest event.
 select max(id) from receiver.events

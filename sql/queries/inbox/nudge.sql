@@ -1,3 +1,3 @@
--- Wake whoever listens on a channel.
+-- Wake the listeners of a channel.
 -- $1 channel text
 select pg_notify($1, '')

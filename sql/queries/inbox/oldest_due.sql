@@ -1,4 +1,4 @@
--- For how long the job that has been due the longest is waiting, among those that some handlers could run.
+-- Return for how long the oldest due job of some handlers has been due.
 -- $1 handlers text[], $2 api_url text
 select now() - min(j.due_at)
 from receiver.jobs j

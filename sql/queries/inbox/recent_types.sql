@@ -1,4 +1,4 @@
--- Types of the newest events, those of the last 30 days and of an API: how many there are, how many without a job.
+-- Count the newest events of one API by type, those of the last 30 days, and how many of them have no job.
 -- $1 api_url text, $2 limit bigint
 select
     e.type, count(*) as events,

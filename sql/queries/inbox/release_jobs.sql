@@ -1,4 +1,4 @@
--- Give claims back unused: due at once, and the attempt does not count as a try; one that is being completed is left.
+-- Give claims back unused: due at once, and uncounted; skip locked rows, which are being completed.
 -- $1 jobs bigint[], $2 attempts integer[]
 with ours as (
     select j.id

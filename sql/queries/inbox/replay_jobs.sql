@@ -1,4 +1,4 @@
--- Make an event's jobs pending with their quota anew, adding the new ones; running ones are left alone.
+-- Make an event's jobs pending again with all their tries, and add missing ones; leave running ones alone.
 -- $1 event bigint, $2 handlers text[]
 insert into receiver.jobs as j (event, handler, is_replay)
 select $1, wanted.handler, true from unnest($2::text[]) as wanted (handler)
