@@ -1,15 +1,15 @@
 -- Claim due jobs in one state, oldest first, or the only one; count the attempt.
 -- $1 handlers text[], $2 api_url text, $3 lease interval, $4 limit bigint, $5 state receiver.job_state, $6 only bigint, $7 aside bigint[]
 --
---     jobs of these handlers, for events of this API, in state $5
---        │ due_at is later than now ──────────▶ not due
---        │ not the only one, or put aside ────▶ left out
---        │ another transaction holds the row ─▶ skipped, nobody waits for it
---        │ behind the first $4, in the order of due_at, then id ─▶ left for the next claim
---        ▼ its row is locked until the end of this statement's transaction
---     running, attempt + 1, due_at = now + lease ──▶ returned with its event
+--     jobs of handlers $1, for events of API $2, in state $5
+--        │ not due yet, put aside ($7), not the only one ($6) ──▶ left out
+--        ▼
+--     ordered by due_at, then by id: locked row by row, until $4 rows are locked
+--        │ another transaction has locked the row ──▶ skipped: not waited for, and not counted in $4
+--        ▼
+--     running, attempt + 1, due_at = now + lease ($3) ──▶ returned with its event, whose row is not locked
 --
--- The events' rows are not locked. `state in (...)` repeats the condition of the index jobs_due.
+-- `state in (...)` repeats the condition of the index jobs_due, so that the index can be used.
 with due as (
     select j.id
     from receiver.jobs j
