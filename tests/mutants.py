@@ -234,7 +234,7 @@ MUTANTS = (
            "return _is_here(host) or any(", "return any(", "providers/egress"),
     Mutant("egress: why is what the client says", "receiver/providers/egress.py",
            "            waiting += filter(None, (one.__cause__ or one.__context__,))\n", "", "providers/egress"),
-    Mutant("lanes: what failed behind completing() is not told", "receiver/worker/settling.py",
+    Mutant("lanes: what failed after completing() is not told", "receiver/worker/settling.py",
            "if not isinstance(outcome, Done):\n                said", "if not outcome:\n                said",
            "worker/lanes"),
     Mutant("database: nobody waits for room", "receiver/database/connections.py",

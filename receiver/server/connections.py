@@ -1,8 +1,8 @@
 """Accept connections, bounded in number, without turning a delivery away.
 
-    taken ──▶ waiting ──last byte of a request──▶ busy ──answer──▶ waiting ──▶ …
-                 │    for a request, for the rest of one, or for its client to read
-                 └──▶ closed, if it has waited longest and a new connection needs its place
+    accepted ──▶ waiting ──last byte of a request──▶ busy ──answer──▶ waiting ──▶ …
+                    │    for a request, for the rest of one, or for its client to read
+                    └──▶ closed, if it has waited longest and a new connection needs its place
 
 A busy connection is never closed; if all are busy, the next one waits in the kernel's queue.
 

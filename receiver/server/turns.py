@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from receiver.server.bounds import SERVICE
 
-EACH = 2  # of every rank in each round, so that no rank keeps another out
+EACH = 2  # turns of every rank in each round, so that no rank keeps another out
 
 
 class Rank(IntEnum):

@@ -108,7 +108,7 @@ class Receiver:
 
     def _secret(self) -> Finding:
         known, trouble = len(self.keyring.secrets), self._remembered.trouble
-        todo = "" if trouble is None else f"a start without the database would know none, since {trouble}"
+        todo = "" if trouble is None else f"a start without the database would know no secret, since {trouble}"
         return Finding("secret", holds=known > 0 and trouble is None, seen=f"{known} known", todo=todo)
 
     async def _check_database(self) -> list[Finding]:

@@ -74,7 +74,7 @@ class Lapsed:
         self._running: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
-        """Look for lapsed jobs and start processes for them, until cancelled. An absent database has none."""
+        """Look for lapsed jobs and start processes for them, until cancelled. Without the database none is found."""
         while True:
             if len(self._running) < self._limits.at_once and await self._are_left():
                 task = asyncio.create_task(self._run_one())

@@ -44,7 +44,7 @@ class Settling:
         """Write and return the outcome of a job whose handler has ended; return None if it could not be written."""
         if lane.completion.stage is Completing.COMMITTED:
             if not isinstance(outcome, Done):
-                said = "%s failed behind completing(), and the job is done all the same: %s"
+                said = "%s failed after completing(), and the job is done all the same: %s"
                 log.warning(said, lane.name, outcome.reason, extra=lane.facts)
             return Done()
         return outcome if await self._write(lane, outcome) else None
