@@ -54,7 +54,7 @@ async def test_an_event_is_stored_with_one_pending_job_for_each_handler(db: Pool
 
 
 async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
-    """It brings no new handler a job; and a job that was done stays done."""
+    """A repeat adds no job for a new handler, and a job that was done stays done."""
     await append(db, read("evt_1"), "a")
     (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
     await jobs.finish(db, claim.job, claim.attempt, Done())
@@ -76,7 +76,7 @@ def about(event_id: str, transcription: int) -> Event:
 
 
 async def test_an_id_that_another_api_transcription_or_account_has_used_takes_nobodys_place(db: Pool) -> None:
-    """Each is an event of its own with jobs of its own, and with keys that the other side can tell apart."""
+    """Each is an event of its own, with its own jobs and its own idempotency keys."""
     assert await append(db, read("evt_1"), "a") == "stored"
     assert await append(db, read("evt_1"), "a", api_url="https://other.test") == "stored"
     assert await append(db, about("evt_1", 666), "a") == "stored"
@@ -134,7 +134,7 @@ async def test_an_event_called_like_the_hash_of_an_unreadable_body_takes_nobodys
 
 
 async def test_many_are_stored_at_once_and_each_has_its_answer(db: Pool) -> None:
-    """Also copies, other bytes and what cannot be read, in any order, and what lies there already."""
+    """The batch has copies, other bytes and unreadable bodies, in any order, and events that are stored already."""
     await append(db, read("evt_0"))
     given = [
         Delivery(content, API, "abcdef", ("a",))

@@ -91,7 +91,7 @@ def test_jitter_lengthens_by_up_to_half_and_never_shortens(
     policy = RetryPolicy(first=first, limit=first + more)
     bare, lengthened = policy.delay(tries, jitter=0), policy.delay(tries, jitter=jitter)
     assert first <= bare <= policy.limit
-    assert bare <= lengthened <= bare * 1.5 + timedelta.resolution  # to which each of them is rounded
+    assert bare <= lengthened <= bare * 1.5 + timedelta.resolution  # each of them is rounded
     assert bare <= policy.delay(tries + 1, jitter=0)
 
 
@@ -231,12 +231,12 @@ def test_whatever_a_strangers_exception_holds_a_job_has_an_outcome() -> None:
 
     assert isinstance(decide(RetryPolicy(), 1, LeavesError(), jitter=0), Again)
     odd = Postpone("later")
-    odd.after = "soon"  # type: ignore[assignment] # what a stranger may do
+    odd.after = "soon"  # type: ignore[assignment] # a user may do that
     assert decide(RetryPolicy(), 1, odd, jitter=0) == Later(timedelta(minutes=1), "later")
 
 
 class HostileError(AnswersNothing, Postpone):
-    """One of ours in name, which has no time either."""
+    """An exception with the name of one of ours, but without its time."""
 
 
 def test_an_exception_that_can_be_asked_for_nothing_is_tried_again_and_dead_at_last() -> None:

@@ -32,7 +32,7 @@ def test_a_segment_is_read_as_it_was_written() -> None:
 
 @pytest.mark.parametrize("behind", [b"", ZEROS], ids=["cut", "in room that was taken"])
 def test_what_is_cut_at_any_byte_gives_every_whole_record_and_is_no_damage(behind: bytes) -> None:
-    """What a crash cut off was never answered."""
+    """A frame that a crash cut off was never answered."""
     contents = tuple(f"record {number} ".encode() * number for number in range(20))
     content = segment(*contents)
     ends = list(accumulate((FRAME_BYTES + len(one) + 1 for one in contents), initial=START))[1:]
@@ -43,7 +43,7 @@ def test_what_is_cut_at_any_byte_gives_every_whole_record_and_is_no_damage(behin
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.data())
 def test_damage_costs_the_record_that_it_is_in_and_is_told(contents: list[bytes], data: st.DataObject) -> None:
-    """Any byte of any frame, the last one included: it may have been answered."""
+    """Any byte of any frame may be damaged, even of the last one: each may have been answered."""
     whole = bytearray(segment(*contents) + ZEROS)
     at = data.draw(st.integers(START, len(whole) - len(ZEROS) - 1))
     whole[at] ^= data.draw(st.integers(1, 255))
@@ -60,7 +60,7 @@ def test_damage_to_the_marker_in_the_head_costs_no_record_and_is_told(at: int, f
 
 
 def test_a_record_cannot_pass_for_a_frame() -> None:
-    """Who sends it does not know the marker; not even when the frame around it is damaged."""
+    """Its sender does not know the marker, so this holds even if the frame around it is damaged."""
     forged = written(b"guessed!", [b"forged"], 1.0)[START:]
     content = segment(b"a", b"x" + forged + OLD_FRAME.pack(OLD_MAGIC, 6, 0) + b"forged", b"c")
     assert scan(content.replace(b"x" + forged, b"y" + forged)) == Scan((b"a", b"c"), State.DAMAGED)
@@ -96,7 +96,7 @@ def test_the_format_before_is_read_and_its_damage_told() -> None:
 
 
 def test_one_bit_anywhere_in_the_format_before_costs_at_most_its_record_and_is_told() -> None:
-    """A length that is damaged looks like a frame that a crash cut off, which was never answered."""
+    """A frame with a damaged length looks like one that a crash cut off and that was never answered."""
     contents = tuple(f'{{"id": "evt_{number}"}}'.encode() for number in range(4))
     whole = old(*contents)
     frame = len(whole) // 4
@@ -109,7 +109,7 @@ def test_one_bit_anywhere_in_the_format_before_costs_at_most_its_record_and_is_t
 
 @pytest.mark.parametrize("zeroed", [0, HEAD.size, 512, START + FRAME_BYTES], ids=["bit", "head", "sector", "more"])
 def test_whole_frames_behind_a_head_that_is_not_are_read(zeroed: int) -> None:
-    """They were answered; a head that is damaged is not another version's."""
+    """They were answered, and a damaged head is not the head of another version."""
     contents = (b"one\nline", b"b", b"c" * 2000)
     whole = segment(*contents)
     heads = [bytes(zeroed) + whole[zeroed:]] if zeroed else []

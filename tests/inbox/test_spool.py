@@ -22,11 +22,11 @@ from tests.faults.disks import fill, free, small_disk
 
 LIMIT = 10_000_000
 ROOM = 200_000
-FRAMED = FRAME_BYTES + 1  # what a record costs beside itself
+FRAMED = FRAME_BYTES + 1  # the bytes of a frame around a record
 
 
 class Inbox:
-    """Takes records, or says of each what it is told to."""
+    """Takes records, or returns the fates that it was given."""
 
     def __init__(self, **fates: Fate) -> None:
         self.taken: list[bytes] = []
@@ -191,7 +191,7 @@ async def test_somebody_who_looks_at_any_moment_does_not_disturb_a_drain(tmp_pat
 async def test_a_segment_is_drained_where_only_a_file_that_is_open_for_writing_can_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on NFS."""
+    """The folder behaves like one on NFS."""
     real = fcntl.flock
 
     def lock(descriptor: int, how: int) -> None:
@@ -234,7 +234,7 @@ async def test_records_for_another_database_stay_are_counted_and_not_read_again(
 async def test_a_segment_that_cannot_be_read_is_told_of_once_and_holds_up_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A pipe under a segment's name, the oldest one, stands for a disk that fails; who opens it must not wait."""
+    """A pipe with the name of the oldest segment stands for a failing disk. Opening it must not wait."""
     one = opened(tmp_path)
     os.mkfifo(tmp_path / f"{1:020d}-bad.spool")
     await append(one, b"a", b"b")
@@ -348,7 +348,7 @@ async def test_all_the_room_that_was_taken_can_be_used_up(tmp_path: Path, monkey
 
 
 async def test_a_disk_that_stays_full_takes_no_room_from_a_spool_that_is_drained_again_and_again(folder: Path) -> None:
-    """Whatever others do with what becomes free: the last segment is emptied in its place."""
+    """The last segment is emptied in its place, so it does not matter who takes the room that becomes free."""
     inbox = Inbox()
     with small_disk(folder / "spool", 1) as disk:
         one = opened(disk)
@@ -482,7 +482,7 @@ async def test_a_segment_whose_disk_fails_is_followed_by_the_one_that_is_ready(
 
 
 async def test_of_a_write_that_broke_off_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fills up takes a part of it; what is written there later may be shorter."""
+    """A disk that fills up takes a part of the frames, and the frames written there later may be shorter."""
     one = opened(tmp_path)
     await append(one, b"a")
     real = os.pwrite
@@ -591,7 +591,7 @@ async def test_a_shared_folder_that_was_removed_is_made_anew(tmp_path: Path) -> 
 async def test_a_folder_that_is_moved_away_is_left_and_what_waits_in_it_is_drained(
     tmp_path: Path, there: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The next process looks where the path leads, as if another disk were mounted there."""
+    """The next process looks where the path leads, like after mounting another disk there."""
     folder, moved = tmp_path / "spool", tmp_path / "moved"
     one, inbox = opened(folder), Inbox()
     await one.make_ready()
@@ -632,7 +632,7 @@ async def test_a_folder_that_comes_and_goes_leaks_no_descriptor(tmp_path: Path) 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
 @pytest.mark.parametrize("owner", [0, 65534])
 async def test_in_a_folder_that_is_not_ours_alone_only_ours_within_it_is_believed(tmp_path: Path, owner: int) -> None:
-    """What is drained was verified before it was spooled, by us."""
+    """We verified every record before we spooled it, and drain only such records."""
     shared = tmp_path / "volume"
     shared.mkdir(mode=0o755)
     planted, left = shared / f"{1:020d}-x.spool", shared / f"{2:020d}-y.spool"
@@ -676,7 +676,7 @@ async def test_a_folder_of_ours_that_somebody_else_made_is_not_used(tmp_path: Pa
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
 @pytest.mark.parametrize("how", ["written", "linked", "alike"])
 async def test_what_others_may_have_written_around_it_is_neither_believed_nor_said(tmp_path: Path, how: str) -> None:
-    """A file of ours need not be what we wrote, nor one that we named."""
+    """A file that we own might have been written or named by somebody else."""
     shared = tmp_path / "volume"
     shared.mkdir()
     shared.chmod(0o777)
@@ -763,7 +763,7 @@ async def test_a_full_disk_costs_nothing_of_what_cannot_be_stored_and_is_filled_
 
 
 async def test_on_a_full_disk_what_had_trouble_of_its_own_is_tried_again(folder: Path) -> None:
-    """From the one segment that there is, which no other can replace."""
+    """The drain empties the only segment, which no other can replace."""
     inbox = Inbox(later=Fate.LATER)
     with small_disk(folder / "disk", 2) as disk:
         disk.chmod(0o700)
@@ -784,7 +784,7 @@ async def test_on_a_full_disk_what_had_trouble_of_its_own_is_tried_again(folder:
 async def test_a_damaged_segment_that_is_settled_twice_loses_nothing_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    """As if the process were killed before the step."""
+    """Stop before a step, as if the process were killed."""
     content = written(b"abcdefgh", [b"damaged", b"foreign"], 1.0).replace(b"damaged\n", b"damaged?")
     (tmp_path / f"{1:020d}-x.spool").write_bytes(content)
     real = os.replace

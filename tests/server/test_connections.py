@@ -41,12 +41,12 @@ BOUNDS = replace(SERVICE, connections=FEW, between_lines=3600)
 
 
 async def connect(web: Web, stack: AsyncExitStack, said: bytes = b"") -> Connection:
-    """Return a connection that the server has taken, for as long as the stack is open."""
+    """Return a connection that the server has accepted, and that the stack closes."""
     client = await stack.enter_async_context(web.connected())
     if said:
         await client.send(said)
     await asyncio.sleep(0.02)
-    await catch_up()  # on a busy machine that was no time at all
+    await catch_up()  # on a busy machine nothing may have happened so far
     return client
 
 
@@ -56,7 +56,7 @@ async def is_taken(client: Connection) -> bool:
 
 
 async def is_open(client: Connection) -> bool:
-    """Whether the server has not closed a connection."""
+    """Return whether the server has left a connection open."""
     ending = asyncio.ensure_future(client.reader.read())
     await asyncio.wait({ending}, timeout=0.1)
     return ending.cancel()
@@ -78,7 +78,7 @@ async def test_who_has_waited_longest_makes_room_for_who_comes(said: bytes, rece
 
 
 async def test_a_delivery_under_way_is_never_closed(receiver_database: str) -> None:
-    """Where all are under way the next one waits, and loses nothing by it."""
+    """If all connections are busy, the next one waits, and loses nothing."""
     async with serving(receiver_database, BOUNDS) as web, AsyncExitStack() as stack:
         blocking = await database.connect(receiver_database)
         async with blocking.transaction():
@@ -123,7 +123,7 @@ def _said(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_stopping_lets_a_delivery_that_stands_in_line_be_stored(
     receiver_database: str,
 ) -> None:
-    nobody = replace(SERVICE, turns=0)  # is ever let in
+    nobody = replace(SERVICE, turns=0)  # nobody ever has a turn
     async with serving(receiver_database, nobody) as web, AsyncExitStack() as stack:
         client = await connect(web, stack, delivery(event()))
         web.stop.set()
@@ -153,7 +153,7 @@ def test_the_last_rank_is_closed_first_and_of_each_who_was_not_heard_for_longest
     for rank, these in zip(Rank, (known, new, others), strict=True):
         for connection in these:
             clients.note_waiting(connection, rank)
-    clients.note_waiting(others[0], Rank.OTHER)  # heard again
+    clients.note_waiting(others[0], Rank.OTHER)  # its client sent something again
     clients.note_busy(others[1])
     while clients.close_longest_waiting():
         pass
@@ -161,7 +161,7 @@ def test_the_last_rank_is_closed_first_and_of_each_who_was_not_heard_for_longest
 
 
 def test_the_newest_are_left() -> None:
-    """What they sent may not have been read yet."""
+    """Their bytes might not have been read yet."""
     clients, closed = Callers(), list[Line]()
     for _ in range(connections.UNREAD):
         clients.note_waiting(Line(closed), Rank.NEW)
@@ -197,7 +197,7 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_needed() -> None:
 
 
 def test_where_there_are_few_descriptors_for_good_there_are_fewer_connections() -> None:
-    """Half of them at least, so that a handful is left for everything else."""
+    """At least half of few descriptors are allowed, and a handful is left for everything else."""
     asked = """
 import resource
 from receiver.server.connections import allowed
@@ -236,7 +236,7 @@ class Exhausted(socket.socket):
 async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_closed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What they leave is for the database and the spool, and no stranger has it back at once."""
+    """Their descriptors are for the database and the spool; new connections do not get them back at once."""
     clients, closed = Callers(), list[Line]()
     with Exhausted() as listener, socket.socket() as knocking:
         listener.bind(("127.0.0.1", 0))
@@ -273,7 +273,7 @@ def left(process: Process, count: int) -> int:
 
 @linux
 def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
-    """As many as the process may have, and then fewer, while they are there and while they come."""
+    """Clients take all connections that they get. The limit is lowered while they are idle, and while more come."""
     processes.run("migrate")
     port = free_port()
     with attach(processes.folder / ".receiver", create=False):  # the database's own need more than these
@@ -282,7 +282,7 @@ def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
         with ExitStack() as stack:
             for _ in range(60):
                 client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: web\r\n\r\n")  # and then it is kept for 75 s
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: web\r\n\r\n")  # the connection is then kept for 75 s
                 assert client.recv(1) == b"H"
             limit(web, 60)
             until(lambda: left(web, 60) >= 15, "a quarter is free, though nobody came")
@@ -301,7 +301,7 @@ def test_strangers_take_all_descriptors_in_vain(processes: Processes) -> None:
 
 @linux
 def test_what_else_holds_descriptors_leaves_fewer_to_strangers(processes: Processes) -> None:
-    """The limit alone would allow 75 connections, and there is room for about twenty."""
+    """The limit alone would allow 75 connections, but there are descriptors for about twenty."""
     processes.run("migrate")
     with attach(processes.folder / ".receiver", create=False):
         processes.by = (sys.executable, "-c", HOLD)
@@ -312,12 +312,12 @@ def test_what_else_holds_descriptors_leaves_fewer_to_strangers(processes: Proces
         with Strangers(web.port, "idle", seconds=60, connections=200):
             until(lambda: len(descriptors(web)) > 110, "strangers took what they may have")
             assert deliver(web.port, seconds=1).answers == {"200": 20}
-        web.end()  # and says all that it had not said yet
-    assert "no connection can be taken" not in web.log  # none was ever tried without a descriptor for it
+        web.end()  # and writes every line that it had not written yet
+    assert "no connection can be taken" not in web.log  # no connection was accepted without a descriptor
 
 
 def at_once(port: int, *, first: int) -> list[str]:
-    """Deliver ten events over ten new connections; returns the answers' status."""
+    """Deliver ten events over ten new connections, and return the status of each answer."""
     client = Client(port)
     with ThreadPoolExecutor(10) as pool:
         bodies = [completed(f"evt_{first + number}") for number in range(10)]

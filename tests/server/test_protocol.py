@@ -47,7 +47,7 @@ class Answer:
 
     @property
     def said(self) -> tuple[int, str]:
-        """Its status, and what it says about the delivery."""
+        """The status, and what the answer says about the delivery."""
         answer = json.loads(self.content)
         return self.status, answer.get("status") or answer["error"]["code"]
 
@@ -78,7 +78,7 @@ class Connection:
             return b""
 
     async def drip(self, data: bytes, clock: "Clock", *, until: "asyncio.Task[Any]") -> float:
-        """Send a byte a second until `until` is done; returns how many seconds that were."""
+        """Send a byte a second until `until` is done, and return how many seconds it took."""
         for seconds, byte in enumerate(data):
             if until.done():
                 return seconds
@@ -87,12 +87,12 @@ class Connection:
         raise AssertionError("all was taken")
 
     def socket_error(self) -> int:
-        """Return what has befallen the connection: 0 where it was not reset."""
+        """Return the connection's pending error: 0 if it was not reset."""
         sock = self.writer.get_extra_info("socket")
         return int(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     async def is_reset(self) -> bool:
-        """Whether the server takes nothing more."""
+        """Return whether the server takes nothing more."""
         try:
             for _ in range(3):
                 await self.send(b" ")
@@ -103,11 +103,11 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server is not seen to have closed it."""
+        """Return whether the server has not visibly closed the connection."""
         return not self.reader.at_eof()
 
     def vanish(self) -> None:
-        """Reset the connection as a host does that was cut off."""
+        """Reset the connection, like a host that was cut off."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -144,7 +144,7 @@ class Web:
             await asyncio.sleep(0)
 
     async def holds(self, raw: bytes) -> bool:
-        """Whether a delivery is stored, byte for byte."""
+        """Return whether a delivery is stored, byte for byte."""
         stored = await deliveries.find(self.db, json.loads(raw)["id"])
         return [await deliveries.raw(self.db, event.key) for event in stored] == [raw]
 
@@ -198,7 +198,7 @@ class Clock:
             self._ahead, self._stands_at = self._stands_at - self._real(), None
 
     async def forward(self, seconds: float) -> None:
-        """Let what was sent be read, and then so much time pass that what is due by then is done."""
+        """Let the server read its input, then let `seconds` pass, and do what is due by then."""
         await catch_up()
         if self._stands_at is None:
             self._ahead += seconds
@@ -215,7 +215,7 @@ async def catch_up() -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def module_clock() -> Clock:
-    """The loop's for good: were it put back, what is due soon would be due much later."""
+    """The loop keeps this clock: with its own clock back, timers that are due soon would be due much later."""
     return Clock(asyncio.get_running_loop())
 
 
@@ -270,7 +270,7 @@ async def test_a_chunked_delivery_is_stored_as_one(web: Web) -> None:
 
 
 async def test_a_trailer_is_no_header(web: Web) -> None:
-    """What stands behind the body must not prove it."""
+    """A signature in a trailer must not prove the body."""
     raw = event()
     request = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     trailer = f"0\r\nX-Transcribe-Signature: {sign(raw)['X-Transcribe-Signature']}\r\n\r\n".encode()
@@ -301,7 +301,7 @@ async def test_two_deliveries_in_one_piece_are_answered_in_order(web: Web) -> No
 
 
 async def test_what_stands_behind_a_refused_request_is_not_waited_for(web: Web) -> None:
-    """Whoever sends one after the other without waiting would always be busy, and never closed to make room."""
+    """A client that sends requests without waiting would always be busy, and never be closed to make room."""
     refused = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 0\r\n\r\n".encode()
     async with web.connected() as client:
         await client.send(refused * 300)
@@ -310,7 +310,7 @@ async def test_what_stands_behind_a_refused_request_is_not_waited_for(web: Web) 
 
 
 async def test_a_request_in_thousands_of_chunks_is_taken_in_pieces_beside_others(web: Web) -> None:
-    """Chunks of a byte each: taken at once, a megabyte of them would keep the loop from all others for a second."""
+    """The chunks have one byte each. Parsed at once, a megabyte of them would block the loop for a second."""
     head = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     async with web.connected() as client, web.connected() as other:
         sending = asyncio.create_task(client.send(head + b"1\r\na\r\n" * 30_000 + b"0\r\n\r\n"))
@@ -360,7 +360,7 @@ async def test_a_client_that_has_sent_two_and_closed_its_side_gets_both_answers(
 
 
 async def test_a_client_that_has_closed_its_side_is_closed_after_its_answer(web: Web) -> None:
-    """It can send nothing more; many of them read until we close."""
+    """The client can send nothing more, and many clients read until we close."""
     async with web.connected() as client:
         await client.send(delivery(event()))
         client.writer.write_eof()
@@ -372,7 +372,7 @@ async def test_a_client_that_has_closed_its_side_is_closed_after_its_answer(web:
     "origin", ["http://web", "HTTP://WEB:80", "https://web.example:8443", "hTTps://user:word@[::1]:80"]
 )
 async def test_a_target_that_is_a_whole_address_is_its_path(origin: str, web: Web) -> None:
-    """A server must take it, though only proxies are sent it."""
+    """A server must accept a whole URL, although only proxies get one."""
     async with web.connected() as client:
         for more, answer in (
             ("?a=http://x/", (200, "stored")),
@@ -406,7 +406,7 @@ LINE_ENDS = {
 @pytest.mark.parametrize("ends", LINE_ENDS.values(), ids=LINE_ENDS)
 @pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "byte by byte"])
 async def test_line_ends_before_a_request_are_ignored(ends: bytes, apart: bool, web: Web) -> None:  # noqa: FBT001 - a case
-    """Some clients end a body with one that they do not count."""
+    """Some clients add a line end to a body, and do not count it."""
     unsigned = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\n{{}}".encode()
     async with web.connected() as client:
         for request, answer in (
@@ -426,7 +426,7 @@ async def test_line_ends_between_two_that_are_sent_at_once_are_ignored(web: Web)
 
 
 async def test_line_ends_alone_begin_no_request(web: Web, clock: Clock) -> None:
-    """The next one is waited for as on any kept connection."""
+    """The server waits for the next request, as on any kept connection."""
     async with web.connected() as client:
         await client.send(delivery(event()))
         assert (await client.answer()).said == (200, "stored")
@@ -468,7 +468,7 @@ async def test_an_upgrade_is_ignored_and_the_delivery_is_verified_with_its_body(
     ids=["an upgrade", "nonsense"],
 )
 async def test_strangers_fill_no_log(said: bytes, web: Web, caplog: pytest.LogCaptureFixture) -> None:
-    """Anyone can say these as often as they like."""
+    """Anyone can send these as often as they like."""
     async with web.connected() as client:
         for _ in range(3):
             await client.send(said)
@@ -515,7 +515,7 @@ async def test_who_drips_a_head_is_closed_in_time(web: Web, clock: Clock) -> Non
 
 
 async def test_half_a_second_head_is_closed_in_time(web: Web, clock: Clock) -> None:
-    """Keep-alive gives a connection no right to hold it with half a request."""
+    """Keep-alive does not let a client hold a connection with half a request."""
     async with web.connected() as client:
         await client.send(delivery(event()))
         await client.answer()
@@ -604,7 +604,7 @@ UNREAD = {
 async def test_who_is_refused_while_sending_can_send_all_and_read_the_answer(
     begun: bytes, status: int, web: Web
 ) -> None:
-    """Reset in the middle, a proxy would say 502 in our stead."""
+    """If the connection were reset, a proxy would answer 502."""
     async with web.connected() as client:
         await client.send(begun)
         assert (await client.answer()).status == status
@@ -657,7 +657,7 @@ async def test_who_is_refused_and_sends_without_end_is_cut_off(web: Web) -> None
 
 
 async def test_who_is_refused_and_closes_its_side_is_closed(receiver_database: str) -> None:
-    """A server that stops waits for nobody else."""
+    """A server that stops waits for no other client."""
     async with serving(receiver_database) as web, web.connected() as client:
         await client.send(head(TOO_LARGE))
         assert (await client.answer()).status == 413
@@ -706,7 +706,7 @@ async def test_what_is_no_clean_request_is_refused_and_closed(unclean: Callable[
 async def test_a_refused_body_is_waited_for_no_longer_also_when_the_answer_is_not_read(
     receiver_database: str, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
-    """Until its answers are read the connection is not lost, and by then the body's deadline has passed."""
+    """The connection lasts until its answers are read, and by then the body's deadline has passed."""
     raws, bad = [event() for _ in range(200)], UNCLEAN["a bad chunk"](event())
     begun = bad.index(b"\r\n\r\n") + 4
     async with serving(receiver_database) as web:
@@ -791,7 +791,7 @@ async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_databa
 
 
 async def test_a_relieved_server_leaves_its_connections_to_their_clients(receiver_database: str) -> None:
-    """A request may be on its way on each of them; each answer asks for it to be the last."""
+    """A request may be on its way on each connection. Each answer says that it is the last one."""
     async with serving(receiver_database) as web, web.connected() as idle, web.connected() as used:
         for client in (idle, used):
             await client.send(delivery(event()))
@@ -812,7 +812,7 @@ async def test_a_relieved_server_leaves_its_connections_to_their_clients(receive
 
 
 async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
-    """A process that outlives us would hold it open, and nobody could listen there again."""
+    """A child that outlives us would hold the socket open, and no server could listen there again."""
     with bind("127.0.0.1", 0) as bound:
         descriptor = os.dup(bound.fileno())
         os.set_inheritable(descriptor, True)  # noqa: FBT003 - the library's way
@@ -822,7 +822,7 @@ async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
 
 
 async def test_a_client_that_never_reads_its_answers_is_cut_off(receiver_database: str) -> None:
-    """Else a few hundred of them hold every connection that the server may have."""
+    """Otherwise a few hundred such clients would hold every connection that the server may have."""
 
     def flood(web: Web) -> str:
         with socket.socket() as client:
@@ -856,7 +856,7 @@ async def test_a_client_that_never_reads_its_answers_is_cut_off(receiver_databas
 async def test_an_answer_after_which_the_connection_closes_says_so(
     web: Web, request_line: str, status: int, length: int
 ) -> None:
-    """A proxy might send the next delivery on it, and lose it."""
+    """A proxy might send the next delivery on such a connection, and lose it."""
     async with web.connected() as client:
         await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: {length}\r\n\r\n12345".encode())
         answer = await client.answer()

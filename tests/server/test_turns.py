@@ -17,7 +17,7 @@ def stand(line: Turns, went: list[str], rank: Rank, count: int) -> None:
 
 
 async def rounds(went: list[str], count: int) -> list[list[str]]:
-    """Return who went in each of the loop's next rounds."""
+    """Return which turns were called in each of the loop's next rounds."""
     seen = []
     for _ in range(count):
         before = len(went)

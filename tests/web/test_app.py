@@ -34,19 +34,19 @@ NOWHERE = "postgresql://receiver@127.0.0.1:1/away"
 
 @handler("transcription.completed")
 async def announce(event: Event, ctx: Context) -> None:
-    """Is never run here: the web process only needs to know what it wants."""
+    """Want completed transcriptions. The web process never runs a handler, it only needs its patterns."""
 
 
 @handler("transcription.*")
 async def count(event: Event, ctx: Context) -> None:
-    """The same."""
+    """Want all events of transcriptions."""
 
 
 HANDLERS = {"announce": announce, "count": count}
 
 
 class Web:
-    """A receiver's application, spoken to without a socket."""
+    """A receiver's application, called without a socket."""
 
     def __init__(self, receiver: Receiver, client: httpx.AsyncClient) -> None:
         self.receiver = receiver
@@ -200,7 +200,7 @@ async def test_workers_are_told_of_new_jobs(receiver_database: str, web: Web) ->
 
 
 async def test_every_signature_refusal_is_one_and_the_same_answer(web: Web, db: Pool) -> None:
-    """A stranger learns nothing: neither which part was wrong, nor that a signature was right but old."""
+    """The answer tells a stranger neither which part was wrong, nor that a signature was right but old."""
     raw = completed("evt_1")
     valid = sign(raw)["X-Transcribe-Signature"]
     values = {
@@ -301,7 +301,7 @@ async def test_without_the_database_and_without_room_the_answer_is_503_and_loud(
 
 
 async def test_a_connection_that_was_cut_does_not_cost_the_delivery(web: Web, db: Pool) -> None:
-    """Again and again: the delivery may come before, while or after we hear that the connection is gone."""
+    """This is tried often: the delivery may come before, while or after we notice that the connection is gone."""
     for turn in range(24):
         assert (await web.deliver(completed(f"evt_before_{turn}"))).json() == {"status": "stored"}
         await db.execute(
@@ -320,7 +320,7 @@ async def test_no_answer_repeats_what_the_sender_wrote(web: Web) -> None:
 
 
 async def test_a_callbacks_secret_speaks_of_its_own_transcription_only(web: Web, db: Pool) -> None:
-    """Else it could take the id of a real event, which would then count as a repeat."""
+    """Otherwise it could take the id of a real event, and the real event would count as a repeat."""
     await db.execute(
         "insert into receiver.callbacks (token, api_url, idempotency_key, transcription_id, secret)"
         " values ('token', $1, 'k', '7', 'whsec_of_7')", API,
@@ -381,13 +381,13 @@ async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
 
 
 async def readiness(web: Web, *, secret: bytes | None = None, at: float = 0.0) -> str:
-    """Return what readiness says, to a stranger or to who knows a secret."""
+    """Return what readiness answers to a stranger, or to a client that knows a secret."""
     headers = sign(b"", secret=signature.key_for_questions(secret), at=time.time() + at) if secret else {}
     return (await web.client.get("/readyz", headers=headers)).text
 
 
 async def test_readiness_tells_a_stranger_nothing_of_what_he_sent(web: Web) -> None:
-    """Whether it was authentic and old or matched no secret is what the one 401 hides."""
+    """The 401 is always the same: it hides whether the signature was right but old, or matched no secret."""
     said = [await readiness(web)]
     await web.deliver(completed("evt_1"), secret=b"of a stranger")
     said.append(await readiness(web))
@@ -459,7 +459,7 @@ async def test_a_spool_that_is_full_counts_too() -> None:
 async def test_refusals_are_said_once_in_a_while_and_none_is_forgotten(
     pause: float, receiver_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When the pause is over, whether or not another one comes, and at the end."""
+    """The rest is logged when the pause is over, even if no other refusal comes, and at the end."""
     assert refusals.BETWEEN_SECONDS == 10
     async with receiving(receiver_database, between_refusals=pause) as web:
         for _ in range(21):
@@ -561,7 +561,7 @@ async def test_readyz_is_503_when_the_database_is_away() -> None:
 
 
 async def test_a_database_without_our_schema_is_waited_for(web: Web, db: Pool) -> None:
-    """Someone restores a backup while deliveries come: they are spooled, and no drain takes them for refused."""
+    """A backup is restored while deliveries come: they are spooled, and no drain counts them as refused."""
     await db.execute("drop schema receiver cascade")
     answer = await web.deliver(json.dumps({"id": "evt_1", "event": "webhook.test"}).encode())
     assert answer.json() == {"status": "stored"}

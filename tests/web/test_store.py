@@ -34,7 +34,7 @@ async def announce(event: Event, ctx: Context) -> None:
     """Want completed events."""
 
 
-# It answers and can be read, as on a full disk.
+# The database answers and can be read, as on a full disk.
 TAKES_NOTHING = """
     create function refuse() returns trigger language plpgsql as $$ begin
         raise 'cannot execute INSERT in a read-only transaction' using errcode = 'read_only_sql_transaction';
@@ -58,7 +58,7 @@ class Counted(Connections):
 
 
 class Place:
-    """A store on a database and a folder; counts how often workers would be told."""
+    """A store on a database and a folder. It counts how often workers would be nudged."""
 
     def __init__(
         self, url: str, folder: Path, *, room: int = 10**6, statement_seconds: float | None = None, **options: Any
@@ -131,7 +131,7 @@ async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_
 async def test_when_the_spool_is_full_the_database_is_asked_again(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """It may be back, though nobody has noticed yet."""
+    """The database may be back, unnoticed."""
     away = "alter table receiver.events rename to elsewhere"
     async with placed(receiver_database, tmp_path, room=1) as place:
         await db.execute(away)
@@ -176,7 +176,7 @@ async def test_what_was_judged_unreadable_for_where_it_came_to_stays_so(
 
 
 def test_database_and_spool_together_have_less_time_than_is_promised() -> None:
-    """As they are in service: elsewhere in these tests a busy machine is given more."""
+    """These are the real deadlines. Other tests use longer ones, for a busy machine."""
     assert SERVICE.database > 0
     assert SERVICE.spool > 0
     assert SERVICE.database + SERVICE.spool < 3
@@ -185,7 +185,7 @@ def test_database_and_spool_together_have_less_time_than_is_promised() -> None:
 async def test_an_outage_costs_only_the_first_deliveries_a_wait(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """Nobody waits twice: the database has for ever, once the first one has given it up."""
+    """The second delivery does not wait for the database: the first one has given it up."""
     deadlines = replace(PATIENT, database=0.2)
     async with placed(receiver_database, tmp_path, deadlines=deadlines) as place:
         async with db.acquire() as connection, connection.transaction():
@@ -303,7 +303,7 @@ async def test_one_delivery_that_the_database_never_takes_is_put_aside_and_the_o
 async def test_a_database_that_answers_and_takes_nothing_is_named_while_deliveries_wait(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """As on a full disk, where it can still be read."""
+    """The database is like one on a full disk: it can be read, but takes nothing."""
     async with placed(receiver_database, tmp_path) as place:
         await db.execute(TAKES_NOTHING)
         assert await place.deliver("evt_1") == "stored"
@@ -335,7 +335,7 @@ async def test_spooled_deliveries_behind_one_that_is_never_taken_are_stored(
 async def test_a_policy_that_takes_nothing_is_not_the_deliveries_own_trouble(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """They all wait for somebody to mend it."""
+    """All deliveries wait until a person changes the policy."""
     await db.execute(
         "create function no() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$;"
         "create trigger no before insert on receiver.events execute function no()"
@@ -397,7 +397,7 @@ async def test_a_locked_row_delays_its_own_repeats_alone(db: Pool, receiver_data
 async def test_however_many_rows_are_locked_what_lies_behind_their_repeats_is_stored(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """One lock has been waited for; nobody waits for all of them, however patient a statement is."""
+    """The store waits for one lock, but not for all of them in turn, however long a statement may take."""
     names = [f"evt_{number}" for number in range(6)]
     async with placed(receiver_database, tmp_path, statement_seconds=15) as place:
         for name in names:
@@ -441,7 +441,7 @@ async def test_a_crowd_on_our_connections_is_no_outage(
 
 
 async def test_new_deliveries_do_not_wait_for_the_old_ones(db: Pool, receiver_database: str, tmp_path: Path) -> None:
-    """When the database has taken the first batch, it is asked again."""
+    """New deliveries go to the database again when it has taken the first batch."""
     async with placed(NOWHERE, tmp_path) as away:
         await asyncio.gather(*(away.deliver(f"evt_{number}") for number in range(250)))
     found: list[bool] = []
@@ -496,7 +496,7 @@ async def test_what_was_spooled_for_another_database_stays_until_it_is_taken_ove
 async def test_a_database_is_known_by_itself_and_not_by_its_address(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """A failover changes the address; what nobody could name yet goes to the database at the address that was meant."""
+    """A failover changes the address. A record without a database's id goes to the database at the address it names."""
     own = await db.fetchval("select id::text from receiver.identity")
     for name, address, taken in (
         (own, "there", True), ("another", "here", False), (None, "here", True), (None, "there", False),

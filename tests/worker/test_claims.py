@@ -1,4 +1,4 @@
-"""`receiver.worker.claims`: a job that cannot be claimed is alone with that, however it cannot and however many are."""
+"""`receiver.worker.claims`: jobs that cannot be claimed do not stop others, for any reason and in any number."""
 
 import asyncio
 from collections.abc import Iterator

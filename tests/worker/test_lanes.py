@@ -95,7 +95,7 @@ async def test_every_end_of_a_handler_has_its_outcome(
         assert job.error == error or (error is not None and error in (job.error or "")), h.name
         assert waits - 120 < job.waits_seconds <= waits * 1.5, h.name
     assert "its lease was lost" not in caplog.text
-    late = "completes_and_raises transcribe.so/evt_1 failed behind completing(), and the job is done all the same: "
+    late = "completes_and_raises transcribe.so/evt_1 failed after completing(), and the job is done all the same: "
     assert f"{late}ValueError: too late to matter (tests/worker/test_lanes.py line " in caplog.text
     uncounted = await receiver_scratch.db.fetch("select handler from receiver.jobs where uncounted = 1 order by 1")
     assert [row["handler"] for row in uncounted] == sorted(case[0].name for case in cases if not case[4])
@@ -260,7 +260,7 @@ async def test_a_worker_that_is_woken_does_not_wait_for_its_next_look(receiver_s
 async def test_a_worker_for_lapsed_jobs_runs_each_alone_and_ends_when_there_are_none(
     receiver_scratch: Scratch,
 ) -> None:
-    """Any of them may be what killed its worker: it takes nobody along a second time."""
+    """Any of them may have killed its worker, and must not harm another job a second time."""
     now: set[str] = set()
     beside: dict[str, set[str]] = {}
 
@@ -290,7 +290,7 @@ async def test_a_worker_for_lapsed_jobs_runs_each_alone_and_ends_when_there_are_
 async def test_neither_a_lapsed_job_nor_a_new_one_waits_for_a_long_one(
     receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    """One worker, one of whose lanes is taken for as long as it takes; both lapsed jobs take long too."""
+    """A long job holds one of the worker's lanes. Both lapsed jobs take long too."""
     let_go = asyncio.Event()
     begun: list[str] = []
 
@@ -319,7 +319,7 @@ async def test_neither_a_lapsed_job_nor_a_new_one_waits_for_a_long_one(
 async def test_nobody_takes_a_job_whose_worker_lives_and_renews_it_after_all(
     receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    """As after an outage that was longer than a lease, when every lease has run out."""
+    """Every lease has run out, as after an outage that was longer than a lease."""
     begun, let_go = [], asyncio.Event()
 
     async def waits(_: Event, ctx: Context) -> None:
@@ -367,7 +367,7 @@ async def test_a_job_that_lapsed_in_its_last_try_is_dead_without_being_run(recei
 async def test_a_lease_is_renewed_for_as_long_as_its_handler_runs(
     receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    """Twice the lease. The other job is being completed, so its lapses; another worker would take it, and cannot."""
+    """It runs for two leases. The other job is being completed, so its lease lapses, but no worker can claim it."""
     ran, let_go = [], asyncio.Event()
 
     async def waits(_: Event, __: Context) -> None:
@@ -395,7 +395,7 @@ async def test_a_lease_is_renewed_for_as_long_as_its_handler_runs(
 
 
 async def until_renewed(scratch: Scratch, handler: str, *, by: float) -> None:
-    """Wait until the lease of a job ends so many seconds later than it does now."""
+    """Wait until the lease of a job ends `by` seconds later than it does now."""
     ends = "select extract(epoch from due_at)::float8 from receiver.jobs where handler = $1"
     enough = await scratch.db.fetchval(ends, handler) + by
 
@@ -409,7 +409,7 @@ async def until_renewed(scratch: Scratch, handler: str, *, by: float) -> None:
 async def test_renewal_survives_a_row_that_someone_else_has_locked(
     receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    """With a `lock_timeout` on the database, which providers of databases set, a renewal can fail; the next may not."""
+    """Hosted databases have a `lock_timeout`, so a renewal can fail; the next one may succeed."""
     name = urlsplit(receiver_database).path[1:]
     begun, let_go, ran = asyncio.Event(), asyncio.Event(), []
 
@@ -439,7 +439,7 @@ async def test_renewal_survives_a_row_that_someone_else_has_locked(
 async def test_a_lost_lease_stops_the_handler_and_nothing_is_written(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One is told of it while it runs, the other before anybody noticed: the next renewal is far away."""
+    """One handler is stopped by a renewal. The other ends before a renewal notices its lost lease."""
     begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def waits(_: Event, __: Context) -> None:
@@ -507,7 +507,7 @@ async def test_stopping_waits_then_gives_back_what_is_left_uncounted(receiver_sc
     handlers = [*stopped, *left_behind]
     await deliver(receiver_scratch, "evt_1", *handlers)
     try:
-        # What can be stopped may take its time; only for what cannot is waited in vain.
+        # A handler that can be stopped gets time; waiting for one that cannot is in vain.
         for some, grace in ((stopped, 60), (left_behind, 0.05)):
             async with working(receiver_scratch, *some, grace=grace):
                 await until(partial(_begun, begun, some))
@@ -664,7 +664,7 @@ async def test_a_delay_that_no_clock_can_hold_leaves_no_job_running(receiver_scr
 
 
 async def test_an_event_that_cannot_be_read_any_more_stops_no_worker(receiver_scratch: Scratch) -> None:
-    """What was readable when it was stored need not be for the next version."""
+    """An event that was readable when it was stored might not be readable for the next version."""
 
     async def works(_: Event, __: Context) -> None: ...
 
@@ -684,7 +684,7 @@ async def test_an_event_that_cannot_be_read_any_more_stops_no_worker(receiver_sc
 async def test_an_error_whose_text_the_database_refuses_is_told_in_plain_words(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one in another encoding than UTF-8 does with most of the world's letters."""
+    """A database with another encoding than UTF-8 refuses most of the world's letters."""
 
     async def fails(_: Event, __: Context) -> None:
         raise ValueError("日本語")
@@ -723,7 +723,7 @@ async def test_an_outcome_that_the_database_refuses_in_any_words_costs_no_lane(
 async def test_a_job_that_cannot_be_claimed_is_dead_and_the_others_go_on(
     receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    """Their statement fails for all of them; of one even the burial is refused."""
+    """The statement fails for all jobs together. One job cannot even be marked dead."""
     ran = []
 
     async def works(event: Event, _: Context) -> None:
@@ -756,7 +756,7 @@ async def test_a_job_that_cannot_be_claimed_is_dead_and_the_others_go_on(
 async def test_what_the_database_refuses_of_every_job_costs_none_its_life(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a statement that another version's schema does not know, until that is put right."""
+    """The schema of another version does not know the statement, until that is put right."""
 
     async def works(_: Event, __: Context) -> None: ...
 

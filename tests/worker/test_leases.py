@@ -1,4 +1,4 @@
-"""`receiver.worker.leases`: a lease holds while its worker lives, and nothing of a worker that lost it is written."""
+"""`receiver.worker.leases`: a lease holds while its worker lives, and a worker that lost it writes nothing."""
 
 import asyncio
 import logging
@@ -68,14 +68,14 @@ async def test_a_worker_whose_loop_answers_is_never_stuck_however_long_its_handl
 
     sleeping = made("sleeping", sleeps)
     await deliver(receiver_scratch, "evt_1", sleeping)
-    async with working(receiver_scratch, sleeping, lease=1):  # which holds that it was not
+    async with working(receiver_scratch, sleeping, lease=1):  # `working` asserts that the loop was never stuck
         await until_ended(receiver_scratch)
 
 
 async def test_what_a_handler_keeps_of_the_database_is_taken_back(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each keeps a connection with an open transaction, of which there is only one."""
+    """Each attempt keeps a connection with an open transaction, and the pool has only one connection."""
     await receiver_scratch.db.execute("create table effects ()")
 
     @handler("webhook.test")
@@ -127,7 +127,7 @@ async def test_a_handler_that_gives_back_what_it_borrowed_is_not_accused(
 async def test_a_handler_that_lost_its_lease_is_stopped_once_and_may_clean_up(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It takes longer than the time between two renewals, and what it keeps is taken back all the same."""
+    """Cleaning up takes longer than the time between two renewals. Its connections are taken back all the same."""
     begun = asyncio.Event()
 
     async def keeps(_: Event, ctx: Context) -> None:
@@ -159,7 +159,7 @@ async def test_a_handler_that_lost_its_lease_is_stopped_once_and_may_clean_up(
 async def test_a_lease_that_cannot_be_renewed_or_given_back_costs_no_other_its_own(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A person's trigger refuses both of one job."""
+    """A person's trigger refuses both statements for one job."""
     await receiver_scratch.db.execute(
         "create function mine() returns trigger language plpgsql as $$ begin raise exception 'mine'; end $$;"
         "create trigger mine before update on receiver.jobs for each row when (new.handler = 'bad' and "
@@ -193,7 +193,7 @@ async def test_a_lease_that_cannot_be_renewed_or_given_back_costs_no_other_its_o
 
 
 async def test_leases_that_can_be_renewed_no_longer_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
-    """Else every job that outlasts its lease would run twice, and nobody would notice."""
+    """Otherwise every job that outlasts its lease would run twice, unnoticed."""
     stuck: list[str] = []
     url = "postgresql://u@127.0.0.1:nowhere/d"  # what no reconnecting can mend
     async with Leases(url, lease=timedelta(seconds=0.1), held=lambda: [(1, 1)], lost=print, stuck=stuck.append):
@@ -205,7 +205,7 @@ async def test_leases_that_can_be_renewed_no_longer_end_the_worker(caplog: pytes
 async def test_leases_that_once_fail_for_want_of_anything_are_renewed_the_next_time(
     receiver_scratch: Scratch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twice in a row what asks for the held ones finds no memory, and the log is full; more often than once."""
+    """Twice in a row there is no memory to list the held jobs, and the log is full. That happens more than once."""
     stuck: list[str] = []
     asked: list[int] = []
 
@@ -234,7 +234,7 @@ def test_a_worker_that_a_handler_blocks_is_replaced_and_its_neighbours_are_done_
 
 @linux
 def test_a_worker_that_slept_through_its_leases_can_write_nothing_and_goes_on(processes: Processes) -> None:
-    """Stopped with its jobs, it wakes after another has done them."""
+    """A worker that was suspended with its jobs wakes after another worker has done them."""
     outcome = zombies(processes, workers=1, lanes=10)
     assert (outcome.refused, outcome.completed, outcome.effects) == (10, 0, 10)
     (worker,) = outcome.woken

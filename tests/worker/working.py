@@ -48,7 +48,7 @@ async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
 
 
 async def stored(scratch: Scratch) -> dict[str, StoredJob]:
-    """Return the jobs by handler, or where several events are there by event and handler."""
+    """Return the jobs by handler or, if there are several events, by event and handler."""
     found = await deliveries.jobs(scratch.db, state=None, limit=None)
     several = len({event for event, _ in found}) > 1
     return {f"{event.partition('/')[2]} {job.handler}" if several else job.handler: job for event, job in found}
@@ -93,9 +93,9 @@ async def working(
     stuck: list[str] | None = None,
     grace: float = GRACE_SECONDS,
 ) -> AsyncIterator[Worker]:
-    """Run a worker; at the end it must still be running, and no task of its may have died unseen.
+    """Run a worker. At the end it must still be running, and no task of its own may have died unseen.
 
-    Where its loop was stuck is added to `stuck`; without that it must never be.
+    The places where its loop was stuck are added to `stuck`. Without that list the loop must never be stuck.
     """
     blocked: list[str] = [] if stuck is None else stuck
     died: list[dict[str, Any]] = []
@@ -115,14 +115,14 @@ async def working(
             await worker.stop(within=timedelta(0))
             connections.close()
     del worker, running
-    gc.collect()  # which is when asyncio tells of an exception that nobody asked for
+    gc.collect()  # asyncio reports a task's unread exception when the task is collected
     assert died == []
     assert stuck is not None or blocked == []
 
 
 @asynccontextmanager
 async def taking_lapsed(scratch: Scratch, url: str, *handlers: Handler, lease: float = 0.3) -> AsyncIterator[None]:
-    """Do for lapsed jobs what a worker does beside its claims, but for the process of its own."""
+    """Take lapsed jobs as a worker does, but not in another process."""
     connections = Connections(url)
 
     async def run(*, stop: asyncio.Event) -> int:
@@ -148,6 +148,6 @@ async def taking_lapsed(scratch: Scratch, url: str, *handlers: Handler, lease: f
 
 @asynccontextmanager
 async def another(scratch: Scratch, url: str) -> AsyncIterator[Scratch]:
-    """Yield what a worker in another process has: a pool of its own."""
+    """Yield a scratch with a pool of its own, as a worker in another process has."""
     async with pool(url, size=10, lent=note_lent) as db:
         yield Scratch(url, db, scratch.sandbox, scratch.provider, scratch._http)  # noqa: SLF001 - as above
