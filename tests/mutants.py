@@ -235,7 +235,7 @@ MUTANTS = (
     Mutant("egress: why is what the client says", "receiver/providers/egress.py",
            "            waiting += filter(None, (one.__cause__ or one.__context__,))\n", "", "providers/egress"),
     Mutant("lanes: what failed after completing() is not told", "receiver/worker/settling.py",
-           "if not isinstance(outcome, Done):\n                said", "if not outcome:\n                said",
+           "if not isinstance(outcome, Done):\n                text", "if not outcome:\n                text",
            "worker/lanes"),
     Mutant("database: nobody waits for room", "receiver/database/connections.py",
            "exc.no_room and (self._busy or self._idle))", "exc.no_room and not exc)", "database/connections"),

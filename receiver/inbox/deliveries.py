@@ -46,7 +46,7 @@ class Delivery:
 
     @property
     def identity(self) -> tuple[str, str, str, str, str, bool]:
-        """What tells the event from all others. An unreadable delivery is told by its bytes, apart from events."""
+        """What tells the event from all others. An unreadable delivery is identified by its bytes instead."""
         content = self.content
         about = self.transcription_id or ""
         return content.source, self.api_url, self.account, content.id, about, isinstance(content, Event)
@@ -54,7 +54,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A job as it is stored. In `waits_seconds` it is due or, if it runs, its lease ends."""
+    """A job as it is stored. `waits_seconds` pass until it is due or, if it runs, until its lease ends."""
 
     id: int
     handler: str

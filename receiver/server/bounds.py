@@ -8,7 +8,7 @@ class Bounds:
     """The limits, as one value. Times are in seconds.
 
     Attributes:
-        receive: the time for a whole request, from its first byte or from the begin of its connection.
+        receive: the time for a whole request, from its first byte or from the start of its connection.
         unread: the time for which a client may leave its answers unread.
         connections: the most at once. The source has a handful, a proxy before us some hundreds. A thousand half-sent
             deliveries take 430 MB, and a thousand requests wait half a second for their turn.

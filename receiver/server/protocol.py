@@ -201,7 +201,7 @@ class DeadlineProtocol(H11Protocol):
         return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
 
     def _is_unread(self) -> bool:
-        """Return whether the client may be sending bytes that nobody will read; half a head that is late is none."""
+        """Return whether the client may be sending bytes that nobody will read. A late head does not count."""
         theirs = self.conn.their_state
         behind = self._unparsed or (theirs is not h11.IDLE and self.conn.trailing_data[0])
         return not self._half_closed and (theirs in (h11.SEND_BODY, h11.ERROR) or bool(behind))

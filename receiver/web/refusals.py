@@ -28,7 +28,7 @@ class Refusals:
         between: seconds between two log lines.
 
     Attributes:
-        answers: the function that answers, for each kind of error that leaves a route.
+        answers: the function that answers, for each kind of error that a route raises.
     """
 
     def __init__(self, failures: Failures, *, between: float = BETWEEN_SECONDS) -> None:

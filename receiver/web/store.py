@@ -166,7 +166,7 @@ class Store:
         if self._away_since is None:
             return found
         # The database may answer questions but store nothing, for example on a full disk.
-        since = f"deliveries wait here since {time.monotonic() - self._away_since:.0f} s, because {self._why}"
+        since = f"deliveries have waited here for {time.monotonic() - self._away_since:.0f} s, because {self._why}"
         return replace(found, holds=False, todo="; ".join(filter(None, (since, found.todo))))
 
     async def make_ready(self) -> None:

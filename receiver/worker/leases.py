@@ -121,7 +121,7 @@ class Leases:
         if self._watched.is_stuck():
             self._stuck(
                 f"a handler has blocked this worker for a whole lease: {self._watched.where()}; "
-                "what blocks belongs in a plain `def`"
+                "blocking code belongs in a plain `def`"
             )
 
     async def _renew(self, connections: Connections) -> None:

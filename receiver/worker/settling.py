@@ -44,8 +44,8 @@ class Settling:
         """Write and return the outcome of a job whose handler has ended; return None if it could not be written."""
         if lane.completion.stage is Completing.COMMITTED:
             if not isinstance(outcome, Done):
-                said = "%s failed after completing(), and the job is done all the same: %s"
-                log.warning(said, lane.name, outcome.reason, extra=lane.facts)
+                text = "%s failed after completing(), and the job is done all the same: %s"
+                log.warning(text, lane.name, outcome.reason, extra=lane.facts)
             return Done()
         return outcome if await self._write(lane, outcome) else None
 
@@ -67,7 +67,7 @@ class Settling:
                 log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
             else:
                 if not written:
-                    said = "%s: it was ours no longer, so its outcome was not written again"
-                    log.warning(said, lane.name, extra=lane.facts)
+                    text = "%s: the job was no longer ours, so writing its outcome had no effect"
+                    log.warning(text, lane.name, extra=lane.facts)
                 return written
             await asyncio.sleep(self.again)

@@ -308,7 +308,7 @@ async def test_a_database_that_answers_and_takes_nothing_is_named_while_deliveri
         await db.execute(TAKES_NOTHING)
         assert await place.deliver("evt_1") == "stored"
         found = await place.store.check()
-        assert (found.holds, "deliveries wait here since" in found.todo, "read-only" in found.todo) == (
+        assert (found.holds, "deliveries have waited here for" in found.todo, "read-only" in found.todo) == (
             False,
             True,
             True,

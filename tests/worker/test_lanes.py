@@ -455,7 +455,7 @@ async def test_a_lost_lease_stops_the_handler_and_nothing_is_written(
     waiting, losing = made("waiting", waits), made("losing", loses_and_returns)
     await deliver(receiver_scratch, "evt_1", waiting, losing)
     async with working(receiver_scratch, losing):
-        await until(lambda: _said(caplog, "losing transcribe.so/evt_1: it was ours no longer"))
+        await until(lambda: _said(caplog, "losing transcribe.so/evt_1: the job was no longer ours"))
     async with working(receiver_scratch, waiting, lease=1.5):
         await asyncio.wait_for(begun.wait(), 60)
         await receiver_scratch.db.execute(

@@ -9,7 +9,7 @@ from pathlib import Path
 from receiver.inbox.spool import segments
 from receiver.inbox.spool.folder import DAMAGED, NAME, REFUSED, Place, SpoolFolder
 
-SPLIT = "its folder was moved away or covered while deliveries waited in it, which only this process finds"
+SPLIT = "its folder was moved away or covered while deliveries waited in it; only this process can find them"
 
 Which = tuple[str, int]  # a segment's name and inode: a rewritten segment keeps its name
 
@@ -116,7 +116,7 @@ def holdings(folder: SpoolFolder, unknown: Collection[Which] = ()) -> Holdings:
 
 
 def _peek(place: Place, unknown: Collection[Which]) -> tuple[Which, int | None, float]:
-    """Return a segment's name and inode, its bytes of records (None: another version's), and its begin."""
+    """Return a segment's name and inode, its bytes of records (None: another version's), and its start."""
     since = int(place.name.partition("-")[0]) / 1e9
     descriptor = place.folder.open(place.name, os.O_RDONLY)
     try:
