@@ -231,9 +231,9 @@ MUTANTS = (
     Mutant("outages: a pooler's outage is final", "receiver/database/outages.py",
            "ProtocolViolationError() if POOLERS.search(words):", "ProtocolViolationError():", "database/session"),
     Mutant("egress: a proxy is asked for what is here", "receiver/providers/egress.py",
-           "return _is_here(host) or any(", "return any(", "providers/egress"),
+           "return _is_this_machine(host) or any(", "return any(", "providers/egress"),
     Mutant("egress: why is what the client says", "receiver/providers/egress.py",
-           "            waiting += filter(None, (one.__cause__ or one.__context__,))\n", "", "providers/egress"),
+           "            waiting += filter(None, (cause.__cause__ or cause.__context__,))\n", "", "providers/egress"),
     Mutant("lanes: what failed after completing() is not told", "receiver/worker/settling.py",
            "if not isinstance(outcome, Done):\n                text", "if not outcome:\n                text",
            "worker/lanes"),
@@ -402,8 +402,8 @@ MUTANTS = (
     Mutant("secrets: a proof shows its secret", "receiver/signature.py",
            "    secret: bytes = field(repr=False)", "    secret: bytes", "promises/secrecy"),
     Mutant("secrets: a client shows its key", "receiver/providers/transcribe_so/calls.py",
-           'Calls:\n    """How', "Calls:\n    __repr__ = lambda self: str(self.key and self.key.get_secret_value())"
-           '\n    """How', "promises/secrecy"),
+           'Calls:\n    """The', "Calls:\n    __repr__ = lambda self: str(self.key and self.key.get_secret_value())"
+           '\n    """The', "promises/secrecy"),
     Mutant("tus: a packed answer is unpacked", "receiver/providers/tus.py",
            'if "content-encoding" in answer.headers:', 'if "content-encodings" in answer.headers:', "providers/tus"),
     Mutant("store: answered before the commit", "receiver/web/store.py",

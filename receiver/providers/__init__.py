@@ -1,11 +1,11 @@
-"""How we ask the sources: a module or a package for each provider's API, and what all of them share.
+"""Clients of the providers: a module or a package for each API, and the parts that all clients share.
 
 transcribe_so/   the client of transcribe.so
-content          a finished transcription: as it is stored, else as the provider has it, else made anew
-  ▶ archive      the provider's answers, fetched once
-budget           one key's requests, over all processes
+content          a finished transcription: from the archive, or from the provider, or regenerated
+  ▶ archive      the provider's answers; each is fetched once
+budget           the requests of one key, over all processes
 tus              uploads in pieces
-destinations     where an answer may send a file
+destinations     the addresses to which an answer may send a file
 egress           every HTTP client: the proxies and certificates of the environment
 
 source (data, prose)    URL                         here

@@ -1,10 +1,10 @@
-"""The provider's answers, kept: fetched once for each (API, transcription, completed_at), whoever asks.
+"""Keep the provider's answers: each is fetched once for its (API, transcription, completed_at).
 
-    asker ──▶ Archive ──▶ where answers are kept ──not there──▶ the provider ──▶ read, checked, kept
-                          the database, or nowhere: then each asker costs a call
+    caller ──▶ Archive ──▶ the database ──no answer there──▶ the provider ──▶ read, checked, kept
+                           without a database every caller costs a request
 
-Two handlers of one event, a retry or a replay cost no second call. Concurrent askers wait for the first one, in any
-process: the lock is in the database and ends with its transaction.
+A second handler of an event, a retry and a replay cost no second request. Concurrent callers in any process wait for
+the first caller: the lock is in the database and ends with its transaction.
 """
 
 import secrets
@@ -36,7 +36,7 @@ REFUSALS = (InvalidRequest, NotReady, PaymentRequired, RateLimited, Unauthentica
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Which end of which transcription. A retried transcription may end again, so the id alone does not tell."""
+    """One end of one transcription. A retried transcription can end again, so its id alone is not enough."""
 
     source: str
     api_url: str
@@ -45,21 +45,21 @@ class Subject:
 
     @classmethod
     def of(cls, provider: TranscribeSo, transcription_id: str | int, completed_at: str | None) -> Self:
-        """Return the end of a provider's transcription that came at `completed_at`, as the provider writes it."""
+        """Return the subject of a transcription that ended at `completed_at`, a time as the provider writes it."""
         return cls(provider.source, provider.api_url, str(transcription_id), completed_at or "")
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """The archive's key of it."""
+        """The columns under which the archive keeps answers about this subject."""
         return self.source, self.api_url, self.transcription_id, self.completed_at
 
 
 class Archive:
-    """A provider's answers, from where they are kept or else from the provider.
+    """A provider's answers: the kept ones, and those that must be fetched.
 
     Args:
-        provider: its client.
-        db: where answers are kept; None where there is no database, then nothing is kept and nothing counted.
+        provider: the provider's client.
+        db: the database that keeps the answers. None: nothing is kept and nothing is counted.
     """
 
     def __init__(self, provider: TranscribeSo, db: "Pool | None") -> None:
@@ -67,12 +67,12 @@ class Archive:
         self._kept: _InDatabase | _Nowhere = _Nowhere() if db is None else _InDatabase(db)
 
     async def subject(self, transcription_id: str) -> Subject:
-        """Return the last end of a transcription; the provider is asked where answers are kept by it."""
+        """Return the last end of a transcription. The provider is asked for its time only if answers are kept."""
         completed_at = (await self.provider.get(transcription_id)).completed_at if self._kept.by_end else None
         return Subject.of(self.provider, transcription_id, completed_at)
 
     async def transcript(self, subject: Subject) -> Transcript:
-        """Return the transcript, as it is kept or else as the provider has it."""
+        """Return the kept transcript, or else the provider's."""
 
         async def fetch() -> bytes:
             answer = await self.provider.result(subject.transcription_id)
@@ -83,10 +83,10 @@ class Archive:
                 raise NotReady(f"it is {result.status}", reason="transcription_processing")
             return answer
 
-        return (await read_result(await self._kept.once(subject, "result", fetch)))[1]
+        return (await read_result(await self._kept.get_or_fetch(subject, "result", fetch)))[1]
 
     async def timestamps(self, subject: Subject, format: str, style: str) -> Timestamps:  # noqa: A002 - the provider's word
-        """Return paste-ready timestamps, as they are kept or else as the provider has them."""
+        """Return the kept paste-ready timestamps, or else the provider's."""
 
         async def fetch() -> bytes:
             answer = await self.provider.timestamps(subject.transcription_id, format, style=style)
@@ -94,11 +94,11 @@ class Archive:
                 raise ProviderUnavailable(f"the answer is not in format {format}", code="malformed_answer")
             return answer
 
-        answer = await self._kept.once(subject, f"timestamps/{format}/{style}", fetch)
+        answer = await self._kept.get_or_fetch(subject, f"timestamps/{format}/{style}", fetch)
         return (await read(TimestampsAnswer, answer)).timestamps()
 
     async def regenerate(self, subject: Subject, format: str, *, style: str, prompt: str) -> Timestamps:  # noqa: A002 - the provider's word
-        """Have the chapters of a style made anew, and return them in a format; what was kept of it is forgotten.
+        """Regenerate the chapters of a style, and return them in a format. Kept timestamps of the style are deleted.
 
         Raises:
             InvalidRequest: all ten regenerations of this transcription are used (code `regenerations_used`).
@@ -111,23 +111,26 @@ class Archive:
         return await self.timestamps(subject, format, style)
 
     async def regenerations(self, subject: Subject) -> int | None:
-        """Return how many regenerations of a transcription are used; None where nobody counts them."""
+        """Return how many regenerations of a transcription are used; None without a database."""
         return await self._kept.regenerations(subject)
 
     async def keep_title(self, subject: Subject, title: str | None) -> None:
-        """Keep a transcription's title, which its result does not hold."""
+        """Keep a transcription's title, because its result has none."""
         await self._kept.keep(subject, "title", (title or "").encode())
 
     # --- without asking the provider -----------------------------------------------------------------------------
 
     async def apis(self, transcription_id: str, kind: str) -> list[str]:
-        """Return the APIs of which an answer of a kind, a pattern, is kept: a transcription's id tells no API."""
+        """Return the APIs that have a kept answer about this id. `kind` is a pattern.
+
+        The same id can belong to transcriptions of several APIs.
+        """
         return await self._kept.apis(self.provider.source, transcription_id, kind)
 
     async def stored_transcript(self, api_url: str, transcription_id: str) -> Transcript | None:
-        """Return the transcript that was fetched last, with what is known of its title."""
+        """Return the transcript that was fetched last, with its title if that is known."""
         about = self.provider.source, api_url, transcription_id
-        answer = await self._kept.last(*about, "result")
+        answer = await self._kept.newest(*about, "result")
         if answer is None:
             return None
         return replace((await read_result(answer))[1], title=await self._kept.title(*about))
@@ -135,28 +138,28 @@ class Archive:
     async def stored_timestamps(
         self, api_url: str, transcription_id: str, format: str, style: str | None  # noqa: A002 - the provider's word
     ) -> Timestamps | None:  # fmt: skip
-        """Return the timestamps of a format, in a style or in any, that were fetched last."""
+        """Return the timestamps of a format that were fetched last: of the given style, or of any style for None."""
         kind = f"timestamps/{format}/{style or '%'}"
-        answer = await self._kept.last(self.provider.source, api_url, transcription_id, kind)
+        answer = await self._kept.newest(self.provider.source, api_url, transcription_id, kind)
         return None if answer is None else (await read(TimestampsAnswer, answer)).timestamps()
 
 
 class _InDatabase:
-    """Where answers are kept by subject and kind, and regenerations counted."""
+    """Answers kept in the database by subject and kind, and a count of the regenerations."""
 
     by_end = True
 
     def __init__(self, db: Pool) -> None:
         self._db = db
 
-    async def once(self, subject: Subject, kind: str, fetch: Fetch) -> bytes:
-        """Return what is kept, else what `fetch` returns, which is called by one asker at a time and then kept."""
+    async def get_or_fetch(self, subject: Subject, kind: str, fetch: Fetch) -> bytes:
+        """Return the kept answer, or else call `fetch` and keep its answer. Only one caller at a time fetches."""
         key = (*subject.key, kind)
         kept: bytes | None = await self._db.fetchval(query("providers/read_answer"), *key)
         if kept is not None:
             return kept
         async with self._db.acquire() as connection, connection.transaction():
-            # Longer than a person's command asks again; a host that vanishes must not hold the others up for ever.
+            # A command retries for less than 300 s. A host that vanishes must not block the other callers for ever.
             await connection.fetchval(query("providers/bound_idle_transaction"), "300s")
             await connection.fetchval(query("providers/lock_answer"), *key)
             kept = await connection.fetchval(query("providers/read_answer"), *key)
@@ -168,15 +171,15 @@ class _InDatabase:
     async def keep(self, subject: Subject, kind: str, answer: bytes) -> None:
         await self._db.execute(query("providers/keep_answer"), *subject.key, kind, answer)
 
-    async def last(self, *about: str) -> bytes | None:
-        """Return the answer that came last about (source, API URL, transcription id), of a kind, which is a pattern."""
-        answer: bytes | None = await self._db.fetchval(query("providers/find_answer"), *about)
+    async def newest(self, *about: str) -> bytes | None:
+        """Return the newest answer about (source, API URL, transcription id, kind). The kind is a pattern."""
+        answer: bytes | None = await self._db.fetchval(query("providers/newest_answer"), *about)
         return answer
 
     async def title(self, source: str, api_url: str, transcription_id: str) -> str | None:
-        """Return a transcription's title: the one that was kept, else what its newest event says."""
+        """Return a transcription's kept title, or else the title in its newest event."""
         about = (source, api_url, transcription_id)
-        kept = await self.last(*about, "title")
+        kept = await self.newest(*about, "title")
         if kept is not None:
             return kept.decode() or None
         raw: bytes | None = await self._db.fetchval(query("providers/newest_event_about"), *about)
@@ -195,13 +198,13 @@ class _InDatabase:
 
     @asynccontextmanager
     async def regenerating(self, subject: Subject, style: str) -> AsyncIterator[None]:
-        """Count a regeneration before it is asked for: one whose answer is lost has been used up all the same."""
+        """Count a regeneration before its request is sent: the provider counts it even if its answer is lost."""
         counted = await self._count(subject)
-        await self._forget(subject, style)  # before it is asked too: its answer may be lost
+        await self._forget(subject, style)  # also before the request, because the answer can be lost
         try:
             yield
-        except REFUSALS:  # so it is not used up
-            await self._db.execute(query("providers/uncount_regeneration"), counted)
+        except REFUSALS:  # the provider did not count a refused regeneration
+            await self._db.execute(query("providers/forget_regeneration"), counted)
             raise
         await self._forget(subject, style)
 
@@ -215,26 +218,26 @@ class _InDatabase:
                     f"{used} of {REGENERATIONS} regenerations of transcription {subject.transcription_id} are used",
                     code="regenerations_used",
                 )
-            counted: int = await connection.fetchval(query("providers/intend_regeneration"), *about)
+            counted: int = await connection.fetchval(query("providers/record_regeneration"), *about)
             return counted
 
     async def _forget(self, subject: Subject, style: str) -> None:
-        *whose, _ = subject.key
-        await self._db.execute(query("providers/forget_answers"), *whose, f"timestamps/%/{style}")
+        *transcription, _ = subject.key
+        await self._db.execute(query("providers/forget_answers"), *transcription, f"timestamps/%/{style}")
 
 
 class _Nowhere:
-    """No database: every answer is fetched, and nothing is known from before."""
+    """No database: every answer is fetched, and no earlier answer is known."""
 
     by_end = False
 
-    async def once(self, _: Subject, __: str, fetch: Fetch) -> bytes:
+    async def get_or_fetch(self, _: Subject, __: str, fetch: Fetch) -> bytes:
         return await fetch()
 
     async def keep(self, subject: Subject, kind: str, answer: bytes) -> None:
         pass
 
-    async def last(self, *_: str) -> bytes | None:
+    async def newest(self, *_: str) -> bytes | None:
         return None
 
     async def title(self, *_: str) -> str | None:

@@ -1,16 +1,16 @@
-"""At most 60 requests in any minute with one key, kept by not asking: who has no turn waits, or comes back later.
+"""Hold one key to at most 60 requests in any minute.
 
-The rule is GCRA (the generic cell rate algorithm) of 54 a minute with a burst of 5, so that no window of a minute sees
-more than 59. `full_at` is when everything taken so far is paid for at one turn every 60/54 s; a turn may be taken while
-that is less than a burst ahead of now:
+A request needs a **turn**. Without a turn the caller waits, or comes back later. The rule is GCRA (the generic cell
+rate algorithm): 54 turns a minute with a burst of 5, so no minute has more than 59. One step is 60/54 s, and every turn
+moves `full_at` one step into the future. A turn is free while `full_at` is less than a burst ahead of now:
 
-    now                    full_at ≤ now + burst: go, and full_at moves on by one step
+    now                    full_at ≤ now + burst: go, and full_at moves by one step
      ├───────── burst ─────────┤
-                                   full_at beyond it: wait until it is not
+                                   full_at > now + burst: wait until it is not
 
-Live work may use the whole burst, and what can wait (replays, backfills) none of it, so live work always goes first.
-Waits beyond a caller's patience are refused with a place in the line: who comes back then finds about one turn free.
-A 429 moves `full_at` so far that nobody goes before the provider's pause is over.
+Live work can use the whole burst. Work that can wait (replays, backfills) can use none of it, so live work goes first.
+If a wait would be longer than the caller's patience, the caller gets a place in the line instead: a time at which about
+one turn is free. A 429 moves `full_at` so far that no turn is free before the provider's pause is over.
 
 A lock or a counter per minute would let two bursts meet at the minute's edge. A caller that would wait for long is told
 when to come back instead of sleeping: coming back survives a restart, and shows in the job.
@@ -28,26 +28,26 @@ MINUTE = timedelta(minutes=1)
 REQUESTS_A_MINUTE = 54
 BURST = 5
 PAUSE = timedelta(seconds=60)  # after a 429 that does not say how long
-LONGEST = timedelta(minutes=15)  # no place in the line and no pause is longer; another 429 makes another pause
+LONGEST = timedelta(minutes=15)  # the limit of a pause and of a place in the line; another 429 makes another pause
 STATEMENT_SECONDS = 5.0
 ZERO = timedelta(0)
 
 
 class Budget(Protocol):
-    """Somebody's requests of the last minute."""
+    """The turns of one key."""
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
-        """Take a turn and return zero; or return how long to wait, which is a place in the line beyond `patience`."""
+        """Take a turn and return zero, or return how long to wait: beyond `patience` that is a place in the line."""
 
     async def pause(self, duration: timedelta) -> None:
-        """Let nobody take a turn for so long."""
+        """Give out no turn for `duration`."""
 
 
 async def take(budget: Budget, *, live: bool, patience: timedelta) -> None:
     """Wait for a turn.
 
     Raises:
-        RateLimited: it would take longer than `patience`; `retry_after` says when to come back.
+        RateLimited: the wait would be longer than `patience`; `retry_after` says when to come back.
     """
     deadline = time.monotonic() + patience.total_seconds()
     while True:
@@ -65,16 +65,16 @@ async def take(budget: Budget, *, live: bool, patience: timedelta) -> None:
 
 
 class OwnBudget:
-    """The budget of one client that shares it with nobody: a script without a database.
+    """The budget of a single client, such as a script without a database.
 
     Args:
-        minute: how long a minute is; the sandbox's is shorter.
+        minute: the length of a minute; the sandbox's is shorter.
     """
 
     def __init__(self, *, minute: timedelta = MINUTE) -> None:
         self._step = minute.total_seconds() / REQUESTS_A_MINUTE
         self._full_at = 0.0
-        self._lines = {True: 0.0, False: 0.0}  # the last place of what is live, and of what can wait
+        self._lines = {True: 0.0, False: 0.0}  # the last place of live work, and of work that can wait
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
         """See `Budget`."""
@@ -85,7 +85,7 @@ class OwnBudget:
             self._full_at = max(self._full_at, now) + self._step
             return ZERO
         if wait > patience.total_seconds():
-            # What is live does not stand behind those that can wait.
+            # Live work does not queue behind work that can wait.
             last = self._lines[True] if live else max(self._lines.values())
             place = max(last, self._full_at) + self._step
             self._lines[live] = min(place, now + LONGEST.total_seconds())
@@ -99,14 +99,14 @@ class OwnBudget:
 
 
 class SharedBudget:
-    """The budget of one key over all processes that share the database: one row, one statement, its clock.
+    """The budget of one key over all processes of a database: one row, one statement, the database's clock.
 
     Args:
-        connections: a hung database must not hold up more than the request that asks it.
-        api_url: whose API.
-        key_fingerprint: which key.
-        minute: how long a minute is; the sandbox's is shorter.
-        statement_seconds: how long to wait for the row, which all processes want.
+        connections: run each statement with a deadline, so that a hung database delays only the request that asks it.
+        api_url: the API of the key.
+        key_fingerprint: the key.
+        minute: the length of a minute; the sandbox's is shorter.
+        statement_seconds: how long to wait for the row, which all processes share.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class SharedBudget:
     ) -> None:
         self._connections = connections
         self._seconds = statement_seconds
-        self._whose = (api_url, key_fingerprint)
+        self._key = (api_url, key_fingerprint)
         self._step = minute.total_seconds() / REQUESTS_A_MINUTE
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
@@ -129,7 +129,7 @@ class SharedBudget:
 
         async def statement(connection: Connection) -> timedelta:
             wait: timedelta = await connection.fetchval(
-                query("providers/take_turn"), *self._whose, step, burst, patience, LONGEST, live
+                query("providers/take_turn"), *self._key, step, burst, patience, LONGEST, live
             )
             return wait
 
@@ -140,11 +140,11 @@ class SharedBudget:
         until_full = duration + timedelta(seconds=_burst(self._step, live=True))
 
         async def statement(connection: Connection) -> None:
-            await connection.execute(query("providers/pause_turns"), *self._whose, until_full)
+            await connection.execute(query("providers/pause_turns"), *self._key, until_full)
 
         await self._connections.run(statement, seconds=self._seconds)
 
 
 def _burst(step: float, *, live: bool) -> float:
-    """Return how far ahead `full_at` may be: a burst of 5 is the turn itself and 4 steps."""
+    """Return how far ahead of now `full_at` may be: a burst of 5 is the turn itself and 4 steps."""
     return step * (BURST - 1) if live else 0.0

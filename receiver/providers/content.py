@@ -1,9 +1,9 @@
-"""What a finished transcription holds: as it is stored, else as the provider has it, else made anew.
+"""Find the content of a finished transcription: stored here, or at the provider.
 
-    stored ──no──▶ is there a key? ──yes──▶ the provider, by way of the archive, which keeps it
-      └─ of the key's API; without a key of the only one that has such an answer here
+    stored? ──no──▶ is there a key? ──yes──▶ the provider; the archive keeps its answer
+      └─ for the key's API; without a key, for the only API that has a stored answer
 
-Nothing of it is charged but what is made anew.
+Reading is free. Only a regeneration is charged.
 """
 
 from dataclasses import replace
@@ -14,17 +14,17 @@ from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.answers import NEVER_STARTED
 from receiver.transcripts import Timestamps, Transcript
 
-BALANCED = "balanced"  # the style of titles that the provider makes by itself
+BALANCED = "balanced"  # the style of titles that the provider makes unasked
 
 
 async def transcript(archive: Archive, transcription_id: str) -> Transcript:
-    """Return a transcript with its title; what the provider is asked for is kept.
+    """Return a transcript with its title, and keep a fetched one.
 
     Raises:
-        ImpossibleError: it is not stored and there is no key, or the transcription did not complete.
+        ImpossibleError: the transcript is not stored and there is no key, or the transcription did not complete.
     """
-    whose = await _whose(archive, transcription_id, "result")
-    stored = await archive.stored_transcript(whose, transcription_id)
+    api_url = await _api_of(archive, transcription_id, "result")
+    stored = await archive.stored_transcript(api_url, transcription_id)
     if stored is not None:
         return stored
     _require_key(archive, f"the transcript of {transcription_id}")
@@ -36,15 +36,15 @@ async def transcript(archive: Archive, transcription_id: str) -> Transcript:
 
 
 async def timestamps(archive: Archive, transcription_id: str, format: str, style: str | None) -> Timestamps:  # noqa: A002 - the provider's word
-    """Return paste-ready timestamps; without a `style` the balanced one, else of those that are stored any other.
+    """Return paste-ready timestamps. Without a `style` prefer the balanced style, then any stored style.
 
     Raises:
-        ImpossibleError: they are not stored and there is no key.
-        NotReady: this style was never made; `available_styles` can be had for nothing.
+        ImpossibleError: the timestamps are not stored and there is no key.
+        NotReady: this style was never made; the styles in `available_styles` are free.
     """
-    whose = await _whose(archive, transcription_id, f"timestamps/{format}/%")
+    api_url = await _api_of(archive, transcription_id, f"timestamps/{format}/%")
     for wanted in (style,) if style else (BALANCED, None):
-        stored = await archive.stored_timestamps(whose, transcription_id, format, wanted)
+        stored = await archive.stored_timestamps(api_url, transcription_id, format, wanted)
         if stored is not None:
             return stored
     _require_key(archive, f"the {format} timestamps of {transcription_id}")
@@ -52,10 +52,10 @@ async def timestamps(archive: Archive, transcription_id: str, format: str, style
 
 
 async def regenerable(archive: Archive, transcription_id: str) -> Subject:
-    """Return what has timestamps that can be made anew, by `Archive.regenerate`.
+    """Return the subject for `Archive.regenerate`.
 
     Raises:
-        ImpossibleError: it has not completed. It would be refused, and counted here all the same.
+        ImpossibleError: the transcription has not completed. The provider would refuse the regeneration.
     """
     status = await archive.provider.get(transcription_id)
     if status.status != "completed":
@@ -64,26 +64,26 @@ async def regenerable(archive: Archive, transcription_id: str) -> Subject:
 
 
 def require_completed(status: TranscriptionStatus) -> None:
-    """Raise what a person reads where a transcription did not complete.
+    """Refuse a transcription that did not complete, with a message for a person.
 
     Raises:
-        ImpossibleError: it failed or was cancelled, or has not ended.
+        ImpossibleError: the transcription failed, was cancelled or has not ended.
     """
     if status.status == "failed":
-        said = (status.model_extra or {}).get("error")
-        reason = f": {said.rstrip('.')}" if isinstance(said, str) else ""
+        error = (status.model_extra or {}).get("error")
+        reason = f": {error.rstrip('.')}" if isinstance(error, str) else ""
         raise ImpossibleError(f"transcription {status.id} failed{reason}; `receiver retry {status.id}` starts it again")
-    if status.status != "completed":  # and only a failed one can be started again
+    if status.status != "completed":  # only a failed transcription can be started again, so no `receiver retry` here
         will_end = not status.is_terminal and status.status != NEVER_STARTED
         yet = " yet: try again when it has ended" if will_end else ""
         raise ImpossibleError(f"transcription {status.id} is {status.status}, so it has no transcript{yet}")
 
 
-async def _whose(archive: Archive, transcription_id: str, kind: str) -> str:
-    """Return the API whose transcription is meant.
+async def _api_of(archive: Archive, transcription_id: str, kind: str) -> str:
+    """Return the API of a transcription.
 
     Raises:
-        ImpossibleError: several APIs have one of this id, and no key says which.
+        ImpossibleError: several APIs have a transcription with this id, and there is no key to choose one.
     """
     configured = archive.provider.api_url
     if archive.provider.has_key:

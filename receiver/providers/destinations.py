@@ -1,12 +1,14 @@
-"""Where a file may be sent: the address comes in an answer, and whoever wrote that must not choose a place of ours.
+"""Refuse to send a file to a private address that an answer names.
 
-A provider that we reach by https across the internet names https and public places: no loopback, no private network, no
-address of a cloud's own services. One that we reach otherwise, such as the sandbox, may name what it likes.
+The upload address comes in the provider's answer. The author of that answer must not make us send to our own network.
+So if the API itself is a public https address, an upload address must be https and public too: no loopback, no private
+network, no address of a cloud's own services. Any other API, such as the sandbox, can name any address.
 
-    the address    its scheme, and its host where that is a number or says `localhost`     before anything is opened
-    the connection the number that a name has become, whoever resolved it                  before a byte is sent
+    checked          what                                                       when
+    the address      its scheme; its host, if that is a number or `localhost`   before a connection is opened
+    the connection   the number to which the host name was resolved             before a byte is sent
 
-Left alone: the port, what a proxy of ours makes of a name, and a connection of the API's own that is used again.
+Not checked: the port, a name that a proxy of ours resolves, and a reused connection to the API itself.
 """
 
 import ipaddress
@@ -21,26 +23,26 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def require_allowed(url: httpx.URL, *, api: httpx.URL) -> None:
-    """Do nothing where a file may be sent to an address of an answer.
+    """Refuse an upload address that an answer must not name.
 
     Raises:
-        ProviderUnavailable: it may not; the error does not show the path, which may hold a ticket.
+        ProviderUnavailable: the address is not allowed. The error hides the path, because it can hold a ticket.
     """
     if _is_bound(api) and (url.scheme != "https" or not _is_public(url.host)):
         raise _refused(f"{url.scheme}://{url.host}")
 
 
 def guard(request: httpx.Request, *, api: httpx.URL) -> None:
-    """Have a request go out only where a name has become a public place; otherwise it raises as above."""
+    """Make a request fail, like `require_allowed`, if its host name is resolved to a private address."""
     if not _is_bound(api):
         return
-    ours = False  # whether the connection being made goes to the address itself, and not to a proxy
+    direct = False  # whether the new connection goes to the address itself, and not to a proxy
 
     async def watch(step: str, info: dict[str, Any]) -> None:
-        nonlocal ours
+        nonlocal direct
         if step == "connection.connect_tcp.started":
-            ours = info["host"] == request.url.raw_host.decode("ascii")  # not as a person would read it
-        elif step == "connection.connect_tcp.complete" and ours:
+            direct = info["host"] == request.url.raw_host.decode("ascii")  # `url.host` has decoded IDNA names
+        elif step == "connection.connect_tcp.complete" and direct:
             stream = info["return_value"]
             host = stream.get_extra_info("server_addr")[0]
             if not _is_public(host):
@@ -55,7 +57,7 @@ def _is_bound(api: httpx.URL) -> bool:
 
 
 def _is_public(host: str) -> bool:
-    """Whether a host is a public address, or a name of which that is not known yet."""
+    """Whether a host is a public address, or a name that is not resolved yet."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return False
@@ -64,9 +66,9 @@ def _is_public(host: str) -> bool:
 
 
 def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address that a host is, None where it is a name.
+    """Return a host as an IP address; None for a name.
 
-    Resolvers read `127.1` and `0x7f000001` too, and some IPv6 addresses lead to the IPv4 address in them.
+    Resolvers also accept `127.1` and `0x7f000001`. Some IPv6 addresses contain the IPv4 address that they lead to.
     """
     try:
         number = ipaddress.ip_address(host.partition("%")[0])
@@ -82,5 +84,5 @@ def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _refused(where: str) -> ProviderUnavailable:
-    said = f"the provider wants the file at {where}, which is no https address of a public place"
-    return ProviderUnavailable(said, code="malformed_answer")
+    message = f"the provider wants the file at {where}, which is no https address of a public place"
+    return ProviderUnavailable(message, code="malformed_answer")

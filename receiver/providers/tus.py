@@ -1,19 +1,19 @@
 """Send a file with tus 1.0, the resumable upload protocol.
 
-POST creates an upload and names it (`Location`), PATCH appends a chunk at an offset, HEAD says how far the upload is.
-The server's offset is the only truth: after a break nobody knows how much of a chunk arrived, so we ask and go on from
-there. An upload's phases:
+POST creates an upload and returns its address (`Location`). PATCH appends a chunk at an offset. HEAD returns the
+server's offset. Only the server's offset counts: after a break it is unknown how much of a chunk arrived, so we ask the
+server and continue from its answer. An upload's phases:
 
-    saved ──HEAD, it is gone──▶ absent ──POST──▶ known ──PATCH──▶ known … at the file's size: done
-      └─────HEAD, it is there───────────────────▶▲ │
+    saved ──HEAD: it is gone──▶ absent ──POST──▶ known ──PATCH──▶ known … at the file's size: done
+      └─────HEAD: it exists─────────────────────▶▲ │
                                              HEAD│ │break
                                                  │ ▼
                                                 unsure
 
-A break is a lost connection, no answer in time, 5xx, 408, 409 (the server holds another offset), 423 (the request that
-was cut still holds the upload), 425, or a PATCH that accepts nothing. Breaks without progress in between use up the
-pauses; everything else that is no success is raised at once. The ticket lives in the metadata and the resume token in
-the Location: neither is in a log line, a repr or an error's text.
+A break is a lost connection, no answer in time, 5xx, 408, 409 (the server has another offset), 423 (the interrupted
+request still locks the upload), 425, or a PATCH that accepts no byte. After a break we pause and try again. Breaks
+without progress between them use up the pauses. Any other failure is raised at once. The ticket is in the metadata and
+the resume token in the Location: neither appears in a log line, a repr or an error's text.
 
 The published client (tuspy) would bring requests, aiohttp and a JSON database along, so this one is ours.
 
@@ -53,12 +53,12 @@ _METADATA_KEY = re.compile(r"[!-+\--~]+")  # printable ASCII without space and c
 
 
 class _BreakError(Exception):
-    """A request failed in a way that the next one may not."""
+    """A request failed, but the next request can succeed."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _State:
-    """Where the upload is: `offset` bytes are known to be at the server."""
+    """The progress of an upload: the server is known to have `offset` bytes."""
 
     phase: Literal["absent", "saved", "known", "unsure"]
     location: str = ""
@@ -82,34 +82,34 @@ async def upload(
     """Upload the `size` bytes of `file` and return the upload's Location.
 
     Args:
-        http: sends the requests; its own authorization, timeouts and redirects are not used. Its base address is the
-            API's, and says how far an endpoint is trusted.
-        endpoint: where uploads are created.
+        http: sends the requests, without its authorization, timeouts and redirects. Its base address is the API's, and
+            decides which endpoints are allowed.
+        endpoint: the address that creates uploads.
         file: seekable, opened for reading bytes.
-        size: of the file in bytes.
-        metadata: sent with the creation, the ticket among it.
-        location: of an earlier run; it is gone on with if the server still has it and it is of this size.
-        created: called with the Location of a new upload before any byte is sent, so that it can be kept.
+        size: the file's size in bytes.
+        metadata: sent with the creation; the ticket is part of it.
+        location: the upload of an earlier run. It is continued if the server still has it with this size.
+        created: called with a new upload's Location before any byte is sent, so that the caller can save the Location.
         progressed: called with the server's offset whenever it has grown.
-        chunk_bytes: how many bytes go in one request at most.
-        pauses: seconds to wait after each break; they start over whenever there was progress.
-        answer_seconds: how long to wait for an answer, beside the time that a chunk takes.
+        chunk_bytes: the most bytes in one request.
+        pauses: seconds to wait after each break; the sequence starts over after progress.
+        answer_seconds: how long to wait for an answer, in addition to the time for sending a chunk.
 
     Raises:
-        ProviderUnavailable: `upload_broken`, the pauses are used up; `malformed_answer`, the server makes no sense.
-        NotFound: the server has lost the upload under way.
+        ProviderUnavailable: `upload_broken`, the pauses are used up; `malformed_answer`, the answer makes no sense.
+        NotFound: the server lost the upload during the transfer.
         InvalidRequest: the server refuses the upload.
-        ImpossibleError: the file changed under way.
+        ImpossibleError: the file changed during the transfer.
     """
-    place = address(endpoint)
-    destinations.require_allowed(place, api=http.base_url)
-    transfer = _Transfer(http, place, file, size, _encoded(metadata), chunk_bytes, answer_seconds)
-    return await _followed(transfer, transfer.resumed(location), created, progressed, pauses)
+    url = address(endpoint)
+    destinations.require_allowed(url, api=http.base_url)
+    transfer = _Transfer(http, url, file, size, _encoded(metadata), chunk_bytes, answer_seconds)
+    return await _complete(transfer, transfer.first_state(location), created, progressed, pauses)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Transfer:
-    """What stays the same while one file is sent."""
+    """The constants of one file's transfer."""
 
     http: httpx.AsyncClient
     endpoint: httpx.URL
@@ -119,8 +119,8 @@ class _Transfer:
     chunk_bytes: int
     answer_seconds: float
 
-    def resumed(self, location: str | None) -> _State:
-        """Return where to begin; an address that the endpoint would not give today is as good as gone."""
+    def first_state(self, location: str | None) -> _State:
+        """Return the state to begin with. A saved location on another server than the endpoint counts as gone."""
         if location is None:
             return _State("absent")
         try:
@@ -129,10 +129,10 @@ class _Transfer:
             return _State("absent")
 
     async def step(self, state: _State) -> _State:
-        """Make one request and return what it led to.
+        """Send one request and return the new state.
 
         Raises:
-            _BreakError: it failed in a way that the next one may not.
+            _BreakError: the request failed, but the next request can succeed.
         """
         match state.phase:
             case "absent":
@@ -179,7 +179,7 @@ class _Transfer:
     async def _ask(
         self, method: str, url: httpx.URL | str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> httpx.Response:
-        """Send one request; the answer's body is read for the connection's sake alone, and bounded."""
+        """Send one request. A bounded part of the answer's body is read, only so that the connection can be reused."""
         seconds = self.answer_seconds + len(body) / SLOWEST_BYTES_PER_SECOND
         sent = {"Tus-Resumable": "1.0.0", **(headers or {})}
         request = self.http.build_request(method, url, headers=sent, content=body, timeout=seconds)
@@ -199,9 +199,9 @@ class _Transfer:
         return answer
 
     def _resolved(self, location: str) -> str:
-        """Return the absolute address of an upload, which must be where the endpoint is: the bytes go there.
+        """Return the absolute address of an upload; refuse an address on another server than the endpoint.
 
-        A server behind a proxy that speaks TLS for it does not know, and says http.
+        A server behind a TLS proxy does not know of the proxy and answers with an http address, so that is corrected.
         """
         url = address(location, self.endpoint)
         if (url.scheme, url.host, url.port) == ("http", self.endpoint.host, None):
@@ -214,18 +214,18 @@ class _Transfer:
         return answer.headers.get("upload-length") in (None, str(self.size))
 
     def _offset(self, answer: httpx.Response, state: _State) -> int:
-        """Return the answer's offset, between what was there and what we have sent."""
+        """Return the answer's offset. It must lie between the old offset and the end of the sent chunk."""
         return _within(answer, state.offset, min(self.size, state.offset + self.chunk_bytes))
 
 
-async def _followed(
+async def _complete(
     transfer: _Transfer,
     state: _State,
     created: Callable[[str], None],
     progressed: Callable[[int], None],
     pauses: Sequence[float],
 ) -> str:
-    """Make step after step until the whole file is there; pause after a break."""
+    """Make steps until the server has the whole file; pause after a break."""
     left = iter(pauses)
     while not (state.phase == "known" and state.offset == transfer.size):
         try:
@@ -233,8 +233,8 @@ async def _followed(
         except _BreakError as exc:
             pause = next(left, None)
             if pause is None:
-                said = f"the upload stopped at byte {state.offset} of {transfer.size}: {exc}"
-                raise ProviderUnavailable(said, code="upload_broken") from exc
+                message = f"the upload stopped at byte {state.offset} of {transfer.size}: {exc}"
+                raise ProviderUnavailable(message, code="upload_broken") from exc
             await asyncio.sleep(pause)
             state = replace(state, phase="unsure") if state.phase == "known" else state
             continue
@@ -249,16 +249,16 @@ async def _followed(
 
 
 def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
-    """Return an http(s) address without a user; httpx would make an Authorization header of one.
+    """Return an http(s) address. Refuse a user name in it, because httpx would turn that into an Authorization header.
 
     Raises:
-        ProviderUnavailable: it is none; the error does not show it, because it may hold a ticket.
+        ProviderUnavailable: `text` is no such address. The error hides the text, because it can hold a ticket.
     """
     try:
         url = httpx.URL(text) if base is None else base.join(text)
-        _ = url.host  # which is decoded only now
+        _ = url.host  # httpx decodes the host only here, and can fail
     except (httpx.InvalidURL, UnicodeError):
-        url = httpx.URL("")  # and not its error, whose text shows parts of the address
+        url = httpx.URL("")  # do not chain httpx's error: its text shows parts of the address
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
         raise _malformed("an upload's address is no plain http(s) address")
     return url
@@ -269,7 +269,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _encoded(metadata: Mapping[str, str]) -> str:
-    """Return `key base64,key base64`, as `Upload-Metadata` wants it."""
+    """Return `key base64,key base64`, the format of `Upload-Metadata`."""
     if not all(map(_METADATA_KEY.fullmatch, metadata)):
         raise _malformed("a key of the upload's metadata cannot be sent")
     values = {key: base64.b64encode(value.encode()).decode() for key, value in metadata.items()}
@@ -277,9 +277,9 @@ def _encoded(metadata: Mapping[str, str]) -> str:
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Read the body away, so that the connection can be used again; a long one is not worth it.
+    """Read the rest of a short body, so that the connection can be reused.
 
-    Nor is a packed one: httpx would unpack it, and a few bytes may become gigabytes.
+    A compressed body is not read: httpx would decompress it, and a few bytes could become gigabytes.
     """
     if "content-encoding" in answer.headers:
         return
@@ -291,23 +291,23 @@ async def _drain(answer: httpx.Response) -> None:
 
 
 def _accepted(answer: httpx.Response) -> httpx.Response:
-    """Return an answer that is a success.
+    """Return a successful answer unchanged; raise for any other.
 
     Raises:
-        ProviderUnavailable: a redirect; following it would send the ticket and the bytes elsewhere.
-        ProviderError: a refusal. The server's own words may repeat the ticket and are not shown.
+        ProviderUnavailable: the answer is a redirect. Following it would send the ticket and the bytes elsewhere.
+        ProviderError: the server refused. The server's own words can repeat the ticket, so the error hides them.
     """
     status = answer.status_code
     if answer.is_success:
         return answer
-    other = (InvalidRequest, "refuses it") if answer.is_client_error else (ProviderUnavailable, "wants it elsewhere")
-    kind, said = _REFUSALS.get(status, other)
-    message = f"{answer.request.method}: the upload server {said}"
+    other = (InvalidRequest, "refuses it") if answer.is_client_error else (ProviderUnavailable, "redirects the upload")
+    kind, problem = _REFUSALS.get(status, other)
+    message = f"{answer.request.method}: the upload server {problem}"
     raise kind(message, code=f"http_{status}", status=status, request_id=answer.headers.get("x-request-id"))
 
 
 def _within(answer: httpx.Response, least: int, most: int) -> int:
-    """Return the `Upload-Offset`, or say what is wrong with it."""
+    """Return an answer's `Upload-Offset`; refuse a missing one, and one that is not within `least` and `most`."""
     method, text = answer.request.method, answer.headers.get("upload-offset", "")
     if not _OFFSET.fullmatch(text):
         raise _malformed(f"the answer to {method} has no Upload-Offset that is a number")
@@ -316,5 +316,5 @@ def _within(answer: httpx.Response, least: int, most: int) -> int:
     return int(text)
 
 
-def _malformed(said: str) -> ProviderUnavailable:
-    return ProviderUnavailable(said, code="malformed_answer")
+def _malformed(message: str) -> ProviderUnavailable:
+    return ProviderUnavailable(message, code="malformed_answer")

@@ -206,7 +206,7 @@ class Worker:
         return Context(
             event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt,
             idempotency_key=claim.idempotency_key, db=self._db,
-            provider=self._provider.behind() if claim.is_replay else self._provider, http=self._http.another(),
+            provider=self._provider.low_priority() if claim.is_replay else self._provider, http=self._http.another(),
             formats=self._formats, completion=lane.completion,
             log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), lane.facts),
         )  # fmt: skip

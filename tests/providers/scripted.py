@@ -17,7 +17,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Provider:
-    """A server that gives prepared answers and remembers what it was asked; the last answer is repeated."""
+    """A server that gives prepared answers, repeats the last one, and records the requests."""
 
     def __init__(self, *answers: Answer | httpx.Response) -> None:
         self._answers = list(answers)

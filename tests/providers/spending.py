@@ -41,13 +41,13 @@ class Noting(SharedBudget):
 
 
 async def spend(api_url: str, database_url: str, calls: int, speed: float) -> None:
-    """Make the calls one after another; one that is refused is made again once the pause is over."""
+    """Make the calls one after another; repeat a refused call after its pause."""
     connections = Connections(database_url, size=1)
     budget = Noting(connections, api_url=api_url, key_fingerprint="shared", minute=MINUTE / speed)
     budget.full, budget.paused = [], []
     async with TranscribeSo(api_url, KEY, retries=(0,), budget=budget) as api:
         await api.http.get(f"{api_url}/sandbox/faults")
-        print("ready", flush=True)  # noqa: T201 - to who started us
+        print("ready", flush=True)  # noqa: T201 - for the parent process
         await asyncio.to_thread(sys.stdin.readline)
         for _ in range(calls):
             await api.me()

@@ -1,4 +1,4 @@
-"""`providers.archive`: one call for each end of a transcription, whoever asks, and only what makes sense is kept."""
+"""`providers.archive`: one request for each end of a transcription, for all callers; only valid answers are kept."""
 
 import asyncio
 import dataclasses
@@ -30,7 +30,7 @@ def result(word: str, about: int = 7) -> httpx.Response:
 
 
 class Provider:
-    """Answers in turn with what it was given, the last one again and again; counts the requests."""
+    """A provider that gives prepared answers, repeats the last one, and counts the requests."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)

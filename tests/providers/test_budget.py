@@ -1,4 +1,4 @@
-"""`receiver.providers.budget`: never more than the provider allows, whoever asks and from wherever."""
+"""`receiver.providers.budget`: all callers in all processes together stay within the provider's limit."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from receiver.providers.budget import BURST, MINUTE, REQUESTS_A_MINUTE, Budget, 
 
 FAST = timedelta(seconds=1)  # a "minute" of the tests
 SLOW = timedelta(hours=1)  # so long that nothing is paid back while a test runs
-SLACK = timedelta(seconds=30)  # what a machine may take from one line to the next: less than half a turn of SLOW
+SLACK = timedelta(seconds=30)  # a slow machine's delay between two lines: less than half a turn of SLOW
 PAUSE = timedelta(minutes=10)
 NOW = timedelta(0)
 Make = Callable[[timedelta], Budget]
@@ -81,7 +81,7 @@ async def test_a_shorter_pause_does_not_shorten_a_longer_one(make: Make) -> None
 
 
 async def test_no_pause_is_longer_than_a_quarter_of_an_hour(make: Make) -> None:
-    """A clock that was wrong for a moment, or one answer, must not stop everybody for a day."""
+    """A clock that was wrong for a moment, or one answer, must not block the key for a day."""
     asked = make(FAST)
     await asked.pause(timedelta(hours=24))
     for patience in (NOW, timedelta(hours=1)):
@@ -90,7 +90,7 @@ async def test_no_pause_is_longer_than_a_quarter_of_an_hour(make: Make) -> None:
 
 
 async def test_taking_a_turn_waits_for_it(make: Make) -> None:
-    """So what comes after the burst takes its time, on the fastest machine; on a slow one more, which is no matter."""
+    """The requests after the burst take this time on the fastest machine. A slow machine may take longer."""
     asked = make(FAST)
     began = time.monotonic()
     async with asyncio.timeout(60):

@@ -1,4 +1,4 @@
-"""`receiver.providers.content`: as it is stored, else as the provider has it; whose is meant, and what has none."""
+"""`receiver.providers.content`: stored content, or the provider's; the API of an id; transcriptions without content."""
 
 import httpx
 import pytest

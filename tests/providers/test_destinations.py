@@ -1,4 +1,4 @@
-"""`receiver.providers.destinations`: an answer does not choose a place of ours for the file to go to."""
+"""`receiver.providers.destinations`: an answer cannot send a file to our own network."""
 
 import asyncio
 import io
@@ -34,7 +34,7 @@ class Server:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(str(request.url))
-        return httpx.Response(201, headers={"Location": f"{request.url}1", "UploadAnswer-Offset": "3"})
+        return httpx.Response(201, headers={"Location": f"{request.url}1", "Upload-Offset": "3"})
 
 
 async def content() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""`providers.egress`: what is here is asked past any proxy, and a setting that cannot be used is named where needed."""
+"""`providers.egress`: this machine is asked without a proxy, and a request that needs an unusable setting names it."""
 
 import re
 import socket
@@ -111,7 +111,7 @@ async def test_only_what_is_elsewhere_goes_through_the_proxy(variable: str, monk
 
 @pytest.mark.parametrize("host", ["localhost", "api.localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
 def test_every_name_of_this_machine_is_asked_past_a_proxy(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")  # which could not even be made use of
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")  # unusable without the package socksio
     assert is_straight(f"http://{host}:9000/x")
     assert is_straight(f"https://{host}:9000/x")
 

@@ -29,8 +29,8 @@ from tests.processes import REPOSITORY
 from tests.providers.spending import KEY
 
 SPEED = 50.0
-SLOWER = 12.0  # where a turn is long beside what it takes to say something
-HOUR = timedelta(hours=1)  # a minute in which nothing is paid back while a test runs
+SLOWER = 12.0  # makes a turn long compared with a request
+HOUR = timedelta(hours=1)  # a minute so long that no turn comes back during a test
 NO_LULL = 3  # turns: a budget that is full says so again before its burst, which is 4 turns more, has been paid back
 ENOUGH = 50  # of the 54 in a minute that a budget gives
 RETRY_AFTER = timedelta(seconds=1)  # the sandbox's planned 429 says so, whatever its speed
@@ -148,12 +148,12 @@ async def test_what_is_live_goes_before_what_can_wait(db: Pool, receiver_databas
     async with client(sandbox, receiver_database) as live, client(sandbox, receiver_database) as patient:
         await live.me()
         with pytest.raises(RateLimited):
-            await patient.behind().pipelines()
+            await patient.low_priority().pipelines()
         for _ in range(budget.BURST - 1):
             await live.me()
         with pytest.raises(RateLimited):
             await live.me()
         await db.execute("update receiver.budgets set full_at = now()")  # as when all of it is paid back
-        await patient.behind().pipelines()
+        await patient.low_priority().pipelines()
     await sandbox.close()
     assert [request.path for request in sandbox.asked] == ["/api/v1/me"] * budget.BURST + ["/api/v1/pipelines"]

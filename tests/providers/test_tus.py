@@ -92,7 +92,7 @@ class Line:
         from_server: asyncio.StreamReader,
         answers: "asyncio.Task[None]",
     ) -> bool:
-        """Carry one request; False where the connection ends with it."""
+        """Forward one request; return False if the connection ends with it."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.requests.append(head.split(b" ", 1)[0].decode())
         fate = self._fate(len(self.requests))
@@ -153,7 +153,7 @@ def server(
 
 @dataclass
 class Seen:
-    """What the caller of an upload was told."""
+    """The callbacks that the caller of an upload received."""
 
     created: list[str] = field(default_factory=list)
     progressed: list[int] = field(default_factory=list)
@@ -270,7 +270,7 @@ async def test_the_real_server_understands_the_metadata(server: TusServer) -> No
 
 
 class Prepared:
-    """A server that gives these answers in turn (the last one again and again) and remembers what it was asked."""
+    """A server that gives prepared answers in order, repeats the last one, and records the requests."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self._answers = list(answers)
@@ -441,7 +441,7 @@ async def test_the_pauses_start_over_whenever_there_was_progress() -> None:
     [(httpx.ReadTimeout("x"), "no answer in time"), (httpx.Response(503), "503"), (at(4), "nothing")],
 )
 async def test_breaks_without_progress_use_up_the_pauses(broken: httpx.Response | Exception, said: str) -> None:
-    """Three chances: the first, and one after each pause. A server that answers well and takes nothing is no better."""
+    """Three tries: the first, and one after each pause. A server that accepts no byte is broken too."""
     server = Prepared(created(), at(4), broken, at(4), broken, at(4), broken)
     with pytest.raises(ProviderUnavailable, match=f"byte 4 of 10.*{said}") as caught:
         await server.take(pauses=(0, 0))
@@ -499,7 +499,7 @@ async def test_a_body_without_end_is_not_read_to_its_end() -> None:
 
 @pytest.mark.parametrize("packing", ["gzip", "gzip, gzip, gzip", "deflate"])
 async def test_a_packed_body_is_not_unpacked(packing: str) -> None:
-    """It is of no use, and a few bytes may become gigabytes."""
+    """The body is useless, and a few bytes could become gigabytes."""
     taken = []
 
     async def packed() -> AsyncIterator[bytes]:
@@ -601,7 +601,7 @@ async def test_a_saved_upload_that_has_more_than_the_file_is_an_error() -> None:
         (400, InvalidRequest, "refuses"), (401, InvalidRequest, "ticket"), (403, InvalidRequest, "ticket"),
         (404, NotFound, "no such upload"), (410, NotFound, "removed"), (412, InvalidRequest, "tus 1.0.0"),
         (413, InvalidRequest, "size"), (418, InvalidRequest, "refuses"), (429, RateLimited, "fewer"),
-        (302, ProviderUnavailable, "elsewhere"), (308, ProviderUnavailable, "elsewhere"),
+        (302, ProviderUnavailable, "redirects"), (308, ProviderUnavailable, "redirects"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("before", [(), (created(),)], ids=["POST", "PATCH"])

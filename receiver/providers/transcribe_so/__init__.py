@@ -1,7 +1,7 @@
 """A typed client for the transcribe.so API.
 
     client.TranscribeSo: one method for each endpoint ──▶ calls.Calls: budget, deadline, retries, keys ──▶ the API
-          │                                                      └──▶ envelope.error_from: an error by its code
+          │                                                      └──▶ envelope.error_from: the error for a refusal
           └──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
 
 Names are the provider's. Source: the API reference v1 of transcribe.so, and its published command-line client 0.1.0.

@@ -1,12 +1,13 @@
-"""What transcribe.so answers: models that check what we use and keep every field that we do not know.
+"""Models of transcribe.so's answers: they check the fields that we use, and keep unknown fields.
 
-Strict on what costs: which transcription it is and how far it is, a quote, tickets, secrets. Lax on what is only told
-or shown, because speech models leave a good deal out, and what was paid for is there whatever it lacks:
+The models are strict about fields that we act on: a transcription's id and status, a quote, tickets, secrets. They are
+lax about fields that are only shown. Speech models leave many fields out, and a gap must not cost us a paid result:
 
-    Said      null, and what is no text, is the empty one; a number is its digits
-    Known     the same, but null
-    Number    what is no finite number is null
-    Parts     null is no part; what in it is no object is left out
+    TextOrEmpty     null, or a value of another type, becomes ""; a number becomes its digits
+    TextOrNone      the same, but None instead of ""
+    NumberOrNone    a value that is no finite number becomes None
+    Objects         null becomes an empty list; an item that is no object is dropped
+    Texts           null becomes an empty list; an item that is no text is dropped
 """
 
 import json
@@ -23,10 +24,10 @@ Model = TypeVar("Model", bound=BaseModel)
 Include: TypeAlias = Literal["chapters", "sections", "qna", "segments", "acts", "posting_chapters", "all"]
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
-# Priced, never started: it will not become anything else.
+# The status of a quote's row: the row was priced, and will never be started.
 NEVER_STARTED = "quoted"
 
-# What could steer a terminal or reorder a line, and NUL, which PostgreSQL stores not; tab and line ends are text.
+# Characters that control a terminal or reorder a line, and NUL, which PostgreSQL cannot store. Tab and line feed stay.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 Text = Annotated[str, AfterValidator(lambda text: _UNPRINTABLE.sub("", text))]
 Id = Annotated[int, Field(strict=True, gt=0, lt=2**63)]
@@ -41,12 +42,12 @@ def _is_sendable(secret: SecretStr) -> SecretStr:
 
 Secret = Annotated[SecretStr, AfterValidator(_is_sendable)]
 Item = TypeVar("Item")
-# An answer may hold a million items, each of them wrong; the first mistake says enough.
+# Stop at the first mistake: an answer can hold a million wrong items.
 Items = Annotated[list[Item], FailFast()]
 
 
 def _as_text(value: object) -> str | None:
-    """Return what is plainly a text, None for anything else."""
+    """Return a string, or a number's digits; None for anything else."""
     if isinstance(value, str):
         return _UNPRINTABLE.sub("", value)
     number = _as_number(value)
@@ -56,7 +57,7 @@ def _as_text(value: object) -> str | None:
 
 
 def _as_number(value: object) -> float | None:
-    """Return what is plainly a number, None for anything else."""
+    """Return a finite number, also from its digits; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -66,26 +67,26 @@ def _as_number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _as_parts(value: object) -> object:
-    """Return the objects of a list; what is neither a list nor null stays, and is a mistake."""
+def _as_objects(value: object) -> object:
+    """Return the objects of a list, or [] for null. Return any other value unchanged: pydantic then refuses it."""
     if value is None:
         return []
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else value
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else value
 
 
 def _as_texts(value: object) -> object:
-    """Return the texts of a list; what is neither a list nor null stays, and is a mistake."""
+    """Return the texts of a list, or [] for null. Return any other value unchanged: pydantic then refuses it."""
     if value is None:
         return []
-    return [text for one in value if (text := _as_text(one)) is not None] if isinstance(value, list) else value
+    return [text for item in value if (text := _as_text(item)) is not None] if isinstance(value, list) else value
 
 
-Said = Annotated[str, BeforeValidator(lambda value: _as_text(value) or "")]
-Known = Annotated[str | None, BeforeValidator(_as_text)]
-Number = Annotated[float | None, BeforeValidator(_as_number)]
-Parts = Annotated[list[Item], BeforeValidator(_as_parts)]
+TextOrEmpty = Annotated[str, BeforeValidator(lambda value: _as_text(value) or "")]
+TextOrNone = Annotated[str | None, BeforeValidator(_as_text)]
+NumberOrNone = Annotated[float | None, BeforeValidator(_as_number)]
+Objects = Annotated[list[Item], BeforeValidator(_as_objects)]
 Texts = Annotated[list[str], BeforeValidator(_as_texts)]
-Yes = Annotated[bool, BeforeValidator(lambda value: value is True)]
+IsTrue = Annotated[bool, BeforeValidator(lambda value: value is True)]
 Links = Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})]
 
 
@@ -98,20 +99,20 @@ class Answer(BaseModel):
 class MeAnswer(Answer):
     """`GET /me`. Money in US dollars."""
 
-    email: Known = None
-    wallet_balance_usd: Number = None
-    monthly_credit_remaining_usd: Number = None
-    subscription_tier: Known = None
+    email: TextOrNone = None
+    wallet_balance_usd: NumberOrNone = None
+    monthly_credit_remaining_usd: NumberOrNone = None
+    subscription_tier: TextOrNone = None
     links: Links = Field(default_factory=dict)
 
 
 class PipelineAnswer(Answer):
-    """One of `GET /pipelines`: a model that can be asked for, and its price."""
+    """An item of `GET /pipelines`: a speech model and its price."""
 
     code: Text
-    name: Known = None
-    retail_usd_per_min: Number = None
-    retail_usd_per_hour: Number = None
+    name: TextOrNone = None
+    retail_usd_per_min: NumberOrNone = None
+    retail_usd_per_hour: NumberOrNone = None
     supported_languages: Texts = Field(default_factory=list)
 
 
@@ -122,28 +123,28 @@ class Pipelines(Answer):
 
 
 class UploadAnswer(Answer):
-    """`POST /uploads`: where to PUT the file within `expires_in` seconds. The URL is a ticket, so it is hidden."""
+    """`POST /uploads`: the URL for a PUT of the file within `expires_in` seconds. The URL is a ticket, hence hidden."""
 
     upload_id: str
     upload_url: SecretStr
-    expires_in: Number = None
+    expires_in: NumberOrNone = None
 
 
 class TusUploadAnswer(Answer):
-    """`POST /uploads/tus`: where to upload in pieces, and the ticket for it, good for `expires_in` seconds."""
+    """`POST /uploads/tus`: the address for an upload in pieces, and its ticket, valid for `expires_in` seconds."""
 
     upload_endpoint: str
     upload_token: SecretStr
     upload_metadata_key: str = "upload-token"
-    expires_in: Number = None
+    expires_in: NumberOrNone = None
 
     def metadata(self, filename: str) -> dict[str, str]:
-        """Return what the upload of a file is created with, the ticket among it."""
+        """Return the metadata that creates the upload of a file; the ticket is part of it."""
         return {self.upload_metadata_key: self.upload_token.get_secret_value(), "filename": filename}
 
 
 class CallbackAnswer(Answer):
-    """The key of one transcription's own deliveries, shown once in the 202 of a request that had a `callback_url`."""
+    """The secret of one transcription's callback. Only the 202 of a request with a `callback_url` shows the secret."""
 
     secret: Secret | None = None
 
@@ -151,33 +152,33 @@ class CallbackAnswer(Answer):
 class TranscriptionStatus(Answer):
     """`GET /transcriptions/:id`, an item of the list, `/wait`, and the 202 of a submission or a retry.
 
-    `billed_minutes`, `retail_usd` and `callback` are in the 202 alone.
+    Only the 202 has `billed_minutes`, `retail_usd` and `callback`.
     """
 
     id: Id
     status: Text
-    stage: Known = None
-    progress: Number = None
-    title: Known = None
-    source: Known = None
-    url: Known = None
-    duration_seconds: Number = None
-    charge_usd: Number = None
-    billed_minutes: Number = None
-    retail_usd: Number = None
-    created_at: Known = None
-    completed_at: Known = None
+    stage: TextOrNone = None
+    progress: NumberOrNone = None
+    title: TextOrNone = None
+    source: TextOrNone = None
+    url: TextOrNone = None
+    duration_seconds: NumberOrNone = None
+    charge_usd: NumberOrNone = None
+    billed_minutes: NumberOrNone = None
+    retail_usd: NumberOrNone = None
+    created_at: TextOrNone = None
+    completed_at: TextOrNone = None
     callback: CallbackAnswer | None = None
 
     @property
     def callback_secret(self) -> str:
-        """The secret of its own deliveries as text; empty where none is told."""
-        told = None if self.callback is None else self.callback.secret
-        return "" if told is None else told.get_secret_value()
+        """The callback's secret as text; empty if the answer has none."""
+        secret = None if self.callback is None else self.callback.secret
+        return "" if secret is None else secret.get_secret_value()
 
     @property
     def is_terminal(self) -> bool:
-        """Whether it will stay as it is, unless somebody retries it."""
+        """Whether the transcription has ended. Only a retry starts it again."""
         return self.status in TERMINAL
 
 
@@ -185,28 +186,28 @@ class Page(Answer):
     """`GET /transcriptions`."""
 
     data: Items[TranscriptionStatus]
-    next_cursor: Known = None
+    next_cursor: TextOrNone = None
 
 
 class QuoteAnswer(Answer):
-    """`POST /quotes`. Its `transcription_id` is a row that is never started, not a job."""
+    """`POST /quotes`. Its `transcription_id` names a row that is never started."""
 
     retail_usd: float
-    billed_minutes: Number = None
+    billed_minutes: NumberOrNone = None
     transcription_id: int | None = None
 
 
 class WebhookAnswer(Answer):
-    """`POST` and `GET /webhooks`. The secret is shown once; an answer without it leaves us unable to verify."""
+    """`POST` and `GET /webhooks`. The secret is shown once; without it we cannot verify the webhook's deliveries."""
 
     id: Text | int | None = None
-    url: Known = None
+    url: TextOrNone = None
     enabled: bool | None = None
     signing_secret: Secret | None = None
 
     @property
     def secret(self) -> str:
-        """The signing secret as text; empty where it is not told."""
+        """The signing secret as text; empty if the answer has none."""
         return "" if self.signing_secret is None else self.signing_secret.get_secret_value()
 
 
@@ -214,13 +215,13 @@ class TimestampsAnswer(Answer):
     """`GET /transcriptions/:id/timestamps`."""
 
     format: Text
-    style: Known = None
-    text: Said
-    ok_to_paste: Yes = False
+    style: TextOrNone = None
+    text: TextOrEmpty
+    ok_to_paste: IsTrue = False
     warnings: Texts = Field(default_factory=list)
 
     def timestamps(self) -> Timestamps:
-        """Return them in our common shape."""
+        """Return the timestamps in our common shape."""
         return Timestamps(self.format, self.style or "", self.text, tuple(self.warnings), self.ok_to_paste)
 
 
@@ -228,7 +229,7 @@ def parse(model: type[Model], answer: bytes) -> Model:
     """Return an answer's body as `model`.
 
     Raises:
-        ProviderUnavailable: it is not what the specification says, code `malformed_answer`.
+        ProviderUnavailable: the answer does not follow the specification (code `malformed_answer`).
     """
     try:
         try:
@@ -238,12 +239,12 @@ def parse(model: type[Model], answer: bytes) -> Model:
                 raise
             return model.model_validate_json(_repaired(answer))
     except ValidationError as exc:
-        places = ", ".join(".".join(map(str, e["loc"])) or "the whole" for e in exc.errors(include_input=False)[:3])
+        places = ", ".join(".".join(map(str, e["loc"])) or "its top level" for e in exc.errors(include_input=False)[:3])
         raise ProviderUnavailable(f"the answer makes no sense at {places}", code="malformed_answer") from exc
 
 
 def _repaired(answer: bytes) -> bytes:
-    """Return JSON without what is no character, such as half of a surrogate pair; what is no JSON stays as it is."""
+    """Return JSON in which invalid characters, such as half a surrogate pair, are replaced; other bytes unchanged."""
     try:
         whole = json.loads(answer.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""One request to the API: its turn in the budget, its total deadline, its size, its second tries, its key.
+"""Send one request to the API: take a turn of the budget, hold a deadline and a size, and retry.
 
-httpx's timeouts are per read, and a server that sends a byte a second never trips them. No redirect is followed: the
-Authorization header would go with it.
+A total deadline is needed because httpx's timeouts are per read: a server that sends a byte a second never exceeds
+them. No redirect is followed, because the Authorization header would follow too.
 """
 
 import asyncio
@@ -46,24 +46,24 @@ NO_TURN = "no_turn"
 UNREACHABLE = "unreachable"
 NOTHING_SENT = frozenset({NO_TURN, UNREACHABLE})
 RATE_LIMITED = "rate_limited"
-# In a job a longer wait becomes a later attempt, which survives a restart and shows; a person waits for a minute's end.
+# A job's longer wait becomes a later attempt, which survives a restart and is visible. A person waits a full minute.
 PATIENCE_IN_A_JOB = timedelta(seconds=3)
 PATIENCE_OF_A_PERSON = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """How one client asks.
+    """The requests of one client.
 
     Attributes:
-        http: knows the API's address.
+        http: has the API's address.
         key: the API key; None makes every call raise `Unauthenticated`.
-        retries: seconds before each further try after a 5xx, a timeout or a lost connection; empty in a job, whose own
-            backoff retries.
+        retries: seconds before each further try after a 5xx, a timeout or a lost connection. Empty in a job, because
+            the job's own backoff retries.
         patience: how long to wait for a turn.
-        budget: whose turns each request takes.
-        live: whether it goes before what can wait.
-        answer_bytes: how large an answer may be.
+        budget: gives the turns.
+        live: whether the requests go before work that can wait.
+        answer_bytes: the largest size of an answer.
     """
 
     http: httpx.AsyncClient
@@ -85,23 +85,24 @@ class Calls:
         asked_before: bool = False,
         seconds: float = SECONDS,
     ) -> bytes:
-        """Send one request, again after the pauses of `retries`; returns the body of a 2xx answer.
+        """Send one request, retry it after the pauses of `retries`, and return the body of a 2xx answer.
 
-        Where an earlier request under the key may have been carried out, in this call or before it (`asked_before`), a
-        new key could do everything twice: see `_Tries`.
+        An earlier request under the idempotency key might have been carried out: in this call, or before this call
+        (`asked_before`). Then a new key could do the work twice, so `_Tries` chooses the key.
 
         Raises:
-            ProviderError: by the envelope's code; `RateLimited` also where there is no turn soon.
+            ProviderError: the provider refused; its envelope's code decides the class. Or there was no usable answer.
+            RateLimited: the provider wants fewer requests, or there is no turn within `patience`.
         """
         tries = _Tries(_checked_key(idempotency_key), maybe_done=asked_before)
         for pause in (*self.retries, None):
             try:
                 return await self._in_turn(self._request(method, path, json, params, tries.key), seconds)
             except ProviderError as exc:
-                if pause is None or not tries.goes_on_after(exc):
+                if pause is None or not tries.continue_after(exc):
                     exc.maybe_done = tries.maybe_done and isinstance(exc, ProviderUnavailable | RateLimited)
                     raise
-                if not isinstance(exc, RateLimited):  # which lengthens the wait for the next turn
+                if not isinstance(exc, RateLimited):  # after a 429 the wait for the next turn is the pause
                     log.warning("%s; again in %g s", exc.message, pause)
                     await asyncio.sleep(pause)
         raise AssertionError("the last try returns or raises")
@@ -112,7 +113,7 @@ class Calls:
         headers = self._headers(key)
         try:
             return self.http.build_request(method, path, json=json, params=params, headers=headers)
-        except httpx.InvalidURL as exc:  # a cursor that the provider gave may be too long for one
+        except httpx.InvalidURL as exc:  # the provider's cursor can be too long for a URL
             raise ProviderUnavailable(f"{path} cannot be asked for: {exc}", code="malformed_answer") from exc
 
     async def _in_turn(self, request: httpx.Request, seconds: float) -> bytes:
@@ -123,62 +124,69 @@ class Calls:
         try:
             return await answer_to(self.http, request, seconds=seconds, most=self.answer_bytes)
         except RateLimited as exc:
-            # A spent allowance, say of questions, is nobody else's business.
+            # Any other 429 is about one spent allowance, such as that of questions, and does not stop other requests.
             if exc.retry_after is not None or exc.code == RATE_LIMITED:
-                with suppress(StoreUnavailableError):  # what matters is what the provider said
+                with suppress(StoreUnavailableError):  # the provider's answer matters more than this error
                     await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
             raise
 
     def _headers(self, idempotency_key: str | None) -> dict[str, str]:
         key = "" if self.key is None else self.key.get_secret_value()
-        # A header that cannot be sent is shown by httpx in its error, so it is never handed one.
+        # httpx shows an unsendable header in its error, so httpx must never see an unsendable key.
         if not _fits_a_header(key):
-            said = "cannot be sent in a header" if key else "is not set"
-            raise Unauthenticated(f"TRANSCRIBE_API_KEY {said}", code="unauthenticated")
+            problem = "cannot be sent in a header" if key else "is not set"
+            raise Unauthenticated(f"TRANSCRIBE_API_KEY {problem}", code="unauthenticated")
         headers = {"Authorization": f"{BEARER}{key}"}
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
 
 
 @dataclass(slots=True)
 class _Tries:
-    """What is asked again, and under which key.
+    """Decide after each failure whether to retry, and under which idempotency key.
 
-    answer                       asked again
-    ──────────────────────────── ─────────────────────────────────────────────────────────────────────────────────────
-    5xx, timeout, lost           after a pause, same key: it may have been carried out
-    429 with Retry-After         when that has passed, new key: the provider repeats a 429 to its key for a day
-      … it may have been carried same key, since a new one could do it twice; a new one once the very same refusal has
-          out under this key     come again, word for word, which proves that the key brings nothing else
-    429 without Retry-After      no: an allowance is spent; but as above where it may have been carried out
-    any other; no turn soon      no
+    The provider repeats a 429 for a day to every request under the same key. So after a 429 only a new key can succeed.
+    But if an earlier request under the key was carried out, a new key would do the work twice. `maybe_done` says that
+    this is possible:
+
+    failure                     maybe_done  retry
+    ─────────────────────────── ─────────── ──────────────────────────────────────────────────────────────────────────
+    5xx, timeout, lost          any         yes, after a pause, same key; from now on maybe_done
+    unreachable, budget away    any         yes, after a pause, same key: no request was sent
+    429 with Retry-After        no          yes, after Retry-After, new key
+    429 with Retry-After        yes         yes, after Retry-After, same key; a new key once the same 429 (by its
+                                            request id) comes again: the old key can bring no other answer
+    429 without Retry-After     no          no: an allowance is spent
+    429 without Retry-After     yes         like a 429 with Retry-After, but only if the caller gave a key
+    no turn within `patience`   any         no
+    any other                   any         no
 
     Attributes:
         given: the caller's idempotency key.
-        maybe_done: whether a request under it may have been carried out.
+        maybe_done: whether a request under that key might have been carried out.
         refusals: how many keys a 429 has used up.
-        said: the request id of the last 429.
+        refused: the request id of the last 429.
     """
 
     given: str | None
     maybe_done: bool
     refusals: int = 0
-    said: str = ""
+    refused: str = ""
 
     @property
     def key(self) -> str | None:
         """The idempotency key of the next request."""
         return _next_key(self.given, self.refusals) if self.refusals else self.given
 
-    def goes_on_after(self, error: ProviderError) -> bool:
-        """Take in what went wrong, and say whether another try may help."""
+    def continue_after(self, error: ProviderError) -> bool:
+        """Note a failure, and return whether another try can help."""
         if not isinstance(error, RateLimited):
             if not _is_worth_another_try(error):
                 return False
             self.maybe_done = self.maybe_done or error.code not in NOTHING_SENT
             return True
-        repeated, self.said = error.request_id == self.said, error.request_id or ""
-        # No status: we asked nobody. No Retry-After: an allowance is spent, which no minute brings back, or it is an
-        # old refusal.
+        repeated, self.refused = error.request_id == self.refused, error.request_id or ""
+        # Without a status no request was sent. Without Retry-After an allowance is spent, and waiting does not restore
+        # it, or the provider repeats an old 429.
         if error.status is None or (error.retry_after is None and not (self.maybe_done and self.given)):
             return False
         if not self.maybe_done or repeated:
@@ -189,7 +197,7 @@ class _Tries:
 async def answer_to(
     http: httpx.AsyncClient, request: httpx.Request, *, seconds: float, most: int = ANSWER_BYTES
 ) -> bytes:
-    """Send a request and return the body of a 2xx answer; all of it within `seconds` and of `most` bytes.
+    """Send a request and return the body of a 2xx answer: at most `most` bytes, within `seconds` in total.
 
     Raises:
         ProviderError: there is no such answer.
@@ -205,31 +213,31 @@ async def answer_to(
     except egress.SettingError as exc:
         raise ProviderUnavailable(str(exc), code=UNREACHABLE) from exc
     except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
-        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"  # a path may hold a ticket
+        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"  # not the path: it can hold a ticket
         if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
-            said = f"{origin} cannot be reached ({egress.why(exc)}): is the address right, are you online?"
-            raise ProviderUnavailable(said, code=UNREACHABLE) from exc
-        said = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else egress.why(exc)
-        raise ProviderUnavailable(f"{origin} does not answer: {said}", code="transport") from exc
+            message = f"{origin} cannot be reached ({egress.why(exc)}): is the address right, are you online?"
+            raise ProviderUnavailable(message, code=UNREACHABLE) from exc
+        reason = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else egress.why(exc)
+        raise ProviderUnavailable(f"{origin} does not answer: {reason}", code="transport") from exc
     if answer.is_success:
         return body
     key = request.headers.get("Authorization", "").removeprefix(BEARER)
-    # What is larger is a proxy's page, or no envelope of anybody's.
+    # A larger body is no error envelope, but for example a proxy's page.
     envelope = body if len(body) <= ENVELOPE_BYTES else b""
     raise error_from(answer.status_code, answer.headers, envelope, key=key)
 
 
 async def _read(answer: httpx.Response, most: int) -> bytes:
-    """Return the body, of `most` bytes when it is unpacked.
+    """Return the decompressed body of at most `most` bytes.
 
-    httpx unpacks whatever the answer names, layer in layer, before we see how much it is, and all at once. So one layer
-    of gzip is unpacked here, a little at a time.
+    httpx would decompress every layer that the answer names, all at once, before we see the size. So we decompress one
+    layer of gzip here, a little at a time.
     """
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise ProviderUnavailable("the answer is packed in a way that was not asked for", code="malformed_answer")
     is_packed = encoding == "gzip" and not answer.is_stream_consumed
-    body = io.BytesIO()  # gives its bytes away without copying them
+    body = io.BytesIO()  # its `getvalue` does not copy the bytes
     async for piece in _unpacked(answer) if is_packed else answer.aiter_bytes():
         if body.tell() + len(piece) > most:
             raise ProviderUnavailable(f"the answer is larger than {most} bytes", code="malformed_answer")
@@ -251,12 +259,12 @@ async def _unpacked(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _is_worth_another_try(error: ProviderError) -> bool:
-    # A second identical answer that makes no sense would be read no better, and the first may have cost a charge.
+    # No retry of a malformed answer: the second would be malformed too, and the first might have been charged.
     return isinstance(error, ProviderUnavailable) and error.code != "malformed_answer" and not is_lasting(error)
 
 
 def is_lasting(error: ProviderError) -> bool:
-    """Whether nobody was asked, and every other request meets the same: a setting is wrong, or the database refuses."""
+    """Return whether every other request would fail alike, unsent: a setting is wrong, or the database refuses."""
     cause = error.__cause__
     return isinstance(cause, egress.SettingError) or (isinstance(cause, StoreRefusedError) and not cause.passing)
 
@@ -275,5 +283,5 @@ def _fits_a_header(text: str) -> bool:
 
 
 def _next_key(key: str | None, number: int) -> str | None:
-    """Return the key to use after the `number`-th 429: the same from the same, and never too long."""
+    """Return the key to use after the `number`-th 429: always the same for the same `key`, and never too long."""
     return None if key is None else f"{hashlib.sha256(key.encode()).hexdigest()[:40]}-{number}"

@@ -1,4 +1,4 @@
-"""Turn a refusal of transcribe.so into the error it stands for."""
+"""Turn a refusal of transcribe.so into an error."""
 
 import json
 import re
@@ -32,13 +32,13 @@ BY_STATUS: dict[int, type[ProviderError]] = {
 
 
 def error_from(status: int, headers: Mapping[str, str], body: bytes, *, key: str = "") -> ProviderError:
-    """Return the error of an answer that is no success.
+    """Return the error for an unsuccessful answer.
 
-    The envelope is `{"error": {code, message, request_id, doc_url}}`. What carries none (a proxy's page, a redirect)
-    keeps its status and is named `http_<status>`. Errors are logged, stored and shown, so where the answer repeats the
-    `key` that it was asked with, the error does not.
+    The envelope is `{"error": {code, message, request_id, doc_url}}`. An answer without an envelope, such as a proxy's
+    page or a redirect, gets the code `http_<status>`. Errors are logged, stored and shown, so the API `key` is removed
+    from the answer's words.
     """
-    envelope = {name: _without(key, said) for name, said in _envelope(body).items()}
+    envelope = {name: _without(key, value) for name, value in _envelope(body).items()}
     code = _text(envelope, "code") or f"http_{status}"
     message = (_text(envelope, "message") or "the provider gave no reason")[:MESSAGE_LENGTH]
     request_id = _text(envelope, "request_id") or _without(key, headers.get("x-request-id"))
@@ -74,12 +74,12 @@ def _envelope(body: bytes) -> dict[str, Any]:
 
 
 def _without(key: str, value: Any) -> Any:
-    """Return a text, or texts in a list, without the key; anything else as it is."""
+    """Return a text, or a list of texts, without the key; any other value unchanged."""
     if not key:
         return value
     if isinstance(value, str):
         return value.replace(key, HIDDEN)
-    return [_without(key, one) for one in value if isinstance(one, str)] if isinstance(value, list) else value
+    return [_without(key, text) for text in value if isinstance(text, str)] if isinstance(value, list) else value
 
 
 def _text(envelope: dict[str, Any], key: str) -> str | None:
@@ -94,7 +94,7 @@ def _styles(envelope: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _retry_after(value: str | None) -> timedelta | None:
-    """Return a `Retry-After` of whole seconds, at most a day; None for anything else."""
+    """Return a `Retry-After` of whole seconds, at most a day; None for any other value."""
     if not value or not value.isascii() or not value.isdigit():
         return None
     return min(timedelta(seconds=int(value.lstrip("0")[:6] or 0)), RETRY_AFTER_LIMIT)

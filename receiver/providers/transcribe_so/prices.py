@@ -1,6 +1,6 @@
-"""What transcribe.so bills: tenths of a minute, the last one begun counts whole. Pure.
+"""The prices of transcribe.so: it bills in tenths of a minute, and rounds up. Pure.
 
-Source: the reference bills 20.6 minutes for 1234 s, and $0.7457 for those at $0.0362 a minute.
+Source: the reference bills 1234 s as 20.6 minutes, which cost $0.7457 at $0.0362 a minute.
 """
 
 import math
@@ -12,5 +12,5 @@ def billed_minutes(seconds: float) -> float:
 
 
 def price_usd(per_minute: float, seconds: float) -> float:
-    """Return what a recording costs at a price a minute."""
+    """Return the price of a recording at a price per minute."""
     return round(billed_minutes(seconds) * per_minute, 4)

@@ -1,14 +1,15 @@
 """Read an answer of up to 32 MB on the event loop, without stopping it and without a second 32 MB.
 
-A parser that makes objects of everything takes a second and four hundred megabytes for thirty of an answer, and for one
-that is made of `[],` alone a gigabyte. Nobody needs most of it. So a large answer is first cut, by its brackets, commas
-and quotation marks:
+A parser that makes objects of a whole 30 MB answer takes a second and 400 MB; for 30 MB of `[],` it takes a gigabyte.
+We need only a small part of an answer. So a large answer is first cut at its brackets, commas and quotation marks:
 
     {"id": 7, "segments": [{…}, {…}, …], "acts": [[[…]]], …}
-     └─ a value ┘            └ an item ┘      └ not known: walked over, nothing is made of it
+     └ a value             └ an item      └ an unknown field: skipped, no object is made
 
-and what is known is then parsed item by item and the small rest, each as strictly or laxly as in a small answer. Every
-few milliseconds the loop gets its turn. That a bracket closes what it should is not checked where nothing is read.
+Then the known items are parsed one by one, and the known small values at once. A large answer is checked as strictly as
+a small one, except that brackets inside skipped fields need not match. The loop runs other work every few milliseconds.
+
+A **mark** is a bracket or a comma. A **piece** is a value of the outermost object, or an item of such a value.
 
 A process beside this one would not stop the loop either, but it would have to be started, bounded, fed and ended.
 """
@@ -25,7 +26,7 @@ from receiver.errors import ProviderUnavailable
 from receiver.providers.transcribe_so.answers import Answer, Page, PipelineAnswer, Pipelines, TranscriptionStatus, parse
 from receiver.providers.transcribe_so.results import (
     ChapterAnswer,
-    Growing,
+    GrowingTranscript,
     QnAAnswer,
     Result,
     SectionAnswer,
@@ -37,15 +38,15 @@ Model = TypeVar("Model", bound=Answer)
 Items: TypeAlias = Mapping[str, type[Answer]]
 
 AT_ONCE_BYTES = 32 * 1024
-TEXT_BYTES = 1024 * 1024  # of all known texts of an object
-ITEM_BYTES = 4 * 1024  # of an item that is kept with whatever is in it
-ITEMS_BYTES = 1024 * 1024  # of all those: a page has two hundred at most
-LEAST_BYTES = 200  # what the smallest counts for: it costs a kilobyte
-TURN_SECONDS = 0.005
-MARKS_A_LOOK = 500
+TEXT_BYTES = 1024 * 1024  # the limit for all known texts of an object
+ITEM_BYTES = 4 * 1024  # a larger item is read without its unknown fields
+ITEMS_BYTES = 1024 * 1024  # the limit for all items of an object: a page has at most two hundred
+LEAST_BYTES = 200  # every item counts for this much: its object costs a kilobyte
+TURN_SECONDS = 0.005  # after that other work runs
+MARKS_A_LOOK = 500  # between two looks at the clock
 WINDOW_BYTES = 256 * 1024
-MOST_MARKS = 8_000_000  # strings too; the longest recordings have three
-MOST_PIECES = 150_000  # where each is kept the garbage collector looks at all of them at once
+MOST_MARKS = 8_000_000  # marks and strings; the longest recordings have three million
+MOST_PIECES = 150_000  # the garbage collector scans all kept pieces at once, which stops the loop
 MOST_QUOTES = 100_000
 NAME_BYTES = 4 * 1024
 
@@ -54,7 +55,7 @@ _ITEMS: dict[type[Answer], Items] = {
     Pipelines: {"pipelines": PipelineAnswer},
     Result: {"segments": SegmentAnswer, "chapters": ChapterAnswer, "sections": SectionAnswer, "qna": QnAAnswer},
 }
-# A string, or a mark; a quotation mark alone begins a string that ends elsewhere. Nothing is tried twice.
+# A string, or a mark. A lone quotation mark begins a string that ends behind the window. The regex never backtracks.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\{")
@@ -63,9 +64,9 @@ _OPENING, _CLOSING, _ENDING, _LIST, _QUOTE, _NOTHING = b"[{", b"]}", b",]}", ord
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Where a value of the outermost object stands, or an item of such a value.
+    """The position of a value of the outermost object, or of an item of such a value.
 
-    A list whose items are pieces of their own is itself an empty piece before them.
+    A list whose items are pieces yields an empty piece first, for the list itself.
     """
 
     name: str
@@ -75,18 +76,18 @@ class Piece:
 
 
 async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTES) -> Model:
-    """Return an answer as `model`; of a large one, without the fields of its outermost object that we do not know.
+    """Return an answer as `model`. A large answer loses the unknown fields of its outermost object.
 
-    One of `at_once` bytes is not large, and in a large one no more of them may be known but for texts.
+    An answer is large if it has more than `at_once` bytes. Its known values that are no texts must fit in `at_once`.
 
     Raises:
-        ProviderUnavailable: it is not what the specification says, code `malformed_answer`.
+        ProviderUnavailable: the answer does not follow the specification (code `malformed_answer`).
     """
     if len(answer) <= at_once:
         return parse(model, answer)
     kinds, items = _ITEMS.get(model, {}), dict[str, list[Answer]]()
     known, left = dict[str, bytes](), ITEMS_BYTES
-    async for piece in _in_turns(pieces(answer, kinds)):
+    async for piece in _yielding_to_others(pieces(answer, kinds)):
         if piece.is_item:
             item = answer[piece.start : piece.end]
             left -= max(LEAST_BYTES, min(len(item), ITEM_BYTES))
@@ -99,17 +100,17 @@ async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTE
 
 
 async def read_result(answer: bytes) -> tuple[Result, Transcript]:
-    """Return a result and its transcript; of a large answer the result is without its parts.
+    """Return a result and its transcript. The result of a large answer has no segments, chapters, sections and qna.
 
     Raises:
-        ProviderUnavailable: it is not what the specification says, code `malformed_answer`.
+        ProviderUnavailable: the answer does not follow the specification (code `malformed_answer`).
     """
     if len(answer) <= AT_ONCE_BYTES:
         result = parse(Result, answer)
         return result, result.transcript()
-    kinds, growing = _ITEMS[Result], Growing()
+    kinds, growing = _ITEMS[Result], GrowingTranscript()
     known: dict[str, bytes] = {}
-    async for piece in _in_turns(pieces(answer, kinds)):
+    async for piece in _yielding_to_others(pieces(answer, kinds)):
         if not piece.is_item:
             if piece.name in Result.model_fields:
                 _keep(known, answer, piece, AT_ONCE_BYTES)
@@ -119,10 +120,12 @@ async def read_result(answer: bytes) -> tuple[Result, Transcript]:
 
 
 def pieces(answer: bytes, items: Items) -> Iterator[Piece | None]:
-    """Yield the values of the outermost object, and of lists named in `items` the items; None now and then.
+    """Yield the values of the outermost object, and the items of its lists that `items` names.
+
+    Between them None is yielded now and then, so that the caller can let other work run.
 
     Raises:
-        ProviderUnavailable: it is no object, or it does not end.
+        ProviderUnavailable: the answer is no object, or the object does not end.
     """
     name, start, in_list = "", 0, False
     for number, (depth, mark, at, end) in enumerate(_marks(answer)):
@@ -146,10 +149,10 @@ def pieces(answer: bytes, items: Items) -> Iterator[Piece | None]:
 
 
 def _marks(answer: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Yield brackets and commas, and the strings of the outermost object: how deep, what, and where it begins and ends.
+    """Yield (depth, byte, start, end) of each mark, and of each string of the outermost object.
 
     Raises:
-        ProviderUnavailable: it is no object, or it does not end.
+        ProviderUnavailable: the answer is no object, or the object does not end.
     """
     depth = 0
     for number, (at, end) in enumerate(_tokens(answer) if _BEGINNING.match(answer) else ()):
@@ -170,7 +173,7 @@ def _marks(answer: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _tokens(answer: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each mark and each string begins and ends, and at each window's end nothing: a gap may be long."""
+    """Yield (start, end) of each mark and each string, and an empty pair at each window's end: gaps can be long."""
     at = 0
     while at < len(answer):
         limit = at + WINDOW_BYTES
@@ -188,10 +191,10 @@ def _tokens(answer: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_string(answer: bytes, start: int) -> int:
-    """Return where a string of any length ends, the quotation mark that no backslash stands before.
+    """Return the end of a string of any length: behind the first quotation mark that no backslash escapes.
 
     Raises:
-        ProviderUnavailable: nowhere, or it has more quotation marks than any text.
+        ProviderUnavailable: the string does not end, or has more quotation marks than any text.
     """
     at = start
     for _ in range(MOST_QUOTES):
@@ -205,7 +208,7 @@ def _end_of_string(answer: bytes, start: int) -> int:
 
 
 def _before_slashes(answer: bytes, start: int, end: int) -> int:
-    """Return where the backslashes begin that `end` stands behind, without a copy of all that is before them."""
+    """Return the start of the backslashes directly before `end`, without a copy of the whole string."""
     while end > start:
         window = answer[max(start, end - WINDOW_BYTES) : end]
         other = len(window.rstrip(b"\\"))
@@ -215,11 +218,11 @@ def _before_slashes(answer: bytes, start: int, end: int) -> int:
     return end
 
 
-async def _in_turns(steps: Iterator[Piece | None]) -> AsyncIterator[Piece]:
-    """Yield the pieces; whenever some milliseconds have gone, everybody else has a turn first.
+async def _yielding_to_others(steps: Iterator[Piece | None]) -> AsyncIterator[Piece]:
+    """Yield the pieces, and let other work run every few milliseconds.
 
     Raises:
-        ProviderUnavailable: there are more than any recording has.
+        ProviderUnavailable: there are more pieces than any recording has.
     """
     began, left = time.perf_counter(), MOST_PIECES
     for piece in steps:
@@ -234,7 +237,7 @@ async def _in_turns(steps: Iterator[Piece | None]) -> AsyncIterator[Piece]:
 
 
 def _name(answer: bytes, start: int, end: int) -> tuple[str, int]:
-    """Return the name that a string is, and where its value begins."""
+    """Return the name that the string at `start` holds, and the start of the name's value."""
     colon = _COLON.match(answer, end)
     try:
         name = json.loads(answer[start:end]) if end - start <= NAME_BYTES else ""
@@ -246,10 +249,10 @@ def _name(answer: bytes, start: int, end: int) -> tuple[str, int]:
 
 
 def _keep(known: dict[str, bytes], answer: bytes, piece: Piece, at_once: int) -> None:
-    """Take a value among the known ones, which are parsed at once: only a text may be long, since it is one object.
+    """Add a value to `known`, whose values will be parsed at once. Only texts can be long: a text is a single object.
 
     Raises:
-        ProviderUnavailable: with it they are larger than such values are.
+        ProviderUnavailable: the known values are now too large.
     """
     if piece.end - piece.start > TEXT_BYTES:
         raise _malformed(piece.name)
@@ -264,5 +267,5 @@ def _object(values: Mapping[str, bytes]) -> bytes:
     return b"{" + b",".join(b'"%b":%b' % (name.encode(), value) for name, value in values.items()) + b"}"
 
 
-def _malformed(place: str = "the whole") -> ProviderUnavailable:
+def _malformed(place: str = "its top level") -> ProviderUnavailable:
     return ProviderUnavailable(f"the answer makes no sense at {place}", code="malformed_answer")

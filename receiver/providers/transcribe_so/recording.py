@@ -1,4 +1,4 @@
-"""What is to be transcribed. Pure."""
+"""A recording in the provider's words. Pure."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 Source: TypeAlias = Literal["youtube", "external_url", "platform_url", "upload"]
 
 YOUTUBE = ("youtube.com", "youtu.be", "youtube-nocookie.com")
-# Pages that hold a recording, which the provider's published client sends as `platform_url`.
+# Hosts whose pages hold a recording. The provider's published client sends such a page as `platform_url`.
 PLATFORMS = (
     "podcasts.apple.com", "open.spotify.com", "soundcloud.com", "vimeo.com", "twitch.tv", "loom.com",
 )  # fmt: skip
@@ -18,12 +18,12 @@ class Recording:
     """A recording that the provider can reach, as `quote` and `transcribe` take it.
 
     Attributes:
-        source: which of the next two is given.
-        url: where it is, for every source but `upload`.
-        upload_id: what an upload gave, for the source `upload`.
-        original_filename: of an upload.
-        duration_seconds: needed for an upload, because it is billed and not probed; saves a probe elsewhere.
-        pipeline_code: the model; None takes the provider's default.
+        source: the kind of address; `upload` comes with `upload_id`, every other kind with `url`.
+        url: the recording's address, for every source but `upload`.
+        upload_id: the id of a finished upload, for the source `upload`.
+        original_filename: the name of an uploaded file.
+        duration_seconds: required for an upload, which the provider bills without probing it. Saves a probe elsewhere.
+        pipeline_code: the speech model; None takes the provider's default.
         language: a BCP 47 code, or `auto`.
     """
 
@@ -36,16 +36,16 @@ class Recording:
     language: str = "auto"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the body of a request; what is not given is left out, because null counts as malformed."""
+        """Return the body of a request. A field that is None is left out, because null counts as malformed."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in given.items() if value is not None}
 
 
 def source_of(url: str) -> Source:
-    """Return the source that a web address is, by its host.
+    """Return the source of a web address, by its host.
 
     Raises:
-        ValueError: it cannot be an address.
+        ValueError: the text is no address.
     """
     host = (urlsplit(url).hostname or "").lower()
     if _is_at(host, YOUTUBE):

@@ -1,71 +1,71 @@
-"""What was said, as transcribe.so answers it, and the transcript that becomes of it, whatever is missing.
+"""Models of transcribe.so's results, and a transcript of each, even if the result has gaps.
 
-What does not say when it starts starts where the one before it ends. What is said and does not say when it ends ends
-where the next one starts, and the last one where it starts.
+A part without a start starts at the end of the part before it. A segment without an end ends at the start of the next
+segment. The last segment without an end ends at its own start.
 """
 
 from dataclasses import replace
 
 from pydantic import Field
 
-from receiver.providers.transcribe_so.answers import Answer, Id, Known, Number, Parts, Said, Text
+from receiver.providers.transcribe_so.answers import Answer, Id, NumberOrNone, Objects, Text, TextOrEmpty, TextOrNone
 from receiver.transcripts import Chapter, QnA, Section, Segment, Transcript
 
 
 class SegmentAnswer(Answer):
     """A stretch of speech."""
 
-    start_seconds: Number = None
-    end_seconds: Number = None
-    text: Said = ""
-    speaker: Known = None
+    start_seconds: NumberOrNone = None
+    end_seconds: NumberOrNone = None
+    text: TextOrEmpty = ""
+    speaker: TextOrNone = None
 
 
 class ChapterAnswer(Answer):
     """A chapter."""
 
-    start_seconds: Number = None
-    end_seconds: Number = None
-    title: Said = ""
-    summary: Known = None
+    start_seconds: NumberOrNone = None
+    end_seconds: NumberOrNone = None
+    title: TextOrEmpty = ""
+    summary: TextOrNone = None
 
 
 class SectionAnswer(Answer):
-    """A finer part."""
+    """A section: a part that is finer than a chapter."""
 
-    start_seconds: Number = None
-    end_seconds: Number = None
-    title: Said = ""
-    summary: Known = None
+    start_seconds: NumberOrNone = None
+    end_seconds: NumberOrNone = None
+    title: TextOrEmpty = ""
+    summary: TextOrNone = None
 
 
 class QnAAnswer(Answer):
-    """A question, and what the recording says to it."""
+    """A question, and the recording's answer to it."""
 
-    question: Said = ""
-    answer: Said = ""
+    question: TextOrEmpty = ""
+    answer: TextOrEmpty = ""
 
 
 class Result(Answer):
-    """`GET /transcriptions/:id/result`. Seconds from the start of the recording; None where they are not told."""
+    """`GET /transcriptions/:id/result`. Times are seconds from the start of the recording; None if missing."""
 
     id: Id
     status: Text
-    segments: Parts[SegmentAnswer] = Field(default_factory=list)
-    chapters: Parts[ChapterAnswer] = Field(default_factory=list)
-    sections: Parts[SectionAnswer] = Field(default_factory=list)
-    qna: Parts[QnAAnswer] = Field(default_factory=list)
+    segments: Objects[SegmentAnswer] = Field(default_factory=list)
+    chapters: Objects[ChapterAnswer] = Field(default_factory=list)
+    sections: Objects[SectionAnswer] = Field(default_factory=list)
+    qna: Objects[QnAAnswer] = Field(default_factory=list)
 
     def transcript(self) -> Transcript:
         """Return the content in our common shape."""
-        growing = Growing()
+        growing = GrowingTranscript()
         for part in (*self.segments, *self.chapters, *self.sections, *self.qna):
             growing.add(part)
         return growing.transcript()
 
 
-class Growing:
-    """A transcript to which one part after the other is added."""
+class GrowingTranscript:
+    """A transcript that grows part by part."""
 
     def __init__(self) -> None:
         self._segments: list[Segment] = []
@@ -76,7 +76,7 @@ class Growing:
         self._is_open = False
 
     def add(self, part: Answer) -> None:
-        """Add a part behind those of its kind."""
+        """Add a part behind the earlier parts of its kind."""
         match part:
             case SegmentAnswer():
                 start, end = self._times(part)
@@ -93,7 +93,7 @@ class Growing:
                 self._qna.append(QnA(part.question, part.answer))
 
     def transcript(self) -> Transcript:
-        """Return what was added."""
+        """Return the transcript of all added parts."""
         return Transcript(tuple(self._segments), tuple(self._chapters), tuple(self._sections), tuple(self._qna))
 
     def _times(self, part: SegmentAnswer | ChapterAnswer | SectionAnswer) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What requests are made of. Pure."""
+"""Build the pieces of a request: fields, cursors, paths. Pure."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,23 +7,23 @@ from receiver.errors import InvalidRequest
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that have a value: the API reads null as a mistake."""
+    """Return the fields that have a value, because the API refuses null."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def a_moment_later(cursor: str) -> str:
-    """Return a millisecond later than an ISO time, which is how exactly the provider writes one."""
+    """Return an ISO time plus a millisecond, the precision of the provider's times."""
     try:
         return (datetime.fromisoformat(cursor) + timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
-        return cursor  # not a time after all: then it is the provider's own business
+        return cursor  # no time, so send the provider its own cursor unchanged
 
 
 def path(transcription_id: str | int, *rest: str) -> str:
-    """Return the path of a transcription; the id is checked to be the positive integer that this source uses.
+    """Return the path of a transcription.
 
     Raises:
-        InvalidRequest: it is none.
+        InvalidRequest: the id is no positive integer, and this provider uses no other ids.
     """
     text = str(transcription_id)
     if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63):  # noqa: PLR2004

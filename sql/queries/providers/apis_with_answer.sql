@@ -1,4 +1,4 @@
--- The APIs whose answer about a transcription is kept, by a pattern of its kind.
+-- Return the APIs that have a kept answer about this transcription id. The kind is a pattern.
 -- $1 source text, $2 transcription_id text, $3 kind text
 select distinct api_url from receiver.archive
 where source = $1 and transcription_id = $2 and kind like $3

@@ -15,7 +15,7 @@ from receiver.providers.budget import BURST, MINUTE, REQUESTS_A_MINUTE, OwnBudge
 from receiver.providers.transcribe_so import calls
 from tests.providers.scripted import Provider, Stream, refused
 
-SLOW = timedelta(hours=4)  # so long that a turn which is gone does not come back while anybody waits for it
+SLOW = timedelta(hours=4)  # a minute so long that no turn comes back during a test
 NOW = timedelta(0)
 KEYLESS = Recording(source="youtube", url="https://youtu.be/x")
 REQUESTS = itertools.count(100)
@@ -78,7 +78,7 @@ async def test_a_429_after_what_may_have_been_done_keeps_the_key(
 
 
 async def test_the_key_that_is_kept_is_the_one_under_which_it_may_have_been_done() -> None:
-    """The first key answers 429 for a day; under a third one it would be charged twice."""
+    """The first key answers 429 for a day; a third key would be charged a second time."""
     keys = await submit(Provider(limited(), late, limited(), FAILED, FINE))
     assert keys[0] == "k"
     assert keys[1] != "k"
@@ -243,7 +243,7 @@ async def test_every_try_takes_a_turn_of_its_own() -> None:
 async def test_what_can_wait_leaves_the_burst_to_others_over_the_same_connections() -> None:
     provider = Provider(httpx.Response(200, json={}))
     async with provider.client(budget=OwnBudget(minute=SLOW)) as api:
-        behind = api.behind()
+        behind = api.low_priority()
         await behind.me()
         with pytest.raises(RateLimited):
             await behind.me()
@@ -318,7 +318,7 @@ async def test_a_pause_that_cannot_be_written_hides_no_429() -> None:
 
 
 async def test_a_key_of_an_earlier_run_stays_after_a_429() -> None:
-    """The limiter may stand before the store of answers, and what the key would bring be a charge already."""
+    """The provider might limit before it looks up the key, and the work under the key might be charged already."""
     keys = await submit(Provider(limited(), limited(), FINE), asked_before=True)
     assert keys == ["k", "k", "k"]
 

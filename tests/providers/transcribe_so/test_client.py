@@ -26,7 +26,7 @@ START = datetime(2026, 4, 29, 14, 25, 27, 968_000, tzinfo=UTC)
 
 
 class Shelf:
-    """A provider's list, newest first: a page holds what was created strictly before its cursor.
+    """A provider's list, newest first: a page holds the items that were created strictly before its cursor.
 
     Args:
         moments: when its items were created, in units of `tick` since `START`; an item's id is its place.
@@ -88,7 +88,7 @@ async def test_items_that_tie_at_the_end_of_a_page_come_once_each_and_in_order(m
 
 @given(moments=ties, length=st.integers(3, 6))
 async def test_a_cursor_that_is_less_exact_than_the_order_loses_nothing(moments: list[int], length: int) -> None:
-    """Cut off to a millisecond it says more than it means: a third of one is still before the page's last item."""
+    """A cursor is cut to a millisecond, so several times within a millisecond have the same cursor."""
     shelf = Shelf([moment * 3 + place % 3 for place, moment in enumerate(moments)], length=length * 2,
                   tick=timedelta(microseconds=333))  # fmt: skip
     assert sorted(await listed(Provider(shelf))) == sorted(shelf.ids)
@@ -99,7 +99,7 @@ async def test_a_cursor_that_is_less_exact_than_the_order_loses_nothing(moments:
 async def test_a_page_full_of_ties_ends_and_hides_nothing_but_what_the_provider_never_shows(
     moments: list[int], length: int
 ) -> None:
-    """By a cursor of a millisecond no more of one can be asked for than a page holds."""
+    """With a cursor in milliseconds, no more items of one millisecond can be reached than fit on a page."""
     shelf = Shelf(moments, length=length)
     found = await listed(Provider(shelf))
     assert len(found) == len({*found})
@@ -145,7 +145,7 @@ async def test_a_list_ends_where_a_cursor_stands_and_new_items_come_for_ever() -
 
 
 async def test_a_page_of_nothing_new_is_not_the_end() -> None:
-    """A provider may sort out what is not wanted after it has cut the page."""
+    """A provider might drop the unwanted items after it has cut the page."""
     later = [written(START - timedelta(seconds=back)) for back in range(2)]
     provider = Provider(page(cursor=later[0]), page(cursor=later[1]), page(1, cursor=None))
     assert await listed(provider) == [1]
@@ -299,7 +299,7 @@ async def test_a_file_whose_connection_is_lost_names_the_server_alone() -> None:
 async def test_the_view_for_what_can_wait_uploads_too() -> None:
     answers = cycle([CREATED, httpx.Response(200)])
     async with (provider := Provider(lambda _: next(answers))).client() as api:
-        await put(api.behind())
+        await put(api.low_priority())
         await put(api)
     assert [request.method for request in provider.asked] == ["POST", "PUT"] * 2
 

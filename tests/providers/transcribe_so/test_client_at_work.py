@@ -310,7 +310,7 @@ def test_an_answer_of_the_wrong_shape_names_the_place_and_shows_nothing_of_itsel
 
 async def test_a_malformed_answer_of_a_call_is_one_too() -> None:
     async with Provider(httpx.Response(200, html="<h1>Maintenance</h1>")).client() as api:
-        with pytest.raises(ProviderUnavailable, match="makes no sense at the whole") as raised:
+        with pytest.raises(ProviderUnavailable, match="makes no sense at its top level") as raised:
             await api.me()
     assert raised.value.code == "malformed_answer"
 
@@ -322,7 +322,7 @@ def test_a_result_keeps_unknown_fields_and_lacks_nothing_that_is_optional() -> N
 
 
 def test_nul_is_removed_from_every_text_of_a_transcript() -> None:
-    """PostgreSQL stores no NUL, and one of them must not make a transcript a dead letter."""
+    """PostgreSQL stores no NUL, and a NUL must not make a transcript a dead letter."""
     start, nul = {"start_seconds": 0.0, "end_seconds": 1.0}, "a\x00b\x00"
     answer = {
         "id": 1,
@@ -457,7 +457,7 @@ def test_what_is_no_character_costs_no_transcript(broken: bytes) -> None:
     ],
 )
 def test_nothing_else_in_an_answer_is_needed(model: type[BaseModel], identity: dict[str, Any]) -> None:
-    """Nulls where there is no value, and numbers as text."""
+    """Missing values are null, and numbers are text."""
     optional = model.model_fields.keys() - identity.keys()
     assert parse(model, json.dumps(identity | dict.fromkeys(optional)).encode())
     lax = {"title": 2024, "duration_seconds": "60", "charge_usd": "?", "warnings": [1, None], "ok_to_paste": None}
@@ -469,7 +469,7 @@ def test_nothing_else_in_an_answer_is_needed(model: type[BaseModel], identity: d
 
 @asynccontextmanager
 async def server(answer: bytes) -> AsyncIterator[str]:
-    """A real server on the loopback that says one thing to everyone."""
+    """A real server on the loopback that gives every request the same answer."""
     served = []
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

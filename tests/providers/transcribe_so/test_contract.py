@@ -121,7 +121,7 @@ async def a_failed_one(api: TranscribeSo) -> int:
 
 
 async def a_webhook(api: TranscribeSo) -> None:
-    """Register one where nobody listens."""
+    """Register a webhook at an address without a server."""
     await api.register_webhook("http://127.0.0.1:1/", idempotency_key="registered")
 
 
@@ -157,7 +157,7 @@ ENDPOINTS = {
         "POST", "/webhooks/test", lambda api, _: api.test_webhook(idempotency_key="k"), "nothing", a_webhook
     ),
 }  # fmt: skip
-NO_ENDPOINTS = {"source", "http", "behind"}
+NO_ENDPOINTS = {"source", "http", "low_priority"}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 
 
@@ -178,7 +178,7 @@ async def test_every_endpoint_answers(api: TranscribeSo, endpoint: Endpoint) -> 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How a fault arrives. `read` is one that only shows to whom the body matters."""
+    """The effect of a fault. `read`: only a client that reads the body notices it."""
 
     error: type[ProviderError]
     code: str
@@ -210,7 +210,7 @@ async def test_every_fault_of_every_endpoint_is_its_error(api: TranscribeSo, end
     with pytest.raises(ProviderError) as raised:
         await endpoint.ask(api, before)
     error = raised.value
-    if endpoint.method == "PUT" and fault.status is not None:  # not the provider's words, and they may hold the ticket
+    if endpoint.method == "PUT" and fault.status is not None:  # the upload server's words, which can hold the ticket
         assert (error.code, error.message) == (f"http_{fault.status}", f"the upload server answered {error.status}")
         return
     assert (type(error), error.code, error.status) == (fault.error, fault.code, fault.status)

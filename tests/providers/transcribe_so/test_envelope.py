@@ -1,4 +1,4 @@
-"""`providers.transcribe_so.envelope`: every refusal becomes the one error it stands for, whatever its body holds."""
+"""`providers.transcribe_so.envelope`: every refusal becomes the right error, whatever its body holds."""
 
 import json
 from datetime import timedelta

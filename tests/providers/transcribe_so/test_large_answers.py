@@ -1,4 +1,4 @@
-"""`receiver.providers.transcribe_so.reading`: a large answer reads as a small one, and stops nobody meanwhile."""
+"""`receiver.providers.transcribe_so.reading`: a large answer is read like a small one, and does not stop the loop."""
 
 import asyncio
 import gzip
@@ -25,7 +25,7 @@ SEGMENT = {"start_seconds": 1.5, "end_seconds": 2.5, "text": 'a "quoted", [odd] 
 
 
 def padded(answer: dict[str, Any], *, first: bool = False) -> bytes:
-    """An answer made large by a field that nobody knows, before or behind the others."""
+    """An answer that an unknown field makes large, before or behind the other fields."""
     padding: dict[str, Any] = {"acts": [{"title": f'] }} \\ " {n}', "of": [[], {}, None, -1.5e3]} for n in range(2000)]}
     return json.dumps(padding | answer if first else answer | padding, indent=1).encode()
 
@@ -87,7 +87,7 @@ async def test_other_large_answers_are_read_too() -> None:
         (Result, {"id": 1, "status": "x", "segments": [{"text": [[]] * 10_000}]}, "text"),
         (Page, {"data": [{"id": 1, "status": "x"}] * 6000}, "data"),
         (Page, {"data": [{"id": 1, "status": "x", "callback": {"of": [[]] * 1000}}]}, "callback"),
-        (TranscriptionStatus, {"x" * 5000: 1, "id": 1, "status": "x"}, "the whole"),
+        (TranscriptionStatus, {"x" * 5000: 1, "id": 1, "status": "x"}, "its top level"),
     ],
 )
 async def test_what_is_wrong_in_a_large_answer_is_named(model: Any, answer: dict[str, Any], place: str) -> None:
@@ -97,7 +97,7 @@ async def test_what_is_wrong_in_a_large_answer_is_named(model: Any, answer: dict
 
 
 async def test_what_is_not_known_in_a_large_item_is_not_kept() -> None:
-    """A page of them may hold millions of lists, and each would be an object until the page is done with."""
+    """A page could hold millions of lists, and each list would stay an object until the end."""
     large = {"id": 7, "status": "queued", "title": "t" * 5000, "acts": [[]] * 2000}
     page = await read(Page, padded({"data": [large] * 200}))
     assert [(one.id, one.title, one.model_extra) for one in page.data] == [(7, large["title"], {})] * 200
@@ -131,7 +131,7 @@ async def test_what_is_no_object_is_malformed(answer: bytes) -> None:
     ],
 )
 async def test_while_a_large_answer_is_read_others_have_their_turns(content: bytes, kept: int) -> None:
-    """A parser would make an object of each of its brackets, and nobody has a turn until it is done."""
+    """A parser would make an object of each bracket, and no other work could run until its end."""
     _, transcript, turns = await in_turns(BEGINNING + b", " + content + b"}")
     assert len(transcript.segments) == kept
     assert turns > 3

@@ -1,4 +1,4 @@
-"""`receiver.providers.transcribe_so.recording`: what is submitted, and which source an address is."""
+"""`receiver.providers.transcribe_so.recording`: the body of a submission, and the source of an address."""
 
 import pytest
 

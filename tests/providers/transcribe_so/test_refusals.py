@@ -38,7 +38,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest_asyncio.fixture
 async def slow() -> AsyncIterator[Sandbox]:
-    """Yield one where a minute is a minute."""
+    """Yield a sandbox in real time."""
     simulated = Sandbox(speed=1)
     yield simulated
     await simulated.close()
@@ -68,7 +68,7 @@ async def a_failed_one(api: TranscribeSo) -> int:
 
 
 def assert_documented(error: ProviderError) -> None:
-    """An error carries what the reference promises of every one."""
+    """Every error has the fields that the reference promises."""
     assert error.message
     assert (error.request_id or "").startswith("req_")
     assert (error.doc_url or "").startswith("https://transcribe.so/")

@@ -1,3 +1,0 @@
--- Forget a regeneration that was refused, so not used up.
--- $1 regeneration bigint
-delete from receiver.regenerations where id = $1
