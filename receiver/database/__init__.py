@@ -1,14 +1,14 @@
-"""PostgreSQL: where it is, how we speak to it, and what an error of it means.
+"""PostgreSQL: its address, our connections to it, and the meaning of its errors.
 
-dsn, hosts, libpq, parameters    where to, from a URL, the environment, a service
+dsn, hosts, libpq, parameters    the server's address: from a URL, the environment, a service file
   ▶ reaching, certificates       each address in turn, with its share of the time
     ▶ session                    one connection, with the settings that we rely on
       ▶ connections              pools, connections with a deadline, locks, listening
-        ▶ apart                  what cannot be done with one of many costs no other
-outages                          an error: of the connection, of the server, or of one statement
-hint                             that there is something new; a NOTIFY may get lost
+        ▶ apart                  the same work on many items; a failing item does not stop the others
+outages                          the meaning of an error: the connection, the server, or one statement
+hint                             a wake-up for new work; a hint can get lost, like a NOTIFY
 migrations                       the schema, forward only
-embedded/, data_folder, private  the server that comes along, its folder, and files that are ours alone
+embedded/, data_folder, private  the bundled server, its folder, and private files
 """
 
 from receiver.database.connections import (

@@ -1,6 +1,6 @@
-"""Do the same with many things so that one with which it cannot be done costs no other.
+"""Do the same work on many items, so that a failing item does not stop the others.
 
-together ──refused──▶ one by one, none of which waits for others
+all together ──refused──▶ one by one; no item waits for a lock
 """
 
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 T = TypeVar("T")
 
-# For a lock, which is more than the commits of others take, and for a statement, where it may take that long.
+# The lock timeout is longer than other transactions' commits take. The statement timeout (ms) only ever shortens.
 IMPATIENT = ("50ms", 2000)
 
 
@@ -28,19 +28,19 @@ async def together(
     *,
     seconds: float,
 ) -> list[tuple[Sequence[Item], T | StoreRefusedError]]:
-    """Do `work` for all items at once; where that is refused, for each by itself.
+    """Do `work` for all items at once; if that is refused, do it for each item alone.
 
-    Each try has so many seconds. Returns what came of it beside the items that it is about.
+    Each try has `seconds`. Return pairs of items and their result or refusal.
 
     Raises:
-        StoreUnavailableError: what `Connections.run` raises, but for refusals.
+        StoreUnavailableError: as `Connections.run`, except for refusals.
     """
-    came = await _try(connections, lambda connection: work(connection, items), seconds)
-    if len(items) == 1 or not isinstance(came, StoreRefusedError):
-        return [(items, came)]
-    log.debug("not all of %d are done together: %s", len(items), came)
+    result = await _try(connections, lambda connection: work(connection, items), seconds)
+    if len(items) == 1 or not isinstance(result, StoreRefusedError):
+        return [(items, result)]
+    log.debug("not all of %d are done together: %s", len(items), result)
     one_by_one = each(connections, items, lambda connection, item: work(connection, [item]), seconds=seconds)
-    return [([item], came) async for item, came in one_by_one]
+    return [([item], result) async for item, result in one_by_one]
 
 
 async def each(
@@ -50,7 +50,7 @@ async def each(
     *,
     seconds: float,
 ) -> AsyncIterator[tuple[Item, T | StoreRefusedError]]:
-    """Do `work` for one item after the other, impatiently; yields each with what came of it."""
+    """Do `work` for one item after the other, without waiting for locks. Yield each item and its result or refusal."""
     for item in items:
 
         async def impatient(connection: Connection, item: Item = item) -> T:
@@ -60,7 +60,7 @@ async def each(
 
 
 async def impatiently(work: Callable[[Connection], Awaitable[T]], connection: Connection) -> T:
-    """Do `work` in a transaction that waits for no lock: what is held up is left for the next time, others go on."""
+    """Do `work` in a transaction that waits for no lock. A locked item fails, and the caller tries it again later."""
     async with connection.transaction():
         await connection.execute(query("database/bound_statements"), *IMPATIENT)
         return await work(connection)
@@ -69,9 +69,9 @@ async def impatiently(work: Callable[[Connection], Awaitable[T]], connection: Co
 async def _try(
     connections: Connections, work: Callable[[Connection], Awaitable[T]], seconds: float
 ) -> T | StoreRefusedError:
-    """Do `work`; what nobody foresaw in it is the trouble of what it is about."""
+    """Do `work`, and return its result or refusal. An unexpected exception counts as a refusal of the item."""
 
-    async def foreseen(connection: Connection) -> T:
+    async def refusing(connection: Connection) -> T:
         try:
             return await work(connection)
         except TROUBLE:
@@ -80,6 +80,6 @@ async def _try(
             raise StoreRefusedError(f"{type(exc).__name__}: {exc}", passing=True) from exc
 
     try:
-        return await connections.run(foreseen, seconds=seconds)
+        return await connections.run(refusing, seconds=seconds)
     except StoreRefusedError as exc:
         return exc

@@ -1,4 +1,4 @@
-"""Which of the files and variables of TLS cannot be used, and why: asyncpg reads them before it connects."""
+"""Find the TLS file or variable that is unusable. asyncpg reads them before it connects, but its errors name none."""
 
 import os
 import ssl
@@ -17,10 +17,10 @@ UNVERIFIED = ("disable", "allow", "prefer", "no-verify")
 
 
 def mistake(asked: Dsn) -> str | None:
-    """Return what is wrong with one of them, and its name, if that is so."""
+    """Return the first unusable TLS setting and its problem; None if all are usable."""
     if asked.security == "disable":
         return None
-    for check in (_version, _authorities, _own, _keys):
+    for check in (_version, _authorities, _client_certificate, _key_log):
         if (found := check(asked)) is not None:
             return found
     return None
@@ -28,7 +28,7 @@ def mistake(asked: Dsn) -> str | None:
 
 def _version(asked: Dsn) -> str | None:
     for name, variable in VERSIONS.items():
-        whose, value = _said(asked, name, variable)
+        whose, value = _setting(asked, name, variable)
         if value and (not value.startswith("TLSv") or value.replace(".", "_") not in ssl.TLSVersion.__members__):
             return f"{whose}: must be TLSv1.2 or TLSv1.3"
     return None
@@ -46,7 +46,7 @@ def _authorities(asked: Dsn) -> str | None:
 
 
 def _files(asked: Dsn) -> Iterator[tuple[str, str]]:
-    """Yield the files in which those stand whom we believe."""
+    """Yield the files with the certificate authorities that we trust, and with revoked certificates."""
     if asked.is_system_trusted:
         if path := os.environ.get("SSL_CERT_FILE"):
             yield "SSL_CERT_FILE", path
@@ -57,8 +57,8 @@ def _files(asked: Dsn) -> Iterator[tuple[str, str]]:
                 yield whose, path
 
 
-def _own(asked: Dsn) -> str | None:
-    """Look at what we show of ourselves."""
+def _client_certificate(asked: Dsn) -> str | None:
+    """Return the problem with our own certificate or key."""
     if asked.is_system_trusted or asked.security == "no-verify":
         return None
     (whose, path), (whose_key, key) = _file(asked, "sslcert"), _file(asked, "sslkey")
@@ -76,8 +76,8 @@ def _own(asked: Dsn) -> str | None:
     return None
 
 
-def _keys(asked: Dsn) -> str | None:
-    """Look at where OpenSSL is told to write a connection's keys."""
+def _key_log(asked: Dsn) -> str | None:
+    """Return the problem with the file into which OpenSSL must log a connection's keys."""
     path = os.environ.get("SSLKEYLOGFILE")
     if not path or asked.security == "no-verify":
         return None
@@ -88,15 +88,16 @@ def _keys(asked: Dsn) -> str | None:
     return None
 
 
-def _said(asked: Dsn, name: str, variable: str) -> tuple[str, str]:
+def _setting(asked: Dsn, name: str, variable: str) -> tuple[str, str]:
+    """Return who sets a value (the URL or a variable), and the value."""
     if value := asked.passed.get(name, ""):
         return f"DATABASE_URL: {name}", value
     return variable, os.environ.get(variable, "")
 
 
 def _file(asked: Dsn, name: str) -> tuple[str, str]:
-    """Return who names a file, and its path; what lies in the user's home counts where nobody does."""
-    whose, path = _said(asked, name, FILES[name])
+    """Return who names a file, and its path. The default is the file in the user's home, if there is one."""
+    whose, path = _setting(asked, name, FILES[name])
     if not path:
         with suppress(RuntimeError, OSError):
             at_home = Path.home() / ".postgresql" / HOME[name]

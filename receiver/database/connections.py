@@ -1,9 +1,9 @@
-"""What we do on PostgreSQL, and how long we wait for it: pools, locks, listening, and connections with deadlines.
+"""Connections to PostgreSQL: pools, locks, listening, and connections with deadlines.
 
-The answer path and the worker's own statements have connections to themselves (`Connections`): a hung server holds
-asyncpg past every timeout that goes through the protocol, and only ending the connection from our side gives a
-delivery its answer in time. Measured with PostgreSQL stopped in the middle of an answer: asyncpg's own timeouts were
-still waiting after 15 s, and ending the connection gave an answer after 3 s.
+The answer path and the worker's own statements use separate connections (`Connections`). A hung server blocks asyncpg
+beyond every timeout of the protocol. Only terminating the connection from our side gives a delivery its answer in time.
+Measured with PostgreSQL stopped in the middle of an answer: asyncpg's own timeouts still waited after 15 s, and
+terminating the connection gave an answer after 3 s.
 """
 
 import asyncio
@@ -32,36 +32,36 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Lent: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a connection of a pool in somebody's hands
+Lent: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a pool's connection that a caller has acquired
 Database: TypeAlias = "Connection | Pool"
 
 IDLE_SECONDS = 60.0
 LOCK_SECONDS = 60.0
-CONFLICTS = 5  # in a row, before they cost their caller a try
-LONG_ENOUGH = 0.75  # of a deadline: a server that had less of it, because there was a line before, is not away
+CONFLICTS = 5  # so many conflicts in a row are retried here; the next one is raised
+LONG_ENOUGH = 0.75  # of a deadline: a server that had less time, because we queued for a connection, is not away
 
 
 class _Borrowed(asyncpg.Connection):
-    """Remembers whether its borrower has changed how values are read, which nothing undoes."""
+    """A connection that remembers whether its user has changed a type's codec. Such a change cannot be undone."""
 
     is_altered = False
 
     async def set_type_codec(self, *given: Any, **options: Any) -> None:
-        """Read a type in another way from now on."""
+        """Set a codec, and remember that."""
         self.is_altered = True
         await super().set_type_codec(*given, **options)
 
     async def set_builtin_type_codec(self, *given: Any, **options: Any) -> None:
-        """Do the same."""
+        """Set a built-in codec, and remember that."""
         self.is_altered = True
         await super().set_builtin_type_codec(*given, **options)
 
 
 @asynccontextmanager
 async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] | None" = None) -> AsyncIterator[Pool]:
-    """Open a pool of at most `size` connections for everything but the answer path; it connects when it is used.
+    """Open a pool of at most `size` connections for everything but the answer path. It connects at its first use.
 
-    `lent` is awaited with every connection that somebody gets.
+    `lent` is awaited with every connection that a caller acquires.
     """
     sessions = Sessions(url)
 
@@ -72,13 +72,13 @@ async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] 
         if isinstance(session, _Borrowed) and session.is_altered:
             session.terminate()
             return
-        # First who we are: what comes behind may be allowed to nobody else.
+        # The role is reset first: a changed role might have no right to run the other statements.
         statements = (
             query("database/reset_authorization"), query("database/reset_role"), query("database/deallocate_prepared"),
             query("database/discard_temporary"), session.get_reset_query(),
         )  # fmt: skip
         await session.execute(";\n".join(statements))
-        await sessions.prepare(session)  # which that has undone
+        await sessions.prepare(session)  # the statements above have undone our settings
 
     connections: Pool = asyncpg.create_pool(
         min_size=0, max_size=size, connect=cast("Any", opened), setup=cast("Any", lent), reset=cast("Any", reset),
@@ -96,10 +96,10 @@ async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] 
 
 @asynccontextmanager
 async def session_lock(connection: Connection, number: int) -> AsyncIterator[None]:
-    """Hold an advisory lock. Polled: *waiting* for one deadlocks with `create index concurrently`.
+    """Hold an advisory lock. It is polled, because *waiting* for it deadlocks with `create index concurrently`.
 
     Raises:
-        BusyError: another session has held it for a minute.
+        BusyError: another session has held the lock for a minute.
     """
     for _ in range(int(LOCK_SECONDS * 10)):
         if await connection.fetchval(query("database/try_lock"), number):
@@ -115,10 +115,10 @@ async def session_lock(connection: Connection, number: int) -> AsyncIterator[Non
 
 
 async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
-    """Call `heard` at every notification on `channel`, and after every new connection; runs until cancelled.
+    """Call `heard` at every notification on `channel`, and after every new connection. Run until cancelled.
 
-    Notifications are nudges: what is sent while the connection is lost is not repeated, so `heard` is also called
-    when it is back.
+    PostgreSQL does not repeat a notification that was sent while the connection was lost. So `heard` is also called
+    when the connection is back.
     """
     sessions = Sessions(url)
     while True:
@@ -140,23 +140,23 @@ async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
 
 @dataclass(slots=True)
 class _Turn:
-    """Since when the server has had a piece of work; None while that stands in line for a connection of ours."""
+    """The time at which a piece of work reached the server; None while the work waits for a connection of ours."""
 
     since: float | None = None
 
 
 class Connections:
-    """A few connections whose every use has a deadline that holds: for the answer path, and for the worker's claims.
+    """A few connections for the answer path and the worker's claims. Every use has a strict deadline.
 
-    `run` returns or raises within its deadline even when the server has stopped in the middle of a word: the work
-    runs in a task of its own, and what is late is left behind with its connection terminated.
+    `run` returns or raises within its deadline even if the server stops in the middle of a message. The work runs in a
+    task of its own; late work is abandoned, and its connection is terminated.
 
     Args:
         url: the database.
-        size: how many at most.
-        statement_seconds: see `Sessions`. Shorter than the deadline of `run` it lets one statement that is stuck end as
-            that statement's own error, on a connection that lives on.
-        idle_seconds: what has idled for so long may be forgotten by a NAT on the way, and is not used again.
+        size: the most connections.
+        statement_seconds: see `Sessions`. If it is shorter than the deadline of `run`, a stuck statement ends with its
+            own error, and its connection survives.
+        idle_seconds: a connection that was idle for longer is not used again, because a NAT might have forgotten it.
     """
 
     def __init__(
@@ -176,11 +176,11 @@ class Connections:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T:
-        """Do `work` on a connection; again where that breaks or others are in the way, so that it may be done twice.
+        """Do `work` on a connection. Retry after a broken connection or a conflict, so `work` can be done twice.
 
         Raises:
-            StoreRefusedError: the database does not do this, for its own sake.
-            StoreBusyError: others had our connections for too much of these `seconds`.
+            StoreRefusedError: the database refuses this work.
+            StoreBusyError: other work used our connections for too much of `seconds`.
             StoreUnavailableError: the database is away, or did not answer within `seconds`.
         """
         turn = _Turn()
@@ -194,7 +194,7 @@ class Connections:
             if not task.done():
                 task.cancel()
                 if had_time:
-                    self._drop_idle()  # where one hangs the others will
+                    self._drop_idle()  # if one connection hangs, the others will too
         if not task.done():
             if not had_time:
                 raise StoreBusyError(f"no connection of ours came free in {seconds:g} s")
@@ -226,13 +226,13 @@ class Connections:
     async def _on(self, connection: Session, work: Callable[[Connection], Awaitable[T]]) -> T:
         statement = asyncio.ensure_future(work(connection))
         try:
-            # Shielded: cancelling a statement makes asyncpg wait for the server, which is what we must not do.
+            # Shielded: cancelling a statement would make asyncpg wait for the server, and we must not wait.
             result = await asyncio.shield(statement)
         except BaseException as exc:
-            if isinstance(exc, asyncpg.PostgresError) and not isinstance(exc, AWAY) and _is_well(connection):
+            if isinstance(exc, asyncpg.PostgresError) and not isinstance(exc, AWAY) and _is_reusable(connection):
                 self._idle.append((connection, time.monotonic()))
             else:
-                connection.terminate()  # which also ends the statement
+                connection.terminate()  # this also ends the statement
             statement.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
         else:
@@ -242,9 +242,9 @@ class Connections:
             self._leave()
 
     async def _get(self, end: float, turn: _Turn) -> Session:
-        """Return a connection that is ours until `_leave`: an idle one, a new one, or one that others have done with.
+        """Return a connection until `_leave`: an idle one, a new one, or one that other work gives back.
 
-        The last is waited for where there is no room for another: what we have is as good.
+        If the server has no room for a new connection, wait for one of ours to become free.
         """
         while True:
             connection = self._take()
@@ -257,7 +257,7 @@ class Connections:
                 self._leave()
                 if not (isinstance(exc, StoreUnavailableError) and exc.no_room and (self._busy or self._idle)):
                     raise
-            if not self._idle:  # they may have done with theirs while we were refused one
+            if not self._idle:  # a connection might have become free during the refusal
                 self._came_free.clear()
                 turn.since = None
                 await self._came_free.wait()
@@ -268,7 +268,7 @@ class Connections:
         self._came_free.set()
 
     def _take(self) -> "Session | None":
-        """Return the connection used last, unless all have idled for too long."""
+        """Return the connection that was used last; None if all were idle for too long."""
         while self._idle:
             connection, since = self._idle.pop()
             if time.monotonic() - since < self._idle_seconds:
@@ -279,7 +279,7 @@ class Connections:
     def _forget(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # seen; `run` has raised it, or has given up on it
+            task.exception()  # mark it as retrieved: `run` has raised it or has abandoned the task
 
     def _drop_idle(self) -> None:
         while self._idle:
@@ -292,5 +292,5 @@ class Connections:
         self._drop_idle()
 
 
-def _is_well(connection: Session) -> bool:
+def _is_reusable(connection: Session) -> bool:
     return not connection.is_closed() and not connection.is_in_transaction()

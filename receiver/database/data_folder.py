@@ -1,4 +1,4 @@
-"""Where the embedded server's data lies, and as whom it runs."""
+"""The embedded server's data folder, and the user that runs the server."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ VERSION = re.compile(rb"(\d{1,3}(\.\d{1,3})?)\n?")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """As whom the server runs."""
+    """The system user that runs the server."""
 
     uid: int
     gid: int
@@ -33,7 +33,8 @@ class User:
 class DataFolder:
     """A data folder that `user` owns; mode 0700.
 
-    As root we do not own it: so what lies in it is opened below its descriptor, and nothing through a link.
+    If we are root, the folder belongs to another user. So files in it are opened below its descriptor, and never
+    through a link.
     """
 
     path: Path
@@ -41,15 +42,15 @@ class DataFolder:
 
     @contextmanager
     def opened(self) -> Iterator[int]:
-        """Yield its descriptor."""
+        """Yield the folder's descriptor."""
         with private.opened_folder(self.path, owner=self.user.uid) as folder:
             yield folder
 
     def open_file(self, name: str, flags: int) -> int:
-        """Return the descriptor of a file in it; with O_CREAT one is made.
+        """Return the descriptor of a file in the folder; O_CREAT creates a missing file.
 
         Raises:
-            OSError: it cannot be opened, or may be any file of the machine.
+            OSError: the file cannot be opened, or might be a link to another file of the machine.
         """
         with self.opened() as folder:
             try:
@@ -60,7 +61,7 @@ class DataFolder:
 
 
 def server_user() -> User:
-    """Return ourselves, or as root an unprivileged user that exists already.
+    """Return our own user, or for root an existing unprivileged user.
 
     Raises:
         EmbeddedError: we are root and there is no such user.
@@ -77,10 +78,10 @@ def server_user() -> User:
 
 
 def check_user(user: User) -> None:
-    """See whether a database can be made for the server's user.
+    """Refuse a server's user for whom PostgreSQL makes no database, and warn about `nobody`.
 
     Raises:
-        EmbeddedError: it cannot.
+        EmbeddedError: the user has no name.
     """
     try:
         name = pwd.getpwuid(user.uid).pw_name
@@ -97,38 +98,38 @@ def check_user(user: User) -> None:
 
 
 def reachable(path: Path, user: User) -> bool:
-    """Whether `user` may enter `path` (a folder) through all its ancestors, by their modes."""
-    return all(may(part, user, "X") for part in (path, *path.parents))
+    """Whether the modes of a folder and all its ancestors let `user` enter."""
+    return all(allows(part, user, "X") for part in (path, *path.parents))
 
 
-def may(folder: Path, user: User, what: str) -> bool:
-    """Whether `user` may enter (`X`) a folder, or write to it (`W`), by its mode."""
+def allows(folder: Path, user: User, what: str) -> bool:
+    """Whether a folder's mode lets `user` enter (`X`) the folder, or write to it (`W`)."""
     status = folder.stat()
-    whose = "USR" if status.st_uid == user.uid else "GRP" if status.st_gid == user.gid else "OTH"
-    return bool(status.st_mode & getattr(stat, f"S_I{what}{whose}"))
+    who = "USR" if status.st_uid == user.uid else "GRP" if status.st_gid == user.gid else "OTH"
+    return bool(status.st_mode & getattr(stat, f"S_I{what}{who}"))
 
 
 def locate(configured: Path) -> DataFolder:
-    """Return where the data of a configured folder lies; makes nothing.
+    """Return the data folder for a configured path, without creating it.
 
-    As root, with a folder that the unprivileged server could not reach, that is a folder of its own in /var/lib.
+    If we are root and the unprivileged server could not reach the path, the data is in a folder below /var/lib instead.
 
     Raises:
-        EmbeddedError: there is nobody to run the server, or no working folder.
+        EmbeddedError: no user can run the server, or the working folder is gone.
     """
     path, user = _absolute(configured), server_user()
     if os.geteuid() == 0:
-        parent = next((p for p in path.parents if _is_there(p)), path)
+        parent = next((p for p in path.parents if _exists(p)), path)
         if not reachable(Path(os.path.realpath(parent)), user):
             name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
             path = STATE_DIR / f"data-{name}"
-        elif _is_there(path) and path.stat().st_uid != 0:
+        elif _exists(path) and path.stat().st_uid != 0:
             user = User(path.stat().st_uid, path.stat().st_gid)
-    return DataFolder(Path(os.path.realpath(path)), user)  # unlike resolve(), says nothing of links in a circle
+    return DataFolder(Path(os.path.realpath(path)), user)  # resolve() would raise at circular links
 
 
 def describe(configured: Path) -> str:
-    """Return in words which database is used where no `DATABASE_URL` is set."""
+    """Describe the database that is used without a `DATABASE_URL`."""
     return f"embedded, in {locate(configured).path}"
 
 
@@ -139,16 +140,16 @@ def _absolute(configured: Path) -> Path:
         raise EmbeddedError("the working folder is there no more: go to another, or set RECEIVER_DATA_DIR") from exc
 
 
-def _is_there(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - unlike Path.exists, it raises nothing where we may not look
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises if we have no right to look
 
 
 def require(configured: Path) -> DataFolder:
-    """Return the folder, which must hold a database.
+    """Return the data folder; refuse a folder without a database.
 
     Raises:
-        NoDataError: it holds none.
-        EmbeddedError: it belongs to somebody else, or is damaged.
+        NoDataError: the folder has no database.
+        EmbeddedError: the folder belongs to another user, or is damaged.
     """
     folder = locate(configured)
     if not has_database(folder):
@@ -160,19 +161,19 @@ def require(configured: Path) -> DataFolder:
 
 
 def has_database(folder: DataFolder) -> bool:
-    """Whether a database was made in a folder; raises as `version` does."""
+    """Return whether a folder has a database. Raise the errors of `version`."""
     return version(folder) is not None
 
 
 def version(folder: DataFolder) -> str | None:
-    """Return which PostgreSQL made the database in a folder (`18`); None where there is no database.
+    """Return the version (`18`) of the PostgreSQL that made the database in a folder; None without a database.
 
     Raises:
-        EmbeddedError: it is somebody else's, or damaged.
+        EmbeddedError: the folder belongs to another user, or is damaged.
     """
     where = folder.path / "postgres"
     if os.geteuid() != 0:
-        where = Path(os.path.realpath(where))  # a link of our own, perhaps to another disk
+        where = Path(os.path.realpath(where))  # our own user can have made a link, for example to another disk
     found = b""
     try:
         with private.opened_folder(folder.path) as opened, private.opened_folder(where, within=opened) as data:
@@ -184,20 +185,20 @@ def version(folder: DataFolder) -> str | None:
         return None
     except OSError as exc:
         raise unusable(folder, exc) from exc
-    said = VERSION.fullmatch(found)
-    if said is None:
+    match = VERSION.fullmatch(found)
+    if match is None:
         raise EmbeddedError(
             f"{where / 'PG_VERSION'} names no version, so the database is damaged: "
             f"put a copy of it in its place, or set RECEIVER_DATA_DIR to a new folder"
         )
-    return said[1].decode()
+    return match[1].decode()
 
 
 def prepare(configured: Path) -> DataFolder:
-    """Make the folder, 0700 and owned by the server's user.
+    """Create the data folder if it is missing. It gets mode 0700 and belongs to the server's user.
 
     Raises:
-        EmbeddedError: the folder cannot be made or belongs to somebody else.
+        EmbeddedError: the folder cannot be created, or belongs to another user.
     """
     folder = locate(configured)
     if folder.path != Path(os.path.realpath(_absolute(configured))):
@@ -213,13 +214,13 @@ def prepare(configured: Path) -> DataFolder:
 
 
 def make_parents(path: Path) -> None:
-    """Make the folders above a path that are not there: ours alone, or such that root's servers may pass through."""
-    for parent in reversed([p for p in path.parents if not _is_there(p)]):
+    """Create the missing folders above a path: private ones, but root's are open for its unprivileged server."""
+    for parent in reversed([p for p in path.parents if not _exists(p)]):
         with suppress(FileExistsError):
             parent.mkdir(mode=0o700)
             if os.geteuid() == 0:
                 with private.opened_folder(parent, owner=0) as made:
-                    os.fchmod(made, 0o755)  # whatever the umask
+                    os.fchmod(made, 0o755)  # chmod, because the umask does not change it
 
 
 def _own(folder: DataFolder) -> None:
@@ -239,7 +240,7 @@ def _is_empty(folder: int) -> bool:
 
 
 def unusable(folder: DataFolder, error: OSError) -> EmbeddedError:
-    """Return what to say of a folder that cannot be used; that it is somebody else's only where it is."""
+    """Return the error for an unusable folder. It names another owner only if there is one."""
     owner = None
     with suppress(OSError):
         owner = folder.path.lstat().st_uid

@@ -1,4 +1,4 @@
-"""Where servers listen, as URLs and libpq's parameters write it. Pure."""
+"""Parse the addresses of servers in URLs and libpq's parameters. Pure."""
 
 import ipaddress
 import re
@@ -8,17 +8,17 @@ from urllib.parse import unquote
 from receiver.errors import ConfigError
 
 PORT = 5432
-SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - where distributions put them
+SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")  # noqa: S108 - the distributions' socket folders
 ESCAPE = "characters such as @ / # ? in a password must be percent-encoded (@ is %40)"
 IN_NO_HOST = re.compile(r"[\s<>{}$\"'\\^`|()]")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens: a host and port, or the folder of a local socket.
+    """The address of a server: a host and port, or the folder of a local socket.
 
     Attributes:
-        number: the address to connect to where the host only says whom to expect there; else nothing.
+        number: the IP address to connect to; then `host` is only the name in the certificate. Empty: look up `host`.
     """
 
     host: str
@@ -27,8 +27,8 @@ class Address:
 
     @property
     def is_socket(self) -> bool:
-        """Whether it is a local socket, where TLS and Kerberos mean nothing."""
-        return self.host.startswith("/")  # whatever PGHOSTADDR says, which is meant for a server far away
+        """Whether the address is a local socket, which has no TLS and no Kerberos."""
+        return self.host.startswith("/")  # even with a PGHOSTADDR, which is meant for a remote server
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -37,18 +37,18 @@ class Address:
 
 
 def plain(text: str) -> str:
-    """Undo percent-encoding."""
+    """Decode percent-encoded text."""
     try:
         decoded = unquote(text, errors="strict")
     except UnicodeDecodeError:
         decoded = "\0"
     if "\0" in decoded:
-        raise ConfigError("DATABASE_URL: what is percent-encoded in it is no text")
+        raise ConfigError("DATABASE_URL: its percent-encoded characters are no text")
     return decoded
 
 
 def is_number(text: str) -> bool:
-    """Whether it is an IP address, which needs no asking for one."""
+    """Return whether a host is an IP address, which needs no look-up."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -57,9 +57,9 @@ def is_number(text: str) -> bool:
 
 
 def checked(name: str) -> str:
-    """Return a host that some machine may have as its name, or a folder."""
+    """Return a host unchanged if it is a possible host name or a folder; refuse any other."""
     if not name.startswith("/") and IN_NO_HOST.search(name):
-        raise ConfigError(f"DATABASE_URL: the host has a character in it that no host's name has; {ESCAPE}")
+        raise ConfigError(f"DATABASE_URL: the host has a character that no host name has; {ESCAPE}")
     return name
 
 
@@ -76,16 +76,16 @@ def split(text: str) -> tuple[str, str]:
 
 
 def named(text: str) -> tuple[str, str]:
-    """Return host and port of a parameter or variable, in which a folder or an IPv6 address stands as it is."""
+    """Return host and port of a parameter or variable. A folder or an IPv6 address needs no encoding there."""
     is_whole = text.startswith("/") or text.count(":") > 1
     return (text.strip("[]"), "") if is_whole and "]:" not in text else split(text)
 
 
 def port(text: str, whose: str) -> int:
-    """Return a port's number; `whose` it is, is said of one that is none."""
+    """Return a port's number, by default 5432; `whose` names the source of a wrong one."""
     if not text:
         return PORT
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 2**16):
-        advice = f"; {ESCAPE}" if whose.startswith("DATABASE_URL") else ""  # it may be the rest of a password
+        advice = f"; {ESCAPE}" if whose.startswith("DATABASE_URL") else ""  # the text can be the rest of a password
         raise ConfigError(f"{whose}: the port must be a number from 1 to 65535{advice}")
     return int(text)

@@ -1,4 +1,4 @@
-"""Files in which libpq looks for what a URL leaves out: services, and whether a password file counts."""
+"""Read libpq's files: the service files that complete a URL, and the permissions of the password file."""
 
 import os
 import stat
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from receiver.errors import ConfigError
 
-SYSTEM = "/etc/postgresql-common"  # where distributions let libpq look
+SYSTEM = "/etc/postgresql-common"  # the system folder of libpq in distributions
 
 
 def service(name: str, file: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a service stands for: `[name]` in `file`, else in the user's file, else in the machine's.
+    """Return the parameters of a service: `[name]` in `file`, or in the user's file, or in the system's.
 
     Raises:
-        ConfigError: it is in none of them, or a line of it cannot be read.
+        ConfigError: no file has the service, or a line of the service is wrong.
     """
     folder = Path(environment.get("PGSYSCONFDIR") or SYSTEM)
     places = [Path(file)] if file else [folder / "pg_service.conf"]
@@ -54,7 +54,7 @@ def _section(lines: list[str], name: str, place: Path) -> dict[str, str] | None:
 
 
 def unfit_password_file(file: str) -> str | None:
-    """Return why the password file is left unread, if it is there and that is so; asyncpg would warn in two lines."""
+    """Return why an existing password file is not read, in one line, unlike asyncpg; None if it is read or missing."""
     with suppress(OSError, RuntimeError, ValueError):
         path = Path(file) if file else Path.home() / ".pgpass"
         mode = path.stat().st_mode

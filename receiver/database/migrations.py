@@ -1,13 +1,14 @@
-"""Bring the schema up to this code's version: forward only, one transaction each, one process at a time.
+"""Bring the schema up to this code's version: forward only, one transaction for each file, one process at a time.
 
-`0000_…` makes the schema, where nobody has made it for us, and the bookkeeping table. A file headed
-`-- no transaction` runs alone, outside any transaction, and must be repeatable too: it may run twice when the
-process dies before its bookkeeping row is written.
+`0000_…` makes the schema, if it does not exist yet, and the bookkeeping table. A file headed `-- no transaction` runs
+alone, outside any transaction. It must be repeatable: if the process dies before the bookkeeping row is written, the
+file runs a second time.
 
-An index on a table that grows is made so, by `create index concurrently if not exists`: deliveries go on meanwhile.
+An index on a growing table is made in such a file, by `create index concurrently if not exists`, so that deliveries go
+on meanwhile.
 
-What a file held is kept as a checksum. A file that was edited afterwards is refused: a database that has applied it
-would differ from one that is made with it.
+The checksum of each applied file is kept. An applied file that was edited later is refused, because databases that
+applied the old text would differ from new ones.
 """
 
 import functools
@@ -28,14 +29,14 @@ from receiver.failpoints import Failpoint, reach
 
 log = logging.getLogger(__name__)
 
-LOCK = 7_301_845_520_141_990_001  # any number that nobody else takes for theirs
+LOCK = 7_301_845_520_141_990_001  # an arbitrary number; other software is unlikely to use it
 TO_MIGRATE = (
-    "migrate as the role that owns the schema (`create schema receiver authorization ROLE` makes it for one), or "
-    "`grant create on database` to a role for which there is none yet"
+    "migrate as the role that owns the schema (`create schema receiver authorization ROLE` makes one for a role); if "
+    "there is no schema yet, `grant create on database` is enough"
 )
 READS_ONLY = (
-    "the database reads only, as a standby does, or a server with default_transaction_read_only: name one that takes "
-    "writes in DATABASE_URL, alone or beside it"
+    "the database is read-only, like a standby, or a server with default_transaction_read_only: name a server that "
+    "takes writes in DATABASE_URL, alone or beside this one"
 )
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -48,15 +49,15 @@ def files(folder: Path = SQL / "migrations") -> list[tuple[int, Path]]:
 
 @functools.cache
 def latest() -> int:
-    """Return the version that this code needs, read once: an upgrade under a running process is not its own."""
+    """Return the version that this code needs. It is read once, because an upgrade can replace the files later."""
     return files()[-1][0]
 
 
 async def current(connection: Database) -> int:
-    """Return the database's version; 0 where there is no schema of ours.
+    """Return the version of the database's schema; 0 without a schema.
 
     Raises:
-        SchemaError: the role may not look.
+        SchemaError: the role has no right to read the version.
     """
     return max(await _applied(connection), default=0)
 
@@ -65,23 +66,23 @@ async def require(connection: Database) -> None:
     """Refuse a schema older than the code.
 
     Raises:
-        SchemaError: it is older; the message says what to run, or why that would not help.
+        SchemaError: the schema is older. The message says what to run, or why that would not help.
     """
     found, needed = await current(connection), latest()
     if found < needed:
         unusable = await unfit(connection)
-        said = f"the database's schema is version {found}, this code needs {needed}: run `receiver migrate`"
-        raise SchemaError(unusable or said)
+        outdated = f"the database's schema is version {found}, this code needs {needed}: run `receiver migrate`"
+        raise SchemaError(unusable or outdated)
 
 
 async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | None = None) -> list[str]:
-    """Apply what is missing; returns the names of what was applied.
+    """Apply the missing migrations and return their names.
 
-    Where nothing is missing nothing is asked of the role but to look.
+    If none is missing, the role needs only the right to read.
 
     Raises:
-        SchemaError: a migration failed, or was edited since it was applied; or the database takes no writes or cannot
-            keep every text.
+        SchemaError: a migration failed or was edited after it was applied; or the database is read-only or cannot store
+            every text.
         BusyError: another process has been migrating for a minute.
     """
     if wrong := await unfit(connection):
@@ -111,7 +112,7 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
 
 
 async def unfit(connection: Database) -> str:
-    """Return why a database cannot be used, or nothing. SQL_ASCII keeps whatever it is given."""
+    """Return why a database is unusable; empty if it is usable. SQL_ASCII is usable, because it stores any bytes."""
     found = await connection.fetchrow(query("database/fitness"))
     assert found is not None
     if found["reads_only"]:
@@ -124,7 +125,7 @@ async def unfit(connection: Database) -> str:
 
 
 async def _applied(connection: Database) -> dict[int, str | None]:
-    """Return the checksums of what is applied, by version; none where there is no schema of ours."""
+    """Return the checksums of the applied migrations by version; empty without a schema."""
     try:
         return {row["version"]: row["checksum"] for row in await connection.fetch(query("database/applied_migrations"))}
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
@@ -165,4 +166,4 @@ def _text(path: Path) -> str:
 
 
 def _checksum(path: Path) -> str:
-    return hashlib.sha256(_text(path).encode()).hexdigest()  # a checkout may have other line ends
+    return hashlib.sha256(_text(path).encode()).hexdigest()  # of the text, because line ends can differ by checkout

@@ -1,8 +1,7 @@
-"""What a database's errors mean: which are an outage, which one statement's own, and which a setting that never works.
+"""Sort a database's errors: an outage, the failure of one statement, or a setting that can never work.
 
-"Away" is said of connections and servers only. What a statement meets is that statement's own: others are none of its
-trouble, and it may pass by itself or not. Why no connection is made is told in the server's own words, because nobody
-else knows.
+Only a connection or a server is "away". The failure of a statement concerns this statement alone, and a retry can help
+or not. An error about a connection repeats the server's own words, because only the server knows the reason.
 """
 
 import errno
@@ -18,29 +17,29 @@ from receiver.database.dsn import Dsn
 from receiver.database.hosts import ESCAPE, Address
 from receiver.errors import StoreMisconfiguredError, StoreRefusedError, StoreUnavailableError
 
-# What ends with the connection, not with the statement: worth one more try on a new one.
-# asyncpg's own InternalClientError is what it raises when the server's last word and the end arrive apart.
+# Errors that end the connection, and not only the statement: worth one more try on a new connection.
+# asyncpg raises InternalClientError if the server's last message and the connection's end arrive separately.
 BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
           asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError,
           asyncpg.DatabaseDroppedError, asyncpg.IdleSessionTimeoutError,
           asyncpg.IdleInTransactionSessionTimeoutError, OSError, EOFError)  # fmt: skip
-# What a database does that is away, full, read-only or restarting: not our fault and not the sender's.
+# Errors of a database that is away, full, read-only or restarting: neither our fault nor the sender's.
 AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
         asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, StoreUnavailableError,
         TimeoutError)  # fmt: skip
-# Whatever work on a database ends with that is no bug of ours: it is away, or refuses this.
+# Every error of work on a database that is no bug of ours: the database is away, or refuses the work.
 TROUBLE = (*AWAY, asyncpg.PostgresError)
-# Another transaction was in the way; the same statement may well go through at once.
+# Another transaction conflicted; the same statement can succeed at once.
 CONFLICT = asyncpg.TransactionRollbackError
 PASSING = (CONFLICT, asyncpg.LockNotAvailableError, asyncpg.ObjectInUseError, asyncpg.QueryCanceledError)
 
-# What connecting may raise that is no bug of ours; a ValueError comes of certificates, which asyncpg reads there, and a
-# RuntimeError where no thread can be begun to look a name up.
+# Every error of connecting that is no bug of ours. A ValueError is about certificates, which asyncpg reads while it
+# connects. A RuntimeError means that no thread could be started for a name look-up.
 CONNECTING = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError,
               RuntimeError)  # fmt: skip
-# What PgBouncer says of what is asked for; its other words with the same SQLSTATE are about a server that is away.
+# PgBouncer's words about a wrong request. Its other messages with the same SQLSTATE mean that a server is away.
 POOLERS = re.compile(r"unsupported|no such (database|user)|SSL required|login rejected|authentication failed")
-# Of X.509: not valid yet or no more, a certificate or a list of revoked ones. Whose it is renews it.
+# X.509: a certificate, or a list of revoked ones, is not valid yet or expired. That passes when its owner renews it.
 LAPSED = (9, 10, 11, 12)
 OF_TRANSACTION_MODE = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 NO_ROOM = (errno.EMFILE, errno.ENFILE)
@@ -55,29 +54,30 @@ class Reason:
     """Why no connection was made.
 
     Attributes:
-        said: in a sentence, with what to do.
-        is_final: whether it can never be made as it is configured; else it is an outage, and passes.
-        no_room: whether there was no room for one more.
+        message: a sentence for a person, with what to do.
+        is_final: whether no connection can ever be made with this configuration. Otherwise it is an outage and passes.
+        no_room: whether there was no room for one more connection.
     """
 
-    said: str
+    message: str
     is_final: bool = False
     no_room: bool = False
 
 
 def of_connecting(error: BaseException, asked: Dsn, address: Address) -> Reason:
-    """Return why a server could not be connected to; shows user, host and database, and never the password.
+    """Return why no connection to a server was made. The reason shows user, host and database, never the password.
 
-    Where TLS may be left out asyncpg tries both ways, and the first may have been the one that was meant.
+    If TLS is optional, asyncpg tries with TLS and without. Then the reason tells both errors, because the first can be
+    the important one.
     """
     reason = _of_one_try(error, asked, address)
     first = error.__cause__
     if asked.security not in ("allow", "prefer") or not isinstance(first, asyncpg.PostgresError | OSError):
         return reason
     before = _of_one_try(first, asked, address)
-    one, other = ("with TLS", "without") if asked.security == "prefer" else ("without TLS", "with it")
-    said = f"{one}: {before.said}; {other}: {reason.said}"
-    return Reason(said, is_final=before.is_final and reason.is_final, no_room=before.no_room or reason.no_room)
+    first_way, second_way = ("with TLS", "without") if asked.security == "prefer" else ("without TLS", "with it")
+    message = f"{first_way}: {before.message}; {second_way}: {reason.message}"
+    return Reason(message, is_final=before.is_final and reason.is_final, no_room=before.no_room or reason.no_room)
 
 
 def _of_one_try(error: BaseException, asked: Dsn, address: Address) -> Reason:
@@ -104,7 +104,7 @@ def _of_a_server(error: asyncpg.PostgresError, who: str, words: str) -> Reason:
         case asyncpg.InvalidCatalogNameError():
             todo = "see to the database's name in DATABASE_URL"
         case asyncpg.InsufficientPrivilegeError() if "parameter" in words:
-            todo = "whoever may set it must reset it for this role and database: `alter role … reset …`"
+            todo = "a role with the right to set it must reset it for this role and database: `alter role … reset …`"
         case asyncpg.InsufficientPrivilegeError():
             todo = "the role needs `grant connect on database`"
         case asyncpg.ProtocolViolationError() if "unsupported" in words:
@@ -128,35 +128,35 @@ def _of_a_system(error: OSError, who: str, words: str, asked: Dsn) -> Reason:
     words = error.strerror or words
     match error:
         case TimeoutError():
-            said = f"{who} does not answer in time: does it run, is the network open?"
+            message = f"{who} does not answer in time: does it run, is the network open?"
         case socket.gaierror():
             no_room = error.errno == socket.EAI_SYSTEM
-            said = f"the host of {who} is not known ({words}): is it right? {ESCAPE}"
+            message = f"the host of {who} is not known ({words}): is it right? {ESCAPE}"
         case ssl.SSLCertVerificationError():
             is_final = error.verify_code not in LAPSED
-            said = (
+            message = (
                 f"the certificate of {who} is not believed ({words}): see to sslmode, sslrootcert and the host's name"
             )
         case ssl.SSLError():
-            said = f"TLS with {who} fails ({words}): see to sslmode, sslrootcert and the certificates"
+            message = f"TLS with {who} fails ({words}): see to sslmode, sslrootcert and the certificates"
         case ConnectionRefusedError() | FileNotFoundError():
-            said = f"{who} does not answer ({os.strerror(error.errno or 0).lower()}): does PostgreSQL run there?"
+            message = f"{who} does not answer ({os.strerror(error.errno or 0).lower()}): does PostgreSQL run there?"
         case _ if error.errno in NO_ROOM:
             no_room = True
-            said = f"{who} cannot be connected to: {words.lower()}; raise `ulimit -n`"
+            message = f"{who} cannot be connected to: {words.lower()}; raise `ulimit -n`"
         case _ if "rejected SSL upgrade" in words and asked.security in ("allow", "prefer"):
-            is_final = True  # asyncpg goes on without TLS where a server says that it has none
-            said = f"what answers at {who} speaks no PostgreSQL: see to host and port"
+            is_final = True  # if a PostgreSQL server had no TLS, asyncpg would have continued without
+            message = f"the server at {who} is no PostgreSQL server: see to host and port"
         case _ if "rejected SSL upgrade" in words:
             is_final = True
-            said = f"{who} takes no TLS, and sslmode={asked.security} asks for it"
+            message = f"{who} takes no TLS, and sslmode={asked.security} asks for it"
         case _:
-            said = f"{who} does not answer ({words})"
-    return Reason(said, is_final=is_final, no_room=no_room)
+            message = f"{who} does not answer ({words})"
+    return Reason(message, is_final=is_final, no_room=no_room)
 
 
 def _words(error: BaseException, asked: Dsn) -> str:
-    """Return the first line of what was said, without the password: details may show anybody's rows."""
+    """Return the first line of an error, without the password. The other lines can show rows of any table."""
     line = next(iter(str(error.args[0] if error.args else error).splitlines()), "")
     if asked.password and asked.password not in (asked.user, asked.database):
         line = re.sub(rf"(?<!\w){re.escape(asked.password)}(?!\w)", "***", line)
@@ -164,29 +164,29 @@ def _words(error: BaseException, asked: Dsn) -> str:
 
 
 def of_work(error: BaseException) -> StoreUnavailableError:
-    """Return what an error that work on an open connection met means for the work."""
-    if isinstance(error, StoreRefusedError):  # it says all itself
+    """Return the error to raise for work that failed on an open connection."""
+    if isinstance(error, StoreRefusedError):  # already complete
         return error
     if isinstance(error, StoreMisconfiguredError):
         return StoreMisconfiguredError(f"the database is away: {error}")
     if isinstance(error, StoreUnavailableError):  # no connection was made
         return StoreUnavailableError(f"the database is away: {error}", no_room=error.no_room)
-    said = _said(error)
+    words = _line(error)
     if isinstance(error, AWAY) or _is_recovering(error):
-        return StoreUnavailableError(f"the database is away: {said}")
+        return StoreUnavailableError(f"the database is away: {words}")
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
-        said = f"the role lacks a right ({said}): {TO_USE}"
-    return StoreRefusedError(f"the database refuses it: {said}", passing=isinstance(error, PASSING))
+        words = f"the role lacks a right ({words}): {TO_USE}"
+    return StoreRefusedError(f"the database refuses it: {words}", passing=isinstance(error, PASSING))
 
 
-def _said(error: BaseException) -> str:
-    """Return one line of what was said, in the server's or the system's words."""
+def _line(error: BaseException) -> str:
+    """Return an error in one line, in the server's or the system's words."""
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    is_told = isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError) and error.args
-    line = next(iter(str(error.args[0]).splitlines()), "") if is_told else ""
+    has_words = isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError) and error.args
+    line = next(iter(str(error.args[0]).splitlines()), "") if has_words else ""
     return line or type(error).__name__
 
 

@@ -1,9 +1,10 @@
-"""The names that people write behind the `?` of a `DATABASE_URL`, by what they mean to us. Pure."""
+"""The parameters of a `DATABASE_URL` that are known, sorted by their meaning for us. Pure."""
 
 from collections.abc import Iterable, Mapping
 
-# Of libpq; of Prisma and Supabase; of JDBC; of node-postgres, postgres.js and pgx; of SQLAlchemy, Rails and Django.
-ANOTHERS = frozenset(
+# Parameters of other clients: libpq; Prisma and Supabase; JDBC; node-postgres, postgres.js and pgx; SQLAlchemy, Rails
+# and Django.
+OTHER_CLIENTS = frozenset(
     """
     channel_binding client_encoding connect_timeout gssdelegation gssencmode keepalives keepalives_count
     keepalives_idle keepalives_interval load_balance_hosts max_protocol_version min_protocol_version require_auth
@@ -25,7 +26,7 @@ ANOTHERS = frozenset(
     max_size min_size pool prepared_statement_cache_size prepared_statements reaping_frequency timeout
     """.split()  # noqa: SIM905 - as people read it
 )
-# Settings of the server's that people write there; any other goes into `options`, as psql wants it.
+# Server settings that people write as parameters. Any other server setting must be written in `options`, as for psql.
 SERVER_SETTINGS = frozenset(
     """
     bytea_output datestyle deadlock_timeout default_transaction_deferrable default_transaction_isolation
@@ -34,7 +35,7 @@ SERVER_SETTINGS = frozenset(
     synchronous_commit timezone transaction_timeout work_mem
     """.split()  # noqa: SIM905 - the same
 )
-# What asks for safety that we do not give: which values ask for it, all where none is named; and libpq's variables.
+# Parameters that ask for a protection that we do not offer, with the values that ask for it (none listed: every value).
 DEMANDS: Mapping[str, tuple[str, ...]] = {
     "channel_binding": ("require",), "gssencmode": ("require",), "require_auth": (), "requirepeer": (),
     "requiressl": ("1",), "sslcertmode": ("require",), "sslcrldir": (),
@@ -46,17 +47,17 @@ VARIABLES = {
 }  # fmt: skip
 
 
-def is_anothers(name: str) -> bool:
-    """Whether it is another client's, or of libpq what asyncpg has no use for."""
-    return name.lower() in ANOTHERS or name.lower().startswith("pool_")
+def is_other_clients(name: str) -> bool:
+    """Return whether a parameter belongs to another client, or to libpq and asyncpg does not use it."""
+    return name.lower() in OTHER_CLIENTS or name.lower().startswith("pool_")
 
 
 def is_demand(name: str, value: str) -> bool:
-    """Whether it asks for safety."""
+    """Return whether a parameter asks for a protection that we do not offer."""
     values = DEMANDS.get(name.lower())
     return values is not None and bool(value) and (not values or value in values)
 
 
 def unknown(names: Iterable[str]) -> list[str]:
-    """Return which are settings of nobody's."""
+    """Return the names that are no settings of the server."""
     return [name for name in names if name.lower() not in SERVER_SETTINGS and "." not in name]

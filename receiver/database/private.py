@@ -1,8 +1,7 @@
-"""Files that are ours alone: opened through no link and without waiting, and replaced whole.
+"""Private files: open them without following links and without waiting, and replace them whole.
 
-A folder of another user's may hold a link to any file of the machine, or a pipe at whose other end nobody is. So a
-folder is opened first, and what lies in it is opened below its descriptor. Everything here raises OSError, whose
-`strerror` is for a person.
+Another user's folder can hold a link to any file of the machine, or a pipe that nobody writes to. So a folder is opened
+first, and its files are opened below its descriptor. Every function here raises OSError with a `strerror` for a person.
 """
 
 import errno
@@ -21,9 +20,9 @@ def opened_folder(path: str | Path, *, owner: int | None = None, within: int | N
     """Yield the descriptor of a folder.
 
     Args:
-        path: where it is.
-        owner: the uid that it must belong to, if any.
-        within: the descriptor of a folder below which `path` begins, if any.
+        path: the folder's path.
+        owner: the uid that must own the folder; None for any.
+        within: the descriptor of the folder from which a relative `path` starts.
     """
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | SAFELY, dir_fd=within)
@@ -40,25 +39,25 @@ def opened_folder(path: str | Path, *, owner: int | None = None, within: int | N
 
 
 def open_file(folder: int, name: str, flags: int, *, owner: int) -> int:
-    """Return the descriptor of a regular file of `owner`'s (a uid), or of ours; with O_CREAT one is made, 0600."""
+    """Return the descriptor of a regular file that `owner` (a uid) or we own. O_CREAT creates a missing file, 0600."""
     if flags & os.O_CREAT:
         with suppress(FileExistsError):
             made = os.open(name, flags | os.O_EXCL | SAFELY, 0o600, dir_fd=folder)
             try:
                 if owner != os.geteuid():
                     os.fchown(made, owner, -1)
-            except BaseException:  # such as of a disk that keeps no owners
+            except BaseException:  # for example on a file system without owners
                 os.close(made)
                 raise
             return made
     try:
         found = os.open(name, (flags & ~os.O_CREAT) | SAFELY, dir_fd=folder)
     except OSError as exc:
-        if exc.errno in (errno.ELOOP, errno.ENXIO):  # a link; a pipe that nobody reads
+        if exc.errno in (errno.ELOOP, errno.ENXIO):  # a link; a pipe without a reader
             raise _not_ours(name) from exc
         raise
     status = os.fstat(found)
-    # In another user's folder a file of ours with a second name may be any file of ours.
+    # In another user's folder, a file of ours with two names can be a hard link to any file of ours.
     ours = status.st_uid == owner or (status.st_uid == os.geteuid() and status.st_nlink == 1)
     if not stat.S_ISREG(status.st_mode) or not ours:
         os.close(found)
@@ -67,13 +66,13 @@ def open_file(folder: int, name: str, flags: int, *, owner: int) -> int:
 
 
 def read(folder: int, name: str, *, owner: int, most: int = -1) -> bytes:
-    """Return what is in a file, at most so many bytes."""
+    """Return the content of a file, at most `most` bytes."""
     with os.fdopen(open_file(folder, name, os.O_RDONLY, owner=owner), "rb") as file:
         return file.read(most)
 
 
 def replace(folder: int, name: str, content: bytes) -> None:
-    """Put a new file, 0600, in a file's place. It is on disk then; until then the old one is whole."""
+    """Replace a file by a new one, 0600. The new file is on disk at the return; until then the old file is whole."""
     new = f"{name}.{secrets.token_hex(4)}"
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o600, dir_fd=folder), "wb") as file:

@@ -1,4 +1,4 @@
-"""How a server is reached that may have several addresses, each of which may hang: one after the other, in shares."""
+"""Try the addresses of a server one after the other. Each gets a share of the time, because each can hang."""
 
 import asyncio
 import socket
@@ -16,9 +16,9 @@ LEAST_SECONDS = 0.05
 
 
 class Towards:
-    """An event loop that connects to an address where asyncpg names a host, by which it checks a certificate.
+    """An event loop that connects to an IP address, while asyncpg knows only the host's name.
 
-    What else asyncpg keeps of a host, to cancel a statement with and to find a password, stays with the name too.
+    So asyncpg checks the certificate by the name, finds a password by the name, and cancels statements by the name.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, number: str) -> None:
@@ -31,28 +31,29 @@ class Towards:
     def __eq__(self, other: object) -> bool:
         return bool(self._loop == other)
 
-    def __hash__(self) -> int:  # a loop's current task is found by it
+    def __hash__(self) -> int:  # asyncio finds the current task by its loop's hash
         return hash(self._loop)
 
     async def create_connection(self, factory: Any, host: str, port: int, **options: Any) -> Any:
-        """Connect to the address, and expect who has the name."""
+        """Connect to the IP address, and expect a certificate with the host's name."""
         if options.get("ssl"):
             options["server_hostname"] = host
         return await self._loop.create_connection(factory, self._number, port, **options)
 
 
 def shared(places: Sequence[T], end: float) -> Iterator[tuple[T, float]]:
-    """Yield each with the time by which to have done with it: all get the same share of what is left."""
+    """Yield each place and its deadline. Every place gets an equal share of the time that is left."""
     for number, place in enumerate(places):
         now = time.monotonic()
         yield place, now + max(LEAST_SECONDS, (end - now) / (len(places) - number))
 
 
 async def resolved(named: Address, end: float) -> list[Address]:
-    """Return an address for each that a host's name has."""
+    """Return the IP addresses of a host name, each as an `Address` with its number."""
     if named.is_socket or named.number or hosts.is_number(named.host):
         return [named]
     async with asyncio.timeout(max(LEAST_SECONDS, end - time.monotonic())):
         found = await asyncio.get_running_loop().getaddrinfo(named.host, named.port, type=socket.SOCK_STREAM)
-    numbers = [f"{one[0]}%{one[3]}" if len(one) > 2 and one[3] else str(one[0]) for *_, one in found]  # noqa: PLR2004
+    # An IPv6 address has four parts; the last is its scope.
+    numbers = [f"{peer[0]}%{peer[3]}" if len(peer) > 2 and peer[3] else str(peer[0]) for *_, peer in found]  # noqa: PLR2004
     return [replace(named, number=number) for number in dict.fromkeys(numbers)]

@@ -1,8 +1,8 @@
-"""A session with PostgreSQL: opened at one host after the other, with settings of our own, or a sentence why not.
+"""Sessions with PostgreSQL: try one host after the other, and set the settings that we rely on.
 
-What we rely on is set after connecting: a pooler refuses it at the start of a connection, and told to ignore it gives
-what role or database say. asyncpg would give every host of a list, and every address of a name, the whole time, so that
-one that hangs hides the others; here each gets its share, and the one that was good last comes first.
+The settings are set after connecting. A pooler refuses them at the start of a connection, or ignores them, and then the
+settings of the role or database would hold. asyncpg would give every host and every address the whole time, so that a
+hanging host hides the others. Here each gets a share of the time, and the last good address comes first.
 """
 
 import asyncio
@@ -37,22 +37,24 @@ Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Connection: TypeAlias = "Session | PoolConnectionProxy[asyncpg.Record]"
 
 HERE = Path(__file__).parent.parent
-SQL = HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"  # inside the wheel, or beside us in a checkout
+SQL = (
+    HERE / "sql" if (HERE / "sql").is_dir() else HERE.parent / "sql"
+)  # in the wheel, or beside `receiver` in a checkout
 CONNECT_SECONDS = 10.0
-# Of a statement's time: who waits for a lock is told that it was a lock, and keeps its connection from others.
+# The lock timeout as a share of the statement timeout: the error names the lock, and the connection is free sooner.
 LOCK_SHARE = 0.2
 
-# Whoever falls silent in a transaction would hold its locks for ever, a job's row among them; the server ends the
-# transaction instead. Other time limits that a role may have are switched off: we have deadlines of our own.
+# A client that falls silent in a transaction would hold its locks for ever, such as the lock on a job's row. So the
+# server ends the transaction. A role's other time limits are switched off, because we have our own deadlines.
 RELIED_ON = {
     "client_encoding": "UTF8",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "idle_in_transaction_session_timeout": "1min",
     "idle_session_timeout": "0",
-    "search_path": "public",  # where nothing of the role's own is left
-    "session_replication_role": "origin",  # or what a table refers to is neither checked nor deleted
-    "standard_conforming_strings": "on",  # or a backslash in our statements means another thing
+    "search_path": "public",  # used if nothing of the role's own search_path is left
+    "session_replication_role": "origin",  # otherwise foreign keys are neither checked nor cascaded
+    "standard_conforming_strings": "on",  # otherwise a backslash in our statements has another meaning
     "synchronous_commit": "on",
     "transaction_timeout": "0",
 }
@@ -68,12 +70,12 @@ ASSERTED = {
 
 @functools.cache
 def query(name: str) -> str:
-    """Return the statement in `sql/queries/<name>.sql`, whose name is `room/intention`."""
+    """Return the statement in `sql/queries/<name>.sql`; the name is `room/intention`."""
     return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def read_queries() -> None:
-    """Read every statement now: a process that outlives an upgrade must not run the new version's."""
+    """Read every statement now: a process that outlives an upgrade must not run the new version's statements."""
     folder = SQL / "queries"
     for path in folder.rglob("*.sql"):
         query(path.relative_to(folder).with_suffix("").as_posix())
@@ -84,8 +86,8 @@ class Sessions:
 
     Args:
         url: the database.
-        statement_seconds: how long a statement may take before the server ends it, and a fifth of that for a lock that
-            it waits for; None for as long as it takes, whatever a role's own settings say.
+        statement_seconds: the server ends a statement after this time, and a wait for a lock after a fifth of it. None
+            for no limit, also if the role has limits of its own.
     """
 
     def __init__(self, url: str, *, statement_seconds: float | None = None) -> None:
@@ -106,7 +108,7 @@ class Sessions:
 
     @functools.cached_property
     def _password(self) -> str | None:
-        """The password, or none where asyncpg may look for one in a file."""
+        """The password; None lets asyncpg look for one in a password file."""
         file = self._dsn.passed.get("passfile") or os.environ.get("PGPASSFILE", "")
         if self._dsn.password is None and (unfit := libpq.unfit_password_file(file)):
             _warn(f"no password is known: {unfit}")
@@ -124,12 +126,12 @@ class Sessions:
         """Open a session within `seconds`; `options` are asyncpg's.
 
         Raises:
-            ConfigError: the URL, or a variable that fills it in, is wrong.
-            StoreMisconfiguredError: it cannot be opened as it is configured, now or ever.
-            StoreUnavailableError: it cannot be opened now.
+            ConfigError: the URL, or a variable that completes it, is wrong.
+            StoreMisconfiguredError: no session can ever be opened with this configuration.
+            StoreUnavailableError: no session can be opened now.
         """
         failed: list[tuple[Reason, BaseException]] = []
-        readers: list[Session] = []  # servers that take no writes, which are better than none
+        readers: list[Session] = []  # read-only servers, which are better than none
         try:
             async for address, kind, end in self._tries(time.monotonic() + seconds, failed):
                 try:
@@ -146,41 +148,43 @@ class Sessions:
         finally:
             for reader in readers:
                 reader.terminate()
-        said = "; ".join(dict.fromkeys(reason.said for reason, _ in failed))
+        message = "; ".join(dict.fromkeys(reason.message for reason, _ in failed))
         if all(reason.is_final for reason, _ in failed):
-            raise StoreMisconfiguredError(said) from failed[-1][1]
-        raise StoreUnavailableError(said, no_room=any(reason.no_room for reason, _ in failed)) from failed[-1][1]
+            raise StoreMisconfiguredError(message) from failed[-1][1]
+        raise StoreUnavailableError(message, no_room=any(reason.no_room for reason, _ in failed)) from failed[-1][1]
 
     async def prepare(self, session: "Connection") -> bool:
-        """Set what we rely on, and see that it is so; returns whether the server takes writes.
+        """Set the settings that we rely on, and check them. Return whether the server takes writes.
 
         Raises:
-            StoreMisconfiguredError: it is not so.
+            StoreMisconfiguredError: a setting has another value.
         """
         names, values = list(self._settings), list(self._settings.values())
-        has = {row["name"]: row["value"] for row in await session.fetch(query("database/set_session"), names, values)}
-        wrong = [f"{name} is {has.get(name)}" for name, right in ASSERTED.items() if has.get(name) not in right]
+        rows = await session.fetch(query("database/set_session"), names, values)
+        actual = {row["name"]: row["value"] for row in rows}
+        wrong = [f"{name} is {actual.get(name)}" for name, right in ASSERTED.items() if actual.get(name) not in right]
         if wrong:
-            said = f"{self._dsn.shown()} does not let us set what we rely on: {', '.join(wrong)}"
-            raise StoreMisconfiguredError(f"{said}; use the server's direct URL")
-        return bool(has["is_standby"] == "false" and has["default_transaction_read_only"] == "off")
+            message = f"{self._dsn.shown()} does not let us set what we rely on: {', '.join(wrong)}"
+            raise StoreMisconfiguredError(f"{message}; use the server's direct URL")
+        return bool(actual["is_standby"] == "false" and actual["default_transaction_read_only"] == "off")
 
     async def _tries(
         self, end: float, failed: list[tuple[Reason, BaseException]]
     ) -> AsyncIterator[tuple[Address, str, float]]:
-        """Yield where to connect to, in order, which kind of server will do there, and until when to try.
+        """Yield, in order, an address, the accepted kind of server, and the deadline for this try.
 
-        Why a name has no address is added to what `failed`.
+        If a name has no address, the reason is appended to `failed`.
         """
         kinds = ("standby", "any") if self._dsn.session == "prefer-standby" else (self._dsn.session or "any",)
         ordered = sorted(self._dsn.addresses, key=self._is_new)
-        for (kind, named), end_there in shared([(kind, one) for kind in kinds for one in ordered], end):
+        for (kind, named), end_there in shared([(kind, address) for kind in kinds for address in ordered], end):
             try:
                 found = await resolved(named, end_there)
             except outages.CONNECTING as exc:
                 failed.append((_reason(exc, self._dsn, named), exc))
                 continue
-            for address, end_here in shared(sorted(found, key=lambda one: one != self._last_good), end_there):
+            good_first = sorted(found, key=lambda address: address != self._last_good)
+            for address, end_here in shared(good_first, end_there):
                 yield address, kind, end_here
 
     def _is_new(self, address: Address) -> bool:
@@ -188,14 +192,14 @@ class Sessions:
         return good is None or (address.host, address.port) != (good.host, good.port)
 
     async def _open(self, address: Address, kind: str, end: float, options: dict[str, Any]) -> tuple[Session, bool]:
-        """Open a session at one address, and say whether it takes writes."""
+        """Open a session at one address, and return whether its server takes writes."""
         seconds = max(LEAST_SECONDS, end - time.monotonic())
         arguments = _arguments(self._dsn, address) | options
         arguments |= {"password": self._password, "target_session_attrs": kind, "timeout": seconds}
         if address.number:
             arguments["loop"] = Towards(asyncio.get_running_loop(), address.number)
         session: Session = await asyncpg.connect(**arguments)
-        # A server that stops here would hold asyncpg past a timeout: only ending the connection from our side helps.
+        # A server that hangs here would block asyncpg beyond a timeout, so we terminate the connection ourselves.
         preparing = asyncio.ensure_future(self.prepare(session))
         try:
             async with asyncio.timeout(max(LEAST_SECONDS, end - time.monotonic())):
@@ -207,9 +211,9 @@ class Sessions:
 
 
 @functools.cache
-def _warn(said: str) -> None:
-    """Say it once, however many sessions it is true of."""
-    log.warning("%s", said)
+def _warn(text: str) -> None:
+    """Log a warning only once, however many sessions cause it."""
+    log.warning("%s", text)
 
 
 async def connect(url: str, *, seconds: float = CONNECT_SECONDS) -> Session:
@@ -221,32 +225,32 @@ async def connect(url: str, *, seconds: float = CONNECT_SECONDS) -> Session:
 
 
 def _with_user(asked: Dsn) -> Dsn:
-    """Fill in this process' own user where nobody else is named, as every client does."""
+    """Fill in this process' own user if the URL names none, as every client does."""
     if asked.user is not None:
         return asked
     try:
         return replace(asked, user=getpass.getuser())
-    except (KeyError, OSError):  # a container's user needs no name
+    except (KeyError, OSError):  # a container's user can be without a name
         raise ConfigError(
             "DATABASE_URL: names no user, and this process' own has no name: write postgresql://USER@…"
         ) from None
 
 
 def _arguments(asked: Dsn, address: Address) -> dict[str, Any]:
-    """Return what asyncpg is given: all of it, so that it looks for little else in the environment."""
+    """Return asyncpg's arguments. They are complete, so that asyncpg reads little from the environment."""
     arguments: dict[str, Any] = {
         "user": asked.user, "database": asked.database, "server_settings": dict(asked.server_settings) or None,
         "host": address.host, "port": address.port,
     }  # fmt: skip
     if asked.passed:
         arguments["dsn"] = f"postgresql://?{urlencode(asked.passed)}"
-    if address.is_socket:  # where no demand that was meant for a server far away counts
+    if address.is_socket:  # TLS demands are meant for a remote server
         return arguments | {"ssl": "disable", "direct_tls": False, "gsslib": "gssapi"}
     return arguments | {"ssl": _tls(asked), "direct_tls": asked.is_direct}
 
 
 def _tls(asked: Dsn) -> "str | ssl.SSLContext":
-    """Return the mode, or what asyncpg has no mode for."""
+    """Return asyncpg's TLS mode, or a context if asyncpg has no such mode."""
     if asked.is_system_trusted:
         context = ssl.create_default_context()
     elif asked.security == "no-verify":
@@ -263,7 +267,7 @@ def _reason(error: BaseException, asked: Dsn, address: Address) -> Reason:
     if isinstance(error, StoreUnavailableError):
         return Reason(str(error), is_final=isinstance(error, StoreMisconfiguredError))
     is_far = isinstance(error, ConnectionError | TimeoutError | socket.gaierror) and not asked.is_system_trusted
-    is_short = isinstance(error, OSError) and error.errno in outages.NO_ROOM  # which those files would be met by too
+    is_short = isinstance(error, OSError) and error.errno in outages.NO_ROOM  # opening the TLS files would fail alike
     if isinstance(error, OSError | ValueError) and not is_far and not is_short and not address.is_socket:
         mistake = certificates.mistake(asked) or _unreadable_home(error)
         if mistake is not None:
@@ -272,9 +276,9 @@ def _reason(error: BaseException, asked: Dsn, address: Address) -> Reason:
 
 
 def _unreadable_home(error: BaseException) -> str | None:
-    """Return whether it is the folder in which asyncpg looks for certificates that cannot be read.
+    """Return the problem if asyncpg cannot read the certificates' folder in HOME.
 
-    A container that runs as another user than its image was made for keeps that one's HOME.
+    That happens in a container that runs as another user than its image was made for: HOME is still the image's user's.
     """
     with suppress(RuntimeError, KeyError):  # a user without a home
         folder = Path.home() / ".postgresql"

@@ -1,4 +1,4 @@
-"""`receiver.database.apart`: what cannot be done with one of many costs no other."""
+"""`receiver.database.apart`: a failing item does not stop the others."""
 
 from collections.abc import Sequence
 
@@ -55,7 +55,7 @@ async def test_an_error_that_nobody_foresaw_in_one_of_many_costs_no_other(receiv
 
 
 async def test_a_lock_that_one_of_many_waits_for_keeps_none_of_the_others(db: Pool, receiver_database: str) -> None:
-    """However long a statement may take else."""
+    """Whatever the session's own statement timeout is."""
     await db.execute("create table rows as select n from generate_series(1, 2) n")
     answers = Connections(receiver_database)
 

@@ -122,7 +122,7 @@ async def failing(connection: Connection, sqlstate: str) -> None:
     ],
 )
 async def test_away_is_said_of_connections_and_servers(answers: Connections, sqlstate: str, tries: int) -> None:
-    """What breaks the connection is tried twice, for it may be the connection alone."""
+    """Work that breaks the connection is tried twice, because only the connection might be at fault."""
     calls = []
 
     async def work(connection: Connection) -> None:
@@ -151,7 +151,7 @@ async def test_away_is_said_of_connections_and_servers(answers: Connections, sql
         ("42501", False, 1),  # a right that is missing
         ("42P01", False, 1),  # a table that is missing
         ("44000", False, 1),
-        ("55000", False, 1),  # which may be anything
+        ("55000", False, 1),  # can mean anything
         ("XX001", False, 1),  # a page is broken
     ],
 )
@@ -201,7 +201,7 @@ async def test_work_that_leaves_a_transaction_open_takes_its_connection_along(an
 
 @asynccontextmanager
 async def no_connections(url: str) -> AsyncIterator[str]:
-    """Have a role that may connect twice."""
+    """Create a role with a limit of two connections."""
     admin = await asyncpg.connect(url)
     await admin.execute("create role few login connection limit 2")
     try:
@@ -266,7 +266,7 @@ async def stop_server_process(connection: Connection, stopped: list[int]) -> Non
 
 
 async def stop_server_process_in_a_transaction(connection: Connection, stopped: list[int]) -> None:
-    async with connection.transaction():  # which wants to roll back at its end
+    async with connection.transaction():  # it rolls back at its end
         await stop_server_process(connection, stopped)
 
 
@@ -347,7 +347,7 @@ async def test_a_database_that_takes_no_connections_is_away(receiver_server: Ser
 async def test_whoever_finds_others_on_our_connections_says_nothing_of_the_server(
     receiver_database: str, held: float
 ) -> None:
-    """Also where one comes free so late that there is no time left for an answer."""
+    """Also if a connection comes free too late for an answer."""
     answers = Connections(receiver_database, size=1)
     begun = asyncio.Event()
 
@@ -448,7 +448,7 @@ async def test_a_pool_comes_back_after_its_connections_ended(db: database.Pool, 
     ],
 )  # fmt: skip
 async def test_a_wrong_url_is_a_setting_that_is_wrong_and_is_not_shown(url: str) -> None:
-    """Not in a traceback either: what asyncpg says of it shows parts, and those may be of a password."""
+    """Not in a traceback either: asyncpg's error shows parts of the URL, which can be parts of a password."""
     with pytest.raises(ConfigError, match="DATABASE_URL") as refused:
         await database.connect(url)
     assert "hunter2" not in "".join(traceback.format_exception(refused.value))
@@ -467,7 +467,7 @@ async def test_listening_hears_notifications_and_survives_the_loss_of_its_connec
         await heard.get()
         assert heard.empty()
         await end_others(receiver_database)
-        await heard.get()  # it is back: what was sent meanwhile is lost
+        await heard.get()  # the connection is back: notifications sent meanwhile are lost
         await db.execute(notify)
         await heard.get()
     listening.cancel()
@@ -485,7 +485,7 @@ def test_a_query_is_the_text_of_its_file() -> None:
 async def test_a_connection_that_has_idled_long_is_not_used_again(
     receiver_database: str, idle_seconds: float, used: int
 ) -> None:
-    """Something on the way may have forgotten it, and then a delivery would wait for nothing."""
+    """A NAT might have forgotten the connection, and then a delivery would wait in vain."""
     connections = Connections(receiver_database, size=1, idle_seconds=idle_seconds)
     pids = {await connections.run(lambda c: c.fetchval(query("health/backend_pid")), seconds=10) for _ in range(3)}
     assert len(pids) == used

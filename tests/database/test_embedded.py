@@ -162,7 +162,7 @@ def test_everything_killed_at_once_starts_again_at_once(data: Path) -> None:
     with attach(data, create=True) as url:
         select(url, "create table kept as select 42 as answer")
         for pid in [*keepers(data), *servers(data)]:
-            with suppress(ProcessLookupError):  # a child of the server may have ended with it
+            with suppress(ProcessLookupError):  # a child of the server might have ended with it
                 os.kill(pid, signal.SIGKILL)
     with attach(data, create=False) as url:
         assert select(url, "select answer from kept") == 42
@@ -362,7 +362,7 @@ def test_the_keeper_knows_no_secret_and_is_the_servers_user(data: Path, monkeypa
 
 
 def test_nothing_that_a_command_makes_is_open_to_others(processes: Processes) -> None:
-    """Root's server must pass through the folders above it, which is all that it may do there."""
+    """Root's unprivileged server can enter the folders above its own, and do nothing else there."""
     data = processes.folder / "a" / "b" / ".receiver"
     before = os.umask(0)
     try:

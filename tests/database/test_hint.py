@@ -1,4 +1,4 @@
-"""`receiver.database.hint`: who waits for what is new is woken, and waits no longer than it has said."""
+"""`receiver.database.hint`: a hint wakes the waiting task, which waits no longer than its limit."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""`sql/migrations/0005_identity.sql`: what version 0.4.0 has stored is named by who said it, and loses nothing."""
+"""`sql/migrations/0005_identity.sql`: the rows of version 0.4.0 get source, API and account, and none is lost."""
 
 import hashlib
 from datetime import timedelta
@@ -37,7 +37,7 @@ values ('transcribe.so', '3', 'evt_too', 'why');
 
 
 async def test_what_was_stored_before_is_whose_it_was(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """What two APIs may have meant is forgotten: it can be fetched again, and shown it would be the other one's."""
+    """An answer of an uncertain API is deleted: it can be fetched again, and it might be shown for the wrong API."""
     await migrations.migrate(connection, migrations.files()[:5])
     await connection.execute(STORED)
     assert await migrations.migrate(connection, migrations.files()[:6]) == ["0005_identity"]

@@ -1,4 +1,4 @@
-"""`database.libpq`: a service is found where libpq finds it, or refused; a password file left unread is told."""
+"""`database.libpq`: services are found like in libpq, or refused; an unread password file is reported."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`database.migrations`: from nothing to this code's schema, once, whoever else migrates, and never by half."""
+"""`database.migrations`: from nothing to this code's schema, once, whatever other processes do, and never by half."""
 
 import asyncio
 import itertools
@@ -103,7 +103,7 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_keeps_what_came_
 
 
 async def test_a_file_without_transaction_runs_while_others_wait_for_their_turn(empty: str, tmp_path: Path) -> None:
-    """`create index concurrently` waits for every transaction, one that waits for a lock included."""
+    """`create index concurrently` waits for every transaction, even for a transaction that waits for a lock."""
     index = "-- no transaction\ncreate index concurrently if not exists word on public.words (word)"
     steps = written(tmp_path, "create table public.words (word text)", index)
     connections = [await database.connect(empty) for _ in range(4)]
@@ -120,12 +120,12 @@ async def test_a_file_without_transaction_runs_while_others_wait_for_their_turn(
 async def test_a_landed_migration_that_was_edited_is_refused_by_name(
     connection: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
 ) -> None:
-    """Also where something new is to be applied: nothing of that is then."""
+    """Also if there is a new migration, which is then not applied."""
     steps = written(tmp_path, "create table public.good ()\n", "select 1")
     await migrations.migrate(connection, steps[:2])
     assert await migrations.migrate(connection, steps) == ["0002_step_2"]
     steps[1][1].write_bytes(b"create table public.good ()\r\n")
-    assert await migrations.migrate(connection, steps) == []  # what it holds is the same
+    assert await migrations.migrate(connection, steps) == []  # its text is the same
     steps[1][1].write_text("create table public.better ()")
     third = tmp_path / "0003_step_3.sql"
     third.write_text("create table public.third ()")
@@ -153,7 +153,7 @@ async def test_bookkeeping_may_change_and_what_an_older_version_has_applied_is_h
 async def guest(
     connection: "asyncpg.Connection[asyncpg.Record]", empty: str
 ) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """Yield a connection of a role that may do nothing but connect."""
+    """Yield a connection of a role with no right but to connect."""
     await connection.execute("create role receiver_guest login")
     opened = await database.connect(empty.replace("receiver@", "receiver_guest@"))
     yield opened
@@ -164,7 +164,7 @@ async def guest(
 async def test_a_database_that_reads_only_is_said_so(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.execute("set default_transaction_read_only = on")
     for ask in (migrations.migrate, migrations.require):
-        with pytest.raises(SchemaError, match="the database reads only, as a standby does"):
+        with pytest.raises(SchemaError, match="the database is read-only, like a standby"):
             await ask(connection)
 
 

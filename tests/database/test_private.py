@@ -1,4 +1,4 @@
-"""`database.private`: what is opened is a file of ours, whatever lies in its place, and what is replaced is whole."""
+"""`database.private`: only private files are opened, whatever lies in their place, and a replaced file is whole."""
 
 import os
 import stat

@@ -58,7 +58,7 @@ async def pooled(url: str) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def given_back(url: str) -> AsyncIterator[Any]:
-    """Lend a connection that somebody has had before, who has changed its settings."""
+    """Lend a connection whose earlier user has changed its settings."""
     async with database.pool(url, size=1) as pool:
         async with pool.acquire() as before:
             pid = before.get_server_pid()
@@ -169,7 +169,7 @@ class Pooler:
     asked: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
     certificate: Path | None = None
-    without: tuple[str, str] = ("", "")  # what it says to who comes without TLS, where it has a certificate
+    without: tuple[str, str] = ("", "")  # its answer to a client without TLS, if it has a certificate
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
@@ -286,7 +286,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 def behind(url: str, *ports: int) -> str:
-    """Return a URL with hosts in front of the one of `url`, which is a local socket."""
+    """Return a URL with hosts before the local socket of `url`."""
     parts = urlsplit(url)
     folder = parse_qs(parts.query)["host"][0]
     hosts, numbers = ["127.0.0.1"] * len(ports) + [folder], [*map(str, ports), "5432"]
@@ -492,7 +492,7 @@ async def test_what_speaks_no_postgresql_is_said_so() -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(
-            StoreMisconfiguredError, match=rf"what answers at u@127.0.0.1:{port}/d speaks no PostgreSQL"
+            StoreMisconfiguredError, match=rf"the server at u@127.0.0.1:{port}/d is no PostgreSQL server"
         ):
             await connect(f"postgresql://u@127.0.0.1:{port}/d")
 

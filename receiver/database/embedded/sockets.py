@@ -1,7 +1,7 @@
-"""Where the server's socket lies, and how its users find it.
+"""Choose the folder of the server's socket, and find it again.
 
-In the data folder, if that has a name in which PostgreSQL and its clients find one; else in a new temporary folder,
-which the keeper writes down in the data folder, because the users' temporary folder may be another one.
+The socket is in the data folder, if PostgreSQL and its clients can use that folder's name. Otherwise it is in a new
+temporary folder. The keeper notes that folder in the data folder, because a user's temporary folder can differ.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from receiver.database import private
-from receiver.database.data_folder import DataFolder, User, may, reachable
+from receiver.database.data_folder import DataFolder, User, allows, reachable
 from receiver.database.embedded.keeper import NOTE
 from receiver.errors import EmbeddedError
 
@@ -23,20 +23,20 @@ NOTE_BYTES = 4096
 
 
 def url(place: Path) -> str:
-    """Return the connection URL of a server whose socket lies in a folder.
+    """Return the connection URL of a server with its socket in a folder.
 
-    It says all that a variable meant for a server far away would fill in otherwise.
+    The URL sets every parameter that a `PG…` variable, which is meant for a remote server, would fill in otherwise.
     """
-    said = {"host": os.fsencode(place), "port": 5432, "sslmode": "disable", "target_session_attrs": "any"}
-    said |= dict.fromkeys(("hostaddr", "options", "service"), "")
-    return f"postgresql://receiver@/postgres?{urlencode(said, quote_via=quote)}"
+    parameters = {"host": os.fsencode(place), "port": 5432, "sslmode": "disable", "target_session_attrs": "any"}
+    parameters |= dict.fromkeys(("hostaddr", "options", "service"), "")
+    return f"postgresql://receiver@/postgres?{urlencode(parameters, quote_via=quote)}"
 
 
 def can_hold(path: Path) -> bool:
-    """Whether PostgreSQL and its clients find a socket in a folder of this name.
+    """Return whether PostgreSQL and its clients can use a socket in a folder of this name.
 
-    The server's setting is a list, split at commas, whose elements lose blanks at their ends; so is the client's, which
-    must be UTF-8. Quotes, backslashes, `%`, `:` and `;` mean nothing to either. A socket's path is short.
+    The server's setting and the client's are lists: they are split at commas, and lose blanks at the ends. The client's
+    must be UTF-8. Quotes, backslashes, `%`, `:` and `;` have no special meaning. A socket's path must be short.
     """
     name = str(path)
     plain = "," not in name and name == name.rstrip() and name.isprintable()
@@ -44,12 +44,12 @@ def can_hold(path: Path) -> bool:
 
 
 def choose(path: Path, temporary: Sequence[Path]) -> Path:
-    """Return the data folder itself where it can hold a socket, else a new name in the first temporary one that can.
+    """Return the data folder if it can hold a socket, or else a new name in the first usable temporary folder.
 
     Raises:
-        EmbeddedError: none can.
+        EmbeddedError: no folder can hold a socket.
     """
-    new = f"receiver-{secrets.token_hex(8)}"  # nobody can have made a folder of this name, to be in our way
+    new = f"receiver-{secrets.token_hex(8)}"  # random, so that no other user can have created it before us
     for place in (path, *(folder / new for folder in temporary)):
         if can_hold(place):
             return place
@@ -60,10 +60,10 @@ def choose(path: Path, temporary: Sequence[Path]) -> Path:
 
 
 def place(folder: DataFolder) -> Path:
-    """Return where a server that is started now has its socket; an earlier one's place is kept.
+    """Return the folder for the socket of a server that is started now; the earlier server's folder, if possible.
 
     Raises:
-        EmbeddedError: no folder can hold it.
+        EmbeddedError: no folder can hold a socket.
     """
     earlier = None if can_hold(folder.path) else noted(folder)
     if earlier is not None and can_hold(earlier) and is_seen(earlier, folder):
@@ -72,7 +72,7 @@ def place(folder: DataFolder) -> Path:
 
 
 def noted(folder: DataFolder) -> Path | None:
-    """Return where the keeper says that the socket is; None where none has said so."""
+    """Return the socket's folder as noted by the keeper; None without a note."""
     try:
         with folder.opened() as opened:
             return Path(os.fsdecode(private.read(opened, NOTE, owner=folder.user.uid, most=NOTE_BYTES)))
@@ -81,26 +81,26 @@ def noted(folder: DataFolder) -> Path | None:
 
 
 def is_seen(place: Path, folder: DataFolder) -> bool:
-    """Whether a noted place is there for us, and is the server's user's alone: else it is old, or a trap."""
+    """Return whether a noted folder exists and is private to the server's user. Otherwise the note is old or a trap."""
     if place == folder.path:
         return True
     try:
         status = place.lstat()
-    except (OSError, ValueError):  # no such folder; a name that none can have
+    except (OSError, ValueError):  # no such folder; an impossible name
         return False
     return stat.S_ISDIR(status.st_mode) and status.st_uid == folder.user.uid and not status.st_mode & 0o077
 
 
 def _temporary(user: User) -> list[Path]:
-    """Return the temporary folders in which `user` may make one."""
+    """Return the temporary folders in which `user` can create a folder."""
     configured: list[Path] = []
-    with suppress(FileNotFoundError):  # there is none that we may write to
+    with suppress(FileNotFoundError):  # there is no writable temporary folder
         configured.append(Path(os.path.realpath(tempfile.gettempdir())))
-    found = dict.fromkeys((*configured, Path("/tmp")))  # noqa: S108 - only a folder of a new name is made there
+    found = dict.fromkeys((*configured, Path("/tmp")))  # noqa: S108 - only a folder with a random name is created there
     return [folder for folder in found if _may_make_in(folder, user)]
 
 
 def _may_make_in(folder: Path, user: User) -> bool:
-    if not os.access(folder, os.W_OK | os.X_OK):  # also where it is read-only, for root too
+    if not os.access(folder, os.W_OK | os.X_OK):  # also refuses a read-only file system, which binds even root
         return False
-    return os.geteuid() == user.uid or (reachable(folder, user) and may(folder, user, "W"))
+    return os.geteuid() == user.uid or (reachable(folder, user) and allows(folder, user, "W"))

@@ -1,2 +1,2 @@
--- The migrations that were applied to this database, and what their files held; up to version 0.5 that was not kept.
+-- Return the applied migrations and the checksums of their files. Before version 0.5 no checksum was kept.
 select version, to_jsonb(applied) ->> 'checksum' as checksum from receiver.migrations as applied

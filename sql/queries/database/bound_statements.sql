@@ -1,4 +1,4 @@
--- Let statements of this transaction wait only so long for a lock, and take no longer than they may nor than so long.
+-- Limit the statements of this transaction: their wait for a lock, and their time if their own limit is not shorter.
 -- $1 lock text, $2 milliseconds integer
 select
     set_config('lock_timeout', $1, true),

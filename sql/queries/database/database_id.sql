@@ -1,2 +1,2 @@
--- The database's own name, which stays when its address changes.
+-- Return the database's id, which stays the same when its address changes.
 select id::text from receiver.identity

@@ -1,4 +1,4 @@
--- Forget the statements that were prepared in SQL, and none that a client has prepared for itself.
+-- Deallocate the statements that were prepared in SQL, but none that the client's driver has prepared.
 do $$
 declare
     prepared name;

@@ -1,2 +1,2 @@
--- Drop the tables that are this session's alone.
+-- Drop this session's temporary tables.
 discard temporary

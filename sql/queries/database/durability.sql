@@ -1,4 +1,4 @@
--- Whether what this server calls committed survives a crash: its own settings, and what this session waits for.
+-- Return whether a commit survives a crash: the server's settings, and the setting of this session.
 select
     current_setting('fsync') = 'on' as fsync,
     current_setting('full_page_writes') = 'on' as full_page_writes,

@@ -1,2 +1,2 @@
--- Be again who has connected.
+-- Return to the user that has connected.
 reset session authorization

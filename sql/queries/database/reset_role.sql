@@ -1,2 +1,2 @@
--- Be nobody else than who has connected.
+-- Return to the role that has connected.
 reset role

@@ -1,3 +1,3 @@
--- Take a session lock if nobody holds it; says whether we did.
+-- Take a session lock if it is free, and return whether it was.
 -- $1 lock bigint
 select pg_try_advisory_lock($1)

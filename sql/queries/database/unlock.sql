@@ -1,3 +1,3 @@
--- Give a session lock back.
+-- Release a session lock.
 -- $1 lock bigint
 select pg_advisory_unlock($1)
