@@ -1,4 +1,4 @@
-"""The common shape of what was said, and the texts that are made of it. Pure.
+"""Transcripts in our common shape, and the texts that are made of them. Pure.
 
 model.Transcript ──▶ subtitles: SRT, WebVTT
                  └─▶ documents: Markdown, chapters of Podcasting 2.0, JSON

@@ -1,9 +1,10 @@
-"""A transcript as something to read or to publish: Markdown, the chapters file of Podcasting 2.0, and `FORMATS`. Pure.
+"""Write a transcript as Markdown, as the chapters file of Podcasting 2.0, or in any of `FORMATS`. Pure.
 
-Markdown: what was said is a stranger's text, so every character that could mean something else is escaped, at the start
-of a line also what would begin a list or an underline. It reads as it was said in any CommonMark or GitHub renderer.
+Markdown: the spoken text comes from strangers, so every character with a meaning in Markdown is escaped. At the start
+of a line, the beginning of a list or an underline is escaped too. Every CommonMark or GitHub renderer shows the text
+unchanged.
 
-Chapters: seconds, ascending, and what is not known is absent rather than null, as it stands in
+Chapters: seconds, in ascending order. An unknown field is left out and never null, according to
 https://github.com/Podcastindex-org/podcast-namespace/blob/main/docs/examples/chapters/jsonChapters.md.
 """
 
@@ -21,15 +22,15 @@ from receiver.transcripts.model import Chapter, QnA, Segment, Transcript
 
 PODCAST_CHAPTERS_VERSION = "1.2.0"
 
-# Code, emphasis, links, HTML, headings, strike-through; entities; addresses that GitHub makes links by itself.
+# Code, emphasis, links, HTML, headings, strike-through; entities; addresses that GitHub turns into links.
 _INLINE = re.compile(r"[\\`*_\[\]<>#~]|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
-_FIRST = re.compile(r"^([0-9]{0,9})(?=[-+=.)])")  # what begins a list, a rule or an underline
+_FIRST = re.compile(r"^([0-9]{0,9})(?=[-+=.)])")  # the beginning of a list, a rule or an underline
 # Controls that are no white space, and halves of surrogate pairs, which UTF-8 cannot write.
 _UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 def clock(seconds: float) -> str:
-    """Return a moment as H:MM:SS, the second that it falls in; what is no time of a recording is its start."""
+    """Return a time as H:MM:SS, rounded down. A negative or infinite time becomes 0:00:00."""
     whole = int(seconds) if math.isfinite(seconds) and seconds > 0 else 0
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
@@ -37,21 +38,20 @@ def clock(seconds: float) -> str:
 
 
 def markdown(transcript: Transcript, *, title: str | None = None) -> str:
-    """Return the transcript as Markdown: the title, the chapters with what is said in each, the questions.
+    """Return the transcript as Markdown: the title, the chapters with their text, the questions.
 
-    The title is the transcript's own, unless another is given.
-    A segment belongs to the chapter that it starts in; what is said before the first chapter stands before it. No
-    chapters: paragraphs alone. Nothing at all: the empty string.
+    `title` replaces the transcript's own title. A segment belongs to the chapter in which it starts; earlier segments
+    come before the first chapter. Without chapters there are only paragraphs. An empty transcript gives "".
     """
     blocks = [*_title(title or transcript.title), *_body(transcript), *_questions(transcript.qna)]
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 
 def podcast_chapters(transcript: Transcript, *, title: str | None = None) -> dict[str, Any]:
-    """Return the chapters as Podcasting 2.0 publishes them (`application/json+chapters`), `title` being the episode's.
+    """Return the chapters in the format of Podcasting 2.0 (`application/json+chapters`).
 
-    It is the transcript's own, unless another is given.
-    A chapter that starts at no moment of a recording is left out, and so is an end that is not after its start.
+    `title` is the episode's title, by default the transcript's. A chapter without a finite start is left out. So is an
+    end that is not after its start.
     """
     title = title or transcript.title
     named = {"title": _line(title)} if title and _line(title) else {}
@@ -79,7 +79,7 @@ def _body(transcript: Transcript) -> Iterator[str]:
 
 
 def _parts(segments: Iterable[Segment], starts: Sequence[float]) -> list[list[Segment]]:
-    """Return what is said before the first start, then from each start to the next."""
+    """Return the segments before the first start, and then those from each start to the next."""
     parts: list[list[Segment]] = [[] for _ in range(len(starts) + 1)]
     for segment in segments:
         parts[bisect_right(starts, max(0.0, segment.start_seconds))].append(segment)
@@ -88,17 +88,17 @@ def _parts(segments: Iterable[Segment], starts: Sequence[float]) -> list[list[Se
 
 def _paragraphs(segments: Iterable[Segment]) -> Iterator[str]:
     """Yield a paragraph for each speaker's turn."""
-    said = (segment for segment in segments if _line(segment.text))
-    for speaker, turn in groupby(said, key=lambda segment: _line(segment.speaker or "")):
+    spoken = (segment for segment in segments if _line(segment.text))
+    for speaker, turn in groupby(spoken, key=lambda segment: _line(segment.speaker or "")):
         text = _escaped(" ".join(segment.text for segment in turn))
         yield f"**{_escaped(speaker)}:** {text}" if speaker else text
 
 
 def _questions(qna: Iterable[QnA]) -> Iterator[str]:
-    asked = [pair for pair in qna if _line(pair.question)]
-    if asked:
+    pairs = [pair for pair in qna if _line(pair.question)]
+    if pairs:
         yield "## Questions"
-    for pair in asked:
+    for pair in pairs:
         yield f"**{_escaped(pair.question)}**"
         if _line(pair.answer):
             yield _escaped(pair.answer)
@@ -122,7 +122,7 @@ def _podcast_chapter(chapter: Chapter) -> dict[str, Any]:
 
 
 def _seconds(seconds: float) -> float:
-    """Return the time to a millisecond, as an integer where it is whole: JSON then shows 94, not 94.0."""
+    """Return a time in milliseconds' precision. A whole number becomes an integer, so that JSON shows 94, not 94.0."""
     rounded = round(seconds, 3)
     return int(rounded) if rounded == int(rounded) else rounded
 
@@ -131,7 +131,7 @@ def _seconds(seconds: float) -> float:
 
 
 def _start(chapter: Chapter) -> float:
-    return max(0.0, chapter.start_seconds)  # in this order, NaN is 0 too
+    return max(0.0, chapter.start_seconds)  # in this order of the arguments, NaN becomes 0 too
 
 
 def _line(text: str) -> str:
@@ -145,7 +145,7 @@ def _json(transcript: Transcript) -> str:
     return json.dumps({"title": transcript.title, "text": transcript.text, **asdict(transcript)}, indent=2)
 
 
-# By the names that a person asks for them with.
+# Each format under its name in `--format`.
 FORMATS: Mapping[str, Callable[[Transcript], str]] = {
     "text": lambda transcript: transcript.text,
     "markdown": markdown,

@@ -1,4 +1,4 @@
-"""A finished transcription's content in our one common shape, whichever source it came from. Pure.
+"""The content of a finished transcription, in one common shape for all sources. Pure.
 
 Times are seconds from the start of the recording.
 """
@@ -18,7 +18,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A part of the recording that a listener might jump to."""
+    """A part of the recording to which a listener might jump."""
 
     start_seconds: float
     title: str
@@ -28,7 +28,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A finer part than a chapter."""
+    """A part that is finer than a chapter."""
 
     start_seconds: float
     title: str
@@ -45,7 +45,7 @@ class QnA:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said, and how it falls into parts; the title, where it is known."""
+    """The spoken text, its parts, and the title if it is known."""
 
     segments: tuple[Segment, ...] = ()
     chapters: tuple[Chapter, ...] = ()
@@ -70,7 +70,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Timestamps:
-    """Chapter timestamps in the form that one platform takes, ready to paste when `ok_to_paste`."""
+    """Chapter timestamps in the format of one platform, ready to paste if `ok_to_paste`."""
 
     format: str
     style: str

@@ -1,15 +1,15 @@
-"""A transcript as subtitles, in the two formats that players and platforms take: SubRip and WebVTT. Pure.
+"""Write a transcript as subtitles, in the two formats of players and platforms: SubRip and WebVTT. Pure.
 
-Both are blocks that a blank line ends, each with a line of times that is told by its `-->`:
+Both formats consist of blocks. A blank line ends a block, and `-->` marks the line with its times:
 
     1                                       WEBVTT
     00:00:00,000 --> 00:00:04,210
     Ada: Fish & chips.                      00:00:00.000 --> 00:00:04.210
                                             <v Ada>Fish &amp; chips.
 
-So what is said must bring neither a blank line nor an arrow: it becomes one line without control characters. WebVTT has
-escapes for its markup, SubRip has none, so there an arrow becomes `→`. A file whose cues are not in the order of their
-starts is not valid WebVTT. Cues may overlap in both formats, because people do.
+So the spoken text must contain neither a blank line nor an arrow. It is put on one line, without control characters.
+WebVTT has escapes for its markup. SubRip has none, so there an arrow becomes `→`. WebVTT demands cues in the order of
+their starts. In both formats cues can overlap, because people talk at the same time.
 """
 
 import html
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 from receiver.transcripts.model import Segment, Transcript
 
-LONGEST_SECONDS = 9999 * 3600  # parsers read any number of hours, but not of any number of digits
+LONGEST_SECONDS = 9999 * 3600  # parsers limit the number of digits of the hours
 
-# Not every white space: a no-break space before a French question mark and an ideographic one are the writer's own.
+# Not every white space: a no-break space (before a French question mark) and an ideographic space are deliberate.
 _BREAKS = re.compile(r"[\t-\r\x1c-\x1f \x85\u2028\u2029]+")
 _ARROW = re.compile("-{2,}>")
 _UNWRITABLE = frozenset({"Cc", "Cs"})  # control characters, and halves of surrogate pairs, which UTF-8 cannot write
@@ -30,7 +30,7 @@ _UNWRITABLE = frozenset({"Cc", "Cs"})  # control characters, and halves of surro
 
 @dataclass(frozen=True, slots=True)
 class _Cue:
-    """What is shown from `start` to `end`, whole milliseconds; `text` and `speaker` are one clean line each."""
+    """A text shown from `start` to `end`, in milliseconds. `text` and `speaker` are one clean line each."""
 
     start: int
     end: int
@@ -39,7 +39,7 @@ class _Cue:
 
 
 def srt(transcript: Transcript) -> str:
-    """Return the transcript as SubRip, `Name: ` before what a known speaker says; nothing said is the empty string."""
+    """Return the transcript as SubRip, with `Name: ` before the text of a known speaker; "" if nothing is said."""
     return "\n".join(
         f"{number}\n{_times(cue, ',')}\n{_arrowless(f'{cue.speaker}: ' if cue.speaker else '')}{_arrowless(cue.text)}\n"
         for number, cue in enumerate(_cues(transcript), start=1)
@@ -47,7 +47,7 @@ def srt(transcript: Transcript) -> str:
 
 
 def vtt(transcript: Transcript) -> str:
-    """Return the transcript as WebVTT, a known speaker as the cue's voice; nothing said is the header alone."""
+    """Return the transcript as WebVTT, with a known speaker as the cue's voice; the header alone if nothing is said."""
     cues = (f"\n{_times(cue, '.')}\n{_voice(cue.speaker)}{_escaped(cue.text)}\n" for cue in _cues(transcript))
     return "".join(("WEBVTT\n", *cues))
 
@@ -64,14 +64,14 @@ def _cue(segment: Segment) -> _Cue:
 
 
 def _milliseconds(seconds: float) -> int:
-    # In this order: `min` and `max` keep their first argument against NaN, so that NaN becomes 0.
+    # The order matters: compared with NaN, `min` and `max` keep their first argument, so NaN becomes 0.
     return round(max(0.0, min(seconds, LONGEST_SECONDS)) * 1000)
 
 
 def _line(text: str) -> str:
     spaced = _BREAKS.sub(" ", text)
     kept = "".join(sign for sign in spaced if unicodedata.category(sign) not in _UNWRITABLE)
-    return _BREAKS.sub(" ", kept).strip()  # again: what stood between two spaces may be gone
+    return _BREAKS.sub(" ", kept).strip()  # again, because a removed character can leave two spaces
 
 
 def _times(cue: _Cue, point: str) -> str:
@@ -94,5 +94,5 @@ def _escaped(line: str) -> str:
 
 
 def _voice(speaker: str) -> str:
-    # Its end tag may be left out where a voice says the whole cue.
+    # The end tag is optional if one voice says the whole cue.
     return f"<v {_escaped(speaker)}>" if speaker else ""

@@ -1,4 +1,4 @@
-"""`transcripts.documents`: what a Markdown renderer that nobody here wrote makes of our text, and the chapters file."""
+"""`transcripts.documents`: our Markdown in a foreign renderer, and the chapters file."""
 
 import json
 import math
@@ -89,7 +89,7 @@ def test_what_is_missing_leaves_no_trace(transcript: Transcript, text: str) -> N
     pytest.param(9999, ["## [0:00:10] A", "## [0:00:20] B", "x"], id="after all"),
 ])  # fmt: skip
 def test_a_segment_belongs_to_the_chapter_that_it_starts_in(start: float, paragraphs: list[str]) -> None:
-    """Chapters come in any order, and where one ends does not matter: what is said in a gap is not lost."""
+    """Chapters come in any order, and their ends do not matter: speech in a gap is not lost."""
     transcript = Transcript(
         segments=(Segment(start, start + 30, "x"),), chapters=(Chapter(20, "B", 21.0), Chapter(10, "A", 12.0))
     )
@@ -222,7 +222,7 @@ def test_a_clock_shows_hours_always(seconds: float, text: str) -> None:
 
 
 def test_the_title_that_the_transcript_knows_is_its_title() -> None:
-    """A handler's transcript knows what its event calls it."""
+    """A handler's transcript has the title of its event."""
     known = Transcript(title="Episode 9")
     assert (markdown(known), podcast_chapters(known)["title"]) == ("# Episode 9\n", "Episode 9")
     assert markdown(known, title="Mine") == "# Mine\n"

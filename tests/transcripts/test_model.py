@@ -1,4 +1,4 @@
-"""`receiver.transcripts.model`: the common shape of what was said."""
+"""`receiver.transcripts.model`: the common shape of a transcript."""
 
 import dataclasses
 

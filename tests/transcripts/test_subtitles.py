@@ -48,7 +48,7 @@ def moment(time: webvtt.models.Timestamp) -> int:
 
 
 def expected(transcript: Transcript) -> list[tuple[int, int]]:
-    """Return the times of the segments that say something, by the rule in words: nearest millisecond, at least one."""
+    """Return the times of the segments with text, by the rule: the nearest millisecond, and at least one long."""
     said = [s for s in transcript.segments if any(is_text(sign) for sign in s.text)]
     starts = [(max(0, round(s.start_seconds * 1000)), max(0, round(s.end_seconds * 1000))) for s in said]
     return sorted(((start, max(end, start + 1)) for start, end in starts), key=lambda cue: cue[0])

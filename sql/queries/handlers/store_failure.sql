@@ -1,4 +1,4 @@
--- Note why a transcription failed.
+-- Store the reason of a transcription's failure.
 -- $1 source text, $2 api_url text, $3 transcription_id text, $4 event_id text, $5 reason text
 insert into receiver.failures (source, api_url, transcription_id, event_id, reason)
 values ($1, $2, $3, $4, $5)

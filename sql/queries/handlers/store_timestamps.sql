@@ -1,4 +1,4 @@
--- Store the timestamps of one format, unless those of a later end of the transcription are stored already.
+-- Store the timestamps of one format, unless the timestamps of a later end of the transcription are stored.
 -- $1 source text, $2 api_url text, $3 transcription_id text, $4 format text, $5 completed_at text, $6 style text, $7 text text, $8 warnings text[], $9 ok_to_paste boolean
 insert into receiver.timestamps as t
     (source, api_url, transcription_id, format, completed_at, style, text, warnings, ok_to_paste)

@@ -1,4 +1,4 @@
--- Note a transcript and forget what was stored of it, unless a later end of the transcription is stored already.
+-- Store a transcript and delete its old parts, unless a later end of the transcription is stored.
 -- $1 source text, $2 api_url text, $3 transcription_id text, $4 completed_at text, $5 title text, $6 language text, $7 duration_seconds double precision
 with transcript as (
     insert into receiver.transcripts as t (source, api_url, transcription_id, completed_at, title, language, duration_seconds)
