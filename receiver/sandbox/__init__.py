@@ -1,11 +1,12 @@
 """A simulated transcribe.so over HTTP, in memory: the whole product runs against it with no account and no network.
 
     app ──key, limit, idempotency, faults──▶ webhooks · transcriptions · artifacts ──▶ state.Sandbox
-                                                                                       ├ account.Account, one a key
-     └── no key: uploads (/s3/) · tus (/files/) · controls (/sandbox/)                 └ deliveries: signed, retried
+                                                                       one per key: account.SimulatedAccount ┤
+     └── no key: uploads (/s3/) · tus (/files/) · controls (/sandbox/)          signed and retried: deliveries ┘
 
-Time runs `speed` times as fast as at the provider: a minute's transcription takes a second at 60. Words in a source's
-name make it fail, or long, or empty: see `transcription` and `samples`. `Knobs` are what the documentation leaves open.
+Time runs `speed` times as fast as at the provider: with speed 60, a transcription of a minute takes a second. Words in
+a recording's name make its transcription fail, or its transcript long or empty: see `transcription` and `samples`.
+`Knobs` choose a behaviour where the provider's documentation is silent.
 """
 
 from receiver.sandbox.account import EXAMPLE_ID

@@ -1,4 +1,4 @@
-"""What one API key has at the provider: wallet, webhook, transcriptions, and its requests of the last minute."""
+"""The simulated account of one API key: wallet, webhook, transcriptions, and its requests of the last minute."""
 
 import math
 import random
@@ -16,7 +16,7 @@ from receiver.sandbox.transcription import SimulatedTranscription
 
 REQUESTS_A_MINUTE = 60
 CREDIT_USD = 0.10
-EXAMPLE_ID = 4821  # the one that the provider's documentation shows
+EXAMPLE_ID = 4821  # the transcription in the provider's documentation
 EXAMPLE_ENDED = datetime(2026, 4, 29, 14, 25, 27, 968_000, tzinfo=UTC)
 EXAMPLE_CREATED = datetime(2026, 4, 29, 14, 24, 27, 968_000, tzinfo=UTC)
 EXAMPLE_PUNCHY = "2026-05-09T12:34:56Z"
@@ -31,7 +31,7 @@ LINKS = {
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The answer to the first request under an Idempotency-Key; `status` 0 while it is under way."""
+    """The answer to the first request under an Idempotency-Key; `status` is 0 while that request is under way."""
 
     request: bytes
     at: float
@@ -40,7 +40,7 @@ class Kept:
 
 
 class SimulatedAccount:
-    """One key's."""
+    """The account of one key."""
 
     def __init__(self, *, knobs: Knobs, chance: random.Random) -> None:
         self.user_id = str(uuid.UUID(bytes=chance.randbytes(16), version=4))
@@ -65,7 +65,7 @@ class SimulatedAccount:
         }
 
     def refuse_surplus(self, now: float, *, speed: float) -> RefusalError | None:
-        """Count a request; return the refusal of the 61st in any minute, which is not counted."""
+        """Count a request. Return a refusal for the 61st request in any minute, which is not counted."""
         minute = 60 / speed
         while self._requests and self._requests[0] <= now - minute:
             self._requests.popleft()
@@ -73,37 +73,37 @@ class SimulatedAccount:
             self._requests.append(now)
             return None
         wait = max(1, math.ceil(minute - (now - self._requests[0])))
-        said = f"More than {REQUESTS_A_MINUTE} requests in a minute. Wait {wait} s and go on slower."
-        return RefusalError(429, "rate_limited", said, retry_after=wait)
+        message = f"More than {REQUESTS_A_MINUTE} requests in a minute. Wait {wait} s and go on slower."
+        return RefusalError(429, "rate_limited", message, retry_after=wait)
 
     def charge(self, cost: Price, limit: float | None = None) -> None:
-        """Take what a transcription costs, from the monthly credit first.
+        """Charge the price of a transcription, first to the monthly credit and then to the wallet.
 
         Raises:
-            RefusalError: 402, and nothing is taken: it costs more than `limit`, or than there is.
+            RefusalError: 402: the price is higher than `limit`, or than credit and wallet. Nothing is charged.
         """
         if limit is not None and cost.usd > limit:
-            said = f"This costs ${cost.usd}, more than max_charge_usd {limit}. Nothing was charged."
-            raise RefusalError(402, "max_charge_exceeded", said)
+            message = f"This costs ${cost.usd}, more than max_charge_usd {limit}. Nothing was charged."
+            raise RefusalError(402, "max_charge_exceeded", message)
         if cost.usd > round(self.credit_usd + self.balance_usd, 4):
-            said = f"Wallet balance too low. Top up your wallet at {BILLING}."
-            raise RefusalError(402, "insufficient_funds", said)
+            message = f"Wallet balance too low. Top up your wallet at {BILLING}."
+            raise RefusalError(402, "insufficient_funds", message)
         credit = min(self.credit_usd, cost.usd)
         self.credit_usd = round(self.credit_usd - credit, 4)
         self.balance_usd = round(self.balance_usd - (cost.usd - credit), 4)
 
     def register(self, url: str) -> tuple[SimulatedWebhook, bool]:
-        """Return the key's webhook and whether its secret may be shown.
+        """Return the key's webhook, and whether the answer shows its secret.
 
         Raises:
-            RefusalError: 409, where a second one is refused.
+            RefusalError: 409: the knobs refuse a second webhook.
         """
         if self.webhook is None or self._knobs.second_webhook == "replace":
             self.webhook = webhook(self._chance, url)
             return self.webhook, True
         if self._knobs.second_webhook == "409":
-            said = f"This key has a webhook; delete it first, or at {LINKS['api_keys']}."
-            raise RefusalError(409, "webhook_exists", said)
+            message = f"This key has a webhook; delete it first, or at {LINKS['api_keys']}."
+            raise RefusalError(409, "webhook_exists", message)
         return self.webhook, False
 
     def find(self, transcription_id: int) -> SimulatedTranscription:
@@ -119,7 +119,7 @@ class SimulatedAccount:
 
 
 def _example() -> SimulatedTranscription:
-    """Return the documentation's own transcription, of an hour, made in the dashboard."""
+    """Return the transcription in the provider's documentation: an hour long, submitted in the dashboard."""
     example = SimulatedTranscription(
         EXAMPLE_ID, "upload", "podcast.mp3", DEFAULT_CODE, "auto", 3600, price(DEFAULT_CODE, 3600), EXAMPLE_CREATED,
         by_api=False,

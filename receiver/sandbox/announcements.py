@@ -1,4 +1,4 @@
-"""Made-up events about the documentation's own transcription, to be sent without a provider."""
+"""Sample events about the transcription in the provider's documentation, for sending without a provider."""
 
 import secrets
 import time
@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal["completed", "failed", "test"]
 
 
 def announcement(kind: Kind) -> dict[str, Any]:
-    """Return the payload of an event that nobody has seen before."""
+    """Return the payload of a new event."""
     event: dict[str, Any] = {"id": f"evt_sample_{secrets.token_hex(6)}", "created": int(time.time())}
     if kind == "test":
         return event | {"event": "webhook.test", "data": {"message": "This is a test."}}

@@ -1,7 +1,7 @@
-"""The sandbox's routes, and what every request goes through.
+"""The sandbox's routes, and the steps that every request passes.
 
 Wire        X-Request-Id, CORS, the log of requests
- └ keyed    401 · limit · Idempotency-Key · faults ──▶ an endpoint
+ ├ keyed    401 · limit · Idempotency-Key · faults ──▶ an endpoint
  └ open     uploads and controls, without a key
 """
 
@@ -106,7 +106,7 @@ def application(sandbox: Sandbox) -> Starlette:
 
 
 def _keyed(sandbox: Sandbox, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint behind a key, the limit, the Idempotency-Key and the planned faults."""
+    """Return a route's function: it checks key, limit, Idempotency-Key and planned faults before the endpoint."""
 
     async def respond(request: Request) -> Response:
         fault = None
@@ -124,7 +124,7 @@ def _keyed(sandbox: Sandbox, endpoint: Endpoint) -> Callable[[Request], Awaitabl
 
 
 def _file(sandbox: Sandbox, serve: File) -> Callable[[Request], Awaitable[Response]]:
-    """Return the server of files behind the planned faults."""
+    """Return a route's function: it applies the planned faults to a file server."""
 
     async def respond(request: Request) -> Response:
         fault = sandbox.faults.take(request)
@@ -137,25 +137,25 @@ def _file(sandbox: Sandbox, serve: File) -> Callable[[Request], Awaitable[Respon
 
 async def _no_route(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
-    said = RefusalError(exc.status_code, "not_found", "There is no such endpoint.")
-    return refusal(said, request.state.request_id)
+    error = RefusalError(exc.status_code, "not_found", "There is no such endpoint.")
+    return refusal(error, request.state.request_id)
 
 
 def _account(sandbox: Sandbox, request: Request) -> SimulatedAccount:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
-        said = "Missing Authorization header. Create a key at https://transcribe.so/settings/api-keys."
-        raise RefusalError(401, "unauthenticated", said)
+        message = "Missing Authorization header. Create a key at https://transcribe.so/settings/api-keys."
+        raise RefusalError(401, "unauthenticated", message)
     if not KEY.fullmatch(key):
-        said = "The key is malformed, unknown, revoked or expired. See https://transcribe.so/settings/api-keys."
-        raise RefusalError(401, "invalid_api_key", said)
+        message = "The key is malformed, unknown, revoked or expired. See https://transcribe.so/settings/api-keys."
+        raise RefusalError(401, "invalid_api_key", message)
     return sandbox.account(key)
 
 
 async def _once(
     sandbox: Sandbox, account: SimulatedAccount, request: Request, endpoint: Endpoint, refused: RefusalError | None
 ) -> Response:
-    """Answer; under an Idempotency-Key, what was answered before. Refusals are kept too, failures are not."""
+    """Answer a request; repeat the first answer under an Idempotency-Key. Refusals are repeated too, failures not."""
     if refused is not None and refused.status >= FAILURE:
         raise refused
     raw = await request.body()
@@ -177,10 +177,11 @@ async def _once(
 
 
 def _before(account: SimulatedAccount, key: str, asked: bytes, *, oldest: float) -> Response | None:
-    """Return the answer to the first request under a key.
+    """Return the answer to the first request under an idempotency key; None if this is the first request.
 
     Raises:
-        RefusalError: 400: another request came under it, or it is no key; 409: the first one has no answer yet.
+        RefusalError: 400: the first request was a different one, or the key is malformed. 409: the first request has
+            no answer yet.
     """
     if not 0 < len(key) <= KEY_LENGTH:
         raise invalid(f"An Idempotency-Key has 1 to {KEY_LENGTH} characters.")
@@ -190,8 +191,8 @@ def _before(account: SimulatedAccount, key: str, asked: bytes, *, oldest: float)
     if kept.request != asked:
         raise invalid("This Idempotency-Key came with another request; use a new one.")
     if not kept.status:
-        said = "The first request under this Idempotency-Key is still under way. Repeat this one in a moment."
-        raise RefusalError(409, "request_in_progress", said)
+        message = "The first request under this Idempotency-Key is still under way. Repeat this one in a moment."
+        raise RefusalError(409, "request_in_progress", message)
     return Response(kept.content, kept.status, media_type="application/json")
 
 
@@ -213,6 +214,6 @@ def _body(raw: bytes) -> dict[str, Any]:
         raise invalid("The body is not a JSON object.")
     try:
         json.dumps(body, ensure_ascii=False).encode()
-    except UnicodeEncodeError as exc:  # half of a surrogate pair, which no answer could repeat
+    except UnicodeEncodeError as exc:  # half a surrogate pair, which no answer could repeat
         raise invalid("The body holds text that is not Unicode.") from exc
     return body

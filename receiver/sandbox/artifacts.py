@@ -1,4 +1,4 @@
-"""The endpoints of what a completed transcription holds: result, subtitles, timestamps."""
+"""The endpoints for the content of a completed transcription: result, subtitles, timestamps."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def included(text: str) -> tuple[str, ...]:
     """Return the sections that an `include` names.
 
     Raises:
-        RefusalError: 400.
+        RefusalError: 400: a name is unknown.
     """
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     if unknown := sorted({*names} - {*samples.EVERY_SECTION, "all"}):
@@ -84,7 +84,7 @@ async def timestamp_text(call: Call) -> Response:
 
 
 async def regenerate(call: Call) -> Response:
-    """`POST /transcriptions/:id/timestamps/regenerate`: 30 to 90 s, at most ten times, for nothing."""
+    """`POST /transcriptions/:id/timestamps/regenerate`: free, takes 30 to 90 s, at most ten times."""
     style = call.body.get("style", STYLES[0])
     if style not in STYLES:
         raise invalid(f"style must be one of {', '.join(STYLES)}.")
@@ -93,7 +93,7 @@ async def regenerate(call: Call) -> Response:
     item.require_completed()
     if item.regenerations >= REGENERATIONS:
         raise invalid(f"Transcription {item.id} was regenerated {REGENERATIONS} times; no more are possible.")
-    item.regenerations += 1  # before the wait: it is the intent that counts, whoever stays for the answer
+    item.regenerations += 1  # before the wait, so that a regeneration counts even if the client leaves
     revision = item.regenerations
     await call.sandbox.pause(call.sandbox.chance.uniform(*REGENERATING_SECONDS))
     item.styles[style] = (revision, stamp(datetime.now(UTC)))
@@ -111,13 +111,13 @@ def _require_style(item: SimulatedTranscription, style: str) -> None:
     if style in item.styles:
         return
     cached = list(item.styles)
-    said = (
+    message = (
         f"Posting chapters not generated for style={json.dumps(style)}. Cached styles: {', '.join(cached) or 'none'}. "
         f"Either retry with a cached style or POST /api/v1/transcriptions/{item.id}/timestamps/regenerate "
         "to add this one."
     )
     raise RefusalError(
-        409, "not_ready", said, reason="artifact_missing", available_styles=cached, requested_style=style
+        409, "not_ready", message, reason="artifact_missing", available_styles=cached, requested_style=style
     )
 
 

@@ -1,4 +1,4 @@
-"""Deliver events as the provider does: signed, at most five times, and not at all after five failures in a row."""
+"""Deliver events like the provider: signed, at most five times each. Five failures in a row switch a webhook off."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from receiver.sandbox.knobs import Knobs
 
 log = logging.getLogger(__name__)
 
-# "We retry at 1m, 5m, 30m, 3h, 12h. Five attempts max": of five in all the last pause is never waited for.
+# "We retry at 1m, 5m, 30m, 3h, 12h. Five attempts max": with five attempts in total, the last pause is never used.
 PAUSES_SECONDS = (60, 300, 1800, 10800, 43200)
 ANSWER_SECONDS = 10.0
 FAILURES_UNTIL_OFF = 5
@@ -25,7 +25,7 @@ FAILURES_UNTIL_OFF = 5
 
 @dataclass(slots=True)
 class SimulatedWebhook:
-    """Where events go: the one webhook of a key, or the callback of one transcription."""
+    """A receiver of events: the webhook of a key, or the callback of one transcription."""
 
     url: str
     id: str
@@ -34,12 +34,12 @@ class SimulatedWebhook:
     enabled: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the API shows of a key's; never the secret."""
+        """Return the API's view of a key's webhook, without the secret."""
         return {"id": self.id, "url": self.url, "enabled": self.enabled, "consecutive_failures": self.failures}
 
 
 def webhook(chance: random.Random, url: str) -> SimulatedWebhook:
-    """Return a new one with a secret of its own."""
+    """Return a new webhook or callback with a new secret."""
     return SimulatedWebhook(url, f"wh_{token(chance, 8)}", f"whsec_{token(chance, 24)}")
 
 
@@ -49,7 +49,7 @@ def event(chance: random.Random, event_type: str, data: dict[str, Any]) -> dict[
 
 
 class Deliverer:
-    """Sends events. A failure of a key's webhook counts against it, one of a callback against nothing."""
+    """The sender of events. Only the failures of a key's webhook are counted, not those of a callback."""
 
     def __init__(self, *, speed: float, knobs: Knobs, chance: random.Random) -> None:
         self._speed = speed
@@ -58,7 +58,7 @@ class Deliverer:
         self._http: httpx.AsyncClient | None = None
 
     async def deliver(self, target: SimulatedWebhook, payload: dict[str, Any], *, counts: bool) -> None:
-        """Deliver until it is taken or the attempts are used up."""
+        """Send an event until the receiver answers 2xx, or the attempts are used up."""
         at = int(time.time())
         for pause in (*PAUSES_SECONDS[: self._knobs.attempts - 1], None):
             if not target.enabled:

@@ -1,4 +1,4 @@
-"""How the provider says no."""
+"""The provider's refusals, in its error envelope."""
 
 import random
 
@@ -16,9 +16,9 @@ DOC_URLS = {
 
 
 class RefusalError(Exception):
-    """Answer a request with the provider's error envelope; `extra` goes into it.
+    """A refusal, answered with the provider's error envelope. `extra` adds fields to the envelope.
 
-    `retry_after` in whole seconds is no part of the envelope: it becomes the header.
+    `retry_after`, in whole seconds, is not in the envelope: it becomes the header.
     """
 
     def __init__(
@@ -33,17 +33,17 @@ class RefusalError(Exception):
 
 
 def invalid(message: str) -> RefusalError:
-    """Return the refusal of a request that makes no sense."""
+    """Return the refusal of a malformed request."""
     return RefusalError(400, "invalid_request", f"{message} See {DOCS}#endpoints.")
 
 
 def missing(what: str) -> RefusalError:
-    """Return the refusal of what is not there, or not this key's; nobody is told which."""
+    """Return the refusal for a thing that does not exist or belongs to another key. It does not tell which."""
     return RefusalError(404, "not_found", f"{what} does not exist or is not yours.")
 
 
 def refusal(error: RefusalError, request_id: str) -> JSONResponse:
-    """Return the answer that an error stands for."""
+    """Return the answer for a refusal."""
     envelope = {
         "code": error.code,
         "message": error.message,

@@ -1,17 +1,17 @@
-"""Faults that a user asks for, so that a client can be tried against a provider that has a bad day.
+"""Planned faults: a user orders them to test a client against a failing provider.
 
-kind        what happens
-500         nothing is done; 500 internal_error
-429         nothing is done; 429 rate_limited with Retry-After: 1, and an Idempotency-Key keeps it
-slow        the answer comes `seconds` late (5, our own seconds)
-malformed   half of the answer's text, as if that were all
+kind        effect
+500         the request is not carried out; 500 internal_error
+429         the request is not carried out; 429 rate_limited with Retry-After: 1, kept under an Idempotency-Key
+slow        the answer comes `seconds` late (default 5, in real time)
+malformed   the answer has only half of its text, as if that were all
 html        a proxy's page with 502
 truncated   the connection ends in the middle of the answer
-huge        the answer and 80 MiB of spaces
+huge        the answer is followed by 80 MiB of spaces
 redirect    307 to another address
-hang        no answer at all, until the client goes
+hang        no answer until the client disconnects
 
-Of the last seven the request itself is carried out: what is lost is the answer.
+With the last seven kinds the request itself is carried out, and only its answer is changed or lost.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gatew
 
 @dataclass(slots=True)
 class Fault:
-    """One that is planned: for the next `times` requests whose path ends so (`*` stands for anything)."""
+    """A fault for the next `times` requests whose path ends with `endpoint` (`*` matches any text)."""
 
     endpoint: str
     kind: str
@@ -45,36 +45,36 @@ class Fault:
     seconds: float = 5.0
 
     def meets(self, method: str, path: str) -> bool:
-        """Whether it is for this request."""
+        """Return whether the fault is for this request."""
         return self.method in (None, method) and fnmatchcase(path, f"*{self.endpoint}")
 
 
 class Faults:
-    """Those that are planned; the first that fits is used up first."""
+    """The planned faults. If several match a request, the first one is used."""
 
     def __init__(self) -> None:
         self._planned: list[Fault] = []
 
     def plan(self, body: object) -> dict[str, Any]:
-        """Plan one and return it as it will be.
+        """Plan a fault, and return it with its default values.
 
         Raises:
-            RefusalError: 400, and it says what is wrong.
+            RefusalError: 400: a field is wrong; the message says which.
         """
         fault = _read(body)
         self._planned.append(fault)
         return asdict(fault)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return what is planned."""
+        """Return the planned faults."""
         return [asdict(fault) for fault in self._planned]
 
     def clear(self) -> None:
-        """Plan none."""
+        """Remove all planned faults."""
         self._planned.clear()
 
     def take(self, request: Request) -> Fault | None:
-        """Return the fault that befalls a request; one less is left of it."""
+        """Return the fault for a request, and use it once; None without a fault."""
         fault = next((f for f in self._planned if f.meets(request.method, request.url.path)), None)
         if fault is not None:
             fault.times -= 1
@@ -84,7 +84,7 @@ class Faults:
 
 
 def refused(fault: Fault | None) -> RefusalError | None:
-    """Return what is said instead of doing anything, where the fault is of that kind."""
+    """Return the refusal for a fault that replaces the answer; None for any other fault."""
     match fault and fault.kind:
         case "500":
             return RefusalError(500, "internal_error", "A planned fault. Safe to retry with backoff.")
@@ -95,7 +95,7 @@ def refused(fault: Fault | None) -> RefusalError | None:
 
 
 async def spoil(fault: Fault | None, answer: Response, request: Request, stopping: asyncio.Event) -> Response:
-    """Return what becomes of an answer on its way."""
+    """Return an answer as the fault changes it."""
     body, kind = bytes(answer.body), answer.media_type
     match fault and fault.kind:
         case "malformed":
@@ -116,7 +116,7 @@ async def spoil(fault: Fault | None, answer: Response, request: Request, stoppin
 
 
 class _Truncated(Response):
-    """Promise a body, send half of it, and go: the server then ends the connection."""
+    """An answer that promises a body and sends half of it. The server then ends the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
@@ -126,7 +126,7 @@ class _Truncated(Response):
 
 
 class _Huge(Response):
-    """Send the body and then more spaces than anyone wants to read."""
+    """An answer that sends its body and then a huge number of spaces."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
@@ -138,7 +138,7 @@ class _Huge(Response):
 
 
 async def _first(*waits: Any) -> None:
-    """Wait until one has ended, and end the others."""
+    """Wait until one of `waits` has ended, and cancel the others."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +148,7 @@ async def _first(*waits: Any) -> None:
 
 
 async def _gone(request: Request) -> None:
-    """Wait until the client is."""
+    """Wait until the client has disconnected."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -168,7 +168,7 @@ def _read(body: object) -> Fault:
             type(seconds) not in (int, float) or not 0 <= seconds <= LONGEST_SECONDS
         ),
     }
-    if found := [problem for problem, there in problems.items() if there]:
+    if found := [problem for problem, is_there in problems.items() if is_there]:
         raise RefusalError(400, "invalid_request", f"A fault {'; '.join(found)}.")
     return Fault(str(endpoint), kind, times, method, float(seconds))
 

@@ -1,4 +1,4 @@
-"""What the provider's documentation leaves open, as settings: the sandbox plays every answer, users try them all."""
+"""Settings for every question that the provider's documentation leaves open, so that users can try each behaviour."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,18 +8,18 @@ SecondWebhook = Literal["replace", "409", "same"]
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """How this provider behaves where its documentation is silent.
+    """The behaviour of the simulated provider where the documentation is silent.
 
     Attributes:
-        second_webhook: what a second registration with one key does: replace the first, 409, or answer the first
-            without its secret.
-        retry_stamp: whether a retried delivery is signed anew or carries the `t` of its first attempt.
+        second_webhook: the effect of a second registration with one key: replace the first webhook, answer 409, or
+            answer the first webhook without its secret.
+        retry_stamp: whether a retried delivery has a fresh `t` or that of its first attempt.
         retry_id: whether a retried delivery keeps its event id.
         success: whether a success resets the count of failures in a row.
         test_events: whether a failed `webhook.test` counts as a failure.
-        webhook_methods: whether `GET` and `DELETE /webhooks` exist; otherwise what answers them.
-        attempts: how often an event is delivered at most: five in all, or once and five retries.
-        wallet: the play money of each key, in USD, beside its monthly credit.
+        webhook_methods: whether `GET` and `DELETE /webhooks` exist; if not, the status of their answer.
+        attempts: the most attempts for an event: five in total, or one and five retries.
+        wallet: the play money of each key, in USD, besides its monthly credit.
     """
 
     second_webhook: SecondWebhook = "replace"

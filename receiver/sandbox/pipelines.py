@@ -1,6 +1,6 @@
-"""The models and what they cost, as `GET /pipelines` of the documentation shows them.
+"""The speech models and their prices, copied from `GET /pipelines` in the documentation.
 
-The documentation names other prices elsewhere: these are the sandbox's own truth and nobody should rely on them.
+The documentation has other prices in other places. So these prices hold for the sandbox only; do not rely on them.
 """
 
 import math
@@ -12,7 +12,7 @@ LANGUAGES = ("en", "zh", "es", "fr", "de", "it", "pt", "ru", "ja", "ko", "ar", "
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPipeline:
-    """A model; prices in USD."""
+    """A speech model; prices in USD."""
 
     code: str
     name: str
@@ -35,7 +35,7 @@ class SimulatedPipeline:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a recording costs."""
+    """The price of a recording."""
 
     minutes: float
     usd: float
@@ -53,6 +53,6 @@ PIPELINES = {
 
 
 def price(code: str, seconds: float) -> Price:
-    """Return the price of a recording: tenths of a minute, the last one begun counts whole."""
+    """Return the price of a recording. It is billed in tenths of a minute, rounded up."""
     minutes = math.ceil(round(seconds / 6, 6)) / 10
     return Price(minutes, round(minutes * PIPELINES[code].per_minute, 4))

@@ -1,15 +1,15 @@
-"""What a finished transcription holds: a made-up podcast, the same for the same id.
+"""The content of a finished transcription: a made-up podcast, always the same for the same id.
 
-A word in the source's name asks for an edge of what users' handlers must take:
+A word in the recording's name selects a special case that users' handlers must cope with:
 
 word in the name     the recording
-two-hours            lasts two hours, where no duration was passed
-hundred-hours        lasts a hundred hours, where no duration was passed
-empty                nothing was said: no segments, chapters, sections or questions
-no-chapters          segments only
-no-speakers          segments name no speaker
-late-start           the first chapter does not begin at 0:00
-close-chapters       chapters begin 5 s apart
+two-hours            lasts two hours, if no duration was passed
+hundred-hours        lasts a hundred hours, if no duration was passed
+empty                is silent: no segments, chapters, sections or questions
+no-chapters          has segments only
+no-speakers          has segments without a speaker
+late-start           has a first chapter that does not begin at 0:00
+close-chapters       has chapters that begin 5 s apart
 """
 
 import random
@@ -38,23 +38,23 @@ VOICES = {"balanced": "{}", "punchy": "{}!", "educational": "What to learn: {}"}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was transcribed."""
+    """A recording that was transcribed."""
 
     id: int
     name: str
     seconds: float
 
     def asks_for(self, word: str) -> bool:
-        """Whether its name holds this word."""
+        """Return whether the recording's name contains a word."""
         return word in self.name.lower()
 
     def chance(self, what: str) -> random.Random:
-        """Return the dice for one part of it, which fall alike every time."""
+        """Return the random numbers for one part of the recording: always the same for the same part."""
         return random.Random(f"{self.id} {what}")  # noqa: S311 - made-up words, no secret
 
 
 def probed_seconds(name: str) -> int:
-    """Return how long the recording of this name is, as if we had looked."""
+    """Return the length of the recording with this name, as if it had been probed."""
     return next((seconds for word, seconds in LONG_SECONDS.items() if word in name.lower()), DURATION_SECONDS)
 
 
@@ -74,7 +74,7 @@ def result(recording: Sample, include: Iterable[str] = SECTIONS, *, revision: in
 
 
 def chapters(recording: Sample) -> list[dict[str, Any]]:
-    """Return the chapters: one for six minutes, but 3 to 30."""
+    """Return the chapters: one for each six minutes, but at least 3 and at most 30."""
     if recording.asks_for("empty") or recording.asks_for("no-chapters"):
         return []
     chance = recording.chance("chapters")
@@ -90,7 +90,7 @@ def chapters(recording: Sample) -> list[dict[str, Any]]:
 
 
 def curated(recording: Sample, style: str, revision: int) -> list[dict[str, Any]]:
-    """Return the chapters as one style words them; a later revision words them anew."""
+    """Return the chapters in the words of one style. Each revision has other words."""
     chance = recording.chance(f"{style} {revision}")
     again = f" (take {revision + 1})" if revision else ""
     return [
@@ -104,7 +104,7 @@ def curated(recording: Sample, style: str, revision: int) -> list[dict[str, Any]
 
 
 def segments(recording: Sample) -> list[dict[str, Any]]:
-    """Return what was said, 5 to 15 seconds each."""
+    """Return the segments, 5 to 15 seconds each."""
     if recording.asks_for("empty"):
         return []
     chance, named = recording.chance("segments"), not recording.asks_for("no-speakers")
@@ -112,16 +112,16 @@ def segments(recording: Sample) -> list[dict[str, Any]]:
     at, speaker = 0.0, 0
     while at < recording.seconds:
         end = min(round(at + chance.uniform(5, 15), 2), float(recording.seconds))
-        said = {"start_seconds": at, "end_seconds": end, "text": _sentence(chance)}
-        made.append(said | ({"speaker": SPEAKERS[speaker]} if named else {}))
-        if chance.random() < 0.3:  # noqa: PLR2004 - how often the other one takes over
+        segment = {"start_seconds": at, "end_seconds": end, "text": _sentence(chance)}
+        made.append(segment | ({"speaker": SPEAKERS[speaker]} if named else {}))
+        if chance.random() < 0.3:  # noqa: PLR2004 - how often the other speaker takes over
             speaker = 1 - speaker
         at = end
     return made
 
 
 def sections(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the chapters' sections: two each, more in long ones."""
+    """Return the sections of the chapters: two for each chapter, more for a long chapter."""
     made: list[dict[str, Any]] = []
     for chapter in parts:
         length = chapter["end_seconds"] - chapter["start_seconds"]
@@ -139,7 +139,7 @@ def sections(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _titles(chance: random.Random, count: int) -> list[str]:
-    """Return as many titles, no two alike."""
+    """Return `count` different titles."""
     rounds = [chance.sample(TOPICS, len(TOPICS)) for _ in range(0, count, len(TOPICS))]
     titles = [f"{topic}, part {number}" if number > 1 else topic for number, r in enumerate(rounds, 1) for topic in r]
     return titles[:count]
@@ -157,7 +157,7 @@ def _questions(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _acts(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the recording in three."""
+    """Return the recording in three acts."""
     third = -(-len(parts) // 3) or 1
     return [
         {

@@ -1,4 +1,4 @@
-"""Everything that the simulated provider remembers, and its clock."""
+"""The state of the simulated provider, and its clock."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ REQUESTS_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request to the API: when, in seconds since the sandbox began, and how it was answered."""
+    """A request to the API: its time in seconds since the sandbox's start, and the status of its answer."""
 
     at: float
     method: str
@@ -37,9 +37,9 @@ class Sandbox:
     """The simulated provider.
 
     Args:
-        speed: how many times as fast as the provider time runs.
-        knobs: how it behaves where the documentation is silent.
-        seed: makes ids, secrets and durations the same in every run; without one nobody can foresee them.
+        speed: how many times faster than at the provider time runs.
+        knobs: the behaviour where the documentation is silent.
+        seed: makes ids, secrets and durations the same in every run. Without a seed they are unpredictable.
     """
 
     def __init__(self, *, speed: float = 60.0, knobs: Knobs = DEFAULT, seed: int | None = None) -> None:
@@ -58,35 +58,35 @@ class Sandbox:
         self._deliverer = Deliverer(speed=speed, knobs=knobs, chance=self.chance)
 
     def account(self, key: str) -> SimulatedAccount:
-        """Return what a key has; a new key gets what every key has."""
+        """Return the account of a key. A new key gets a new account."""
         if key not in self.accounts:
             self.accounts[key] = SimulatedAccount(knobs=self.knobs, chance=self.chance)
         return self.accounts[key]
 
     def next_id(self) -> int:
-        """Return a transcription's id."""
+        """Return the id for a new transcription."""
         return next(self._ids)
 
     async def pause(self, seconds: float) -> bool:
-        """Wait for that many of the provider's seconds; return whether the sandbox stops instead."""
+        """Wait for `seconds` of the provider's time. Return whether the sandbox is stopping."""
         return await self._within(seconds / self.speed, self.stopping)
 
     async def pause_until_a_change(self, seconds: float) -> bool:
-        """Wait until any transcription ends or is gone, for at most as many of our seconds; return whether one is."""
+        """Wait, at most `seconds` of real time, until a transcription ends or is deleted. Return whether one was."""
         return await self._within(seconds, self._changed)
 
     def announce_change(self) -> None:
-        """Wake everyone who waits for a transcription to end."""
+        """Wake every request that waits for a transcription to end."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     def start(self, account: SimulatedAccount, item: SimulatedTranscription) -> None:
-        """Begin to transcribe."""
+        """Start a transcription."""
         item.start(time.monotonic())
         self._spawn(self._transcribe(account, item))
 
     def deliver(self, account: SimulatedAccount, payload: dict[str, Any]) -> None:
-        """Send an event to the key's webhook, where there is one."""
+        """Send an event to the key's webhook, if the key has one."""
         if account.webhook is not None:
             counts = payload["event"] != "webhook.test" or self.knobs.test_events == "count"
             self._spawn(self._deliverer.deliver(account.webhook, payload, counts=counts))
@@ -96,12 +96,12 @@ class Sandbox:
         return deliveries.event(self.chance, event_type, data)
 
     def stop(self) -> None:
-        """Let go of every request that is held, so that a server can end."""
+        """Release every waiting request, so that a server can end."""
         self.stopping.set()
         self._changed.set()
 
     async def close(self) -> None:
-        """Stop everything under way."""
+        """Stop all transcriptions and deliveries."""
         self.stop()
         for task in self._tasks:
             task.cancel()
@@ -139,7 +139,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated request; `body` is its JSON object, empty where none came."""
+    """One authenticated request; `body` is its JSON object, empty if it has none."""
 
     sandbox: Sandbox
     account: SimulatedAccount
@@ -148,9 +148,9 @@ class Call:
 
     @property
     def item(self) -> SimulatedTranscription:
-        """The transcription that the path names.
+        """The transcription in the path.
 
         Raises:
-            RefusalError: 404.
+            RefusalError: 404: the key has no such transcription.
         """
         return self.account.find(self.request.path_params["id"])

@@ -1,4 +1,4 @@
-"""What `POST /transcriptions` and `POST /quotes` are given, read and checked."""
+"""Read and check the bodies of `POST /transcriptions` and `POST /quotes`."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_SECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SubmissionBody:
-    """A checked one; `place` is the address or the upload's id, `name` what the transcription is called."""
+    """A checked body. `place` is the recording's address or the upload's id; `name` is the transcription's name."""
 
     source: str
     place: str
@@ -30,7 +30,7 @@ class SubmissionBody:
     max_charge_usd: float | None
 
     def to_transcription(self, sandbox: Sandbox) -> SimulatedTranscription:
-        """Return the work item that it asks for."""
+        """Return the transcription for this body."""
         cost = price(self.pipeline_code, self.duration_seconds)
         item = SimulatedTranscription(
             sandbox.next_id(), self.source, self.name, self.pipeline_code, self.language, self.duration_seconds, cost,
@@ -42,10 +42,10 @@ class SubmissionBody:
 
 
 def read(sandbox: Sandbox, account: SimulatedAccount, body: dict[str, Any]) -> SubmissionBody:
-    """Return what a body asks for.
+    """Return a body, checked.
 
     Raises:
-        RefusalError: 400.
+        RefusalError: 400: a field is missing or wrong.
     """
     source = body.get("source")
     if not isinstance(source, str) or source not in SOURCES:
@@ -63,7 +63,7 @@ def read(sandbox: Sandbox, account: SimulatedAccount, body: dict[str, Any]) -> S
 def _name(sandbox: Sandbox, account: SimulatedAccount, source: str, place: str, body: dict[str, Any]) -> str:
     if source != "upload":
         return _web_address(body, "url")
-    _duration(body, source, "")  # is asked for before anyone looks for the file
+    _duration(body, source, "")  # a missing duration is refused before a missing file
     upload = sandbox.uploads.find_complete(account.user_id, place)
     return _text(body, "original_filename", upload.filename)
 
@@ -71,8 +71,8 @@ def _name(sandbox: Sandbox, account: SimulatedAccount, source: str, place: str, 
 def _pipeline(body: dict[str, Any]) -> str:
     code = body.get("pipeline_code", DEFAULT_CODE)
     if not isinstance(code, str) or code not in PIPELINES:
-        said = f"pipeline_code must be one of {', '.join(PIPELINES)}. See {DOCS}#pricing."
-        raise RefusalError(400, "unsupported_pipeline", said)
+        message = f"pipeline_code must be one of {', '.join(PIPELINES)}. See {DOCS}#pricing."
+        raise RefusalError(400, "unsupported_pipeline", message)
     return code
 
 
@@ -86,10 +86,10 @@ def _duration(body: dict[str, Any], source: str, name: str) -> float:
 
 
 def limit(body: dict[str, Any]) -> float | None:
-    """Return `max_charge_usd`, where there is one.
+    """Return `max_charge_usd`; None if the body has none.
 
     Raises:
-        RefusalError: 400.
+        RefusalError: 400: it is no number of 0 or more.
     """
     most = body.get("max_charge_usd")
     if most is None:
@@ -100,7 +100,7 @@ def limit(body: dict[str, Any]) -> float | None:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    """Whether JSON gave a finite number; true and false are none."""
+    """Return whether a JSON value is a finite number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -1,6 +1,6 @@
-"""Segments as subtitle files. Pure.
+"""Write segments as subtitle files. Pure.
 
-The sandbox has a writer of its own, so that a fault in the product's is not hidden by the same one here.
+The sandbox has its own writer: with the product's writer, a mistake in it would be on both sides and stay hidden.
 """
 
 import json
@@ -15,7 +15,7 @@ TYPES = {
 
 
 def write(segments: list[dict[str, Any]], form: str, *, speakers: bool) -> str:
-    """Return the file; `speakers` puts `[Ada] ` before what Ada says."""
+    """Return the file; `speakers` puts `[Ada] ` before Ada's words."""
     cues = [(s["start_seconds"], s["end_seconds"], _label(s, speakers=speakers), s["text"]) for s in segments]
     match form:
         case "json":
@@ -45,7 +45,7 @@ def _time(seconds: float, point: str) -> str:
 
 
 def _sung(start: float, end: float, text: str) -> str:
-    """Return the words with the moment before each but the first, spread evenly."""
+    """Return the words with a time before each word except the first. The times are evenly spread."""
     words = text.split()
     step = (end - start) / max(1, len(words))
     times = [f"<{_time(start + number * step, '.')}>" for number in range(len(words))]

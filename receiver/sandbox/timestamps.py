@@ -1,7 +1,7 @@
-"""Chapters in the form that a platform takes, held to its rules. Pure.
+"""Write chapters in the format of a platform, by the platform's rules. Pure.
 
-Each rule leaves its trace: what stands too close is left out, what is too long is cut, what exceeds the budget of
-characters is not begun, and a warning says so.
+A chapter that starts too soon is left out, a long title is cut, and lines beyond the limit of characters are left out.
+A warning reports the left-out chapters.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a platform accepts."""
+    """The rules of a platform."""
 
     label: str
     max_chars: int
@@ -31,7 +31,7 @@ class Rules:
     title_cap: int = 200
 
     def to_json(self) -> dict[str, Any]:
-        """Return them in the provider's words."""
+        """Return the rules in the provider's words."""
         return {
             "maxChars": self.max_chars,
             "minChapters": self.min_chapters,
@@ -55,14 +55,14 @@ CLIPS = 3
 
 
 def clock(seconds: float) -> str:
-    """Return a moment as M:SS, or H:MM:SS from the first hour on."""
+    """Return a time as M:SS, or as H:MM:SS from the first hour on."""
     hours, rest = divmod(int(seconds), 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
 def write(name: str, items: list[Item]) -> dict[str, Any]:
-    """Return the text of a format and what became of the items."""
+    """Return the text of a format, with counts and warnings about its items."""
     rules, warnings = RULES[name], list[str]()
     chosen = _most_shareable(items) if name == "clip_ideas" else items
     chosen = _spaced(_from_zero(chosen, rules, warnings), rules, warnings)
@@ -98,7 +98,7 @@ def _from_zero(items: list[Item], rules: Rules, warnings: list[str]) -> list[Ite
 
 
 def _spaced(items: list[Item], rules: Rules, warnings: list[str]) -> list[Item]:
-    """Leave out what begins too soon after the one before, in the whole seconds that will be shown."""
+    """Leave out items that start too soon after the item before, measured in the whole seconds of the text."""
     kept: list[Item] = []
     for item in items:
         if not kept or int(item.start_seconds) - int(kept[-1].start_seconds) >= rules.min_spacing_seconds:
@@ -114,7 +114,7 @@ def _cut(title: str, cap: int) -> str:
 
 
 def _fitting(lines: list[str], budget: int) -> list[str]:
-    """Return the first lines that fit, with the line ends between them."""
+    """Return the first lines that fit into the budget, together with the line ends between them."""
     used = 0
     ends = []
     for line in lines:

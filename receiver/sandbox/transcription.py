@@ -1,4 +1,4 @@
-"""A work item at the provider.
+"""A simulated transcription.
 
     quoted          POST /quotes: priced, never starts
 
@@ -7,12 +7,12 @@
         │    └───▶ cancelled
         └──retry── failed
 
-What becomes of one is in its name, for users who test the edges:
+A word in the recording's name decides how the transcription ends, for users who test special cases:
 
-word in the name     what happens
-fail                 ends as failed, after every retry too
-fail-once            fails the first time, completes when retried
-cancel               ends as cancelled; no event says so
+word in the name     the transcription
+fail                 fails, also after every retry
+fail-once            fails the first time, and completes when it is retried
+cancel               is cancelled, without an event
 """
 
 from dataclasses import dataclass, field
@@ -33,13 +33,13 @@ REASONS = {
 
 
 def stamp(moment: datetime) -> str:
-    """Return a moment as the provider writes it: ISO 8601, milliseconds, Z."""
+    """Return a time as the provider writes it: ISO 8601, milliseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(slots=True)
 class SimulatedTranscription:
-    """One work item; `place` is its address or file name, `began` the monotonic time at which this run began."""
+    """One transcription. `place` is its address or file name; `began` is the monotonic time at which this run began."""
 
     id: int
     source: str
@@ -62,7 +62,7 @@ class SimulatedTranscription:
 
     @property
     def title(self) -> str:
-        """The last part of where it came from."""
+        """The last part of the recording's address or file name."""
         return self.place.rstrip("/").rsplit("/", 1)[-1] or self.place
 
     def start(self, now: float) -> None:
@@ -71,7 +71,7 @@ class SimulatedTranscription:
         self.runs += 1
 
     def end(self, at: datetime) -> None:
-        """Reach the terminal state that its name asks for."""
+        """Reach the terminal state that the name selects."""
         name = self.place.lower()
         fails = "fail" in name and not ("fail-once" in name and self.runs > 1)
         self.status = "failed" if fails else "cancelled" if "cancel" in name else "completed"
@@ -81,13 +81,13 @@ class SimulatedTranscription:
             self.styles = {"balanced": (0, self.completed_at)}
 
     def progress(self, now: float, *, speed: float) -> int:
-        """Return how far it is, in percent."""
+        """Return the progress in percent."""
         if self.status != "processing":
             return 100 if self.status == "completed" else 0
         return min(99, int(100 * (now - self.began) * speed / TRANSCRIBING_SECONDS))
 
     def require_completed(self) -> None:
-        """Do nothing where there is a result.
+        """Refuse to show content before the transcription has completed.
 
         Raises:
             RefusalError: 409 `not_ready` with the reason.
@@ -97,7 +97,7 @@ class SimulatedTranscription:
             raise RefusalError(409, "not_ready", f"Transcription {self.id} is {self.status}.", reason=reason)
 
     def announced(self, *, stage: str | None = None) -> dict[str, Any]:
-        """Return what an event says of it."""
+        """Return the transcription as in an event."""
         shown = {
             "id": self.id,
             "status": self.status,
@@ -114,7 +114,7 @@ class SimulatedTranscription:
         return shown | ({} if self.error is None else {"error": self.error})
 
     def to_json(self, now: float, *, speed: float) -> dict[str, Any]:
-        """Return what `GET` shows of it."""
+        """Return the transcription as in the answer to a `GET`."""
         progress = self.progress(now, speed=speed)
         stage = next(stage for least, stage in STAGES if progress >= least)
         shown = self.announced(stage=stage if self.status == "processing" else None)

@@ -1,4 +1,4 @@
-"""The endpoints of transcriptions and quotes; what they hold once they are complete is in `artifacts`."""
+"""The endpoints of transcriptions and quotes. The endpoints for their content are in `artifacts`."""
 
 import time
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ async def submit(call: Call) -> Response:
 
 
 async def quote(call: Call) -> Response:
-    """`POST /quotes`: price it, and keep a row that never starts."""
+    """`POST /quotes`: return a price, and keep a row that never starts."""
     wanted = submission.read(call.sandbox, call.account, call.body)
     item = wanted.to_transcription(call.sandbox)
     item.status = "quoted"
@@ -49,8 +49,8 @@ async def quote(call: Call) -> Response:
 async def list_page(call: Call) -> Response:
     """`GET /transcriptions`: newest first.
 
-    The cursor is the moment at which the last item was created, and the next page begins before it: of items of one
-    moment at the edge of a page, those that did not fit are in neither. A client has to overlap its pages.
+    The cursor is the creation time of the page's last item, and the next page begins before that time. So if several
+    items of the same time are at the edge of a page, the rest of them is on neither page. A client must overlap pages.
     """
     query = call.request.query_params
     limit = _whole(query.get("limit", str(PAGE)), "limit", 1, LARGEST_PAGE)
@@ -72,7 +72,7 @@ async def get(call: Call) -> Response:
 
 
 async def wait(call: Call) -> Response:
-    """`GET /transcriptions/:id/wait`: answer when it has ended, or when the window has run out."""
+    """`GET /transcriptions/:id/wait`: answer when the transcription has ended, or after `timeout`."""
     query = call.request.query_params
     window = _whole(query.get("timeout", str(WAIT_SECONDS)), "timeout", 0, LONGEST_WAIT_SECONDS)
     include = artifacts.included(query["include"]) if "include" in query else ()
@@ -89,7 +89,7 @@ async def wait(call: Call) -> Response:
 
 
 async def retry(call: Call) -> Response:
-    """`POST /transcriptions/:id/retry`: begin a failed one again; it is charged again."""
+    """`POST /transcriptions/:id/retry`: start a failed transcription again, and charge for it again."""
     item = call.item
     if item.status != "failed":
         raise invalid(f"Only a failed transcription can be retried; {item.id} is {item.status}.")
@@ -99,7 +99,7 @@ async def retry(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /transcriptions/:id`; what is under way stops, and no event tells of it."""
+    """`DELETE /transcriptions/:id`; a running transcription stops, without an event."""
     item = call.item
     del call.account.transcriptions[item.id]
     call.sandbox.announce_change()
@@ -132,7 +132,7 @@ def _shown(call: Call, item: SimulatedTranscription) -> dict[str, Any]:
 
 
 def _moment(item: SimulatedTranscription) -> datetime:
-    """Return when it was created, as exactly as a cursor says it."""
+    """Return a transcription's creation time in a cursor's precision."""
     return item.created_at.replace(microsecond=item.created_at.microsecond // 1000 * 1000)
 
 

@@ -1,10 +1,11 @@
-"""A small tus 1.0 server: creation and resumption of one upload at a time, by a ticket bound to its size.
+"""A small tus 1.0 server. A ticket allows one upload of a limited size; a broken upload can be resumed.
 
     POST  /files/               Upload-Length, Upload-Metadata: upload-token  ──▶ 201, Location <endpoint>/<id>+<token>
-    HEAD  /files/<id>+<token>   ──▶ Upload-Offset: how much has arrived
+    HEAD  /files/<id>+<token>   ──▶ Upload-Offset: the number of received bytes
     PATCH /files/<id>+<token>   Upload-Offset, the bytes from there on ──▶ 204, Upload-Offset
 
-What has arrived of a PATCH whose connection broke stays. https://tus.io/protocols/resumable-upload, version 1.0.0.
+If the connection of a PATCH breaks, the received bytes are kept. Source: https://tus.io/protocols/resumable-upload,
+version 1.0.0.
 """
 
 import base64
@@ -37,7 +38,7 @@ async def serve(uploads: Uploads, request: Request) -> Response:
                 answer = await _append(_find(uploads, request), request)
     except RefusalError as exc:
         answer = Response(f"{exc.message}\n", exc.status, media_type="text/plain")
-        if exc.status == 412:  # noqa: PLR2004 - says which versions there are, as the protocol asks
+        if exc.status == 412:  # noqa: PLR2004 - the protocol demands the supported versions in this answer
             answer.headers["Tus-Version"] = VERSION
     answer.headers["Tus-Resumable"] = VERSION
     return answer
@@ -114,7 +115,7 @@ def _ticket(uploads: Uploads, request: Request) -> Ticket:
 
 
 def _metadata(request: Request) -> dict[str, str]:
-    """Return `Upload-Metadata`: pairs of a key and a value in Base64, with commas between them."""
+    """Return `Upload-Metadata`: pairs of a key and a Base64 value, separated by commas."""
     pairs = (pair.strip().partition(" ") for pair in request.headers.get("upload-metadata", "").split(","))
     try:
         return {key: base64.b64decode(value, validate=True).decode() for key, _, value in pairs if key}

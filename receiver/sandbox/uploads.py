@@ -1,7 +1,7 @@
-"""Files that were sent: their size and SHA-256 are kept, their contents are not.
+"""Uploaded files: only their size and SHA-256 are kept, not their contents.
 
-POST /uploads      ──▶ a presigned address below /s3/, good for 900 s, PUT once
-POST /uploads/tus  ──▶ a ticket for the tus server at /files/, good for 3600 s
+POST /uploads      ──▶ a presigned address below /s3/ for a PUT, valid for 900 s
+POST /uploads/tus  ──▶ a ticket for the tus server at /files/, valid for 3600 s
 """
 
 import hashlib
@@ -29,7 +29,7 @@ CONTENT_TYPES = (
 
 @dataclass(slots=True)
 class SimulatedUpload:
-    """A file on its way, or here."""
+    """A file, uploaded in part or completely."""
 
     id: str
     user_id: str
@@ -44,11 +44,11 @@ class SimulatedUpload:
     digest: Any = field(default_factory=hashlib.sha256, repr=False)
 
     def begin(self) -> None:
-        """Forget what arrived before."""
+        """Start over, without the bytes that arrived before."""
         self.digest, self.received, self.complete = hashlib.sha256(), 0, False
 
     def take(self, piece: bytes) -> None:
-        """Count a piece of it."""
+        """Add a piece of the file."""
         self.digest.update(piece)
         self.received += len(piece)
 
@@ -64,7 +64,7 @@ class SimulatedUpload:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Leave to create one tus upload of at most `size` bytes."""
+    """A permission to create one tus upload of at most `size` bytes."""
 
     user_id: str
     filename: str
@@ -73,7 +73,7 @@ class Ticket:
 
 
 class Uploads:
-    """All files of all keys."""
+    """The uploads of all keys."""
 
     def __init__(self, *, speed: float, chance: random.Random) -> None:
         self._speed = speed
@@ -82,10 +82,10 @@ class Uploads:
         self.tickets: dict[str, Ticket] = {}
 
     def presign(self, user_id: str, body: dict[str, Any]) -> SimulatedUpload:
-        """Return an upload that can be PUT.
+        """Return a new upload for a PUT.
 
         Raises:
-            RefusalError: 400.
+            RefusalError: 400: a field is missing or wrong.
         """
         filename, size = _filename(body), _size(body)
         content_type = body.get("content_type")
@@ -102,7 +102,7 @@ class Uploads:
         """Return a ticket for a resumable upload.
 
         Raises:
-            RefusalError: 400.
+            RefusalError: 400: a field is missing or wrong.
         """
         expires = time.monotonic() + TICKET_SECONDS / self._speed
         ticket = f"eyJ1Ijoi{token(self._chance, 24)}"
@@ -117,10 +117,10 @@ class Uploads:
         return upload
 
     def find_complete(self, user_id: str, upload_id: str) -> SimulatedUpload:
-        """Return a key's upload; `tus/<id>+<resume-token>` and `tus/<id>` are the same.
+        """Return a key's upload. `tus/<id>+<resume-token>` and `tus/<id>` name the same upload.
 
         Raises:
-            RefusalError: 400: it is unknown, not this key's, or not all there.
+            RefusalError: 400: the upload is unknown, belongs to another key, or is incomplete.
         """
         shown = upload_id.partition("+")[0] if upload_id.startswith("tus/") else upload_id
         upload = self.by_id.get(shown)
@@ -132,18 +132,18 @@ class Uploads:
 
 
 def presigned_url(request: Request, upload: SimulatedUpload) -> str:
-    """Return where the file is to be PUT."""
+    """Return the address for the PUT of a file."""
     return f"{request.base_url}s3/{quote(upload.id)}?X-Amz-Expires={PUT_SECONDS}&X-Amz-Signature={upload.token}"
 
 
 async def put(uploads: Uploads, request: Request) -> Response:
-    """`PUT /s3/…`: take a file as S3 does, whose refusals are XML."""
+    """`PUT /s3/…`: take a file like S3. Refusals are XML."""
     try:
         upload = _presigned(uploads, request)
         await _receive(upload, request)
     except RefusalError as exc:
-        said = f"<Error><Code>{exc.code}</Code><Message>{exc.message}</Message></Error>"
-        return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{said}', exc.status, media_type="application/xml")
+        error = f"<Error><Code>{exc.code}</Code><Message>{exc.message}</Message></Error>"
+        return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{error}', exc.status, media_type="application/xml")
     return Response(status_code=200, headers={"ETag": f'"{upload.digest.hexdigest()[:32]}"'})
 
 

@@ -1,4 +1,4 @@
-"""The endpoints of the webhook: one for each key."""
+"""The endpoints of a key's webhook."""
 
 from starlette.responses import JSONResponse, Response
 
@@ -8,7 +8,7 @@ from receiver.sandbox.state import Call
 
 
 async def register(call: Call) -> Response:
-    """`POST /webhooks`: the secret is in the first answer and in no other."""
+    """`POST /webhooks`: only the first answer shows the secret."""
     url = call.body.get("url")
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise invalid("url must be an http(s) address.")
@@ -23,7 +23,7 @@ async def get(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /webhooks`; deliveries under way are tried no more."""
+    """`DELETE /webhooks`; running deliveries are not retried."""
     webhook = _existing(call)
     webhook.enabled, call.account.webhook = False, None
     return JSONResponse({"id": webhook.id, "deleted": True})

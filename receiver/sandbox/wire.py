@@ -1,4 +1,4 @@
-"""What every answer carries, whatever gave it: a request id, leave for any origin; and the log of API requests."""
+"""Add a request id and CORS headers to every answer, and keep the log of API requests."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ EXPOSED = "X-Request-Id, Retry-After, Location, Tus-Resumable, Upload-Offset, Up
 
 
 class Wire:
-    """A middleware around the routes."""
+    """The middleware around all routes."""
 
     def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
         self._app = app
@@ -54,8 +54,8 @@ class Wire:
             if started:
                 raise
             log.exception("%s %s failed", scope["method"], _shown(scope))
-            said = RefusalError(500, "internal_error", "A fault of the sandbox; its log says more.")
-            await refusal(said, request_id)(scope, receive, send_marked)
+            error = RefusalError(500, "internal_error", "A fault of the sandbox; its log says more.")
+            await refusal(error, request_id)(scope, receive, send_marked)
 
     def _remember(self, scope: Scope, status: int) -> None:
         if scope["path"].startswith("/api/v1/") and scope["method"] != "OPTIONS":
@@ -69,7 +69,7 @@ def _shown(scope: Scope) -> str:
 
 
 def _preflight(scope: Scope) -> Response | None:
-    """Return the answer to a browser that asks whether it may."""
+    """Return the answer to a browser's CORS preflight; None for any other request."""
     headers = dict(scope["headers"])
     if scope["method"] != "OPTIONS" or b"access-control-request-method" not in headers:
         return None

@@ -90,7 +90,7 @@ class Target:
 
     @property
     def more(self) -> int:
-        """How many deliveries have arrived that nobody asked for."""
+        """The number of unexpected deliveries."""
         return self._arrived.qsize()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -120,7 +120,7 @@ async def test_an_idempotency_key_with_another_request_is_refused() -> None:
 
 
 async def test_a_refusal_is_kept_under_its_idempotency_key() -> None:
-    """Whoever is refused needs a new key; the same one gets the old refusal although it would succeed now."""
+    """A refused client needs a new key: the same key gets the old refusal, although the request would succeed now."""
     key = {"Idempotency-Key": "one"}
     async with sandboxed() as client:
         refused = await client.post("webhooks/test", headers=key)
@@ -182,7 +182,7 @@ async def test_a_key_whose_first_request_came_to_nothing_is_free_again() -> None
 
 
 async def test_what_was_limited_stays_limited_under_its_idempotency_key() -> None:
-    """Whoever ran into the limit needs a new key; a request that was answered before is answered in any case."""
+    """A limited client needs a new key; a request that was answered before still gets that answer."""
     one, two = ({"Idempotency-Key": name} for name in ("one", "two"))
     async with sandboxed(speed=1) as client:
         first = await client.post("transcriptions", json=submission(), headers=one)
@@ -192,7 +192,7 @@ async def test_what_was_limited_stays_limited_under_its_idempotency_key() -> Non
         repeated = await client.post("transcriptions", json=submission(), headers=one)
     assert (repeated.status_code, repeated.content) == (202, first.content)
     assert error(limited) == (429, "rate_limited")
-    assert again.content == limited.content  # which names the request that was refused
+    assert again.content == limited.content  # it has the id of the refused request
 
 
 # --- what every answer carries ---------------------------------------------------------------------------------------

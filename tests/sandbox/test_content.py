@@ -116,7 +116,7 @@ async def test_the_documented_example_exists_for_every_key() -> None:
 
 
 async def test_two_sandboxes_give_different_ids() -> None:
-    """A data folder that met one sandbox must not take another's transcription for one that it knows."""
+    """A data folder that knows one sandbox must not mistake another sandbox's transcription for a known one."""
     ids: set[int] = set()
     for _ in range(2):
         async with sandboxed(speed=1) as client:

@@ -1,4 +1,4 @@
-"""The provider's own published command-line client against a real `receiver sandbox`: nobody here wrote it.
+"""The provider's own published command-line client against a real `receiver sandbox`.
 
 Its README promises the exit statuses: 0 fine, 1 API error, 2 usage, 3 authentication, 4 payment, 5 transient, 6 over
 the local budget. Each test has a key, and so a wallet, of its own.
@@ -39,7 +39,7 @@ class Client:
     key: str
 
     def run(self, *arguments: str, status: int = FINE, **environment: str) -> str:
-        """Run a command that must end with `status`; returns what it printed."""
+        """Run a command that must end with `status`; return its output."""
         own = {"PATH": os.environ["PATH"], "TRANSCRIBE_API_URL": self.url, "TRANSCRIBE_API_KEY": self.key}
         command = ["node", str(self.script), *arguments, "--allow-custom-host"]
         ran = subprocess.run(command, env=own | environment, capture_output=True, text=True, timeout=60, check=False)
@@ -114,7 +114,7 @@ def callbacks() -> Iterator[Callbacks]:
 
 
 def write_sound(path: Path) -> None:
-    """Write a WAV of one and a half seconds."""
+    """Write a WAV file of 1.5 seconds."""
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)

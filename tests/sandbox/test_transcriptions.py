@@ -275,7 +275,7 @@ async def test_pages_are_newest_first_and_end_without_a_cursor() -> None:
 async def test_a_cursor_is_the_time_of_the_pages_last_item_and_ends_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Items of one moment can be torn apart at the edge of a page; a client has to overlap."""
+    """Items of the same time can be split at the edge of a page, so a client must overlap its pages."""
     async with sandboxed() as client:
         first = await submit(client)
         await moment_passes(client)
