@@ -87,10 +87,7 @@ def transcribe(
             return ended, await _text(desk, ended) if ended.status == "completed" else ""
 
     about = file.path if file is not None else request.url or recording
-    with (
-        _advice(configured),
-        progress.opened(configured.data_dir, configured.account(), about) as notes,
-    ):
+    with _advice(configured), progress.opened(configured.data_dir, configured.account(), about) as notes:
         reached, text = run(work(notes))
         _print(reached, text, wait=wait, as_json=as_json)
         if streams.is_read(sys.stdout):  # else the reader missed it, and must not pay again for another try

@@ -8,9 +8,8 @@ append ──▶ database, 2 s ──▶ stored | duplicate | quarantined
               │
 drain  ◀──────┘ twice a second, oldest first, many at once; after the first success deliveries go to the database
 
-A spooled record may fail because of the database, or because of itself. The other records tell which: a record that
-the database refuses while it takes others is kept aside. Error codes do not tell: a row-level policy that refuses one
-delivery and a missing right that refuses all have the same code.
+The database may refuse a spooled record because of itself or because of the record. Error codes do not tell which (a
+missing right and a row-level policy share one): a record that is refused while others are taken is kept aside.
 """
 
 import asyncio
