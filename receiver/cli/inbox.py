@@ -67,7 +67,7 @@ def show(event: str, *, as_json: bool) -> None:
     elif not found.jobs:
         click.echo("  no handler wants it, so it is done")
     for variant in variants:
-        click.echo(f"  in other bytes, quarantined: @{variant.key} {variant.id}")
+        click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
     click.echo(printable(raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))

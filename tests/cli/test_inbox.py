@@ -256,5 +256,5 @@ def test_show_tells_of_other_bytes_that_came_under_the_same_id(shared: Processes
     assert web.deliver(completed("evt_1", 77)).json() == {"status": "stored"}
     assert web.deliver(completed("evt_1", 77) + b" ").json() == {"status": "quarantined"}
     (variant,) = json.loads(shared.run("show", "77", "--json").stdout)["variants"]
-    assert re.search(rf"in other bytes, quarantined: @\d+ {variant}\n", shared.run("show", "77").stdout)
+    assert re.search(rf"another body with this id, quarantined: @\d+ {variant}\n", shared.run("show", "77").stdout)
     assert "another body came before under its id, evt_1" in shared.run("show", variant).stdout
