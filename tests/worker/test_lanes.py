@@ -127,7 +127,7 @@ async def test_what_fails_around_a_handler_costs_a_try_and_not_the_lane(
         raise AssertionError("it is not reached")
 
     class Broken(TranscribeSo):
-        def behind(self) -> TranscribeSo:
+        def low_priority(self) -> TranscribeSo:
             raise ZeroDivisionError("a bug of ours")
 
     working_one = made("working_one", works)
