@@ -10,7 +10,8 @@ The rooms, by an event's life, from the top floor to the ground; a module import
     webhooks       what proves a delivery                     handling   the handlers' side
     providers      how we ask a source                        inbox      what is kept of deliveries
     database       PostgreSQL                                 server     HTTP within bounds
-    transcripts, events, settings    words                    signature, failpoints    the ground
+    transcripts    the common shape of what was said          events, settings    what comes in
+    signature      what proves a body                         failpoints    where a test lets a process die
     logs           what is told                               errors     by who catches them
 
 Each room says in its `__init__` what its modules are. The contracts in `pyproject.toml` hold the floors.

@@ -19,8 +19,8 @@ LONG_MODULE = 320
 
 
 def entries() -> list[str]:
-    """Return what lies in `receiver/`."""
-    return sorted(path.name for path in PACKAGE.iterdir() if path.name != "__pycache__")
+    """Return what lies in `receiver/`; of a folder that is gone, compiled modules may be left."""
+    return sorted(path.name for path in PACKAGE.iterdir() if path.is_file() or any(path.glob("*.py")))
 
 
 def sources() -> list[Path]:

@@ -1,7 +1,15 @@
-"""The command `receiver`: the composition root.
+"""The command `receiver`: options in, text out. No rule lives here.
 
-Each module here holds the commands of one subject. Data and the story of `up` go to stdout, logs to stderr. The exit
-status is 0 for success, 1 for failure (one line says why and what to do) and 2 for wrong arguments.
+up/, serve, work, migrate, sandbox    the processes      startup: what `serve` and `work` share
+check, webhook, spool, send           the receiver       inbox, handlers: what it has stored, and who handles it
+submit, transcription, transcript     recordings         account: what the provider has
+  ▶ options                           options and arguments that several commands have
+  ▶ opening                           opens the database, the spool, the provider's client
+  ▶ process                           settings, log, loop and signals
+  ▶ printing, terminal                results, questions, and a line that shows progress
+
+Data and the story of `up` go to stdout, logs to stderr. The exit status is 0 for success, 1 for failure (one line says
+why and what to do) and 2 for wrong arguments.
 """
 
 import logging

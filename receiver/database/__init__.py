@@ -1,7 +1,8 @@
 """PostgreSQL: its address, our connections to it, and the meaning of its errors.
 
 dsn, hosts, libpq, parameters    the server's address: from a URL, the environment, a service file
-  ▶ reaching, certificates       each address in turn, with its share of the time
+  ▶ reaching                     each address in turn, with its share of the time
+  ▶ certificates                 which file or variable of TLS is wrong
     ▶ session                    one connection, with the settings that we rely on
       ▶ connections              pools, connections with a deadline, locks, listening
         ▶ apart                  the same work on many items; a failing item does not stop the others

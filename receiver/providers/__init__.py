@@ -1,4 +1,4 @@
-"""Clients of the providers: a module or a package for each API, and the parts that all clients share.
+"""Clients of the providers: a module or a package for each API, and what is built on them.
 
 transcribe_so/   the client of transcribe.so
 content          a finished transcription: from the archive, or from the provider, or regenerated

@@ -1,9 +1,12 @@
 """What we ask a provider for: the recording, its price, how it is submitted once, and how we learn of its end.
 
-    recordings ──▶ price ──▶ submit ──▶ following ──▶ completed: `providers.content` has the transcript
-        │                      │            │  ▲
-     media/                 uploads  failed └──┘ again
-                               └── progress: notes from one run to the next
+    recordings ──▶ submit ──▶ following ──▶ completed: `providers.archive` has the transcript
+        │             │           │  ▲
+     media/           │    failed └──┘ again
+                      ├── price      before anything is paid, where there is a ceiling
+                      ├── uploads    a file
+                      └── progress   notes from one run to the next, so that nothing is paid twice
 
+following looks for our own event of the end where our webhook is registered, and asks the provider elsewhere.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.
 """

@@ -1,7 +1,7 @@
 """Transcripts in our common shape, and the texts that are made of them. Pure.
 
 model.Transcript ──▶ subtitles: SRT, WebVTT
-                 └─▶ documents: Markdown, chapters of Podcasting 2.0, JSON
+                 └─▶ documents: Markdown, chapters of Podcasting 2.0, JSON; and every format by its name
 """
 
 from receiver.transcripts.model import (

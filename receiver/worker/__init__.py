@@ -1,10 +1,14 @@
 """Run handlers, each job in a lane of its own.
 
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
-    ▲                                                └──▶ retry.decide ──▶ settling: jobs.finish, fenced by attempt
-leases.Leases: a thread that renews the worker's leases, and notices when the worker's loop is stuck
-lapsed.Lapsed: starts a process for jobs whose lease ran out; that process runs each of them alone
-claims.Claims: claims jobs; a job that cannot be claimed does not stop the others
+                                                     └──▶ inbox.retry.decide ──▶ settling: fenced by the attempt
+claims      claims jobs; a job that cannot be claimed does not stop the others
+lane        one job in the worker's hands, and how far it is
+leases      a thread that renews the worker's leases, and notices when the worker's loop is stuck
+lapsed      the jobs of a worker that died or hung: their leases ran out, and a process of its own (`receiver work
+            --lapsed`) runs each of them alone
+
+A handler can also end its job itself: `ctx.completing()` finishes it in the handler's own transaction.
 
 Handlers run here and never in the web process, because a handler that blocks must not delay an answer to a delivery.
 """

@@ -1,1 +1,1 @@
-"""Tests of `receiver.handlers`."""
+"""Tests of the bundled handlers in `handlers/`."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import socket
 from dataclasses import fields
 from typing import Any
@@ -191,7 +190,7 @@ def test_every_knob_and_every_control_is_in_the_help(processes: Processes) -> No
         assert f"--{field.name.replace('_', '-')}" in said
     for word in ("--seed", "/sandbox/faults", "/sandbox/requests", "/sandbox/uploads", "/sandbox/webhooks/enable"):
         assert word in said
-    assert re.search(r"500, 429, slow, malformed, html, truncated, huge,\s+redirect, hang", said)
+    assert "500, 429, slow, malformed, html, truncated, huge, redirect or hang" in said
 
 
 def test_a_running_sandbox_cuts_swells_and_holds_answers_and_still_ends_at_once(processes: Processes) -> None:
