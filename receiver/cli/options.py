@@ -3,7 +3,7 @@
 import click
 
 from receiver.providers.transcribe_so import wire
-from receiver.settings import WEBHOOK_PATH, addresses
+from receiver.settings import webhook_at
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Go on without asking.")
@@ -14,7 +14,7 @@ until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 def webhook_url(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
     """Return the webhook's address at a receiver; `given` may leave out our path."""
     try:
-        return None if given is None else addresses.base(given, without=WEBHOOK_PATH) + WEBHOOK_PATH
+        return None if given is None else webhook_at(given)
     except ValueError as exc:
         raise click.BadParameter(str(exc)) from exc
 

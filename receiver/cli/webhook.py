@@ -2,17 +2,17 @@
 
 import click
 
-from receiver import database, signature
+from receiver import signature
 from receiver.cli.opening import open_database, open_provider, opened, with_database
 from receiver.cli.options import as_json, examples, stripped, webhook_url
 from receiver.cli.printing import print_json, tell
 from receiver.cli.process import configure, run
 from receiver.database import Pool
-from receiver.database.migrations import require
 from receiver.errors import ImpossibleError
 from receiver.health import trial
 from receiver.logs import clock
 from receiver.webhooks import registration, rotation
+from receiver.webhooks.outcome import Outcome
 from receiver.webhooks.rotation import Secret, Use
 from receiver.webhooks.secrets import how_to_know_one
 
@@ -37,24 +37,20 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
     if delete_first and not rotate:
         raise click.UsageError("--delete-first goes with --rotate")
     configured = configure()
-    address = url or configured.webhook_url
-    if address is None:
-        raise ImpossibleError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
+    address = registration.address(configured, url)
     account = configured.account()
 
-    async def main(database_url: str) -> str:
-        connection = await database.connect(database_url)
-        try:
-            await require(connection)
-            async with open_provider(configured, database_url) as provider:
-                return await registration.register(
-                    connection, provider, account, address, anew=rotate, delete_first=delete_first
-                )
-        finally:
-            await connection.close()
+    async def main(database_url: str) -> Outcome:
+        async with (
+            registration.connected(database_url) as connection,
+            open_provider(configured, database_url) as provider,
+        ):
+            return await registration.register(
+                connection, provider, account, address, anew=rotate, delete_first=delete_first
+            )
 
     with open_database(configured, create=False) as database_url:
-        tell(run(main(database_url)))
+        tell(run(main(database_url)).sentence)
 
 
 @click.command(epilog=examples("receiver secrets", "receiver secrets --json"))

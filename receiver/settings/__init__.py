@@ -16,6 +16,7 @@ from receiver.settings.model import (
     Settings,
     TimestampsFormat,
     load,
+    webhook_at,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "Settings",
     "TimestampsFormat",
     "load",
+    "webhook_at",
 ]

@@ -85,6 +85,15 @@ def _variable(name: str, default: Any) -> Any:
     return Field(default=default, validation_alias=name, validate_default=True)
 
 
+def webhook_at(receiver: str) -> str:
+    """Return the webhook's address at a receiver's address, which may end with our path.
+
+    Raises:
+        ValueError: it is no such address. The message does not show it.
+    """
+    return addresses.base(receiver, without=WEBHOOK_PATH) + WEBHOOK_PATH
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One key at one API URL. Only the key's fingerprint is kept."""
@@ -208,7 +217,7 @@ class Settings(BaseSettings):
     @property
     def webhook_url(self) -> str | None:
         """The address of the webhook: `PUBLIC_URL` and our path. None without a `PUBLIC_URL`."""
-        return None if self.public_url is None else self.public_url + WEBHOOK_PATH
+        return None if self.public_url is None else webhook_at(self.public_url)
 
     @property
     def own_secrets(self) -> tuple[bytes, ...]:

@@ -3,5 +3,6 @@
 registrar ──▶ registration ──secret──▶ the database ──▶ secrets ──▶ keyring: the secrets that verify now
                                           │                └──▶ remembered: a file, for a start without the database
 callbacks ──secret of a transcription─────┘
+outcome       what became of a registration
 rotation      how much a secret is used, and when it can be retired
 """

@@ -12,6 +12,7 @@ from receiver.errors import ImpossibleError, ReceiverError
 from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 from receiver.webhooks import registration
+from receiver.webhooks.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Registrar:
             return
         while True:
             try:
-                log.info("%s", await self._register(webhook_url))
+                log.info("%s", (await self._register(webhook_url)).sentence)
             except ImpossibleError as exc:
                 # A later try might succeed: somebody might delete the other webhook, or register by hand. A NOTIFY does
                 # not end the pause, because our own refused intent sends one.
@@ -80,7 +81,8 @@ class Registrar:
                 return
             await asyncio.sleep(pause)
 
-    async def _register(self, webhook_url: str) -> str:
+    async def _register(self, webhook_url: str) -> Outcome:
+        # `Connections` end in time even if the server hangs.
         connections = Connections(self._url, size=1)
         try:
             async with self._open_provider() as provider:
@@ -89,5 +91,5 @@ class Registrar:
         finally:
             connections.close()
 
-    async def _try(self, connection: Connection, *, provider: TranscribeSo, webhook_url: str) -> str:
+    async def _try(self, connection: Connection, *, provider: TranscribeSo, webhook_url: str) -> Outcome:
         return await registration.register_if_needed(connection, provider, self._configured.account(), webhook_url)

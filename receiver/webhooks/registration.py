@@ -10,19 +10,22 @@ A registration belongs to (API URL, fingerprint of the key, webhook URL).
 import logging
 import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from receiver import signature
-from receiver.database import Connection, Database, query, session_lock
+from receiver.database import Connection, Database, connect, migrations, query, session_lock
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import WebhookAnswer
-from receiver.settings import Account, addresses
+from receiver.settings import Account, Settings, addresses
+from receiver.webhooks import outcome
+from receiver.webhooks.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,6 @@ ADVICE_ON_CONFLICT = (
     "; one webhook for each key: `receiver register --rotate --delete-first` deletes it and registers anew "
     "(what finishes in between is not delivered), or delete it in the provider's dashboard"
 )
-ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rotate` registers anew"
 ABOUT_A_WEBHOOK = re.compile(r"(?<!/)webhook", re.IGNORECASE)  # but not the path /webhooks
 
 
@@ -86,8 +88,37 @@ async def webhook_of(provider: TranscribeSo) -> WebhookAnswer | None:
         raise
 
 
-async def register_if_needed(connection: Connection, provider: TranscribeSo, account: Account, webhook_url: str) -> str:
-    """Register the webhook if this account has none, or has none any more. Return what was done, in a sentence.
+def address(configured: Settings, given: str | None) -> str:
+    """Return where the provider should deliver: `given`, else below `PUBLIC_URL`.
+
+    Raises:
+        ImpossibleError: neither is known.
+    """
+    found = given or configured.webhook_url
+    if found is None:
+        raise ImpossibleError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
+    return found
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Connection]:
+    """Open a connection for `register`, to the database at `url`.
+
+    Raises:
+        SchemaError: the database's schema is older than this code.
+    """
+    connection = await connect(url)
+    try:
+        await migrations.require(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def register_if_needed(
+    connection: Connection, provider: TranscribeSo, account: Account, webhook_url: str
+) -> Outcome:
+    """Register the webhook if this account has none, or has none any more. Return what was done.
 
     A webhook that delivers to another address is left alone, because two receivers that share a key would take the
     webhook from each other at every start: a person decides. So a changed `PUBLIC_URL` is only mentioned.
@@ -102,7 +133,7 @@ async def register_if_needed(connection: Connection, provider: TranscribeSo, acc
 async def register(
     connection: Connection, provider: TranscribeSo, account: Account, webhook_url: str, *,
     anew: bool = False, delete_first: bool = False, take_over: bool = True,
-) -> str:  # fmt: skip
+) -> Outcome:  # fmt: skip
     """Make sure that the provider delivers to `webhook_url` and that the secret is stored. Return what was done.
 
     Args:
@@ -112,7 +143,7 @@ async def register(
         webhook_url: where the provider should deliver.
         anew: register even if a registration exists. The old secrets stay active, because deliveries signed with them
             might be on their way.
-        delete_first: delete the provider's webhook before: some providers refuse a second one.
+        delete_first: delete the provider's webhook before, then register anew: some providers refuse a second one.
         take_over: register even if the provider delivers to another address.
 
     Raises:
@@ -122,11 +153,9 @@ async def register(
     """
     async with session_lock(connection, LOCK):
         found = await find(connection, account)
-        known = None if anew else _usable(found, webhook_url)
-        if known and (
-            reason := await _reason_to_keep(connection, provider, account, known, webhook_url, take_over=take_over)
-        ):
-            return reason
+        known = None if anew or delete_first else _usable(found, webhook_url)
+        if known and (kept := await _kept(connection, provider, account, known, webhook_url, take_over=take_over)):
+            return kept
         unanswered_intent = await _repeatable_intent(connection, found, webhook_url, give_up=delete_first)
         intent = unanswered_intent or await _intend(connection, account, webhook_url)
         if delete_first:
@@ -134,7 +163,8 @@ async def register(
             reach(Failpoint.MID_ROTATION)
         asked_before = unanswered_intent is not None
         fingerprint = await _carry_out(connection, provider, intent, asked_before=asked_before)
-    return f"registered {webhook_url} (secret with fingerprint {fingerprint}){_about_others(found, fingerprint)}"
+    active = [each.secret_fingerprint for each in found if each.secret_fingerprint is not None]
+    return outcome.registered(webhook_url, fingerprint, active)
 
 
 async def forget(connection: Connection, api_url: str) -> None:
@@ -173,21 +203,11 @@ async def _intend(connection: Connection, account: Account, webhook_url: str) ->
     return _registration(row)
 
 
-def _about_others(found: Sequence[Registration], fingerprint: str) -> str:
-    active = [each.secret_fingerprint for each in found if each.secret_fingerprint is not None]
-    others = [name for name in dict.fromkeys(active) if name != fingerprint]
-    if fingerprint in active:
-        return "; the provider gave the same secret again, so nothing has been rotated"
-    if not others:
-        return ""
-    return f"; still active, until `receiver retire-secret`: {', '.join(others)}"
-
-
-async def _reason_to_keep(
+async def _kept(
     connection: Connection, provider: TranscribeSo, account: Account, known: Registration, webhook_url: str, *,
     take_over: bool,
-) -> str | None:  # fmt: skip
-    """Return why the `known` registration is kept, in a sentence; None if `webhook_url` must be registered.
+) -> Outcome | None:  # fmt: skip
+    """Return what the `known` registration is, if it is kept; None if `webhook_url` must be registered.
 
     Raises:
         ImpossibleError: the provider delivers to another address, and `take_over` is false.
@@ -195,23 +215,24 @@ async def _reason_to_keep(
     is_here = addresses.same(known.webhook_url, webhook_url)
     if take_over and not is_here:
         return None
-    reason = f"already registered for {webhook_url} (secret with fingerprint {known.secret_fingerprint})"
+    kept = Outcome("kept", webhook_url, known.secret_fingerprint)
     if not is_here:
-        reason = f"registered for {known.webhook_url}, not for {webhook_url}; to change that run `receiver register`"
+        kept = Outcome("elsewhere", webhook_url, known.secret_fingerprint, registered_for=known.webhook_url)
     try:
         webhook = await webhook_of(provider)
     except InvalidRequest:
-        return f"{reason}; the provider does not tell whether it still has it{ADVICE_ON_SILENCE}" if is_here else reason
+        return replace(kept, done="unknown", doubt=outcome.SILENT) if is_here else kept
     except ProviderError as exc:
         if take_over and not isinstance(exc, ProviderUnavailable | RateLimited):
             raise
-        return f"{reason}; whether the provider still has it cannot be asked now: {exc}"
+        doubt = f"whether the provider still has it cannot be asked now: {exc}"
+        return replace(kept, done="unknown" if is_here else "elsewhere", doubt=doubt)
     if webhook is None:
         log.warning("the provider has no webhook of this key any more")
         await connection.execute(query("webhooks/registrations_gone"), account.api_url, account.key_fingerprint)
         return None
     if not is_here or webhook.url is None or addresses.same(webhook.url, webhook_url):
-        return reason
+        return kept
     if take_over:
         return None
     raise ImpossibleError(

@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from receiver import database, signature
+from receiver import database, settings, signature
 from receiver.database import AWAY, Pool, migrations
-from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
+from receiver.errors import ImpossibleError, ProviderError, SchemaError, Unauthenticated
 from receiver.providers import TranscribeSo
 from receiver.sandbox import Sandbox, application
 from receiver.settings import Account
@@ -96,7 +96,7 @@ async def register(provider: Provider, url: str, webhook_url: str = HERE, **opti
     connection = await database.connect(url)
     try:
         async with provider.client() as client, asyncio.timeout(60):
-            return await registration.register(connection, client, WHOSE, webhook_url, **options)
+            return (await registration.register(connection, client, WHOSE, webhook_url, **options)).sentence
     finally:
         connection.terminate()
 
@@ -193,7 +193,7 @@ async def test_a_start_leaves_a_webhook_elsewhere_alone_and_replaces_one_that_is
                 await registration.register_if_needed(connection, client, WHOSE, HERE)
         provider.tells = NONE
         moved = await registration.register_if_needed(connection, client, WHOSE, ELSEWHERE)
-    assert moved.startswith(f"registered {ELSEWHERE} ")
+    assert moved.sentence.startswith(f"registered {ELSEWHERE} ")
     assert provider.methods.count("POST") == 2
 
 
@@ -338,7 +338,7 @@ async def test_a_changed_address_is_only_mentioned(connection: "asyncpg.Connecti
     async with provider.client() as client:
 
         async def needed(webhook_url: str) -> str:
-            return await registration.register_if_needed(connection, client, WHOSE, webhook_url)
+            return (await registration.register_if_needed(connection, client, WHOSE, webhook_url)).sentence
 
         assert (await needed(HERE)).startswith(f"registered {HERE}")
         assert await needed(ELSEWHERE) == (
@@ -349,9 +349,41 @@ async def test_a_changed_address_is_only_mentioned(connection: "asyncpg.Connecti
         await registration.register(connection, client, WHOSE, ELSEWHERE)
         assert (await needed(ELSEWHERE)).startswith("already registered")
         assert (await needed(HERE)).startswith(f"registered for {ELSEWHERE}, not for {HERE}")
-        back = await registration.register(connection, client, WHOSE, HERE)
+        back = (await registration.register(connection, client, WHOSE, HERE)).sentence
     assert back.startswith(f"registered {HERE}"), "the provider keeps one webhook for each key, so it has to be asked"
     assert len(set(provider.keys)) == 3
+
+
+async def test_fields_tell_what_was_done(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    provider = Provider(given())
+
+    async def done(*, take_over: bool = True, webhook_url: str = HERE) -> tuple[str, str | None, str | None]:
+        async with provider.client() as client:
+            found = await registration.register(connection, client, WHOSE, webhook_url, take_over=take_over)
+        return found.done, found.registered_for, found.fingerprint
+
+    name = fingerprint(SECRET.encode())
+    assert await done() == ("registered", None, name)
+    assert await done() == ("kept", None, name)
+    assert await done(take_over=False, webhook_url=ELSEWHERE) == ("elsewhere", HERE, name)
+    for provider.tells in (NO_ENDPOINT, refused(503)):
+        assert await done() == ("unknown", None, name)
+
+
+def test_the_address_is_the_given_one_else_that_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PUBLIC_URL", raising=False)
+    configured = settings.load(PUBLIC_URL="https://here.test")
+    assert registration.address(configured, ELSEWHERE) == ELSEWHERE
+    assert registration.address(configured, None) == configured.webhook_url
+    with pytest.raises(ImpossibleError, match="set PUBLIC_URL to where the provider reaches this receiver"):
+        registration.address(settings.load(), None)
+
+
+async def test_only_a_database_with_our_schema_is_connected_to(db: Pool, receiver_database: str) -> None:
+    await db.execute("delete from receiver.migrations where version > 1")
+    with pytest.raises(SchemaError, match="run `receiver migrate`"):
+        async with registration.connected(receiver_database):
+            pass
 
 
 async def test_registering_anew_keeps_the_secrets_of_before_and_says_so(db: Pool, receiver_database: str) -> None:
@@ -407,7 +439,7 @@ async def test_a_webhook_that_cannot_be_deleted_is_said_and_none_is_registered(r
 
 async def test_no_webhook_to_delete_is_no_reason_to_stop(db: Pool, receiver_database: str) -> None:
     provider = Provider(refused(404, "not_found"), given("whsec_new"))
-    await register(provider, receiver_database, anew=True, delete_first=True)
+    await register(provider, receiver_database, delete_first=True)
     assert await known_secrets(db, API) == [b"whsec_new"]
 
 

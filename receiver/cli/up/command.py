@@ -225,13 +225,9 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     await child.ready()
     say(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
     here = address(configured.host, configured.port) + WEBHOOK_PATH
-    connection = await database.connect(url)
-    try:
-        async with TranscribeSo(sandbox_url, configured.api_key) as provider:
-            await registration.forget(connection, sandbox_url)
-            say(await registration.register(connection, provider, configured.account(), here))
-    finally:
-        await connection.close()
+    async with registration.connected(url) as connection, TranscribeSo(sandbox_url, configured.api_key) as provider:
+        await registration.forget(connection, sandbox_url)
+        say((await registration.register(connection, provider, configured.account(), here)).sentence)
 
 
 def _place(configured: Settings) -> str:

@@ -1,0 +1,55 @@
+"""What became of a registration, as fields for a page and as a sentence for a person. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rotate` registers anew"
+SILENT = f"the provider does not tell whether it still has it{ADVICE_ON_SILENCE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done so that the provider delivers to an address.
+
+    Attributes:
+        done: "registered"; "kept": it was registered before, and the provider has it; "unknown": it was registered
+            before, and `doubt` says why nobody knows whether the provider still has it; "elsewhere": the registration
+            is for another address, and was left alone.
+        webhook_url: the address that was asked for.
+        fingerprint: the fingerprint of the secret that the provider signs with.
+        registered_for: the address of the registration; None if it is `webhook_url`.
+        others: the fingerprints of the secrets that are still active beside it, after it was registered.
+        is_new: whether the provider gave a secret that was not active before.
+        doubt: why it is not known whether the provider still has the webhook; empty if it is.
+    """
+
+    done: Literal["registered", "kept", "unknown", "elsewhere"]
+    webhook_url: str
+    fingerprint: str | None
+    registered_for: str | None = None
+    others: tuple[str, ...] = ()
+    is_new: bool = False
+    doubt: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in a sentence."""
+        doubt = f"; {self.doubt}" if self.doubt else ""
+        if self.done == "elsewhere":
+            change = "to change that run `receiver register`"
+            return f"registered for {self.registered_for}, not for {self.webhook_url}; {change}{doubt}"
+        secret = f"(secret with fingerprint {self.fingerprint})"
+        if self.done != "registered":
+            return f"already registered for {self.webhook_url} {secret}{doubt}"
+        return f"registered {self.webhook_url} {secret}{self._about_others()}"
+
+    def _about_others(self) -> str:
+        if not self.is_new:
+            return "; the provider gave the same secret again, so nothing has been rotated"
+        return f"; still active, until `receiver retire-secret`: {', '.join(self.others)}" if self.others else ""
+
+
+def registered(webhook_url: str, fingerprint: str, active: list[str]) -> Outcome:
+    """Return the outcome of a registration that brought a secret; `active` were the fingerprints before it."""
+    others = tuple(name for name in dict.fromkeys(active) if name != fingerprint)
+    return Outcome("registered", webhook_url, fingerprint, others=others, is_new=fingerprint not in active)
