@@ -66,5 +66,5 @@ def _known_secret(configured: Settings) -> bytes:
     # The settings come first: a secret that is set needs no database.
     known = configured.own_secrets or with_database(configured, lambda db: secrets.verifying(db, configured))
     if not known:
-        raise ImpossibleError(f"no secret is known for {configured.api_url}: {secrets.how_to_know_one(configured)}")
+        raise secrets.none_known(configured)
     return known[0]

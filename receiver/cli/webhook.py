@@ -2,19 +2,16 @@
 
 import click
 
-from receiver import signature
 from receiver.cli.opening import open_database, open_provider, opened, with_database
 from receiver.cli.options import as_json, examples, stripped, webhook_url
 from receiver.cli.printing import print_json, tell
 from receiver.cli.process import configure, run
-from receiver.database import Pool
-from receiver.errors import ImpossibleError
 from receiver.health import trial
 from receiver.logs import clock
 from receiver.webhooks import registration, rotation
 from receiver.webhooks.outcome import Outcome
-from receiver.webhooks.rotation import Secret, Use
-from receiver.webhooks.secrets import how_to_know_one
+from receiver.webhooks.rotation import Secret
+from receiver.webhooks.secrets import none_known
 
 
 @click.command(
@@ -58,26 +55,15 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
 def secrets(*, as_json: bool) -> None:
     """List the secrets that verify deliveries, by fingerprint: their age, their use, and which can be retired."""
     configured = configure()
-
-    async def read(db: Pool) -> tuple[list[Secret], dict[str, Use]]:
-        return (
-            await rotation.known(db, configured.api_url, configured.key_fingerprint),
-            await rotation.use(db, configured.api_url),
-        )
-
-    registered, used = with_database(configured, read)
-    own = [signature.fingerprint(secret) for secret in configured.own_secrets]
+    api_url, key, own = configured.api_url, configured.key_fingerprint, configured.own_secrets
+    found = with_database(configured, lambda db: rotation.known(db, api_url, key, own))
     if as_json:
-        print_json(
-            [_secret_json(secret) for secret in registered] + [_own_json(name, used.get(name, Use())) for name in own]
-        )
+        print_json([secret.to_json() for secret in found])
         return
-    for secret in registered:
+    for secret in found:
         click.echo(_secret_line(secret))
-    for name in own:
-        click.echo(f"{name}  from TRANSCRIBE_WEBHOOK_SECRET{_used(used.get(name, Use()))}")
-    if not registered and not own:
-        raise ImpossibleError(f"no secret is known for {configured.api_url}: {how_to_know_one(configured)}")
+    if not found:
+        raise none_known(configured)
 
 
 @click.command(
@@ -94,36 +80,16 @@ def retire_secret(fingerprint: str, *, yes: bool) -> None:
 
 
 def _secret_line(secret: Secret) -> str:
-    line = f"{secret.fingerprint}  registered {clock(secret.since)} for {secret.webhook_url}"
-    line += _used(Use(secret.events, secret.last_matched))
+    where = "from TRANSCRIBE_WEBHOOK_SECRET"
+    if secret.since is not None:
+        where = f"registered {clock(secret.since)} for {secret.webhook_url}"
+    used = ", has verified nothing" if secret.last_matched is None else (
+        f", last matched {clock(secret.last_matched)}, events verified: {secret.events}"
+    )  # fmt: skip
+    line = f"{secret.fingerprint}  {where}{used}"
     if secret.replaced_at is None:
         return line
-    advice = f"retire it: `receiver retire-secret {secret.fingerprint}`" if secret.can_go else "keep it for now"
-    return f"{line}; replaced {clock(secret.replaced_at)}, silent for {secret.silence}: {advice}"
-
-
-def _used(use: Use) -> str:
-    return ", has verified nothing" if use.last_matched is None else (
-        f", last matched {clock(use.last_matched)}, events verified: {use.events}"
-    )  # fmt: skip
-
-
-def _secret_json(secret: Secret) -> dict[str, object]:
-    return {
-        "fingerprint": secret.fingerprint, "webhook_url": secret.webhook_url, "since": secret.since.isoformat(),
-        "replaced_at": None if secret.replaced_at is None else secret.replaced_at.isoformat(),
-        **_use_json(Use(secret.events, secret.last_matched)), "can_go": secret.can_go,
-    }  # fmt: skip
-
-
-def _own_json(name: str, use: Use) -> dict[str, object]:
-    nothing = dict.fromkeys(("webhook_url", "since", "replaced_at"))
-    return {"fingerprint": name, **nothing, **_use_json(use), "can_go": False}
-
-
-def _use_json(use: Use) -> dict[str, object]:
-    last = None if use.last_matched is None else use.last_matched.isoformat()
-    return {"events": use.events, "last_matched": last}
+    return f"{line}; replaced {clock(secret.replaced_at)}, silent for {secret.silence}: {secret.advice}"
 
 
 @click.command(name="test-event", epilog=examples("receiver test-event", "receiver test-event --wait 60 --json"))

@@ -9,9 +9,10 @@ The module `secrets` reads which secrets verify. This module reads more about ea
 whether the provider has deleted it, and which registration replaced it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -33,12 +34,12 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A registered secret that verifies.
+    """A secret that verifies: a registered one, or one of the settings, which can never be retired.
 
     Attributes:
         fingerprint: the name of the secret, which itself is never shown.
-        webhook_url: the address that it was registered for.
-        since: when it was registered.
+        webhook_url: the address that it was registered for; None for one of the settings.
+        since: when it was registered; None for one of the settings.
         replaced_at: when a later registration replaced it; None while the provider signs with it.
         events: how many events it has verified.
         last_matched: when one of those events was last delivered.
@@ -47,13 +48,13 @@ class Secret:
     """
 
     fingerprint: str
-    webhook_url: str
-    since: datetime
+    webhook_url: str | None
+    since: datetime | None
     replaced_at: datetime | None
     events: int
     last_matched: datetime | None
-    quiet_for: timedelta
-    registrations: tuple[int, ...]
+    quiet_for: timedelta = timedelta(0)
+    registrations: tuple[int, ...] = ()
 
     @property
     def silence(self) -> str:
@@ -66,13 +67,35 @@ class Secret:
         """Whether no delivery signed with this secret can still be on its way."""
         return self.quiet_for > SILENT
 
+    @property
+    def advice(self) -> str:
+        """What to do with a secret that was replaced."""
+        return f"retire it: `receiver retire-secret {self.fingerprint}`" if self.can_go else "keep it for now"
 
-async def known(db: Database, api_url: str, key_fingerprint: str | None) -> list[Secret]:
-    """Return the registered secrets of an API, newest first.
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `secrets --json` prints."""
+        return {
+            "fingerprint": self.fingerprint,
+            "webhook_url": self.webhook_url,
+            "since": _text(self.since),
+            "replaced_at": _text(self.replaced_at),
+            "events": self.events,
+            "last_matched": _text(self.last_matched),
+            "can_go": self.can_go,
+        }
+
+
+async def known(db: Database, api_url: str, key_fingerprint: str | None, own: Iterable[bytes] = ()) -> list[Secret]:
+    """Return the secrets that verify deliveries of an API: the registered ones, newest first, then the settings' `own`.
 
     The provider signs with the newest secret of the configured key; if that key has none, with the newest of all.
     """
     used = await use(db, api_url)
+    registered = await _registered(db, api_url, key_fingerprint, used)
+    return registered + [_of_the_settings(signature.fingerprint(secret), used) for secret in own]
+
+
+async def _registered(db: Database, api_url: str, key_fingerprint: str | None, used: Mapping[str, Use]) -> list[Secret]:
     rows = [
         row for row in await db.fetch(query("webhooks/unretired_registrations"), api_url) if row["secret"] is not None
     ]
@@ -120,6 +143,17 @@ async def retire(
             f"with it: wait until 24 h have passed, or pass --yes"
         )
     await db.execute(query("webhooks/retire_registrations"), list(secret.registrations), CHANNEL)
+
+
+def _of_the_settings(name: str, used: Mapping[str, Use]) -> Secret:
+    its = used.get(name, Use())
+    return Secret(
+        name, webhook_url=None, since=None, replaced_at=None, events=its.events, last_matched=its.last_matched
+    )
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def _secret(name: str, rows: Sequence[asyncpg.Record], replaced_at: datetime | None, used: Use) -> Secret:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from receiver.database import Database, query
+from receiver.errors import ImpossibleError
 from receiver.settings import FOR_THE_SANDBOX, Settings
 
 
@@ -56,6 +57,11 @@ def lacking(configured: Settings) -> list[str]:
     """Return the names of the missing settings without which the webhook is not registered automatically."""
     needed = {"TRANSCRIBE_API_KEY": configured.api_key, "PUBLIC_URL": configured.public_url}
     return [name for name, value in needed.items() if value is None]
+
+
+def none_known(configured: Settings) -> ImpossibleError:
+    """Return the error for what needs a secret when no secret is known."""
+    return ImpossibleError(f"no secret is known for {configured.api_url}: {how_to_know_one(configured)}")
 
 
 def how_to_know_one(configured: Settings) -> str:

@@ -50,6 +50,18 @@ async def test_a_secret_shows_since_when_it_is_known_and_what_it_has_verified(db
     assert (new.can_go, old.can_go) == (False, True)
 
 
+async def test_a_secret_of_the_settings_comes_last_and_is_never_retired(db: Pool) -> None:
+    await registered(db, "whsec_new", hours_ago=30)
+    await delivered(db, 1, b"whsec_own", hours_ago=26)
+    _, own, unused = await rotation.known(db, API, KEY, (b"whsec_own", b"whsec_unused"))
+    assert (own.fingerprint, own.events, own.since, own.webhook_url) == (fingerprint(b"whsec_own"), 1, None, None)
+    assert own.last_matched is not None
+    assert (unused.events, unused.last_matched) == (0, None)
+    assert [secret.can_go or secret.replaced_at is not None for secret in (own, unused)] == [False, False]
+    with pytest.raises(ImpossibleError, match="no registered secret of"):
+        await rotation.retire(db, API, KEY, own.fingerprint, although_used=True)
+
+
 @pytest.mark.parametrize(
     ("replaced_hours_ago", "matched_hours_ago", "goes"),
     [(30, 25, True), (30, 23, False), (23, 48, False), (25, None, True), (1, None, False)],
@@ -63,6 +75,7 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
         await delivered(db, 1, b"whsec_old", hours_ago=matched_hours_ago)
     _, old = await rotation.known(db, API, KEY)
     assert old.can_go is goes
+    assert old.advice == (f"retire it: `receiver retire-secret {OLD}`" if goes else "keep it for now")
     if goes:
         await rotation.retire(db, API, KEY, OLD, although_used=False)
     else:
@@ -114,7 +127,7 @@ async def test_a_secret_that_was_given_twice_is_one_and_goes_at_once(db: Pool) -
         await registered(db, "whsec_old", hours_ago=hours)
     await registered(db, "whsec_new", hours_ago=60)
     _, old = await rotation.known(db, API, KEY)
-    assert old.since < old.replaced_at if old.replaced_at else False
+    assert old.since < old.replaced_at if old.since and old.replaced_at else False
     await rotation.retire(db, API, KEY, OLD, although_used=False)
     assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
 

@@ -58,4 +58,7 @@ def test_no_secret_is_in_a_repr() -> None:
 def test_only_what_is_missing_is_to_be_set(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], first: str) -> None:
     for name in ("TRANSCRIBE_API_KEY", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
-    assert secrets.how_to_know_one(settings.load(**given)).startswith(f"{first}, or set TRANSCRIBE_WEBHOOK_SECRET")
+    configured = settings.load(**given)
+    advice = secrets.how_to_know_one(configured)
+    assert advice.startswith(f"{first}, or set TRANSCRIBE_WEBHOOK_SECRET")
+    assert str(secrets.none_known(configured)) == f"no secret is known for {configured.api_url}: {advice}"
