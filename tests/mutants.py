@@ -158,7 +158,7 @@ MUTANTS = (
            "SchemaError(unusable or outdated)", "SchemaError(outdated)", "promises/conditions"),
     Mutant("calls: what the database refuses for good is asked again", "receiver/providers/transcribe_so/calls.py",
            "isinstance(cause, StoreRefusedError) and not cause.passing", "False", "promises/conditions"),
-    Mutant("check: a spool that cannot be looked at is all right", "receiver/cli/spool.py",
+    Mutant("check: a spool that cannot be looked at is all right", "receiver/web/takeover.py",
            "    if found.trouble is not None:", "    if False:", "promises/conditions"),
     Mutant("session: whoever cannot read HOME hears that the server is away", "receiver/database/session.py",
            "certificates.mistake(asked) or _unreadable_home(error)", "certificates.mistake(asked)", "database/session"),

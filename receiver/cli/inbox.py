@@ -1,18 +1,15 @@
 """`events`, `show`, `jobs` and `replay`: look at stored events, and run their jobs again."""
 
-import base64
-
 import click
 
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, stripped
 from receiver.cli.printing import print_json, tell
 from receiver.cli.process import configure
-from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
 from receiver.handling import replay as replaying
-from receiver.inbox import deliveries
+from receiver.inbox import deliveries, lookup
 from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.logs import clock, printable
 
@@ -50,27 +47,21 @@ def show(event: str, *, as_json: bool) -> None:
 
     EVENT is an event's id, source/id, @key, or a transcription's id.
     """
-
-    async def find(db: Pool) -> tuple[Stored, list[Stored], bytes]:
-        found = await replaying.find(db, event)
-        return found, await deliveries.variants(db, found), await deliveries.raw(db, found.key)
-
-    found, variants, raw = with_database(configure(), find)
+    whole = with_database(configure(), lambda db: lookup.whole(db, event))
     if as_json:
-        print_json(
-            found.to_json() | {"variants": [one.id for one in variants], "raw": base64.b64encode(raw).decode("ascii")}
-        )
+        print_json(whole.to_json())
         return
+    found = whole.event
     click.echo(_line(found))
     if found.unreadable is not None:
         click.echo(f"  quarantined: {found.unreadable}")
     elif not found.jobs:
         click.echo("  no handler wants it, so it is done")
-    for variant in variants:
+    for variant in whole.variants:
         click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
-    click.echo(printable(raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
+    click.echo(printable(whole.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
 
 
 @click.command(epilog=examples("receiver jobs", "receiver jobs --dead --json"))

@@ -1,20 +1,14 @@
 """`spool`: show the deliveries that wait on disk, and store those of a database that is gone."""
 
-from collections import Counter
-
 import click
 
 from receiver.cli.opening import open_database, open_spool
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
-from receiver.errors import ImpossibleError
 from receiver.handling import discovery
-from receiver.inbox import spooled
-from receiver.inbox.spool import Condition, Spool
 from receiver.settings import Settings
-from receiver.web.takeover import take_over
-from receiver.webhooks.remembered import fingerprint
+from receiver.web import takeover
 
 
 @click.command(epilog=examples("receiver spool", "receiver spool --take-over", "receiver spool --json | jq .waiting"))
@@ -29,33 +23,25 @@ def spool(*, takes_over: bool, as_json: bool) -> None:
     """Show how many deliveries wait in the spool, for which database, and how many files were put aside."""
     configured = configure()
     opened = open_spool(configured)
-    _look(opened)
+    takeover.usable(opened)
     taken = _take_over(configured) if takes_over else 0
-    address = None if configured.dsn is None else fingerprint(configured.dsn)
-    waiting = Counter(spooled.waits_for(record, address) for record in opened.records())
-    found = _look(opened)
+    waiting = takeover.waiting(opened, configured.dsn)
+    found = waiting.condition
     if as_json:
         print_json({
-            "folder": str(found.path), "taken": taken, "waiting": dict(waiting), "refused": found.refused,
+            "folder": str(found.path), "taken": taken, "waiting": dict(waiting.numbers), "refused": found.refused,
             "damaged": found.damaged, "unknown": found.unknown,
         })  # fmt: skip
         return
     if takes_over:
         click.echo(f"stored {taken} deliveries in this database")
     click.echo(f"folder   {found.path}")
-    for name, count in waiting.items() or {"nothing": 0}.items():
+    for name, count in waiting.numbers.items() or {"nothing": 0}.items():
         click.echo(f"waiting  {count} for {name}" if count else "waiting  nothing")
     click.echo(f"aside    {found.refused} refused, {found.damaged} damaged files, {found.unknown} of another version")
-
-
-def _look(opened: Spool) -> Condition:
-    found = opened.look()
-    if found.trouble is not None:
-        raise ImpossibleError(f"the spool {found.path}: {found.trouble}; RECEIVER_SPOOL_DIR names the folder")
-    return found
 
 
 def _take_over(configured: Settings) -> int:
     handlers = discovery.load(configured.handlers)
     with open_database(configured, create=False) as url:
-        return run(take_over(url, open_spool(configured), handlers=handlers, api_url=configured.api_url))
+        return run(takeover.take_over(url, open_spool(configured), handlers=handlers, api_url=configured.api_url))

@@ -11,7 +11,7 @@ from receiver.database import Connection, Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
 from receiver.handling.api import Handler
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import deliveries, jobs, lookup
 from receiver.inbox.deliveries import Stored
 
 
@@ -43,32 +43,13 @@ def chosen(known: Mapping[str, Handler], only: str | None) -> list[Handler]:
     return [known[only]]
 
 
-async def find(db: Pool, name: str) -> Stored:
-    """Return the event that a name means: its id, source/id, @key, or the id of its transcription.
-
-    Raises:
-        ImpossibleError: it means no event, or several.
-    """
-    if not name.strip():
-        raise ImpossibleError("EVENT is empty; `receiver events` lists them")
-    found = await deliveries.find(db, name)
-    if not found:
-        raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
-    if len(found) > 1:
-        choices = ", ".join(
-            f"@{event.key} ({event.type or event.state} {event.source}/{event.id}{_details(event)})" for event in found
-        )
-        raise ImpossibleError(f"{name} means several events: say which of {choices}")
-    return found[0]
-
-
 async def replay(db: Pool, name: str, handlers: Sequence[Handler]) -> Replayed:
     """Run an event's jobs of these handlers again. A handler that has no job for the event yet gets one.
 
     Raises:
         ImpossibleError: the name means no event or several, or the event is quarantined and still cannot be read.
     """
-    found = await find(db, name)
+    found = await lookup.one(db, name)
     async with db.acquire() as connection, connection.transaction():
         event_type = found.type or await _read_again(connection, found)
         wanted = discovery.interested(handlers, event_type)
@@ -92,9 +73,3 @@ async def _read_again(connection: Connection, found: Stored) -> str:
     if not await deliveries.accept_quarantined(connection, found.key, content):
         raise ImpossibleError(f"its event {content.id} is stored already")
     return content.type
-
-
-def _details(event: Stored) -> str:
-    about = "" if event.transcription_id is None else f" about {event.transcription_id}"
-    account = "" if event.account == "default" else f", account {event.account}"
-    return f"{about} of {event.api_url}{account}"

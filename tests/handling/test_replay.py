@@ -63,12 +63,6 @@ async def test_a_name_that_does_not_mean_one_event_is_refused_and_nothing_runs(d
     assert await db.fetchval("select count(*) from receiver.jobs") == 0
 
 
-async def test_an_event_among_several_is_meant_by_its_key(db: Pool) -> None:
-    for account in ("default", "other"):
-        await deliver(db, completed("evt_1"), account=account)
-    assert (await replay.find(db, "@1")).account == "default"
-
-
 async def test_what_still_cannot_be_read_stays_in_quarantine(db: Pool) -> None:
     await deliver(db, b"not an event")
     (event,) = await deliveries.recent(db)

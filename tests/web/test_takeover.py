@@ -6,10 +6,11 @@ import pytest
 
 from receiver import database, events
 from receiver.database import Pool
-from receiver.errors import SchemaError
+from receiver.errors import ImpossibleError, SchemaError
 from receiver.inbox import deliveries, spooled
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.spool import Spool
+from receiver.web import takeover
 from receiver.web.takeover import take_over
 from tests.processes import completed
 
@@ -28,6 +29,22 @@ async def test_it_is_stored_as_if_it_had_been_for_this_one(db: Pool, receiver_da
     assert await take_over(receiver_database, Spool(tmp_path, limit_bytes=10**6), handlers={}, api_url=API) == 1
     assert [event.id for event in await deliveries.recent(db)] == ["evt_theirs"]
     assert Spool(tmp_path, limit_bytes=10**6).look().is_empty
+
+
+async def test_what_waits_is_counted_by_the_database_it_waits_for(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", limit_bytes=10**6)
+    assert (takeover.waiting(spool, None).numbers, takeover.waiting(spool, None).condition.is_empty) == ({}, True)
+    await spool_for_another(tmp_path / "spool")
+    found = takeover.waiting(spool, "postgresql://u@here.test/d")
+    assert (sum(found.numbers.values()), found.condition.is_empty) == (1, False)
+    (name,) = found.numbers
+    assert "another" in name
+
+
+def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ImpossibleError, match="RECEIVER_SPOOL_DIR names the folder"):
+        takeover.waiting(Spool(tmp_path / "file", limit_bytes=10**6), None)
 
 
 async def test_a_schema_that_is_too_old_takes_nothing(receiver_database: str, tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Look one event up by a name that a person gave."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from receiver.database import Database
+from receiver.errors import ImpossibleError
+from receiver.inbox import deliveries
+from receiver.inbox.deliveries import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An event with all that is kept of it.
+
+    Attributes:
+        event: the event, with its jobs.
+        variants: the quarantined deliveries with its identity and other bytes.
+        raw: its body, byte for byte as it was signed.
+    """
+
+    event: Stored
+    variants: tuple[Stored, ...]
+    raw: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `show --json` prints."""
+        return self.event.to_json() | {
+            "variants": [variant.id for variant in self.variants],
+            "raw": base64.b64encode(self.raw).decode("ascii"),
+        }
+
+
+async def one(db: Database, name: str) -> Stored:
+    """Return the event that a name means: its id, source/id, @key, or the id of its transcription.
+
+    Raises:
+        ImpossibleError: it means no event, or several.
+    """
+    if not name.strip():
+        raise ImpossibleError("EVENT is empty; `receiver events` lists them")
+    found = await deliveries.find(db, name)
+    if not found:
+        raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
+    if len(found) > 1:
+        choices = ", ".join(
+            f"@{event.key} ({event.type or event.state} {event.source}/{event.id}{_details(event)})" for event in found
+        )
+        raise ImpossibleError(f"{name} means several events: say which of {choices}")
+    return found[0]
+
+
+async def whole(db: Database, name: str) -> Whole:
+    """Return the event that a name means, with all that is kept of it.
+
+    Raises:
+        ImpossibleError: it means no event, or several.
+    """
+    event = await one(db, name)
+    return Whole(event, tuple(await deliveries.variants(db, event)), await deliveries.raw(db, event.key))
+
+
+def _details(event: Stored) -> str:
+    about = "" if event.transcription_id is None else f" about {event.transcription_id}"
+    account = "" if event.account == "default" else f", account {event.account}"
+    return f"{about} of {event.api_url}{account}"

@@ -1,0 +1,42 @@
+"""`receiver.inbox.lookup`: a name means one event, which comes with all that is kept of it."""
+
+import base64
+
+import pytest
+
+from receiver import events
+from receiver.database import Pool
+from receiver.errors import ImpossibleError
+from receiver.inbox import deliveries, lookup
+from receiver.inbox.deliveries import Delivery
+from tests.processes import completed
+
+API = "https://api.test"
+
+
+async def deliver(db: Pool, body: bytes, *, account: str = "default") -> None:
+    async with db.acquire() as connection:
+        await deliveries.append(connection, [Delivery(events.read("transcribe.so", body), API, "f", account=account)])
+
+
+async def test_an_event_among_several_is_meant_by_its_key(db: Pool) -> None:
+    for account in ("default", "other"):
+        await deliver(db, completed("evt_1"), account=account)
+    assert (await lookup.one(db, "@1")).account == "default"
+
+
+async def test_an_event_comes_with_its_body_and_its_variants(db: Pool) -> None:
+    body = completed("evt_1")
+    await deliver(db, body)
+    await deliver(db, body + b" ")
+    found = await lookup.whole(db, "@1")
+    assert (found.event.id, found.raw) == ("evt_1", body)
+    (variant,) = found.variants
+    assert variant.state == "quarantined"
+    told = found.to_json()
+    assert (told["id"], told["variants"], base64.b64decode(told["raw"])) == ("evt_1", [variant.id], body)
+
+
+async def test_no_event_is_no_whole_one(db: Pool) -> None:
+    with pytest.raises(ImpossibleError, match="there is no event evt_none"):
+        await lookup.whole(db, "evt_none")
