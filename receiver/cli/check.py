@@ -1,5 +1,6 @@
 """`check`: one line for each thing that must hold, with what to do if it does not."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -9,11 +10,13 @@ from receiver.cli.opening import open_database, open_provider, open_spool
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
-from receiver.errors import StartupError
+from receiver.errors import HandlerLoadError, StartupError
+from receiver.handling import Handler, discovery
 from receiver.health import report
 from receiver.health.survey import survey
 from receiver.inbox import spooled
 from receiver.logs import printable
+from receiver.settings import Settings
 from receiver.webhooks.remembered import fingerprint
 
 
@@ -36,7 +39,7 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
             database, address = exc, None
         findings = run(
             survey(
-                configured, database, spool=spool,
+                configured, database, handlers=_handlers(configured), spool=spool,
                 foreign=lambda name: spooled.foreign(spool.records(), name, address),
                 open_provider=partial(open_provider, configured, retries=()),
             )
@@ -47,3 +50,10 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
         for finding in findings:
             click.echo(f"{'ok' if finding.holds else '!!'}  {finding.name:<14} {printable(finding.said)}")
     ctx.exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+def _handlers(configured: Settings) -> Mapping[str, Handler] | HandlerLoadError:
+    try:
+        return discovery.load(configured.handlers)
+    except HandlerLoadError as exc:
+        return exc

@@ -6,9 +6,10 @@ from typing import Any
 
 from receiver.cli.opening import open_database
 from receiver.cli.process import run
-from receiver.database import Connections, embedded, migrations, query
+from receiver.database import Connections, embedded, migrations
 from receiver.database.session import read_queries
 from receiver.errors import StartupError, StoreMisconfiguredError, StoreUnavailableError
+from receiver.health import postgres
 from receiver.providers import egress
 from receiver.settings import Settings
 
@@ -45,7 +46,7 @@ async def check(url: str) -> bool:
     connections = Connections(url, size=1)
     try:
         await connections.run(migrations.require, seconds=CHECK_SECONDS)
-        durable = await connections.run(lambda c: c.fetchrow(query("database/durability")), seconds=CHECK_SECONDS)
+        off = await connections.run(postgres.not_durable, seconds=CHECK_SECONDS)
     except StoreMisconfiguredError as exc:  # no outage: deliveries in the spool would never be stored
         raise StartupError(str(exc.__cause__)) from exc
     except StoreUnavailableError as exc:
@@ -53,7 +54,6 @@ async def check(url: str) -> bool:
         return False
     finally:
         connections.close()
-    if durable is not None and not all(durable.values()):
-        off = " and ".join(name for name, holds in durable.items() if not holds)
-        log.error("this server runs with %s off: what is stored does not survive a crash", off)
+    if off:
+        log.error("this server runs with %s off: what is stored does not survive a crash", " and ".join(off))
     return True

@@ -30,13 +30,11 @@ def settings(configured: Settings) -> Finding:
     return Finding("settings", holds=True, seen=", ".join(seen))
 
 
-def load_handlers(configured: Settings) -> tuple[Mapping[str, Handler], Finding]:
-    """Return the handlers (none if they cannot be loaded), and the finding about them."""
-    try:
-        handlers = discovery.load(configured.handlers)
-    except HandlerLoadError as exc:
-        return {}, Finding("handlers", holds=False, seen=str(exc))
-    return handlers, Finding("handlers", holds=True, seen=discovery.listed(handlers.values()))
+def loaded(handlers: Mapping[str, Handler] | HandlerLoadError) -> Finding:
+    """Return whether the handlers could be loaded."""
+    if isinstance(handlers, HandlerLoadError):
+        return Finding("handlers", holds=False, seen=str(handlers))
+    return Finding("handlers", holds=True, seen=discovery.listed(handlers.values()))
 
 
 def worker(missing: Missing) -> Finding:

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Sequence
 
 from receiver.errors import RequestError, SignatureError, StoreUnavailableError
-from receiver.health import Finding
+from receiver.health.finding import Finding
 from receiver.logs.seldom import Heard, Seldom
 
 log = logging.getLogger(__name__)

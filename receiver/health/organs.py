@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from receiver.health import Finding
+from receiver.health.finding import Finding
 
 log = logging.getLogger(__name__)
 

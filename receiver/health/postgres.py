@@ -18,9 +18,7 @@ KEEPS_SECONDS = 5.0
 
 async def server(connection: Connection, url: str, configured: Settings) -> Finding:
     """Return whether the server keeps stored data in a crash, can store any text, and gives us a session of our own."""
-    durable = await connection.fetchrow(query("database/durability"))
-    assert durable is not None
-    off = [name for name, holds in durable.items() if not holds]
+    off = await not_durable(connection)
     wrong = dict[str, str]()
     if off:
         wrong[f"{' and '.join(off)} is off, so what is stored does not survive a crash"] = "switch it on"
@@ -34,6 +32,13 @@ async def server(connection: Connection, url: str, configured: Settings) -> Find
         return Finding("database", holds=False, seen="; ".join(wrong), todo=todo)
     place = embedded.describe(configured.data_dir) if configured.database_url is None else database.where(url)
     return Finding("database", holds=True, seen=f"{place}, durable")
+
+
+async def not_durable(connection: Connection) -> list[str]:
+    """Return the server's settings that are off and without which stored data does not survive a crash."""
+    durable = await connection.fetchrow(query("database/durability"))
+    assert durable is not None
+    return [name for name, holds in durable.items() if not holds]
 
 
 async def _keeps_session(connection: Connection, url: str) -> bool:

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from receiver.health import Finding
+from receiver.health.finding import Finding
 from receiver.logs import streams
 from receiver.server.connections import AT_ONCE, RESERVED, free, limit, reserve
 

@@ -1,5 +1,6 @@
 """Collect all findings. A finding that cannot be made yet, for want of another, is left out."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ from typing import TypeAlias
 
 from receiver import database
 from receiver.database import TROUBLE, Connection, outages, query
-from receiver.errors import ConfigError, StartupError, StoreUnavailableError
+from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.health import advice, around, checks, postgres, presence
 from receiver.health.finding import Finding
@@ -43,6 +44,7 @@ async def survey(
     configured: Settings,
     place: str | StartupError,
     *,
+    handlers: Mapping[str, Handler] | HandlerLoadError,
     spool: Spool,
     foreign: Callable[[str], int],
     open_provider: Opener,
@@ -52,18 +54,18 @@ async def survey(
     Args:
         configured: the settings.
         place: the database's URL, or why there is none.
+        handlers: the handlers, or why they cannot be loaded.
         spool: the spool of this user's web processes on this machine.
-        foreign: counts the spool's records for other databases than the one with an id.
+        foreign: counts the spool's records for other databases than the one with an id. It is called in a thread.
         open_provider: opens a client of the configured API. The database at the URL holds its budget.
     """
-    handlers, about_handlers = checks.load_handlers(configured)
-    seen = await _database(configured, place, handlers)
+    seen = await _database(configured, place, {} if isinstance(handlers, HandlerLoadError) else handlers)
     url = place if seen.is_well and isinstance(place, str) else None
     return [
         checks.settings(configured),
-        about_handlers,
+        checks.loaded(handlers),
         *seen.findings,
-        _spool(configured, spool, seen.name, foreign),
+        await asyncio.to_thread(_spool, configured, spool, seen.name, foreign),
         *await around.reachable(configured, seen.secrets or configured.own_secrets),
         *await _provider(configured, url, open_provider),
     ]

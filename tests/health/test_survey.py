@@ -1,12 +1,16 @@
 """`receiver.health.survey`: every finding that can be made is made; `receiver check` shows all of them."""
 
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from receiver import settings
 from receiver.database import Pool
-from receiver.errors import NoDataError, StartupError
+from receiver.errors import HandlerLoadError, NoDataError, StartupError
+from receiver.handling import Handler
 from receiver.health import Finding
 from receiver.health.survey import Opener, survey
 from receiver.inbox.spool import Spool
@@ -21,10 +25,16 @@ def configured(folder: Path) -> Settings:
     return settings.load(RECEIVER_DATA_DIR=folder, TRANSCRIBE_API_KEY="")
 
 
-async def look(configured: Settings, place: str | StartupError, folder: Path, *, foreign: int = 0) -> list[Finding]:
+NONE = dict[str, Handler]()
+
+
+async def look(
+    configured: Settings, place: str | StartupError, folder: Path, *, foreign: Callable[[str], int] = lambda _: 0,
+    handlers: Mapping[str, Handler] | HandlerLoadError = NONE,
+) -> list[Finding]:  # fmt: skip
     opener: Opener = lambda _: TranscribeSo(configured.api_url, None)  # noqa: E731 - nobody is asked without a key
     spool = Spool(folder / "spool", limit_bytes=10**6)
-    return await survey(configured, place, spool=spool, foreign=lambda _: foreign, open_provider=opener)
+    return await survey(configured, place, handlers=handlers, spool=spool, foreign=foreign, open_provider=opener)
 
 
 async def test_without_a_database_everything_else_is_looked_at(configured: Settings, folder: Path) -> None:
@@ -33,13 +43,33 @@ async def test_without_a_database_everything_else_is_looked_at(configured: Setti
     assert {one.name: one.said for one in found}["database"] == "there is none"
 
 
+async def test_handlers_that_cannot_be_loaded_are_a_finding_and_hide_no_other(
+    configured: Settings, folder: Path
+) -> None:
+    found = await look(configured, NoDataError("there is none"), folder, handlers=HandlerLoadError("mine is broken"))
+    assert [one.name for one in found] == ["settings", "handlers", "database", *AROUND]
+    assert (found[1].holds, found[1].said) == (False, "mine is broken")
+
+
+async def test_the_loop_does_not_wait_for_the_disk(configured: Settings, folder: Path, receiver_database: str) -> None:
+    """A page that shows the findings runs beside deliveries."""
+    loop, turned = asyncio.get_running_loop(), threading.Event()
+
+    def foreign(_: str) -> int:
+        loop.call_soon_threadsafe(turned.set)
+        return int(turned.wait(60))
+
+    told = {one.name: one for one in await look(configured, receiver_database, folder, foreign=foreign)}
+    assert "deliveries for another database: 1" in told["spool"].todo
+
+
 async def test_what_is_for_another_database_is_told_once_this_one_has_said_its_name(
     configured: Settings, folder: Path, db: Pool, receiver_database: str
 ) -> None:
-    told = {one.name: one for one in await look(configured, receiver_database, folder, foreign=3)}
+    told = {one.name: one for one in await look(configured, receiver_database, folder, foreign=lambda _: 3)}
     assert "deliveries for another database: 3" in told["spool"].todo
     assert "worker" in told
     await db.execute("delete from receiver.migrations where version > 1")
-    found = await look(configured, receiver_database, folder, foreign=3)
+    found = await look(configured, receiver_database, folder, foreign=lambda _: 3)
     assert [one.name for one in found] == ["settings", "handlers", "database", "schema", *AROUND]
     assert "another database" not in {one.name: one for one in found}["spool"].todo
