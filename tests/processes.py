@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import httpx
+import pytest
 
 from receiver import database, signature
 from receiver.database.embedded import attach
@@ -32,6 +33,9 @@ WAIT_SECONDS = 60.0
 PORTS = 2000
 FIRST_PORT = 12_000 + PORTS * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8)
 _ports = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + PORTS), PORTS))
+
+linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks processes up in /proc")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 
 
 @contextmanager
@@ -50,6 +54,31 @@ def open_folder(*, in_memory: bool = True) -> Iterator[Path]:
 def unreachable(url: str) -> str:
     """Return a database's own address, under which it is never reached: as if it were away."""
     return f"{url}{'&' if '?' in url else '?'}target_session_attrs=standby"
+
+
+def servers(data: Path) -> list[int]:
+    """Return the pids of every process that works in a data folder's database."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            at_work = process.joinpath("cwd").resolve(strict=True) == (data / "postgres").resolve()
+        except OSError:
+            continue
+        if at_work:
+            found.append(int(process.name))
+    return found
+
+
+def keepers(data: Path) -> list[int]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = process.joinpath("cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"keeper.py" in command and str(data).encode() + b'"' in command:
+            found.append(int(process.name))
+    return found
 
 
 def free_port() -> int:

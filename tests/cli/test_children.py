@@ -12,8 +12,7 @@ import pytest
 
 from receiver.cli.up.children import Child, Patience
 from receiver.server import bind
-from tests.database.test_embedded import linux
-from tests.processes import REPOSITORY, SECRET, free_port
+from tests.processes import REPOSITORY, SECRET, free_port, linux
 from tests.worker.working import until
 
 

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from receiver.database.embedded import wait_until_stopped
-from tests.database.test_embedded import linux, servers
-from tests.processes import WAIT_SECONDS, Process, Processes, completed, free_port, until
+from tests.processes import WAIT_SECONDS, Process, Processes, completed, free_port, linux, servers, until
 
 
 @pytest.fixture

@@ -23,10 +23,7 @@ from receiver.database import data_folder as places
 from receiver.database.embedded import attach, binaries, describe, keeper, wait_until_stopped
 from receiver.errors import EmbeddedError, NoDataError
 from tests.commands import heeding_ctrl_c
-from tests.processes import Processes, open_folder, until
-
-linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks processes up in /proc")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+from tests.processes import Processes, as_root, keepers, linux, open_folder, servers, until
 
 
 @pytest.fixture
@@ -45,31 +42,6 @@ def select(url: str, statement: str = "select 1") -> object:
             await connection.close()
 
     return asyncio.run(ask())
-
-
-def servers(data: Path) -> list[int]:
-    """Return the pids of every process that works in a data folder's database."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            at_work = process.joinpath("cwd").resolve(strict=True) == (data / "postgres").resolve()
-        except OSError:
-            continue
-        if at_work:
-            found.append(int(process.name))
-    return found
-
-
-def keepers(data: Path) -> list[int]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = process.joinpath("cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"keeper.py" in command and str(data).encode() + b'"' in command:
-            found.append(int(process.name))
-    return found
 
 
 def test_data_survives_from_one_use_to_the_next(data: Path) -> None:

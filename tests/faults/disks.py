@@ -11,8 +11,7 @@ import asyncpg
 import pytest
 
 from receiver.database.embedded import attach, wait_until_stopped
-from tests.database.test_embedded import servers
-from tests.processes import Processes, until
+from tests.processes import Processes, servers, until
 
 MEGABYTES = 160
 FILLER = "filler"

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.database.test_embedded import keepers, servers
 from tests.faults.history import HANDLER, TABLE, History, Judgement, failures_in_a_row, judge, look
-from tests.processes import SECRET, Process, Processes, Web, completed, free_port, until
+from tests.processes import SECRET, Process, Processes, Web, completed, free_port, keepers, servers, until
 
 RATE = 20
 REPEATED = 0.3

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from receiver.database.embedded import attach
-from tests.database.test_embedded import keepers, servers
-from tests.processes import Processes, Web, completed, until
+from tests.processes import Processes, Web, completed, keepers, servers, until
 
 LANES = 20
 NOTICED = "deliveries go to the spool"

@@ -13,7 +13,6 @@ import pytest
 
 from receiver.testing import Server
 from tests.commands import Simulated
-from tests.database.test_embedded import as_root, linux
 from tests.faults.conditions import (
     AROUND,
     CALLS,
@@ -28,7 +27,7 @@ from tests.faults.conditions import (
     places,
     register,
 )
-from tests.processes import WAIT_SECONDS, Processes, open_folder, until
+from tests.processes import WAIT_SECONDS, Processes, as_root, linux, open_folder, until
 
 pytestmark = [linux, as_root, pytest.mark.timeout(1200)]
 

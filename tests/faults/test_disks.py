@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.database.test_embedded import as_root, linux
 from tests.faults.disks import be_full, small_data_disk
 from tests.faults.outages import through
-from tests.processes import Processes
+from tests.processes import Processes, as_root, linux
 
 pytestmark = [linux, as_root]
 

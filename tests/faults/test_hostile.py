@@ -5,10 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.database.test_embedded import linux
 from tests.faults.hostile import Statements, Strangers, deliver, descriptors, memory_mb
 from tests.faults.strangers import CROWDS
-from tests.processes import Processes
+from tests.processes import Processes, linux
 
 SECONDS = 20.0
 

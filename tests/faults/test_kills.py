@@ -5,9 +5,8 @@ import time
 
 import pytest
 
-from tests.database.test_embedded import linux
 from tests.faults.kills import through
-from tests.processes import Processes
+from tests.processes import Processes, linux
 
 SECONDS = 300
 

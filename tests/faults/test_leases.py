@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.database.test_embedded import linux
 from tests.faults.leases import blocked_among, killing_among, seized, zombies
-from tests.processes import Processes
+from tests.processes import Processes, linux
 
 
 @pytest.mark.timeout(300)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.database.test_embedded import linux
 from tests.faults.outages import OUTAGES, through
-from tests.processes import Processes
+from tests.processes import Processes, linux
 
 
 @linux

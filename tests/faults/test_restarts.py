@@ -4,9 +4,8 @@ from functools import partial
 
 import pytest
 
-from tests.database.test_embedded import linux
 from tests.faults.restarts import kill, restart_often, through
-from tests.processes import Processes
+from tests.processes import Processes, linux
 from tests.promises.test_restarts import receiving
 
 

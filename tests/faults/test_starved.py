@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.database.test_embedded import linux
 from tests.faults.starved import KINDS, through
-from tests.processes import Processes, open_folder
+from tests.processes import Processes, linux, open_folder
 
 SECONDS = float(os.environ.get("STARVED_SECONDS", "60"))
 

@@ -10,9 +10,8 @@ import pytest
 
 from receiver.health import Finding, checks
 from receiver.inbox.spool import Spool
-from tests.database.test_embedded import as_root, linux
 from tests.faults.disks import end_database, fill, free, small_data_disk, small_disk
-from tests.processes import Processes, Web, completed, until
+from tests.processes import Processes, Web, as_root, completed, linux, until
 
 pytestmark = [linux, as_root]
 

@@ -1,8 +1,7 @@
 """Whatever is killed under load, nothing is lost, doubled or stuck: the short form of `tests/faults`."""
 
-from tests.database.test_embedded import linux
 from tests.faults.kills import through
-from tests.processes import Processes
+from tests.processes import Processes, linux
 
 
 @linux

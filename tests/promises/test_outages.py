@@ -6,9 +6,8 @@ import signal
 import pytest
 
 from receiver.cli.startup import CHECK_SECONDS, START_WITHOUT_SECONDS
-from tests.database.test_embedded import linux, servers
 from tests.faults.outages import OUTAGES, through
-from tests.processes import Processes, completed, free_port, unreachable, until
+from tests.processes import Processes, completed, free_port, linux, servers, unreachable, until
 
 
 @linux

@@ -13,8 +13,19 @@ import httpx
 import pytest
 
 from receiver.worker.attempt import LEFT_BEHIND_LIMIT
-from tests.database.test_embedded import linux, servers
-from tests.processes import REPOSITORY, WAIT_SECONDS, Process, Processes, completed, free_port, sign, unreachable, until
+from tests.processes import (
+    REPOSITORY,
+    WAIT_SECONDS,
+    Process,
+    Processes,
+    completed,
+    free_port,
+    linux,
+    servers,
+    sign,
+    unreachable,
+    until,
+)
 
 EFFECTS = '''
 """Write a row for each event, in the job's own transaction."""

@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from receiver.cli.up.children import LEAVING_AT_ONCE
-from tests.database.test_embedded import linux
 from tests.faults.restarts import EFFECTS, PATH, children, kill, of_command, restart, restart_often, said, through
-from tests.processes import Process, Processes, completed, sign, until
+from tests.processes import Process, Processes, completed, linux, sign, until
 
 numbers = itertools.count(1)
 # Whoever imports these handlers is not ready before there is a file of that name.

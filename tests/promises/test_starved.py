@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.database.test_embedded import linux
 from tests.faults.starved import through
-from tests.processes import Processes, open_folder
+from tests.processes import Processes, linux, open_folder
 
 SHORT = (
     "descriptors",

@@ -23,10 +23,9 @@ from receiver.server.bounds import SERVICE
 from receiver.server.connections import RESERVED, Acceptor, Callers, allowed
 from receiver.server.turns import Rank
 from receiver.web import body
-from tests.database.test_embedded import linux
 from tests.faults.hostile import Client, Statements, Strangers, deliver
 from tests.faults.strangers import CROWDS, MANY
-from tests.processes import Process, Processes, completed, free_port, until
+from tests.processes import Process, Processes, completed, free_port, linux, until
 from tests.server.test_protocol import Connection, Web, catch_up, delivery, event, head, serving
 
 HELD = 80

@@ -15,8 +15,7 @@ from receiver.settings import Settings, environment
 from receiver.settings.model import SECRETS
 from tests.cli.test_up import descendants, told
 from tests.commands import Commands
-from tests.database.test_embedded import linux
-from tests.processes import Processes, free_port, until
+from tests.processes import Processes, free_port, linux, until
 
 
 @pytest.fixture(autouse=True)

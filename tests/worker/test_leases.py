@@ -17,9 +17,8 @@ from receiver.database import pool
 from receiver.testing import Scratch
 from receiver.worker import Leases, attempt, note_lent
 from receiver.worker.attempt import LeftBehind
-from tests.database.test_embedded import linux
 from tests.faults.leases import blocked_among, zombies
-from tests.processes import WAIT_SECONDS, Processes, completed, until
+from tests.processes import WAIT_SECONDS, Processes, completed, linux, until
 from tests.worker.working import deliver, made, stored, until_ended, working
 from tests.worker.working import until as until_holds
 
