@@ -1,5 +1,6 @@
 """Fixtures that every test file may use. The database fixtures are the ones we give to users, in `receiver.testing`."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from receiver import database
 from receiver.database import Pool
+from receiver.settings import environment
 from tests.commands import Commands, Simulated
 from tests.processes import Processes, open_folder
 
@@ -32,6 +34,19 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the machine's own settings out of the tests."""
     for name in ("DATABASE_URL", "HOST", "PORT", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Begin in an empty folder without variables of ours, and put every variable back."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if environment.is_of_a_provider(name) or name.startswith(environment.OURS):
+            del os.environ[name]
+    monkeypatch.chdir(tmp_path)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest_asyncio.fixture

@@ -11,16 +11,15 @@ import difflib
 import io
 import os
 import re
-import shlex
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
 from receiver.errors import ConfigError
-from receiver.settings import inherited, trust
+from receiver.settings import trust
 from receiver.settings.model import SECRETS, Settings
 
 # This variable tells child processes that `.env` has been read. Its name begins like none of our settings.
@@ -167,39 +166,3 @@ def _tail(name: str) -> str:
 def is_of_a_provider(name: str) -> bool:
     """Whether a variable belongs to a real provider (a key, a secret, an address, …), or is a `PUBLIC_URL`."""
     return name.startswith(SOURCES) or name.partition("__")[0].removesuffix("_FILE") == "PUBLIC_URL"
-
-
-def of_a_sandbox(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a simulated provider needs: for its log, but no database, key or secret."""
-    needed = (READ, "RECEIVER_LOG", "RECEIVER_LOG_LEVEL", *inherited.CERTIFICATES)
-    return inherited.plain(environment) | {name: environment[name] for name in needed if name in environment}
-
-
-@dataclass(frozen=True, slots=True)
-class Simulation:
-    """An environment that uses a sandbox and no real provider: `settings` are set, `gone` are removed."""
-
-    settings: Mapping[str, str]
-    gone: Sequence[str]
-
-    def export_line(self, configured: Settings, public_url: str, environment: Mapping[str, str]) -> str:
-        """Return the `export` line for commands in another terminal. It overrides `.env` and the variables there."""
-        variables = {**self.settings, "PUBLIC_URL": public_url, "PORT": str(configured.port)}
-        variables |= {name: environment[name] for name in ("HOST", "RECEIVER_HANDLERS") if environment.get(name)}
-        for name, folder in (("RECEIVER_DATA_DIR", configured.data_dir), ("RECEIVER_SPOOL_DIR", configured.spool_dir)):
-            if folder is not None and environment.get(name):
-                variables[name] = str(folder)
-        emptied = [f"{name}=" for name in self.gone if name not in variables]
-        return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in variables.items()), *emptied])
-
-
-def simulate(api_url: str, key: str) -> Simulation:
-    """Remove every real provider from the environment, and set the sandbox instead.
-
-    Otherwise a handler would use the real key, real deliveries would verify among the simulated ones, and with a
-    `PUBLIC_URL` our web server would register once more.
-    """
-    gone = [name for name in sorted(filter(is_of_a_provider, list(os.environ))) if os.environ.pop(name)]
-    settings = {"TRANSCRIBE_API_URL": api_url, "TRANSCRIBE_API_KEY": key}
-    os.environ.update(settings)
-    return Simulation(settings, gone)

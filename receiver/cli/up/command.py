@@ -17,7 +17,9 @@ from receiver import database
 from receiver.cli.opening import open_database, open_spool
 from receiver.cli.options import examples
 from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
+from receiver.cli.up import simulation as simulating
 from receiver.cli.up.children import Child, Patience
+from receiver.cli.up.simulation import Simulation
 from receiver.cli.up.story import Story
 from receiver.database import Pool, embedded, migrations
 from receiver.errors import ConfigError, ImpossibleError, ProviderError, StartupError
@@ -28,7 +30,7 @@ from receiver.logs import say
 from receiver.providers import Recording, TranscribeSo
 from receiver.server import KEEP_ALIVE_SECONDS, address, bind
 from receiver.settings import WEBHOOK_PATH, Settings, environment
-from receiver.settings.environment import Simulation, Start
+from receiver.settings.environment import Start
 from receiver.webhooks import registration
 from receiver.webhooks.secrets import lacking
 
@@ -57,7 +59,7 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
     SIGHUP replaces both processes, for changed handlers or code. No delivery is refused meanwhile.
     """
     unknown = environment.enter()
-    simulation = environment.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
+    simulation = simulating.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
     configured = configure(unknown, for_long=True)
     start = environment.remember()
     if sandbox and configured.port == sandbox_port:
@@ -218,7 +220,7 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
             f"this database holds events of {real[0]}; the sandbox needs one of its own: "
             f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
         )
-    port, variables = sandbox_url.rsplit(":", 1)[1], environment.of_a_sandbox(start.environment)
+    port, variables = sandbox_url.rsplit(":", 1)[1], simulating.of_a_sandbox(start.environment)
     child = Child("sandbox", "--port", port, environment=variables, folder=start.folder, vital=True)
     children.append(child)
     await child.start()

@@ -1,0 +1,44 @@
+"""The environment of `up --sandbox`: it uses a simulated provider, and no real one."""
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from receiver.settings import Settings, environment, inherited
+
+
+def of_a_sandbox(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a simulated provider needs: for its log, but no database, key or secret."""
+    needed = (environment.READ, "RECEIVER_LOG", "RECEIVER_LOG_LEVEL", *inherited.CERTIFICATES)
+    return inherited.plain(variables) | {name: variables[name] for name in needed if name in variables}
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """An environment that uses a sandbox and no real provider: `settings` are set, `gone` are removed."""
+
+    settings: Mapping[str, str]
+    gone: Sequence[str]
+
+    def export_line(self, configured: Settings, public_url: str, ours: Mapping[str, str]) -> str:
+        """Return the `export` line for commands in another terminal. It overrides `.env` and the variables there."""
+        variables = {**self.settings, "PUBLIC_URL": public_url, "PORT": str(configured.port)}
+        variables |= {name: ours[name] for name in ("HOST", "RECEIVER_HANDLERS") if ours.get(name)}
+        for name, folder in (("RECEIVER_DATA_DIR", configured.data_dir), ("RECEIVER_SPOOL_DIR", configured.spool_dir)):
+            if folder is not None and ours.get(name):
+                variables[name] = str(folder)
+        emptied = [f"{name}=" for name in self.gone if name not in variables]
+        return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in variables.items()), *emptied])
+
+
+def simulate(api_url: str, key: str) -> Simulation:
+    """Remove every real provider from the environment, and set the sandbox instead.
+
+    Otherwise a handler would use the real key, real deliveries would verify among the simulated ones, and with a
+    `PUBLIC_URL` our web server would register once more.
+    """
+    gone = [name for name in sorted(filter(environment.is_of_a_provider, list(os.environ))) if os.environ.pop(name)]
+    settings = {"TRANSCRIBE_API_URL": api_url, "TRANSCRIBE_API_KEY": key}
+    os.environ.update(settings)
+    return Simulation(settings, gone)

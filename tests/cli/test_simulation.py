@@ -1,0 +1,125 @@
+"""`receiver.cli.up.simulation`: what a sandbox's processes are not told, and what another terminal needs."""
+
+import os
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from receiver import settings
+from receiver.cli.up.simulation import simulate
+from receiver.settings import environment
+from tests.cli.test_up import descendants, told
+from tests.processes import Processes, free_port, linux, until
+
+pytestmark = pytest.mark.usefixtures("own_environment")
+
+REAL = [
+    f"{source}_{what}{account}{file}"
+    for source, what in [
+        ("TRANSCRIBE", "API_KEY"), ("TRANSCRIBE", "API_URL"), ("TRANSCRIBE", "WEBHOOK_SECRET"), ("TIMBR", "API_KEY"),
+        ("TIMBR", "CLIENT_ID"), ("TIMBR", "CLIENT_SECRET"), ("TIMBR_AUDIO", "API_KEY"), ("TIMBR_AUDIO", "API_URL"),
+        ("FISHAUDIO", "API_KEY"), ("THUNDERSCRIBE", "API_KEY"), ("OPENAI", "API_KEY"), ("OPENAI", "API_URL"),
+        ("PUBLIC", "URL"),
+    ]
+    for account in ("", "__BIG_SHOW")
+    for file in ("", "_FILE")
+]  # fmt: skip
+KEPT = {"DATABASE_URL": "postgresql://db", "PORT": "8001", "RECEIVER_LANES": "2", "NEWSROOM_API_KEY": "mine"}
+
+
+def test_a_sandbox_leaves_nothing_of_a_real_provider() -> None:
+    half = len(REAL) // 2
+    Path(".env").write_text("".join(f"{name}=real\n" for name in REAL[:half]))
+    Path(".env").chmod(0o600)
+    os.environ.update(dict.fromkeys(REAL[half:], "real") | KEPT)
+    environment.enter()
+    simulation = simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
+    assert "real" not in os.environ.values()
+    assert {name for name in REAL if name in os.environ} == {"TRANSCRIBE_API_URL", "TRANSCRIBE_API_KEY"}
+    assert KEPT.items() <= os.environ.items()
+    assert sorted(simulation.gone) == sorted(REAL)
+
+
+def test_the_export_line_says_all_that_another_terminal_needs() -> None:
+    os.environ.update(
+        {"HOST": "0.0.0.0", "PORT": "8001", "RECEIVER_DATA_DIR": "my data", "TRANSCRIBE_WEBHOOK_SECRET_FILE": "/real",  # noqa: S104
+         "TRANSCRIBE_API_KEY": "real", "PUBLIC_URL": "https://real", "TRANSCRIBE_WEBHOOK_SECRET": ""}
+    )  # fmt: skip
+    simulation = simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
+    line = simulation.export_line(settings.load(), "http://127.0.0.1:8001", os.environ)
+    assert "\n" not in line
+    assert shlex.split(line) == [
+        "export", "TRANSCRIBE_API_URL=http://127.0.0.1:9000", "TRANSCRIBE_API_KEY=tsk_test_sandbox",
+        "PUBLIC_URL=http://127.0.0.1:8001", "PORT=8001", "HOST=0.0.0.0", f"RECEIVER_DATA_DIR={Path.cwd()}/my data",
+        "TRANSCRIBE_WEBHOOK_SECRET_FILE=",
+    ]  # fmt: skip
+
+
+STRAYING = """
+import os
+
+from dotenv import load_dotenv
+
+from receiver import Context, Event, handler
+
+load_dotenv(override=True)
+os.chdir("{}")
+
+
+@handler("transcription.completed")
+async def own(event: Event, ctx: Context) -> None:
+    pass
+"""
+
+
+def environments(pids: set[int]) -> dict[str, str]:
+    """Return what processes were started with, by their command lines."""
+    found = {}
+    for pid in pids:
+        with suppress(OSError):  # it has ended
+            found[Path(f"/proc/{pid}/cmdline").read_text()] = Path(f"/proc/{pid}/environ").read_text()
+    return found
+
+
+@linux
+def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_beside_the_file(
+    processes: Processes,
+) -> None:
+    """Keys, secrets and addresses lie in `.env` and in the environment; other terminals read the file as well.
+
+    So does a handler's module, which goes to another folder besides.
+    """
+    for name in (*REAL, "TRANSCRIBE_API_URL", "TRANSCRIBE_WEBHOOK_SECRET"):
+        processes.environment.pop(name, None)
+    accounts = [name for name in REAL if name.endswith("_FILE") and "__" not in name]
+    in_file = [name for name in REAL if name not in accounts]
+    (processes.folder / ".env").write_text(
+        "".join(f"{name}=https://real.example\n" for name in in_file) + "RECEIVER_HANDLER=x\n"
+    )
+    (processes.folder / ".env").chmod(0o644)
+    elsewhere = processes.folder / "elsewhere"
+    elsewhere.mkdir()
+    processes.write_handlers(own=STRAYING.format(elsewhere))
+    port = str(free_port())
+    process = processes.start("up", "--sandbox", "--sandbox-port", port, FISHAUDIO_API_KEY__TWO="https://real.example",
+                              PGPASSWORD="s3cret", DATABASE_PASSWORD="s3cret")  # fmt: skip
+    until(lambda: "export " in told(process) or process.popen.poll() is not None, "the line to export is told")
+    told_to = environments(descendants(process.popen.pid))
+    assert {"sandbox", "serve", "work"} <= {word for command in told_to for word in command.split("\0")}
+    assert not [command for command, said in told_to.items() if "real.example" in said]
+    process.until_logged("working with 8 lanes for own (")
+    assert "with 1 handlers: own (" in process.log
+    assert list(elsewhere.iterdir()) == []
+    (sandbox,) = (said for command, said in told_to.items() if "sandbox" in command.split("\0"))
+    assert "s3cret" not in sandbox
+    assert "DATABASE_URL" not in sandbox
+    assert process.log.count("RECEIVER_HANDLER (do you mean RECEIVER_HANDLERS?)") == 1
+    line = next(line for line in told(process).splitlines() if "export " in line)
+    exported = dict(pair.split("=", 1) for pair in shlex.split(line)[1:])
+    sent = processes.run("send", "--sample", "completed", **exported)
+    assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n'), sent.stderr
+    checked = processes.run("check", **exported)
+    assert checked.returncode == 0, checked.stdout
+    assert process.end() == 0
