@@ -55,7 +55,7 @@ async def survey(
         configured: the settings.
         place: the database's URL, or why there is none.
         handlers: the handlers, or why they cannot be loaded.
-        spool: the spool of this user's web processes on this machine.
+        spool: the spool of this user's web processes on this machine, as a value of the caller's own: a thread uses it.
         foreign: counts the spool's records for other databases than the one with an id. It is called in a thread.
         open_provider: opens a client of the configured API. The database at the URL holds its budget.
     """

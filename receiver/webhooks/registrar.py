@@ -82,7 +82,7 @@ class Registrar:
             await asyncio.sleep(pause)
 
     async def _register(self, webhook_url: str) -> Outcome:
-        # `Connections` end in time even if the server hangs.
+        # Not `registration.connected`: this process stays, and a server that hangs must not hold it.
         connections = Connections(self._url, size=1)
         try:
             async with self._open_provider() as provider:
