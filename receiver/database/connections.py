@@ -18,15 +18,9 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from receiver.database import outages
-from receiver.database.dsn import where
 from receiver.database.outages import AWAY, BROKEN, TROUBLE
-from receiver.database.session import SQL, Connection, Session, Sessions, connect, query
+from receiver.database.session import Connection, Session, Sessions, query
 from receiver.errors import BusyError, StoreBusyError, StoreUnavailableError
-
-__all__ = [
-    "AWAY", "BROKEN", "SQL", "TROUBLE", "Connection", "Connections", "Database", "Lent", "Pool", "connect",
-    "listen", "pool", "query", "session_lock", "where",
-]  # fmt: skip
 
 log = logging.getLogger(__name__)
 

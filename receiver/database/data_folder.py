@@ -152,17 +152,12 @@ def require(configured: Path) -> DataFolder:
         EmbeddedError: the folder belongs to another user, or is damaged.
     """
     folder = locate(configured)
-    if not has_database(folder):
+    if version(folder) is None:
         raise NoDataError(f"no data here ({folder.path}); run `receiver up`, or set RECEIVER_DATA_DIR or DATABASE_URL")
     owner = folder.path.stat().st_uid
     if owner != folder.user.uid:
         raise _foreign(folder, owner)
     return folder
-
-
-def has_database(folder: DataFolder) -> bool:
-    """Return whether a folder has a database. Raise the errors of `version`."""
-    return version(folder) is not None
 
 
 def version(folder: DataFolder) -> str | None:

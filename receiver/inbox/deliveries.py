@@ -22,7 +22,7 @@ class Delivery:
     """An authentic delivery, read as far as it can be.
 
     Attributes:
-        handlers: the names of the handlers that want it.
+        handlers: the names of the handlers that want it. They get no job if it cannot be read.
         account: the account whose key signed it.
         callback_for: the transcription whose callback received it; None if the webhook received it.
     """
@@ -33,11 +33,6 @@ class Delivery:
     handlers: tuple[str, ...] = ()
     account: str = "default"
     callback_for: str | None = None
-
-    @property
-    def wanted_by(self) -> tuple[str, ...]:
-        """The handlers that get a job; none if the delivery cannot be read."""
-        return self.handlers if isinstance(self.content, Event) else ()
 
     @property
     def transcription_id(self) -> str | None:
@@ -141,7 +136,12 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
     """Return the statement's parameters: for each group of equal deliveries one of them, and their number."""
     firsts = [group[0][1] for group in groups]
     contents = [delivery.content for delivery in firsts]
-    wanted = [(item, name) for item, delivery in enumerate(firsts, start=1) for name in delivery.wanted_by]
+    wanted = [
+        (item, name)
+        for item, delivery in enumerate(firsts, start=1)
+        if isinstance(delivery.content, Event)
+        for name in delivery.handlers
+    ]
     return (
         [content.source for content in contents],
         [delivery.api_url for delivery in firsts],

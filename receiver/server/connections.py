@@ -27,7 +27,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from receiver.logs.seldom import Heard, Seldom
-from receiver.server.bounds import SERVICE
 from receiver.server.turns import Rank
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ STARVED_SECONDS = 60.0
 REASONS = 3
 
 
-def allowed(most: int = SERVICE.connections) -> int:
+def allowed(most: int) -> int:
     """Raise the limit of descriptors as far as needed, and return how many connections this process may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = most + RESERVED
@@ -162,7 +161,7 @@ class Acceptor:
         clients: Callers,
         *,
         most: int,
-        between_lines: float = SERVICE.between_lines,
+        between_lines: float,
     ) -> None:
         self._listener = listener
         self._make = make

@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 
-from receiver.server.bounds import SERVICE
-
 EACH = 2  # turns of every rank in each round, so that no rank keeps another out
 
 
@@ -27,9 +25,9 @@ class Rank(IntEnum):
 
 
 class Turns:
-    """A line for each rank. A few turns are called in each round of the running loop."""
+    """A line for each rank. In each round of the running loop, `at_once` turns are called at most."""
 
-    def __init__(self, *, at_once: int = SERVICE.turns) -> None:
+    def __init__(self, *, at_once: int) -> None:
         self._at_once = at_once
         self._lines = [deque[Callable[[], None]]() for _ in Rank]
         self._left = at_once

@@ -189,7 +189,7 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_needed() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
-        assert allowed() == SERVICE.connections
+        assert allowed(SERVICE.connections) == SERVICE.connections
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (SERVICE.connections + RESERVED, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -199,10 +199,11 @@ def test_where_there_are_few_descriptors_for_good_there_are_fewer_connections() 
     """At least half of few descriptors are allowed, and a handful is left for everything else."""
     asked = """
 import resource
+from receiver.server.bounds import SERVICE
 from receiver.server.connections import allowed
 for limit in (800, 150, 64):
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    print(allowed())
+    print(allowed(SERVICE.connections))
 """
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["700", "75", "32"]
@@ -240,7 +241,9 @@ async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_clo
     with Exhausted() as listener, socket.socket() as knocking:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        acceptor = Acceptor(listener, asyncio.Protocol, clients, most=SERVICE.connections)
+        acceptor = Acceptor(
+            listener, asyncio.Protocol, clients, most=SERVICE.connections, between_lines=SERVICE.between_lines
+        )
         for _ in range(20):
             clients.note_waiting(Line(closed), Rank.OTHER)
         knocking.connect(listener.getsockname())

@@ -27,7 +27,7 @@ async def rounds(went: list[str], count: int) -> list[list[str]]:
 
 
 async def test_who_finds_nobody_goes_at_once() -> None:
-    line, went = Turns(), list[str]()
+    line, went = Turns(at_once=AT_ONCE), list[str]()
     for _ in range(3):
         stand(line, went, Rank.OTHER, AT_ONCE)
         assert len(went) == AT_ONCE
@@ -37,7 +37,7 @@ async def test_who_finds_nobody_goes_at_once() -> None:
 
 
 async def test_a_crowd_goes_in_the_order_in_which_it_came_a_few_at_each_round() -> None:
-    line, went = Turns(), list[str]()
+    line, went = Turns(at_once=AT_ONCE), list[str]()
     stand(line, went, Rank.NEW, 5 * AT_ONCE)
     assert len(went) == AT_ONCE
     assert max(map(len, await rounds(went, 8))) == AT_ONCE
@@ -45,7 +45,7 @@ async def test_a_crowd_goes_in_the_order_in_which_it_came_a_few_at_each_round() 
 
 
 async def test_the_known_go_before_the_new_and_the_new_before_the_others() -> None:
-    line, went = Turns(), list[str]()
+    line, went = Turns(at_once=AT_ONCE), list[str]()
     stand(line, [], Rank.KNOWN, AT_ONCE)  # this round is full
     for rank in reversed(Rank):
         stand(line, went, rank, 2 * AT_ONCE)
@@ -56,7 +56,7 @@ async def test_the_known_go_before_the_new_and_the_new_before_the_others() -> No
 
 
 async def test_a_crowd_that_does_not_end_keeps_no_rank_out() -> None:
-    line, went = Turns(), list[str]()
+    line, went = Turns(at_once=AT_ONCE), list[str]()
 
     def again() -> None:
         line.take(again, Rank.KNOWN)
@@ -70,7 +70,7 @@ async def test_a_crowd_that_does_not_end_keeps_no_rank_out() -> None:
 
 @pytest.mark.parametrize("failing", [1, AT_ONCE * 3])
 async def test_a_turn_that_fails_takes_nobody_elses(failing: int) -> None:
-    line, went, failed = Turns(), list[str](), list[object]()
+    line, went, failed = Turns(at_once=AT_ONCE), list[str](), list[object]()
 
     def fail() -> None:
         raise ArithmeticError

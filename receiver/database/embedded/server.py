@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from receiver.database import private
-from receiver.database.data_folder import DataFolder, check_user, has_database, prepare, require
+from receiver.database.data_folder import DataFolder, check_user, prepare, require, version
 from receiver.database.embedded import binaries, keeper, sockets
 from receiver.errors import EmbeddedError
 
@@ -44,7 +44,7 @@ def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> It
     """
     folder = prepare(data_dir) if create else require(data_dir)
     server_binaries = binaries.find(folder.path, folder.user)
-    if not has_database(folder):
+    if version(folder) is None:
         check_user(folder.user)
         patience = None
     leaving = threading.Event()

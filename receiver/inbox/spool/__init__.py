@@ -14,7 +14,6 @@ written once and read once in order.
 
 from receiver.inbox.spool.condition import Condition
 from receiver.inbox.spool.drain import Fate
-from receiver.inbox.spool.segments import scan
 from receiver.inbox.spool.spool import Spool
 
-__all__ = ["Condition", "Fate", "Spool", "scan"]
+__all__ = ["Condition", "Fate", "Spool"]
