@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import partial
 
 import click
 
-from receiver.cli.opening import open_database, open_provider, open_spool
+from receiver.cli.opening import open_database, open_spool
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
@@ -41,7 +40,6 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
             survey(
                 configured, database, handlers=_handlers(configured), spool=spool,
                 foreign=lambda name: spooled.foreign(spool.records(), name, address),
-                open_provider=partial(open_provider, configured, retries=()),
             )
         )  # fmt: skip
     if as_json:

@@ -7,13 +7,12 @@ from typing import TypeVar
 
 from receiver import database
 from receiver.cli.process import interruptible, run
-from receiver.database import Connections, Pool, embedded, migrations
+from receiver.database import Pool, embedded, migrations
 from receiver.errors import NoDataError
 from receiver.inbox.spool import Spool
-from receiver.providers import TranscribeSo, budget
+from receiver.providers import TranscribeSo
 from receiver.providers.archive import Archive
-from receiver.providers.budget import SharedBudget
-from receiver.providers.transcribe_so import RETRY_SECONDS
+from receiver.providers.opening import open_provider
 from receiver.settings import Settings
 
 T = TypeVar("T")
@@ -43,28 +42,6 @@ def open_spool(configured: Settings) -> Spool:
         folder, limit_bytes=int(configured.spool_max_mb * megabyte),
         room_bytes=int(configured.spool_reserve_mb * megabyte),
     )  # fmt: skip
-
-
-@asynccontextmanager
-async def open_provider(
-    configured: Settings, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
-) -> AsyncIterator[TranscribeSo]:
-    """Open the client of the configured API. All processes on the same database share its budget.
-
-    Without a database (`url` is None) the client has a budget of its own.
-    """
-    if url is None or configured.api_key is None:
-        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries) as provider:
-            yield provider
-        return
-    connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
-    account = configured.account()
-    shared = SharedBudget(connections, api_url=account.api_url, key_fingerprint=account.key_fingerprint)
-    try:
-        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries, budget=shared) as provider:
-            yield provider
-    finally:
-        connections.close()
 
 
 @asynccontextmanager

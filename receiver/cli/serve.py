@@ -12,7 +12,7 @@ import click
 
 from receiver import database
 from receiver.cli import startup
-from receiver.cli.opening import open_provider, open_spool
+from receiver.cli.opening import open_spool
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, event_at, stop_event
 from receiver.cli.up.line import beat, tell_ready
@@ -89,7 +89,7 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
 
 def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Presence, *, has_line: bool) -> None:
     """Add the organs that a web process needs beside the receiver's own."""
-    registrar = Registrar(configured, url, partial(open_provider, configured, url))
+    registrar = Registrar(configured, url)
     receiver.more_findings.append(lambda: advice.registration(is_refused=registrar.is_refused))
     organs = receiver.organs
     organs.add("listener", partial(database.listen, url, registration.CHANNEL, receiver.keyring.hurry))

@@ -2,12 +2,13 @@
 
 import click
 
-from receiver.cli.opening import open_database, open_provider, opened, with_database
+from receiver.cli.opening import open_database, opened, with_database
 from receiver.cli.options import as_json, examples, stripped, webhook_url
 from receiver.cli.printing import print_json, tell
 from receiver.cli.process import configure, run
 from receiver.health import trial
 from receiver.logs import clock
+from receiver.providers.opening import open_provider
 from receiver.webhooks import registration, rotation
 from receiver.webhooks.outcome import Outcome
 from receiver.webhooks.rotation import Secret

@@ -10,7 +10,6 @@ import click
 
 from receiver import database
 from receiver.cli import startup
-from receiver.cli.opening import open_provider
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, hurry_event, stop_event
 from receiver.cli.startup import ENDING_SECONDS
@@ -25,6 +24,7 @@ from receiver.health.organs import Organs
 from receiver.health.presence import Presence
 from receiver.inbox import jobs
 from receiver.providers import egress
+from receiver.providers.opening import open_provider
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.worker import Deadlines, Lapsed, Leases, Worker, note_lent

@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from receiver import database
 from receiver.database import TROUBLE, Connection, outages, query
@@ -14,11 +12,9 @@ from receiver.health import advice, around, checks, postgres, presence
 from receiver.health.finding import Finding
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.spool import Spool
-from receiver.providers import TranscribeSo
+from receiver.providers.opening import open_provider
 from receiver.settings import Settings
 from receiver.webhooks import secrets
-
-Opener: TypeAlias = Callable[[str | None], AbstractAsyncContextManager[TranscribeSo]]
 
 SECONDS = 10.0
 
@@ -47,7 +43,6 @@ async def survey(
     handlers: Mapping[str, Handler] | HandlerLoadError,
     spool: Spool,
     foreign: Callable[[str], int],
-    open_provider: Opener,
 ) -> list[Finding]:
     """Return all findings, in an order in which each explains the next.
 
@@ -57,7 +52,6 @@ async def survey(
         handlers: the handlers, or why they cannot be loaded.
         spool: the spool of this user's web processes on this machine, as a value of the caller's own: a thread uses it.
         foreign: counts the spool's records for other databases than the one with an id. It is called in a thread.
-        open_provider: opens a client of the configured API. The database at the URL holds its budget.
     """
     seen = await _database(configured, place, {} if isinstance(handlers, HandlerLoadError) else handlers)
     url = place if seen.is_well and isinstance(place, str) else None
@@ -67,7 +61,7 @@ async def survey(
         *seen.findings,
         await asyncio.to_thread(_spool, configured, spool, seen.name, foreign),
         *await around.reachable(configured, seen.secrets or configured.own_secrets),
-        *await _provider(configured, url, open_provider),
+        *await _provider(configured, url),
     ]
 
 
@@ -128,9 +122,9 @@ def _spool(configured: Settings, spool: Spool, name: str | None, foreign: Callab
     return checks.spool(found, database_answers=name is not None)
 
 
-async def _provider(configured: Settings, url: str | None, open_provider: Opener) -> list[Finding]:
+async def _provider(configured: Settings, url: str | None) -> list[Finding]:
     if configured.api_key is None:
         todo = "set TRANSCRIBE_API_KEY, handlers fetch with it"
         return [Finding("provider", holds=False, seen="not asked", todo=todo)]
-    async with open_provider(url) as provider:
+    async with open_provider(configured, url, retries=()) as provider:
         return await around.provider(provider, configured)

@@ -3,7 +3,8 @@
 transcribe_so/   the client of transcribe.so
 content          a finished transcription: from the archive, or from the provider, or regenerated
   ▶ archive      the provider's answers; each is fetched once
-budget           the requests of one key, over all processes
+opening          a client with the budget that all processes share
+  ▶ budget       the requests of one key, over all processes
 tus              uploads in pieces
 destinations     the addresses to which an answer may send a file
 egress           every HTTP client: the proxies and certificates of the environment

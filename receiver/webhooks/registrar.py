@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 
 from receiver.database import TROUBLE, Connection, Connections
 from receiver.errors import ImpossibleError, ReceiverError
 from receiver.providers import TranscribeSo
+from receiver.providers.opening import open_provider
 from receiver.settings import Settings
 from receiver.webhooks import registration
 from receiver.webhooks.outcome import Outcome
@@ -38,24 +37,15 @@ class Registrar:
     Args:
         configured: the settings: the account, and the address of the webhook.
         url: the URL of the database.
-        open_provider: opens a client of the configured API for one try.
         pauses: how long a try may take, and how long the pauses are.
 
     Attributes:
         is_refused: whether the provider refused the last try, or delivers to another address.
     """
 
-    def __init__(
-        self,
-        configured: Settings,
-        url: str,
-        open_provider: Callable[[], AbstractAsyncContextManager[TranscribeSo]],
-        *,
-        pauses: Pauses | None = None,
-    ) -> None:
+    def __init__(self, configured: Settings, url: str, *, pauses: Pauses | None = None) -> None:
         self._configured = configured
         self._url = url
-        self._open_provider = open_provider
         self._pauses = pauses or Pauses()
         self.is_refused = False
 
@@ -85,7 +75,7 @@ class Registrar:
         # Not `registration.connected`: this process stays, and a server that hangs must not hold it.
         connections = Connections(self._url, size=1)
         try:
-            async with self._open_provider() as provider:
+            async with open_provider(self._configured, self._url) as provider:
                 work = partial(self._try, provider=provider, webhook_url=webhook_url)
                 return await connections.run(work, seconds=self._pauses.once)
         finally:

@@ -12,9 +12,8 @@ from receiver.database import Pool
 from receiver.errors import HandlerLoadError, NoDataError, StartupError
 from receiver.handling import Handler
 from receiver.health import Finding
-from receiver.health.survey import Opener, survey
+from receiver.health.survey import survey
 from receiver.inbox.spool import Spool
-from receiver.providers import TranscribeSo
 from receiver.settings import Settings
 
 AROUND = ["spool", "reachable", "provider"]
@@ -32,9 +31,8 @@ async def look(
     configured: Settings, place: str | StartupError, folder: Path, *, foreign: Callable[[str], int] = lambda _: 0,
     handlers: Mapping[str, Handler] | HandlerLoadError = NONE,
 ) -> list[Finding]:  # fmt: skip
-    opener: Opener = lambda _: TranscribeSo(configured.api_url, None)  # noqa: E731 - nobody is asked without a key
     spool = Spool(folder / "spool", limit_bytes=10**6)
-    return await survey(configured, place, handlers=handlers, spool=spool, foreign=foreign, open_provider=opener)
+    return await survey(configured, place, handlers=handlers, spool=spool, foreign=foreign)
 
 
 async def test_without_a_database_everything_else_is_looked_at(configured: Settings, folder: Path) -> None:

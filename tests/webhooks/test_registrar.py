@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from receiver import settings
-from receiver.cli.opening import open_provider
 from receiver.database import Pool
 from receiver.health import advice
 from receiver.sandbox import Knobs
@@ -34,7 +33,7 @@ def configuration(sandbox: Simulated, folder: Path) -> Settings:
 
 
 def registrar_of(configured: Settings, url: str) -> Registrar:
-    return Registrar(configured, url, partial(open_provider, configured, url), pauses=SOON)
+    return Registrar(configured, url, pauses=SOON)
 
 
 async def registered(db: Pool) -> bool:

@@ -27,7 +27,8 @@ from receiver.handling import discovery
 from receiver.health.organs import Organs
 from receiver.inbox import deliveries
 from receiver.logs import say
-from receiver.providers import Recording, TranscribeSo
+from receiver.providers import Recording
+from receiver.providers.opening import open_provider
 from receiver.server import KEEP_ALIVE_SECONDS, address, bind
 from receiver.settings import WEBHOOK_PATH, Settings, environment
 from receiver.settings.environment import Start
@@ -112,7 +113,7 @@ async def _keep(
             async with Organs({"story": partial(story.tell, db)}):
                 await _run_until(
                     stop,
-                    _open(configured, serve, simulation, start),
+                    _open(configured, url, serve, simulation, start),
                     _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
                     *(child.keep() for child in children),
                 )
@@ -184,7 +185,7 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
             say(f"restart {child.name} has a new process; the old one finishes its work")
 
 
-async def _open(configured: Settings, serve: Child, simulation: Simulation | None, start: Start) -> None:
+async def _open(configured: Settings, url: str, serve: Child, simulation: Simulation | None, start: Start) -> None:
     """Say where we listen as soon as we do. Then submit the sample, if there is a sandbox."""
     await serve.ready()
     here = address(configured.host, configured.port)
@@ -195,7 +196,7 @@ async def _open(configured: Settings, serve: Child, simulation: Simulation | Non
             say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
         return
     try:
-        async with TranscribeSo(configured.api_url, configured.api_key) as provider:
+        async with open_provider(configured, url) as provider:
             sample = await provider.transcribe(
                 Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
                 idempotency_key=f"sample-{secrets.token_hex(8)}",
@@ -227,7 +228,7 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     await child.ready()
     say(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
     here = address(configured.host, configured.port) + WEBHOOK_PATH
-    async with registration.connected(url) as connection, TranscribeSo(sandbox_url, configured.api_key) as provider:
+    async with registration.connected(url) as connection, open_provider(configured, url) as provider:
         await registration.forget(connection, sandbox_url)
         say((await registration.register(connection, provider, configured.account(), here)).sentence)
 
