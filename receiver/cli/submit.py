@@ -16,6 +16,7 @@ from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
 from receiver.logs import printable, streams
+from receiver.providers import Recording
 from receiver.providers.archive import Subject
 from receiver.providers.content import require_completed
 from receiver.providers.transcribe_so import TranscriptionStatus
@@ -24,6 +25,7 @@ from receiver.submissions import following, price, progress, recordings
 from receiver.submissions.price import dollars
 from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order, submit
+from receiver.submissions.uploads import MediaFile
 from receiver.webhooks.callbacks import Callbacks
 
 pipeline_option = click.option(
@@ -70,7 +72,7 @@ def transcribe(
     configured = configure()
     if callback and configured.public_url is None:
         raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
-    request, file = recordings.of(recording, pipeline, language, duration)
+    request, file = _handed_in(recording, pipeline, language, duration)
 
     async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
         async with opened(configured) as desk:
@@ -110,7 +112,7 @@ def quote(recording: str, pipeline: str | None, language: str, duration: float |
     RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file. The provider prices a URL,
     and lists it as `quoted`. The price of a file is calculated from the price list, so the file is not uploaded.
     """
-    request, file = recordings.of(recording, pipeline, language, duration)
+    request, file = _handed_in(recording, pipeline, language, duration)
 
     async def ask(configured: Settings) -> dict[str, Any]:
         async with opened(configured) as desk:
@@ -125,6 +127,16 @@ def quote(recording: str, pipeline: str | None, language: str, duration: float |
     minutes = "" if answer.get("billed_minutes") is None else f" for {answer['billed_minutes']:g} billed minutes"
     by_list = "" if file is None else f", by the price list of {printable(answer['pipeline_code'])}"
     click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{by_list}")
+
+
+def _handed_in(
+    typed: str, pipeline: str | None, language: str, duration: float | None
+) -> tuple[Recording, MediaFile | None]:
+    if not typed.strip():
+        raise ImpossibleError("RECORDING is empty: name a file, or a web address")
+    if recordings.is_address(typed):
+        return recordings.of_address(typed, pipeline, language, duration), None
+    return recordings.of_file(typed, pipeline, language, duration)
 
 
 def _print(reached: TranscriptionStatus, text: str, *, wait: bool, as_json: bool) -> None:

@@ -22,26 +22,38 @@ LOOK_BACK = timedelta(days=1)
 LOOK_AT = 200  # transcriptions, which one request lists
 
 
-def of(source: str, pipeline: str | None, language: str, duration: float | None) -> tuple[Recording, MediaFile | None]:
-    """Return the recording at `source`, a path or an address, and its file. It has no upload id yet.
+def is_address(typed: str) -> bool:
+    """Whether a text is meant as a web address, and not as the path of a file."""
+    return ADDRESS.match(typed) is not None
+
+
+def of_address(typed: str, pipeline: str | None, language: str, duration: float | None) -> Recording:
+    """Return the recording at a web address. No file of this machine is looked at.
 
     Raises:
         ImpossibleError: the provider would refuse it.
     """
-    if not source.strip():
-        raise ImpossibleError("RECORDING is empty: name a file, or a web address")
-    if ADDRESS.match(source):
-        scheme, _, rest = source.strip().partition("://")
-        source = f"{scheme.lower()}://{rest}"
-        try:
-            kind = source_of(source)
-        except ValueError as exc:
-            raise ImpossibleError(f"{source} is no web address: {exc}") from exc
-        if not addresses.has_host(source):
-            raise ImpossibleError(f"{source} is no web address: there is no server of such a name")
-        return Recording(
-            source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
-        ), None
+    if not is_address(typed):
+        raise ImpossibleError(f"{typed} is no web address: it does not start with https:// or http://")
+    scheme, _, rest = typed.strip().partition("://")
+    source = f"{scheme.lower()}://{rest}"
+    try:
+        kind = source_of(source)
+    except ValueError as exc:
+        raise ImpossibleError(f"{source} is no web address: {exc}") from exc
+    if not addresses.has_host(source):
+        raise ImpossibleError(f"{source} is no web address: there is no server of such a name")
+    return Recording(source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration)
+
+
+def of_file(source: str, pipeline: str | None, language: str, duration: float | None) -> tuple[Recording, MediaFile]:
+    """Return the recording in the file at a path of this machine, and the file. It has no upload id yet.
+
+    Only a person at this machine may name the path.
+
+    Raises:
+        ImpossibleError: the provider would refuse it.
+    """
     file = uploads.inspect(Path(source))
     measured = media.duration_seconds(file.path)
     if duration is not None and measured is not None and abs(duration - measured) > 1 + measured / 100:

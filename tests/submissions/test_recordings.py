@@ -23,19 +23,33 @@ A_MINUTE_AGO = (datetime.now(UTC) - timedelta(minutes=1)).isoformat().replace("+
 
 @pytest.mark.parametrize("typed", [URL, "HTTPS://example.com/episode.mp3", f" {URL}", f"Https{URL[5:]} \n"])
 def test_an_address_is_one_however_it_was_typed(typed: str) -> None:
-    assert recordings.of(typed, None, "auto", None) == (EPISODE, None)
+    assert recordings.is_address(typed)
+    assert recordings.of_address(typed, None, "auto", None) == EPISODE
 
 
 @pytest.mark.parametrize("typed", ["", " ", "https://", "http://[", "HTTPS:///x.mp3", "https://./x.mp3", "nowhere.mp3"])
 def test_what_names_nothing_is_refused(typed: str) -> None:
     with pytest.raises(ImpossibleError, match="web address"):
-        recordings.of(typed, None, "auto", None)
+        recordings.of_address(typed, None, "auto", None)
+
+
+@pytest.mark.parametrize("scheme", ["", "file://", "ftp://"])
+def test_a_file_of_this_machine_is_no_address(tmp_path: Path, scheme: str) -> None:
+    """A stranger who may hand in an address must not reach the files of the server."""
+    typed = f"{scheme}{wav(tmp_path / 'a.wav')}"
+    assert not recordings.is_address(typed)
+    with pytest.raises(ImpossibleError, match="is no web address: it does not start with https:// or http://"):
+        recordings.of_address(typed, None, "auto", None)
+
+
+def test_a_file_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ImpossibleError, match="a web address starts with https://"):
+        recordings.of_file("nowhere.mp3", None, "auto", None)
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(200.0, None), (200.0, 203.0), (200.0, 197.0), (2.0, 3.0), (2.0, 1.0)])
 def test_a_file_plays_as_long_as_it_says_itself(tmp_path: Path, seconds: float, said: float | None) -> None:
-    recording, file = recordings.of(str(wav(tmp_path / "a.wav", seconds)), "p", "de", said)
-    assert file is not None
+    recording, file = recordings.of_file(str(wav(tmp_path / "a.wav", seconds)), "p", "de", said)
     assert (file.name, recording) == ("a.wav", Recording(
         source="upload", original_filename="a.wav", duration_seconds=seconds, pipeline_code="p", language="de"
     ))  # fmt: skip
@@ -44,14 +58,14 @@ def test_a_file_plays_as_long_as_it_says_itself(tmp_path: Path, seconds: float, 
 @pytest.mark.parametrize(("seconds", "said"), [(200, 203.1), (200, 196.9), (2, 3.1), (2, 0.9), (2, 3600)])
 def test_a_duration_that_contradicts_the_file_is_refused(tmp_path: Path, seconds: float, said: float) -> None:
     with pytest.raises(ImpossibleError, match=f"plays {seconds:.1f} s by its own account: leave --duration out"):
-        recordings.of(str(wav(tmp_path / "a.wav", seconds)), None, "auto", said)
+        recordings.of_file(str(wav(tmp_path / "a.wav", seconds)), None, "auto", said)
 
 
 def test_a_file_that_does_not_tell_how_long_it_plays_needs_to_be_told(tmp_path: Path) -> None:
     file = str(sparse(tmp_path / "a.mp3", 1))
-    assert recordings.of(file, None, "auto", 12.5)[0].duration_seconds == 12.5
+    assert recordings.of_file(file, None, "auto", 12.5)[0].duration_seconds == 12.5
     with pytest.raises(ImpossibleError, match="pass --duration SECONDS"):
-        recordings.of(file, None, "auto", None)
+        recordings.of_file(file, None, "auto", None)
 
 
 # --- what is under way elsewhere -------------------------------------------------------------------------------------
