@@ -3,30 +3,29 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from receiver.cli import terminal
-from receiver.cli.opening import Desk, opened
+from receiver.cli.opening import opened
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
 from receiver.logs import printable, streams
 from receiver.providers import Recording
-from receiver.providers.archive import Subject
 from receiver.providers.content import require_completed
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
-from receiver.submissions import following, price, progress, recordings
-from receiver.submissions.price import dollars
+from receiver.submissions import price, progress, recordings, transcription
+from receiver.submissions.following import Progressed
+from receiver.submissions.price import Price, dollars
 from receiver.submissions.progress import Notebook
-from receiver.submissions.submit import Order, submit
+from receiver.submissions.submit import Order
 from receiver.submissions.uploads import MediaFile
-from receiver.webhooks.callbacks import Callbacks
+from receiver.webhooks import callbacks
 
 pipeline_option = click.option(
     "--pipeline", help="The model; `receiver pipelines` lists all. By default the provider's."
@@ -70,25 +69,22 @@ def transcribe(
     A file of over 50 MB is sent in pieces, and a piece that has arrived is not sent again.
     """
     configured = configure()
-    if callback and configured.public_url is None:
-        raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
+    if callback:
+        callbacks.public_url(configured)
     request, file = _handed_in(recording, pipeline, language, duration)
 
     async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
+        bar, following = terminal.bar(f"uploading {Path(recording).name}"), terminal.transcription()
         async with opened(configured) as desk:
-            callbacks = _callbacks(desk, configured) if callback else None
-            order = Order(request, file, idempotency_key, max_usd, callbacks, again)
-            followed = await following.begin(desk.provider, desk.db, configured)
-            with terminal.bar(f"uploading {Path(recording).name}") as uploaded:
-                submitted = await submit(desk.provider, order, notes, uploaded=uploaded)
-            charged = "" if submitted.retail_usd is None else f", {dollars(submitted.retail_usd, digits=4)}"
-            click.echo(f"submitted as transcription {submitted.id}{charged}", err=True)
-            if not wait:
-                return submitted, ""
-            ended = await terminal.to_its_end(followed, submitted.id)
-            return ended, await _text(desk, ended) if ended.status == "completed" else ""
+            own = callbacks.of(configured, desk.db) if callback else None
+            order = Order(request, file, idempotency_key, max_usd, own, again)
+            with bar as uploaded, following as (followed, progressed):
+                return await transcription.transcribe(
+                    desk.provider, desk.db, configured, order, notes, wait=wait, uploaded=uploaded,
+                    submitted=partial(_say_submitted, followed=followed if wait else None), progressed=progressed,
+                )  # fmt: skip
 
-    about = file.path if file is not None else request.url or recording
+    about = progress.about(request, None if file is None else file.path)
     with _advice(configured), progress.opened(configured.data_dir, configured.account(), about) as notes:
         reached, text = run(work(notes))
         _print(reached, text, wait=wait, as_json=as_json)
@@ -112,21 +108,19 @@ def quote(recording: str, pipeline: str | None, language: str, duration: float |
     RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file. The provider prices a URL,
     and lists it as `quoted`. The price of a file is calculated from the price list, so the file is not uploaded.
     """
-    request, file = _handed_in(recording, pipeline, language, duration)
+    request, _ = _handed_in(recording, pipeline, language, duration)
 
-    async def ask(configured: Settings) -> dict[str, Any]:
+    async def ask(configured: Settings) -> Price:
         async with opened(configured) as desk:
-            if file is not None:
-                return asdict(await price.listed(desk.provider, request))
-            return (await price.quoted(desk.provider, request)).model_dump(mode="json")
+            return await price.of(desk.provider, request)
 
-    answer = run(ask(configure()))
+    found = run(ask(configure()))
     if as_json:
-        print_json(answer)
+        print_json(found.to_json())
         return
-    minutes = "" if answer.get("billed_minutes") is None else f" for {answer['billed_minutes']:g} billed minutes"
-    by_list = "" if file is None else f", by the price list of {printable(answer['pipeline_code'])}"
-    click.echo(f"{dollars(answer['retail_usd'], digits=4)}{minutes}{by_list}")
+    minutes = "" if found.billed_minutes is None else f" for {found.billed_minutes:g} billed minutes"
+    by_list = "" if found.pipeline_code is None else f", by the price list of {printable(found.pipeline_code)}"
+    click.echo(f"{dollars(found.retail_usd, digits=4)}{minutes}{by_list}")
 
 
 def _handed_in(
@@ -139,22 +133,18 @@ def _handed_in(
     return recordings.of_file(typed, pipeline, language, duration)
 
 
+def _say_submitted(status: TranscriptionStatus, *, followed: Progressed | None) -> None:
+    charged = "" if status.retail_usd is None else f", {dollars(status.retail_usd, digits=4)}"
+    click.echo(f"submitted as transcription {status.id}{charged}", err=True)
+    if followed is not None:
+        followed(status)
+
+
 def _print(reached: TranscriptionStatus, text: str, *, wait: bool, as_json: bool) -> None:
     if not wait:
         print_json(reached.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(reached.id)
     elif reached.status == "completed":
         print_json({"id": reached.id, "text": text}) if as_json else click.echo(text)
-
-
-def _callbacks(desk: Desk, configured: Settings) -> Callbacks:
-    if desk.db is None:
-        raise ImpossibleError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
-    return Callbacks(desk.db, str(configured.public_url))
-
-
-async def _text(desk: Desk, ended: TranscriptionStatus) -> str:
-    subject = Subject.of(desk.provider, ended.id, ended.completed_at)
-    return (await desk.archive.transcript(subject)).text
 
 
 @contextmanager

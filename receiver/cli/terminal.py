@@ -15,7 +15,7 @@ import click
 
 from receiver.logs import printable
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.submissions.following import Following
+from receiver.submissions.following import Progressed
 
 Show: TypeAlias = Callable[[str | None], None]
 EVERY_SECONDS = 1.0
@@ -31,8 +31,8 @@ def is_shown() -> bool:
 
 
 @contextmanager
-def line(label: str) -> Iterator[Show]:
-    """Yield a function that shows `label` and a few words on the terminal, if there is one. None clears the line."""
+def line() -> Iterator[Show]:
+    """Yield a function that shows a few words on the terminal, if there is one. None clears the line."""
     if not is_shown():
         yield lambda _: None
         return
@@ -42,38 +42,42 @@ def line(label: str) -> Iterator[Show]:
         nonlocal last
         if words != last:
             last = words
-            _write(CLEAR if words is None else f"{CLEAR}{f'{printable(label)}  {printable(words)}'[:width]}")
+            _write(CLEAR if words is None else f"{CLEAR}{printable(words)[:width]}")
 
     try:
         yield show
     finally:
-        _write(CLEAR)
+        show(None)
 
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function that shows how many of how many bytes are sent, and clears the line when all are."""
-    with line(label) as show:
+    with line() as show:
 
         def show_sent(sent: int, size: int) -> None:
-            show(f"{100 * sent // size}% of {size / 1_000_000:.1f} MB" if sent else "0%")
+            show(f"{label}  {f'{100 * sent // size}% of {size / 1_000_000:.1f} MB' if sent else '0%'}")
             if sent == size:
                 show(None)  # the command prints lines of its own after the upload
 
         yield show_sent
 
 
-async def to_its_end(following: Following, transcription_id: int) -> TranscriptionStatus:
-    """Follow a transcription to its end, and show how far it is."""
-    with line(f"transcription {transcription_id}") as show:
-        show("")
-        told = (lambda status: show(_so_far(status))) if is_shown() else None
-        return await following.until_ended(transcription_id, progressed=told)
+@contextmanager
+def transcription() -> Iterator[tuple[Progressed, Progressed | None]]:
+    """Yield a function that shows which transcription is followed, and one that shows how far it is.
 
+    Without a terminal nobody watches, and the second one is None.
+    """
+    with line() as show:
 
-def _so_far(status: TranscriptionStatus) -> str:
-    done = "" if status.progress is None else f", {status.progress:.0f}%"
-    return f"{status.stage or status.status}{done}"
+        def show_followed(status: TranscriptionStatus) -> None:
+            show(f"transcription {status.id}  ")
+
+        def show_so_far(status: TranscriptionStatus) -> None:
+            show(f"transcription {status.id}  {status.so_far}")
+
+        yield show_followed, show_so_far if is_shown() else None
 
 
 @contextmanager
@@ -83,10 +87,10 @@ def clock(label: str) -> Iterator[None]:
 
     async def tick(show: Show) -> None:
         while True:
-            show(f"{time.monotonic() - began:.0f} s")
+            show(f"{label}  {time.monotonic() - began:.0f} s")
             await asyncio.sleep(EVERY_SECONDS)
 
-    with line(label) as show:
+    with line() as show:
         ticking = asyncio.create_task(tick(show)) if is_shown() else None
         try:
             yield

@@ -9,9 +9,8 @@ from receiver.cli.options import as_json, examples, transcription_id, yes_option
 from receiver.cli.printing import confirm, print_json, tell
 from receiver.cli.process import configure, run
 from receiver.logs import printable
-from receiver.providers.content import require_completed
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.submissions import again, following, price
+from receiver.submissions import again
 from receiver.submissions.price import dollars
 
 
@@ -24,23 +23,25 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
     """Start a failed transcription again, from scratch. It is charged again: show the price and ask first."""
     configured = configure()
 
+    def ask(status: TranscriptionStatus, cost: float | None) -> None:
+        click.echo(line(status), err=True)
+        charge = "the full price" if cost is None else f"about {dollars(cost, digits=4)}"
+        confirm(f"Charge {charge} and start it again?")
+
     async def work() -> TranscriptionStatus:
         async with opened(configured) as desk:
-            status = await again.failed(desk.provider, transcription)
-            if not yes:
-                click.echo(line(status), err=True)
-                cost = await price.of_starting_again(desk.provider, status)
-                charge = "the full price" if cost is None else f"about {dollars(cost, digits=4)}"
-                confirm(f"Charge {charge} and start it again?")
-            followed = await following.begin(desk.provider, desk.db, configured)
-            started = await again.start(desk.provider, transcription)
-            if wait or as_json:  # it is charged, even if the result cannot be printed
-                click.echo(f"transcription {started.id} is started again", err=True)
-            if not wait:
-                return started
-            ended = await terminal.to_its_end(followed, started.id)
-            require_completed(ended)
-            return ended
+            with terminal.transcription() as (followed, progressed):
+
+                def started(status: TranscriptionStatus) -> None:
+                    if wait or as_json:  # it is charged, even if the result cannot be printed
+                        click.echo(f"transcription {status.id} is started again", err=True)
+                    if wait:
+                        followed(status)
+
+                return await again.start(
+                    desk.provider, desk.db, configured, transcription, confirm=None if yes else ask, wait=wait,
+                    started=started, progressed=progressed,
+                )  # fmt: skip
 
     found = run(work())
     if as_json:

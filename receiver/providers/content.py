@@ -35,6 +35,13 @@ async def transcript(archive: Archive, transcription_id: str) -> Transcript:
     return replace(await archive.transcript(subject), title=status.title)
 
 
+async def text(archive: Archive, ended: TranscriptionStatus) -> str:
+    """Return the text of a transcription that has ended; empty if it did not complete."""
+    if ended.status != "completed":
+        return ""
+    return (await archive.transcript(Subject.of(archive.provider, ended.id, ended.completed_at))).text
+
+
 async def timestamps(archive: Archive, transcription_id: str, format: str, style: str | None) -> Timestamps:  # noqa: A002 - the provider's word
     """Return paste-ready timestamps. Without a `style` prefer the balanced style, then any stored style.
 

@@ -7,6 +7,8 @@
                       ├── uploads    a file
                       └── progress   notes from one run to the next, so that nothing is paid twice
 
+transcription   from a recording to its text, in this order
+
 following looks for our own event of the end where our webhook is registered, and asks the provider elsewhere.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.
 """

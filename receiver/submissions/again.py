@@ -1,10 +1,22 @@
-"""Start a failed transcription again. The provider begins from scratch and charges again."""
+"""Start a failed transcription again. The provider begins from scratch and charges again.
+
+failed ─▶ the price ─▶ confirm ─▶ following.begin ─▶ started ─▶ until_ended ─▶ it must have completed
+"""
 
 import secrets
+from collections.abc import Callable
+from typing import TypeAlias
 
+from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.providers import TranscribeSo
+from receiver.providers.content import require_completed
 from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.settings import Settings
+from receiver.submissions import following, price
+from receiver.submissions.following import SERVICE, Pauses, Progressed
+
+Confirm: TypeAlias = Callable[[TranscriptionStatus, float | None], None]
 
 
 async def failed(provider: TranscribeSo, transcription_id: str) -> TranscriptionStatus:
@@ -19,6 +31,35 @@ async def failed(provider: TranscribeSo, transcription_id: str) -> Transcription
     return status
 
 
-async def start(provider: TranscribeSo, transcription_id: str) -> TranscriptionStatus:
-    """Start a transcription again. Every call is a new start, and is charged."""
-    return await provider.retry(transcription_id, idempotency_key=f"retry-{secrets.token_hex(16)}")
+async def start(
+    provider: TranscribeSo, db: "Pool | None", configured: Settings, transcription_id: str,
+    *, confirm: Confirm | None, wait: bool, started: Progressed, progressed: Progressed | None = None,
+    pauses: Pauses = SERVICE,
+) -> TranscriptionStatus:  # fmt: skip
+    """Start a failed transcription again, and with `wait` follow it. Every call is a new start, and is charged.
+
+    Args:
+        provider: the provider's client.
+        db: the database, if there is one.
+        configured: the settings.
+        transcription_id: the transcription.
+        confirm: called with the status and the price, as `price.of_starting_again` tells it, before anything is
+            charged; it raises to stop. None asks nobody.
+        wait: whether to wait for the end.
+        started: called with the answer to the start.
+        progressed: called with each status before the end; None if nobody watches.
+        pauses: between two questions, and after an outage.
+
+    Raises:
+        ImpossibleError: it did not fail, or it was waited for and did not complete this time either.
+    """
+    status = await failed(provider, transcription_id)
+    if confirm is not None:
+        confirm(status, await price.of_starting_again(provider, status))
+    followed = await following.begin(provider, db, configured, pauses=pauses)
+    status = await provider.retry(transcription_id, idempotency_key=f"retry-{secrets.token_hex(16)}")
+    started(status)
+    if wait:
+        status = await followed.until_ended(status.id, progressed=progressed)
+        require_completed(status)
+    return status

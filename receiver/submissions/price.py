@@ -3,6 +3,7 @@
 import math
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from receiver.errors import ImpossibleError
 from receiver.providers import Recording, TranscribeSo
@@ -12,16 +13,45 @@ from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The price of a recording with one model, by the list."""
+    """The price of a recording.
+
+    Attributes:
+        retail_usd: in US dollars.
+        billed_minutes: None if the quote does not tell.
+        pipeline_code: the model whose price in the list it is; None for a quote.
+        quote: the provider's quote; None for a price by the list.
+    """
 
     retail_usd: float
-    billed_minutes: float
-    pipeline_code: str
+    billed_minutes: float | None
+    pipeline_code: str | None = None
+    quote: QuoteAnswer | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the provider's quote with all its fields, or else the price by the list."""
+        if self.quote is not None:
+            return self.quote.model_dump(mode="json")
+        return {
+            "retail_usd": self.retail_usd,
+            "billed_minutes": self.billed_minutes,
+            "pipeline_code": self.pipeline_code,
+        }
 
 
-async def quoted(provider: TranscribeSo, recording: Recording) -> QuoteAnswer:
-    """Return the provider's quote. A file must be uploaded before."""
-    return await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")
+async def of(provider: TranscribeSo, recording: Recording) -> Price:
+    """Return the price of a URL or of an upload by the provider's quote, and that of a file by the list.
+
+    Raises:
+        ImpossibleError: the list has no price for the model.
+    """
+    is_file = recording.url is None and recording.upload_id is None
+    return await (listed if is_file else quoted)(provider, recording)
+
+
+async def quoted(provider: TranscribeSo, recording: Recording) -> Price:
+    """Return the price by the provider's quote. A file must be uploaded before."""
+    quote = await provider.quote(recording, idempotency_key=f"quote-{secrets.token_hex(16)}")
+    return Price(quote.retail_usd, quote.billed_minutes, quote=quote)
 
 
 async def listed(provider: TranscribeSo, recording: Recording, *, cheapest: bool = False) -> Price:

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from receiver.database import private
 from receiver.database.data_folder import prepare
 from receiver.errors import BusyError, ImpossibleError, ProviderError
+from receiver.providers import Recording
 from receiver.settings import Account
 
 KEY_SECONDS = 24 * 3600  # how long the provider remembers a submission's key
@@ -53,6 +54,13 @@ class Progress:
 PROGRESS = TypeAdapter(Progress)
 
 
+def about(recording: Recording, file: Path | None) -> str | Path:
+    """Return what the notes on a recording are kept under: its file, else its URL."""
+    kept_under = file or recording.url
+    assert kept_under is not None
+    return kept_under
+
+
 @contextmanager
 def opened(data_dir: Path, account: Account, recording: str | Path) -> Iterator["Notebook"]:
     """Yield the notebook of a recording. Nobody else has it open.
@@ -60,7 +68,7 @@ def opened(data_dir: Path, account: Account, recording: str | Path) -> Iterator[
     Args:
         data_dir: the data folder. It is made if it is missing.
         account: the account of the submission.
-        recording: a web address, or a file.
+        recording: a web address, or a file; see `about`.
 
     Raises:
         BusyError: another run has it open.

@@ -10,9 +10,10 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from receiver.database import Database, query
+from receiver.database import Database, Pool, query
+from receiver.errors import ImpossibleError
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.settings import CALLBACK_PATH
+from receiver.settings import CALLBACK_PATH, Settings
 from receiver.webhooks.registration import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -41,3 +42,26 @@ class Callbacks:
             return
         token = address.rpartition("/")[2]
         await self.db.execute(query("webhooks/complete_callback"), token, str(submitted.id), secret, CHANNEL)
+
+
+def public_url(configured: Settings) -> str:
+    """Return the address below which callbacks are delivered.
+
+    Raises:
+        ImpossibleError: it is not set.
+    """
+    if configured.public_url is None:
+        raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
+    return configured.public_url
+
+
+def of(configured: Settings, db: "Pool | None") -> Callbacks:
+    """Return the callbacks of this receiver.
+
+    Raises:
+        ImpossibleError: it has no public URL, or no database.
+    """
+    address = public_url(configured)
+    if db is None:
+        raise ImpossibleError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
+    return Callbacks(db, address)

@@ -10,6 +10,7 @@ import pytest
 from receiver import settings
 from receiver.cli import terminal
 from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions import following
 from tests.providers.scripted import KEY, URL
 
@@ -40,7 +41,10 @@ async def asked(progresses: list[object]) -> None:
     async with TranscribeSo(URL, KEY, transport=httpx.MockTransport(answer)) as api:
         configured = settings.load(TRANSCRIBE_API_URL=URL, TRANSCRIBE_API_KEY="tsk_test_x")
         pauses = following.Pauses(shown=0.01)
-        ended = await terminal.to_its_end(await following.begin(api, None, configured, pauses=pauses), 7)
+        followed = await following.begin(api, None, configured, pauses=pauses)
+        with terminal.transcription() as (begun, progressed):
+            begun(TranscriptionStatus(id=7, status="processing"))
+            ended = await followed.until_ended(7, progressed=progressed)
     assert ended.status == "completed"
 
 
@@ -50,7 +54,7 @@ async def test_a_wait_shows_what_the_provider_says_and_clears_its_line(
     monkeypatch.setattr(sys, "stderr", screen := Terminal())
     await asked([40] * 9 + [None] * 9)
     shown = screen.getvalue()
-    assert {"transcription 7  transcribing[2J, 40%", "transcription 7  transcribing[2J"} <= {
+    assert {"transcription 7  ", "transcription 7  transcribing[2J, 40%", "transcription 7  transcribing[2J"} <= {
         *shown.split(terminal.CLEAR)
     }
     assert shown.endswith(terminal.CLEAR)

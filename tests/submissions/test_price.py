@@ -12,7 +12,7 @@ from receiver.providers import Recording
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
 from receiver.sandbox.pipelines import PIPELINES, SimulatedPipeline, price
-from receiver.submissions.price import Price, dollars, listed, of_starting_again, require_within
+from receiver.submissions.price import Price, dollars, listed, of, of_starting_again, require_within
 from tests.providers.scripted import Provider
 
 HOUR = Recording(source="upload", duration_seconds=3600)
@@ -77,3 +77,17 @@ def test_a_ceiling_may_be_reached_and_not_passed() -> None:
 
 def test_less_than_a_cent_is_not_shown_as_nothing() -> None:
     assert [dollars(amount) for amount in (None, 0, 0.0036, 2.172)] == ["not told", "$0.00", "$0.0036", "$2.17"]
+
+
+async def test_a_file_is_priced_by_the_list_and_a_web_address_by_the_provider() -> None:
+    """Both are one price; as JSON a quote keeps whatever the provider has said."""
+    said = {"retail_usd": 2.1, "billed_minutes": 60.0, "transcription_id": 7, "source": "youtube"}
+    provider = Provider(httpx.Response(200, json=said))
+    async with provider.client() as api:
+        quoted = await of(api, Recording(source="youtube", url="https://youtu.be/x"))
+        assert await of(api, Recording(source="upload", upload_id="user/1", duration_seconds=60)) == quoted
+    assert (quoted.retail_usd, quoted.billed_minutes, quoted.pipeline_code) == (2.1, 60.0, None)
+    assert quoted.to_json() == said
+    async with listing(*LIST[1:]).client() as api:
+        listed_price = await of(api, HOUR)
+    assert listed_price.to_json() == {"retail_usd": 2.4, "billed_minutes": 60.0, "pipeline_code": "first"}

@@ -6,12 +6,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from receiver import settings
 from receiver.database import Pool
-from receiver.errors import ProviderError
+from receiver.errors import ImpossibleError, ProviderError
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import Account
 from receiver.submissions import progress
 from receiver.submissions.submit import Order, submit
+from receiver.webhooks import callbacks
 from receiver.webhooks.callbacks import Callbacks
 from receiver.webhooks.secrets import read
 from tests.processes import open_folder
@@ -88,3 +90,13 @@ async def test_an_answer_without_a_secret_is_a_submission_all_the_same(
     assert await Provider(accepted(with_secret=False)).submit(db) == 7
     assert "gave no secret" in caplog.text
     assert await secrets(db, API) == {}
+
+
+async def test_a_callback_needs_a_public_url_and_a_database(db: Pool) -> None:
+    nowhere, here = settings.load(), settings.load(PUBLIC_URL=PUBLIC)
+    for needing in (callbacks.public_url, lambda configured: callbacks.of(configured, db)):
+        with pytest.raises(ImpossibleError, match="--callback needs PUBLIC_URL"):
+            needing(nowhere)
+    with pytest.raises(ImpossibleError, match="run `receiver up`, or set DATABASE_URL"):
+        callbacks.of(here, None)
+    assert callbacks.of(here, db) == Callbacks(db, callbacks.public_url(here))

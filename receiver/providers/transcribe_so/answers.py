@@ -177,6 +177,12 @@ class TranscriptionStatus(Answer):
         return "" if secret is None else secret.get_secret_value()
 
     @property
+    def so_far(self) -> str:
+        """How far it is, in words: its stage if that is known, and its progress."""
+        done = "" if self.progress is None else f", {self.progress:.0f}%"
+        return f"{self.stage or self.status}{done}"
+
+    @property
     def is_terminal(self) -> bool:
         """Whether the transcription has ended. Only a retry starts it again."""
         return self.status in TERMINAL
