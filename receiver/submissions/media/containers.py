@@ -23,11 +23,6 @@ Reader: TypeAlias = Callable[[BinaryIO], float | None]
 MISTAKES = (struct.error, LookupError, ValueError, ZeroDivisionError)
 
 
-def _at(file: BinaryIO, offset: int, length: int) -> bytes:
-    file.seek(offset)
-    return file.read(length)
-
-
 def _size(file: BinaryIO) -> int:
     return file.seek(0, os.SEEK_END)
 
@@ -69,13 +64,13 @@ def _avi_seconds(file: BinaryIO) -> None:
 
 def _wav_seconds(file: BinaryIO) -> float | None:
     _require_single(file, _RIFF)
-    head = _at(file, 0, 12)
+    head = kinds.at(file, 0, 12)
     if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
     chunks: dict[bytes, tuple[int, int]] = {}
     offset, size = 12, _size(file)
     while offset + 8 <= size:
-        kind, length = struct.unpack("<4sI", _at(file, offset, 8))
+        kind, length = struct.unpack("<4sI", kinds.at(file, offset, 8))
         if not (kind.isascii() and kind.decode().isprintable()):
             break
         if kind in (b"fmt ", b"data") and kind in chunks:
@@ -95,13 +90,13 @@ def _wav_seconds(file: BinaryIO) -> float | None:
 def _of_samples(file: BinaryIO, chunks: dict[bytes, tuple[int, int]]) -> tuple[float | None, int]:
     """Return how long the samples of a WAV play (None if that would be a guess), and the bytes of a second."""
     start, length_of_format = chunks[b"fmt "]
-    codec, channels, rate, average, each, bits = struct.unpack("<HHIIHH", _at(file, start, 16))
+    codec, channels, rate, average, each, bits = struct.unpack("<HHIIHH", kinds.at(file, start, 16))
     if codec == _EXTENSIBLE and length_of_format > 24:  # noqa: PLR2004 - the codec's place
-        (codec,) = struct.unpack("<H", _at(file, start + 24, 2))
+        (codec,) = struct.unpack("<H", kinds.at(file, start + 24, 2))
     length = chunks[b"data"][1]
     if codec in _EVEN:
         return length / (rate * each) if each == channels * -(-bits // 8) else None, rate * each
-    seconds = struct.unpack("<I", _at(file, chunks[b"fact"][0], 4))[0] / rate
+    seconds = struct.unpack("<I", kinds.at(file, chunks[b"fact"][0], 4))[0] / rate
     return seconds if abs(seconds - length / average) <= 1 + seconds / 100 else None, average
 
 
@@ -136,7 +131,7 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, int]]:
     """
     offset, size = 0, _size(file)
     while offset < size:
-        magic, version, flags, position, parts = struct.unpack("<4sBBq12xB", _at(file, offset, 27))
+        magic, version, flags, position, parts = struct.unpack("<4sBBq12xB", kinds.at(file, offset, 27))
         if magic != b"OggS" or version != 0:
             raise ValueError("not a page")
         offset += 27 + parts + sum(file.read(parts))
@@ -156,7 +151,7 @@ def _mp4_seconds(file: BinaryIO) -> float | None:
     """Return the length of the longest track, if the movie's header agrees and the file has all samples."""
     _require_single(file, _FILE)
     _require_single(file, _MOVIE, start=0, most=1)
-    if _at(file, 4, 4) != b"ftyp":
+    if kinds.at(file, 4, 4) != b"ftyp":
         return None
     boxes = list(_boxes(file, 0, _size(file)))
     inside = list(_boxes(file, *dict(boxes).get(b"moov", (0, 0))))
@@ -175,7 +170,7 @@ def _mp4_seconds(file: BinaryIO) -> float | None:
 
 def _clock(file: BinaryIO, header: _Box) -> float | None:
     """Return the seconds from the header of a movie, or of a track's media; None if it does not tell them."""
-    head = _at(file, header[0], 32)
+    head = kinds.at(file, header[0], 32)
     scale, length = struct.unpack_from(">IQ", head, 20) if head[0] else struct.unpack_from(">II", head, 12)
     unknown = 2**64 - 1 if head[0] else 2**32 - 1
     return None if length == unknown else float(length / scale)
@@ -185,10 +180,10 @@ def _track(file: BinaryIO, track: dict[bytes, _Box]) -> tuple[float, int, int]:
     """Return the seconds of a track by its table of samples, their bytes, and the place of the last chunk."""
     media = dict(_boxes(file, *track[b"mdia"]))
     tables = dict(_boxes(file, *dict(_boxes(file, *media[b"minf"]))[b"stbl"]))
-    head = _at(file, media[b"mdhd"][0], 32)
+    head = kinds.at(file, media[b"mdhd"][0], 32)
     scale = struct.unpack_from(">I", head, 20 if head[0] else 12)[0]
     times = _numbers(file, tables[b"stts"], 4, "I")
-    sizes = _at(file, tables[b"stsz"][0], 12)
+    sizes = kinds.at(file, tables[b"stsz"][0], 12)
     each, count = struct.unpack_from(">II", sizes, 4)
     wide = b"co64" in tables
     chunks = _numbers(file, tables[b"co64" if wide else b"stco"], 4, "Q" if wide else "I")
@@ -201,7 +196,7 @@ def _numbers(file: BinaryIO, table: _Box, offset: int, kind: str) -> "array[int]
     """Return the numbers of a table: at `offset` stands their count, and then they follow."""
     start, end = table
     numbers = array(kind)
-    content = _at(file, start + offset + 4, end - start - offset - 4)
+    content = kinds.at(file, start + offset + 4, end - start - offset - 4)
     numbers.frombytes(content[: len(content) // numbers.itemsize * numbers.itemsize])
     if sys.byteorder == "little":
         numbers.byteswap()
@@ -215,7 +210,7 @@ def _boxes(file: BinaryIO, offset: int, end: int) -> Iterator[tuple[bytes, tuple
         ValueError: a box is longer than the box around it, or too short.
     """
     while offset + 8 <= end:
-        size, kind = struct.unpack(">I4s", _at(file, offset, 8))
+        size, kind = struct.unpack(">I4s", kinds.at(file, offset, 8))
         content = offset + 8
         if size == 1:
             (size,) = struct.unpack(">Q", file.read(8))

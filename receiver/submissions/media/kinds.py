@@ -49,10 +49,10 @@ def container(extension: str) -> str:
 
 def found(file: BinaryIO) -> str | None:
     """Return the container of a file; None if its first bytes do not tell."""
-    head = _at(file, 0, 16)
+    head = at(file, 0, 16)
     if head[:3] == b"ID3":  # the tag of an MP3, but other files can have it too
         behind = mp3.tag_length(head)
-        head, start = _at(file, behind, 16), behind
+        head, start = at(file, behind, 16), behind
     else:
         start = 0
     for offset, magic, kind in _MAGIC:
@@ -62,7 +62,7 @@ def found(file: BinaryIO) -> str | None:
         return "aac"
     frame = mp3.read_frame(head)
     # Any two bytes can look like a frame, but hardly those at the place of the next frame too.
-    return "mp3" if frame is not None and mp3.read_frame(_at(file, start + frame[0], 4)) is not None else None
+    return "mp3" if frame is not None and mp3.read_frame(at(file, start + frame[0], 4)) is not None else None
 
 
 def pieces(file: BinaryIO, start: int, longest: int) -> Iterator[bytes]:
@@ -75,6 +75,7 @@ def pieces(file: BinaryIO, start: int, longest: int) -> Iterator[bytes]:
         kept = whole[-longest + 1 :]
 
 
-def _at(file: BinaryIO, offset: int, length: int) -> bytes:
+def at(file: BinaryIO, offset: int, length: int) -> bytes:
+    """Return the bytes at a place of a file; fewer at its end."""
     file.seek(offset)
     return file.read(length)
