@@ -1,8 +1,5 @@
 """`account`, `pipelines` and `transcriptions`: what the provider knows about the key."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-
 import click
 
 from receiver.cli.opening import opened
@@ -74,7 +71,7 @@ def transcriptions(limit: int, *, api_only: bool, as_json: bool) -> None:
     async def ask(configured: Settings) -> list[TranscriptionStatus]:
         found = []
         async with opened(configured) as desk:
-            async for status in _first(desk.provider.list(api_only=api_only), limit):
+            async for status in desk.provider.list(api_only=api_only, most=limit or None):
                 found.append(status)
                 if not as_json:
                     click.echo(line(status))
@@ -87,28 +84,10 @@ def transcriptions(limit: int, *, api_only: bool, as_json: bool) -> None:
         click.echo("no transcriptions yet", err=True)
 
 
-async def _first(items: AsyncIterator[TranscriptionStatus], limit: int) -> AsyncIterator[TranscriptionStatus]:
-    number = 0
-    async for item in items:
-        yield item
-        number += 1
-        if number == limit:
-            return
-
-
 def line(status: TranscriptionStatus) -> str:
     """Return a transcription as one line: id, end, status, length, charge, title."""
     length = "" if status.duration_seconds is None else f"{status.duration_seconds / 60:.1f} min"
     charge = "" if status.charge_usd is None else dollars(status.charge_usd)
-    ended = _when(status.completed_at or "")
+    ended = printable(status.completed_at or "") if status.ended is None else clock(status.ended)
     facts = f"{status.id:<12}  {ended:<20}  {printable(status.status):<10}  {length:>10}  {charge:>8}"
     return f"{facts}  {printable(status.title or '')}".rstrip()
-
-
-def _when(moment: str) -> str:
-    """Return the provider's time in our format; unchanged if it cannot be parsed."""
-    try:
-        parsed = datetime.fromisoformat(moment)
-        return clock(parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return printable(moment)

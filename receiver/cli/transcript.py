@@ -1,5 +1,7 @@
 """`transcript` and `timestamps`: print the results of a transcription, from the archive or else from the provider."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Literal, get_args
 
@@ -10,18 +12,15 @@ from receiver.cli.opening import opened
 from receiver.cli.options import as_json, examples, transcription_id, yes_option
 from receiver.cli.printing import confirm, print_json
 from receiver.cli.process import configure, run
-from receiver.errors import ImpossibleError, NotReady
+from receiver.errors import NotReady
 from receiver.logs import printable
 from receiver.logs.streams import OutputError
 from receiver.providers import content
 from receiver.providers.archive import REGENERATIONS
-from receiver.providers.content import BALANCED
+from receiver.providers.content import BALANCED, PROMPT_LENGTH, STYLES
 from receiver.settings import Settings, TimestampsFormat
 from receiver.transcripts import Timestamps, Transcript
 from receiver.transcripts.documents import FORMATS
-
-STYLES = (BALANCED, "punchy", "educational")
-PROMPT_LENGTH = 200
 
 
 @click.command(
@@ -113,23 +112,29 @@ async def _regenerated(
     configured: Settings, transcription: str, name: str, style: str, prompt: str, *, yes: bool
 ) -> Timestamps:
     async with opened(configured) as desk:
-        subject = await content.regenerable(desk.archive, transcription)
-        if not yes:
-            counted = await desk.archive.regenerations(subject)
-            used = "" if counted is None else f"; {counted} are used"
-            confirm(f"It may be charged, and is one of {REGENERATIONS} for this transcription{used}. Go on?")
-        click.echo("regenerating; this takes 30 to 90 s", err=True)
-        with terminal.clock("regenerating"):
-            return await desk.archive.regenerate(subject, name, style=style, prompt=prompt)
+        return await content.regenerate(
+            desk.archive, transcription, name, style=style, prompt=prompt,
+            confirm=None if yes else _ask, working=_working,
+        )  # fmt: skip
+
+
+def _ask(counted: int | None) -> None:
+    used = "" if counted is None else f"; {counted} are used"
+    confirm(f"It may be charged, and is one of {REGENERATIONS} for this transcription{used}. Go on?")
+
+
+@contextmanager
+def _working() -> Iterator[None]:
+    click.echo("regenerating; this takes 30 to 90 s", err=True)
+    with terminal.clock("regenerating"):
+        yield
 
 
 def _show(transcription: str, found: Timestamps, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": transcription, **asdict(found)})
         return
-    if not found.text.strip():
-        why = "".join(f"; {warning}" for warning in found.warnings)
-        raise ImpossibleError(f"transcription {transcription} has no chapters, so there is nothing to paste{why}")
+    content.require_chapters(found, transcription)
     click.echo(found.text)
     for warning in found.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)

@@ -6,7 +6,10 @@
 Reading is free. Only a regeneration is charged.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import TypeAlias
 
 from receiver.errors import ImpossibleError
 from receiver.providers.archive import Archive, Subject
@@ -15,6 +18,10 @@ from receiver.providers.transcribe_so.answers import NEVER_STARTED
 from receiver.transcripts import Timestamps, Transcript
 
 BALANCED = "balanced"  # the style of titles that the provider makes unasked
+STYLES = (BALANCED, "punchy", "educational")
+PROMPT_LENGTH = 200  # characters, of a regeneration's prompt
+
+Confirm: TypeAlias = Callable[[int | None], None]
 
 
 async def transcript(archive: Archive, transcription_id: str) -> Transcript:
@@ -58,6 +65,46 @@ async def timestamps(archive: Archive, transcription_id: str, format: str, style
     return await archive.timestamps(await archive.subject(transcription_id), format, style or BALANCED)
 
 
+def require_chapters(found: Timestamps, transcription_id: str) -> None:
+    """Refuse timestamps without a text.
+
+    Raises:
+        ImpossibleError: the transcription has no chapters.
+    """
+    if not found.text.strip():
+        why = "".join(f"; {warning}" for warning in found.warnings)
+        raise ImpossibleError(f"transcription {transcription_id} has no chapters, so there is nothing to paste{why}")
+
+
+async def regenerate(
+    archive: Archive, transcription_id: str, format: str, *, style: str, prompt: str,  # noqa: A002 - the provider's word
+    confirm: Confirm | None, working: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Timestamps:  # fmt: skip
+    """Have the titles of a style made anew, which may be charged. Return the new timestamps.
+
+    Args:
+        archive: the provider's answers.
+        transcription_id: the transcription.
+        format: of the timestamps.
+        style: of the titles.
+        prompt: at most 200 characters; empty is no prompt.
+        confirm: called with the number of used regenerations (None if it is not known) before anything is charged; it
+            raises to stop. None asks nobody.
+        working: what is entered for the 30 to 90 s that it takes.
+
+    Raises:
+        ImpossibleError: the prompt is too long, or the transcription has not completed.
+        InvalidRequest: all ten regenerations of this transcription are used (code `regenerations_used`).
+    """
+    if len(prompt) > PROMPT_LENGTH:
+        raise ImpossibleError(f"a prompt has at most {PROMPT_LENGTH} characters, this one has {len(prompt)}")
+    subject = await regenerable(archive, transcription_id)
+    if confirm is not None:
+        confirm(await archive.regenerations(subject))
+    with working():
+        return await archive.regenerate(subject, format, style=style, prompt=prompt)
+
+
 async def regenerable(archive: Archive, transcription_id: str) -> Subject:
     """Return the subject for `Archive.regenerate`.
 
@@ -77,8 +124,7 @@ def require_completed(status: TranscriptionStatus) -> None:
         ImpossibleError: the transcription failed, was cancelled or has not ended.
     """
     if status.status == "failed":
-        error = (status.model_extra or {}).get("error")
-        reason = f": {error.rstrip('.')}" if isinstance(error, str) else ""
+        reason = f": {status.error.rstrip('.')}" if isinstance(status.error, str) else ""
         raise ImpossibleError(f"transcription {status.id} failed{reason}; `receiver retry {status.id}` starts it again")
     if status.status != "completed":  # only a failed transcription can be started again, so no `receiver retry` here
         will_end = not status.is_terminal and status.status != NEVER_STARTED

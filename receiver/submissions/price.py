@@ -77,8 +77,8 @@ async def of_starting_again(provider: TranscribeSo, status: TranscriptionStatus)
     The provider quotes recordings only. None if the list has no price for the model, or the length is unknown: the full
     price is charged then too.
     """
-    code = (status.model_extra or {}).get("pipeline_code")
-    price = next((model.retail_usd_per_min for model in await provider.pipelines() if model.code == code), None)
+    found = await provider.pipelines()
+    price = next((model.retail_usd_per_min for model in found if model.code == status.pipeline_code), None)
     return None if price is None or status.duration_seconds is None else price_usd(price, status.duration_seconds)
 
 

@@ -78,11 +78,10 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
     Raises:
         ImpossibleError: the provider is at it, so it would be paid for twice.
     """
-    number, oldest = 0, datetime.now(UTC) - LOOK_BACK
+    oldest = datetime.now(UTC) - LOOK_BACK
     try:
-        async for other in provider.list(patiently=False):
-            number += 1
-            if number > LOOK_AT or _began(other) < oldest:
+        async for other in provider.list(patiently=False, most=LOOK_AT):
+            if other.began is not None and other.began < oldest:
                 return
             if other.status in UNDER_WAY and _is_of(other, recording):
                 name = printable(other.title or other.url or "it")
@@ -97,14 +96,6 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
         if is_lasting(exc):
             raise
         log.warning("whether it was submitted elsewhere already cannot be told: %s", exc)
-
-
-def _began(other: TranscriptionStatus) -> datetime:
-    try:
-        moment = datetime.fromisoformat(other.created_at or "")
-    except ValueError:
-        return datetime.now(UTC)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _is_of(other: TranscriptionStatus, recording: Recording) -> bool:

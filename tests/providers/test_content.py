@@ -8,6 +8,7 @@ from receiver.errors import ImpossibleError
 from receiver.providers import content
 from receiver.providers.archive import Archive
 from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.transcripts import Timestamps
 from tests.providers.scripted import KEY, URL, Provider
 
 ELSEWHERE = "http://elsewhere.test"
@@ -101,3 +102,56 @@ def test_what_did_not_complete_says_why_it_has_no_transcript(about: dict[str, ob
     with pytest.raises(ImpossibleError) as refused:
         content.require_completed(TranscriptionStatus.model_validate({"id": 7, **about}))
     assert str(refused.value) == said
+
+
+# --- titles made anew ------------------------------------------------------------------------------------------------
+
+
+class No(Exception):  # noqa: N818 - it is an answer
+    """A person's answer."""
+
+
+async def regenerate(archive: Archive, *, confirm: content.Confirm | None, prompt: str = "") -> str:
+    made = await content.regenerate(archive, "7", "youtube", style="punchy", prompt=prompt, confirm=confirm)
+    return made.text
+
+
+async def test_who_is_asked_hears_how_many_are_used_before_anything_is_charged(db: Pool) -> None:
+    provider, seen = Provider(answer), list[tuple[int | None, int]]()
+    async with provider.client() as client:
+        for archive in (Archive(client, db), Archive(client, db), Archive(client, None)):
+            said = await regenerate(archive, confirm=lambda used: seen.append((used, len(provider.asked))))
+            assert said == "0:00 punchy"
+    assert seen == [(0, 1), (1, 4), (None, 7)], "after the status, and before the request and the reading"
+    assert len(provider.asked) == 9
+
+
+async def test_without_a_yes_nothing_is_made_anew() -> None:
+    def refuse(_: int | None) -> None:
+        raise No
+
+    provider = Provider(answer)
+    async with provider.client() as client:
+        with pytest.raises(No):
+            await regenerate(Archive(client, None), confirm=refuse)
+    assert [request.method for request in provider.asked] == ["GET"]
+
+
+async def test_a_prompt_that_is_too_long_is_refused_before_anything_is_asked() -> None:
+    provider = Provider(answer)
+    async with provider.client() as client:
+        archive = Archive(client, None)
+        with pytest.raises(ImpossibleError, match="at most 200 characters, this one has 201"):
+            await regenerate(archive, confirm=None, prompt="x" * 201)
+        assert provider.asked == []
+        assert await regenerate(archive, confirm=None, prompt="x" * 200) == "0:00 punchy"
+
+
+@pytest.mark.parametrize(
+    ("warnings", "said"),
+    [((), "nothing to paste$"), (("It is short.",), "nothing to paste; It is short.$")],
+)
+def test_timestamps_without_a_text_have_no_chapters(warnings: tuple[str, ...], said: str) -> None:
+    content.require_chapters(Timestamps("youtube", "balanced", "0:00 Start", warnings), "7")
+    with pytest.raises(ImpossibleError, match=f"^transcription 7 has no chapters, so there is {said}"):
+        content.require_chapters(Timestamps("youtube", "balanced", " \n", warnings), "7")

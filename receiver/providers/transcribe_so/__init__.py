@@ -8,14 +8,11 @@ Names are the provider's. Source: the API reference v1 of transcribe.so, and its
 """
 
 from receiver.providers.transcribe_so.answers import (
-    CallbackAnswer,
-    Include,
     MeAnswer,
     PipelineAnswer,
     QuoteAnswer,
     TimestampsAnswer,
     TranscriptionStatus,
-    TusUploadAnswer,
     UploadAnswer,
     WebhookAnswer,
     parse,
@@ -30,8 +27,6 @@ __all__ = [
     "NOTHING_SENT",
     "RETRY_SECONDS",
     "SOURCE",
-    "CallbackAnswer",
-    "Include",
     "MeAnswer",
     "PipelineAnswer",
     "QuoteAnswer",
@@ -40,7 +35,6 @@ __all__ = [
     "TimestampsAnswer",
     "TranscribeSo",
     "TranscriptionStatus",
-    "TusUploadAnswer",
     "UploadAnswer",
     "WebhookAnswer",
     "is_lasting",

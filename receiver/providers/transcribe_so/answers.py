@@ -13,7 +13,8 @@ lax about fields that are only shown. Speech models leave many fields out, and a
 import json
 import math
 import re
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, ValidationError
 
@@ -21,7 +22,6 @@ from receiver.errors import ProviderUnavailable
 from receiver.transcripts import Timestamps
 
 Model = TypeVar("Model", bound=BaseModel)
-Include: TypeAlias = Literal["chapters", "sections", "qna", "segments", "acts", "posting_chapters", "all"]
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 # The status of a quote's row: the row was priced, and will never be started.
@@ -65,6 +65,15 @@ def _as_number(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a time of the provider's in UTC; None if it cannot be parsed."""
+    try:
+        parsed = datetime.fromisoformat(text or "")
+        return (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _as_objects(value: object) -> object:
@@ -123,20 +132,18 @@ class Pipelines(Answer):
 
 
 class UploadAnswer(Answer):
-    """`POST /uploads`: the URL for a PUT of the file within `expires_in` seconds. The URL is a ticket, hence hidden."""
+    """`POST /uploads`: the URL for a PUT of the file, for a quarter of an hour. The URL is a ticket, hence hidden."""
 
     upload_id: str
     upload_url: SecretStr
-    expires_in: NumberOrNone = None
 
 
 class TusUploadAnswer(Answer):
-    """`POST /uploads/tus`: the address for an upload in pieces, and its ticket, valid for `expires_in` seconds."""
+    """`POST /uploads/tus`: the address for an upload in pieces, and its ticket, valid for an hour."""
 
     upload_endpoint: str
     upload_token: SecretStr
     upload_metadata_key: str = "upload-token"
-    expires_in: NumberOrNone = None
 
     def metadata(self, filename: str) -> dict[str, str]:
         """Return the metadata that creates the upload of a file; the ticket is part of it."""
@@ -168,6 +175,8 @@ class TranscriptionStatus(Answer):
     retail_usd: NumberOrNone = None
     created_at: TextOrNone = None
     completed_at: TextOrNone = None
+    pipeline_code: TextOrNone = None
+    error: Any = None
     callback: CallbackAnswer | None = None
 
     @property
@@ -175,6 +184,16 @@ class TranscriptionStatus(Answer):
         """The callback's secret as text; empty if the answer has none."""
         secret = None if self.callback is None else self.callback.secret
         return "" if secret is None else secret.get_secret_value()
+
+    @property
+    def began(self) -> datetime | None:
+        """When it was submitted; None if the provider does not tell."""
+        return _moment(self.created_at)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When it ended; None if it has not, or the provider does not tell."""
+        return _moment(self.completed_at)
 
     @property
     def so_far(self) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Collection
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Literal, Self
@@ -16,7 +16,6 @@ from receiver.providers import destinations, egress, tus
 from receiver.providers.budget import Budget, OwnBudget
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
-    Include,
     MeAnswer,
     Page,
     PipelineAnswer,
@@ -26,7 +25,6 @@ from receiver.providers.transcribe_so.answers import (
     TusUploadAnswer,
     UploadAnswer,
     WebhookAnswer,
-    parse,
 )
 from receiver.providers.transcribe_so.calls import (
     ANSWER_BYTES,
@@ -43,7 +41,7 @@ from receiver.settings import addresses
 
 SOURCE = "transcribe.so"
 # Always sent: the reference and the published client disagree on whether a result without `include` has segments.
-RESULT: tuple[Include, ...] = ("segments", "chapters", "sections", "qna")
+RESULT = "segments,chapters,sections,qna"
 WINDOW_SECONDS = 45  # the longest that the server holds a `/wait`
 ROUND_TRIP_SECONDS = 15.0
 REGENERATE_SECONDS = 150.0  # documented: 30 to 90; generous, because an interrupted regeneration is used up too
@@ -193,8 +191,12 @@ class TranscribeSo:
         answer = await self._calls.send("POST", "quotes", json=recording.to_json(), idempotency_key=idempotency_key)
         return await read(QuoteAnswer, answer)
 
-    async def list(self, *, api_only: bool = False, patiently: bool = True) -> AsyncIterator[TranscriptionStatus]:
+    async def list(
+        self, *, api_only: bool = False, patiently: bool = True, most: int | None = None
+    ) -> AsyncIterator[TranscriptionStatus]:
         """Yield every transcription once, newest first. With `patiently=False` no page is requested a second time.
+
+        With `most` yield only so many, which must be one at least.
 
         Several items can share the time that is a page's cursor. So the next page is requested from a moment later: it
         overlaps the page before, and items that were seen are skipped.
@@ -209,6 +211,8 @@ class TranscribeSo:
                 if item.id not in seen:
                     seen.add(item.id)
                     yield item
+                    if len(seen) == most:
+                        return
             idle = 0 if fresh else idle + 1
             # The bare cursor is for an overlap that fills a page. None is used twice, so that the list must end.
             choices = () if page.next_cursor is None else (a_moment_later(page.next_cursor), page.next_cursor)
@@ -222,12 +226,10 @@ class TranscribeSo:
         """Return a transcription's metadata and status."""
         return await read(TranscriptionStatus, await self._calls.send("GET", path(transcription_id)))
 
-    async def wait(
-        self, transcription_id: str | int, *, seconds: float, include: Collection[Include] = ()
-    ) -> TranscriptionStatus:
+    async def wait(self, transcription_id: str | int, *, seconds: float) -> TranscriptionStatus:
         """Return a transcription when it has ended, or in its state after `seconds`.
 
-        The server holds each request for at most 45 s. With `include` the answer's extra fields hold those parts.
+        The server holds each request for at most 45 s.
 
         Raises:
             InvalidRequest: the id is that of a quote, which never starts (code `not_a_job`).
@@ -236,12 +238,11 @@ class TranscribeSo:
         while True:
             began = time.monotonic()
             window = max(1, min(WINDOW_SECONDS, round(deadline - began)))
-            params = given(timeout=str(window), include=",".join(include) or None)
             answer = await self._calls.send(
-                "GET", path(transcription_id, "wait"), params=params, seconds=window + ROUND_TRIP_SECONDS
-            )
-            # `read` would drop the included parts, because the model does not know them.
-            status = parse(TranscriptionStatus, answer) if include else await read(TranscriptionStatus, answer)
+                "GET", path(transcription_id, "wait"), params={"timeout": str(window)},
+                seconds=window + ROUND_TRIP_SECONDS,
+            )  # fmt: skip
+            status = await read(TranscriptionStatus, answer)
             if status.status == NEVER_STARTED:
                 raise InvalidRequest(f"{status.id} is a quote, not a job", code="not_a_job")
             if status.is_terminal or time.monotonic() >= deadline:
@@ -251,10 +252,9 @@ class TranscribeSo:
                 pause = min(AFTER_EARLY_SECONDS, 0.01 * 2.0 ** min(early, 60), deadline - time.monotonic())
                 await asyncio.sleep(pause)
 
-    async def result(self, transcription_id: str | int, *, include: Collection[Include] = RESULT) -> bytes:
+    async def result(self, transcription_id: str | int) -> bytes:
         """Return the full result as the provider's bytes; parse them with `read_result` or `parse(Result, …)`."""
-        params = {"include": ",".join(include)}
-        return await self._calls.send("GET", path(transcription_id, "result"), params=params)
+        return await self._calls.send("GET", path(transcription_id, "result"), params={"include": RESULT})
 
     async def delete(self, transcription_id: str | int) -> None:
         """Delete a transcription, its result and its media for ever."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.providers.budget import BURST, OwnBudget
-from receiver.providers.transcribe_so import UploadAnswer
+from receiver.providers.transcribe_so import TranscriptionStatus, UploadAnswer
 from tests.providers.scripted import KEY, Provider, refused, shown
 
 START = datetime(2026, 4, 29, 14, 25, 27, 968_000, tzinfo=UTC)
@@ -165,6 +166,42 @@ async def test_a_list_that_breaks_off_says_so_after_what_it_had() -> None:
     assert found == [2, 1]
 
 
+@pytest.mark.parametrize(("most", "pages"), [(1, 1), (2, 1), (3, 2), (9, 2), (None, 2)])
+async def test_only_so_many_are_listed_and_no_page_is_requested_for_more(most: int | None, pages: int) -> None:
+    provider = Provider(page(4, 3, cursor=written(START)), page(2, 1, cursor=None))
+    async with provider.client() as api:
+        assert [item.id async for item in api.list(most=most)] == [4, 3, 2, 1][:most]
+    assert len(provider.asked) == pages
+
+
+# --- a status --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-04-29T14:25:27.968Z", datetime(2026, 4, 29, 14, 25, 27, 968000, tzinfo=UTC)),
+        ("2026-04-29T16:25:27+02:00", datetime(2026, 4, 29, 14, 25, 27, tzinfo=UTC)),
+        ("2026-04-29 14:25:27", datetime(2026, 4, 29, 14, 25, 27, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+05:00", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_moment_is_in_utc_and_none_where_it_cannot_be_told(text: str | None, moment: datetime | None) -> None:
+    status = TranscriptionStatus(id=7, status="completed", created_at=text, completed_at=text)
+    assert (status.began, status.ended) == (moment, moment)
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [({}, "processing"), ({"stage": "cutting"}, "cutting"), ({"stage": "cutting", "progress": 39.6}, "cutting, 40%")],
+)
+def test_how_far_it_is_is_told_in_words(about: dict[str, Any], said: str) -> None:
+    assert TranscriptionStatus(id=7, status="processing", **about).so_far == said
+
+
 # --- waiting ---------------------------------------------------------------------------------------------------------
 
 
@@ -194,15 +231,6 @@ async def test_a_window_is_what_is_left_within_what_the_provider_holds(seconds: 
     async with (provider := Provider(now("completed"))).client() as api:
         await api.wait(7, seconds=seconds)
     assert provider.asked[0].url.params["timeout"] == window
-
-
-async def test_a_wait_brings_along_what_is_asked_for() -> None:
-    content = {"id": 7, "status": "completed", "chapters": [], "qna": []}
-    async with (provider := Provider(httpx.Response(200, json=content))).client() as api:
-        status = await api.wait(7, seconds=1, include=("chapters", "qna"))
-        await api.wait(7, seconds=1)
-    assert status.model_extra == {"chapters": [], "qna": []}
-    assert [request.url.params.get("include") for request in provider.asked] == ["chapters,qna", None]
 
 
 async def test_nobody_waits_for_a_quote() -> None:
