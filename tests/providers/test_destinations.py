@@ -11,7 +11,7 @@ import pytest
 
 from receiver.errors import ProviderUnavailable
 from receiver.providers import TranscribeSo, destinations, tus
-from receiver.providers.transcribe_so import UploadAnswer
+from receiver.providers.transcribe_so.answers import UploadAnswer
 from tests.providers.scripted import KEY
 
 PUBLIC = "https://transcribe.so"

@@ -13,7 +13,6 @@ from receiver.providers.transcribe_so.answers import (
     QuoteAnswer,
     TimestampsAnswer,
     TranscriptionStatus,
-    UploadAnswer,
     WebhookAnswer,
     parse,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "TimestampsAnswer",
     "TranscribeSo",
     "TranscriptionStatus",
-    "UploadAnswer",
     "WebhookAnswer",
     "is_lasting",
     "parse",

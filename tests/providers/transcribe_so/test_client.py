@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.providers.budget import BURST, OwnBudget
-from receiver.providers.transcribe_so import TranscriptionStatus, UploadAnswer
+from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.providers.transcribe_so.answers import UploadAnswer
 from tests.providers.scripted import KEY, Provider, refused, shown
 
 START = datetime(2026, 4, 29, 14, 25, 27, 968_000, tzinfo=UTC)

@@ -33,12 +33,11 @@ from receiver.providers.transcribe_so import (
     Result,
     TimestampsAnswer,
     TranscriptionStatus,
-    UploadAnswer,
     WebhookAnswer,
     calls,
     parse,
 )
-from receiver.providers.transcribe_so.answers import Page, Pipelines
+from receiver.providers.transcribe_so.answers import Page, Pipelines, UploadAnswer
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 from receiver.transcripts import Chapter, QnA, Section, Segment, Transcript
 from receiver.transcripts.documents import FORMATS

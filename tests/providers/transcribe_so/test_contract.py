@@ -27,7 +27,8 @@ from receiver.errors import (
 )
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.budget import MINUTE, OwnBudget
-from receiver.providers.transcribe_so import UploadAnswer, read_result
+from receiver.providers.transcribe_so import read_result
+from receiver.providers.transcribe_so.answers import UploadAnswer
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 from receiver.sandbox.uploads import Uploads
 from receiver.server import bind, serve
