@@ -3,10 +3,10 @@
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
                                                      └──▶ inbox.retry.decide ──▶ settling: fenced by the attempt
 claims      claims jobs; a job that cannot be claimed does not stop the others
-lane        one job in the worker's hands, and how far it is
+lane        one job that the worker holds, and its stage
 leases      a thread that renews the worker's leases, and notices when the worker's loop is stuck
-lapsed      the jobs of a worker that died or hung: their leases ran out, and a process of its own (`receiver work
-            --lapsed`) runs each of them alone
+lapsed      jobs whose lease ran out, because their worker died or hung: a separate process (`receiver work --lapsed`)
+            runs each of them alone
 
 A handler can also end its job itself: `ctx.completing()` finishes it in the handler's own transaction.
 

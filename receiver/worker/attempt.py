@@ -19,19 +19,20 @@ from receiver.logs.reasons import describe
 
 log = logging.getLogger(__name__)
 
-# How long a cancelled handler may take to clean up, before it is left behind.
+# How long a cancelled handler is given to clean up. After that the worker leaves it behind.
 GRACE_SECONDS = 2.0
 
-# How many handlers one worker may leave behind: each keeps a thread or a task.
+# How many handlers one worker leaves behind at most: each keeps a thread or a task.
 LEFT_BEHIND_LIMIT = 100
 
-# The connections that an attempt has taken from `ctx.db`, by the process id of their server, so that each stands here
-# once. All attempts share the pool, and its hook gets the connection only. So a context variable names the attempt.
+# The connections that an attempt has acquired from `ctx.db`, by the process id of their server, so that each is listed
+# once. All attempts share the pool, and its hook gets only the connection. So a context variable holds the attempt's
+# own dict.
 _lent: ContextVar[dict[int, Lent]] = ContextVar("lent")
 
 
 class EventLog(logging.LoggerAdapter[logging.Logger]):
-    """A handler's logger. Every line names the event, in a field, because an id may contain formatting characters.
+    """A handler's logger. Every line names the event, in a field, because an id can contain formatting characters.
 
     Logging never raises: an exception would decide the job's outcome.
     """
@@ -40,25 +41,25 @@ class EventLog(logging.LoggerAdapter[logging.Logger]):
         """Log a line, or the fact that it cannot be logged."""
         try:
             super().log(level, msg, *args, **kwargs)
-        except Exception as exc:  # noqa: BLE001 - such as for arguments that logging does not know
+        except Exception as exc:  # noqa: BLE001 - for example, logging does not know one of the arguments
             self.logger.error("a log line cannot be written: %s", describe(exc), extra=self.extra)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Add the event's fields to a record; a field of the handler's whose name is taken becomes `extra_NAME`."""
+        """Add the event's fields to a record. If a handler's field has a reserved name, call it `extra_NAME`."""
         own, given = self.extra or {}, kwargs.get("extra")
-        taken = {*FIELDS, *SHOWN, *own}
-        extra = {f"extra_{name}" if name in taken else name: value for name, value in dict(given or {}).items()}
+        reserved = {*FIELDS, *SHOWN, *own}
+        extra = {f"extra_{name}" if name in reserved else name: value for name, value in dict(given or {}).items()}
         return msg, {**kwargs, "extra": {**extra, **own}}
 
 
 async def note_lent(connection: Lent) -> None:
-    """Note that an attempt has taken a connection: the attempt in whose task or thread this is called."""
+    """Note that an attempt has acquired a connection. The calling task or thread belongs to that attempt."""
     with suppress(LookupError):
         _lent.get()[connection.get_server_pid()] = connection
 
 
 class LeftBehind:
-    """The handlers of one worker that go on although they were cancelled. Each is kept until it ends."""
+    """The handlers of one worker that keep running after they were cancelled. Each is kept until it ends."""
 
     def __init__(self, *, most: int = LEFT_BEHIND_LIMIT) -> None:
         self._most = most
@@ -66,7 +67,7 @@ class LeftBehind:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether these are as many handlers as one worker may keep."""
+        """Whether one worker cannot keep more handlers than these."""
         return len(self._tasks) >= self._most
 
     def add(self, task: "asyncio.Task[BaseException | None]") -> None:
@@ -80,8 +81,8 @@ async def run(
 ) -> BaseException | None:
     """Run a handler, and return its exception, a TimeoutError if it did not end in time, or None.
 
-    Cancelling this call cancels the handler too. After the call the handler's functions in threads get no further
-    answer. Its connections are taken back, and what it did not commit on them is rolled back.
+    Cancelling this call cancels the handler too. After the call, the handler's functions in threads can no longer use
+    `ctx.wait`. Connections that the handler did not return are taken back, and its uncommitted changes are rolled back.
     """
     lent: dict[int, Lent] = {}
     token = _lent.set(lent)
@@ -108,7 +109,7 @@ async def _guarded(handler: Handler, event: Event, ctx: Context) -> BaseExceptio
     except BaseException as exc:  # noqa: BLE001 - a user's code: a SystemExit would end the loop and every other job
         return exc
     finally:
-        # The timeout could not stop the handler, because nothing else ran. Other jobs waited as long.
+        # The handler blocked the event loop, so its timeout could not fire. Other jobs waited for the same time.
         if timed.longest > handler.timeout:
             log.warning(
                 "%s blocked its worker for %.1f s, and its timeout is %g s: an `async def` must not block; "
@@ -149,7 +150,7 @@ async def _stop(
     await asyncio.wait({task}, timeout=grace)
     if not task.done():
         left_behind.add(task)
-        log.error("%s goes on although it was cancelled; it is left behind", handler.name)
+        log.error("%s keeps running after it was cancelled; the worker goes on without it", handler.name)
 
 
 async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context, grace: float) -> None:
@@ -157,7 +158,8 @@ async def _take_back(lent: dict[int, Lent], handler: Handler, ctx: Context, grac
     if not kept:
         return
     returning = {asyncio.ensure_future(ctx.db.release(connection)) for connection in kept}
-    log.warning("%s kept %d connections; what it did not commit is rolled back", handler.name, len(kept))
+    text = "%s did not return %d connections; its uncommitted changes are rolled back"
+    log.warning(text, handler.name, len(kept))
     await asyncio.wait(returning, timeout=grace)
     for connection in kept:
         if not _is_returned(connection):

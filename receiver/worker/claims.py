@@ -1,4 +1,4 @@
-"""Claim jobs, so that a job that cannot be claimed stops no other.
+"""Claim jobs. A job that cannot be claimed does not stop the others.
 
 Which jobs, and in which order (`claim_jobs.sql`):
 
@@ -11,7 +11,7 @@ How they are claimed:
 
     together ──refused──▶ handler by handler ──refused──▶ job by job ──refused──▶ put aside for a while, or dead
        │
-       └──the database is away, or refuses a claim of no job──▶ failing until a claim succeeds; reported if that lasts
+       └──the database is away, or refuses an empty claim──▶ failing until a claim succeeds; reported if that lasts
 """
 
 import logging
@@ -34,13 +34,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOOKED_AT = 100  # so many jobs of a handler, at most, are claimed one by one
-LOOKING_SECONDS = 1.0  # and for so long, because the jobs of other handlers wait meanwhile
+LOOKED_AT = 100  # at most this many jobs of a handler are claimed one by one
+LOOKING_SECONDS = 1.0  # for at most this long, because the jobs of other handlers wait during that time
 
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A job that could not be claimed `times` times, and is skipped until `until` (monotonic clock)."""
+    """A job whose claim has failed `times` times. It is skipped until `until` (monotonic clock)."""
 
     times: int
     until: float
@@ -54,7 +54,7 @@ class Claims:
         handlers: the names of the worker's handlers.
         lapsed: whether to claim jobs whose lease ran out, instead of pending ones.
         lease: how long a claim holds without being renewed.
-        seconds: how long a statement may take.
+        seconds: the time limit of a statement.
         aside_seconds: how long a job that could not be claimed is skipped.
         failing_seconds: after how long failing claims are reported as trouble.
     """
@@ -83,16 +83,17 @@ class Claims:
 
     @property
     def trouble(self) -> str | None:
-        """What cannot be claimed, in words; None if there is nothing, or if the next try may succeed."""
+        """The jobs that cannot be claimed, as text; None if there are none, or if the next try might succeed."""
         if self._failing_since is not None and _now() - self._failing_since >= self._failing_seconds:
-            return "it cannot claim any job; its log says why"
+            return "it cannot claim any job; see the worker's log"
         found = [job for job, aside in self._aside.items() if aside.times > 1]
-        return f"{len(found)} jobs cannot be claimed, such as job {min(found)}; its log says why" if found else None
+        example = f", for example job {min(found)}" if found else ""
+        return f"it cannot claim {len(found)} job(s){example}; see the worker's log" if found else None
 
     async def take(self, most: int, start: Callable[[Claim], None]) -> bool:
         """Claim at most `most` jobs and start each; return whether the claim succeeded, and log why it failed.
 
-        The database may be away, or refuse the statement for any job. No other failure may end the worker either.
+        No failure ends the worker: the database might be away, or refuse the statement for every job.
         """
         try:
             if most > 0:
@@ -101,7 +102,8 @@ class Claims:
             if self._failing_since is None:
                 self._failing_since = _now()
                 trace = None if isinstance(exc, StoreUnavailableError) else exc
-                log.warning("no job is claimed until this passes: %s", str(exc) or type(exc).__name__, exc_info=trace)
+                text = "cannot claim jobs: %s (will keep trying)"
+                log.warning(text, str(exc) or type(exc).__name__, exc_info=trace)
             return False
         if self._failing_since is not None:
             self._failing_since = None
@@ -109,20 +111,20 @@ class Claims:
         return True
 
     async def _take_together(self, most: int, start: Callable[[Claim], None]) -> None:
-        # A job whose time aside is over is tried again. If it does not fail again for as long, it is forgotten.
+        # After its time aside, a job is tried again. It is forgotten if it does not fail again within the same time.
         self._aside = {job: aside for job, aside in self._aside.items() if aside.until + self._aside_seconds > _now()}
         try:
             together = partial(self._claim, self._handlers, most)
             claims = await self._do(partial(impatiently, together) if self._aside else together)
         except StoreRefusedError:
-            await self._do(partial(self._claim, self._handlers, 0))  # does the database refuse a claim of no job too?
+            await self._do(partial(self._claim, self._handlers, 0))  # raises if even an empty claim is refused
             await self._take_by_handler(most, start)
             return
         for claim in claims:
             start(claim)
 
     async def _take_by_handler(self, most: int, start: Callable[[Claim], None]) -> None:
-        """Claim for each handler separately: a handler's jobs that cannot be claimed must not hold up another's."""
+        """Claim for each handler separately: one handler's bad jobs must not delay the jobs of another handler."""
         for handler in random.sample(self._handlers, len(self._handlers)):  # no handler is always first
             if most == 0:
                 return
@@ -154,7 +156,7 @@ class Claims:
         return taken
 
     async def _put_aside(self, job: int, why: StoreRefusedError) -> None:
-        """Skip a job for a while. A job that can never be claimed becomes dead, if at least that can be written."""
+        """Skip a job for a while. Mark a job that can never be claimed dead, unless the database refuses that too."""
         if not why.passing:
             try:
                 bury = partial(jobs.bury, job=job, reason=plain(f"it cannot be claimed: {why}"))
@@ -167,7 +169,7 @@ class Claims:
         times = self._aside[job].times + 1 if job in self._aside else 1
         self._aside[job] = Aside(times, _now() + self._aside_seconds)
         level = logging.WARNING if times == 1 else logging.DEBUG
-        log.log(level, "job %d cannot be claimed now: %s; again every %g s", job, why, self._aside_seconds)
+        log.log(level, "job %d cannot be claimed now: %s; trying again every %g s", job, why, self._aside_seconds)
 
     def _skipped(self) -> list[int]:
         return [job for job, aside in self._aside.items() if aside.until > _now()]

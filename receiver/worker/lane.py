@@ -2,13 +2,13 @@
 
     RUNNING ──outcome──▶ SETTLING ──written, lost, or given up──▶ over
        │                    │
-       └──stopped, once─────┴──▶ STOPPED ──it has cleaned up──▶ over, without an outcome
+       └──stopped, once─────┴──▶ STOPPED ──the handler has cleaned up──▶ over, without an outcome
 
-RUNNING: the handler runs, or is about to. A lost lease stops it, unless the handler completes the job in a transaction
-of its own, or has completed it: then the job may be done already.
-SETTLING: the outcome is being written, and may be on disk already. A lost lease does not stop that. The worker's end
-does, because the time is up; the fence decides whether the outcome came first.
-STOPPED: the handler may be cleaning up. It is cancelled only once.
+RUNNING: the handler runs, or is about to run. A lost lease stops the handler, unless the handler completes the job in
+its own transaction, or has completed it: then the job might be done already.
+SETTLING: the outcome is being written, and might be on disk already. A lost lease does not stop the writing. The
+worker's end does, because the time is up; the fence decides whether the outcome came first.
+STOPPED: the handler might be cleaning up. It is cancelled only once.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
-    """How far a lane is: see the picture above."""
+    """The stage of a lane: see the picture above."""
 
     RUNNING = auto()
     SETTLING = auto()
@@ -59,7 +59,7 @@ class Lane:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether no outcome can have been written yet, so that stopping the lane loses none."""
+        """Whether no outcome can have been written yet, so that stopping the lane loses no outcome."""
         return self.stage is Stage.RUNNING and self.completion.stage is Completing.UNUSED
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ class Lane:
                 log.info("%s done in %.2f s (attempt %d)", self.name, seconds, number, extra=facts)
             case Again(after=after, reason=reason) | Later(after=after, reason=reason):
                 pause = after.total_seconds()
-                how = "again in" if isinstance(outcome, Again) else "waits"
+                how = "failed, retrying in" if isinstance(outcome, Again) else "waits"
                 log.warning("%s %s %.0f s (attempt %d): %s", self.name, how, pause, number, reason, extra=facts)
             case Dead(reason=reason):
                 log.error("%s dead (attempt %d): %s", self.name, number, reason, extra=facts)

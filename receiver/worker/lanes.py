@@ -51,13 +51,14 @@ class Deadlines:
 
     Attributes:
         statement: how long to wait for the database.
-        server: when the server ends a stuck statement; the fault is then the statement's, not the database's.
+        server: the time after which the server ends a stuck statement. The fault is then the statement's, not the
+            database's.
         aside: how long a job that cannot be claimed is skipped.
         failing: after how long failing claims are reported as trouble.
-        release: how long giving jobs back may take.
+        release: the time limit for giving jobs back.
         finish_again: the pause between two tries to write an outcome.
         between_key_lines: the pause between two lines about a wrong key.
-        grace: how long a cancelled handler may clean up.
+        grace: how long a cancelled handler is given to clean up.
     """
 
     statement: float = 10.0
@@ -73,10 +74,10 @@ class Deadlines:
 class Worker:
     """Claims and runs jobs of the handlers it knows, for the events of one API.
 
-        run ──leave(), too many handlers left behind, or no lapsed job left──▶ held jobs go on ──stop()──▶ over
+        run ──leave(), too many handlers left behind, or no lapsed job left──▶ held jobs continue ──stop()──▶ over
 
-    `run` claims jobs, and tries again if a claim fails (`Claims`). After `run` no job is claimed any more, but held
-    jobs are still renewed, lost and settled. `stop` ends that: a job that does not end in time is given back.
+    `run` claims jobs, and tries again if a claim fails (`Claims`). After `run` the worker claims no more jobs, but held
+    jobs are still renewed, lost and settled. `stop` ends that: it gives back every job that does not end in time.
 
     Args:
         connections: for claims and outcomes, each with a deadline.
@@ -85,7 +86,8 @@ class Worker:
         lanes: how many jobs to hold at once.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
-        lapsed: claim jobs whose lease ran out, and end when none is left; with one lane each job runs alone.
+        lapsed: whether to claim jobs whose lease ran out, and to end when none is left. With one lane each job runs
+            alone.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class Worker:
         self._wake.give()
 
     def leave(self) -> None:
-        """Claim nothing more. `run` still starts the jobs of a claim under way: nobody else would."""
+        """Claim nothing more. `run` still starts the jobs of a claim under way: no other worker would."""
         self._leaving = True
         self._wake.give()
 
@@ -173,7 +175,7 @@ class Worker:
                     log.info("gave back %d jobs that were not finished", len(part))
 
     def trouble(self) -> str | None:
-        """Return why this worker cannot claim jobs, in words; None if it can, or if the trouble has only begun."""
+        """Return why this worker cannot claim jobs, as text; None if it can, or if the trouble has only just begun."""
         return self._claims.trouble
 
     def held(self) -> list[Key]:
@@ -181,7 +183,7 @@ class Worker:
         return list(self._held)
 
     def lose(self, keys: Collection[Key]) -> None:
-        """Stop the handlers of jobs that this worker holds no longer."""
+        """Stop the handlers of jobs that this worker no longer holds."""
         for lane in [self._held[key] for key in keys if key in self._held]:
             if lane.is_undecided:
                 lane.stop()
@@ -220,7 +222,7 @@ class Worker:
             lane.log_outcome(settled, time.monotonic() - started)
 
     async def _attempt(self, lane: Lane) -> Outcome:
-        """Run the handler, if it can be run, and return the job's outcome, whatever fails on the way."""
+        """Run the handler, if it can be run, and return the job's outcome, even if something else fails."""
         handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
         try:
             content = events.read(lane.claim.source, lane.claim.raw)
@@ -232,27 +234,27 @@ class Worker:
                 handler, content, self._context(lane, content),
                 left_behind=self._left_behind, grace=self._deadlines.grace,
             )  # fmt: skip
-        except Exception as exc:  # noqa: BLE001 - a bug of ours costs a try, as one of the handler's does
+        except Exception as exc:  # noqa: BLE001 - our own bug costs a try, like the handler's
             error = exc
         self._log_error(lane, error)
-        jitter = random.random()  # noqa: S311 - it is no secret
+        jitter = random.random()  # noqa: S311 - not a secret
         return decide(handler.retry, tries, error, jitter=jitter, home=handler.module)
 
     def _log_error(self, lane: Lane, error: BaseException | None) -> None:
-        """Log where a user's exception came from, whatever it is made of. Our own exceptions say all in one line."""
+        """Log where a user's exception came from. One line is enough for our own exceptions."""
         try:
             if isinstance(error, Unauthenticated):
                 self._keyless.note(str(error))
             elif error is not None and not isinstance(error, Verdict | ProviderError | ImpossibleError):
-                # From the handler's first frame on. As a tuple, because a user's exception may be falsy.
+                # From the handler's first frame on. As a tuple, because a user's exception can be falsy.
                 steps = at_home(error, self._handlers[lane.claim.handler].module)
                 trace = (type(error), error, steps[0] if steps else error.__traceback__)
                 # For most errors the outcome's line is enough: it names the place in the handler.
                 level = logging.WARNING if error.__traceback__ and not steps else logging.DEBUG
                 log.log(level, "%s raised %s", lane.name, type(error).__name__, exc_info=trace, extra=lane.facts)
-        except BaseException:  # noqa: BLE001 - a user's exception may raise anything when it is read
+        except BaseException:  # noqa: BLE001 - a user's exception can raise anything when it is read
             log.warning("%s raised an exception that cannot be shown", lane.name, extra=lane.facts)
 
     def _log_keyless(self, heard: Sequence[Heard]) -> None:
         for kind in heard:
-            log.error("jobs wait for a TRANSCRIBE_API_KEY that %s takes: %s", self._provider.api_url, kind.what)
+            log.error("jobs wait for a TRANSCRIBE_API_KEY that %s accepts: %s", self._provider.api_url, kind.what)

@@ -1,12 +1,12 @@
 """Run each job whose lease ran out alone, in a process that holds no other job.
 
-The worker that held such a job died or hung, perhaps because of that very job. In a process of its own the job harms no
-other job a second time. So a handler that kills workers costs each neighbour at most one attempt: the one that was
-under way the first time. The job itself ends as a dead one, without anybody's help.
+The worker that held such a job died or hung, perhaps because of that very job. In a separate process the job cannot
+harm other jobs a second time. So a handler that kills workers costs each neighbour at most one attempt: the one that
+was under way the first time. The job itself becomes dead, without a person's help.
 
-The worker that starts the process goes on claiming, and no job waits. In a lane of that worker the job would have
-neighbours, or it would have to wait for their end while all later jobs wait for the lane. The price is half a second,
-and the memory of a process while there are such jobs.
+The worker that starts the process continues to claim jobs, and no job waits. In a lane of that worker the job would
+have neighbours, or it would have to wait for their end while all later jobs wait for the lane. The price is half a
+second, and the memory of a process while there are such jobs.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ class Limits:
     """Limits of one worker's processes for lapsed jobs. Times are in seconds.
 
     Attributes:
-        at_once: how many processes may run at once.
+        at_once: how many processes run at the same time, at most.
         crowd: the longest random wait, which lets one of several workers be the first.
-        statement: how long a statement may take.
+        statement: the time limit of a statement.
     """
 
     at_once: int = 3
@@ -41,7 +41,7 @@ class Limits:
 
 
 class Lapsed:
-    """Starts a process when lapsed jobs have waited for a third of a lease, and another when some wait still.
+    """Starts a process when lapsed jobs have waited for a third of a lease, and another one if jobs still wait.
 
     Args:
         connections: the worker's own.
@@ -49,8 +49,8 @@ class Lapsed:
         api_url: the API whose events it handles.
         lease: how long a claim holds.
         poll: how often to look.
-        run: runs a process that takes lapsed jobs, and returns its exit status. The process ends when no lapsed job
-            is left, or soon after the event `stop` is set.
+        run: runs a process for lapsed jobs, and returns its exit status. The process ends when no lapsed job is left,
+            or soon after the event `stop` is set.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Lapsed:
         self._running: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
-        """Look for lapsed jobs and start processes for them, until cancelled. Without the database none is found."""
+        """Look for lapsed jobs and start processes for them, until cancelled. While the database is away, find none."""
         while True:
             if len(self._running) < self._limits.at_once and await self._are_left():
                 task = asyncio.create_task(self._run_one())
@@ -83,7 +83,7 @@ class Lapsed:
             await asyncio.sleep(self._poll)
 
     async def end(self) -> None:
-        """Tell the running processes to end, and wait for them."""
+        """Make the running processes end, and wait for them."""
         self._ending.set()
         await asyncio.gather(*self._running)
 
@@ -91,7 +91,7 @@ class Lapsed:
         """Return whether lapsed jobs wait now, and still wait after a pause.
 
         When the database comes back after an outage, every lease has run out, ours too. In the pause each living worker
-        renews its own. The pause ends with a random part: all workers see the same job, and one should be the first.
+        renews its own leases. The pause has a random part: all workers see the same job, and one should be first.
         """
         if not await self._ask():
             return False
@@ -102,14 +102,14 @@ class Lapsed:
         try:
             return await self._connections.run(self._any, seconds=self._limits.statement)
         except StoreUnavailableError as exc:
-            log.debug("lapsed jobs are not looked for: %s", exc)
+            log.debug("cannot look for lapsed jobs: %s", exc)
             return False
 
     async def _run_one(self) -> None:
         try:
             status = await self._run(stop=self._ending)
         except Exception:
-            log.exception("no process could be started for a job whose lease ran out; once more later")
+            log.exception("no process could be started for a job whose lease ran out; will retry later")
             return
         if status:
-            log.error("the process for jobs whose lease ran out ended with status %d; its jobs wait again", status)
+            log.error("the process for jobs whose lease ran out ended with status %d; will retry later", status)

@@ -1,10 +1,10 @@
-"""Renew leases from a thread of its own, and notice when the loop that runs the handlers is stuck.
+"""Renew leases from a separate thread, and notice when the loop that runs the handlers is stuck.
 
 A handler that blocks the worker's loop must not cost other jobs their leases. Measured with a handler that blocked for
 3 s, a renewal in this thread was at most 2 ms late beside `time.sleep`, 16 ms beside a Python loop, and 0.2 s beside
-eight of them. Only a C function that never releases the interpreter, such as a backtracking regular expression, stops
-this thread too. Then the leases run out, and in the end faulthandler, which needs no interpreter, ends the process. A
-process for each lane would close that gap, at 50 MB and half a second each.
+eight Python loops. Only a C function that never releases the interpreter, such as a backtracking regular expression,
+stops this thread too. Then the leases run out, and in the end faulthandler, which does not need the interpreter, ends
+the process. A process for each lane would close that gap, at 50 MB and half a second each.
 """
 
 import asyncio
@@ -41,8 +41,8 @@ class Leases:
         url: the database, to which the thread has a connection of its own.
         lease: how long a claim holds without being renewed.
         held: returns the (job, attempt) of every held job; called in the thread.
-        lost: called in the loop with those that the worker holds no longer.
-        stuck: called in the thread with the reason why the worker can hold no job any longer; ends the process.
+        lost: called in the loop with the jobs that the worker no longer holds.
+        stuck: called in the thread with the reason why the worker can no longer hold jobs; ends the process.
     """
 
     def __init__(
@@ -74,28 +74,28 @@ class Leases:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
-        # The thread may wait for a database that hangs, and handlers may keep all the loop's own threads busy.
+        # The thread might wait for a database that hangs, and handlers might keep all the loop's own threads busy.
         end = self._loop.time() + ENDING_SECONDS
         while self._thread.is_alive() and self._loop.time() < end:  # noqa: ASYNC110 - a thread's end sets no event
             await asyncio.sleep(LOOK_SECONDS)
 
     def _run(self) -> None:
-        """Renew until told to end. An unforeseen error may pass, so it is tried again for a whole lease."""
+        """Renew until the block ends. An unforeseen error might pass, so keep trying for a whole lease."""
         self._arm()
         while not self._ending.wait(self._between):
             try:
                 self._keep_renewing()
-            except Exception:  # such as no thread, no memory, no descriptor
+            except Exception:  # for example no thread, no memory, no descriptor
                 self._failed += 1
                 with suppress(Exception):
-                    log.exception("leases were not renewed; once more in %g s", self._between)
+                    log.exception("leases were not renewed; retrying in %g s", self._between)
                 if self._failed >= BEATS:
-                    self._stuck("leases can be renewed no longer")
+                    self._stuck("leases can no longer be renewed")
                     break
         faulthandler.cancel_dump_traceback_later()
 
     def _keep_renewing(self) -> None:
-        """Renew at once and then at every beat, over one connection."""
+        """Renew now and then at every beat, over one connection."""
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             connections = runner.run(self._open())
             try:
@@ -110,11 +110,11 @@ class Leases:
                 connections.close()
 
     async def _open(self) -> Connections:
-        # A renewal that is held up must leave time for the others before their leases run out.
+        # A delayed renewal must leave time for the other renewals before their leases run out.
         return Connections(self._url, size=1, statement_seconds=max(1.0, min(STATEMENT_SECONDS, self._between) / 2))
 
     def _arm(self) -> None:
-        """Have the process ended unless this is called again in time, even if the process is suspended meanwhile."""
+        """End the process unless this is called again in time, even if the process is suspended in between."""
         faulthandler.dump_traceback_later(self._lease.total_seconds() + SEIZED_SECONDS, exit=True, file=STDERR)
 
     def _watch(self) -> None:

@@ -1,10 +1,10 @@
-"""Write a job's outcome, however long the database is away; otherwise the work would be done again.
+"""Write a job's outcome, even if the database is away for long; otherwise the work would be done again.
 
 outcome ──the handler has completed the job──▶ done
    │
    ├──written──▶ settled, or the job is no longer ours
-   ├──the database is away──▶ try again, for as long as that lasts
-   └──refused──▶ try again in plain words ──refused for a lease──▶ given up: the lane is needed, the lease runs out
+   ├──the database is away──▶ try again until it is back
+   └──refused──▶ try again in plain words ──refused for a whole lease──▶ give up: free the lane, let the lease run out
 """
 
 import asyncio
@@ -30,8 +30,8 @@ class Settling:
 
     Attributes:
         connections: the worker's own.
-        lease: for how long the database may refuse an outcome.
-        seconds: how long a statement may take.
+        lease: how long to retry a refused outcome.
+        seconds: the time limit of a statement.
         again: the pause before the next try, in seconds.
     """
 
@@ -44,7 +44,7 @@ class Settling:
         """Write and return the outcome of a job whose handler has ended; return None if it could not be written."""
         if lane.completion.stage is Completing.COMMITTED:
             if not isinstance(outcome, Done):
-                text = "%s failed after completing(), and the job is done all the same: %s"
+                text = "%s failed after completing(), but the job is done: %s"
                 log.warning(text, lane.name, outcome.reason, extra=lane.facts)
             return Done()
         return outcome if await self._write(lane, outcome) else None
@@ -58,7 +58,7 @@ class Settling:
             except StoreRefusedError as exc:
                 refused_since = refused_since or time.monotonic()
                 if time.monotonic() - refused_since > self.lease.total_seconds():
-                    log.error("%s: its outcome is given up, and its lease will run out: %s", lane.name, exc)
+                    log.error("%s: its outcome cannot be written, and its lease will run out: %s", lane.name, exc)
                     return False
                 if not exc.passing:
                     outcome = in_plain_words(outcome, str(exc))

@@ -260,7 +260,7 @@ async def stubbornly():
     web.deliver(completed("evt_1"))
     until((shared.folder / "attempt-1").exists, "the attempt")
     assert worker.end() == 0
-    assert "slow goes on although it was cancelled" in worker.log
+    assert "slow keeps running after it was cancelled" in worker.log
     assert [row["state"] for row in shared.sql("select state from receiver.jobs")] == ["pending"]
 
 

@@ -134,7 +134,7 @@ async def test_what_still_cannot_be_claimed_is_told_until_it_can(receiver_scratc
         await claims.take(9, taken.append)
         assert claims.trouble is None, "once may be chance"
         await until(told)
-        assert claims.trouble == "1 jobs cannot be claimed, such as job 1; its log says why"
+        assert claims.trouble == "it cannot claim 1 job(s), for example job 1; see the worker's log"
         await receiver_scratch.db.execute("drop trigger theirs on receiver.jobs")
 
         async def over() -> bool:
@@ -152,7 +152,7 @@ async def test_a_worker_that_can_claim_nothing_at_all_says_so_until_it_can(recei
     running = asyncio.create_task(worker.run())
 
     async def told() -> bool:
-        return worker.trouble() == "it cannot claim any job; its log says why"
+        return worker.trouble() == "it cannot claim any job; see the worker's log"
 
     async def over() -> bool:
         return worker.trouble() is None

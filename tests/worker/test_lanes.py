@@ -95,7 +95,7 @@ async def test_every_end_of_a_handler_has_its_outcome(
         assert job.error == error or (error is not None and error in (job.error or "")), h.name
         assert waits - 120 < job.waits_seconds <= waits * 1.5, h.name
     assert "its lease was lost" not in caplog.text
-    late = "completes_and_raises transcribe.so/evt_1 failed after completing(), and the job is done all the same: "
+    late = "completes_and_raises transcribe.so/evt_1 failed after completing(), but the job is done: "
     assert f"{late}ValueError: too late to matter (tests/worker/test_lanes.py line " in caplog.text
     uncounted = await receiver_scratch.db.fetch("select handler from receiver.jobs where uncounted = 1 order by 1")
     assert [row["handler"] for row in uncounted] == sorted(case[0].name for case in cases if not case[4])
@@ -711,7 +711,7 @@ async def test_an_outcome_that_the_database_refuses_in_any_words_costs_no_lane(
     await receiver_scratch.db.execute("alter table receiver.jobs add check (error is null)")
     await deliver(receiver_scratch, "evt_bad", failing)
     async with working(receiver_scratch, failing, count=1, lease=1):
-        await until(lambda: _said(caplog, "its outcome is given up, and its lease will run out"))
+        await until(lambda: _said(caplog, "its outcome cannot be written, and its lease will run out"))
         await deliver(receiver_scratch, "evt_good", failing)
 
         async def good_is_done() -> bool:

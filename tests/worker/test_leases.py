@@ -101,7 +101,7 @@ async def test_what_a_handler_keeps_of_the_database_is_taken_back(
             event, ctx = await asyncio.wait_for(scratch.claim(kept), 60)
             assert await attempt.run(kept, event, ctx, left_behind=LeftBehind()) is None
         assert await db.fetchval("select count(*) from effects") == 0
-    assert caplog.text.count("kept 1 connections; what it did not commit is rolled back") == 3
+    assert caplog.text.count("did not return 1 connections; its uncommitted changes are rolled back") == 3
 
 
 async def test_a_handler_that_gives_back_what_it_borrowed_is_not_accused(
@@ -197,8 +197,8 @@ async def test_leases_that_can_be_renewed_no_longer_end_the_worker(caplog: pytes
     url = "postgresql://u@127.0.0.1:nowhere/d"  # what no reconnecting can mend
     async with Leases(url, lease=timedelta(seconds=0.1), held=lambda: [(1, 1)], lost=print, stuck=stuck.append):
         await asyncio.to_thread(until, lambda: stuck, "the end")
-    assert stuck == ["leases can be renewed no longer"]
-    assert caplog.text.count("leases were not renewed; once more in") == 3
+    assert stuck == ["leases can no longer be renewed"]
+    assert caplog.text.count("leases were not renewed; retrying in") == 3
 
 
 async def test_leases_that_once_fail_for_want_of_anything_are_renewed_the_next_time(

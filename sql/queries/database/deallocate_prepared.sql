@@ -1,4 +1,4 @@
--- Deallocate the statements that were prepared in SQL, but none that the client's driver has prepared.
+-- Deallocate the statements that were prepared in SQL, but keep those of the client's driver.
 do $$
 declare
     prepared name;

@@ -1,2 +1,2 @@
--- Return to the user that has connected.
+-- Switch back to the user that opened the connection.
 reset session authorization

@@ -1,2 +1,2 @@
--- Return to the role that has connected.
+-- Switch back to the role that opened the connection.
 reset role

@@ -1,4 +1,4 @@
--- Set the settings that we rely on, over those of role, database and pooler, and return the values that hold then.
+-- Set the settings that we rely on, over those of role, database and pooler; return the values now in force.
 -- $1 names text[], $2 values text[]
 with asked as (
     select

@@ -1,2 +1,2 @@
--- The server process that this connection talks to.
+-- Return the server process that this connection talks to.
 select pg_backend_pid()

@@ -1,4 +1,4 @@
--- How far the newest event of the waiting jobs lies ahead of the database's clock; null unless that clock went back.
+-- Return how far the newest event of the waiting jobs is ahead of the database's clock; null unless it went back.
 -- $1 api_url text
 select max(e.received_at) - now()
 from receiver.jobs j

@@ -1,4 +1,4 @@
--- The rights on our tables that `serve` and `work` need and this role lacks, as `insert, update on receiver.jobs`.
+-- Return the rights that this role lacks on our tables for `serve` and `work`, as `insert, update on receiver.jobs`.
 select string_agg(privilege, ', ' order by privilege) || ' on receiver.' || name as lacking
 from (
     values

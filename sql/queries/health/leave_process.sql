@@ -1,3 +1,3 @@
--- Forget a process that ends, so that it does not count as missing.
+-- Delete a process that ends, so that it does not count as missing.
 -- $1 id uuid
 delete from receiver.processes where id = $1

@@ -1,11 +1,11 @@
--- How long ago a worker was last seen; if too long ago, whether jobs wait; the trouble of a worker that runs.
+-- Return how long ago a worker was last seen; if too long ago, whether jobs wait; the trouble of a running worker.
 -- $1 handlers text[], $2 api_url text, $3 unseen interval, $4 waiting interval
 select
     seen.ago,
     case when seen.ago is null or seen.ago > $3 then exists (
         select
         from (
-            -- Bounded: the first jobs might be of handlers and APIs that nobody runs any more.
+            -- Bounded: the first jobs might belong to handlers and APIs that no process runs any more.
             select j.event, j.handler
             from receiver.jobs j
             where j.state in ('pending', 'running') and j.due_at <= now() - $4::interval

@@ -1,4 +1,4 @@
--- Turn a quarantined event into the event that it is now read as.
+-- Turn a quarantined event into an ordinary event, now that its body can be read.
 -- $1 event bigint, $2 event_id text, $3 type text, $4 transcription_id text
 update receiver.events
 set event_id = $2, type = $3, transcription_id = $4, unreadable = null

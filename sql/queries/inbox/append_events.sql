@@ -1,7 +1,7 @@
 -- Store events, each with one job for every interested handler, or count repeats; return what became of each.
 -- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 event_ids text[], $5 transcription_ids text[], $6 types text[], $7 unreadables text[], $8 raws bytea[], $9 secret_fingerprints text[], $10 callbacks_for text[], $11 copies integer[], $12 job_items bigint[], $13 job_handlers text[]
 with given as (
-    -- No two of these have the same identity, because a statement may touch a row only once. They are sorted, so that
+    -- No two of these have the same identity, because a statement can change a row only once. They are sorted, so that
     -- two statements at the same time lock their rows in the same order.
     select *
     from unnest(
@@ -39,7 +39,7 @@ with given as (
     join unnest($12::bigint[], $13::text[]) as wanted (item, handler) on wanted.item = answered.item
     where answered.deliveries = answered.copies
 ), variant as (
-    -- An event with other bytes has the identity already: both are kept.
+    -- A stored event has the same identity and other bytes: both are kept.
     insert into receiver.events as e (
         source, api_url, account, event_id, unreadable, raw, secret_fingerprint, callback_for, deliveries, claimed_id
     )

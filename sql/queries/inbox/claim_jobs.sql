@@ -1,8 +1,8 @@
--- Claim due jobs in one state, oldest first, or the only one; count the attempt.
+-- Claim the due jobs in one state, oldest first, or with $6 that job only; add 1 to the attempt of each.
 -- $1 handlers text[], $2 api_url text, $3 lease interval, $4 limit bigint, $5 state receiver.job_state, $6 only bigint, $7 aside bigint[]
 --
 --     jobs of handlers $1, for events of API $2, in state $5
---        │ not due yet, put aside ($7), not the only one ($6) ──▶ left out
+--        │ not due yet, put aside ($7), or not job $6 if $6 is given ──▶ left out
 --        ▼
 --     ordered by due_at, then by id: locked row by row, until $4 rows are locked
 --        │ another transaction has locked the row ──▶ skipped: not waited for, and not counted in $4

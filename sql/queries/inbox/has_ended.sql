@@ -1,4 +1,4 @@
--- Tell whether an event stored after another one says that a transcription has ended.
+-- Return whether an event stored after another one says that a transcription has ended.
 -- $1 api_url text, $2 transcription_id text, $3 event bigint
 select exists (
     select from receiver.events

@@ -1,4 +1,4 @@
--- Count the newest events of one API by type, those of the last 30 days, and how many of them have no job.
+-- Count one API's events of the last 30 days, among the newest $2 of all, by type, and those of them without a job.
 -- $1 api_url text, $2 limit bigint
 select
     e.type, count(*) as events,

@@ -1,4 +1,4 @@
--- Give claims back unused: due at once, and uncounted; skip locked rows, which are being completed.
+-- Give claims back unused and uncounted: their jobs are due now; skip locked rows, which are being completed.
 -- $1 jobs bigint[], $2 attempts integer[]
 with ours as (
     select j.id

@@ -1,4 +1,4 @@
--- Extend leases from now; skip locked rows, which are being completed; return the jobs that are ours no longer.
+-- Extend leases from now; skip locked rows, which are being completed; return the jobs that are no longer ours.
 -- $1 jobs bigint[], $2 attempts integer[], $3 lease interval
 with held as (
     select job, attempt from unnest($1::bigint[], $2::integer[]) as held (job, attempt)

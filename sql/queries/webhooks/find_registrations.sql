@@ -1,4 +1,4 @@
--- An account's registrations and open intents, newest first.
+-- Return an account's unretired registrations and unfinished registration attempts, newest first.
 -- $1 api_url text, $2 key_fingerprint text
 select
     id, coalesce(webhook_url, callback_url) as webhook_url, idempotency_key, now() - intended_at as age,

@@ -1,4 +1,4 @@
--- The registrations and intents of an API that are not retired, newest first.
+-- Return the unretired registrations and unfinished registration attempts at an API, newest first.
 -- $1 api_url text
 select
     id, key_fingerprint, coalesce(webhook_url, callback_url) as webhook_url, registered_at, gone_at, secret,

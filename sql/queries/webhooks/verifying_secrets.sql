@@ -1,4 +1,4 @@
--- The secrets that can sign an API's deliveries now: the webhook's, the newest callbacks', and those of some tokens.
+-- Return the secrets that can sign an API's deliveries now: of the webhook, of the newest callbacks, of some tokens.
 -- $1 api_url text, $2 tokens text[]
 (
     select null as token, null as transcription_id, secret
