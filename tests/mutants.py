@@ -504,7 +504,7 @@ MUTANTS = (
     Mutant("database: a role stays with its connection", "receiver/database/connections.py",
            'query("database/reset_authorization"), query("database/reset_role"), ', "", "database/connections"),
     Mutant("attempt: a name beside a line is taken as it is", "receiver/worker/attempt.py",
-           "        taken = {*FIELDS, *SHOWN, *own}\n", "        taken = set(own)\n", "worker/attempt"),
+           "        reserved = {*FIELDS, *SHOWN, *own}\n", "        reserved = set(own)\n", "worker/attempt"),
     Mutant("egress: who closes a client closes everybody's", "receiver/providers/egress.py",
            "        return client(transport=_Lent(self._routes), **self._options)\n",
            "        return client(transport=self._routes, **self._options)\n", "providers/egress"),

@@ -1,8 +1,8 @@
 """Serve HTTP within bounds.
 
-running.serve            one application on one socket, until told to stop or relieved
+running.serve            one application on one socket, until told to stop, or until a new process takes over
 connections.Acceptor     accepts connections, bounded in number
-  ▶ protocol             deadlines and turns (`turns`): a crowd must leave room for others
+  ▶ protocol             deadlines and turns (`turns`): many connections must not starve the others
 parting                  ends a connection so that a client that is still sending can read its answer
 bounds                   the limits, as one value
 """

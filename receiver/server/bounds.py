@@ -1,4 +1,4 @@
-"""Limit what clients may take: time to send, time to read, and connections. `serve` passes the limits on."""
+"""Limit what clients can use: time to send, time to read, and connections. `serve` passes the limits on."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ class Bounds:
 
     Attributes:
         receive: the time for a whole request, from its first byte or from the start of its connection.
-        unread: the time for which a client may leave its answers unread.
-        connections: the most at once. The source has a handful, a proxy before us some hundreds. A thousand half-sent
-            deliveries take 430 MB, and a thousand requests wait half a second for their turn.
+        unread: the longest time for which a client can leave its answers unread.
+        connections: the most open connections. The source has a handful, a proxy before us some hundreds. A thousand
+            half-sent deliveries need 430 MB, and a thousand requests wait half a second for their turn.
         turns: how many connections are parsed in each round of the loop, which lasts a few milliseconds.
         between_lines: the pause between two log lines about connections that were closed to make room.
     """

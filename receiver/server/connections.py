@@ -6,14 +6,13 @@
 
 A busy connection is never closed; if all are busy, the next one waits in the kernel's queue.
 
-Clients must not use up the descriptors that the database and the spool need. The limit may be lowered while we run, and
-other code may use more descriptors than we expect. So the free descriptors are counted before each round of accepting
-and once a second, and the bound on connections leaves a reserve of them.
+Clients must not use up the descriptors that the database and the spool need. The limit can be lowered while we run, and
+other code can use more descriptors than we expect. So the free descriptors are counted before each round of accepting
+and once a second, and the bound on connections leaves some descriptors in reserve.
 
 The loop's own server is not used. uvloop's server accepts one connection in each round of the loop, so beside a few
 hundred busy connections a new one waits in the kernel's queue for seconds. Without free descriptors uvloop accepts
-connections only to close them. uvicorn's `limit_concurrency` is not used either: it refuses
-valid deliveries.
+connections only to close them. uvicorn's `limit_concurrency` is not used either: it refuses valid deliveries.
 """
 
 import asyncio
@@ -35,9 +34,9 @@ log = logging.getLogger(__name__)
 RESERVED = 100
 FREE = 32  # descriptors stay free at any moment; a quarter of all if there are few
 AT_ONCE = 16
-UNREAD = 4 * AT_ONCE  # so many connections are from the last rounds: their bytes might not be read yet
+UNREAD = 4 * AT_ONCE  # this many connections are from the last rounds: their bytes might not be read yet
 LARGEST = 2**31 - 1  # the largest number of a descriptor
-LEAST = 8  # connections are always allowed, whatever else uses descriptors
+LEAST = 8  # connections are always allowed, even if other code uses up the descriptors
 NO_ROOM_SECONDS = 0.01
 LOOK_SECONDS = 1.0
 STARVED_SECONDS = 60.0
@@ -45,7 +44,7 @@ REASONS = 3
 
 
 def allowed(most: int) -> int:
-    """Raise the limit of descriptors as far as needed, and return how many connections this process may have."""
+    """Raise the limit of descriptors as far as needed, and return how many connections this process can have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = most + RESERVED
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -56,7 +55,7 @@ def allowed(most: int) -> int:
 
 
 def limit() -> int:
-    """Return how many descriptors this process may have now."""
+    """Return how many descriptors this process can have now."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return LARGEST if soft == resource.RLIM_INFINITY else min(soft, LARGEST)
 
@@ -73,7 +72,8 @@ def reserve(limit: int) -> int:
 def free(limit: int, *, most: int) -> int:
     """Return how many descriptors below `limit` are free, counted up to `most`.
 
-    The count begins at the top, where free ones are. It opens none, because another thread may need it at that moment.
+    The count begins at the top, where the free ones are. It does not open a descriptor to test it, because another
+    thread might need that descriptor at the same moment.
     """
     found = (number for number in range(limit - 1, -1, -1) if not _is_open(number))
     return sum(1 for _ in itertools.islice(found, most))
@@ -107,7 +107,7 @@ class Callers:
             self._on_waiting()
 
     def note_busy(self, connection: asyncio.Transport) -> None:
-        """Note that the client of a connection waits for us."""
+        """Note that the client of a connection waits for an answer."""
         self.forget(connection)
         self._busy.add(connection)
 
@@ -121,7 +121,7 @@ class Callers:
     def close_longest_waiting(self) -> bool:
         """Close the connection that has waited longest, the last rank first; return whether one could be closed.
 
-        A client that uses a connection at the moment in which we close it may take that for a failed delivery. So
+        If a client uses a connection at the moment in which we close it, the client can count a failed delivery. So
         connections that brought authentic deliveries are closed only if they are the majority.
         """
         half = len(self) // 2
@@ -149,8 +149,8 @@ class Acceptor:
     Args:
         listener: closed with the acceptor.
         make: returns the protocol of a new connection; the protocol reports to `clients`.
-        clients: the connections that there are.
-        most: how many there may be; the bound is lower while descriptors are few.
+        clients: the open connections.
+        most: the limit of open connections; the limit is lower while descriptors are few.
         between_lines: seconds between two log lines about closed connections.
     """
 
@@ -191,7 +191,7 @@ class Acceptor:
     def _take(self) -> None:
         """Accept a few connections, so that the open ones get their share of the loop."""
         self._close_down()
-        # Few places, few at once: a new connection must be read before the next one may take its place.
+        # If places are few, accept few: a new connection must be read before another one can replace it.
         for _ in range(max(2, min(AT_ONCE, self._bound // 8))):
             if self._count > self._bound and not self._make_room():
                 self._rest()
@@ -202,7 +202,7 @@ class Acceptor:
                 return
             except ConnectionAbortedError:
                 continue
-            except OSError as exc:  # no descriptor, no memory: a connection may stay in the kernel's queue
+            except OSError as exc:  # no descriptor, no memory: a connection might still wait in the kernel's queue
                 self._starve(exc)
                 self._rest()
                 return
@@ -226,15 +226,15 @@ class Acceptor:
             pass
 
     def _look_again(self) -> None:
-        """Close down even while no connection comes: a delivery on an open one may need a descriptor."""
+        """Adapt the bound even while no connection comes: a delivery on an open one might need a descriptor."""
         self._look = self._loop.call_later(LOOK_SECONDS, self._look_again)
         self._close_down()
 
     def _starve(self, error: OSError) -> None:
-        """Lower the bound for a while, because nothing was left for a connection, or for anything else."""
+        """Lower the bound for a while, because no descriptor or memory was left for a connection or anything else."""
         self._most = max(self._count - FREE, self._count // 2, LEAST)
         self._starved_until = self._loop.time() + STARVED_SECONDS
-        why = f"no connection can be taken ({error.strerror})"
+        why = f"no connection can be accepted ({error.strerror})"
         self._close_down(why)
         self._crowded.note(why, count=0)
 
@@ -252,7 +252,7 @@ class Acceptor:
         self._clients.call_on_waiting(self._hurry)
 
     def _hurry(self) -> None:
-        """Go on in the next round, before the connection that has begun to wait is read again."""
+        """Accept again in the next round, before the connection that has begun to wait is read again."""
         self._clients.call_on_waiting(None)
         if self._pause is not None:
             self._pause.cancel()

@@ -1,8 +1,8 @@
 """End a connection so that its last answer arrives.
 
-A socket that is closed while bytes come in is reset, and the reset may destroy the answer: a client that is still
+A socket that is closed while bytes come in is reset, and the reset can destroy the answer: a client that is still
 sending sees a broken connection, and a proxy answers 502. So if something is unread, only our side is closed at first.
-What still comes is thrown away until the client closes its side, within limits of time and size (RFC 9112 9.6).
+Later bytes are thrown away until the client closes its side, within limits of time and size (RFC 9112 9.6).
 
     open ──close, all is read──▶ closed
       └────close, something is unread──▶ parting ──the client closes its side, or a limit is reached──▶ closed
@@ -23,7 +23,7 @@ class Parting(asyncio.Transport):
 
     Args:
         transport: the real one.
-        is_unread: whether the client may be sending bytes that nobody will read.
+        is_unread: returns whether the client might be sending bytes that will not be read.
     """
 
     def __init__(self, transport: asyncio.Transport, is_unread: Callable[[], bool]) -> None:
@@ -36,14 +36,14 @@ class Parting(asyncio.Transport):
         self.is_parting = False
 
     def close(self) -> None:
-        """Close at once or, if something is unread, after the client has closed its side."""
+        """Close now or, if something is unread, after the client has closed its side."""
         if self.is_closing():
             return
         if not self._is_unread():
             self._transport.close()
             return
         self.is_parting = True
-        with suppress(OSError):  # the client may be gone, unnoticed yet
+        with suppress(OSError):  # the client might be gone, unnoticed yet
             self._transport.write_eof()
         self._transport.resume_reading()
         self._end_in("longest", LONGEST_SECONDS)
@@ -72,11 +72,11 @@ class Parting(asyncio.Transport):
             self._transport.write(data)
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close now, even if data is still under way."""
         self._transport.abort()
 
     def pause_reading(self) -> None:
-        """Read nothing for now."""
+        """Stop reading until `resume_reading`."""
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:

@@ -1,13 +1,13 @@
 """uvicorn's h11 protocol with a deadline for receiving a request.
 
-uvicorn itself waits for ever for a client that sends nothing, sends byte by byte, or never reads its answers. Here a
+uvicorn itself waits forever for a client that sends nothing, sends byte by byte, or never reads its answers. Here a
 connection is closed if the head of its request is not complete in time. The body has the same deadline; the code that
 reads the body enforces it, because that code can still answer 408. A client that does not read its answers is cut off.
 Keep-alive still works. The parser is h11: with httptools an upgrade request reaches the application with an empty body,
 and chunk trailers appear as headers.
 
 Two things that h11 leaves to its user are done here: line ends before a request are ignored (RFC 9112 2.2), and an
-answer that is given before its request is complete still arrives (`parting`).
+answer that is sent before its request is complete still arrives (`parting`).
 
 If a connection is closed after an answer, the answer says so; otherwise a proxy might send the next delivery on that
 connection. A malformed request is refused here, and the refusal is reported.
@@ -33,7 +33,7 @@ from receiver.server.turns import Rank, Turns
 Refused: TypeAlias = Callable[[RequestError, str | None], None]
 
 WHY_MALFORMED = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by h11's status
-PIECE_BYTES = 16 * 1024  # parsed in one turn; they may be a few thousand chunks of one byte each
+PIECE_BYTES = 16 * 1024  # parsed in one turn; a piece can hold a few thousand chunks of one byte each
 LINE_END_BYTES = 64  # ignored before a request: an honest client adds one or two line ends
 
 
@@ -80,13 +80,13 @@ class DeadlineProtocol(H11Protocol):
         self.handle_events()
 
     def handle_events(self) -> None:
-        """Parse the input, now or when it is this connection's turn; until then read no more."""
+        """Parse the input, now or at this connection's turn; stop reading until then."""
         if self.transport.is_closing():
             return
-        if self.conn.their_state is h11.IDLE and not self._stands_behind():
-            return  # the request was answered, and nothing stands behind it
+        if self.conn.their_state is h11.IDLE and not self._has_more():
+            return  # the request was answered, and no bytes follow it
         if self.conn.their_state is h11.DONE:
-            self.flow.pause_reading()  # what stands behind a request waits for its answer
+            self.flow.pause_reading()  # bytes behind a request wait until the request is answered
             return
         if not self._in_line:
             self._in_line = True
@@ -96,7 +96,7 @@ class DeadlineProtocol(H11Protocol):
             self.flow.pause_reading()
 
     def eof_received(self) -> bool | None:  # type: ignore[override] # the base returns nothing, asyncio takes either
-        """Keep the connection for the answer when a client has sent its whole request and closed its side."""
+        """Keep the connection for the answer if a client has sent its whole request and closed its side."""
         self._half_closed = True
         return not self._parting.is_parting and (self._in_line or self._is_under_way())
 
@@ -111,14 +111,14 @@ class DeadlineProtocol(H11Protocol):
             self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """Close the connection if the rest of the answered request will never come, or is not wanted."""
+        """Close the connection if the rest of the answered request will never come, or is not needed."""
         self._give_time()  # a pipelined request begins here
         if is_armed(Failpoint.AFTER_ANSWER):  # uvloop sends what was written at the end of this round
             self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
         unwanted = self.conn.their_state is h11.SEND_BODY
         is_kept = self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE
         if is_kept:
-            self._begin_anew()
+            self._start_over()
         self._rank = Rank.KNOWN if "authentic" in self.scope["state"] else Rank.OTHER
         super().on_response_complete()
         if is_kept:
@@ -134,13 +134,13 @@ class DeadlineProtocol(H11Protocol):
         self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on with a client that reads again."""
+        """Continue with a client that reads again."""
         self._forget_unread()
         super().resume_writing()
         self._note()
 
     def shutdown(self) -> None:
-        """End after the input that stands in line is answered: it may be a delivery."""
+        """End after the queued input is answered: it might be a delivery."""
         while self._in_line:
             self._parse()
         super().shutdown()
@@ -166,7 +166,7 @@ class DeadlineProtocol(H11Protocol):
         self.flow.resume_reading()
         piece = bytes(self._unparsed[:PIECE_BYTES])
         del self._unparsed[:PIECE_BYTES]
-        if piece:  # h11 takes an empty piece for the end
+        if piece:  # for h11 an empty piece means the end
             self.conn.receive_data(piece)
         super().handle_events()
         if self.conn.their_state is not h11.IDLE:
@@ -177,15 +177,15 @@ class DeadlineProtocol(H11Protocol):
         if self._half_closed and not self._in_line and not self._is_under_way():
             self.transport.close()  # the rest of the request will never come
 
-    def _begin_anew(self) -> None:
-        """Take the bytes behind an answered request back from h11, to see what they begin with."""
+    def _start_over(self) -> None:
+        """Get the bytes behind an answered request back from h11, and expect a new request."""
         self._unparsed[:0] = self.conn.trailing_data[0]
         self.conn = h11.Connection(h11.SERVER)
         self._skipped = 0
         self._skip_line_ends()
 
     def _skip_line_ends(self) -> None:
-        """Ignore line ends before a request: they are not part of it, and do not begin one."""
+        """Ignore line ends before a request: they are not part of the request, and do not begin it."""
         left = self._unparsed.lstrip(b"\r\n")
         self._skipped += len(self._unparsed) - len(left)
         if self._skipped <= LINE_END_BYTES:
@@ -196,18 +196,18 @@ class DeadlineProtocol(H11Protocol):
         behind = self.conn.trailing_data[0] + self._unparsed
         if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
             behind = left
-        # Otherwise a client that is refused but always busy could never be closed to make room.
+        # Otherwise the connection of a client that is refused but always busy could never be closed to make room.
         is_refused = "authentic" not in self.scope["state"]
         return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
 
     def _is_unread(self) -> bool:
-        """Return whether the client may be sending bytes that nobody will read. A late head does not count."""
+        """Return whether the client might be sending bytes that will not be read. A late head does not count."""
         theirs = self.conn.their_state
         behind = self._unparsed or (theirs is not h11.IDLE and self.conn.trailing_data[0])
         return not self._half_closed and (theirs in (h11.SEND_BODY, h11.ERROR) or bool(behind))
 
-    def _stands_behind(self) -> bool:
-        """Return whether bytes have come behind the request that is answered."""
+    def _has_more(self) -> bool:
+        """Return whether bytes have come behind the answered request."""
         return bool(self._unparsed or self.conn.trailing_data[0])
 
     def _is_reading(self) -> bool:
@@ -215,11 +215,11 @@ class DeadlineProtocol(H11Protocol):
         return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
 
     def _is_under_way(self) -> bool:
-        """Return whether a whole request has come and is not answered yet."""
+        """Return whether a whole request has arrived and is not answered yet."""
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def _note(self) -> None:
-        """Report whether this connection waits for its client, or the client for us."""
+        """Report whether this connection waits for its client, or the client for an answer."""
         if self._parting.is_parting:
             self._clients.note_waiting(self.transport, Rank.OTHER)
         elif self._in_line or (self._is_under_way() and not self.flow.write_paused):
@@ -232,7 +232,7 @@ class DeadlineProtocol(H11Protocol):
         self._deadline = self.loop.call_later(self._bounds.receive, self.transport.close)
 
     def _give_time(self) -> None:
-        """Tell the reader of the body until when a request that begins now must be complete."""
+        """Set the deadline at which the body of a request that begins now must be complete."""
         self.app_state = {**self.app_state, "deadline": self.loop.time() + self._bounds.receive}
 
     def _forget_deadline(self) -> None:

@@ -1,4 +1,4 @@
-"""Run the application on a socket until told to stop, or relieved by another process on the same socket."""
+"""Run the application on a socket until told to stop, or until another process on the same socket takes over."""
 
 import asyncio
 import functools
@@ -22,9 +22,9 @@ from receiver.server.connections import Acceptor, Callers, allowed
 from receiver.server.protocol import DeadlineProtocol
 from receiver.server.turns import Turns
 
-# Proxies keep idle connections for a minute and more. If we close one first, a delivery may be lost with it.
+# Proxies keep idle connections for a minute and more. If we close one first, a delivery can be lost with it.
 KEEP_ALIVE_SECONDS = 75
-# A delivery has 10 s to arrive and 3 s to be stored; nothing waits longer than that for an answer.
+# A delivery has 10 s to arrive and 3 s to be stored; no request waits longer for its answer.
 SHUTDOWN_SECONDS = 14
 LINGER_SECONDS = 1.0
 LOOK_SECONDS = 0.05
@@ -44,7 +44,7 @@ class _Server(uvicorn.Server):
     async def linger(self, stop: asyncio.Event) -> None:
         """Return when no client is connected any more, or a second after `stop` is set.
 
-        An idle connection may bring a request at this very moment, and closing the connection would reset the request.
+        An idle connection might bring a request at this very moment, and closing it would reset the request.
         So until `stop` is set, a connection ends only when its client or the keep-alive's deadline ends it.
         """
         loop, end = asyncio.get_running_loop(), math.inf
@@ -63,15 +63,15 @@ def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.so
     try:
         name = _bare(host)
         family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
-        # `::` is every address, those of IPv4 too. One descriptor serves both families, because a child inherits one.
+        # `::` is every address, of IPv4 too. One descriptor serves both families, because a child inherits only one.
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         listener = socket.create_server((name, port), family=family, backlog=2048, dualstack_ipv6=both)
     except UnicodeError as exc:
-        raise ConfigError("HOST: is no name of a host") from exc
+        raise ConfigError("HOST: is not a host name") from exc
     except OSError as exc:
         raise ConfigError(f"cannot listen on {host} port {port} ({_reason(exc)}): {advice}") from exc
-    # Accepted sockets inherit this option. asyncio's own loop sets it only on a socket that names its protocol, which
-    # this one does not. Without it every answer on a kept connection waits 40 ms for the client's acknowledgement.
+    # Accepted sockets inherit this option. asyncio's own loop sets it only on a socket that names its protocol, and
+    # ours does not. Without the option every answer on a kept connection waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -91,14 +91,14 @@ def address(host: str, port: int) -> str:
 
 
 def _bare(host: str) -> str:
-    """Return a host without the brackets that an address of IPv6 has in a URL."""
+    """Return a host without the brackets of an IPv6 address in a URL."""
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def inherit(descriptor: int) -> socket.socket:
-    """Return the listening socket that the parent process has bound; the parent keeps it open if this one dies."""
+    """Return the listening socket that the parent process has bound. The parent keeps it open if this process dies."""
     listener = socket.socket(fileno=descriptor)
-    listener.set_inheritable(False)  # the database's keeper, our child, would hold it for ever
+    listener.set_inheritable(False)  # otherwise the database's keeper, our child, would hold it forever
     return listener
 
 
@@ -162,12 +162,12 @@ def _in_origin_form(app: ASGIApp) -> ASGIApp:
 
 
 def _saying_close(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
-    """Add `Connection: close` to an answer after which its connection closes, so that nobody uses it again."""
+    """Add `Connection: close` to an answer after which its connection closes, so that no client uses it again."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start" and CLOSE not in message["headers"]:
-                # After a bug of ours uvicorn closes, whatever was answered.
+                # After a bug of ours uvicorn closes the connection in any case.
                 is_last = leaving.is_set() or scope["state"]["is_last"]() or message["status"] == BUG
                 message = {**message, "headers": [*message["headers"], *([CLOSE] if is_last else [])]}
             await send(message)

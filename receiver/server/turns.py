@@ -1,8 +1,8 @@
-"""Parse connections in turns, so that a crowd delays mostly itself.
+"""Parse connections in turns, so that many connections delay mostly each other.
 
 All connections share one event loop, and answering a delivery takes a dozen rounds of the loop. A round that parses the
 input of a thousand connections lasts as long as a thousand requests. The database's answer, the spool's fsync and the
-deadlines wait for every such round. So only a few connections have their turn in each round; the others stand in line.
+deadlines wait for every such round. So only a few connections have their turn in each round; the others are queued.
 """
 
 import asyncio
@@ -10,22 +10,22 @@ from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 
-EACH = 2  # turns of every rank in each round, so that no rank keeps another out
+EACH = 2  # turns of every rank in each round, so that no rank starves another
 
 
 class Rank(IntEnum):
     """The order of connections, by their last answer.
 
-    A flood of bad signatures over kept connections is refused once on each, and then stands behind all others.
+    A flood of bad signatures over kept connections is refused once on each connection, and then comes after all others.
     """
 
-    KNOWN = 0  # it answered an authentic delivery
-    NEW = 1  # there was none yet
-    OTHER = 2  # it answered anything else
+    KNOWN = 0  # the last answer was to an authentic delivery
+    NEW = 1  # there was no answer yet
+    OTHER = 2  # the last answer was to any other request
 
 
 class Turns:
-    """A line for each rank. In each round of the running loop, `at_once` turns are called at most."""
+    """A queue for each rank. In each round of the running loop, at most `at_once` turns are called."""
 
     def __init__(self, *, at_once: int) -> None:
         self._at_once = at_once
@@ -34,7 +34,7 @@ class Turns:
         self._counting = False
 
     def take(self, turn: Callable[[], None], rank: Rank) -> None:
-        """Call `turn` now, or in a later round if others stand in line or this round is full."""
+        """Call `turn` now, or in a later round if others are queued or this round is full."""
         if not self._counting:
             self._counting = True
             asyncio.get_running_loop().call_soon(self._next_round)

@@ -5,7 +5,7 @@ server ──▶ app.receive ─┬ body.read                bounded in size and
                         ├ events.read
                         └ store.append             in the database, else in the spool
 refusals     one answer for each kind of error; counted as the provider counts (`health.failures`), and logged
-takeover     tells for which database deliveries wait, and stores those for one that is gone
+takeover     counts the spooled deliveries by database, and stores those for a database that is gone
 """
 
 from receiver.web.app import Receiver, application

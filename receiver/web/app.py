@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 BETWEEN_NUDGES_SECONDS = 0.05
 BETWEEN_CHECKS_SECONDS = 1.0
-WITHOUT_WORKER = timedelta(seconds=5)  # jobs may wait this long: a worker may be starting
+WITHOUT_WORKER = timedelta(seconds=5)  # jobs can wait this long without a finding: a worker might be starting
 
 
 class Receiver:
@@ -77,7 +77,7 @@ class Receiver:
         })  # fmt: skip
 
     async def nudge_workers(self) -> None:
-        """Tell the workers about new jobs, once for many deliveries: a NOTIFY in each commit would serialise them."""
+        """Wake the workers for new jobs, once for many deliveries: a NOTIFY in each commit would serialise commits."""
         while True:
             await self._stored.wait()
             self._stored.clear()
@@ -90,7 +90,8 @@ class Receiver:
     async def findings(self, *, trusted: bool) -> list[Finding]:
         """Return the findings of readiness; the confidential ones only for a trusted caller.
 
-        Anyone may ask, over the connections that deliveries need. So the database is asked once a second at most.
+        Anyone can ask, and the questions use connections that deliveries need. So ask the database at most once a
+        second.
         """
         if self._checking is None or time.monotonic() - self._checked > BETWEEN_CHECKS_SECONDS:
             self._checked = time.monotonic()
@@ -128,7 +129,7 @@ class Receiver:
         return findings
 
     def trusts(self, request: Request) -> bool:
-        """Return whether the sender of a question knows a secret of the webhook."""
+        """Return whether the sender of a request knows a secret of the webhook."""
         keys = [signature.key_for_questions(secret) for secret in self.keyring.secrets if secret]
         try:
             signature.verify(request.headers.raw, b"", secrets=keys, now=time.time())
@@ -173,7 +174,7 @@ def application(receiver: Receiver) -> Starlette:
 
 def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
-        """Verify, store, answer. Handlers run elsewhere."""
+        """Verify, store, answer. Handlers run in the worker."""
         raw = await body.read(request)
         proven = await receiver.keyring.verify(request.headers.raw, raw, callback=request.path_params.get("callback"))
         reach(Failpoint.AFTER_VERIFY)

@@ -33,7 +33,7 @@ class Refusals:
 
     def __init__(self, failures: Failures, *, between: float = BETWEEN_SECONDS) -> None:
         self._failures = failures
-        # Errors of ours are not the sender's fault. They are logged as errors, and the others do not delay them.
+        # Our own errors are not the sender's fault. They are logged as errors, and other refusals do not delay them.
         self._lines = {
             ours: Seldom(partial(_say, logging.ERROR if ours else logging.WARNING), seconds=between)
             for ours in (True, False)
@@ -65,7 +65,7 @@ class Refusals:
     async def _refuse_route(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
         if exc.status_code == WrongPathError.status and signature.HEADER.decode() in request.headers:
-            self.count(WrongPathError(), _client(request))  # a proxy may have changed the path of a delivery
+            self.count(WrongPathError(), _client(request))  # a proxy might have changed the path of a delivery
         codes = {404: "not_found", 405: "method_not_allowed"}
         return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
 
@@ -85,7 +85,7 @@ def _from(client: str | None) -> str:
 
 
 async def _answer_incomplete(_: Request, __: Exception) -> Response:
-    log.debug("a client went away before its request was complete")
+    log.debug("a client disconnected before its request was complete")
     return _refusal(400, "incomplete", "The request was not complete.")
 
 
@@ -94,7 +94,7 @@ async def _fail(_: Request, __: Exception) -> Response:
 
 
 def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    # A refused request may leave an unread body, which would be taken for the next request. Our own server closes the
-    # connection after such an answer, and announces it; another server might not.
+    # A refused request can leave an unread body, which would look like the next request. Our own server closes the
+    # connection after such an answer, and announces that; another server might not.
     close = {"Connection": "close"} if status in (400, 408, 413) else {}
     return JSONResponse({"error": {"code": code, "message": message}}, status, headers={**(headers or {}), **close})

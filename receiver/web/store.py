@@ -6,10 +6,10 @@ append ──▶ database, 2 s ──▶ stored | duplicate | quarantined
               ▼
            spool, 0.9 s ──▶ stored          full, or a disk that fails ──▶ StoreUnavailableError, 503
               │
-drain  ◀──────┘ twice a second, oldest first, many at once; after the first success deliveries go to the database
+drain  ◀──────┘ twice a second, oldest first, many together; after the first success deliveries go to the database
 
-The database may refuse a spooled record because of itself or because of the record. Error codes do not tell which (a
-missing right and a row-level policy share one): a record that is refused while others are taken is kept aside.
+If the database refuses a spooled record, the fault is the database's or the record's. Error codes do not show which: a
+missing right and a row-level policy share one code. So a record that is refused while others are stored is kept aside.
 """
 
 import asyncio
@@ -48,10 +48,10 @@ class Deadlines:
     """Times in seconds. `database` and `spool` together are below the promised 3 s; the provider waits for 10.
 
     Attributes:
-        database, spool: how long each may take to make a delivery durable.
+        database, spool: how long each of them has to make a delivery durable.
         statement: when the server ends a stuck statement; the fault is then the delivery's, not the database's.
         between_drains: between two drains while the database is away.
-        look: between two looks for records of a killed process, and at the spool's own room.
+        look: between two looks for records of a killed process, and at the spool's own free space.
         question: how long readiness and the reading of secrets wait for the database.
     """
 
@@ -75,14 +75,14 @@ class Store:
 
     Args:
         connections: the answer path's own.
-        spool: takes the deliveries that the database does not.
+        spool: keeps the deliveries that the database does not store.
         database: the id of the database; None if it is not known yet.
         address: a fingerprint of the database's address, which names the database until its id is known.
         handlers: each delivery gets a job for every interested one.
         api_url: the API that the deliveries come from.
         stored: called when there are new jobs.
-        met: awaited with the database's id whenever the database was asked for it.
-        takes_over: whether deliveries that were spooled for another database are stored in this one too.
+        met: awaited with the database's id whenever the database has returned it.
+        takes_over: whether to store deliveries in this database that were spooled for another one.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Store:
         """Return the status of a delivery once it is on disk; a spooled one counts as stored, whatever is in it.
 
         Raises:
-            StoreUnavailableError: neither the database nor the spool takes the delivery now.
+            StoreUnavailableError: neither the database nor the spool can store the delivery now.
         """
         secret, wanted = signature.fingerprint(proven.secret), self._wanted(content)
         delivery = Delivery(content, self._api_url, secret, wanted, callback_for=proven.callback_for)
@@ -144,7 +144,7 @@ class Store:
             if tried:
                 raise
             try:
-                status = await self._append(delivery)  # the database may be back, unnoticed
+                status = await self._append(delivery)  # the database might be back, unnoticed
             except StoreUnavailableError:
                 raise refusal from None
             self._return()
@@ -152,7 +152,7 @@ class Store:
         return "stored"
 
     async def check(self) -> Finding:
-        """Return whether the spool takes deliveries, and how full it is. Anyone may ask, so one look runs at a time."""
+        """Return whether the spool can keep deliveries, and how full it is. Anyone can ask; one look runs at a time."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._spool.condition())
         await asyncio.wait({self._looking}, timeout=self._deadlines.spool)
@@ -161,15 +161,15 @@ class Store:
         try:
             found = checks.spool(self._looking.result(), database_answers=self._away_since is None)
         except (OSError, RuntimeError) as exc:
-            return Finding("spool", holds=False, seen=f"it cannot be looked at ({exc})")
+            return Finding("spool", holds=False, seen=f"its state cannot be read ({exc})")
         if self._away_since is None:
             return found
-        # The database may answer questions but store nothing, for example on a full disk.
+        # The database might answer questions but store nothing, for example on a full disk.
         since = f"deliveries have waited here for {time.monotonic() - self._away_since:.0f} s, because {self._why}"
         return replace(found, holds=False, todo="; ".join(filter(None, (since, found.todo))))
 
     async def make_ready(self) -> None:
-        """Try what only an outage needs, and log a warning about what is missing."""
+        """Prepare and test the spool before an outage needs it, and log a warning about its problems."""
         making = asyncio.create_task(self._spool.make_ready())
         await asyncio.wait({making}, timeout=self._deadlines.question)  # a disk that hangs must not stop the start
         if (found := await self.check()).holds and found.todo:
@@ -182,7 +182,7 @@ class Store:
             await asyncio.wait_for(self._spool.close(), self._deadlines.question)
 
     async def keep_drained(self) -> None:
-        """Drain the spool whenever it holds anything, until cancelled; at first what an earlier process left."""
+        """Drain the spool whenever it holds records, until cancelled. Begin with the records of earlier processes."""
         while True:
             self._hurry.take()
             await self._spool.make_ready()
@@ -194,24 +194,24 @@ class Store:
     async def drain(self) -> None:
         """Bring the spooled deliveries into the database, unless it is away."""
         try:
-            taken = await self.bring_in()
+            stored = await self.bring_in()
         except (StoreUnavailableError, OSError) as exc:
             log.debug("the spool is not drained: %s", exc)
             return
-        if taken:
-            log.warning("brought %d spooled deliveries into the database", taken)
+        if stored:
+            log.warning("brought %d spooled deliveries into the database", stored)
 
     async def bring_in(self) -> int:
-        """Bring the spooled deliveries into the database, and return how many it has taken.
+        """Bring the spooled deliveries into the database, and return how many it has stored.
 
         Raises:
-            StoreUnavailableError: the database is away, or takes nothing at all.
+            StoreUnavailableError: the database is away, or stores nothing at all.
         """
         if self._away_since is not None or not self._is_met:
             await self._meet()
-        taken = await self._spool.drain(self._take)
+        stored = await self._spool.drain(self._take)
         self._return()
-        return taken
+        return stored
 
     async def _meet(self) -> None:
         """Ask the database for its id."""
@@ -224,10 +224,10 @@ class Store:
             await self._met(self._database)
 
     async def _take(self, records: Sequence[bytes]) -> list[Fate]:
-        """Store spooled records, and return what became of each.
+        """Store spooled records, and return the fate of each.
 
         Raises:
-            StoreUnavailableError: the database is away, or takes nothing at all.
+            StoreUnavailableError: the database is away, or stores nothing at all.
         """
         fates = [Fate.FOREIGN] * len(records)
         deliveries: dict[int, Delivery] = {}
@@ -248,13 +248,13 @@ class Store:
         return fates
 
     async def _take_apart(self, deliveries: Sequence[Delivery]) -> list[Fate]:
-        """Store deliveries together, or apart if the database refuses one of them; return what became of each."""
+        """Store deliveries together, or one by one if the database refuses one of them; return the fate of each."""
         fates: list[Fate] = []
         reach(Failpoint.BEFORE_COMMIT)
         parts = await together(self._connections, deliveries, inbox.append, seconds=self._deadlines.database)
         for part, result in parts:
             if isinstance(result, StoreRefusedError):
-                log.error("a spooled delivery is not taken: %s", result)
+                log.error("the database did not store a spooled delivery: %s", result)
                 fates.append(Fate.LATER if result.passing else Fate.REFUSED)
             else:
                 self._announce(part, result)
@@ -270,7 +270,7 @@ class Store:
         """Store a made-up delivery with jobs for these handlers, and roll it back.
 
         Raises:
-            StoreUnavailableError: the database takes no delivery at all, so the refused ones are not at fault.
+            StoreUnavailableError: the database stores no delivery at all, so the refused ones are not at fault.
         """
         content = events.read("receiver", PROBE)
         with suppress(_RollBackError):
@@ -297,10 +297,10 @@ class Store:
 
     def _leave(self, error: StoreUnavailableError) -> None:
         """Send the next deliveries straight to the spool: only the first ones of an outage have to wait."""
-        was_there, self._away_since = self._away_since is None, self._away_since or time.monotonic()
+        is_new, self._away_since = self._away_since is None, self._away_since or time.monotonic()
         self._why = str(error)
         self._hurry.give()
-        if was_there:
+        if is_new:
             log.error("%s; deliveries go to the spool until it is back", error)
 
     def _return(self) -> None:

@@ -51,13 +51,13 @@ def waiting(spool: Spool, url: str | None) -> Waiting:
 
 
 async def take_over(url: str, spool: Spool, *, handlers: Mapping[str, Handler], api_url: str) -> int:
-    """Bring every spooled delivery into the database, and return how many it took.
+    """Bring every spooled delivery into the database, and return how many it has stored.
 
-    It does not matter for which database a delivery was spooled.
+    Deliveries that were spooled for other databases are stored too.
 
     Raises:
         SchemaError: the database's schema is older than this code.
-        StoreUnavailableError: the database does not answer, or takes nothing.
+        StoreUnavailableError: the database does not answer, or stores nothing.
     """
     connections = Connections(url)
     store = Store(

@@ -255,7 +255,7 @@ async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_clo
         while len(clients) > 10:  # noqa: ASYNC110 - the same
             await asyncio.sleep(0.01)
         await acceptor.close()
-    assert "no connection can be taken (Too many open files in system): closed 1 that" in caplog.text
+    assert "no connection can be accepted (Too many open files in system): closed 1 that" in caplog.text
 
 
 def descriptors(process: Process) -> list[int]:
@@ -315,7 +315,7 @@ def test_what_else_holds_descriptors_leaves_fewer_to_strangers(processes: Proces
             until(lambda: len(descriptors(web)) > 110, "strangers took what they may have")
             assert deliver(web.port, seconds=1).answers == {"200": 20}
         web.end()  # and writes every line that it had not written yet
-    assert "no connection can be taken" not in web.log  # no connection was accepted without a descriptor
+    assert "no connection can be accepted" not in web.log  # no connection was accepted without a descriptor
 
 
 def at_once(port: int, *, first: int) -> list[str]:
