@@ -41,7 +41,7 @@ class Delivery:
 
     @property
     def identity(self) -> tuple[str, str, str, str, str, bool]:
-        """What tells the event from all others. An unreadable delivery is identified by its bytes instead."""
+        """The values that distinguish the event from all others. An unreadable delivery's bytes distinguish it too."""
         content = self.content
         about = self.transcription_id or ""
         return content.source, self.api_url, self.account, content.id, about, isinstance(content, Event)
@@ -172,7 +172,7 @@ async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> li
 async def find(db: Database, name: str) -> list[Stored]:
     """Return the events called `name`: an id, `source/id`, `@key`, or the id of the transcription that they are about.
 
-    A name may mean several events: ids of two sources, APIs or accounts collide, and a transcription may have several
+    A name can mean several events: ids of two sources, APIs or accounts collide, and a transcription can have several
     events. The newest comes first.
     """
     return [_stored(row) for row in await db.fetch(query("inbox/find_events"), name)]
@@ -220,7 +220,7 @@ async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> 
 
 
 async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
-    """Turn a quarantined event into the event it is now read as; return False if that event is stored already."""
+    """Turn a quarantined event into the event that we can now read; return False if that event is stored already."""
     try:
         accepted = await db.fetchval(
             query("inbox/accept_quarantined"), key, event.id, event.type, event.transcription.id

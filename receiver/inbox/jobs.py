@@ -1,11 +1,11 @@
 """Claim, renew, finish and replay jobs: one event for one handler. PostgreSQL's clock is the only clock.
 
-`due_at` says when a job may be claimed: a pending one at its time, a running one at the end of its lease. Every claim
+`due_at` says when a job can be claimed: a pending one at its time, a running one at the end of its lease. Every claim
 counts `attempt`, which is the fence: a worker can finish a job only with the attempt that it claimed. So a worker that
-lost its lease can write nothing.
+lost its lease cannot write an outcome.
 
-Were the attempt counted at the end, a handler that kills its process would be tried for ever. Were a completion guarded
-by the job's state alone, a worker that lost its lease could finish the job of another worker.
+If the attempt were counted at the end, a handler that kills its process would be tried forever. If only the job's state
+guarded a completion, a worker that lost its lease could finish the job of another worker.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ CHANNEL = "receiver_jobs"
 class Claim:
     """A job that is ours until its lease ends, with the event as it was delivered.
 
-    `kept_key` is the idempotency key of a job from before keys were made as now; None for a newer job.
+    `kept_key` is the idempotency key of a job that an older version stored; None for a newer job.
     """
 
     job: int
@@ -78,7 +78,7 @@ async def claim(
 ) -> list[Claim]:
     """Claim at most `limit` due jobs: pending ones or, if `lapsed`, running ones whose lease ran out.
 
-    With `only` no other job is claimed. Jobs in `aside` are skipped.
+    With `only`, claim just that job. Jobs in `aside` are skipped.
     """
     state = _state(lapsed=lapsed)
     rows = await db.fetch(query("inbox/claim_jobs"), list(handlers), api_url, lease, limit, state, only, list(aside))
@@ -105,7 +105,7 @@ async def bury(db: Database, job: int, reason: str) -> None:
 
 
 async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
-    """Return whether a job waits whose lease ran out."""
+    """Return whether there is a running job whose lease ran out."""
     return await db.fetchval(query("inbox/any_lapsed"), list(handlers), api_url) is not None
 
 
@@ -114,7 +114,7 @@ def _state(*, lapsed: bool) -> State:
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:
-    """Extend the leases of `held` (job, attempt) from now; return the jobs that are ours no longer."""
+    """Extend the leases of `held` (job, attempt) from now; return the jobs that are no longer ours."""
     jobs, attempts = [job for job, _ in held], [attempt for _, attempt in held]
     return {row["job"] for row in await db.fetch(query("inbox/renew_leases"), jobs, attempts, lease)}
 
@@ -125,7 +125,7 @@ async def lock(connection: Connection, job: int, attempt: int) -> bool:
 
 
 async def finish(db: Database, job: int, attempt: int, outcome: Outcome) -> bool:
-    """Write a job's outcome; return False, and write nothing, if the job is no longer ours."""
+    """Write a job's outcome; return False and write nothing if the job is no longer ours."""
     state: State
     after, reason, uncounted = timedelta(0), None, 0
     match outcome:
@@ -169,5 +169,5 @@ async def counts(db: Database, api_url: str) -> list[Count]:
 
 
 async def nudge(db: Database) -> None:
-    """Tell listening workers to look at once. Only a nudge: they poll too."""
+    """Make listening workers look for jobs now. This is only a nudge: workers poll too."""
     await db.execute(query("inbox/nudge"), CHANNEL)

@@ -48,7 +48,7 @@ class RetryPolicy:
         """Refuse values that make no sense.
 
         Raises:
-            TypeError: `attempts` is no whole number, or `first` or `limit` no timedelta.
+            TypeError: `attempts` is not a whole number, or `first` or `limit` is not a timedelta.
             ValueError: the values do not fit together.
         """
         if not isinstance(self.attempts, int) or isinstance(self.attempts, bool):
@@ -103,7 +103,7 @@ Outcome: TypeAlias = Done | Again | Later | Dead
 def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitter: float, home: str = "") -> Outcome:
     """Return the outcome of a job whose handler ended with `error`, or returned (None), on its `tries`-th try.
 
-    The gravest member of an exception group decides. This never raises, whatever a user's exception is made of.
+    The gravest member of an exception group decides. This function never raises, whatever the user's exception is.
     `home` is the handler's module: see `describe`.
     """
     if error is None:
@@ -112,7 +112,7 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
     try:
         outcomes = [_decide(policy, tries, leaf, reason, jitter) for leaf in leaves(error)]
         return max(outcomes, key=_gravity)
-    except BaseException:  # noqa: BLE001 - a user's exception may raise anything when it is read
+    except BaseException:  # noqa: BLE001 - a user's exception can raise anything when it is read
         return _failed(policy, tries, None, reason, jitter)
 
 
@@ -144,15 +144,15 @@ def _gravity(outcome: Again | Later | Dead) -> tuple[int, timedelta]:
 
 def _bounded(after: object) -> timedelta:
     if not isinstance(after, timedelta):
-        return MINUTE  # a handler may have set it to anything
+        return MINUTE  # a handler can set `after` to anything
     return min(max(after, timedelta(0)), LONGEST)
 
 
 def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
-    """Return an outcome with a reason that the database takes, after it refused the first one. `Done` has none."""
+    """Return an outcome with a reason that the database accepts, after a refusal. `Done` has no reason."""
     if isinstance(outcome, Done):
         return outcome
-    return replace(outcome, reason=plain(f"the database refuses the error's text, which the log has: {refusal}"))
+    return replace(outcome, reason=plain(f"the database refuses the error's text, which is in the log: {refusal}"))
 
 
 def _wait_uncounted(error: BaseException) -> timedelta | None:

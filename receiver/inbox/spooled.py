@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from receiver import events
 from receiver.inbox.deliveries import Delivery
 
-# The fields of a record's head in version 0.4, and values for the fields that it lacked.
+# The fields of a record's head in version 0.4, and values for the fields that were added later.
 FIELDS_BEFORE = ("source", "api_url", "secret", "unreadable")
 UNKNOWN_BEFORE = {"account": "default", "callback_for": None, "database": None}
 
@@ -19,7 +19,7 @@ class Spooled:
     A record is for the database with the id `database`; an address would change with a failover. If the id was not
     known yet, the record is for the database at `address`, which is a fingerprint.
 
-    A delivery that was judged unreadable stays unreadable: the reason may depend on the path that received it.
+    A delivery that was judged unreadable stays unreadable: the reason can depend on the path that received it.
     """
 
     source: str
@@ -35,7 +35,7 @@ class Spooled:
     def is_for(self, database: str | None, address: str | None) -> bool:
         """Return whether the record is for the database with that id, at that address.
 
-        A record that names neither, as in version 0.4, is for the first database that takes it.
+        A record that names neither, as in version 0.4, is for the first database that stores it.
         """
         return self.address in (None, address) if self.database is None else self.database == database
 
@@ -66,7 +66,7 @@ class Spooled:
 
 
 def spooled(delivery: Delivery, database: str | None, address: str | None) -> Spooled:
-    """Return the record of a delivery for a database at an address; the database's id may be unknown yet."""
+    """Return the record of a delivery for a database at an address; the id is None if it is not known yet."""
     content = delivery.content
     return Spooled(
         source=content.source, api_url=delivery.api_url, account=delivery.account,
@@ -80,7 +80,7 @@ def read(record: bytes) -> Spooled:
     """Read a record from its bytes.
 
     Raises:
-        ValueError: another version has written the record.
+        ValueError: another version wrote the record.
     """
     line, _, raw = record.partition(b"\n")
     try:
@@ -105,34 +105,34 @@ def foreign(records: Iterable[bytes], database: str, address: str | None) -> int
 def _is_foreign(record: bytes, database: str, address: str | None) -> bool:
     try:
         return not read(record).is_for(database, address)
-    except ValueError:  # the drain puts it aside
+    except ValueError:  # the drain keeps it aside
         return False
 
 
 def waits_for(record: bytes, here: str | None) -> str:
-    """Return in words which database a record waits for; `here` is the address of the configured one."""
+    """Return, as text, the database that a record waits for; `here` is the address of the configured database."""
     try:
         entry = read(record)
     except ValueError as exc:
-        return f"nobody: {exc}"
+        return f"no database: {exc}"
     if entry.database is not None:
         return f"database {entry.database}"
     if entry.address is None:
         return "whichever database drains it first"
-    whose = {None: "a database", entry.address: "this DATABASE_URL's database"}.get(
+    which = {None: "a database", entry.address: "this DATABASE_URL's database"}.get(
         here, "another DATABASE_URL's database"
     )
-    return f"{whose}, which had not answered yet"
+    return f"{which}, which had not answered yet"
 
 
 def _text(value: object) -> str:
-    """Return a text that the database can take.
+    """Return a text that the database can store.
 
     Raises:
         TypeError, ValueError: the value is something else.
     """
     if not isinstance(value, str):
-        raise TypeError(f"no text: {type(value).__name__}")
+        raise TypeError(f"not a text: {type(value).__name__}")
     if b"\0" in value.encode():
         raise ValueError("a text with a zero in it")
     return value

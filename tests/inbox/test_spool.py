@@ -242,7 +242,7 @@ async def test_a_segment_that_cannot_be_read_is_told_of_once_and_holds_up_no_oth
     assert [await one.drain(inbox.take) for _ in range(3)] == [2, 0, 0]
     assert inbox.taken == [b"a", b"b"]
     assert not holds(one)
-    assert "-bad.spool cannot be drained: it is a link, no file, or another" in str(one.look().trouble)
+    assert "-bad.spool cannot be drained: it is a link, not a file, or another" in str(one.look().trouble)
     assert caplog.text.count("cannot be drained") == 1
 
 

@@ -29,7 +29,7 @@ def test_it_is_told_which_database_a_record_waits_for(
 
 
 def test_what_another_version_has_spooled_waits_for_nobody_and_is_not_foreign() -> None:
-    assert spooled.waits_for(b"?", HERE) == "nobody: another version of the receiver has spooled it"
+    assert spooled.waits_for(b"?", HERE) == "no database: another version of the receiver has spooled it"
     assert spooled.foreign([b"?"], "7", HERE) == 0
 
 

@@ -59,7 +59,7 @@ def test_full_disks_refuse_nothing_while_the_spool_has_its_room_and_all_ends_by_
         assert web.end() == 0
 
 
-@pytest.mark.parametrize("lacks", ["no room", "no inodes"])
+@pytest.mark.parametrize("lacks", ["no space", "no inodes"])
 def test_a_full_disk_is_said_while_the_spool_still_has_the_room_that_it_keeps(folder: Path, lacks: str) -> None:
     inodes = 4 if lacks == "no inodes" else 0
     with small_disk(folder / "spool", 1, inodes=inodes) as disk:

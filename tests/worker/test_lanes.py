@@ -696,7 +696,7 @@ async def test_an_error_whose_text_the_database_refuses_is_told_in_plain_words(
         await until_ended(receiver_scratch, "dead")
     error = (await stored(receiver_scratch))["failing"].error
     assert error is not None
-    assert error.startswith("the database refuses the error's text, which the log has: ")
+    assert error.startswith("the database refuses the error's text, which is in the log: ")
     assert "日本語" in caplog.text
 
 

@@ -1,9 +1,9 @@
-"""Read a segment of version 0.4: frames one after the other, which all begin with the same public word.
+"""Read a segment of version 0.4: frames one after the other, which all begin with the same four public bytes.
 
-    frame    word · length · CRC of the record │ record
+    frame    magic · length · CRC of the record │ record
 
-There is no head, and no mark behind a record tells that it is whole. A frame that a crash cut off was never answered. A
-frame with a damaged length looks like it, but there is another frame behind it, or the CRC of its record is right.
+There is no head, and no mark behind a record shows that it is whole. A frame that a crash cut off was never answered. A
+frame with a damaged length looks the same, but another frame follows, or the CRC of its record is right.
 """
 
 import struct
@@ -34,7 +34,7 @@ def scan(content: bytes) -> tuple[tuple[bytes, ...], bool]:
 
 
 def _record(content: bytes, at: int) -> bytes | None:
-    """Return the record of the frame at `at`, even if its word is damaged; None if the frame is not whole."""
+    """Return the record of the frame at `at`, even if its magic is damaged; None if the frame is not whole."""
     if len(content) - at < OLD_FRAME.size:
         return None
     magic, length, checksum = OLD_FRAME.unpack_from(content, at)

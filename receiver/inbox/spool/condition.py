@@ -20,13 +20,13 @@ class Condition:
 
     Attributes:
         path: its folder.
-        used, limit: bytes of records, and how many there may be.
+        used, limit: bytes of records, and the most bytes of records.
         since: when the oldest record that waits was spooled (unix seconds).
         foreign: how many records are for another database.
-        refused, damaged, unknown: how many files the database refuses, are not whole, are from another version.
-        is_promised: whether the next segment's room stays ours when the disk fills up.
-        lacks: what the disk has run out of, in words.
-        trouble: what failed last, in words.
+        refused, damaged, unknown: how many files hold refused records, are damaged, were written by another version.
+        is_promised: whether the next segment's space stays reserved when the disk fills up.
+        lacks: what the disk has run out of, as text.
+        trouble: what failed last, as text.
     """
 
     path: Path
@@ -49,10 +49,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """The contents of a folder, whoever wrote them.
+    """The contents of a folder, from every process.
 
     Attributes:
-        segments: (name, inode) of each.
+        segments: (name, inode) of each segment.
         used: bytes of records in them.
         since: when the oldest record was spooled (unix seconds).
         refused, damaged: how many files are kept aside.
@@ -68,7 +68,7 @@ class Holdings:
 
 
 def look(folder: SpoolFolder, limit: int, unknown: Collection[Which]) -> tuple[Condition, Holdings | None]:
-    """Return the state of a folder with a limit of bytes, and its contents; None if it cannot be looked at."""
+    """Return the state of a folder with a limit of bytes, and its contents; None for them if it cannot be read."""
     try:
         there = holdings(folder, unknown)
     except OSError as exc:
@@ -84,23 +84,23 @@ def look(folder: SpoolFolder, limit: int, unknown: Collection[Which]) -> tuple[C
 
 
 def words(error: BaseException) -> str:
-    """Return in words that the spool cannot be used, and why."""
+    """Return why the spool cannot be used, as text."""
     reason = error.strerror if isinstance(error, OSError) else None
     return f"cannot be used ({reason or f'{type(error).__name__}: {error}'})"
 
 
 def holdings(folder: SpoolFolder, unknown: Collection[Which] = ()) -> Holdings:
-    """Return the contents of `folder`. The `unknown` segments were looked at before.
+    """Return the contents of `folder`. The `unknown` segments were read before.
 
     Raises:
-        OSError: the folder cannot be looked at.
+        OSError: the folder cannot be read.
     """
     files = folder.files()
     used, since, there, others = 0, list[float](), set[Which](), set[Which]()
     for place in files:
         if not NAME.fullmatch(place.name):
             continue
-        with suppress(OSError):  # drained meanwhile, or not to be trusted
+        with suppress(OSError):  # it was drained since then, or cannot be trusted
             which, length, begun = _peek(place, unknown)
             there.add(which)
             if length is None:

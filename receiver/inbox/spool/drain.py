@@ -1,9 +1,9 @@
-"""Give the records of a folder's segments to a function that stores them, and remove what it took.
+"""Give the records of a folder's segments to a function that stores them, and remove the stored records.
 
-    locked ──▶ read ──▶ given in batches ──▶ settled: removed, put aside, or kept for the next time
+    locked ──▶ read ──▶ given in batches ──▶ settled: removed, kept aside, or kept for the next time
 
-Everything but the storing happens in one thread beside the event loop. The process remembers which records it gave, so
-a drain that was cut short goes on where it was. Another process would begin anew.
+Everything but the storing happens in one thread beside the event loop. The process remembers which records it gave. So
+an interrupted drain continues where it stopped; another process would start over.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 100
-BATCH_BYTES = 256 * 1024  # a slow line carries so much within a statement's deadline
+BATCH_BYTES = 256 * 1024  # a slow line carries this much within a statement's deadline
 
 
 class Fate(Enum):
-    """What became of a record that was given to the storing function."""
+    """The fate of a record that was given to the storing function."""
 
-    TAKEN = "taken"
-    LATER = "later"  # it was refused for a reason that may pass
+    TAKEN = "taken"  # it is stored
+    LATER = "later"  # it was refused for a reason that can pass
     FOREIGN = "foreign"  # it is for another database
     REFUSED = "refused"  # it is kept aside
 
@@ -68,16 +68,16 @@ class Drain:
         self._unknown &= there
 
     def look_again(self) -> None:
-        """Read foreign records again in the next drain: our database is another one now."""
+        """Read foreign records again in the next drain, because our database is another one now."""
         self._foreign.clear()
 
     async def run(self, take: Take) -> tuple[int, str | None]:
-        """Give every record to `take`; return how many were taken and, in words, what could not be drained."""
+        """Give every record to `take`; return how many were stored and, as text, what could not be drained."""
         taken, trouble = 0, None
         for place in await self._in_thread(self._folder.segments):
             try:
                 taken += await self._drain(place, take)
-            except OSError as exc:  # the other segments may be well
+            except OSError as exc:  # the other segments might be readable
                 trouble = f"{place.name} cannot be drained: {exc.strerror}"
         return taken, trouble
 
@@ -103,9 +103,9 @@ class Drain:
             os.close(opened)
 
     def _settle(self, place: Place, found: Scan, fates: Sequence[Fate]) -> None:
-        """Remove a segment if no record is left; otherwise keep the rest in its place, or aside.
+        """Remove a segment if no record is left; otherwise keep the remaining records in its place, or aside.
 
-        After every step each record is in some file. A record that is in two files after a crash is given again.
+        After every step each record is in at least one file. After a crash it can be in two files, and is given twice.
         """
         name, folder = place.name, place.folder
         since = int(name.partition("-")[0]) / 1e9
@@ -120,7 +120,7 @@ class Drain:
             folder.write(_beside(name) if found.state is State.DAMAGED else name, _segment(left, since))
         if found.state is State.DAMAGED:
             folder.rename(name, name.partition(".")[0] + DAMAGED)
-            log.error("%s is damaged: %d whole records were read, the file is kept aside", name, len(fates))
+            log.error("%s is damaged: %d whole records were read, and the file is kept aside", name, len(fates))
         elif not left:
             folder.remove(name)
             folder.sync()
@@ -129,7 +129,7 @@ class Drain:
         """Note a segment that need not be read again."""
         if found.state is State.UNKNOWN:
             self._unknown.add(which)
-            log.error("%s was written by another version: it stays until that one drains it", which[0])
+            log.error("%s was written by another version: it stays until that version drains it", which[0])
         elif found.state is State.WHOLE and fates and set(fates) == {Fate.FOREIGN}:  # it was left in its place
             self._foreign[which] = len(fates)
             log.error("%s holds %d deliveries for another database: see `receiver spool`", which[0], len(fates))
@@ -153,13 +153,13 @@ def _read(descriptor: int, searching: bool) -> Scan:  # noqa: FBT001 - run_in_ex
 
 
 def _aside(name: str, refused: Sequence[bytes]) -> str:
-    """Return the file name for a segment's refused records: the same for the same records, another for others."""
+    """Return the file name for a segment's refused records; it depends on the records alone."""
     digest = hashlib.sha256(b"".join(hashlib.sha256(record).digest() for record in refused)).hexdigest()
     return f"{name.partition('-')[0]}-{digest[:16]}{REFUSED}"
 
 
 def _beside(name: str) -> str:
-    """Return the file name for the rest of a damaged segment, which keeps its own until the rest is written."""
+    """Return the file name for the rest of a damaged segment. The segment keeps its name until the rest is written."""
     stem, _, suffix = name.partition(".")
     return f"{stem}0.{suffix}"
 

@@ -1,10 +1,10 @@
-"""The folder of the segments. It is ours alone, because its records are stored without another verification.
+"""The folder of the segments. It is private, because its records are stored without another verification.
 
-If somebody else owns the configured folder, or others may enter it, as is usual for a platform's new volume, we make a
-folder of our own in it. Every file is opened below a descriptor of our folder, which stays open, and never by a link.
+If another user owns the configured folder, or others can enter it, as is usual for a platform's new volume, we make our
+own folder in it. Every file is opened below a descriptor of our folder, which stays open, and never through a link.
 
-The path may lead elsewhere later: somebody moves the folder away, or mounts another one over it. Then we write where
-the path leads, as the next process will, and drain the earlier folder for as long as we live.
+The path can lead elsewhere later: somebody moves the folder away, or mounts another one over it. Then we write where
+the path leads, as the next process will, and drain the earlier folder until we end.
 """
 
 import errno
@@ -21,7 +21,7 @@ from receiver.database import private
 
 SUFFIX = ".spool"
 NEXT = ".next"  # a segment without records
-LEAST_BYTES = 64 * 1024  # less room than this is no room
+LEAST_BYTES = 64 * 1024  # below this much free space the disk counts as full
 REFUSED = ".refused"
 DAMAGED = ".damaged"
 NAME = re.compile(rf"\d{{20}}-[0-9a-z]+(\{SUFFIX}|\{NEXT})")  # begins with its time, in nanoseconds
@@ -42,7 +42,7 @@ class SpoolFolder:
         path: the configured folder. Ours is that folder, or one in it.
 
     Attributes:
-        is_private: whether nobody else can put files there.
+        is_private: whether only our user can put files there.
     """
 
     is_private = True
@@ -84,7 +84,7 @@ class SpoolFolder:
             return False
 
     def _leave(self) -> None:
-        """Close a folder to which the path no longer leads; keep it beside if it holds segments."""
+        """Close a folder to which the path no longer leads; remember it if it holds segments."""
         descriptor, self._descriptor, self._inner = self._descriptor, None, ""
         for other in (self._around, self._within):
             if other is not None:
@@ -108,14 +108,14 @@ class SpoolFolder:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | own_only)
         if not _is_private(os.fstat(descriptor)):
             os.close(descriptor)
-            raise OSError(errno.EPERM, "it belongs to another user, or others may enter it")
+            raise OSError(errno.EPERM, "it belongs to another user, or others can enter it")
         return descriptor
 
     def open(self, name: str, flags: int) -> int:
-        """Open a file of ours.
+        """Open a file in our folder.
 
         Raises:
-            OSError: the file cannot be opened, is no plain file, or is somebody else's.
+            OSError: the file cannot be opened, is not a plain file, or belongs to another user.
         """
         folder = self.use(make=bool(flags & os.O_CREAT))
         return private.open_file(folder, name, flags, owner=os.geteuid())
@@ -124,7 +124,7 @@ class SpoolFolder:
         """Open and lock a segment; return None if it is gone, or if another process writes to it or drains it.
 
         Raises:
-            OSError: the file cannot be opened, is no plain file, or is somebody else's.
+            OSError: the file cannot be opened, is not a plain file, or belongs to another user.
         """
         try:
             descriptor = self._open_to_lock(name)
@@ -143,7 +143,7 @@ class SpoolFolder:
         return None
 
     def _open_to_lock(self, name: str) -> int:
-        """Open a file for writing, because NFS locks no other; on a read-only disk open it for reading."""
+        """Open a file for writing, because NFS cannot lock other files; on a read-only disk open it for reading."""
         try:
             return self.open(name, os.O_RDWR)
         except OSError as exc:
@@ -152,7 +152,7 @@ class SpoolFolder:
             return self.open(name, os.O_RDONLY)
 
     def holds(self, name: str, descriptor: int) -> bool:
-        """Return whether a name in the folder, where the path leads now, is the open file."""
+        """Return whether a name in the folder, at its current path, is still the name of the open file."""
         try:
             there = os.stat(name, dir_fd=self.use(make=False), follow_symlinks=False)
         except FileNotFoundError:
@@ -163,16 +163,16 @@ class SpoolFolder:
         """Write a whole file, which replaces any file of this name, and return when it is on disk.
 
         Raises:
-            OSError: the disk does not take the file; the earlier one is still there.
+            OSError: the disk does not store the file; the earlier one is still there.
         """
         private.replace(self.use(make=False), name, content)
 
     def move(self, name: str, new: str) -> None:
-        """Give a file another name. After a crash it may have either."""
+        """Rename a file. After a crash it can have either name."""
         os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def rename(self, name: str, new: str) -> None:
-        """Give a file another name, and return when that is on disk."""
+        """Rename a file and wait until the new name is on disk."""
         self.move(name, new)
         self.sync()
 
@@ -181,20 +181,20 @@ class SpoolFolder:
         os.unlink(name, dir_fd=self._descriptor)
 
     def lacks(self) -> str | None:
-        """Return what the disk has run out of, in words; None if it reports nothing of the kind."""
+        """Return what the disk has run out of, as text; None if nothing is short."""
         disk = os.statvfs(self.use(make=False))
         if disk.f_blocks and disk.f_bavail * disk.f_frsize < LEAST_BYTES:
-            return "no room"
+            return "no space"
         return "no inodes" if disk.f_files and not disk.f_favail else None
 
     def sync(self) -> None:
-        """Return when the folder's names are on disk."""
+        """Wait until the names of the folder's files are on disk."""
         os.fsync(self.use(make=False))
 
     def names(self) -> list[str]:
         """Return the names of all files in the folder, sorted; none if there is no folder."""
         try:
-            return sorted(os.listdir(self.use(make=False)))  # noqa: PTH208 - a descriptor is no path
+            return sorted(os.listdir(self.use(make=False)))  # noqa: PTH208 - a descriptor is not a path
         except FileNotFoundError:
             return []
 
@@ -204,9 +204,9 @@ class SpoolFolder:
         if self._inner:
             around = self._around = self._around or _Around(self.configured)
             found += [Place(around, name) for name in around.names()]
-        else:  # others may have entered it before, so ours was one in it
+        else:  # if others could enter it before, our folder was one within it
             within = self._within = self._within or SpoolFolder(self.configured / own_name())
-            with suppress(OSError):  # somebody else's
+            with suppress(OSError):  # it belongs to another user
                 found += [Place(within, name) for name in within.names()]
         for before in tuple(self._before):
             if not before.segments():  # drained
@@ -225,7 +225,7 @@ class SpoolFolder:
         return any(name.endswith(SUFFIX) for before in self._before for name in before.names())
 
     def close(self) -> None:
-        """Close the folder, and those around, within and before it."""
+        """Close the folder, and the folders around it, within it and before it."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -250,23 +250,23 @@ class _Before(SpoolFolder):
 
 
 class _Around(SpoolFolder):
-    """The folder around ours. Others may write to it, so only files that they could not have written count."""
+    """The folder around ours. Others can write to it, so only files that they could not have written count."""
 
     is_private = False
 
     def names(self) -> list[str]:
-        """Return the names of the files that are ours alone, sorted."""
+        """Return the names of the files that only we could have written, sorted."""
         try:
             return [name for name in super().names() if self._is_ours(name)]
-        except PermissionError:  # we may pass through it, but not list it
+        except PermissionError:  # we can pass through it, but not list it
             return []
 
     def open(self, name: str, flags: int) -> int:
-        """Open a file that is ours alone."""
+        """Open a file that only we could have written."""
         descriptor = super().open(name, flags)
         if not _is_trusted(os.fstat(descriptor)):
             os.close(descriptor)
-            raise OSError(errno.EPERM, "others may have written it")
+            raise OSError(errno.EPERM, "others could have written it")
         return descriptor
 
     def _is_ours(self, name: str) -> bool:
@@ -276,14 +276,14 @@ class _Around(SpoolFolder):
             return False
 
     def use(self, *, make: bool) -> int:  # noqa: ARG002 - it exists: ours is in it
-        """Return a descriptor of the folder, whoever owns it."""
+        """Return a descriptor of the folder, even if another user owns it."""
         if self._descriptor is None:
             self._descriptor = os.open(self.configured, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._descriptor
 
 
 def own_name() -> str:
-    """Return the name of our folder in a folder that is not ours alone."""
+    """Return the name of our folder in a folder that is not private."""
     return f"receiver-{os.geteuid()}"
 
 
@@ -292,7 +292,7 @@ def _same(one: os.stat_result, other: os.stat_result) -> bool:
 
 
 def _is_trusted(status: os.stat_result) -> bool:
-    """Return whether a file is ours, only we can write to it, and nobody gave it a second name."""
+    """Return whether a file is ours, only we can write to it, and it has no second name."""
     is_alone = status.st_nlink == 1 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and is_alone
 

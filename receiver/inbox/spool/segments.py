@@ -1,16 +1,16 @@
 """Write and read a segment: one file of records.
 
     0     magic · marker       eight random bytes, which begin every frame of this segment
-    512   used · since         bytes of records and the time of the first one; shown to people, never relied on
+    512   used · since         bytes of records and the time of the first one; only shown to people
     1024  frame frame frame … zeros
 
     frame    marker · length · CRC of the record · CRC of this head │ record │ line end
 
-The room is reserved when the segment is made, so a disk that fills up later does not matter. The room is zeros, and
-records are written into them. No sender knows the marker, so no record can pass for a frame.
+The space is reserved when the segment is made, so a disk that fills up later does not matter. The space is zeros, and
+records are written over them. No sender knows the marker, so no record can look like a frame.
 
-A frame that a crash cut off was never answered. It begins like a frame, lacks its end, and only zeros follow. Anything
-else that is not whole is damage. It may have been answered, so it is never removed unread.
+A frame that a crash cut off was never answered. It begins like a frame, lacks its end, and only zeros follow. Any other
+incomplete frame is damage. It might have been answered, so it is never removed unread.
 """
 
 import errno
@@ -50,16 +50,16 @@ CANNOT_PROMISE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
 
 
 class State(Enum):
-    """What a segment holds besides its whole records."""
+    """The rest of a segment: all but its whole records."""
 
     WHOLE = "whole"  # nothing, or the beginning of a frame that was never answered
     DAMAGED = "damaged"
-    UNKNOWN = "unknown"  # its format is another version's
+    UNKNOWN = "unknown"  # the format of another version
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a segment holds: its whole records, oldest first, and the state of the rest."""
+    """The contents of a segment: its whole records, oldest first, and the state of the rest."""
 
     records: tuple[bytes, ...]
     state: State
@@ -83,7 +83,7 @@ class SpoolSegment:
         """Make a segment with `room` bytes reserved; its name is on disk before any record.
 
         Raises:
-            OSError: the folder or its disk does not take the segment; nothing is left behind.
+            OSError: the folder or its disk cannot hold the segment; no file remains.
         """
         while True:
             name = _name(NEXT)
@@ -107,15 +107,15 @@ class SpoolSegment:
 
     @property
     def used(self) -> int:
-        """How many bytes of records it holds."""
+        """How many bytes of records the segment holds."""
         return self.end - START
 
     def write(self, frames: bytes) -> None:
-        """Return when `frames` (see `framed`) are on disk.
+        """Write `frames` (see `framed`), and return when they are on disk.
 
         Raises:
-            OSError: the frames may or may not be on disk. The kernel may have dropped what it could not write, so
-                nothing more must be written to this segment.
+            OSError: it is unknown whether the frames are on disk. The kernel might have dropped bytes that it could not
+                write, so nothing more must be written to this segment.
         """
         if not self.is_in_place():
             raise OSError(errno.ENOENT, "somebody has removed the segment, or moved its folder away")
@@ -133,7 +133,7 @@ class SpoolSegment:
         return self._folder.holds(self.name, self._descriptor)
 
     def _begin(self) -> None:
-        """Note the time of the first record, in the name too. If renaming fails, the old name is as good."""
+        """Note the time of the first record, in the name too. If renaming fails, the old name will do."""
         self._since = time.time()
         name = _name(SUFFIX)
         with suppress(OSError):
@@ -153,7 +153,7 @@ class SpoolSegment:
         return scan(os.pread(self._descriptor, self.end, 0)).records, self.end
 
     def empty(self) -> None:
-        """Begin anew in the same room. Zeros are written from the end, so the rest is whole if we are killed.
+        """Empty the segment and reuse its space. Write zeros from the end, so that the rest is whole if we are killed.
 
         Raises:
             OSError: the disk fails.
@@ -166,7 +166,7 @@ class SpoolSegment:
         self.end, self._since = START, 0.0
 
     def take_back(self, frames: bytes) -> None:
-        """Overwrite frames, for which there was no room, with zeros.
+        """Overwrite frames, for which there was no space, with zeros.
 
         Raises:
             OSError: the disk fails.
@@ -175,7 +175,7 @@ class SpoolSegment:
         _write_at(self._descriptor, bytes(max(0, min(len(frames), written))), self.end)
 
     def close(self) -> None:
-        """Close the segment and give back its unused room; remove it if nothing was written."""
+        """Close the segment and give back its unused space; remove it if nothing was written."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor < 0:
             return
@@ -197,7 +197,7 @@ def written(marker: bytes, records: Sequence[bytes], since: float) -> bytes:
 
 
 def used(head: bytes, size: int) -> tuple[int, float | None]:
-    """Return how many bytes of records a segment claims to hold, and since when, by its first bytes."""
+    """Return how many bytes of records a segment claims to hold, and the first one's time; `head` is its beginning."""
     if head[: len(OLD_MAGIC)] == OLD_MAGIC:
         return size, None
     if len(head) < USED_AT + USED.size or head[: len(MAGIC)] != MAGIC:
@@ -212,11 +212,11 @@ def is_known(head: bytes) -> bool:
 
 
 def scan(content: bytes, *, searching: bool = True) -> Scan:
-    """Return what a segment holds. Pure.
+    """Return the contents of a segment. Pure.
 
     Args:
         content: the whole file.
-        searching: whether to look for frames behind a head that is not ours. Any file might hold some.
+        searching: whether to look for frames behind an unknown head. Any file might hold some.
     """
     marker = content[len(MAGIC) : HEAD.size]
     has_marker = content.startswith(MAGIC) and len(content) >= HEAD.size and bool(marker.strip(b"\0"))
@@ -269,7 +269,7 @@ def _record(content: bytes, marker: bytes, at: int) -> bytes | None:
 
 
 def _length(head: bytes, marker: bytes) -> int | None:
-    """Return the length of the record behind a frame's head; None if these bytes are no head."""
+    """Return the length of the record behind a frame's head; None if these bytes are not a head."""
     if len(head) < FRAME_BYTES or head[: len(marker)] != marker:
         return None
     if CHECK.unpack_from(head, FRAME.size)[0] != zlib.crc32(head[: FRAME.size]):
@@ -296,7 +296,7 @@ def _frame(marker: bytes, record: bytes) -> bytes:
 
 
 def _allocate(descriptor: int, room: int) -> bool:
-    """Reserve room on the disk, and return whether it is ours; a copy-on-write disk cannot promise it."""
+    """Reserve space on the disk, and return whether it stays reserved; a copy-on-write disk cannot promise that."""
     if not room:
         return False
     try:

@@ -1,15 +1,15 @@
-"""Take deliveries while the database cannot, and give them back.
+"""Keep deliveries while the database cannot store them, and give them back.
 
-    append ──▶ waiting records are written together ──▶ one fsync for all ──▶ all these deliveries may be answered
+    append ──▶ waiting records are written together ──▶ one fsync for all ──▶ all these deliveries can be answered
                                │
-    segments   1 ▪▪▪▪▪   2 ▪▪▪   3 ▪  ◀── the one in hand      4 ◀── the next one, open, its room reserved already
-                 └──▶ drain: oldest first, in batches; a segment whose records are all taken is removed
+    segments   1 ▪▪▪▪▪   2 ▪▪▪   3 ▪  ◀── the current one      4 ◀── the next one, open, its space reserved already
+                 └──▶ drain: oldest first, in batches; a segment is removed when all its records are stored
 
-Everything that an append needs is there from the start: the folder, the next segment and its room, and a thread. So a
-full disk, or a lack of descriptors or threads, stops no append until that room is used up.
+Everything that an append needs is there from the start: the folder, the next segment and its space, and a thread. So a
+full disk, or a lack of descriptors or threads, does not stop an append until that space is used up.
 
-Any other process of the same user drains what a killed process left (`drain`). A drain that is cut short may give
-records again, so the function that takes them must be idempotent.
+Any other process of the same user drains the records of a killed process (`drain`). An interrupted drain can give
+records again, so the function that stores them must be idempotent.
 """
 
 import asyncio
@@ -40,12 +40,12 @@ SEGMENT_BYTES = 16 * 1024 * 1024  # what a drain reads at once
 
 
 class Spool:
-    """The spool in one folder, which several processes of one user may share.
+    """The spool in one folder, which several processes of one user can share.
 
     Args:
-        folder: made if it is missing; if it is not ours alone, the spool is in a folder in it.
-        limit_bytes: how much all records may take together.
-        room_bytes: how much is reserved for each segment.
+        folder: made if it is missing; if it is not private, the spool is in a folder within it.
+        limit_bytes: the most bytes of all records together.
+        room_bytes: the space that is reserved for each segment.
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int, room_bytes: int = ROOM_BYTES) -> None:
@@ -66,7 +66,7 @@ class Spool:
         self._troubles: dict[str, str] = {}
 
     async def make_ready(self) -> None:
-        """Make the next segment and reserve its room, if that is possible; the condition names the obstacle."""
+        """Make the next segment and reserve its space. If that is impossible, the condition says why."""
         try:
             await self._in(self._reader, self._look)
             await self._in(self._writer, self._make_next)
@@ -76,11 +76,11 @@ class Spool:
             self._note("next", None)
 
     async def append(self, record: bytes, *, seconds: float) -> None:
-        """Return when `record` is on disk.
+        """Write `record`, and return when it is on disk.
 
         Raises:
-            SpoolFullError: the spool has no room.
-            StoreUnavailableError: the disk did not take the record, or not within `seconds`.
+            SpoolFullError: the spool is full.
+            StoreUnavailableError: the disk did not store the record, or not within `seconds`.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((record, done))
@@ -88,23 +88,23 @@ class Spool:
             self._flushing = asyncio.create_task(self._flush())
         await asyncio.wait({done}, timeout=seconds)
         if not done.done():
-            self._waiting = [waiting for waiting in self._waiting if waiting[1] is not done]  # refused: not to be kept
+            self._waiting = [waiting for waiting in self._waiting if waiting[1] is not done]  # refused: do not keep it
             done.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise StoreUnavailableError(f"the spool's disk did not answer in {seconds:g} s")
         done.result()
 
     async def condition(self) -> Condition:
-        """Return the spool's state, whoever wrote to it."""
+        """Return the spool's state, with the records of every process."""
         found, there = await self._in(self._reader, self._look)
         self._drain.forget_all_but(there)
         return replace(found, foreign=self._drain.foreign)
 
     def look(self) -> Condition:
-        """Return the spool's state, without an event loop; make nothing."""
+        """Return the spool's state, without an event loop and without making a folder or file."""
         return self._look()[0]
 
     def look_again(self) -> None:
-        """Have the next drain read foreign records again."""
+        """Make the next drain read foreign records again."""
         self._drain.look_again()
 
     def try_out(self) -> None:
@@ -116,9 +116,9 @@ class Spool:
         SpoolSegment.make(self.folder, room=self._room).close()
 
     def records(self) -> Iterator[bytes]:
-        """Yield the waiting records, whoever wrote them, without an event loop; make and take nothing.
+        """Yield the waiting records of every process, without an event loop and without changing a file.
 
-        Files that cannot be read are left out. If that is the whole folder, `look` tells.
+        Files that cannot be read are left out. If the whole folder cannot be read, `look` reports that.
         """
         places = list[Place]()
         with suppress(OSError):
@@ -130,10 +130,10 @@ class Spool:
                     yield from scan(file.read(), searching=place.folder.is_private).records
 
     async def drain(self, take: Take) -> int:
-        """Give every record to `take`, in batches, oldest first; return how many were taken.
+        """Give every record to `take`, in batches, oldest first; return how many were stored.
 
-        A segment is removed when nothing of it is left. Refused, damaged and unknown records are kept aside. An error
-        of `take` ends the drain, and the next drain goes on there.
+        A segment is removed when none of its records is left. Refused, damaged and unknown records are kept aside. An
+        error of `take` ends the drain, and the next drain continues there.
         """
         last = await self._in(self._writer, self._let_go_or_keep)
         taken = 0 if last is None else await self._drain_last(last, take)
@@ -145,7 +145,7 @@ class Spool:
         return taken + more
 
     async def close(self) -> None:
-        """Give back the unused room. Other processes can drain what we wrote."""
+        """Give back the unused space. Other processes can drain our records."""
         with suppress(OSError):
             await self._in(self._writer, self._let_go, True)  # noqa: FBT003 - run_in_executor takes no keywords
         self._writer.shutdown(wait=False)
@@ -157,7 +157,7 @@ class Spool:
     async def _flush(self) -> None:
         """Write the waiting records, again and again, until none waits; one fsync for all that wait together.
 
-        Every waiting caller gets its answer, whatever happens.
+        Every waiting caller gets its answer, even if writing fails.
         """
         try:
             while self._waiting:
@@ -168,7 +168,7 @@ class Spool:
                     error = None
                 except SpoolFullError as exc:
                     error = exc
-                except Exception as exc:  # noqa: BLE001 - such as no thread, no memory: the next try may succeed
+                except Exception as exc:  # noqa: BLE001 - for example no thread, no memory: the next try might succeed
                     error = StoreUnavailableError(f"the spool: {words(exc)}")
                 finally:
                     self._note("write", None if error is None else str(error))
@@ -193,8 +193,8 @@ class Spool:
                     segment.take_back(frames)
                 except OSError:
                     self._let_go()
-                raise  # there is no room beyond the segment's own
-            # Nothing more is written to this segment, and its part of the frames is cut off. The next one has room.
+                raise  # there is no space beyond the segment's own
+            # Nothing more is written to this segment, and its part of the frames is cut off. The next one has space.
             self._let_go()
             segment = self._begin()
             try:
@@ -204,7 +204,7 @@ class Spool:
                 raise
 
     def _begin(self) -> SpoolSegment:
-        """Take the next segment in hand, and let go of the current one."""
+        """Make the next segment the current one, and let go of the old one."""
         self._drop_lost()
         coming = self._next or SpoolSegment.make(self.folder, room=0)
         self._let_go()
@@ -212,7 +212,7 @@ class Spool:
         return coming
 
     def _make_next(self) -> None:
-        """Make the next segment if there is none, and try now and then whether it can be written to."""
+        """Make the next segment if there is none, and test now and then whether it can be written to."""
         self._drop_lost()
         ready = self._next
         if ready is not None and time.monotonic() - self._tried > BETWEEN_TRIALS_SECONDS:
@@ -227,7 +227,7 @@ class Spool:
             self._tried = time.monotonic()
 
     def _drop_lost(self) -> None:
-        """Let go of segments that the next process would not find: their folder was moved away, or covered."""
+        """Let go of segments that the next process would not find, because their folder was moved away or covered."""
         if self._segment is not None and not self._segment.is_in_place():
             self._let_go()
         if self._next is not None and not self._next.is_in_place():
@@ -235,7 +235,7 @@ class Spool:
             lost.close()
 
     def _let_go(self, everything: bool = False) -> None:  # noqa: FBT001, FBT002 - as above
-        """Close the segment in hand, so that it can be drained; with `everything` the next one too."""
+        """Close the current segment, so that it can be drained; with `everything` close the next one too."""
         segment, self._segment = self._segment, None
         if segment is not None:
             self._elsewhere += segment.used
@@ -248,7 +248,7 @@ class Spool:
     # --- draining the last segment, which no other can replace ------------------------------------------------------
 
     def _let_go_or_keep(self) -> SpoolSegment | None:
-        """Let go of the segment in hand; if no other can take its place, keep it and return it."""
+        """Let go of the current segment; if no other can replace it, keep and return it."""
         if self._segment is not None and self._next is None:
             try:
                 self._make_next()
@@ -258,7 +258,7 @@ class Spool:
         return None
 
     async def _drain_last(self, segment: SpoolSegment, take: Take) -> int:
-        """Give the records of the segment in hand, and empty it when all are taken: the disk may be full."""
+        """Give the current segment's records to `take`, and empty it when all are stored: the disk might be full."""
         records, end = await self._in(self._writer, segment.read)
         if self._given[0] is not segment:
             self._given = segment, []
@@ -271,12 +271,12 @@ class Spool:
         while len(fates) < len(records):
             fates += await take(batch(records, len(fates)))
         taken = fates.count(Fate.TAKEN) - before
-        if set(fates) == {Fate.TAKEN} and await self._in(self._writer, self._begin_anew, segment, end):
+        if set(fates) == {Fate.TAKEN} and await self._in(self._writer, self._empty, segment, end):
             fates.clear()
         return taken
 
-    def _begin_anew(self, segment: SpoolSegment, end: int) -> bool:
-        """Empty the segment in hand, unless records came meanwhile; return whether it was emptied."""
+    def _empty(self, segment: SpoolSegment, end: int) -> bool:
+        """Empty the current segment, unless more records were written; return whether it was emptied."""
         is_the_same = segment is self._segment and segment.end == end
         if is_the_same:
             segment.empty()
@@ -297,7 +297,7 @@ class Spool:
         return replace(found, foreign=self._drain.foreign, is_promised=is_promised, trouble=trouble), there.segments
 
     def _note(self, what: str, trouble: str | None) -> None:
-        """Keep the last trouble of a kind, and log it once. A failed write is not logged: its callers learn of it."""
+        """Keep the last trouble of a kind, and log it once. A failed write is not logged: its callers get the error."""
         before = self._troubles.get(what)
         if trouble is None:
             self._troubles.pop(what, None)
@@ -312,7 +312,7 @@ class Spool:
 
 def _resolve(together: Sequence[tuple[bytes, "asyncio.Future[None]"]], error: Exception | None) -> None:
     for _, done in together:
-        if done.done():  # cancelled, or its caller waits no longer
+        if done.done():  # cancelled, or its caller no longer waits
             continue
         if error is None:
             done.set_result(None)
