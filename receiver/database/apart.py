@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 T = TypeVar("T")
 
-# The lock timeout is longer than other transactions' commits take. The statement timeout (ms) only ever shortens.
+# The lock timeout is longer than the commits of other transactions. The statement timeout (ms) can only become shorter.
 IMPATIENT = ("50ms", 2000)
 
 
@@ -28,7 +28,7 @@ async def together(
     *,
     seconds: float,
 ) -> list[tuple[Sequence[Item], T | StoreRefusedError]]:
-    """Do `work` for all items at once; if that is refused, do it for each item alone.
+    """Do `work` for all items together; if that is refused, do it for each item alone.
 
     Each try has `seconds`. Return pairs of items and their result or refusal.
 

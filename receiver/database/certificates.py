@@ -1,4 +1,4 @@
-"""Find the TLS file or variable that is unusable. asyncpg reads them before it connects, but its errors name none."""
+"""Find the unusable TLS file or variable. asyncpg reads them before it connects, but its errors do not name them."""
 
 import os
 import ssl
@@ -39,7 +39,7 @@ def _authorities(asked: Dsn) -> str | None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
         except ssl.SSLError:
-            return f"{whose}: {path} holds no certificate"
+            return f"{whose}: {path} does not contain a certificate"
         except OSError as exc:
             return f"{whose}: {path} cannot be read ({exc.strerror})"
     return None
@@ -71,8 +71,8 @@ def _client_certificate(asked: Dsn) -> str | None:
     try:
         context.load_cert_chain(path, key or None, lambda: asked.passed.get("sslpassword", ""))
     except (ssl.SSLError, ValueError):
-        holds = f"holds no certificate that fits the key in {key}" if key else "holds no certificate with its key"
-        return f"{whose}: {path} {holds}: see to sslcert, sslkey and sslpassword"
+        what = f"a certificate that fits the key in {key}" if key else "a certificate with its key"
+        return f"{whose}: {path} does not contain {what}: check sslcert, sslkey and sslpassword"
     return None
 
 
@@ -89,14 +89,14 @@ def _key_log(asked: Dsn) -> str | None:
 
 
 def _setting(asked: Dsn, name: str, variable: str) -> tuple[str, str]:
-    """Return who sets a value (the URL or a variable), and the value."""
+    """Return the source of a value (the URL or a variable) for messages, and the value."""
     if value := asked.passed.get(name, ""):
         return f"DATABASE_URL: {name}", value
     return variable, os.environ.get(variable, "")
 
 
 def _file(asked: Dsn, name: str) -> tuple[str, str]:
-    """Return who names a file, and its path. The default is the file in the user's home, if there is one."""
+    """Return what names a file, and the file's path. The default is the file in the user's home, if it exists."""
     whose, path = _setting(asked, name, FILES[name])
     if not path:
         with suppress(RuntimeError, OSError):

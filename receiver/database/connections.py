@@ -31,8 +31,8 @@ Database: TypeAlias = "Connection | Pool"
 
 IDLE_SECONDS = 60.0
 LOCK_SECONDS = 60.0
-CONFLICTS = 5  # so many conflicts in a row are retried here; the next one is raised
-LONG_ENOUGH = 0.75  # of a deadline: a server that had less time, because we queued for a connection, is not away
+CONFLICTS = 5  # this many conflicts in a row are retried here; the next one is raised
+LONG_ENOUGH = 0.75  # share of a deadline: a server that had less time, because we queued for a connection, is not away
 
 
 class _Borrowed(asyncpg.Connection):
@@ -191,7 +191,7 @@ class Connections:
                     self._drop_idle()  # if one connection hangs, the others will too
         if not task.done():
             if not had_time:
-                raise StoreBusyError(f"no connection of ours came free in {seconds:g} s")
+                raise StoreBusyError(f"no database connection was free within {seconds:g} s")
             raise StoreUnavailableError(f"the database did not answer in {seconds:g} s")
         try:
             return task.result()
@@ -210,7 +210,7 @@ class Connections:
                     broken += 1
                     if broken > 1:
                         raise
-                    log.debug("a database connection broke (%s); once more on a new one", type(exc).__name__)
+                    log.debug("a database connection broke (%s); retrying on a new one", type(exc).__name__)
                     self._drop_idle()
                 except outages.CONFLICT:
                     conflicts += 1
@@ -238,7 +238,7 @@ class Connections:
     async def _get(self, end: float, turn: _Turn) -> Session:
         """Return a connection until `_leave`: an idle one, a new one, or one that other work gives back.
 
-        If the server has no room for a new connection, wait for one of ours to become free.
+        If the server has no place for a new connection, wait until one of ours is free.
         """
         while True:
             connection = self._take()
@@ -251,7 +251,7 @@ class Connections:
                 self._leave()
                 if not (isinstance(exc, StoreUnavailableError) and exc.no_room and (self._busy or self._idle)):
                     raise
-            if not self._idle:  # a connection might have become free during the refusal
+            if not self._idle:  # otherwise a connection became free during the refusal
                 self._came_free.clear()
                 turn.since = None
                 await self._came_free.wait()
@@ -280,7 +280,7 @@ class Connections:
             self._idle.pop()[0].terminate()
 
     def close(self) -> None:
-        """End every connection at once."""
+        """End every connection now."""
         for task in self._tasks:
             task.cancel()
         self._drop_idle()

@@ -78,7 +78,7 @@ def server_user() -> User:
 
 
 def check_user(user: User) -> None:
-    """Refuse a server's user for whom PostgreSQL makes no database, and warn about `nobody`.
+    """Refuse a user without a name, for whom PostgreSQL cannot make a database; warn about `nobody`.
 
     Raises:
         EmbeddedError: the user has no name.
@@ -87,23 +87,23 @@ def check_user(user: User) -> None:
         name = pwd.getpwuid(user.uid).pw_name
     except KeyError as exc:
         raise EmbeddedError(
-            f"PostgreSQL makes no database for a user without a name, and uid {user.uid} has none: "
-            f"set DATABASE_URL to a database of yours, or add a line for it to /etc/passwd"
+            f"PostgreSQL cannot make a database for a user without a name, and uid {user.uid} has no name: "
+            f"set DATABASE_URL to your own database, or add a line for this uid to /etc/passwd"
         ) from exc
     if name == "nobody" and os.geteuid() == 0:
         log.warning(
-            "there is no user postgres, so PostgreSQL runs as nobody: whatever else runs as nobody here can read and "
-            "change this data. To keep it out, add a user postgres and begin with a new folder, or set DATABASE_URL"
+            "there is no user postgres, so PostgreSQL runs as nobody: other programs that run as nobody can read and "
+            "change this data. To prevent that, add a user postgres and begin with a new folder, or set DATABASE_URL"
         )
 
 
 def reachable(path: Path, user: User) -> bool:
-    """Whether the modes of a folder and all its ancestors let `user` enter."""
+    """Return whether the modes of a folder and all its ancestors let `user` enter."""
     return all(allows(part, user, "X") for part in (path, *path.parents))
 
 
 def allows(folder: Path, user: User, what: str) -> bool:
-    """Whether a folder's mode lets `user` enter (`X`) the folder, or write to it (`W`)."""
+    """Return whether a folder's mode lets `user` enter (`X`) the folder, or write to it (`W`)."""
     status = folder.stat()
     who = "USR" if status.st_uid == user.uid else "GRP" if status.st_gid == user.gid else "OTH"
     return bool(status.st_mode & getattr(stat, f"S_I{what}{who}"))
@@ -137,7 +137,9 @@ def _absolute(configured: Path) -> Path:
     try:
         return configured.absolute()
     except FileNotFoundError as exc:
-        raise EmbeddedError("the working folder is there no more: go to another, or set RECEIVER_DATA_DIR") from exc
+        raise EmbeddedError(
+            "the working folder does not exist any more: change to another folder, or set RECEIVER_DATA_DIR"
+        ) from exc
 
 
 def _exists(path: Path) -> bool:
@@ -183,8 +185,8 @@ def version(folder: DataFolder) -> str | None:
     match = VERSION.fullmatch(found)
     if match is None:
         raise EmbeddedError(
-            f"{where / 'PG_VERSION'} names no version, so the database is damaged: "
-            f"put a copy of it in its place, or set RECEIVER_DATA_DIR to a new folder"
+            f"{where / 'PG_VERSION'} does not name a version, so the database is damaged: "
+            f"restore the folder from a backup, or set RECEIVER_DATA_DIR to a new folder"
         )
     return match[1].decode()
 
@@ -249,7 +251,7 @@ def unusable(folder: DataFolder, error: OSError) -> EmbeddedError:
 def _foreign(folder: DataFolder, owner: int | None) -> EmbeddedError:
     if owner == os.geteuid():
         return EmbeddedError(
-            f"{folder.path} is root's and not empty, so it is not given to PostgreSQL's user: "
+            f"{folder.path} belongs to root and is not empty, so it is not given to PostgreSQL's user: "
             f"set RECEIVER_DATA_DIR to a new folder, such as {folder.path / 'receiver'}"
         )
-    return EmbeddedError(f"{folder.path} belongs to another user: set RECEIVER_DATA_DIR to a folder of your own")
+    return EmbeddedError(f"{folder.path} belongs to another user: set RECEIVER_DATA_DIR to your own folder")

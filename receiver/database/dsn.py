@@ -1,8 +1,8 @@
 """Parse a `DATABASE_URL`: the parts for the server, and the parts that can be shown. Pure.
 
 Hosters and libraries write many parameters behind the `?`. asyncpg sends unknown parameters to the server, and the
-server then refuses the connection. So each parameter is sorted here: we use it, or it belongs to another client and is
-ignored, or it is a setting of the server, or it is a mistake, which is reported before anything connects. libpq's `PG…`
+server then refuses the connection. So each parameter is sorted here: we use it; or it belongs to another client and is
+ignored; or it is a setting of the server; or it is a mistake, which is reported before anything connects. libpq's `PG…`
 variables fill in what the URL leaves out. A mistake in a variable is reported with the variable's name.
 """
 
@@ -37,7 +37,7 @@ class Dsn:
         application: our name in the server's views.
         passed: other parameters that asyncpg reads from a URL.
         server_settings: sent to the server unchanged.
-        ignored: names of parameters that mean nothing here.
+        ignored: names of parameters that have no effect here.
         demands: parameters that ask for a protection that we do not offer.
     """
 
@@ -102,7 +102,7 @@ class _Parameters:
         return value
 
     def is_behind(self, name: str) -> bool:
-        """Return whether a parameter stands behind the `?`."""
+        """Return whether a parameter is behind the `?`."""
         return name in self._named[0]
 
     def divide(self) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
@@ -121,8 +121,8 @@ class _Parameters:
         settings = {name: value for name, value in left.items() if name not in ignored}
         for whose, parameters in (("DATABASE_URL", behind), ("the service", service)):
             if wrong := known.unknown(name for name in parameters if name in settings):
-                advice = "a setting of the server's is written options=-c%20NAME=VALUE"
-                raise ConfigError(f"{whose}: nobody knows the parameter {', '.join(wrong)}; {advice}")
+                advice = "write a setting of the server as options=-c%20NAME=VALUE"
+                raise ConfigError(f"{whose}: {', '.join(wrong)} is not a known parameter; {advice}")
         return settings, ignored, tuple(demands)
 
 
@@ -149,7 +149,7 @@ def read(url: str, environment: Mapping[str, str], service: Mapping[str, str] | 
     negotiation = given.choose("sslnegotiation", "PGSSLNEGOTIATION", ("postgres", "direct"))
     options = given.take("options", "PGOPTIONS")
     settings, ignored, demands = given.divide()
-    if options:  # in a URL a plus is often written for a blank; `options` can contain no plus of its own
+    if options:  # in a URL a plus often means a blank; `options` itself never contains a plus
         settings["options"] = options.replace("+", " ") if "options" in parameters else options
     return Dsn(
         addresses=addresses, user=user or None, password=password or None, database=_first(databases),
@@ -200,7 +200,7 @@ def _parameters(query: str) -> dict[str, str]:
         name, separator, value = pair.partition("=")
         if not separator or NAME.fullmatch(name) is None or ("@" in value and not _is_known(name)):
             # The text can be the end of a password.
-            raise ConfigError(f"DATABASE_URL: what stands behind ? must be NAME=VALUE; {ESCAPE}")
+            raise ConfigError(f"DATABASE_URL: each parameter behind ? must be NAME=VALUE; {ESCAPE}")
         found[name] = plain(value)
     return found
 
@@ -212,7 +212,7 @@ def _is_known(name: str) -> bool:
 
 def _security(given: _Parameters) -> tuple[str, bool]:
     """Return how TLS is used (`Dsn.security`), and `Dsn.is_system_trusted`."""
-    flag = given.take("ssl").lower()  # JDBC and node-postgres use it; libpq too takes "true" for `require`
+    flag = given.take("ssl").lower()  # JDBC and node-postgres use it; libpq too reads "true" as `require`
     mode = given.choose("sslmode", "", MODES)
     mode = mode or {"true": "require", "1": "require", "false": "disable", "0": "disable"}.get(flag, flag)
     if mode and mode not in MODES:

@@ -43,7 +43,7 @@ def plain(text: str) -> str:
     except UnicodeDecodeError:
         decoded = "\0"
     if "\0" in decoded:
-        raise ConfigError("DATABASE_URL: its percent-encoded characters are no text")
+        raise ConfigError("DATABASE_URL: its percent-encoded characters are not text")
     return decoded
 
 
@@ -59,7 +59,7 @@ def is_number(text: str) -> bool:
 def checked(name: str) -> str:
     """Return a host unchanged if it is a possible host name or a folder; refuse any other."""
     if not name.startswith("/") and IN_NO_HOST.search(name):
-        raise ConfigError(f"DATABASE_URL: the host has a character that no host name has; {ESCAPE}")
+        raise ConfigError(f"DATABASE_URL: the host has a character that host names cannot have; {ESCAPE}")
     return name
 
 
@@ -71,7 +71,7 @@ def split(text: str) -> tuple[str, str]:
     host, bracket, rest = text[1:].partition("]")
     host = plain(host)
     if not bracket or (rest and not rest.startswith(":")) or not is_number(host):
-        raise ConfigError(f"DATABASE_URL: what stands in brackets must be an IPv6 address, as [::1]:5432; {ESCAPE}")
+        raise ConfigError(f"DATABASE_URL: the text in brackets must be an IPv6 address, as [::1]:5432; {ESCAPE}")
     return host, rest.removeprefix(":")
 
 

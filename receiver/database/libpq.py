@@ -8,7 +8,7 @@ from pathlib import Path
 
 from receiver.errors import ConfigError
 
-SYSTEM = "/etc/postgresql-common"  # the system folder of libpq in distributions
+SYSTEM = "/etc/postgresql-common"  # libpq's system folder in Debian and its relatives
 
 
 def service(name: str, file: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -27,13 +27,13 @@ def service(name: str, file: str, environment: Mapping[str, str]) -> dict[str, s
             lines = place.read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError) as exc:
             if file:
-                why = exc.strerror if isinstance(exc, OSError) else "it is no text"
+                why = exc.strerror if isinstance(exc, OSError) else "it is not text"
                 raise ConfigError(f"the service {name}: {place} cannot be read ({why})") from exc
             continue
         if (found := _section(lines, name, place)) is not None:
             return found
     listed = " or ".join(map(str, places))
-    raise ConfigError(f"the service {name} is not in {listed}: see to service= in DATABASE_URL, and to PGSERVICE")
+    raise ConfigError(f"the service {name} is not in {listed}: check service= in DATABASE_URL, and PGSERVICE")
 
 
 def _section(lines: list[str], name: str, place: Path) -> dict[str, str] | None:
@@ -54,14 +54,14 @@ def _section(lines: list[str], name: str, place: Path) -> dict[str, str] | None:
 
 
 def unfit_password_file(file: str) -> str | None:
-    """Return why an existing password file is not read, in one line, unlike asyncpg; None if it is read or missing."""
+    """Return why asyncpg does not read an existing password file, in one line; None if it does, or there is no file."""
     with suppress(OSError, RuntimeError, ValueError):
         path = Path(file) if file else Path.home() / ".pgpass"
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
-            return f"{path} is no file"
+            return f"{path} is not a file"
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            return f"{path} is left unread, because others may read it: chmod 600 it"
+            return f"{path} is ignored, because other users can read it: run chmod 600 on it"
         if not os.access(path, os.R_OK):
             return f"{path} cannot be read"
     return None

@@ -4,8 +4,8 @@
 alone, outside any transaction. It must be repeatable: if the process dies before the bookkeeping row is written, the
 file runs a second time.
 
-An index on a growing table is made in such a file, by `create index concurrently if not exists`, so that deliveries go
-on meanwhile.
+An index on a growing table is made in such a file, by `create index concurrently if not exists`, so that deliveries
+continue during the migration.
 
 The checksum of each applied file is kept. An applied file that was edited later is refused, because databases that
 applied the old text would differ from new ones.
@@ -35,8 +35,8 @@ TO_MIGRATE = (
     "there is no schema yet, `grant create on database` is enough"
 )
 READS_ONLY = (
-    "the database is read-only, like a standby, or a server with default_transaction_read_only: name a server that "
-    "takes writes in DATABASE_URL, alone or beside this one"
+    "the database is read-only (a standby, or default_transaction_read_only is on): name a writable server in "
+    "DATABASE_URL, instead of this one or in addition"
 )
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -92,7 +92,7 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     for version, path in others:
         if known.get(version) not in (None, _checksum(path)):
             raise SchemaError(
-                f"{path.name} was edited after this database had applied it: restore it, and write a new migration"
+                f"{path.name} was edited after this database applied it: restore the file, and write a new migration"
             )
     if known.keys() >= {version for version, _ in others}:
         return []
@@ -120,7 +120,7 @@ async def unfit(connection: Database) -> str:
     if found["encoding"] in ("UTF8", "SQL_ASCII"):
         return ""
     return (
-        f"the database's encoding is {found['encoding']}, which cannot keep every text: create one with encoding UTF8"
+        f"the database's encoding is {found['encoding']}, which cannot store every text: create one with encoding UTF8"
     )
 
 
@@ -131,7 +131,7 @@ async def _applied(connection: Database) -> dict[int, str | None]:
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
         return {}
     except asyncpg.InsufficientPrivilegeError as exc:
-        raise SchemaError(f"the role may not use the schema receiver ({exc.args[0]}): {TO_USE}") from exc
+        raise SchemaError(f"the role cannot use the schema receiver ({exc.args[0]}): {TO_USE}") from exc
 
 
 async def _apply(connection: Connection, version: int, path: Path) -> None:

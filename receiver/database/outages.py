@@ -1,7 +1,7 @@
 """Sort a database's errors: an outage, the failure of one statement, or a setting that can never work.
 
-Only a connection or a server is "away". The failure of a statement concerns this statement alone, and a retry can help
-or not. An error about a connection repeats the server's own words, because only the server knows the reason.
+Only a connection or a server is "away". The failure of a statement concerns this statement alone, and a retry might
+help. An error about a connection repeats the server's own words, because only the server knows the reason.
 """
 
 import errno
@@ -27,13 +27,13 @@ BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.Inter
 AWAY = (*BROKEN, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError,
         asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, StoreUnavailableError,
         TimeoutError)  # fmt: skip
-# Every error of work on a database that is no bug of ours: the database is away, or refuses the work.
+# Every error of work on a database that is not a bug of ours: the database is away, or refuses the work.
 TROUBLE = (*AWAY, asyncpg.PostgresError)
-# Another transaction conflicted; the same statement can succeed at once.
+# Another transaction conflicted; the same statement can succeed now.
 CONFLICT = asyncpg.TransactionRollbackError
 PASSING = (CONFLICT, asyncpg.LockNotAvailableError, asyncpg.ObjectInUseError, asyncpg.QueryCanceledError)
 
-# Every error of connecting that is no bug of ours. A ValueError is about certificates, which asyncpg reads while it
+# Every error of connecting that is not a bug of ours. A ValueError is about certificates, which asyncpg reads while it
 # connects. A RuntimeError means that no thread could be started for a name look-up.
 CONNECTING = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError,
               RuntimeError)  # fmt: skip
@@ -45,7 +45,7 @@ OF_TRANSACTION_MODE = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePr
 NO_ROOM = (errno.EMFILE, errno.ENFILE)
 TO_USE = (
     "it needs `grant usage on schema receiver`, and `grant select, insert, update, delete on all tables in schema "
-    "receiver`; or be the role that migrated"
+    "receiver`; or use the role that migrated"
 )
 
 
@@ -56,7 +56,7 @@ class Reason:
     Attributes:
         message: a sentence for a person, with what to do.
         is_final: whether no connection can ever be made with this configuration. Otherwise it is an outage and passes.
-        no_room: whether there was no room for one more connection.
+        no_room: whether there was no place for one more connection.
     """
 
     message: str
@@ -67,7 +67,7 @@ class Reason:
 def of_connecting(error: BaseException, asked: Dsn, address: Address) -> Reason:
     """Return why no connection to a server was made. The reason shows user, host and database, never the password.
 
-    If TLS is optional, asyncpg tries with TLS and without. Then the reason tells both errors, because the first can be
+    If TLS is optional, asyncpg tries with TLS and without. Then the reason has both errors, because the first can be
     the important one.
     """
     reason = _of_one_try(error, asked, address)
@@ -89,37 +89,37 @@ def _of_one_try(error: BaseException, asked: Dsn, address: Address) -> Reason:
         case OSError():
             return _of_a_system(error, who, words, asked)
         case asyncpg.TargetServerAttributeNotMatched():
-            return Reason(f"{who} is no server of the kind that target_session_attrs={asked.session} asks for")
+            return Reason(f"{who} is not the kind of server that target_session_attrs={asked.session} asks for")
         case RuntimeError():
             return Reason(f"{who} cannot be connected to now: {words}", no_room=True)
         case asyncpg.InterfaceError() | ValueError():
             return Reason(f"{who} cannot be connected to as it is configured: {words}", is_final=True)
-    return Reason(f"{who} broke off ({words}): is it starting or ending?")
+    return Reason(f"{who} closed the connection ({words}): is it starting or ending?")
 
 
 def _of_a_server(error: asyncpg.PostgresError, who: str, words: str) -> Reason:
     match error:
         case asyncpg.InvalidAuthorizationSpecificationError():
-            todo = "see to user and password in DATABASE_URL, and to pg_hba.conf"
+            todo = "check user and password in DATABASE_URL, and pg_hba.conf"
         case asyncpg.InvalidCatalogNameError():
-            todo = "see to the database's name in DATABASE_URL"
+            todo = "check the database's name in DATABASE_URL"
         case asyncpg.InsufficientPrivilegeError() if "parameter" in words:
             todo = "a role with the right to set it must reset it for this role and database: `alter role … reset …`"
         case asyncpg.InsufficientPrivilegeError():
             todo = "the role needs `grant connect on database`"
         case asyncpg.ProtocolViolationError() if "unsupported" in words:
             todo = (
-                "take it out of DATABASE_URL, name it in the pooler's ignore_startup_parameters, or go past the pooler"
+                "remove it from DATABASE_URL, name it in the pooler's ignore_startup_parameters, or bypass the pooler"
             )
         case asyncpg.ProtocolViolationError() if POOLERS.search(words):
-            todo = "see to user, password, database and sslmode in DATABASE_URL, and to the pooler's own lists"
+            todo = "check user, password, database and sslmode in DATABASE_URL, and the pooler's own lists"
         case _ if isinstance(error, OF_TRANSACTION_MODE):
-            todo = "a pooler in transaction mode stands in between, which loses locks and LISTEN: use the direct URL"
+            todo = "a pooler in transaction mode is in between, which loses locks and LISTEN: use the direct URL"
         case asyncpg.SyntaxOrAccessError() | asyncpg.DataError():
-            todo = "see to the parameters of DATABASE_URL"
+            todo = "check the parameters of DATABASE_URL"
         case _:
             no_room = isinstance(error, asyncpg.TooManyConnectionsError)
-            return Reason(f"{who} takes no connection now: {words}", no_room=no_room)
+            return Reason(f"{who} accepts no connection now: {words}", no_room=no_room)
     return Reason(f"{who} refuses us: {words}: {todo}", is_final=True)
 
 
@@ -128,28 +128,28 @@ def _of_a_system(error: OSError, who: str, words: str, asked: Dsn) -> Reason:
     words = error.strerror or words
     match error:
         case TimeoutError():
-            message = f"{who} does not answer in time: does it run, is the network open?"
+            message = f"{who} does not answer in time: is it running, is the network open?"
         case socket.gaierror():
             no_room = error.errno == socket.EAI_SYSTEM
             message = f"the host of {who} is not known ({words}): is it right? {ESCAPE}"
         case ssl.SSLCertVerificationError():
             is_final = error.verify_code not in LAPSED
             message = (
-                f"the certificate of {who} is not believed ({words}): see to sslmode, sslrootcert and the host's name"
+                f"the certificate of {who} is not trusted ({words}): check sslmode, sslrootcert and the host's name"
             )
         case ssl.SSLError():
-            message = f"TLS with {who} fails ({words}): see to sslmode, sslrootcert and the certificates"
+            message = f"TLS with {who} fails ({words}): check sslmode, sslrootcert and the certificates"
         case ConnectionRefusedError() | FileNotFoundError():
-            message = f"{who} does not answer ({os.strerror(error.errno or 0).lower()}): does PostgreSQL run there?"
+            message = f"{who} does not answer ({os.strerror(error.errno or 0).lower()}): is PostgreSQL running there?"
         case _ if error.errno in NO_ROOM:
             no_room = True
             message = f"{who} cannot be connected to: {words.lower()}; raise `ulimit -n`"
         case _ if "rejected SSL upgrade" in words and asked.security in ("allow", "prefer"):
             is_final = True  # if a PostgreSQL server had no TLS, asyncpg would have continued without
-            message = f"the server at {who} is no PostgreSQL server: see to host and port"
+            message = f"the server at {who} is not a PostgreSQL server: check host and port"
         case _ if "rejected SSL upgrade" in words:
             is_final = True
-            message = f"{who} takes no TLS, and sslmode={asked.security} asks for it"
+            message = f"{who} does not support TLS, but sslmode={asked.security} requires it"
         case _:
             message = f"{who} does not answer ({words})"
     return Reason(message, is_final=is_final, no_room=no_room)

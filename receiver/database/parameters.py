@@ -59,5 +59,5 @@ def is_demand(name: str, value: str) -> bool:
 
 
 def unknown(names: Iterable[str]) -> list[str]:
-    """Return the names that are no settings of the server."""
+    """Return the names that are not settings of the server."""
     return [name for name in names if name.lower() not in SERVER_SETTINGS and "." not in name]

@@ -1,6 +1,6 @@
 """Private files: open them without following links and without waiting, and replace them whole.
 
-Another user's folder can hold a link to any file of the machine, or a pipe that nobody writes to. So a folder is opened
+Another user's folder can hold a link to any file of the machine, or a pipe without a writer. So a folder is opened
 first, and its files are opened below its descriptor. Every function here raises OSError with a `strerror` for a person.
 """
 
@@ -28,7 +28,7 @@ def opened_folder(path: str | Path, *, owner: int | None = None, within: int | N
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | SAFELY, dir_fd=within)
     except OSError as exc:
         if exc.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise NotADirectoryError(errno.ENOTDIR, "it is a link, or no folder", str(path)) from exc
+            raise NotADirectoryError(errno.ENOTDIR, "it is a link, or not a folder", str(path)) from exc
         raise
     try:
         if owner is not None and os.fstat(folder).st_uid != owner:
@@ -72,7 +72,7 @@ def read(folder: int, name: str, *, owner: int, most: int = -1) -> bytes:
 
 
 def replace(folder: int, name: str, content: bytes) -> None:
-    """Replace a file by a new one, 0600. The new file is on disk at the return; until then the old file is whole."""
+    """Replace a file by a new one, 0600, and return when the new file is on disk. Until then the old file is whole."""
     new = f"{name}.{secrets.token_hex(4)}"
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o600, dir_fd=folder), "wb") as file:
@@ -88,4 +88,4 @@ def replace(folder: int, name: str, content: bytes) -> None:
 
 
 def _not_ours(name: str) -> OSError:
-    return OSError(errno.EINVAL, "it is a link, no file, or another user's", name)
+    return OSError(errno.EINVAL, "it is a link, not a file, or another user's", name)

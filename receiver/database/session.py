@@ -2,7 +2,7 @@
 
 The settings are set after connecting. A pooler refuses them at the start of a connection, or ignores them, and then the
 settings of the role or database would hold. asyncpg would give every host and every address the whole time, so that a
-hanging host hides the others. Here each gets a share of the time, and the last good address comes first.
+hanging host hides the others. Here each address gets a share of the time, and the last good address comes first.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ CONNECT_SECONDS = 10.0
 # The lock timeout as a share of the statement timeout: the error names the lock, and the connection is free sooner.
 LOCK_SHARE = 0.2
 
-# A client that falls silent in a transaction would hold its locks for ever, such as the lock on a job's row. So the
+# A client that falls silent in a transaction would hold its locks forever, such as the lock on a job's row. So the
 # server ends the transaction. A role's other time limits are switched off, because we have our own deadlines.
 RELIED_ON = {
     "client_encoding": "UTF8",
@@ -101,9 +101,9 @@ class Sessions:
         service = libpq.service(name, file, os.environ) if name else None
         asked = _with_user(dsn.read(self._url, os.environ, service))
         if asked.ignored:
-            log.debug("DATABASE_URL: %s mean nothing here", ", ".join(asked.ignored))
+            log.debug("DATABASE_URL: %s have no effect here", ", ".join(asked.ignored))
         if asked.demands and not all(address.is_socket for address in asked.addresses):
-            _warn(f"{', '.join(asked.demands)} asks for safety that we cannot give; sslmode=verify-full can be had")
+            _warn(f"{', '.join(asked.demands)} asks for a protection that we do not offer; use sslmode=verify-full")
         return asked
 
     @functools.cached_property
@@ -111,7 +111,7 @@ class Sessions:
         """The password; None lets asyncpg look for one in a password file."""
         file = self._dsn.passed.get("passfile") or os.environ.get("PGPASSFILE", "")
         if self._dsn.password is None and (unfit := libpq.unfit_password_file(file)):
-            _warn(f"no password is known: {unfit}")
+            _warn(f"no password was found: {unfit}")
             return ""
         return self._dsn.password
 
@@ -164,7 +164,7 @@ class Sessions:
         actual = {row["name"]: row["value"] for row in rows}
         wrong = [f"{name} is {actual.get(name)}" for name, right in ASSERTED.items() if actual.get(name) not in right]
         if wrong:
-            message = f"{self._dsn.shown()} does not let us set what we rely on: {', '.join(wrong)}"
+            message = f"{self._dsn.shown()} does not let us change settings that we rely on: {', '.join(wrong)}"
             raise StoreMisconfiguredError(f"{message}; use the server's direct URL")
         return bool(actual["is_standby"] == "false" and actual["default_transaction_read_only"] == "off")
 
@@ -232,7 +232,7 @@ def _with_user(asked: Dsn) -> Dsn:
         return replace(asked, user=getpass.getuser())
     except (KeyError, OSError):  # a container's user can be without a name
         raise ConfigError(
-            "DATABASE_URL: names no user, and this process' own has no name: write postgresql://USER@…"
+            "DATABASE_URL: it does not name a user, and this process' own user has no name: write postgresql://USER@…"
         ) from None
 
 

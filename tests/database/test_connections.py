@@ -359,7 +359,7 @@ async def test_whoever_finds_others_on_our_connections_says_nothing_of_the_serve
 
     holding = asyncio.create_task(answers.run(hold, seconds=60))
     await asyncio.wait_for(begun.wait(), 60)
-    with pytest.raises(StoreBusyError, match="no connection of ours came free in 1 s"):
+    with pytest.raises(StoreBusyError, match="no database connection was free within 1 s"):
         await answers.run(lambda connection: sleep_long(connection, []), seconds=1)
     if held < 1:
         assert await holding

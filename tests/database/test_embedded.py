@@ -204,7 +204,7 @@ def test_a_server_that_cannot_start_is_an_error_with_the_servers_own_words(data:
     wait_until_stopped(data)
     with (data / "postgres" / "postgresql.conf").open("a") as configuration:
         configuration.write("nonsense\n")
-    said = r"does not start; .*postgres\.log ends: .*syntax error in file.*; mend that, or set DATABASE_URL"
+    said = r"does not start; .*postgres\.log ends: .*syntax error in file.*; fix that, or set DATABASE_URL"
     with pytest.raises(EmbeddedError, match=said), attach(data, create=False):
         pass
 
@@ -248,7 +248,7 @@ def test_a_socket_that_cannot_be_seen_is_an_error_at_once(folder: Path) -> None:
     with attach(data, create=True):
         place = Path(os.fsdecode((data / "socket").read_bytes()))
         hidden = place.rename(place.with_name(f"{place.name}-hidden"))
-        with pytest.raises(EmbeddedError, match=f"{place} is not to be seen from here"), attach(data, create=False):
+        with pytest.raises(EmbeddedError, match=f"{place} is not visible from here"), attach(data, create=False):
             pass
         hidden.rename(place)
     wait_until_stopped(data)
@@ -291,7 +291,10 @@ def test_a_database_without_its_version_is_damaged_and_nothing_of_it_is_shown(da
     elif what != "gone":
         version.write_text("root:x:0" if what == "garbage" else "")
     for create in (True, False):
-        with pytest.raises(EmbeddedError, match="PG_VERSION names no version") as raised, attach(data, create=create):
+        with (
+            pytest.raises(EmbeddedError, match="PG_VERSION does not name a version") as raised,
+            attach(data, create=create),
+        ):
             pass
         assert "root:x:0" not in str(raised.value)
 
@@ -381,7 +384,7 @@ def test_a_folder_that_cannot_be_made_is_not_said_to_be_anybodys(folder: Path) -
 @as_root
 def test_a_folder_of_roots_with_something_in_it_is_not_given_away(folder: Path) -> None:
     (folder / "lost+found").mkdir()
-    with pytest.raises(EmbeddedError, match=r"is root's and not empty.* a new folder, such as"):
+    with pytest.raises(EmbeddedError, match=r"belongs to root and is not empty.* a new folder, such as"):
         places.prepare(folder)
     assert folder.stat().st_uid == 0
 
@@ -389,7 +392,7 @@ def test_a_folder_of_roots_with_something_in_it_is_not_given_away(folder: Path) 
 def test_a_file_in_place_of_the_folder_is_named(folder: Path) -> None:
     (folder / "data").touch()
     with pytest.raises(
-        EmbeddedError, match=r"data cannot be used \(it is a link, or no folder\): set RECEIVER_DATA_DIR"
+        EmbeddedError, match=r"data cannot be used \(it is a link, or not a folder\): set RECEIVER_DATA_DIR"
     ):
         places.prepare(folder / "data")
 
@@ -398,7 +401,7 @@ def test_a_working_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    with pytest.raises(EmbeddedError, match="the working folder is there no more"):
+    with pytest.raises(EmbeddedError, match="the working folder does not exist any more"):
         places.locate(Path(".receiver"))
 
 

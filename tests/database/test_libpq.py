@@ -27,7 +27,7 @@ def test_the_users_file_comes_before_the_machines(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[other]\nhost=a\n", "the service mine is not in .*/services: see to service= in DATABASE_URL"),
+        ("[other]\nhost=a\n", "the service mine is not in .*/services: check service= in DATABASE_URL"),
         ("[mine]\nldap://x/hunter2\n", "line 2 of .*/services must be NAME=VALUE"),
         ("[mine]\nservice=mine\n", "line 2 of .*/services must be NAME=VALUE"),
         (None, "services cannot be read \\(No such file"),
@@ -49,5 +49,5 @@ def test_a_password_file_that_is_left_unread_is_told(tmp_path: Path) -> None:
     file.chmod(0o600)
     assert unfit_password_file(str(file)) is None
     file.chmod(0o644)
-    assert unfit_password_file(str(file)) == f"{file} is left unread, because others may read it: chmod 600 it"
-    assert unfit_password_file(str(tmp_path)) == f"{tmp_path} is no file"
+    assert unfit_password_file(str(file)) == f"{file} is ignored, because other users can read it: run chmod 600 on it"
+    assert unfit_password_file(str(tmp_path)) == f"{tmp_path} is not a file"

@@ -492,7 +492,7 @@ async def test_what_speaks_no_postgresql_is_said_so() -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(
-            StoreMisconfiguredError, match=rf"the server at u@127.0.0.1:{port}/d is no PostgreSQL server"
+            StoreMisconfiguredError, match=rf"the server at u@127.0.0.1:{port}/d is not a PostgreSQL server"
         ):
             await connect(f"postgresql://u@127.0.0.1:{port}/d")
 
@@ -505,12 +505,12 @@ async def test_what_is_left_out_of_safety_and_of_a_password_is_said_in_one_line_
     file.chmod(0o644)
     async with Pooler("XX000", "no").listening() as url:
         for _ in range(2):
-            with pytest.raises(StoreUnavailableError, match="takes no connection now: no"):
+            with pytest.raises(StoreUnavailableError, match="accepts no connection now: no"):
                 await connect(f"{url.replace(':hunter2', '')}?channel_binding=require&passfile={file}")
     said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert said == [
-        "channel_binding=require asks for safety that we cannot give; sslmode=verify-full can be had",
-        f"no password is known: {file} is left unread, because others may read it: chmod 600 it",
+        "channel_binding=require asks for a protection that we do not offer; use sslmode=verify-full",
+        f"no password was found: {file} is ignored, because other users can read it: run chmod 600 on it",
     ]
 
 
@@ -524,7 +524,7 @@ async def test_a_service_is_connected_to(receiver_database: str, tmp_path: Path)
 
 async def test_a_server_without_tls_is_said_so_where_it_is_asked_for() -> None:
     async with Pooler("XX000", "no").listening() as url:
-        with pytest.raises(StoreMisconfiguredError, match="takes no TLS, and sslmode=require asks for it"):
+        with pytest.raises(StoreMisconfiguredError, match="does not support TLS, but sslmode=require requires it"):
             await connect(f"{url}?sslmode=require&channel_binding=require")
 
 
@@ -537,13 +537,21 @@ async def test_a_server_without_tls_is_said_so_where_it_is_asked_for() -> None:
         ("sslrootcert=system", "SSL_CERT_FILE", "SSL_CERT_FILE: {gone} cannot be read"),
         ("sslmode=require", "SSLKEYLOGFILE", "SSLKEYLOGFILE: {gone} cannot be written"),
         ("sslmode=verify-full", "", r"root certificate file .* does not exist"),
-        ("sslmode=verify-ca&sslrootcert={garbage}", "", "DATABASE_URL: sslrootcert: {garbage} holds no certificate"),
+        (
+            "sslmode=verify-ca&sslrootcert={garbage}",
+            "",
+            "DATABASE_URL: sslrootcert: {garbage} does not contain a certificate",
+        ),
         ("sslmode=verify-ca&sslrootcert={folder}", "", "DATABASE_URL: sslrootcert: {folder} cannot be read"),
-        ("sslmode=require&sslcert={garbage}", "", "DATABASE_URL: sslcert: {garbage} holds no certificate with its key"),
+        (
+            "sslmode=require&sslcert={garbage}",
+            "",
+            "DATABASE_URL: sslcert: {garbage} does not contain a certificate with its key",
+        ),
         (
             "sslcert={garbage}&sslkey={garbage}",
             "",
-            "sslcert: {garbage} holds no certificate that fits the key in {garbage}",
+            "sslcert: {garbage} does not contain a certificate that fits the key in {garbage}",
         ),
         ("ssl_min_protocol_version=x", "", "DATABASE_URL: ssl_min_protocol_version: must be"),
     ],
@@ -567,8 +575,8 @@ async def test_a_file_of_tls_that_is_not_there_is_named(
         ("PGSSLMINPROTOCOLVERSION", "nonsense", "PGSSLMINPROTOCOLVERSION: must be TLSv1.2 or TLSv1.3"),
         ("SSLKEYLOGFILE", "/proc/x", "SSLKEYLOGFILE: /proc/x cannot be written"),
         ("SSLKEYLOGFILE", "/", "SSLKEYLOGFILE: / cannot be written"),
-        ("PGSSLCERT", "{garbage}", "PGSSLCERT: {garbage} holds no certificate with its key"),
-        ("HOME", "{home}", "sslcert: {home}/.postgresql/postgresql.crt holds no certificate with its key"),
+        ("PGSSLCERT", "{garbage}", "PGSSLCERT: {garbage} does not contain a certificate with its key"),
+        ("HOME", "{home}", "sslcert: {home}/.postgresql/postgresql.crt does not contain a certificate with its key"),
     ],
 )
 async def test_a_variable_of_tls_that_cannot_be_used_is_named(
@@ -613,7 +621,7 @@ async def test_a_home_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPat
     async with Pooler("XX000", "no").listening() as url:
         with pytest.raises(StoreMisconfiguredError, match=r"HOME: /x+/.postgresql cannot be read .*: set HOME to"):
             await connect(url)
-        with pytest.raises(StoreUnavailableError, match="takes no connection now: no"):
+        with pytest.raises(StoreUnavailableError, match="accepts no connection now: no"):
             await connect(f"{url}?sslmode=disable")
 
 

@@ -8,8 +8,8 @@ releases the lock at its end. One detached **keeper** per folder runs the server
 again when it dies. The keeper waits for the exclusive lock on `users.lock`. When the keeper gets the lock, no user is
 left, and the keeper stops the server. `keeper.lock` allows only one keeper, so simultaneous first starts are safe.
 
-If we are root, the folder belongs to an unprivileged user. That user must not trick root: we open files in the folder
-through no link, and the keeper becomes that user as soon as it has its locks.
+If we are root, the folder belongs to an unprivileged user. That user must not trick root: we never open files in the
+folder through a link, and the keeper becomes that user as soon as it has its locks.
 """
 
 from receiver.database.data_folder import describe, locate, prepare

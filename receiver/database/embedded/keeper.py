@@ -5,7 +5,7 @@ fast and depends on no package. SPEC is JSON: `folder`, `bin`, `socket_dir`, and
 own). Root's keeper becomes `uid` when it has its locks. From then on it must not import anything, because the
 unprivileged user might have no access to Python's files.
 
-Exit status: 0 when the last user has gone or another keeper is at work, 1 when the server cannot be started.
+Exit status: 0 if the last user has gone or another keeper is running, 1 if the server cannot be started.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-STARTS = 4  # after so many failed starts of a server that was never ready, the keeper gives up
+STARTS = 4  # the keeper gives up after this many failed starts, if the server was never ready
 STOP_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
 NOTE = "socket"
@@ -163,7 +163,7 @@ class Keeper:
                     starts += 1
                     try:
                         self.start()
-                    except Exception as exc:  # noqa: BLE001 - such as no memory: every failure can pass
+                    except Exception as exc:  # noqa: BLE001 - for example no memory: every failure can pass
                         sys.stderr.write(f"PostgreSQL cannot be started: {exc}\n")
             else:
                 time.sleep(0.02)
@@ -193,7 +193,7 @@ def _works_in(process: Path) -> str | None:
 
 
 def open_file(folder: Path, name: str, flags: int) -> int:
-    """Open a regular file, through no link and without waiting. `database.private` does this too, but is no script."""
+    """Open a regular file, not through a link and without waiting. The script cannot import `database.private`."""
     safely = os.O_NONBLOCK | os.O_CLOEXEC
     link = os.O_NOFOLLOW if os.geteuid() == 0 else 0  # without root, the folder's link is the user's own
     within = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | safely | link)
@@ -203,7 +203,7 @@ def open_file(folder: Path, name: str, flags: int) -> int:
         os.close(within)
     if not stat.S_ISREG(os.fstat(found).st_mode):
         os.close(found)
-        raise OSError(errno.EINVAL, "it is no file", str(folder / name))
+        raise OSError(errno.EINVAL, "it is not a file", str(folder / name))
     return found
 
 
@@ -235,7 +235,7 @@ def keep(keeper: Keeper) -> int:
     fcntl.flock(everyone, fcntl.LOCK_EX)
     keeper.stop()
     keeper.leave_place()
-    os.close(alone)  # before the users' lock, so that the next user can start a keeper at once
+    os.close(alone)  # before the users' lock, so that the next user can start a keeper immediately
     os.close(everyone)
     return 0
 
@@ -245,7 +245,7 @@ def main() -> int:
     os.setsid()  # Ctrl-C in a user's terminal is not meant for us
     os.chdir("/")
     os.umask(0o077)
-    # A platform can send SIGTERM to every process at once, and the users still need the database while they end.
+    # A platform can send SIGTERM to all processes together, but the users still need the database while they end.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:

@@ -35,8 +35,8 @@ def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> It
     Args:
         data_dir: the configured data folder.
         create: create a missing folder and a missing database.
-        patience: after so many seconds go on, although the server is still starting. A server starts slowly if it has
-            much to recover, and never if its disk is full. A new database is always waited for.
+        patience: the seconds after which to go on, although the server is still starting. A server starts slowly if it
+            has much to recover, and never if its disk is full. A new database is always waited for.
 
     Raises:
         NoDataError: there is no database and `create` is false.
@@ -55,7 +55,7 @@ def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> It
         except OSError as exc:
             where = exc.filename or "PostgreSQL"
             raise EmbeddedError(
-                f"{where} cannot be used ({exc.strerror}): mend that, or set RECEIVER_DATA_DIR or DATABASE_URL"
+                f"{where} cannot be used ({exc.strerror}): fix that, or set RECEIVER_DATA_DIR or DATABASE_URL"
             ) from exc
         threading.Thread(target=_replace_keepers, args=(folder, server_binaries, leaving), daemon=True).start()
         stack.callback(leaving.set)
@@ -71,7 +71,7 @@ def wait_until_stopped(folder: Path) -> None:
 
 
 def _lock(folder: DataFolder, name: str, how: int, stack: ExitStack) -> None:
-    """Take a flock as soon as it is free. The stack releases it.
+    """Acquire a flock as soon as it is free. The stack releases it.
 
     Raises:
         EmbeddedError: another process holds the lock for too long.
@@ -85,7 +85,7 @@ def _lock(folder: DataFolder, name: str, how: int, stack: ExitStack) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise EmbeddedError(
-                    f"PostgreSQL is being stopped, and does not end; another process holds {folder.path / name}"
+                    f"PostgreSQL is being stopped, but does not end; another process holds {folder.path / name}"
                 ) from None
             time.sleep(0.02)
         else:
@@ -150,8 +150,8 @@ def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float |
         status, waited = keepers.ensure(), time.monotonic() - began
         if noted is not None and not seen and keepers.others > 1:
             raise EmbeddedError(
-                f"PostgreSQL is at work, and its socket in {noted} is not to be seen from here, as where /tmp is "
-                f"another (PrivateTmp, a container): set RECEIVER_DATA_DIR to a short path without commas for all"
+                f"PostgreSQL is running, but its socket in {noted} is not visible from here: is /tmp another folder "
+                f"here (PrivateTmp, a container)? Set RECEIVER_DATA_DIR to a short path without commas in every process"
             )
         if patience is not None and waited > patience and (seen or sockets.can_hold(folder.path)):
             log.warning("PostgreSQL is not ready yet (%s); starting without it", _last_words(folder))
@@ -160,7 +160,7 @@ def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float |
             what = "does not start" if status else "does not answer: it hangs, or does not start"
             raise EmbeddedError(
                 f"PostgreSQL {what}; {folder.path / LOG} ends: {_last_words(folder)}; "
-                f"mend that, or set DATABASE_URL to a database of yours"
+                f"fix that, or set DATABASE_URL to your own database"
             )
         if waited > TELL_SECONDS and not told:
             told = True

@@ -55,7 +55,7 @@ def choose(path: Path, temporary: Sequence[Path]) -> Path:
             return place
     raise EmbeddedError(
         f"{path} is too long for a socket's path, or has a comma or the like in it, and there is no temporary folder "
-        f"with a short path that PostgreSQL's user may write to: set RECEIVER_DATA_DIR to a short path, or TMPDIR"
+        f"with a short path that PostgreSQL's user can write to: set RECEIVER_DATA_DIR to a short path, or TMPDIR"
     )
 
 
@@ -72,7 +72,7 @@ def place(folder: DataFolder) -> Path:
 
 
 def noted(folder: DataFolder) -> Path | None:
-    """Return the socket's folder as noted by the keeper; None without a note."""
+    """Return the socket's folder that the keeper has noted; None without a note."""
     try:
         with folder.opened() as opened:
             return Path(os.fsdecode(private.read(opened, NOTE, owner=folder.user.uid, most=NOTE_BYTES)))
