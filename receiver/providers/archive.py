@@ -36,7 +36,7 @@ REFUSALS = (InvalidRequest, NotReady, PaymentRequired, RateLimited, Unauthentica
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One end of one transcription. A retried transcription can end again, so its id alone is not enough."""
+    """One finished run of a transcription. A retried transcription finishes again, so its id alone is not enough."""
 
     source: str
     api_url: str
@@ -45,7 +45,7 @@ class Subject:
 
     @classmethod
     def of(cls, provider: TranscribeSo, transcription_id: str | int, completed_at: str | None) -> Self:
-        """Return the subject of a transcription that ended at `completed_at`, a time as the provider writes it."""
+        """Return the subject of a transcription that ended at `completed_at`, in the provider's format."""
         return cls(provider.source, provider.api_url, str(transcription_id), completed_at or "")
 
     @property
@@ -55,7 +55,7 @@ class Subject:
 
 
 class Archive:
-    """A provider's answers: the kept ones, and those that must be fetched.
+    """A provider's answers: kept ones are read, and others are fetched.
 
     Args:
         provider: the provider's client.
@@ -67,7 +67,7 @@ class Archive:
         self._kept: _InDatabase | _Nowhere = _Nowhere() if db is None else _InDatabase(db)
 
     async def subject(self, transcription_id: str) -> Subject:
-        """Return the last end of a transcription. The provider is asked for its time only if answers are kept."""
+        """Return a transcription's last finished run. Ask the provider for its time only if answers are kept."""
         completed_at = (await self.provider.get(transcription_id)).completed_at if self._kept.by_end else None
         return Subject.of(self.provider, transcription_id, completed_at)
 
@@ -80,7 +80,7 @@ class Archive:
             if str(result.id) != subject.transcription_id:
                 raise ProviderUnavailable(f"the answer is about transcription {result.id}", code="malformed_answer")
             if result.status != "completed":
-                raise NotReady(f"it is {result.status}", reason="transcription_processing")
+                raise NotReady(f"the transcription is {result.status}", reason="transcription_processing")
             return answer
 
         return (await read_result(await self._kept.get_or_fetch(subject, "result", fetch)))[1]
@@ -159,7 +159,7 @@ class _InDatabase:
         if kept is not None:
             return kept
         async with self._db.acquire() as connection, connection.transaction():
-            # A command retries for less than 300 s. A host that vanishes must not block the other callers for ever.
+            # A command retries for less than 300 s. A host that vanishes must not block the other callers forever.
             await connection.fetchval(query("providers/bound_idle_transaction"), "300s")
             await connection.fetchval(query("providers/lock_answer"), *key)
             kept = await connection.fetchval(query("providers/read_answer"), *key)

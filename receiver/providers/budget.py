@@ -12,8 +12,8 @@ Live work can use the whole burst. Work that can wait (replays, backfills) can u
 If a wait would be longer than the caller's patience, the caller gets a place in the line instead: a time at which about
 one turn is free. A 429 moves `full_at` so far that no turn is free before the provider's pause is over.
 
-A lock or a counter per minute would let two bursts meet at the minute's edge. A caller that would wait for long is told
-when to come back instead of sleeping: coming back survives a restart, and shows in the job.
+A lock or a counter per minute would let two bursts meet at the minute's edge. A caller that would wait for long does
+not sleep, but gets a time at which to come back: that time survives a restart, and the job shows it.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ class Budget(Protocol):
     """The turns of one key."""
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
-        """Take a turn and return zero, or return how long to wait: beyond `patience` that is a place in the line."""
+        """Take a turn and return zero, or return how long to wait: more than `patience` means a place in the line."""
 
     async def pause(self, duration: timedelta) -> None:
-        """Give out no turn for `duration`."""
+        """Stop giving out turns for `duration`."""
 
 
 async def take(budget: Budget, *, live: bool, patience: timedelta) -> None:
@@ -146,5 +146,5 @@ class SharedBudget:
 
 
 def _burst(step: float, *, live: bool) -> float:
-    """Return how far ahead of now `full_at` may be: a burst of 5 is the turn itself and 4 steps."""
+    """Return how far ahead of now `full_at` can be: a burst of 5 is the turn itself and 4 steps."""
     return step * (BURST - 1) if live else 0.0

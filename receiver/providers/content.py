@@ -54,7 +54,7 @@ async def timestamps(archive: Archive, transcription_id: str, format: str, style
 
     Raises:
         ImpossibleError: the timestamps are not stored and there is no key.
-        NotReady: this style was never made; the styles in `available_styles` are free.
+        NotReady: this style does not exist yet; the styles in `available_styles` are free.
     """
     api_url = await _api_of(archive, transcription_id, f"timestamps/{format}/%")
     for wanted in (style,) if style else (BALANCED, None):

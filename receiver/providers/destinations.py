@@ -1,8 +1,8 @@
 """Refuse to send a file to a private address that an answer names.
 
 The upload address comes in the provider's answer. The author of that answer must not make us send to our own network.
-So if the API itself is a public https address, an upload address must be https and public too: no loopback, no private
-network, no address of a cloud's own services. Any other API, such as the sandbox, can name any address.
+So if the API itself is a public https address, an upload address must be https and public too: not loopback, not a
+private network, not an address of a cloud's own services. Any other API, such as the sandbox, can name any address.
 
     checked          what                                                       when
     the address      its scheme; its host, if that is a number or `localhost`   before a connection is opened
@@ -23,7 +23,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def require_allowed(url: httpx.URL, *, api: httpx.URL) -> None:
-    """Refuse an upload address that an answer must not name.
+    """Refuse an upload address that is not allowed in an answer.
 
     Raises:
         ProviderUnavailable: the address is not allowed. The error hides the path, because it can hold a ticket.
@@ -57,7 +57,7 @@ def _is_bound(api: httpx.URL) -> bool:
 
 
 def _is_public(host: str) -> bool:
-    """Whether a host is a public address, or a name that is not resolved yet."""
+    """Return whether a host is a public address, or a name that is not resolved yet."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return False
@@ -84,5 +84,5 @@ def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _refused(where: str) -> ProviderUnavailable:
-    message = f"the provider wants the file at {where}, which is no https address of a public place"
+    message = f"the provider wants the file at {where}, which is not a public https address"
     return ProviderUnavailable(message, code="malformed_answer")

@@ -28,10 +28,10 @@ def client(*, transport: httpx.AsyncBaseTransport | None = None, **options: Any)
 
 
 class Clients:
-    """Clients that share their connections, but no header, cookie or base address.
+    """Clients that share their connections, but not their headers, cookies or base addresses.
 
     Args:
-        options: of each client; those of `httpx.AsyncClient`.
+        options: the options of `httpx.AsyncClient` for each client.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -148,7 +148,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _matches(host: str, entry: str) -> bool:
-    """Whether an entry of no_proxy matches a host: by its name, by the end of its name, or by its network."""
+    """Return whether an entry of no_proxy matches a host: by its name, by the end of its name, or by its network."""
     try:
         return ip_address(host) in ip_network(entry, strict=False)
     except ValueError:

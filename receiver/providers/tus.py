@@ -12,10 +12,10 @@ server and continue from its answer. An upload's phases:
 
 A break is a lost connection, no answer in time, 5xx, 408, 409 (the server has another offset), 423 (the interrupted
 request still locks the upload), 425, or a PATCH that accepts no byte. After a break we pause and try again. Breaks
-without progress between them use up the pauses. Any other failure is raised at once. The ticket is in the metadata and
-the resume token in the Location: neither appears in a log line, a repr or an error's text.
+without progress between them use up the pauses. Any other failure is raised immediately. The ticket is in the metadata
+and the resume token in the Location: neither appears in a log line, a repr or an error's text.
 
-The published client (tuspy) would bring requests, aiohttp and a JSON database along, so this one is ours.
+The published client (tuspy) depends on requests, aiohttp and a JSON database, so we have our own client.
 
 Source: https://tus.io/protocols/resumable-upload, version 1.0.0, core and creation.
 """
@@ -42,10 +42,10 @@ _BREAKS, _GONE = frozenset({408, 409, 423, 425}), frozenset({403, 404, 410})
 _REFUSALS: dict[int, tuple[type[ProviderError], str]] = {
     401: (InvalidRequest, "does not accept the upload's ticket; ask for a new one"),
     403: (InvalidRequest, "does not accept the upload's ticket; ask for a new one"),
-    404: (NotFound, "knows no such upload"),
+    404: (NotFound, "does not know the upload"),
     410: (NotFound, "has removed the upload"),
     412: (InvalidRequest, "does not speak tus 1.0.0"),
-    413: (InvalidRequest, "takes no file of this size"),
+    413: (InvalidRequest, "does not accept a file of this size"),
     429: (RateLimited, "wants fewer requests"),
 }
 _OFFSET = re.compile(r"[0-9]{1,18}")
@@ -164,7 +164,7 @@ class _Transfer:
         answer = _accepted(await self._ask("PATCH", state.location, headers, chunk))
         offset = self._offset(answer, state)
         if offset == state.offset:
-            raise _BreakError("PATCH was answered well, but nothing was accepted")
+            raise _BreakError("PATCH succeeded, but the server accepted no bytes")
         return replace(state, offset=offset)
 
     def _read(self, offset: int) -> bytes:
@@ -214,7 +214,7 @@ class _Transfer:
         return answer.headers.get("upload-length") in (None, str(self.size))
 
     def _offset(self, answer: httpx.Response, state: _State) -> int:
-        """Return the answer's offset. It must lie between the old offset and the end of the sent chunk."""
+        """Return the answer's offset. It must be between the old offset and the end of the sent chunk."""
         return _within(answer, state.offset, min(self.size, state.offset + self.chunk_bytes))
 
 
@@ -252,7 +252,7 @@ def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
     """Return an http(s) address. Refuse a user name in it, because httpx would turn that into an Authorization header.
 
     Raises:
-        ProviderUnavailable: `text` is no such address. The error hides the text, because it can hold a ticket.
+        ProviderUnavailable: `text` is not such an address. The error hides the text, because it can hold a ticket.
     """
     try:
         url = httpx.URL(text) if base is None else base.join(text)
@@ -260,7 +260,7 @@ def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
     except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL("")  # do not chain httpx's error: its text shows parts of the address
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        raise _malformed("an upload's address is no plain http(s) address")
+        raise _malformed("an upload's address is not a plain http(s) address")
     return url
 
 

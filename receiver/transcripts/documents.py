@@ -1,6 +1,6 @@
 """Write a transcript as Markdown, as the chapters file of Podcasting 2.0, or in any of `FORMATS`. Pure.
 
-Markdown: the spoken text comes from strangers, so every character with a meaning in Markdown is escaped. At the start
+Markdown: the spoken text is untrusted, so every character with a meaning in Markdown is escaped. At the start
 of a line, the beginning of a list or an underline is escaped too. Every CommonMark or GitHub renderer shows the text
 unchanged.
 
@@ -25,7 +25,7 @@ PODCAST_CHAPTERS_VERSION = "1.2.0"
 # Code, emphasis, links, HTML, headings, strike-through; entities; addresses that GitHub turns into links.
 _INLINE = re.compile(r"[\\`*_\[\]<>#~]|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _FIRST = re.compile(r"^([0-9]{0,9})(?=[-+=.)])")  # the beginning of a list, a rule or an underline
-# Controls that are no white space, and halves of surrogate pairs, which UTF-8 cannot write.
+# Controls that are not white space, and halves of surrogate pairs, which UTF-8 cannot write.
 _UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 

@@ -68,7 +68,7 @@ def test_a_provider_that_is_away_is_asked_again_and_then_told(folder: Path, paus
     *tries, said, code = ran.stderr.splitlines()
     away = "http://127.0.0.1:1 cannot be reached (connection refused): is the address right, are you online?"
     assert (said, code) == (f"Error: {away}", "  code:       unreachable")
-    assert [line.partition(away)[2] for line in tries] == [f"; again in {pause:g} s" for pause in pauses]
+    assert [line.partition(away)[2] for line in tries] == [f"; retrying in {pause:g} s" for pause in pauses]
 
 
 @pytest.mark.usefixtures("pauses")

@@ -67,7 +67,7 @@ both = pytest.mark.parametrize("send", [put, in_pieces])
 @both
 @pytest.mark.parametrize("place", PLACES_OF_OURS)
 async def test_a_file_goes_to_no_place_of_ours(send: Any, place: str) -> None:
-    with pytest.raises(ProviderUnavailable, match="no https address of a public place") as refused:
+    with pytest.raises(ProviderUnavailable, match="not a public https address") as refused:
         await send(PUBLIC, place)
     assert refused.value.code == "malformed_answer"
     assert "sesame" not in str(refused.value)

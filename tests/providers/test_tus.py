@@ -599,7 +599,7 @@ async def test_a_saved_upload_that_has_more_than_the_file_is_an_error() -> None:
     ("status", "kind", "said"),
     [
         (400, InvalidRequest, "refuses"), (401, InvalidRequest, "ticket"), (403, InvalidRequest, "ticket"),
-        (404, NotFound, "no such upload"), (410, NotFound, "removed"), (412, InvalidRequest, "tus 1.0.0"),
+        (404, NotFound, "does not know the upload"), (410, NotFound, "removed"), (412, InvalidRequest, "tus 1.0.0"),
         (413, InvalidRequest, "size"), (418, InvalidRequest, "refuses"), (429, RateLimited, "fewer"),
         (302, ProviderUnavailable, "redirects"), (308, ProviderUnavailable, "redirects"),
     ],

@@ -5,9 +5,9 @@ lax about fields that are only shown. Speech models leave many fields out, and a
 
     TextOrEmpty     null, or a value of another type, becomes ""; a number becomes its digits
     TextOrNone      the same, but None instead of ""
-    NumberOrNone    a value that is no finite number becomes None
-    Objects         null becomes an empty list; an item that is no object is dropped
-    Texts           null becomes an empty list; an item that is no text is dropped
+    NumberOrNone    a value that is not a finite number becomes None
+    Objects         null becomes an empty list; an item that is not an object is dropped
+    Texts           null becomes an empty list; an item that is not a text is dropped
 """
 
 import json

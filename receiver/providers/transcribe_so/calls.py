@@ -92,7 +92,7 @@ class Calls:
 
         Raises:
             ProviderError: the provider refused; its envelope's code decides the class. Or there was no usable answer.
-            RateLimited: the provider wants fewer requests, or there is no turn within `patience`.
+            RateLimited: the provider wants fewer requests, or no turn was free within `patience`.
         """
         tries = _Tries(_checked_key(idempotency_key), maybe_done=asked_before)
         for pause in (*self.retries, None):
@@ -103,7 +103,7 @@ class Calls:
                     exc.maybe_done = tries.maybe_done and isinstance(exc, ProviderUnavailable | RateLimited)
                     raise
                 if not isinstance(exc, RateLimited):  # after a 429 the wait for the next turn is the pause
-                    log.warning("%s; again in %g s", exc.message, pause)
+                    log.warning("%s; retrying in %g s", exc.message, pause)
                     await asyncio.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
@@ -222,7 +222,7 @@ async def answer_to(
     if answer.is_success:
         return body
     key = request.headers.get("Authorization", "").removeprefix(BEARER)
-    # A larger body is no error envelope, but for example a proxy's page.
+    # A larger body is not an error envelope, but for example a proxy's page.
     envelope = body if len(body) <= ENVELOPE_BYTES else b""
     raise error_from(answer.status_code, answer.headers, envelope, key=key)
 
@@ -264,7 +264,7 @@ def _is_worth_another_try(error: ProviderError) -> bool:
 
 
 def is_lasting(error: ProviderError) -> bool:
-    """Return whether every other request would fail alike, unsent: a setting is wrong, or the database refuses."""
+    """Return whether every other request would fail too, unsent: a setting is wrong, or the database refuses."""
     cause = error.__cause__
     return isinstance(cause, egress.SettingError) or (isinstance(cause, StoreRefusedError) and not cause.passing)
 

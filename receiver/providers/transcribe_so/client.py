@@ -47,7 +47,7 @@ ROUND_TRIP_SECONDS = 15.0
 REGENERATE_SECONDS = 150.0  # documented: 30 to 90; generous, because an interrupted regeneration is used up too
 UPLOAD_BYTES_A_SECOND = 100_000.0  # a slower upload counts as broken
 PAGE_LENGTH = 200
-IDLE_PAGES = 3  # after more pages without a new item the list ends, so that a server cannot keep us here for ever
+IDLE_PAGES = 3  # after more pages without a new item the list ends, so that a server cannot keep us here forever
 EARLY_SECONDS = 1.0
 AFTER_EARLY_SECONDS = 5.0
 
@@ -214,7 +214,7 @@ class TranscribeSo:
                     if len(seen) == most:
                         return
             idle = 0 if fresh else idle + 1
-            # The bare cursor is for an overlap that fills a page. None is used twice, so that the list must end.
+            # The bare cursor is for an overlap that fills a page. No cursor is used twice, so the list must end.
             choices = () if page.next_cursor is None else (a_moment_later(page.next_cursor), page.next_cursor)
             cursor = next((choice for choice in choices if choice not in asked), None)
             if cursor is None or idle > IDLE_PAGES:
@@ -248,7 +248,7 @@ class TranscribeSo:
             if status.is_terminal or time.monotonic() >= deadline:
                 return status
             early = early + 1 if time.monotonic() - began < EARLY_SECONDS else 0
-            if early:  # a server that answers at once must not use up all our turns
+            if early:  # a server that does not hold the request must not use up all our turns
                 pause = min(AFTER_EARLY_SECONDS, 0.01 * 2.0 ** min(early, 60), deadline - time.monotonic())
                 await asyncio.sleep(pause)
 
@@ -257,7 +257,7 @@ class TranscribeSo:
         return await self._calls.send("GET", path(transcription_id, "result"), params={"include": RESULT})
 
     async def delete(self, transcription_id: str | int) -> None:
-        """Delete a transcription, its result and its media for ever."""
+        """Delete a transcription, its result and its media permanently."""
         await self._calls.send("DELETE", path(transcription_id))
 
     async def retry(self, transcription_id: str | int, *, idempotency_key: str) -> TranscriptionStatus:
@@ -273,7 +273,7 @@ class TranscribeSo:
         """Return paste-ready timestamps as the provider's bytes; parse them with `parse(TimestampsAnswer, …)`.
 
         Raises:
-            NotReady: this style was never made; the styles in `available_styles` are free.
+            NotReady: this style does not exist yet; the styles in `available_styles` are free.
         """
         params = {"format": format, "style": style}
         return await self._calls.send("GET", path(transcription_id, "timestamps"), params=params)
@@ -284,7 +284,7 @@ class TranscribeSo:
     ) -> bytes:  # fmt: skip
         """Regenerate the chapters of a style, in 30 to 90 s; at most ten times for each transcription (see `archive`).
 
-        The request is sent once, whatever `retries` says: a regeneration is used up even if its answer is lost.
+        The request is sent only once, even with `retries`: a regeneration is used up even if its answer is lost.
         """
         body = {"style": style} | given(refine_prompt=refine_prompt)
         return await replace(self._calls, retries=()).send(

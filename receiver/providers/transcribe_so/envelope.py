@@ -59,7 +59,7 @@ def _kind(status: int, code: str) -> type[ProviderError]:
         return InsufficientFunds
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if 400 <= status < 500 and status not in (408, 409, 425):  # noqa: PLR2004 - what another try may change
+    if 400 <= status < 500 and status not in (408, 409, 425):  # noqa: PLR2004 - another try can succeed after these
         return InvalidRequest
     return ProviderUnavailable
 

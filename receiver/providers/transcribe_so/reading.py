@@ -6,8 +6,9 @@ We need only a small part of an answer. So a large answer is first cut at its br
     {"id": 7, "segments": [{…}, {…}, …], "acts": [[[…]]], …}
      └ a value             └ an item      └ an unknown field: skipped, no object is made
 
-Then the known items are parsed one by one, and the known small values at once. A large answer is checked as strictly as
-a small one, except that brackets inside skipped fields need not match. The loop runs other work every few milliseconds.
+Then the known items are parsed one by one, and the known small values together. A large answer is checked as strictly
+as a small one, except that brackets inside skipped fields need not match. The loop runs other work every few
+milliseconds.
 
 A **mark** is a bracket or a comma. A **piece** is a value of the outermost object, or an item of such a value.
 
@@ -41,7 +42,7 @@ AT_ONCE_BYTES = 32 * 1024
 TEXT_BYTES = 1024 * 1024  # the limit for all known texts of an object
 ITEM_BYTES = 4 * 1024  # a larger item is read without its unknown fields
 ITEMS_BYTES = 1024 * 1024  # the limit for all items of an object: a page has at most two hundred
-LEAST_BYTES = 200  # every item counts for this much: its object costs a kilobyte
+LEAST_BYTES = 200  # every item counts at least this much: its object costs a kilobyte
 TURN_SECONDS = 0.005  # after that other work runs
 MARKS_A_LOOK = 500  # between two looks at the clock
 WINDOW_BYTES = 256 * 1024
@@ -78,7 +79,7 @@ class Piece:
 async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTES) -> Model:
     """Return an answer as `model`. A large answer loses the unknown fields of its outermost object.
 
-    An answer is large if it has more than `at_once` bytes. Its known values that are no texts must fit in `at_once`.
+    An answer is large if it has more than `at_once` bytes. Its known values that are not texts must fit in `at_once`.
 
     Raises:
         ProviderUnavailable: the answer does not follow the specification (code `malformed_answer`).
@@ -125,7 +126,7 @@ def pieces(answer: bytes, items: Items) -> Iterator[Piece | None]:
     Between them None is yielded now and then, so that the caller can let other work run.
 
     Raises:
-        ProviderUnavailable: the answer is no object, or the object does not end.
+        ProviderUnavailable: the answer is not an object, or the object does not end.
     """
     name, start, in_list = "", 0, False
     for number, (depth, mark, at, end) in enumerate(_marks(answer)):
@@ -152,7 +153,7 @@ def _marks(answer: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Yield (depth, byte, start, end) of each mark, and of each string of the outermost object.
 
     Raises:
-        ProviderUnavailable: the answer is no object, or the object does not end.
+        ProviderUnavailable: the answer is not an object, or the object does not end.
     """
     depth = 0
     for number, (at, end) in enumerate(_tokens(answer) if _BEGINNING.match(answer) else ()):
@@ -249,7 +250,7 @@ def _name(answer: bytes, start: int, end: int) -> tuple[str, int]:
 
 
 def _keep(known: dict[str, bytes], answer: bytes, piece: Piece, at_once: int) -> None:
-    """Add a value to `known`, whose values will be parsed at once. Only texts can be long: a text is a single object.
+    """Add a value to `known`, whose values will be parsed together. Only texts can be long: a text is a single object.
 
     Raises:
         ProviderUnavailable: the known values are now too large.

@@ -45,7 +45,7 @@ def source_of(url: str) -> Source:
     """Return the source of a web address, by its host.
 
     Raises:
-        ValueError: the text is no address.
+        ValueError: the text is not an address.
     """
     host = (urlsplit(url).hostname or "").lower()
     if _is_at(host, YOUTUBE):

@@ -16,14 +16,14 @@ def a_moment_later(cursor: str) -> str:
     try:
         return (datetime.fromisoformat(cursor) + timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
-        return cursor  # no time, so send the provider its own cursor unchanged
+        return cursor  # not a time, so send the provider its own cursor unchanged
 
 
 def path(transcription_id: str | int, *rest: str) -> str:
     """Return the path of a transcription.
 
     Raises:
-        InvalidRequest: the id is no positive integer, and this provider uses no other ids.
+        InvalidRequest: the id is not a positive integer, and this provider uses no other ids.
     """
     text = str(transcription_id)
     if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63):  # noqa: PLR2004
