@@ -73,7 +73,7 @@ class SimulatedAccount:
             self._requests.append(now)
             return None
         wait = max(1, math.ceil(minute - (now - self._requests[0])))
-        message = f"More than {REQUESTS_A_MINUTE} requests in a minute. Wait {wait} s and go on slower."
+        message = f"More than {REQUESTS_A_MINUTE} requests in a minute. Wait {wait} s and continue more slowly."
         return RefusalError(429, "rate_limited", message, retry_after=wait)
 
     def charge(self, cost: Price, limit: float | None = None) -> None:

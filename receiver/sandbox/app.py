@@ -37,17 +37,17 @@ File = Callable[[Uploads, Request], Awaitable[Response]]
 
 
 async def me(call: Call) -> Response:
-    """`GET /me`."""
+    """Answer `GET /me`."""
     return JSONResponse(call.account.to_json())
 
 
 async def pipelines(_: Call) -> Response:
-    """`GET /pipelines`."""
+    """Answer `GET /pipelines`."""
     return JSONResponse({"pipelines": [pipeline.to_json() for pipeline in PIPELINES.values()]})
 
 
 async def resumable(call: Call) -> Response:
-    """`POST /uploads/tus`."""
+    """Answer `POST /uploads/tus`."""
     return JSONResponse({
         "upload_endpoint": f"{call.request.base_url}files/",
         "upload_token": call.sandbox.uploads.ticket(call.account.user_id, call.body),
@@ -58,7 +58,7 @@ async def resumable(call: Call) -> Response:
 
 
 async def presign(call: Call) -> Response:
-    """`POST /uploads`."""
+    """Answer `POST /uploads`."""
     upload = call.sandbox.uploads.presign(call.account.user_id, call.body)
     url = uploads.presigned_url(call.request, upload)
     return JSONResponse({"upload_id": upload.id, "upload_url": url, "expires_in": uploads.PUT_SECONDS})
@@ -155,7 +155,7 @@ def _account(sandbox: Sandbox, request: Request) -> SimulatedAccount:
 async def _once(
     sandbox: Sandbox, account: SimulatedAccount, request: Request, endpoint: Endpoint, refused: RefusalError | None
 ) -> Response:
-    """Answer a request; repeat the first answer under an Idempotency-Key. Refusals are repeated too, failures not."""
+    """Answer a request; repeat the first answer under an Idempotency-Key. Repeat refusals too, but not failures."""
     if refused is not None and refused.status >= FAILURE:
         raise refused
     raw = await request.body()

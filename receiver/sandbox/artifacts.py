@@ -46,7 +46,7 @@ def sections(item: SimulatedTranscription, include: Iterable[str]) -> dict[str, 
 
 
 async def result(call: Call) -> Response:
-    """`GET /transcriptions/:id/result`."""
+    """Answer `GET /transcriptions/:id/result`."""
     query = call.request.query_params
     include = included(query["include"]) if "include" in query else samples.SECTIONS
     item = call.item
@@ -55,7 +55,7 @@ async def result(call: Call) -> Response:
 
 
 async def subtitle_file(call: Call) -> Response:
-    """`GET /transcriptions/:id/subtitles`: the file itself."""
+    """Answer `GET /transcriptions/:id/subtitles` with the file itself."""
     query = call.request.query_params
     form = query.get("format", "srt")
     if form not in subtitles.TYPES:
@@ -68,7 +68,7 @@ async def subtitle_file(call: Call) -> Response:
 
 
 async def timestamp_text(call: Call) -> Response:
-    """`GET /transcriptions/:id/timestamps`."""
+    """Answer `GET /transcriptions/:id/timestamps`."""
     query = call.request.query_params
     name, style = query.get("format"), query.get("style", STYLES[0])
     if name not in timestamps.RULES:
@@ -84,7 +84,7 @@ async def timestamp_text(call: Call) -> Response:
 
 
 async def regenerate(call: Call) -> Response:
-    """`POST /transcriptions/:id/timestamps/regenerate`: free, takes 30 to 90 s, at most ten times."""
+    """Answer `POST /transcriptions/:id/timestamps/regenerate`: free, in 30 to 90 s, at most ten times."""
     style = call.body.get("style", STYLES[0])
     if style not in STYLES:
         raise invalid(f"style must be one of {', '.join(STYLES)}.")

@@ -71,7 +71,7 @@ class Deliverer:
             if taken:
                 return
             if pause is None:
-                log.warning("%s is given up after %d attempts", payload["id"], self._knobs.attempts)
+                log.warning("giving up on %s after %d attempts", payload["id"], self._knobs.attempts)
                 return
             await asyncio.sleep(pause / self._speed)
             if self._knobs.retry_id == "new":
@@ -105,5 +105,5 @@ class Deliverer:
             log.warning("delivery to %s failed: %s", target.url, egress.why(exc))
             return False
         if not answer.is_success:
-            log.warning("delivery to %s was answered %d", target.url, answer.status_code)
+            log.warning("delivery to %s got HTTP %d", target.url, answer.status_code)
         return answer.is_success

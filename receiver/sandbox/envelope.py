@@ -38,7 +38,7 @@ def invalid(message: str) -> RefusalError:
 
 
 def missing(what: str) -> RefusalError:
-    """Return the refusal for a thing that does not exist or belongs to another key. It does not tell which."""
+    """Return the refusal for a thing that does not exist or belongs to another key. It does not say which."""
     return RefusalError(404, "not_found", f"{what} does not exist or is not yours.")
 
 

@@ -4,7 +4,7 @@ kind        effect
 500         the request is not carried out; 500 internal_error
 429         the request is not carried out; 429 rate_limited with Retry-After: 1, kept under an Idempotency-Key
 slow        the answer comes `seconds` late (default 5, in real time)
-malformed   the answer has only half of its text, as if that were all
+malformed   the answer has only half of its text, but looks complete
 html        a proxy's page with 502
 truncated   the connection ends in the middle of the answer
 huge        the answer is followed by 80 MiB of spaces

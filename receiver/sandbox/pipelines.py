@@ -1,6 +1,6 @@
 """The speech models and their prices, copied from `GET /pipelines` in the documentation.
 
-The documentation has other prices in other places. So these prices hold for the sandbox only; do not rely on them.
+The documentation contradicts itself about prices. So these prices are for the sandbox only; do not rely on them.
 """
 
 import math

@@ -112,7 +112,7 @@ class Sandbox:
         if await self.pause(TRANSCRIBING_SECONDS):
             return
         if account.transcriptions.get(item.id) is not item:
-            return  # deleted meanwhile
+            return  # it was deleted in between
         item.end(datetime.now(UTC))
         self.announce_change()
         if item.status == "cancelled":

@@ -20,7 +20,7 @@ WAIT_SECONDS = 30
 
 
 async def submit(call: Call) -> Response:
-    """`POST /transcriptions`."""
+    """Answer `POST /transcriptions`."""
     wanted = submission.read(call.sandbox, call.account, call.body)
     item = wanted.to_transcription(call.sandbox)
     call.account.charge(item.price, wanted.max_charge_usd)
@@ -30,7 +30,7 @@ async def submit(call: Call) -> Response:
 
 
 async def quote(call: Call) -> Response:
-    """`POST /quotes`: return a price, and keep a row that never starts."""
+    """Answer `POST /quotes` with a price, and keep a row that never starts."""
     wanted = submission.read(call.sandbox, call.account, call.body)
     item = wanted.to_transcription(call.sandbox)
     item.status = "quoted"
@@ -47,7 +47,7 @@ async def quote(call: Call) -> Response:
 
 
 async def list_page(call: Call) -> Response:
-    """`GET /transcriptions`: newest first.
+    """Answer `GET /transcriptions`: newest first.
 
     The cursor is the creation time of the page's last item, and the next page begins before that time. So if several
     items of the same time are at the edge of a page, the rest of them is on neither page. A client must overlap pages.
@@ -67,12 +67,12 @@ async def list_page(call: Call) -> Response:
 
 
 async def get(call: Call) -> Response:
-    """`GET /transcriptions/:id`."""
+    """Answer `GET /transcriptions/:id`."""
     return JSONResponse(_shown(call, call.item))
 
 
 async def wait(call: Call) -> Response:
-    """`GET /transcriptions/:id/wait`: answer when the transcription has ended, or after `timeout`."""
+    """Answer `GET /transcriptions/:id/wait` when the transcription has ended, or after `timeout`."""
     query = call.request.query_params
     window = _whole(query.get("timeout", str(WAIT_SECONDS)), "timeout", 0, LONGEST_WAIT_SECONDS)
     include = artifacts.included(query["include"]) if "include" in query else ()
@@ -89,7 +89,7 @@ async def wait(call: Call) -> Response:
 
 
 async def retry(call: Call) -> Response:
-    """`POST /transcriptions/:id/retry`: start a failed transcription again, and charge for it again."""
+    """Answer `POST /transcriptions/:id/retry`: start a failed transcription again, and charge for it again."""
     item = call.item
     if item.status != "failed":
         raise invalid(f"Only a failed transcription can be retried; {item.id} is {item.status}.")
@@ -99,7 +99,7 @@ async def retry(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /transcriptions/:id`; a running transcription stops, without an event."""
+    """Answer `DELETE /transcriptions/:id`. A running transcription stops, without an event."""
     item = call.item
     del call.account.transcriptions[item.id]
     call.sandbox.announce_change()

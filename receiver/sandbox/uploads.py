@@ -137,7 +137,7 @@ def presigned_url(request: Request, upload: SimulatedUpload) -> str:
 
 
 async def put(uploads: Uploads, request: Request) -> Response:
-    """`PUT /s3/…`: take a file like S3. Refusals are XML."""
+    """Answer `PUT /s3/…`: store a file like S3. Refusals are XML."""
     try:
         upload = _presigned(uploads, request)
         await _receive(upload, request)

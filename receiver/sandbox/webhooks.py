@@ -8,7 +8,7 @@ from receiver.sandbox.state import Call
 
 
 async def register(call: Call) -> Response:
-    """`POST /webhooks`: only the first answer shows the secret."""
+    """Answer `POST /webhooks`. Only the first answer shows the secret."""
     url = call.body.get("url")
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise invalid("url must be an http(s) address.")
@@ -18,19 +18,19 @@ async def register(call: Call) -> Response:
 
 
 async def get(call: Call) -> Response:
-    """`GET /webhooks`."""
+    """Answer `GET /webhooks`."""
     return JSONResponse(_existing(call).to_json())
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /webhooks`; running deliveries are not retried."""
+    """Answer `DELETE /webhooks`. Running deliveries are not retried."""
     webhook = _existing(call)
     webhook.enabled, call.account.webhook = False, None
     return JSONResponse({"id": webhook.id, "deleted": True})
 
 
 async def test(call: Call) -> Response:
-    """`POST /webhooks/test`."""
+    """Answer `POST /webhooks/test`."""
     if call.account.webhook is None:
         raise missing("A webhook of this key")
     call.sandbox.deliver(call.account, call.sandbox.event("webhook.test", {"message": "This is a test."}))

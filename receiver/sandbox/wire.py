@@ -49,7 +49,7 @@ class Wire:
         try:
             await app(scope, receive, send_marked)
         except ClientDisconnect:
-            log.info("%s %s: the client has gone", scope["method"], _shown(scope))
+            log.info("%s %s: the client disconnected", scope["method"], _shown(scope))
         except Exception:
             if started:
                 raise
