@@ -446,7 +446,7 @@ MUTANTS = (
     Mutant("connections: the last that came is closed", "receiver/server/connections.py",
            "self._waiting[rank].popitem(last=False)", "self._waiting[rank].popitem()", "server/connections"),
     Mutant("connections: strangers take the reserve", "receiver/server/connections.py",
-           "        if room < AT_ONCE:\n", "        if room < -RESERVED:\n", "server/connections"),
+           "        if spare < AT_ONCE:\n", "        if spare < -RESERVED:\n", "server/connections"),
     Mutant("parting: closed while the client sends", "receiver/server/parting.py",
            "        if not self._is_unread():\n", "        if self._is_unread:\n", "server/protocol"),
     Mutant("parting: a dripping client is listened to for ever", "receiver/server/parting.py",

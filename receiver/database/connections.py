@@ -134,7 +134,7 @@ async def listen(url: str, channel: str, heard: Callable[[], None]) -> None:
 
 @dataclass(slots=True)
 class _Turn:
-    """The time at which a piece of work reached the server; None while the work waits for a connection of ours."""
+    """The time at which a piece of work reached the server; None while the work waits for one of our connections."""
 
     since: float | None = None
 
@@ -143,7 +143,7 @@ class Connections:
     """A few connections for the answer path and the worker's claims. Every use has a strict deadline.
 
     `run` returns or raises within its deadline even if the server stops in the middle of a message. The work runs in a
-    task of its own; late work is abandoned, and its connection is terminated.
+    separate task; late work is abandoned, and its connection is terminated.
 
     Args:
         url: the database.

@@ -87,7 +87,7 @@ class Sessions:
     Args:
         url: the database.
         statement_seconds: the server ends a statement after this time, and a wait for a lock after a fifth of it. None
-            for no limit, also if the role has limits of its own.
+            for no limit, even if the role has its own limits.
     """
 
     def __init__(self, url: str, *, statement_seconds: float | None = None) -> None:
@@ -154,7 +154,7 @@ class Sessions:
         raise StoreUnavailableError(message, no_room=any(reason.no_room for reason, _ in failed)) from failed[-1][1]
 
     async def prepare(self, session: "Connection") -> bool:
-        """Set the settings that we rely on, and check them. Return whether the server takes writes.
+        """Set the settings that we rely on, and check them. Return whether the server is writable.
 
         Raises:
             StoreMisconfiguredError: a setting has another value.
@@ -192,7 +192,7 @@ class Sessions:
         return good is None or (address.host, address.port) != (good.host, good.port)
 
     async def _open(self, address: Address, kind: str, end: float, options: dict[str, Any]) -> tuple[Session, bool]:
-        """Open a session at one address, and return whether its server takes writes."""
+        """Open a session at one address, and return it, and whether its server is writable."""
         seconds = max(LEAST_SECONDS, end - time.monotonic())
         arguments = _arguments(self._dsn, address) | options
         arguments |= {"password": self._password, "target_session_attrs": kind, "timeout": seconds}

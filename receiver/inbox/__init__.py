@@ -1,4 +1,4 @@
-"""Keep deliveries: events, their jobs, and the spool that takes deliveries while the database cannot.
+"""Keep deliveries: events, their jobs, and the spool that keeps deliveries while the database cannot store them.
 
 deliveries    an event and one job for each handler that wants it, in one statement; lists and searches
 lookup        the one event that a name means, with all that is kept of it

@@ -1,4 +1,4 @@
-"""When a job is tried again. Pure: no clock, no database, no randomness of its own.
+"""When a job is tried again. Pure: without a clock, a database or its own randomness.
 
     pending ──claim──▶ running ──returned──────────▶ done
        ▲                  │

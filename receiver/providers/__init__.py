@@ -6,7 +6,7 @@ content          a finished transcription: from the archive, or from the provide
 opening          a client with the budget that all processes share
   ▶ budget       the requests of one key, over all processes
 tus              uploads in pieces
-destinations     the addresses to which an answer may send a file
+destinations     the upload addresses that an answer can name
 egress           every HTTP client: the proxies and certificates of the environment
 
 source (data, prose)    URL                         here

@@ -8,7 +8,7 @@ private network, not an address of a cloud's own services. Any other API, such a
     the address      its scheme; its host, if that is a number or `localhost`   before a connection is opened
     the connection   the number to which the host name was resolved             before a byte is sent
 
-Not checked: the port, a name that a proxy of ours resolves, and a reused connection to the API itself.
+Not checked: the port, a name that our proxy resolves, and a reused connection to the API itself.
 """
 
 import ipaddress

@@ -310,7 +310,7 @@ def _within(answer: httpx.Response, least: int, most: int) -> int:
     """Return an answer's `Upload-Offset`; refuse a missing one, and one that is not within `least` and `most`."""
     method, text = answer.request.method, answer.headers.get("upload-offset", "")
     if not _OFFSET.fullmatch(text):
-        raise _malformed(f"the answer to {method} has no Upload-Offset that is a number")
+        raise _malformed(f"the answer to {method} has no numeric Upload-Offset")
     if not least <= int(text) <= most:
         raise _malformed(f"the answer to {method} says Upload-Offset {int(text)}, not within {least} and {most}")
     return int(text)

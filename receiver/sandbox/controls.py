@@ -1,4 +1,4 @@
-"""Endpoints for tests, `/sandbox/…`, which the provider does not have. They need no key, have no limit and no log.
+"""Endpoints for tests, `/sandbox/…`, which the provider does not have. They need no key, and are not limited or logged.
 
 GET    /sandbox/requests          {"requests": [{"at", "method", "path", "status"}]}: `at` in seconds since the start
 GET    /sandbox/uploads           {"uploads": [{"id", "size", "sha256", "complete"}]}

@@ -65,10 +65,10 @@ class Deliverer:
                 log.warning("webhook %s is switched off; %s is not delivered", target.url, payload["id"])
                 return
             fresh = self._knobs.retry_stamp == "fresh"
-            taken = await self._post(target, json.dumps(payload).encode(), int(time.time()) if fresh else at)
+            accepted = await self._post(target, json.dumps(payload).encode(), int(time.time()) if fresh else at)
             if counts:
-                self._count(target, taken=taken)
-            if taken:
+                self._count(target, accepted=accepted)
+            if accepted:
                 return
             if pause is None:
                 log.warning("giving up on %s after %d attempts", payload["id"], self._knobs.attempts)
@@ -82,8 +82,8 @@ class Deliverer:
         if self._http is not None:
             await self._http.aclose()
 
-    def _count(self, target: SimulatedWebhook, *, taken: bool) -> None:
-        if taken:
+    def _count(self, target: SimulatedWebhook, *, accepted: bool) -> None:
+        if accepted:
             target.failures = 0 if self._knobs.success == "resets" else target.failures
             return
         target.failures += 1

@@ -89,7 +89,7 @@ def limit(body: dict[str, Any]) -> float | None:
     """Return `max_charge_usd`; None if the body has none.
 
     Raises:
-        RefusalError: 400: it is no number of 0 or more.
+        RefusalError: 400: the value is not a number of 0 or more.
     """
     most = body.get("max_charge_usd")
     if most is None:

@@ -101,14 +101,14 @@ def _find(uploads: Uploads, request: Request) -> SimulatedUpload:
     name, _, token = str(request.path_params["name"]).partition("+")
     upload = uploads.by_id.get(f"tus/{name}")
     if upload is None or token != upload.token:
-        raise RefusalError(404, "upload", "there is no such upload")
+        raise RefusalError(404, "upload", "this upload does not exist")
     return upload
 
 
 def _ticket(uploads: Uploads, request: Request) -> Ticket:
     ticket = uploads.tickets.get(_metadata(request).get(METADATA_KEY, ""))
     if ticket is None:
-        raise RefusalError(403, "ticket", f"Upload-Metadata has no good {METADATA_KEY}: POST /api/v1/uploads/tus")
+        raise RefusalError(403, "ticket", f"Upload-Metadata has no valid {METADATA_KEY}: POST /api/v1/uploads/tus")
     if time.monotonic() > ticket.expires:
         raise RefusalError(403, "ticket", "the ticket has expired")
     return ticket

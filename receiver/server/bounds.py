@@ -13,7 +13,7 @@ class Bounds:
         connections: the most open connections. The source has a handful, a proxy before us some hundreds. A thousand
             half-sent deliveries need 430 MB, and a thousand requests wait half a second for their turn.
         turns: how many connections are parsed in each round of the loop, which lasts a few milliseconds.
-        between_lines: the pause between two log lines about connections that were closed to make room.
+        between_lines: the pause between two log lines about connections that were closed for new ones.
     """
 
     receive: float = 10.0

@@ -135,7 +135,7 @@ class Callers:
 
     @property
     def ending(self) -> int:
-        """How many connections were closed to make room, but still hold their descriptor."""
+        """How many connections were closed for new ones, but still hold their descriptor."""
         return len(self._ending)
 
     def call_on_waiting(self, callback: Callable[[], None] | None) -> None:
@@ -218,10 +218,10 @@ class Acceptor:
         """Adapt the bound to the free descriptors, and close connections beyond it."""
         most = limit()
         kept = reserve(most)
-        room = free(most, most=kept + AT_ONCE) + self._clients.ending - kept
+        spare = free(most, most=kept + AT_ONCE) + self._clients.ending - kept
         self._bound = _within(most, self._most if self._loop.time() < self._starved_until else self._allowed)
-        if room < AT_ONCE:
-            self._bound = min(self._bound, max(LEAST, self._count + room))
+        if spare < AT_ONCE:
+            self._bound = min(self._bound, max(LEAST, self._count + spare))
         while self._count > self._bound and self._make_room(why):
             pass
 

@@ -95,7 +95,7 @@ class DeadlineProtocol(H11Protocol):
             self._note()
             self.flow.pause_reading()
 
-    def eof_received(self) -> bool | None:  # type: ignore[override] # the base returns nothing, asyncio takes either
+    def eof_received(self) -> bool | None:  # type: ignore[override] # asyncio accepts a result here
         """Keep the connection for the answer if a client has sent its whole request and closed its side."""
         self._half_closed = True
         return not self._parting.is_parting and (self._in_line or self._is_under_way())
@@ -196,7 +196,7 @@ class DeadlineProtocol(H11Protocol):
         behind = self.conn.trailing_data[0] + self._unparsed
         if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
             behind = left
-        # Otherwise the connection of a client that is refused but always busy could never be closed to make room.
+        # Otherwise the connection of a client that is refused but always busy could never be closed for a new one.
         is_refused = "authentic" not in self.scope["state"]
         return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
 

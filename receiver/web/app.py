@@ -147,7 +147,7 @@ class Receiver:
             return secrets.read(connection, self.api_url, asked)
 
         known = await self.connections.run(read, seconds=self._deadlines.question)
-        if self._keeping is None or self._keeping.done():  # in the background: the disk may be slow
+        if self._keeping is None or self._keeping.done():  # in the background: the disk might be slow
             self._keeping = asyncio.create_task(self._remembered.keep(known))
         return known
 

@@ -117,7 +117,7 @@ class Store:
         self._looking: asyncio.Task[Condition] | None = None
 
     async def append(self, content: Event | Unreadable, proven: Proven) -> Status:
-        """Return the status of a delivery once it is on disk; a spooled one counts as stored, whatever is in it.
+        """Return the status of a delivery once it is on disk. Every spooled delivery counts as stored.
 
         Raises:
             StoreUnavailableError: neither the database nor the spool can store the delivery now.
@@ -243,7 +243,7 @@ class Store:
         if deliveries:
             stored = await self._take_apart(list(deliveries.values()))
             fates = [stored.pop(0) if place in deliveries else fate for place, fate in enumerate(fates)]
-        if Fate.TAKEN in fates:
+        if Fate.STORED in fates:
             self._return()  # new deliveries need not wait until the spool is empty
         return fates
 
@@ -258,9 +258,9 @@ class Store:
                 fates.append(Fate.LATER if result.passing else Fate.REFUSED)
             else:
                 self._announce(part, result)
-                fates += [Fate.TAKEN] * len(part)
+                fates += [Fate.STORED] * len(part)
         reach(Failpoint.AFTER_COMMIT)
-        if Fate.REFUSED in fates and Fate.TAKEN not in fates:
+        if Fate.REFUSED in fates and Fate.STORED not in fates:
             wanted = {name for delivery in deliveries for name in delivery.handlers}
             probe = partial(self._probe, handlers=tuple(sorted(wanted)))
             await self._connections.run(probe, seconds=self._deadlines.database)

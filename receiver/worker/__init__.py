@@ -1,4 +1,4 @@
-"""Run handlers, each job in a lane of its own.
+"""Run handlers, each job in its own lane.
 
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
                                                      └──▶ inbox.retry.decide ──▶ settling: fenced by the attempt

@@ -5,7 +5,7 @@ Which jobs, and in which order (`claim_jobs.sql`):
     pending, and due ─────────────▶ a worker: as many as it has free lanes    │ of its handlers, for its API's events;
     running, its lease ran out ───▶ a process for lapsed jobs: one at a time  │ by `due_at`, then by id
 
-A job that another worker is claiming is skipped, and so is a job that was put aside.
+A job that another worker is claiming is skipped. So is a job that was put aside: its claim failed a short time ago.
 
 How they are claimed:
 
@@ -139,7 +139,7 @@ class Claims:
 
     async def _take_one_by_one(self, handler: str, most: int, start: Callable[[Claim], None]) -> int:
         due = partial(jobs.due, handlers=[handler], **self._which, limit=LOOKED_AT, aside=self._skipped())
-        taken, end = 0, _now() + LOOKING_SECONDS
+        claimed, end = 0, _now() + LOOKING_SECONDS
 
         async def claim_one(connection: Connection, job: int) -> list[Claim]:
             return await self._claim([handler], 1, connection, only=job)
@@ -150,10 +150,10 @@ class Claims:
             else:
                 for claim in result:
                     start(claim)
-                    taken += 1
-            if taken == most or _now() > end:
+                    claimed += 1
+            if claimed == most or _now() > end:
                 break
-        return taken
+        return claimed
 
     async def _put_aside(self, job: int, why: StoreRefusedError) -> None:
         """Skip a job for a while. Mark a job that can never be claimed dead, unless the database refuses that too."""

@@ -1,4 +1,4 @@
-"""Claim jobs, run each in a lane of its own, and write its outcome.
+"""Claim jobs, run each in its own lane, and write its outcome.
 
 A worker claims pending jobs. A worker for `lapsed` jobs claims jobs whose lease ran out, one after the other, and ends
 when none is left (see `worker.lapsed`).
@@ -83,7 +83,7 @@ class Worker:
         connections: for claims and outcomes, each with a deadline.
         db: the handlers' pool: two connections for each lane, and a few more.
         http: makes an HTTP client for each attempt.
-        lanes: how many jobs to hold at once.
+        lanes: how many jobs to hold at the same time.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
         lapsed: whether to claim jobs whose lease ran out, and to end when none is left. With one lane each job runs
@@ -179,7 +179,7 @@ class Worker:
         return self._claims.trouble
 
     def held(self) -> list[Key]:
-        """Return the (job, attempt) of every held job. Any thread may call this."""
+        """Return the (job, attempt) of every held job. Any thread can call this."""
         return list(self._held)
 
     def lose(self, keys: Collection[Key]) -> None:

@@ -38,7 +38,7 @@ class Leases:
     """Renews the leases of the held jobs while its `async with` block lasts.
 
     Args:
-        url: the database, to which the thread has a connection of its own.
+        url: the database, to which the thread has its own connection.
         lease: how long a claim holds without being renewed.
         held: returns the (job, attempt) of every held job; called in the thread.
         lost: called in the loop with the jobs that the worker no longer holds.

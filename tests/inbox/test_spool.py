@@ -39,8 +39,8 @@ class Inbox:
         if error is not None:
             raise error
         self.batches.append(len(records))
-        answers = [self.fates.get(record.decode("latin-1"), Fate.TAKEN) for record in records]
-        self.taken += [record for record, fate in zip(records, answers, strict=True) if fate is Fate.TAKEN]
+        answers = [self.fates.get(record.decode("latin-1"), Fate.STORED) for record in records]
+        self.taken += [record for record, fate in zip(records, answers, strict=True) if fate is Fate.STORED]
         return answers
 
 

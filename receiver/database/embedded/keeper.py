@@ -103,9 +103,9 @@ class Keeper:
     def clear_the_way(self) -> None:
         """End the rest of an earlier server, and remove its lock files when none of its processes is left.
 
-        A killed server stays a zombie until its parent reaps it. PostgreSQL takes the zombie for a running server and
-        refuses to start. But the lock files also protect the data while an old server's backends still write. So the
-        files are removed only when no process works in the data folder.
+        A killed server stays a zombie until its parent reaps it. PostgreSQL mistakes the zombie for a running server
+        and refuses to start. But the lock files also protect the data while an old server's backends still write. So
+        the files are removed only when no process works in the data folder.
         """
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             deadline = time.monotonic() + STOP_SECONDS

@@ -20,7 +20,7 @@ from receiver.errors import EmbeddedError
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 60.0
-TELL_SECONDS = 5.0
+WARN_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 1.0  # between keepers that find another one at work
 AGAIN_SECONDS = 5.0  # until a failed start of a keeper is tried again
 LOG_BYTES = 1_000_000
@@ -96,7 +96,7 @@ def _replace_keepers(folder: DataFolder, server_binaries: Path, leaving: threadi
     """Start a new keeper whenever the current one is killed, until we leave."""
     while True:
         try:
-            wait_until_stopped(folder.path)  # returns at once if no keeper runs
+            wait_until_stopped(folder.path)  # returns immediately if no keeper runs
             if leaving.is_set():
                 return
             _await_ready(folder, server_binaries)
@@ -140,7 +140,7 @@ class _Keepers:
 def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float | None = None) -> Path:
     """Wait until the server answers, and return the folder of its socket."""
     keepers = _Keepers(folder, server_binaries)
-    began, told = time.monotonic(), False
+    began, is_warned = time.monotonic(), False
     while True:
         noted = sockets.noted(folder)
         seen = noted is not None and sockets.is_seen(noted, folder)
@@ -162,8 +162,8 @@ def _await_ready(folder: DataFolder, server_binaries: Path, *, patience: float |
                 f"PostgreSQL {what}; {folder.path / LOG} ends: {_last_words(folder)}; "
                 f"fix that, or set DATABASE_URL to your own database"
             )
-        if waited > TELL_SECONDS and not told:
-            told = True
+        if waited > WARN_SECONDS and not is_warned:
+            is_warned = True
             log.warning("PostgreSQL does not answer yet; waiting for up to %g s", READY_SECONDS)
         time.sleep(0.01)
 

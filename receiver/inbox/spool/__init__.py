@@ -1,4 +1,4 @@
-"""Keep deliveries in local files while the database cannot take them.
+"""Keep deliveries in local files while the database cannot store them.
 
 spool.Spool ──▶ segments.SpoolSegment   a file with space reserved in advance; one fsync for all waiting records
      │

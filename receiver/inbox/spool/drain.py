@@ -33,7 +33,7 @@ BATCH_BYTES = 256 * 1024  # a slow line carries this much within a statement's d
 class Fate(Enum):
     """The fate of a record that was given to the storing function."""
 
-    TAKEN = "taken"  # it is stored
+    STORED = "stored"
     LATER = "later"  # it was refused for a reason that can pass
     FOREIGN = "foreign"  # it is for another database
     REFUSED = "refused"  # it is kept aside
@@ -73,13 +73,13 @@ class Drain:
 
     async def run(self, take: Take) -> tuple[int, str | None]:
         """Give every record to `take`; return how many were stored and, as text, what could not be drained."""
-        taken, trouble = 0, None
+        stored, trouble = 0, None
         for place in await self._in_thread(self._folder.segments):
             try:
-                taken += await self._drain(place, take)
+                stored += await self._drain(place, take)
             except OSError as exc:  # the other segments might be readable
                 trouble = f"{place.name} cannot be drained: {exc.strerror}"
-        return taken, trouble
+        return stored, trouble
 
     async def _drain(self, place: Place, take: Take) -> int:
         opened = await self._in_thread(place.folder.lock, place.name)
@@ -98,7 +98,7 @@ class Drain:
             await self._in_thread(self._settle, place, found, fates)
             self._fates.pop(which, None)
             self._remember(which, found, fates)
-            return fates[before:].count(Fate.TAKEN)
+            return fates[before:].count(Fate.STORED)
         finally:
             os.close(opened)
 

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 ROOM_BYTES = 16 * 1024 * 1024
 BETWEEN_TRIALS_SECONDS = 60.0
-SEGMENT_BYTES = 16 * 1024 * 1024  # what a drain reads at once
+SEGMENT_BYTES = 16 * 1024 * 1024  # a drain reads a whole segment
 
 
 class Spool:
@@ -136,13 +136,13 @@ class Spool:
         error of `take` ends the drain, and the next drain continues there.
         """
         last = await self._in(self._writer, self._let_go_or_keep)
-        taken = 0 if last is None else await self._drain_last(last, take)
+        stored = 0 if last is None else await self._drain_last(last, take)
         more, trouble = await self._drain.run(take)
         self._note("drain", trouble)
         if trouble is None:
             self._note("write", None)
         await self._in(self._reader, self._look)
-        return taken + more
+        return stored + more
 
     async def close(self) -> None:
         """Give back the unused space. Other processes can drain our records."""
@@ -263,17 +263,17 @@ class Spool:
         if self._given[0] is not segment:
             self._given = segment, []
         fates = self._given[1]
-        before = fates.count(Fate.TAKEN)
+        before = fates.count(Fate.STORED)
         again = [place for place, fate in enumerate(fates) if fate is Fate.LATER]
         if again:
             for place, fate in zip(again, await take(batch([records[place] for place in again], 0)), strict=False):
                 fates[place] = fate
         while len(fates) < len(records):
             fates += await take(batch(records, len(fates)))
-        taken = fates.count(Fate.TAKEN) - before
-        if set(fates) == {Fate.TAKEN} and await self._in(self._writer, self._empty, segment, end):
+        stored = fates.count(Fate.STORED) - before
+        if set(fates) == {Fate.STORED} and await self._in(self._writer, self._empty, segment, end):
             fates.clear()
-        return taken
+        return stored
 
     def _empty(self, segment: SpoolSegment, end: int) -> bool:
         """Empty the current segment, unless more records were written; return whether it was emptied."""

@@ -230,7 +230,7 @@ async def answer_to(
 async def _read(answer: httpx.Response, most: int) -> bytes:
     """Return the decompressed body of at most `most` bytes.
 
-    httpx would decompress every layer that the answer names, all at once, before we see the size. So we decompress one
+    httpx would decompress every layer that the answer names, all together, before we see the size. So we decompress one
     layer of gzip here, a little at a time.
     """
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()

@@ -1,6 +1,6 @@
 """Read an answer of up to 32 MB on the event loop, without stopping it and without a second 32 MB.
 
-A parser that makes objects of a whole 30 MB answer takes a second and 400 MB; for 30 MB of `[],` it takes a gigabyte.
+A parser that makes objects of a whole 30 MB answer needs a second and 400 MB; for 30 MB of `[],` it needs a gigabyte.
 We need only a small part of an answer. So a large answer is first cut at its brackets, commas and quotation marks:
 
     {"id": 7, "segments": [{…}, {…}, …], "acts": [[[…]]], …}
@@ -47,7 +47,7 @@ TURN_SECONDS = 0.005  # after that other work runs
 MARKS_A_LOOK = 500  # between two looks at the clock
 WINDOW_BYTES = 256 * 1024
 MOST_MARKS = 8_000_000  # marks and strings; the longest recordings have three million
-MOST_PIECES = 150_000  # the garbage collector scans all kept pieces at once, which stops the loop
+MOST_PIECES = 150_000  # the garbage collector scans all kept pieces in one go, which stops the loop
 MOST_QUOTES = 100_000
 NAME_BYTES = 4 * 1024
 

@@ -15,7 +15,7 @@ PLATFORMS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """A recording that the provider can reach, as `quote` and `transcribe` take it.
+    """A recording that the provider can reach, for `quote` and `transcribe`.
 
     Attributes:
         source: the kind of address; `upload` comes with `upload_id`, every other kind with `url`.
@@ -23,7 +23,7 @@ class Recording:
         upload_id: the id of a finished upload, for the source `upload`.
         original_filename: the name of an uploaded file.
         duration_seconds: required for an upload, which the provider bills without probing it. Saves a probe elsewhere.
-        pipeline_code: the speech model; None takes the provider's default.
+        pipeline_code: the speech model; None means the provider's default.
         language: a BCP 47 code, or `auto`.
     """
 
