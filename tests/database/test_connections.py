@@ -331,7 +331,7 @@ async def test_a_server_that_is_not_there_is_said_so(receiver_database: str) -> 
 
 
 async def test_a_database_that_takes_no_connections_is_away(receiver_server: Server, receiver_database: str) -> None:
-    """What an operator does before a restore or a rename."""
+    """An operator does this before a restore or a rename."""
     name = urlsplit(receiver_database).path[1:]
     admin = await asyncpg.connect(receiver_server.url)
     await admin.execute(f'alter database "{name}" allow_connections false')

@@ -192,7 +192,7 @@ def test_what_asks_for_safety_that_we_do_not_give_is_known(
         ("postgresql://u@[::1/d", {}, "in brackets must be an IPv6 address"),
         ("postgresql://u@[::1]5432/d", {}, "in brackets must be an IPv6 address"),
         ("postgresql://u@[h]:5432/d", {}, "in brackets must be an IPv6 address"),
-        ("postgresql://u@<hunter2>/d", {}, "the host has a character that no"),
+        ("postgresql://u@<hunter2>/d", {}, "the host has a character that host names cannot have"),
         ("mysql://u:hunter2@h/d", {}, "must start with postgresql://"),
         ("postgresql:u:hunter2@h/d", {}, "must start with postgresql://"),
         ("postgresql://u:hunter2@h:port/d", {}, "the port must be a number"),

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: started by the first, shared by all, stopped with the last, whatever kills whom."""
+"""The embedded PostgreSQL: the first user starts it, all share it, the last stops it, whichever process is killed."""
 
 import asyncio
 import fcntl
@@ -355,7 +355,7 @@ def test_a_database_for_a_user_without_a_name_is_refused_in_a_sentence(folder: P
     (folder / "data").mkdir()
     os.chown(folder / "data", 54321, 54321)
     with (
-        pytest.raises(EmbeddedError, match=r"uid 54321 has none: set DATABASE_URL .* /etc/passwd"),
+        pytest.raises(EmbeddedError, match=r"uid 54321 has no name: set DATABASE_URL .* /etc/passwd"),
         attach(folder / "data", create=True),
     ):
         pass

@@ -130,7 +130,9 @@ async def test_a_landed_migration_that_was_edited_is_refused_by_name(
     third = tmp_path / "0003_step_3.sql"
     third.write_text("create table public.third ()")
     for some in (steps, [*steps, (3, third)]):
-        with pytest.raises(SchemaError, match=r"0001_step_1\.sql was edited after .* restore it, and write a new"):
+        with pytest.raises(
+            SchemaError, match=r"0001_step_1\.sql was edited after .* restore the file, and write a new"
+        ):
             await migrations.migrate(connection, some)
     assert await applied(connection) == [1, 2]
 

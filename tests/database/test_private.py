@@ -1,4 +1,4 @@
-"""`database.private`: only private files are opened, whatever lies in their place, and a replaced file is whole."""
+"""`database.private`: only private files are opened, whatever is in their place, and a replaced file is whole."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""`database.session`: what we rely on is so whatever anybody has set, hosts get their share, and a no is explained."""
+"""`database.session`: our settings hold, every host gets its share of the time, and a refusal is explained."""
 
 import asyncio
 import getpass

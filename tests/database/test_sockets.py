@@ -1,4 +1,4 @@
-"""`receiver.database.embedded.sockets`: where the socket lies, so that PostgreSQL and every client of it find it."""
+"""`receiver.database.embedded.sockets`: a place for the socket that PostgreSQL and all its clients find."""
 
 import os
 from pathlib import Path

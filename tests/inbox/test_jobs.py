@@ -1,4 +1,4 @@
-"""`receiver.inbox.jobs`: a claim is one worker's, counted and fenced; whoever lost it writes nothing."""
+"""`receiver.inbox.jobs`: one worker has a claim, counted and fenced; a worker that lost it cannot write."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`receiver.inbox.retry`: the whole rule of when a job is tried again, as tables with their arithmetic."""
+"""`receiver.inbox.retry`: the whole rule for trying a job again, as tables with their arithmetic."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""`receiver.inbox.spool.segments`: what a segment holds is told from what a crash cut off, and from damage."""
+"""`receiver.inbox.spool.segments`: whole records, cut-off frames and damage are told apart."""
 
 import os
 import zlib
@@ -43,7 +43,7 @@ def test_what_is_cut_at_any_byte_gives_every_whole_record_and_is_no_damage(behin
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.data())
 def test_damage_costs_the_record_that_it_is_in_and_is_told(contents: list[bytes], data: st.DataObject) -> None:
-    """Any byte of any frame may be damaged, even of the last one: each may have been answered."""
+    """Any byte of any frame can be damaged, even of the last frame: each might have been answered."""
     whole = bytearray(segment(*contents) + ZEROS)
     at = data.draw(st.integers(START, len(whole) - len(ZEROS) - 1))
     whole[at] ^= data.draw(st.integers(1, 255))

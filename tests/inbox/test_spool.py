@@ -1,4 +1,4 @@
-"""`receiver.inbox.spool`: what was appended survives everything but the disk, and comes out in order."""
+"""`receiver.inbox.spool`: appended records survive everything but the loss of the disk, and come out in order."""
 
 import asyncio
 import errno
@@ -348,7 +348,7 @@ async def test_all_the_room_that_was_taken_can_be_used_up(tmp_path: Path, monkey
 
 
 async def test_a_disk_that_stays_full_takes_no_room_from_a_spool_that_is_drained_again_and_again(folder: Path) -> None:
-    """The last segment is emptied in its place, so it does not matter who takes the room that becomes free."""
+    """The last segment is emptied in its place, so it does not matter who uses the space that becomes free."""
     inbox = Inbox()
     with small_disk(folder / "spool", 1) as disk:
         one = opened(disk)
@@ -482,7 +482,7 @@ async def test_a_segment_whose_disk_fails_is_followed_by_the_one_that_is_ready(
 
 
 async def test_of_a_write_that_broke_off_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fills up takes a part of the frames, and the frames written there later may be shorter."""
+    """A disk that fills up takes a part of the frames, and the frames written there later can be shorter."""
     one = opened(tmp_path)
     await append(one, b"a")
     real = os.pwrite

@@ -1,4 +1,4 @@
-"""`receiver.inbox.spooled`: which database a record is for, as it is counted and as it is told."""
+"""`receiver.inbox.spooled`: the database that a record is for: how such records are counted, and shown."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A provider that answers as a test has written down, for the tests of its client."""
+"""A provider that gives the answers that a test has listed, for the tests of its client."""
 
 import asyncio
 import traceback

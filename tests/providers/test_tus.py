@@ -531,7 +531,7 @@ async def test_an_offset_that_makes_no_sense_is_an_error(offset: str) -> None:
 
 async def test_an_answer_without_an_offset_is_an_error() -> None:
     server = Prepared(created(), httpx.Response(204))
-    with pytest.raises(ProviderUnavailable, match="PATCH has no Upload-Offset"):
+    with pytest.raises(ProviderUnavailable, match="PATCH has no numeric Upload-Offset"):
         await server.take()
 
 

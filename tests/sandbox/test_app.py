@@ -1,4 +1,4 @@
-"""`receiver.sandbox`: keys, limits, idempotency, and what every answer carries."""
+"""`receiver.sandbox`: keys, limits, idempotency, and the headers of every answer."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""`receiver.server.connections`: as many strangers as may come, and no delivery is turned away for them."""
+"""`receiver.server.connections`: many unknown clients connect, and no delivery is turned away because of them."""
 
 import asyncio
 import errno
@@ -263,7 +263,7 @@ def descriptors(process: Process) -> list[int]:
 
 
 def limit(process: Process, count: int) -> None:
-    """Lower the limit of a process, which may raise it again."""
+    """Lower the limit of a process, which can raise it again."""
     pid, kind = process.popen.pid, resource.RLIMIT_NOFILE
     resource.prlimit(pid, kind, (count, resource.prlimit(pid, kind)[1]))
 

@@ -1,4 +1,4 @@
-"""`server.protocol`: on real sockets, every connection gets its answer or its end, and none is held for ever."""
+"""`server.protocol`: on real sockets, every connection gets its answer or its end, and none is held forever."""
 
 import asyncio
 import itertools
@@ -301,7 +301,7 @@ async def test_two_deliveries_in_one_piece_are_answered_in_order(web: Web) -> No
 
 
 async def test_what_stands_behind_a_refused_request_is_not_waited_for(web: Web) -> None:
-    """A client that sends requests without waiting would always be busy, and never be closed to make room."""
+    """A client that sends requests without waiting would always be busy, and could never be closed for a new one."""
     refused = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 0\r\n\r\n".encode()
     async with web.connected() as client:
         await client.send(refused * 300)
@@ -570,7 +570,7 @@ async def test_a_body_that_drips_is_answered_408_by_the_deadline_that_began_with
 async def test_what_is_answered_without_its_body_does_not_hold_the_connection(
     request_line: str, status: int, web: Web
 ) -> None:
-    """A byte of the rest, sent after the answer, must not keep the connection open for ever."""
+    """A byte of the rest, sent after the answer, must not keep the connection open forever."""
     async with web.connected() as client:
         await client.send(f"{request_line} HTTP/1.1\r\nHost: web\r\nContent-Length: 1000\r\n\r\n".encode())
         assert (await client.answer()).status == status
@@ -791,7 +791,7 @@ async def test_stopping_lets_a_delivery_that_has_begun_be_stored(receiver_databa
 
 
 async def test_a_relieved_server_leaves_its_connections_to_their_clients(receiver_database: str) -> None:
-    """A request may be on its way on each connection. Each answer says that it is the last one."""
+    """A request might be on its way on each connection. Each answer says that it is the last one."""
     async with serving(receiver_database) as web, web.connected() as idle, web.connected() as used:
         for client in (idle, used):
             await client.send(delivery(event()))
@@ -822,7 +822,7 @@ async def test_an_inherited_socket_is_passed_on_to_nobody() -> None:
 
 
 async def test_a_client_that_never_reads_its_answers_is_cut_off(receiver_database: str) -> None:
-    """Otherwise a few hundred such clients would hold every connection that the server may have."""
+    """Otherwise a few hundred such clients would hold every connection that the server can have."""
 
     def flood(web: Web) -> str:
         with socket.socket() as client:
@@ -890,7 +890,7 @@ NO_REQUESTS = {
 async def test_a_request_that_is_none_is_told_of_like_every_refusal(
     receiver_database: str, caplog: pytest.LogCaptureFixture, why: str
 ) -> None:
-    """A proxy may have added a header, and after five refusals the provider switches the webhook off."""
+    """A proxy might have added a header, and after five refusals the provider switches the webhook off."""
     async with serving(receiver_database) as web:
         for _ in range(2):
             async with web.connected() as client:

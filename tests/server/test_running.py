@@ -1,4 +1,4 @@
-"""`receiver.server.running`: where it listens, and what that is called."""
+"""`receiver.server.running`: the address on which the server listens, and the URL of that address."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""`receiver.server.turns`: a few at each round of the loop, the known first, and nobody kept out."""
+"""`receiver.server.turns`: a few turns in each round of the loop, known clients first, and no client is starved."""
 
 import asyncio
 from functools import partial

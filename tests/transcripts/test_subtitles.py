@@ -1,4 +1,4 @@
-"""`transcripts.subtitles`: what we write is read back by two parsers that others wrote, the same to a millisecond."""
+"""`transcripts.subtitles`: two independent parsers read back what we write, the same to a millisecond."""
 
 import html
 import math

@@ -1,4 +1,4 @@
-"""`receiver.web`: every delivery gets the one right answer, and what is answered 200 is in the database."""
+"""`receiver.web`: every delivery gets the right answer, and a delivery that is answered 200 is in the database."""
 
 import asyncio
 import json
@@ -301,7 +301,7 @@ async def test_without_the_database_and_without_room_the_answer_is_503_and_loud(
 
 
 async def test_a_connection_that_was_cut_does_not_cost_the_delivery(web: Web, db: Pool) -> None:
-    """This is tried often: the delivery may come before, while or after we notice that the connection is gone."""
+    """This is tried often: the delivery can come before, while or after we notice that the connection is gone."""
     for turn in range(24):
         assert (await web.deliver(completed(f"evt_before_{turn}"))).json() == {"status": "stored"}
         await db.execute(
@@ -381,7 +381,7 @@ async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
 
 
 async def readiness(web: Web, *, secret: bytes | None = None, at: float = 0.0) -> str:
-    """Return what readiness answers to a stranger, or to a client that knows a secret."""
+    """Return the answer of readiness to an unknown client, or to a client that knows a secret."""
     headers = sign(b"", secret=signature.key_for_questions(secret), at=time.time() + at) if secret else {}
     return (await web.client.get("/readyz", headers=headers)).text
 

@@ -131,7 +131,7 @@ async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_
 async def test_when_the_spool_is_full_the_database_is_asked_again(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """The database may be back, unnoticed."""
+    """The database might be back, unnoticed."""
     away = "alter table receiver.events rename to elsewhere"
     async with placed(receiver_database, tmp_path, room=1) as place:
         await db.execute(away)
@@ -286,7 +286,7 @@ async def test_a_record_of_another_version_is_kept_aside_and_holds_up_no_other(
 async def test_one_delivery_that_the_database_never_takes_is_put_aside_and_the_others_go_on(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """A person's own index refuses what is too long for it, with an error that stands on no list."""
+    """A user's own index refuses a value that is too long for it, with an error that is not on any list."""
     await db.execute("create index on receiver.events (raw)")
     long = json.dumps({"id": "evt_long", "event": "webhook.test", "data": {"x": secrets.token_hex(20_000)}}).encode()
     async with placed(receiver_database, tmp_path) as place:
@@ -397,7 +397,7 @@ async def test_a_locked_row_delays_its_own_repeats_alone(db: Pool, receiver_data
 async def test_however_many_rows_are_locked_what_lies_behind_their_repeats_is_stored(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
-    """The store waits for one lock, but not for all of them in turn, however long a statement may take."""
+    """The store waits for one lock, but not for all locks one after the other, even if a statement can take long."""
     names = [f"evt_{number}" for number in range(6)]
     async with placed(receiver_database, tmp_path, statement_seconds=15) as place:
         for name in names:

@@ -1,4 +1,4 @@
-"""`receiver.web.takeover`: what waits for a database that is gone is stored in this one."""
+"""`receiver.web.takeover`: deliveries that wait for a database that is gone are stored in this one."""
 
 from pathlib import Path
 

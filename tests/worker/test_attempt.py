@@ -1,4 +1,4 @@
-"""`receiver.worker.attempt`: an attempt ends and tells how, whatever the user's function does."""
+"""`receiver.worker.attempt`: an attempt ends and reports its outcome, whatever the user's function does."""
 
 import asyncio
 import io
@@ -127,7 +127,7 @@ async def test_a_handler_that_cannot_be_stopped_is_left_behind_and_reported(
 async def test_an_async_handler_that_blocks_past_its_timeout_is_told(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, ending: str
 ) -> None:
-    """Nothing could stop the handler, and other jobs waited as long. What it did counts all the same."""
+    """The timeout could not stop the handler, and other jobs waited. The handler's own outcome still counts."""
     event, ctx = await receiver_scratch.claim(example)
 
     async def blocks(_event: Event, _ctx: Context) -> None:
@@ -190,7 +190,7 @@ async def test_cancelling_an_attempt_stops_its_handler_and_waits_for_it(receiver
 
 
 def test_a_handlers_log_lines_name_the_event_whatever_it_is_called() -> None:
-    """An id may contain formatting characters, for example those of a field of 700 MB."""
+    """An id can contain formatting characters, for example those of a field of 700 MB."""
     written = io.StringIO()
     output = logging.StreamHandler(written)
     output.setFormatter(TextFormatter())

@@ -1,4 +1,4 @@
-"""`receiver.worker.lanes`: every job ends, whatever its handler, its worker or the database does meanwhile."""
+"""`receiver.worker.lanes`: every job ends, whatever its handler, its worker or the database does."""
 
 import asyncio
 import contextlib
@@ -260,7 +260,7 @@ async def test_a_worker_that_is_woken_does_not_wait_for_its_next_look(receiver_s
 async def test_a_worker_for_lapsed_jobs_runs_each_alone_and_ends_when_there_are_none(
     receiver_scratch: Scratch,
 ) -> None:
-    """Any of them may have killed its worker, and must not harm another job a second time."""
+    """Each of the jobs might have killed its worker, and must not harm another job a second time."""
     now: set[str] = set()
     beside: dict[str, set[str]] = {}
 
@@ -409,7 +409,7 @@ async def until_renewed(scratch: Scratch, handler: str, *, by: float) -> None:
 async def test_renewal_survives_a_row_that_someone_else_has_locked(
     receiver_scratch: Scratch, receiver_database: str
 ) -> None:
-    """Hosted databases have a `lock_timeout`, so a renewal can fail; the next one may succeed."""
+    """Hosted databases have a `lock_timeout`, so a renewal can fail; the next one can succeed."""
     name = urlsplit(receiver_database).path[1:]
     begun, let_go, ran = asyncio.Event(), asyncio.Event(), []
 

@@ -1,4 +1,4 @@
-"""`receiver.worker.leases`: a lease holds while its worker lives, and a worker that lost it writes nothing."""
+"""`receiver.worker.leases`: a lease holds while its worker lives; a worker that lost its lease cannot write."""
 
 import asyncio
 import logging
@@ -126,7 +126,7 @@ async def test_a_handler_that_gives_back_what_it_borrowed_is_not_accused(
 async def test_a_handler_that_lost_its_lease_is_stopped_once_and_may_clean_up(
     receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Cleaning up takes longer than the time between two renewals. Its connections are taken back all the same."""
+    """Cleaning up takes longer than the time between two renewals. Its connections are still taken back."""
     begun = asyncio.Event()
 
     async def keeps(_: Event, ctx: Context) -> None:
