@@ -243,7 +243,7 @@ AROUND = (
     Around("another user's home", DATABASE, "HOME: .* cannot be read .*: set HOME",
            {"DATABASE_URL": "{far}", "HOME": "{private}"}, before=AS_NOBODY),
     Around("an unknown user without a database", Need.STORED | Need.MADE, "no data here|there is no database|"
-           "for a user without a name, and uid 12345 has none: set DATABASE_URL", {"DATABASE_URL": ""},
+           "for a user without a name, and uid 12345 has no name: set DATABASE_URL", {"DATABASE_URL": ""},
            before=AS_NOBODY),
     Around("another user's folder", DATABASE | FOLDERS, "belongs to another user|Permission denied",
            {"DATABASE_URL": "", "RECEIVER_DATA_DIR": "{private}"}, before=AS_NOBODY),
