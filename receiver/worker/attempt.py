@@ -67,7 +67,7 @@ class LeftBehind:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether one worker cannot keep more handlers than these."""
+        """Whether the worker cannot leave behind another handler."""
         return len(self._tasks) >= self._most
 
     def add(self, task: "asyncio.Task[BaseException | None]") -> None:
