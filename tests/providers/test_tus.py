@@ -438,7 +438,7 @@ async def test_the_pauses_start_over_whenever_there_was_progress() -> None:
 
 @pytest.mark.parametrize(
     ("broken", "said"),
-    [(httpx.ReadTimeout("x"), "no answer in time"), (httpx.Response(503), "503"), (at(4), "nothing")],
+    [(httpx.ReadTimeout("x"), "no answer in time"), (httpx.Response(503), "503"), (at(4), "no bytes")],
 )
 async def test_breaks_without_progress_use_up_the_pauses(broken: httpx.Response | Exception, said: str) -> None:
     """Three tries: the first, and one after each pause. A server that accepts no byte is broken too."""
