@@ -9,6 +9,6 @@
 
 transcription   from a recording to its text, in this order
 
-following looks for our own event of the end where our webhook is registered, and asks the provider elsewhere.
+Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.
 """

@@ -3,7 +3,7 @@
     begin ──▶ (a start) ──▶ until_ended ─┬─ webhook: look for its event; sometimes ask the provider ─┬─▶ its last status
                                          └─ no webhook: the provider holds its answer ───────────────┘
 
-An outage does not end the waiting: the transcription is paid for, and goes on without us.
+An outage does not end the waiting: the transcription is paid for, and continues without us.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ Progressed: TypeAlias = Callable[[TranscriptionStatus], None]
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds.
+    """Pauses, in seconds.
 
     Attributes:
         look: between two looks for the event.
         ask: between two questions to the provider while we wait for the event.
         hold: how long the provider holds its answer at most.
-        shown: takes the place of `ask` and `hold` for a person who watches. Each question costs one of the 60 requests
+        shown: used instead of `ask` and `hold` when a person watches. Each question costs one of the 60 requests
             a minute.
         after_outage: before the next try.
     """
@@ -71,7 +71,7 @@ class Following:
 
         Args:
             transcription_id: the transcription.
-            progressed: called with each status before that; None if nobody watches.
+            progressed: called with each status before that; None if progress is not shown.
 
         Raises:
             InvalidRequest: the transcription is a quote, which never starts.

@@ -55,13 +55,13 @@ async def quoted(provider: TranscribeSo, recording: Recording) -> Price:
 
 
 async def listed(provider: TranscribeSo, recording: Recording, *, cheapest: bool = False) -> Price:
-    """Return the price of a file by the list. If it names no model, take the first one, or the `cheapest`.
+    """Return the price of a file by the list. If it names no model, use the first one, or the `cheapest`.
 
     Raises:
         ImpossibleError: the list has no price for the model.
     """
     found = await provider.pipelines()
-    if cheapest:  # the provider does not tell which model it would take, so this is the lowest price
+    if cheapest:  # the provider does not say which model it would use, so this is the lowest price
         found.sort(key=lambda model: math.inf if model.retail_usd_per_min is None else model.retail_usd_per_min)
     wanted = [model for model in found if recording.pipeline_code in (None, model.code)]
     if not wanted or wanted[0].retail_usd_per_min is None:
@@ -97,5 +97,5 @@ def require_within(price_usd: float, most_usd: float) -> None:
 def dollars(amount: float | None, *, digits: int = 2) -> str:
     """Return an amount of US dollars; four digits if two would show zero."""
     if amount is None:
-        return "not told"
+        return "unknown"
     return f"${amount:.{4 if 0 < amount < 0.01 else digits}f}"  # noqa: PLR2004 - less than a cent

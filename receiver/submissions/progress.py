@@ -46,7 +46,7 @@ class Progress:
     size: int
     modified: int
     submission_key: str
-    location: str | None = field(default=None, repr=False)  # a secret: with it anyone could go on with the upload
+    location: str | None = field(default=None, repr=False)  # a secret: with it anyone could continue the upload
     upload_id: str | None = None
     asked: str | None = None
 
@@ -63,7 +63,7 @@ def about(recording: Recording, file: Path | None) -> str | Path:
 
 @contextmanager
 def opened(data_dir: Path, account: Account, recording: str | Path) -> Iterator["Notebook"]:
-    """Yield the notebook of a recording. Nobody else has it open.
+    """Yield the notebook of a recording. No other run has it open.
 
     Args:
         data_dir: the data folder. It is made if it is missing.
@@ -133,8 +133,8 @@ class Notebook:
         before = self.progress.asked
         if before not in (None, asked):
             raise ImpossibleError(
-                "this was submitted before with other options, and the answer was lost: run the command with the "
-                "same options as then, which cannot pay twice, or with an --idempotency-key of your own, which may"
+                "this was submitted before with other options, and the answer was lost: run it with the same "
+                "options as before (this cannot pay twice), or with your own --idempotency-key (this can pay twice)"
             )
         self.note(asked=asked)
         return f"{self.progress.submission_key}-{asked}", before is not None
@@ -159,7 +159,7 @@ class Notebook:
                 found = PROGRESS.validate_json(file.read(), strict=True)
         except (OSError, ValueError):
             return None  # no notes, or those of another version: the upload starts from the beginning
-        # The provider has forgotten the key. The upload might be gone: tus will tell.
+        # The provider has forgotten the key. The upload might be gone: the next request to tus shows that.
         fresh = replace(found, submission_key=_new_key(), upload_id=None, asked=None)
         return found if age < KEY_SECONDS else fresh
 

@@ -1,4 +1,4 @@
-"""Read what is handed in, a file or a web address, and find out whether the provider is transcribing it already."""
+"""Read a recording, which is a file or a web address, and find out whether the provider is transcribing it already."""
 
 import logging
 import re
@@ -34,15 +34,15 @@ def of_address(typed: str, pipeline: str | None, language: str, duration: float 
         ImpossibleError: the provider would refuse it.
     """
     if not is_address(typed):
-        raise ImpossibleError(f"{typed} is no web address: it does not start with https:// or http://")
+        raise ImpossibleError(f"{typed} is not a web address: it does not start with https:// or http://")
     scheme, _, rest = typed.strip().partition("://")
     source = f"{scheme.lower()}://{rest}"
     try:
         kind = source_of(source)
     except ValueError as exc:
-        raise ImpossibleError(f"{source} is no web address: {exc}") from exc
+        raise ImpossibleError(f"{source} is not a web address: {exc}") from exc
     if not addresses.has_host(source):
-        raise ImpossibleError(f"{source} is no web address: there is no server of such a name")
+        raise ImpossibleError(f"{source} is not a web address: no server can have that name")
     return Recording(source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration)
 
 
@@ -58,12 +58,12 @@ def of_file(source: str, pipeline: str | None, language: str, duration: float | 
     measured = media.duration_seconds(file.path)
     if duration is not None and measured is not None and abs(duration - measured) > 1 + measured / 100:
         raise ImpossibleError(
-            f"{source} plays {measured:.1f} s by its own account: leave --duration out, it is billed by that"
+            f"{source} plays {measured:.1f} s, and its length decides its price: leave --duration out"
         )
     seconds = duration if measured is None else measured
     if seconds is None:
         raise ImpossibleError(
-            f"how long {source} plays cannot be told, and it is billed by that: pass --duration SECONDS"
+            f"the length of {source} is unknown and decides its price: pass --duration SECONDS"
             f"{media.another_way(file.path)}"
         )
     return Recording(
@@ -76,7 +76,7 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
     """Refuse a recording that the provider is transcribing already, perhaps submitted from another folder.
 
     Raises:
-        ImpossibleError: the provider is at it, so it would be paid for twice.
+        ImpossibleError: the provider works on it, so it would be paid for twice.
     """
     oldest = datetime.now(UTC) - LOOK_BACK
     try:
@@ -86,16 +86,16 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
             if other.status in UNDER_WAY and _is_of(other, recording):
                 name = printable(other.title or other.url or "it")
                 raise ImpossibleError(
-                    f"the provider is at {name} already: transcription {other.id} is {printable(other.status)}. "
-                    "Nothing was sent or charged: go on in the folder where it was submitted, or pay for another one "
-                    "with --again"
+                    f"the provider is already working on {name}: transcription {other.id} is "
+                    f"{printable(other.status)}. Nothing was sent or charged: continue in the folder where it was "
+                    "submitted, or pay for another one with --again"
                 )
     except Unauthenticated:
         raise
-    except ProviderError as exc:  # a lasting error would meet the submission too
+    except ProviderError as exc:  # a lasting error would stop the submission too
         if is_lasting(exc):
             raise
-        log.warning("whether it was submitted elsewhere already cannot be told: %s", exc)
+        log.warning("cannot find out whether it was submitted from elsewhere already: %s", exc)
 
 
 def _is_of(other: TranscriptionStatus, recording: Recording) -> bool:

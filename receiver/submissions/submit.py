@@ -107,7 +107,7 @@ async def _send(provider: TranscribeSo, order: Order, recording: Recording, note
     except ProviderUnavailable as exc:
         if exc.code not in NOTHING_SENT or exc.maybe_done:
             exc.add_note(
-                "It may have been submitted all the same: run the same command again, which cannot pay twice, "
+                "It might have been submitted: run the same command again (this cannot pay twice), "
                 f"or from elsewhere with --idempotency-key {key}"
             )
         raise

@@ -1,7 +1,7 @@
 """Upload a local file to the provider, once: the progress survives Ctrl-C and a crash.
 
     file ──▶ up to 50 MB: a presigned PUT of the whole file ──▶ upload id ──▶ submitted; the notes are removed
-         └─▶ above: tus, in pieces, can go on after a break ──────▲
+         └─▶ above: tus, in pieces, can continue after a break ──────▲
 
 A notebook keeps the progress. So a new start neither sends again what has arrived nor pays twice.
 """
@@ -25,7 +25,7 @@ EXPIRED = 403  # S3's answer to an expired ticket
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file of `size` bytes that the provider would take."""
+    """A file of `size` bytes that the provider would accept."""
 
     path: Path
     size: int
@@ -48,11 +48,11 @@ def inspect(path: Path) -> MediaFile:
     except OSError as exc:
         raise ImpossibleError(f"{path} cannot be read ({exc.strerror}); a web address starts with https://") from exc
     if not path.is_file() or status.st_size == 0:
-        raise ImpossibleError(f"{path} is empty, or no file")
+        raise ImpossibleError(f"{path} is empty, or not a file")
     if status.st_size > LIMIT_BYTES:
         megabytes = status.st_size / 1024 / 1024
         raise ImpossibleError(
-            f"{path} has {megabytes:.0f} MB, the provider takes 500: make it smaller, or give its URL"
+            f"{path} has {megabytes:.0f} MB, and the provider accepts at most 500: make it smaller, or give its URL"
         )
     return MediaFile(path, status.st_size, media.content_type(path))
 
@@ -69,7 +69,7 @@ async def upload(
         progressed: called with the number of bytes that have arrived.
 
     Raises:
-        ProviderError: the upload failed; the next run goes on with it.
+        ProviderError: the upload failed; the next run continues it.
         ImpossibleError: the file changed during the upload.
     """
     if notebook.progress.upload_id is None:
@@ -125,7 +125,7 @@ async def _resume(
                 location=notebook.progress.location, created=lambda made: notebook.note(location=made),
                 progressed=progressed,
             )  # fmt: skip
-        except InvalidRequest:  # the upload is lost or refused, so it cannot go on
+        except InvalidRequest:  # the upload is lost or refused, so it cannot continue
             notebook.note(location=None)
             raise
     return f"tus/{location.rstrip('/').rpartition('/')[2]}"

@@ -579,7 +579,7 @@ def test_an_ffprobe_that_cannot_run_is_none(write: Write, tools: Path) -> None:
 
 
 def test_ffmpeg_is_advised_where_it_is_not_there_and_might_help() -> None:
-    assert another_way(Path("talk.webm")) == ", or install ffmpeg, whose ffprobe may tell"
+    assert another_way(Path("talk.webm")) == ", or install ffmpeg so that ffprobe can try"
     assert another_way(Path("talk.aac")) == ""
 
 

@@ -76,7 +76,7 @@ def test_a_ceiling_may_be_reached_and_not_passed() -> None:
 
 
 def test_less_than_a_cent_is_not_shown_as_nothing() -> None:
-    assert [dollars(amount) for amount in (None, 0, 0.0036, 2.172)] == ["not told", "$0.00", "$0.0036", "$2.17"]
+    assert [dollars(amount) for amount in (None, 0, 0.0036, 2.172)] == ["unknown", "$0.00", "$0.0036", "$2.17"]
 
 
 async def test_a_file_is_priced_by_the_list_and_a_web_address_by_the_provider() -> None:

@@ -203,7 +203,7 @@ def test_what_was_interrupted_and_is_started_again_is_paid_once(
     until_hanging(sandbox)
     (submitted,) = until(sandbox.submitted, "the provider has carried it out")
     assert first.end(signal.SIGINT) == 130
-    said = "interrupted: the same command, in this folder, goes on and pays for nothing twice (notes in "
+    said = "interrupted: run the same command in this folder to continue; you do not pay twice (notes in "
     assert f"{said}{commands.folder / 'data'})" in first.log
     again = commands.read("transcribe", source, "--wait")
     assert (again["id"], "Ada: " in again["text"]) == (submitted["id"], True)
@@ -280,7 +280,7 @@ def test_other_options_are_refused_while_the_answer_is_unknown(
     ):
         refused = commands.run("transcribe", source, *options, **reached if options == ("--callback",) else {})
         assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
-        assert "submitted before with other options, and the answer was lost: run the command with" in refused.stderr
+        assert "submitted before with other options, and the answer was lost: run it with" in refused.stderr
     assert commands.good("transcribe", source) == f"{submitted['id']}\n"
     assert len(sandbox.submitted()) == 1
     commands.good("transcribe", source, "--language", "en", "--again")

@@ -48,7 +48,7 @@ def test_a_file_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(200.0, None), (200.0, 203.0), (200.0, 197.0), (2.0, 3.0), (2.0, 1.0)])
-def test_a_file_plays_as_long_as_it_says_itself(tmp_path: Path, seconds: float, said: float | None) -> None:
+def test_the_length_of_a_file_is_read_from_the_file(tmp_path: Path, seconds: float, said: float | None) -> None:
     recording, file = recordings.of_file(str(wav(tmp_path / "a.wav", seconds)), "p", "de", said)
     assert (file.name, recording) == ("a.wav", Recording(
         source="upload", original_filename="a.wav", duration_seconds=seconds, pipeline_code="p", language="de"
@@ -57,11 +57,13 @@ def test_a_file_plays_as_long_as_it_says_itself(tmp_path: Path, seconds: float, 
 
 @pytest.mark.parametrize(("seconds", "said"), [(200, 203.1), (200, 196.9), (2, 3.1), (2, 0.9), (2, 3600)])
 def test_a_duration_that_contradicts_the_file_is_refused(tmp_path: Path, seconds: float, said: float) -> None:
-    with pytest.raises(ImpossibleError, match=f"plays {seconds:.1f} s by its own account: leave --duration out"):
+    with pytest.raises(
+        ImpossibleError, match=f"plays {seconds:.1f} s, and its length decides its price: leave --duration out"
+    ):
         recordings.of_file(str(wav(tmp_path / "a.wav", seconds)), None, "auto", said)
 
 
-def test_a_file_that_does_not_tell_how_long_it_plays_needs_to_be_told(tmp_path: Path) -> None:
+def test_a_file_of_unknown_length_needs_its_duration(tmp_path: Path) -> None:
     file = str(sparse(tmp_path / "a.mp3", 1))
     assert recordings.of_file(file, None, "auto", 12.5)[0].duration_seconds == 12.5
     with pytest.raises(ImpossibleError, match="pass --duration SECONDS"):
@@ -87,7 +89,7 @@ async def look(recording: Recording, **about: object) -> None:
     {"title": "A talk about hiring", "url": URL},
 ])  # fmt: skip
 async def test_what_is_under_way_is_not_paid_for_again(about: dict[str, Any]) -> None:
-    with pytest.raises(ImpossibleError, match="already: transcription 7 is "):
+    with pytest.raises(ImpossibleError, match=": transcription 7 is "):
         await look(EPISODE, **about)
 
 
@@ -112,7 +114,7 @@ async def test_a_file_is_known_by_its_name_and_length() -> None:
     await look(file, **same | {"title": "other.wav"})
 
 
-async def test_a_list_that_cannot_be_had_says_nothing_of_a_submission_but_a_refused_key_does() -> None:
+async def test_a_submission_is_sent_although_the_list_cannot_be_read_but_not_with_a_refused_key() -> None:
     provider = Provider(refused(500, "internal_error"))
     async with provider.client(retries=(0,)) as api:
         await recordings.require_no_other(api, EPISODE)

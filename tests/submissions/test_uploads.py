@@ -24,7 +24,7 @@ from tests.processes import Process, Processes, until
 MEGABYTE = 1024 * 1024
 LARGE = 60 * MEGABYTE
 PRICE = 0.0362  # of a minute
-INTERRUPTED = "interrupted: the same command, in this folder, goes on and pays for nothing twice (notes in "
+INTERRUPTED = "interrupted: run the same command in this folder to continue; you do not pay twice (notes in "
 
 
 def state(commands: Commands) -> list[Path]:
@@ -53,14 +53,14 @@ def upload_only(commands: Commands, file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "said"),
     [
-        ("large.mp3", 501 * MEGABYTE, "large.mp3 has 501 MB, the provider takes 500"),
-        ("over.mp3", 500 * MEGABYTE + 1, "the provider takes 500"),
-        ("empty.mp3", 0, "empty.mp3 is empty, or no file"),
-        ("notes.txt", 10, "notes.txt has no extension of a media file that the provider takes: mp3, "),
-        ("folder.mp3", None, "folder.mp3 is empty, or no file"),
-        ("pipe.mp3", -1, "pipe.mp3 is empty, or no file"),
+        ("large.mp3", 501 * MEGABYTE, "large.mp3 has 501 MB, and the provider accepts at most 500"),
+        ("over.mp3", 500 * MEGABYTE + 1, "the provider accepts at most 500"),
+        ("empty.mp3", 0, "empty.mp3 is empty, or not a file"),
+        ("notes.txt", 10, "notes.txt has no extension of a media file that the provider accepts: mp3, "),
+        ("folder.mp3", None, "folder.mp3 is empty, or not a file"),
+        ("pipe.mp3", -1, "pipe.mp3 is empty, or not a file"),
         ("missing.mp3", -2, "missing.mp3 cannot be read (No such file or directory); a web address starts with"),
-        ("broken.webm", 10, "how long {} plays cannot be told, and it is billed by that: pass --duration SECONDS"),
+        ("broken.webm", 10, "the length of {} is unknown and decides its price: pass --duration SECONDS"),
     ],
 )
 @pytest.mark.parametrize("command", ["transcribe", "quote"])

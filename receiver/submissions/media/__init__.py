@@ -11,7 +11,7 @@ structure of the file, or else from ffprobe, if that is installed:
     WebM, AVI         ffprobe alone
 
 The answer is None for raw AAC; for a WAV from a pipe, whose header has a made-up size; for an Ogg of several streams,
-or from the middle of a broadcast; for a file that ends too early; for two recordings in one file, whatever lies
+or from the middle of a broadcast; for a file that ends too early; for two recordings in one file, whatever is
 between them; and without ffprobe for a fragmented MP4.
 A file must be what its name says: the extension chooses the reader, and the reader checks the first bytes.
 """
@@ -31,19 +31,19 @@ def content_type(path: Path) -> str:
     """Return the MIME type for the upload of a file, by its name. The provider lists these types.
 
     Raises:
-        ImpossibleError: the name has no extension of a format that the provider takes.
+        ImpossibleError: the name has no extension of a format that the provider accepts.
     """
     try:
         return CONTENT_TYPES[_extension(path)]
     except KeyError:
         raise ImpossibleError(
-            f"{path.name} has no extension of a media file that the provider takes: {', '.join(CONTENT_TYPES)}; "
+            f"{path.name} has no extension of a media file that the provider accepts: {', '.join(CONTENT_TYPES)}; "
             "rename it if it is one of these, convert it if it is not"
         ) from None
 
 
 def duration_seconds(path: Path) -> float | None:
-    """Return how long a media file plays, None if that would be a guess. It blocks for half a minute at most.
+    """Return how long a media file plays, None if that would be a guess. It blocks for at most half a minute.
 
     Raises:
         ImpossibleError: there is no such file, it cannot be read, or it is another kind of file than its name says.
@@ -63,9 +63,9 @@ def duration_seconds(path: Path) -> float | None:
 
 
 def another_way(path: Path) -> str:
-    """Return the end of a sentence: what else might tell how long a file plays. It is empty if nothing might."""
+    """Return the end of a sentence: another way to learn how long a file plays. It is empty if there is none."""
     helps = _extension(path) != "aac" and not ffprobe.is_installed()
-    return ", or install ffmpeg, whose ffprobe may tell" if helps else ""
+    return ", or install ffmpeg so that ffprobe can try" if helps else ""
 
 
 def _require(path: Path, container: str, file: BinaryIO) -> None:
@@ -81,7 +81,7 @@ def _require(path: Path, container: str, file: BinaryIO) -> None:
     if found not in (None, container) and _extension(path) in CONTENT_TYPES:
         raise ImpossibleError(
             f"{path.name} is {kinds.NAMES[found]} by its content: rename it to {path.stem}.{found}, so that the "
-            "provider is told what it is"
+            "provider reads it correctly"
         )
 
 

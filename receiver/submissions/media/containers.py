@@ -1,8 +1,9 @@
-"""Read from the structure of a file how long it plays, for the containers that tell it.
+"""Read from the structure of a file how long it plays, for the containers that state it.
 
 A reader returns the seconds of the content, or None if that would be a guess. It raises one of `MISTAKES` for a file of
 another kind. The numbers of a header count only if the file has the bytes for them. Two recordings in one file, one
-after the other, are a `JoinedError`, and then ffprobe is not asked either. But of an MP3, players play all frames.
+after the other, are a `JoinedError`, and then ffprobe is not asked either. Joined MP3s are no error: players play every
+frame, so their length is the sum.
 """
 
 import itertools
@@ -31,15 +32,15 @@ def _tag(file: BinaryIO) -> TinyTag | None:
     file.seek(0)
     try:
         return TinyTag.get(file_obj=file, tags=False)
-    except Exception:  # noqa: BLE001 - a library reads a stranger's file: it can raise anything
+    except Exception:  # noqa: BLE001 - a library reads a file from outside: it can raise anything
         return None
 
 
 def _require_single(file: BinaryIO, beginning: re.Pattern[bytes], *, start: int = 1, most: int = 0) -> None:
     """Refuse a file in which the `beginning` of a recording occurs too often.
 
-    The search goes through all of the file, because anything can lie between two recordings, and the first one can give
-    any length for itself.
+    The search goes through all of the file, because anything can be between two recordings, and the first recording
+    can state any length.
 
     Raises:
         JoinedError: it occurs more than `most` times from `start` on.
@@ -48,14 +49,14 @@ def _require_single(file: BinaryIO, beginning: re.Pattern[bytes], *, start: int 
         raise JoinedError
 
 
-_LONGEST = 16  # bytes of the beginning of a recording, with the bytes behind it that a pattern needs
+_LONGEST = 16  # bytes of the beginning of a recording, and of what a pattern needs after it
 
 
 # --- RIFF: https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html --------------------------------------
 
 _RIFF = re.compile(rb"R(?:IFF|IFX|F64).{4}(?:WAVE|AVI )", re.DOTALL)  # the later parts of one AVI begin with `AVIX`
-_EXTENSIBLE = 0xFFFE  # the codec stands at the end
-_EVEN = frozenset({1, 3, 6, 7})  # integers, floats, and the two codecs of telephones: all samples have the same size
+_EXTENSIBLE = 0xFFFE  # the codec is at the end
+_EVEN = frozenset({1, 3, 6, 7})  # integers, floats, and the two telephone codecs: all samples have the same size
 
 
 def _avi_seconds(file: BinaryIO) -> None:
@@ -148,7 +149,7 @@ _Box: TypeAlias = tuple[int, int]  # the start and the end of its content
 
 
 def _mp4_seconds(file: BinaryIO) -> float | None:
-    """Return the length of the longest track, if the movie's header agrees and the file has all samples."""
+    """Return the seconds of the longest track; None unless the movie's header agrees and the file has all samples."""
     _require_single(file, _FILE)
     _require_single(file, _MOVIE, start=0, most=1)
     if kinds.at(file, 4, 4) != b"ftyp":
@@ -169,7 +170,7 @@ def _mp4_seconds(file: BinaryIO) -> float | None:
 
 
 def _clock(file: BinaryIO, header: _Box) -> float | None:
-    """Return the seconds from the header of a movie, or of a track's media; None if it does not tell them."""
+    """Return the seconds from the header of a movie, or of a track's media; None if it does not state them."""
     head = kinds.at(file, header[0], 32)
     scale, length = struct.unpack_from(">IQ", head, 20) if head[0] else struct.unpack_from(">II", head, 12)
     unknown = 2**64 - 1 if head[0] else 2**32 - 1
@@ -177,7 +178,7 @@ def _clock(file: BinaryIO, header: _Box) -> float | None:
 
 
 def _track(file: BinaryIO, track: dict[bytes, _Box]) -> tuple[float, int, int]:
-    """Return the seconds of a track by its table of samples, their bytes, and the place of the last chunk."""
+    """Return what the table of a track says: its seconds, the bytes of its samples, and the place of the last chunk."""
     media = dict(_boxes(file, *track[b"mdia"]))
     tables = dict(_boxes(file, *dict(_boxes(file, *media[b"minf"]))[b"stbl"]))
     head = kinds.at(file, media[b"mdhd"][0], 32)
@@ -193,7 +194,7 @@ def _track(file: BinaryIO, track: dict[bytes, _Box]) -> tuple[float, int, int]:
 
 
 def _numbers(file: BinaryIO, table: _Box, offset: int, kind: str) -> "array[int]":
-    """Return the numbers of a table: at `offset` stands their count, and then they follow."""
+    """Return the numbers of a table. Their count is at `offset`, and the numbers follow it."""
     start, end = table
     numbers = array(kind)
     content = kinds.at(file, start + offset + 4, end - start - offset - 4)

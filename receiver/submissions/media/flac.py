@@ -19,7 +19,7 @@ _SYNC = re.compile(b"\xff[\xf8\xf9]", re.DOTALL)
 _JOINED = re.compile(b"fLaC[\x00\x80]\0\0\x22")  # the beginning of another stream
 _LONGEST_HEAD = 16
 _SIZES = {1: 192, **{n: 144 << n for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
-_SIZE_BYTES = {6: 1, 7: 2}  # bytes of the block size, if it stands behind the number
+_SIZE_BYTES = {6: 1, 7: 2}  # bytes of the block size, if it follows the number
 _RATE_BYTES = {12: 1, 13: 2, 14: 2}
 
 
@@ -27,7 +27,7 @@ def seconds(file: BinaryIO) -> float | None:
     """Return the seconds of the frames; None if the header counts other samples.
 
     Raises:
-        ValueError: the file is no FLAC.
+        ValueError: the file is not a FLAC.
         JoinedError: the file holds several streams.
     """
     file.seek(0)
@@ -35,9 +35,9 @@ def seconds(file: BinaryIO) -> float | None:
     begin = mp3.tag_length(head) if head[:3] == b"ID3" else 0  # some programs put this tag before a FLAC
     file.seek(begin)
     head = file.read(42)
-    # The first block of metadata describes the stream. The frames come behind the last block.
+    # The first block of metadata describes the stream. The frames follow the last block.
     if head[:4] != b"fLaC" or head[4] & 127 or len(head) < 42:  # noqa: PLR2004 - and it has 38 bytes
-        raise ValueError("no FLAC")
+        raise ValueError("not a FLAC")
     bits = int.from_bytes(head[18:26], "big")
     rate, total = bits >> 44, bits & 2**36 - 1
     counted = _samples(file, _behind_metadata(file, begin))
@@ -58,7 +58,7 @@ def _samples(file: BinaryIO, start: int) -> int:
     """Return the number of samples in the frames.
 
     Raises:
-        JoinedError: another stream begins behind them.
+        JoinedError: another stream begins after them.
     """
     frames = samples = 0
     for piece in pieces(file, start, _LONGEST_HEAD):

@@ -1,4 +1,4 @@
-"""Tell which container a file is, by its name and by its first bytes."""
+"""Recognize the container of a file, by its name and by its first bytes."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -48,7 +48,7 @@ def container(extension: str) -> str:
 
 
 def found(file: BinaryIO) -> str | None:
-    """Return the container of a file; None if its first bytes do not tell."""
+    """Return the container of a file; None if its first bytes do not show it."""
     head = at(file, 0, 16)
     if head[:3] == b"ID3":  # the tag of an MP3, but other files can have it too
         behind = mp3.tag_length(head)

@@ -49,7 +49,7 @@ def read_frame(head: bytes) -> tuple[int, float] | None:
 
 
 def _between(head: bytes) -> int:
-    """Return the length of a tag or of padding, which can stand before, between and after frames.
+    """Return the length of a tag or of padding. Either can be before, between and after frames.
 
     Raises:
         ValueError: it is something else, so the frames after it would be a guess.
