@@ -1,13 +1,13 @@
-"""What must hold, in one shape, for readiness, `receiver check` and the log.
+"""Health checks, all of one type, for readiness, `receiver check` and the log.
 
 finding.Finding    a name, whether it holds, what was seen, what to do
 survey             all findings of `receiver check`, in an order in which each explains the next
   ▶ checks         the settings, the handlers, the jobs, the secret, the spool
   ▶ postgres       the server and the schema
-  ▶ advice         what is worth a word and is no failure
+  ▶ advice         what is worth knowing and is not a failure
   ▶ around         the provider, and whether it can reach us
 failures           deliveries refused in a row, counted as the provider counts
-resources          what a process runs short of: descriptors, threads, a reader of its log
+resources          whether a process has enough descriptors and threads, and its log is read
 organs             runs background functions, and starts them again when they fail
 presence           knows which processes run
 watchdog           ends a process whose event loop does not answer

@@ -8,14 +8,14 @@ from receiver.health.finding import Finding
 from receiver.inbox.deliveries import TypeCount
 from receiver.inbox.jobs import Count
 
-TOLD = 5
+SHOWN = 5
 ALIKE = 0.9
 
 
 def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
-    """Count the jobs of handlers that do not exist (any more). None of them is lost, so it is advice."""
+    """Count the jobs of handlers that do not exist (any more). None of them is lost, so this is advice."""
     if not handlers:
-        return Finding("orphaned jobs", holds=True, seen="not known without handlers")
+        return Finding("orphaned jobs", holds=True, seen="unknown without handlers")
     gone = [
         f"{count.handler} ({', '.join(f'{number} {state}' for state, number in states.items() if number)})"
         for count in counts
@@ -26,7 +26,7 @@ def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
 
 
 def elsewhere(counts: Sequence[Count], api_url: str) -> Finding:
-    """Count the unfinished jobs of other APIs. They wait for workers of those APIs, so it is advice."""
+    """Count the unfinished jobs of other APIs. They wait for workers of those APIs, so this is advice."""
     number = sum(count.elsewhere for count in counts)
     about = f"unfinished jobs of other APIs than {api_url}"
     todo = "run `receiver work` with their TRANSCRIBE_API_URL, or ignore them"
@@ -34,7 +34,7 @@ def elsewhere(counts: Sequence[Count], api_url: str) -> Finding:
 
 
 def registration(*, is_refused: bool) -> list[Finding]:
-    """Tell that the webhook is not registered. It is advice, because known secrets still verify deliveries."""
+    """Report that the webhook is not registered. This is advice, because known secrets still verify deliveries."""
     if not is_refused:
         return []
     todo = "the log says why; see `receiver register`"
@@ -42,9 +42,9 @@ def registration(*, is_refused: bool) -> list[Finding]:
 
 
 def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
-    """Tell which events no handler wanted, which patterns match nothing, and how much is quarantined, as advice.
+    """Report as advice which events no handler wanted, which patterns match nothing, and how much is quarantined.
 
-    A pattern without events is mentioned only if a type came that it might have meant.
+    A pattern without events is mentioned only if a similar type came.
     """
     arrived = {count.type: count.unwanted for count in types if count.type is not None}
     unread = sum(count.events for count in types if count.type is None)
@@ -62,19 +62,19 @@ def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[
                 "write a handler, or ignore them; `receiver replay` gives them to a new handler"),
         _advice("patterns", "nothing came in the last 30 days for", unmatched, "is it spelt right?"),
         _advice("quarantine", "deliveries of the last 30 days that could not be read", [str(unread)] if unread else [],
-                "`receiver events` shows them, `receiver replay EVENT` reads one again, say after an update"),
+                "`receiver events` shows them, `receiver replay EVENT` reads one again, for example after an update"),
     ]  # fmt: skip
 
 
 def _advice(name: str, about: str, found: Sequence[str], todo: str) -> Finding:
     if not found:
-        return Finding(name, holds=True, seen="nothing to tell")
-    more = f", and {len(found) - TOLD} more" if len(found) > TOLD else ""
-    return Finding(name, holds=True, seen=f"{about}: {', '.join(found[:TOLD])}{more}", todo=todo)
+        return Finding(name, holds=True, seen="nothing to report")
+    more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return Finding(name, holds=True, seen=f"{about}: {', '.join(found[:SHOWN])}{more}", todo=todo)
 
 
 def _similar_type(pattern: str, arrived: Collection[str], wanted: Collection[str]) -> str | None:
-    """Return a type that came and that a pattern might have meant: a similar one, or an unwanted one of its family."""
+    """Return a type that came and might have been meant: a similar type, or an unwanted type of the same family."""
     if any(matches(pattern, name) for name in arrived):
         return None
     family = pattern.partition(".")[0]

@@ -17,9 +17,9 @@ SECONDS = 10.0
 
 
 async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Finding]:
-    """Return whether a ready receiver answers at `PUBLIC_URL`, and what it tells to a caller that knows a secret."""
+    """Check whether a ready receiver answers at `PUBLIC_URL`. A caller that knows a secret also gets its problems."""
     if configured.public_url is None:
-        return [Finding("reachable", holds=True, seen="not known without PUBLIC_URL")]
+        return [Finding("reachable", holds=True, seen="unknown without PUBLIC_URL")]
     key = signature.key_for_questions(secrets[0]) if secrets else b""
     headers = {signature.HEADER: signature.sign(b"", secret=key, at=int(time.time())).encode()}
     try:
@@ -52,21 +52,21 @@ def _findings(answer: httpx.Response) -> list[Finding] | None:
 
 
 async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
-    """Return whether the provider answers and accepts the key, and whether it delivers."""
+    """Check whether the provider answers and accepts the key, and whether it delivers."""
     try:
         await client.me()
-        answers = Finding("provider", holds=True, seen=f"{client.api_url} answers and takes the key")
+        answers = Finding("provider", holds=True, seen=f"{client.api_url} answers and accepts the key")
         return [answers, await _webhook(client, configured.webhook_url)]
     except (ProviderError, StoreUnavailableError) as exc:
         return [Finding("provider", holds=False, seen=str(exc))]
 
 
 async def _webhook(client: TranscribeSo, webhook_url: str | None) -> Finding:
-    """Return whether the provider delivers to `webhook_url`. It stops after five failures in a row."""
+    """Check whether the provider delivers to `webhook_url`. It stops after five failures in a row."""
     try:
         webhook = await registration.webhook_of(client)
     except InvalidRequest:
-        seen = "the provider does not tell whether it has one"
+        seen = "the provider does not say whether it has one"
         return Finding("webhook", holds=True, seen=seen, todo="`receiver test-event` tries it")
     if webhook is None:
         todo = "run `receiver register`" if webhook_url is not None else "set PUBLIC_URL and run `receiver register`"

@@ -17,7 +17,7 @@ from receiver.settings import Settings, addresses
 from receiver.webhooks import registration, secrets
 
 OLD = timedelta(minutes=5)
-UNDRAINED_SECONDS = 30.0  # a spool that is not drained for so long, although the database answers, is stuck
+UNDRAINED_SECONDS = 30.0  # a spool is stuck if it is not drained for so long although the database answers
 
 
 def settings(configured: Settings) -> Finding:
@@ -38,21 +38,21 @@ def loaded(handlers: Mapping[str, Handler] | HandlerLoadError) -> Finding:
 
 
 def worker(missing: Missing) -> Finding:
-    """Return whether a worker runs the waiting jobs."""
+    """Check whether a worker runs the waiting jobs."""
     if missing.ago is not None and missing.ago <= UNSEEN:
         if missing.trouble is not None:
-            return Finding("worker", holds=False, seen=f"one is running, and says: {missing.trouble}")
-        return Finding("worker", holds=True, seen="one is running")
+            return Finding("worker", holds=False, seen=f"a worker is running, and reports: {missing.trouble}")
+        return Finding("worker", holds=True, seen="a worker is running")
     seen = f"no worker for {missing.api_url} is running"
     if missing.ago is not None:
-        seen = f"no worker for {missing.api_url} has been seen for {missing.ago.total_seconds():.0f} s"
+        seen = f"the last worker for {missing.api_url} was seen {missing.ago.total_seconds():.0f} s ago"
     if missing.jobs_wait:
         return Finding("worker", holds=False, seen=f"{seen}, and jobs wait", todo="run `receiver work`")
     return Finding("worker", holds=True, seen=seen, todo="run `receiver work` (or `up`)")
 
 
 def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
-    """Return whether a loaded handler has dead jobs; if none is loaded, whether any handler has."""
+    """Check whether a loaded handler has dead jobs. If no handler is loaded, check all handlers."""
     number = sum(count.dead for count in counts if count.handler in handlers or not handlers)
     if number:
         return Finding("dead jobs", holds=False, seen=f"{number}", todo="see `receiver jobs --dead`, then replay")
@@ -60,16 +60,16 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
 
 
 async def oldest(connection: Connection, handlers: Collection[str], api_url: str) -> Finding:
-    """Return whether due jobs are claimed soon."""
+    """Check whether due jobs are claimed soon."""
     age = await jobs.oldest_due(connection, list(handlers), api_url)
     if age is not None and age > OLD:
         seen = f"waiting for {age.total_seconds():.0f} s"
-        return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more of it")
+        return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more workers")
     return Finding("oldest due job", holds=True, seen="none waits" if age is None else f"{age.total_seconds():.0f} s")
 
 
 async def secret(connection: Connection, configured: Settings, known: Sequence[bytes]) -> Finding:
-    """Return whether the `known` secrets can verify deliveries, and none of the provider's secrets is missing."""
+    """Check whether the `known` secrets can verify deliveries, and none of the provider's secrets is missing."""
     if configured.api_key is not None and configured.webhook_url is not None:
         found = await registration.find(connection, configured.account())
         if registration.unanswered(found) is not None:
@@ -86,26 +86,31 @@ async def secret(connection: Connection, configured: Settings, known: Sequence[b
 
 
 def spool(found: Condition, *, database_answers: bool) -> Finding:
-    """Return whether the spool can take deliveries while the database is away, and is drained while it answers."""
+    """Check whether the spool can store deliveries while the database is away, and is drained while it answers."""
     age = None if found.since is None else time.time() - found.since
-    since = "" if age is None else f"for {age:.0f} s" if age >= 0 else f"from {-age:.0f} s in the future by this clock"
-    seen = f"{found.used} of {found.limit} bytes, the oldest {since}" if since else "empty"
+    seen = "empty" if age is None else f"{found.used} of {found.limit} bytes, the oldest {_age_of_oldest(age)}"
     stuck = database_answers and age is not None and abs(age) > UNDRAINED_SECONDS
     wrong = {
         "it is full: see why the database is away, or set RECEIVER_SPOOL_MAX_MB higher": found.used >= found.limit,
         "it is not drained, though the database answers: see what the log says": stuck,
         f"deliveries for another database: {found.foreign}; `receiver spool` shows them": found.foreign,
-        f".refused files: {found.refused}; the database refuses what they hold; renamed to .spool it is tried again":
-            found.refused,
+        f".refused files: {found.refused}; the database refuses their deliveries; "
+        "to try a file again, rename it to .spool": found.refused,
         f".damaged files: {found.damaged}; what could be read of them is stored": found.damaged,
         f"files of another version: {found.unknown}; start that version once to drain them": found.unknown,
-        f"{found.lacks} left on its disk: in an outage deliveries are taken until its reserve is used up": found.lacks,
+        f"{found.lacks} left on its disk: in an outage the spool stores deliveries only "
+        "until its reserved space is used up": found.lacks,
         f"{found.trouble}; RECEIVER_SPOOL_DIR names the folder": found.trouble,
     }  # fmt: skip
     todo = [sentence for sentence, is_so in wrong.items() if is_so]
     if todo:
         return Finding("spool", holds=False, seen=seen, todo=f"{'; '.join(todo)} (in {found.path})")
-    advice = (
-        "" if found.is_promised else f"the disk of {found.path} reserves no room: when it is full, nothing is taken"
-    )
+    advice = f"the disk of {found.path} cannot reserve space: once it is full, the spool stores no more deliveries"
+    advice = "" if found.is_promised else advice
     return Finding("spool", holds=True, seen=seen, todo=advice)
+
+
+def _age_of_oldest(seconds: float) -> str:
+    if seconds < 0:
+        return f"is dated {-seconds:.0f} s in the future by this machine's clock"
+    return f"has waited {seconds:.0f} s"

@@ -1,13 +1,13 @@
 """Count refused deliveries as the provider does: after any five in a row it switches the webhook off.
 
 Only authentic deliveries count, because anyone can send others. A stale delivery, with a correct MAC and a wrong time,
-is authentic. Either a clock is wrong, or a stranger replays the delivery, so each one counts once. A mismatch, which
-fits no secret, is only a hint beside the count: if nothing else comes, our secret might be the wrong one. Any other
-refusal is a hint too, such as that of a header that a proxy has added.
+is authentic. Either a clock is wrong, or someone replays the delivery, so each one counts once. A mismatch, which
+fits no secret, is only a hint beside the count: if no other delivery comes, our secret might be the wrong one. Other
+refusals are hints too, for example if a proxy has added a header.
 
-A sender must not learn whether its delivery was stale or a mismatch: that would tell whether a secret is still in use.
-So the counts go to the log, and to callers that know a secret. To strangers, readiness tells only whether there is an
-alarm.
+A sender must not learn whether its delivery was stale or a mismatch: that would show whether a secret is still in use.
+So the counts go to the log, and to callers that know a secret. To other callers, readiness shows only whether there is
+an alarm.
 """
 
 import logging
@@ -57,7 +57,7 @@ class Failures:
                 self._others, self._other = self._others + 1, f"{error.status} {error.detail or error.code}"
 
     def check(self, *, trusted: bool) -> Finding:
-        """Return whether there are few refusals; for a `trusted` caller also how many, and why."""
+        """Check whether there are few refusals. For a `trusted` caller, say also how many and why."""
         holds = self.in_a_row < WARN_FROM
         if not trusted:
             seen = f"{'fewer than ' if holds else ''}{WARN_FROM} {'' if holds else 'or more '}authentic deliveries"
@@ -94,7 +94,7 @@ class Failures:
         self._seldom.close()
 
     def _log_more(self, _: Sequence[Heard]) -> None:
-        if self.in_a_row > UNTIL_OFF:  # none was accepted since
+        if self.in_a_row > UNTIL_OFF:  # no delivery was accepted since
             self._log()
 
     def _log(self) -> None:

@@ -10,7 +10,7 @@ class Finding:
     """One thing that must hold. Programs read its fields, and people read it as one line.
 
     Attributes:
-        name: the same everywhere, so that programs can tell findings apart.
+        name: the same everywhere, so that programs can distinguish findings.
         holds: whether it holds.
         seen: what was seen.
         todo: what to do; if the finding holds, it is only advice.

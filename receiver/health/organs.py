@@ -1,6 +1,6 @@
 """Run organs: functions in the background of a process, which are started again after any unexpected error.
 
-runs ──returns──▶ over: it had something to do once
+runs ──returns──▶ over: it had to run only once
  │ ▲
  │ └── after a pause: 1 s, then twice as long each time up to 30 s; 1 s again after it has run well for a while
  └──raises──▶ down: shown by the finding, and logged with its place
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds.
+    """Pauses, in seconds.
 
     Attributes:
         first: the pause after the first failure.
         longest: the longest pause.
-        well: after this time an organ has run well, so its next pause is the first one again.
+        well: an organ that ran this long has run well, so its next pause is `first` again.
         ending: how long the organs can take to end.
     """
 
@@ -95,9 +95,7 @@ class Organs:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                failed: BaseException = (
-                    exc  # something that the organ waited for was cancelled, and not the organ itself
-                )
+                failed: BaseException = exc  # not the organ itself was cancelled, but something that it waited for
             except Exception as exc:  # noqa: BLE001 - any unexpected error
                 failed = exc
             else:

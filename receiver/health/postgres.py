@@ -12,12 +12,12 @@ from receiver.health.finding import Finding
 from receiver.settings import Settings
 
 AHEAD = timedelta(seconds=10)  # a clock that is corrected by a few seconds does not matter
-TOLD = 5
+SHOWN = 5
 KEEPS_SECONDS = 5.0
 
 
 async def server(connection: Connection, url: str, configured: Settings) -> Finding:
-    """Return whether the server keeps stored data in a crash, can store any text, and gives us a session of our own."""
+    """Check whether the server keeps stored data in a crash, can store any text, and gives us a session of our own."""
     off = await not_durable(connection)
     wrong = dict[str, str]()
     if off:
@@ -25,8 +25,8 @@ async def server(connection: Connection, url: str, configured: Settings) -> Find
     if unfit := await migrations.unfit(connection):
         wrong[unfit] = ""
     if not await _keeps_session(connection, url):
-        pooler = "a pooler in transaction mode stands in between, which loses locks and LISTEN"
-        wrong[pooler] = "use the direct URL, or one of its session mode"
+        pooler = "there is a pooler in transaction mode in between, which loses locks and LISTEN"
+        wrong[pooler] = "use the direct URL, or a URL of its session mode"
     if wrong:
         todo = "; ".join(filter(None, wrong.values()))
         return Finding("database", holds=False, seen="; ".join(wrong), todo=todo)
@@ -48,7 +48,7 @@ async def _keeps_session(connection: Connection, url: str) -> bool:
         other = await database.connect(url)
     except StoreMisconfiguredError:  # the pooler gave the new session the prepared statements of this one
         return False
-    except StoreUnavailableError:  # the server has no room for another session
+    except StoreUnavailableError:  # the server accepts no more sessions
         return True
     try:
         async with asyncio.timeout(KEEPS_SECONDS), other.transaction():
@@ -61,7 +61,7 @@ async def _keeps_session(connection: Connection, url: str) -> bool:
 
 
 def schema(version: int) -> Finding:
-    """Return whether this code can work with a version of the schema."""
+    """Check whether this code can work with a version of the schema."""
     needed = migrations.latest()
     if version < needed:
         seen = f"version {version}, this code needs {needed}"
@@ -70,7 +70,7 @@ def schema(version: int) -> Finding:
 
 
 async def usable(connection: Connection) -> Finding:
-    """Return whether this code can work with the schema, and our role has the rights for it."""
+    """Check whether this code can work with the schema, and our role has the rights for it."""
     try:
         found = schema(await migrations.current(connection))
     except SchemaError as exc:
@@ -79,14 +79,14 @@ async def usable(connection: Connection) -> Finding:
         return found
     lacking = [row["lacking"] for row in await connection.fetch(query("health/lacking_rights"))]
     if lacking:
-        more = f"; and {len(lacking) - TOLD} more" if len(lacking) > TOLD else ""
-        seen = f"{found.seen}, on which the role lacks {'; '.join(lacking[:TOLD])}{more}"
+        more = f"; and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        seen = f"{found.seen}, on which the role lacks {'; '.join(lacking[:SHOWN])}{more}"
         return Finding("schema", holds=False, seen=seen, todo=outages.TO_USE)
     return found
 
 
 async def clock(connection: Connection, api_url: str) -> Finding:
-    """Return whether the database's clock went back, so that jobs of an API wait for it."""
+    """Check whether the database's clock went back, so that jobs of an API wait for it."""
     ahead: timedelta | None = await connection.fetchval(query("health/clock_ahead"), api_url)
     if ahead is not None and ahead > AHEAD:
         seen = f"the database's clock went back, so older jobs wait {ahead.total_seconds():.0f} s for it"

@@ -1,4 +1,4 @@
-"""Know which processes run: web processes and workers note in the database every few seconds that they do."""
+"""Know which processes run. Every few seconds, web processes and workers note in the database that they run."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ from receiver.errors import StoreUnavailableError
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds.
+    """Deadlines, in seconds.
 
     Attributes:
         between: between two notes that the process runs.
-        statement: how long such a statement may take.
-        leaving: how long the last statement may take.
+        statement: how long such a statement can take.
+        leaving: how long the last statement can take.
     """
 
     between: float = 3.0
@@ -39,7 +39,7 @@ class Missing:
         api_url: the API.
         ago: how long ago a worker was last seen; None if there is none.
         jobs_wait: whether jobs wait for a new worker.
-        trouble: what keeps a running worker from claiming jobs; None if nothing does.
+        trouble: why a running worker cannot claim jobs; None if it can.
     """
 
     api_url: str
@@ -48,13 +48,13 @@ class Missing:
     trouble: str | None = None
 
 
-UNSEEN = timedelta(seconds=8)  # two notes can get lost, and a process that is gone is noticed within ten seconds
+UNSEEN = timedelta(seconds=8)  # two notes can get lost, and a missing process is noticed within ten seconds
 
 
 class Presence:
     """The row of this process in the database. A clean end removes it.
 
-    `trouble` tells what keeps the process from its work, in words that strangers can read; None if nothing does.
+    `trouble` says what keeps the process from its work; None if nothing does. Everyone may read its text.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Presence:
             await asyncio.sleep(self._deadlines.between)
 
     async def leave(self) -> None:
-        """Remove the row, so that nobody misses this process."""
+        """Remove the row, so that this process is not reported as missing."""
         with suppress(StoreUnavailableError):
             await self._connections.run(self._leave, seconds=self._deadlines.leaving)
 
@@ -99,7 +99,7 @@ class Presence:
 async def missing_worker(
     db: Database, *, handlers: Iterable[str], api_url: str, waiting: timedelta = timedelta(0)
 ) -> Missing:
-    """Return whether a worker runs for an API; if not, whether jobs of these handlers have been due for `waiting`."""
+    """Check whether a worker runs for an API; if not, whether jobs of these handlers have been due for `waiting`."""
     row = await db.fetchrow(query("health/missing_worker"), list(handlers), api_url, UNSEEN, waiting)
     assert row is not None, "an aggregate has a row"
     return Missing(api_url, **dict(row))

@@ -1,4 +1,4 @@
-"""Find out whether this process has enough descriptors and threads, and a log that takes its lines."""
+"""Find out whether this process has enough descriptors and threads, and a log whose lines are read."""
 
 import sys
 import threading
@@ -14,7 +14,7 @@ def findings() -> list[Finding]:
 
 
 def _descriptors() -> Finding:
-    """Return whether enough descriptors are free. With too few, `connections.Acceptor` closes connections."""
+    """Check whether enough descriptors are free. With too few, `connections.Acceptor` closes connections."""
     most = limit()
     needed = reserve(most) + AT_ONCE
     left = free(most, most=needed)
@@ -25,7 +25,7 @@ def _descriptors() -> Finding:
 
 
 def _threads() -> Finding:
-    """Start a thread, and return whether that worked. The limit of a container's processes counts threads too."""
+    """Check whether a thread can be started. The limit of a container's processes counts threads too."""
     try:
         threading.Thread(target=int, name="trial", daemon=True).start()
     except RuntimeError as exc:
@@ -38,5 +38,5 @@ def _log() -> Finding:
     trouble = streams.trouble(sys.stderr)
     if trouble is None:
         return Finding("log", holds=True, seen="ok")
-    todo = "check its disk, or the program that reads it; everything else goes on without a log"
+    todo = "check its disk, or the program that reads it; everything else continues without a log"
     return Finding("log", holds=False, seen=f"standard error: {trouble}", todo=todo)

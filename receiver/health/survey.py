@@ -1,4 +1,4 @@
-"""Collect all findings. A finding that cannot be made yet, for want of another, is left out."""
+"""Collect all findings. A finding that cannot be made yet, for lack of another one, is left out."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -124,7 +124,7 @@ def _spool(configured: Settings, spool: Spool, name: str | None, foreign: Callab
 
 async def _provider(configured: Settings, url: str | None) -> list[Finding]:
     if configured.api_key is None:
-        todo = "set TRANSCRIBE_API_KEY, handlers fetch with it"
+        todo = "set TRANSCRIBE_API_KEY: handlers fetch with it"
         return [Finding("provider", holds=False, seen="not asked", todo=todo)]
     async with open_provider(configured, url, retries=()) as provider:
         return await around.provider(provider, configured)

@@ -20,7 +20,7 @@ LOOK_AGAIN_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Journey:
-    """How far a test event came.
+    """How far a test event has come.
 
     Attributes:
         event: the event's id, once it is stored.
@@ -90,5 +90,5 @@ def _why_not_done(job: StoredJob, event: Stored) -> str:
     if job.state == "running":
         return f"the handler {job.handler} still runs{error and f', after it had failed{error}'}"
     if job.error is not None:
-        return f"the handler {job.handler} failed and is tried again{error}"
-    return f"no worker took it for {job.handler}: run `receiver work`, or see its log"
+        return f"the handler {job.handler} failed and is retried{error}"
+    return f"no worker has claimed it for {job.handler}: run `receiver work`, or see its log"

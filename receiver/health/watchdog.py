@@ -1,4 +1,4 @@
-"""Notice from another thread that an event loop is stuck, and end the process. Its parent starts another one."""
+"""Notice from another thread that an event loop is stuck, and end the process. Its parent starts another process."""
 
 import asyncio
 import faulthandler
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 log = logging.getLogger(__name__)
 
-BEATS = 3  # a loop that leaves so many questions in a row unanswered is stuck
+BEATS = 3  # a loop is stuck if it leaves so many questions in a row unanswered
 SAYING_SECONDS = 5.0
 PATIENCE_SECONDS = 30.0
 EXIT_STATUS = 1
@@ -59,7 +59,7 @@ async def watch(*, stuck: Callable[[str], None], patience: float = PATIENCE_SECO
 
     def run() -> None:
         while not over.wait(patience / BEATS):
-            with suppress(Exception):  # such as a lack of memory: the next beat might have some
+            with suppress(Exception):  # such as a lack of memory, which might be over at the next beat
                 if watched.is_stuck():
                     stuck(f"nothing has been answered for {patience:g} s: {watched.where()}")
 
@@ -76,7 +76,7 @@ def end(why: str, *, saying: float = SAYING_SECONDS) -> NoReturn:
         # The log itself might block the loop, if its reader does not read. Then this thread would wait there too.
         with suppress(OSError, RuntimeError):
             faulthandler.dump_traceback_later(saying, exit=True, file=os.open(os.devnull, os.O_WRONLY))
-        log.critical("%s; ending, for another process to take the place of this one", why)
+        log.critical("%s; ending, so that another process replaces this one", why)
         sys.stderr.flush()
     finally:
         os._exit(EXIT_STATUS)

@@ -19,7 +19,7 @@ from receiver.providers import TranscribeSo
 from receiver.testing import SANDBOX_URL
 from tests.processes import completed
 
-QUIET = "nothing to tell"
+QUIET = "nothing to report"
 
 
 def wanting(*patterns: str, name: str = "mine") -> Handler:
@@ -140,9 +140,9 @@ SWITCH = "switch it on again in its dashboard, then `receiver test-event`"
     (404, NONE, "https://here.test", False, "the provider has none for this key: run `receiver register`"),
     (404, NONE, "", True, "the provider has none for this key: set PUBLIC_URL and run `receiver register`"),
     (404, NO_ENDPOINT, "https://here.test", True,
-     "the provider does not tell whether it has one: `receiver test-event` tries it"),
+     "the provider does not say whether it has one: `receiver test-event` tries it"),
     (405, "no", "https://here.test", True,
-     "the provider does not tell whether it has one: `receiver test-event` tries it"),
+     "the provider does not say whether it has one: `receiver test-event` tries it"),
 ])  # fmt: skip
 async def test_everything_that_is_wrong_with_the_webhook_is_told(
     status: int,
@@ -188,7 +188,7 @@ OTHERS = (
      {"other APIs": (True, OTHERS)}),
     ([Count("a", dead=2, unfinished=0, elsewhere=0)], [],
      {"dead jobs": (False, "2: see `receiver jobs --dead`, then replay"),
-      "orphaned jobs": (True, "not known without handlers")}),
+      "orphaned jobs": (True, "unknown without handlers")}),
 ])  # fmt: skip
 def test_only_dead_jobs_that_somebody_can_replay_are_wrong(
     counts: list[Count], handlers: list[str], expected: dict[str, tuple[bool, str]]

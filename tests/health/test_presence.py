@@ -85,11 +85,11 @@ async def test_rows_that_nobody_has_seen_for_a_day_are_forgotten(db: Pool, recei
     [
         (None, "worker", None, "no worker for {api} is running: run `receiver work` (or `up`)"),
         (None, "worker", "pending", "no worker for {api} is running, and jobs wait: run `receiver work`"),
-        (60, "worker", None, "no worker for {api} has been seen for N s: run `receiver work` (or `up`)"),
-        (60, "worker", "pending", "no worker for {api} has been seen for N s, and jobs wait: run `receiver work`"),
-        (60, "worker", "running", "no worker for {api} has been seen for N s, and jobs wait: run `receiver work`"),
-        (60, "worker", "done", "no worker for {api} has been seen for N s: run `receiver work` (or `up`)"),
-        (3, "worker", "pending", "one is running"),
+        (60, "worker", None, "the last worker for {api} was seen N s ago: run `receiver work` (or `up`)"),
+        (60, "worker", "pending", "the last worker for {api} was seen N s ago, and jobs wait: run `receiver work`"),
+        (60, "worker", "running", "the last worker for {api} was seen N s ago, and jobs wait: run `receiver work`"),
+        (60, "worker", "done", "the last worker for {api} was seen N s ago: run `receiver work` (or `up`)"),
+        (3, "worker", "pending", "a worker is running"),
         (3, "web", "pending", "no worker for {api} is running, and jobs wait: run `receiver work`"),
     ],
 )
@@ -106,12 +106,12 @@ async def test_a_worker_is_missed_where_jobs_wait(
         await append(db)
         await db.execute(f"update receiver.jobs set state = '{job}'")
     finding = checks.worker(await missing_worker(db, handlers=["a"], api_url=API))
-    assert (finding.name, re.sub(r"for \d+ s", "for N s", finding.said)) == ("worker", said.format(api=API))
+    assert (finding.name, re.sub(r"seen \d+ s", "seen N s", finding.said)) == ("worker", said.format(api=API))
     assert finding.holds is ("jobs wait" not in said)
 
 
 @pytest.mark.parametrize(("seen_ago", "api_url", "told"), [(3, API, True), (60, API, False), (3, "other", False)])
-async def test_a_worker_that_runs_and_cannot_do_its_work_is_told_of(
+async def test_a_worker_that_runs_and_cannot_do_its_work_is_reported(
     db: Pool, seen_ago: float, api_url: str, *, told: bool
 ) -> None:
     """Workers without trouble beside it do not hide that."""
@@ -123,7 +123,7 @@ async def test_a_worker_that_runs_and_cannot_do_its_work_is_told_of(
         )  # fmt: skip
     finding = checks.worker(await missing_worker(db, handlers=["a"], api_url=API))
     assert finding.holds is not told
-    assert finding.said == ("one is running, and says: it cannot" if told else "one is running")
+    assert finding.said == ("a worker is running, and reports: it cannot" if told else "a worker is running")
 
 
 async def test_what_a_process_has_trouble_with_is_seen_until_it_has_none(db: Pool, receiver_database: str) -> None:

@@ -11,13 +11,13 @@ from receiver.inbox.deliveries import Stored, StoredJob
 @pytest.mark.parametrize(("jobs", "why"), [
     ([], None),
     ([("a", "done", None), ("b", "done", None)], None),
-    ([("a", "pending", None)], "no worker took it for a: run `receiver work`, or see its log"),
-    ([("a", "pending", "KeyError: 'x'")], "the handler a failed and is tried again: KeyError: 'x'"),
+    ([("a", "pending", None)], "no worker has claimed it for a: run `receiver work`, or see its log"),
+    ([("a", "pending", "KeyError: 'x'")], "the handler a failed and is retried: KeyError: 'x'"),
     ([("a", "running", None)], "the handler a still runs"),
     ([("a", "running", "KeyError: 'x'")], "the handler a still runs, after it had failed: KeyError: 'x'"),
     ([("a", "dead", "no")], "the handler a gave up: no; `receiver show evt_1` says more"),
     ([("a", "done", None), ("b", "pending", "no"), ("c", "running", None)],
-     "the handler b failed and is tried again: no; the handler c still runs"),
+     "the handler b failed and is retried: no; the handler c still runs"),
 ])  # fmt: skip
 def test_where_a_test_event_stops_each_handler_is_named(
     jobs: list[tuple[str, str, str | None]], why: str | None

@@ -38,7 +38,7 @@ def test_a_file_of_this_machine_is_no_address(tmp_path: Path, scheme: str) -> No
     """A stranger who may hand in an address must not reach the files of the server."""
     typed = f"{scheme}{wav(tmp_path / 'a.wav')}"
     assert not recordings.is_address(typed)
-    with pytest.raises(ImpossibleError, match="is no web address: it does not start with https:// or http://"):
+    with pytest.raises(ImpossibleError, match="is not a web address: it does not start with https:// or http://"):
         recordings.of_address(typed, None, "auto", None)
 
 
