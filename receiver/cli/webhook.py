@@ -44,7 +44,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
             open_provider(configured, database_url) as provider,
         ):
             return await registration.register(
-                connection, provider, account, address, anew=rotate, delete_first=delete_first
+                connection, provider, account, address, rotate=rotate, delete_first=delete_first
             )
 
     with open_database(configured, create=False) as database_url:

@@ -2,7 +2,7 @@
 
     intend: a row, its token and Idempotency-Key ▶ POST /transcriptions ▶ keep: the secret ▶ notify the web processes
 
-The provider shows the secret once, in its answer. After a crash the same key brings the same callback address, and with
+The provider shows the secret once, in its answer. After a crash the same key gets the same callback address, and for
 both the provider repeats its answer. Only that secret verifies a delivery at that path.
 """
 

@@ -1,8 +1,8 @@
-"""The secrets that verify deliveries, kept fresh. Strangers cannot make the database work for that.
+"""The secrets that verify deliveries, kept fresh. Unknown senders cannot load the database with that.
 
 The webhook's secrets verify deliveries at the webhook's path. The callback of a transcription has its own path, which
 ends in a token, and its own secret, which verifies nothing else. There can be very many callbacks. Only the newest are
-kept here; any other is looked up when a delivery comes to it.
+kept here. Any other callback is looked up when a delivery comes to it.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ class Bounds:
 
     Attributes:
         again: seconds between two regular readings.
-        between: seconds between two readings that strangers cause.
-        waiting: how many deliveries can wait for a reading. Their bodies are 64 MiB at most in all, and one turn of the
-            event loop answers all of them.
+        between: seconds between two readings that unknown senders cause.
+        waiting: how many deliveries can wait for a reading. Their bodies are at most 64 MiB together, and the event
+            loop answers all of them in one pass.
     """
 
     again: float = 5.0
@@ -50,12 +50,12 @@ class Proven:
 
 
 class Keyring:
-    """The secrets of the settings and of the database. Before the first reading, `known` stands for the database's.
+    """The secrets of the settings and of the database. Before the first reading, `known` is used for the database's.
 
-    A registration in another process can be a moment ahead of us. So a delivery that matches no secret waits for one
-    reading that begins after it arrived. All waiting deliveries share that reading, and there is at most one a second.
-    If many deliveries wait, any further one is refused at once. That can hit an authentic delivery, but only while the
-    NOTIFY of its new secret is still on the way.
+    Another process might have registered a moment ago. So a delivery that matches no secret waits for one
+    reading that begins after it arrived. All waiting deliveries share that reading, and there is at most one reading a
+    second. If too many deliveries wait, the next delivery is refused immediately. An authentic delivery can be refused
+    so only while the NOTIFY of its new secret is on the way.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Keyring:
         try:
             return _proven(headers, body, *tried)
         except SignatureError as exc:
-            # A stale delivery waits as long as a mismatch: the time of an answer must not tell the two apart.
+            # A stale delivery waits as long as a mismatch: the time of an answer must not show which it is.
             if exc.reason not in ("mismatch", "stale"):
                 raise
             refusal = exc
@@ -128,7 +128,7 @@ class Keyring:
         self._waiting += 1
         try:
             return await self.read_again()
-        except Exception as exc:  # noqa: BLE001 - the sender is not to blame; `watch` will raise it
+        except Exception as exc:  # noqa: BLE001 - not the fault of the sender; `watch` will raise it
             log.debug("secrets were not read: %s", type(exc).__name__)
             return False
         finally:
@@ -141,7 +141,7 @@ class Keyring:
         return await asyncio.shield(self._next_reading)
 
     def hurry(self) -> None:
-        """Read again at once: a NOTIFY says that there is a new secret."""
+        """Read again immediately: a NOTIFY says that there is a new secret."""
         self._hint.give()
 
     async def watch(self) -> None:
@@ -151,7 +151,7 @@ class Keyring:
             await self.read_again()
 
     async def _read_after_pause(self) -> bool:
-        # A hint ends the pause: it announces a new secret, and strangers cannot cause one.
+        # A hint ends the pause: it announces a new secret, and unknown senders cannot cause a hint.
         await self._hint.within(self._last_read + self._bounds.between - time.monotonic())
         self._hint.take()
         self._next_reading = None  # a delivery that arrives from here on needs a later reading

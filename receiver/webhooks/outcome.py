@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rotate` registers anew"
-SILENT = f"the provider does not tell whether it still has it{ADVICE_ON_SILENCE}"
+ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rotate` registers again"
+SILENT = f"the provider does not say whether the webhook still exists{ADVICE_ON_SILENCE}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds.
+    """Pauses, in seconds.
 
     Attributes:
-        once: how long a try may take.
-        trouble: the pause after trouble that may pass.
+        once: how long a try can take.
+        trouble: the pause after a failure that might be temporary.
         refusal: the pause after a refusal.
     """
 
@@ -37,7 +37,7 @@ class Registrar:
     Args:
         configured: the settings: the account, and the address of the webhook.
         url: the URL of the database.
-        pauses: how long a try may take, and how long the pauses are.
+        pauses: how long a try can take, and how long the pauses are.
 
     Attributes:
         is_refused: whether the provider refused the last try, or delivers to another address.
@@ -50,7 +50,7 @@ class Registrar:
         self.is_refused = False
 
     async def keep(self) -> None:
-        """Register, and return once the webhook is registered; return at once if the settings do not ask for one."""
+        """Register, and return once the webhook is registered. Without a key or a `PUBLIC_URL`, do nothing."""
         webhook_url = self._configured.webhook_url
         if self._configured.api_key is None or webhook_url is None:
             return
@@ -58,14 +58,14 @@ class Registrar:
             try:
                 log.info("%s", (await self._register(webhook_url)).sentence)
             except ImpossibleError as exc:
-                # A later try might succeed: somebody might delete the other webhook, or register by hand. A NOTIFY does
+                # A later try might succeed: a person might delete the other webhook, or register by hand. A NOTIFY does
                 # not end the pause, because our own refused intent sends one.
                 self.is_refused, pause = True, self._pauses.refusal
-                log.error("not registered: %s; again in %g s", exc, pause)
+                log.error("not registered: %s; retrying in %g s", exc, pause)
             except Exception as exc:
                 pause = self._pauses.trouble
                 trace = None if isinstance(exc, (ReceiverError, *TROUBLE)) else exc
-                log.warning("not registered yet: %s; again in %g s", exc, pause, exc_info=trace)
+                log.warning("not registered yet: %s; retrying in %g s", exc, pause, exc_info=trace)
             else:
                 self.is_refused = False
                 return

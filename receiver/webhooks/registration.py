@@ -3,7 +3,7 @@
     lock ▶ intent row with its Idempotency-Key ▶ POST /webhooks ▶ secret into that row ▶ notify the web processes
 
 The provider shows the signing secret once, but for 24 hours it repeats its first answer to the same key. So a process
-that finds an unanswered intent asks again with the intent's key, and gets the secret that was lost on the way.
+that finds an unanswered intent asks again with the intent's key, and gets the lost secret.
 A registration belongs to (API URL, fingerprint of the key, webhook URL).
 """
 
@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 CHANNEL = "receiver_secrets"
 LOCK = 7_301_845_520_141_990_002
 KEY_LIVES = timedelta(hours=24)
-CONFLICT = 409  # not a request that is still under way: the client has already waited for such
+CONFLICT = 409  # not a request that is still running: the client has already waited for that
 ADVICE_ON_CONFLICT = (
-    "; one webhook for each key: `receiver register --rotate --delete-first` deletes it and registers anew "
+    "; one webhook for each key: `receiver register --rotate --delete-first` deletes it and registers again "
     "(what finishes in between is not delivered), or delete it in the provider's dashboard"
 )
 ABOUT_A_WEBHOOK = re.compile(r"(?<!/)webhook", re.IGNORECASE)  # but not the path /webhooks
@@ -65,7 +65,7 @@ def current(found: Sequence[Registration]) -> Registration | None:
 
 
 def unanswered(found: Sequence[Registration]) -> Registration | None:
-    """Return the intent that is newer than all registrations: the provider might sign with a secret that we lack."""
+    """Return the intent that is newer than all registrations. The provider might sign with a secret that we lost."""
     newest = found[0] if found else None
     return newest if newest is not None and newest.registered_at is None else None
 
@@ -74,7 +74,7 @@ async def webhook_of(provider: TranscribeSo) -> WebhookAnswer | None:
     """Return the webhook that the provider has for the key; None if the provider says that it has none.
 
     The provider's reference does not list this request. A 404 might mean that there is no such endpoint, so it counts
-    as "no webhook" only if its text speaks of a webhook.
+    as "no webhook" only if its text mentions a webhook.
 
     Raises:
         InvalidRequest: the provider does not answer such a question.
@@ -132,7 +132,7 @@ async def register_if_needed(
 
 async def register(
     connection: Connection, provider: TranscribeSo, account: Account, webhook_url: str, *,
-    anew: bool = False, delete_first: bool = False, take_over: bool = True,
+    rotate: bool = False, delete_first: bool = False, take_over: bool = True,
 ) -> Outcome:  # fmt: skip
     """Make sure that the provider delivers to `webhook_url` and that the secret is stored. Return what was done.
 
@@ -141,19 +141,19 @@ async def register(
         provider: the API to ask.
         account: the account whose webhook is registered.
         webhook_url: where the provider should deliver.
-        anew: register even if a registration exists. The old secrets stay active, because deliveries signed with them
+        rotate: register even if a registration exists. The old secrets stay active, because deliveries signed with them
             might be on their way.
-        delete_first: delete the provider's webhook before, then register anew: some providers refuse a second one.
+        delete_first: delete the provider's webhook before, then register again: some providers refuse a second one.
         take_over: register even if the provider delivers to another address.
 
     Raises:
         BusyError: another process is registering.
-        ImpossibleError: the provider refuses, or does not tell the secret of the webhook that it has.
+        ImpossibleError: the provider refuses, or does not show the secret of the webhook that it has.
         ProviderError: the provider cannot be asked now; the intent stays, and the next try repeats it.
     """
     async with session_lock(connection, LOCK):
         found = await find(connection, account)
-        known = None if anew or delete_first else _usable(found, webhook_url)
+        known = None if rotate or delete_first else _usable(found, webhook_url)
         if known and (kept := await _kept(connection, provider, account, known, webhook_url, take_over=take_over)):
             return kept
         unanswered_intent = await _repeatable_intent(connection, found, webhook_url, give_up=delete_first)
@@ -225,7 +225,7 @@ async def _kept(
     except ProviderError as exc:
         if take_over and not isinstance(exc, ProviderUnavailable | RateLimited):
             raise
-        doubt = f"whether the provider still has it cannot be asked now: {exc}"
+        doubt = f"the webhook might not exist any more, but the provider cannot be asked now: {exc}"
         return replace(kept, done="unknown" if is_here else "elsewhere", doubt=doubt)
     if webhook is None:
         log.warning("the provider has no webhook of this key any more")
@@ -243,10 +243,10 @@ async def _kept(
 async def _delete(connection: Connection, provider: TranscribeSo, account: Account) -> None:
     try:
         await provider.delete_webhook()
-        # Its secret still verifies deliveries on their way. The next registration must not take it for the webhook.
+        # Its secret still verifies deliveries on their way. The next registration must not treat it as the webhook.
         await connection.execute(query("webhooks/registrations_gone"), account.api_url, account.key_fingerprint)
     except NotFound:
-        log.info("the provider has no webhook to delete, or no way to do it")
+        log.info("the provider has no webhook to delete, or cannot delete it")
     except InvalidRequest as exc:
         raise ImpossibleError(
             f"the provider does not let a webhook be deleted through its API ({exc}): delete it in its dashboard, "
@@ -275,7 +275,7 @@ async def _carry_out(
     if not webhook.secret:
         await connection.execute(query("webhooks/retire_registrations"), [intent.id], CHANNEL)
         raise ImpossibleError(
-            "the provider has a webhook for this key and does not tell its secret again: nothing has changed. "
+            "the provider has a webhook for this key and does not show its secret again: nothing has changed. "
             f"Set TRANSCRIBE_WEBHOOK_SECRET to its secret if you have it{ADVICE_ON_CONFLICT}"
         )
     await connection.execute(

@@ -1,7 +1,7 @@
 """What was last read from the database, in files beside the spool: the secrets that verify, and the database's id.
 
 Without the secrets, a process that starts while the database is away could verify nothing, and would refuse deliveries
-that the spool could take. Only our own user can read these files.
+that the spool could store. Only our own user can read these files.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class _File:
         """Replace the content.
 
         Raises:
-            OSError: the disk does not take the file, or the folder is not ours.
+            OSError: the disk refuses the file, or the folder is not ours.
         """
         with closing(SpoolFolder(self._folder)) as folder:
             private.replace(folder.use(make=True), self._name, json.dumps(content).encode())
@@ -109,7 +109,7 @@ class RememberedDatabase:
         self.address = fingerprint(url)
 
     def recall(self) -> str | None:
-        """Return the id; None if the address is new: the database at another address might be another receiver's."""
+        """Return the id. None if the address is new: the database there might belong to another receiver."""
         found = self._file.read()
         database_id = found.get(self.address) if isinstance(found, dict) else None
         return database_id if isinstance(database_id, str) else None
@@ -131,7 +131,7 @@ class RememberedDatabase:
 def fingerprint(url: str) -> str | None:
     """Return the fingerprint of a database's address: its hosts, ports and name. None if the URL cannot be read.
 
-    If a service file gives the hosts, the name of the service takes their place. User and password do not count.
+    If a service file gives the hosts, the name of the service is used instead. User and password do not count.
     """
     try:
         read = dsn.read(url, os.environ)

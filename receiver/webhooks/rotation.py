@@ -1,6 +1,6 @@
 """How much a registered secret is used, and when it can be retired.
 
-    register --rotate ▶ two secrets verify ▶ the old one falls silent ▶ retire-secret
+    register --rotate ▶ two secrets verify ▶ nothing is signed with the old one ▶ retire-secret
 
 The provider signs a delivery when it first sends it, and sends it again for at most 15 h 36 min. So a replaced secret
 that has verified nothing for a day will never verify anything again.
@@ -26,7 +26,7 @@ SILENT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How many events a secret has verified, and when one of them was last delivered (under whatever secret)."""
+    """How many events a secret has verified, and when one of them was last delivered (signed with any secret)."""
 
     events: int = 0
     last_matched: datetime | None = None
@@ -139,8 +139,8 @@ async def retire(
         )
     if not secret.can_go and not although_used:
         raise ImpossibleError(
-            f"{fingerprint} is silent for {secret.silence} only, and the provider may send again what it signed "
-            f"with it: wait until 24 h have passed, or pass --yes"
+            f"{fingerprint} has been silent for only {secret.silence}, and the provider might still repeat "
+            f"deliveries signed with it: wait until 24 h have passed, or pass --yes"
         )
     await db.execute(query("webhooks/retire_registrations"), list(secret.registrations), CHANNEL)
 

@@ -1,7 +1,7 @@
 """The secrets that verify a delivery now.
 
-    at the webhook's path    those of the settings, then those registered and not retired, newest first
-    at a callback's path     that callback's own, which proves deliveries about its transcription alone
+    at the webhook's path    the secrets in the settings, then the registered ones that are not retired, newest first
+    at a callback's path     the secret of that callback, which proves deliveries about its transcription only
 
 The module `rotation` knows what a secret has verified so far, and when it can be retired.
 """
@@ -16,7 +16,7 @@ from receiver.settings import FOR_THE_SANDBOX, Settings
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """The secret of one transcription's callback. It proves deliveries about that transcription alone."""
+    """The secret of one transcription's callback. It proves deliveries about that transcription only."""
 
     secret: bytes = field(repr=False)
     transcription_id: str
@@ -33,8 +33,8 @@ class Known:
 async def read(db: Database, api_url: str, tokens: Collection[str] = ()) -> Known:
     """Return the secrets that the database has for deliveries of an API.
 
-    Callbacks are the newest 1,000, which are enough for an outage, and those with `tokens`. So a reading costs the same
-    however many callbacks there are. Callbacks older than a week are left out: no delivery comes so late.
+    The callbacks are the newest 1,000 (enough for an outage) and those with `tokens`. So the cost of a reading does not
+    depend on the number of callbacks. Callbacks older than a week are left out: no delivery comes so late.
     """
     rows = await db.fetch(query("webhooks/verifying_secrets"), api_url, list(tokens))
     return Known(

@@ -139,7 +139,7 @@ async def test_registering_again_registers_nothing(db: Pool, receiver_database: 
     assert len(await db.fetch(INTENTS)) == 1
 
 
-SILENT = "the provider does not tell whether it still has it: "
+SILENT = "the provider does not say whether the webhook still exists: "
 LEFT = f"the provider delivers to {ELSEWHERE}, not to {HERE}: `receiver register` lets it deliver here"
 
 
@@ -389,28 +389,28 @@ async def test_only_a_database_with_our_schema_is_connected_to(db: Pool, receive
 async def test_registering_anew_keeps_the_secrets_of_before_and_says_so(db: Pool, receiver_database: str) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
     with pytest.raises(ImpossibleError):
-        await register(Provider(refused(400)), receiver_database, anew=True)
+        await register(Provider(refused(400)), receiver_database, rotate=True)
     assert await known_secrets(db, API) == [b"whsec_old"]
-    said = await register(Provider(given("whsec_new")), receiver_database, anew=True)
+    said = await register(Provider(given("whsec_new")), receiver_database, rotate=True)
     assert await known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
     assert said.endswith(f"still active, until `receiver retire-secret`: {fingerprint(b'whsec_old')}")
 
 
 async def test_the_same_secret_again_is_said_to_be_no_rotation(receiver_database: str) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
-    said = await register(Provider(given("whsec_old")), receiver_database, anew=True)
+    said = await register(Provider(given("whsec_old")), receiver_database, rotate=True)
     assert "the same secret again, so nothing has been rotated" in said
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"), [(refused(409, "webhook_exists"), "webhook_exists"), (given(None), "does not tell its secret")]
+    ("answer", "says"), [(refused(409, "webhook_exists"), "webhook_exists"), (given(None), "does not show its secret")]
 )
 async def test_a_provider_that_refuses_a_second_webhook_changes_nothing_and_the_way_out_is_said(
     db: Pool, receiver_database: str, answer: Callable[[], httpx.Response], says: str
 ) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
     with pytest.raises(ImpossibleError, match="--rotate --delete-first") as raised:
-        await register(Provider(answer), receiver_database, anew=True)
+        await register(Provider(answer), receiver_database, rotate=True)
     assert says in str(raised.value)
     assert await known_secrets(db, API) == [b"whsec_old"]
     assert [one.registered_at is not None for one in await registration.find(db, WHOSE)] == [True]
@@ -422,9 +422,9 @@ async def test_deleting_first_makes_room_for_the_new_webhook_and_asks_under_a_ne
     await register(Provider(given("whsec_old")), receiver_database)
     lost = Provider(refused(500))
     with pytest.raises(ProviderError):
-        await register(lost, receiver_database, anew=True)
+        await register(lost, receiver_database, rotate=True)
     provider = Provider(lambda: httpx.Response(200, json={"deleted": True}), given("whsec_new"))
-    await register(provider, receiver_database, anew=True, delete_first=True)
+    await register(provider, receiver_database, rotate=True, delete_first=True)
     assert provider.methods == ["DELETE", "POST"]
     assert provider.keys[-1] not in lost.keys, "what the lost answer brings has been deleted"
     assert await known_secrets(db, API) == [b"whsec_new", b"whsec_old"]
@@ -433,7 +433,7 @@ async def test_deleting_first_makes_room_for_the_new_webhook_and_asks_under_a_ne
 async def test_a_webhook_that_cannot_be_deleted_is_said_and_none_is_registered(receiver_database: str) -> None:
     provider = Provider(refused(405, "method_not_allowed"))
     with pytest.raises(ImpossibleError, match="delete it in its dashboard"):
-        await register(provider, receiver_database, anew=True, delete_first=True)
+        await register(provider, receiver_database, rotate=True, delete_first=True)
     assert provider.methods == ["DELETE"]
 
 
@@ -461,7 +461,7 @@ async def test_a_rotation_whose_answer_was_lost_is_healed_by_whoever_registers_n
     await register(Provider(given("whsec_old")), receiver_database)
     lost = Provider(refused(502))
     with pytest.raises(ProviderError):
-        await register(lost, receiver_database, anew=True)
+        await register(lost, receiver_database, rotate=True)
     assert registration.unanswered(await registration.find(db, WHOSE)) is not None
     again = Provider(given("whsec_new"))
     async with again.client() as client:
@@ -477,7 +477,7 @@ async def test_a_webhook_that_was_deleted_for_nothing_is_registered_by_whoever_c
     await register(Provider(given("whsec_old")), receiver_database)
     stuck = Provider(lambda: httpx.Response(200, json={}), refused(400))
     with pytest.raises(ImpossibleError):
-        await register(stuck, receiver_database, anew=True, delete_first=True)
+        await register(stuck, receiver_database, rotate=True, delete_first=True)
     assert registration.current(await registration.find(db, WHOSE)) is None
     assert await known_secrets(db, API) == [b"whsec_old"], "what is on its way is still taken"
     next_one = Provider(given("whsec_new"))

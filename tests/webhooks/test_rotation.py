@@ -89,7 +89,7 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
 async def test_how_long_a_secret_is_silent_is_said_in_what_it_is_counted_in(db: Pool, hours: float, said: str) -> None:
     await registered(db, "whsec_old", hours_ago=50)
     await registered(db, "whsec_new", hours_ago=hours)
-    with pytest.raises(ImpossibleError, match=f"is silent for {said} only"):
+    with pytest.raises(ImpossibleError, match=f"has been silent for only {said}"):
         await rotation.retire(db, API, KEY, OLD, although_used=False)
 
 
