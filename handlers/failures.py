@@ -5,7 +5,7 @@ from receiver import Context, Event, handler, query
 
 @handler("transcription.failed")
 async def failures(event: Event, ctx: Context) -> None:
-    """Store and log the first text that looks like a reason: the payload of a failure is not documented."""
+    """Store and log the first text that looks like a reason, because the payload of a failure is not documented."""
     about = event.data.get("transcription")
     fields = about if isinstance(about, dict) else {}
     candidates = [fields.get(key) for key in ("error", "error_message", "failure_reason", "reason", "message")]

@@ -7,7 +7,7 @@ STYLE = "balanced"
 
 @handler("transcription.completed", timeout=120)
 async def timestamps(event: Event, ctx: Context) -> None:
-    """Fetch and store each format. If the usual style was never made, take another one, which costs nothing."""
+    """Fetch and store each format. If the usual style was never made, use another one that is free."""
     fetched = [await _fetch(ctx, name) for name in ctx.formats]
     async with ctx.completing() as tx:
         for stamps in fetched:
@@ -22,7 +22,7 @@ async def timestamps(event: Event, ctx: Context) -> None:
 
 
 async def _fetch(ctx: Context, name: str) -> Timestamps:
-    """Fetch the usual style, else one that exists, but never one that would be charged."""
+    """Fetch the usual style, or else one that exists. Never fetch a style that would be charged."""
     try:
         return await ctx.timestamps(name, style=STYLE)
     except NotReady as exc:

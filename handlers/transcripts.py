@@ -5,7 +5,7 @@ from receiver import Context, Event, handler, query
 
 @handler("transcription.completed", timeout=120)
 async def transcripts(event: Event, ctx: Context) -> None:
-    """Replace the stored rows of this transcription, unless they are of a later end: a retry ends again."""
+    """Replace the stored rows of this transcription, unless they are newer: after a retry there is a newer result."""
     transcript = await ctx.transcript()
     about = event.transcription
     subject = (event.source, ctx.provider.api_url, about.id)
@@ -15,7 +15,7 @@ async def transcripts(event: Event, ctx: Context) -> None:
             about.duration_seconds,
         )  # fmt: skip
         if newest is None:
-            ctx.log.info("a later end of transcription %s is stored already", about.id)
+            ctx.log.info("a newer result of transcription %s is already stored", about.id)
             return
         segments, chapters = transcript.segments, transcript.chapters
         await tx.execute(

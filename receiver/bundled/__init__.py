@@ -1,4 +1,4 @@
-"""The handlers we ship: in a checkout the folder `handlers/` beside `receiver/`. In the wheel they lie here instead."""
+"""The bundled handlers. In a checkout they are in the folder `handlers/`; in the wheel they are in this package."""
 
 from pathlib import Path
 

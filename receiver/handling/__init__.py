@@ -1,6 +1,6 @@
-"""The handlers' side: the API that they are written with, how they are found, and how they are called.
+"""Handlers: their API, how they are found, and how they are called.
 
-discovery ──▶ api.Handler ◀── `@handler`      made: notes where each was made, so that none is missing silently
+discovery ──▶ api.Handler ◀── `@handler`      made: notes where each handler was made, so that no handler is missed
                  │
                  └── called with api.Context   threads: runs a plain `def`; returned: judges the result
 replay        runs an event's jobs again

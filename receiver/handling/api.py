@@ -3,8 +3,8 @@
     @handler("transcription.completed")
     async def announce(event: Event, ctx: Context) -> None: ...
 
-A worker calls the handler's function for each job: an `async def` on its event loop, a plain `def` in a thread of its
-own. If the function returns, the job is done. If it raises, the job is tried again by the handler's policy; `Retry`,
+A worker calls the handler's function for each job: an `async def` on its event loop, a plain `def` in its own
+thread. If the function returns, the job is done. If it raises, the job is retried by the handler's policy; `Retry`,
 `Postpone` and `GiveUp` decide otherwise. `receiver.inbox.retry` has the whole rule.
 """
 
@@ -39,7 +39,7 @@ Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[E
 
 PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
 NAME_LENGTH = 100
-LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # a longer one is a mistake
+LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # a longer timeout is a mistake
 
 
 class Completing(Enum):
@@ -71,8 +71,8 @@ class Context:
     Attributes:
         provider: the source's API client.
         http: an HTTP client for everything else, with a timeout of 10 s. Only this attempt has its headers and cookies.
-        db: the database (an asyncpg pool). Make your own tables; ours are in the schema `receiver`.
-        attempt: the n-th claim of this job; it only grows.
+        db: the database (an asyncpg pool). Create your own tables. The service's tables are in the schema `receiver`.
+        attempt: how many times this job has been claimed, this time included. It only grows.
         idempotency_key: the same in every attempt and replay of this job. Send it to services that ignore a known key.
         formats: the formats of timestamps that the operator asked for.
         log: a logger whose lines name the event.
@@ -97,7 +97,8 @@ class Context:
 
         Raises:
             GiveUp: the event names no transcription.
-            ProviderError: the provider does not give it (yet). If nobody catches this error, it decides about the job.
+            ProviderError: the provider does not give it (yet). Unless the handler catches it, this error decides about
+                the job.
         """
         found = await Archive(self.provider, self.db).transcript(self._subject())
         return replace(found, title=self.event.transcription.title)
@@ -115,7 +116,7 @@ class Context:
         """Run a coroutine from a plain `def`: `ctx.wait(ctx.transcript())`.
 
         Raises:
-            LeaseLostError: this attempt is over: it ran out of time, or the job is another worker's now.
+            LeaseLostError: this attempt is over: it ran out of time, or the job belongs to another worker now.
         """
         return self.bridge.wait(work)
 
@@ -123,15 +124,15 @@ class Context:
     async def completing(self) -> AsyncIterator[Connection]:
         """Write to the database and finish the job in one transaction: both happen, or neither.
 
-        The database ends a transaction that is silent for a minute, so do slow work before it.
+        The database ends a transaction that is idle for a minute, so do slow work before it.
 
         Raises:
             ImpossibleError: this attempt has used it before.
-            LeaseLostError: the job is another worker's now.
+            LeaseLostError: the job belongs to another worker now.
         """
         if self.completion.stage is not Completing.UNUSED:
             raise ImpossibleError(
-                f"{self.handler} uses completing() twice: it can be used once, for all that it writes"
+                f"{self.handler} uses completing() twice: use it once, for everything that the handler writes"
             )
         # Set before the row is locked: from here on a lost lease must not stop the handler, which might have committed.
         self.completion.stage = Completing.OPEN
@@ -162,7 +163,7 @@ class Handler:
     Attributes:
         patterns: a type (`transcription.completed`), a family (`transcription.*`), or `*`.
         name: names its jobs. A changed name orphans the unfinished jobs.
-        timeout: how many seconds one attempt may take.
+        timeout: how many seconds one attempt can take.
 
     Raises:
         HandlerLoadError: the handler could never run like this.
@@ -175,7 +176,7 @@ class Handler:
     timeout: float
 
     def __post_init__(self) -> None:
-        # Every handler is checked here: a mistake that is not refused now would be found by a job, or never.
+        # Every handler is checked here: a mistake that is not refused now would show only in a job, or never.
         _check_name(self.name)
         wrong = _wrong_patterns(self.patterns) or _wrong_function(self.function) or _wrong_limits(self)
         if wrong:
@@ -183,7 +184,7 @@ class Handler:
         made.note(self)
 
     async def __call__(self, event: Event, ctx: Context) -> None:
-        """Handle one event. A plain function runs in a thread of its own; an awaitable that it returns is awaited here.
+        """Handle one event. A plain function runs in its own thread. If it returns an awaitable, that is awaited here.
 
         Raises:
             ImpossibleError: the function returned work that it has not done, or an error that it has not raised.
@@ -227,20 +228,20 @@ def handler(
     Args:
         patterns: types, families such as `transcription.*`, or `*`.
         name: names its jobs; by default the function's name.
-        retry: how often and how far apart failed jobs are tried again.
-        timeout: how many seconds one attempt may take.
+        retry: how often failed jobs are retried, and with which pauses.
+        timeout: how many seconds one attempt can take.
 
     Raises:
         HandlerLoadError: the handler could never run like this.
     """
-    wrong = _wrong_patterns(patterns)  # checked at once: a bare `@handler` would silently make no handler
+    wrong = _wrong_patterns(patterns)  # checked now: a bare `@handler` would silently make no handler
     if wrong:
         raise HandlerLoadError(wrong if name is None else f"{shown(name)}: {wrong}")
 
     def wrap(function: Function) -> Handler:
         called = getattr(function, "__name__", None) if name is None else name
         if called is None or (name is None and called == "<lambda>"):
-            wrong = _wrong_function(function) or 'it has no name of its own: give it one, @handler(…, name="…")'
+            wrong = _wrong_function(function) or 'it has no name: give it one, @handler(…, name="…")'
             raise HandlerLoadError(f"{shown(function)}: {wrong}")
         policy = RetryPolicy() if retry is None else retry
         return Handler(function, patterns, called, policy, timeout)
@@ -286,13 +287,13 @@ def _wrong_function(function: object) -> str | None:
 
 
 def _role(parameter: inspect.Parameter) -> str:
-    """Return `Event` or `Context` if a parameter's annotation, or else its name, says so; otherwise another text."""
+    """Return `Event` or `Context` if a parameter's annotation, or else its name, says so; otherwise another string."""
     annotation = parameter.annotation
     if annotation is inspect.Parameter.empty:
         return {"event": "Event", "ctx": "Context", "context": "Context"}.get(parameter.name.strip("_"), "")
     if annotation is Event or annotation is Context:
         return str(annotation.__name__)
-    return annotation.rpartition(".")[2] if isinstance(annotation, str) else ""  # a text if it is not evaluated
+    return annotation.rpartition(".")[2] if isinstance(annotation, str) else ""  # a string if it is not evaluated
 
 
 def _wrong_limits(handler: Handler) -> str | None:
@@ -306,12 +307,12 @@ def _wrong_limits(handler: Handler) -> str | None:
 
 
 def _is_any(function: object, kind: Callable[[object], bool]) -> bool:
-    """Whether a function is of a kind; of another callable object, whether its `__call__` is."""
+    """Whether a function is of a kind. For another callable object, whether its `__call__` is of that kind."""
     return kind(function) or kind(type(function).__call__)
 
 
 def _written(function: object) -> object:
-    """Return the function that somebody wrote, without decorators, partial arguments and callable objects around it."""
+    """Return the function as it was written, without decorators, partial arguments and callable objects around it."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(cast("Callable[..., object]", function))

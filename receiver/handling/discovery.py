@@ -1,9 +1,9 @@
 """Find the handlers: every public module of the packages that the operator named.
 
 Packages are looked for in the working directory first, except for names of the standard library. Later imports, such as
-those of a library, look there last. Modules from there must be trusted (`settings.trust`). If the operator named no
-package, it is the working directory's `handlers/`, or else the bundled handlers. A handler that is silently missing
-loses work, so anything that looks like a mistake refuses the start, in a sentence of its own.
+those of a library, look there last. Modules from the working directory must be trusted (`settings.trust`). If the
+operator named no package, the handlers are those in the working directory's `handlers/`, or else the bundled ones. A
+handler that is missed would lose work. So every possible mistake stops the start, and each has its own sentence.
 """
 
 import importlib
@@ -34,8 +34,8 @@ NOTHING_DECLARED = "declares no handler: decorate a function with @handler"
 def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handler]:
     """Import the packages' modules and return their handlers by name.
 
-    Without `packages` the handlers are the working directory's own, or else the bundled ones. The latter is logged,
-    unless `quiet`.
+    Without `packages` the handlers are the working directory's own, or else the bundled ones. Using the bundled ones is
+    logged, unless `quiet`.
 
     Raises:
         HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name. All are listed.
@@ -84,7 +84,7 @@ def listed(handlers: Iterable[Handler]) -> str:
 
 @contextmanager
 def _first(here: Path) -> Iterator[None]:
-    """Look for modules in the working directory first (but for the standard library), and in the end last."""
+    """Look for modules in the working directory first (except for the standard library), and last at the end."""
     sys.meta_path[:] = [Guard(here), *(finder for finder in sys.meta_path if not isinstance(finder, Guard))]
     standard = {get_path("stdlib"), get_path("platstdlib")}
     standard |= {str(Path(folder, "lib-dynload")) for folder in standard}
@@ -102,14 +102,14 @@ def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:
         return (OWN,)
     if not quiet:
         log.warning(
-            "there is no %s/ in %s: using the bundled handlers, %s; for your own, start in the folder that holds them, "
-            "or set RECEIVER_HANDLERS", OWN, here, BUNDLED,
+            "there is no %s/ in %s: using the bundled handlers, %s; to use your own handlers, start in the folder that "
+            "contains them, or set RECEIVER_HANDLERS", OWN, here, BUNDLED,
         )  # fmt: skip
     return (BUNDLED,)
 
 
 class _Search:
-    """One search for handlers. It goes on after a mistake, to find all of them.
+    """One search for handlers. It continues after a mistake, to find all mistakes.
 
     Attributes:
         refusals: a sentence for each mistake.
@@ -135,12 +135,14 @@ class _Search:
                 continue
             here = self._here / name.replace(".", "/")
             if here.is_dir() and not (here / "__init__.py").exists() and here.resolve() not in _folders(package):
-                self.refuse(f"{here} has no __init__.py, so {name} is taken from elsewhere: add an empty __init__.py")
+                self.refuse(
+                    f"{here} has no __init__.py, so {name} is imported from elsewhere: add an empty __init__.py"
+                )
                 continue
             overlooked = self._refuse_overlooked(package)
             inside = {info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))} - overlooked
             public = [f"{name}.{inner}" for inner in sorted(inside) if not inner.startswith("_")]
-            # A package can declare handlers itself. A module in it, or a single module, must.
+            # A package can declare handlers itself. A module in it, or a single module, must declare one.
             if _handlers(package):
                 yield package
             elif not public and not overlooked:
@@ -173,19 +175,19 @@ class _Search:
         return None
 
     def refuse_nameless(self, modules: Sequence[ModuleType]) -> None:
-        """Refuse the handlers that a module made and that no module has a name for."""
+        """Refuse handlers that a module made, but that no module has a name for."""
         named = {id(handler) for module in modules for handler in _handlers(module)}
         for module in modules:
             for note in made.noted(module):
                 if id(note.handler) not in named:
                     self.refuse(
                         f"{module.__name__}: the handler {note.handler.name} ({_shown(note.file)} line {note.line}) "
-                        "would get no jobs: the module has no name for it, or has given its name to another; give it a "
-                        "name of its own"
+                        "would get no jobs: the module has no name for it, or uses its name for something else; "
+                        "give it its own name"
                     )
 
     def _refuse_overlooked(self, package: ModuleType) -> set[str]:
-        """Refuse the files and folders of a package that would silently be ignored. Return the names of the folders."""
+        """Refuse files and folders of a package that would be ignored silently. Return the names of the folders."""
         name, overlooked = package.__name__, set()
         for path in sorted(entry for folder in _folders(package) if folder.is_dir() for entry in folder.iterdir()):
             if path.name.startswith(("_", ".")):

@@ -1,7 +1,7 @@
-"""Note where handlers are made, so that none is missing silently.
+"""Note where handlers are made, so that no handler is missed.
 
-A module's handlers are those that it has names for. A handler without a name would get no jobs: its name was given to
-another handler, or it is in a list, or in a function. So each handler is noted in the module whose statement made it.
+A module's handlers are those that it has names for. A handler without a name would get no jobs. For example, its name
+was given to another handler, or it is in a list. So each handler is noted in the module whose statement made it.
 """
 
 import inspect
@@ -23,7 +23,7 @@ class Made:
 
 
 def note(handler: object) -> None:
-    """Note a handler in the module that is being imported; if none is, do nothing."""
+    """Note a handler in the module that is being imported. If no module is, do nothing."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back

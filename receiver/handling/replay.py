@@ -1,6 +1,6 @@
 """Run an event's jobs again.
 
-name ──▶ the event that it means ──▶ a quarantined body is read again ──▶ jobs are pending, with a new quota
+name ──▶ the event with that name ──▶ a quarantined body is read again ──▶ jobs are pending, with a new quota
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,10 +66,10 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler]) -> Replayed:
 async def _read_again(connection: Connection, found: Stored) -> str:
     """Read a quarantined event again, and take it out of quarantine. Return its type."""
     content = events.read(found.source, await deliveries.raw(connection, found.key))
-    if found.callback_for is not None:  # its secret proves nothing about another transcription
+    if found.callback_for is not None:  # the callback's secret proves nothing about another transcription
         content = events.about(content, found.callback_for)
     if isinstance(content, events.Unreadable):
         raise ImpossibleError(f"it still cannot be read: {content.reason}")
     if not await deliveries.accept_quarantined(connection, found.key, content):
-        raise ImpossibleError(f"its event {content.id} is stored already")
+        raise ImpossibleError(f"its event {content.id} is already stored")
     return content.type

@@ -1,4 +1,4 @@
-"""Judge what a handler returns. It should be None: anything else might be undone work, or an unseen error."""
+"""Judge what a handler returns. It should be None: anything else might be unfinished work, or an unraised error."""
 
 import asyncio
 import inspect
@@ -13,7 +13,7 @@ _warned: set[str] = set()  # the names of handlers whose results were logged
 
 
 def judge(name: str, returned: object, *, home: str) -> None:
-    """Refuse a result that shows that the work was not done. Warn about any other result but None, once a handler.
+    """Refuse a result that shows that the work was not done. Warn about other results except None, once a handler.
 
     Args:
         name: the name of the handler.
@@ -32,16 +32,18 @@ def judge(name: str, returned: object, *, home: str) -> None:
     kind = type(returned).__name__
     if inspect.isawaitable(returned):
         _undo(returned)
-        raise ImpossibleError(f"{name} returned a {kind} that nobody awaited: write `await` before what makes it")
+        raise ImpossibleError(
+            f"{name} returned a {kind} that was not awaited: write `await` in front of the call that returns it"
+        )
     if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
         raise ImpossibleError(f"{name} returned a generator, so none of its code ran: a handler does not yield")
     if name not in _warned:
         _warned.add(name)
-        log.warning("%s returned a %s, which nobody gets: a handler returns nothing", name, kind)
+        log.warning("%s returned a %s, which is ignored: a handler returns nothing", name, kind)
 
 
 def _undo(work: object) -> None:
-    """Stop refused work, so that it neither goes on nor warns that it was never awaited."""
+    """Stop refused work, so that it neither continues nor warns that it was never awaited."""
     if inspect.iscoroutine(work):
         work.close()
     elif isinstance(work, asyncio.Future):

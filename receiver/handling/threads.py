@@ -1,4 +1,4 @@
-"""Run plain functions in threads of their own, and let them run coroutines on the event loop."""
+"""Run plain functions in their own threads, and let them run coroutines on the event loop."""
 
 import asyncio
 import concurrent.futures
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 async def run(function: Callable[..., T], *arguments: object) -> T:
-    """Call a function in a thread of its own, and return its result.
+    """Call a function in its own thread, and return its result.
 
-    The event loop's own threads are too few: a function that never ends would take one for good. A thread cannot be
-    stopped, so a cancelled call still waits for its end.
+    The event loop's own threads are too few: a function that never ends would block one permanently. A thread cannot be
+    stopped, so a cancelled call still waits until the thread ends.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
@@ -33,7 +33,7 @@ async def run(function: Callable[..., T], *arguments: object) -> T:
             result = context.run(function, *arguments), None
         except BaseException as exc:  # noqa: BLE001 - `run` raises it below
             result = None, exc
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so `run` does not wait any more
             loop.call_soon_threadsafe(settle, result)
 
     threading.Thread(target=work, daemon=True).start()
@@ -61,7 +61,7 @@ class Bridge:
 
         Raises:
             LeaseLostError: the bridge is closed, or was closed while this waited.
-            TypeError: called on the event loop itself, which would wait for itself for ever.
+            TypeError: called on the event loop itself, which would wait for itself without end.
         """
         with suppress(RuntimeError):
             if asyncio.get_running_loop() is self._loop:

@@ -100,7 +100,7 @@ NAME = "a handler's name is a printable text of 1 to 100 characters, not "
 RETRY = "works: retry must be a RetryPolicy such as RetryPolicy(attempts=3), not "
 TIMEOUT = "works: timeout must be a positive number of seconds, at most 604800, not "
 ORDER = "its parameters are an event and a context, in this order"
-UNNAMED = 'it has no name of its own: give it one, @handler(…, name="…")'
+UNNAMED = 'it has no name: give it one, @handler(…, name="…")'
 
 Case = tuple[dict[str, Any], Any, str]  # the arguments of @handler, the function, and what is said
 

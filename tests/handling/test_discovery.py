@@ -475,7 +475,7 @@ def test_a_handler_that_its_module_has_no_name_for_refuses_the_start(write: Writ
     write({f"{package}.mod": text})
     assert refusal(package) == (
         f"{package}.mod: the handler {name} ({package}/mod.py line {line}) would get no jobs: "
-        f"the module has no name for it, or has given its name to another; give it a name of its own"
+        f"the module has no name for it, or uses its name for something else; give it its own name"
     )
 
 

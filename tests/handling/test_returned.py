@@ -44,7 +44,7 @@ async def outcome(scratch: Scratch, name: str, returns: Callable[[Event, Context
     return decide(RetryPolicy(), 1, await attempt.run(made, event, ctx, left_behind=LeftBehind()), jitter=0)
 
 
-AWAIT = "that nobody awaited: write `await` before what makes it"
+AWAIT = "that was not awaited: write `await` in front of the call that returns it"
 YIELDED = "h returned a generator, so none of its code ran: a handler does not yield"
 LOST: dict[str, tuple[Callable[[Event, Context], Any], str]] = {
     "a coroutine": (other, f"h returned a coroutine {AWAIT}"),
@@ -90,4 +90,4 @@ async def test_any_other_result_is_done_and_said_once_without_showing_it(
     with caplog.at_level(logging.WARNING):
         assert [await attempt.run(made, event, ctx, left_behind=LeftBehind()) for _ in range(2)] == [None, None]
     said = [record.getMessage() for record in caplog.records]
-    assert said == ["answers_something returned a dict, which nobody gets: a handler returns nothing"]
+    assert said == ["answers_something returned a dict, which is ignored: a handler returns nothing"]
