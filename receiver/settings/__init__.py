@@ -5,7 +5,7 @@ environment    `.env`, and the environment of the processes that we start
 model          every setting: mistakes are reported by name, and secrets are hidden
 addresses      web addresses in one spelling
 inherited      the variables that every program that we start gets
-trust          whose files may decide what we run
+trust          whose files can decide what we run
 """
 
 from receiver.settings.model import (

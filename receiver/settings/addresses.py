@@ -1,6 +1,6 @@
 """Web addresses in one spelling: two addresses of the same place become the same text.
 
-An address names a server, and perhaps the prefix of a proxy. The known end of the path (ours, or the provider's) may be
+An address names a server, and perhaps the prefix of a proxy. The known end of the path (ours, or the provider's) can be
 given or left out.
 """
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # signs of a sentence, a list or a template, besides query and fragment
+NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # characters of a query, a fragment, a sentence, a list or a template
 _LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -19,10 +19,10 @@ def base(text: str, *, without: str = "") -> str:
 
     Args:
         text: the address as a person gave it, perhaps with blanks around it.
-        without: the path that may stand at the end, such as `/api/v1`.
+        without: the path that may be at the end, such as `/api/v1`.
 
     Raises:
-        ValueError: `text` is no such address. The message does not show it.
+        ValueError: `text` is not such an address. The message does not show it.
     """
     text = text.strip()
     scheme, mark, rest = text.partition("://")
@@ -35,7 +35,7 @@ def base(text: str, *, without: str = "") -> str:
     if not usable or NEVER & {*text} or not text.isprintable():
         raise ValueError("must be an address like https://example.com") from None
     if "@" in parts.netloc:
-        raise ValueError("must not carry a user or a password")
+        raise ValueError("must not contain a user or a password")
     found = str(url).rstrip("/").removesuffix(without).rstrip("/")
     if without and f"{without}/" in found:
         raise ValueError(f"must end before {without}, or with it")

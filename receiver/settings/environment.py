@@ -2,9 +2,9 @@
 
 Only the first process reads `.env` in the working directory, and puts it into its environment. Its child processes
 inherit that environment and do not read the file. So the processes of a sandbox cannot find a real key in the file.
-A variable that is set already wins over the file.
+A variable that is already set takes precedence over the file.
 
-A value is taken as it is written. Nothing is expanded, because a password may hold a `$`.
+A value is used as it is written. Nothing is expanded, because a password can contain a `$`.
 """
 
 import difflib
@@ -22,22 +22,22 @@ from receiver.errors import ConfigError
 from receiver.settings import trust
 from receiver.settings.model import SECRETS, Settings
 
-# This variable tells child processes that `.env` has been read. Its name begins like none of our settings.
+# This variable tells child processes that `.env` has been read. Its name does not begin like a setting of ours.
 READ = "_RECEIVER_ENV_FILE_WAS_READ"
 ENV_FILE = Path(".env")
 OURS = ("RECEIVER_", "TRANSCRIBE_")
-# Variables of real sources begin so, today's and planned ones, for every account (`__NAME`).
+# The variables of real sources begin with these, of today's sources and planned ones, and of every account (`__NAME`).
 SOURCES = ("TRANSCRIBE_", "TIMBR_", "FISHAUDIO_", "THUNDERSCRIBE_", "OPENAI_")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WITHOUT_SIGN = re.compile(r"\s*(export\s+)?[A-Za-z_][A-Za-z0-9_.-]*(?![A-Za-z0-9_.-])(?!\s*=)")
-_NO_SIGN = "has no = behind its name"
+_NO_SIGN = "has no = after its name"
 # Kubernetes and Docker set such variables in every container for a service named `receiver`.
 _OF_A_SERVICE = re.compile(r"\w+_(SERVICE_(HOST|PORT)\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 
 
 def enter() -> list[str]:
-    """Read `.env` into the environment. Return variables that look like a setting of ours and are none.
+    """Read `.env` into the environment. Return variables that look like our settings but are not.
 
     Each comes with the nearest setting. If our parent process has read the file, read nothing and return nothing.
 
@@ -48,14 +48,14 @@ def enter() -> list[str]:
     try:
         Path.cwd()
     except FileNotFoundError:
-        raise ConfigError("the working folder is there no more: go to another") from None
+        raise ConfigError("the working folder does not exist any more: go to another folder") from None
     if READ in os.environ:
         return []
     already_set = set(os.environ)
     for name, value in read(ENV_FILE).items():
         secret = name.removesuffix("_FILE")
         if name not in already_set and not (secret in SECRETS and already_set & {secret, f"{secret}_FILE"}):
-            os.environb[name.encode()] = value.encode()  # as a shell would do it, in any locale
+            os.environb[name.encode()] = value.encode()  # as a shell does it, in any locale
     os.environ[READ] = "1"
     return unknown(os.environ)
 
@@ -71,7 +71,7 @@ class Start:
 def remember() -> Start:
     """Return environment and folder as they are now. Call this before a user's module is imported.
 
-    Such a module may change both. Processes that we start later get the ones returned here.
+    Such a module can change both. Processes that we start later get the environment and folder returned here.
     """
     return Start(dict(os.environ), Path.cwd())
 
@@ -83,7 +83,7 @@ def read(path: Path) -> dict[str, str]:
         ConfigError: see `enter`.
     """
     try:
-        if path.is_dir():  # some people name a virtual environment so
+        if path.is_dir():  # some people use this name for a virtual environment
             return {}
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # no waiting if it is a pipe
         with os.fdopen(descriptor, "rb") as file:
@@ -94,7 +94,7 @@ def read(path: Path) -> dict[str, str]:
             text = file.read().decode("utf-8-sig")
     except FileNotFoundError:
         if path.is_symlink():
-            raise ConfigError(f"{path} is a link to a missing file: mend it, or remove it") from None
+            raise ConfigError(f"{path} is a link to a missing file: fix it, or remove it") from None
         return {}
     except OSError as exc:
         raise ConfigError(f"{path} cannot be read ({exc.strerror})") from exc
@@ -126,25 +126,25 @@ def _why_unusable(binding: Binding) -> str | None:
     if binding.error:
         if _WITHOUT_SIGN.match(binding.original.string):
             return _NO_SIGN
-        return "cannot be read; is there a quote without its other half?"
+        return "cannot be read; is a closing quote missing?"
     if binding.key is None:
         return None  # blank, or a comment
     if binding.value is None:
         return _NO_SIGN
     if not _NAME.fullmatch(binding.key):
         return "does not begin with a valid name of a variable"
-    return "holds a NUL character, which no variable can" if "\0" in binding.value else None
+    return "contains a NUL character, which no variable can contain" if "\0" in binding.value else None
 
 
 def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int]) -> str | None:
-    """Return why a file must not decide what we connect to and run; None if it may."""
+    """Return why a file must not decide what we connect to and run; None if it can be trusted."""
     if not stat.S_ISREG(mode):
-        return "is no file: remove it, or set its variables in the environment"
+        return "is not a file: remove it, or set its variables in the environment"
     return trust.why_not(mode, owners, trusted=trusted, otherwise=", or set its variables in the environment")
 
 
 def unknown(environment: Mapping[str, str]) -> list[str]:
-    """Return variables that begin like our settings and are none, each with the most similar setting."""
+    """Return variables that look like our settings but are not, each with the most similar setting."""
     known = {str(field.validation_alias) for field in Settings.model_fields.values()}
     known |= {f"{name}_FILE" for name in SECRETS}
     strange = []

@@ -1,4 +1,4 @@
-"""The variables that a program needs when we start it: paths, locale and Python's options, but no key or password."""
+"""The variables of every program that we start: paths, locale and Python's options, but not a key or a password."""
 
 from collections.abc import Mapping
 

@@ -27,8 +27,8 @@ API_PATH = "/api/v1"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 
-# Shells, container tools and web pages can add such signs to a value (`docker --env-file` keeps quotes). A secret or a
-# folder with a sign added is a different one, so it is refused.
+# Shells, container tools and web pages can add such characters to a value (`docker --env-file` keeps quotes). A
+# secret or folder with an added character is a different one, so it is refused.
 _QUOTE = "[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]"
 _IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[%\]]"
 _PACKED = (re.compile(f"(?!{_IPV6})(?:{_QUOTE}|[\\[{{(<])"), "begins with a quote or a bracket: remove it")
@@ -41,7 +41,8 @@ _ODD_IN_TOKENS = (
     _PACKED, _NAMED, _CLOSED, (re.compile(r".*[^!-~]", re.DOTALL), "must be printable ASCII without spaces")
 )  # fmt: skip
 _ODD_IN_PATHS = (
-    _CLOSED, (re.compile(r"~|.*\$[({A-Za-z_]", re.DOTALL), "holds what only a shell expands: write the whole path"),
+    _CLOSED,
+    (re.compile(r"~|.*\$[({A-Za-z_]", re.DOTALL), "contains a part that only a shell expands: write the whole path"),
     (re.compile("$"), "is blank"),
 )  # fmt: skip
 _PATH = re.compile(r"^\.|[/\\]|\.py$")
@@ -156,7 +157,7 @@ class Settings(BaseSettings):
     def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(_PATH.search(name) for name in value):
             raise ValueError(
-                "names packages or modules, such as handlers,receiver.bundled, and no paths or files; they are looked "
+                "names packages or modules, such as handlers,receiver.bundled, not paths or files; they are looked "
                 "for in the working folder first"
             )
         return value
@@ -174,7 +175,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "spool_dir")
     @classmethod
     def _settled(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.absolute()  # a handler may change the working folder
+        return None if value is None else value.absolute()  # a handler might change the working folder
 
     @field_validator("api_key", "database_url", mode="before")
     @classmethod
@@ -203,7 +204,7 @@ class Settings(BaseSettings):
             return None
         url = value.get_secret_value()
         if not url.isprintable():
-            raise ValueError("holds an invisible character: remove it")
+            raise ValueError("contains an invisible character: remove it")
         found = _POSTGRES.fullmatch(url)
         if found is None:
             raise ValueError("must start with postgresql://")
@@ -231,7 +232,7 @@ class Settings(BaseSettings):
 
     @property
     def key_fingerprint(self) -> str | None:
-        """The fingerprint of the key, which may be shown; None if no key is set."""
+        """The fingerprint of the key, which is not secret; None if no key is set."""
         return None if self.api_key is None else signature.fingerprint(self.api_key.get_secret_value().encode())
 
     def account(self) -> Account:
@@ -263,7 +264,7 @@ def _words(mistake: ErrorDetails) -> str:
 
 
 def load(**changes: object) -> Settings:
-    """Read the environment; `changes` (variable name → value) win over the environment.
+    """Read the environment; `changes` (variable name → value) take precedence over it.
 
     Raises:
         ConfigError: the message names every wrong variable, in one line.

@@ -1,9 +1,9 @@
-"""Whose files decide what we run and connect to: only our own and root's, and only if not everybody can change them.
+"""Check who owns the files that decide what we run and connect to: only our user or root, and not writable for all.
 
-Code imported from a folder may also belong to the owner of that folder, unless every user may write there. The person
-who starts us in a folder trusts it: for instance root, in a container with somebody's checkout mounted.
+Code imported from a folder may also belong to the owner of that folder, unless every user can write there. The person
+who starts us in a folder trusts it: for instance root, in a container with a user's checkout mounted.
 
-These checks are needed because anybody who may write to a shared folder can put a file or a link there for us to find.
+These checks are needed because every user who can write to a shared folder can put a file or a link there for us.
 """
 
 import os
@@ -24,7 +24,7 @@ class DistrustedError(HandlerLoadError, ImportError):
 
 
 def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int], otherwise: str = "") -> str | None:
-    """Return why a file or folder must not be trusted; None if it may be.
+    """Return why a file or folder must not be trusted; None if it can be trusted.
 
     Args:
         mode: its mode.
@@ -32,9 +32,9 @@ def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int], oth
         trusted: the uids that we trust.
         otherwise: what a person can do instead of a chown.
     """
-    strangers = sorted({*owners} - {*trusted})
-    if strangers:
-        return f"belongs to another user (uid {strangers[0]}): chown it{otherwise}"
+    others = sorted({*owners} - {*trusted})
+    if others:
+        return f"belongs to another user (uid {others[0]}): chown it{otherwise}"
     if mode & stat.S_IWOTH:
         return "can be changed by every user: run `chmod o-w` on it"
     return None
@@ -49,8 +49,8 @@ def trusted() -> set[int]:
 class Guard:
     """A finder of modules that finds nothing, but refuses modules in a folder that must not be run.
 
-    It comes before all other finders. The folder's owner is trusted, unless every user may write to the folder. Our own
-    package and our virtual environment may lie in the folder too; they run already, so they are not checked.
+    It comes before all other finders. The folder's owner is trusted, unless every user can write to the folder. Our own
+    package and our virtual environment might be in the folder too. They already run, so they are not checked.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +64,7 @@ class Guard:
         """Find nothing.
 
         Raises:
-            DistrustedError: the module's file, its folder or its compiled file may be another user's.
+            DistrustedError: another user owns the module's file, folder or compiled file, or all users can change it.
         """
         spec = PathFinder.find_spec(name, path, target)
         for place in () if spec is None else _places(spec):

@@ -54,7 +54,7 @@ def test_nothing_stands_behind_a_known_path() -> None:
 
 @pytest.mark.parametrize("text", ["https://me@example.com", "https://me:s3cret@example.com", "https://@example.com"])
 def test_an_address_carries_no_user(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^must not carry a user or a password$"):
+    with pytest.raises(ValueError, match=r"^must not contain a user or a password$"):
         base(text)
 
 

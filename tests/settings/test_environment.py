@@ -43,15 +43,15 @@ def test_a_line_is_read_as(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("A=b\n\n\n# x\ns3cret\n", ".env: line 5 has no = behind its name"),
-    ("A='s3cret\nB=1", ".env: line 1 cannot be read; is there a quote without its other half?"),
+    ("A=b\n\n\n# x\ns3cret\n", ".env: line 5 has no = after its name"),
+    ("A='s3cret\nB=1", ".env: line 1 cannot be read; is a closing quote missing?"),
     ('\r\nA="s3cret" s3cret\r\nB=1\r\ns3cret',
-     ".env: line 2 cannot be read; is there a quote without its other half?; line 4 has no = behind its name"),
-    *((f"A=1\n{line}\n", ".env: line 2 has no = behind its name") for line in (
+     ".env: line 2 cannot be read; is a closing quote missing?; line 4 has no = after its name"),
+    *((f"A=1\n{line}\n", ".env: line 2 has no = after its name") for line in (
         "TRANSCRIBE_API_URL: http://s3cret", "A: 's3cret'", "export A s3cret", "A s3cret=1", 'A-B.c : "s3cret')),
     ("A=1\n\u200bs3cret=1", ".env: line 2 does not begin with a valid name of a variable"),
     ("1A=s3cret", ".env: line 1 does not begin with a valid name of a variable"),
-    ("A=s3\0cret", ".env: line 1 holds a NUL character, which no variable can"),
+    ("A=s3\0cret", ".env: line 1 contains a NUL character, which no variable can contain"),
     (b"A=1\nB=s3cret\xe9\n", ".env: line 2 is not UTF-8"),
     ("A=s3cret".encode("utf-16"), ".env: line 1 is not UTF-8"),
 ])  # fmt: skip
@@ -67,7 +67,7 @@ def test_no_file_and_a_virtual_environment_of_that_name_say_nothing() -> None:
 
 def test_a_link_to_nothing_in_its_place_is_a_mistake() -> None:
     Path(".env").symlink_to("nowhere")
-    with pytest.raises(ConfigError, match=r"^\.env is a link to a missing file: mend it, or remove it$"):
+    with pytest.raises(ConfigError, match=r"^\.env is a link to a missing file: fix it, or remove it$"):
         environment.read(Path(".env"))
 
 
@@ -76,13 +76,13 @@ def test_without_a_working_folder_no_command_begins(folder: Path, monkeypatch: p
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(ConfigError, match="the working folder is there no more: go to another"):
+    with pytest.raises(ConfigError, match="the working folder does not exist any more: go to another folder"):
         environment.enter()
 
 
 def test_a_pipe_in_its_place_holds_nobody_up() -> None:
     os.mkfifo(".env")
-    with pytest.raises(ConfigError, match="is no file"):
+    with pytest.raises(ConfigError, match="is not a file"):
         environment.read(Path(".env"))
 
 
@@ -139,7 +139,7 @@ def test_every_command_heeds_the_file_before_anything_else(folder: Path, monkeyp
     assert "http://127.0.0.1:4711/webhooks/transcribe-so does not answer" in ran.stderr
     write("sesame\n")
     ran = commands.run("events")
-    assert (ran.exit_code, ran.output) == (1, "Error: .env: line 1 has no = behind its name\n")
+    assert (ran.exit_code, ran.output) == (1, "Error: .env: line 1 has no = after its name\n")
     assert "PORT" not in os.environ
 
 
