@@ -1,8 +1,8 @@
 """Log lines on stderr, one line for each record: text for people or JSON for machines. `say` prints on stdout.
 
-Strangers' text (a title, an error message) may hold line ends, terminal escapes or bidirectional overrides. So every
-character that is not printable is escaped. In tracebacks, addresses are shortened because they may hold a secret. Every
-time is UTC and says so.
+Text from outside (a title, an error message) can contain line ends, terminal escapes or bidirectional overrides. So
+every character that is not printable is escaped. In tracebacks, addresses are shortened because they might contain a
+secret. Every time is UTC, and ends in Z.
 """
 
 import json
@@ -87,7 +87,7 @@ class Output(logging.Handler):
             line = self.format(record)
         except KeyboardInterrupt:
             raise
-        except BaseException:  # noqa: BLE001 - a stranger's arguments, which may raise SystemExit too
+        except BaseException:  # noqa: BLE001 - a handler's arguments, which might raise SystemExit too
             line = self.format(_record(logging.ERROR, f"a log line of {record.name} cannot be formatted"))
         with suppress(Exception):
             self._stream.write(f"{line}\n")
@@ -102,7 +102,7 @@ def configure(style: Literal["text", "json"], level: str) -> None:
     streams.on_loss(
         sys.stderr, lambda lost: formatter.format(_record(logging.ERROR, f"{lost} log lines could not be written"))
     )
-    # They log every request at info; we log what matters ourselves.
+    # These libraries log every request at info. We log what matters ourselves.
     for chatty in ("httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     is_text = style == "text"
@@ -143,5 +143,5 @@ def _json_value(value: object) -> object:
 def _text(value: object) -> str:
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - a stranger's __str__
+    except Exception:  # noqa: BLE001 - a handler's __str__
         return f"a {type(value).__name__}"

@@ -6,7 +6,7 @@ from receiver.errors import ImpossibleError, ProviderError, Verdict
 from receiver.logs.redaction import shorten
 
 REASON_LENGTH = 2000
-READ_LENGTH = 50 * REASON_LENGTH  # an error's text can have any length; the rest is not read
+READ_LENGTH = 50 * REASON_LENGTH  # an error's text can have any length; only so much is read
 ANSWER_LENGTH = 200
 LEAVES = 20  # of an exception group
 SHOWN_LEAVES = 3
@@ -14,23 +14,23 @@ SHOWN_LEAVES = 3
 
 # Frequent mistakes in handlers: a word in the error's text, and the likely cause.
 SLIPS = (
-    ("coroutine", "was `await` forgotten, or in a plain `def` `ctx.wait(…)`?"),
-    ("_AsyncGeneratorContextManager", "was `async` forgotten in front of `with`?"),
+    ("coroutine", "did you forget `await`, or `ctx.wait(…)` in a plain `def`?"),
+    ("_AsyncGeneratorContextManager", "did you forget `async` before `with`?"),
 )
 
 
 def describe(error: BaseException, home: str = "") -> str:
     """Return an error as one storable text, with its place in the package of the module `home`.
 
-    NUL and half surrogate pairs are removed, because PostgreSQL refuses them. Addresses keep only scheme and host,
-    because the rest may be a secret.
+    NUL and half surrogate pairs are removed, because PostgreSQL refuses them. Addresses are cut to scheme and host,
+    because the rest might be a secret.
     """
     try:
         described = [_described(leaf, home) for leaf in leaves(error)[:SHOWN_LEAVES]]
         if isinstance(error, BaseExceptionGroup):
             return _cut(f"{type(error).__name__}: {_text(error)}: {'; '.join(described)}")
         return described[0]
-    except BaseException:  # noqa: BLE001 - a stranger's attributes, which may raise SystemExit too
+    except BaseException:  # noqa: BLE001 - a library's attributes, which might raise SystemExit too
         return type(error).__name__
 
 
@@ -42,7 +42,7 @@ def plain(text: str) -> str:
 def _described(error: BaseException, home: str) -> str:
     name, text = type(error).__name__, _text(error)
     if isinstance(error, Verdict | ProviderError | ImpossibleError) and text:
-        return _cut(text)  # a handler, the provider or we wrote it for people
+        return _cut(text)  # written for people: by a handler, the provider or this program
     answer = _answer(error)
     parts = [name, _request(error), text if answer is None else answer, _slip(error, text)]
     return _cut(": ".join(filter(None, parts)), place(error, home))
@@ -61,7 +61,7 @@ def _cut(text: str, end: str = "") -> str:
 def _text(error: BaseException) -> str:
     try:
         return _clean(str(error))
-    except BaseException:  # noqa: BLE001 - a stranger's __str__, which may raise SystemExit too
+    except BaseException:  # noqa: BLE001 - a library's __str__, which might raise SystemExit too
         return ""
 
 
@@ -83,7 +83,7 @@ def _request(error: BaseException) -> str | None:
 def _answer(error: BaseException) -> str | None:
     """Return the beginning of the answer in an HTTP client's error, if there is one.
 
-    `text` is not used: in requests it may read from the network.
+    `text` is not used: in requests it might read from the network.
     """
     response = getattr(error, "response", None)
     if not isinstance(getattr(response, "status_code", None), int):
@@ -94,10 +94,11 @@ def _answer(error: BaseException) -> str | None:
 
 
 def place(error: BaseException, home: str) -> str:
-    """Return where in the package of the module `home` an error was raised: ` (handlers/crm.py line 12)`, or "".
+    """Return the place of an error in the package of the module `home`: ` (handlers/crm.py line 12)`, or "".
 
-    That is the last line of the package in the traceback; the lines below it belong to code that the package called. A
-    traceback without such a line is replaced by that of the error's cause: a StopIteration in a coroutine needs this.
+    The place is the last line of the package in the traceback. The lines below it belong to code that the package
+    called. If the traceback has no line of the package, that of the error's cause is used: a StopIteration in a
+    coroutine needs this.
     """
     steps, cause = at_home(error, home), error.__cause__
     for _ in range(LEAVES):
@@ -113,7 +114,7 @@ def place(error: BaseException, home: str) -> str:
 
 
 def at_home(error: BaseException, home: str) -> list[TracebackType]:
-    """Return the steps of an error's traceback that lie in the package of the module `home`."""
+    """Return the steps of an error's traceback that are in the package of the module `home`."""
     package = home.rpartition(".")[0] or home
     found, step = [], error.__traceback__
     while step is not None:
@@ -124,7 +125,7 @@ def at_home(error: BaseException, home: str) -> list[TracebackType]:
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """Return the first errors in an exception group that are no groups themselves. Return any other error alone."""
+    """Return the first errors in an exception group that are not groups themselves. Return any other error alone."""
     found: list[BaseException] = []
     waiting = [error]
     while waiting and len(found) < LEAVES:
@@ -140,5 +141,5 @@ def shown(value: object) -> str:
     """Return the first characters of a wrong value, for an error message."""
     try:
         return repr(value)[:80]
-    except Exception:  # noqa: BLE001 - a stranger's __repr__
+    except Exception:  # noqa: BLE001 - a library's __repr__
         return f"a {type(value).__name__}"

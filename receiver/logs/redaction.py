@@ -1,4 +1,4 @@
-"""Shorten addresses to the part that may be shown. Pure.
+"""Shorten addresses to the part that can be shown. Pure.
 
 User, password and query are secrets, and so is often the path of a webhook's address. Scheme and host are enough for a
 person to recognize the server.
@@ -6,11 +6,11 @@ person to recognize the server.
 
 import re
 
-# With `\/` for `/`, as some write JSON. The bounds keep the search linear.
+# `\/` means `/` in some JSON. The bounds keep the search linear.
 _ADDRESS = re.compile(r'([a-z][a-z0-9+.-]{0,30}):((?:\\?/){2})([^\s"<>]*)', re.IGNORECASE)
 _AUTHORITY = re.compile(r"[^/?#\\]*")
 _HOST = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[\w.-]*)(?::\d{1,5})?", re.IGNORECASE)
-_PATH_ALONE = re.compile(r"\burl: /\S+")  # so urllib3 and requests name an address that they could not reach
+_PATH_ALONE = re.compile(r"\burl: /\S+")  # urllib3 and requests write an address so that they could not reach
 _CLOSING = ")]}'.,;:!"
 
 
@@ -30,7 +30,7 @@ def _shortened(found: re.Match[str]) -> str:
     host = _HOST.match(named)
     assert host is not None, "the pattern matches an empty text too"
     behind = named[host.end() :]
-    # A password that is not escaped may hold a character that ends a host. In the path of a web address @ is usual.
+    # An unescaped password might contain a character that ends a host. In the path of a web address @ is usual.
     torn = "@" in path and scheme.lower() not in ("http", "https")
     if torn or behind.strip(_CLOSING) or (behind and path):
         return f"{start}…{closing}"

@@ -1,4 +1,4 @@
-"""Log lines that anyone can cause, at most once in a while, so that nobody can fill the log."""
+"""Log lines that anyone can cause only once in a while, so that they cannot fill the log."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Heard:
-    """How often something came since the last log line about it, and who caused it last."""
+    """How often something happened since the last log line about it, and who caused it last."""
 
     what: str
     count: int = 0
@@ -15,7 +15,7 @@ class Heard:
 
 
 class Seldom:
-    """Logs the first occurrence at once, then pauses. Occurrences in the pause are counted and logged at its end.
+    """Logs the first occurrence immediately, then pauses. Occurrences in the pause are counted and logged at its end.
 
     Must be used in one event loop only.
 

@@ -1,6 +1,6 @@
 """The standard streams of a process: writing log lines to them neither fails nor delays the work.
 
-    Outlet  stderr, and the stdout of a long-running process: drops lines that nobody takes, and counts them
+    Outlet  stderr, and the stdout of a long-running process: drops lines that are not read, and counts them
     Data    the stdout of a command: waits for its reader, and raises `OutputError` if it cannot be written;
             if the reader has gone, the rest is dropped
 
@@ -35,13 +35,13 @@ class Outlet(io.RawIOBase):
     """A descriptor for log lines. Writing to it never raises, and never waits for the reader.
 
     Lines wait in a queue, and a thread writes them. A line is dropped if the queue is full or if it cannot be written.
-    The next line that gets through says how many were dropped.
+    The next line that is written says how many were dropped.
 
     Args:
         descriptor: where to write. It is not closed with the outlet.
-        limit: how many bytes may wait in the queue.
-        patience: how many seconds a flush waits, and a line may take to be written. After a flush in vain, the next
-            ones do not wait until a line has been written.
+        limit: how many bytes can wait in the queue.
+        patience: how many seconds a flush waits, and a line can take to be written. After a flush that waited so long,
+            later ones do not wait, until a line has been written.
     """
 
     def __init__(self, descriptor: int, *, limit: int = LIMIT_BYTES, patience: float = FLUSH_SECONDS) -> None:
@@ -55,7 +55,7 @@ class Outlet(io.RawIOBase):
         self._began: float | None = None  # when the write that is under way began
         self._torn = self._stuck = self._ended = False
         self._thread: threading.Thread | None = None
-        self._changed = threading.Condition()  # a reentrant lock: a signal handler may write a line too
+        self._changed = threading.Condition()  # a reentrant lock: a signal handler might write a line too
         atexit.register(self._end)
 
     def writable(self) -> bool:
@@ -96,14 +96,14 @@ class Outlet(io.RawIOBase):
                 self._stuck = not self._changed.wait_for(lambda: not self._waiting, self._patience)
 
     def trouble(self) -> str | None:
-        """Return in words why lines do not get through, or None. Try to write again."""
+        """Return why lines are not written, in words; None if they are. Try to write again."""
         with self._changed:
             if self._lost and self._has_writer():
                 self._put(b"")
             if self._unsaid:
                 return f"{self._unsaid} lines could not be written"
             began = self._began
-        return "nobody reads it" if began is not None and time.monotonic() - began > self._patience else None
+        return "no program reads it" if began is not None and time.monotonic() - began > self._patience else None
 
     def _lose(self) -> None:
         self._lost += 1
@@ -133,7 +133,7 @@ class Outlet(io.RawIOBase):
                 lost, line = self._lines.popleft()
                 self._began = time.monotonic()
             written = False
-            with suppress(Exception):  # no room on the disk, no reader, no memory: the next line may get through
+            with suppress(Exception):  # no space on the disk, no reader, no memory: the next line might be written
                 self._write((f"{self.notice(lost)}\n".encode() if lost else b"") + line)
                 written = True
             with self._changed:
@@ -157,15 +157,15 @@ class Outlet(io.RawIOBase):
                 self._torn = bool(rest)  # if the rest gets lost, the next line starts with a line end
 
     def _end(self) -> None:
-        """Flush at the end of the process. After that the thread may stop anywhere, even while it holds the lock."""
+        """Flush at the end of the process. After that the thread can stop anywhere, even while it holds the lock."""
         self.flush()
         self._ended = True
 
 
 class Data(io.FileIO):
-    """Standard output for data. The first failure raises `OutputError`; the rest is dropped, as it would fail again.
+    """Standard output for data. The first failure raises `OutputError`, and the rest is dropped: it would fail again.
 
-    A reader that has gone, such as `head`, is no failure.
+    A reader that has gone, such as `head`, is not a failure.
 
     Attributes:
         is_over: whether the rest is dropped.
@@ -186,7 +186,7 @@ class Data(io.FileIO):
             except OSError as exc:
                 self.is_over = True
                 raise OutputError(exc.errno, exc.strerror) from exc
-            except KeyboardInterrupt:  # else the end of the process would wait for the rest again
+            except KeyboardInterrupt:  # otherwise the end of the process would wait for the rest again
                 self.is_over = True
                 raise
             if written is not None:
@@ -219,27 +219,27 @@ def telling(stream: TextIO) -> TextIO:
 
 
 def is_read(stream: TextIO) -> bool:
-    """Whether the reader of `stream` has taken all flushed data, as far as we can know."""
+    """Whether the reader of `stream` has read all flushed data, as far as we can know."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return not (isinstance(raw, Data) and raw.is_over)
 
 
 def on_loss(stream: TextIO, notice: Callable[[int], str]) -> None:
-    """Let `notice` word the line about lost lines, if `stream` is an outlet."""
+    """Let `notice` write the line about lost lines, if `stream` is an outlet."""
     outlet = _outlet(stream)
     if outlet is not None:
         outlet.notice = notice
 
 
 def end(status: int) -> NoReturn:
-    """End this process at once, even if threads still run. Log lines get a moment to be written."""
+    """End this process immediately, even if threads still run. Log lines get a moment to be written."""
     with suppress(Exception):
         sys.stderr.flush()
     os._exit(status)
 
 
 def trouble(stream: TextIO) -> str | None:
-    """Return in words why lines on `stream` do not get through. None if they do, or if it is no outlet."""
+    """Return why lines on `stream` are not written, in words; None if they are, or if `stream` is not an outlet."""
     outlet = _outlet(stream)
     return None if outlet is None else outlet.trouble()
 

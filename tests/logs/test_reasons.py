@@ -161,8 +161,8 @@ def test_a_frequent_slip_is_told_with_what_it_comes_of() -> None:
 
     for use in (lambda one: one.text, list, len, json.dumps, lambda one: one + 1):
         assert "coroutine" in forgets(use)
-        assert forgets(use).endswith(": was `await` forgotten, or in a plain `def` `ctx.wait(…)`?")
-    assert describe(raised(enters)).endswith(": was `async` forgotten in front of `with`?")
+        assert forgets(use).endswith(": did you forget `await`, or `ctx.wait(…)` in a plain `def`?")
+    assert describe(raised(enters)).endswith(": did you forget `async` before `with`?")
     assert describe(ValueError("coroutine")) == "ValueError: coroutine"
 
 

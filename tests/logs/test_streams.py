@@ -95,7 +95,7 @@ def test_what_is_in_the_way_is_known_while_it_is(pipe: tuple[int, int], tmp_path
     outlet = Outlet(writer, patience=AWAY)
     assert outlet.trouble() is None
     outlet.write(b"a line\n")
-    until(lambda: outlet.trouble() == "nobody reads it", "that nobody reads is known")
+    until(lambda: outlet.trouble() == "no program reads it", "that nobody reads is known")
     read(reader, b"a line\n")
     until(lambda: outlet.trouble() is None, "it is over")
     with Path("/dev/full").open("wb", buffering=0) as full, (tmp_path / "log").open("wb") as log:
