@@ -1,20 +1,20 @@
-"""Receive webhooks durably and run handlers on what they announce. Handlers import everything from here.
+"""Receive webhooks durably and run handlers on their events. Handlers import everything from here.
 
-The rooms, by an event's life, from the top floor to the ground; a module imports from lower floors alone:
+The packages (rooms) in their layers (floors), top first. A module imports from lower floors only:
 
     cli            options in, text out                       testing    fixtures for users' own tests
     web            receive ▶ durable ▶ answer                 worker     claim ▶ run ▶ settle
     sandbox        a simulated provider
-    health         what must hold, in one shape
-    submissions    what we asked a source for
+    health         health checks, all of one type
+    submissions    what we asked a provider for
     webhooks       what proves a delivery                     handling   the handlers' side
-    providers      how we ask a source                        inbox      what is kept of deliveries
+    providers      how we ask a provider                      inbox      what is kept of deliveries
     database       PostgreSQL                                 server     HTTP within bounds
-    transcripts    the common shape of what was said          events, settings    what comes in
-    signature      what proves a body                         failpoints    where a test lets a process die
-    logs           what is told                               errors     by who catches them
+    transcripts    the common shape of a transcript           events, settings    what comes in
+    signature      what proves a body                         failpoints    where a test can kill a process
+    logs           logging                                    errors     by the code that catches them
 
-Each room says in its `__init__` what its modules are. The contracts in `pyproject.toml` hold the floors.
+The `__init__` of each room lists its modules. The contracts in `pyproject.toml` enforce the floors.
 """
 
 import importlib
@@ -86,8 +86,8 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    # Each name is imported when it is first used. All of them take a quarter of a second, in which a command could not
-    # even answer Ctrl-C.
+    # Each name is imported when it is first used. All of them take a quarter of a second, and during that time a
+    # command could not react to Ctrl-C.
     _HOMES = {
         "receiver.database": "query",
         "receiver.transcripts.documents": "markdown podcast_chapters",

@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    del sys.path[0]  # the working directory: a file there may have the name of a module that we import
+    del sys.path[0]  # the working directory: a file there might have the name of a module that we import
 
 import os
 import signal
@@ -24,7 +24,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, before)
     try:
         commands()
-    except KeyboardInterrupt:  # the command itself has ended already
+    except KeyboardInterrupt:  # the command itself has already ended
         sys.exit(INTERRUPTED)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt

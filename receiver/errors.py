@@ -1,4 +1,4 @@
-"""Every error of ours, by *who catches it*.
+"""All errors of this package, by the code that catches them.
 
 ReceiverError
 ├── StartupError               the process must not start: one line on stderr, exit status 1
@@ -8,19 +8,19 @@ ReceiverError
 │   ├── NoDataError            a command that only reads found no database
 │   └── EmbeddedError          the embedded PostgreSQL cannot run here
 ├── ImpossibleError            cannot be done as asked, now or ever: exit status 1 in a command, Dead in a job
-├── BusyError                  another process does the same now; worth another try
+├── BusyError                  another process is doing the same now; worth another try
 ├── RequestError               refuse the request; carries its HTTP status
 │   ├── SignatureError         401: not proven to come from the source
 │   ├── WrongPathError         404: signed, but sent to the wrong address
 │   ├── DeliveryTimeoutError   408: the body did not arrive in time
-│   ├── BodyTooLargeError      413: larger than a delivery may be
+│   ├── BodyTooLargeError      413: the body is too large
 │   ├── NoSecretError          503: no secret is known to verify with
 │   ├── CallbackUnknownError   503: the callback's secret cannot be looked up now
 │   └── StoreUnavailableError  503: the delivery cannot be made durable now
-│       ├── StoreMisconfiguredError  503: never with the database as it is configured
+│       ├── StoreMisconfiguredError  503: the database can never be used as it is configured
 │       ├── StoreRefusedError  503: the database answers, but refuses this delivery alone
-│       ├── StoreBusyError     503: all our connections are busy; the database may be well
-│       └── SpoolFullError     503: neither the database nor the spool has room
+│       ├── StoreBusyError     503: all our connections are busy; the database might be well
+│       └── SpoolFullError     503: the database is away and the spool is full
 ├── LeaseLostError             this job belongs to another worker now
 ├── ProviderError              the provider's API refused, or did not answer
 │   ├── Unauthenticated        401: the key is missing, malformed, revoked
@@ -79,7 +79,7 @@ class ImpossibleError(ReceiverError):
 
 
 class BusyError(ReceiverError):
-    """Another process does the same now. Try again when that one has ended."""
+    """Another process is doing the same now. Try again when it has ended."""
 
 
 # --- refuse the request ----------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class RequestError(ReceiverError):
 
     status = 400
     code = "bad_request"
-    message = "The request cannot be taken."
+    message = "The request cannot be accepted."
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.message)
@@ -103,8 +103,8 @@ class SignatureError(RequestError):
     Attributes:
         reason: `missing`, `malformed`, `mismatch` (no secret makes this MAC) or `stale` (right MAC, but outside the
             window).
-        seconds_off: how old a stale signature is; negative if its time lies in the future.
-        mac: the MAC of a stale signature, to tell deliveries apart. It is shown to nobody.
+        seconds_off: how old a stale signature is; negative if its time is in the future.
+        mac: the MAC of a stale signature, to distinguish deliveries. It is never shown.
     """
 
     status = 401
@@ -119,11 +119,11 @@ class SignatureError(RequestError):
 
 
 class WrongPathError(RequestError):
-    """The request has a signature, but did not come to an address of deliveries."""
+    """The request has a signature, but its address does not accept deliveries."""
 
     status = 404
     code = "wrong_path"
-    message = "No deliveries are taken at this address."
+    message = "This address does not accept deliveries."
 
 
 class DeliveryTimeoutError(RequestError):
@@ -135,11 +135,11 @@ class DeliveryTimeoutError(RequestError):
 
 
 class BodyTooLargeError(RequestError):
-    """The body is larger than a delivery may be."""
+    """The body is larger than the limit for deliveries."""
 
     status = 413
     code = "body_too_large"
-    message = "A delivery may have at most 262144 bytes."
+    message = "A delivery can have at most 262144 bytes."
 
 
 class NoSecretError(RequestError):
@@ -151,7 +151,7 @@ class NoSecretError(RequestError):
 
 
 class CallbackUnknownError(RequestError):
-    """The callback is not known here, and the database cannot be asked for its secret now. It may not exist at all."""
+    """The callback is not known here, and the database cannot be asked for its secret now. It might not exist."""
 
     status = 503
     code = "callback_unknown"
@@ -159,7 +159,7 @@ class CallbackUnknownError(RequestError):
 
 
 class StoreUnavailableError(RequestError):
-    """The delivery cannot be made durable now. With `no_room` the server had no room for one more connection."""
+    """The delivery cannot be made durable now. `no_room`: the server had no free connection."""
 
     status = 503
     code = "store_unavailable"
@@ -171,13 +171,13 @@ class StoreUnavailableError(RequestError):
 
 
 class StoreMisconfiguredError(StoreUnavailableError):
-    """The database as configured can never be connected to. This is no outage, so a process must not start with it."""
+    """The database can never be connected to as it is configured. A process must not start with such a database."""
 
 
 class StoreRefusedError(StoreUnavailableError):
-    """The database answers, but refuses this delivery. It may take others.
+    """The database answers, but refuses this delivery. It might accept others.
 
-    With `passing` the cause may pass without anybody's help (a locked row, a conflict, a statement that took too long).
+    `passing`: the cause might go away without help (a locked row, a conflict, a statement that took too long).
     """
 
     code = "store_refused"
@@ -189,16 +189,16 @@ class StoreRefusedError(StoreUnavailableError):
 
 
 class StoreBusyError(StoreUnavailableError):
-    """No connection of ours became free in time. This is no outage: the connections are busy with other deliveries."""
+    """None of our connections became free in time: they are busy with other deliveries. This is not an outage."""
 
     code = "store_busy"
 
 
 class SpoolFullError(StoreUnavailableError):
-    """The database is away and the spool has no room."""
+    """The database is away and the spool is full."""
 
     code = "spool_full"
-    message = "The delivery cannot be stored right now, and there is no room to keep it until it can; send it again."
+    message = "The delivery cannot be stored right now, and there is no space to keep it until then; send it again."
 
 
 # --- work ------------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class LeaseLostError(ReceiverError):
     """The job belongs to another worker now, or is finished. This attempt must not write anything."""
 
 
-class Verdict(ReceiverError):  # noqa: N818 - what a handler says, not what went wrong
+class Verdict(ReceiverError):  # noqa: N818 - a handler's decision, not a failure
     """A handler's decision about its own job, raised as an error."""
 
     def __init__(self, reason: str = NO_REASON, *, after: timedelta | float | None = None) -> None:
@@ -238,14 +238,14 @@ class ProviderError(ReceiverError):
     """The provider's API refused, or did not answer.
 
     Attributes:
-        code: the envelope's code, or one of ours: `unreachable`, `transport`, `malformed_answer`, `http_<status>`;
+        code: the code in the answer, or one of ours: `unreachable`, `transport`, `malformed_answer`, `http_<status>`;
             before anything is sent: `out_of_turns`, `no_turn`, `invalid_id`, `invalid_idempotency_key`, `not_a_job`,
-            `regenerations_used`; for an upload that can go on: `upload_broken`.
+            `regenerations_used`; for an upload that can be continued: `upload_broken`.
         status: the HTTP status, None when there was no answer.
         request_id: the id to give to the provider's support.
         doc_url: the provider's page about this error.
         retry_after: how long the provider asked us to wait.
-        maybe_done: whether an earlier try of the same call may have succeeded. Then this error does not mean that
+        maybe_done: whether an earlier try of the same call might have succeeded. Then this error does not mean that
             nothing was done.
     """
 
@@ -280,7 +280,7 @@ class Unauthenticated(ProviderError):  # noqa: N818 - the provider's own word
 
 
 class PaymentRequired(ProviderError):  # noqa: N818 - the status' own name
-    """402: money stands in the way."""
+    """402: a payment is missing."""
 
 
 class InsufficientFunds(PaymentRequired):
@@ -296,7 +296,7 @@ class NotFound(InvalidRequest):
 
 
 class NotReady(ProviderError):  # noqa: N818 - the provider's own word
-    """409 not_ready. Only reason `transcription_processing` is worth a wait. `available_styles` cost nothing."""
+    """409 not_ready. Only reason `transcription_processing` is worth a wait. `available_styles` are free."""
 
     def __init__(
         self, message: str, *, code: str = "not_ready", status: int | None = 409, request_id: str | None = None,

@@ -27,7 +27,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What an event says about a transcription. Every field may be missing: only `completed` is documented.
+    """What an event says about a transcription. Every field can be missing: only `completed` is documented.
 
     The id is always text, even if the JSON has a number. Durations are seconds; `completed_at` is the provider's text.
     """
@@ -52,10 +52,10 @@ class Event:
     Attributes:
         source: the sender, such as `transcribe.so`.
         id: unique within its source.
-        type: such as `transcription.completed`. It is no enum: the source may add types at any time.
-        created: the source's time of the event (unix seconds). For information only; None if it is no number.
+        type: such as `transcription.completed`. It is not an enum: the source can add types at any time.
+        created: the source's time of the event (unix seconds). For information only; None if it is not a number.
         data: the payload's `data`, including fields that we do not know.
-        transcription: the event's transcription. It is never None, but each of its fields may be None.
+        transcription: the event's transcription. It is never None, but each of its fields can be None.
         raw: the body, byte for byte as it was signed.
     """
 
@@ -94,7 +94,7 @@ def about(content: Event | Unreadable, transcription_id: str | None) -> Event | 
     """Return `content` if it is about that transcription, else make it unreadable.
 
     A callback's secret proves deliveries about its own transcription only. A delivery about another transcription must
-    not take the id of that one's event.
+    not use the id of an event of that transcription.
     """
     if isinstance(content, Unreadable) or content.transcription.id == transcription_id:
         return content
@@ -147,7 +147,7 @@ def _document(body: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _NotAnEventError("a key stands twice in one object")
+        raise _NotAnEventError("a key occurs twice in one object")
     return found
 
 
@@ -166,7 +166,7 @@ def _check_values(document: dict[str, Any]) -> None:
     level: list[Any] = [document]
     for depth in itertools.count(1):
         if any(isinstance(value, str) and _UNSTORABLE.search(value) for value in level):
-            raise _NotAnEventError("a text holds NUL or half a surrogate pair")
+            raise _NotAnEventError("a text contains NUL or half a surrogate pair")
         containers = [value for value in level if isinstance(value, dict | list)]
         if not containers:
             return

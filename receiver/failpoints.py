@@ -1,9 +1,9 @@
-"""Points in the code at which a process can be told to die. A test uses them to kill it exactly there.
+"""Points in the code at which a test can kill the process.
 
-    RECEIVER_FAILPOINT=after-commit:3      dies, as by kill -9, when it reaches the point for the third time
+    RECEIVER_FAILPOINT=after-commit:3      the process dies, as by kill -9, when it reaches the point for the third time
 
-Without that variable a point costs one comparison. The armed point is a global, the only one of this package: otherwise
-every function on the way to a point would need an argument for it.
+Without that variable a point costs one comparison. The armed point is the only global of this package. Otherwise every
+function on the way to a point would need an argument for it.
 """
 
 import os
@@ -55,7 +55,7 @@ def parse(text: str) -> Death:
     """
     found = PATTERN.fullmatch(text)
     if found is None:
-        raise ValueError(f"must be one of {', '.join(Failpoint)}, with :3 behind it for the third time")
+        raise ValueError(f"must be one of {', '.join(Failpoint)}, with :3 after it for the third time")
     return Death(Failpoint(found[1]), int(found[2] or 1))
 
 

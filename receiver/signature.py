@@ -1,4 +1,4 @@
-r"""Prove that a delivery's sender holds the signing secret. Pure: bytes and numbers in, a proof or one error out.
+r"""Prove that a delivery's sender holds the signing secret. Pure: bytes and numbers in, a proof or an error out.
 
     X-Transcribe-Signature: t=<unix seconds>,v1=<hex>        v1 = hex(HMAC-SHA256(secret, t "." raw body))
 
@@ -12,8 +12,8 @@ scheme of Stripe, which the provider copies:
     v1       = 64 lower-case hex digits, at least once; other values are ignored
 
 Everything is bytes. On `str`, `hmac.compare_digest` raises for non-ASCII, `\d` matches Arabic-Indic digits, and `$`
-matches before a final newline. The MAC is checked before the window. So we can tell *stale* (right MAC, old `t`: a
-clock is off, or a retry kept its first timestamp) from *mismatch*. The sender cannot: both get the same answer.
+matches before a final newline. The MAC is checked before the window. So we can distinguish *stale* (right MAC, old
+`t`: a clock is wrong, or a retry kept its first timestamp) from *mismatch*. Senders cannot: both get the same answer.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class Proof:
 
 
 def fingerprint(secret: bytes) -> str:
-    """Return a short name that may be shown in place of a secret. It does not reveal the secret."""
+    """Return a short name that can be shown instead of a secret. It does not reveal the secret."""
     return hashlib.sha256(b"receiver fingerprint\0" + secret).hexdigest()[:12]
 
 

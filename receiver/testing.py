@@ -136,10 +136,10 @@ class Server:
 
 
 def memory() -> str | None:
-    """Return a folder in memory with room for test databases, or None. Tests there wait for no disk."""
+    """Return a folder in memory with space for test databases, or None. Tests there do not wait for a disk."""
     folder = "/dev/shm"  # noqa: S108 - folders there are made by mkdtemp
-    roomy = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > MEMORY_BYTES
-    return folder if roomy else None
+    has_space = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > MEMORY_BYTES
+    return folder if has_space else None
 
 
 @pytest.fixture(scope="session")
@@ -190,6 +190,6 @@ def _migrate(url: str) -> None:
         await migrations.migrate(connection)
         await connection.close()
 
-    # A loop of its own, which does not become the current one: pytest-asyncio has its own.
+    # A separate loop, which does not become the current one: pytest-asyncio has its own.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(migrate())

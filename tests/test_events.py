@@ -222,7 +222,7 @@ def objects(depth: int) -> str:
 
 
 NOT_JSON, NOT_UTF8, NOT_AN_OBJECT = "it is not JSON", "it is not UTF-8", "it is not a JSON object"
-TWICE, UNSTORABLE = "a key stands twice in one object", "a text holds NUL or half a surrogate pair"
+TWICE, UNSTORABLE = "a key occurs twice in one object", "a text contains NUL or half a surrogate pair"
 TOO_DEEP, TOO_LONG = "it is nested deeper than 64", "an integer has more than 40 digits"
 
 UNREADABLE = [
