@@ -545,7 +545,7 @@ MUTANTS = (
     Mutant("restarts: idle connections are closed", "receiver/cli/up/children.py",
            "self._patience.gap, signal.SIGUSR1", "self._patience.gap, signal.SIGTERM", "promises/restarts"),
     Mutant("restarts: every old one may stay", "receiver/cli/up/children.py",
-           "            late.tell(signal.SIGTERM)", "            late.was_ready", "promises/restarts"),
+           "            late.send(signal.SIGTERM)", "            late.was_ready", "promises/restarts"),
     Mutant("restarts: a closed terminal is a restart", "receiver/cli/up/command.py",
            "        if attended and not os.isatty(0):", "        if attended and not attended:", "promises/restarts"),
     Mutant("server: every address is every one of IPv6", "receiver/server/running.py",

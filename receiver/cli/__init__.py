@@ -1,6 +1,6 @@
 """The command `receiver`: options in, text out. No rule lives here.
 
-up/, serve, work, migrate, sandbox    the processes      startup: what `serve` and `work` share
+up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
 check, webhook, spool, send           the receiver       inbox, handlers: what it has stored, and who handles it
 submit, transcription, transcript     recordings         account: what the provider has
   ▶ options                           options and arguments that several commands have
@@ -46,7 +46,7 @@ from receiver.logs.streams import OutputError
 log = logging.getLogger(__name__)
 
 TAKE_A_FILE = ("transcribe", "quote", "send")
-# Errors of a command's SQL statement. A connection that fails raises an error of ours, with a sentence of ours.
+# Errors of a command's SQL statement. A connection that fails raises a `ReceiverError` instead.
 STATEMENT_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -57,7 +57,7 @@ STATEMENT_ERRORS = (
 
 
 class _Interrupted(click.ClickException):
-    """Ctrl-C. The message, if there is one, says how to go on."""
+    """Ctrl-C. The message, if there is one, says how to continue."""
 
     exit_code = 130
 
@@ -92,14 +92,14 @@ def _in_one_line() -> Iterator[None]:
         raise click.ClickException(logs.printable(str(exc))) from exc
     except STATEMENT_ERRORS as exc:
         raise click.ClickException(logs.printable(str(outages.of_work(exc)))) from exc
-    except OSError as exc:  # a disk's; a database that cannot be reached raises an error of ours
+    except OSError as exc:  # of a disk; a database that cannot be reached raises a `ReceiverError`
         raise click.ClickException(logs.printable(str(exc))) from exc
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
     except Exception as exc:
-        log.debug("a bug of ours", exc_info=exc)
+        log.debug("a bug in receiver", exc_info=exc)
         raise click.ClickException(
-            f"a bug of ours: {type(exc).__name__}; RECEIVER_LOG_LEVEL=debug shows where"
+            f"a bug in receiver: {type(exc).__name__}; RECEIVER_LOG_LEVEL=debug shows where"
         ) from exc
 
 
@@ -116,7 +116,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _require_text(arguments: Sequence[str]) -> None:
-    """Refuse arguments that are not UTF-8, before anything is noted or sent. A file's name may be other bytes.
+    """Refuse arguments that are not UTF-8, before anything is noted or sent. The name of a file can be other bytes.
 
     Raises:
         UsageError: an argument is not UTF-8.

@@ -23,9 +23,9 @@ from receiver.webhooks.remembered import fingerprint
 @as_json
 @click.pass_context
 def check(ctx: click.Context, *, as_json: bool) -> None:
-    """Check settings, database, schema, handlers, jobs, secret and provider.
+    """Show what is wrong, and what to do.
 
-    The exit status is 1 if something is wrong.
+    Checks settings, database, schema, handlers, jobs, secret and provider. The exit status is 1 if something is wrong.
     """
     configured = configure()
     spool = open_spool(configured)

@@ -4,7 +4,7 @@ import click
 
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, stripped
-from receiver.cli.printing import print_json, tell
+from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
@@ -97,7 +97,7 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"event": event, "pending": done.pending, "running": done.running})
     else:
-        tell(f"pending again: {', '.join(done.pending)}" if done.pending else "no handler wants this event")
+        say_done(f"pending again: {', '.join(done.pending)}" if done.pending else "no handler wants this event")
     if done.gone and only is None:
         click.echo(f"left alone, because there is no such handler: {printable(', '.join(done.gone))}", err=True)
     if done.running:

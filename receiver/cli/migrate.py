@@ -5,7 +5,7 @@ import click
 from receiver import database
 from receiver.cli.opening import open_database
 from receiver.cli.options import examples
-from receiver.cli.printing import tell
+from receiver.cli.printing import say_done
 from receiver.cli.process import configure, run
 from receiver.database import migrations
 
@@ -21,7 +21,7 @@ def migrate() -> None:
             applied = await migrations.migrate(connection)
         finally:
             await connection.close()
-        tell(f"migrated to {applied[-1]}" if applied else "the schema is up to date")
+        say_done(f"migrated to {applied[-1]}" if applied else "the schema is up to date")
 
     with open_database(configured, create=True) as url:
         run(main(url))

@@ -6,7 +6,7 @@ from receiver.providers.transcribe_so import wire
 from receiver.settings import webhook_at
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-yes_option = click.option("--yes", is_flag=True, help="Go on without asking.")
+yes_option = click.option("--yes", is_flag=True, help="Continue without a question.")
 # `up` passes this to its processes: their standard input is the line to `up` (see `line`), and they end when it closes.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 

@@ -10,11 +10,11 @@ from receiver.logs.streams import OutputError
 
 
 def confirm(question: str) -> None:
-    """Ask a person whether to go on.
+    """Ask a person whether to continue.
 
     Raises:
         Abort: the answer is no, or Ctrl-C.
-        ImpossibleError: standard input is closed, so nobody can answer.
+        ImpossibleError: standard input is closed, so there is no answer.
     """
     try:
         with interruptible():
@@ -22,13 +22,13 @@ def confirm(question: str) -> None:
     except click.Abort as exc:
         if isinstance(exc.__context__, EOFError):
             raise ImpossibleError(
-                "nobody is there to answer, so nothing was done: pass --yes to go on without asking"
+                "standard input is closed, so nothing was done: pass --yes to continue without a question"
             ) from exc
         raise
 
 
-def tell(done: str) -> None:
-    """Print on stdout what was done. If stdout cannot be written, print it on stderr: the work is done all the same."""
+def say_done(done: str) -> None:
+    """Print on stdout what was done. If stdout cannot be written, print it on stderr, because the work is done."""
     try:
         click.echo(done)
     except OutputError as exc:

@@ -25,8 +25,8 @@ def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -
 
     Args:
         unknown: what `environment.enter` returned, if the caller has called it already.
-        for_long: the process runs until it is told to end. Its stdout takes every line at once, never fails and never
-            waits, so a handler may print.
+        for_long: the process runs until it is told to end. Its stdout accepts every line at once, never fails and never
+            waits, so a handler can print.
     """
     if for_long:
         sys.stdout = streams.telling(sys.stdout)
@@ -47,7 +47,7 @@ def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:
     """Run a coroutine in a new event loop, uvloop's where the platform has it.
 
     With `end_within` the process ends at most that many seconds after the coroutine. Closing the loop would wait for
-    whatever a handler left behind: threads, and tasks that swallow their cancellation.
+    what a handler left behind: threads, and tasks that swallow their cancellation.
     """
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     with suppress(ImportError):  # absent on some platforms
@@ -73,7 +73,7 @@ def event_at(*numbers: signal.Signals) -> asyncio.Event:
 def hurry_event(stop: asyncio.Event) -> asyncio.Event:
     """Return an event that a person's second Ctrl-C sets: SIGINT sets `stop` first, then this event.
 
-    A second SIGTERM does not set it: a platform may send SIGTERM to us and to our parent, which passes it on.
+    A second SIGTERM does not set it: a platform might send SIGTERM to us and also to our parent, which passes it on.
     """
     hurry = asyncio.Event()
 

@@ -7,7 +7,7 @@ import click
 
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, run, stop_event
-from receiver.cli.up.line import beat, tell_ready
+from receiver.cli.up.line import beat, report_ready
 from receiver.health.organs import Organs
 from receiver.logs import say
 from receiver.sandbox import Knobs, Sandbox, application
@@ -22,7 +22,7 @@ KNOBS = {
     "success": "How a success changes the count of failures in a row.",
     "test_events": "Whether a failed webhook.test counts as a failure.",
     "webhook_methods": "Whether GET and DELETE /webhooks exist; if not, how they are answered.",
-    "attempts": "How often one event is delivered at most.",
+    "attempts": "The most deliveries of one event.",
 }
 MORE = """
 
@@ -89,7 +89,7 @@ def _knobs(command: Callable[..., None]) -> Callable[..., None]:
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
     """Run a simulated transcribe.so on 127.0.0.1, in memory.
 
-    It takes every key that begins with tsk_live_ or tsk_test_.
+    It accepts every key that begins with tsk_live_ or tsk_test_.
     """
     configure(for_long=True)
     listener = bind("127.0.0.1", port, advice="pass another --port")
@@ -105,7 +105,7 @@ def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **kno
         organs = Organs({"letting go": stop_with_us})
         if until_eof:
             organs.add("line", beat)
-            tell_ready()
+            report_ready()
         else:
             say(f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox")
         try:

@@ -30,7 +30,10 @@ from receiver.webhooks import secrets
 @as_json
 @click.pass_context
 def send(ctx: click.Context, file: Path | None, sample: Kind | None, url: str | None, *, as_json: bool) -> None:
-    """Sign FILE with a known secret and deliver it to the running receiver, byte for byte."""
+    """Sign FILE and deliver it to the receiver.
+
+    It is signed with a known secret, and delivered byte for byte to the running receiver.
+    """
     if (file is None) == (sample is None):
         raise click.UsageError("give either FILE or --sample")
     configured = configure()
@@ -63,7 +66,7 @@ async def _post(target: str, body: bytes, header: str) -> httpx.Response:
 
 
 def _known_secret(configured: Settings) -> bytes:
-    # The settings come first: a secret that is set needs no database.
+    # The settings come first: a secret in the settings needs no database.
     known = configured.own_secrets or with_database(configured, lambda db: secrets.verifying(db, configured))
     if not known:
         raise secrets.none_known(configured)

@@ -15,7 +15,7 @@ from receiver.cli import startup
 from receiver.cli.opening import open_spool
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, event_at, stop_event
-from receiver.cli.up.line import beat, tell_ready
+from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections, embedded
 from receiver.handling import Handler, discovery
 from receiver.health import advice, watchdog
@@ -54,7 +54,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
     has_database = await startup.check(url)
     connections = Connections(url, statement_seconds=SERVICE.statement)
     if configured.spool_dir is None:
-        embedded.prepare(configured.data_dir)  # the spool's folder lies in the data folder
+        embedded.prepare(configured.data_dir)  # the spool's folder is in the data folder
     receiver = _receiver(configured, connections, handlers, url)
     stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
     if has_database:
@@ -67,7 +67,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
             where = open_spool(configured).folder.path
             log.info("deliveries wait in %s during an outage: set RECEIVER_SPOOL_DIR to a disk that stays", where)
         if has_line and await _has_secrets(receiver.keyring, stop, relieved):
-            tell_ready()
+            report_ready()
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
         log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
         await serve_on(application(receiver), listener, stop, relieved=relieved)
@@ -88,7 +88,7 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
 
 
 def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Presence, *, has_line: bool) -> None:
-    """Add the organs that a web process needs beside the receiver's own."""
+    """Add the organs of a web process to those of the receiver."""
     registrar = Registrar(configured, url)
     receiver.more_findings.append(lambda: advice.registration(is_refused=registrar.is_refused))
     organs = receiver.organs
@@ -103,7 +103,7 @@ def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Pr
 async def _has_secrets(keyring: Keyring, *ends: asyncio.Event) -> bool:
     """Wait until the keyring is usable or one of `ends` is set. Return whether the keyring is usable.
 
-    A process that knows no secret must not replace one that does. The old process answers deliveries meanwhile.
+    A process that knows no secret must not replace a process that knows one. Until then the old process answers.
     """
     waiting = [asyncio.create_task(event.wait()) for event in (keyring.is_usable, *ends)]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -16,11 +16,14 @@ from receiver.web import takeover
     "--take-over",
     "takes_over",
     is_flag=True,
-    help="Store in this database the deliveries of another one that is gone for ever.",
+    help="Store in this database the deliveries for another one that is permanently gone.",
 )
 @as_json
 def spool(*, takes_over: bool, as_json: bool) -> None:
-    """Show how many deliveries wait in the spool, for which database, and how many files were put aside."""
+    """Show the deliveries that wait in the spool.
+
+    Shows how many wait for each database, and how many files were kept because they could not be stored.
+    """
     configured = configure()
     opened = open_spool(configured)
     takeover.usable(opened)
@@ -38,7 +41,7 @@ def spool(*, takes_over: bool, as_json: bool) -> None:
     click.echo(f"folder   {found.path}")
     for name, count in waiting.numbers.items() or {"nothing": 0}.items():
         click.echo(f"waiting  {count} for {name}" if count else "waiting  nothing")
-    click.echo(f"aside    {found.refused} refused, {found.damaged} damaged files, {found.unknown} of another version")
+    click.echo(f"kept     {found.refused} refused, {found.damaged} damaged files, {found.unknown} of another version")
 
 
 def _take_over(configured: Settings) -> int:

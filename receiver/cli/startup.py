@@ -1,4 +1,4 @@
-"""How `serve` and `work` start: without a database that is away, and never with one that cannot work."""
+"""How `serve` and `work` start. They start while the database is away, but not with a database that can never work."""
 
 import logging
 from collections.abc import Callable, Coroutine
@@ -33,10 +33,10 @@ def run_for_long(configured: Settings, work: Callable[[str], Coroutine[Any, Any,
 
 
 async def check(url: str) -> bool:
-    """Refuse a database that can never work, and warn of one that may lose data. Return whether it answered.
+    """Refuse a database that can never work, and warn of one that might lose data. Return whether it answered.
 
     Raises:
-        SchemaError: the schema is too old, or the role may not use it.
+        SchemaError: the schema is too old, or the role has no right to use it.
         StartupError: the database cannot be connected to as it is configured.
     """
     read_queries()

@@ -1,4 +1,4 @@
-"""`transcribe` and `quote`: hand the provider a recording, or ask what that would cost."""
+"""`transcribe` and `quote`: submit a recording to the provider, or ask for its price."""
 
 import sys
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ from receiver.submissions.uploads import MediaFile
 from receiver.webhooks import callbacks
 
 pipeline_option = click.option(
-    "--pipeline", help="The model; `receiver pipelines` lists all. By default the provider's."
+    "--pipeline", help="The model (see `receiver pipelines`). Default: the provider's choice."
 )
 language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
 duration_option = click.option(
     "--duration",
     type=click.FloatRange(min=0, min_open=True),
-    help="Length in seconds; needed if the file does not say it.",
+    help="Length in seconds; needed if it cannot be read from the file.",
 )
 
 
@@ -53,7 +53,11 @@ duration_option = click.option(
     "--max-usd", type=click.FloatRange(min=0), help="Refuse a higher price, before anything is sent or charged."
 )
 @click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
-@click.option("--callback", is_flag=True, help="Have it delivered to a path of its own too; needs PUBLIC_URL.")
+@click.option(
+    "--callback",
+    is_flag=True,
+    help="Also deliver this transcription's event to a callback path of its own; needs PUBLIC_URL.",
+)
 @click.option("--idempotency-key", help="Submit at most once with this key within 24 hours; at most 128 characters.")
 @click.option("--again", is_flag=True, help="Submit and pay even if the provider already works on this recording.")
 @as_json
@@ -61,12 +65,14 @@ def transcribe(
     recording: str, *, pipeline: str | None, language: str, duration: float | None, max_usd: float | None,
     idempotency_key: str | None, wait: bool, callback: bool, again: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Submit RECORDING, which costs money. Print the transcription's id, or with --wait its transcript.
+    """Submit RECORDING for transcription. This costs money.
+
+    Print the transcription's id, or with --wait its transcript.
 
     RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file.
 
-    If the command was interrupted, run it again in the same folder: it goes on where it stopped and does not pay twice.
-    A file of over 50 MB is sent in pieces, and a piece that has arrived is not sent again.
+    If the command was interrupted, run it again in the same folder: it continues where it stopped, and you do
+    not pay twice. A file of over 50 MB is sent in pieces, and a piece that has arrived is not sent again.
     """
     configured = configure()
     if callback:
@@ -88,7 +94,7 @@ def transcribe(
     with _advice(configured), progress.opened(configured.data_dir, configured.account(), about) as notes:
         reached, text = run(work(notes))
         _print(reached, text, wait=wait, as_json=as_json)
-        if streams.is_read(sys.stdout):  # else the reader missed it, and must not pay again for another try
+        if streams.is_read(sys.stdout):  # else the reader missed the result, and must not pay again for another try
             notes.forget()
         if wait:
             require_completed(reached)
@@ -103,7 +109,7 @@ def transcribe(
 @duration_option
 @as_json
 def quote(recording: str, pipeline: str | None, language: str, duration: float | None, *, as_json: bool) -> None:
-    """Ask what RECORDING would cost. Nothing is started or charged.
+    """Ask for the price of RECORDING. Nothing is started or charged.
 
     RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file. The provider prices a URL,
     and lists it as `quoted`. The price of a file is calculated from the price list, so the file is not uploaded.
@@ -149,10 +155,10 @@ def _print(reached: TranscriptionStatus, text: str, *, wait: bool, as_json: bool
 
 @contextmanager
 def _advice(configured: Settings) -> Iterator[None]:
-    """Tell a person who interrupts the command how to go on."""
+    """Tell a person who interrupts the command how to continue."""
     try:
         yield
     except KeyboardInterrupt as exc:
         folder = configured.data_dir.absolute()
-        said = f"the same command, in this folder, goes on and pays for nothing twice (notes in {folder})"
+        said = f"run the same command in this folder to continue; you do not pay twice (notes in {folder})"
         raise KeyboardInterrupt(said) from exc

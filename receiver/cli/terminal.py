@@ -1,6 +1,6 @@
 """Show a person at a terminal how far some work is: one line on stderr, which is cleared when the work ends.
 
-Showing never fails the work. If the terminal goes away, the work goes on.
+Showing never fails the work. If the terminal goes away, the work continues.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def line() -> Iterator[Show]:
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows how many of how many bytes are sent, and clears the line when all are."""
+    """Yield a function that shows how much of a file is sent, and clears the line when all of it is sent."""
     with line() as show:
 
         def show_sent(sent: int, size: int) -> None:
@@ -82,7 +82,7 @@ def transcription() -> Iterator[tuple[Progressed, Progressed | None]]:
 
 @contextmanager
 def clock(label: str) -> Iterator[None]:
-    """Show for how many seconds the work has been going on. Needs a running loop."""
+    """Show how many seconds the work has taken so far. Needs a running loop."""
     began = time.monotonic()
 
     async def tick(show: Show) -> None:

@@ -59,10 +59,10 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @click.option("--format", "name", type=click.Choice(get_args(TimestampsFormat)), default="youtube", show_default=True)
 @click.option(
-    "--style", type=click.Choice(STYLES), help="Style of the titles; by default one that exists, else balanced."
+    "--style", type=click.Choice(STYLES), help="Style of the titles. Default: one that exists, else balanced."
 )
 @click.option(
-    "--regenerate", "prompt", help="Make new titles by this prompt of at most 200 characters; '' is no prompt."
+    "--regenerate", "prompt", help="Make new titles with this prompt of at most 200 characters ('' for no prompt)."
 )
 @yes_option
 @as_json
@@ -70,7 +70,7 @@ def timestamps(
     transcription: str, name: str, style: Literal["balanced", "punchy", "educational"] | None, prompt: str | None,
     *, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Print a transcription's chapter timestamps, ready to paste.
+    """Print chapter timestamps, ready to paste.
 
     Timestamps that are not stored yet are fetched from the provider, and then stored. A style that was never made needs
     --regenerate, which takes 30 to 90 seconds and works at most ten times for each transcription.
@@ -87,7 +87,7 @@ def timestamps(
     except OutputError:
         if prompt is not None:
             command = f"receiver timestamps {transcription} --format {name} --style {style or BALANCED}"
-            click.echo(f"they are made and kept: `{command}` shows them without another charge", err=True)
+            click.echo(f"they are made and stored: `{command}` shows them without another charge", err=True)
         raise
 
 
@@ -98,13 +98,13 @@ async def _found(configured: Settings, transcription: str, name: str, style: str
     except NotReady as exc:
         if not exc.available_styles:
             raise
-        # The provider's message names a request of its API, ours names the option.
+        # The provider's message names a request of its API. Our message names the option.
         free, wanted = " or --style ".join(exc.available_styles), style or BALANCED
         with_advice = NotReady(
             f"the timestamps of {transcription} were never made in the style {wanted}",
             code=exc.code, status=None, request_id=exc.request_id,
         )  # fmt: skip
-        with_advice.add_note(f"Free to read: --style {free}. To have this one made: --style {wanted} --regenerate ''")
+        with_advice.add_note(f"Free to read: --style {free}. To make this one: --style {wanted} --regenerate ''")
         raise with_advice from exc
 
 
@@ -120,7 +120,7 @@ async def _regenerated(
 
 def _ask(counted: int | None) -> None:
     used = "" if counted is None else f"; {counted} are used"
-    confirm(f"It may be charged, and is one of {REGENERATIONS} for this transcription{used}. Go on?")
+    confirm(f"It might be charged, and is one of {REGENERATIONS} for this transcription{used}. Continue?")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from receiver.cli import terminal
 from receiver.cli.account import line
 from receiver.cli.opening import opened
 from receiver.cli.options import as_json, examples, transcription_id, yes_option
-from receiver.cli.printing import confirm, print_json, tell
+from receiver.cli.printing import confirm, print_json, say_done
 from receiver.cli.process import configure, run
 from receiver.logs import printable
 from receiver.providers.transcribe_so import TranscriptionStatus
@@ -20,7 +20,10 @@ from receiver.submissions.price import dollars
 @click.option("--wait", is_flag=True, help="Wait until it ends.")
 @as_json
 def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
-    """Start a failed transcription again, from scratch. It is charged again: show the price and ask first."""
+    """Start a failed transcription again, from scratch.
+
+    It is charged again: the command shows the price and asks first.
+    """
     configured = configure()
 
     def ask(status: TranscriptionStatus, cost: float | None) -> None:
@@ -47,14 +50,17 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(mode="json", exclude={"callback"}))
     else:
-        tell(f"transcription {found.id} is {printable(found.status)}")
+        say_done(f"transcription {found.id} is {printable(found.status)}")
 
 
 @click.command(epilog=examples("receiver delete 4821", "receiver delete 4821 --yes"))
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @yes_option
 def delete(transcription: str, *, yes: bool) -> None:
-    """Delete a transcription at the provider for ever, with its result and its media. Copies stored here stay."""
+    """Delete a transcription permanently.
+
+    The provider deletes it with its result and its media. Copies stored here stay.
+    """
     configured = configure()
 
     async def work() -> None:
@@ -62,8 +68,8 @@ def delete(transcription: str, *, yes: bool) -> None:
             status = await desk.provider.get(transcription)
             if not yes:
                 click.echo(line(status), err=True)
-                confirm("Delete it at the provider, for ever?")
+                confirm("Delete it at the provider, permanently?")
             await desk.provider.delete(transcription)
 
     run(work())
-    tell(f"transcription {transcription} is deleted")
+    say_done(f"transcription {transcription} is deleted")

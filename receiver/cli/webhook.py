@@ -4,7 +4,7 @@ import click
 
 from receiver.cli.opening import open_database, opened, with_database
 from receiver.cli.options import as_json, examples, stripped, webhook_url
-from receiver.cli.printing import print_json, tell
+from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure, run
 from receiver.health import trial
 from receiver.logs import clock
@@ -28,9 +28,11 @@ from receiver.webhooks.secrets import none_known
 @click.option("--rotate", is_flag=True, help="Register again for a new secret; the old one stays active.")
 @click.option("--delete-first", is_flag=True, help="With --rotate: first delete the webhook that the provider has.")
 def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
-    """Register the webhook at the provider and keep its secret in the database; only its fingerprint is shown.
+    """Register the webhook and store its secret.
 
-    After --rotate, deliveries signed with the old secret are taken too, until `receiver retire-secret` ends that.
+    The secret is stored in the database, and only its fingerprint is shown.
+
+    After --rotate, deliveries signed with the old secret are still accepted until `receiver retire-secret`.
     """
     if delete_first and not rotate:
         raise click.UsageError("--delete-first goes with --rotate")
@@ -48,13 +50,16 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
             )
 
     with open_database(configured, create=False) as database_url:
-        tell(run(main(database_url)).sentence)
+        say_done(run(main(database_url)).sentence)
 
 
 @click.command(epilog=examples("receiver secrets", "receiver secrets --json"))
 @as_json
 def secrets(*, as_json: bool) -> None:
-    """List the secrets that verify deliveries, by fingerprint: their age, their use, and which can be retired."""
+    """List the secrets that verify deliveries.
+
+    Each is shown by its fingerprint, with its age, its use, and whether it can be retired.
+    """
     configured = configure()
     api_url, key, own = configured.api_url, configured.key_fingerprint, configured.own_secrets
     found = with_database(configured, lambda db: rotation.known(db, api_url, key, own))
@@ -71,13 +76,16 @@ def secrets(*, as_json: bool) -> None:
     name="retire-secret", epilog=examples("receiver retire-secret 3f9c0a12b4de", "receiver retire-secret … --yes")
 )
 @click.argument("fingerprint", callback=stripped)
-@click.option("--yes", is_flag=True, help="Retire it even if deliveries signed with it may still come.")
+@click.option("--yes", is_flag=True, help="Retire it even if deliveries signed with it might still come.")
 def retire_secret(fingerprint: str, *, yes: bool) -> None:
-    """Stop taking deliveries signed with an old secret. `receiver secrets` shows its FINGERPRINT."""
+    """Refuse deliveries signed with an old secret.
+
+    `receiver secrets` shows its FINGERPRINT.
+    """
     configured = configure()
     api_url, key = configured.api_url, configured.key_fingerprint
     with_database(configured, lambda db: rotation.retire(db, api_url, key, fingerprint, although_used=yes))
-    tell(f"{fingerprint} is retired")
+    say_done(f"{fingerprint} is retired")
 
 
 def _secret_line(secret: Secret) -> str:
@@ -95,12 +103,19 @@ def _secret_line(secret: Secret) -> str:
 
 @click.command(name="test-event", epilog=examples("receiver test-event", "receiver test-event --wait 60 --json"))
 @click.option(
-    "--wait", type=click.FloatRange(min=0), default=30.0, show_default=True, help="For how many seconds to follow it."
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="Follow it for at most this many seconds.",
 )
 @as_json
 @click.pass_context
 def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
-    """Ask the provider for a test delivery and follow it through the whole path."""
+    """Follow a test delivery to its handler.
+
+    The command asks the provider for the delivery, and shows the time of each step.
+    """
     configured = configure()
 
     async def work() -> trial.Journey:

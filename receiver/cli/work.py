@@ -15,7 +15,7 @@ from receiver.cli.process import configure, hurry_event, stop_event
 from receiver.cli.startup import ENDING_SECONDS
 from receiver.cli.up import killed
 from receiver.cli.up.children import run_once
-from receiver.cli.up.line import beat, tell_ready
+from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 3.0
 GIVEN_UP = (
-    "too many handlers go on although they were told to stop; this worker ends with them, and another can take its "
+    "too many handlers kept running after they were cancelled; this worker exits and ends them; another can take its "
     "place"
 )
 
@@ -42,7 +42,7 @@ GIVEN_UP = (
 @click.option("--lapsed", is_flag=True, hidden=True)  # a worker starts a process with this, see `worker.lapsed`
 @until_eof
 def work(*, lapsed: bool, until_eof: bool) -> None:
-    """Run handlers. Start as many workers as you like, on any machine that reaches the database."""
+    """Run handlers. Start as many workers as you like, on any machine that can reach the database."""
     configured = configure(for_long=True)
     startup.run_for_long(configured, partial(_work, configured, lapsed=lapsed, has_line=until_eof), quiet=until_eof)
 
@@ -78,7 +78,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=watchdog.end):
             async with Organs() if lapsed else organs:
                 if has_line:
-                    tell_ready()
+                    report_ready()
                 doing = "running jobs that another worker left behind, with" if lapsed else "working with"
                 log.info("%s %d lanes for %s", doing, lanes, discovery.listed(handlers.values()))
                 await _work_until(stop, worker)
@@ -109,7 +109,7 @@ async def _work_until(stop: asyncio.Event, worker: Worker) -> None:
 
 
 async def _stop(worker: Worker, seconds: float, hurry: asyncio.Event) -> None:
-    """Give the running jobs so many seconds to end, or until `hurry` is set. Stop the rest and give them back."""
+    """Give the running jobs `seconds` to end, or until `hurry` is set. Stop the others and give them back."""
     stopping = asyncio.create_task(worker.stop(within=timedelta(seconds=seconds)))
     hurrying = asyncio.create_task(hurry.wait())
     await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)

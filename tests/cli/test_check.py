@@ -146,7 +146,7 @@ def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: p
     ran = commands.run("test-event", "--wait", "60", DATABASE_URL=shared.environment["DATABASE_URL"])
     assert ran.exit_code == 1
     assert "delivered, verified and stored" in ran.stdout
-    assert "no worker took it for pings: run `receiver work`" in ran.stderr
+    assert "no worker has claimed it for pings: run `receiver work`" in ran.stderr
 
 
 @pytest.mark.parametrize(

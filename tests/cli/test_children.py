@@ -103,4 +103,4 @@ async def test_a_web_process_that_hangs_is_replaced_and_who_waited_is_answered(
         finally:
             keeping.cancel()
             await child.end(10)
-    assert "serve hangs: it has said nothing for 3 s; it is killed, and another takes its place in 0 s" in caplog.text
+    assert "serve hangs: it has said nothing for 3 s; it is killed; starting another in 0 s" in caplog.text

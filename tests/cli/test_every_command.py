@@ -75,7 +75,7 @@ def test_a_provider_that_is_away_is_asked_again_and_then_told(folder: Path, paus
 def test_what_never_reached_the_provider_is_not_said_to_have_been_submitted(folder: Path) -> None:
     ran = Commands(folder, "http://127.0.0.1:1").run("transcribe", YOUTUBE)
     assert (ran.exit_code, "unreachable" in ran.stderr) == (1, True)
-    assert "submitted all the same" not in ran.stderr
+    assert "It might have been submitted" not in ran.stderr
     assert "submitted as" not in ran.stderr
 
 
@@ -184,7 +184,9 @@ def test_ctrl_c_while_waiting_says_how_to_go_on(processes: Processes, commands: 
     until(lambda: not sandbox.http.get("/sandbox/faults").json()["faults"], "it waits")
     assert waiting.end(signal.SIGINT) == 130
     assert waiting.out.read_text() == ""
-    said = f"the same command, in this folder, goes on and pays for nothing twice (notes in {commands.folder / 'data'})"
+    said = (
+        f"run the same command in this folder to continue; you do not pay twice (notes in {commands.folder / 'data'})"
+    )
     assert waiting.log.splitlines()[1:] == [f"interrupted: {said}"]
 
 
@@ -243,7 +245,7 @@ def test_timestamps_that_were_made_and_cannot_be_printed_are_told_to_be_there(
     """If a person made them again, they would be charged again."""
     status, said = shell(processes, commands, "timestamps 4821 --style punchy --regenerate x --yes > /dev/full")
     assert (status, "the output cannot be written" in said) == (1, True)
-    assert "they are made and kept: `receiver timestamps 4821 --format youtube --style punchy` shows them" in said
+    assert "they are made and stored: `receiver timestamps 4821 --format youtube --style punchy` shows them" in said
     assert commands.good("timestamps", "4821", "--format", "youtube", "--style", "punchy")
     assert len(sandbox.asked("/regenerate")) == 1
 
@@ -298,7 +300,7 @@ def test_what_nobody_foresaw_is_one_line_and_its_place_is_in_the_log(
     caplog.set_level(level.upper())
     group = type(main)(commands={"broken": click.Command("broken", callback=broken)})
     ran = CliRunner().invoke(group, ["broken"], catch_exceptions=False)
-    said = "Error: a bug of ours: KeyError; RECEIVER_LOG_LEVEL=debug shows where\n"
+    said = "Error: a bug in receiver: KeyError; RECEIVER_LOG_LEVEL=debug shows where\n"
     assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", said)
     assert ("in broken" in caplog.text) == (level == "debug")
 
@@ -326,7 +328,7 @@ def test_ctrl_c_at_a_question_is_one_line_and_nothing_is_done(
     processes.stdin = reader
     with heeding_ctrl_c():
         asked = processes.start("delete", str(number), **settings(commands))
-    asked.until_logged("for ever?")
+    asked.until_logged("permanently?")
     assert asked.end(signal.SIGINT) == 130
     os.close(reader)
     os.close(writer)

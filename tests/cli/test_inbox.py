@@ -129,7 +129,7 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
         "insert into receiver.events (source, event_id, api_url, unreadable, raw, secret_fingerprint) "
         "select source, 'other', api_url, 'too new', raw, 'f' from receiver.events where event_id = 'evt_1'"
     )
-    assert "its event evt_1 is stored already" in shared.run("replay", "other").stderr
+    assert "its event evt_1 is already stored" in shared.run("replay", "other").stderr
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def test_an_event_and_a_job_of_one_number_are_told_apart() -> None:
     ({"state": "dead", "attempt": 1}, ["job    pings DEAD, for evt_1:  (`receiver replay evt_1 --handler pings`)"]),
     ({"state": "dead", "attempt": 1, "error": "no use", "handler": "show notes"},
      ["job    show notes DEAD, for evt_1: no use (`receiver replay evt_1 --handler 'show notes'`)"]),
-    ({"attempt": 1, "error": "down", "waits_seconds": 12.4}, ["job    pings again in 12 s, for evt_1: down"]),
-    ({"attempt": 1, "error": "down", "waits_seconds": -3.0}, ["job    pings again in 0 s, for evt_1: down"]),
+    ({"attempt": 1, "error": "down", "waits_seconds": 12.4}, ["job    pings retrying in 12 s, for evt_1: down"]),
+    ({"attempt": 1, "error": "down", "waits_seconds": -3.0}, ["job    pings retrying in 0 s, for evt_1: down"]),
     # The error is the last try's; this one has only begun.
     ({"state": "running", "attempt": 2, "error": "down", "waits_seconds": 60.0}, []),
 ])  # fmt: skip
@@ -94,9 +94,9 @@ def test_a_job_is_told_through_its_tries() -> None:
     assert told(*moments) == [
         [TOLD],
         [],
-        ["job    pings again in 10 s, for evt_1: down"],
+        ["job    pings retrying in 10 s, for evt_1: down"],
         [],
-        ["job    pings again in 20 s, for evt_1: down"],
+        ["job    pings retrying in 20 s, for evt_1: down"],
         ["job    pings DEAD, for evt_1: down (`receiver replay evt_1 --handler pings`)"],
         [],
         ["job    pings done, for evt_1"],

@@ -215,7 +215,7 @@ def test_a_style_that_was_never_made_names_those_that_cost_nothing(ours: Command
     assert "were never made in the style educational\n  code:       not_ready\n  request id: req_" in ran.stderr
     assert "/api/v1" not in ran.stderr
     assert ran.stderr.splitlines()[-1] == (
-        "Free to read: --style balanced or --style punchy. To have this one made: --style educational --regenerate ''"
+        "Free to read: --style balanced or --style punchy. To make this one: --style educational --regenerate ''"
     )
 
 
@@ -226,7 +226,7 @@ def test_a_style_that_was_never_made_names_those_that_cost_nothing(ours: Command
 def test_without_a_yes_nothing_is_regenerated(commands: Commands, sandbox: Simulated, answer: str) -> None:
     ran = commands.run("timestamps", EXAMPLE, "--regenerate", "shorter", stdin=answer)
     assert (ran.exit_code, ran.stdout) == (1, "")
-    asked = "It may be charged, and is one of 10 for this transcription. Go on? [y/N]"
+    asked = "It might be charged, and is one of 10 for this transcription. Continue? [y/N]"
     assert asked in ran.stderr
     assert sandbox.asked("/regenerate") == []
 
@@ -250,7 +250,7 @@ def test_regenerations_are_counted_and_the_tenth_is_the_last(
     processes: Processes, keeping: Commands, sandbox: Simulated
 ) -> None:
     asking = keeping.run("timestamps", EXAMPLE, "--regenerate", "x", stdin="n\n")
-    assert "one of 10 for this transcription; 0 are used. Go on? [y/N]" in asking.stderr
+    assert "one of 10 for this transcription; 0 are used. Continue? [y/N]" in asking.stderr
     used = "insert into receiver.regenerations (api_url, transcription_id)"
     processes.sql(f"{used} select '{sandbox.url}', '{EXAMPLE}' from generate_series(1, 9)")
     tenth = keeping.run("timestamps", EXAMPLE, "--regenerate", "x", stdin="y\n")

@@ -34,7 +34,9 @@ def test_without_a_yes_nothing_happens(
     ran = commands.run(command, failed, stdin=answer)
     assert (ran.exit_code, ran.stdout) == (1, "")
     said = (
-        "Aborted!" if answer else "nobody is there to answer, so nothing was done: pass --yes to go on without asking"
+        "Aborted!"
+        if answer
+        else "standard input is closed, so nothing was done: pass --yes to continue without a question"
     )
     assert ran.stderr.splitlines()[-1].endswith(said)
     assert sandbox.get(f"transcriptions/{failed}")["status"] == "failed"
@@ -89,7 +91,7 @@ def test_a_price_that_cannot_be_reckoned_is_not_made_up(folder: Path) -> None:
 def test_a_delete_asks_and_is_for_ever(commands: Commands, sandbox: Simulated, failed: str) -> None:
     ran = commands.run("delete", failed, stdin="y\n")
     assert (ran.exit_code, ran.stdout) == (0, f"transcription {failed} is deleted\n")
-    assert "Delete it at the provider, for ever? [y/N]" in ran.stderr
+    assert "Delete it at the provider, permanently? [y/N]" in ran.stderr
     assert sandbox.submitted() == []
     again = commands.run("delete", failed, "--yes")
     assert (again.exit_code, again.stdout) == (1, "")

@@ -92,7 +92,7 @@ def test_a_provider_that_does_not_tell_what_it_has_is_no_reason_to_register_agai
         commands.said("register", "--url", URL)
         again = commands.said("register", "--url", URL)
         assert again.startswith(f"already registered for {URL} ")
-        assert again.endswith("`receiver test-event` tries it, `receiver register --rotate` registers anew\n")
+        assert again.endswith("`receiver test-event` tries it, `receiver register --rotate` registers again\n")
         assert len(commands.fingerprints()) == 1
 
 
@@ -127,8 +127,8 @@ def test_where_there_is_no_second_webhook_delete_first_rotates(
         (old,) = commands.fingerprints()
         if second == "same":  # a 409 is asked again for 15 s, because it may also mean that the first is under way
             refused = commands.said("register", "--url", URL, "--rotate", status=1)
-            assert "does not tell its secret again: nothing has changed." in refused
-            assert "`receiver register --rotate --delete-first` deletes it and registers anew" in refused
+            assert "does not show its secret again: nothing has changed." in refused
+            assert "`receiver register --rotate --delete-first` deletes it and registers again" in refused
             assert commands.fingerprints() == [old]
         rotated = commands.said("register", "--url", URL, "--rotate", "--delete-first")
         assert f"still active, until `receiver retire-secret`: {old}" in rotated
@@ -196,7 +196,7 @@ def test_an_old_secret_is_retired_when_it_has_been_silent_for_a_day(commands: Ke
     commands.said("register", "--url", URL)
     commands.said("register", "--url", URL, "--rotate")
     new, old = commands.fingerprints()
-    assert f"{old} is silent for 0 min only" in commands.said("retire-secret", old, status=1)
+    assert f"{old} has been silent for only 0 min" in commands.said("retire-secret", old, status=1)
     commands.processes.sql("update receiver.registrations set registered_at = registered_at - interval '25 hours'")
     line = commands.said("secrets").splitlines()[1]
     assert line.endswith(f"silent for 25 h: retire it: `receiver retire-secret {old}`")

@@ -249,7 +249,7 @@ AROUND = (
            {"DATABASE_URL": "", "RECEIVER_DATA_DIR": "{private}"}, before=AS_NOBODY),
     Around("a working folder that cannot be written to", Need.STORED | Need.MADE | Need.NOTES,
            "no data here|there is no database|cannot be made .*RECEIVER_DATA_DIR", WITHOUT_DATABASE, within="/proc"),
-    Around("a working folder that is gone", Need.SETTINGS, "the working folder is there no more: go to another",
+    Around("a working folder that is gone", Need.SETTINGS, "the working folder does not exist any more",
            before='d=$(mktemp -d); cd "$d"; rmdir "$d"; exec'),
     Around("ASCII", NOTHING, "", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     Around("latin-1", NOTHING, "", {"PYTHONIOENCODING": "latin-1", "LC_ALL": "de_DE.ISO-8859-1"}),
@@ -289,7 +289,7 @@ def judge(call: Call, condition: Condition, ran: Ran) -> str:
     errors = [line for line in ran.stderr.splitlines() if not _is_told(call, line)]
     wrong = {
         "a traceback": "Traceback" in said,
-        "a bug of ours": "a bug of ours" in said,
+        "a bug in receiver": "a bug in receiver" in said or "a bug of ours" in said,
     }
     if not condition.touches(call):
         wrong["it should work"] = ran.exit_code not in (0, 1) or (ran.exit_code == 1) != bool(call.otherwise)

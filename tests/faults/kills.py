@@ -27,7 +27,7 @@ AT_ONCE = 60
 BETWEEN_LINES_SECONDS = 10.0
 SETTLE_SECONDS = 120.0
 LEAST_KILLS = 2
-BUGS = r"a bug of ours|Exception in (ASGI|callback|thread)|was never retrieved|<coroutine object .* ended"
+BUGS = r"a bug (of ours|in receiver)|Exception in (ASGI|callback|thread)|was never retrieved|<coroutine object .* ended"
 
 
 @dataclass(frozen=True, slots=True)

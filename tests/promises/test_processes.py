@@ -134,9 +134,9 @@ def test_a_worker_killed_in_mid_handler_is_missed_and_costs_an_attempt_and_nothi
     web.deliver(completed("evt_1"))
     attempts = shared.folder
     until((attempts / "attempt-1").exists, "the first attempt")
-    assert "worker: ok, one is running" in web.get("/readyz").text
+    assert "worker: ok, a worker is running" in web.get("/readyz").text
     first.kill()
-    missed = f"worker: NOT OK, no worker for {shared.environment['TRANSCRIBE_API_URL']} has been seen for "
+    missed = f"worker: NOT OK, the last worker for {shared.environment['TRANSCRIBE_API_URL']} was seen "
     until(lambda: missed in web.get("/readyz").text, "it is missed")
     assert "jobs wait: run `receiver work`" in shared.run("check").stdout
     second = shared.start("work", **LEASE)
@@ -271,7 +271,7 @@ def test_a_worker_that_has_left_too_many_behind_ends_for_another_to_take_its_pla
         web.deliver(completed(f"evt_{number}"))
     worker = shared.start("work", RECEIVER_LANES=str(LEFT_BEHIND_LIMIT))
     assert worker.popen.wait(WAIT_SECONDS) == 1
-    assert "too many handlers go on although they were told to stop" in worker.log
+    assert "too many handlers kept running after they were cancelled" in worker.log
     assert [row["attempt"] for row in shared.sql("select attempt from receiver.jobs")] == [1] * LEFT_BEHIND_LIMIT
 
 

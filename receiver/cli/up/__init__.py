@@ -1,4 +1,4 @@
-"""`up`: run web server and worker on one machine, and say in plain words what happens.
+"""`up`: run web server and worker on one machine, and print in plain words what happens.
 
 command ──▶ children: start, replace, end ◀──line: a beat each second── each process
 story        a line for each event and each job
@@ -7,6 +7,6 @@ killed       which process the kernel kills first when memory runs out
 
 `up` holds the listening socket and hands it to its web processes. `SO_REUSEPORT` would give each process a listener of
 its own, and the kernel resets the connections that are queued on a listener that closes. A process that is replaced
-leaves its idle connections to their clients. Measured: when it closed them after two seconds, over a network with 50 ms
-of delay, some still had a request on its way.
+leaves its idle connections to their clients. Measured over a network with a delay of 50 ms: when the process
+closed them after two seconds, some of them still had a request on its way.
 """

@@ -6,7 +6,7 @@
       │                relieved by a new process that is ready ──▶ leaves: finishes its work, then ends
       └──a replacement that does not become ready──▶ ended; the process in charge stays
 
-Each process has a line to us. It says there when it is ready, and then every second that it still runs (`line`).
+Each process has a line to us (`line`). On this line it reports that it is ready, and then every second that it runs.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ from receiver.errors import StartupError
 
 log = logging.getLogger(__name__)
 
-LEAVING_AT_ONCE = 2  # a client with an idle connection keeps one alive, and each takes the memory of a process
+LEAVING_AT_ONCE = 2  # processes: a client with an idle connection keeps one alive, and each uses memory
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """For how many seconds we wait for a process.
+    """How many seconds we wait for a process.
 
     Attributes:
         ready: until it is ready.
-        ending: until a useless one ends.
-        pause: the longest pause before a dead one is started again.
-        gap: the longest pause for the one with the listener. Clients wait meanwhile, and the provider waits 10 s.
+        ending: until a useless process ends.
+        pause: the longest pause before a dead process is started again.
+        gap: the longest pause for the process with the listener. Clients wait for it, and the provider waits 10 s.
         silence: after its last beat, until it counts as hung.
     """
 
@@ -62,17 +62,17 @@ class Life:
 
     @property
     def was_ready(self) -> bool:
-        """Whether it has been ready."""
+        """Whether the process has been ready."""
         return self.line.ready.done()
 
-    def tell(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, if it still runs."""
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
 
     async def see_out(self, number: signal.Signals, within: float) -> None:
         """Ask the process to end. If it has not ended `within` seconds, kill it and its children."""
-        self.tell(number)
+        self.send(number)
         await asyncio.wait({self.ended}, timeout=within)
         if not self.ended.done():
             self.kill()
@@ -92,10 +92,11 @@ class Child:
     Args:
         arguments: the command and its arguments.
         environment: the environment of the process.
-        vital: if it cannot start, `up` ends. A worker is not vital: its first job may kill it, and receiving goes on.
+        vital: if it cannot start, `up` ends. A worker is not vital: its first job might kill it, and `up` still
+            receives deliveries.
         folder: the working folder of the process.
-        listener: the socket of the web server. Clients wait there, so the process is never away for long, and it leaves
-            only when its connections have ended.
+        listener: the socket of the web server. Clients wait there, so a dead process is replaced soon. A replaced
+            process leaves only when its connections have ended.
         patience: how long we wait for the process.
     """
 
@@ -139,7 +140,7 @@ class Child:
             raise StartupError(f"{self.name} did not start")
 
     async def keep(self) -> None:
-        """Start the process again whenever it ends unasked or hangs, with growing pauses. Run until cancelled.
+        """Start the process again, with growing pauses, when it hangs or ends without our request. Run until cancelled.
 
         Raises:
             StartupError: a vital process could not start; it has said why.
@@ -161,10 +162,10 @@ class Child:
             if life.ended.done():
                 log.error("%s ended with status %d; starting it again in %g s", self.name, life.ended.result(), pause)
             else:
-                hung = "%s hangs: it has said nothing for %g s; it is killed, and another takes its place in %g s"
+                hung = "%s hangs: it has said nothing for %g s; it is killed; starting another in %g s"
                 log.error(hung, self.name, self._patience.silence, pause)
                 life.kill()
-                # The next process may need a lock or a port that this one holds.
+                # The next process might need a lock or a port that this one holds.
                 await asyncio.wait({life.ended}, timeout=self._patience.ending)
             await asyncio.sleep(pause)
             pause = min(2 * pause + 1, self._longest_pause)
@@ -177,7 +178,7 @@ class Child:
         """Put a new process in charge once it is ready, and let the old one leave. Return whether that succeeded.
 
         Args:
-            leave_within: how many seconds the old process may take to leave; then it is killed.
+            leave_within: how many seconds the old process has to leave. Then it is killed.
         """
         fresh = None
         with _logged(self.name):
@@ -186,7 +187,7 @@ class Child:
             if fresh is not None:
                 self._let_leave(fresh, signal.SIGTERM, self._patience.ending)
             log.error(
-                "the new process of %s did not become ready; the old one stays: mend that, and restart again", self.name
+                "the new process of %s did not become ready; the old one stays: fix that, and restart again", self.name
             )
             return False
         async with self._changing:
@@ -195,7 +196,7 @@ class Child:
         old.relieved.set_result(None)
         self._let_leave(old, self._farewell, leave_within)
         for late in self._lives[: -1 - LEAVING_AT_ONCE]:
-            late.tell(signal.SIGTERM)
+            late.send(signal.SIGTERM)
         return True
 
     async def end(self, within: float) -> None:
@@ -203,9 +204,9 @@ class Child:
         await asyncio.gather(*(life.see_out(signal.SIGTERM, within) for life in self._lives), *self._leaving)
 
     def hurry(self) -> None:
-        """Tell every process that is ending not to wait for its work."""
+        """Tell every process that is ending to stop its work now."""
         for life in self._lives:
-            life.tell(signal.SIGINT)
+            life.send(signal.SIGINT)
 
     def _let_leave(self, life: Life, number: signal.Signals, within: float) -> None:
         leaving = asyncio.create_task(life.see_out(number, within))
@@ -239,7 +240,7 @@ async def begin(
     with theirs:
         try:
             process = await asyncio.create_subprocess_exec(
-                # -P: else a file in the working directory could take the place of a module that we import.
+                # -P: else a file in the working directory could replace a module that we import.
                 sys.executable, "-Pm", "receiver", *arguments,
                 env=dict(environment), cwd=folder, stdin=theirs.fileno(), pass_fds=passed, start_new_session=True,
             )  # fmt: skip
@@ -255,8 +256,8 @@ async def run_once(
 ) -> int:  # fmt: skip
     """Run a `receiver` command to its end and return its exit status.
 
-    Once `stop` is set, the process has `ending` seconds to end. If `hurry` is set too, it is told not to wait for its
-    work.
+    Once `stop` is set, the process has `ending` seconds to end. If `hurry` is set too, it is told to stop its work
+    now.
     """
     process, line = await begin(*arguments, "--until-eof", environment=environment, folder=folder)
     ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
@@ -281,7 +282,7 @@ async def run_once(
 
 @contextmanager
 def _logged(name: str) -> Iterator[None]:
-    """Log that a process could not be started (no memory, thread or program), and let the other processes go on."""
+    """Log that a process could not be started (no memory, thread or program), and let the other processes continue."""
     try:
         yield
     except Exception as exc:  # noqa: BLE001 - such as RuntimeError: can't start new thread

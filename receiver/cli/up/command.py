@@ -1,4 +1,4 @@
-"""`up`: run everything on one machine with one command, and say in plain words what happens."""
+"""`up`: run everything on one machine with one command, and print what happens."""
 
 import asyncio
 import os
@@ -55,9 +55,11 @@ STORY_ENDS_SECONDS = 3.0
     help="The port of the simulated provider.",
 )
 def up(*, sandbox: bool, sandbox_port: int) -> None:
-    """Migrate the database, run the web server and a worker, and say what happens. Ctrl-C ends it.
+    """Run everything on one machine.
 
-    SIGHUP replaces both processes, for changed handlers or code. No delivery is refused meanwhile.
+    Migrates the database, runs the web server and a worker, and prints what happens. Ctrl-C ends it.
+
+    SIGHUP replaces both processes, to load changed handlers or code. No delivery is refused during that.
     """
     unknown = environment.enter()
     simulation = simulating.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
@@ -81,7 +83,7 @@ async def _up(
         await _keep(configured, listener, url, simulation, start, stop=stop)
     except (StartupError, ProviderError):
         if not stop.is_set():
-            raise  # else the signal that ends us has ended our processes too
+            raise  # after a signal this is no error: the signal has ended our processes too
 
 
 async def _keep(
@@ -95,7 +97,7 @@ async def _keep(
             await migrations.migrate(connection)
         story = Story(await deliveries.newest_key(db))
         say(f"data   {_place(configured)}")
-        say(f"again  kill -HUP {os.getpid()} restarts with changed handlers, and refuses no delivery")
+        say(f"reload kill -HUP {os.getpid()} restarts with changed handlers, and refuses no delivery")
         begin = partial(Child, environment=start.environment, folder=start.folder)
         children: list[Child] = []
         try:
@@ -104,13 +106,13 @@ async def _keep(
             if stop.is_set():
                 return
             serve = begin("serve", vital=True, listener=listener)
-            # A handler may block its worker for a whole lease, after which the worker ends itself.
+            # A handler can block its worker for a whole lease. Then the worker ends itself.
             patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
             work = begin("work", vital=False, patience=patience)
             for child in (serve, work):
                 children.append(child)
                 await child.start()
-            async with Organs({"story": partial(story.tell, db)}):
+            async with Organs({"story": partial(story.run, db)}):
                 await _run_until(
                     stop,
                     _open(configured, url, serve, simulation, start),
@@ -118,7 +120,7 @@ async def _keep(
                     *(child.keep() for child in children),
                 )
         finally:
-            listener.close()  # a client that connects now is refused at once, instead of waiting in vain
+            listener.close()  # refuses new clients at once: nothing would answer them
             await _end(children, configured.shutdown_seconds, hurry, longest=longest)
             _say_what_waits(configured)
 
@@ -128,7 +130,10 @@ async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, 
     first = [child for child in children if child.name != "sandbox"]
     ending = asyncio.gather(*(child.end(longest) for child in first))
     await asyncio.sleep(0)  # the children get their signal before we print
-    say(f"ending: running jobs have {seconds:g} s to finish; Ctrl-C again gives them back at once")
+    say(
+        f"stopping: running jobs have {seconds:g} s to finish; "
+        "press Ctrl-C again to stop them now and put them back in the queue"
+    )
     hurrying = asyncio.create_task(_hurry(first, hurry))
     await ending
     hurrying.cancel()
@@ -151,7 +156,7 @@ def _say_what_waits(configured: Settings) -> None:
 
 
 async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
-    """Run coroutines beside each other until `stop` is set, all of them have ended, or one raises."""
+    """Run coroutines concurrently until `stop` is set, all of them have ended, or one raises."""
     stopping = asyncio.create_task(stop.wait())
     tasks: list[asyncio.Task[Any]] = [stopping, *map(asyncio.create_task, work)]
     waiting = set(tasks)
@@ -163,19 +168,19 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
     finally:
         for task in tasks:
             task.cancel()
-        # A statement may wait for a database that hangs.
+        # A statement might wait for a database that hangs.
         ended, _ = await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)
         for task in ended:
             task.cancelled() or task.exception()  # marks its error as seen; the first error is being raised
 
 
 async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:
-    """Whenever `again` is set, replace the web server, and then the worker unless the web server failed to start."""
+    """Each time `again` is set, replace the web server. Then replace the worker, unless the new web server failed."""
     attended = os.isatty(0)
     await serve.ready()
     while True:
         await again.wait()
-        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too: end
+        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too, and means that we should end
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGHUP)
         again.clear()  # a SIGHUP from here on asks for another restart
@@ -186,7 +191,7 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
 
 
 async def _open(configured: Settings, url: str, serve: Child, simulation: Simulation | None, start: Start) -> None:
-    """Say where we listen as soon as we do. Then submit the sample, if there is a sandbox."""
+    """Print where the web server listens, once it does. Then submit the sample, if there is a sandbox."""
     await serve.ready()
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
@@ -205,21 +210,21 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
         say(f"sample could not be submitted: {exc}")
         return
     command = sys.argv[0] if sys.argv[0].endswith("receiver") else "receiver"
-    say(f"sample submitted as transcription {sample.id}; when its jobs are done, in another terminal:")
+    say(f"sample submitted as transcription {sample.id}; when its jobs are done, run in another terminal:")
     say(f"         {command} transcript {sample.id}")
     say(f"         {command} timestamps {sample.id} --format youtube")
-    say("       for commands that talk to the sandbox (transcribe, check, test-event, …) first:")
+    say("       before commands that use the sandbox (transcribe, check, test-event, …), run:")
     say(f"         {simulation.export_line(configured, here, start.environment)}")
 
 
 async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
-    """Start the sandbox, and register again, because a new sandbox knows no webhook."""
+    """Start the sandbox, and register again: a new sandbox has no webhook."""
     sandbox_url = configured.api_url
     real = [api for api in await deliveries.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
         raise ImpossibleError(
-            f"this database holds events of {real[0]}; the sandbox needs one of its own: "
-            f"set RECEIVER_DATA_DIR to a new folder, and no DATABASE_URL"
+            f"this database holds events of {real[0]}; the sandbox needs its own database: "
+            f"set RECEIVER_DATA_DIR to a new folder, and unset DATABASE_URL"
         )
     port, variables = sandbox_url.rsplit(":", 1)[1], simulating.of_a_sandbox(start.environment)
     child = Child("sandbox", "--port", port, environment=variables, folder=start.folder, vital=True)

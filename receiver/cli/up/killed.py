@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-# A score of n counts like n thousandths of all memory. A process may raise its own, and its children inherit it.
+# A score of n counts like n thousandths of all memory. A process can raise its own score, and its children inherit it.
 WORKER = 500
 STARTED_AGAIN = 250
 

@@ -1,4 +1,4 @@
-"""Say what happens: one line for each event, and for each job that ends or waits."""
+"""Print what happens: one line for each event, and for each job that ends or waits."""
 
 import asyncio
 import logging
@@ -16,14 +16,14 @@ EVENTS_AT_ONCE = 200
 
 
 class Story:
-    """The lines about events after `newest`, the key of the last event before the story began. No line comes twice."""
+    """The lines about events after `newest`, the key of the last event before the story began. No line is repeated."""
 
     def __init__(self, newest: int) -> None:
         self._newest = newest
         self._seen: dict[int, object] = {}  # the state of each job, and with a negative key of each event
 
-    async def tell(self, db: Pool) -> None:
-        """Print new lines until cancelled. Called again after a failure, go on with the next line."""
+    async def run(self, db: Pool) -> None:
+        """Print new lines until cancelled. After a failure a new call continues with the next line."""
         while True:
             try:
                 for line in self.lines(await deliveries.recent(db, limit=EVENTS_AT_ONCE)):
@@ -69,6 +69,5 @@ def _job_line(event: Stored, job: StoredJob) -> str:
     if job.state == "dead":
         again = f"receiver replay {shlex.quote(event.id)} --handler {shlex.quote(job.handler)}"
         return f"job    {job.handler} DEAD, for {event.id}: {printable(job.error or '')} (`{again}`)"
-    return (
-        f"job    {job.handler} again in {max(job.waits_seconds, 0):.0f} s, for {event.id}: {printable(job.error or '')}"
-    )
+    seconds = max(job.waits_seconds, 0)
+    return f"job    {job.handler} retrying in {seconds:.0f} s, for {event.id}: {printable(job.error or '')}"
