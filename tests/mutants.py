@@ -174,7 +174,7 @@ MUTANTS = (
     Mutant("release: one that is completed holds up all", "sql/queries/inbox/release_jobs.sql",
            "    for update of j skip locked\n", "    for update of j\n", "inbox/jobs"),
     Mutant("streams: what cannot be written is the end", "receiver/logs/streams.py",
-           "            with suppress(Exception):  # no room", "            with suppress(KeyError):  # no room",
+           "            with suppress(Exception):  # no space", "            with suppress(KeyError):  # no space",
            "logs/streams"),
     Mutant("streams: who does not read is waited for", "receiver/logs/streams.py",
            "            if self._bytes + len(line) > self._limit:", "            if self._bytes < 0:", "logs/streams"),

@@ -1,4 +1,4 @@
-"""`check`: one line for each thing that must hold, with what to do if it does not."""
+"""`check`: one line for each check, with what to do if it fails."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @contextmanager
 def open_database(configured: Settings, *, create: bool, patience: float | None = None) -> Iterator[str]:
-    """Yield the URL of the configured database: of `DATABASE_URL`, else of the embedded one.
+    """Yield the URL of the configured database: `DATABASE_URL`, or else that of the embedded database.
 
     `patience` is how many seconds to wait for an embedded database that is still starting.
 

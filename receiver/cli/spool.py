@@ -16,7 +16,7 @@ from receiver.web import takeover
     "--take-over",
     "takes_over",
     is_flag=True,
-    help="Store in this database the deliveries for another one that is permanently gone.",
+    help="Store here the deliveries for a database that is permanently gone.",
 )
 @as_json
 def spool(*, takes_over: bool, as_json: bool) -> None:

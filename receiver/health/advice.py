@@ -86,5 +86,5 @@ def _similar_type(pattern: str, arrived: Collection[str], wanted: Collection[str
     return None
 
 
-def _alike(one: str, other: str) -> bool:
-    return SequenceMatcher(None, one, other).ratio() > ALIKE
+def _alike(first: str, second: str) -> bool:
+    return SequenceMatcher(None, first, second).ratio() > ALIKE

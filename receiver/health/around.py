@@ -1,4 +1,4 @@
-"""What must hold around a receiver: the provider answers, and its deliveries reach the receiver."""
+"""Check what is around a receiver: whether the provider answers, and whether its deliveries arrive."""
 
 import time
 from collections.abc import Sequence

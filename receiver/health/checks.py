@@ -1,4 +1,4 @@
-"""What must hold of a receiver itself: its settings, handlers, jobs, secrets and spool."""
+"""Check the receiver itself: its settings, handlers, jobs, secrets and spool."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What must hold for the database's server, for our schema in it, and for the rights of our role."""
+"""Check the database's server, our schema in it, and the rights of our role."""
 
 import asyncio
 from datetime import timedelta

@@ -185,7 +185,7 @@ REFUSED = [
     ("PUBLIC_URL", "https://s3cret,", "must be an address like https://example.com"),
     ("RECEIVER_HANDLERS", ",", "must name at least one"),
     *(
-        ("RECEIVER_HANDLERS", path, "names packages or modules, such as handlers,receiver.bundled, and no paths")
+        ("RECEIVER_HANDLERS", path, "names packages or modules, such as handlers,receiver.bundled, not paths")
         for path in ("handlers/", "/srv/s3cret", "./handlers", "mine,..", "handlers/s3cret.py", "s3cret.py", "a\\b")
     ),
     ("RECEIVER_TIMESTAMPS", " , ", "must name at least one"),

@@ -83,7 +83,7 @@ async def _up(
         await _keep(configured, listener, url, simulation, start, stop=stop)
     except (StartupError, ProviderError):
         if not stop.is_set():
-            raise  # after a signal this is no error: the signal has ended our processes too
+            raise  # after a signal this is not an error: the signal has ended our processes too
 
 
 async def _keep(
