@@ -142,7 +142,7 @@ def test_the_settings_table_is_the_model() -> None:
     for (name, shown), (_, default) in zip(rows, fields, strict=True):
         plain = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
         assert shown == plain.removesuffix(".0"), name
-    paragraph = README[README.index("may come from a file instead") - 200 :]
+    paragraph = README[README.index("can come from a file instead") - 200 :]
     assert all(f"`{name}`" in paragraph for name in SECRETS)
 
 

@@ -163,7 +163,7 @@ def test_a_second_ctrl_c_gives_back_at_once_what_is_under_way(processes: Process
     assert web.deliver(completed("evt_1")).status_code == 200
     until(lambda: "it is at work\n" in told(web), "what is printed is there")
     web.popen.send_signal(signal.SIGINT)
-    until(lambda: "running jobs have 300 s to finish; Ctrl-C again gives them back" in told(web), "it is said")
+    until(lambda: "running jobs have 300 s to finish; press Ctrl-C again to stop them now" in told(web), "it is said")
     web.until_logged("waiting up to 300 s for 1 jobs")
     assert web.end(signal.SIGINT) == 0
     assert "gave back 1 jobs that were not finished" in web.log

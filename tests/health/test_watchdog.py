@@ -69,4 +69,4 @@ def test_a_process_that_is_to_end_does_whatever_the_log_does(emits: str, saying:
         check=False, text=True,
     )  # fmt: skip
     assert ran.returncode == 1
-    assert "print" not in emits or "the loop is stuck; ending, for another process to take the place" in ran.stdout
+    assert "print" not in emits or "the loop is stuck; ending, so that another process replaces this one" in ran.stdout
