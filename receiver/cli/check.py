@@ -13,10 +13,8 @@ from receiver.errors import HandlerLoadError, StartupError
 from receiver.handling import Handler, discovery
 from receiver.health import report
 from receiver.health.survey import survey
-from receiver.inbox import spooled
 from receiver.logs import printable
 from receiver.settings import Settings
-from receiver.webhooks.remembered import fingerprint
 
 
 @click.command(epilog=examples("receiver check", "receiver check --json"))
@@ -28,20 +26,13 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     Checks settings, database, schema, handlers, jobs, secret and provider. The exit status is 1 if something is wrong.
     """
     configured = configure()
-    spool = open_spool(configured)
     database: str | StartupError
     with ExitStack() as stack:
         try:
             database = stack.enter_context(open_database(configured, create=False))
-            address = fingerprint(database)
         except StartupError as exc:
-            database, address = exc, None
-        findings = run(
-            survey(
-                configured, database, handlers=_handlers(configured), spool=spool,
-                foreign=lambda name: spooled.foreign(spool.records(), name, address),
-            )
-        )  # fmt: skip
+            database = exc
+        findings = run(survey(configured, database, handlers=_handlers(configured), spool=open_spool(configured)))
     if as_json:
         print_json(report(findings))
     else:

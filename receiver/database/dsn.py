@@ -6,6 +6,7 @@ ignored; or it is a setting of the server; or it is a mistake, which is reported
 variables fill in what the URL leaves out. A mistake in a variable is reported with the variable's name.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -268,3 +269,16 @@ def _numbers(given: _Parameters) -> tuple[list[str], str]:
     if not all(number == "" or hosts.is_number(number) for number in numbers):
         raise ConfigError(f"{whose} must be an IP address")
     return numbers, whose
+
+
+def fingerprint(url: str, environment: Mapping[str, str]) -> str | None:
+    """Return the fingerprint of a database's address: its hosts, ports and name. None if the URL cannot be read.
+
+    If a service file gives the hosts, the name of the service is used instead. User and password do not count.
+    """
+    try:
+        found = read(url, environment)
+        places = [(address.host, address.port) for address in found.addresses] or service(url, environment)
+    except ConfigError:
+        return None
+    return hashlib.sha256(repr((places, found.database or found.user)).encode()).hexdigest()[:16]

@@ -1,16 +1,17 @@
 """Collect all findings. A finding that cannot be made yet, for lack of another one, is left out."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from receiver import database
-from receiver.database import TROUBLE, Connection, outages, query
+from receiver.database import TROUBLE, Connection, dsn, outages, query
 from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
 from receiver.handling import Handler
 from receiver.health import advice, around, checks, postgres, presence
 from receiver.health.finding import Finding
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import deliveries, jobs, spooled
 from receiver.inbox.spool import Spool
 from receiver.providers.opening import open_provider
 from receiver.settings import Settings
@@ -42,7 +43,6 @@ async def survey(
     *,
     handlers: Mapping[str, Handler] | HandlerLoadError,
     spool: Spool,
-    foreign: Callable[[str], int],
 ) -> list[Finding]:
     """Return all findings, in an order in which each explains the next.
 
@@ -51,7 +51,6 @@ async def survey(
         place: the database's URL, or why there is none.
         handlers: the handlers, or why they cannot be loaded.
         spool: the spool of this user's web processes on this machine, as a value of the caller's own: a thread uses it.
-        foreign: counts the spool's records for other databases than the one with an id. It is called in a thread.
     """
     seen = await _database(configured, place, {} if isinstance(handlers, HandlerLoadError) else handlers)
     url = place if seen.is_well and isinstance(place, str) else None
@@ -59,7 +58,7 @@ async def survey(
         checks.settings(configured),
         checks.loaded(handlers),
         *seen.findings,
-        await asyncio.to_thread(_spool, configured, spool, seen.name, foreign),
+        await asyncio.to_thread(_spool, configured, spool, seen.name, place if isinstance(place, str) else None),
         *await around.reachable(configured, seen.secrets or configured.own_secrets),
         *await _provider(configured, url),
     ]
@@ -108,7 +107,7 @@ def _unseen(why: Exception) -> Seen:
     return Seen([Finding("database", holds=False, seen=str(why))])
 
 
-def _spool(configured: Settings, spool: Spool, name: str | None, foreign: Callable[[str], int]) -> Finding:
+def _spool(configured: Settings, spool: Spool, name: str | None, url: str | None) -> Finding:
     """Return the finding about the spool, after trying it as the web processes do."""
     trouble = None
     try:
@@ -116,7 +115,9 @@ def _spool(configured: Settings, spool: Spool, name: str | None, foreign: Callab
             spool.try_out()
     except OSError as exc:
         trouble = f"in an outage deliveries would be refused: {spool.folder.path} cannot be used ({exc.strerror})"
-    number = 0 if name is None else foreign(name)
+    number = 0
+    if name is not None and url is not None:
+        number = spooled.foreign(spool.records(), name, dsn.fingerprint(url, os.environ))
     found = spool.look()
     found = replace(found, trouble=trouble or found.trouble, foreign=number)
     return checks.spool(found, database_answers=name is not None)

@@ -1,16 +1,16 @@
 """Tell for which databases spooled deliveries wait, and store here those of a database that is gone."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from receiver.database import Connections, migrations
+from receiver.database import Connections, dsn, migrations
 from receiver.errors import ImpossibleError
 from receiver.handling import Handler
 from receiver.inbox import spooled
 from receiver.inbox.spool import Condition, Spool
 from receiver.web.store import Store
-from receiver.webhooks.remembered import fingerprint
 
 SECONDS = 10.0
 
@@ -45,7 +45,7 @@ def waiting(spool: Spool, url: str | None) -> Waiting:
     Raises:
         ImpossibleError: the spool's folder cannot be used.
     """
-    address = None if url is None else fingerprint(url)
+    address = None if url is None else dsn.fingerprint(url, os.environ)
     numbers = Counter(spooled.waits_for(record, address) for record in spool.records())
     return Waiting(usable(spool), numbers)
 

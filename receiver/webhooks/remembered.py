@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from receiver.database import dsn, private
-from receiver.errors import ConfigError
 from receiver.inbox.spool.folder import SpoolFolder
 from receiver.webhooks.secrets import Callback, Known
 
@@ -106,7 +105,7 @@ class RememberedDatabase:
 
     def __init__(self, folder: Path, url: str) -> None:
         self._file = _File(folder, "databases.json")
-        self.address = fingerprint(url)
+        self.address = dsn.fingerprint(url, os.environ)
 
     def recall(self) -> str | None:
         """Return the id. None if the address is new: the database there might belong to another receiver."""
@@ -126,16 +125,3 @@ class RememberedDatabase:
         known = found if isinstance(found, dict) else {}
         if known.get(self.address) != database_id:
             self._file.write(known | {self.address: database_id})
-
-
-def fingerprint(url: str) -> str | None:
-    """Return the fingerprint of a database's address: its hosts, ports and name. None if the URL cannot be read.
-
-    If a service file gives the hosts, the name of the service is used instead. User and password do not count.
-    """
-    try:
-        read = dsn.read(url, os.environ)
-        places = [(address.host, address.port) for address in read.addresses] or dsn.service(url, os.environ)
-    except ConfigError:
-        return None
-    return hashlib.sha256(repr((places, read.database or read.user)).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from receiver.database import dsn
 from receiver.database.dsn import read, service, where
 from receiver.database.hosts import SOCKETS, Address
 from receiver.errors import ConfigError
@@ -240,3 +241,17 @@ def test_where_shows_no_user_no_password_and_no_parameter(url: str, shown: str) 
 
 def test_the_user_is_shown_to_who_asks_for_it() -> None:
     assert read("postgresql://me:hunter2@h/d", {}).shown() == "me@h:5432/d"
+
+
+def test_an_address_is_hosts_ports_and_name() -> None:
+    same = ["u:one@a.test/d", "v:two@a.test:5432/d?password=three&sslmode=require", "/d?host=a.test&user=w"]
+    assert len({dsn.fingerprint(f"postgresql://{rest}", {}) for rest in same}) == 1
+    other = ["a.test:5433/d", "b.test/d", "a.test/e", "a.test,b.test/d", "/d?host=/run/a", "/d?host=/run/b", "/d"]
+    assert len({dsn.fingerprint(f"postgresql://u@{rest}", {}) for rest in (*other, "a.test/d")}) == len(other) + 1
+    silent = dsn.fingerprint("postgresql:///d", {})
+    assert dsn.fingerprint("postgresql:///d", {"PGHOST": "c.test"}) not in (None, silent)
+
+
+def test_where_a_service_says_the_host_its_name_is_the_address() -> None:
+    one, same, other = (f"postgresql://{user}@/d?service={name}" for user, name in (("u", "a"), ("v", "a"), ("u", "b")))
+    assert dsn.fingerprint(one, {}) == dsn.fingerprint(same, {}) != dsn.fingerprint(other, {})

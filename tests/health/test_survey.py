@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from receiver.health import Finding
 from receiver.health.survey import survey
 from receiver.inbox.spool import Spool
 from receiver.settings import Settings
+from tests.inbox.test_spooled import RECORD
 
 AROUND = ["spool", "reachable", "provider"]
 
@@ -27,12 +29,32 @@ def configured(folder: Path) -> Settings:
 NONE = dict[str, Handler]()
 
 
+class SlowSpool(Spool):
+    """A spool on a slow disk: reading it ends when the event loop has run other work."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, limit_bytes=10**6)
+        self._loop, self.has_turned = asyncio.get_running_loop(), threading.Event()
+
+    def records(self) -> Iterator[bytes]:
+        self._loop.call_soon_threadsafe(self.has_turned.set)
+        self.has_turned.wait(10)
+        return super().records()
+
+
 async def look(
-    configured: Settings, place: str | StartupError, folder: Path, *, foreign: Callable[[str], int] = lambda _: 0,
+    configured: Settings, place: str | StartupError, folder: Path, *,
     handlers: Mapping[str, Handler] | HandlerLoadError = NONE,
 ) -> list[Finding]:  # fmt: skip
+    return await survey(configured, place, handlers=handlers, spool=Spool(folder / "spool", limit_bytes=10**6))
+
+
+async def put_into_spool(folder: Path, *databases: str) -> None:
+    """Spool a delivery for each of these databases."""
     spool = Spool(folder / "spool", limit_bytes=10**6)
-    return await survey(configured, place, handlers=handlers, spool=spool, foreign=foreign)
+    for database in databases:
+        await spool.append(replace(RECORD, database=database).to_bytes(), seconds=60)
+    await spool.close()
 
 
 async def test_without_a_database_everything_else_is_looked_at(configured: Settings, folder: Path) -> None:
@@ -51,23 +73,19 @@ async def test_handlers_that_cannot_be_loaded_are_a_finding_and_hide_no_other(
 
 async def test_the_loop_does_not_wait_for_the_disk(configured: Settings, folder: Path, receiver_database: str) -> None:
     """A page that shows the findings runs beside deliveries."""
-    loop, turned = asyncio.get_running_loop(), threading.Event()
-
-    def foreign(_: str) -> int:
-        loop.call_soon_threadsafe(turned.set)
-        return int(turned.wait(60))
-
-    told = {one.name: one for one in await look(configured, receiver_database, folder, foreign=foreign)}
-    assert "deliveries for another database: 1" in told["spool"].todo
+    spool = SlowSpool(folder / "spool")
+    await survey(configured, receiver_database, handlers=NONE, spool=spool)
+    assert spool.has_turned.is_set()
 
 
 async def test_what_is_for_another_database_is_told_once_this_one_has_said_its_name(
     configured: Settings, folder: Path, db: Pool, receiver_database: str
 ) -> None:
-    told = {one.name: one for one in await look(configured, receiver_database, folder, foreign=lambda _: 3)}
+    await put_into_spool(folder, "7", "8", "9")
+    told = {one.name: one for one in await look(configured, receiver_database, folder)}
     assert "deliveries for another database: 3" in told["spool"].todo
     assert "worker" in told
     await db.execute("delete from receiver.migrations where version > 1")
-    found = await look(configured, receiver_database, folder, foreign=lambda _: 3)
+    found = await look(configured, receiver_database, folder)
     assert [one.name for one in found] == ["settings", "handlers", "database", "schema", *AROUND]
     assert "another database" not in {one.name: one for one in found}["spool"].todo

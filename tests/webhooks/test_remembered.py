@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from receiver.inbox.spool.folder import own_name
-from receiver.webhooks.remembered import Remembered, RememberedDatabase, fingerprint
+from receiver.webhooks.remembered import Remembered, RememberedDatabase
 from receiver.webhooks.secrets import Callback, Known
 from tests.processes import Processes, completed, free_port
 
@@ -89,21 +89,6 @@ async def test_a_database_is_remembered_by_its_address_alone(tmp_path: Path) -> 
     assert [RememberedDatabase(tmp_path, url).recall() for url in (one, moved, "postgresql:///x")] == [
         "id-1", "id-2", None,
     ]  # fmt: skip
-
-
-def test_an_address_is_hosts_ports_and_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    same = ["u:one@a.test/d", "v:two@a.test:5432/d?password=three&sslmode=require", "/d?host=a.test&user=w"]
-    assert len({fingerprint(f"postgresql://{rest}") for rest in same}) == 1
-    other = ["a.test:5433/d", "b.test/d", "a.test/e", "a.test,b.test/d", "/d?host=/run/a", "/d?host=/run/b", "/d"]
-    assert len({fingerprint(f"postgresql://u@{rest}") for rest in (*other, "a.test/d")}) == len(other) + 1
-    silent = fingerprint("postgresql:///d")
-    monkeypatch.setenv("PGHOST", "c.test")
-    assert fingerprint("postgresql:///d") not in (None, silent)
-
-
-def test_where_a_service_says_the_host_its_name_is_the_address() -> None:
-    one, same, other = (f"postgresql://{user}@/d?service={name}" for user, name in (("u", "a"), ("v", "a"), ("u", "b")))
-    assert fingerprint(one) == fingerprint(same) != fingerprint(other)
 
 
 async def test_remembering_a_database_touches_the_disk_in_no_other_thread_than_its_own(
