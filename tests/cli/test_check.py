@@ -91,7 +91,11 @@ def test_what_is_wrong_in_the_database_is_told(shared: Processes, name: str) -> 
         ("provider", {"TRANSCRIBE_API_URL": "http://127.0.0.1:1"}, "cannot be reached"),
         ("handlers", {"RECEIVER_HANDLERS": "nowhere"}, "nowhere cannot be imported"),
         ("database", {"DATABASE_URL": "postgresql://u:sesame@127.0.0.1:1/d"}, "u@127.0.0.1:1/d does not answer"),
-        ("database", {"DATABASE_URL": "postgresql://u:sesame@h/d?conect_timeout=3"}, "parameter conect_timeout"),
+        (
+            "database",
+            {"DATABASE_URL": "postgresql://u:sesame@h/d?conect_timeout=3"},
+            "conect_timeout is not a known parameter",
+        ),
         ("provider", {"ALL_PROXY": "socks5://h", "TRANSCRIBE_API_URL": "https://api.invalid"}, "ALL_PROXY: a SOCKS"),
     ],
 )
@@ -154,7 +158,7 @@ def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: p
     [
         ((200, {"url": "https://x.test/hook", "enabled": False}), False, "switch it on again in its dashboard"),
         ((200, {"url": "https://x.test/hook", "enabled": True}), True, "delivers to https://x.test/hook"),
-        ((405, {"error": {"code": "method_not_allowed", "message": "no"}}), True, "does not tell"),
+        ((405, {"error": {"code": "method_not_allowed", "message": "no"}}), True, "does not say whether it has one"),
     ],
 )
 def test_a_webhook_that_was_switched_off_is_said(
