@@ -56,13 +56,13 @@ def end_database(data: Path) -> None:
     """Let the database on a full disk write until it gives up."""
 
     async def write(url: str) -> None:
-        # One session or statement that finds no room is not yet the end of the server.
+        # One session or statement that finds no space is not yet the end of the server, and none may hang for long.
         while servers(data):
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                connection = await asyncpg.connect(url)
+                connection = await asyncpg.connect(url, timeout=5)
                 try:
                     while not connection.is_closed():
-                        await connection.execute(WRITE)
+                        await connection.execute(WRITE, timeout=10)
                 finally:
                     connection.terminate()
             await asyncio.sleep(0.05)
