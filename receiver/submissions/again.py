@@ -56,10 +56,10 @@ async def start(
     status = await failed(provider, transcription_id)
     if confirm is not None:
         confirm(status, await price.of_starting_again(provider, status))
-    followed = await following.begin(provider, db, configured, pauses=pauses)
+    followed = await following.begin(provider, db, configured, pauses=pauses) if wait else None
     status = await provider.retry(transcription_id, idempotency_key=f"retry-{secrets.token_hex(16)}")
     started(status)
-    if wait:
+    if followed is not None:
         status = await followed.until_ended(status.id, progressed=progressed)
         require_completed(status)
     return status

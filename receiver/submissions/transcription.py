@@ -42,10 +42,10 @@ async def transcribe(
         ImpossibleError: nothing was sent or charged, and never will be on these terms.
         ProviderError: see `submit`; or the text of a completed transcription cannot be had.
     """
-    followed = await following.begin(provider, db, configured, pauses=pauses)
+    followed = await following.begin(provider, db, configured, pauses=pauses) if wait else None
     status = await submit(provider, order, notes, uploaded=uploaded)
     submitted(status)
-    if not wait:
+    if followed is None:
         return status, ""
     ended = await followed.until_ended(status.id, progressed=progressed)
     return ended, await content.text(Archive(provider, db), ended)
