@@ -75,7 +75,14 @@ class EmbeddedError(StartupError):
 
 
 class ImpossibleError(ReceiverError):
-    """The request cannot be done as asked, now or ever. The message says why and what to do."""
+    """The request cannot be done as asked, now or ever. The message says why and what to do.
+
+    `code` names a reason about which a caller can say more, such as the option that helps. Most reasons have none.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class BusyError(ReceiverError):
@@ -245,22 +252,15 @@ class ProviderError(ReceiverError):
         request_id: the id to give to the provider's support.
         doc_url: the provider's page about this error.
         retry_after: how long the provider asked us to wait.
-        maybe_done: whether an earlier try of the same call might have succeeded. Then this error does not mean that
-            nothing was done.
+        maybe_done: whether an earlier try of the same call might have succeeded, although this one failed.
     """
 
     maybe_done = False
 
     def __init__(
-        self,
-        message: str,
-        *,
-        code: str,
-        status: int | None = None,
-        request_id: str | None = None,
-        doc_url: str | None = None,
-        retry_after: timedelta | None = None,
-    ) -> None:
+        self, message: str, *, code: str, status: int | None = None, request_id: str | None = None,
+        doc_url: str | None = None, retry_after: timedelta | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.message = message
         self.code = code
@@ -296,14 +296,15 @@ class NotFound(InvalidRequest):
 
 
 class NotReady(ProviderError):  # noqa: N818 - the provider's own word
-    """409 not_ready. Only reason `transcription_processing` is worth a wait. `available_styles` are free."""
+    """409 not_ready. Wait only for reason `transcription_processing`. `available_styles` are free; `style` is not."""
 
     def __init__(
         self, message: str, *, code: str = "not_ready", status: int | None = 409, request_id: str | None = None,
         doc_url: str | None = None, reason: str | None = None, available_styles: tuple[str, ...] = (),
+        style: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(message, code=code, status=status, request_id=request_id, doc_url=doc_url)
-        self.reason = reason
+        self.reason, self.style = reason, style
         self.available_styles = available_styles
 
 

@@ -25,7 +25,7 @@ def transcription_id(_: click.Context, __: click.Parameter, given: str) -> str:
     Raises:
         InvalidRequest: no transcription can have this id.
     """
-    return wire.path(given.strip()).rpartition("/")[2]
+    return wire.number(given)
 
 
 def stripped(_: click.Context, __: click.Parameter, given: str) -> str:

@@ -81,7 +81,7 @@ def timestamps(
     elif len(prompt) > PROMPT_LENGTH:
         raise click.UsageError(f"--regenerate takes at most {PROMPT_LENGTH} characters")
     else:
-        found = run(_regenerated(configured, transcription, name, style or BALANCED, prompt, yes=yes))
+        found = run(_regenerated(configured, transcription, name, style, prompt, yes=yes))
     try:
         _show(transcription, found, as_json=as_json)
     except OutputError:
@@ -96,20 +96,14 @@ async def _found(configured: Settings, transcription: str, name: str, style: str
         async with opened(configured, needs_key=False) as desk:
             return await content.timestamps(desk.archive, transcription, name, style)
     except NotReady as exc:
-        if not exc.available_styles:
-            raise
-        # The provider's message names a request of its API. Our message names the option.
-        free, wanted = " or --style ".join(exc.available_styles), style or BALANCED
-        with_advice = NotReady(
-            f"the timestamps of {transcription} were never made in the style {wanted}",
-            code=exc.code, status=None, request_id=exc.request_id,
-        )  # fmt: skip
-        with_advice.add_note(f"Free to read: --style {free}. To make this one: --style {wanted} --regenerate ''")
-        raise with_advice from exc
+        if exc.available_styles:
+            free = " or --style ".join(exc.available_styles)
+            exc.add_note(f"Free to read: --style {free}. To make this one: --style {exc.style} --regenerate ''")
+        raise
 
 
 async def _regenerated(
-    configured: Settings, transcription: str, name: str, style: str, prompt: str, *, yes: bool
+    configured: Settings, transcription: str, name: str, style: str | None, prompt: str, *, yes: bool
 ) -> Timestamps:
     async with opened(configured) as desk:
         return await content.regenerate(

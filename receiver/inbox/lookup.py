@@ -38,7 +38,8 @@ async def one(db: Database, name: str) -> Stored:
     Raises:
         ImpossibleError: it means no event, or several.
     """
-    if not name.strip():
+    name = name.strip()
+    if not name:
         raise ImpossibleError("EVENT is empty; `receiver events` lists them")
     found = await deliveries.find(db, name)
     if not found:

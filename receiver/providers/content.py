@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeAlias
 
-from receiver.errors import ImpossibleError
+from receiver.errors import ImpossibleError, NotReady
 from receiver.providers.archive import Archive, Subject
-from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.providers.transcribe_so import TranscriptionStatus, wire
 from receiver.providers.transcribe_so.answers import NEVER_STARTED
 from receiver.transcripts import Timestamps, Transcript
 
@@ -29,7 +29,9 @@ async def transcript(archive: Archive, transcription_id: str) -> Transcript:
 
     Raises:
         ImpossibleError: the transcript is not stored and there is no key, or the transcription did not complete.
+        InvalidRequest: no transcription can have this id.
     """
+    transcription_id = wire.number(transcription_id)
     api_url = await _api_of(archive, transcription_id, "result")
     stored = await archive.stored_transcript(api_url, transcription_id)
     if stored is not None:
@@ -54,15 +56,27 @@ async def timestamps(archive: Archive, transcription_id: str, format: str, style
 
     Raises:
         ImpossibleError: the timestamps are not stored and there is no key.
-        NotReady: this style does not exist yet; the styles in `available_styles` are free.
+        InvalidRequest: no transcription can have this id.
+        NotReady: the transcription has not ended, or this `style` was never made; the `available_styles` are free.
     """
+    transcription_id = wire.number(transcription_id)
     api_url = await _api_of(archive, transcription_id, f"timestamps/{format}/%")
-    for wanted in (style,) if style else (BALANCED, None):
-        stored = await archive.stored_timestamps(api_url, transcription_id, format, wanted)
+    for kept in (style,) if style else (BALANCED, None):
+        stored = await archive.stored_timestamps(api_url, transcription_id, format, kept)
         if stored is not None:
             return stored
     _require_key(archive, f"the {format} timestamps of {transcription_id}")
-    return await archive.timestamps(await archive.subject(transcription_id), format, style or BALANCED)
+    wanted = style or BALANCED
+    try:
+        return await archive.timestamps(await archive.subject(transcription_id), format, wanted)
+    except NotReady as exc:
+        if not exc.available_styles:
+            raise
+        # The provider's message names a request of its API.
+        raise NotReady(
+            f"the timestamps of {transcription_id} were never made in the style {wanted}", code=exc.code, status=None,
+            request_id=exc.request_id, reason=exc.reason, available_styles=exc.available_styles, style=wanted,
+        ) from exc  # fmt: skip
 
 
 def require_chapters(found: Timestamps, transcription_id: str) -> None:
@@ -77,7 +91,7 @@ def require_chapters(found: Timestamps, transcription_id: str) -> None:
 
 
 async def regenerate(
-    archive: Archive, transcription_id: str, format: str, *, style: str, prompt: str,  # noqa: A002 - the provider's word
+    archive: Archive, transcription_id: str, format: str, *, style: str | None, prompt: str,  # noqa: A002 - the provider's word
     confirm: Confirm | None, working: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Timestamps:  # fmt: skip
     """Have the titles of a style made anew, which may be charged. Return the new timestamps.
@@ -86,7 +100,7 @@ async def regenerate(
         archive: the provider's answers.
         transcription_id: the transcription.
         format: of the timestamps.
-        style: of the titles.
+        style: of the titles; None means the balanced one.
         prompt: at most 200 characters; empty is no prompt.
         confirm: called with the number of used regenerations (None if it is not known) before anything is charged; it
             raises to stop. None asks nobody.
@@ -102,7 +116,7 @@ async def regenerate(
     if confirm is not None:
         confirm(await archive.regenerations(subject))
     with working():
-        return await archive.regenerate(subject, format, style=style, prompt=prompt)
+        return await archive.regenerate(subject, format, style=style or BALANCED, prompt=prompt)
 
 
 async def regenerable(archive: Archive, transcription_id: str) -> Subject:

@@ -22,7 +22,8 @@ async def deliver(db: Pool, body: bytes, *, account: str = "default") -> None:
 async def test_an_event_among_several_is_meant_by_its_key(db: Pool) -> None:
     for account in ("default", "other"):
         await deliver(db, completed("evt_1"), account=account)
-    assert (await lookup.one(db, "@1")).account == "default"
+    for name in ("@1", " @1\n"):
+        assert (await lookup.one(db, name)).account == "default"
 
 
 async def test_an_event_comes_with_its_body_and_its_variants(db: Pool) -> None:

@@ -4,12 +4,12 @@ import httpx
 import pytest
 
 from receiver.database import Pool
-from receiver.errors import ImpossibleError
+from receiver.errors import ImpossibleError, InvalidRequest, NotReady
 from receiver.providers import content
 from receiver.providers.archive import Archive
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.transcripts import Timestamps
-from tests.providers.scripted import KEY, URL, Provider
+from tests.providers.scripted import KEY, URL, Provider, refused
 
 ELSEWHERE = "http://elsewhere.test"
 ABOUT = {"id": 7, "status": "completed", "title": "A talk", "completed_at": "2026-04-29T14:25:27.968Z"}
@@ -57,6 +57,49 @@ async def test_without_a_style_the_balanced_one_is_preferred_and_any_other_bette
         assert provider.asked == []
         assert (await content.timestamps(archive, "7", "youtube", "balanced")).text == "0:00 balanced"
         assert (await content.timestamps(archive, "7", "youtube", None)).text == "0:00 balanced"
+
+
+@pytest.mark.parametrize("given", ["7", "007", " 7\n"])
+async def test_an_id_is_looked_up_as_the_provider_writes_it(db: Pool, given: str) -> None:
+    provider = Provider(answer)
+    await store(db, URL, "timestamps/youtube/balanced", '{"format": "youtube", "text": "0:00 stored"}')
+    await store(db, URL, "result", '{"id": 7, "status": "completed", "segments": [{"text": "Stored."}]}')
+    async with provider.client() as client:
+        archive = Archive(client, db)
+        assert (await content.timestamps(archive, given, "youtube", None)).text == "0:00 stored"
+        assert (await content.transcript(archive, given)).text == "Stored."
+    assert provider.asked == []
+
+
+async def test_an_id_that_no_transcription_can_have_is_not_looked_up(db: Pool) -> None:
+    provider = Provider(answer)
+    async with provider.client() as client:
+        for wanted in (
+            content.transcript(Archive(client, db), "x"),
+            content.timestamps(Archive(client, db), "", "youtube", None),
+        ):
+            with pytest.raises(InvalidRequest, match="a positive integer"):
+                await wanted
+    assert provider.asked == []
+
+
+@pytest.mark.parametrize(("style", "wanted"), [(None, "balanced"), ("punchy", "punchy")])
+async def test_a_style_that_was_never_made_is_told_with_the_free_ones(style: str | None, wanted: str) -> None:
+    provider = Provider(refused(409, "not_ready", reason="style_not_generated", available_styles=["educational"]))
+    async with provider.client() as client:
+        with pytest.raises(NotReady, match=f"the timestamps of 7 were never made in the style {wanted}") as raised:
+            await content.timestamps(Archive(client, None), "7", "youtube", style)
+    error = raised.value
+    assert (error.style, error.available_styles, error.reason) == (wanted, ("educational",), "style_not_generated")
+    assert (error.code, error.status, error.request_id) == ("not_ready", None, "req_1")
+
+
+async def test_a_transcription_that_has_not_ended_is_the_providers_to_tell() -> None:
+    provider = Provider(refused(409, "not_ready", reason="transcription_processing"))
+    async with provider.client() as client:
+        with pytest.raises(NotReady, match="No") as raised:
+            await content.timestamps(Archive(client, None), "7", "youtube", None)
+    assert (raised.value.reason, raised.value.style) == ("transcription_processing", None)
 
 
 async def test_without_a_key_the_only_one_that_is_stored_is_meant_and_nobody_is_asked(db: Pool) -> None:

@@ -23,9 +23,18 @@ def path(transcription_id: str | int, *rest: str) -> str:
     """Return the path of a transcription.
 
     Raises:
+        InvalidRequest: no transcription can have this id.
+    """
+    return "/".join(["transcriptions", number(transcription_id), *rest])
+
+
+def number(transcription_id: str | int) -> str:
+    """Return a transcription's id as the provider writes it: no blanks around it, no zeros before it.
+
+    Raises:
         InvalidRequest: the id is not a positive integer, and this provider uses no other ids.
     """
-    text = str(transcription_id)
+    text = str(transcription_id).strip()
     if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63):  # noqa: PLR2004
         raise InvalidRequest("a transcription id of transcribe.so is a positive integer", code="invalid_id")
-    return "/".join(["transcriptions", str(int(text)), *rest])
+    return str(int(text))
