@@ -10,7 +10,7 @@ from receiver.cli.printing import confirm, print_json, say_done
 from receiver.cli.process import configure, run
 from receiver.logs import printable
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.submissions import again
+from receiver.submissions import again, deleting
 from receiver.submissions.price import dollars
 
 
@@ -63,13 +63,12 @@ def delete(transcription: str, *, yes: bool) -> None:
     """
     configured = configure()
 
-    async def work() -> None:
-        async with opened(configured) as desk:
-            status = await desk.provider.get(transcription)
-            if not yes:
-                click.echo(line(status), err=True)
-                confirm("Delete it at the provider, permanently?")
-            await desk.provider.delete(transcription)
+    def ask(status: TranscriptionStatus) -> None:
+        click.echo(line(status), err=True)
+        confirm("Delete it at the provider, permanently?")
 
-    run(work())
-    say_done(f"transcription {transcription} is deleted")
+    async def work() -> TranscriptionStatus:
+        async with opened(configured) as desk:
+            return await deleting.delete(desk.provider, transcription, confirm=None if yes else ask)
+
+    say_done(f"transcription {run(work()).id} is deleted")

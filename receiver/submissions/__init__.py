@@ -8,6 +8,7 @@
                       └── progress   notes from one run to the next, so that nothing is paid twice
 
 transcription   from a recording to its text, in this order
+deleting        the end of a transcription at the provider
 
 Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.
