@@ -191,11 +191,12 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a `Scripted` provider was asked; `key` is the Idempotency-Key."""
+    """What a `Scripted` provider was asked; `key` is the Idempotency-Key, `signature` that of a delivery."""
 
     line: str
     key: str | None
     body: bytes
+    signature: str | None
 
     @property
     def json(self) -> Any:
@@ -225,7 +226,8 @@ class Scripted:
                 if line == LIST and line not in scripted.answers:
                     self.say(200, {"data": []})
                     return
-                scripted.requests.append(Request(line, self.headers.get("Idempotency-Key"), body))
+                key, signature = (self.headers.get(name) for name in ("Idempotency-Key", "X-Transcribe-Signature"))
+                scripted.requests.append(Request(line, key, body, signature))
                 prepared = scripted.answers[line]
                 self.say(*(prepared.pop(0) if len(prepared) > 1 else prepared[0]))
 

@@ -6,6 +6,7 @@ submit, transcription, transcript     recordings         account: what the provi
   ▶ options                           options and arguments that several commands have
   ▶ opening                           opens the database, the spool, the provider's client
   ▶ process                           settings, log, loop and signals
+  ▶ advice                            the options that help after an error
   ▶ printing, terminal                results, questions, and a line that shows progress
 
 Data and the story of `up` go to stdout, logs to stderr. The exit status is 0 for success, 1 for failure (one line says
@@ -24,6 +25,7 @@ import click
 from receiver import logs
 from receiver.cli import (
     account,
+    advice,
     check,
     handlers,
     inbox,
@@ -89,7 +91,7 @@ def _in_one_line() -> Iterator[None]:
     except ProviderError as exc:
         raise click.ClickException(_block(exc)) from exc
     except ReceiverError as exc:
-        raise click.ClickException(logs.printable(str(exc))) from exc
+        raise click.ClickException(logs.printable(advice.in_options(exc))) from exc
     except STATEMENT_ERRORS as exc:
         raise click.ClickException(logs.printable(str(outages.of_work(exc)))) from exc
     except OSError as exc:  # of a disk; a database that cannot be reached raises a `ReceiverError`

@@ -16,10 +16,9 @@ from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
 from receiver.logs import printable, streams
 from receiver.providers import Recording
-from receiver.providers.content import require_completed
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
-from receiver.submissions import price, progress, recordings, transcription
+from receiver.submissions import price, recordings, transcription
 from receiver.submissions.following import Progressed
 from receiver.submissions.price import Price, dollars
 from receiver.submissions.progress import Notebook
@@ -75,8 +74,6 @@ def transcribe(
     not pay twice. A file of over 50 MB is sent in pieces, and a piece that has arrived is not sent again.
     """
     configured = configure()
-    if callback:
-        callbacks.public_url(configured)
     request, file = _handed_in(recording, pipeline, language, duration)
 
     async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
@@ -90,14 +87,10 @@ def transcribe(
                     submitted=partial(_say_submitted, followed=followed if wait else None), progressed=progressed,
                 )  # fmt: skip
 
-    about = progress.about(request, None if file is None else file.path)
-    with _advice(configured), progress.opened(configured.data_dir, configured.account(), about) as notes:
+    with _advice(configured), transcription.noted(configured, request, file) as notes:
         reached, text = run(work(notes))
         _print(reached, text, wait=wait, as_json=as_json)
-        if streams.is_read(sys.stdout):  # else the reader missed the result, and must not pay again for another try
-            notes.forget()
-        if wait:
-            require_completed(reached)
+        transcription.end(notes, reached, is_seen=streams.is_read(sys.stdout), waited=wait)
 
 
 @click.command(

@@ -8,11 +8,8 @@ from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure, run
 from receiver.health import trial
 from receiver.logs import clock
-from receiver.providers.opening import open_provider
-from receiver.webhooks import registration, rotation
-from receiver.webhooks.outcome import Outcome
+from receiver.webhooks import registrar, registration, rotation
 from receiver.webhooks.rotation import Secret
-from receiver.webhooks.secrets import none_known
 
 
 @click.command(
@@ -37,20 +34,13 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
     if delete_first and not rotate:
         raise click.UsageError("--delete-first goes with --rotate")
     configured = configure()
-    address = registration.address(configured, url)
-    account = configured.account()
-
-    async def main(database_url: str) -> Outcome:
-        async with (
-            registration.connected(database_url) as connection,
-            open_provider(configured, database_url) as provider,
-        ):
-            return await registration.register(
-                connection, provider, account, address, rotate=rotate, delete_first=delete_first
-            )
-
+    registration.address(configured, url)  # what is missing in the settings is said before what is wrong elsewhere
+    configured.account()
     with open_database(configured, create=False) as database_url:
-        say_done(run(main(database_url)).sentence)
+        registering = registrar.register_now(
+            configured, database_url, given=url, rotate=rotate, delete_first=delete_first
+        )
+        say_done(run(registering).sentence)
 
 
 @click.command(epilog=examples("receiver secrets", "receiver secrets --json"))
@@ -61,15 +51,12 @@ def secrets(*, as_json: bool) -> None:
     Each is shown by its fingerprint, with its age, its use, and whether it can be retired.
     """
     configured = configure()
-    api_url, key, own = configured.api_url, configured.key_fingerprint, configured.own_secrets
-    found = with_database(configured, lambda db: rotation.known(db, api_url, key, own))
+    found = with_database(configured, lambda db: rotation.listed(db, configured, must_exist=not as_json))
     if as_json:
         print_json([secret.to_json() for secret in found])
         return
     for secret in found:
         click.echo(_secret_line(secret))
-    if not found:
-        raise none_known(configured)
 
 
 @click.command(

@@ -83,15 +83,16 @@ async def of_starting_again(provider: TranscribeSo, status: TranscriptionStatus)
 
 
 def require_within(price_usd: float, most_usd: float) -> None:
-    """Refuse a price above a ceiling.
+    """Refuse a price that is not known to be within a ceiling.
 
     Raises:
         ImpossibleError: the price is above it.
     """
-    if price_usd > most_usd:
+    if not price_usd <= most_usd:  # NaN is within no ceiling
         raise ImpossibleError(
-            f"it would cost {dollars(price_usd, digits=4)}, more than --max-usd {most_usd:g}: nothing was submitted"
-        )
+            f"it would cost {dollars(price_usd, digits=4)}, more than the ceiling of ${most_usd:g}: nothing was "
+            "submitted", code="above_ceiling",
+        )  # fmt: skip
 
 
 def dollars(amount: float | None, *, digits: int = 2) -> str:

@@ -134,7 +134,8 @@ class Notebook:
         if before not in (None, asked):
             raise ImpossibleError(
                 "this was submitted before with other options, and the answer was lost: run it with the same "
-                "options as before (this cannot pay twice), or with your own --idempotency-key (this can pay twice)"
+                "options as before (this cannot pay twice), or with a key of your own (this can pay twice)",
+                code="asked_otherwise",
             )
         self.note(asked=asked)
         return f"{self.progress.submission_key}-{asked}", before is not None

@@ -1,6 +1,7 @@
 """Read a recording, which is a file or a web address, and find out whether the provider is transcribing it already."""
 
 import logging
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ def of_address(typed: str, pipeline: str | None, language: str, duration: float 
     Raises:
         ImpossibleError: the provider would refuse it.
     """
+    _require_length(duration)
     if not is_address(typed):
         raise ImpossibleError(f"{typed} is not a web address: it does not start with https:// or http://")
     scheme, _, rest = typed.strip().partition("://")
@@ -54,17 +56,18 @@ def of_file(source: str, pipeline: str | None, language: str, duration: float | 
     Raises:
         ImpossibleError: the provider would refuse it.
     """
+    _require_length(duration)
     file = uploads.inspect(Path(source))
     measured = media.duration_seconds(file.path)
     if duration is not None and measured is not None and abs(duration - measured) > 1 + measured / 100:
         raise ImpossibleError(
-            f"{source} plays {measured:.1f} s, and its length decides its price: leave --duration out"
+            f"{source} plays {measured:.1f} s, and its length decides its price: give no other", code="length_known"
         )
     seconds = duration if measured is None else measured
     if seconds is None:
         raise ImpossibleError(
-            f"the length of {source} is unknown and decides its price: pass --duration SECONDS"
-            f"{media.another_way(file.path)}"
+            f"the length of {source} is unknown and decides its price: give it{media.another_way(file.path)}",
+            code="length_unknown",
         )
     return Recording(
         source="upload", original_filename=file.name, pipeline_code=pipeline, language=language,
@@ -88,14 +91,24 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
                 raise ImpossibleError(
                     f"the provider is already working on {name}: transcription {other.id} is "
                     f"{printable(other.status)}. Nothing was sent or charged: continue in the folder where it was "
-                    "submitted, or pay for another one with --again"
-                )
+                    "submitted, or pay for another one", code="under_way",
+                )  # fmt: skip
     except Unauthenticated:
         raise
     except ProviderError as exc:  # a lasting error would stop the submission too
         if is_lasting(exc):
             raise
         log.warning("cannot find out whether it was submitted from elsewhere already: %s", exc)
+
+
+def _require_length(duration: float | None) -> None:
+    """Refuse a length that a person gave and no recording can have.
+
+    Raises:
+        ImpossibleError: it is not a number of seconds above 0.
+    """
+    if duration is not None and not (math.isfinite(duration) and duration > 0):
+        raise ImpossibleError(f"a recording cannot last {duration:g} s: its length is a number of seconds above 0")
 
 
 def _is_of(other: TranscriptionStatus, recording: Recording) -> bool:

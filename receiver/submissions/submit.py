@@ -7,12 +7,13 @@
 The submission is noted before its first byte is sent. So after a lost answer the same key asks for it again.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
-from receiver.errors import InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
+from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.transcribe_so import NOTHING_SENT, TranscriptionStatus
 from receiver.submissions import price, recordings, uploads
@@ -34,6 +35,9 @@ class Order:
         max_usd: the ceiling, in US dollars.
         callbacks: gives the transcription a callback of its own; None leaves its deliveries to the webhook.
         again: whether to submit and pay even if the provider is transcribing the same recording already.
+
+    Raises:
+        ImpossibleError: the ceiling is no amount.
     """
 
     recording: Recording
@@ -42,6 +46,11 @@ class Order:
     max_usd: float | None = None
     callbacks: Callbacks | None = None
     again: bool = False
+
+    def __post_init__(self) -> None:
+        # Every comparison with NaN is false, so no price would be above it.
+        if self.max_usd is not None and not (math.isfinite(self.max_usd) and self.max_usd >= 0):
+            raise ImpossibleError(f"{self.max_usd:g} US dollars cannot be a ceiling: it is a number of at least 0")
 
 
 async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploaded: Uploaded) -> TranscriptionStatus:

@@ -1,19 +1,55 @@
 """From a recording to its text: submit it, and follow it to its end.
 
-    following.begin ─▶ submit ─▶ the caller is told ─▶ until_ended ─▶ the text, if it has completed
+    noted ─▶ following.begin ─▶ submit ─▶ the caller is told ─▶ until_ended ─▶ the text, if it has completed ─▶ end
 
-What could announce the end is noted before the submission, so that no delivery is too early to be found.
+What could announce the end is noted before the submission, so that no delivery is too early to be found. The notes stay
+until somebody has seen the answer, so that whoever missed it asks again and does not pay again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from receiver.database import Pool
-from receiver.providers import TranscribeSo, content
+from receiver.providers import Recording, TranscribeSo, content
 from receiver.providers.archive import Archive
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
-from receiver.submissions import following
+from receiver.submissions import following, progress
 from receiver.submissions.following import SERVICE, Pauses, Progressed
 from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order, Uploaded, submit
+from receiver.submissions.uploads import MediaFile
+
+
+@contextmanager
+def noted(configured: Settings, recording: Recording, file: MediaFile | None) -> Iterator[Notebook]:
+    """Yield the notes on a recording, for `transcribe` and then `end`. No other run has them meanwhile.
+
+    Raises:
+        BusyError: another run is transcribing the recording.
+        ImpossibleError: no key is set, or the data folder cannot be used.
+    """
+    about = progress.about(recording, None if file is None else file.path)
+    with progress.opened(configured.data_dir, configured.account(), about) as notes:
+        yield notes
+
+
+def end(notes: Notebook, reached: TranscriptionStatus, *, is_seen: bool, waited: bool) -> None:
+    """End what `transcribe` has begun, after its answer was shown.
+
+    Args:
+        notes: the notes. They are removed if the answer `is_seen`; otherwise the same order finds it again.
+        reached: the last status.
+        is_seen: whether somebody has seen the answer, as far as we can know.
+        waited: whether the end was waited for.
+
+    Raises:
+        ImpossibleError: it was waited for, and did not complete.
+    """
+    if is_seen:
+        notes.forget()
+    if waited:
+        content.require_completed(reached)
 
 
 async def transcribe(
@@ -30,8 +66,7 @@ async def transcribe(
         db: the database, if there is one.
         configured: the settings.
         order: the recording, and the terms.
-        notes: the notes of earlier runs. The caller removes them once somebody has seen the answer: until then the same
-            order must not be paid for again.
+        notes: the notes of earlier runs, from `noted`.
         wait: whether to wait for the end.
         uploaded: called with the bytes of the file that have arrived, and with all bytes of the file.
         submitted: called with the answer to the submission.

@@ -4,5 +4,6 @@ registrar ──▶ registration ──secret──▶ the database ──▶ se
                                           │                └──▶ remembered: a file, for a start without the database
 callbacks ──secret of a transcription─────┘
 outcome       what became of a registration
+sending       a delivery of our own, to try a receiver
 rotation      how much a secret is used, and when it can be retired
 """

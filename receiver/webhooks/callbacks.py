@@ -44,24 +44,17 @@ class Callbacks:
         await self.db.execute(query("webhooks/complete_callback"), token, str(submitted.id), secret, CHANNEL)
 
 
-def public_url(configured: Settings) -> str:
-    """Return the address below which callbacks are delivered.
-
-    Raises:
-        ImpossibleError: it is not set.
-    """
-    if configured.public_url is None:
-        raise ImpossibleError("--callback needs PUBLIC_URL: where the provider reaches this receiver")
-    return configured.public_url
-
-
 def of(configured: Settings, db: "Pool | None") -> Callbacks:
     """Return the callbacks of this receiver.
 
     Raises:
         ImpossibleError: it has no public URL, or no database.
     """
-    address = public_url(configured)
+    if configured.public_url is None:
+        raise ImpossibleError("a callback needs PUBLIC_URL: where the provider reaches this receiver", code="callback")
     if db is None:
-        raise ImpossibleError("--callback needs the receiver's database: run `receiver up`, or set DATABASE_URL")
-    return Callbacks(db, address)
+        raise ImpossibleError(
+            "a callback needs the receiver's database: run `receiver up`, or set DATABASE_URL",
+            code="callback",
+        )
+    return Callbacks(db, configured.public_url)

@@ -1,19 +1,20 @@
-"""Register the webhook when a process starts, and try again until the provider accepts."""
+"""Register the configured webhook: once, or from the start of a process until the provider accepts."""
 
 import asyncio
 import logging
 from dataclasses import dataclass
-from functools import partial
 
-from receiver.database import TROUBLE, Connection, Connections
+from receiver.database import TROUBLE, Connection, Connections, migrations
 from receiver.errors import ImpossibleError, ReceiverError
-from receiver.providers import TranscribeSo
 from receiver.providers.opening import open_provider
 from receiver.settings import Settings
 from receiver.webhooks import registration
 from receiver.webhooks.outcome import Outcome
+from receiver.webhooks.secrets import lacking
 
 log = logging.getLogger(__name__)
+
+TRY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,49 @@ class Pauses:
     """Pauses, in seconds.
 
     Attributes:
-        once: how long a try can take.
         trouble: the pause after a failure that might be temporary.
         refusal: the pause after a refusal.
     """
 
-    once: float = 300.0
     trouble: float = 60.0
     refusal: float = 3600.0
+
+
+async def register_now(
+    configured: Settings, url: str, *,
+    given: str | None = None, rotate: bool = False, delete_first: bool = False, take_over: bool = True,
+) -> Outcome:  # fmt: skip
+    """Register the webhook of the configured account. A database that hangs cannot hold the caller.
+
+    Args:
+        configured: the settings: the account, and by default the address.
+        url: the URL of the database.
+        given: where the provider should deliver, with or without our path; None means below `PUBLIC_URL`.
+        rotate: as for `registration.register`, like the others.
+        delete_first: the same.
+        take_over: the same.
+
+    Raises:
+        ImpossibleError: there is no address or no key; or as for `registration.register`.
+        SchemaError: the database's schema is older than this code.
+        StoreUnavailableError: the database is away, or the try took too long.
+        BusyError, ProviderError: as for `registration.register`.
+    """
+    address, account = registration.address(configured, given), configured.account()
+    connections = Connections(url, size=1)
+    try:
+        async with open_provider(configured, url) as provider:
+
+            async def register(connection: Connection) -> Outcome:
+                await migrations.require(connection)
+                return await registration.register(
+                    connection, provider, account, address,
+                    rotate=rotate, delete_first=delete_first, take_over=take_over,
+                )  # fmt: skip
+
+            return await connections.run(register, seconds=TRY_SECONDS)
+    finally:
+        connections.close()
 
 
 class Registrar:
@@ -37,7 +73,7 @@ class Registrar:
     Args:
         configured: the settings: the account, and the address of the webhook.
         url: the URL of the database.
-        pauses: how long a try can take, and how long the pauses are.
+        pauses: between two tries.
 
     Attributes:
         is_refused: whether the provider refused the last try, or delivers to another address.
@@ -51,12 +87,11 @@ class Registrar:
 
     async def keep(self) -> None:
         """Register, and return once the webhook is registered. Without a key or a `PUBLIC_URL`, do nothing."""
-        webhook_url = self._configured.webhook_url
-        if self._configured.api_key is None or webhook_url is None:
+        if lacking(self._configured):
             return
         while True:
             try:
-                log.info("%s", (await self._register(webhook_url)).sentence)
+                log.info("%s", (await register_now(self._configured, self._url, take_over=False)).sentence)
             except ImpossibleError as exc:
                 # A later try might succeed: a person might delete the other webhook, or register by hand. A NOTIFY does
                 # not end the pause, because our own refused intent sends one.
@@ -70,16 +105,3 @@ class Registrar:
                 self.is_refused = False
                 return
             await asyncio.sleep(pause)
-
-    async def _register(self, webhook_url: str) -> Outcome:
-        # Not `registration.connected`: this process stays, and a server that hangs must not hold it.
-        connections = Connections(self._url, size=1)
-        try:
-            async with open_provider(self._configured, self._url) as provider:
-                work = partial(self._try, provider=provider, webhook_url=webhook_url)
-                return await connections.run(work, seconds=self._pauses.once)
-        finally:
-            connections.close()
-
-    async def _try(self, connection: Connection, *, provider: TranscribeSo, webhook_url: str) -> Outcome:
-        return await registration.register_if_needed(connection, provider, self._configured.account(), webhook_url)

@@ -10,20 +10,19 @@ A registration belongs to (API URL, fingerprint of the key, webhook URL).
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from receiver import signature
-from receiver.database import Connection, Database, connect, migrations, query, session_lock
+from receiver.database import Connection, Database, query, session_lock
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import WebhookAnswer
-from receiver.settings import Account, Settings, addresses
+from receiver.settings import Account, Settings, addresses, webhook_at
 from receiver.webhooks import outcome
 from receiver.webhooks.outcome import Outcome
 
@@ -89,45 +88,20 @@ async def webhook_of(provider: TranscribeSo) -> WebhookAnswer | None:
 
 
 def address(configured: Settings, given: str | None) -> str:
-    """Return where the provider should deliver: `given`, else below `PUBLIC_URL`.
+    """Return where the provider should deliver: at `given`, which may leave out our path, else below `PUBLIC_URL`.
 
     Raises:
-        ImpossibleError: neither is known.
+        ImpossibleError: neither is known, or `given` is no such address.
     """
-    found = given or configured.webhook_url
-    if found is None:
-        raise ImpossibleError("set PUBLIC_URL to where the provider reaches this receiver, or pass --url")
-    return found
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Connection]:
-    """Open a connection for `register`, to the database at `url`.
-
-    Raises:
-        SchemaError: the database's schema is older than this code.
-    """
-    connection = await connect(url)
     try:
-        await migrations.require(connection)
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def register_if_needed(
-    connection: Connection, provider: TranscribeSo, account: Account, webhook_url: str
-) -> Outcome:
-    """Register the webhook if this account has none, or has none any more. Return what was done.
-
-    A webhook that delivers to another address is left alone, because two receivers that share a key would take the
-    webhook from each other at every start: a person decides. So a changed `PUBLIC_URL` is only mentioned.
-
-    Raises:
-        ImpossibleError: the provider now delivers to another address; or as for `register`.
-        BusyError, ProviderError: as for `register`.
-    """
-    return await register(connection, provider, account, webhook_url, take_over=False)
+        found = configured.webhook_url if given is None else webhook_at(given)
+    except ValueError as exc:
+        raise ImpossibleError(f"the webhook's address {exc}") from exc
+    if found is None:
+        raise ImpossibleError(
+            "set PUBLIC_URL to where the provider reaches this receiver, or give its address", code="no_address"
+        )
+    return found
 
 
 async def register(
@@ -144,11 +118,13 @@ async def register(
         rotate: register even if a registration exists. The old secrets stay active, because deliveries signed with them
             might be on their way.
         delete_first: delete the provider's webhook before, then register again: some providers refuse a second one.
-        take_over: register even if the provider delivers to another address.
+        take_over: register even if the provider delivers to another address. Otherwise a changed `PUBLIC_URL` is only
+            mentioned: two receivers that share a key would take the webhook from each other, so a person decides.
 
     Raises:
         BusyError: another process is registering.
-        ImpossibleError: the provider refuses, or does not show the secret of the webhook that it has.
+        ImpossibleError: the provider refuses, does not show the secret of the webhook that it has, or delivers to
+            another address now and `take_over` is false.
         ProviderError: the provider cannot be asked now; the intent stays, and the next try repeats it.
     """
     async with session_lock(connection, LOCK):
@@ -167,10 +143,10 @@ async def register(
     return outcome.registered(webhook_url, fingerprint, active)
 
 
-async def forget(connection: Connection, api_url: str) -> None:
+async def forget(db: Database, api_url: str) -> None:
     """Retire all registrations and intents of an API that has forgotten them, such as a sandbox that was restarted."""
-    rows = await connection.fetch(query("webhooks/unretired_registrations"), api_url)
-    await connection.execute(query("webhooks/retire_registrations"), [row["id"] for row in rows], CHANNEL)
+    rows = await db.fetch(query("webhooks/unretired_registrations"), api_url)
+    await db.execute(query("webhooks/retire_registrations"), [row["id"] for row in rows], CHANNEL)
 
 
 def _usable(found: Sequence[Registration], webhook_url: str) -> Registration | None:

@@ -19,7 +19,9 @@ import asyncpg
 from receiver import signature
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
+from receiver.settings import Settings
 from receiver.webhooks.registration import CHANNEL
+from receiver.webhooks.secrets import none_known
 
 SILENT = timedelta(hours=24)
 
@@ -85,6 +87,18 @@ class Secret:
         }
 
 
+async def listed(db: Database, configured: Settings, *, must_exist: bool) -> list[Secret]:
+    """Return the secrets that verify deliveries of the configured API, in the order of `known`.
+
+    Raises:
+        ImpossibleError: none is known, although one `must_exist`.
+    """
+    found = await known(db, configured.api_url, configured.key_fingerprint, configured.own_secrets)
+    if must_exist and not found:
+        raise none_known(configured)
+    return found
+
+
 async def known(db: Database, api_url: str, key_fingerprint: str | None, own: Iterable[bytes] = ()) -> list[Secret]:
     """Return the secrets that verify deliveries of an API: the registered ones, newest first, then the settings' `own`.
 
@@ -127,6 +141,7 @@ async def retire(
         ImpossibleError: no secret has this fingerprint, the provider signs with it, or (unless `although_used`) it has
             not been silent for a day.
     """
+    fingerprint = fingerprint.strip()
     registered = await known(db, api_url, key_fingerprint)
     secret = next((each for each in registered if each.fingerprint == fingerprint), None)
     if secret is None:
@@ -140,7 +155,8 @@ async def retire(
     if not secret.can_go and not although_used:
         raise ImpossibleError(
             f"{fingerprint} has been silent for only {secret.silence}, and the provider might still repeat "
-            f"deliveries signed with it: wait until 24 h have passed, or pass --yes"
+            f"deliveries signed with it: wait until 24 h have passed, or insist on it",
+            code="in_use",
         )
     await db.execute(query("webhooks/retire_registrations"), list(secret.registrations), CHANNEL)
 

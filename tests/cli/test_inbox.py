@@ -150,14 +150,17 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
         (("events", "--limit", "-1"), 2, "Usage: "),
         (("send",), 2, "give either FILE or --sample"),
         (("nonsense",), 2, "No such command"),
-        (("register",), 1, "set PUBLIC_URL"),
+        (("register",), 1, "set PUBLIC_URL to where the provider reaches this receiver, or pass --url\n"),
         (("register", "--url", "http://x/"), 1, "TRANSCRIBE_API_KEY is not set"),
         (("test-event",), 1, "TRANSCRIBE_API_KEY is not set"),
         (("register", "--url", "example.com"), 2, "'--url': must be an address like https://example.com"),
         (
             ("send", "--sample", "test", "--url", "HTTP://127.0.0.1:1/"),
             1,
-            "http://127.0.0.1:1/webhooks/transcribe-so does not answer",
+            (
+                "http://127.0.0.1:1/webhooks/transcribe-so does not answer (connection refused): run `receiver up`, "
+                "set PORT to its port, or pass --url\n"
+            ),
         ),
     ],
 )

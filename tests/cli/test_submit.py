@@ -151,7 +151,8 @@ def test_what_is_under_way_elsewhere_is_not_paid_for_again(folder: Path) -> None
     ran, asked = listing(folder, EPISODE, title="episode.mp3")
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
     assert ": transcription 7 is " in ran.stderr
-    assert "Nothing was sent or charged" in ran.stderr
+    said = "continue in the folder where it was submitted, or pay for another one with --again\n"
+    assert ran.stderr.endswith(f"Nothing was sent or charged: {said}")
     assert asked == [LIST]
 
 
@@ -294,12 +295,30 @@ def test_what_was_cancelled_is_not_said_to_be_retried(commands: Commands) -> Non
     assert "receiver retry" not in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "number", "said"),
+    [
+        ("--max-usd", "nan", "nan US dollars cannot be a ceiling: it is a number of at least 0"),
+        ("--max-usd", "inf", "inf US dollars cannot be a ceiling: it is a number of at least 0"),
+        ("--duration", "nan", "a recording cannot last nan s: its length is a number of seconds above 0"),
+        ("--duration", "inf", "a recording cannot last inf s: its length is a number of seconds above 0"),
+    ],
+)
+def test_a_number_that_compares_with_nothing_is_refused(
+    commands: Commands, sandbox: Simulated, option: str, number: str, said: str
+) -> None:
+    for source in (YOUTUBE, str(wav(commands.folder / "a.wav"))):
+        ran = commands.run("transcribe", source, option, number)
+        assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", f"Error: {said}\n")
+    assert sandbox.asked() == []
+
+
 # --- --callback ------------------------------------------------------------------------------------------------------
 
 
 def test_a_callback_needs_a_public_url_and_a_database(commands: Commands, sandbox: Simulated) -> None:
     for source in (YOUTUBE, str(wav(commands.folder / "a.wav"))):
-        assert "--callback needs PUBLIC_URL" in commands.run("transcribe", source, "--callback").stderr
+        assert "Error: --callback needs PUBLIC_URL" in commands.run("transcribe", source, "--callback").stderr
         ran = commands.run("transcribe", source, "--callback", "--max-usd", "9", PUBLIC_URL="http://127.0.0.1:1")
         assert (ran.exit_code, "run `receiver up`, or set DATABASE_URL" in ran.stderr) == (1, True)
     assert sandbox.asked() == []

@@ -196,7 +196,9 @@ def test_an_old_secret_is_retired_when_it_has_been_silent_for_a_day(commands: Ke
     commands.said("register", "--url", URL)
     commands.said("register", "--url", URL, "--rotate")
     new, old = commands.fingerprints()
-    assert f"{old} has been silent for only 0 min" in commands.said("retire-secret", old, status=1)
+    refused = commands.said("retire-secret", old, status=1)
+    assert f"{old} has been silent for only 0 min" in refused
+    assert refused.endswith(": wait until 24 h have passed, or pass --yes\n")
     commands.processes.sql("update receiver.registrations set registered_at = registered_at - interval '25 hours'")
     line = commands.said("secrets").splitlines()[1]
     assert line.endswith(f"silent for 25 h: retire it: `receiver retire-secret {old}`")

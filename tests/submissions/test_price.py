@@ -1,5 +1,6 @@
 """`receiver.submissions.price`: what a recording costs, by the list and by the provider's own rule."""
 
+import math
 from typing import Any
 
 import httpx
@@ -71,8 +72,10 @@ async def test_a_price_of_starting_again_that_cannot_be_reckoned_is_not_made_up(
 
 def test_a_ceiling_may_be_reached_and_not_passed() -> None:
     require_within(2, 2)
-    with pytest.raises(ImpossibleError, match=r"it would cost \$2.0001, more than --max-usd 2: nothing was submitted"):
+    with pytest.raises(ImpossibleError, match=r"it would cost \$2.0001, more than the ceiling of \$2: nothing was"):
         require_within(2.0001, 2)
+    with pytest.raises(ImpossibleError, match="more than the ceiling of"):
+        require_within(math.nan, 2)
 
 
 def test_less_than_a_cent_is_not_shown_as_nothing() -> None:

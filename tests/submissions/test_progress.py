@@ -281,6 +281,7 @@ def test_other_options_are_refused_while_the_answer_is_unknown(
         refused = commands.run("transcribe", source, *options, **reached if options == ("--callback",) else {})
         assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
         assert "submitted before with other options, and the answer was lost: run it with" in refused.stderr
+        assert "or with your own --idempotency-key (this can pay twice)" in refused.stderr
     assert commands.good("transcribe", source) == f"{submitted['id']}\n"
     assert len(sandbox.submitted()) == 1
     commands.good("transcribe", source, "--language", "en", "--again")

@@ -1,6 +1,8 @@
 """`receiver.submissions.recordings`: what is handed in, and whether the provider is transcribing it already."""
 
+import math
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ def test_the_length_of_a_file_is_read_from_the_file(tmp_path: Path, seconds: flo
 @pytest.mark.parametrize(("seconds", "said"), [(200, 203.1), (200, 196.9), (2, 3.1), (2, 0.9), (2, 3600)])
 def test_a_duration_that_contradicts_the_file_is_refused(tmp_path: Path, seconds: float, said: float) -> None:
     with pytest.raises(
-        ImpossibleError, match=f"plays {seconds:.1f} s, and its length decides its price: leave --duration out"
+        ImpossibleError, match=f"plays {seconds:.1f} s, and its length decides its price: give no other"
     ):
         recordings.of_file(str(wav(tmp_path / "a.wav", seconds)), None, "auto", said)
 
@@ -66,8 +68,16 @@ def test_a_duration_that_contradicts_the_file_is_refused(tmp_path: Path, seconds
 def test_a_file_of_unknown_length_needs_its_duration(tmp_path: Path) -> None:
     file = str(sparse(tmp_path / "a.mp3", 1))
     assert recordings.of_file(file, None, "auto", 12.5)[0].duration_seconds == 12.5
-    with pytest.raises(ImpossibleError, match="pass --duration SECONDS"):
+    with pytest.raises(ImpossibleError, match="is unknown and decides its price: give it"):
         recordings.of_file(file, None, "auto", None)
+
+
+@pytest.mark.parametrize("length", [math.nan, math.inf, 0.0, -1.0])
+def test_a_length_that_no_recording_has_is_refused(tmp_path: Path, length: float) -> None:
+    file = str(sparse(tmp_path / "a.mp3", 1))
+    for read in (partial(recordings.of_file, file), partial(recordings.of_address, URL)):
+        with pytest.raises(ImpossibleError, match="its length is a number of seconds above 0"):
+            read(None, "auto", length)
 
 
 # --- what is under way elsewhere -------------------------------------------------------------------------------------

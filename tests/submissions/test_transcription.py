@@ -1,5 +1,6 @@
 """`receiver.submissions.transcription`: from a recording to its text, in an order that loses and pays nothing twice."""
 
+import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 
 from receiver import settings
 from receiver.database import Pool
+from receiver.errors import BusyError, ImpossibleError
 from receiver.providers import Recording
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions import progress
 from receiver.submissions.following import Pauses
 from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order
-from receiver.submissions.transcription import transcribe
+from receiver.submissions.transcription import end, noted, transcribe
 from tests.commands import wav
 from tests.providers.scripted import URL, Provider
 
@@ -61,7 +63,7 @@ class Job:
 
 
 def notes_in(folder: Path) -> AbstractContextManager[Notebook]:
-    return progress.opened(folder, CONFIGURED.account(), progress.about(EPISODE, None))
+    return noted(CONFIGURED.model_copy(update={"data_dir": folder}), EPISODE, None)
 
 
 async def test_it_is_submitted_followed_and_read(folder: Path) -> None:
@@ -93,11 +95,43 @@ async def test_until_somebody_has_seen_the_answer_it_is_not_paid_for_again(folde
     job = Job("completed")
     for seen in (False, True, True):
         with notes_in(folder) as notes:
-            await job.run(notes, wait=True)
-            if seen:
-                notes.forget()
+            ended, _ = await job.run(notes, wait=True)
+            end(notes, ended, is_seen=seen, waited=True)
     first, same, other = job.keys
     assert first == same != other
+
+
+async def test_what_did_not_complete_is_told_after_its_notes_are_removed(folder: Path) -> None:
+    """A notebook that stayed would repeat the failed transcription for a day."""
+    job = Job("failed")
+    for _ in range(2):
+        with notes_in(folder) as notes:
+            ended, _ = await job.run(notes, wait=True)
+            with pytest.raises(ImpossibleError, match="transcription 7 failed"):
+                end(notes, ended, is_seen=True, waited=True)
+    first, other = job.keys
+    assert first != other
+
+
+async def test_what_was_not_waited_for_need_not_have_completed(folder: Path) -> None:
+    job = Job("queued")
+    with notes_in(folder) as notes:
+        submitted, _ = await job.run(notes, wait=False)
+        end(notes, submitted, is_seen=True, waited=False)
+    assert submitted.status == "queued"
+
+
+def test_one_recording_is_transcribed_by_one_run_at_a_time(folder: Path) -> None:
+    with notes_in(folder), pytest.raises(BusyError, match="another run is transcribing"), notes_in(folder):
+        pass
+
+
+@pytest.mark.parametrize("ceiling", [math.nan, math.inf, -0.01])
+def test_what_is_no_amount_is_no_ceiling(ceiling: float) -> None:
+    """Every comparison with NaN is false, so each price would be within it."""
+    with pytest.raises(ImpossibleError, match="cannot be a ceiling: it is a number of at least 0"):
+        Order(EPISODE, max_usd=ceiling)
+    assert Order(EPISODE, max_usd=0).max_usd == 0
 
 
 async def test_what_cannot_be_followed_is_not_submitted(folder: Path, db: Pool) -> None:

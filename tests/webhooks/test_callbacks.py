@@ -94,9 +94,8 @@ async def test_an_answer_without_a_secret_is_a_submission_all_the_same(
 
 async def test_a_callback_needs_a_public_url_and_a_database(db: Pool) -> None:
     nowhere, here = settings.load(), settings.load(PUBLIC_URL=PUBLIC)
-    for needing in (callbacks.public_url, lambda configured: callbacks.of(configured, db)):
-        with pytest.raises(ImpossibleError, match="--callback needs PUBLIC_URL"):
-            needing(nowhere)
+    with pytest.raises(ImpossibleError, match="a callback needs PUBLIC_URL"):
+        callbacks.of(nowhere, db)
     with pytest.raises(ImpossibleError, match="run `receiver up`, or set DATABASE_URL"):
         callbacks.of(here, None)
-    assert callbacks.of(here, db) == Callbacks(db, callbacks.public_url(here))
+    assert callbacks.of(here, db) == Callbacks(db, PUBLIC)

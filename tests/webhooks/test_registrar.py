@@ -8,10 +8,11 @@ import pytest
 
 from receiver import settings
 from receiver.database import Pool
+from receiver.errors import ImpossibleError, SchemaError
 from receiver.health import advice
 from receiver.sandbox import Knobs
-from receiver.settings import Settings
-from receiver.webhooks.registrar import Pauses, Registrar
+from receiver.settings import WEBHOOK_PATH, Settings
+from receiver.webhooks.registrar import Pauses, Registrar, register_now
 from tests.commands import Simulated
 from tests.processes import free_port
 from tests.worker.working import until
@@ -38,6 +39,29 @@ def registrar_of(configured: Settings, url: str) -> Registrar:
 
 async def registered(db: Pool) -> bool:
     return bool(await db.fetchval("select count(*) from receiver.registrations where secret is not null"))
+
+
+async def test_it_is_registered_where_the_settings_say_or_elsewhere_if_that_was_given(
+    configured: Settings, sandbox: Simulated, receiver_database: str
+) -> None:
+    said = await register_now(configured, receiver_database)
+    assert (said.done, said.webhook_url) == ("registered", HERE + WEBHOOK_PATH)
+    left = await register_now(configured, receiver_database, given="https://there.test", take_over=False)
+    assert (left.done, left.registered_for) == ("elsewhere", HERE + WEBHOOK_PATH)
+    assert (await register_now(configured, receiver_database, given="https://there.test")).done == "registered"
+    assert sandbox.get("webhooks")["url"] == "https://there.test" + WEBHOOK_PATH
+
+
+async def test_without_an_address_or_our_schema_the_provider_is_not_asked(
+    configured: Settings, sandbox: Simulated, db: Pool, receiver_database: str
+) -> None:
+    nowhere = configured.model_copy(update={"public_url": None})
+    with pytest.raises(ImpossibleError, match="set PUBLIC_URL to where the provider reaches this receiver"):
+        await register_now(nowhere, receiver_database)
+    await db.execute("delete from receiver.migrations where version > 1")
+    with pytest.raises(SchemaError, match="run `receiver migrate`"):
+        await register_now(configured, receiver_database)
+    assert sandbox.asked("/webhooks") == []
 
 
 async def test_trouble_that_passes_is_waited_for(

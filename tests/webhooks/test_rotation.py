@@ -6,6 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from receiver import settings
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.events import Event
@@ -79,7 +80,7 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
     if goes:
         await rotation.retire(db, API, KEY, OLD, although_used=False)
     else:
-        with pytest.raises(ImpossibleError, match="pass --yes"):
+        with pytest.raises(ImpossibleError, match="wait until 24 h have passed, or insist on it"):
             await rotation.retire(db, API, KEY, OLD, although_used=False)
         await rotation.retire(db, API, KEY, OLD, although_used=True)
     assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
@@ -115,6 +116,25 @@ async def test_a_secret_whose_webhook_was_deleted_is_replaced_although_nothing_c
     await db.execute("update receiver.registrations set gone_at = now() - interval '30 hours'")
     (old,) = await rotation.known(db, API, KEY)
     assert old.can_go
+
+
+async def test_the_list_is_of_the_configured_api_and_may_have_to_have_one(db: Pool) -> None:
+    configured = settings.load(TRANSCRIBE_API_URL=API, TRANSCRIBE_WEBHOOK_SECRET="")
+    assert await rotation.listed(db, configured, must_exist=False) == []
+    with pytest.raises(ImpossibleError, match=f"no secret is known for {API}"):
+        await rotation.listed(db, configured, must_exist=True)
+    await registered(db, "whsec_new", hours_ago=1)
+    both = settings.load(TRANSCRIBE_API_URL=API, TRANSCRIBE_WEBHOOK_SECRET="whsec_own")
+    assert [one.fingerprint for one in await rotation.listed(db, both, must_exist=True)] == [
+        NEW, fingerprint(b"whsec_own")
+    ]  # fmt: skip
+
+
+async def test_blanks_around_a_name_are_nothing(db: Pool) -> None:
+    await registered(db, "whsec_old", hours_ago=90)
+    await registered(db, "whsec_new", hours_ago=60)
+    await rotation.retire(db, API, KEY, f" {OLD}\n", although_used=False)
+    assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
 
 
 async def test_an_unknown_name_is_said(db: Pool) -> None:

@@ -32,7 +32,7 @@ from receiver.providers.opening import open_provider
 from receiver.server import KEEP_ALIVE_SECONDS, address, bind
 from receiver.settings import WEBHOOK_PATH, Settings, environment
 from receiver.settings.environment import Start
-from receiver.webhooks import registration
+from receiver.webhooks import registrar, registration
 from receiver.webhooks.secrets import lacking
 
 SANDBOX_KEY = "tsk_test_sandbox"
@@ -233,9 +233,8 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     await child.ready()
     say(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
     here = address(configured.host, configured.port) + WEBHOOK_PATH
-    async with registration.connected(url) as connection, open_provider(configured, url) as provider:
-        await registration.forget(connection, sandbox_url)
-        say((await registration.register(connection, provider, configured.account(), here)).sentence)
+    await registration.forget(db, sandbox_url)
+    say((await registrar.register_now(configured, url, given=here)).sentence)
 
 
 def _place(configured: Settings) -> str:
