@@ -8,11 +8,11 @@ from pathlib import Path
 
 from receiver.errors import ConfigError
 
-SYSTEM = "/etc/postgresql-common"  # libpq's system folder in Debian and its relatives
+SYSTEM = "/etc/postgresql-common"  # libpq's system folder in Debian and systems based on it
 
 
 def service(name: str, file: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters of a service: `[name]` in `file`, or in the user's file, or in the system's.
+    """Return the parameters of the service `name` from `file`; without `file` from the user's file or the system's.
 
     Raises:
         ConfigError: no file has the service, or a line of the service is wrong.
@@ -20,7 +20,7 @@ def service(name: str, file: str, environment: Mapping[str, str]) -> dict[str, s
     folder = Path(environment.get("PGSYSCONFDIR") or SYSTEM)
     places = [Path(file)] if file else [folder / "pg_service.conf"]
     if not file:
-        with suppress(RuntimeError):  # a user without a home
+        with suppress(RuntimeError):  # the user has no home
             places.insert(0, Path.home() / ".pg_service.conf")
     for place in places:
         try:
@@ -48,20 +48,21 @@ def _section(lines: list[str], name: str, place: Path) -> dict[str, str] | None:
         elif found is not None:
             key, separator, value = line.partition("=")
             if not separator or key in ("service", "servicefile"):
-                raise ConfigError(f"the service {name}: line {number} of {place} must be NAME=VALUE")
+                message = f"line {number} of {place} must be NAME=VALUE, and must not name another service"
+                raise ConfigError(f"the service {name}: {message}")
             found[key.strip()] = value.strip()
     return found
 
 
 def unfit_password_file(file: str) -> str | None:
-    """Return why asyncpg does not read an existing password file, in one line; None if it does, or there is no file."""
+    """Return in one line why asyncpg does not read the password file; None if it reads the file, or there is none."""
     with suppress(OSError, RuntimeError, ValueError):
         path = Path(file) if file else Path.home() / ".pgpass"
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             return f"{path} is not a file"
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            return f"{path} is ignored, because other users can read it: run chmod 600 on it"
+            return f"{path} is ignored, because other users have rights on it: run chmod 600 on it"
         if not os.access(path, os.R_OK):
             return f"{path} cannot be read"
     return None

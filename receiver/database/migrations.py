@@ -1,14 +1,14 @@
-"""Bring the schema up to this code's version: forward only, one transaction for each file, one process at a time.
+"""Migrate the schema to this code's version. Migrations only go forward, and one process at a time applies them.
 
-`0000_…` makes the schema, if it does not exist yet, and the bookkeeping table. A file headed `-- no transaction` runs
-alone, outside any transaction. It must be repeatable: if the process dies before the bookkeeping row is written, the
-file runs a second time.
+The file `0000_…` creates the schema and the bookkeeping table if they do not exist. Each other file runs in its own
+transaction, unless it begins with `-- no transaction`. Such a file runs outside any transaction. It must be repeatable:
+if the process dies before the bookkeeping row is written, the file runs a second time.
 
-An index on a growing table is made in such a file, by `create index concurrently if not exists`, so that deliveries
-continue during the migration.
+If a migration adds an index to a table that grows, write it into such a file, as `create index concurrently if not
+exists`. Then deliveries continue during the migration.
 
-The checksum of each applied file is kept. An applied file that was edited later is refused, because databases that
-applied the old text would differ from new ones.
+The bookkeeping table keeps the checksum of each applied file. If an applied file was edited later, it is refused:
+databases with the old text would differ from databases with the new text.
 """
 
 import functools
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 LOCK = 7_301_845_520_141_990_001  # an arbitrary number; other software is unlikely to use it
 TO_MIGRATE = (
-    "migrate as the role that owns the schema (`create schema receiver authorization ROLE` makes one for a role); if "
-    "there is no schema yet, `grant create on database` is enough"
+    "migrate as the role that owns the schema receiver; if there is no schema yet, `grant create on database` to this "
+    "role, or create the schema for it: `create schema receiver authorization ROLE`"
 )
 READS_ONLY = (
-    "the database is read-only (a standby, or default_transaction_read_only is on): name a writable server in "
-    "DATABASE_URL, instead of this one or in addition"
+    "the database is read-only (a standby, or default_transaction_read_only is on): put a writable server into "
+    "DATABASE_URL, in place of this server or beside it"
 )
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -49,7 +49,7 @@ def files(folder: Path = SQL / "migrations") -> list[tuple[int, Path]]:
 
 @functools.cache
 def latest() -> int:
-    """Return the version that this code needs. It is read once, because an upgrade can replace the files later."""
+    """Return the version that this code needs. Read the files once: an upgrade can replace them while we run."""
     return files()[-1][0]
 
 
@@ -66,12 +66,12 @@ async def require(connection: Database) -> None:
     """Refuse a schema older than the code.
 
     Raises:
-        SchemaError: the schema is older. The message says what to run, or why that would not help.
+        SchemaError: the schema is older. The message says what to run or, if the database is unusable, why it is.
     """
     found, needed = await current(connection), latest()
     if found < needed:
         unusable = await unfit(connection)
-        outdated = f"the database's schema is version {found}, this code needs {needed}: run `receiver migrate`"
+        outdated = f"the database's schema is version {found}, but this code needs {needed}: run `receiver migrate`"
         raise SchemaError(unusable or outdated)
 
 
@@ -81,8 +81,7 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     If none is missing, the role needs only the right to read.
 
     Raises:
-        SchemaError: a migration failed or was edited after it was applied; or the database is read-only or cannot store
-            every text.
+        SchemaError: a migration failed, or was edited after it was applied, or the database cannot be used (`unfit`).
         BusyError: another process has been migrating for a minute.
     """
     if wrong := await unfit(connection):
@@ -92,7 +91,8 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     for version, path in others:
         if known.get(version) not in (None, _checksum(path)):
             raise SchemaError(
-                f"{path.name} was edited after this database applied it: restore the file, and write a new migration"
+                f"{path.name} was edited after this database applied it: restore the file, and write a new migration "
+                "for the change"
             )
     if known.keys() >= {version for version, _ in others}:
         return []
@@ -120,7 +120,8 @@ async def unfit(connection: Database) -> str:
     if found["encoding"] in ("UTF8", "SQL_ASCII"):
         return ""
     return (
-        f"the database's encoding is {found['encoding']}, which cannot store every text: create one with encoding UTF8"
+        f"the database's encoding is {found['encoding']}, which cannot store every text: "
+        "create a database with encoding UTF8"
     )
 
 
@@ -152,7 +153,7 @@ async def _run(connection: Connection, version: int, path: Path) -> None:
 
 @contextmanager
 def _refusing(path: Path) -> Iterator[None]:
-    """Name the migration that failed."""
+    """Turn a database error into a SchemaError that names the migration."""
     try:
         yield
     except asyncpg.InsufficientPrivilegeError as exc:
@@ -166,4 +167,4 @@ def _text(path: Path) -> str:
 
 
 def _checksum(path: Path) -> str:
-    return hashlib.sha256(_text(path).encode()).hexdigest()  # of the text, because line ends can differ by checkout
+    return hashlib.sha256(_text(path).encode()).hexdigest()  # not of the bytes: a checkout can change line ends

@@ -1,9 +1,12 @@
-"""Find the handlers: every public module of the packages that the operator named.
+"""Find the handlers in every public module of the packages that the operator named.
 
-Packages are looked for in the working directory first, except for names of the standard library. Later imports, such as
-those of a library, look there last. Modules from the working directory must be trusted (`settings.trust`). If the
-operator named no package, the handlers are those in the working directory's `handlers/`, or else the bundled ones. A
-handler that is missed would lose work. So every possible mistake stops the start, and each has its own sentence.
+While we load handlers, Python looks for modules in the working directory first, right after the standard library. Later
+it looks there last, for example when a library imports something. A module in the working directory is imported only if
+its files can be trusted (`settings.trust`). If the operator named no package, `handlers/` (or `handlers.py`) in the
+working directory is used, or else the bundled package.
+
+A handler that we overlooked would get no jobs, and its work would be lost. So every possible mistake stops the start,
+and the message has one sentence for each mistake.
 """
 
 import importlib
@@ -34,13 +37,14 @@ NOTHING_DECLARED = "declares no handler: decorate a function with @handler"
 def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handler]:
     """Import the packages' modules and return their handlers by name.
 
-    Without `packages` the handlers are the working directory's own, or else the bundled ones. Using the bundled ones is
-    logged, unless `quiet`.
+    If `packages` is empty, load the working directory's own handlers, or else the bundled ones. Unless `quiet`, a
+    warning says that the bundled ones are used.
 
     Raises:
-        HandlerLoadError: modules fail to import or declare no handler, or two handlers share a name. All are listed.
+        HandlerLoadError: there are mistakes, such as a module that fails to import or declares no handler, or two
+            handlers with one name. The message lists all mistakes.
     """
-    here = Path.cwd()  # asked once: a module might change it
+    here = Path.cwd()  # read once, because a module might change the working directory
     search = _Search(packages or _default(here, quiet=quiet), here)
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
@@ -50,7 +54,7 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
             modules.append(module)
             for handler in _handlers(module):
                 if found.get(handler.name) is handler:
-                    continue  # imported from another of these modules
+                    continue  # this module has imported it from another one of these
                 if handler.name in found:
                     places = f"in {origin[handler.name]} and in {module.__name__}"
                     search.refuse(f"two handlers are named {handler.name}: {places}")
@@ -68,7 +72,7 @@ def interested(handlers: Iterable[Handler], event_type: str) -> list[str]:
 
 
 def shown_file(handler: Handler) -> str:
-    """Return the file of a handler as a person in the working directory would name it."""
+    """Return the path of a handler's file, relative to the working directory if the file is in it."""
     return _shown(handler.file)
 
 
@@ -84,7 +88,7 @@ def listed(handlers: Iterable[Handler]) -> str:
 
 @contextmanager
 def _first(here: Path) -> Iterator[None]:
-    """Look for modules in the working directory first (except for the standard library), and last at the end."""
+    """Look for modules in the working directory first, after the standard library. After the block, look there last."""
     sys.meta_path[:] = [Guard(here), *(finder for finder in sys.meta_path if not isinstance(finder, Guard))]
     standard = {get_path("stdlib"), get_path("platstdlib")}
     standard |= {str(Path(folder, "lib-dynload")) for folder in standard}
@@ -103,7 +107,7 @@ def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:
     if not quiet:
         log.warning(
             "there is no %s/ in %s: using the bundled handlers, %s; to use your own handlers, start in the folder that "
-            "contains them, or set RECEIVER_HANDLERS", OWN, here, BUNDLED,
+            "contains %s/, or set RECEIVER_HANDLERS", OWN, here, BUNDLED, OWN,
         )  # fmt: skip
     return (BUNDLED,)
 
@@ -113,7 +117,7 @@ class _Search:
 
     Attributes:
         refusals: a sentence for each mistake.
-        cause: the first exception behind a refusal.
+        cause: the first exception that led to a refusal.
     """
 
     def __init__(self, packages: Sequence[str], here: Path) -> None:
@@ -128,7 +132,7 @@ class _Search:
         self.cause = cause if self.cause is None else self.cause
 
     def modules(self) -> Iterator[ModuleType]:
-        """Import the modules that can declare handlers, each file once, even if several names lead to it."""
+        """Import the modules that can declare handlers. A file that has several names is imported once."""
         for name in self._packages:
             package = self._imported(name)
             if package is None:
@@ -142,7 +146,7 @@ class _Search:
             overlooked = self._refuse_overlooked(package)
             inside = {info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))} - overlooked
             public = [f"{name}.{inner}" for inner in sorted(inside) if not inner.startswith("_")]
-            # A package can declare handlers itself. A module in it, or a single module, must declare one.
+            # A package can declare handlers itself. Each public module in it must declare one. So must a single module.
             if _handlers(package):
                 yield package
             elif not public and not overlooked:
@@ -158,7 +162,7 @@ class _Search:
     def _imported(self, name: str) -> ModuleType | None:
         """Import a module; return None if it cannot be imported, or was imported under another name."""
         try:
-            with redirect_stdout(sys.stderr):  # a program might read the command's stdout
+            with redirect_stdout(sys.stderr):  # a module can print, but a program might read our stdout
                 spec = importlib.util.find_spec(name)
                 file = os.path.realpath(spec.origin) if spec is not None and spec.origin else name
                 if file in self._seen:
@@ -175,19 +179,19 @@ class _Search:
         return None
 
     def refuse_nameless(self, modules: Sequence[ModuleType]) -> None:
-        """Refuse handlers that a module made, but that no module has a name for."""
+        """Refuse each handler that a module made and that no variable of a module holds."""
         named = {id(handler) for module in modules for handler in _handlers(module)}
         for module in modules:
             for note in made.noted(module):
                 if id(note.handler) not in named:
                     self.refuse(
                         f"{module.__name__}: the handler {note.handler.name} ({_shown(note.file)} line {note.line}) "
-                        "would get no jobs: the module has no name for it, or uses its name for something else; "
-                        "give it its own name"
+                        "would get no jobs: no variable of the module holds it (any more); assign it to a variable of "
+                        "its own"
                     )
 
     def _refuse_overlooked(self, package: ModuleType) -> set[str]:
-        """Refuse files and folders of a package that would be ignored silently. Return the names of the folders."""
+        """Refuse files and folders of a package that would be ignored silently. Return its folders with modules."""
         name, overlooked = package.__name__, set()
         for path in sorted(entry for folder in _folders(package) if folder.is_dir() for entry in folder.iterdir()):
             if path.name.startswith(("_", ".")):
@@ -196,13 +200,13 @@ class _Search:
                 overlooked.add(path.name)
                 if f"{name}.{path.name}" not in self._packages:
                     self.refuse(
-                        f"{path} is not looked into: add {name}.{path.name} to RECEIVER_HANDLERS, or start its name "
-                        f"with an underscore"
+                        f"{path} would not be searched: add {name}.{path.name} to RECEIVER_HANDLERS, or start the "
+                        "folder's name with an underscore"
                     )
             elif path.suffix == ".py" and "." in path.stem:
-                self.refuse(f"{path} is not looked at: the name of a module has no dot")
+                self.refuse(f"{path} would be ignored: a module's name must not contain a dot")
             elif path.suffix != ".py" and path.suffix.lower() == ".py":
-                self.refuse(f"{path} is not looked at: the name of a module's file ends in .py")
+                self.refuse(f"{path} would be ignored: a module's file must end in .py, not in {path.suffix}")
         return overlooked
 
 
@@ -216,5 +220,5 @@ def _holds_modules(folder: Path) -> bool:
 
 
 def _handlers(module: ModuleType) -> list[Handler]:
-    # By identity: the function of a handler can be an object without a hash.
+    # Handlers are compared by identity, because a handler's function can be an object without a hash.
     return list({id(value): value for value in vars(module).values() if isinstance(value, Handler)}.values())

@@ -1,4 +1,4 @@
-"""Judge what a handler returns. It should be None: anything else might be unfinished work, or an unraised error."""
+"""Judge what a handler returns. It should be None. Another result might be unfinished work or an error not raised."""
 
 import asyncio
 import inspect
@@ -13,7 +13,7 @@ _warned: set[str] = set()  # the names of handlers whose results were logged
 
 
 def judge(name: str, returned: object, *, home: str) -> None:
-    """Refuse a result that shows that the work was not done. Warn about other results except None, once a handler.
+    """Refuse a result that shows that the work was not done. Warn once per handler about any other result but None.
 
     Args:
         name: the name of the handler.
@@ -26,9 +26,9 @@ def judge(name: str, returned: object, *, home: str) -> None:
     if returned is None:
         return
     if isinstance(returned, BaseException):
-        raise ImpossibleError(f"{name} returned an error: write `raise`: {describe(returned, home)}")
+        raise ImpossibleError(f"{name} returned an error instead of raising it: {describe(returned, home)}")
     if isinstance(returned, type) and issubclass(returned, BaseException):
-        raise ImpossibleError(f"{name} returned an error: write `raise`: {returned.__name__}")
+        raise ImpossibleError(f"{name} returned an error instead of raising it: {returned.__name__}")
     kind = type(returned).__name__
     if inspect.isawaitable(returned):
         _undo(returned)
@@ -36,14 +36,14 @@ def judge(name: str, returned: object, *, home: str) -> None:
             f"{name} returned a {kind} that was not awaited: write `await` in front of the call that returns it"
         )
     if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
-        raise ImpossibleError(f"{name} returned a generator, so none of its code ran: a handler does not yield")
+        raise ImpossibleError(f"{name} returned a generator, so the generator did not run: a handler does not yield")
     if name not in _warned:
         _warned.add(name)
-        log.warning("%s returned a %s, which is ignored: a handler returns nothing", name, kind)
+        log.warning("%s returned a %s, which is ignored: a handler should return None", name, kind)
 
 
 def _undo(work: object) -> None:
-    """Stop refused work, so that it neither continues nor warns that it was never awaited."""
+    """Stop refused work. Otherwise it would continue, or Python would warn that it was never awaited."""
     if inspect.iscoroutine(work):
         work.close()
     elif isinstance(work, asyncio.Future):

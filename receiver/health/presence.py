@@ -1,4 +1,4 @@
-"""Know which processes run. Every few seconds, web processes and workers note in the database that they run."""
+"""Record which processes run: each web process and worker notes in the database every few seconds that it runs."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ from receiver.errors import StoreUnavailableError
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Deadlines, in seconds.
+    """Times, in seconds.
 
     Attributes:
-        between: between two notes that the process runs.
-        statement: how long such a statement can take.
-        leaving: how long the last statement can take.
+        between: the pause between two notes that the process runs.
+        statement: how long the statement of a note can take.
+        leaving: how long the statement can take that removes the row.
     """
 
     between: float = 3.0
@@ -33,13 +33,13 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Whether an API lacks a worker.
+    """What is known about the workers of an API.
 
     Attributes:
         api_url: the API.
-        ago: how long ago a worker was last seen; None if there is none.
-        jobs_wait: whether jobs wait for a new worker.
-        trouble: why a running worker cannot claim jobs; None if it can.
+        ago: how long ago a worker was last seen; None if no worker is recorded.
+        jobs_wait: whether no worker was seen lately although jobs are due.
+        trouble: why one of the running workers cannot claim jobs; None if all can.
     """
 
     api_url: str
@@ -48,13 +48,13 @@ class Missing:
     trouble: str | None = None
 
 
-UNSEEN = timedelta(seconds=8)  # two notes can get lost, and a missing process is noticed within ten seconds
+UNSEEN = timedelta(seconds=8)  # one note can get lost, and a missing process is noticed within ten seconds
 
 
 class Presence:
     """The row of this process in the database. A clean end removes it.
 
-    `trouble` says what keeps the process from its work; None if nothing does. Everyone may read its text.
+    `trouble` returns why the process cannot do its work; None if it can. Everyone can read this text.
     """
 
     def __init__(
@@ -99,9 +99,9 @@ class Presence:
 async def missing_worker(
     db: Database, *, handlers: Iterable[str], api_url: str, waiting: timedelta = timedelta(0)
 ) -> Missing:
-    """Check whether a worker runs for an API; if not, whether jobs of these handlers have been due for `waiting`."""
+    """Check whether a worker runs for an API. If not, check whether jobs of `handlers` have been due for `waiting`."""
     row = await db.fetchrow(query("health/missing_worker"), list(handlers), api_url, UNSEEN, waiting)
-    assert row is not None, "an aggregate has a row"
+    assert row is not None, "an aggregate always returns a row"
     return Missing(api_url, **dict(row))
 
 

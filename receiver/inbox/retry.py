@@ -1,13 +1,14 @@
-"""When a job is tried again. Pure: without a clock, a database or its own randomness.
+"""Decide when a job is tried again. Pure: this module uses no clock, no database and no random numbers of its own.
 
-    pending ──claim──▶ running ──returned──────────▶ done
-       ▲                  │
-       ├──Again, Later────┤
-       │                  └──GiveUp, exhausted─────▶ dead
-       └───────────────────────replay────────────────┘
+    pending ──claim──▶ running ──Done──▶ done ──┐
+       ▲                  │                     │
+       ├──Again, Later────┤                     │
+       │                  └──Dead──▶ dead ──────┤
+       └──────────────────replay────────────────┘
 
-`attempt` counts claims and only grows. A claim that was postponed or given back is *uncounted*; the other claims are
-the *tries*, and a job is exhausted when they reach its handler's maximum.
+`attempt` counts the claims of a job, and only grows. A claim is *uncounted* if its outcome is `Later`, or if the worker
+gave the job back. A replay makes all earlier claims uncounted. The *tries* are the claims that count. If a try fails
+and the tries have reached the handler's maximum (`RetryPolicy.attempts`), the job is dead.
 """
 
 from dataclasses import dataclass, replace
@@ -29,15 +30,15 @@ from receiver.errors import (
 from receiver.logs.reasons import describe, leaves, plain, shown
 
 MINUTE = timedelta(minutes=1)
-LONGEST = timedelta(days=365)  # a longer wait is a mistake, and PostgreSQL's calendar has an end
+LONGEST = timedelta(days=365)  # a longer wait is a mistake, and PostgreSQL cannot store every later date
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how far apart a handler's jobs are tried.
+    """How often a handler's jobs are tried, and how long the pauses between the tries are.
 
-    Delays double from `first` up to `limit`. Each is lengthened at random by up to half: jobs that failed together
-    must not come back together. The defaults try ten times over about an hour and a half.
+    Delays double from `first` up to `limit`. Each delay gets a random addition of up to half of itself, so that jobs
+    that failed together do not come back together. The defaults try ten times, over one and a half to two hours.
     """
 
     attempts: int = 10
@@ -62,7 +63,7 @@ class RetryPolicy:
             raise ValueError("a RetryPolicy needs attempts >= 1 and 0 <= first <= limit")
 
     def delay(self, tries: int, *, jitter: float) -> timedelta:
-        """Return how long to wait after `tries` failed tries; `jitter` is in [0, 1)."""
+        """Return how long to wait after `tries` failed tries. `jitter` is at least 0 and below 1."""
         # 10 s, 20 s, 40 s, … limit; the exponent is bounded because 2.0 ** 1024 overflows.
         doubled = self.first.total_seconds() * 2.0 ** min(tries - 1, 60)
         longest = min(self.limit, LONGEST).total_seconds()
@@ -76,7 +77,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Try again `after`; this try counted."""
+    """Try again after the time `after`. This try counts."""
 
     after: timedelta
     reason: str
@@ -84,7 +85,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Try again `after`; this try did not count."""
+    """Try again after the time `after`. This try does not count."""
 
     after: timedelta
     reason: str
@@ -101,10 +102,11 @@ Outcome: TypeAlias = Done | Again | Later | Dead
 
 
 def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitter: float, home: str = "") -> Outcome:
-    """Return the outcome of a job whose handler ended with `error`, or returned (None), on its `tries`-th try.
+    """Return the outcome of a job's `tries`-th try. `error` is the handler's exception; None if the handler returned.
 
-    The gravest member of an exception group decides. This function never raises, whatever the user's exception is.
-    `home` is the handler's module: see `describe`.
+    In an exception group, the member with the gravest outcome decides: `Dead`, then `Again`, then `Later`, then the
+    longest delay. This function never raises, whatever the user's exception is. `home` is the handler's module: see
+    `describe`.
     """
     if error is None:
         return Done()
@@ -149,14 +151,14 @@ def _bounded(after: object) -> timedelta:
 
 
 def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
-    """Return an outcome with a reason that the database accepts, after a refusal. `Done` has no reason."""
+    """Replace a reason that the database has refused by one that it accepts. `Done` has no reason, and is unchanged."""
     if isinstance(outcome, Done):
         return outcome
-    return replace(outcome, reason=plain(f"the database refuses the error's text, which is in the log: {refusal}"))
+    return replace(outcome, reason=plain(f"the error's text is only in the log; the database refuses it: {refusal}"))
 
 
 def _wait_uncounted(error: BaseException) -> timedelta | None:
-    """Return how long to wait if the job is not at fault: postponed, no turn, no money, a rate limit, a wrong key."""
+    """Return how long to wait if the try does not count, because the job is not at fault; None if the try counts."""
     match error:
         case Postpone(after=after):
             return MINUTE if after is None else after
@@ -173,7 +175,7 @@ def _wait_uncounted(error: BaseException) -> timedelta | None:
 
 
 def _is_final(error: BaseException) -> bool:
-    """Return whether trying again can never help."""
+    """Return whether every further try would fail too."""
     match error:
         case NotReady(reason=reason):
             return reason != "transcription_processing"

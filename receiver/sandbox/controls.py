@@ -1,9 +1,11 @@
-"""Endpoints for tests, `/sandbox/…`, which the provider does not have. They need no key, and are not limited or logged.
+"""Serve `/sandbox/…`: endpoints for tests, which the real provider does not have.
 
-GET    /sandbox/requests          {"requests": [{"at", "method", "path", "status"}]}: `at` in seconds since the start
+They need no key. They have no rate limit, and the log of requests leaves them out.
+
+GET    /sandbox/requests          {"requests": [{"at", "method", "path", "status"}]}: `at` is seconds since our start
 GET    /sandbox/uploads           {"uploads": [{"id", "size", "sha256", "complete"}]}
 POST   /sandbox/webhooks/enable   switch every webhook on again, as a person does in the dashboard
-GET, POST, DELETE /sandbox/faults see `faults`
+GET, POST, DELETE /sandbox/faults see the module `faults`
 """
 
 import json

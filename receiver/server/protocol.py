@@ -1,18 +1,18 @@
-"""uvicorn's h11 protocol with a deadline for receiving a request.
+"""Extend uvicorn's h11 protocol with a deadline for receiving a request.
 
-uvicorn itself waits forever for a client that sends nothing, sends byte by byte, or never reads its answers. Here a
-connection is closed if the head of its request is not complete in time. The body has the same deadline; the code that
+uvicorn itself waits forever for a client that sends nothing, sends byte by byte, or never reads the answers. Here a
+connection is closed if the head of a request is not complete in time. The body has the same deadline. The code that
 reads the body enforces it, because that code can still answer 408. A client that does not read its answers is cut off.
-Keep-alive still works. The parser is h11: with httptools an upgrade request reaches the application with an empty body,
-and chunk trailers appear as headers.
+Keep-alive still works. The parser is h11, not httptools. With httptools an upgrade request would reach the application
+with an empty body, and chunk trailers would appear as headers.
 
-Two things that h11 leaves to its user are done here: line ends before a request are ignored (RFC 9112 2.2), and an
-answer that is sent before its request is complete still arrives (`parting`).
+h11 leaves two things to its user. Line ends before a request are ignored here (RFC 9112 2.2). An answer that is sent
+before its request is complete still arrives (see `parting`).
 
-If a connection is closed after an answer, the answer says so; otherwise a proxy might send the next delivery on that
-connection. A malformed request is refused here, and the refusal is reported.
+If a connection is closed after an answer, the answer says so with `Connection: close`. Otherwise a proxy might send the
+next delivery on that connection. A malformed request is refused here, and the refusal is reported.
 
-Input is parsed in turns (`turns`), and each connection reports whether it waits for its client (`connections`).
+Input is parsed in turns (see `turns`). Each connection reports whether it waits for its client (see `connections`).
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from receiver.server.turns import Rank, Turns
 
 Refused: TypeAlias = Callable[[RequestError, str | None], None]
 
-WHY_MALFORMED = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by h11's status
-PIECE_BYTES = 16 * 1024  # parsed in one turn; a piece can hold a few thousand chunks of one byte each
-LINE_END_BYTES = 64  # ignored before a request: an honest client adds one or two line ends
+WHY_MALFORMED = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by h11's suggestion
+PIECE_BYTES = 16 * 1024  # the most bytes parsed in one turn: up to a few thousand chunks of one byte
+LINE_END_BYTES = 64  # line ends before a request are ignored up to this size; an honest client sends one or two
 
 
 class DeadlineProtocol(H11Protocol):
@@ -58,14 +58,14 @@ class DeadlineProtocol(H11Protocol):
         self._skipped = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base has it
-        """Expect a request from the first moment."""
+        """Start the deadline of the first request at once."""
         super().connection_made(transport)
         self.transport = self._parting = Parting(transport, self._is_unread)
         self._expect_request()
         self._note()
 
     def data_received(self, data: bytes) -> None:
-        """Start the deadline with a request's first byte."""
+        """Take in bytes. The first byte of a request starts its deadline, if none runs yet."""
         if self._parting.is_parting:
             self._parting.throw_away(data)
             return
@@ -113,7 +113,7 @@ class DeadlineProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Close the connection if the rest of the answered request will never come, or is not needed."""
         self._give_time()  # a pipelined request begins here
-        if is_armed(Failpoint.AFTER_ANSWER):  # uvloop sends what was written at the end of this round
+        if is_armed(Failpoint.AFTER_ANSWER):  # only at the end of this round uvloop sends what was written
             self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
         unwanted = self.conn.their_state is h11.SEND_BODY
         is_kept = self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE
@@ -134,13 +134,13 @@ class DeadlineProtocol(H11Protocol):
         self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Continue with a client that reads again."""
+        """Cancel that deadline, because the client reads again."""
         self._forget_unread()
         super().resume_writing()
         self._note()
 
     def shutdown(self) -> None:
-        """End after the queued input is answered: it might be a delivery."""
+        """End the connection, but parse the queued input first, because it might be a delivery."""
         while self._in_line:
             self._parse()
         super().shutdown()
@@ -154,7 +154,7 @@ class DeadlineProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _should_upgrade(self) -> bool:
-        """Return False: uvicorn would log two warnings for every request to upgrade, and anyone can send one."""
+        """Ignore requests to upgrade. For each one uvicorn would log two warnings, and anyone can send them."""
         return False
 
     def _parse(self) -> None:
@@ -166,7 +166,7 @@ class DeadlineProtocol(H11Protocol):
         self.flow.resume_reading()
         piece = bytes(self._unparsed[:PIECE_BYTES])
         del self._unparsed[:PIECE_BYTES]
-        if piece:  # for h11 an empty piece means the end
+        if piece:  # h11 takes an empty piece as the end of the input
             self.conn.receive_data(piece)
         super().handle_events()
         if self.conn.their_state is not h11.IDLE:
@@ -178,14 +178,14 @@ class DeadlineProtocol(H11Protocol):
             self.transport.close()  # the rest of the request will never come
 
     def _start_over(self) -> None:
-        """Get the bytes behind an answered request back from h11, and expect a new request."""
+        """Take back from h11 the bytes that follow the answered request, and begin a new h11 connection."""
         self._unparsed[:0] = self.conn.trailing_data[0]
         self.conn = h11.Connection(h11.SERVER)
         self._skipped = 0
         self._skip_line_ends()
 
     def _skip_line_ends(self) -> None:
-        """Ignore line ends before a request: they are not part of the request, and do not begin it."""
+        """Ignore line ends before a request. They are not a part of it, so they do not start its deadline."""
         left = self._unparsed.lstrip(b"\r\n")
         self._skipped += len(self._unparsed) - len(left)
         if self._skipped <= LINE_END_BYTES:
@@ -196,18 +196,18 @@ class DeadlineProtocol(H11Protocol):
         behind = self.conn.trailing_data[0] + self._unparsed
         if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
             behind = left
-        # Otherwise the connection of a client that is refused but always busy could never be closed for a new one.
+        # Otherwise a refused client that always has more to send stays busy, and no new client can take its place.
         is_refused = "authentic" not in self.scope["state"]
         return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
 
     def _is_unread(self) -> bool:
-        """Return whether the client might be sending bytes that will not be read. A late head does not count."""
+        """Return whether the client might be sending bytes that will not be read. An incomplete head does not count."""
         theirs = self.conn.their_state
         behind = self._unparsed or (theirs is not h11.IDLE and self.conn.trailing_data[0])
         return not self._half_closed and (theirs in (h11.SEND_BODY, h11.ERROR) or bool(behind))
 
     def _has_more(self) -> bool:
-        """Return whether bytes have come behind the answered request."""
+        """Return whether bytes follow the answered request."""
         return bool(self._unparsed or self.conn.trailing_data[0])
 
     def _is_reading(self) -> bool:
@@ -219,7 +219,7 @@ class DeadlineProtocol(H11Protocol):
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def _note(self) -> None:
-        """Report whether this connection waits for its client, or the client for an answer."""
+        """Report whether this connection waits for its client, or the client waits for an answer."""
         if self._parting.is_parting:
             self._clients.note_waiting(self.transport, Rank.OTHER)
         elif self._in_line or (self._is_under_way() and not self.flow.write_paused):
@@ -232,7 +232,7 @@ class DeadlineProtocol(H11Protocol):
         self._deadline = self.loop.call_later(self._bounds.receive, self.transport.close)
 
     def _give_time(self) -> None:
-        """Set the deadline at which the body of a request that begins now must be complete."""
+        """Set the deadline for the body of a request that begins now."""
         self.app_state = {**self.app_state, "deadline": self.loop.time() + self._bounds.receive}
 
     def _forget_deadline(self) -> None:

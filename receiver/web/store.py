@@ -135,7 +135,7 @@ class Store:
             except StoreUnavailableError as exc:
                 self._leave(exc)
             except Exception:
-                log.exception("a bug of ours; this one delivery goes to the spool")
+                log.exception("a bug in receiver; this one delivery goes to the spool")
             self._hurry.give()
         record = spooled.spooled(delivery, self._database, self._address).to_bytes()
         try:
@@ -199,7 +199,7 @@ class Store:
             log.debug("the spool is not drained: %s", exc)
             return
         if stored:
-            log.warning("brought %d spooled deliveries into the database", stored)
+            log.warning("stored %d spooled deliveries in the database", stored)
 
     async def bring_in(self) -> int:
         """Bring the spooled deliveries into the database, and return how many it has stored.
@@ -238,7 +238,7 @@ class Store:
                     delivery = entry.delivery()
                     deliveries[place] = replace(delivery, handlers=self._wanted(delivery.content))
             except Exception as exc:  # noqa: BLE001 - one bad record must not stop the others
-                log.error("a spooled record is kept aside: %s", exc)
+                log.error("a spooled record cannot be read, and is kept in a separate file: %s", exc)
                 fates[place] = Fate.REFUSED
         if deliveries:
             stored = await self._take_apart(list(deliveries.values()))
@@ -301,7 +301,7 @@ class Store:
         self._why = str(error)
         self._hurry.give()
         if is_new:
-            log.error("%s; deliveries go to the spool until it is back", error)
+            log.error("%s; deliveries go to the spool until the database is back", error)
 
     def _return(self) -> None:
         """Send deliveries to the database again."""

@@ -112,7 +112,7 @@ async def _guarded(handler: Handler, event: Event, ctx: Context) -> BaseExceptio
         # The handler blocked the event loop, so its timeout could not fire. Other jobs waited for the same time.
         if timed.longest > handler.timeout:
             log.warning(
-                "%s blocked its worker for %.1f s, and its timeout is %g s: an `async def` must not block; "
+                "%s blocked its worker for %.1f s, longer than its timeout of %g s: an `async def` must not block; "
                 "write a plain `def`",
                 handler.name, timed.longest, handler.timeout,
             )  # fmt: skip

@@ -107,7 +107,7 @@ class Claims:
             return False
         if self._failing_since is not None:
             self._failing_since = None
-            log.warning("jobs are claimed again")
+            log.warning("jobs can be claimed again")
         return True
 
     async def _take_together(self, most: int, start: Callable[[Claim], None]) -> None:
@@ -164,7 +164,7 @@ class Claims:
             except StoreRefusedError:
                 pass
             else:
-                log.error("job %d cannot be claimed: %s", job, why)
+                log.error("job %d is dead, because it cannot be claimed: %s", job, why)
                 return
         times = self._aside[job].times + 1 if job in self._aside else 1
         self._aside[job] = Aside(times, _now() + self._aside_seconds)

@@ -80,4 +80,4 @@ class Lane:
                 how = "failed, retrying in" if isinstance(outcome, Again) else "waits"
                 log.warning("%s %s %.0f s (attempt %d): %s", self.name, how, pause, number, reason, extra=facts)
             case Dead(reason=reason):
-                log.error("%s dead (attempt %d): %s", self.name, number, reason, extra=facts)
+                log.error("%s is dead (attempt %d): %s", self.name, number, reason, extra=facts)

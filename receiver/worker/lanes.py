@@ -157,7 +157,7 @@ class Worker:
         """Let held jobs end `within` a time, then stop the rest and give them back uncounted. Call it after `run`."""
         tasks = {lane.task for lane in self._held.values()}
         if tasks:
-            log.info("waiting up to %g s for %d jobs", within.total_seconds(), len(tasks))
+            log.info("waiting up to %g s for %d running jobs to finish", within.total_seconds(), len(tasks))
             await asyncio.wait(tasks, timeout=within.total_seconds())
         left = list(self._held.values())
         if not left:
@@ -170,9 +170,9 @@ class Worker:
             parts = await together(self._connections, keys, jobs.release, seconds=self._deadlines.release)
             for part, result in parts:
                 if isinstance(result, StoreRefusedError):
-                    log.warning("job %d was not given back, and its lease will run out: %s", part[0][0], result)
+                    log.warning("job %d was not given back; its lease must run out first: %s", part[0][0], result)
                 else:
-                    log.info("gave back %d jobs that were not finished", len(part))
+                    log.info("put %d unfinished jobs back into the queue", len(part))
 
     def trouble(self) -> str | None:
         """Return why this worker cannot claim jobs, as text; None if it can, or if the trouble has only just begun."""
@@ -187,7 +187,7 @@ class Worker:
         for lane in [self._held[key] for key in keys if key in self._held]:
             if lane.is_undecided:
                 lane.stop()
-                log.warning("%s: its lease was lost; stopping it", lane.name, extra=lane.facts)
+                log.warning("the lease of %s was lost; stopping its handler", lane.name, extra=lane.facts)
 
     def _start(self, claim: Claim) -> None:
         reach(Failpoint.AFTER_CLAIM)
@@ -201,7 +201,7 @@ class Worker:
         self._wake.give()
         error = None if lane.task.cancelled() else lane.task.exception()
         if error is not None:
-            log.error("%s: a bug of ours; its lease will run out", lane.name, exc_info=error, extra=lane.facts)
+            log.error("a bug in receiver ended %s; its lease will run out", lane.name, exc_info=error, extra=lane.facts)
 
     def _context(self, lane: Lane, event: Event) -> Context:
         claim = lane.claim
@@ -257,4 +257,4 @@ class Worker:
 
     def _log_keyless(self, heard: Sequence[Heard]) -> None:
         for kind in heard:
-            log.error("jobs wait for a TRANSCRIBE_API_KEY that %s accepts: %s", self._provider.api_url, kind.what)
+            log.error("jobs wait, because %s does not accept TRANSCRIBE_API_KEY: %s", self._provider.api_url, kind.what)

@@ -109,7 +109,7 @@ class Lapsed:
         try:
             status = await self._run(stop=self._ending)
         except Exception:
-            log.exception("no process could be started for a job whose lease ran out; will retry later")
+            log.exception("no process could be started for a job whose lease ran out; trying again later")
             return
         if status:
-            log.error("the process for jobs whose lease ran out ended with status %d; will retry later", status)
+            log.error("the process for jobs whose lease ran out ended with status %d; another one starts later", status)

@@ -58,13 +58,13 @@ class Settling:
             except StoreRefusedError as exc:
                 refused_since = refused_since or time.monotonic()
                 if time.monotonic() - refused_since > self.lease.total_seconds():
-                    log.error("%s: its outcome cannot be written, and its lease will run out: %s", lane.name, exc)
+                    log.error("the outcome of %s cannot be written, so its lease will run out: %s", lane.name, exc)
                     return False
                 if not exc.passing:
                     outcome = in_plain_words(outcome, str(exc))
-                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
+                log.warning("the outcome of %s is not written yet; trying again: %s", lane.name, exc)
             except StoreUnavailableError as exc:
-                log.warning("%s: its outcome is not written yet: %s", lane.name, exc)
+                log.warning("the outcome of %s is not written yet; trying again: %s", lane.name, exc)
             else:
                 if not written:
                     text = "%s: the job was no longer ours, so writing its outcome had no effect"

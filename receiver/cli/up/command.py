@@ -59,7 +59,7 @@ def up(*, sandbox: bool, sandbox_port: int) -> None:
 
     Migrates the database, runs the web server and a worker, and prints what happens. Ctrl-C ends it.
 
-    SIGHUP replaces both processes, to load changed handlers or code. No delivery is refused during that.
+    SIGHUP replaces the web server and the worker, so that they load changed handlers or code. No delivery is refused.
     """
     unknown = environment.enter()
     simulation = simulating.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
@@ -83,7 +83,7 @@ async def _up(
         await _keep(configured, listener, url, simulation, start, stop=stop)
     except (StartupError, ProviderError):
         if not stop.is_set():
-            raise  # after a signal this is not an error: the signal has ended our processes too
+            raise  # after a signal this is no error: our processes might have got the signal too
 
 
 async def _keep(
@@ -97,7 +97,7 @@ async def _keep(
             await migrations.migrate(connection)
         story = Story(await deliveries.newest_key(db))
         say(f"data   {_place(configured)}")
-        say(f"reload kill -HUP {os.getpid()} restarts with changed handlers, and refuses no delivery")
+        say(f"reload run `kill -HUP {os.getpid()}` after you change a handler; no delivery is refused meanwhile")
         begin = partial(Child, environment=start.environment, folder=start.folder)
         children: list[Child] = []
         try:
@@ -106,7 +106,7 @@ async def _keep(
             if stop.is_set():
                 return
             serve = begin("serve", vital=True, listener=listener)
-            # A handler can block its worker for a whole lease. Then the worker ends itself.
+            # A handler can block its worker for a whole lease. Then the worker ends itself, so wait longer than that.
             patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
             work = begin("work", vital=False, patience=patience)
             for child in (serve, work):
@@ -120,13 +120,13 @@ async def _keep(
                     *(child.keep() for child in children),
                 )
         finally:
-            listener.close()  # refuses new clients at once: nothing would answer them
+            listener.close()  # new clients are refused at once, because nothing would answer them
             await _end(children, configured.shutdown_seconds, hurry, longest=longest)
             _say_what_waits(configured)
 
 
 async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, *, longest: float) -> None:
-    """End the children, the sandbox last. Running jobs get `seconds` to finish, or until `hurry` is set."""
+    """End the children, the sandbox last. Print that running jobs have `seconds` to finish; `hurry` stops them now."""
     first = [child for child in children if child.name != "sandbox"]
     ending = asyncio.gather(*(child.end(longest) for child in first))
     await asyncio.sleep(0)  # the children get their signal before we print
@@ -152,7 +152,7 @@ def _say_what_waits(configured: Settings) -> None:
     with suppress(OSError):
         spool = open_spool(configured).look()
         if not spool.is_empty:
-            say(f"spool  {spool.used} bytes of deliveries wait on disk; the next start stores them")
+            say(f"spool  {spool.used} bytes of deliveries wait on disk; the next start stores them in the database")
 
 
 async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
@@ -164,14 +164,14 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
         while not stop.is_set() and waiting != {stopping}:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()  # raises the error of a child
+                task.result()  # raises the error of a coroutine
     finally:
         for task in tasks:
             task.cancel()
-        # A statement might wait for a database that hangs.
+        # Do not wait for all: a statement might wait for a database that hangs.
         ended, _ = await asyncio.wait(tasks, timeout=STORY_ENDS_SECONDS)
         for task in ended:
-            task.cancelled() or task.exception()  # marks its error as seen; the first error is being raised
+            task.cancelled() or task.exception()  # marks its error as retrieved: only the first error is raised
 
 
 async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:
@@ -180,7 +180,7 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
     await serve.ready()
     while True:
         await again.wait()
-        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too, and means that we should end
+        if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too: then we should end
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGHUP)
         again.clear()  # a SIGHUP from here on asks for another restart
@@ -191,7 +191,7 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
 
 
 async def _open(configured: Settings, url: str, serve: Child, simulation: Simulation | None, start: Start) -> None:
-    """Print where the web server listens, once it does. Then submit the sample, if there is a sandbox."""
+    """Print the web server's address once it is ready. Then submit the sample, or say that settings are missing."""
     await serve.ready()
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
@@ -213,12 +213,12 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
     say(f"sample submitted as transcription {sample.id}; when its jobs are done, run in another terminal:")
     say(f"         {command} transcript {sample.id}")
     say(f"         {command} timestamps {sample.id} --format youtube")
-    say("       before commands that use the sandbox (transcribe, check, test-event, …), run:")
+    say("       before you use the sandbox from there (transcribe, check, test-event, …), run:")
     say(f"         {simulation.export_line(configured, here, start.environment)}")
 
 
 async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
-    """Start the sandbox, and register again: a new sandbox has no webhook."""
+    """Start the sandbox, and register the webhook again, because a new sandbox has none."""
     sandbox_url = configured.api_url
     real = [api for api in await deliveries.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
