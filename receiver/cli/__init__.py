@@ -1,10 +1,10 @@
 """The command `receiver`: options in, text out. No rule lives here.
 
-up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
+up/, serve, work, migrate, sandbox    the processes      startup: a process that runs for long
 check, webhook, spool, send           the receiver       inbox, handlers: what it has stored, and who handles it
 submit, transcription, transcript     recordings         account: what the provider has
   ▶ options                           options and arguments that several commands have
-  ▶ opening                           opens the database, the spool, the provider's client
+  ▶ opening                           opens the database, and the provider's client
   ▶ process                           settings, log, loop and signals
   ▶ advice                            the options that help after an error
   ▶ printing, terminal                results, questions, and a line that shows progress
@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import click
 
 from receiver import logs
@@ -42,20 +41,13 @@ from receiver.cli import (
 )
 from receiver.cli.up import command as up
 from receiver.database import outages
-from receiver.errors import ProviderError, ReceiverError
+from receiver.errors import ImpossibleError
+from receiver.logs.reasons import tell
 from receiver.logs.streams import OutputError
 
 log = logging.getLogger(__name__)
 
 TAKE_A_FILE = ("transcribe", "quote", "send")
-# Errors of a command's SQL statement. A connection that fails raises a `ReceiverError` instead.
-STATEMENT_ERRORS = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    ConnectionError,
-    TimeoutError,
-)
 
 
 class _Interrupted(click.ClickException):
@@ -86,23 +78,10 @@ class _Commands(click.Group):
 def _in_one_line() -> Iterator[None]:
     try:
         yield
-    except OutputError as exc:
-        raise click.ClickException(f"the output cannot be written ({exc.strerror})") from exc
-    except ProviderError as exc:
-        raise click.ClickException(_block(exc)) from exc
-    except ReceiverError as exc:
-        raise click.ClickException(logs.printable(advice.in_options(exc))) from exc
-    except STATEMENT_ERRORS as exc:
-        raise click.ClickException(logs.printable(str(outages.of_work(exc)))) from exc
-    except OSError as exc:  # of a disk; a database that cannot be reached raises a `ReceiverError`
-        raise click.ClickException(logs.printable(str(exc))) from exc
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
     except Exception as exc:
-        log.debug("a bug in receiver", exc_info=exc)
-        raise click.ClickException(
-            f"a bug in receiver: {type(exc).__name__}; RECEIVER_LOG_LEVEL=debug shows where"
-        ) from exc
+        raise click.ClickException(_said(exc)) from exc
 
 
 @contextmanager
@@ -129,14 +108,18 @@ def _require_text(arguments: Sequence[str]) -> None:
             raise click.UsageError(f"{logs.printable(argument)} is not UTF-8")
 
 
-def _block(error: ProviderError) -> str:
-    """Return a provider's error for a person: its message, then a line for each fact."""
-    code = error.code if error.status is None else f"{error.code} (HTTP {error.status})"
-    facts = {"code": code, "request id": error.request_id, "see": error.doc_url}
-    notes = getattr(error, "__notes__", [])
-    message = error.message if error.status is None else f"the provider says: {error.message}"
-    lines = [message, *(f"  {name + ':':<12}{fact}" for name, fact in facts.items() if fact is not None), *notes]
-    return "\n".join(map(logs.printable, lines))
+def _said(error: Exception) -> str:
+    """Return an error for a person: its message, then a line for each fact and each note."""
+    if isinstance(error, OutputError):
+        return f"the output cannot be written ({error.strerror})"
+    meant = outages.for_people(error)
+    if meant is None:
+        log.debug("a bug in receiver", exc_info=error)
+        return f"a bug in receiver: {type(error).__name__}; RECEIVER_LOG_LEVEL=debug shows where"
+    told = tell(meant)
+    message = advice.in_options(meant) if isinstance(meant, ImpossibleError) else told.message
+    facts = (f"  {name + ':':<12}{fact}" for name, fact in told.facts.items())
+    return "\n".join(map(logs.printable, (message, *facts, *told.notes)))
 
 
 @click.group(

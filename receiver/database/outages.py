@@ -1,4 +1,4 @@
-"""Sort a database's errors: an outage, the failure of one statement, or a setting that can never work.
+"""Sort errors: an outage, the failure of one statement, a setting that can never work, or a bug of ours.
 
 Only a connection or a server is "away". The failure of a statement concerns this statement alone, and a retry might
 help. An error about a connection repeats the server's own words, because only the server knows the reason.
@@ -15,7 +15,7 @@ import asyncpg
 
 from receiver.database.dsn import Dsn
 from receiver.database.hosts import ESCAPE, Address
-from receiver.errors import StoreMisconfiguredError, StoreRefusedError, StoreUnavailableError
+from receiver.errors import ReceiverError, StoreMisconfiguredError, StoreRefusedError, StoreUnavailableError
 
 # Errors that end the connection, and not only the statement: worth one more try on a new connection.
 # asyncpg raises InternalClientError if the server's last message and the connection's end arrive separately.
@@ -32,6 +32,8 @@ TROUBLE = (*AWAY, asyncpg.PostgresError)
 # Another transaction conflicted; the same statement can succeed now.
 CONFLICT = asyncpg.TransactionRollbackError
 PASSING = (CONFLICT, asyncpg.LockNotAvailableError, asyncpg.ObjectInUseError, asyncpg.QueryCanceledError)
+# Errors of a statement whose connection is open. A connection that cannot be made raises a `ReceiverError` instead.
+STATEMENT = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError, TimeoutError)
 
 # Every error of connecting that is not a bug of ours. A ValueError is about certificates, which asyncpg reads while it
 # connects. A RuntimeError means that no thread could be started for a name look-up.
@@ -177,6 +179,15 @@ def of_work(error: BaseException) -> StoreUnavailableError:
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         words = f"the role lacks a right ({words}): {TO_USE}"
     return StoreRefusedError(f"the database refuses it: {words}", passing=isinstance(error, PASSING))
+
+
+def for_people(error: Exception) -> Exception | None:
+    """Return the error that a person should read for an error of any of our work; None if it is a bug of ours."""
+    if isinstance(error, STATEMENT):
+        return of_work(error)
+    if isinstance(error, ReceiverError | OSError):  # any other error of the system is of a disk
+        return error
+    return None
 
 
 def _line(error: BaseException) -> str:

@@ -1,5 +1,7 @@
-"""An error as one text that can be stored and shown: with its place in the code, without secrets. Pure."""
+"""An error as a text: one that can be stored, with its place in the code and without secrets; or for a person. Pure."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from receiver.errors import ImpossibleError, ProviderError, Verdict
@@ -17,6 +19,32 @@ SLIPS = (
     ("coroutine", "did you forget `await`, or `ctx.wait(…)` in a plain `def`?"),
     ("_AsyncGeneratorContextManager", "did you forget `async` before `with`?"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An error for a person. Its texts can contain control characters, because some are a stranger's.
+
+    Attributes:
+        message: why it failed, and what to do.
+        facts: what the provider's support asks for, and where to read more; by name.
+        notes: what else is known about this failure, such as what might have been done nevertheless.
+    """
+
+    message: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def tell(error: BaseException) -> Told:
+    """Return an error that is written for people in its parts."""
+    notes = tuple(getattr(error, "__notes__", ()))
+    if not isinstance(error, ProviderError):
+        return Told(str(error), notes=notes)
+    code = error.code if error.status is None else f"{error.code} (HTTP {error.status})"
+    facts = {"code": code, "request id": error.request_id, "see": error.doc_url}
+    message = error.message if error.status is None else f"the provider says: {error.message}"
+    return Told(message, {name: fact for name, fact in facts.items() if fact is not None}, notes)
 
 
 def describe(error: BaseException, home: str = "") -> str:

@@ -1,6 +1,7 @@
 """`database.connections`: answers in time whatever the server does, commits on disk, listening that comes back."""
 
 import asyncio
+import errno
 import os
 import resource
 import signal
@@ -17,7 +18,7 @@ import pytest_asyncio
 from receiver import database
 from receiver.database import Connection, Connections, outages, query
 from receiver.database.session import SQL
-from receiver.errors import ConfigError, StoreBusyError, StoreRefusedError, StoreUnavailableError
+from receiver.errors import ConfigError, ImpossibleError, StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.testing import Server
 from tests.processes import free_port
 
@@ -101,6 +102,20 @@ async def test_a_statement_that_is_cancelled_with_all_others_is_no_error(answers
 ])  # fmt: skip
 def test_what_work_met_is_told_in_the_servers_or_the_systems_words(error: BaseException, said: str) -> None:
     assert str(outages.of_work(error)) == said
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (ImpossibleError("no"), "no"),
+    (asyncpg.DiskFullError("no space"), "the database is away: no space"),
+    (asyncpg.InterfaceError("is closed"), "the database is away: is closed"),
+    (ConnectionResetError(errno.ECONNRESET, "x"), "the database is away: connection reset by peer"),
+    (TimeoutError(), "the database is away: no answer in time"),
+    (OSError(errno.EACCES, "Permission denied", "notes"), "[Errno 13] Permission denied: 'notes'"),
+    (ZeroDivisionError("a bug"), None),
+])  # fmt: skip
+def test_an_error_of_any_work_is_told_unless_it_is_a_bug(error: Exception, said: str | None) -> None:
+    meant = outages.for_people(error)
+    assert (None if meant is None else str(meant)) == said
 
 
 async def failing(connection: Connection, sqlstate: str) -> None:

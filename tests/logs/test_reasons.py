@@ -12,8 +12,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.errors import GiveUp, ImpossibleError, Postpone, Retry
-from receiver.logs.reasons import REASON_LENGTH, describe, place, shown
+from receiver.errors import GiveUp, ImpossibleError, NotReady, Postpone, ProviderError, Retry
+from receiver.logs.reasons import REASON_LENGTH, Told, describe, place, shown, tell
 
 # --- that it can be stored -------------------------------------------------------------------------------------------
 
@@ -236,3 +236,23 @@ def test_a_value_that_cannot_show_itself_is_named_by_its_kind() -> None:
             raise RuntimeError("no text")
 
     assert shown(Shy()) == "a Shy"
+
+
+# --- for a person ----------------------------------------------------------------------------------------------------
+
+
+def test_a_providers_error_is_told_with_its_facts_and_notes() -> None:
+    error = ProviderError("no", code="bad", status=400, request_id="req_1", doc_url="https://x.test/bad")
+    error.add_note("It might have been submitted.")
+    facts = {"code": "bad (HTTP 400)", "request id": "req_1", "see": "https://x.test/bad"}
+    assert tell(error) == Told("the provider says: no", facts, ("It might have been submitted.",))
+
+
+def test_what_the_provider_did_not_say_is_not_put_into_its_mouth() -> None:
+    assert tell(NotReady("never made", status=None)) == Told("never made", {"code": "not_ready"})
+
+
+def test_any_other_error_is_told_with_its_notes() -> None:
+    error = ImpossibleError("it is gone")
+    error.add_note("Look elsewhere.")
+    assert tell(error) == Told("it is gone", notes=("Look elsewhere.",))
