@@ -15,11 +15,7 @@ def handlers(*, as_json: bool) -> None:
     """List the handlers that are found, with their files."""
     found = discovery.load(configure().handlers)
     if as_json:
-        print_json([
-            {"name": h.name, "patterns": list(h.patterns), "attempts": h.retry.attempts, "timeout": h.timeout,
-             "module": h.module, "file": h.file}
-            for h in found.values()
-        ])  # fmt: skip
+        print_json([discovery.to_json(h) for h in found.values()])
         return
     for h in found.values():
         tries = f"{h.retry.attempts} tries of {h.timeout:g} s"

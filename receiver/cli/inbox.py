@@ -6,7 +6,6 @@ from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, stripped
 from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure
-from receiver.errors import ImpossibleError
 from receiver.handling import discovery
 from receiver.handling import replay as replaying
 from receiver.inbox import deliveries, lookup
@@ -55,7 +54,7 @@ def show(event: str, *, as_json: bool) -> None:
     click.echo(_line(found))
     if found.unreadable is not None:
         click.echo(f"  quarantined: {found.unreadable}")
-    elif not found.jobs:
+    elif found.is_unwanted:
         click.echo("  no handler wants it, so it is done")
     for variant in whole.variants:
         click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
@@ -73,10 +72,10 @@ def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
     state = "dead" if dead else None
     found = with_database(configure(), lambda db: deliveries.jobs(db, state=state, limit=limit or None))
     if as_json:
-        print_json([job.to_json() | {"event": event} for event, job in found])
+        print_json([listed.to_json() for listed in found])
         return
-    for event, job in found:
-        click.echo(f"{event}  {_job_line(job)}")
+    for listed in found:
+        click.echo(f"{listed.event}  {_job_line(listed.job)}")
     if not found:
         click.echo("no dead jobs" if dead else "no jobs yet", err=True)
 
@@ -92,23 +91,25 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     gets a job. Running jobs are left alone. A quarantined body is read again first.
     """
     configured = configure()
-    chosen = replaying.chosen(discovery.load(configured.handlers), only)
-    done = with_database(configured, lambda db: replaying.replay(db, event, chosen))
+    known = discovery.load(configured.handlers)
+    chosen = replaying.chosen(known, only)
+    done = with_database(configured, lambda db: replaying.replay(db, event, chosen, known=known))
     if as_json:
-        print_json({"event": event, "pending": done.pending, "running": done.running})
-    else:
-        say_done(f"pending again: {', '.join(done.pending)}" if done.pending else "no handler wants this event")
+        print_json(done.to_json())
+    elif done.pending:
+        say_done(f"pending again: {', '.join(done.pending)}")
+    elif not done.running:
+        say_done("no handler wants this event")
     if done.gone and only is None:
         click.echo(f"left alone, because there is no such handler: {printable(', '.join(done.gone))}", err=True)
-    if done.running:
-        raise ImpossibleError(f"running, so left alone: {', '.join(done.running)}; replay when they have ended")
+    done.require_all()
 
 
 def _line(event: Stored) -> str:
     about = "" if event.transcription_id is None else f"  transcription {event.transcription_id}"
     repeats = "" if event.deliveries == 1 else f"  delivered {event.deliveries} times"
     states = "".join(f"  {job.handler}:{job.state}" for job in event.jobs)
-    if event.unreadable is None and not event.jobs:
+    if event.is_unwanted:
         states = "  no handler"
     return f"{clock(event.received_at)}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
 

@@ -20,6 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from sysconfig import get_path
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from receiver.errors import HandlerLoadError
 from receiver.handling import made
@@ -69,6 +70,14 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
 def interested(handlers: Iterable[Handler], event_type: str) -> list[str]:
     """Return the names of the handlers that want events of this type."""
     return [handler.name for handler in handlers if handler.wants(event_type)]
+
+
+def to_json(handler: Handler) -> dict[str, Any]:
+    """Return the fields of a handler that `handlers --json` prints."""
+    return {
+        "name": handler.name, "patterns": list(handler.patterns), "attempts": handler.retry.attempts,
+        "timeout": handler.timeout, "module": handler.module, "file": handler.file,
+    }  # fmt: skip
 
 
 def shown_file(handler: Handler) -> str:

@@ -3,8 +3,9 @@
 name ──▶ the event with that name ──▶ a quarantined body is read again ──▶ jobs are pending, with a new quota
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from receiver import events
 from receiver.database import Connection, Pool
@@ -20,14 +21,29 @@ class Replayed:
     """What became of an event's jobs. Each is named by its handler.
 
     Attributes:
+        event: the name that the event was asked for by.
         pending: the jobs that run again.
-        running: the jobs that run now, and were left alone.
-        gone: the jobs that are not done and whose handlers were not among the chosen ones.
+        running: the jobs that should run again, but run now, and were left alone.
+        gone: the jobs that are not done and whose handlers are not known.
     """
 
+    event: str
     pending: tuple[str, ...]
     running: tuple[str, ...]
     gone: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `replay --json` prints."""
+        return {"event": self.event, "pending": self.pending, "running": self.running}
+
+    def require_all(self) -> None:
+        """Refuse a replay that has left jobs alone which should run again. The others run again nevertheless.
+
+        Raises:
+            ImpossibleError: jobs run now.
+        """
+        if self.running:
+            raise ImpossibleError(f"running, so left alone: {', '.join(self.running)}; replay when they have ended")
 
 
 def chosen(known: Mapping[str, Handler], only: str | None) -> list[Handler]:
@@ -43,8 +59,14 @@ def chosen(known: Mapping[str, Handler], only: str | None) -> list[Handler]:
     return [known[only]]
 
 
-async def replay(db: Pool, name: str, handlers: Sequence[Handler]) -> Replayed:
+async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Container[str]) -> Replayed:
     """Run an event's jobs of these handlers again. A handler that has no job for the event yet gets one.
+
+    Args:
+        db: the database.
+        name: a name of the event.
+        handlers: the chosen ones.
+        known: the names of all handlers, also of those that are not chosen.
 
     Raises:
         ImpossibleError: the name means no event or several, or the event is quarantined and still cannot be read.
@@ -55,11 +77,11 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler]) -> Replayed:
         wanted = discovery.interested(handlers, event_type)
         pending = await jobs.replay(connection, found.key, wanted)
     await jobs.nudge(db)
-    names = {handler.name for handler in handlers}
     return Replayed(
+        event=name,
         pending=tuple(pending),
         running=tuple(name for name in wanted if name not in pending),
-        gone=tuple(job.handler for job in found.jobs if job.state != "done" and job.handler not in names),
+        gone=tuple(job.handler for job in found.jobs if job.state != "done" and job.handler not in known),
     )
 
 

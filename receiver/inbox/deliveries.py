@@ -64,6 +64,18 @@ class StoredJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job beside other events' jobs: `event` is the `source/id` of its event."""
+
+    event: str
+    job: StoredJob
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `jobs --json` prints."""
+        return self.job.to_json() | {"event": self.event}
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """An event as it is stored, with its jobs."""
 
@@ -80,6 +92,11 @@ class Stored:
     deliveries: int
     state: str
     jobs: tuple[StoredJob, ...]
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether the event could be read, and no handler wanted it."""
+        return self.unreadable is None and not self.jobs
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `events --json` prints."""
@@ -213,10 +230,10 @@ async def has_ended(db: Database, api_url: str, transcription_id: str, *, since:
     return ended
 
 
-async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> list[tuple[str, StoredJob]]:
-    """Return jobs, newest first, each with `source/id` of its event."""
+async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> list[ListedJob]:
+    """Return jobs, newest first."""
     rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), state, limit)]
-    return [(row.pop("event"), StoredJob(**row)) for row in rows]
+    return [ListedJob(row.pop("event"), StoredJob(**row)) for row in rows]
 
 
 async def accept_quarantined(db: Database, key: int, event: Event) -> bool:

@@ -107,6 +107,9 @@ def test_replay_leaves_a_running_job_alone(shared: Processes, running: tuple[Web
     ran = shared.run("replay", "evt_1")
     assert (ran.returncode, ran.stdout) == (1, "pending again: second\n")
     assert "running, so left alone: first" in ran.stderr
+    alone = shared.run("replay", "evt_1", "--handler", "first")
+    assert (alone.returncode, alone.stdout) == (1, "")
+    assert "running, so left alone: first; replay when they have ended" in alone.stderr
 
 
 def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple[Web, Process]) -> None:

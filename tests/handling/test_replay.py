@@ -21,6 +21,7 @@ def wanting(pattern: str, name: str) -> Handler:
 
 TWICE = f"some.event transcribe.so/evt_1 about 4821 of {API}"
 FIRST, SECOND = wanting("transcription.*", "first"), wanting("*", "second")
+KNOWN = {"first": FIRST, "second": SECOND}
 
 
 async def deliver(db: Pool, body: bytes, *handlers: str, api_url: str = API, account: str = "default") -> None:
@@ -35,16 +36,32 @@ async def test_done_and_dead_jobs_run_again_and_running_ones_are_left_alone(db: 
         "update receiver.jobs set state = case handler when 'first' then 'dead' when 'second' then 'running'"
         " when 'gone' then 'dead' else 'done' end::receiver.job_state"
     )
-    done = await replay.replay(db, "evt_1", [FIRST, SECOND])
+    done = await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)
     assert (done.pending, done.running, done.gone) == (("first",), ("second",), ("gone",))
     (event,) = await deliveries.find(db, "evt_1")
     states = {job.handler: job.state for job in event.jobs}
     assert states == {"done": "done", "first": "pending", "gone": "dead", "second": "running"}
 
 
+async def test_a_job_whose_handler_is_known_and_was_not_chosen_is_not_gone(db: Pool) -> None:
+    await deliver(db, completed("evt_1"), "first", "second", "gone")
+    done = await replay.replay(db, "evt_1", [SECOND], known=KNOWN)
+    assert (done.pending, done.running, done.gone) == (("second",), (), ("gone",))
+
+
+async def test_a_replay_that_leaves_running_jobs_alone_has_failed_for_them(db: Pool) -> None:
+    await deliver(db, completed("evt_1"), "first", "second")
+    (await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)).require_all()
+    await db.execute("update receiver.jobs set state = 'running' where handler = 'first'")
+    done = await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)
+    assert done.to_json() == {"event": "evt_1", "pending": ("second",), "running": ("first",)}
+    with pytest.raises(ImpossibleError, match="running, so left alone: first; replay when they have ended"):
+        done.require_all()
+
+
 async def test_a_handler_that_is_new_gets_a_job_if_it_wants_the_event(db: Pool) -> None:
     await deliver(db, completed("evt_1", event_type="some.event"))
-    done = await replay.replay(db, "evt_1", [FIRST, SECOND])
+    done = await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)
     assert (done.pending, done.running, done.gone) == (("second",), (), ())
 
 
@@ -58,7 +75,7 @@ async def test_a_name_that_does_not_mean_one_event_is_refused_and_nothing_runs(d
     for account in ("default", "other"):
         await deliver(db, completed("evt_1", event_type="some.event"), account=account)
     with pytest.raises(ImpossibleError) as refused:
-        await replay.replay(db, name, [SECOND])
+        await replay.replay(db, name, [SECOND], known=KNOWN)
     assert str(refused.value) == said
     assert await db.fetchval("select count(*) from receiver.jobs") == 0
 
@@ -67,13 +84,12 @@ async def test_what_still_cannot_be_read_stays_in_quarantine(db: Pool) -> None:
     await deliver(db, b"not an event")
     (event,) = await deliveries.recent(db)
     with pytest.raises(ImpossibleError, match="it still cannot be read: it is not JSON"):
-        await replay.replay(db, event.id, [SECOND])
+        await replay.replay(db, event.id, [SECOND], known=KNOWN)
     assert [one.state for one in await deliveries.recent(db)] == ["quarantined"]
 
 
 def test_only_the_named_handler_is_chosen() -> None:
-    known = {"first": FIRST, "second": SECOND}
-    assert replay.chosen(known, None) == [FIRST, SECOND]
-    assert replay.chosen(known, "second") == [SECOND]
+    assert replay.chosen(KNOWN, None) == [FIRST, SECOND]
+    assert replay.chosen(KNOWN, "second") == [SECOND]
     with pytest.raises(ImpossibleError, match="there is no handler third; there are first, second"):
-        replay.chosen(known, "third")
+        replay.chosen(KNOWN, "third")

@@ -39,7 +39,7 @@ async def claim_lapsed(db: Pool, *handlers: str, lease: timedelta = LEASE, api_u
 
 
 async def stored(db: Pool, handler: str = "a") -> StoredJob:
-    (found,) = [job for _, job in await deliveries.jobs(db, state=None, limit=None) if job.handler == handler]
+    (found,) = [one.job for one in await deliveries.jobs(db, state=None, limit=None) if one.job.handler == handler]
     return found
 
 
@@ -182,7 +182,7 @@ async def test_only_our_leases_are_renewed(db: Pool) -> None:
     await db.execute("update receiver.jobs set attempt = 2 where id = $1", lost.job)
     held = [(c.job, c.attempt) for c in (lost, finished, ours)]
     assert await jobs.renew(db, held, lease=timedelta(hours=1)) == {lost.job, finished.job}
-    waits = {job.id: job.waits_seconds for _, job in await deliveries.jobs(db, state=None)}
+    waits = {one.job.id: one.job.waits_seconds for one in await deliveries.jobs(db, state=None)}
     assert waits[ours.job] > 3000
     assert all(waits[c.job] <= 0 for c in (finished, lost, other))
 

@@ -50,8 +50,10 @@ async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
 async def stored(scratch: Scratch) -> dict[str, StoredJob]:
     """Return the jobs by handler or, if there are several events, by event and handler."""
     found = await deliveries.jobs(scratch.db, state=None, limit=None)
-    several = len({event for event, _ in found}) > 1
-    return {f"{event.partition('/')[2]} {job.handler}" if several else job.handler: job for event, job in found}
+    several = len({one.event for one in found}) > 1
+    return {
+        f"{one.event.partition('/')[2]} {one.job.handler}" if several else one.job.handler: one.job for one in found
+    }
 
 
 async def until_ended(scratch: Scratch, state: str = "done") -> None:
