@@ -29,8 +29,8 @@ def account(*, as_json: bool) -> None:
     click.echo(f"tier            {printable(found.subscription_tier or '-')}")
     click.echo(f"balance         {dollars(found.wallet_balance_usd)}")
     click.echo(f"monthly credit  {dollars(found.monthly_credit_remaining_usd)}")
-    if isinstance(found.links.get("billing"), str):
-        click.echo(f"top up          {printable(found.links['billing'])}")
+    if found.top_up_url is not None:
+        click.echo(f"top up          {printable(found.top_up_url)}")
 
 
 @click.command(epilog=examples("receiver pipelines", "receiver pipelines --json | jq '.[].code'"))

@@ -114,6 +114,12 @@ class MeAnswer(Answer):
     subscription_tier: TextOrNone = None
     links: Links = Field(default_factory=dict)
 
+    @property
+    def top_up_url(self) -> str | None:
+        """The page where the balance can be topped up."""
+        url = self.links.get("billing")
+        return url if isinstance(url, str) else None
+
 
 class PipelineAnswer(Answer):
     """An item of `GET /pipelines`: a speech model and its price."""
