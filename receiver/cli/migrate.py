@@ -3,11 +3,11 @@
 import click
 
 from receiver import database
-from receiver.cli.opening import open_database
 from receiver.cli.options import examples
 from receiver.cli.printing import say_done
 from receiver.cli.process import configure, run
 from receiver.database import migrations
+from receiver.database.opening import open_database
 
 
 @click.command(epilog=examples("receiver migrate", "DATABASE_URL=postgresql://… receiver migrate"))

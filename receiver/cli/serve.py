@@ -12,14 +12,14 @@ import click
 
 from receiver import database
 from receiver.cli import startup
-from receiver.cli.opening import open_spool
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, event_at, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections, embedded
 from receiver.handling import Handler, discovery
-from receiver.health import advice, watchdog
+from receiver.health import advice, checks, start, watchdog
 from receiver.health.presence import Presence
+from receiver.inbox.spool.opening import open_spool
 from receiver.server import address, bind, inherit
 from receiver.server import serve as serve_on
 from receiver.settings import Settings
@@ -51,7 +51,7 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, until_e
 async def _serve(configured: Settings, listener: socket.socket, url: str, *, has_line: bool) -> None:
     """Answer requests until a signal says to stop, or until the line to `up` closes, if there is one."""
     handlers = discovery.load(configured.handlers)
-    has_database = await startup.check(url)
+    has_database = await start.check(url)
     connections = Connections(url, statement_seconds=SERVICE.statement)
     if configured.spool_dir is None:
         embedded.prepare(configured.data_dir)  # the spool's folder is in the data folder
@@ -63,9 +63,8 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
     presence = Presence(connections, kind="web", api_url=configured.api_url)
     _add_organs(receiver, configured, url, presence, has_line=has_line)
     async with receiver.organs:
-        if configured.database_url is not None and configured.spool_dir is None:
-            where = open_spool(configured).folder.path
-            log.info("deliveries wait in %s during an outage: set RECEIVER_SPOOL_DIR to a disk that stays", where)
+        for finding in checks.spool_folder(configured):
+            log.info("%s", finding.said)
         if has_line and await _has_secrets(receiver.keyring, stop, relieved):
             report_ready()
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())

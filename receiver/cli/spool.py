@@ -2,12 +2,11 @@
 
 import click
 
-from receiver.cli.opening import open_database, open_spool
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
+from receiver.database.opening import open_database
 from receiver.handling import discovery
-from receiver.settings import Settings
 from receiver.web import takeover
 
 
@@ -25,16 +24,15 @@ def spool(*, takes_over: bool, as_json: bool) -> None:
     Shows how many wait for each database, and how many files were kept because they could not be stored.
     """
     configured = configure()
-    opened = open_spool(configured)
-    takeover.usable(opened)
-    taken = _take_over(configured) if takes_over else 0
-    waiting = takeover.waiting(opened, configured.dsn)
+    taken = 0
+    if takes_over:
+        handlers = discovery.load(configured.handlers)
+        with open_database(configured, create=False) as url:
+            taken = run(takeover.take_over(url, configured, handlers))
+    waiting = takeover.waiting(configured)
     found = waiting.condition
     if as_json:
-        print_json({
-            "folder": str(found.path), "taken": taken, "waiting": dict(waiting.numbers), "refused": found.refused,
-            "damaged": found.damaged, "unknown": found.unknown,
-        })  # fmt: skip
+        print_json(waiting.to_json(taken=taken))
         return
     if takes_over:
         click.echo(f"stored {taken} deliveries in this database")
@@ -42,9 +40,3 @@ def spool(*, takes_over: bool, as_json: bool) -> None:
     for name, count in waiting.numbers.items() or {"nothing": 0}.items():
         click.echo(f"waiting  {count} for {name}" if count else "waiting  nothing")
     click.echo(f"kept     {found.refused} refused, {found.damaged} damaged files, {found.unknown} of another version")
-
-
-def _take_over(configured: Settings) -> int:
-    handlers = discovery.load(configured.handlers)
-    with open_database(configured, create=False) as url:
-        return run(takeover.take_over(url, open_spool(configured), handlers=handlers, api_url=configured.api_url))

@@ -2,10 +2,11 @@
 
 import click
 
-from receiver.cli.opening import open_database, opened, with_database
+from receiver.cli.opening import opened, with_database
 from receiver.cli.options import as_json, examples, stripped, webhook_url
 from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure, run
+from receiver.database.opening import open_database
 from receiver.health import trial
 from receiver.logs import clock
 from receiver.webhooks import registrar, registration, rotation

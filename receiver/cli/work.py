@@ -22,6 +22,7 @@ from receiver.handling import discovery
 from receiver.health import watchdog
 from receiver.health.organs import Organs
 from receiver.health.presence import Presence
+from receiver.health.start import check
 from receiver.inbox import jobs
 from receiver.providers import egress
 from receiver.providers.opening import open_provider
@@ -52,7 +53,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     killed.offer("self", killed.WORKER)  # not earlier: an embedded server that we start would inherit the score
     start = environment.remember()
     handlers = discovery.load(configured.handlers)
-    await startup.check(url)
+    await check(url)
     stop = stop_event(with_stdin=has_line)
     hurry = hurry_event(stop)
     lanes = 1 if lapsed else configured.lanes

@@ -6,6 +6,7 @@ survey             all findings of `receiver check`, in an order in which each e
   ▶ postgres       the server and the schema
   ▶ advice         what is worth knowing and is not a failure
   ▶ around         the provider, and whether it can reach us
+start              whether a process may start with its database
 failures           deliveries refused in a row, counted as the provider counts
 resources          whether a process has enough descriptors and threads, and its log is read
 organs             runs background functions, and starts them again when they fail
@@ -14,6 +15,6 @@ watchdog           ends a process whose event loop does not answer
 trial              follows a test event through the whole path
 """
 
-from receiver.health.finding import Finding, report
+from receiver.health.finding import Finding, hold, report
 
-__all__ = ["Finding", "report"]
+__all__ = ["Finding", "hold", "report"]

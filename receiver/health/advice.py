@@ -41,6 +41,12 @@ def registration(*, is_refused: bool) -> list[Finding]:
     return [Finding("registration", holds=True, seen="the provider refuses it, or delivers elsewhere", todo=todo)]
 
 
+def environment(mistakes: Sequence[str]) -> list[Finding]:
+    """Report the proxies and certificates of the environment that cannot be used. Other requests work."""
+    lost = "requests that need this setting will fail"
+    return [Finding("environment", holds=True, seen=f"{mistake}; {lost}") for mistake in mistakes]
+
+
 def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
     """Report as advice which events no handler wanted, which patterns match nothing, and how much is quarantined.
 

@@ -13,6 +13,7 @@ from receiver.health.presence import UNSEEN, Missing
 from receiver.inbox import jobs
 from receiver.inbox.jobs import Count
 from receiver.inbox.spool import Condition
+from receiver.inbox.spool.opening import open_spool
 from receiver.settings import Settings, addresses
 from receiver.webhooks import registration, secrets
 
@@ -108,6 +109,14 @@ def spool(found: Condition, *, database_answers: bool) -> Finding:
     advice = f"the disk of {found.path} cannot reserve space: once it is full, the spool stores no more deliveries"
     advice = "" if found.is_promised else advice
     return Finding("spool", holds=True, seen=seen, todo=advice)
+
+
+def spool_folder(configured: Settings) -> list[Finding]:
+    """Report as advice that the spool is in the data folder, whose disk might not stay, although the database does."""
+    if configured.database_url is None or configured.spool_dir is not None:
+        return []
+    seen = f"deliveries wait in {open_spool(configured).folder.path} during an outage"
+    return [Finding("spool folder", holds=True, seen=seen, todo="set RECEIVER_SPOOL_DIR to a disk that stays")]
 
 
 def _age_of_oldest(seconds: float) -> str:

@@ -31,7 +31,12 @@ class Finding:
         return {"name": self.name, "holds": self.holds, "seen": self.seen, "todo": self.todo}
 
 
+def hold(findings: Iterable[Finding]) -> bool:
+    """Return whether all findings hold."""
+    return all(finding.holds for finding in findings)
+
+
 def report(findings: Iterable[Finding]) -> dict[str, Any]:
     """Return findings as the JSON that readiness and `receiver check` share."""
     found = list(findings)
-    return {"holds": all(finding.holds for finding in found), "findings": [finding.to_json() for finding in found]}
+    return {"holds": hold(found), "findings": [finding.to_json() for finding in found]}

@@ -34,6 +34,16 @@ async def server(connection: Connection, url: str, configured: Settings) -> Find
     return Finding("database", holds=True, seen=f"{place}, durable")
 
 
+def data_folder(configured: Settings) -> list[Finding]:
+    """Report as advice that everything is stored in the data folder, whose disk might not stay."""
+    if configured.database_url is not None:
+        return []
+    path = embedded.locate(configured.data_dir).path
+    seen = f"DATABASE_URL is not set: using the embedded database in {path}"
+    lost = "On a platform whose disk vanishes with every deploy, everything stored vanishes with it"
+    return [Finding("data folder", holds=True, seen=f"{seen}. {lost}")]
+
+
 async def not_durable(connection: Connection) -> list[str]:
     """Return the server's settings that are off and without which stored data does not survive a crash."""
     durable = await connection.fetchrow(query("database/durability"))

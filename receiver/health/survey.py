@@ -2,22 +2,40 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from receiver import database
 from receiver.database import TROUBLE, Connection, dsn, outages, query
+from receiver.database.opening import open_database
 from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
-from receiver.handling import Handler
+from receiver.handling import Handler, discovery
 from receiver.health import advice, around, checks, postgres, presence
 from receiver.health.finding import Finding
 from receiver.inbox import deliveries, jobs, spooled
 from receiver.inbox.spool import Spool
+from receiver.inbox.spool.opening import open_spool
 from receiver.providers.opening import open_provider
 from receiver.settings import Settings
 from receiver.webhooks import secrets
 
 SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What is looked at, beside the settings and the provider.
+
+    Attributes:
+        place: the database's URL, or why there is none.
+        handlers: the handlers, or why they cannot be loaded.
+        spool: the spool of this user's web processes on this machine, as a value of its own: a thread uses it.
+    """
+
+    place: str | StartupError
+    handlers: Mapping[str, Handler] | HandlerLoadError
+    spool: Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +55,40 @@ class Seen:
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
 
-async def survey(
-    configured: Settings,
-    place: str | StartupError,
-    *,
-    handlers: Mapping[str, Handler] | HandlerLoadError,
-    spool: Spool,
-) -> list[Finding]:
-    """Return all findings, in an order in which each explains the next.
+@contextmanager
+def subjects(configured: Settings) -> Iterator[Subjects]:
+    """Open what is configured, for a survey. What cannot be opened is there as its error. This can block for a minute.
 
-    Args:
-        configured: the settings.
-        place: the database's URL, or why there is none.
-        handlers: the handlers, or why they cannot be loaded.
-        spool: the spool of this user's web processes on this machine, as a value of the caller's own: a thread uses it.
+    A process that has the database and the handlers open already makes the `Subjects` of these.
     """
+    place: str | StartupError
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(open_database(configured, create=False))
+        except StartupError as exc:
+            place = exc
+        yield Subjects(place, _handlers(configured), open_spool(configured))
+
+
+def _handlers(configured: Settings) -> Mapping[str, Handler] | HandlerLoadError:
+    try:
+        return discovery.load(configured.handlers)
+    except HandlerLoadError as exc:
+        return exc
+
+
+async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
+    """Return all findings, in an order in which each explains the next."""
+    place, handlers = subjects.place, subjects.handlers
     seen = await _database(configured, place, {} if isinstance(handlers, HandlerLoadError) else handlers)
     url = place if seen.is_well and isinstance(place, str) else None
     return [
         checks.settings(configured),
         checks.loaded(handlers),
         *seen.findings,
-        await asyncio.to_thread(_spool, configured, spool, seen.name, place if isinstance(place, str) else None),
+        await asyncio.to_thread(
+            _spool, configured, subjects.spool, seen.name, place if isinstance(place, str) else None
+        ),
         *await around.reachable(configured, seen.secrets or configured.own_secrets),
         *await _provider(configured, url),
     ]

@@ -1,6 +1,7 @@
 """Keep deliveries: events, their jobs, and the spool that keeps deliveries while the database cannot store them.
 
 deliveries    an event and one job for each handler that wants it, in one statement; lists and searches
+happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
 jobs          claim, renew, finish, release: fenced by the attempt
 retry         when a job is tried again. Pure

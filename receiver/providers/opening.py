@@ -1,10 +1,14 @@
-"""Open the client of the configured API, with the budget that all processes on a database share."""
+"""Open what a question to the provider needs: the client of the configured API, and the database if there is one."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
-from receiver.database import Connections
+from receiver.database import Connections, Pool
+from receiver.database.opening import open_database, open_pool
+from receiver.errors import NoDataError
 from receiver.providers import TranscribeSo, budget
+from receiver.providers.archive import Archive
 from receiver.providers.budget import SharedBudget
 from receiver.providers.transcribe_so import RETRY_SECONDS
 from receiver.settings import Settings
@@ -30,3 +34,52 @@ async def open_provider(
             yield provider
     finally:
         connections.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a question to the provider needs: the provider's client, and the database if there is one."""
+
+    provider: TranscribeSo
+    db: "Pool | None"
+
+    @property
+    def archive(self) -> Archive:
+        """The provider's answers, kept in the database if there is one."""
+        return Archive(self.provider, self.db)
+
+
+@contextmanager
+def open_database_if_any(configured: Settings, *, needs_key: bool) -> Iterator[str | None]:
+    """Yield the URL of the configured database, or None if there is none and the provider can be asked without it.
+
+    What the database alone can answer is asked with `needs_key=False`: it needs either a key or a database. This can
+    block, as `open_database` does.
+
+    Raises:
+        ImpossibleError: a key is needed, and none is set.
+        NoDataError: there is neither a key nor a database.
+    """
+    if needs_key:
+        configured.account()
+    with ExitStack() as stack:
+        url = None
+        try:
+            url = stack.enter_context(open_database(configured, create=False))
+        except NoDataError:
+            if configured.api_key is None:
+                raise
+        yield url
+
+
+@asynccontextmanager
+async def open_desk(configured: Settings, url: str | None) -> AsyncIterator[Desk]:
+    """Open the provider's client, and the database at `url` if there is one.
+
+    Raises:
+        SchemaError: the database's schema is older than this code.
+        StoreUnavailableError: the database does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        db = None if url is None else await stack.enter_async_context(open_pool(url))
+        yield Desk(await stack.enter_async_context(open_provider(configured, url)), db)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from receiver import Context, Event, Handler, events, handler, settings
 from receiver.database import Pool
-from receiver.health import advice, around, checks
+from receiver.health import advice, around, checks, postgres
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery, TypeCount
 from receiver.inbox.jobs import Count
@@ -207,3 +207,21 @@ def test_a_spool_that_is_not_drained_is_said_whatever_its_clock_was(*, age: floa
     found = checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=True)
     assert (found.holds, "not drained" in found.todo) == (holds, not holds)
     assert checks.spool(Condition(Path("spool"), 5, 10, since=time.time() - age), database_answers=False).holds
+
+
+def test_a_variable_that_cannot_be_used_is_told_and_is_no_failure() -> None:
+    assert advice.environment([]) == []
+    (found,) = advice.environment(["ALL_PROXY: no"])
+    assert (found.holds, found.said) == (True, "ALL_PROXY: no; requests that need this setting will fail")
+
+
+@pytest.mark.parametrize(("chosen", "told"), [
+    ({}, ["data folder"]),
+    ({"RECEIVER_SPOOL_DIR": "/spool"}, ["data folder"]),
+    ({"DATABASE_URL": "postgresql://h.test/d"}, ["spool folder"]),
+    ({"DATABASE_URL": "postgresql://h.test/d", "RECEIVER_SPOOL_DIR": "/spool"}, []),
+])  # fmt: skip
+def test_what_is_kept_on_this_disk_is_told(folder: Path, chosen: dict[str, str], told: list[str]) -> None:
+    configured = settings.load(RECEIVER_DATA_DIR=folder / "data", **chosen)
+    found = [*postgres.data_folder(configured), *checks.spool_folder(configured)]
+    assert [(one.name, one.holds) for one in found] == [(name, True) for name in told]

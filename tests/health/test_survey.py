@@ -13,7 +13,7 @@ from receiver.database import Pool
 from receiver.errors import HandlerLoadError, NoDataError, StartupError
 from receiver.handling import Handler
 from receiver.health import Finding
-from receiver.health.survey import survey
+from receiver.health.survey import Subjects, subjects, survey
 from receiver.inbox.spool import Spool
 from receiver.settings import Settings
 from tests.inbox.test_spooled import RECORD
@@ -47,7 +47,7 @@ async def look(
     configured: Settings, place: str | StartupError, folder: Path, *,
     handlers: Mapping[str, Handler] | HandlerLoadError = NONE,
 ) -> list[Finding]:  # fmt: skip
-    return await survey(configured, place, handlers=handlers, spool=Spool(folder / "spool", limit_bytes=10**6))
+    return await survey(configured, Subjects(place, handlers, Spool(folder / "spool", limit_bytes=10**6)))
 
 
 async def put_into_spool(folder: Path, *databases: str) -> None:
@@ -75,7 +75,7 @@ async def test_handlers_that_cannot_be_loaded_are_a_finding_and_hide_no_other(
 async def test_the_loop_does_not_wait_for_the_disk(configured: Settings, folder: Path, receiver_database: str) -> None:
     """A page that shows the findings runs beside deliveries."""
     spool = SlowSpool(folder / "spool")
-    await survey(configured, receiver_database, handlers=NONE, spool=spool)
+    await survey(configured, Subjects(receiver_database, NONE, spool))
     assert spool.loop_went_on
 
 
@@ -90,3 +90,13 @@ async def test_what_is_for_another_database_is_told_once_this_one_has_said_its_n
     found = await look(configured, receiver_database, folder)
     assert [one.name for one in found] == ["settings", "handlers", "database", "schema", *AROUND]
     assert "another database" not in {one.name: one for one in found}["spool"].todo
+
+
+def test_what_cannot_be_opened_is_looked_at_as_its_error(folder: Path) -> None:
+    """Nothing is made for a look."""
+    nowhere = settings.load(RECEIVER_DATA_DIR=folder / "data", RECEIVER_HANDLERS="nowhere_at_all")
+    with subjects(nowhere) as found:
+        assert isinstance(found.place, NoDataError)
+        assert isinstance(found.handlers, HandlerLoadError)
+        assert found.spool.folder.configured == folder / "data" / "spool"
+    assert not (folder / "data").exists()

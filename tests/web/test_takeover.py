@@ -4,17 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from receiver import database, events
+from receiver import database, events, settings
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, SchemaError
 from receiver.inbox import deliveries, spooled
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.spool import Spool
+from receiver.settings import Settings
 from receiver.web import takeover
 from receiver.web.takeover import take_over
 from tests.processes import completed
 
 API = "https://api.test"
+
+
+def spooling(folder: Path, **changes: str) -> Settings:
+    return settings.load(RECEIVER_SPOOL_DIR=folder, TRANSCRIBE_API_URL=API, **changes)
 
 
 async def spool_for_another(folder: Path) -> None:
@@ -26,25 +31,34 @@ async def spool_for_another(folder: Path) -> None:
 
 async def test_it_is_stored_as_if_it_had_been_for_this_one(db: Pool, receiver_database: str, tmp_path: Path) -> None:
     await spool_for_another(tmp_path)
-    assert await take_over(receiver_database, Spool(tmp_path, limit_bytes=10**6), handlers={}, api_url=API) == 1
+    assert await take_over(receiver_database, spooling(tmp_path), {}) == 1
     assert [event.id for event in await deliveries.recent(db)] == ["evt_theirs"]
     assert Spool(tmp_path, limit_bytes=10**6).look().is_empty
 
 
 async def test_what_waits_is_counted_by_the_database_it_waits_for(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", limit_bytes=10**6)
-    assert (takeover.waiting(spool, None).numbers, takeover.waiting(spool, None).condition.is_empty) == ({}, True)
+    nothing = takeover.waiting(spooling(tmp_path / "spool"))
+    assert (nothing.numbers, nothing.condition.is_empty) == ({}, True)
     await spool_for_another(tmp_path / "spool")
-    found = takeover.waiting(spool, "postgresql://u@here.test/d")
+    found = takeover.waiting(spooling(tmp_path / "spool", DATABASE_URL="postgresql://u@here.test/d"))
     assert (sum(found.numbers.values()), found.condition.is_empty) == (1, False)
     (name,) = found.numbers
     assert "another" in name
+    assert found.to_json(taken=2) == {
+        "folder": str(found.condition.path), "taken": 2, "waiting": {name: 1}, "refused": 0, "damaged": 0, "unknown": 0,
+    }  # fmt: skip
 
 
 def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ImpossibleError, match="RECEIVER_SPOOL_DIR names the folder"):
-        takeover.waiting(Spool(tmp_path / "file", limit_bytes=10**6), None)
+        takeover.waiting(spooling(tmp_path / "file"))
+
+
+async def test_nothing_is_taken_from_a_folder_that_cannot_be_used(receiver_database: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ImpossibleError, match="RECEIVER_SPOOL_DIR names the folder"):
+        await take_over(receiver_database, spooling(tmp_path / "file"), {})
 
 
 async def test_a_schema_that_is_too_old_takes_nothing(receiver_database: str, tmp_path: Path) -> None:
@@ -53,5 +67,5 @@ async def test_a_schema_that_is_too_old_takes_nothing(receiver_database: str, tm
     await connection.execute("delete from receiver.migrations where version > 1")
     await connection.close()
     with pytest.raises(SchemaError, match="receiver migrate"):
-        await take_over(receiver_database, Spool(tmp_path, limit_bytes=10**6), handlers={}, api_url=API)
+        await take_over(receiver_database, spooling(tmp_path), {})
     assert not Spool(tmp_path, limit_bytes=10**6).look().is_empty

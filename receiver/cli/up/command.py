@@ -14,18 +14,20 @@ from typing import Any
 import click
 
 from receiver import database
-from receiver.cli.opening import open_database, open_spool
 from receiver.cli.options import examples
 from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
 from receiver.cli.up import simulation as simulating
+from receiver.cli.up import story
 from receiver.cli.up.children import Child, Patience
 from receiver.cli.up.simulation import Simulation
-from receiver.cli.up.story import Story
 from receiver.database import Pool, embedded, migrations
+from receiver.database.opening import open_database
 from receiver.errors import ConfigError, ImpossibleError, ProviderError, StartupError
 from receiver.handling import discovery
 from receiver.health.organs import Organs
 from receiver.inbox import deliveries
+from receiver.inbox.happenings import Happenings
+from receiver.inbox.spool.opening import open_spool
 from receiver.logs import say
 from receiver.providers import Recording
 from receiver.providers.opening import open_provider
@@ -95,7 +97,7 @@ async def _keep(
     async with database.pool(url, size=2) as db:
         async with db.acquire() as connection:
             await migrations.migrate(connection)
-        story = Story(await deliveries.newest_key(db))
+        happenings = Happenings(await deliveries.newest_key(db))
         say(f"data   {_place(configured)}")
         say(f"reload run `kill -HUP {os.getpid()}` after you change a handler; no delivery is refused meanwhile")
         begin = partial(Child, environment=start.environment, folder=start.folder)
@@ -112,7 +114,7 @@ async def _keep(
             for child in (serve, work):
                 children.append(child)
                 await child.start()
-            async with Organs({"story": partial(story.run, db)}):
+            async with Organs({"story": partial(story.tell, db, happenings)}):
                 await _run_until(
                     stop,
                     _open(configured, url, serve, simulation, start),

@@ -4,6 +4,7 @@ spool.Spool ──▶ segments.SpoolSegment   a file with space reserved in adva
      │
      └──▶ drain.Drain                   oldest first; a function stores the records, and returns their fates (`Fate`)
 before.scan                             reads the segments of version 0.4
+opening.open_spool                      the spool of the configured folder
 folder.SpoolFolder                      the folder of the segments, which only our user can enter
 condition.Condition                     the state of the spool, and the contents of its folder
 
