@@ -25,7 +25,7 @@ def transcription_id(_: click.Context, __: click.Parameter, given: str) -> str:
     Raises:
         InvalidRequest: no transcription can have this id.
     """
-    return wire.number(given)
+    return wire.number(given.strip())
 
 
 def stripped(_: click.Context, __: click.Parameter, given: str) -> str:

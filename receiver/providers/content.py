@@ -31,7 +31,7 @@ async def transcript(archive: Archive, transcription_id: str) -> Transcript:
         ImpossibleError: the transcript is not stored and there is no key, or the transcription did not complete.
         InvalidRequest: no transcription can have this id.
     """
-    transcription_id = wire.number(transcription_id)
+    transcription_id = wire.number(transcription_id.strip())
     api_url = await _api_of(archive, transcription_id, "result")
     stored = await archive.stored_transcript(api_url, transcription_id)
     if stored is not None:
@@ -59,7 +59,7 @@ async def timestamps(archive: Archive, transcription_id: str, format: str, style
         InvalidRequest: no transcription can have this id.
         NotReady: the transcription has not ended, or this `style` was never made; the `available_styles` are free.
     """
-    transcription_id = wire.number(transcription_id)
+    transcription_id = wire.number(transcription_id.strip())
     api_url = await _api_of(archive, transcription_id, f"timestamps/{format}/%")
     for kept in (style,) if style else (BALANCED, None):
         stored = await archive.stored_timestamps(api_url, transcription_id, format, kept)

@@ -29,12 +29,12 @@ def path(transcription_id: str | int, *rest: str) -> str:
 
 
 def number(transcription_id: str | int) -> str:
-    """Return a transcription's id as the provider writes it: no blanks around it, no zeros before it.
+    """Return a transcription's id as the provider writes it: no zeros before it.
 
     Raises:
         InvalidRequest: the id is not a positive integer, and this provider uses no other ids.
     """
-    text = str(transcription_id).strip()
+    text = str(transcription_id)
     if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63):  # noqa: PLR2004
         raise InvalidRequest("a transcription id of transcribe.so is a positive integer", code="invalid_id")
     return str(int(text))
