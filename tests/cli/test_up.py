@@ -164,9 +164,9 @@ def test_a_second_ctrl_c_gives_back_at_once_what_is_under_way(processes: Process
     until(lambda: "it is at work\n" in told(web), "what is printed is there")
     web.popen.send_signal(signal.SIGINT)
     until(lambda: "running jobs have 300 s to finish; press Ctrl-C again to stop them now" in told(web), "it is said")
-    web.until_logged("waiting up to 300 s for 1 jobs")
+    web.until_logged("waiting up to 300 s for 1 running jobs")
     assert web.end(signal.SIGINT) == 0
-    assert "gave back 1 jobs that were not finished" in web.log
+    assert "put 1 unfinished jobs back into the queue" in web.log
     jobs = processes.sql("select state::text, attempt, uncounted from receiver.jobs", receiver_database)
     assert jobs == [{"state": "pending", "attempt": 1, "uncounted": 1}]
 

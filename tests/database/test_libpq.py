@@ -49,5 +49,5 @@ def test_a_password_file_that_is_left_unread_is_told(tmp_path: Path) -> None:
     file.chmod(0o600)
     assert unfit_password_file(str(file)) is None
     file.chmod(0o644)
-    assert unfit_password_file(str(file)) == f"{file} is ignored, because other users can read it: run chmod 600 on it"
+    assert unfit_password_file(str(file)) == f"{file} is ignored, because other users have rights on it: run chmod 600 on it"
     assert unfit_password_file(str(tmp_path)) == f"{tmp_path} is not a file"

@@ -222,7 +222,7 @@ async def test_a_database_that_cannot_keep_every_text_is_refused(
         if usable:
             assert await migrations.migrate(opened) == NAMES[1:]
         else:
-            with pytest.raises(SchemaError, match=r"encoding is LATIN1, .* create one with encoding UTF8"):
+            with pytest.raises(SchemaError, match=r"encoding is LATIN1, .* create a database with encoding UTF8"):
                 await migrations.migrate(opened)
     finally:
         await opened.close()

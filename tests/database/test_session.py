@@ -510,7 +510,7 @@ async def test_what_is_left_out_of_safety_and_of_a_password_is_said_in_one_line_
     said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert said == [
         "channel_binding=require asks for a protection that we do not offer; use sslmode=verify-full",
-        f"no password was found: {file} is ignored, because other users can read it: run chmod 600 on it",
+        f"no password was found: {file} is ignored, because other users have rights on it: run chmod 600 on it",
     ]
 
 

@@ -27,7 +27,7 @@ AT_ONCE = 60
 BETWEEN_LINES_SECONDS = 10.0
 SETTLE_SECONDS = 120.0
 LEAST_KILLS = 2
-BUGS = r"a bug (of ours|in receiver)|Exception in (ASGI|callback|thread)|was never retrieved|<coroutine object .* ended"
+BUGS = r"a bug in receiver|Exception in (ASGI|callback|thread)|was never retrieved|<coroutine object .* ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def _settled(processes: Processes, platform: Platform, history: History, deliver
         kills=dict(platform.kills),
         ended_by_themselves=platform.ended_by_themselves,
         settled_after_seconds=settled,
-        spooled=sum(int(count) for count in re.findall(r"brought (\d+) spooled", logs)),
+        spooled=sum(int(count) for count in re.findall(r"stored (\d+) spooled", logs)),
         bugs=len(re.findall(BUGS, logs)),
         judgement=judge(lines, look(processes)),
     )

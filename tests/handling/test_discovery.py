@@ -475,7 +475,7 @@ def test_a_handler_that_its_module_has_no_name_for_refuses_the_start(write: Writ
     write({f"{package}.mod": text})
     assert refusal(package) == (
         f"{package}.mod: the handler {name} ({package}/mod.py line {line}) would get no jobs: "
-        f"the module has no name for it, or uses its name for something else; give it its own name"
+        f"no variable of the module holds it (any more); assign it to a variable of its own"
     )
 
 
@@ -513,7 +513,8 @@ def test_a_folder_in_the_folder_is_not_passed_over_without_a_word(
     if regular:
         (inner / "__init__.py").touch()
     assert refusal(package) == (
-        f"{inner} is not looked into: add {package}.social to RECEIVER_HANDLERS, or start its name with an underscore"
+        f"{inner} would not be searched: add {package}.social to RECEIVER_HANDLERS, "
+        "or start the folder's name with an underscore"
     )
     assert list(discovery.load([package, f"{package}.social"])) == ["good", "post"]
     inner.rename(inner.with_name("_social"))
@@ -529,7 +530,7 @@ def test_a_file_whose_name_ends_otherwise_is_not_passed_over_without_a_word(
     write({f"{package}.a": GOOD})
     (tmp_path / package / name).write_text(async_handler("other"))
     found = tmp_path / package / name
-    assert refusal(package) == f"{found} is not looked at: the name of a module's file ends in .py"
+    assert refusal(package) == f"{found} would be ignored: a module's file must end in .py, not in {found.suffix}"
 
 
 def test_a_folder_that_holds_no_modules_is_no_mistake(write: Write, tmp_path: Path) -> None:
@@ -547,7 +548,7 @@ def test_a_file_whose_name_is_no_modules_is_not_passed_over(write: Write, tmp_pa
     write({"refused_dotted.a": GOOD})
     dotted = tmp_path / "refused_dotted" / "show.notes.py"
     dotted.touch()
-    assert refusal("refused_dotted") == f"{dotted} is not looked at: the name of a module has no dot"
+    assert refusal("refused_dotted") == f"{dotted} would be ignored: a module's name must not contain a dot"
 
 
 # --- where the operator named nothing --------------------------------------------------------------------------------

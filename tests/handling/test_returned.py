@@ -45,18 +45,18 @@ async def outcome(scratch: Scratch, name: str, returns: Callable[[Event, Context
 
 
 AWAIT = "that was not awaited: write `await` in front of the call that returns it"
-YIELDED = "h returned a generator, so none of its code ran: a handler does not yield"
+YIELDED = "h returned a generator, so the generator did not run: a handler does not yield"
 LOST: dict[str, tuple[Callable[[Event, Context], Any], str]] = {
     "a coroutine": (other, f"h returned a coroutine {AWAIT}"),
     "an awaitable": (lambda *_: Lazy(), f"h returned a Lazy {AWAIT}"),
     "a generator": (lambda *_: numbers(), YIELDED),
     "an asynchronous generator": (lambda *_: numbers_later(), YIELDED),
-    "an error": (lambda *_: ValueError("no"), "h returned an error: write `raise`: ValueError: no"),
-    "a verdict": (lambda *_: GiveUp("no account"), "h returned an error: write `raise`: no account"),
+    "an error": (lambda *_: ValueError("no"), "h returned an error instead of raising it: ValueError: no"),
+    "a verdict": (lambda *_: GiveUp("no account"), "h returned an error instead of raising it: no account"),
     "another verdict": (
-        lambda *_: Retry("later", after=timedelta(minutes=1)), "h returned an error: write `raise`: later",
+        lambda *_: Retry("later", after=timedelta(minutes=1)), "h returned an error instead of raising it: later",
     ),
-    "a kind of error": (lambda *_: GiveUp, "h returned an error: write `raise`: GiveUp"),
+    "a kind of error": (lambda *_: GiveUp, "h returned an error instead of raising it: GiveUp"),
 }  # fmt: skip
 
 
@@ -90,4 +90,4 @@ async def test_any_other_result_is_done_and_said_once_without_showing_it(
     with caplog.at_level(logging.WARNING):
         assert [await attempt.run(made, event, ctx, left_behind=LeftBehind()) for _ in range(2)] == [None, None]
     said = [record.getMessage() for record in caplog.records]
-    assert said == ["answers_something returned a dict, which is ignored: a handler returns nothing"]
+    assert said == ["answers_something returned a dict, which is ignored: a handler should return None"]

@@ -296,7 +296,7 @@ async def test_without_the_database_and_without_room_the_answer_is_503_and_loud(
     assert said(answer) == (503, "spool_full")
     assert answer.headers["Retry-After"] == "60"
     errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
-    assert errors[0].endswith("deliveries go to the spool until it is back")
+    assert errors[0].endswith("deliveries go to the spool until the database is back")
     assert errors[1] == "refused deliveries: 1 x 503 the spool holds its 10 bytes (from 127.0.0.1)"
 
 

@@ -125,7 +125,7 @@ async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_
         found = await place.store.check()
     assert (found.holds, found.seen, ".refused files: 1" in found.todo) == (False, "empty", True)
     assert "this one delivery goes to the spool" in caplog.text
-    assert "until it is back" not in caplog.text
+    assert "until the database is back" not in caplog.text
 
 
 async def test_when_the_spool_is_full_the_database_is_asked_again(
@@ -437,7 +437,7 @@ async def test_a_crowd_on_our_connections_is_no_outage(
         await place.store.drain()
         assert place.is_empty
     assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}
-    assert "until it is back" not in caplog.text
+    assert "until the database is back" not in caplog.text
 
 
 async def test_new_deliveries_do_not_wait_for_the_old_ones(db: Pool, receiver_database: str, tmp_path: Path) -> None:

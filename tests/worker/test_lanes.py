@@ -94,7 +94,7 @@ async def test_every_end_of_a_handler_has_its_outcome(
         assert job.state == state, h.name
         assert job.error == error or (error is not None and error in (job.error or "")), h.name
         assert waits - 120 < job.waits_seconds <= waits * 1.5, h.name
-    assert "its lease was lost" not in caplog.text
+    assert "was lost; stopping its handler" not in caplog.text
     late = "completes_and_raises transcribe.so/evt_1 failed after completing(), but the job is done: "
     assert f"{late}ValueError: too late to matter (tests/worker/test_lanes.py line " in caplog.text
     uncounted = await receiver_scratch.db.fetch("select handler from receiver.jobs where uncounted = 1 order by 1")
@@ -464,7 +464,7 @@ async def test_a_lost_lease_stops_the_handler_and_nothing_is_written(
         await asyncio.wait_for(stopped.wait(), 60)
     found = await stored(receiver_scratch)
     assert {(job.state, job.attempt, job.error) for job in found.values()} == {("running", 2, None)}
-    assert "waiting transcribe.so/evt_1: its lease was lost; stopping it" in caplog.text
+    assert "the lease of waiting transcribe.so/evt_1 was lost; stopping its handler" in caplog.text
 
 
 async def _said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
@@ -696,7 +696,7 @@ async def test_an_error_whose_text_the_database_refuses_is_told_in_plain_words(
         await until_ended(receiver_scratch, "dead")
     error = (await stored(receiver_scratch))["failing"].error
     assert error is not None
-    assert error.startswith("the database refuses the error's text, which is in the log: ")
+    assert error.startswith("the error's text is only in the log; the database refuses it: ")
     assert "日本語" in caplog.text
 
 
@@ -711,7 +711,7 @@ async def test_an_outcome_that_the_database_refuses_in_any_words_costs_no_lane(
     await receiver_scratch.db.execute("alter table receiver.jobs add check (error is null)")
     await deliver(receiver_scratch, "evt_bad", failing)
     async with working(receiver_scratch, failing, count=1, lease=1):
-        await until(lambda: _said(caplog, "its outcome cannot be written, and its lease will run out"))
+        await until(lambda: _said(caplog, "cannot be written, so its lease will run out"))
         await deliver(receiver_scratch, "evt_good", failing)
 
         async def good_is_done() -> bool:

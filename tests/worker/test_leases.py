@@ -152,7 +152,7 @@ async def test_a_handler_that_lost_its_lease_is_stopped_once_and_may_clean_up(
                 "update receiver.jobs set attempt = 2, due_at = now() + interval '1 hour'"
             )
             assert await db.fetchval("select 1", timeout=60) == 1
-    assert caplog.text.count("its lease was lost") == 1
+    assert caplog.text.count("was lost; stopping its handler") == 1
 
 
 async def test_a_lease_that_cannot_be_renewed_or_given_back_costs_no_other_its_own(
@@ -188,7 +188,7 @@ async def test_a_lease_that_cannot_be_renewed_or_given_back_costs_no_other_its_o
     found = {name: (job.state, job.attempt) for name, job in (await stored(receiver_scratch)).items()}
     assert found == {"bad": ("running", 1), "good": ("pending", 1)}
     assert "was not renewed: the database refuses it: mine" in caplog.text
-    assert "was not given back, and its lease will run out" in caplog.text
+    assert "was not given back; its lease must run out first" in caplog.text
 
 
 async def test_leases_that_can_be_renewed_no_longer_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
