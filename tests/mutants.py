@@ -572,7 +572,7 @@ MUTANTS = (
     Mutant("registry: a file of two names is two", "receiver/handling/discovery.py",
            "                if file in self._seen:\n                    return None\n", "", "handling/discovery"),
     Mutant("registry: what has no name is not missed", "receiver/handling/discovery.py",
-           "    search.refuse_nameless(modules)\n", "", "handling/discovery"),
+           "    search.report_nameless(modules)\n", "", "handling/discovery"),
     Mutant("registry: a stranger's modules are run", "receiver/handling/discovery.py",
            "[Guard(here), *(finder", "[*(finder", "handling/discovery"),
     Mutant("registry: the working directory stays first", "receiver/handling/discovery.py",

@@ -58,12 +58,12 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
                     continue  # this module has imported it from another one of these
                 if handler.name in found:
                     places = f"in {origin[handler.name]} and in {module.__name__}"
-                    search.refuse(f"two handlers are named {handler.name}: {places}")
+                    search.report(f"two handlers are named {handler.name}: {places}")
                     continue
                 found[handler.name], origin[handler.name] = handler, module.__name__
-    search.refuse_nameless(modules)
-    if search.refusals:
-        raise HandlerLoadError("; ".join(search.refusals)) from search.cause
+    search.report_nameless(modules)
+    if search.mistakes:
+        raise HandlerLoadError("; ".join(search.mistakes)) from search.cause
     return MappingProxyType(dict(sorted(found.items())))
 
 
@@ -125,19 +125,19 @@ class _Search:
     """One search for handlers. It continues after a mistake, to find all mistakes.
 
     Attributes:
-        refusals: a sentence for each mistake.
-        cause: the first exception that led to a refusal.
+        mistakes: a sentence for each mistake.
+        cause: the first exception that led to a mistake.
     """
 
     def __init__(self, packages: Sequence[str], here: Path) -> None:
-        self.refusals: list[str] = []
+        self.mistakes: list[str] = []
         self.cause: BaseException | None = None
         self._packages = packages
         self._here = here
         self._seen: set[str] = set()
 
-    def refuse(self, sentence: str, cause: BaseException | None = None) -> None:
-        self.refusals.append(sentence)
+    def report(self, sentence: str, cause: BaseException | None = None) -> None:
+        self.mistakes.append(sentence)
         self.cause = cause if self.cause is None else self.cause
 
     def modules(self) -> Iterator[ModuleType]:
@@ -148,24 +148,24 @@ class _Search:
                 continue
             here = self._here / name.replace(".", "/")
             if here.is_dir() and not (here / "__init__.py").exists() and here.resolve() not in _folders(package):
-                self.refuse(
+                self.report(
                     f"{here} has no __init__.py, so {name} is imported from elsewhere: add an empty __init__.py"
                 )
                 continue
-            overlooked = self._refuse_overlooked(package)
+            overlooked = self._report_overlooked(package)
             inside = {info.name for info in pkgutil.iter_modules(getattr(package, "__path__", ()))} - overlooked
             public = [f"{name}.{inner}" for inner in sorted(inside) if not inner.startswith("_")]
             # A package can declare handlers itself. Each public module in it must declare one. So must a single module.
             if _handlers(package):
                 yield package
             elif not public and not overlooked:
-                self.refuse(f"{name} {NOTHING_DECLARED}")
+                self.report(f"{name} {NOTHING_DECLARED}")
             for inner in public:
                 module = self._imported(inner)
                 if module is None:
                     continue
                 if not _handlers(module):
-                    self.refuse(f"{inner} {NOTHING_DECLARED}, or start the file's name with an underscore")
+                    self.report(f"{inner} {NOTHING_DECLARED}, or start the file's name with an underscore")
                 yield module
 
     def _imported(self, name: str) -> ModuleType | None:
@@ -179,28 +179,28 @@ class _Search:
                 self._seen.add(file)
                 return importlib.import_module(name)
         except HandlerLoadError as exc:
-            self.refuse(f"{name}: {exc}{place(exc, name)}", exc)
+            self.report(f"{name}: {exc}{place(exc, name)}", exc)
         except BaseException as exc:
             # A user's module can raise anything while it is imported, even SystemExit.
             if isinstance(exc, KeyboardInterrupt):
                 raise
-            self.refuse(f"{name} cannot be imported: {describe(exc, name)}", exc)
+            self.report(f"{name} cannot be imported: {describe(exc, name)}", exc)
         return None
 
-    def refuse_nameless(self, modules: Sequence[ModuleType]) -> None:
-        """Refuse each handler that a module made and that no variable of a module holds."""
+    def report_nameless(self, modules: Sequence[ModuleType]) -> None:
+        """Report each handler that a module made and that no variable of a module holds."""
         named = {id(handler) for module in modules for handler in _handlers(module)}
         for module in modules:
             for note in made.noted(module):
                 if id(note.handler) not in named:
-                    self.refuse(
+                    self.report(
                         f"{module.__name__}: the handler {note.handler.name} ({_shown(note.file)} line {note.line}) "
                         "would get no jobs: no variable of the module holds it (any more); assign it to a variable of "
                         "its own"
                     )
 
-    def _refuse_overlooked(self, package: ModuleType) -> set[str]:
-        """Refuse files and folders of a package that would be ignored silently. Return its folders with modules."""
+    def _report_overlooked(self, package: ModuleType) -> set[str]:
+        """Report files and folders of a package that would be ignored silently. Return its folders with modules."""
         name, overlooked = package.__name__, set()
         for path in sorted(entry for folder in _folders(package) if folder.is_dir() for entry in folder.iterdir()):
             if path.name.startswith(("_", ".")):
@@ -208,14 +208,14 @@ class _Search:
             if path.is_dir() and _holds_modules(path):
                 overlooked.add(path.name)
                 if f"{name}.{path.name}" not in self._packages:
-                    self.refuse(
+                    self.report(
                         f"{path} would not be searched: add {name}.{path.name} to RECEIVER_HANDLERS, or start the "
                         "folder's name with an underscore"
                     )
             elif path.suffix == ".py" and "." in path.stem:
-                self.refuse(f"{path} would be ignored: a module's name must not contain a dot")
+                self.report(f"{path} would be ignored: a module's name must not contain a dot")
             elif path.suffix != ".py" and path.suffix.lower() == ".py":
-                self.refuse(f"{path} would be ignored: a module's file must end in .py, not in {path.suffix}")
+                self.report(f"{path} would be ignored: a module's file must end in .py, not in {path.suffix}")
         return overlooked
 
 

@@ -31,7 +31,7 @@ def judge(name: str, returned: object, *, home: str) -> None:
         raise ImpossibleError(f"{name} returned an error instead of raising it: {returned.__name__}")
     kind = type(returned).__name__
     if inspect.isawaitable(returned):
-        _undo(returned)
+        _stop(returned)
         raise ImpossibleError(
             f"{name} returned a {kind} that was not awaited: write `await` in front of the call that returns it"
         )
@@ -42,7 +42,7 @@ def judge(name: str, returned: object, *, home: str) -> None:
         log.warning("%s returned a %s, which is ignored: a handler should return None", name, kind)
 
 
-def _undo(work: object) -> None:
+def _stop(work: object) -> None:
     """Stop refused work. Otherwise it would continue, or Python would warn that it was never awaited."""
     if inspect.iscoroutine(work):
         work.close()

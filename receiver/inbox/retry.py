@@ -1,10 +1,14 @@
 """Decide when a job is tried again. Pure: this module uses no clock, no database and no random numbers of its own.
 
-    pending ──claim──▶ running ──Done──▶ done ──┐
-       ▲                  │                     │
-       ├──Again, Later────┤                     │
-       │                  └──Dead──▶ dead ──────┤
-       └──────────────────replay────────────────┘
+       ┌────────────────bury───────────────┐
+       │                                   ▼
+    pending ──claim──▶ running ──Dead───▶ dead ──┐
+       ▲                  ├──────Done───▶ done ──┤
+       ├───Again, Later───┤                      │
+       ├─────release──────┘                      │
+       └─────────────────replay──────────────────┘
+
+`release`: the worker gives the job back unfinished. `bury`: the job is due, but can never be claimed.
 
 `attempt` counts the claims of a job, and only grows. A claim is *uncounted* if its outcome is `Later`, or if the worker
 gave the job back. A replay makes all earlier claims uncounted. The *tries* are the claims that count. If a try fails
@@ -150,7 +154,7 @@ def _bounded(after: object) -> timedelta:
     return min(max(after, timedelta(0)), LONGEST)
 
 
-def in_plain_words(outcome: Outcome, refusal: str) -> Outcome:
+def with_storable_reason(outcome: Outcome, refusal: str) -> Outcome:
     """Replace a reason that the database has refused by one that it accepts. `Done` has no reason, and is unchanged."""
     if isinstance(outcome, Done):
         return outcome

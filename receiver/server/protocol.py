@@ -30,7 +30,7 @@ from receiver.server.connections import Callers
 from receiver.server.parting import Parting
 from receiver.server.turns import Rank, Turns
 
-Refused: TypeAlias = Callable[[RequestError, str | None], None]
+OnRefused: TypeAlias = Callable[[RequestError, str | None], None]
 
 WHY_MALFORMED = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by h11's suggestion
 PIECE_BYTES = 16 * 1024  # the most bytes parsed in one turn: up to a few thousand chunks of one byte
@@ -41,10 +41,16 @@ class DeadlineProtocol(H11Protocol):
     """One connection."""
 
     def __init__(
-        self, *args: Any, clients: Callers, turns: Turns, bounds: Bounds, refused: Refused | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        clients: Callers,
+        turns: Turns,
+        bounds: Bounds,
+        on_refused: OnRefused | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._refused = refused
+        self._on_refused = on_refused
         self.app_state = {**self.app_state, "is_last": self._is_last}
         self._clients = clients
         self._turns = turns
@@ -53,7 +59,7 @@ class DeadlineProtocol(H11Protocol):
         self._in_line = False
         self._rank = Rank.NEW
         self._deadline: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
+        self._answers_timer: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._skipped = 0
 
@@ -102,9 +108,9 @@ class DeadlineProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer 400, report the refusal, and wake the application if it still reads the refused body."""
-        if self._refused is not None:
+        if self._on_refused is not None:
             why = WHY_MALFORMED.get(getattr(sys.exc_info()[1], "error_status_hint", 400), "malformed")
-            self._refused(RequestError(why), self.client[0] if self.client else None)
+            self._on_refused(RequestError(why), self.client[0] if self.client else None)
         super().send_400_response(msg)
         if self._is_reading():
             self.cycle.disconnected = True
@@ -131,11 +137,11 @@ class DeadlineProtocol(H11Protocol):
         """Start the deadline of a client that does not read its answers."""
         super().pause_writing()
         self._note()
-        self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
+        self._answers_timer = self.loop.call_later(self._bounds.unread, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Cancel that deadline, because the client reads again."""
-        self._forget_unread()
+        self._cancel_answers_timer()
         super().resume_writing()
         self._note()
 
@@ -148,7 +154,7 @@ class DeadlineProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the deadlines, because the connection is gone."""
         self._forget_deadline()
-        self._forget_unread()
+        self._cancel_answers_timer()
         self._parting.lost()
         self._clients.forget(self.transport)
         super().connection_lost(exc)
@@ -240,7 +246,7 @@ class DeadlineProtocol(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _forget_unread(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+    def _cancel_answers_timer(self) -> None:
+        if self._answers_timer is not None:
+            self._answers_timer.cancel()
+            self._answers_timer = None

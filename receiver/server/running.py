@@ -133,7 +133,7 @@ async def serve(
     server, clients = _Server(config), Callers()
     make = functools.partial(
         DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients,
-        turns=Turns(at_once=bounds.turns), bounds=bounds, refused=getattr(app.state, "refused", None),
+        turns=Turns(at_once=bounds.turns), bounds=bounds, on_refused=getattr(app.state, "refused", None),
     )  # fmt: skip
     acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), between_lines=bounds.between_lines)
     serving = asyncio.create_task(server.serve(sockets=[]))

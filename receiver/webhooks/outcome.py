@@ -8,7 +8,7 @@ SILENT = f"the provider does not say whether the webhook still exists{ADVICE_ON_
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RegistrationOutcome:
     """What was done so that the provider delivers to an address.
 
     Attributes:
@@ -49,7 +49,7 @@ class Outcome:
         return f"; still active, until `receiver retire-secret`: {', '.join(self.others)}" if self.others else ""
 
 
-def registered(webhook_url: str, fingerprint: str, active: list[str]) -> Outcome:
+def registered(webhook_url: str, fingerprint: str, active: list[str]) -> RegistrationOutcome:
     """Return the outcome of a registration that brought a secret; `active` were the fingerprints before it."""
     others = tuple(name for name in dict.fromkeys(active) if name != fingerprint)
-    return Outcome("registered", webhook_url, fingerprint, others=others, is_new=fingerprint not in active)
+    return RegistrationOutcome("registered", webhook_url, fingerprint, others=others, is_new=fingerprint not in active)

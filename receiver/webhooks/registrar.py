@@ -9,7 +9,7 @@ from receiver.errors import ImpossibleError, ReceiverError
 from receiver.providers.opening import open_provider
 from receiver.settings import Settings
 from receiver.webhooks import registration
-from receiver.webhooks.outcome import Outcome
+from receiver.webhooks.outcome import RegistrationOutcome
 from receiver.webhooks.secrets import lacking
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Pauses:
 async def register_now(
     configured: Settings, url: str, *,
     given: str | None = None, rotate: bool = False, delete_first: bool = False, take_over: bool = True,
-) -> Outcome:  # fmt: skip
+) -> RegistrationOutcome:  # fmt: skip
     """Register the webhook of the configured account. A database that hangs cannot hold the caller.
 
     Args:
@@ -55,7 +55,7 @@ async def register_now(
     try:
         async with open_provider(configured, url) as provider:
 
-            async def register(connection: Connection) -> Outcome:
+            async def register(connection: Connection) -> RegistrationOutcome:
                 await migrations.require(connection)
                 return await registration.register(
                     connection, provider, account, address,

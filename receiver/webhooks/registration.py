@@ -24,7 +24,7 @@ from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import WebhookAnswer
 from receiver.settings import Account, Settings, addresses, webhook_at
 from receiver.webhooks import outcome
-from receiver.webhooks.outcome import Outcome
+from receiver.webhooks.outcome import RegistrationOutcome
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def address(configured: Settings, given: str | None) -> str:
 async def register(
     connection: Connection, provider: TranscribeSo, account: Account, webhook_url: str, *,
     rotate: bool = False, delete_first: bool = False, take_over: bool = True,
-) -> Outcome:  # fmt: skip
+) -> RegistrationOutcome:  # fmt: skip
     """Make sure that the provider delivers to `webhook_url` and that the secret is stored. Return what was done.
 
     Args:
@@ -182,7 +182,7 @@ async def _intend(connection: Connection, account: Account, webhook_url: str) ->
 async def _kept(
     connection: Connection, provider: TranscribeSo, account: Account, known: Registration, webhook_url: str, *,
     take_over: bool,
-) -> Outcome | None:  # fmt: skip
+) -> RegistrationOutcome | None:  # fmt: skip
     """Return what the `known` registration is, if it is kept; None if `webhook_url` must be registered.
 
     Raises:
@@ -191,9 +191,9 @@ async def _kept(
     is_here = addresses.same(known.webhook_url, webhook_url)
     if take_over and not is_here:
         return None
-    kept = Outcome("kept", webhook_url, known.secret_fingerprint)
+    kept = RegistrationOutcome("kept", webhook_url, known.secret_fingerprint)
     if not is_here:
-        kept = Outcome("elsewhere", webhook_url, known.secret_fingerprint, registered_for=known.webhook_url)
+        kept = RegistrationOutcome("elsewhere", webhook_url, known.secret_fingerprint, registered_for=known.webhook_url)
     try:
         webhook = await webhook_of(provider)
     except InvalidRequest:

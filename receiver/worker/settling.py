@@ -18,7 +18,7 @@ from receiver.database import Connections
 from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.handling import Completing
 from receiver.inbox import jobs
-from receiver.inbox.retry import Done, Outcome, in_plain_words
+from receiver.inbox.retry import Done, Outcome, with_storable_reason
 from receiver.worker.lane import Lane
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Settling:
                     log.error("the outcome of %s cannot be written, so its lease will run out: %s", lane.name, exc)
                     return False
                 if not exc.passing:
-                    outcome = in_plain_words(outcome, str(exc))
+                    outcome = with_storable_reason(outcome, str(exc))
                 log.warning("the outcome of %s is not written yet; trying again: %s", lane.name, exc)
             except StoreUnavailableError as exc:
                 log.warning("the outcome of %s is not written yet; trying again: %s", lane.name, exc)

@@ -25,7 +25,7 @@ from receiver.errors import (
 )
 from receiver.inbox.retry import Again, Dead, Done, Later, RetryPolicy, decide
 from receiver.logs.reasons import describe
-from tests.strangers import AnswersNothing
+from tests.hostile_values import AnswersNothing
 
 POLICY = RetryPolicy()
 

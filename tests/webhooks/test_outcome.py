@@ -3,7 +3,7 @@
 import pytest
 
 from receiver.webhooks import outcome
-from receiver.webhooks.outcome import Outcome
+from receiver.webhooks.outcome import RegistrationOutcome
 
 HERE, THERE = "https://here.test/hook", "https://there.test/hook"
 SECRET = "(secret with fingerprint 1a)"
@@ -15,14 +15,15 @@ SECRET = "(secret with fingerprint 1a)"
      f"registered {HERE} {SECRET}; still active, until `receiver retire-secret`: 2b, 3c"),
     (outcome.registered(HERE, "1a", ["2b", "1a"]),
      f"registered {HERE} {SECRET}; the provider gave the same secret again, so nothing has been rotated"),
-    (Outcome("kept", HERE, "1a"), f"already registered for {HERE} {SECRET}"),
-    (Outcome("unknown", HERE, "1a", doubt="nobody knows"), f"already registered for {HERE} {SECRET}; nobody knows"),
-    (Outcome("elsewhere", HERE, "1a", registered_for=THERE),
+    (RegistrationOutcome("kept", HERE, "1a"), f"already registered for {HERE} {SECRET}"),
+    (RegistrationOutcome("unknown", HERE, "1a", doubt="nobody knows"),
+     f"already registered for {HERE} {SECRET}; nobody knows"),
+    (RegistrationOutcome("elsewhere", HERE, "1a", registered_for=THERE),
      f"registered for {THERE}, not for {HERE}; to change that run `receiver register`"),
-    (Outcome("elsewhere", HERE, "1a", registered_for=THERE, doubt="nobody knows"),
+    (RegistrationOutcome("elsewhere", HERE, "1a", registered_for=THERE, doubt="nobody knows"),
      f"registered for {THERE}, not for {HERE}; to change that run `receiver register`; nobody knows"),
 ])  # fmt: skip
-def test_each_outcome_has_its_sentence(found: Outcome, sentence: str) -> None:
+def test_each_outcome_has_its_sentence(found: RegistrationOutcome, sentence: str) -> None:
     assert found.sentence == sentence
 
 

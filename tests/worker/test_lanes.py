@@ -21,7 +21,7 @@ from receiver.logs.lines import JsonFormatter, TextFormatter
 from receiver.providers import TranscribeSo
 from receiver.testing import SANDBOX_URL, Scratch, Server
 from receiver.worker import Worker
-from tests.strangers import AnswersNothing
+from tests.hostile_values import AnswersNothing
 from tests.worker.working import (
     another,
     deliver,
