@@ -1,5 +1,8 @@
 """Options and arguments that several commands share, and how they are read."""
 
+import math
+from typing import Any
+
 import click
 
 from receiver.providers.transcribe_so import wire
@@ -9,6 +12,17 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Continue without a question.")
 # `up` passes this to its processes: their standard input is the line to `up` (see `line`), and they end when it closes.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
+
+
+class FiniteRange(click.FloatRange):
+    """A finite number within a range. `FloatRange` itself takes NaN, because every comparison with it is false."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number of a text, or refuse the text."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 def webhook_url(_: click.Context, __: click.Parameter, given: str | None) -> str | None:

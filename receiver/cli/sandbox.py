@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from receiver.cli.options import examples, until_eof
+from receiver.cli.options import FiniteRange, examples, until_eof
 from receiver.cli.process import configure, run, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.health.organs import Organs
@@ -72,7 +72,7 @@ def _knobs(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Listen on this port.")
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0.001),
+    type=FiniteRange(min=0.001),
     default=60.0,
     show_default=True,
     help="How many times faster than real time it works.",
@@ -81,7 +81,7 @@ def _knobs(command: Callable[..., None]) -> Callable[..., None]:
     "--seed", type=int, help="Make the same ids, secrets and durations, in the same order, at every run with this seed."
 )
 @click.option(
-    "--wallet", type=click.FloatRange(min=0), default=DEFAULT.wallet, show_default=True,
+    "--wallet", type=FiniteRange(min=0), default=DEFAULT.wallet, show_default=True,
     help="How much play money each key has, in USD.",
 )  # fmt: skip
 @_knobs

@@ -10,7 +10,7 @@ import click
 
 from receiver.cli import terminal
 from receiver.cli.opening import opened
-from receiver.cli.options import as_json, examples
+from receiver.cli.options import FiniteRange, as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
@@ -32,7 +32,7 @@ pipeline_option = click.option(
 language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
 duration_option = click.option(
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="Length in seconds; needed if it cannot be read from the file.",
 )
 
@@ -48,9 +48,7 @@ duration_option = click.option(
 @pipeline_option
 @language_option
 @duration_option
-@click.option(
-    "--max-usd", type=click.FloatRange(min=0), help="Refuse a higher price, before anything is sent or charged."
-)
+@click.option("--max-usd", type=FiniteRange(min=0), help="Refuse a higher price, before anything is sent or charged.")
 @click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
 @click.option(
     "--callback",

@@ -3,7 +3,7 @@
 import click
 
 from receiver.cli.opening import opened, with_database
-from receiver.cli.options import as_json, examples, stripped, webhook_url
+from receiver.cli.options import FiniteRange, as_json, examples, stripped, webhook_url
 from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure, run
 from receiver.database.opening import open_database
@@ -92,7 +92,7 @@ def _secret_line(secret: Secret) -> str:
 @click.command(name="test-event", epilog=examples("receiver test-event", "receiver test-event --wait 60 --json"))
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=30.0,
     show_default=True,
     help="Follow it for at most this many seconds.",

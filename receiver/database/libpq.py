@@ -46,15 +46,15 @@ def _section(lines: list[str], name: str, place: Path) -> dict[str, str] | None:
                 break
             found = {} if line == f"[{name}]" else None
         elif found is not None:
-            key, separator, value = line.partition("=")
+            key, separator, value = map(str.strip, line.partition("="))
             if not separator or key in ("service", "servicefile"):
                 message = f"line {number} of {place} must be NAME=VALUE, and must not name another service"
                 raise ConfigError(f"the service {name}: {message}")
-            found[key.strip()] = value.strip()
+            found[key] = value
     return found
 
 
-def unfit_password_file(file: str) -> str | None:
+def why_password_file_unread(file: str) -> str | None:
     """Return in one line why asyncpg does not read the password file; None if it reads the file, or there is none."""
     with suppress(OSError, RuntimeError, ValueError):
         path = Path(file) if file else Path.home() / ".pgpass"

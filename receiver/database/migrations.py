@@ -1,11 +1,13 @@
 """Migrate the schema to this code's version. Migrations only go forward, and one process at a time applies them.
 
 The file `0000_…` creates the schema and the bookkeeping table if they do not exist. Each other file runs in its own
-transaction, unless it begins with `-- no transaction`. Such a file runs outside any transaction. It must be repeatable:
-if the process dies before the bookkeeping row is written, the file runs a second time.
+transaction, unless it begins with `-- no transaction`. The statements of such a file run one after another, outside any
+transaction. In such a file `;` at the end of a line ends a statement, and stands nowhere else at the end of a line. The
+file must be repeatable: if the process dies before the bookkeeping row is written, the whole file runs a second time.
 
-If a migration adds an index to a table that grows, write it into such a file, as `create index concurrently if not
-exists`. Then deliveries continue during the migration.
+If a migration adds an index to a table that grows, write two statements into such a file: `drop index concurrently if
+exists` and `create index concurrently`. Then deliveries continue during the migration. Do not use `create index
+concurrently if not exists`: if the process dies in it, an invalid index of that name is left, and counts as existing.
 
 The bookkeeping table keeps the checksum of each applied file. If an applied file was edited later, it is refused:
 databases with the old text would differ from databases with the new text.
@@ -15,7 +17,7 @@ import functools
 import hashlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,7 +72,7 @@ async def require(connection: Database) -> None:
     """
     found, needed = await current(connection), latest()
     if found < needed:
-        unusable = await unfit(connection)
+        unusable = await why_unusable(connection)
         outdated = f"the database's schema is version {found}, but this code needs {needed}: run `receiver migrate`"
         raise SchemaError(unusable or outdated)
 
@@ -81,10 +83,10 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     If none is missing, the role needs only the right to read.
 
     Raises:
-        SchemaError: a migration failed, or was edited after it was applied, or the database cannot be used (`unfit`).
+        SchemaError: a migration failed, or was edited after it was applied, or the database is unusable.
         BusyError: another process has been migrating for a minute.
     """
-    if wrong := await unfit(connection):
+    if wrong := await why_unusable(connection):
         raise SchemaError(wrong)
     first, *others = files() if migrations is None else migrations
     known = await _applied(connection)
@@ -99,11 +101,11 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     applied = []
     async with session_lock(connection, LOCK):
         if not await connection.fetchval(query("database/has_bookkeeping")):
-            with _refusing(first[1]):
+            with _naming_failures(first[1]):
                 await connection.execute(_text(first[1]))
         for version, path in others:
             if await connection.fetchval(query("database/is_applied"), version):
-                with _refusing(path):
+                with _naming_failures(path):
                     await connection.execute(query("database/record_checksum"), version, _checksum(path))
             else:
                 await _apply(connection, version, path)
@@ -111,7 +113,7 @@ async def migrate(connection: Connection, migrations: list[tuple[int, Path]] | N
     return applied
 
 
-async def unfit(connection: Database) -> str:
+async def why_unusable(connection: Database) -> str:
     """Return why a database is unusable; empty if it is usable. SQL_ASCII is usable, because it stores any bytes."""
     found = await connection.fetchrow(query("database/fitness"))
     assert found is not None
@@ -136,23 +138,25 @@ async def _applied(connection: Database) -> dict[int, str | None]:
 
 
 async def _apply(connection: Connection, version: int, path: Path) -> None:
-    with _refusing(path):
+    with _naming_failures(path):
         if _text(path).startswith("-- no transaction"):
-            await _run(connection, version, path)
+            # Several statements in one request are one transaction for the server.
+            await _run(connection, version, path, _text(path).rstrip().split(";\n"))
         else:
             async with connection.transaction():
-                await _run(connection, version, path)
+                await _run(connection, version, path, [_text(path)])
     log.info("migrated to %s", path.stem)
 
 
-async def _run(connection: Connection, version: int, path: Path) -> None:
-    await connection.execute(_text(path))
+async def _run(connection: Connection, version: int, path: Path, requests: Iterable[str]) -> None:
+    for request in requests:
+        await connection.execute(request)
     reach(Failpoint.MID_MIGRATION)
     await connection.execute(query("database/record_migration"), version, path.stem, _checksum(path))
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def _naming_failures(path: Path) -> Iterator[None]:
     """Turn a database error into a SchemaError that names the migration."""
     try:
         yield

@@ -110,8 +110,8 @@ class Sessions:
     def _password(self) -> str | None:
         """The password; None lets asyncpg look for one in a password file."""
         file = self._dsn.passed.get("passfile") or os.environ.get("PGPASSFILE", "")
-        if self._dsn.password is None and (unfit := libpq.unfit_password_file(file)):
-            _warn(f"no password was found: {unfit}")
+        if self._dsn.password is None and (why := libpq.why_password_file_unread(file)):
+            _warn(f"no password was found: {why}")
             return ""
         return self._dsn.password
 

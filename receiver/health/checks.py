@@ -9,7 +9,7 @@ from receiver.database import Connection
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler, discovery
 from receiver.health.finding import Finding
-from receiver.health.presence import UNSEEN, Missing
+from receiver.health.presence import UNSEEN, Workers
 from receiver.inbox import jobs
 from receiver.inbox.jobs import Count
 from receiver.inbox.spool import Condition
@@ -38,16 +38,16 @@ def loaded(handlers: Mapping[str, Handler] | HandlerLoadError) -> Finding:
     return Finding("handlers", holds=True, seen=discovery.listed(handlers.values()))
 
 
-def worker(missing: Missing) -> Finding:
+def worker(workers: Workers) -> Finding:
     """Check whether a worker runs the waiting jobs."""
-    if missing.ago is not None and missing.ago <= UNSEEN:
-        if missing.trouble is not None:
-            return Finding("worker", holds=False, seen=f"a worker is running, and reports: {missing.trouble}")
+    if workers.ago is not None and workers.ago <= UNSEEN:
+        if workers.trouble is not None:
+            return Finding("worker", holds=False, seen=f"a worker is running, and reports: {workers.trouble}")
         return Finding("worker", holds=True, seen="a worker is running")
-    seen = f"no worker for {missing.api_url} is running"
-    if missing.ago is not None:
-        seen = f"the last worker for {missing.api_url} was seen {missing.ago.total_seconds():.0f} s ago"
-    if missing.jobs_wait:
+    seen = f"no worker for {workers.api_url} is running"
+    if workers.ago is not None:
+        seen = f"the last worker for {workers.api_url} was seen {workers.ago.total_seconds():.0f} s ago"
+    if workers.jobs_wait:
         return Finding("worker", holds=False, seen=f"{seen}, and jobs wait", todo="run `receiver work`")
     return Finding("worker", holds=True, seen=seen, todo="run `receiver work` (or `up`)")
 

@@ -22,8 +22,8 @@ async def server(connection: Connection, url: str, configured: Settings) -> Find
     wrong = dict[str, str]()
     if off:
         wrong[f"{' and '.join(off)} is off, so what is stored does not survive a crash"] = "switch it on"
-    if unfit := await migrations.unfit(connection):
-        wrong[unfit] = ""
+    if unusable := await migrations.why_unusable(connection):
+        wrong[unusable] = ""
     if not await _keeps_session(connection, url):
         pooler = "there is a pooler in transaction mode in between, which loses locks and LISTEN"
         wrong[pooler] = "use the direct URL, or a URL of its session mode"

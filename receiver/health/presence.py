@@ -32,7 +32,7 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class Workers:
     """What is known about the workers of an API.
 
     Attributes:
@@ -48,7 +48,7 @@ class Missing:
     trouble: str | None = None
 
 
-UNSEEN = timedelta(seconds=8)  # one note can get lost, and a missing process is noticed within ten seconds
+UNSEEN = timedelta(seconds=10)  # one note can get lost, even if its statement takes all its time
 
 
 class Presence:
@@ -98,11 +98,11 @@ class Presence:
 
 async def missing_worker(
     db: Database, *, handlers: Iterable[str], api_url: str, waiting: timedelta = timedelta(0)
-) -> Missing:
+) -> Workers:
     """Check whether a worker runs for an API. If not, check whether jobs of `handlers` have been due for `waiting`."""
     row = await db.fetchrow(query("health/missing_worker"), list(handlers), api_url, UNSEEN, waiting)
     assert row is not None, "an aggregate always returns a row"
-    return Missing(api_url, **dict(row))
+    return Workers(api_url, **dict(row))
 
 
 def _version() -> str:

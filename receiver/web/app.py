@@ -119,8 +119,8 @@ class Receiver:
             return [Finding("database", holds=False, seen=str(exc)), Finding("schema", holds=False, seen="unknown")]
 
     async def _look(self, connection: Connection) -> list[Finding]:
-        unfit, schema = await migrations.unfit(connection), await postgres.usable(connection)
-        findings = [Finding("database", holds=not unfit, seen=unfit or "ok"), schema]
+        unusable, schema = await migrations.why_unusable(connection), await postgres.usable(connection)
+        findings = [Finding("database", holds=not unusable, seen=unusable or "ok"), schema]
         if schema.holds:
             missing = await presence.missing_worker(
                 connection, handlers=self.handlers, api_url=self.api_url, waiting=WITHOUT_WORKER

@@ -295,24 +295,6 @@ def test_what_was_cancelled_is_not_said_to_be_retried(commands: Commands) -> Non
     assert "receiver retry" not in ran.stderr
 
 
-@pytest.mark.parametrize(
-    ("option", "number", "said"),
-    [
-        ("--max-usd", "nan", "nan US dollars cannot be a ceiling: it is a number of at least 0"),
-        ("--max-usd", "inf", "inf US dollars cannot be a ceiling: it is a number of at least 0"),
-        ("--duration", "nan", "a recording cannot last nan s: its length is a number of seconds above 0"),
-        ("--duration", "inf", "a recording cannot last inf s: its length is a number of seconds above 0"),
-    ],
-)
-def test_a_number_that_compares_with_nothing_is_refused(
-    commands: Commands, sandbox: Simulated, option: str, number: str, said: str
-) -> None:
-    for source in (YOUTUBE, str(wav(commands.folder / "a.wav"))):
-        ran = commands.run("transcribe", source, option, number)
-        assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", f"Error: {said}\n")
-    assert sandbox.asked() == []
-
-
 # --- --callback ------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.database.libpq import service, unfit_password_file
+from receiver.database.libpq import service, why_password_file_unread
 from receiver.errors import ConfigError
 
 
@@ -29,7 +29,8 @@ def test_the_users_file_comes_before_the_machines(tmp_path: Path, monkeypatch: p
     [
         ("[other]\nhost=a\n", "the service mine is not in .*/services: check service= in DATABASE_URL"),
         ("[mine]\nldap://x/hunter2\n", "line 2 of .*/services must be NAME=VALUE"),
-        ("[mine]\nservice=mine\n", "line 2 of .*/services must be NAME=VALUE"),
+        ("[mine]\nservice=other\n", "line 2 of .*/services must be NAME=VALUE, and must not name another service"),
+        ("[mine]\nservice = other\n", "line 2 of .*/services must be NAME=VALUE, and must not name another service"),
         (None, "services cannot be read \\(No such file"),
     ],
 )
@@ -44,10 +45,13 @@ def test_a_service_that_is_not_there_is_refused(text: str | None, said: str, tmp
 
 def test_a_password_file_that_is_left_unread_is_told(tmp_path: Path) -> None:
     file = tmp_path / "pgpass"
-    assert unfit_password_file(str(file)) is None
+    assert why_password_file_unread(str(file)) is None
     file.write_text("*:*:*:*:hunter2\n")
     file.chmod(0o600)
-    assert unfit_password_file(str(file)) is None
+    assert why_password_file_unread(str(file)) is None
     file.chmod(0o644)
-    assert unfit_password_file(str(file)) == f"{file} is ignored, because other users have rights on it: run chmod 600 on it"
-    assert unfit_password_file(str(tmp_path)) == f"{tmp_path} is not a file"
+    assert (
+        why_password_file_unread(str(file))
+        == f"{file} is ignored, because other users have rights on it: run chmod 600 on it"
+    )
+    assert why_password_file_unread(str(tmp_path)) == f"{tmp_path} is not a file"

@@ -15,6 +15,10 @@ from receiver.errors import SchemaError
 from receiver.testing import Server
 
 NAMES = [path.stem for _, path in migrations.files()]
+INDEX = """-- no transaction
+drop index concurrently if exists public.word;
+create unique index concurrently word on public.words (word);
+"""
 _numbers = itertools.count(1)
 
 
@@ -104,8 +108,7 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_keeps_what_came_
 
 async def test_a_file_without_transaction_runs_while_others_wait_for_their_turn(empty: str, tmp_path: Path) -> None:
     """`create index concurrently` waits for every transaction, even for a transaction that waits for a lock."""
-    index = "-- no transaction\ncreate index concurrently if not exists word on public.words (word)"
-    steps = written(tmp_path, "create table public.words (word text)", index)
+    steps = written(tmp_path, "create table public.words (word text)", INDEX)
     connections = [await database.connect(empty) for _ in range(4)]
     async with asyncio.timeout(30):
         done = await asyncio.gather(*(migrations.migrate(connection, steps) for connection in connections))
@@ -115,6 +118,22 @@ async def test_a_file_without_transaction_runs_while_others_wait_for_their_turn(
     assert await migrations.migrate(connections[1], steps) == ["0002_step_2"]  # it died before its row was written
     for connection in connections:
         await connection.close()
+
+
+async def test_a_file_without_transaction_that_ended_half_way_is_run_again_as_a_whole(
+    connection: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+) -> None:
+    """An index that could not be completed stays, and is invalid."""
+    valid = "select indisvalid from pg_index where indexrelid = 'word'::regclass"
+    steps = written(tmp_path, "create table public.words (word text)", INDEX)
+    await migrations.migrate(connection, steps[:2])
+    await connection.execute("insert into public.words values ('twice'), ('twice')")
+    with pytest.raises(SchemaError, match=r"0002_step_2 failed: could not create unique index"):
+        await migrations.migrate(connection, steps)
+    assert (await connection.fetchval(valid), await applied(connection)) == (False, [1])
+    await connection.execute("truncate public.words")
+    assert await migrations.migrate(connection, steps) == ["0002_step_2"]
+    assert await connection.fetchval(valid)
 
 
 async def test_a_landed_migration_that_was_edited_is_refused_by_name(

@@ -400,7 +400,7 @@ async def test_a_server_that_is_set_to_read_only_is_not_made_to_write(receiver_d
     try:
         await settled("on")
         async with connected(receiver_database) as connection:
-            assert await migrations.unfit(connection) == migrations.READS_ONLY
+            assert await migrations.why_unusable(connection) == migrations.READS_ONLY
     finally:
         await settled("off")
         await admin.execute("alter system reset default_transaction_read_only")

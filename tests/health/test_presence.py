@@ -11,7 +11,7 @@ from receiver import events
 from receiver.database import Connections, Pool
 from receiver.events import Event
 from receiver.health import checks
-from receiver.health.presence import Deadlines, Presence, missing_worker
+from receiver.health.presence import UNSEEN, Deadlines, Presence, missing_worker
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
 from tests.processes import completed, free_port
@@ -61,6 +61,12 @@ async def test_a_process_without_a_database_goes_on() -> None:
     keeping.cancel()
     await presence.leave()
     connections.close()
+
+
+def test_a_process_is_not_missed_if_one_note_is_lost() -> None:
+    """The statement of the lost note takes all its time, and there is a pause before it and after it."""
+    usual = Deadlines()
+    assert timedelta(seconds=usual.between + usual.statement + usual.between) < UNSEEN
 
 
 async def test_rows_that_nobody_has_seen_for_a_day_are_forgotten(db: Pool, receiver_database: str) -> None:

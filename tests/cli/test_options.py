@@ -1,0 +1,31 @@
+"""`cli.options`: a number with decimals is a finite one."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from receiver.cli import main
+from receiver.cli.options import FiniteRange
+
+DECIMAL = [
+    (name, option.opts[0])
+    for name, command in main.commands.items()
+    for option in command.params
+    if isinstance(option.type, click.types.FloatParamType)
+]
+
+
+@pytest.mark.parametrize("number", ["nan", "-nan", "inf", "1e999"])
+@pytest.mark.parametrize(("command", "option"), DECIMAL)
+def test_no_command_takes_a_number_that_has_no_end_or_compares_with_nothing(
+    command: str, option: str, number: str
+) -> None:
+    ran = CliRunner().invoke(main, [command, option, number])
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert f"Invalid value for '{option}': {number} is not a finite number." in ran.stderr
+
+
+def test_a_finite_number_within_the_range_is_taken() -> None:
+    assert FiniteRange(min=0)("0.5") == 0.5
+    with pytest.raises(click.BadParameter, match="not in the range"):
+        FiniteRange(min=0)("-0.5")
