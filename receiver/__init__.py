@@ -2,17 +2,19 @@
 
 The packages (rooms) in their layers (floors), top first. A module imports from lower floors only:
 
-    cli            options in, text out                       testing    fixtures for users' own tests
-    web            receive ▶ durable ▶ answer                 worker     claim ▶ run ▶ settle
-    sandbox        a simulated provider
-    health         health checks, all of one type
-    submissions    what we asked a provider for
-    webhooks       what proves a delivery                     handling   the handlers' side
-    providers      how we ask a provider                      inbox      what is kept of deliveries
-    database       PostgreSQL                                 server     HTTP within bounds
-    transcripts    the common shape of a transcript           events, settings    what comes in
-    signature      what proves a body                         failpoints    where a test can kill a process
-    logs           logging                                    errors     by the code that catches them
+    cli | testing                      options in, text out | fixtures for users' own tests
+    web | worker | sandbox             receive ▶ durable ▶ answer | claim ▶ run ▶ settle | a simulated provider
+    health                             checks, and what keeps a process alive
+    submissions                        what we asked a provider for
+    webhooks | handling                what proves a delivery | the handlers' side
+    providers | inbox                  how we ask a provider | what is kept of deliveries
+    database | server                  PostgreSQL | HTTP within bounds
+    transcripts | events | settings    the common shape of a transcript | what a delivery announces | the settings
+    signature | failpoints             what proves a body | where a test can kill a process
+    logs                               logging
+    errors                             by the code that catches them
+
+On no floor are `__main__`, which starts `cli`, and `bundled`, which has the bundled handlers.
 
 The `__init__` of each room lists its modules. The contracts in `pyproject.toml` enforce the floors.
 """

@@ -1,8 +1,10 @@
 """The command `receiver`: options in, text out. No rule lives here.
 
-up/, serve, work, migrate, sandbox    the processes      startup: a process that runs for long
-check, webhook, spool, send           the receiver       inbox, handlers: what it has stored, and who handles it
-submit, transcription, transcript     recordings         account: what the provider has
+up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
+check, spool, send                    the receiver       webhook: register, secrets, retire-secret, test-event
+handlers                              the handlers       inbox: events, show, jobs, replay
+submit: transcribe, quote             recordings         transcription: retry, delete
+transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
   ▶ opening                           opens the database, and the provider's client
   ▶ process                           settings, log, loop and signals

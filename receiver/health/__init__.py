@@ -1,4 +1,4 @@
-"""Health checks, all of one type, for readiness, `receiver check` and the log.
+"""Checks, for readiness, `receiver check` and the log; and what keeps a process alive.
 
 finding.Finding    a name, whether it holds, what was seen, what to do
 survey             all findings of `receiver check`, in an order in which each explains the next

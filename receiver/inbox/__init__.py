@@ -1,9 +1,9 @@
 """Keep deliveries: events, their jobs, and the spool that keeps deliveries while the database cannot store them.
 
-deliveries    an event and one job for each handler that wants it, in one statement; lists and searches
+deliveries    an event and one job for each handler that wants it, in one statement; lists of events and of jobs
 happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
-jobs          claim, renew, finish, release: fenced by the attempt
+jobs          claim, then renew, finish, release: fenced by the attempt. Also bury, replay, count
 retry         when a job is tried again. Pure
 spooled       a delivery as a record of the spool. Pure
 spool/        a durable file of such records

@@ -22,7 +22,7 @@ from receiver.settings import addresses
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
-CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows
+CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows; these jobs are transcriptions, not the jobs of handlers
 API_PATH = "/api/v1"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"

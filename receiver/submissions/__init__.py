@@ -1,5 +1,7 @@
 """What we ask a provider for: the recording, its price, how it is submitted once, and how we learn of its end.
 
+                transcription: from a recording to its text
+                      │
     recordings ──▶ submit ──▶ following ──▶ completed: `providers.archive` has the transcript
         │             │           │  ▲
      media/           │    failed └──┘ again
@@ -7,7 +9,6 @@
                       ├── uploads    a file
                       └── progress   notes from one run to the next, so that nothing is paid twice
 
-transcription   from a recording to its text, in this order
 deleting        the end of a transcription at the provider
 
 Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.

@@ -4,8 +4,11 @@ server ──▶ app.receive ─┬ body.read                bounded in size and
                         ├ webhooks.keyring.verify  against every known secret
                         ├ events.read
                         └ store.append             in the database, else in the spool
+app          also answers `/healthz` and `/readyz`, and nudges the workers after a delivery was stored
+store        also brings the spooled deliveries into the database
 refusals     one answer for each kind of error; counted as the provider counts (`health.failures`), and logged
-takeover     counts the spooled deliveries by database, and stores those for a database that is gone
+takeover     for `receiver spool`: counts the spooled deliveries by database, and stores those for a database that is
+             gone
 """
 
 from receiver.web.app import Receiver, application

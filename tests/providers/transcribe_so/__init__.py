@@ -1,1 +1,1 @@
-"""Tests of `receiver.transcribe_so`."""
+"""Tests of `receiver.providers.transcribe_so`."""
