@@ -478,7 +478,7 @@ MUTANTS = (
            'await connection.execute(query("database/record_checksum"), version, _checksum(path))\n', "pass\n",
            "database/migrations"),
     Mutant("migrations: the statements of a file are one transaction", "receiver/database/migrations.py",
-           '_text(path).rstrip().split(";\\n"))', "[_text(path)])", "database/migrations"),
+           '_text(path).rstrip().split(";\\n\\n"))', "[_text(path)])", "database/migrations"),
     Mutant("presence: one lost note is a missing worker", "receiver/health/presence.py",
            "UNSEEN = timedelta(seconds=10)", "UNSEEN = timedelta(seconds=8)", "health/presence"),
     Mutant("options: a number without end is taken", "receiver/cli/options.py",

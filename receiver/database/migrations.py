@@ -2,8 +2,8 @@
 
 The file `0000_…` creates the schema and the bookkeeping table if they do not exist. Each other file runs in its own
 transaction, unless it begins with `-- no transaction`. The statements of such a file run one after another, outside any
-transaction. In such a file `;` at the end of a line ends a statement, and stands nowhere else at the end of a line. The
-file must be repeatable: if the process dies before the bookkeeping row is written, the whole file runs a second time.
+transaction. In such a file `;` and an empty line end a statement, and stand nowhere else together. The file must be
+repeatable: if the process dies before the bookkeeping row is written, the whole file runs a second time.
 
 If a migration adds an index to a table that grows, write two statements into such a file: `drop index concurrently if
 exists` and `create index concurrently`. Then deliveries continue during the migration. Do not use `create index
@@ -141,7 +141,7 @@ async def _apply(connection: Connection, version: int, path: Path) -> None:
     with _naming_failures(path):
         if _text(path).startswith("-- no transaction"):
             # Several statements in one request are one transaction for the server.
-            await _run(connection, version, path, _text(path).rstrip().split(";\n"))
+            await _run(connection, version, path, _text(path).rstrip().split(";\n\n"))
         else:
             async with connection.transaction():
                 await _run(connection, version, path, [_text(path)])

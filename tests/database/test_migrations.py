@@ -17,6 +17,7 @@ from receiver.testing import Server
 NAMES = [path.stem for _, path in migrations.files()]
 INDEX = """-- no transaction
 drop index concurrently if exists public.word;
+
 create unique index concurrently word on public.words (word);
 """
 _numbers = itertools.count(1)
