@@ -82,7 +82,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
 def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
     return Receiver(
         connections=connections, spool=open_spool(configured), handlers=handlers, url=url, api_url=configured.api_url,
-        configured_secrets=configured.own_secrets,
+        configured_secrets=configured.default_account.own_secrets,
     )  # fmt: skip
 
 

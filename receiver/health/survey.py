@@ -89,7 +89,7 @@ async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
         await asyncio.to_thread(
             _spool, configured, subjects.spool, seen.name, place if isinstance(place, str) else None
         ),
-        *await around.reachable(configured, seen.secrets or configured.own_secrets),
+        *await around.reachable(configured, seen.secrets or configured.default_account.own_secrets),
         *await _provider(configured, url),
     ]
 

@@ -3,16 +3,18 @@
 environment ──▶ model.Settings
 environment    `.env`, and the environment of the processes that we start
 model          every setting: mistakes are reported by name, and secrets are hidden
+accounts       the keys of the sources, each with its API, its webhook secrets and its rate
+values         what can be wrong with a variable's value
 addresses      web addresses in one spelling
 inherited      the variables that every program that we start gets
 trust          whose files can decide what we run
 """
 
+from receiver.settings.accounts import Account, AccountId
 from receiver.settings.model import (
     CALLBACK_PATH,
     FOR_THE_SANDBOX,
     WEBHOOK_PATH,
-    Account,
     Settings,
     TimestampsFormat,
     load,
@@ -24,6 +26,7 @@ __all__ = [
     "FOR_THE_SANDBOX",
     "WEBHOOK_PATH",
     "Account",
+    "AccountId",
     "Settings",
     "TimestampsFormat",
     "load",

@@ -19,7 +19,8 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from receiver.errors import ConfigError
-from receiver.settings import trust
+from receiver.settings import accounts, trust
+from receiver.settings.accounts import TRANSCRIBE
 from receiver.settings.model import SECRETS, Settings
 
 # This variable tells child processes that `.env` has been read. Its name does not begin like a setting of ours.
@@ -54,7 +55,8 @@ def enter() -> list[str]:
     already_set = set(os.environ)
     for name, value in read(ENV_FILE).items():
         secret = name.removesuffix("_FILE")
-        if name not in already_set and not (secret in SECRETS and already_set & {secret, f"{secret}_FILE"}):
+        is_set = already_set & ({secret, f"{secret}_FILE"} if _is_secret(secret) else {name})
+        if not is_set:
             os.environb[name.encode()] = value.encode()  # as a shell does it, in any locale
     os.environ[READ] = "1"
     return unknown(os.environ)
@@ -143,10 +145,15 @@ def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int]) -> 
     return trust.why_not(mode, owners, trusted=trusted, otherwise=", or set its variables in the environment")
 
 
+def _is_secret(name: str) -> bool:
+    return name in SECRETS or any(name.startswith(f"{TRANSCRIBE.prefix}_{kind}__") for kind in accounts.SECRET)
+
+
 def unknown(environment: Mapping[str, str]) -> list[str]:
     """Return variables that look like our settings but are not, each with the most similar setting."""
     known = {str(field.validation_alias) for field in Settings.model_fields.values()}
     known |= {f"{name}_FILE" for name in SECRETS}
+    known |= {variable.variable for variable in accounts.variables_of(TRANSCRIBE, environment)}
     strange = []
     for name, value in sorted(environment.items()):
         if not name.startswith(OURS) or name in known or _OF_A_SERVICE.fullmatch(name) or value.startswith("tcp://"):

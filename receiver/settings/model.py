@@ -6,80 +6,39 @@ are shown; properties such as `own_secrets` and `dsn` give their plain values.
 
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from receiver import failpoints, signature
+from receiver import failpoints
 from receiver.errors import ConfigError, ImpossibleError
 from receiver.failpoints import Death
-from receiver.settings import addresses
+from receiver.settings import accounts, addresses, values
+from receiver.settings.accounts import DEFAULT, TRANSCRIBE, Account, Mistakes
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
 CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows; these jobs are transcriptions, not the jobs of handlers
-API_PATH = "/api/v1"
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 
-# Shells, container tools and web pages can add such characters to a value (`docker --env-file` keeps quotes). A
-# secret or folder with an added character is a different one, so it is refused.
-_QUOTE = "[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]"
-_IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[%\]]"
-_PACKED = (re.compile(f"(?!{_IPV6})(?:{_QUOTE}|[\\[{{(<])"), "begins with a quote or a bracket: remove it")
-_NAMED = (
-    re.compile(r"(export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*=."),
-    "begins with a variable's name: keep what follows the =",
-)
-_CLOSED = (re.compile(f".*{_QUOTE}$", re.DOTALL), "ends with a quote: remove it")
-_ODD_IN_TOKENS = (
-    _PACKED, _NAMED, _CLOSED, (re.compile(r".*[^!-~]", re.DOTALL), "must be printable ASCII without spaces")
-)  # fmt: skip
-_ODD_IN_PATHS = (
-    _CLOSED,
-    (re.compile(r"~|.*\$[({A-Za-z_]", re.DOTALL), "contains a part that only a shell expands: write the whole path"),
-    (re.compile("$"), "is blank"),
-)  # fmt: skip
 _PATH = re.compile(r"^\.|[/\\]|\.py$")
 _POSTGRES = re.compile(r"(postgres(?:ql)?)(?:\+\w+)?(://.*)", re.IGNORECASE | re.DOTALL)  # `+asyncpg` is SQLAlchemy's
 
 
 def _from_files() -> tuple[dict[str, str], list[str]]:
-    """Return the secrets from files that `…_FILE` variables name (container platforms mount them), and the mistakes."""
+    """Return the secrets from the files that `…_FILE` variables name, and the mistakes."""
     found, wrong = {}, []
     for name in SECRETS:
-        path = os.environ.get(f"{name}_FILE")
-        if not path:
-            continue
-        if os.environ.get(name):
-            wrong.append(f"{name}_FILE: set {name} or {name}_FILE, not both")
-            continue
-        try:
-            found[name] = _bare(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as exc:
-            why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-            wrong.append(f"{name}_FILE: cannot be read ({why})")
-            continue
-        if not found[name]:  # else a secret that was not mounted would mean the embedded database, or no key
-            wrong.append(f"{name}_FILE: names an empty file")
+        if os.environ.get(f"{name}_FILE"):
+            try:
+                found[name] = values.from_file(f"{name}_FILE", os.environ)
+            except ValueError as exc:
+                wrong.append(f"{name}_FILE: {exc}")
     return found, wrong
-
-
-def _bare(value: str) -> str:
-    """Return a value without byte order mark and surrounding white space."""
-    return value.strip().removeprefix("\ufeff").strip()
-
-
-def _plain(value: str, odd: Iterable[tuple[re.Pattern[str], str]]) -> str:
-    for pattern, why in odd:
-        if pattern.match(value):
-            raise ValueError(why)
-    return value
 
 
 def _variable(name: str, default: Any) -> Any:
@@ -95,14 +54,6 @@ def webhook_at(receiver: str) -> str:
     return addresses.base(receiver, without=WEBHOOK_PATH) + WEBHOOK_PATH
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One key at one API URL. Only the key's fingerprint is kept."""
-
-    api_url: str
-    key_fingerprint: str
-
-
 class Settings(BaseSettings):
     """The operator's settings. The README's table explains each variable."""
 
@@ -110,9 +61,13 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
+    _further: tuple[Account, ...] = PrivateAttr(default=())
     api_key: SecretStr | None = _variable("TRANSCRIBE_API_KEY", None)
     api_url: str = _variable("TRANSCRIBE_API_URL", "https://transcribe.so")
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = _variable("TRANSCRIBE_WEBHOOK_SECRET", ())
+    requests_a_minute: Annotated[int, Field(ge=1, le=accounts.MOST_REQUESTS)] = _variable(
+        "TRANSCRIBE_REQUESTS_A_MINUTE", accounts.REQUESTS_A_MINUTE
+    )
     database_url: SecretStr | None = _variable("DATABASE_URL", None)
     host: Annotated[str, Field(min_length=1)] = _variable("HOST", "127.0.0.1")
     port: Annotated[int, Field(ge=1, le=65535)] = _variable("PORT", 8000)
@@ -138,7 +93,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
+        return values.listed(value)
 
     @field_validator("failpoint", mode="before")
     @classmethod
@@ -165,7 +120,7 @@ class Settings(BaseSettings):
     @field_validator("api_url")
     @classmethod
     def _api_address(cls, value: str) -> str:
-        return addresses.base(value, without=API_PATH)
+        return addresses.base(value, without=TRANSCRIBE.api_path)
 
     @field_validator("public_url")
     @classmethod
@@ -185,17 +140,17 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "spool_dir", mode="before")
     @classmethod
     def _written_out(cls, value: object) -> object:
-        return _plain(value, _ODD_IN_PATHS) if isinstance(value, str) else value
+        return values.plain(value, values.ODD_IN_PATHS) if isinstance(value, str) else value
 
     @field_validator("api_key")
     @classmethod
     def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
-        return value if value is None else SecretStr(_plain(value.get_secret_value(), _ODD_IN_TOKENS))
+        return value if value is None else SecretStr(values.token(value.get_secret_value()))
 
     @field_validator("webhook_secrets")
     @classmethod
     def _verifying(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        return tuple(SecretStr(_plain(secret.get_secret_value(), _ODD_IN_TOKENS)) for secret in value)
+        return tuple(SecretStr(values.token(secret.get_secret_value())) for secret in value)
 
     @field_validator("database_url")
     @classmethod
@@ -213,7 +168,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _bared(cls, value: object) -> object:  # pydantic runs the last of the `before` validators first
-        return _plain(_bare(value), (_PACKED, _NAMED)) if isinstance(value, str) else value
+        return values.plain(values.bare(value), (values.PACKED, values.NAMED)) if isinstance(value, str) else value
 
     @property
     def webhook_url(self) -> str | None:
@@ -221,32 +176,42 @@ class Settings(BaseSettings):
         return None if self.public_url is None else webhook_at(self.public_url)
 
     @property
-    def own_secrets(self) -> tuple[bytes, ...]:
-        """The secrets of `TRANSCRIBE_WEBHOOK_SECRET`, in their order."""
-        return tuple(secret.get_secret_value().encode() for secret in self.webhook_secrets)
-
-    @property
     def dsn(self) -> str | None:
         """The database's URL with its password; None for the embedded database."""
         return None if self.database_url is None else self.database_url.get_secret_value()
 
     @property
-    def key_fingerprint(self) -> str | None:
-        """The fingerprint of the key, which is not secret; None if no key is set."""
-        return None if self.api_key is None else signature.fingerprint(self.api_key.get_secret_value().encode())
+    def default_account(self) -> Account:
+        """The account that is meant if none is named, with or without a key."""
+        return Account(
+            TRANSCRIBE.source, DEFAULT, self.api_url, key=self.api_key, webhook_secrets=self.webhook_secrets,
+            requests_a_minute=self.requests_a_minute,
+        )  # fmt: skip
 
-    def account(self) -> Account:
-        """Return the configured account.
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Every account: the default one, then the named ones."""
+        return (self.default_account, *self._further)
+
+    def account(self, name: str = DEFAULT) -> Account:
+        """Return an account that has a key.
 
         Raises:
-            ImpossibleError: no key is set.
+            ImpossibleError: there is no account of that name, or no key is set.
         """
-        if self.key_fingerprint is None:
+        found = next((account for account in self.accounts if account.name == name), None)
+        if found is None:
+            there = ", ".join(account.name for account in self.accounts)
+            raise ImpossibleError(
+                f"there is no account {name}; there are: {there}. {accounts.variable(TRANSCRIBE, accounts.KEY, name)} "
+                "makes one"
+            )
+        if found.key is None:
             raise ImpossibleError(
                 "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it, in the environment "
                 f"or in .env; {FOR_THE_SANDBOX}"
             )
-        return Account(self.api_url, self.key_fingerprint)
+        return found
 
 
 def _is_text(value: str) -> bool:
@@ -269,21 +234,24 @@ def load(**changes: object) -> Settings:
     Raises:
         ConfigError: the message names every wrong variable, in one line.
     """
+    environment = dict(os.environ) | {name: value for name, value in changes.items() if isinstance(value, str)}
     found, wrong = _from_files()
     names = [str(field.validation_alias) for field in Settings.model_fields.values()]
+    names += [variable.variable for variable in accounts.variables_of(TRANSCRIBE, environment)]
     garbled = [f"{name}: is not UTF-8" for name in names if not _is_text(os.environ.get(name, ""))]
     if garbled:  # pydantic cannot read such values
         raise ConfigError("; ".join(garbled + wrong))
+    configured, mistakes = None, Mistakes(wrong)
     try:
         configured = Settings(**cast("dict[str, Any]", found | changes))
     except ValidationError as exc:
         for mistake in exc.errors(include_input=False):
             name = str(mistake["loc"][0])
-            wrong.append(
-                f"{name}_FILE: {_words(mistake)}"
-                if name in found.keys() - changes.keys()
-                else f"{name}: {_words(mistake)}"
-            )
-    if wrong:
-        raise ConfigError("; ".join(dict.fromkeys(wrong)))
+            in_file = name in found.keys() - changes.keys()
+            mistakes.add(f"{name}_FILE" if in_file else name, _words(mistake))
+    default = Account(TRANSCRIBE.source, DEFAULT, "") if configured is None else configured.default_account
+    further = accounts.further(TRANSCRIBE, environment, default, mistakes)
+    if mistakes.found or configured is None:
+        raise ConfigError("; ".join(dict.fromkeys(mistakes.found)))
+    configured._further = further  # noqa: SLF001 - what the environment says beside the fields
     return configured

@@ -93,7 +93,8 @@ async def listed(db: Database, configured: Settings, *, must_exist: bool) -> lis
     Raises:
         ImpossibleError: none is known, although one `must_exist`.
     """
-    found = await known(db, configured.api_url, configured.key_fingerprint, configured.own_secrets)
+    account = configured.default_account
+    found = await known(db, account.api_url, account.key_fingerprint, account.own_secrets)
     if must_exist and not found:
         raise none_known(configured)
     return found

@@ -50,7 +50,7 @@ def of_webhook(own: Iterable[bytes], known: Known) -> tuple[bytes, ...]:
 
 async def verifying(db: Database, configured: Settings) -> tuple[bytes, ...]:
     """Return the secrets that verify at the webhook's path of the configured API."""
-    return of_webhook(configured.own_secrets, await read(db, configured.api_url))
+    return of_webhook(configured.default_account.own_secrets, await read(db, configured.api_url))
 
 
 def lacking(configured: Settings) -> list[str]:

@@ -59,6 +59,7 @@ DEFAULTS = {
     "TRANSCRIBE_API_KEY": None,
     "TRANSCRIBE_API_URL": "https://transcribe.so",
     "TRANSCRIBE_WEBHOOK_SECRET": (),
+    "TRANSCRIBE_REQUESTS_A_MINUTE": 60,
     "DATABASE_URL": None,
     "HOST": "127.0.0.1",
     "PORT": 8000,
@@ -93,6 +94,8 @@ TAKEN = [
     ("TRANSCRIBE_WEBHOOK_SECRET", "whsec_a", ("whsec_a",)),
     ("TRANSCRIBE_WEBHOOK_SECRET", " whsec_a , whsec_b,,", ("whsec_a", "whsec_b")),
     ("TRANSCRIBE_WEBHOOK_SECRET", " , ", ()),
+    ("TRANSCRIBE_REQUESTS_A_MINUTE", "1", 1),
+    ("TRANSCRIBE_REQUESTS_A_MINUTE", "100000", 100_000),
     ("DATABASE_URL", POSTGRES, POSTGRES),
     ("DATABASE_URL", "postgres://db.example/app", "postgres://db.example/app"),
     ("DATABASE_URL", "POSTGRES://db.example/App", "postgres://db.example/App"),
@@ -483,16 +486,17 @@ def test_a_secret_is_offered_plain_by_name_and_shown_nowhere() -> None:
         "DATABASE_URL": POSTGRES,
     }
     configured = settings.load(**given)
-    assert configured.own_secrets == (b"whsec_1", b"whsec_2")
+    assert configured.default_account.own_secrets == (b"whsec_1", b"whsec_2")
     assert configured.dsn == POSTGRES
-    assert configured.key_fingerprint == fingerprint(b"tsk_sesame")
+    assert configured.default_account.key_fingerprint == fingerprint(b"tsk_sesame")
     for shown_as in (repr(configured), str(configured), str(configured.model_dump()), configured.model_dump_json()):
         assert not [secret for secret in ("sesame", "whsec_1", "whsec_2", "s3cret") if secret in shown_as]
 
 
 def test_what_is_not_set_is_not_offered() -> None:
     configured = settings.load()
-    assert (configured.own_secrets, configured.dsn, configured.key_fingerprint) == ((), None, None)
+    account = configured.default_account
+    assert (account.own_secrets, configured.dsn, account.key_fingerprint) == ((), None, "")
 
 
 def test_an_account_is_an_api_and_the_fingerprint_of_a_key() -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from receiver.errors import (
     BusyError,
@@ -25,7 +26,7 @@ from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c,
 from tests.processes import WAIT_SECONDS, Process, Processes, until
 from tests.promises.test_telling import stream
 
-ACCOUNT = Account("https://transcribe.so", "fingerprint")
+ACCOUNT = Account("transcribe.so", "default", "https://transcribe.so", key=SecretStr("fingerprint"))
 URL = "https://example.com/episode.mp3"
 PRICE = 2.172  # of an hour, the length of every web address here
 MINUTE = 0.0362  # what a minute costs
@@ -165,7 +166,9 @@ def test_nobody_else_has_it_open(folder: Path) -> None:
             pass
         with notebook.opened(folder, ACCOUNT, "https://example.com/other.mp3"):
             pass
-        with notebook.opened(folder, Account("https://transcribe.so", "another"), URL):
+        with notebook.opened(
+            folder, Account("transcribe.so", "default", "https://transcribe.so", key=SecretStr("another")), URL
+        ):
             pass
         found.forget()
     with notebook.opened(folder, ACCOUNT, URL):

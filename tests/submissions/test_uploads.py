@@ -169,11 +169,15 @@ async def test_what_the_upload_server_has_lost_or_refused_is_not_gone_on_with(
 
     file = uploads.inspect(sparse(folder / "large.mp3", LARGE))
     transport = httpx.MockTransport(answer)
-    with progress.opened(folder / "data", Account("api", "key"), file.path) as notes:
+    with progress.opened(
+        folder / "data", Account("transcribe.so", "default", "api", key=SecretStr("key")), file.path
+    ) as notes:
         async with TranscribeSo("https://transcribe.test", SecretStr("tsk_test_x"), transport=transport) as provider:
             with pytest.raises(ProviderError, match="the upload server"):
                 await uploads.upload(provider, file, notes, progressed=lambda _: None)
-    with progress.opened(folder / "data", Account("api", "key"), file.path) as notes:
+    with progress.opened(
+        folder / "data", Account("transcribe.so", "default", "api", key=SecretStr("key")), file.path
+    ) as notes:
         assert (notes.progress.location == location, notes.progress.location is None) == (is_kept, not is_kept)
 
 

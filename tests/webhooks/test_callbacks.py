@@ -45,7 +45,12 @@ class Provider:
     async def submit(self, db: Pool, key: str = "episode 1") -> int:
         api = TranscribeSo(API, SecretStr("tsk_live_x"), transport=httpx.MockTransport(self))
         order = Order(EPISODE, idempotency_key=key, callbacks=Callbacks(db, PUBLIC))
-        with open_folder() as folder, progress.opened(folder, Account(API, "a key"), "https://youtu.be/x") as notes:
+        with (
+            open_folder() as folder,
+            progress.opened(
+                folder, Account("transcribe.so", "default", API, key=SecretStr("a key")), "https://youtu.be/x"
+            ) as notes,
+        ):
             async with api:
                 return (await submit(api, order, notes, uploaded=lambda *_: None)).id
 

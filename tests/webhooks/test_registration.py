@@ -25,7 +25,7 @@ from receiver.testing import Server
 from receiver.webhooks import registration, rotation, secrets
 
 API = "https://api.test"
-WHOSE = Account(API, "0123456789ab")
+WHOSE = Account("transcribe.so", "default", API, key=SecretStr("0123456789ab"))
 HERE, ELSEWHERE = "https://here.test/hook", "https://elsewhere.test/hook"
 SECRET = "whsec_shown_once_and_never_again"
 INTENTS = "select * from receiver.registrations order by id"
@@ -324,7 +324,10 @@ async def test_a_registration_belongs_to_an_api_a_key_and_an_address(
 ) -> None:
     provider = Provider(*(given(f"whsec_{number}") for number in range(4)))
     async with provider.client() as client:
-        others = Account(API, "other key"), Account("https://b.test", WHOSE.key_fingerprint)
+        others = (
+            Account("transcribe.so", "default", API, key=SecretStr("other key")),
+            Account("transcribe.so", "default", "https://b.test", key=WHOSE.key),
+        )
         for whose, webhook_url in [(WHOSE, HERE), (WHOSE, ELSEWHERE), *((other, HERE) for other in others)]:
             await registration.register(connection, client, whose, webhook_url)
     assert len(set(provider.keys)) == 4

@@ -199,7 +199,7 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
     say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
         missing = " and ".join(lacking(configured))
-        if missing and not configured.own_secrets:
+        if missing and not configured.default_account.own_secrets:
             say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
         return
     try:
