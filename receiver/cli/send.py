@@ -49,6 +49,6 @@ def send(ctx: click.Context, file: Path | None, sample: Kind | None, url: str | 
 
 
 def _known(configured: Settings) -> Known:
-    if configured.default_account.own_secrets:  # they come first, and need no database
+    if configured.chosen.own_secrets:  # they come first, and need no database
         return Known()
-    return with_database(configured, lambda db: secrets.read(db, configured.api_url))
+    return with_database(configured, lambda db: secrets.read(db, configured.chosen.api_url))

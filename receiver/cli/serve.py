@@ -60,7 +60,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
     if has_database:
         await receiver.keyring.read_again()
     await receiver.store.make_ready()
-    presence = Presence(connections, kind="web", api_url=configured.api_url)
+    presence = Presence(connections, kind="web", api_url=configured.chosen.api_url)
     _add_organs(receiver, configured, url, presence, has_line=has_line)
     async with receiver.organs:
         for finding in checks.spool_folder(configured):
@@ -80,9 +80,10 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
 
 
 def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
+    account = configured.chosen
     return Receiver(
-        connections=connections, spool=open_spool(configured), handlers=handlers, url=url, api_url=configured.api_url,
-        configured_secrets=configured.default_account.own_secrets,
+        connections=connections, spool=open_spool(configured), handlers=handlers, url=url, api_url=account.api_url,
+        configured_secrets=account.own_secrets,
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def retire_secret(fingerprint: str, *, yes: bool) -> None:
     `receiver secrets` shows its FINGERPRINT.
     """
     configured = configure()
-    api_url, key = configured.api_url, configured.default_account.key_fingerprint
+    api_url, key = configured.chosen.api_url, configured.chosen.key_fingerprint
     with_database(configured, lambda db: rotation.retire(db, api_url, key, fingerprint, although_used=yes))
     say_done(f"{fingerprint} is retired")
 

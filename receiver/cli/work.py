@@ -60,7 +60,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     lease, poll = timedelta(seconds=configured.lease_seconds), timedelta(seconds=configured.poll_seconds)
     async with (
         database.pool(url, size=2 * lanes + 4, lent=note_lent) as db,
-        open_provider(configured, url, retries=()) as provider,
+        open_provider(configured.chosen, url, retries=()) as provider,
         egress.Clients(timeout=10) as http,
         Organs({"line": beat} if has_line else {}),
     ):
@@ -70,10 +70,10 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
             formats=configured.timestamps, lanes=lanes, lapsed=lapsed, lease=lease, poll=poll,
         )  # fmt: skip
         others = Lapsed(
-            connections, handlers=handlers, api_url=configured.api_url, lease=lease, poll=poll,
+            connections, handlers=handlers, api_url=configured.chosen.api_url, lease=lease, poll=poll,
             run=_for_lapsed(configured, start, hurry),
         )  # fmt: skip
-        presence = Presence(connections, kind="worker", api_url=configured.api_url, trouble=worker.trouble)
+        presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=worker.trouble)
         listening = partial(database.listen, url, jobs.CHANNEL, worker.wake)
         organs = Organs({"listener": listening, "presence": presence.keep, "lapsed": others.watch})
         async with Leases(url, lease=lease, held=worker.held, lost=worker.lose, stuck=watchdog.end):

@@ -24,8 +24,8 @@ UNDRAINED_SECONDS = 30.0  # a spool is stuck if it is not drained for so long al
 def settings(configured: Settings) -> Finding:
     """Return which settings are set."""
     seen = [
-        f"API {configured.api_url}",
-        "key set" if configured.api_key else "no TRANSCRIBE_API_KEY",
+        f"API {configured.chosen.api_url}",
+        "key set" if configured.chosen.key else "no TRANSCRIBE_API_KEY",
         f"PUBLIC_URL {configured.public_url}" if configured.public_url else "no PUBLIC_URL",
     ]
     return Finding("settings", holds=True, seen=", ".join(seen))
@@ -71,7 +71,7 @@ async def oldest(connection: Connection, handlers: Collection[str], api_url: str
 
 async def secret(connection: Connection, configured: Settings, known: Sequence[bytes]) -> Finding:
     """Check whether the `known` secrets can verify deliveries, and none of the provider's secrets is missing."""
-    if configured.api_key is not None and configured.webhook_url is not None:
+    if configured.chosen.key is not None and configured.webhook_url is not None:
         found = await registration.find(connection, configured.account())
         if registration.unanswered(found) is not None:
             seen = "a registration was not answered, so its secret might be lost"
@@ -81,7 +81,7 @@ async def secret(connection: Connection, configured: Settings, known: Sequence[b
             seen = f"registered for {newest.webhook_url}, not for {configured.webhook_url}"
             return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
     if not known:
-        seen = f"none is known for {configured.api_url}"
+        seen = f"none is known for {configured.chosen.api_url}"
         return Finding("secret", holds=False, seen=seen, todo=secrets.how_to_know_one(configured))
     return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
 

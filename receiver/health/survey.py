@@ -89,7 +89,7 @@ async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
         await asyncio.to_thread(
             _spool, configured, subjects.spool, seen.name, place if isinstance(place, str) else None
         ),
-        *await around.reachable(configured, seen.secrets or configured.default_account.own_secrets),
+        *await around.reachable(configured, seen.secrets or configured.chosen.own_secrets),
         *await _provider(configured, url),
     ]
 
@@ -99,7 +99,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
     server, schema = await postgres.server(connection, url, configured), await postgres.usable(connection)
     if not schema.holds:
         return Seen([server, schema])
-    api_url = configured.api_url
+    api_url = configured.chosen.api_url
     counts = await jobs.counts(connection, api_url)
     known = await secrets.verifying(connection, configured)
     findings = [
@@ -154,8 +154,8 @@ def _spool(configured: Settings, spool: Spool, name: str | None, url: str | None
 
 
 async def _provider(configured: Settings, url: str | None) -> list[Finding]:
-    if configured.api_key is None:
+    if configured.chosen.key is None:
         todo = "set TRANSCRIBE_API_KEY: handlers fetch with it"
         return [Finding("provider", holds=False, seen="not asked", todo=todo)]
-    async with open_provider(configured, url, retries=()) as provider:
+    async with open_provider(configured.chosen, url, retries=()) as provider:
         return await around.provider(provider, configured)

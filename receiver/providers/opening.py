@@ -1,4 +1,4 @@
-"""Open what a question to the provider needs: the client of the configured API, and the database if there is one."""
+"""Open what a question to the provider needs: the client of an account, and the database if there is one."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -11,26 +11,25 @@ from receiver.providers import TranscribeSo, budget
 from receiver.providers.archive import Archive
 from receiver.providers.budget import SharedBudget
 from receiver.providers.transcribe_so import RETRY_SECONDS
-from receiver.settings import Settings
+from receiver.settings import Account, Settings
 
 
 @asynccontextmanager
 async def open_provider(
-    configured: Settings, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
+    account: Account, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
 ) -> AsyncIterator[TranscribeSo]:
-    """Open the client of the configured API. All processes on the same database share its budget.
+    """Open the client of an account. All processes on the same database share its budget.
 
     Without a database (`url` is None) the client has a budget of its own.
     """
-    if url is None or configured.api_key is None:
-        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries) as provider:
+    if url is None or account.key is None:
+        async with TranscribeSo(account.api_url, account.key, retries=retries) as provider:
             yield provider
         return
     connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
-    account = configured.account()
     shared = SharedBudget(connections, api_url=account.api_url, key_fingerprint=account.key_fingerprint)
     try:
-        async with TranscribeSo(configured.api_url, configured.api_key, retries=retries, budget=shared) as provider:
+        async with TranscribeSo(account.api_url, account.key, retries=retries, budget=shared) as provider:
             yield provider
     finally:
         connections.close()
@@ -67,7 +66,7 @@ def open_database_if_any(configured: Settings, *, needs_key: bool) -> Iterator[s
         try:
             url = stack.enter_context(open_database(configured, create=False))
         except NoDataError:
-            if configured.api_key is None:
+            if configured.chosen.key is None:
                 raise
         yield url
 
@@ -82,4 +81,4 @@ async def open_desk(configured: Settings, url: str | None) -> AsyncIterator[Desk
     """
     async with AsyncExitStack() as stack:
         db = None if url is None else await stack.enter_async_context(open_pool(url))
-        yield Desk(await stack.enter_async_context(open_provider(configured, url)), db)
+        yield Desk(await stack.enter_async_context(open_provider(configured.chosen, url)), db)

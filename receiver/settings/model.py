@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     )
 
     _further: tuple[Account, ...] = PrivateAttr(default=())
+    _chosen: str = PrivateAttr(default=DEFAULT)
     api_key: SecretStr | None = _variable("TRANSCRIBE_API_KEY", None)
     api_url: str = _variable("TRANSCRIBE_API_URL", "https://transcribe.so")
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = _variable("TRANSCRIBE_WEBHOOK_SECRET", ())
@@ -182,7 +183,7 @@ class Settings(BaseSettings):
 
     @property
     def default_account(self) -> Account:
-        """The account that is meant if none is named, with or without a key."""
+        """The account of the variables without a name, with or without a key."""
         return Account(
             TRANSCRIBE.source, DEFAULT, self.api_url, key=self.api_key, webhook_secrets=self.webhook_secrets,
             requests_a_minute=self.requests_a_minute,
@@ -193,25 +194,39 @@ class Settings(BaseSettings):
         """Every account: the default one, then the named ones."""
         return (self.default_account, *self._further)
 
-    def account(self, name: str = DEFAULT) -> Account:
-        """Return an account that has a key.
+    @property
+    def chosen(self) -> Account:
+        """The account that this process asks and registers with, with or without a key: the default one, or another."""
+        return next(account for account in self.accounts if account.name == self._chosen)
+
+    def choosing(self, name: str) -> "Settings":
+        """Return these settings with another chosen account.
 
         Raises:
-            ImpossibleError: there is no account of that name, or no key is set.
+            ImpossibleError: there is no account of that name.
         """
-        found = next((account for account in self.accounts if account.name == name), None)
-        if found is None:
-            there = ", ".join(account.name for account in self.accounts)
+        names = [account.name for account in self.accounts]
+        if name not in names:
             raise ImpossibleError(
-                f"there is no account {name}; there are: {there}. {accounts.variable(TRANSCRIBE, accounts.KEY, name)} "
-                "makes one"
+                f"there is no account {name}; there are: {', '.join(names)}. "
+                f"{accounts.variable(TRANSCRIBE, accounts.KEY, name)} makes one"
             )
-        if found.key is None:
+        other = self.model_copy()
+        other._further, other._chosen = self._further, name  # noqa: SLF001 - a copy of this object
+        return other
+
+    def account(self) -> Account:
+        """Return the chosen account, which has a key.
+
+        Raises:
+            ImpossibleError: no key is set.
+        """
+        if self.chosen.key is None:
             raise ImpossibleError(
                 "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it, in the environment "
                 f"or in .env; {FOR_THE_SANDBOX}"
             )
-        return found
+        return self.chosen
 
 
 def _is_text(value: str) -> bool:

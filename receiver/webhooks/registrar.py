@@ -53,7 +53,7 @@ async def register_now(
     address, account = registration.address(configured, given), configured.account()
     connections = Connections(url, size=1)
     try:
-        async with open_provider(configured, url) as provider:
+        async with open_provider(account, url) as provider:
 
             async def register(connection: Connection) -> RegistrationOutcome:
                 await migrations.require(connection)

@@ -93,7 +93,7 @@ async def listed(db: Database, configured: Settings, *, must_exist: bool) -> lis
     Raises:
         ImpossibleError: none is known, although one `must_exist`.
     """
-    account = configured.default_account
+    account = configured.chosen
     found = await known(db, account.api_url, account.key_fingerprint, account.own_secrets)
     if must_exist and not found:
         raise none_known(configured)

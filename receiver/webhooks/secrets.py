@@ -50,18 +50,18 @@ def of_webhook(own: Iterable[bytes], known: Known) -> tuple[bytes, ...]:
 
 async def verifying(db: Database, configured: Settings) -> tuple[bytes, ...]:
     """Return the secrets that verify at the webhook's path of the configured API."""
-    return of_webhook(configured.default_account.own_secrets, await read(db, configured.api_url))
+    return of_webhook(configured.chosen.own_secrets, await read(db, configured.chosen.api_url))
 
 
 def lacking(configured: Settings) -> list[str]:
     """Return the names of the missing settings without which the webhook is not registered automatically."""
-    needed = {"TRANSCRIBE_API_KEY": configured.api_key, "PUBLIC_URL": configured.public_url}
+    needed = {"TRANSCRIBE_API_KEY": configured.chosen.key, "PUBLIC_URL": configured.public_url}
     return [name for name, value in needed.items() if value is None]
 
 
 def none_known(configured: Settings) -> ImpossibleError:
     """Return the error for what needs a secret when no secret is known."""
-    return ImpossibleError(f"no secret is known for {configured.api_url}: {how_to_know_one(configured)}")
+    return ImpossibleError(f"no secret is known for {configured.chosen.api_url}: {how_to_know_one(configured)}")
 
 
 def how_to_know_one(configured: Settings) -> str:

@@ -26,7 +26,7 @@ async def deliver(configured: Settings, known: Known, target: str, body: bytes) 
     Raises:
         ImpossibleError: no secret is known, or nothing answers at `target`.
     """
-    verifying = secrets.of_webhook(configured.default_account.own_secrets, known)
+    verifying = secrets.of_webhook(configured.chosen.own_secrets, known)
     if not verifying:
         raise secrets.none_known(configured)
     header = signature.sign(body, secret=verifying[0], at=int(time.time()))

@@ -129,11 +129,12 @@ def test_two_apis_may_have_the_same_key() -> None:
 
 def test_an_account_is_chosen_by_its_name() -> None:
     configured = settings.load(TRANSCRIBE_API_KEY__BIG_SHOW="x")
-    assert configured.account("big-show").name == "big-show"
+    assert configured.choosing("big-show").account().name == "big-show"
+    assert configured.choosing("big-show").choosing("default").chosen.name == configured.chosen.name == "default"
     with pytest.raises(ImpossibleError, match="TRANSCRIBE_API_KEY is not set"):
         configured.account()
     with pytest.raises(ImpossibleError) as refused:
-        configured.account("small-show")
+        configured.choosing("small-show")
     assert str(refused.value) == (
         "there is no account small-show; there are: default, big-show. TRANSCRIBE_API_KEY__SMALL_SHOW makes one"
     )

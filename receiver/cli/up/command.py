@@ -199,11 +199,11 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
     say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
         missing = " and ".join(lacking(configured))
-        if missing and not configured.default_account.own_secrets:
+        if missing and not configured.chosen.own_secrets:
             say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
         return
     try:
-        async with open_provider(configured, url) as provider:
+        async with open_provider(configured.chosen, url) as provider:
             sample = await provider.transcribe(
                 Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
                 idempotency_key=f"sample-{secrets.token_hex(8)}",
@@ -221,7 +221,7 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
 
 async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
     """Start the sandbox, and register the webhook again, because a new sandbox has none."""
-    sandbox_url = configured.api_url
+    sandbox_url = configured.chosen.api_url
     real = [api for api in await deliveries.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
         raise ImpossibleError(
