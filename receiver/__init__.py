@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from receiver.inbox.retry import RetryPolicy
     from receiver.providers import Recording, TranscribeSo
     from receiver.providers.transcribe_so import Result, TimestampsAnswer, TranscriptionStatus, parse
-    from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript
+    from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript, Word
     from receiver.transcripts.documents import markdown, podcast_chapters
     from receiver.transcripts.subtitles import srt, vtt
 
@@ -78,6 +78,7 @@ __all__ = [
     "Transcription",
     "TranscriptionStatus",
     "Unauthenticated",
+    "Word",
     "handler",
     "markdown",
     "parse",
@@ -103,7 +104,7 @@ if not TYPE_CHECKING:
         "receiver.providers.transcribe_so": "Result TimestampsAnswer TranscriptionStatus parse",
         "receiver.inbox.retry": "RetryPolicy",
         "receiver.transcripts.subtitles": "srt vtt",
-        "receiver.transcripts": "Chapter QnA Section Segment Timestamps Transcript",
+        "receiver.transcripts": "Chapter QnA Section Segment Timestamps Transcript Word",
     }
 
     def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """Transcripts in our common shape, and the texts that are made of them. Pure.
 
-model.Transcript ──▶ subtitles: SRT, WebVTT
+model.Transcript ◀─▶ subtitles: SRT, WebVTT
                  └─▶ documents: Markdown, chapters of Podcasting 2.0, JSON; and every format by its name
 """
 
@@ -11,6 +11,7 @@ from receiver.transcripts.model import (
     Segment,
     Timestamps,
     Transcript,
+    Word,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Segment",
     "Timestamps",
     "Transcript",
+    "Word",
 ]

@@ -142,7 +142,11 @@ def _line(text: str) -> str:
 
 
 def _json(transcript: Transcript) -> str:
-    return json.dumps({"title": transcript.title, "text": transcript.text, **asdict(transcript)}, indent=2)
+    fields = asdict(transcript)
+    for segment in fields["segments"]:
+        if not segment["words"]:
+            del segment["words"]
+    return json.dumps({"title": transcript.title, "text": transcript.text, **fields}, indent=2)
 
 
 # Each format under its name in `--format`.

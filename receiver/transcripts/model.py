@@ -7,13 +7,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of speech."""
+class Word:
+    """A word of a segment, with its own times and, if several people speak in the segment, its own speaker."""
 
     start_seconds: float
     end_seconds: float
     text: str
     speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech. `words` is empty if the source does not time its words. `text` has all words anyway."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+    speaker: str | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

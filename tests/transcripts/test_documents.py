@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from receiver.transcripts import Chapter, QnA, Segment, Transcript
-from receiver.transcripts.documents import clock, markdown, podcast_chapters
+from receiver.transcripts import Chapter, QnA, Segment, Transcript, Word
+from receiver.transcripts.documents import FORMATS, clock, markdown, podcast_chapters
 
 ADA, BEN = "Ada", "Ben"
 TALK = Transcript(
@@ -226,3 +226,18 @@ def test_the_title_that_the_transcript_knows_is_its_title() -> None:
     known = Transcript(title="Episode 9")
     assert (markdown(known), podcast_chapters(known)["title"]) == ("# Episode 9\n", "Episode 9")
     assert markdown(known, title="Mine") == "# Mine\n"
+
+
+def test_json_has_words_only_where_there_are_some() -> None:
+    words = (Word(1, 1.5, "Hello"), Word(1.5, 2, "Ben", "Ada"))
+    first, second = Segment(1, 2, "Hello Ben", words=words), Segment(2, 3, "Yes?", "Ben")
+    shown = json.loads(FORMATS["json"](Transcript((first, second), title="Talk")))
+    assert (shown["title"], shown["text"]) == ("Talk", "Hello Ben\n\nBen: Yes?")
+    assert shown["segments"] == [
+        {"start_seconds": 1, "end_seconds": 2, "text": "Hello Ben", "speaker": None, "words": [
+            {"start_seconds": 1, "end_seconds": 1.5, "text": "Hello", "speaker": None},
+            {"start_seconds": 1.5, "end_seconds": 2, "text": "Ben", "speaker": "Ada"},
+        ]},
+        {"start_seconds": 2, "end_seconds": 3, "text": "Yes?", "speaker": "Ben"},
+    ]  # fmt: skip
+    assert FORMATS["srt"](Transcript((first,))) == FORMATS["srt"](Transcript((Segment(1, 2, "Hello Ben"),)))

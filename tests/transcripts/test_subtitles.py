@@ -1,4 +1,4 @@
-"""`transcripts.subtitles`: two independent parsers read back what we write, the same to a millisecond."""
+"""`transcripts.subtitles`: independent parsers read what we write, to a millisecond, and we read what others write."""
 
 import html
 import math
@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from receiver.transcripts import Segment, Transcript
-from receiver.transcripts.subtitles import srt, vtt
+from receiver.transcripts.subtitles import read_srt, read_vtt, srt, vtt
 
 ANYTHING = st.text(st.characters(), max_size=40)  # surrogates and control characters too
 MARKUP = st.lists(st.sampled_from(["-->", "-", ">", "<v Ada>", "</v>", "<", "&", "&amp;", "\n\n", "\r", "\0", "1",
@@ -27,7 +27,7 @@ def said(text: str, speaker: str | None = None, start: float = 1, end: float = 2
     return Transcript(segments=(Segment(start, end, text, speaker),))
 
 
-def read_srt(text: str) -> list[tuple[int, int, str]]:
+def parsed_srt(text: str) -> list[tuple[int, int, str]]:
     """Return start and end in milliseconds and the text of each cue, as a parser of others reads them."""
     cues = list(srt_parser.parse(text))
     assert [cue.index for cue in cues] == list(range(1, len(cues) + 1))
@@ -35,7 +35,7 @@ def read_srt(text: str) -> list[tuple[int, int, str]]:
     return [(cue.start // millisecond, cue.end // millisecond, cue.content) for cue in cues]
 
 
-def read_vtt(text: str) -> list[tuple[int, int, str]]:
+def parsed_vtt(text: str) -> list[tuple[int, int, str]]:
     """The same of WebVTT; its parser leaves the escapes to the player."""
     cues = webvtt.WebVTT.from_string(text, strict=True).captions
     for cue in cues:
@@ -71,14 +71,14 @@ def test_a_segment_becomes_a_cue() -> None:
 
 def test_nothing_said_is_an_empty_file_of_its_format() -> None:
     assert (srt(Transcript()), vtt(Transcript())) == ("", "WEBVTT\n")
-    assert read_vtt(vtt(Transcript())) == []
+    assert parsed_vtt(vtt(Transcript())) == []
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\r\n", "\0\x07", "\u2028", "\u00a0", "\u3000", "\ud800"])
 def test_a_segment_without_text_is_left_out(text: str) -> None:
     transcript = Transcript(segments=(Segment(0, 1, text, "Ada"), Segment(1, 2, "Hello.", "Ada")))
-    assert read_srt(srt(transcript)) == [(1000, 2000, "Ada: Hello.")]
-    assert read_vtt(vtt(transcript)) == [(1000, 2000, "<v Ada>Hello.")]
+    assert parsed_srt(srt(transcript)) == [(1000, 2000, "Ada: Hello.")]
+    assert parsed_vtt(vtt(transcript)) == [(1000, 2000, "<v Ada>Hello.")]
 
 
 @pytest.mark.parametrize(("start", "end", "times"), [
@@ -108,8 +108,8 @@ def test_cues_stand_in_the_order_of_their_starts_and_may_overlap() -> None:
     transcript = Transcript(segments=tuple(Segment(s, e, f"cue {n}") for n, (s, e) in enumerate(times)))
     cues = [(0, 1000, "cue 4"), (1000, 9000, "cue 1"), (1000, 2000, "cue 3"), (2000, 3000, "cue 2"),
             (3000, 4000, "cue 0")]  # fmt: skip
-    assert read_srt(srt(transcript)) == cues
-    assert read_vtt(vtt(transcript)) == cues
+    assert parsed_srt(srt(transcript)) == cues
+    assert parsed_vtt(vtt(transcript)) == cues
 
 
 @pytest.mark.parametrize(("text", "in_srt", "in_vtt"), [
@@ -160,7 +160,7 @@ def test_a_parser_finds_the_voice() -> None:
 @example(said("2\n00:00:01,000 --> 00:00:02,000\nx", "1\n"))
 def test_whatever_is_said_subrip_is_read_back(transcript: Transcript) -> None:
     text = srt(transcript)
-    cues = read_srt(text)
+    cues = parsed_srt(text)
     assert [(start, end) for start, end, _ in cues] == expected(transcript)
     assert text.count("-->") == len(cues)
     assert text.count("\n") == 4 * len(cues) - bool(cues)  # number, times, line, and a blank line between
@@ -171,7 +171,7 @@ def test_whatever_is_said_subrip_is_read_back(transcript: Transcript) -> None:
 @example(said("--> \n\n00:00:01.000 --> 00:00:02.000", "<v> -->"))
 def test_whatever_is_said_webvtt_is_read_back(transcript: Transcript) -> None:
     text = vtt(transcript)
-    cues = read_vtt(text)
+    cues = parsed_vtt(text)
     assert [(start, end) for start, end, _ in cues] == expected(transcript)
     assert text.count("-->") == len(cues)
     assert text.count("\n") == 3 * len(cues) + 1  # the header; then a blank line, times, line
@@ -181,6 +181,165 @@ def test_whatever_is_said_webvtt_is_read_back(transcript: Transcript) -> None:
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Cf"]), min_size=1), st.sampled_from([None, "Ada"]))
 def test_words_are_kept_to_the_letter(text: str, speaker: str | None) -> None:
     transcript = said(text, speaker)
-    assert read_vtt(vtt(transcript))[0][2] == html.unescape(html.escape(f"<v {speaker}>{text}" if speaker else text))
+    assert parsed_vtt(vtt(transcript))[0][2] == html.unescape(html.escape(f"<v {speaker}>{text}" if speaker else text))
     if "->" not in text:
-        assert read_srt(srt(transcript))[0][2] == (f"Ada: {text}" if speaker else text)
+        assert parsed_srt(srt(transcript))[0][2] == (f"Ada: {text}" if speaker else text)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+Said = tuple[float, float, str, str | None]
+
+
+def cues(transcript: Transcript) -> list[Said]:
+    return [(s.start_seconds, s.end_seconds, s.text, s.speaker) for s in transcript.segments]
+
+
+def in_milliseconds(transcript: Transcript) -> list[tuple[int, int, str]]:
+    """Return what the other parsers return, the voice before the text."""
+    return [
+        (round(start * 1000), round(end * 1000), text if speaker is None else f"<v {speaker}>{text}")
+        for start, end, text, speaker in cues(transcript)
+    ]
+
+
+@given(TRANSCRIPTS)
+@example(said("1", "Ada"))
+@example(said("NOTE &amp; <v Ben> &lt;b>", "<v> .x"))
+def test_what_we_write_we_read(transcript: Transcript) -> None:
+    assert in_milliseconds(read_srt(srt(transcript).encode())) == parsed_srt(srt(transcript))
+    assert in_milliseconds(read_vtt(vtt(transcript).encode())) == parsed_vtt(vtt(transcript))
+
+
+LINES = st.lists(st.text("aé1 .?", min_size=1).filter(str.strip), min_size=1, max_size=3)
+TIMES = st.tuples(st.integers(0, 10**8), st.integers(0, 10**8)).map(sorted)
+
+
+@given(st.lists(st.tuples(TIMES, LINES), max_size=5))
+def test_what_others_write_is_read_as_they_read_it(written: list[tuple[list[int], list[str]]]) -> None:
+    ours = [(start, end, " ".join(" ".join(lines).split()), None) for (start, end), lines in written]
+    millisecond = timedelta(milliseconds=1)
+    subtitles = [
+        srt_parser.Subtitle(number, start * millisecond, end * millisecond, "\n".join(lines))
+        for number, ((start, end), lines) in enumerate(written)
+    ]
+    in_srt = srt_parser.compose(subtitles, reindex=False, eol="\r\n").encode("utf-8-sig")
+    in_vtt = webvtt.WebVTT()
+    for (start, end), lines in written:
+        in_vtt.captions.append(webvtt.Caption(stamp(start), stamp(end), lines, identifier="x"))
+    for read in (read_srt(in_srt), read_vtt(in_vtt.content.encode())):
+        assert [(round(s * 1000), round(e * 1000), text, who) for s, e, text, who in cues(read)] == ours
+
+
+def stamp(milliseconds: int) -> str:
+    return f"{milliseconds // 3600000:02}:{milliseconds // 60000 % 60:02}:{milliseconds % 60000 / 1000:06.3f}"
+
+
+A, B = (1.0, 2.0, "Hello.", None), (3.0, 4.5, "Yes?", None)
+USUAL = "1\n00:00:01,000 --> 00:00:02,000\nHello.\n\n2\n00:00:03,000 --> 00:00:04,500\nYes?\n"
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    pytest.param(USUAL, [A, B], id="usual"),
+    pytest.param("\ufeff" + USUAL, [A, B], id="a byte order mark"),
+    pytest.param(USUAL.replace("\n", "\r\n"), [A, B], id="lines of Windows"),
+    pytest.param(USUAL.replace("\n", "\r"), [A, B], id="lines of an old Mac"),
+    pytest.param(USUAL.replace("\n", "\r\r\n"), [A, B], id="lines that were converted twice"),
+    pytest.param(USUAL.rstrip(), [A, B], id="no end of the last line"),
+    pytest.param(USUAL.replace(",", "."), [A, B], id="points"),
+    pytest.param(USUAL.replace("00:00:0", "0:0:"), [A, B], id="short numbers"),
+    pytest.param(USUAL.replace("00:00:", "00:"), [A, B], id="no hours"),
+    pytest.param(USUAL.replace(",000", ""), [A, B], id="no fraction"),
+    pytest.param(USUAL.replace(",000", ",0").replace(",500", ",5"), [A, B], id="a short fraction"),
+    pytest.param(USUAL.replace(" --> ", "-->"), [A, B], id="no blanks around the arrow"),
+    pytest.param(USUAL.replace("000\n", "000 X1:40 X2:600 \n"), [A, B], id="a place"),
+    pytest.param(USUAL.replace("1\n", "").replace("2\n", ""), [A, B], id="no numbers"),
+    pytest.param(USUAL.replace("2\n00", "7\n00"), [A, B], id="other numbers"),
+    pytest.param(USUAL.replace("\n\n", "\n"), [A, B], id="no blank line"),
+    pytest.param(USUAL.replace("\n\n", "\n \t\n\n"), [A, B], id="several blank lines"),
+    pytest.param(USUAL.replace("Hello.\n", "\n"), [B], id="a cue without text"),
+    pytest.param(USUAL.replace("Hello.\n\n", ""), [B], id="a cue without text or blank line"),
+    pytest.param(USUAL.replace("Hello.\n\n2\n", ""), [B], id="a cue of times alone"),
+    pytest.param(USUAL.replace("Hello.", "2024"), [(1.0, 2.0, "2024", None), B], id="a number is said"),
+    pytest.param(USUAL.replace("1\n", "").replace("Hello.\n\n2", "2024"), [(1.0, 2.0, "2024", None), B],
+                 id="a number is said where nothing is numbered"),
+    pytest.param(USUAL.replace("Hello.", "Hello\n\nyou."), [(1.0, 2.0, "Hello you.", None), B],
+                 id="a blank line in the text"),
+    pytest.param(USUAL.replace("Hello.", "Ada: <i>Oh</i> &amp; <v Ben>"),
+                 [(1.0, 2.0, "Ada: <i>Oh</i> &amp; <v Ben>", None), B], id="nothing is markup or a speaker"),
+    pytest.param(USUAL.replace("02,000", "00,500"), [(1.0, 1.0, "Hello.", None), B], id="times that run backwards"),
+    pytest.param(USUAL.replace("00:00:01", "00:00:09").replace("00:00:02", "00:00:10"),
+                 [(9.0, 10.0, "Hello.", None), B], id="not in the order of the starts"),
+    pytest.param(USUAL.replace("00:00:01", "-00:00:01"), [(0.0, 2.0, "Hello.", None), B], id="from before the start"),
+    pytest.param(USUAL.replace("00:00:02", "99:59:99"), [(1.0, 359999.0 + 40, "Hello.", None), B],
+                 id="too many seconds"),
+    pytest.param(USUAL.replace("00:00:02", "9" * 5000 + ":00:02"), [B], id="a number without end"),
+    pytest.param("Made by hand\n\n" + USUAL, [A, B], id="words before the first cue"),
+    pytest.param("", [], id="nothing"),
+    pytest.param("Hello.\n", [], id="no times"),
+])  # fmt: skip
+def test_subrip_is_read_however_it_was_written(text: str, said: list[Said]) -> None:
+    assert cues(read_srt(text.encode())) == said
+
+
+HEAD = "WEBVTT - Talk\nKind: captions\n\n"
+VTT = f"{HEAD}intro\n00:00:01.000 --> 00:00:02.000\nHello.\n\n00:03.000 --> 00:04.500 align:start\nYes?\n"
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    pytest.param(VTT, [A, B], id="usual"),
+    pytest.param("\ufeff" + VTT.replace("\n", "\r\n"), [A, B], id="as Windows writes it"),
+    pytest.param(USUAL, [A, B], id="what is SubRip"),
+    pytest.param(VTT.replace("Yes?", "NOTE"), [A, (3.0, 4.5, "NOTE", None)], id="a word that has a meaning elsewhere"),
+    pytest.param(VTT.replace("\n\n00:03", "\n\nNOTE two\nlines\n\nSTYLE\n::cue {}\n\n00:03"), [A, B], id="notes"),
+    pytest.param(VTT.replace("Hello.\n\n", ""), [B], id="a cue without text or blank line"),
+    pytest.param(VTT.replace("Hello.", "\nlost"), [B], id="a cue without text"),
+    pytest.param(VTT.replace("Hello.", "<v Ada>Hello."), [(1.0, 2.0, "Hello.", "Ada"), B], id="a voice"),
+    pytest.param(VTT.replace("Hello.", "<v.loud.first  Ada &amp; Co>Hello.</v>"), [(1.0, 2.0, "Hello.", "Ada & Co"), B],
+                 id="a voice with a style"),
+    pytest.param(VTT.replace("Hello.", "<v Ada>Hi.</v> <v Ben>Yes\n-- no.</v> (noise)"),
+                 [(1.0, 2.0, "Hi.", "Ada"), (1.0, 2.0, "Yes -- no.", "Ben"), (1.0, 2.0, "(noise)", None), B],
+                 id="several voices"),
+    pytest.param(VTT.replace("Hello.", "Ada: Hello."), [(1.0, 2.0, "Ada: Hello.", None), B], id="no voice"),
+    pytest.param(VTT.replace("Hello.", "<c.red>He</c>llo<00:00:01.500>.<i></i>"), [A, B], id="other markup"),
+    pytest.param(VTT.replace("Hello.", "1 &lt; 2 &amp;gt; &nbsp;x &nix; &#" + "9" * 5000 + ";"),
+                 [(1.0, 2.0, "1 < 2 &gt; \xa0x &nix; &#" + "9" * 5000 + ";", None), B], id="escapes"),
+    pytest.param(VTT.replace("Hello.", "1 < 2 <"), [(1.0, 2.0, "1 < 2 <", None), B], id="no markup"),
+    pytest.param(VTT.replace("Hello.", "a&#7;b\0c"), [(1.0, 2.0, "abc", None), B], id="control characters"),
+    pytest.param("WEBVTT", [], id="nothing"),
+])  # fmt: skip
+def test_webvtt_is_read_however_it_was_written(text: str, said: list[Said]) -> None:
+    assert cues(read_vtt(text.encode())) == said
+
+
+def test_a_file_in_another_encoding_is_read() -> None:
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        mark = "" if encoding == "utf-16" else "\ufeff"
+        assert cues(read_srt((mark + USUAL.replace("Hello", "Grüße 👩")).encode(encoding)))[0][2] == "Grüße 👩."
+    assert cues(read_srt(USUAL.replace("Hello", "Grüße").encode("latin-1"))) == [
+        (1.0, 2.0, "Gr\ufffd\ufffde.", None),
+        B,
+    ]
+
+
+@given(st.binary() | st.lists(st.sampled_from([
+    "00:00:01,000", " --> ", "00:02", "\n", "\r", "1", "WEBVTT", "<v Ada>", "<", ">", "&", "&#x41;", "\ufeff", "a", "-",
+])).map(lambda parts: "".join(parts).encode()))  # fmt: skip
+def test_whatever_is_read_is_a_transcript_that_can_be_kept(raw: bytes) -> None:
+    for transcript in (read_srt(raw), read_vtt(raw)):
+        for start, end, text, speaker in cues(transcript):
+            assert 0 <= start <= end < math.inf
+            assert text == text.strip() != ""
+            assert speaker != ""
+            assert "\0" not in f"{text}{speaker}"
+        assert read_srt(srt(transcript).encode()).segments or not transcript.segments
+
+
+@pytest.mark.parametrize("part", [
+    "<", "<v ", "&", "&#", "\r", "\n", " ", "-", "0", "0:", "1\n", "00:01 --> ", "00:01 --> 00:02\n", "<v>",
+])  # fmt: skip
+def test_the_time_for_reading_grows_with_the_size_alone(part: str) -> None:
+    """If it grew with the square of it, these would take hours."""
+    raw = "00:00:01.000 --> 00:00:02.000\n" + part * (1_500_000 // len(part))
+    assert len(read_srt(raw.encode()).segments) <= 1
+    assert len(read_vtt(raw.encode()).segments) <= 1
