@@ -1,9 +1,9 @@
-"""Store and log why transcriptions failed."""
+"""Store and log why transcriptions and other work failed."""
 
 from receiver import Context, Event, handler, query
 
 
-@handler("transcription.failed")
+@handler("transcription.failed", "translation.failed", "separation.failed", "enhancement.failed")
 async def failures(event: Event, ctx: Context) -> None:
     """Store and log the first text that looks like a reason, because the payload of a failure is not documented."""
     about = event.data.get("transcription")
@@ -14,10 +14,10 @@ async def failures(event: Event, ctx: Context) -> None:
     async with ctx.completing() as tx:
         await tx.execute(
             query("handlers/store_failure"),
-            event.source,
-            ctx.provider.api_url,
+            *ctx.account,
             event.transcription.id or "",
             event.id,
             reason,
         )
-    ctx.log.warning("transcription %s failed: %s", event.transcription.id, reason)
+    work = event.type.partition(".")[0]
+    ctx.log.warning("%s %s failed: %s", work, event.transcription.id or f"of event {event.id}", reason)

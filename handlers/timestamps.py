@@ -5,14 +5,14 @@ from receiver import Context, Event, NotReady, Timestamps, handler, query
 STYLE = "balanced"
 
 
-@handler("transcription.completed", timeout=120)
+@handler("transcription.completed", timeout=120, sources=("transcribe.so",))
 async def timestamps(event: Event, ctx: Context) -> None:
     """Fetch and store each format. If the usual style was never made, use another one that is free."""
     fetched = [await _fetch(ctx, name) for name in ctx.formats]
     async with ctx.completing() as tx:
         for stamps in fetched:
             await tx.execute(
-                query("handlers/store_timestamps"), event.source, ctx.provider.api_url, event.transcription.id,
+                query("handlers/store_timestamps"), event.source, ctx.account.api_url, event.transcription.id,
                 stamps.format, event.transcription.completed_at or "", stamps.style, stamps.text, list(stamps.warnings),
                 stamps.ok_to_paste,
             )  # fmt: skip

@@ -8,7 +8,7 @@ async def transcripts(event: Event, ctx: Context) -> None:
     """Replace the stored rows of this transcription, unless they are newer: after a retry there is a newer result."""
     transcript = await ctx.transcript()
     about = event.transcription
-    subject = (event.source, ctx.provider.api_url, about.id)
+    subject = (event.source, ctx.account.api_url, about.id)
     async with ctx.completing() as tx:
         newest = await tx.fetchval(
             query("handlers/store_transcript"), *subject, about.completed_at or "", about.title, about.language,

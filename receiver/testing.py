@@ -48,10 +48,11 @@ from receiver.providers import TranscribeSo
 from receiver.providers.budget import MINUTE, OwnBudget
 from receiver.providers.egress import Clients
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
-from receiver.settings import inherited
+from receiver.settings import AccountId, inherited
 
 TEMPLATE = "receiver_template"
 SANDBOX_URL = "http://sandbox.test"
+ACCOUNT = AccountId(TranscribeSo.source, SANDBOX_URL, "default")
 SPEED = 600
 LEASE = timedelta(minutes=5)
 MEMORY_BYTES = 4 * 1024**3
@@ -101,8 +102,8 @@ class Scratch:
         log = logging.LoggerAdapter(logging.getLogger(f"handlers.{handler.name}"), {})
         return event, Context(
             event=event, handler=handler.name, job=claim.job, attempt=claim.attempt,
-            idempotency_key=claim.idempotency_key, db=self.db, provider=self.provider, http=self._http.another(),
-            formats=("youtube", "spotify"), log=log,
+            idempotency_key=claim.idempotency_key, db=self.db, account=ACCOUNT, client=self.provider,
+            http=self._http.another(), formats=("youtube", "spotify"), log=log,
         )  # fmt: skip
 
     async def state(self, event: Event) -> str:

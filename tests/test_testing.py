@@ -68,7 +68,7 @@ async def test_the_event_is_the_sandboxs_example_unless_the_test_says_otherwise(
 
 async def test_a_handler_of_a_family_can_be_claimed_without_naming_a_type(receiver_scratch: Scratch) -> None:
     event, _ = await receiver_scratch.claim(other)
-    assert other.wants(event.type)
+    assert other.wants(event.type, event.source)
 
 
 async def test_what_the_sandbox_does_not_have_is_refused_as_by_the_provider(receiver_scratch: Scratch) -> None:

@@ -19,4 +19,5 @@ def handlers(*, as_json: bool) -> None:
         return
     for h in found.values():
         tries = f"{h.retry.attempts} tries of {h.timeout:g} s"
-        click.echo(f"{h.name:<24} {', '.join(h.patterns):<32} {tries:<20} {printable(discovery.shown_file(h))}")
+        wanted = ", ".join(h.patterns) + ("" if h.sources is None else f" of {', '.join(h.sources)}")
+        click.echo(f"{h.name:<24} {wanted:<40} {tries:<20} {printable(discovery.shown_file(h))}")

@@ -2,18 +2,13 @@
 
 discovery ──▶ api.Handler ◀── `@handler`      made: notes where each handler was made, so that no handler is missed
                  │
-                 └── called with api.Context   threads: runs a plain `def`; returned: judges the result
+                 └── called with a Context     threads: runs a plain `def`; returned: judges the result
+context       what a handler gets: the transcript, the clients, the database, the end of its job
 replay        runs an event's jobs again
 """
 
-from receiver.handling.api import (
-    Completing,
-    Completion,
-    Context,
-    Handler,
-    handler,
-    matches,
-)
+from receiver.handling.api import Handler, handler, matches
+from receiver.handling.context import Completing, Completion, Context
 
 __all__ = [
     "Completing",

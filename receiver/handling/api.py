@@ -1,4 +1,4 @@
-"""The handler API: `@handler`, `Handler` and `Context`.
+"""The handler API: `@handler` and `Handler`.
 
     @handler("transcription.completed")
     async def announce(event: Event, ctx: Context) -> None: ...
@@ -10,150 +10,25 @@ thread. If the function returns, the job is done. If it raises, the job is retri
 
 import functools
 import inspect
-import logging
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
-from typing import Any, TypeAlias, TypeVar, cast
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias, cast
 
-import httpx
-
-from receiver.database import Connection, Pool
-from receiver.errors import GiveUp, HandlerLoadError, ImpossibleError, LeaseLostError
+from receiver.errors import HandlerLoadError
 from receiver.events import Event
-from receiver.failpoints import Failpoint, reach
 from receiver.handling import made, returned, threads
-from receiver.handling.threads import Bridge
-from receiver.inbox import jobs
-from receiver.inbox.retry import Done, RetryPolicy
+from receiver.handling.context import Context
+from receiver.inbox.retry import RetryPolicy
 from receiver.logs.reasons import shown
-from receiver.providers import TranscribeSo
-from receiver.providers.archive import Archive, Subject
-from receiver.transcripts import Timestamps, Transcript
+from receiver.providers import SOURCES
 
-T = TypeVar("T")
 Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[Event, Context], None]"
 
 PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
 NAME_LENGTH = 100
 LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # a longer timeout is a mistake
-
-
-class Completing(Enum):
-    """How far a handler is with `Context.completing`.
-
-        UNUSED ──begun──▶ OPEN ──commit──▶ COMMITTED         a rollback makes it UNUSED again
-
-    UNUSED: the handler can begin. The worker stops it if its lease is lost, and writes the outcome.
-    OPEN: the handler's transaction holds the job's row. Stopping the handler might stop its commit.
-    COMMITTED: the job is done, whatever the handler does from now on.
-    """
-
-    UNUSED = auto()
-    OPEN = auto()
-    COMMITTED = auto()
-
-
-@dataclass(slots=True)
-class Completion:
-    """The stage of an attempt's `Context.completing`: the handler sets it, and the worker reads it."""
-
-    stage: Completing = Completing.UNUSED
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Everything that a handler gets beside the event.
-
-    Attributes:
-        provider: the source's API client.
-        http: an HTTP client for everything else, with a timeout of 10 s. Only this attempt has its headers and cookies.
-        db: the database (an asyncpg pool). Create your own tables. The service's tables are in the schema `receiver`.
-        attempt: how many times this job has been claimed, this time included. It only grows.
-        idempotency_key: the same in every attempt and replay of this job. Send it to services that ignore a known key.
-        formats: the formats of timestamps that the operator asked for.
-        log: a logger whose lines name the event.
-        bridge: lets a plain `def` run coroutines; see `wait`.
-    """
-
-    event: Event
-    handler: str
-    job: int
-    attempt: int
-    idempotency_key: str
-    db: Pool
-    provider: TranscribeSo
-    http: httpx.AsyncClient
-    formats: tuple[str, ...]
-    log: "logging.LoggerAdapter[logging.Logger]"
-    completion: Completion = field(default_factory=Completion)
-    bridge: Bridge = field(default_factory=Bridge)
-
-    async def transcript(self) -> Transcript:
-        """Return the transcript. It is fetched once for each transcription, and kept for all handlers.
-
-        Raises:
-            GiveUp: the event names no transcription.
-            ProviderError: the provider does not give it (yet). Unless the handler catches it, this error decides about
-                the job.
-        """
-        found = await Archive(self.provider, self.db).transcript(self._subject())
-        return replace(found, title=self.event.transcription.title)
-
-    async def timestamps(self, format: str, *, style: str = "balanced") -> Timestamps:  # noqa: A002 - the provider's word
-        """Return paste-ready chapter timestamps in a format such as `youtube`. They are fetched once for all handlers.
-
-        Raises:
-            GiveUp: the event names no transcription.
-            NotReady: this style was never made. Those in `available_styles` are free.
-        """
-        return await Archive(self.provider, self.db).timestamps(self._subject(), format, style)
-
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine from a plain `def`: `ctx.wait(ctx.transcript())`.
-
-        Raises:
-            LeaseLostError: this attempt is over: it ran out of time, or the job belongs to another worker now.
-        """
-        return self.bridge.wait(work)
-
-    @asynccontextmanager
-    async def completing(self) -> AsyncIterator[Connection]:
-        """Write to the database and finish the job in one transaction: both happen, or neither.
-
-        The database ends a transaction that is idle for a minute, so do slow work before it.
-
-        Raises:
-            ImpossibleError: this attempt has used it before.
-            LeaseLostError: the job belongs to another worker now.
-        """
-        if self.completion.stage is not Completing.UNUSED:
-            raise ImpossibleError(
-                f"{self.handler} uses completing() twice: use it once, for everything that the handler writes"
-            )
-        # Set before the row is locked: from here on a lost lease must not stop the handler, which might have committed.
-        self.completion.stage = Completing.OPEN
-        try:
-            async with self.db.acquire() as connection, connection.transaction():
-                if not await jobs.lock(connection, self.job, self.attempt):
-                    raise LeaseLostError("the job belongs to another worker now")
-                yield connection
-                await jobs.finish(connection, self.job, self.attempt, Done())
-                reach(Failpoint.BEFORE_COMPLETING_COMMIT)
-            reach(Failpoint.AFTER_COMPLETING_COMMIT)
-            self.completion.stage = Completing.COMMITTED
-        finally:
-            if self.completion.stage is Completing.OPEN:
-                self.completion.stage = Completing.UNUSED
-
-    def _subject(self) -> Subject:
-        transcription = self.event.transcription
-        if transcription.id is None:
-            raise GiveUp("the event names no transcription")
-        return Subject.of(self.provider, transcription.id, transcription.completed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +39,7 @@ class Handler:
         patterns: a type (`transcription.completed`), a family (`transcription.*`), or `*`.
         name: names its jobs. A changed name orphans the unfinished jobs.
         timeout: how many seconds one attempt can take.
+        sources: the sources whose events it wants; None for all.
 
     Raises:
         HandlerLoadError: the handler could never run like this.
@@ -174,11 +50,13 @@ class Handler:
     name: str
     retry: RetryPolicy
     timeout: float
+    sources: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         # Every handler is checked here: a mistake that is not refused now would show only in a job, or never.
         _check_name(self.name)
-        wrong = _wrong_patterns(self.patterns) or _wrong_function(self.function) or _wrong_limits(self)
+        wrong = _wrong_patterns(self.patterns) or _wrong_sources(self.sources)
+        wrong = wrong or _wrong_function(self.function) or _wrong_limits(self)
         if wrong:
             raise HandlerLoadError(f"{self.name}: {wrong}")
         made.note(self)
@@ -197,9 +75,13 @@ class Handler:
                 result = await result
         returned.judge(self.name, result, home=self.module)
 
-    def wants(self, event_type: str) -> bool:
-        """Whether this handler gets a job for events of this type."""
-        return any(matches(pattern, event_type) for pattern in self.patterns)
+    def wants(self, event_type: str, source: str) -> bool:
+        """Whether this handler gets a job for events of this type from this source."""
+        return self.listens_to(source) and any(matches(pattern, event_type) for pattern in self.patterns)
+
+    def listens_to(self, source: str) -> bool:
+        """Whether this handler wants any events of this source."""
+        return self.sources is None or source in self.sources
 
     @property
     def module(self) -> str:
@@ -219,7 +101,11 @@ def matches(pattern: str, event_type: str) -> bool:
 
 
 def handler(
-    *patterns: str, name: str | None = None, retry: RetryPolicy | None = None, timeout: float = 30.0
+    *patterns: str,
+    name: str | None = None,
+    retry: RetryPolicy | None = None,
+    timeout: float = 30.0,
+    sources: tuple[str, ...] | None = None,
 ) -> Callable[[Function], Handler]:
     """Turn a function into a `Handler` of events whose type matches one of `patterns`.
 
@@ -230,6 +116,7 @@ def handler(
         name: names its jobs; by default the function's name.
         retry: how often failed jobs are retried, and with which pauses.
         timeout: how many seconds one attempt can take.
+        sources: such as `("transcribe.so",)`; by default events of every source are wanted.
 
     Raises:
         HandlerLoadError: the handler could never run like this.
@@ -244,7 +131,7 @@ def handler(
             wrong = _wrong_function(function) or 'it has no name: give it one, @handler(…, name="…")'
             raise HandlerLoadError(f"{shown(function)}: {wrong}")
         policy = RetryPolicy() if retry is None else retry
-        return Handler(function, patterns, called, policy, timeout)
+        return Handler(function, patterns, called, policy, timeout, sources)
 
     return wrap
 
@@ -265,6 +152,18 @@ def _wrong_patterns(patterns: object) -> str | None:
         return None
     instead = f", not {shown(wrong[0])}" if wrong else ""
     return f'@handler needs patterns such as "transcription.completed", "transcription.*"{instead}'
+
+
+def _wrong_sources(sources: object) -> str | None:
+    if sources is None:
+        return None
+    known = [kind.source for kind in SOURCES]
+    wrong = [sources]
+    if isinstance(sources, tuple) and sources:
+        wrong = [source for source in sources if source not in known]
+    if not wrong:
+        return None
+    return f'sources must be a tuple such as ("{known[0]}",), not {shown(wrong[0])}; there are {", ".join(known)}'
 
 
 def _wrong_function(function: object) -> str | None:

@@ -67,16 +67,16 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def interested(handlers: Iterable[Handler], event_type: str) -> list[str]:
-    """Return the names of the handlers that want events of this type."""
-    return [handler.name for handler in handlers if handler.wants(event_type)]
+def interested(handlers: Iterable[Handler], event_type: str, source: str) -> list[str]:
+    """Return the names of the handlers that want events of this type from this source."""
+    return [handler.name for handler in handlers if handler.wants(event_type, source)]
 
 
 def to_json(handler: Handler) -> dict[str, Any]:
     """Return the fields of a handler that `handlers --json` prints."""
     return {
-        "name": handler.name, "patterns": list(handler.patterns), "attempts": handler.retry.attempts,
-        "timeout": handler.timeout, "module": handler.module, "file": handler.file,
+        "name": handler.name, "patterns": list(handler.patterns), "sources": handler.sources,
+        "attempts": handler.retry.attempts, "timeout": handler.timeout, "module": handler.module, "file": handler.file,
     }  # fmt: skip
 
 

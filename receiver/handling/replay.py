@@ -74,7 +74,7 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
     found = await lookup.one(db, name)
     async with db.acquire() as connection, connection.transaction():
         event_type = found.type or await _read_again(connection, found)
-        wanted = discovery.interested(handlers, event_type)
+        wanted = discovery.interested(handlers, event_type, found.source)
         pending = await jobs.replay(connection, found.key, wanted)
     await jobs.nudge(db)
     return Replayed(

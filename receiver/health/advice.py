@@ -47,18 +47,19 @@ def environment(mistakes: Sequence[str]) -> list[Finding]:
     return [Finding("environment", holds=True, seen=f"{mistake}; {lost}") for mistake in mistakes]
 
 
-def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler]) -> list[Finding]:
-    """Report as advice which events no handler wanted, which patterns match nothing, and how much is quarantined.
+def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler], source: str) -> list[Finding]:
+    """Report as advice which of a source's events no handler wanted, which patterns match nothing, what is quarantined.
 
     A pattern without events is mentioned only if a similar type came.
     """
     arrived = {count.type: count.unwanted for count in types if count.type is not None}
     unread = sum(count.events for count in types if count.type is None)
     unwanted = [f"{name}: {count}" for name, count in arrived.items() if count]
-    wanted = {name for name in arrived if any(handler.wants(name) for handler in handlers)}
+    wanted = {name for name in arrived if any(handler.wants(name, source) for handler in handlers)}
     unmatched = [
         f"{pattern} of {handler.name}, but {similar}"
         for handler in handlers
+        if handler.listens_to(source)
         for pattern in handler.patterns
         for similar in [_similar_type(pattern, arrived, wanted)]
         if similar is not None

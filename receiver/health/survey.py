@@ -111,7 +111,9 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         await postgres.clock(connection, api_url),
         checks.dead(counts, handlers),
         advice.elsewhere(counts, api_url),
-        *advice.arrivals(await deliveries.recent_types(connection, api_url), handlers.values()),
+        *advice.arrivals(
+            await deliveries.recent_types(connection, api_url), handlers.values(), configured.chosen.source
+        ),
         await checks.secret(connection, configured, known),
     ]
     name = await connection.fetchval(query("database/database_id"))

@@ -15,4 +15,7 @@ transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
 
 from receiver.providers.transcribe_so import Recording, TranscribeSo
 
-__all__ = ["Recording", "TranscribeSo"]
+# The client of each source.
+SOURCES = (TranscribeSo,)
+
+__all__ = ["SOURCES", "Recording", "TranscribeSo"]

@@ -105,7 +105,7 @@ class Store:
         self._database = database
         self._address = address
         self._is_met = False
-        self._handlers = handlers
+        self._interested = partial(interested, handlers.values())
         self._api_url = api_url
         self._stored = stored
         self._met = met
@@ -279,7 +279,7 @@ class Store:
                 raise _RollBackError
 
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:
-        return tuple(interested(self._handlers.values(), content.type)) if isinstance(content, Event) else ()
+        return tuple(self._interested(content.type, content.source)) if isinstance(content, Event) else ()
 
     async def _append(self, delivery: Delivery) -> Status:
         reach(Failpoint.BEFORE_COMMIT)

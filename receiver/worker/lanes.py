@@ -35,6 +35,7 @@ from receiver.logs.reasons import at_home
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import TranscribeSo
 from receiver.providers.egress import Clients
+from receiver.settings import AccountId
 from receiver.worker import attempt
 from receiver.worker.attempt import LeftBehind
 from receiver.worker.claims import Claims
@@ -208,7 +209,8 @@ class Worker:
         return Context(
             event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt,
             idempotency_key=claim.idempotency_key, db=self._db,
-            provider=self._provider.low_priority() if claim.is_replay else self._provider, http=self._http.another(),
+            account=AccountId(claim.source, claim.api_url, claim.account),
+            client=self._provider.low_priority() if claim.is_replay else self._provider, http=self._http.another(),
             formats=self._formats, completion=lane.completion,
             log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), lane.facts),
         )  # fmt: skip

@@ -23,7 +23,7 @@ async def first(event: Event, ctx: Context) -> None:
     pass
 
 
-@handler("transcription.completed", "failing.event")
+@handler("transcription.completed", "failing.event", sources=("transcribe.so",))
 async def second(event: Event, ctx: Context) -> None:
     if not os.path.exists("mended"):
         raise GiveUp("broken\\nfor now")
@@ -198,14 +198,16 @@ def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> N
 
 def test_handlers_lists_what_is_found(shared: Processes) -> None:
     found = json.loads(shared.run("handlers", "--json").stdout)
-    assert [(h["name"], h["patterns"]) for h in found] == [
-        ("first", ["transcription.*"]), ("second", ["transcription.completed", "failing.event"])
-    ]  # fmt: skip
+    assert [(h["name"], h["patterns"], h["sources"]) for h in found] == [
+        ("first", ["transcription.*"], None),
+        ("second", ["transcription.completed", "failing.event"], ["transcribe.so"]),
+    ]
     assert {(h["module"], h["file"]) for h in found} == {("handlers.some", str(shared.folder / "handlers" / "some.py"))}
     lines = shared.run("handlers").stdout.splitlines()
     assert [(line.split()[0], line.split()[-1]) for line in lines] == [
         ("first", "handlers/some.py"), ("second", "handlers/some.py")
     ]  # fmt: skip
+    assert ["transcription.completed, failing.event of transcribe.so" in line for line in lines] == [False, True]
     web = shared.serve()
     assert "with 2 handlers: first (handlers/some.py), second (handlers/some.py)\n" in web.log
 

@@ -68,7 +68,7 @@ class Provider:
         """Yield `ctx` with this provider for the sandbox."""
         transport = httpx.MockTransport(self)
         async with TranscribeSo(SANDBOX_URL, SecretStr("tsk_test_scripted"), transport=transport) as client:
-            yield dataclasses.replace(ctx, provider=client)
+            yield dataclasses.replace(ctx, client=client)
 
 
 def result(*texts: str) -> httpx.Response:
@@ -303,6 +303,20 @@ async def test_failures_stores_a_failure_that_names_no_transcription(
     assert (row["transcription_id"], row["event_id"], row["reason"]) == ("", event.id, "no reason given")
 
 
+async def test_failures_keeps_those_of_two_accounts_apart_and_names_other_work_by_its_event(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture
+) -> None:
+    event, ctx = await receiver_scratch.claim(failures, "separation.failed", id=None)
+    event = dataclasses.replace(event, id="evt_same")
+    await failures(event, ctx)
+    _, ctx = await receiver_scratch.claim(failures, "separation.failed", id=None)
+    await failures(event, dataclasses.replace(ctx, account=ctx.account._replace(account="second")))
+    rows = await receiver_scratch.db.fetch("select account, event_id from receiver.failures order by account")
+    assert [tuple(row) for row in rows] == [("default", "evt_same"), ("second", "evt_same")]
+    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert said == ["separation of event evt_same failed: no reason given"] * 2
+
+
 async def test_failures_keeps_one_row_for_an_event_that_is_replayed(receiver_scratch: Scratch) -> None:
     event, ctx = await receiver_scratch.claim(failures, error="Bad audio.")
     await failures(event, ctx)
@@ -320,13 +334,17 @@ async def test_pings_says_one_line(receiver_scratch: Scratch, caplog: pytest.Log
 
 
 @pytest.mark.parametrize(
-    ("event_type", "interested"),
+    ("source", "event_type", "interested"),
     [
-        ("transcription.completed", [timestamps, transcripts]),
-        ("transcription.failed", [failures]),
-        ("webhook.test", [pings]),
-        ("transcription.cancelled", []),
+        ("transcribe.so", "transcription.completed", [timestamps, transcripts]),
+        ("transcribe.so", "transcription.failed", [failures]),
+        ("transcribe.so", "webhook.test", [pings]),
+        ("transcribe.so", "transcription.cancelled", []),
+        ("other.example", "transcription.completed", [transcripts]),
+        ("other.example", "transcription.failed", [failures]),
+        ("other.example", "separation.failed", [failures]),
+        ("other.example", "separation.completed", []),
     ],
 )
-def test_each_event_of_the_provider_has_its_handlers(event_type: str, interested: list[Handler]) -> None:
-    assert [h for h in (failures, pings, timestamps, transcripts) if h.wants(event_type)] == interested
+def test_each_event_of_a_source_has_its_handlers(source: str, event_type: str, interested: list[Handler]) -> None:
+    assert [h for h in (failures, pings, timestamps, transcripts) if h.wants(event_type, source)] == interested

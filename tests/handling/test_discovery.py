@@ -16,6 +16,7 @@ from receiver.handling import Context, Handler, discovery, handler
 from receiver.inbox.retry import RetryPolicy
 from tests.processes import REPOSITORY
 
+SOURCE = "transcribe.so"
 IMPORTS = "from receiver import Context, Event, RetryPolicy, handler\n"
 
 
@@ -650,8 +651,22 @@ WANTS = [
 def test_a_pattern_is_a_type_a_family_or_everything(pattern: str, event_type: str, wanted: bool) -> None:  # noqa: FBT001 - a case
     one = handler(pattern)(nothing)
     several = handler("never.this", pattern, name="several")(nothing)
-    assert one.wants(event_type) == several.wants(event_type) == wanted
-    assert discovery.interested([one, several], event_type) == (["nothing", "several"] if wanted else [])
+    assert one.wants(event_type, SOURCE) == several.wants(event_type, SOURCE) == wanted
+    assert discovery.interested([one, several], event_type, SOURCE) == (["nothing", "several"] if wanted else [])
+
+
+def test_events_of_a_source_are_for_those_who_want_that_source() -> None:
+    every, one = handler("*", name="every")(nothing), handler("*", name="one", sources=(SOURCE,))(nothing)
+    assert discovery.interested([every, one], "a.b", SOURCE) == ["every", "one"]
+    assert discovery.interested([every, one], "a.b", "other.example") == ["every"]
+
+
+def test_a_source_that_does_not_exist_refuses_the_start(write: Write) -> None:
+    write({"refused_source.a": async_handler("mine", '@handler("a.b", sources=("transcribe-so",))')})
+    assert refusal("refused_source").startswith(
+        "refused_source.a: mine: sources must be a tuple such as (\"transcribe.so\",), not 'transcribe-so'; "
+        "there are transcribe.so"
+    )
 
 
 def test_a_handler_says_what_it_was_declared_with() -> None:

@@ -24,9 +24,11 @@ FIRST, SECOND = wanting("transcription.*", "first"), wanting("*", "second")
 KNOWN = {"first": FIRST, "second": SECOND}
 
 
-async def deliver(db: Pool, body: bytes, *handlers: str, api_url: str = API, account: str = "default") -> None:
+async def deliver(
+    db: Pool, body: bytes, *handlers: str, api_url: str = API, account: str = "default", source: str = "transcribe.so"
+) -> None:
     async with db.acquire() as connection:
-        content = events.read("transcribe.so", body)
+        content = events.read(source, body)
         await deliveries.append(connection, [Delivery(content, api_url, "f", handlers, account=account)])
 
 
@@ -63,6 +65,14 @@ async def test_a_handler_that_is_new_gets_a_job_if_it_wants_the_event(db: Pool) 
     await deliver(db, completed("evt_1", event_type="some.event"))
     done = await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)
     assert (done.pending, done.running, done.gone) == (("second",), (), ())
+
+
+async def test_a_handler_of_another_source_gets_no_job(db: Pool) -> None:
+    mine = handler("*", name="mine", sources=("transcribe.so",))(FIRST.function)
+    for source, pending in (("transcribe.so", ("mine", "second")), ("other.example", ("second",))):
+        await deliver(db, completed("evt_1"), source=source)
+        done = await replay.replay(db, f"{source}/evt_1", [mine, SECOND], known={"mine": mine, **KNOWN})
+        assert done.pending == pending
 
 
 @pytest.mark.parametrize(("name", "said"), [

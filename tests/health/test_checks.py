@@ -22,14 +22,14 @@ from tests.processes import completed
 QUIET = "nothing to report"
 
 
-def wanting(*patterns: str, name: str = "mine") -> Handler:
+def wanting(*patterns: str, name: str = "mine", sources: tuple[str, ...] | None = None) -> Handler:
     async def function(event: Event, ctx: Context) -> None: ...
 
-    return handler(*patterns, name=name)(function)
+    return handler(*patterns, name=name, sources=sources)(function)
 
 
-def told(types: list[TypeCount], *handlers: Handler) -> dict[str, str]:
-    found = advice.arrivals(types, handlers)
+def told(types: list[TypeCount], *handlers: Handler, source: str = "transcribe.so") -> dict[str, str]:
+    found = advice.arrivals(types, handlers, source)
     assert all(finding.holds for finding in found)
     return {finding.name: finding.said for finding in found if finding.seen != QUIET}
 
@@ -44,7 +44,11 @@ BUNDLED = wanting("transcription.completed", "transcription.failed", "webhook.te
 @pytest.mark.parametrize("types", [[], came("webhook.test"), came("transcription.completed")])
 def test_a_fresh_install_is_told_nothing(types: list[TypeCount]) -> None:
     assert told(types, BUNDLED) == {}
-    assert [finding.name for finding in advice.arrivals(types, [])] == ["no handler", "patterns", "quarantine"]
+    assert [finding.name for finding in advice.arrivals(types, [], "transcribe.so")] == [
+        "no handler",
+        "patterns",
+        "quarantine",
+    ]
 
 
 def test_events_that_no_handler_wanted_are_told_by_type_and_number() -> None:
@@ -93,6 +97,15 @@ def test_a_pattern_beside_types_that_others_want_is_told_only_where_it_is_nearly
         "transcription.complete of notes"
         in told(types, BUNDLED, wanting("transcription.complete", name="notes"))["patterns"]
     )
+
+
+def test_a_handler_of_another_source_neither_wants_an_event_nor_is_misspelt() -> None:
+    handlers = wanting("transcription.*"), wanting("transcriptions.*", name="notes", sources=("transcribe.so",))
+    types = came("transcription.completed", unwanted=1)
+    assert "patterns" in told(types, *handlers)
+    assert list(told(types, *handlers, source="other.example")) == ["no handler"]
+    only = wanting("a.b", sources=("transcribe.so",)), wanting("a.*", name="notes")
+    assert told(came("a.bb"), *only, source="other.example") == {}
 
 
 def test_quarantined_deliveries_are_counted() -> None:

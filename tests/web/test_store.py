@@ -68,8 +68,8 @@ class Place:
         self.told = 0
         handlers: dict[str, Handler] = {"announce": announce}
         self.store = Store(
-            connections=self.connections, spool=self.spool, handlers=handlers, api_url=API, stored=self._tell,
-            **{"deadlines": PATIENT, "database": None, **options},
+            connections=self.connections, spool=self.spool, api_url=API, stored=self._tell,
+            **{"deadlines": PATIENT, "database": None, "handlers": handlers, **options},
         )  # fmt: skip
 
     def _tell(self) -> None:
@@ -103,6 +103,21 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
+
+
+async def test_only_handlers_of_the_deliverys_source_get_a_job(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    only = handler("transcription.completed", name="only", sources=(SOURCE,))(announce.function)
+    async with placed(receiver_database, tmp_path, handlers={"announce": announce, "only": only}) as place:
+        for source in (SOURCE, "other.example"):
+            await place.store.append(events.read(source, completed("evt_1")), PROVEN)
+    rows = await db.fetch(
+        "select e.source, j.handler from receiver.jobs j join receiver.events e on e.id = j.event order by 1, 2"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("other.example", "announce"), (SOURCE, "announce"), (SOURCE, "only"),
+    ]  # fmt: skip
 
 
 async def test_with_the_database_there_nothing_is_spooled(db: Pool, receiver_database: str, tmp_path: Path) -> None:
