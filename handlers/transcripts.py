@@ -1,6 +1,9 @@
 """Store finished transcripts as rows: segments, chapters, sections, questions and answers."""
 
-from receiver import Context, Event, handler, query
+import json
+from dataclasses import asdict
+
+from receiver import Context, Event, Segment, handler, query
 
 
 @handler("transcription.completed", timeout=120)
@@ -21,7 +24,7 @@ async def transcripts(event: Event, ctx: Context) -> None:
         await tx.execute(
             query("handlers/store_segments"), *subject,
             [s.start_seconds for s in segments], [s.end_seconds for s in segments],
-            [s.speaker for s in segments], [s.text for s in segments],
+            [s.speaker for s in segments], [s.text for s in segments], [_words(s) for s in segments],
         )  # fmt: skip
         await tx.execute(
             query("handlers/store_chapters"), *subject,
@@ -39,3 +42,8 @@ async def transcripts(event: Event, ctx: Context) -> None:
             [q.answer for q in transcript.qna],
         )
     ctx.log.info("stored %d segments and %d chapters", len(segments), len(chapters))
+
+
+def _words(segment: Segment) -> str | None:
+    """Return the words of a segment as JSON; None if it has none."""
+    return json.dumps([asdict(word) for word in segment.words]) if segment.words else None

@@ -646,6 +646,8 @@ MUTANTS = (
            "    listener.set_inheritable(False)", "    listener.get_inheritable()", "server/protocol"),
     Mutant("handlers: an older end overwrites a newer", "sql/queries/handlers/store_transcript.sql",
            "where t.completed_at <= excluded.completed_at", "", "handlers/handlers"),
+    Mutant("handlers: words are forgotten", "handlers/transcripts.py",
+           "[_words(s) for s in segments]", "[None for _ in segments]", "handlers/handlers"),
     Mutant("handlers: timestamps are asked of every source", "handlers/timestamps.py",
            ', sources=("transcribe.so",))', ")", "handlers/handlers"),
     Mutant("handlers: a failure replaces another account's", "sql/queries/handlers/store_failure.sql",

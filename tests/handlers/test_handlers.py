@@ -15,7 +15,7 @@ from handlers.failures import failures
 from handlers.pings import pings
 from handlers.timestamps import timestamps
 from handlers.transcripts import transcripts
-from receiver import Context, Event, Handler, LeaseLostError, NotReady, ProviderUnavailable
+from receiver import Context, Event, Handler, LeaseLostError, NotReady, ProviderUnavailable, Segment, Transcript, Word
 from receiver.handling import Completion
 from receiver.inbox import deliveries, jobs
 from receiver.providers import TranscribeSo
@@ -96,6 +96,27 @@ async def test_transcripts_stores_all_four_kinds_in_order(receiver_scratch: Scra
     assert (row["source"], row["transcription_id"], row["completed_at"]) == ("transcribe.so", "4821", EARLIER)
     assert (row["title"], row["language"], row["duration_seconds"]) == ("Pilot", "en", 61.5)
     assert await receiver_scratch.state(event) == "done"
+
+
+class Timed(Context):
+    """The context of an event from a source that times words."""
+
+    async def transcript(self) -> Transcript:
+        words = (Word(0.5, 0.75, 'Say "hi"'), Word(1, 1.5, "Zoë.", "Ada"))
+        return Transcript((Segment(0.5, 1.5, 'Say "hi" Zoë.', "Ben", words), Segment(2, 3, "Yes.", "Ada")))
+
+
+async def test_transcripts_stores_the_words_of_a_source_that_times_them(receiver_scratch: Scratch) -> None:
+    event, ctx = await receiver_scratch.claim(transcripts)
+    await transcripts(event, Timed(**{field.name: getattr(ctx, field.name) for field in dataclasses.fields(ctx)}))
+    rows = await receiver_scratch.db.fetch("select text, words from receiver.segments order by position")
+    assert [(row["text"], row["words"] and json.loads(row["words"])) for row in rows] == [
+        ('Say "hi" Zoë.', [
+            {"start_seconds": 0.5, "end_seconds": 0.75, "text": 'Say "hi"', "speaker": None},
+            {"start_seconds": 1, "end_seconds": 1.5, "text": "Zoë.", "speaker": "Ada"},
+        ]),
+        ("Yes.", None),
+    ]  # fmt: skip
 
 
 async def test_transcripts_changes_nothing_when_it_is_replayed(receiver_scratch: Scratch) -> None:
