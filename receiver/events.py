@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 DEPTH = 64
 INTEGER_DIGITS = 40
@@ -23,6 +23,14 @@ INFINITE = float("inf")  # Python reads 1e400 as this
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class AccountId(NamedTuple):
+    """What an account is named by wherever something is kept: ids of two accounts collide."""
+
+    source: str
+    api_url: str
+    account: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from receiver import database, events
 from receiver.database import Pool, migrations
 from receiver.database.data_folder import server_user
 from receiver.database.embedded import attach, binaries, wait_until_stopped
-from receiver.events import Event
+from receiver.events import AccountId, Event
 from receiver.handling import Context, Handler
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery
@@ -48,7 +48,7 @@ from receiver.providers import TranscribeSo
 from receiver.providers.budget import MINUTE, OwnBudget
 from receiver.providers.egress import Clients
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
-from receiver.settings import AccountId, inherited
+from receiver.settings import inherited
 
 TEMPLATE = "receiver_template"
 SANDBOX_URL = "http://sandbox.test"
@@ -98,7 +98,7 @@ class Scratch:
         assert isinstance(event, Event), event.reason
         async with self.db.acquire() as connection:
             await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "test", (handler.name,))])
-        (claim,) = await jobs.claim(self.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=LEASE, limit=1)
+        (claim,) = await jobs.claim(self.db, jobs.queues([ACCOUNT], [handler.name]), lease=LEASE, limit=1)
         log = logging.LoggerAdapter(logging.getLogger(f"handlers.{handler.name}"), {})
         return event, Context(
             event=event, handler=handler.name, job=claim.job, attempt=claim.attempt,

@@ -25,7 +25,7 @@ from receiver.health.presence import Presence
 from receiver.health.start import check
 from receiver.inbox import jobs
 from receiver.providers import egress
-from receiver.providers.opening import open_provider
+from receiver.providers.opening import open_providers
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.worker import Deadlines, Lapsed, Leases, Worker, note_lent
@@ -60,17 +60,17 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     lease, poll = timedelta(seconds=configured.lease_seconds), timedelta(seconds=configured.poll_seconds)
     async with (
         database.pool(url, size=2 * lanes + 4, lent=note_lent) as db,
-        open_provider(configured.chosen, url, retries=()) as provider,
+        open_providers(configured.accounts, url, retries=()) as providers,
         egress.Clients(timeout=10) as http,
         Organs({"line": beat} if has_line else {}),
     ):
         connections = Connections(url, statement_seconds=Deadlines().server)
         worker = Worker(
-            connections=connections, db=db, handlers=handlers, provider=provider, http=http,
+            connections=connections, db=db, handlers=handlers, providers=providers, http=http,
             formats=configured.timestamps, lanes=lanes, lapsed=lapsed, lease=lease, poll=poll,
         )  # fmt: skip
         others = Lapsed(
-            connections, handlers=handlers, api_url=configured.chosen.api_url, lease=lease, poll=poll,
+            connections, handlers=handlers, accounts=providers, lease=lease, poll=poll,
             run=_for_lapsed(configured, start, hurry),
         )  # fmt: skip
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=worker.trouble)

@@ -11,14 +11,13 @@ import httpx
 
 from receiver.database import Connection, Pool
 from receiver.errors import GiveUp, ImpossibleError, LeaseLostError
-from receiver.events import Event
+from receiver.events import AccountId, Event
 from receiver.failpoints import Failpoint, reach
 from receiver.handling.threads import Bridge
 from receiver.inbox import jobs
 from receiver.inbox.retry import Done
 from receiver.providers import TranscribeSo
 from receiver.providers.archive import Archive, Subject
-from receiver.settings import AccountId
 from receiver.transcripts import Timestamps, Transcript
 
 T = TypeVar("T")

@@ -171,6 +171,7 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
         [delivery.secret_fingerprint for delivery in firsts],
         [delivery.callback_for for delivery in firsts],
         [len(group) for group in groups],
+        [content.transcription.title if isinstance(content, Event) else None for content in contents],
         [item for item, _ in wanted],
         [name for _, name in wanted],
     )
@@ -240,8 +241,9 @@ async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
     """Turn a quarantined event into the event that we can now read; return False if that event is stored already."""
     try:
         accepted = await db.fetchval(
-            query("inbox/accept_quarantined"), key, event.id, event.type, event.transcription.id
-        )
+            query("inbox/accept_quarantined"), key, event.id, event.type, event.transcription.id,
+            event.transcription.title,
+        )  # fmt: skip
     except asyncpg.UniqueViolationError:
         return False
     return accepted is not None

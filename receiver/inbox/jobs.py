@@ -9,16 +9,25 @@ guarded a completion, a worker that lost its lease could finish the job of anoth
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, assert_never
+from typing import Any, Literal, NamedTuple, assert_never
 
 from receiver.database import Connection, Database, query
+from receiver.events import AccountId
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 
 State = Literal["pending", "running", "done", "dead"]
 CHANNEL = "receiver_jobs"
+
+
+class Queue(NamedTuple):
+    """The jobs of one handler for the events of one account: live ones, or replays."""
+
+    account: AccountId
+    handler: str
+    is_replay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,11 @@ class Claim:
     transcription_id: str | None
     raw: bytes
     kept_key: str | None
+
+    @property
+    def queue(self) -> Queue:
+        """The queue that the job came from."""
+        return Queue(AccountId(self.source, self.api_url, self.account), self.handler, self.is_replay)
 
     @property
     def tries(self) -> int:
@@ -65,37 +79,62 @@ class Count:
     elsewhere: int
 
 
+def queues(accounts: Iterable[AccountId], handlers: Sequence[str]) -> list[Queue]:
+    """Return the queues of some handlers for some accounts, in the order of the accounts."""
+    return [Queue(account, name, replay) for account in accounts for name in handlers for replay in (False, True)]
+
+
 async def claim(
     db: Database,
+    queues: Sequence[Queue],
     *,
-    handlers: Sequence[str],
-    api_url: str,
     lease: timedelta,
     limit: int,
-    lapsed: bool = False,
     only: int | None = None,
     aside: Collection[int] = (),
 ) -> list[Claim]:
-    """Claim at most `limit` due jobs: pending ones or, if `lapsed`, running ones whose lease ran out.
+    """Claim at most `limit` due jobs of some queues: oldest first, but of each account in turn.
 
-    With `only`, claim just that job. Jobs in `aside` are skipped.
+    The accounts are served in the order in which they stand in `queues`. With `only`, claim just that job. Jobs in
+    `aside` are skipped.
     """
-    state = _state(lapsed=lapsed)
-    rows = await db.fetch(query("inbox/claim_jobs"), list(handlers), api_url, lease, limit, state, only, list(aside))
+    accounts, handlers = [queue.account for queue in queues], [queue.handler for queue in queues]
+    replays = [queue.is_replay for queue in queues]
+    rows = await db.fetch(
+        query("inbox/claim_jobs"), *_columns(accounts), handlers, replays, lease, limit, only, list(aside)
+    )
+    return [Claim(**dict(row)) for row in rows]
+
+
+async def claim_lapsed(
+    db: Database,
+    accounts: Sequence[AccountId],
+    handlers: Sequence[str],
+    *,
+    lease: timedelta,
+    limit: int,
+    only: int | None = None,
+    aside: Collection[int] = (),
+) -> list[Claim]:
+    """Claim at most `limit` running jobs whose lease ran out, oldest first. `only` and `aside` are those of `claim`."""
+    rows = await db.fetch(
+        query("inbox/claim_lapsed_jobs"), *_columns(accounts), list(handlers), lease, limit, only, list(aside)
+    )
     return [Claim(**dict(row)) for row in rows]
 
 
 async def due(
     db: Database,
-    *,
+    accounts: Sequence[AccountId],
     handlers: Sequence[str],
-    api_url: str,
+    *,
     limit: int,
     lapsed: bool = False,
     aside: Collection[int] = (),
 ) -> list[int]:
     """Return the jobs that could be claimed, oldest first, without those in `aside`."""
-    rows = await db.fetch(query("inbox/due_jobs"), list(handlers), api_url, _state(lapsed=lapsed), limit, list(aside))
+    state = "running" if lapsed else "pending"
+    rows = await db.fetch(query("inbox/due_jobs"), *_columns(accounts), list(handlers), state, limit, list(aside))
     return [row["id"] for row in rows]
 
 
@@ -104,13 +143,14 @@ async def bury(db: Database, job: int, reason: str) -> None:
     await db.execute(query("inbox/bury_job"), job, reason)
 
 
-async def any_lapsed(db: Database, *, handlers: Sequence[str], api_url: str) -> bool:
+async def any_lapsed(db: Database, accounts: Sequence[AccountId], handlers: Sequence[str]) -> bool:
     """Return whether there is a running job whose lease ran out."""
-    return await db.fetchval(query("inbox/any_lapsed"), list(handlers), api_url) is not None
+    return await db.fetchval(query("inbox/any_lapsed"), *_columns(accounts), list(handlers)) is not None
 
 
-def _state(*, lapsed: bool) -> State:
-    return "running" if lapsed else "pending"
+def _columns(accounts: Sequence[AccountId]) -> tuple[Any, ...]:
+    """Return the sources, the API URLs and the names of accounts, as parameters."""
+    return ([one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts])
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:

@@ -89,10 +89,14 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Try again after the time `after`. This try does not count."""
+    """Try again after the time `after`. This try does not count.
+
+    `account_lacks`: the job's account lacks turns, money or a key that is accepted, so other jobs lack them too.
+    """
 
     after: timedelta
     reason: str
+    account_lacks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
 def _decide(policy: RetryPolicy, tries: int, error: BaseException, reason: str, jitter: float) -> Again | Later | Dead:
     wait = _wait_uncounted(error)
     if wait is not None:
-        return Later(_bounded(wait), reason)
+        return Later(_bounded(wait), reason, account_lacks=_account_lacks(error))
     if isinstance(error, GiveUp) or _is_final(error):
         return Dead(reason)
     asked = error.after if isinstance(error, Retry) else None
@@ -176,6 +180,20 @@ def _wait_uncounted(error: BaseException) -> timedelta | None:
             return timedelta(minutes=5)
         case _:
             return None
+
+
+def _account_lacks(error: BaseException) -> bool:
+    """Return whether other jobs that ask the provider would end alike until the wait is over.
+
+    A 429 without Retry-After can be about one spent allowance. Without a database nothing is known about turns.
+    """
+    match error:
+        case PaymentRequired() | Unauthenticated():
+            return True
+        case RateLimited(retry_after=after):
+            return after is not None
+        case _:
+            return False
 
 
 def _is_final(error: BaseException) -> bool:

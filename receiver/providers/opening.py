@@ -1,12 +1,13 @@
 """Open what a question to the provider needs: the client of an account, and the database if there is one."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from receiver.database import Connections, Pool
 from receiver.database.opening import open_database, open_pool
 from receiver.errors import NoDataError
+from receiver.events import AccountId
 from receiver.providers import TranscribeSo, budget
 from receiver.providers.archive import Archive
 from receiver.providers.budget import SharedBudget
@@ -33,6 +34,18 @@ async def open_provider(
             yield provider
     finally:
         connections.close()
+
+
+@asynccontextmanager
+async def open_providers(
+    accounts: Iterable[Account], url: str, *, retries: tuple[float, ...] = RETRY_SECONDS
+) -> AsyncIterator[dict[AccountId, TranscribeSo]]:
+    """Open the client of each account."""
+    async with AsyncExitStack() as stack:
+        yield {
+            account.id: await stack.enter_async_context(open_provider(account, url, retries=retries))
+            for account in accounts
+        }
 
 
 @dataclass(frozen=True, slots=True)

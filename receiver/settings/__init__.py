@@ -10,7 +10,7 @@ inherited      the variables that every program that we start gets
 trust          whose files can decide what we run
 """
 
-from receiver.settings.accounts import Account, AccountId
+from receiver.settings.accounts import Account, key_variable
 from receiver.settings.model import (
     CALLBACK_PATH,
     FOR_THE_SANDBOX,
@@ -26,9 +26,9 @@ __all__ = [
     "FOR_THE_SANDBOX",
     "WEBHOOK_PATH",
     "Account",
-    "AccountId",
     "Settings",
     "TimestampsFormat",
+    "key_variable",
     "load",
     "webhook_at",
 ]

@@ -13,11 +13,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pydantic import SecretStr
 
 from receiver import signature
+from receiver.events import AccountId
 from receiver.settings import addresses, values
 
 T = TypeVar("T")
@@ -32,14 +33,6 @@ FILE = "_FILE"
 NOT_NAMES = ("DEFAULT", "JOBS")
 
 _NAME = re.compile("[A-Z][A-Z0-9_]{0,30}")
-
-
-class AccountId(NamedTuple):
-    """What an account is named by wherever something is kept: ids of two accounts collide."""
-
-    source: str
-    api_url: str
-    account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +232,8 @@ def variable(source: Variables, kind: str, name: str) -> str:
     """Return the name of an account's variable."""
     end = "" if name == DEFAULT else f"__{name.upper().replace('-', '_')}"
     return f"{source.prefix}_{kind}{end}"
+
+
+def key_variable(account: str) -> str:
+    """Return the name of the variable that holds the key of an account of transcribe.so."""
+    return variable(TRANSCRIBE, KEY, account)

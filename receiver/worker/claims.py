@@ -2,9 +2,10 @@
 
 Which jobs, and in which order (`claim_jobs.sql`):
 
-    pending, and due ─────────────▶ a worker: as many as it has free lanes    │ of its handlers, for its API's events;
-    running, its lease ran out ───▶ a process for lapsed jobs: one at a time  │ by `due_at`, then by id
+    pending, and due ─────────────▶ a worker: as many as it has free lanes    │ of its handlers, and of events of its
+    running, its lease ran out ───▶ a process for lapsed jobs: one at a time  │ accounts; by `due_at`, then by id
 
+Pending jobs come from queues, of each account in turn, and a queue can rest (`worker.queues`).
 A job that another worker is claiming is skipped. So is a job that was put aside: its claim failed a short time ago.
 
 How they are claimed:
@@ -29,6 +30,7 @@ from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.inbox import jobs
 from receiver.inbox.jobs import Claim
 from receiver.logs.reasons import plain
+from receiver.worker.queues import Queues
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +49,11 @@ class Aside:
 
 
 class Claims:
-    """Claims jobs for one worker: due jobs of its handlers, for the events of one API.
+    """Claims jobs for one worker: due jobs of its handlers, for the events of its accounts.
 
     Args:
         connections: the worker's own.
-        handlers: the names of the worker's handlers.
+        queues: the queues of the worker's handlers and accounts.
         lapsed: whether to claim jobs whose lease ran out, instead of pending ones.
         lease: how long a claim holds without being renewed.
         seconds: the time limit of a statement.
@@ -63,8 +65,7 @@ class Claims:
         self,
         connections: Connections,
         *,
-        handlers: Sequence[str],
-        api_url: str,
+        queues: Queues,
         lapsed: bool,
         lease: timedelta,
         seconds: float,
@@ -72,8 +73,8 @@ class Claims:
         failing_seconds: float,
     ) -> None:
         self._connections = connections
-        self._handlers = handlers
-        self._which: dict[str, Any] = {"api_url": api_url, "lapsed": lapsed}
+        self._queues = queues
+        self._lapsed = lapsed
         self._lease = lease
         self._seconds = seconds
         self._aside_seconds = aside_seconds
@@ -114,10 +115,10 @@ class Claims:
         # After its time aside, a job is tried again. It is forgotten if it does not fail again within the same time.
         self._aside = {job: aside for job, aside in self._aside.items() if aside.until + self._aside_seconds > _now()}
         try:
-            together = partial(self._claim, self._handlers, most)
+            together = partial(self._claim, self._queues.handlers, most)
             claims = await self._do(partial(impatiently, together) if self._aside else together)
         except StoreRefusedError:
-            await self._do(partial(self._claim, self._handlers, 0))  # raises if even an empty claim is refused
+            await self._do(partial(self._claim, self._queues.handlers, 0))  # raises if even an empty claim is refused
             await self._take_by_handler(most, start)
             return
         for claim in claims:
@@ -125,7 +126,7 @@ class Claims:
 
     async def _take_by_handler(self, most: int, start: Callable[[Claim], None]) -> None:
         """Claim for each handler separately: one handler's bad jobs must not delay the jobs of another handler."""
-        for handler in random.sample(self._handlers, len(self._handlers)):  # no handler is always first
+        for handler in random.sample(self._queues.handlers, len(self._queues.handlers)):  # no handler is always first
             if most == 0:
                 return
             try:
@@ -138,7 +139,8 @@ class Claims:
             most -= len(claims)
 
     async def _take_one_by_one(self, handler: str, most: int, start: Callable[[Claim], None]) -> int:
-        due = partial(jobs.due, handlers=[handler], **self._which, limit=LOOKED_AT, aside=self._skipped())
+        which: dict[str, Any] = {"lapsed": self._lapsed, "limit": LOOKED_AT, "aside": self._skipped()}
+        due = partial(jobs.due, accounts=self._queues.accounts, handlers=[handler], **which)
         claimed, end = 0, _now() + LOOKING_SECONDS
 
         async def claim_one(connection: Connection, job: int) -> list[Claim]:
@@ -177,10 +179,12 @@ class Claims:
     async def _claim(
         self, handlers: Sequence[str], most: int, connection: Connection, *, only: int | None = None
     ) -> list[Claim]:
-        aside = self._skipped()
-        return await jobs.claim(
-            connection, handlers=handlers, **self._which, lease=self._lease, limit=most, only=only, aside=aside
-        )
+        how: dict[str, Any] = {"lease": self._lease, "limit": most, "only": only, "aside": self._skipped()}
+        if self._lapsed:
+            return await jobs.claim_lapsed(connection, self._queues.accounts, handlers, **how)
+        claims = await jobs.claim(connection, self._queues.open(handlers), **how)
+        self._queues.served(claim.queue.account for claim in claims)
+        return claims
 
     async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
         return await self._connections.run(statement, seconds=self._seconds)

@@ -25,22 +25,23 @@ from receiver.errors import (
     Unauthenticated,
     Verdict,
 )
-from receiver.events import Event, Unreadable
+from receiver.events import AccountId, Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context, Handler
 from receiver.inbox import jobs
 from receiver.inbox.jobs import Claim
-from receiver.inbox.retry import Dead, Outcome, decide
+from receiver.inbox.retry import Dead, Later, Outcome, decide
 from receiver.logs.reasons import at_home
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import TranscribeSo
 from receiver.providers.egress import Clients
-from receiver.settings import AccountId
+from receiver.settings import key_variable
 from receiver.worker import attempt
 from receiver.worker.attempt import LeftBehind
 from receiver.worker.claims import Claims
 from receiver.worker.lane import Lane, Stage
 from receiver.worker.leases import Key
+from receiver.worker.queues import Queues
 from receiver.worker.settling import Settling
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Deadlines:
 
 
 class Worker:
-    """Claims and runs jobs of the handlers it knows, for the events of one API.
+    """Claims and runs jobs of the handlers it knows, for the events of its accounts.
 
         run ──leave(), too many handlers left behind, or no lapsed job left──▶ held jobs continue ──stop()──▶ over
 
@@ -83,6 +84,7 @@ class Worker:
     Args:
         connections: for claims and outcomes, each with a deadline.
         db: the handlers' pool: two connections for each lane, and a few more.
+        providers: the client of each account that the worker serves.
         http: makes an HTTP client for each attempt.
         lanes: how many jobs to hold at the same time.
         lease: how long a claim holds without being renewed.
@@ -97,7 +99,7 @@ class Worker:
         connections: Connections,
         db: Pool,
         handlers: Mapping[str, Handler],
-        provider: TranscribeSo,
+        providers: Mapping[AccountId, TranscribeSo],
         http: Clients,
         formats: tuple[str, ...],
         lanes: int,
@@ -110,7 +112,7 @@ class Worker:
         self._db = db
         self._handlers = handlers
         self._lapsed = lapsed
-        self._provider = provider
+        self._providers = providers
         self._http = http
         self._formats = formats
         self._lanes = lanes
@@ -120,8 +122,9 @@ class Worker:
         self._wake = Hint()
         self._left_behind = LeftBehind()
         self._deadlines = deadlines or Deadlines()
+        self._queues = Queues(providers, list(handlers))
         self._claims = Claims(
-            connections, handlers=list(handlers), api_url=provider.api_url, lapsed=lapsed, lease=lease,
+            connections, queues=self._queues, lapsed=lapsed, lease=lease,
             seconds=self._deadlines.statement, aside_seconds=self._deadlines.aside,
             failing_seconds=self._deadlines.failing,
         )  # fmt: skip
@@ -206,11 +209,12 @@ class Worker:
 
     def _context(self, lane: Lane, event: Event) -> Context:
         claim = lane.claim
+        client = self._providers[claim.queue.account]
         return Context(
             event=event, handler=claim.handler, job=claim.job, attempt=claim.attempt,
             idempotency_key=claim.idempotency_key, db=self._db,
-            account=AccountId(claim.source, claim.api_url, claim.account),
-            client=self._provider.low_priority() if claim.is_replay else self._provider, http=self._http.another(),
+            account=claim.queue.account, client=client.low_priority() if claim.is_replay else client,
+            http=self._http.another(),
             formats=self._formats, completion=lane.completion,
             log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), lane.facts),
         )  # fmt: skip
@@ -218,6 +222,8 @@ class Worker:
     async def _work(self, lane: Lane) -> None:
         started = time.monotonic()
         outcome = await self._attempt(lane)
+        if isinstance(outcome, Later) and outcome.account_lacks:
+            self._queues.rest(lane.claim.queue, outcome.after.total_seconds())
         lane.stage = Stage.SETTLING
         settled = await self._settling.settle(lane, outcome)
         if settled is not None:
@@ -246,7 +252,7 @@ class Worker:
         """Log where a user's exception came from. One line is enough for our own exceptions."""
         try:
             if isinstance(error, Unauthenticated):
-                self._keyless.note(str(error))
+                self._keyless.note(f"{lane.claim.api_url} does not accept {key_variable(lane.claim.account)}: {error}")
             elif error is not None and not isinstance(error, Verdict | ProviderError | ImpossibleError):
                 # From the handler's first frame on. As a tuple, because a user's exception can be falsy.
                 steps = at_home(error, self._handlers[lane.claim.handler].module)
@@ -259,4 +265,4 @@ class Worker:
 
     def _log_keyless(self, heard: Sequence[Heard]) -> None:
         for kind in heard:
-            log.error("jobs wait, because %s does not accept TRANSCRIBE_API_KEY: %s", self._provider.api_url, kind.what)
+            log.error("jobs wait, because %s", kind.what)

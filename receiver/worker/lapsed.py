@@ -19,6 +19,7 @@ from functools import partial
 
 from receiver.database import Connections
 from receiver.errors import StoreUnavailableError
+from receiver.events import AccountId
 from receiver.health.watchdog import BEATS
 from receiver.inbox import jobs
 
@@ -46,7 +47,7 @@ class Lapsed:
     Args:
         connections: the worker's own.
         handlers: the names of the worker's handlers.
-        api_url: the API whose events it handles.
+        accounts: the accounts whose events it handles.
         lease: how long a claim holds.
         poll: how often to look.
         run: runs a process for lapsed jobs, and returns its exit status. The process ends when no lapsed job is left,
@@ -58,14 +59,14 @@ class Lapsed:
         connections: Connections,
         *,
         handlers: Iterable[str],
-        api_url: str,
+        accounts: Iterable[AccountId],
         lease: timedelta,
         poll: timedelta,
         run: Callable[..., Awaitable[int]],
         limits: Limits | None = None,
     ) -> None:
         self._connections = connections
-        self._any = partial(jobs.any_lapsed, handlers=list(handlers), api_url=api_url)
+        self._any = partial(jobs.any_lapsed, accounts=list(accounts), handlers=list(handlers))
         self._part = lease.total_seconds() / BEATS
         self._poll = poll.total_seconds()
         self._run = run

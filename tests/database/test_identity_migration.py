@@ -7,6 +7,7 @@ import asyncpg
 
 from receiver import events
 from receiver.database import migrations
+from receiver.events import AccountId
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery
 from tests.database.test_migrations import connection, empty
@@ -58,7 +59,10 @@ async def test_a_job_that_was_there_keeps_its_idempotency_key(connection: "async
     (event,) = await deliveries.find(connection, "evt_real")
     await jobs.replay(connection, event.key, ["transcripts", "new"])
     claims = await jobs.claim(
-        connection, handlers=["transcripts", "new"], api_url=REAL, lease=timedelta(minutes=1), limit=9
+        connection,
+        jobs.queues([AccountId("transcribe.so", REAL, "default")], ["transcripts", "new"]),
+        lease=timedelta(minutes=1),
+        limit=9,
     )
     keys = {claim.handler: claim.idempotency_key for claim in claims}
     before = hashlib.sha256(b"transcribe.so\0evt_real\0transcripts").hexdigest()[:40]

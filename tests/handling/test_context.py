@@ -15,7 +15,7 @@ from receiver.handling import Completing
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.retry import Again, Dead
 from receiver.sandbox import EXAMPLE_ID
-from receiver.testing import SANDBOX_URL, Scratch
+from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
 
 
 @handler("transcription.completed")
@@ -124,9 +124,7 @@ async def test_completing_refuses_when_the_lease_was_lost(receiver_scratch: Scra
     await db.execute("create table effects ()")
     event, ctx = await receiver_scratch.claim(example)
     await db.execute("update receiver.jobs set due_at = now()")
-    (theirs,) = await jobs.claim(
-        db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1), limit=1, lapsed=True
-    )
+    (theirs,) = await jobs.claim_lapsed(db, [ACCOUNT], ["example"], lease=timedelta(minutes=1), limit=1)
     with pytest.raises(LeaseLostError, match="another worker"):
         async with ctx.completing() as tx:
             await tx.execute("insert into effects default values")
@@ -145,9 +143,7 @@ async def test_nobody_takes_a_job_that_is_being_completed_even_when_its_lease_ru
     event, ctx = await receiver_scratch.claim(example)
     await db.execute("update receiver.jobs set due_at = now()")
     async with ctx.completing() as tx, asyncio.timeout(10):
-        lapsed = await jobs.claim(
-            db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1), limit=1, lapsed=True
-        )
+        lapsed = await jobs.claim_lapsed(db, [ACCOUNT], ["example"], lease=timedelta(minutes=1), limit=1)
         assert lapsed == []
         assert await tx.fetchval("show idle_in_transaction_session_timeout") == "1min"
     assert await receiver_scratch.state(event) == "done"
@@ -159,7 +155,7 @@ async def test_the_idempotency_key_is_the_same_in_every_attempt_and_no_other_job
     await jobs.finish(db, ctx.job, ctx.attempt, Again(timedelta(0), "why"))
     (stored,) = await deliveries.find(db, event.id)
     await jobs.replay(db, stored.key, ["example"])
-    (again,) = await jobs.claim(db, handlers=["example"], api_url=SANDBOX_URL, lease=timedelta(minutes=1), limit=1)
+    (again,) = await jobs.claim(db, jobs.queues([ACCOUNT], ["example"]), lease=timedelta(minutes=1), limit=1)
     assert (again.attempt, again.idempotency_key) == (2, ctx.idempotency_key)
     others = [
         replace(again, **change)

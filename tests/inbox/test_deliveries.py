@@ -10,14 +10,19 @@ import pytest
 
 from receiver import events
 from receiver.database import Pool
-from receiver.events import Event, Unreadable
+from receiver.events import AccountId, Event, Unreadable
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, Status, Stored
+from receiver.inbox.jobs import Queue
 from receiver.inbox.retry import Done
 from tests.processes import completed
 
 API = "https://api.test"
 SOURCE = "transcribe.so"
+
+
+def queues(api_url: str, account: str = "default") -> list[Queue]:
+    return jobs.queues([AccountId("transcribe.so", api_url, account)], ["a"])
 
 
 async def append(db: Pool, content: Event | Unreadable, *handlers: str, api_url: str = API) -> Status:
@@ -56,7 +61,7 @@ async def test_an_event_is_stored_with_one_pending_job_for_each_handler(db: Pool
 async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
     """A repeat adds no job for a new handler, and a job that was done stays done."""
     await append(db, read("evt_1"), "a")
-    (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
+    (claim,) = await jobs.claim(db, queues(API), lease=timedelta(minutes=1), limit=1)
     await jobs.finish(db, claim.job, claim.attempt, Done())
     assert await append(db, read("evt_1"), "a", "new") == "duplicate"
     stored = await only(db, "evt_1")
@@ -90,8 +95,8 @@ async def test_an_id_that_another_api_transcription_or_account_has_used_takes_no
     }  # fmt: skip
     claims = [
         claim
-        for api in (API, "https://other.test")
-        for claim in await jobs.claim(db, handlers=["a"], api_url=api, lease=timedelta(minutes=1), limit=9)
+        for whose in (queues(API), queues(API, "second"), queues("https://other.test"))
+        for claim in await jobs.claim(db, whose, lease=timedelta(minutes=1), limit=9)
     ]
     assert len({claim.idempotency_key for claim in claims}) == 4
 
@@ -219,7 +224,7 @@ async def test_a_readable_body_is_kept_byte_for_byte(db: Pool) -> None:
     assert isinstance(content, Event), content
     await append(db, content, "a")
     assert await deliveries.raw(db, (await only(db, "evt_1")).key) == body
-    (claim,) = await jobs.claim(db, handlers=["a"], api_url=API, lease=timedelta(minutes=1), limit=1)
+    (claim,) = await jobs.claim(db, queues(API), lease=timedelta(minutes=1), limit=1)
     assert claim.raw == body
 
 

@@ -1,14 +1,16 @@
 """`receiver.inbox.jobs`: one worker has a claim, counted and fenced; a worker that lost it cannot write."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from receiver import events
-from receiver.database import Pool
-from receiver.events import Event
+from receiver.database import Pool, query
+from receiver.events import AccountId, Event
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
 from receiver.inbox.jobs import Claim, Count
@@ -20,21 +22,26 @@ LEASE = timedelta(minutes=1)
 LAPSED = timedelta(0)  # a lease that has run out when it begins
 
 
-async def append(db: Pool, event_id: str, *handlers: str, api_url: str = API) -> int:
-    """Store an event and return its key."""
+def account(api_url: str = API, name: str = "default") -> AccountId:
+    return AccountId("transcribe.so", api_url, name)
+
+
+async def append(db: Pool, event_id: str, *handlers: str, api_url: str = API, name: str = "default") -> int:
+    """Store an event of the account `name`, and return its key."""
     event = events.read("transcribe.so", completed(event_id))
     assert isinstance(event, Event)
     async with db.acquire() as connection:
-        await deliveries.append(connection, [Delivery(event, api_url, "abcdef", tuple(handlers))])
+        await deliveries.append(connection, [Delivery(event, api_url, "abcdef", tuple(handlers), account=name)])
     return await deliveries.newest_key(db)
 
 
 async def claim(db: Pool, *handlers: str, lease: timedelta = LEASE, limit: int = 1, api_url: str = API) -> list[Claim]:
-    return await jobs.claim(db, handlers=handlers or ("a",), api_url=api_url, lease=lease, limit=limit)
+    queues = jobs.queues([account(api_url)], handlers or ("a",))
+    return await jobs.claim(db, queues, lease=lease, limit=limit)
 
 
 async def claim_lapsed(db: Pool, *handlers: str, lease: timedelta = LEASE, api_url: str = API) -> Claim | None:
-    found = await jobs.claim(db, handlers=handlers or ("a",), api_url=api_url, lease=lease, limit=1, lapsed=True)
+    found = await jobs.claim_lapsed(db, [account(api_url)], handlers or ("a",), lease=lease, limit=1)
     return found[0] if found else None
 
 
@@ -78,8 +85,58 @@ async def test_only_jobs_of_known_handlers_and_of_one_api_are_claimed(db: Pool) 
         )
     assert await claim(db, "a", "b", api_url="https://third.test", limit=10) == []
     for handlers, api_url, lapsed in [(["b"], API, False), (["a"], "https://other.test", False), (["a"], API, True)]:
-        assert await jobs.any_lapsed(db, handlers=handlers, api_url=api_url) is lapsed
+        assert await jobs.any_lapsed(db, [account(api_url)], handlers) is lapsed
         assert (await claim_lapsed(db, *handlers, api_url=api_url) is not None) is lapsed
+
+
+async def test_accounts_are_served_in_turn_in_the_order_of_the_queues(db: Pool) -> None:
+    for number in range(4):
+        await append(db, f"evt_a{number}", "a", name="a")
+    await append(db, "evt_b0", "a", name="b")
+    await append(db, "evt_b1", "a", name="b")
+    await append(db, "evt_c0", "a", name="c")
+    queues = jobs.queues([account(name=name) for name in ("c", "b", "a")], ["a"])
+    first = await jobs.claim(db, queues, lease=LEASE, limit=5)
+    assert {claim.event_id for claim in first} == {"evt_c0", "evt_b0", "evt_a0", "evt_b1", "evt_a1"}
+    assert {claim.event_id for claim in await jobs.claim(db, queues, lease=LEASE, limit=5)} == {"evt_a2", "evt_a3"}
+
+
+async def test_a_queue_that_is_left_out_is_not_claimed_from(db: Pool) -> None:
+    """Live jobs and replays of one handler are two queues."""
+    await append(db, "evt_1", "a")
+    key = await append(db, "evt_2", "a", "b")
+    await jobs.replay(db, key, ["a"])
+    queues = jobs.queues([account()], ["a"])
+    for replay, expected in ((True, "evt_2"), (False, "evt_1")):
+        one = [queue for queue in queues if queue.is_replay is replay]
+        (claim,) = await jobs.claim(db, one, lease=LEASE, limit=9)
+        assert (claim.event_id, claim.is_replay, claim.queue) == (expected, replay, one[0])
+
+
+async def test_a_claim_reads_the_rows_of_its_queues_alone(db: Pool) -> None:
+    """Neither the jobs of handlers that are gone nor those of other accounts lie in its way."""
+    key = await append(db, "evt_1", "a")
+    await db.execute(
+        "insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint) "
+        "select 'transcribe.so', 'evt_x' || n, $1, 'other', 't', '', '' from generate_series(1, 3000) as n", API,
+    )  # fmt: skip
+    await db.execute(
+        "insert into receiver.jobs (event, handler, due_at) "
+        "select id, handler, now() - interval '1 hour' from receiver.events, unnest(array['a', 'b', 'gone']) handler "
+        "where id <> $1", key,
+    )  # fmt: skip
+    await db.execute("analyze receiver.jobs")
+    plan = await db.fetchval(
+        f"explain (analyze, format json) {query('inbox/claim_jobs')}",
+        ["transcribe.so"], [API], ["default"], ["a"], [False], LEASE, 8, None, [],
+    )  # fmt: skip
+    assert read_rows(json.loads(plan)[0]["Plan"]) < 50
+
+
+def read_rows(plan: dict[str, Any]) -> float:
+    """Return the rows that all nodes of a plan have given and thrown away."""
+    own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    return float(own + sum(read_rows(inner) for inner in plan.get("Plans", [])))
 
 
 async def test_concurrent_claimers_never_get_the_same_job(db: Pool) -> None:
@@ -101,13 +158,13 @@ async def test_what_another_is_taking_is_skipped_not_waited_for(db: Pool) -> Non
     for number in range(2):
         await append(db, f"evt_{number}", "a")
     async with db.acquire() as connection, connection.transaction():
-        (theirs,) = await jobs.claim(connection, handlers=["a"], api_url=API, lease=LAPSED, limit=1)
+        (theirs,) = await jobs.claim(connection, jobs.queues([account()], ["a"]), lease=LAPSED, limit=1)
         async with asyncio.timeout(10):
             (ours,) = await claim(db)
             assert await claim(db) == []
     assert (theirs.event_id, ours.event_id) == ("evt_0", "evt_1")
     async with db.acquire() as connection, connection.transaction():
-        (again,) = await jobs.claim(connection, handlers=["a"], api_url=API, lease=LEASE, limit=1, lapsed=True)
+        (again,) = await jobs.claim_lapsed(connection, [account()], ["a"], lease=LEASE, limit=1)
         assert (again.job, again.attempt) == (theirs.job, 2)
         async with asyncio.timeout(10):
             assert await claim_lapsed(db) is None

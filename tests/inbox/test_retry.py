@@ -15,6 +15,7 @@ from receiver.errors import (
     LeaseLostError,
     NotFound,
     NotReady,
+    NoTurn,
     PaymentRequired,
     Postpone,
     ProviderError,
@@ -190,7 +191,24 @@ def named(error: BaseException) -> str:
 def test_what_is_not_the_jobs_fault_waits_uncounted_however_often(
     error: BaseException, wait: float, tries: int
 ) -> None:
-    assert decide(POLICY, tries, error, jitter=0.9) == Later(seconds(wait), describe(error))
+    outcome = decide(POLICY, tries, error, jitter=0.9)
+    assert isinstance(outcome, Later)
+    assert (outcome.after, outcome.reason) == (seconds(wait), describe(error))
+
+
+@pytest.mark.parametrize(("error", "lacks"), [
+    (InsufficientFunds("no", code="insufficient_funds"), True),
+    (Unauthenticated("no", code="unauthenticated"), True),
+    (RateLimited("slow", code="out_of_turns", retry_after=seconds(3)), True),
+    (RateLimited("slow", code="rate_limited", retry_after=seconds(3)), True),
+    (RateLimited("no more questions", code="quota"), False),
+    (NoTurn("away", code="no_turn"), False),
+    (Postpone("later"), False),
+], ids=lambda one: type(one).__name__)  # fmt: skip
+def test_what_the_account_lacks_other_jobs_lack_too(error: BaseException, *, lacks: bool) -> None:
+    outcome = decide(POLICY, 1, error, jitter=0)
+    assert isinstance(outcome, Later)
+    assert outcome.account_lacks is lacks
 
 
 @pytest.mark.parametrize(("error", "wait"), AGAIN, ids=[f"{named(e)} {w}" for e, w in AGAIN])
@@ -265,7 +283,7 @@ def test_a_group_is_decided_by_the_gravest_of_what_it_holds(held: list[Exception
 def test_a_group_waits_as_long_as_its_longest() -> None:
     limited = [RateLimited("slow", code="rate_limited", retry_after=seconds(wait)) for wait in (3, 17, 5)]
     group = ExceptionGroup("three", limited)
-    assert decide(POLICY, 3, group, jitter=0) == Later(seconds(17), describe(group))
+    assert decide(POLICY, 3, group, jitter=0) == Later(seconds(17), describe(group), account_lacks=True)
 
 
 @pytest.mark.parametrize("verdict", [GiveUp, Retry, Postpone])

@@ -11,9 +11,10 @@ import pytest
 from receiver import Context, Event
 from receiver.database import Connections
 from receiver.inbox.jobs import Claim
-from receiver.testing import SANDBOX_URL, Scratch
+from receiver.testing import ACCOUNT, Scratch
 from receiver.worker import Deadlines
 from receiver.worker.claims import LOOKED_AT, Claims
+from receiver.worker.queues import Queues
 from tests.worker.working import deliver, made, stored, until, worker_of, working
 
 BEFORE_A_CLAIM = (
@@ -41,7 +42,7 @@ BAD, GOOD, OTHER = made("bad", works), made("good", works), made("other", works)
 def claiming(scratch: Scratch, *, aside: float = 60) -> Iterator[Claims]:
     connections = Connections(scratch.url)
     yield Claims(
-        connections, handlers=["bad", "good", "other"], api_url=SANDBOX_URL, lapsed=False,
+        connections, queues=Queues([ACCOUNT], ["bad", "good", "other"]), lapsed=False,
         lease=timedelta(minutes=1), seconds=60, aside_seconds=aside, failing_seconds=60,
     )  # fmt: skip
     connections.close()

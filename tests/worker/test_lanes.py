@@ -15,11 +15,11 @@ import asyncpg
 import httpx
 import pytest
 
-from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, RetryPolicy, Unauthenticated
+from receiver import Context, Event, GiveUp, Handler, InsufficientFunds, Postpone, Retry, RetryPolicy, Unauthenticated
 from receiver.database import Connections
 from receiver.logs.lines import JsonFormatter, TextFormatter
 from receiver.providers import TranscribeSo
-from receiver.testing import SANDBOX_URL, Scratch, Server
+from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch, Server
 from receiver.worker import Worker
 from tests.hostile_values import AnswersNothing
 from tests.worker.working import (
@@ -532,7 +532,7 @@ async def test_stopping_lets_end_what_ends_in_time(receiver_scratch: Scratch) ->
     connections = Connections(receiver_scratch.url)
     worker = Worker(
         connections=connections, db=receiver_scratch.db, handlers={"ending": ending},
-        provider=receiver_scratch.provider,
+        providers={ACCOUNT: receiver_scratch.provider},
         http=receiver_scratch._http, formats=(), lanes=1, lease=timedelta(seconds=60),  # noqa: SLF001
         poll=timedelta(seconds=0.05),
     )  # fmt: skip
@@ -785,3 +785,28 @@ async def test_what_a_handler_sets_on_its_client_no_other_has(receiver_scratch: 
     async with working(receiver_scratch, one, other):
         await until_ended(receiver_scratch)
     assert seen == [(None, {}, "")] * 2
+
+
+async def test_jobs_whose_account_has_no_money_are_not_tried_one_after_the_other(receiver_scratch: Scratch) -> None:
+    """A handler that needs no money runs its own jobs meanwhile."""
+    tried = list[str]()
+
+    async def poor(event: Event, _: Context) -> None:
+        tried.append(event.id)
+        raise InsufficientFunds("the wallet is empty", code="insufficient_funds", status=402)
+
+    async def free(_: Event, __: Context) -> None: ...
+
+    handlers = made("poor", poor), made("free", free)
+    for number in range(30):
+        await deliver(receiver_scratch, f"evt_{number}", *handlers)
+
+    async def free_is_done() -> bool:
+        found = await stored(receiver_scratch)
+        return all(job.state == "done" for name, job in found.items() if name.endswith(" free"))
+
+    async with working(receiver_scratch, *handlers, count=4):
+        await until(free_is_done)
+    assert 1 <= len(tried) <= 8  # what was claimed before the first of them ended
+    waiting = [job for job in (await stored(receiver_scratch)).values() if job.handler == "poor"]
+    assert {job.state for job in waiting} == {"pending"}

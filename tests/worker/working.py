@@ -13,7 +13,7 @@ from receiver.database import Connections, pool
 from receiver.health.organs import Organs
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
-from receiver.testing import SANDBOX_URL, Scratch
+from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
 from receiver.worker import Lapsed, Leases, Worker, note_lent
 from receiver.worker.attempt import GRACE_SECONDS
 from receiver.worker.lanes import Deadlines
@@ -43,7 +43,7 @@ async def deliver(scratch: Scratch, event_id: str, *handlers: Handler) -> None:
 async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
     """Claim jobs as a worker that dies at once."""
     await jobs.claim(
-        scratch.db, handlers=[handler.name], api_url=SANDBOX_URL, lease=timedelta(0), limit=limit
+        scratch.db, jobs.queues([ACCOUNT], [handler.name]), lease=timedelta(0), limit=limit
     )  # fmt: skip
 
 
@@ -78,7 +78,8 @@ def worker_of(
     deadlines: Deadlines | None = None,
 ) -> Worker:
     return Worker(
-        connections=connections, db=scratch.db, handlers={h.name: h for h in handlers}, provider=scratch.provider,
+        connections=connections, db=scratch.db, handlers={h.name: h for h in handlers},
+        providers={ACCOUNT: scratch.provider},
         http=scratch._http,  # noqa: SLF001
         formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll), lapsed=lapsed,
         deadlines=deadlines or Deadlines(finish_again=0.05, grace=grace),
@@ -139,7 +140,7 @@ async def taking_lapsed(scratch: Scratch, url: str, *handlers: Handler, lease: f
         return 0
 
     lapsed = Lapsed(
-        connections, handlers=[h.name for h in handlers], api_url=SANDBOX_URL, lease=timedelta(seconds=lease),
+        connections, handlers=[h.name for h in handlers], accounts=[ACCOUNT], lease=timedelta(seconds=lease),
         poll=timedelta(seconds=0.05), run=run, limits=Limits(at_once=2),
     )  # fmt: skip
     async with Organs({"lapsed": lapsed.watch}):

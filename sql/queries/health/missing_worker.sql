@@ -6,12 +6,12 @@ select
         select
         from (
             -- Bounded: the first jobs might belong to handlers and APIs that no process runs any more.
-            select j.event, j.handler
+            select j.handler, j.api_url
             from receiver.jobs j
             where j.state in ('pending', 'running') and j.due_at <= now() - $4::interval
             limit 10000
         ) due
-        where due.handler = any ($1) and (select e.api_url from receiver.events e where e.id = due.event) = $2
+        where due.handler = any ($1) and due.api_url = $2
     ) else false end as jobs_wait,
     (
         select p.trouble

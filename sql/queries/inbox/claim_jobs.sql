@@ -1,30 +1,44 @@
--- Claim the due jobs in one state, oldest first, or with $6 that job only; add 1 to the attempt of each.
--- $1 handlers text[], $2 api_url text, $3 lease interval, $4 limit bigint, $5 state receiver.job_state, $6 only bigint, $7 aside bigint[]
+-- Claim due jobs of some queues, accounts in turn, or with $8 that job only; add 1 to the attempt of each.
+-- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 handlers text[], $5 are_replays boolean[], $6 lease interval, $7 limit bigint, $8 only bigint, $9 aside bigint[]
 --
---     jobs of handlers $1, for events of API $2, in state $5
---        │ not due yet, put aside ($7), or not job $6 if $6 is given ──▶ left out
+--     a queue: the pending jobs of one handler of one account, live ones or replays
+--        │ not due yet, put aside ($9), or not job $8 if $8 is given ──▶ left out
 --        ▼
---     ordered by due_at, then by id: locked row by row, until $4 rows are locked
---        │ another transaction has locked the row ──▶ skipped: not waited for, and not counted in $4
+--     its first $7 jobs by due_at, then by id, each row locked
+--        │ another transaction has locked the row ──▶ skipped: not waited for, and not counted in $7
 --        ▼
---     running, attempt + 1, due_at = now + lease ($3) ──▶ returned with its event, whose row is not locked
+--     the first job of each account in the order of the queues, then the second of each, … until there are $7
+--        ▼
+--     running, attempt + 1, due_at = now + lease ($6) ──▶ returned with its event, whose row is not locked
 --
--- `state in (...)` repeats the condition of the index jobs_due, so that the index can be used.
+-- Rows that were locked and not chosen are free again at the end of the statement.
 with due as (
-    select j.id
-    from receiver.jobs j
-    join receiver.events e on e.id = j.event
-    where j.state in ('pending', 'running') and j.state = $5
-        and j.due_at <= now() and j.handler = any ($1) and e.api_url = $2
-        and ($6::bigint is null or j.id = $6) and j.id <> all ($7)
-    order by j.due_at, j.id
-    limit $4
-    for update of j skip locked
+    select j.id, j.due_at, queue.source, queue.api_url, queue.account, queue.place
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[])
+        with ordinality as queue (source, api_url, account, handler, is_replay, place)
+    cross join lateral (
+        select j.id, j.due_at
+        from receiver.jobs j
+        where j.source = queue.source and j.api_url = queue.api_url and j.account = queue.account
+            and j.handler = queue.handler and j.is_replay = queue.is_replay and j.state = 'pending'
+            and j.due_at <= now() and ($8::bigint is null or j.id = $8) and j.id <> all ($9)
+        order by j.due_at, j.id
+        limit $7
+        for update skip locked
+    ) as j
+), in_turn as (
+    select
+        id, due_at,
+        row_number() over (partition by source, api_url, account order by due_at, id) as round,
+        min(place) over (partition by source, api_url, account) as turn
+    from due
+), chosen as (
+    select id from in_turn order by round, turn, due_at, id limit $7
 )
 update receiver.jobs j
-set state = 'running', attempt = j.attempt + 1, due_at = now() + $3::interval
-from due, receiver.events e
-where j.id = due.id and e.id = j.event
+set state = 'running', attempt = j.attempt + 1, due_at = now() + $6::interval
+from chosen, receiver.events e
+where j.id = chosen.id and e.id = j.event
 returning
     j.id as job, j.attempt, j.uncounted, j.is_replay, j.handler, e.source, e.api_url, e.account, e.event_id,
     e.transcription_id, e.raw, j.idempotency_key as kept_key

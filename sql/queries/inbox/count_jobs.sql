@@ -2,11 +2,10 @@
 -- $1 api_url text
 select
     j.handler,
-    count(*) filter (where j.state = 'dead' and e.api_url = $1) as dead,
-    count(*) filter (where j.state <> 'dead' and e.api_url = $1) as unfinished,
-    count(*) filter (where j.state <> 'dead' and e.api_url <> $1) as elsewhere
+    count(*) filter (where j.state = 'dead' and j.api_url = $1) as dead,
+    count(*) filter (where j.state <> 'dead' and j.api_url = $1) as unfinished,
+    count(*) filter (where j.state <> 'dead' and j.api_url <> $1) as elsewhere
 from receiver.jobs j
-join receiver.events e on e.id = j.event
 where j.state <> 'done'
 group by j.handler
 order by j.handler

@@ -1,9 +1,9 @@
--- List the due jobs in one state, oldest first, without claiming them.
--- $1 handlers text[], $2 api_url text, $3 state receiver.job_state, $4 limit bigint, $5 aside bigint[]
+-- List the due jobs of some accounts in one state, oldest first, without claiming them.
+-- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 handlers text[], $5 state receiver.job_state, $6 limit bigint, $7 aside bigint[]
 select j.id
 from receiver.jobs j
-join receiver.events e on e.id = j.event
-where j.state in ('pending', 'running') and j.state = $3
-    and j.due_at <= now() and j.handler = any ($1) and e.api_url = $2 and j.id <> all ($5)
+where j.state in ('pending', 'running') and j.state = $5
+    and j.due_at <= now() and j.handler = any ($4) and j.id <> all ($7)
+    and (j.source, j.api_url, j.account) in (select * from unnest($1::text[], $2::text[], $3::text[]))
 order by j.due_at, j.id
-limit $4
+limit $6

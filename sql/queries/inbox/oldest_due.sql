@@ -2,5 +2,4 @@
 -- $1 handlers text[], $2 api_url text
 select now() - min(j.due_at)
 from receiver.jobs j
-join receiver.events e on e.id = j.event
-where j.state = 'pending' and j.due_at <= now() and j.handler = any ($1) and e.api_url = $2
+where j.state = 'pending' and j.due_at <= now() and j.handler = any ($1) and j.api_url = $2

@@ -1,0 +1,59 @@
+"""The queues that a worker claims from: in which order, and which of them rest.
+
+    accounts in turn ──▶ the handlers of each ──▶ live jobs and replays ──▶ claimed from
+       ▲                                             │
+       └── an account that was served goes to the    └── rests until T: its account lacks turns, money or a key
+           end of the order
+
+A queue is one handler's jobs for one account's events, live ones or replays. If a job comes back because its account
+lacks something until T, the other jobs of that queue would come back too. So the queue is not claimed from before T.
+The other handlers of the account go on: they might not need the provider. Live jobs do not rest with replays, because
+live work has turns when work that can wait has none.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from receiver.events import AccountId
+from receiver.inbox import jobs
+from receiver.inbox.jobs import Queue
+
+
+class Queues:
+    """The queues of one worker, in memory.
+
+    Args:
+        accounts: the accounts that the worker serves.
+        handlers: the names of its handlers.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, accounts: Iterable[AccountId], handlers: Sequence[str], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.handlers = handlers
+        self._order = list(accounts)
+        self._clock = clock
+        self._resting: dict[Queue, float] = {}
+
+    @property
+    def accounts(self) -> Sequence[AccountId]:
+        """The accounts, the one that is served next first."""
+        return self._order
+
+    def open(self, handlers: Sequence[str]) -> list[Queue]:
+        """Return the queues of some handlers that do not rest, in the order of the accounts."""
+        now = self._clock()
+        self._resting = {queue: until for queue, until in self._resting.items() if until > now}
+        return [queue for queue in jobs.queues(self._order, handlers) if queue not in self._resting]
+
+    def served(self, accounts: Iterable[AccountId]) -> None:
+        """Put accounts whose jobs were claimed at the end of the order."""
+        those = set(accounts)
+        self._order.sort(key=those.__contains__)  # stable: the others keep their order, and so do those
+
+    def rest(self, queue: Queue, seconds: float) -> None:
+        """Claim nothing from a queue for a time. If it rests already, the earlier end holds."""
+        now = self._clock()
+        before = self._resting.get(queue, now)
+        self._resting[queue] = min(now + seconds, before) if before > now else now + seconds

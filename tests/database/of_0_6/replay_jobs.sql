@@ -1,0 +1,8 @@
+-- Make an event's jobs pending again with all their tries, and add missing ones; leave running ones alone.
+-- $1 event bigint, $2 handlers text[]
+insert into receiver.jobs as j (event, handler, is_replay)
+select $1, wanted.handler, true from unnest($2::text[]) as wanted (handler)
+on conflict (event, handler) do update
+    set state = 'pending', due_at = now(), uncounted = j.attempt, is_replay = true, error = null
+    where j.state <> 'running'
+returning j.handler
