@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         InvalidRequest,
         LeaseLostError,
         NotFound,
-        NotReady,
         PaymentRequired,
         Postpone,
         ProviderError,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from receiver.handling import Context, Handler, handler
     from receiver.inbox.retry import RetryPolicy
     from receiver.providers import Recording, TranscribeSo
-    from receiver.providers.transcribe_so import Result, TimestampsAnswer, TranscriptionStatus, parse
+    from receiver.providers.transcribe_so import NotReady, Result, TimestampsAnswer, TranscriptionStatus, parse
     from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript, Word
     from receiver.transcripts.documents import markdown, podcast_chapters
     from receiver.transcripts.subtitles import srt, vtt
@@ -95,13 +94,13 @@ if not TYPE_CHECKING:
         "receiver.database": "query",
         "receiver.transcripts.documents": "markdown podcast_chapters",
         "receiver.errors": (
-            "GiveUp InsufficientFunds InvalidRequest LeaseLostError NotFound NotReady PaymentRequired Postpone "
+            "GiveUp InsufficientFunds InvalidRequest LeaseLostError NotFound PaymentRequired Postpone "
             "ProviderError ProviderUnavailable RateLimited Retry Unauthenticated"
         ),
         "receiver.events": "Event Transcription",
         "receiver.handling": "Context Handler handler",
         "receiver.providers": "Recording TranscribeSo",
-        "receiver.providers.transcribe_so": "Result TimestampsAnswer TranscriptionStatus parse",
+        "receiver.providers.transcribe_so": "NotReady Result TimestampsAnswer TranscriptionStatus parse",
         "receiver.inbox.retry": "RetryPolicy",
         "receiver.transcripts.subtitles": "srt vtt",
         "receiver.transcripts": "Chapter QnA Section Segment Timestamps Transcript Word",

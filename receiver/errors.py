@@ -28,7 +28,7 @@ ReceiverError
 │   │   └── InsufficientFunds
 │   ├── InvalidRequest         400, and other refusals of our request
 │   │   └── NotFound           404
-│   ├── NotReady               409 not_ready
+│   ├── NotReady               what was asked for does not exist yet, or never will
 │   ├── RateLimited            429
 │   └── ProviderUnavailable    5xx, no answer, or an answer that makes no sense
 │       └── NoTurn             nothing was sent: the request budget cannot be reached
@@ -116,7 +116,7 @@ class SignatureError(RequestError):
 
     status = 401
     code = "invalid_signature"
-    message = "The X-Transcribe-Signature header does not prove this delivery."
+    message = "The signature does not prove this delivery."
 
     def __init__(self, reason: str, *, seconds_off: float = 0.0, mac: bytes = b"") -> None:
         super().__init__(reason)
@@ -146,7 +146,11 @@ class BodyTooLargeError(RequestError):
 
     status = 413
     code = "body_too_large"
-    message = "A delivery can have at most 262144 bytes."
+    message = "The delivery is too large."
+
+    def __init__(self, most: int) -> None:
+        self.message = f"A delivery can have at most {most} bytes."
+        super().__init__()
 
 
 class NoSecretError(RequestError):
@@ -154,7 +158,7 @@ class NoSecretError(RequestError):
 
     status = 503
     code = "no_secret"
-    message = "No signing secret is known yet; register a webhook or set TRANSCRIBE_WEBHOOK_SECRET."
+    message = "No signing secret is known yet; register a webhook, or set its secret."
 
 
 class CallbackUnknownError(RequestError):
@@ -296,20 +300,15 @@ class NotFound(InvalidRequest):
 
 
 class NotReady(ProviderError):  # noqa: N818 - the provider's own word
-    """409 not_ready. Wait only for reason `transcription_processing`. `available_styles` are free; `style` is not."""
+    """What was asked for does not exist. `passing`: it is being made, so a later try can succeed."""
 
-    def __init__(
-        self, message: str, *, code: str = "not_ready", status: int | None = 409, request_id: str | None = None,
-        doc_url: str | None = None, reason: str | None = None, available_styles: tuple[str, ...] = (),
-        style: str | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(message, code=code, status=status, request_id=request_id, doc_url=doc_url)
-        self.reason, self.style = reason, style
-        self.available_styles = available_styles
+    passing = False
 
 
 class RateLimited(ProviderError):  # noqa: N818 - the provider's own word
-    """429: over 60 requests in a minute with this key, or an allowance is used up."""
+    """429: too many requests with this key (`of_every_request`), or one allowance of it is used up."""
+
+    of_every_request = False
 
 
 class ProviderUnavailable(ProviderError):  # noqa: N818 - beside its siblings

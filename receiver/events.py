@@ -1,7 +1,8 @@
-"""Read the body of an authentic delivery. Pure.
+"""What an authentic delivery announces, and the strict reading of its JSON. Pure.
 
-A body that cannot be read as an event is an `Unreadable`, never an exception. The source has signed it, so a refusal
-would only make the source retry. The body is kept raw under the hash of its bytes and answered 2xx.
+Each source has its own reader, in `providers`. To all of them a body that cannot be read as an event is an
+`Unreadable`, never an exception. The source has signed it, so a refusal would only make the source retry. The body is
+kept raw under the hash of its bytes and answered 2xx.
 
 JSON parsers disagree about duplicate keys, NaN, huge integers and lone surrogates, and PostgreSQL cannot store NUL.
 A body that two parsers could read in two ways is unreadable here.
@@ -18,7 +19,6 @@ from typing import Any, NamedTuple, NoReturn
 DEPTH = 64
 INTEGER_DIGITS = 40
 TYPE_LENGTH = 255
-INFINITE = float("inf")  # Python reads 1e400 as this
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -86,16 +86,8 @@ class Unreadable:
     raw: bytes
 
 
-class _NotAnEventError(Exception):
+class NotAnEventError(Exception):
     """A body cannot be read as an event; the message says why."""
-
-
-def read(source: str, body: bytes) -> Event | Unreadable:
-    """Return the event in `body`, or say why it is unreadable. Never raise, whatever the bytes."""
-    try:
-        return _event(source, body)
-    except _NotAnEventError as exc:
-        return unreadable(source, body, str(exc))
 
 
 def about(content: Event | Unreadable, transcription_id: str | None) -> Event | Unreadable:
@@ -114,58 +106,55 @@ def unreadable(source: str, body: bytes, reason: str) -> Unreadable:
     return Unreadable(source=source, id=hashlib.sha256(body).hexdigest(), reason=reason, raw=body)
 
 
-def _event(source: str, body: bytes) -> Event:
-    payload = _document(body)
-    event_id, event_type = payload.get("id"), payload.get("event")
+def identity(event_id: object, event_type: object) -> tuple[str, str]:
+    """Return the id and the type of an event, if they can be stored and asked for.
+
+    Raises:
+        NotAnEventError: one of them is something else.
+    """
     if not isinstance(event_id, str) or not _ID.fullmatch(event_id):
-        raise _NotAnEventError("its id is not 1 to 255 visible ASCII characters")
+        raise NotAnEventError("its id is not 1 to 255 visible ASCII characters")
     if not isinstance(event_type, str) or len(event_type) > TYPE_LENGTH or not _TYPE.fullmatch(event_type):
-        raise _NotAnEventError("its type is not lower-case dotted words")
-    data = _object(payload.get("data"))
-    fields = _object(data.get("transcription"))
-    return Event(
-        source=source,
-        id=event_id,
-        type=event_type,
-        created=_number(payload.get("created")),
-        data=data,
-        transcription=_transcription(fields, _transcription_id(event_type, fields.get("id"))),
-        raw=body,
-    )
+        raise NotAnEventError("its type is not lower-case dotted words")
+    return event_id, event_type
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object strictly."""
+def document(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object strictly.
+
+    Raises:
+        NotAnEventError: the body is no JSON object, or two parsers could read it in two ways, or it cannot be stored.
+    """
     try:
-        document = json.loads(
+        found = json.loads(
             body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
         )
     except UnicodeDecodeError as exc:
-        raise _NotAnEventError("it is not UTF-8") from exc
+        raise NotAnEventError("it is not UTF-8") from exc
     except RecursionError as exc:
-        raise _NotAnEventError(f"it is nested deeper than {DEPTH}") from exc
+        raise NotAnEventError(f"it is nested deeper than {DEPTH}") from exc
     except ValueError as exc:
-        raise _NotAnEventError("it is not JSON") from exc
-    if not isinstance(document, dict):
-        raise _NotAnEventError("it is not a JSON object")
-    _check_values(document)
-    return document
+        raise NotAnEventError("it is not JSON") from exc
+    if not isinstance(found, dict):
+        raise NotAnEventError("it is not a JSON object")
+    _check_values(found)
+    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _NotAnEventError("a key occurs twice in one object")
+        raise NotAnEventError("a key occurs twice in one object")
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _NotAnEventError(f"{name} is not JSON")
+    raise NotAnEventError(f"{name} is not JSON")
 
 
 def _integer(digits: str) -> int:
     if len(digits.lstrip("-")) > INTEGER_DIGITS:
-        raise _NotAnEventError(f"an integer has more than {INTEGER_DIGITS} digits")
+        raise NotAnEventError(f"an integer has more than {INTEGER_DIGITS} digits")
     return int(digits)
 
 
@@ -174,54 +163,14 @@ def _check_values(document: dict[str, Any]) -> None:
     level: list[Any] = [document]
     for depth in itertools.count(1):
         if any(isinstance(value, str) and _UNSTORABLE.search(value) for value in level):
-            raise _NotAnEventError("a text contains NUL or half a surrogate pair")
+            raise NotAnEventError("a text contains NUL or half a surrogate pair")
         containers = [value for value in level if isinstance(value, dict | list)]
         if not containers:
             return
         if depth > DEPTH:
-            raise _NotAnEventError(f"it is nested deeper than {DEPTH}")
+            raise NotAnEventError(f"it is nested deeper than {DEPTH}")
         level = [value for container in containers for value in _contents(container)]
 
 
 def _contents(container: dict[str, Any] | list[Any]) -> list[Any]:
     return [*container, *container.values()] if isinstance(container, dict) else container
-
-
-def _transcription_id(event_type: str, value: object) -> str | None:
-    """Return the id as text. A wrong id makes a `transcription.*` event unreadable, and is ignored in other events."""
-    valid = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
-    if valid:
-        return str(value)
-    if event_type == "transcription.completed":
-        raise _NotAnEventError("it has no positive 63-bit transcription id")
-    if event_type.startswith("transcription.") and value is not None:
-        raise _NotAnEventError("its transcription id is not a positive 63-bit integer")
-    return None
-
-
-def _transcription(fields: Mapping[str, Any], transcription_id: str | None) -> Transcription:
-    return Transcription(
-        id=transcription_id,
-        status=_text(fields.get("status")),
-        stage=_text(fields.get("stage")),
-        pipeline_code=_text(fields.get("pipeline_code")),
-        language=_text(fields.get("language")),
-        source=_text(fields.get("source")),
-        title=_text(fields.get("title")),
-        duration_seconds=_number(fields.get("duration_seconds")),
-        billed_seconds=_number(fields.get("billed_seconds")),
-        charge_usd=_number(fields.get("charge_usd")),
-        completed_at=_text(fields.get("completed_at")),
-    )
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INFINITE else None

@@ -36,7 +36,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from receiver import database, events
+from receiver import database, providers
 from receiver.database import Pool, migrations
 from receiver.database.data_folder import server_user
 from receiver.database.embedded import attach, binaries, wait_until_stopped
@@ -45,8 +45,9 @@ from receiver.handling import Context, Handler
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery
 from receiver.providers import TranscribeSo
-from receiver.providers.budget import MINUTE, OwnBudget
+from receiver.providers.budget import OwnBudget
 from receiver.providers.egress import Clients
+from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 from receiver.settings import inherited
 
@@ -94,7 +95,7 @@ class Scratch:
             "event": event_type or own_type,
             "data": {"transcription": fields | {"completed_at": "2026-04-29T14:25:27.968Z"} | transcription},
         }).encode()  # fmt: skip
-        event = events.read(self.provider.source, body)
+        event = providers.read(self.provider.name, body)
         assert isinstance(event, Event), event.reason
         async with self.db.acquire() as connection:
             await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "test", (handler.name,))])
@@ -178,7 +179,10 @@ async def receiver_scratch(receiver_database: str) -> AsyncIterator[Scratch]:
         stack.push_async_callback(sandbox.close)
         transport = httpx.ASGITransport(application(sandbox))
         client = TranscribeSo(
-            SANDBOX_URL, SecretStr("tsk_test_scratch"), budget=OwnBudget(minute=MINUTE / SPEED), transport=transport
+            SANDBOX_URL,
+            SecretStr("tsk_test_scratch"),
+            budget=OwnBudget(Rate.of(60, minute=MINUTE / SPEED)),
+            transport=transport,
         )
         provider = await stack.enter_async_context(client)
         http = await stack.enter_async_context(Clients(timeout=10))

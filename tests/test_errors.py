@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from receiver import errors
-from receiver.errors import GiveUp, NotReady, Postpone, ProviderError, ReceiverError, RequestError, Retry, Verdict
+from receiver.errors import GiveUp, Postpone, ProviderError, ReceiverError, RequestError, Retry, Verdict
 
 LINE = re.compile(r"(?P<indent>[│├└─ ]*)(?P<name>[A-Z]\w+)(?:  +(?P<said>.*))?")
 CLASSES = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
@@ -86,7 +86,6 @@ def test_giving_up_has_no_later() -> None:
     (ProviderError("m", code="c", status=500), "500 c: m"),
     (ProviderError("m", code="c", request_id="req_1"), "c: m [req_1]"),
     (ProviderError("m", code="c", status=404, request_id="req_1"), "404 c: m [req_1]"),
-    (NotReady("m", reason="r", request_id="req_1"), "409 not_ready: m [req_1]"),
 ])  # fmt: skip
 def test_a_provider_error_says_what_its_support_needs(error: ProviderError, said: str) -> None:
     assert str(error) == said

@@ -12,12 +12,12 @@ from receiver.cli.opening import opened
 from receiver.cli.options import as_json, examples, transcription_id, yes_option
 from receiver.cli.printing import confirm, print_json
 from receiver.cli.process import configure, run
-from receiver.errors import NotReady
 from receiver.logs import printable
 from receiver.logs.streams import OutputError
 from receiver.providers import content
 from receiver.providers.archive import REGENERATIONS
 from receiver.providers.content import BALANCED, PROMPT_LENGTH, STYLES
+from receiver.providers.transcribe_so import NotReady
 from receiver.settings import Settings, TimestampsFormat
 from receiver.transcripts import Timestamps, Transcript
 from receiver.transcripts.documents import FORMATS

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from receiver import events
+from receiver import events, providers
 from receiver.database import Connection, Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
@@ -87,7 +87,7 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
 
 async def _read_again(connection: Connection, found: Stored) -> str:
     """Read a quarantined event again, and take it out of quarantine. Return its type."""
-    content = events.read(found.source, await deliveries.raw(connection, found.key))
+    content = providers.read(found.source, await deliveries.raw(connection, found.key))
     if found.callback_for is not None:  # the callback's secret proves nothing about another transcription
         content = events.about(content, found.callback_for)
     if isinstance(content, events.Unreadable):

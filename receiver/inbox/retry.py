@@ -199,8 +199,8 @@ def _account_lacks(error: BaseException) -> bool:
 def _is_final(error: BaseException) -> bool:
     """Return whether every further try would fail too."""
     match error:
-        case NotReady(reason=reason):
-            return reason != "transcription_processing"
+        case NotReady(passing=passing):
+            return not passing
         case InvalidRequest() | ImpossibleError():
             return True
         case _:

@@ -1,10 +1,11 @@
 """A delivery as a record of the spool: the signed bytes, and what the bytes do not contain. Pure."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from receiver import events
+from receiver.events import Event, Unreadable
 from receiver.inbox.deliveries import Delivery
 
 # The fields of a record's head in version 0.4, and values for the fields that were added later.
@@ -53,10 +54,10 @@ class Spooled:
         }
         return json.dumps(head).encode() + b"\n" + self.raw
 
-    def delivery(self) -> Delivery:
-        """Return the spooled delivery, without handlers yet."""
+    def delivery(self, reader: Callable[[str, bytes], Event | Unreadable]) -> Delivery:
+        """Return the spooled delivery, without handlers yet. `reader` reads the body of a source's delivery."""
         content = (
-            events.read(self.source, self.raw)
+            reader(self.source, self.raw)
             if self.unreadable is None
             else events.unreadable(self.source, self.raw, self.unreadable)
         )
@@ -71,7 +72,7 @@ def spooled(delivery: Delivery, database: str | None, address: str | None) -> Sp
     return Spooled(
         source=content.source, api_url=delivery.api_url, account=delivery.account,
         secret_fingerprint=delivery.secret_fingerprint, callback_for=delivery.callback_for,
-        unreadable=content.reason if isinstance(content, events.Unreadable) else None,
+        unreadable=content.reason if isinstance(content, Unreadable) else None,
         database=database, address=address, raw=content.raw,
     )  # fmt: skip
 

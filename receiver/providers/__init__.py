@@ -1,10 +1,13 @@
-"""Clients of the providers: a module or a package for each API, and what is built on them.
+"""The sources: a module or a package for each, and what is built on them.
 
-transcribe_so/   the client of transcribe.so
+seam             what each source offers
+transcribe_so/   transcribe.so
 content          a finished transcription: from the archive, or from the provider, or regenerated
   ▶ archive      the provider's answers; each is fetched once
 opening          a client with the budget that all processes share
   ▶ budget       the requests of one key, over all processes
+    ▶ rate       how fast one key can ask. Pure
+calls            one request: its turn, its deadline, its size, its retries
 tus              uploads in pieces
 destinations     the upload addresses that an answer can name
 egress           every HTTP client: the proxies and certificates of the environment
@@ -13,9 +16,19 @@ source (data, prose)    URL                         here
 transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
 """
 
+from receiver import events
+from receiver.events import Event, Unreadable
+from receiver.providers.seam import Source
 from receiver.providers.transcribe_so import Recording, TranscribeSo
 
-# The client of each source.
-SOURCES = (TranscribeSo,)
+__all__ = ["SOURCES", "Recording", "Source", "TranscribeSo", "read"]
 
-__all__ = ["SOURCES", "Recording", "TranscribeSo"]
+SOURCES: tuple[type[Source], ...] = (TranscribeSo,)
+
+
+def read(source: str, raw: bytes) -> Event | Unreadable:
+    """Return the event in the body of a source's authentic delivery, or say why it is unreadable. Never raise."""
+    for known in SOURCES:
+        if known.name == source:
+            return known.read(raw)
+    return events.unreadable(source, raw, f"this version knows no source {source}")

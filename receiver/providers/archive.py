@@ -13,11 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
-from receiver import events
+from receiver import providers
 from receiver.database import Pool, query
 from receiver.errors import (
     InvalidRequest,
-    NotReady,
     PaymentRequired,
     ProviderUnavailable,
     RateLimited,
@@ -25,7 +24,7 @@ from receiver.errors import (
 )
 from receiver.events import Event
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import TimestampsAnswer, read, read_result
+from receiver.providers.transcribe_so import NotReady, TimestampsAnswer, read, read_result
 from receiver.transcripts import Timestamps, Transcript
 
 Fetch: TypeAlias = Callable[[], Awaitable[bytes]]
@@ -46,7 +45,7 @@ class Subject:
     @classmethod
     def of(cls, provider: TranscribeSo, transcription_id: str | int, completed_at: str | None) -> Self:
         """Return the subject of a transcription that ended at `completed_at`, in the provider's format."""
-        return cls(provider.source, provider.api_url, str(transcription_id), completed_at or "")
+        return cls(provider.name, provider.api_url, str(transcription_id), completed_at or "")
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -125,11 +124,11 @@ class Archive:
 
         The same id can belong to transcriptions of several APIs.
         """
-        return await self._kept.apis(self.provider.source, transcription_id, kind)
+        return await self._kept.apis(self.provider.name, transcription_id, kind)
 
     async def stored_transcript(self, api_url: str, transcription_id: str) -> Transcript | None:
         """Return the transcript that was fetched last, with its title if that is known."""
-        about = self.provider.source, api_url, transcription_id
+        about = self.provider.name, api_url, transcription_id
         answer = await self._kept.newest(*about, "result")
         if answer is None:
             return None
@@ -140,7 +139,7 @@ class Archive:
     ) -> Timestamps | None:  # fmt: skip
         """Return the timestamps of a format that were fetched last: of the given style, or of any style for None."""
         kind = f"timestamps/{format}/{style or '%'}"
-        answer = await self._kept.newest(self.provider.source, api_url, transcription_id, kind)
+        answer = await self._kept.newest(self.provider.name, api_url, transcription_id, kind)
         return None if answer is None else (await read(TimestampsAnswer, answer)).timestamps()
 
 
@@ -183,7 +182,7 @@ class _InDatabase:
         if kept is not None:
             return kept.decode() or None
         raw: bytes | None = await self._db.fetchval(query("providers/newest_event_about"), *about)
-        content = None if raw is None else events.read(source, raw)
+        content = None if raw is None else providers.read(source, raw)
         return content.transcription.title if isinstance(content, Event) else None
 
     async def apis(self, source: str, transcription_id: str, kind: str) -> list[str]:

@@ -1,12 +1,7 @@
-"""Hold one key to at most 60 requests in any minute.
+"""Hold one key to its requests a minute.
 
-A request needs a **turn**. Without a turn the caller waits, or comes back later. The rule is GCRA (the generic cell
-rate algorithm): 54 turns a minute with a burst of 5, so no minute has more than 59. One step is 60/54 s, and every turn
-moves `full_at` one step into the future. A turn is free while `full_at` is less than a burst ahead of now:
-
-    now                    full_at ≤ now + burst: go, and full_at moves by one step
-     ├───────── burst ─────────┤
-                                   full_at > now + burst: wait until it is not
+A request needs a **turn**. Without a turn the caller waits, or comes back later. `rate` has the rule: a burst, and then
+one turn in each step.
 
 Live work can use the whole burst. Work that can wait (replays, backfills) can use none of it, so live work goes first.
 If a wait would be longer than the caller's patience, the caller gets a place in the line instead: a time at which about
@@ -23,10 +18,8 @@ from typing import Protocol
 
 from receiver.database import Connection, Connections, query
 from receiver.errors import RateLimited
+from receiver.providers.rate import Rate
 
-MINUTE = timedelta(minutes=1)
-REQUESTS_A_MINUTE = 54
-BURST = 5
 PAUSE = timedelta(seconds=60)  # after a 429 that does not say how long
 LONGEST = timedelta(minutes=15)  # the limit of a pause and of a place in the line; another 429 makes another pause
 STATEMENT_SECONDS = 5.0
@@ -35,6 +28,8 @@ ZERO = timedelta(0)
 
 class Budget(Protocol):
     """The turns of one key."""
+
+    rate: Rate
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
         """Take a turn and return zero, or return how long to wait: more than `patience` means a place in the line."""
@@ -57,7 +52,7 @@ async def take(budget: Budget, *, live: bool, patience: timedelta) -> None:
             return
         if wait > left:
             raise RateLimited(
-                f"this key's {REQUESTS_A_MINUTE} requests a minute are in use; the next turn is in "
+                f"this key's {budget.rate.requests_a_minute} requests a minute are in use; the next turn is in "
                 f"{wait.total_seconds():.0f} s",
                 code="out_of_turns", retry_after=wait,
             )  # fmt: skip
@@ -65,29 +60,22 @@ async def take(budget: Budget, *, live: bool, patience: timedelta) -> None:
 
 
 class OwnBudget:
-    """The budget of a single client, such as a script without a database.
+    """The budget of a single client, such as a script without a database."""
 
-    Args:
-        minute: the length of a minute; the sandbox's is shorter.
-    """
-
-    def __init__(self, *, minute: timedelta = MINUTE) -> None:
-        self._step = minute.total_seconds() / REQUESTS_A_MINUTE
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
         self._full_at = 0.0
         self._lines = {True: 0.0, False: 0.0}  # the last place of live work, and of work that can wait
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
         """See `Budget`."""
         now = time.monotonic()
-        self._full_at = min(self._full_at, now + LONGEST.total_seconds() + BURST * self._step)
-        wait = self._full_at - _burst(self._step, live=live) - now
-        if wait <= 0:
-            self._full_at = max(self._full_at, now) + self._step
-            return ZERO
+        self._full_at = min(self._full_at, now + LONGEST.total_seconds() + self.rate.ahead(live=live))
+        wait, self._full_at = self.rate.turn(self._full_at, now, live=live)
         if wait > patience.total_seconds():
             # Live work does not queue behind work that can wait.
             last = self._lines[True] if live else max(self._lines.values())
-            place = max(last, self._full_at) + self._step
+            place = max(last, self._full_at) + self.rate.step
             self._lines[live] = min(place, now + LONGEST.total_seconds())
             wait = self._lines[live] - now
         return timedelta(seconds=wait)
@@ -95,7 +83,7 @@ class OwnBudget:
     async def pause(self, duration: timedelta) -> None:
         """See `Budget`."""
         over = time.monotonic() + duration.total_seconds()
-        self._full_at = max(self._full_at, over + _burst(self._step, live=True))
+        self._full_at = max(self._full_at, over + self.rate.ahead(live=True))
 
 
 class SharedBudget:
@@ -105,7 +93,7 @@ class SharedBudget:
         connections: run each statement with a deadline, so that a hung database delays only the request that asks it.
         api_url: the API of the key.
         key_fingerprint: the key.
-        minute: the length of a minute; the sandbox's is shorter.
+        rate: of the key.
         statement_seconds: how long to wait for the row, which all processes share.
     """
 
@@ -115,17 +103,17 @@ class SharedBudget:
         *,
         api_url: str,
         key_fingerprint: str,
-        minute: timedelta = MINUTE,
+        rate: Rate,
         statement_seconds: float = STATEMENT_SECONDS,
     ) -> None:
         self._connections = connections
         self._seconds = statement_seconds
         self._key = (api_url, key_fingerprint)
-        self._step = minute.total_seconds() / REQUESTS_A_MINUTE
+        self.rate = rate
 
     async def ask(self, *, live: bool, patience: timedelta) -> timedelta:
         """See `Budget`."""
-        step, burst = timedelta(seconds=self._step), timedelta(seconds=_burst(self._step, live=live))
+        step, burst = timedelta(seconds=self.rate.step), timedelta(seconds=self.rate.ahead(live=live))
 
         async def statement(connection: Connection) -> timedelta:
             wait: timedelta = await connection.fetchval(
@@ -137,14 +125,9 @@ class SharedBudget:
 
     async def pause(self, duration: timedelta) -> None:
         """See `Budget`."""
-        until_full = duration + timedelta(seconds=_burst(self._step, live=True))
+        until_full = duration + timedelta(seconds=self.rate.ahead(live=True))
 
         async def statement(connection: Connection) -> None:
             await connection.execute(query("providers/pause_turns"), *self._key, until_full)
 
         await self._connections.run(statement, seconds=self._seconds)
-
-
-def _burst(step: float, *, live: bool) -> float:
-    """Return how far ahead of now `full_at` can be: a burst of 5 is the turn itself and 4 steps."""
-    return step * (BURST - 1) if live else 0.0

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeAlias
 
-from receiver.errors import ImpossibleError, NotReady
+from receiver.errors import ImpossibleError
 from receiver.providers.archive import Archive, Subject
-from receiver.providers.transcribe_so import TranscriptionStatus, wire
+from receiver.providers.transcribe_so import NotReady, TranscriptionStatus, wire
 from receiver.providers.transcribe_so.answers import NEVER_STARTED
 from receiver.transcripts import Timestamps, Transcript
 

@@ -10,8 +10,9 @@ from receiver.errors import NoDataError
 from receiver.events import AccountId
 from receiver.providers import TranscribeSo, budget
 from receiver.providers.archive import Archive
-from receiver.providers.budget import SharedBudget
-from receiver.providers.transcribe_so import RETRY_SECONDS
+from receiver.providers.budget import OwnBudget, SharedBudget
+from receiver.providers.calls import RETRY_SECONDS
+from receiver.providers.rate import Rate
 from receiver.settings import Account, Settings
 
 
@@ -23,12 +24,15 @@ async def open_provider(
 
     Without a database (`url` is None) the client has a budget of its own.
     """
+    rate = Rate.of(account.requests_a_minute)
     if url is None or account.key is None:
-        async with TranscribeSo(account.api_url, account.key, retries=retries) as provider:
+        async with TranscribeSo(account.api_url, account.key, retries=retries, budget=OwnBudget(rate)) as provider:
             yield provider
         return
     connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
-    shared = SharedBudget(connections, api_url=account.api_url, key_fingerprint=account.key_fingerprint)
+    shared = SharedBudget(
+        connections, api_url=account.api_url, key_fingerprint=account.key_fingerprint, rate=rate
+    )  # fmt: skip
     try:
         async with TranscribeSo(account.api_url, account.key, retries=retries, budget=shared) as provider:
             yield provider

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import TranscriptionStatus, is_lasting, source_of
+from receiver.providers.calls import is_lasting
+from receiver.providers.transcribe_so import TranscriptionStatus, source_of
 from receiver.settings import addresses
 from receiver.submissions import media, uploads
 from receiver.submissions.uploads import MediaFile

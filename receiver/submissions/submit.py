@@ -15,7 +15,8 @@ from typing import TypeAlias
 
 from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.transcribe_so import NOTHING_SENT, TranscriptionStatus
+from receiver.providers.calls import NOTHING_SENT
+from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions import price, recordings, uploads
 from receiver.submissions.progress import Notebook
 from receiver.submissions.uploads import MediaFile

@@ -2,7 +2,7 @@
 
 server ──▶ app.receive ─┬ body.read                bounded in size and time
                         ├ webhooks.keyring.verify  against every known secret
-                        ├ events.read
+                        ├ providers.read
                         └ store.append             in the database, else in the spool
 app          also answers `/healthz` and `/readyz`, and nudges the workers after a delivery was stored
 store        also brings the spooled deliveries into the database

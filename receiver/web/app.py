@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import events, signature
+from receiver import events, providers, signature
 from receiver.database import Connection, Connections, migrations
 from receiver.errors import ReceiverError, SignatureError
 from receiver.failpoints import Failpoint, reach
@@ -21,7 +21,7 @@ from receiver.health.failures import Failures
 from receiver.health.organs import Organs
 from receiver.inbox import jobs
 from receiver.inbox.spool import Spool
-from receiver.providers.transcribe_so import SOURCE
+from receiver.providers import TranscribeSo
 from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
 from receiver.web import body, refusals
 from receiver.web.refusals import Refusals
@@ -179,7 +179,7 @@ def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
         proven = await receiver.keyring.verify(request.headers.raw, raw, callback=request.path_params.get("callback"))
         reach(Failpoint.AFTER_VERIFY)
         request.state.authentic = True  # from now on its connection is served before others
-        content = events.read(SOURCE, raw)
+        content = providers.read(TranscribeSo.name, raw)
         if proven.callback_for is not None:
             content = events.about(content, proven.callback_for)
         status = await receiver.store.append(content, proven)

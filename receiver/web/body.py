@@ -22,7 +22,7 @@ async def read(request: Request) -> bytes:
     if "transfer-encoding" in request.headers and "content-length" in request.headers:
         raise RequestError("two lengths")  # request smuggling needs two servers that choose differently
     if not (declared.isascii() and declared.isdigit()) or int(declared[:20]) > BODY_BYTES:
-        raise BodyTooLargeError
+        raise BodyTooLargeError(BODY_BYTES)
     # Our own server notes when the request began. Under another server the time counts from here.
     deadline = getattr(request.state, "deadline", asyncio.get_running_loop().time() + SERVICE.receive)
     pieces, size = list[bytes](), 0
@@ -31,7 +31,7 @@ async def read(request: Request) -> bytes:
             async for piece in request.stream():
                 size += len(piece)
                 if size > BODY_BYTES:
-                    raise BodyTooLargeError
+                    raise BodyTooLargeError(BODY_BYTES)
                 pieces.append(piece)
     except TimeoutError as exc:
         raise DeliveryTimeoutError from exc

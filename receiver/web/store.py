@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from receiver import events, signature
+from receiver import providers, signature
 from receiver.database import Connection, Connections, query
 from receiver.database.apart import together
 from receiver.database.hint import Hint
@@ -40,7 +40,7 @@ from receiver.webhooks.keyring import Proven
 log = logging.getLogger(__name__)
 
 BETWEEN_LINES_SECONDS = 10.0
-PROBE = b'{"id": "probe", "event": "receiver.probe"}'
+PROBE = Event("receiver", "probe", "receiver.probe", raw=b'{"id": "probe", "event": "receiver.probe"}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class Store:
             try:
                 entry = spooled.read(record)
                 if self._takes_over or entry.is_for(self._database, self._address):
-                    delivery = entry.delivery()
+                    delivery = entry.delivery(providers.read)
                     deliveries[place] = replace(delivery, handlers=self._wanted(delivery.content))
             except Exception as exc:  # noqa: BLE001 - one bad record must not stop the others
                 log.error("a spooled record cannot be read, and is kept in a separate file: %s", exc)
@@ -272,10 +272,9 @@ class Store:
         Raises:
             StoreUnavailableError: the database stores no delivery at all, so the refused ones are not at fault.
         """
-        content = events.read("receiver", PROBE)
         with suppress(_RollBackError):
             async with connection.transaction():
-                await inbox.append(connection, [Delivery(content, self._api_url, "probe", handlers)])
+                await inbox.append(connection, [Delivery(PROBE, self._api_url, "probe", handlers)])
                 raise _RollBackError
 
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:

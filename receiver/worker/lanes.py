@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from receiver import events
+from receiver import providers
 from receiver.database import Connections, Pool
 from receiver.database.apart import together
 from receiver.database.hint import Hint
@@ -233,7 +233,7 @@ class Worker:
         """Run the handler, if it can be run, and return the job's outcome, even if something else fails."""
         handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
         try:
-            content = events.read(lane.claim.source, lane.claim.raw)
+            content = providers.read(lane.claim.source, lane.claim.raw)
             if isinstance(content, Unreadable):
                 return Dead(f"this version cannot read its event: {content.reason}")
             if tries > handler.retry.attempts:

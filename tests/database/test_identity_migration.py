@@ -10,6 +10,7 @@ from receiver.database import migrations
 from receiver.events import AccountId
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery
+from receiver.providers.transcribe_so import payload
 from tests.database.test_migrations import connection, empty
 from tests.processes import completed
 
@@ -78,7 +79,7 @@ async def test_events_of_before_are_still_told_from_new_ones(connection: "asyncp
         " values ('transcribe.so', 'evt_1', $1, 'transcription.completed', '4821', $2, 'f')", REAL, completed("evt_1"),
     )  # fmt: skip
     await migrations.migrate(connection)
-    repeat = Delivery(events.read("transcribe.so", completed("evt_1")), REAL, "f")
+    repeat = Delivery(payload.read("transcribe.so", completed("evt_1")), REAL, "f")
     assert await deliveries.append(connection, [repeat]) == ["duplicate"]
 
 
@@ -90,5 +91,5 @@ async def test_what_a_callback_was_not_meant_for_stays_in_quarantine(
     await migrations.migrate(connection)
     (found,) = await deliveries.find(connection, "cafe")
     assert found.callback_for == ""
-    content = events.about(events.read("transcribe.so", completed("evt_1")), found.callback_for)
+    content = events.about(payload.read("transcribe.so", completed("evt_1")), found.callback_for)
     assert isinstance(content, events.Unreadable)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from receiver import Context, Event, Handler, events, handler
+from receiver import Context, Event, Handler, handler
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import replay
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
+from receiver.providers.transcribe_so import payload
 from tests.processes import completed
 
 API = "https://api.test"
@@ -28,7 +29,7 @@ async def deliver(
     db: Pool, body: bytes, *handlers: str, api_url: str = API, account: str = "default", source: str = "transcribe.so"
 ) -> None:
     async with db.acquire() as connection:
-        content = events.read(source, body)
+        content = payload.read(source, body)
         await deliveries.append(connection, [Delivery(content, api_url, "f", handlers, account=account)])
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from receiver import Context, Event, Handler, events, handler, settings
+from receiver import Context, Event, Handler, handler, settings
 from receiver.database import Pool
 from receiver.health import advice, around, checks, postgres
 from receiver.inbox import deliveries
@@ -16,6 +16,7 @@ from receiver.inbox.deliveries import Delivery, TypeCount
 from receiver.inbox.jobs import Count
 from receiver.inbox.spool import Condition
 from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import payload
 from receiver.testing import SANDBOX_URL
 from tests.processes import completed
 
@@ -120,7 +121,7 @@ def test_quarantined_deliveries_are_counted() -> None:
 async def test_recent_events_are_counted_by_type(db: Pool) -> None:
     async def deliver(body: bytes, *handlers: str, api_url: str = SANDBOX_URL) -> None:
         async with db.acquire() as connection:
-            content: Any = events.read("transcribe.so", body)
+            content: Any = payload.read("transcribe.so", body)
             await deliveries.append(connection, [Delivery(content, api_url, "test", handlers)])
 
     await deliver(completed("evt_old", event_type="a.forgotten"))

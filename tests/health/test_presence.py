@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from receiver import events
 from receiver.database import Connections, Pool
 from receiver.events import Event
 from receiver.health import checks
 from receiver.health.presence import UNSEEN, Deadlines, Presence, missing_worker
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
+from receiver.providers.transcribe_so import payload
 from tests.processes import completed, free_port
 from tests.worker.working import until
 
@@ -22,7 +22,7 @@ SEEN = "select kind, api_url, pid, seen_at from receiver.processes"
 
 
 async def append(db: Pool, *, api_url: str = API) -> None:
-    event = events.read("transcribe.so", completed("evt_1"))
+    event = payload.read("transcribe.so", completed("evt_1"))
     assert isinstance(event, Event)
     async with db.acquire() as connection:
         await deliveries.append(connection, [Delivery(event, api_url, "abcdef", ("a",))])

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from receiver import events
 from receiver.database import Pool
 from receiver.events import AccountId, Event, Unreadable
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, Status, Stored
 from receiver.inbox.jobs import Queue
 from receiver.inbox.retry import Done
+from receiver.providers.transcribe_so import payload
 from tests.processes import completed
 
 API = "https://api.test"
@@ -31,7 +31,7 @@ async def append(db: Pool, content: Event | Unreadable, *handlers: str, api_url:
 
 
 def read(event_id: str, event_type: str = "transcription.completed", source: str = SOURCE) -> Event:
-    event = events.read(source, completed(event_id, event_type=event_type))
+    event = payload.read(source, completed(event_id, event_type=event_type))
     assert isinstance(event, Event)
     return event
 
@@ -75,7 +75,7 @@ async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
 
 
 def about(event_id: str, transcription: int) -> Event:
-    event = events.read(SOURCE, completed(event_id, transcription))
+    event = payload.read(SOURCE, completed(event_id, transcription))
     assert isinstance(event, Event)
     return event
 
@@ -111,7 +111,7 @@ async def test_of_those_that_are_stored_at_once_too_nobody_takes_anothers_place(
 
 
 async def test_no_transcription_is_the_same_as_no_transcription(db: Pool) -> None:
-    ping = events.read(SOURCE, b'{"id": "evt_1", "event": "webhook.test"}')
+    ping = payload.read(SOURCE, b'{"id": "evt_1", "event": "webhook.test"}')
     assert [await append(db, ping) for _ in range(2)] == ["stored", "duplicate"]
 
 
@@ -132,9 +132,9 @@ async def test_other_bytes_of_the_same_identity_are_quarantined_beside_the_first
 async def test_an_event_called_like_the_hash_of_an_unreadable_body_takes_nobodys_place(db: Pool) -> None:
     body = b"not json"
     name = hashlib.sha256(body).hexdigest()
-    trap = events.read(SOURCE, json.dumps({"id": name, "event": "webhook.test"}).encode())
+    trap = payload.read(SOURCE, json.dumps({"id": name, "event": "webhook.test"}).encode())
     assert await append(db, trap) == "stored"
-    assert await append(db, events.read(SOURCE, body)) == "quarantined"
+    assert await append(db, payload.read(SOURCE, body)) == "quarantined"
     assert {one.state for one in await deliveries.find(db, name)} == {"done", "quarantined"}
 
 
@@ -145,7 +145,8 @@ async def test_many_are_stored_at_once_and_each_has_its_answer(db: Pool) -> None
         Delivery(content, API, "abcdef", ("a",))
         for content in (
             read("evt_2"), read("evt_1"), read("evt_2", "transcription.failed"), read("evt_1"), read("evt_0"),
-            events.read(SOURCE, b"x"), events.read(SOURCE, b"x"), read("evt_2"), read("evt_2", "transcription.failed"),
+            payload.read(SOURCE, b"x"), payload.read(SOURCE, b"x"), read("evt_2"),
+            read("evt_2", "transcription.failed"),
         )
     ]  # fmt: skip
     async with db.acquire() as connection:
@@ -208,7 +209,7 @@ async def test_of_many_copies_at_once_one_is_stored_and_the_others_are_counted(
     ],
 )
 async def test_what_cannot_be_read_is_kept_byte_for_byte_and_has_no_jobs(db: Pool, body: bytes) -> None:
-    content = events.read(SOURCE, body)
+    content = payload.read(SOURCE, body)
     assert isinstance(content, Unreadable)
     assert await append(db, content, "a") == "quarantined"
     assert await append(db, content, "a") == "duplicate"
@@ -220,7 +221,7 @@ async def test_what_cannot_be_read_is_kept_byte_for_byte_and_has_no_jobs(db: Poo
 
 async def test_a_readable_body_is_kept_byte_for_byte(db: Pool) -> None:
     body = b' {"data":{},\t"event":"a.b",   "id":"evt_1", "n": 1.0e0, "\\u00e9": "\xc3\xa9"}\r\n'
-    content = events.read(SOURCE, body)
+    content = payload.read(SOURCE, body)
     assert isinstance(content, Event), content
     await append(db, content, "a")
     assert await deliveries.raw(db, (await only(db, "evt_1")).key) == body

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver import events
 from receiver.database import Pool
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery, Stored, StoredJob
 from receiver.inbox.happenings import Happenings
+from receiver.providers.transcribe_so import payload
 from tests.processes import completed
 
 EVENT = Stored(
@@ -92,7 +92,7 @@ def test_every_job_of_an_event_happens() -> None:
 async def test_a_look_finds_what_is_new_in_the_database(db: Pool) -> None:
     happenings = Happenings(await deliveries.newest_key(db))
     async with db.acquire() as connection:
-        content = events.read("transcribe.so", completed("evt_1"))
+        content = payload.read("transcribe.so", completed("evt_1"))
         await deliveries.append(connection, [Delivery(content, "https://api.test", "f", ("pings",))])
     assert [one.event.id for one in await happenings.look(db)] == ["evt_1"]
     assert await happenings.look(db) == []

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from receiver import events
 from receiver.database import Pool, query
 from receiver.events import AccountId, Event
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
 from receiver.inbox.jobs import Claim, Count
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
+from receiver.providers.transcribe_so import payload
 from tests.processes import completed
 
 API = "https://api.test"
@@ -28,7 +28,7 @@ def account(api_url: str = API, name: str = "default") -> AccountId:
 
 async def append(db: Pool, event_id: str, *handlers: str, api_url: str = API, name: str = "default") -> int:
     """Store an event of the account `name`, and return its key."""
-    event = events.read("transcribe.so", completed(event_id))
+    event = payload.read("transcribe.so", completed(event_id))
     assert isinstance(event, Event)
     async with db.acquire() as connection:
         await deliveries.append(connection, [Delivery(event, api_url, "abcdef", tuple(handlers), account=name)])

@@ -4,11 +4,11 @@ import base64
 
 import pytest
 
-from receiver import events
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.inbox import deliveries, lookup
 from receiver.inbox.deliveries import Delivery
+from receiver.providers.transcribe_so import payload
 from tests.processes import completed
 
 API = "https://api.test"
@@ -16,7 +16,7 @@ API = "https://api.test"
 
 async def deliver(db: Pool, body: bytes, *, account: str = "default") -> None:
     async with db.acquire() as connection:
-        await deliveries.append(connection, [Delivery(events.read("transcribe.so", body), API, "f", account=account)])
+        await deliveries.append(connection, [Delivery(payload.read("transcribe.so", body), API, "f", account=account)])
 
 
 async def test_an_event_among_several_is_meant_by_its_key(db: Pool) -> None:

@@ -129,6 +129,12 @@ class BareProviderError(ProviderError):
     """An error of a provider that no rule names."""
 
 
+class Passing(NotReady):
+    """What will be ready later."""
+
+    passing = True
+
+
 LATER = [
     # the error, and how long it waits without counting
     (Postpone("p"), 60),
@@ -147,7 +153,7 @@ LATER = [
 
 AGAIN = [
     # the error, and how long it waits after the third try: 10 s * 2**2, unless the handler says
-    (NotReady("wait", reason="transcription_processing"), 40),
+    (Passing("wait", code="not_ready", status=409), 40),
     (ProviderUnavailable("down", code="http_503", status=503), 40),
     (ProviderUnavailable("down", code="http_500", status=500), 40),
     (ProviderUnavailable("gone", code="transport"), 40),
@@ -169,13 +175,7 @@ AGAIN = [
 DEAD = [
     GiveUp("g"),
     ImpossibleError("no"),
-    NotReady("no", reason="artifact_missing"),
-    NotReady("no", reason="transcription_failed"),
-    NotReady("no", reason="transcription_cancelled"),
-    NotReady("no", reason="not_started"),
-    NotReady("no", reason="something_new"),
-    NotReady("no"),
-    NotReady("no", available_styles=("balanced",)),
+    NotReady("no", code="not_ready", status=409),
     InvalidRequest("bad", code="invalid_request", status=400),
     InvalidRequest("bad", code="http_422", status=422),
     NotFound("none", code="not_found", status=404),

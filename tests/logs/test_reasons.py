@@ -249,7 +249,7 @@ def test_a_providers_error_is_told_with_its_facts_and_notes() -> None:
 
 
 def test_what_the_provider_did_not_say_is_not_put_into_its_mouth() -> None:
-    assert tell(NotReady("never made", status=None)) == Told("never made", {"code": "not_ready"})
+    assert tell(NotReady("never made", code="not_ready")) == Told("never made", {"code": "not_ready"})
 
 
 def test_any_other_error_is_told_with_its_notes() -> None:

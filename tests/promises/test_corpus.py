@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from receiver import events, signature
+from receiver import signature
 from receiver.errors import SignatureError
 from receiver.events import Event
+from receiver.providers.transcribe_so import payload
 
 CURRENT, PREVIOUS, RETIRED = b"whsec_current_9c1d", b"whsec_previous_4e2f", b"whsec_retired_77aa"
 NOW = 1_777_472_458.75
@@ -199,7 +200,7 @@ def outcome(delivery: Delivery) -> str:
     except SignatureError as refused:
         return refused.reason
     assert proof.secret == delivery.key
-    content = events.read("transcribe.so", delivery.body)
+    content = payload.read("transcribe.so", delivery.body)
     assert content.raw == delivery.body
     return "stored" if isinstance(content, Event) else "quarantined"
 

@@ -8,8 +8,9 @@ import httpx
 from pydantic import SecretStr
 
 from receiver.providers import TranscribeSo
-from receiver.providers.budget import MINUTE, Budget, OwnBudget
-from receiver.providers.transcribe_so.calls import ANSWER_BYTES
+from receiver.providers.budget import Budget, OwnBudget
+from receiver.providers.calls import ANSWER_BYTES
+from receiver.providers.rate import MINUTE, Rate
 
 URL = "http://provider.test"
 KEY = SecretStr("tsk_live_never_to_be_shown")
@@ -37,7 +38,7 @@ class Provider:
         answer_bytes: int = ANSWER_BYTES,
     ) -> TranscribeSo:
         """Return a client that asks it; with turns enough, unless it is given a budget."""
-        turns = budget or OwnBudget(minute=MINUTE / 6000)
+        turns = budget or OwnBudget(Rate.of(60, minute=MINUTE / 6000))
         transport = httpx.MockTransport(self)
         return TranscribeSo(URL, key, retries=retries, budget=turns, transport=transport, answer_bytes=answer_bytes)
 

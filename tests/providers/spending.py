@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from receiver.database import Connections
 from receiver.providers import TranscribeSo
-from receiver.providers.budget import MINUTE, ZERO, SharedBudget
+from receiver.providers.budget import ZERO, SharedBudget
+from receiver.providers.rate import MINUTE, Rate
 
 KEY = SecretStr("tsk_live_shared")
 
@@ -43,7 +44,7 @@ class Noting(SharedBudget):
 async def spend(api_url: str, database_url: str, calls: int, speed: float) -> None:
     """Make the calls one after another; repeat a refused call after its pause."""
     connections = Connections(database_url, size=1)
-    budget = Noting(connections, api_url=api_url, key_fingerprint="shared", minute=MINUTE / speed)
+    budget = Noting(connections, api_url=api_url, key_fingerprint="shared", rate=Rate.of(60, minute=MINUTE / speed))
     budget.full, budget.paused = [], []
     async with TranscribeSo(api_url, KEY, retries=(0,), budget=budget) as api:
         await api.http.get(f"{api_url}/sandbox/faults")

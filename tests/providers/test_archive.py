@@ -12,10 +12,12 @@ from pydantic import SecretStr
 
 from receiver import database
 from receiver.database import Pool
-from receiver.errors import NotReady, ProviderError, ProviderUnavailable
+from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.providers.archive import REGENERATIONS, Archive, Subject
-from receiver.providers.budget import MINUTE, OwnBudget
+from receiver.providers.budget import OwnBudget
+from receiver.providers.rate import MINUTE, Rate
+from receiver.providers.transcribe_so import NotReady
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
 
@@ -46,7 +48,7 @@ class Provider:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[TranscribeSo]:
         key = SecretStr("tsk_test_archive")
-        turns = OwnBudget(minute=MINUTE / 6000)
+        turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
         async with TranscribeSo(SANDBOX_URL, key, budget=turns, transport=httpx.MockTransport(self.answer)) as client:
             yield client
 

@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from receiver.database import Pool
-from receiver.errors import ImpossibleError, InvalidRequest, NotReady
+from receiver.errors import ImpossibleError, InvalidRequest
 from receiver.providers import content
 from receiver.providers.archive import Archive
-from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.providers.transcribe_so import NotReady, TranscriptionStatus
 from receiver.transcripts import Timestamps
 from tests.providers.scripted import KEY, URL, Provider, refused
 

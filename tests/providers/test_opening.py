@@ -6,9 +6,10 @@ import pytest
 
 from receiver import settings
 from receiver.database import Pool
-from receiver.errors import ImpossibleError, NoDataError, SchemaError
-from receiver.providers.opening import open_database_if_any, open_desk
+from receiver.errors import ImpossibleError, NoDataError, RateLimited, SchemaError
+from receiver.providers.opening import open_database_if_any, open_desk, open_provider
 from receiver.settings import Settings
+from tests.commands import Simulated
 
 KEY = "tsk_test_of_the_opening"
 
@@ -52,3 +53,16 @@ async def test_a_desk_has_no_database_with_an_old_schema(folder: Path, db: Pool,
     with pytest.raises(SchemaError, match="receiver migrate"):
         async with open_desk(configured(folder), receiver_database):
             pass
+
+
+@pytest.mark.parametrize("has_database", [True, False])
+async def test_a_client_asks_as_often_as_its_account_allows(
+    folder: Path, sandbox: Simulated, receiver_database: str, has_database: bool  # noqa: FBT001 - a case
+) -> None:  # fmt: skip
+    slow = configured(
+        folder, key=sandbox.key, TRANSCRIBE_API_URL=sandbox.url, TRANSCRIBE_REQUESTS_A_MINUTE="1"
+    ).account()  # fmt: skip
+    async with open_provider(slow, receiver_database if has_database else None, retries=()) as provider:
+        await provider.me()
+        with pytest.raises(RateLimited, match="this key's 1 requests a minute are in use"):
+            await provider.me()

@@ -20,8 +20,9 @@ import pytest
 
 from receiver.database import Connections, Pool
 from receiver.errors import RateLimited
-from receiver.providers import TranscribeSo, budget
-from receiver.providers.budget import MINUTE, SharedBudget
+from receiver.providers import TranscribeSo
+from receiver.providers.budget import SharedBudget
+from receiver.providers.rate import BURST, MINUTE, Rate
 from receiver.sandbox import Sandbox, application
 from receiver.sandbox.account import REQUESTS_A_MINUTE
 from receiver.server import bind, serve
@@ -89,7 +90,7 @@ def _go(process: Process) -> None:
 async def client(sandbox: Sandbox, database: str) -> AsyncIterator[TranscribeSo]:
     """Yield a client with connections of its own to the budget that all of them share."""
     connections = Connections(database, size=1)
-    shared = SharedBudget(connections, api_url="x", key_fingerprint="shared", minute=HOUR)
+    shared = SharedBudget(connections, api_url="x", key_fingerprint="shared", rate=Rate.of(60, minute=HOUR))
     transport = httpx.ASGITransport(application(sandbox))
     async with TranscribeSo("http://sandbox.test", KEY, budget=shared, transport=transport) as api:
         yield api
@@ -107,7 +108,7 @@ def busy_minutes(times: list[float], full: list[tuple[float, float]], minute: fl
     A minute begins just after a request. One in which the budget was not full for a while does not count: what is not
     taken then is gone, and a machine with other things to do makes such pauses by itself.
     """
-    lull = minute / budget.REQUESTS_A_MINUTE * NO_LULL
+    lull = Rate.of(60, minute=timedelta(seconds=minute)).step * NO_LULL
     full = [(float("-inf"), float("-inf")), *sorted(full), (float("inf"), float("inf"))]
     lulls = [(before, after) for (before, _), (_, after) in pairwise(full) if after - before >= lull]
     for first, at in enumerate(times):
@@ -149,11 +150,11 @@ async def test_what_is_live_goes_before_what_can_wait(db: Pool, receiver_databas
         await live.me()
         with pytest.raises(RateLimited):
             await patient.low_priority().pipelines()
-        for _ in range(budget.BURST - 1):
+        for _ in range(BURST - 1):
             await live.me()
         with pytest.raises(RateLimited):
             await live.me()
         await db.execute("update receiver.budgets set full_at = now()")  # as when all of it is paid back
         await patient.low_priority().pipelines()
     await sandbox.close()
-    assert [request.path for request in sandbox.asked] == ["/api/v1/me"] * budget.BURST + ["/api/v1/pipelines"]
+    assert [request.path for request in sandbox.asked] == ["/api/v1/me"] * BURST + ["/api/v1/pipelines"]

@@ -7,8 +7,9 @@ from typing import Literal
 
 import pytest
 
-from receiver import events, signature
+from receiver import signature
 from receiver.events import Event
+from receiver.providers.transcribe_so import payload
 from receiver.sandbox import Knobs
 from tests.sandbox.simulated import (
     ALMOST_AT_ONCE,
@@ -110,7 +111,7 @@ async def test_a_transcription_completes_and_one_signed_event_says_so() -> None:
         status = (await client.get(f"transcriptions/{number}")).json()
         assert target.more == 0
     assert signature.verify(headers, body, secrets=[secret.encode()], now=time.time()).secret == secret.encode()
-    event = events.read("transcribe.so", body)
+    event = payload.read("transcribe.so", body)
     assert isinstance(event, Event)
     assert (event.type, event.transcription.id) == ("transcription.completed", str(number))
     assert began <= (event.created or 0) <= time.time()
@@ -144,7 +145,7 @@ async def test_a_test_event_names_no_transcription() -> None:
     async with Target().listening() as target, sandboxed() as client:
         await register(client, target.url)
         await client.post("webhooks/test")
-        event = events.read("transcribe.so", (await target.next())[1])
+        event = payload.read("transcribe.so", (await target.next())[1])
     assert isinstance(event, Event)
     assert (event.type, event.transcription.id) == ("webhook.test", None)
 

@@ -18,6 +18,7 @@ from receiver.handling import Handler
 from receiver.health import Finding
 from receiver.inbox import deliveries
 from receiver.inbox.spool import Fate, Spool
+from receiver.providers.transcribe_so import payload
 from receiver.testing import Server
 from receiver.web.store import SERVICE, Deadlines, Store
 from receiver.webhooks.keyring import Proven
@@ -76,7 +77,7 @@ class Place:
         self.told += 1
 
     async def deliver(self, name: str, body: bytes | None = None) -> str:
-        return await self.store.append(events.read(SOURCE, body or completed(name)), PROVEN)
+        return await self.store.append(payload.read(SOURCE, body or completed(name)), PROVEN)
 
     @property
     def is_empty(self) -> bool:
@@ -181,7 +182,7 @@ async def test_what_was_judged_unreadable_for_where_it_came_to_stays_so(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
     async with placed(NOWHERE, tmp_path) as away:
-        foreign = events.about(events.read(SOURCE, completed("evt_1", 7)), "8")
+        foreign = events.about(payload.read(SOURCE, completed("evt_1", 7)), "8")
         await away.store.append(foreign, PROVEN)
     async with placed(receiver_database, tmp_path) as back:
         await back.store.drain()
@@ -224,7 +225,7 @@ async def test_it_drains_by_itself(db: Pool, receiver_database: str, tmp_path: P
     async with placed(NOWHERE, tmp_path) as away:
         await away.deliver("evt_1")
     async with placed(receiver_database, tmp_path) as back:
-        await back.store.append(events.read(SOURCE, completed("evt_2")), PROVEN)
+        await back.store.append(payload.read(SOURCE, completed("evt_2")), PROVEN)
         keeping = asyncio.create_task(back.store.keep_drained())
         await until(lambda: back.is_empty)
         keeping.cancel()

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from receiver import database, events, settings
+from receiver import database, settings
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, SchemaError
 from receiver.inbox import deliveries, spooled
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.spool import Spool
+from receiver.providers.transcribe_so import payload
 from receiver.settings import Settings
 from receiver.web import takeover
 from receiver.web.takeover import take_over
@@ -24,7 +25,7 @@ def spooling(folder: Path, **changes: str) -> Settings:
 
 async def spool_for_another(folder: Path) -> None:
     spool = Spool(folder, limit_bytes=10**6)
-    delivery = Delivery(events.read("transcribe.so", completed("evt_theirs")), API, "f")
+    delivery = Delivery(payload.read("transcribe.so", completed("evt_theirs")), API, "f")
     await spool.append(spooled.spooled(delivery, "another", None).to_bytes(), seconds=60)
     await spool.close()
 

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from receiver import Event, Handler, RetryPolicy, events, handler
+from receiver import Event, Handler, RetryPolicy, handler
 from receiver.database import Connections, pool
 from receiver.health.organs import Organs
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
+from receiver.providers.transcribe_so import payload
 from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
 from receiver.worker import Lapsed, Leases, Worker, note_lent
 from receiver.worker.attempt import GRACE_SECONDS
@@ -34,7 +35,7 @@ def made(name: str, function: Any, *, policy: RetryPolicy = AT_ONCE) -> Handler:
 
 
 async def deliver(scratch: Scratch, event_id: str, *handlers: Handler) -> None:
-    event = events.read("transcribe.so", completed(event_id))
+    event = payload.read("transcribe.so", completed(event_id))
     assert isinstance(event, Event)
     async with scratch.db.acquire() as connection:
         await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "test", tuple(h.name for h in handlers))])

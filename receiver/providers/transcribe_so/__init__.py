@@ -1,8 +1,9 @@
 """A typed client for the transcribe.so API.
 
-    client.TranscribeSo: one method for each endpoint ──▶ calls.Calls: budget, deadline, retries, keys ──▶ the API
+    client.TranscribeSo: one method for each endpoint ──▶ providers.calls ──▶ the API
           │                                                      └──▶ envelope.error_from: the error for a refusal
-          └──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
+          ├──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
+          └──▶ payload: the event in a delivery
 
 Names are the provider's. Source: the API reference v1 of transcribe.so, and its published command-line client 0.1.0.
 """
@@ -16,17 +17,15 @@ from receiver.providers.transcribe_so.answers import (
     WebhookAnswer,
     parse,
 )
-from receiver.providers.transcribe_so.calls import NOTHING_SENT, RETRY_SECONDS, is_lasting
-from receiver.providers.transcribe_so.client import SOURCE, TranscribeSo
+from receiver.providers.transcribe_so.client import TranscribeSo
+from receiver.providers.transcribe_so.envelope import NotReady
 from receiver.providers.transcribe_so.reading import read, read_result
 from receiver.providers.transcribe_so.recording import Recording, source_of
 from receiver.providers.transcribe_so.results import Result
 
 __all__ = [
-    "NOTHING_SENT",
-    "RETRY_SECONDS",
-    "SOURCE",
     "MeAnswer",
+    "NotReady",
     "PipelineAnswer",
     "QuoteAnswer",
     "Recording",
@@ -35,7 +34,6 @@ __all__ = [
     "TranscribeSo",
     "TranscriptionStatus",
     "WebhookAnswer",
-    "is_lasting",
     "parse",
     "read",
     "read_result",

@@ -5,6 +5,7 @@ import copy
 import time
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
@@ -12,8 +13,12 @@ import httpx
 from pydantic import SecretStr
 
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
-from receiver.providers import destinations, egress, tus
+from receiver.providers import calls, destinations, egress, tus
 from receiver.providers.budget import Budget, OwnBudget
+from receiver.providers.calls import SECONDS, Calls
+from receiver.providers.rate import Rate
+from receiver.providers.seam import Source
+from receiver.providers.transcribe_so import payload
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
     MeAnswer,
@@ -26,20 +31,13 @@ from receiver.providers.transcribe_so.answers import (
     UploadAnswer,
     WebhookAnswer,
 )
-from receiver.providers.transcribe_so.calls import (
-    ANSWER_BYTES,
-    PATIENCE_IN_A_JOB,
-    PATIENCE_OF_A_PERSON,
-    SECONDS,
-    Calls,
-    answer_to,
-)
+from receiver.providers.transcribe_so.envelope import error_from
 from receiver.providers.transcribe_so.reading import read
 from receiver.providers.transcribe_so.recording import Recording
 from receiver.providers.transcribe_so.wire import a_moment_later, given, path
 from receiver.settings import addresses
+from receiver.settings.accounts import REQUESTS_A_MINUTE, TRANSCRIBE
 
-SOURCE = "transcribe.so"
 # Always sent: the reference and the published client disagree on whether a result without `include` has segments.
 RESULT = "segments,chapters,sections,qna"
 WINDOW_SECONDS = 45  # the longest that the server holds a `/wait`
@@ -52,7 +50,7 @@ EARLY_SECONDS = 1.0
 AFTER_EARLY_SECONDS = 5.0
 
 
-class TranscribeSo:
+class TranscribeSo(Source):
     """The API of transcribe.so for one key.
 
     A call without a usable answer raises a `ProviderError`: see `receiver.errors`. A POST that starts or creates
@@ -64,11 +62,13 @@ class TranscribeSo:
         key: the API key; None makes every call raise `Unauthenticated`.
         retries: seconds to wait before each further try after a 5xx, a timeout or a lost connection. Empty in a job,
             because the job's own backoff retries; `RETRY_SECONDS` while a person waits.
-        budget: keeps us under 60 requests a minute; by default a budget of this client alone.
+        budget: keeps us under the requests a minute; by default a budget of this client alone.
         answer_bytes: the largest size of an answer.
     """
 
-    source = SOURCE
+    name, variables = TRANSCRIBE.source, TRANSCRIBE
+    read = staticmethod(partial(payload.read, TRANSCRIBE.source))
+    refusal = staticmethod(error_from)
 
     def __init__(
         self,
@@ -78,19 +78,20 @@ class TranscribeSo:
         retries: tuple[float, ...] = (),
         budget: Budget | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        answer_bytes: int = ANSWER_BYTES,
+        answer_bytes: int = calls.ANSWER_BYTES,
     ) -> None:
-        self.api_url = addresses.base(api_url, without="/api/v1")
+        self.api_url = addresses.base(api_url, without=self.variables.api_path)
         self.has_key = key is not None
         http = egress.client(
-            base_url=f"{self.api_url}/api/v1/",
+            base_url=f"{self.api_url}{self.variables.api_path}/",
             follow_redirects=False,
             timeout=SECONDS,
             transport=transport,
             headers={"Accept-Encoding": "gzip"},
         )
-        patience = PATIENCE_OF_A_PERSON if retries else PATIENCE_IN_A_JOB
-        self._calls = Calls(http, key, retries, patience, budget or OwnBudget(), answer_bytes=answer_bytes)
+        patience = calls.PATIENCE_OF_A_PERSON if retries else calls.PATIENCE_IN_A_JOB
+        own = OwnBudget(Rate.of(REQUESTS_A_MINUTE))
+        self._calls = Calls(TranscribeSo, http, key, retries, patience, budget or own, answer_bytes=answer_bytes)
 
     def __repr__(self) -> str:
         return f"TranscribeSo({self.api_url!r})"
@@ -146,8 +147,7 @@ class TranscribeSo:
         request = httpx.Request("PUT", url, headers=headers, content=content)
         destinations.guard(request, api=api)
         try:
-            seconds = SECONDS + file_size / UPLOAD_BYTES_A_SECOND
-            await answer_to(self._calls.http, request, seconds=seconds, most=self._calls.answer_bytes)
+            await self._calls.answer_to(request, seconds=SECONDS + file_size / UPLOAD_BYTES_A_SECOND)
         except ProviderError as exc:
             if exc.status is None:
                 raise
@@ -202,10 +202,10 @@ class TranscribeSo:
         overlaps the page before, and items that were seen are skipped.
         """
         params = given(limit=str(PAGE_LENGTH), api_only="true" if api_only else None)
-        calls = self._calls if patiently else replace(self._calls, retries=())
+        asking = self._calls if patiently else replace(self._calls, retries=())
         seen, asked, idle = set[int](), set[str](), 0
         while True:
-            page = await read(Page, await calls.send("GET", "transcriptions", params=params))
+            page = await read(Page, await asking.send("GET", "transcriptions", params=params))
             fresh = [item for item in page.data if item.id not in seen]
             for item in fresh:
                 if item.id not in seen:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from receiver import errors
 from receiver.errors import (
     InsufficientFunds,
     InvalidRequest,
     NotFound,
-    NotReady,
     PaymentRequired,
     ProviderError,
     ProviderUnavailable,
@@ -22,6 +22,8 @@ MESSAGE_LENGTH = 500
 HIDDEN = "(the key)"
 STYLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RETRY_AFTER_LIMIT = timedelta(hours=24)
+RATE_LIMITED = "rate_limited"
+PROCESSING = "transcription_processing"
 
 BY_STATUS: dict[int, type[ProviderError]] = {
     401: Unauthenticated,
@@ -31,7 +33,21 @@ BY_STATUS: dict[int, type[ProviderError]] = {
 }
 
 
-def error_from(status: int, headers: Mapping[str, str], body: bytes, *, key: str = "") -> ProviderError:
+class NotReady(errors.NotReady):
+    """409 not_ready. Passing while the transcription is processed. `available_styles` are free; `style` is not."""
+
+    def __init__(
+        self, message: str, *, code: str = "not_ready", status: int | None = 409, request_id: str | None = None,
+        doc_url: str | None = None, reason: str | None = None, available_styles: tuple[str, ...] = (),
+        style: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(message, code=code, status=status, request_id=request_id, doc_url=doc_url)
+        self.passing = reason == PROCESSING
+        self.reason, self.style = reason, style
+        self.available_styles = available_styles
+
+
+def error_from(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
     """Return the error for an unsuccessful answer.
 
     The envelope is `{"error": {code, message, request_id, doc_url}}`. An answer without an envelope, such as a proxy's
@@ -48,10 +64,13 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes, *, key: str
             message, status=status, request_id=request_id, doc_url=doc_url, reason=_text(envelope, "reason"),
             available_styles=_styles(envelope),
         )  # fmt: skip
-    return _kind(status, code)(
+    error = _kind(status, code)(
         message, code=code, status=status, request_id=request_id, doc_url=doc_url,
         retry_after=_retry_after(headers.get("retry-after")),
     )  # fmt: skip
+    if isinstance(error, RateLimited):
+        error.of_every_request = code == RATE_LIMITED
+    return error
 
 
 def _kind(status: int, code: str) -> type[ProviderError]:

@@ -18,7 +18,7 @@ on conflict (api_url, key_fingerprint) do update set (full_at, line_at, line_beh
                 now() + $6
             ) as place
         -- A clock that was ahead for a moment must not block the key for longer than this.
-        from (select least(b.full_at, now() + $6::interval + 5 * $3::interval) as full_at) bounded
+        from (select least(b.full_at, now() + $6::interval + $4::interval) as full_at) bounded
     ) asked
 )
 returning wait

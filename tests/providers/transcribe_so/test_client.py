@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
-from receiver.providers.budget import BURST, OwnBudget
+from receiver.providers.budget import OwnBudget
+from receiver.providers.rate import BURST, Rate
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.answers import UploadAnswer
 from tests.providers.scripted import KEY, Provider, refused, shown
@@ -280,7 +281,7 @@ async def test_a_file_goes_to_where_the_ticket_says_and_takes_no_key_along() -> 
 
 
 async def test_a_file_takes_no_turn() -> None:
-    own = OwnBudget(minute=timedelta(hours=4))
+    own = OwnBudget(Rate.of(60, minute=timedelta(hours=4)))
     async with Provider(CREATED, httpx.Response(200)).client(budget=own) as api:
         await put(api)
     left = [await own.ask(live=True, patience=timedelta(hours=4)) for _ in range(BURST)]

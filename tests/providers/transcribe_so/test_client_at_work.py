@@ -19,22 +19,23 @@ from receiver.errors import (
     InsufficientFunds,
     InvalidRequest,
     NotFound,
-    NotReady,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
     Unauthenticated,
 )
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.budget import MINUTE, OwnBudget
+from receiver.providers.budget import OwnBudget
+from receiver.providers.calls import Calls
+from receiver.providers.rate import MINUTE, Rate
 from receiver.providers.transcribe_so import (
     MeAnswer,
+    NotReady,
     QuoteAnswer,
     Result,
     TimestampsAnswer,
     TranscriptionStatus,
     WebhookAnswer,
-    calls,
     parse,
 )
 from receiver.providers.transcribe_so.answers import Page, Pipelines, UploadAnswer
@@ -61,7 +62,7 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def sandboxed() -> AsyncIterator[TranscribeSo]:
     sandbox = Sandbox(speed=6000)
     transport = httpx.ASGITransport(application(sandbox))
-    async with TranscribeSo(URL, KEY, budget=OwnBudget(minute=MINUTE / 6000), transport=transport) as api:
+    async with TranscribeSo(URL, KEY, budget=OwnBudget(Rate.of(60, minute=MINUTE / 6000)), transport=transport) as api:
         yield api
     await sandbox.close()
 
@@ -198,7 +199,7 @@ async def test_without_a_key_nothing_is_sent(call: Callable[[TranscribeSo], Awai
 
 @pytest.mark.parametrize(
     "wrong",
-    ["../me", "", "0", "-1", "+1", " 1", "1\n", "1/../../me", "1?x=1", "1.0", "1e3", "00", "٤٨٢١", "²", "4_821",
+    ["../me", "", "0", "-1", "+1", "1/../../me", "1?x=1", "1.0", "1e3", "00", "٤٨٢١", "²", "4_821",
      str(2**63), "9" * 20, "9" * 5000, 0, -1, 2**63, True],
     ids=lambda wrong: repr(wrong)[:30],
 )  # fmt: skip
@@ -211,11 +212,11 @@ async def test_an_id_that_is_no_positive_63_bit_integer_is_refused_and_nothing_i
     assert provider.asked == []
 
 
-@pytest.mark.parametrize("right", ["1", 1, str(2**63 - 1), 2**63 - 1])
+@pytest.mark.parametrize("right", ["1", 1, " 1", "1\n", "01", str(2**63 - 1), 2**63 - 1])
 async def test_an_id_that_is_one_stands_in_the_path(right: str | int) -> None:
     async with (provider := Provider(httpx.Response(200, json={}))).client() as api:
         await api.result(right)
-    assert provider.asked[0].url.path == f"/api/v1/transcriptions/{right}/result"
+    assert provider.asked[0].url.path == f"/api/v1/transcriptions/{int(right)}/result"
 
 
 async def test_what_goes_into_the_query_is_escaped() -> None:
@@ -264,8 +265,9 @@ async def test_a_server_that_drips_is_left_at_the_deadline() -> None:
     drip = Stream(b" ", pause=0.01)
     transport = httpx.MockTransport(Provider(httpx.Response(200, stream=drip)))
     async with httpx.AsyncClient(transport=transport) as http, asyncio.timeout(60):
+        calling = Calls(TranscribeSo, http, KEY, (), timedelta(0), OwnBudget(Rate.of(60)))
         with pytest.raises(ProviderUnavailable, match=r"does not answer: no answer in 0\.1 s") as raised:
-            await calls.answer_to(http, httpx.Request("GET", f"{URL}/ticket"), seconds=0.1)
+            await calling.answer_to(httpx.Request("GET", f"{URL}/ticket"), seconds=0.1)
     assert "ticket" not in str(raised.value)
     assert (raised.value.code, drip.closed) == ("transport", True)
 

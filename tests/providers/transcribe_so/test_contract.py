@@ -26,7 +26,8 @@ from receiver.errors import (
     Unauthenticated,
 )
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.budget import MINUTE, OwnBudget
+from receiver.providers.budget import OwnBudget
+from receiver.providers.rate import MINUTE, Rate
 from receiver.providers.transcribe_so import read_result
 from receiver.providers.transcribe_so.answers import UploadAnswer
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
@@ -68,7 +69,7 @@ async def api(url: str) -> AsyncIterator[TranscribeSo]:
 
 
 def client(url: str, key: str | None = None) -> TranscribeSo:
-    turns = OwnBudget(minute=MINUTE / SPEED)
+    turns = OwnBudget(Rate.of(60, minute=MINUTE / SPEED))
     transport = httpx.AsyncHTTPTransport(verify=NO_TLS)
     name = SecretStr(key or f"tsk_live_{next(numbers)}")
     return TranscribeSo(url, name, budget=turns, transport=transport, answer_bytes=1024 * 1024)
@@ -158,7 +159,7 @@ ENDPOINTS = {
         "POST", "/webhooks/test", lambda api, _: api.test_webhook(idempotency_key="k"), "nothing", a_webhook
     ),
 }  # fmt: skip
-NO_ENDPOINTS = {"source", "http", "low_priority"}
+NO_ENDPOINTS = {"name", "variables", "read", "refusal", "http", "low_priority"}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 
 

@@ -13,14 +13,13 @@ from receiver.errors import (
     InsufficientFunds,
     InvalidRequest,
     NotFound,
-    NotReady,
     PaymentRequired,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
     Unauthenticated,
 )
-from receiver.providers.transcribe_so.envelope import HIDDEN, MESSAGE_LENGTH, error_from
+from receiver.providers.transcribe_so.envelope import HIDDEN, MESSAGE_LENGTH, NotReady, error_from
 
 
 def envelope(code: Any, **more: Any) -> bytes:
@@ -101,6 +100,21 @@ def test_available_styles_are_those_that_are_texts(said: Any, styles: tuple[str,
     error = error_from(409, {}, envelope("not_ready", reason="artifact_missing", available_styles=said))
     assert isinstance(error, NotReady)
     assert (error.available_styles, error.reason) == (styles, "artifact_missing")
+
+
+@pytest.mark.parametrize(("reason", "passing"), [
+    ("transcription_processing", True), ("artifact_missing", False), ("transcription_failed", False),
+    ("transcription_cancelled", False), ("not_started", False), ("something_new", False), (None, False),
+])  # fmt: skip
+def test_what_is_not_ready_passes_while_the_transcription_is_processed(reason: str | None, passing: bool) -> None:  # noqa: FBT001 - a case
+    assert isinstance(error := error_from(409, {}, envelope("not_ready", reason=reason)), NotReady)
+    assert error.passing is passing
+
+
+@pytest.mark.parametrize(("code", "every"), [("rate_limited", True), ("qna_quota_exceeded", False)])
+def test_a_spent_allowance_is_not_about_every_request(code: str, every: bool) -> None:  # noqa: FBT001 - a case
+    assert isinstance(error := error_from(429, {}, envelope(code)), RateLimited)
+    assert error.of_every_request is every
 
 
 @pytest.mark.parametrize("reason", [None, 5, "", ["transcription_processing"]])

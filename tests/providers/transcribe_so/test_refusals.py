@@ -13,7 +13,6 @@ from receiver.errors import (
     InsufficientFunds,
     InvalidRequest,
     NotFound,
-    NotReady,
     PaymentRequired,
     ProviderError,
     ProviderUnavailable,
@@ -21,7 +20,9 @@ from receiver.errors import (
     Unauthenticated,
 )
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.budget import MINUTE, OwnBudget
+from receiver.providers.budget import OwnBudget
+from receiver.providers.rate import MINUTE, Rate
+from receiver.providers.transcribe_so import NotReady
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 
 SPEED = 6000
@@ -51,7 +52,7 @@ async def api(sandbox: Sandbox) -> AsyncIterator[TranscribeSo]:
 
 
 def client(sandbox: Sandbox, key: str = "tsk_live_one") -> TranscribeSo:
-    turns = OwnBudget(minute=MINUTE / SPEED)
+    turns = OwnBudget(Rate.of(60, minute=MINUTE / SPEED))
     transport = httpx.ASGITransport(application(sandbox))
     return TranscribeSo("http://sandbox.test", SecretStr(key), budget=turns, transport=transport)
 

@@ -1,4 +1,4 @@
-"""Send one request to the API: take a turn of the budget, hold a deadline and a size, and retry.
+"""Send one request to a source's API: take a turn of the budget, hold a deadline and a size, and retry.
 
 A total deadline is needed because httpx's timeouts are per read: a server that sends a byte a second never exceeds
 them. No redirect is followed, because the Authorization header would follow too.
@@ -31,7 +31,8 @@ from receiver.errors import (
 )
 from receiver.providers import budget, egress
 from receiver.providers.budget import Budget
-from receiver.providers.transcribe_so.envelope import error_from
+from receiver.providers.seam import Source
+from receiver.settings import accounts
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,6 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 NO_TURN = "no_turn"
 UNREACHABLE = "unreachable"
 NOTHING_SENT = frozenset({NO_TURN, UNREACHABLE})
-RATE_LIMITED = "rate_limited"
 # A job's longer wait becomes a later attempt, which survives a restart and is visible. A person waits a full minute.
 PATIENCE_IN_A_JOB = timedelta(seconds=3)
 PATIENCE_OF_A_PERSON = timedelta(seconds=90)
@@ -56,6 +56,7 @@ class Calls:
     """The requests of one client.
 
     Attributes:
+        source: whose API it is.
         http: has the API's address.
         key: the API key; None makes every call raise `Unauthenticated`.
         retries: seconds before each further try after a 5xx, a timeout or a lost connection. Empty in a job, because
@@ -66,6 +67,7 @@ class Calls:
         answer_bytes: the largest size of an answer.
     """
 
+    source: type[Source]
     http: httpx.AsyncClient
     key: SecretStr | None
     retries: tuple[float, ...]
@@ -91,7 +93,7 @@ class Calls:
         (`asked_before`). Then a new key could do the work twice, so `_Tries` chooses the key.
 
         Raises:
-            ProviderError: the provider refused; its envelope's code decides the class. Or there was no usable answer.
+            ProviderError: the provider refused; the source decides the class. Or there was no usable answer.
             RateLimited: the provider wants fewer requests, or no turn was free within `patience`.
         """
         tries = _Tries(_checked_key(idempotency_key), maybe_done=asked_before)
@@ -122,20 +124,46 @@ class Calls:
         except StoreUnavailableError as exc:
             raise NoTurn(f"no turn could be taken: {exc}", code=NO_TURN) from exc
         try:
-            return await answer_to(self.http, request, seconds=seconds, most=self.answer_bytes)
+            return await self.answer_to(request, seconds=seconds)
         except RateLimited as exc:
             # Any other 429 is about one spent allowance, such as that of questions, and does not stop other requests.
-            if exc.retry_after is not None or exc.code == RATE_LIMITED:
+            if exc.retry_after is not None or exc.of_every_request:
                 with suppress(StoreUnavailableError):  # the provider's answer matters more than this error
                     await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
             raise
+
+    async def answer_to(self, request: httpx.Request, *, seconds: float) -> bytes:
+        """Send a request as it is, and return the body of a 2xx answer: within `seconds` in total.
+
+        Raises:
+            ProviderError: there is no such answer, or it is larger than `answer_bytes`.
+        """
+        request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self.http.send(request, stream=True)
+                try:
+                    body = await _read(answer, self.answer_bytes)
+                finally:
+                    await answer.aclose()
+        except egress.SettingError as exc:
+            raise ProviderUnavailable(str(exc), code=UNREACHABLE) from exc
+        except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
+            raise _unanswered(request.url, exc, seconds) from exc
+        if answer.is_success:
+            return body
+        key = request.headers.get("Authorization", "").removeprefix(BEARER)
+        # A larger body is not an error envelope, but for example a proxy's page.
+        envelope = body if len(body) <= ENVELOPE_BYTES else b""
+        raise self.source.refusal(answer.status_code, answer.headers, envelope, key)
 
     def _headers(self, idempotency_key: str | None) -> dict[str, str]:
         key = "" if self.key is None else self.key.get_secret_value()
         # httpx shows an unsendable header in its error, so httpx must never see an unsendable key.
         if not _fits_a_header(key):
             problem = "cannot be sent in a header" if key else "is not set"
-            raise Unauthenticated(f"TRANSCRIBE_API_KEY {problem}", code="unauthenticated")
+            variable = accounts.variable(self.source.variables, accounts.KEY, accounts.DEFAULT)
+            raise Unauthenticated(f"{variable} {problem}", code="unauthenticated")
         headers = {"Authorization": f"{BEARER}{key}"}
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
 
@@ -194,37 +222,13 @@ class _Tries:
         return True
 
 
-async def answer_to(
-    http: httpx.AsyncClient, request: httpx.Request, *, seconds: float, most: int = ANSWER_BYTES
-) -> bytes:
-    """Send a request and return the body of a 2xx answer: at most `most` bytes, within `seconds` in total.
-
-    Raises:
-        ProviderError: there is no such answer.
-    """
-    request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
-    try:
-        async with asyncio.timeout(seconds):
-            answer = await http.send(request, stream=True)
-            try:
-                body = await _read(answer, most)
-            finally:
-                await answer.aclose()
-    except egress.SettingError as exc:
-        raise ProviderUnavailable(str(exc), code=UNREACHABLE) from exc
-    except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
-        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"  # not the path: it can hold a ticket
-        if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
-            message = f"{origin} cannot be reached ({egress.why(exc)}): is the address right, are you online?"
-            raise ProviderUnavailable(message, code=UNREACHABLE) from exc
-        reason = f"no answer in {seconds:g} s" if isinstance(exc, TimeoutError) else egress.why(exc)
-        raise ProviderUnavailable(f"{origin} does not answer: {reason}", code="transport") from exc
-    if answer.is_success:
-        return body
-    key = request.headers.get("Authorization", "").removeprefix(BEARER)
-    # A larger body is not an error envelope, but for example a proxy's page.
-    envelope = body if len(body) <= ENVELOPE_BYTES else b""
-    raise error_from(answer.status_code, answer.headers, envelope, key=key)
+def _unanswered(url: httpx.URL, error: Exception, seconds: float) -> ProviderUnavailable:
+    origin = f"{url.scheme}://{url.netloc.decode('ascii')}"  # not the path: it can hold a ticket
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
+        message = f"{origin} cannot be reached ({egress.why(error)}): is the address right, are you online?"
+        return ProviderUnavailable(message, code=UNREACHABLE)
+    reason = f"no answer in {seconds:g} s" if isinstance(error, TimeoutError) else egress.why(error)
+    return ProviderUnavailable(f"{origin} does not answer: {reason}", code="transport")
 
 
 async def _read(answer: httpx.Response, most: int) -> bytes:

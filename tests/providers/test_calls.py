@@ -1,4 +1,4 @@
-"""`receiver.providers.transcribe_so.calls`: what each request carries, when it is sent again, and under which key."""
+"""`receiver.providers.calls`: what each request carries, when it is sent again, and under which key."""
 
 import itertools
 from collections.abc import Awaitable, Callable
@@ -10,9 +10,9 @@ import pytest
 
 from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable, RateLimited, StoreUnavailableError
 from receiver.inbox.retry import Later, RetryPolicy, decide
-from receiver.providers import Recording, TranscribeSo
-from receiver.providers.budget import BURST, MINUTE, REQUESTS_A_MINUTE, OwnBudget
-from receiver.providers.transcribe_so import calls
+from receiver.providers import Recording, TranscribeSo, calls
+from receiver.providers.budget import OwnBudget
+from receiver.providers.rate import BURST, MINUTE, Rate
 from tests.providers.scripted import Provider, Stream, refused
 
 SLOW = timedelta(hours=4)  # a minute so long that no turn comes back during a test
@@ -195,7 +195,7 @@ async def test_a_429_gives_nobody_a_turn_for_as_long_as_it_says_or_a_minute(
     monkeypatch.setattr(
         "receiver.providers.budget.time", SimpleNamespace(monotonic=lambda: 1000.0)
     )  # no second of it passes
-    shared = OwnBudget(minute=MINUTE / 6000)
+    shared = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
     async with (provider := Provider(refused(429, "rate_limited", headers))).client(
         retries=retries, budget=shared
     ) as api:
@@ -218,22 +218,22 @@ async def test_a_429_without_a_time_is_raised_at_once() -> None:
 async def test_without_a_turn_nothing_is_sent_and_it_is_said_at_once_when_there_will_be_one(
     retries: tuple[float, ...],
 ) -> None:
-    minute = timedelta(minutes=96)  # a turn takes longer than a person's patience
+    rate = Rate.of(60, minute=timedelta(minutes=96))  # a turn takes longer than a person's patience
     provider = Provider(httpx.Response(200, json={}))
-    async with provider.client(retries=retries, budget=OwnBudget(minute=minute)) as api:
+    async with provider.client(retries=retries, budget=OwnBudget(rate)) as api:
         for _ in range(BURST):
             await api.me()
         with pytest.raises(RateLimited) as raised:
             await api.me()
     assert (raised.value.code, raised.value.status) == ("out_of_turns", None)
     assert raised.value.retry_after is not None
-    places = raised.value.retry_after / (minute / REQUESTS_A_MINUTE)
+    places = raised.value.retry_after.total_seconds() / rate.step
     assert BURST < places <= BURST + 1, "one place in the line, not one for each try"
     assert len(provider.asked) == BURST
 
 
 async def test_every_try_takes_a_turn_of_its_own() -> None:
-    own = OwnBudget(minute=SLOW)
+    own = OwnBudget(Rate.of(60, minute=SLOW))
     async with Provider(FAILED, FAILED, FINE).client(retries=(0, 0), budget=own) as api:
         await api.transcribe(KEYLESS, idempotency_key="k")
     left = [await own.ask(live=True, patience=SLOW) for _ in range(BURST)]
@@ -242,7 +242,7 @@ async def test_every_try_takes_a_turn_of_its_own() -> None:
 
 async def test_what_can_wait_leaves_the_burst_to_others_over_the_same_connections() -> None:
     provider = Provider(httpx.Response(200, json={}))
-    async with provider.client(budget=OwnBudget(minute=SLOW)) as api:
+    async with provider.client(budget=OwnBudget(Rate.of(60, minute=SLOW))) as api:
         behind = api.low_priority()
         await behind.me()
         with pytest.raises(RateLimited):
@@ -280,6 +280,8 @@ async def test_every_read_may_take_as_long_as_the_whole(
 
 class Away:
     """A budget whose database is away, from the `since`-th question on."""
+
+    rate = Rate.of(60)
 
     def __init__(self, *, since: int) -> None:
         self._left = since
@@ -331,7 +333,7 @@ async def test_a_key_of_an_earlier_run_that_repeats_its_refusal_is_left_for_the_
 
 
 async def test_a_spent_allowance_holds_up_nobody_else() -> None:
-    turns = OwnBudget(minute=SLOW)
+    turns = OwnBudget(Rate.of(60, minute=SLOW))
     async with Provider(refused(429, "qna_quota_exceeded")).client(budget=turns, retries=(0, 0)) as api:
         with pytest.raises(RateLimited):
             await api.me()
@@ -351,7 +353,7 @@ async def test_a_turn_that_could_not_be_had_says_nothing_about_what_was_done() -
             return await super().ask(live=live, patience=patience)
 
     provider = Provider(limited(), FINE)
-    async with provider.client(budget=Stumbling(minute=MINUTE / 6000), retries=(0, 0, 0)) as api:
+    async with provider.client(budget=Stumbling(Rate.of(60, minute=MINUTE / 6000)), retries=(0, 0, 0)) as api:
         await api.transcribe(KEYLESS, idempotency_key="k")
     first, second = provider.sent("Idempotency-Key")
     assert first == "k" != second
