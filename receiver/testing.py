@@ -53,7 +53,7 @@ from receiver.settings import inherited
 
 TEMPLATE = "receiver_template"
 SANDBOX_URL = "http://sandbox.test"
-ACCOUNT = AccountId(TranscribeSo.source, SANDBOX_URL, "default")
+ACCOUNT = AccountId(TranscribeSo.name, SANDBOX_URL, "default")
 SPEED = 600
 LEASE = timedelta(minutes=5)
 MEMORY_BYTES = 4 * 1024**3

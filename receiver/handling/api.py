@@ -157,7 +157,7 @@ def _wrong_patterns(patterns: object) -> str | None:
 def _wrong_sources(sources: object) -> str | None:
     if sources is None:
         return None
-    known = [kind.source for kind in SOURCES]
+    known = [kind.name for kind in SOURCES]
     wrong = [sources]
     if isinstance(sources, tuple) and sources:
         wrong = [source for source in sources if source not in known]

@@ -185,13 +185,13 @@ def _wait_uncounted(error: BaseException) -> timedelta | None:
 def _account_lacks(error: BaseException) -> bool:
     """Return whether other jobs that ask the provider would end alike until the wait is over.
 
-    A 429 without Retry-After can be about one spent allowance. Without a database nothing is known about turns.
+    A 429 can be about one spent allowance. Without a database nothing is known about turns.
     """
     match error:
         case PaymentRequired() | Unauthenticated():
             return True
-        case RateLimited(retry_after=after):
-            return after is not None
+        case RateLimited(retry_after=after, of_every_request=is_of_all):
+            return is_of_all or after is not None
         case _:
             return False
 

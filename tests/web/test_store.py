@@ -112,7 +112,7 @@ async def test_only_handlers_of_the_deliverys_source_get_a_job(
     only = handler("transcription.completed", name="only", sources=(SOURCE,))(announce.function)
     async with placed(receiver_database, tmp_path, handlers={"announce": announce, "only": only}) as place:
         for source in (SOURCE, "other.example"):
-            await place.store.append(events.read(source, completed("evt_1")), PROVEN)
+            await place.store.append(payload.read(source, completed("evt_1")), PROVEN)
     rows = await db.fetch(
         "select e.source, j.handler from receiver.jobs j join receiver.events e on e.id = j.event order by 1, 2"
     )
