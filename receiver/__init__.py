@@ -9,8 +9,8 @@ The packages (rooms) in their layers (floors), top first. A module imports from 
     webhooks | handling                what proves a delivery | the handlers' side
     providers | inbox                  how we ask a provider | what is kept of deliveries
     database | server                  PostgreSQL | HTTP within bounds
-    transcripts | events | settings    the common shape of a transcript | what a delivery announces | the settings
-    signature | failpoints             what proves a body | where a test can kill a process
+    transcripts | settings             the common shape of a transcript | the settings
+    events | signature | failpoints    what a delivery announces | what proves it | where a test can kill a process
     logs                               logging
     errors                             by the code that catches them
 
