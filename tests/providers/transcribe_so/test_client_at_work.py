@@ -199,7 +199,7 @@ async def test_without_a_key_nothing_is_sent(call: Callable[[TranscribeSo], Awai
 
 @pytest.mark.parametrize(
     "wrong",
-    ["../me", "", "0", "-1", "+1", "1/../../me", "1?x=1", "1.0", "1e3", "00", "٤٨٢١", "²", "4_821",
+    ["../me", "", "0", "-1", "+1", " 1", "1\n", "1/../../me", "1?x=1", "1.0", "1e3", "00", "٤٨٢١", "²", "4_821",
      str(2**63), "9" * 20, "9" * 5000, 0, -1, 2**63, True],
     ids=lambda wrong: repr(wrong)[:30],
 )  # fmt: skip
@@ -212,7 +212,7 @@ async def test_an_id_that_is_no_positive_63_bit_integer_is_refused_and_nothing_i
     assert provider.asked == []
 
 
-@pytest.mark.parametrize("right", ["1", 1, " 1", "1\n", "01", str(2**63 - 1), 2**63 - 1])
+@pytest.mark.parametrize("right", ["1", 1, "01", str(2**63 - 1), 2**63 - 1])
 async def test_an_id_that_is_one_stands_in_the_path(right: str | int) -> None:
     async with (provider := Provider(httpx.Response(200, json={}))).client() as api:
         await api.result(right)
