@@ -3,7 +3,7 @@
 import click
 
 from receiver.cli.opening import opened
-from receiver.cli.options import as_json, examples
+from receiver.cli.options import account_option, as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.logs import clock, printable
@@ -12,7 +12,12 @@ from receiver.settings import Settings
 from receiver.submissions.price import dollars
 
 
-@click.command(epilog=examples("receiver account", "receiver account --json | jq .wallet_balance_usd"))
+@click.command(
+    epilog=examples(
+        "receiver account", "receiver account --json | jq .wallet_balance_usd", "receiver account --account big-show"
+    )
+)
+@account_option
 @as_json
 def account(*, as_json: bool) -> None:
     """Show who owns the key, and what is left to spend."""
@@ -34,6 +39,7 @@ def account(*, as_json: bool) -> None:
 
 
 @click.command(epilog=examples("receiver pipelines", "receiver pipelines --json | jq '.[].code'"))
+@account_option
 @as_json
 def pipelines(*, as_json: bool) -> None:
     """List the models for --pipeline, with their prices."""
@@ -64,6 +70,7 @@ def pipelines(*, as_json: bool) -> None:
     help="Show at most this many; 0 shows all.",
 )
 @click.option("--api-only", is_flag=True, help="Show only those submitted through the API.")
+@account_option
 @as_json
 def transcriptions(limit: int, *, api_only: bool, as_json: bool) -> None:
     """List the key's transcriptions, newest first."""

@@ -8,6 +8,8 @@ from receiver.cli.process import configure, run
 from receiver.health import hold, report, survey
 from receiver.logs import printable
 
+NAME_WIDTH = 14
+
 
 @click.command(epilog=examples("receiver check", "receiver check --json"))
 @as_json
@@ -15,7 +17,8 @@ from receiver.logs import printable
 def check(ctx: click.Context, *, as_json: bool) -> None:
     """Show what is wrong, and what to do.
 
-    Checks settings, database, schema, handlers, jobs, secret and provider. The exit status is 1 if something is wrong.
+    Checks settings, database, schema, handlers, jobs, and the secret and the provider of each account. The exit
+    status is 1 if something is wrong.
     """
     configured = configure()
     with survey.subjects(configured) as subjects:
@@ -23,6 +26,7 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json(report(findings))
     else:
+        width = max(NAME_WIDTH, *(len(finding.name) for finding in findings))
         for finding in findings:
-            click.echo(f"{'ok' if finding.holds else '!!'}  {finding.name:<14} {printable(finding.said)}")
+            click.echo(f"{'ok' if finding.holds else '!!'}  {finding.name:<{width}} {printable(finding.said)}")
     ctx.exit(0 if hold(findings) else 1)

@@ -6,10 +6,22 @@ from typing import Any
 import click
 
 from receiver.providers.transcribe_so import wire
-from receiver.settings import webhook_at
+from receiver.settings import DEFAULT, webhook_at
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Continue without a question.")
+ACCOUNT = "receiver.account"  # where a context keeps the name of the chosen account
+
+
+def _choose(ctx: click.Context, _: click.Parameter, name: str) -> None:
+    ctx.meta[ACCOUNT] = name
+
+
+# Read before the others, because an address depends on it. `process.configure` chooses the account.
+account_option = click.option(
+    "--account", metavar="NAME", default=DEFAULT, show_default=True, is_eager=True, expose_value=False,
+    callback=_choose, help="Ask with the key of this account: big-show is that of TRANSCRIBE_API_KEY__BIG_SHOW.",
+)  # fmt: skip
 # `up` passes this to its processes: their standard input is the line to `up` (see `line`), and they end when it closes.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
@@ -25,10 +37,10 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-def webhook_url(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    """Return the webhook's address at a receiver; `given` may leave out our path."""
+def webhook_url(ctx: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """Return the address of the account's webhook at a receiver; `given` may leave out our path."""
     try:
-        return None if given is None else webhook_at(given)
+        return None if given is None else webhook_at(given, ctx.meta[ACCOUNT])
     except ValueError as exc:
         raise click.BadParameter(str(exc)) from exc
 

@@ -11,9 +11,12 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+import click
+
 from receiver import failpoints, logs, settings
+from receiver.cli.options import ACCOUNT
 from receiver.logs import streams
-from receiver.settings import Settings, environment
+from receiver.settings import DEFAULT, Settings, environment
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +24,16 @@ T = TypeVar("T")
 
 
 def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -> Settings:
-    """Read `.env` and the settings, and set up the log. Every command does this first.
+    """Read `.env` and the settings, choose the account, and set up the log. Every command does this first.
 
     Args:
         unknown: what `environment.enter` returned, if the caller has called it already.
         for_long: the process runs until it is told to end. Its stdout accepts every line at once, never fails and never
             waits, so a handler can print.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        ImpossibleError: there is no account of the name that the command was given.
     """
     if for_long:
         sys.stdout = streams.telling(sys.stdout)
@@ -40,7 +47,8 @@ def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -
     failpoints.arm(configured.failpoint)
     if configured.failpoint is not None:
         log.error("RECEIVER_FAILPOINT is set, for tests: this process kills itself at %s", configured.failpoint.point)
-    return configured
+    context = click.get_current_context(silent=True)
+    return configured if context is None else configured.choosing(context.meta.get(ACCOUNT, DEFAULT))
 
 
 def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:

@@ -7,12 +7,12 @@ from typing import get_args
 import click
 
 from receiver.cli.opening import with_database
-from receiver.cli.options import as_json, examples, webhook_url
+from receiver.cli.options import account_option, as_json, examples, webhook_url
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.sandbox.announcements import Kind, announcement
 from receiver.server import address
-from receiver.settings import WEBHOOK_PATH, Settings
+from receiver.settings import Settings, webhook_path
 from receiver.webhooks import secrets, sending
 from receiver.webhooks.secrets import Known
 
@@ -23,6 +23,7 @@ from receiver.webhooks.secrets import Known
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--sample", type=click.Choice(get_args(Kind)), help="Send a made-up event of this kind instead.")
 @click.option("--url", callback=webhook_url, help="The receiver's address; by default HOST and PORT.")
+@account_option
 @as_json
 @click.pass_context
 def send(ctx: click.Context, file: Path | None, sample: Kind | None, url: str | None, *, as_json: bool) -> None:
@@ -38,7 +39,7 @@ def send(ctx: click.Context, file: Path | None, sample: Kind | None, url: str | 
     else:
         with click.open_file(str(file), "rb") as opened:
             body = opened.read()
-    target = url or address(configured.host, configured.port) + WEBHOOK_PATH
+    target = url or address(configured.host, configured.port) + webhook_path(configured.chosen.name)
     answer = run(sending.deliver(configured, _known(configured), target, body))
     text = answer.text.strip()
     if as_json:
@@ -51,4 +52,4 @@ def send(ctx: click.Context, file: Path | None, sample: Kind | None, url: str | 
 def _known(configured: Settings) -> Known:
     if configured.chosen.own_secrets:  # they come first, and need no database
         return Known()
-    return with_database(configured, lambda db: secrets.read(db, configured.chosen.api_url))
+    return with_database(configured, lambda db: secrets.read(db, [configured.chosen.id]))

@@ -17,7 +17,7 @@ from receiver.cli.process import configure, event_at, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections, embedded
 from receiver.handling import Handler, discovery
-from receiver.health import advice, checks, start, watchdog
+from receiver.health import Finding, advice, checks, start, watchdog
 from receiver.health.presence import Presence
 from receiver.inbox.spool.opening import open_spool
 from receiver.server import address, bind, inherit
@@ -80,30 +80,33 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
 
 
 def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
-    account = configured.chosen
     return Receiver(
-        connections=connections, spool=open_spool(configured), handlers=handlers, url=url, api_url=account.api_url,
-        configured_secrets=account.own_secrets,
-    )  # fmt: skip
+        connections=connections, spool=open_spool(configured), handlers=handlers, url=url, accounts=configured.accounts
+    )
 
 
 def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Presence, *, has_line: bool) -> None:
     """Add the organs of a web process to those of the receiver."""
-    registrar = Registrar(configured, url)
-    receiver.more_findings.append(lambda: advice.registration(is_refused=registrar.is_refused))
     organs = receiver.organs
     organs.add("listener", partial(database.listen, url, registration.CHANNEL, receiver.keyring.hurry))
-    organs.add("registration", registrar.keep)
+    for one in configured.in_use:
+        registrar = Registrar(one, url)
+        organs.add(f"registration{one.chosen.mark}", registrar.keep)
+        receiver.more_findings.append(partial(_registration, registrar))
     organs.add("presence", presence.keep)
     organs.add("watchdog", partial(watchdog.watch, stuck=watchdog.end))
     if has_line:
         organs.add("line", beat)
 
 
+def _registration(registrar: Registrar) -> list[Finding]:
+    return advice.registration(registrar.account, is_refused=registrar.is_refused)
+
+
 async def _has_secrets(keyring: Keyring, *ends: asyncio.Event) -> bool:
     """Wait until the keyring is usable or one of `ends` is set. Return whether the keyring is usable.
 
-    A process that knows no secret must not replace a process that knows one. Until then the old process answers.
+    A process that does not know the secrets must not replace one that knows them. Until then the old process answers.
     """
     waiting = [asyncio.create_task(event.wait()) for event in (keyring.is_usable, *ends)]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

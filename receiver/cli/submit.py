@@ -10,7 +10,7 @@ import click
 
 from receiver.cli import terminal
 from receiver.cli.opening import opened
-from receiver.cli.options import FiniteRange, as_json, examples
+from receiver.cli.options import FiniteRange, account_option, as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.errors import ImpossibleError
@@ -57,6 +57,7 @@ duration_option = click.option(
 )
 @click.option("--idempotency-key", help="Submit at most once with this key within 24 hours; at most 128 characters.")
 @click.option("--again", is_flag=True, help="Submit and pay even if the provider already works on this recording.")
+@account_option
 @as_json
 def transcribe(
     recording: str, *, pipeline: str | None, language: str, duration: float | None, max_usd: float | None,
@@ -98,6 +99,7 @@ def transcribe(
 @pipeline_option
 @language_option
 @duration_option
+@account_option
 @as_json
 def quote(recording: str, pipeline: str | None, language: str, duration: float | None, *, as_json: bool) -> None:
     """Ask for the price of RECORDING. Nothing is started or charged.

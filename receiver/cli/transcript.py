@@ -9,7 +9,7 @@ import click
 
 from receiver.cli import terminal
 from receiver.cli.opening import opened
-from receiver.cli.options import as_json, examples, transcription_id, yes_option
+from receiver.cli.options import account_option, as_json, examples, transcription_id, yes_option
 from receiver.cli.printing import confirm, print_json
 from receiver.cli.process import configure, run
 from receiver.logs import printable
@@ -32,6 +32,7 @@ from receiver.transcripts.documents import FORMATS
 )
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @click.option("--format", "name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@account_option
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def transcript(transcription: str, name: str, *, as_json: bool) -> None:
     """Print a transcript.
@@ -65,6 +66,7 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
     "--regenerate", "prompt", help="Make new titles with this prompt of at most 200 characters ('' for no prompt)."
 )
 @yes_option
+@account_option
 @as_json
 def timestamps(
     transcription: str, name: str, style: Literal["balanced", "punchy", "educational"] | None, prompt: str | None,

@@ -5,7 +5,7 @@ import click
 from receiver.cli import terminal
 from receiver.cli.account import line
 from receiver.cli.opening import opened
-from receiver.cli.options import as_json, examples, transcription_id, yes_option
+from receiver.cli.options import account_option, as_json, examples, transcription_id, yes_option
 from receiver.cli.printing import confirm, print_json, say_done
 from receiver.cli.process import configure, run
 from receiver.logs import printable
@@ -18,6 +18,7 @@ from receiver.submissions.price import dollars
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @yes_option
 @click.option("--wait", is_flag=True, help="Wait until it ends.")
+@account_option
 @as_json
 def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
     """Start a failed transcription again, from scratch.
@@ -56,6 +57,7 @@ def retry(transcription: str, *, yes: bool, wait: bool, as_json: bool) -> None:
 @click.command(epilog=examples("receiver delete 4821", "receiver delete 4821 --yes"))
 @click.argument("transcription", metavar="ID", callback=transcription_id)
 @yes_option
+@account_option
 def delete(transcription: str, *, yes: bool) -> None:
     """Delete a transcription permanently.
 

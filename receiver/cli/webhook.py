@@ -3,12 +3,13 @@
 import click
 
 from receiver.cli.opening import opened, with_database
-from receiver.cli.options import FiniteRange, as_json, examples, stripped, webhook_url
+from receiver.cli.options import FiniteRange, account_option, as_json, examples, stripped, webhook_url
 from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure, run
 from receiver.database.opening import open_database
 from receiver.health import trial
 from receiver.logs import clock
+from receiver.settings import Account, accounts
 from receiver.webhooks import registrar, registration, rotation
 from receiver.webhooks.rotation import Secret
 
@@ -18,6 +19,7 @@ from receiver.webhooks.rotation import Secret
         "receiver register",
         "receiver register --url https://example.com",
         "receiver register --rotate",
+        "receiver register --account big-show",
     )
 )
 @click.option(
@@ -25,6 +27,7 @@ from receiver.webhooks.rotation import Secret
 )
 @click.option("--rotate", is_flag=True, help="Register again for a new secret; the old one stays active.")
 @click.option("--delete-first", is_flag=True, help="With --rotate: first delete the webhook that the provider has.")
+@account_option
 def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
     """Register the webhook and store its secret.
 
@@ -45,6 +48,7 @@ def register(url: str | None, *, rotate: bool, delete_first: bool) -> None:
 
 
 @click.command(epilog=examples("receiver secrets", "receiver secrets --json"))
+@account_option
 @as_json
 def secrets(*, as_json: bool) -> None:
     """List the secrets that verify deliveries.
@@ -57,7 +61,7 @@ def secrets(*, as_json: bool) -> None:
         print_json([secret.to_json() for secret in found])
         return
     for secret in found:
-        click.echo(_secret_line(secret))
+        click.echo(_secret_line(secret, configured.chosen))
 
 
 @click.command(
@@ -65,19 +69,19 @@ def secrets(*, as_json: bool) -> None:
 )
 @click.argument("fingerprint", callback=stripped)
 @click.option("--yes", is_flag=True, help="Retire it even if deliveries signed with it might still come.")
+@account_option
 def retire_secret(fingerprint: str, *, yes: bool) -> None:
     """Refuse deliveries signed with an old secret.
 
     `receiver secrets` shows its FINGERPRINT.
     """
     configured = configure()
-    api_url, key = configured.chosen.api_url, configured.chosen.key_fingerprint
-    with_database(configured, lambda db: rotation.retire(db, api_url, key, fingerprint, although_used=yes))
+    with_database(configured, lambda db: rotation.retire(db, configured.chosen, fingerprint, although_used=yes))
     say_done(f"{fingerprint} is retired")
 
 
-def _secret_line(secret: Secret) -> str:
-    where = "from TRANSCRIBE_WEBHOOK_SECRET"
+def _secret_line(secret: Secret, account: Account) -> str:
+    where = f"from {accounts.variable(accounts.TRANSCRIBE, accounts.WEBHOOK_SECRET, account.name)}"
     if secret.since is not None:
         where = f"registered {clock(secret.since)} for {secret.webhook_url}"
     used = ", has verified nothing" if secret.last_matched is None else (
@@ -86,7 +90,7 @@ def _secret_line(secret: Secret) -> str:
     line = f"{secret.fingerprint}  {where}{used}"
     if secret.replaced_at is None:
         return line
-    return f"{line}; replaced {clock(secret.replaced_at)}, silent for {secret.silence}: {secret.advice}"
+    return f"{line}; replaced {clock(secret.replaced_at)}, silent for {secret.silence}: {secret.advice(account)}"
 
 
 @click.command(name="test-event", epilog=examples("receiver test-event", "receiver test-event --wait 60 --json"))
@@ -97,6 +101,7 @@ def _secret_line(secret: Secret) -> str:
     show_default=True,
     help="Follow it for at most this many seconds.",
 )
+@account_option
 @as_json
 @click.pass_context
 def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
@@ -108,7 +113,7 @@ def test_event(ctx: click.Context, wait: float, *, as_json: bool) -> None:
 
     async def work() -> trial.Journey:
         async with opened(configured) as desk:
-            return await trial.follow(desk.provider, desk.db, wait=wait)
+            return await trial.follow(desk.provider, desk.db, configured.chosen, wait=wait)
 
     journey = run(work())
     if as_json:

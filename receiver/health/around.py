@@ -52,31 +52,32 @@ def _findings(answer: httpx.Response) -> list[Finding] | None:
 
 
 async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:
-    """Check whether the provider answers and accepts the key, and whether it delivers."""
+    """Check whether the provider answers and accepts the chosen account's key, and whether it delivers."""
     try:
         await client.me()
         answers = Finding("provider", holds=True, seen=f"{client.api_url} answers and accepts the key")
-        return [answers, await _webhook(client, configured.webhook_url)]
+        return [answers, await _webhook(client, configured)]
     except (ProviderError, StoreUnavailableError) as exc:
         return [Finding("provider", holds=False, seen=str(exc))]
 
 
-async def _webhook(client: TranscribeSo, webhook_url: str | None) -> Finding:
-    """Check whether the provider delivers to `webhook_url`. It stops after five failures in a row."""
+async def _webhook(client: TranscribeSo, configured: Settings) -> Finding:
+    """Check whether the provider delivers to the account's webhook. It stops after five failures in a row."""
+    webhook_url, option = configured.webhook_url, configured.chosen.option
     try:
         webhook = await registration.webhook_of(client)
     except InvalidRequest:
         seen = "the provider does not say whether it has one"
-        return Finding("webhook", holds=True, seen=seen, todo="`receiver test-event` tries it")
+        return Finding("webhook", holds=True, seen=seen, todo=f"`receiver test-event{option}` tries it")
     if webhook is None:
-        todo = "run `receiver register`" if webhook_url is not None else "set PUBLIC_URL and run `receiver register`"
+        todo = f"{'' if webhook_url is not None else 'set PUBLIC_URL and '}run `receiver register{option}`"
         return Finding("webhook", holds=webhook_url is None, seen="the provider has none for this key", todo=todo)
     wrong = dict[str, str]()
     if webhook.url is not None and webhook_url is not None and not addresses.same(webhook.url, webhook_url):
-        advice = "run `receiver register`, or set PUBLIC_URL to where it delivers"
+        advice = f"run `receiver register{option}`, or set PUBLIC_URL to where it delivers"
         wrong[f"delivers to {webhook.url}, not to {webhook_url}"] = advice
     if webhook.enabled is False:
-        wrong["has switched it off"] = "switch it on again in its dashboard, then `receiver test-event`"
+        wrong["has switched it off"] = f"switch it on again in its dashboard, then `receiver test-event{option}`"
     if wrong:
         seen = f"the provider {', and '.join(wrong)}"
         return Finding("webhook", holds=False, seen=seen, todo="; ".join(wrong.values()))

@@ -28,6 +28,8 @@ def settings(configured: Settings) -> Finding:
         "key set" if configured.chosen.key else "no TRANSCRIBE_API_KEY",
         f"PUBLIC_URL {configured.public_url}" if configured.public_url else "no PUBLIC_URL",
     ]
+    names = [account.name for account in configured.accounts]
+    seen += [f"accounts {', '.join(names)}"] if len(names) > 1 else []
     return Finding("settings", holds=True, seen=", ".join(seen))
 
 
@@ -70,20 +72,21 @@ async def oldest(connection: Connection, handlers: Collection[str], api_url: str
 
 
 async def secret(connection: Connection, configured: Settings, known: Sequence[bytes]) -> Finding:
-    """Check whether the `known` secrets can verify deliveries, and none of the provider's secrets is missing."""
-    if configured.chosen.key is not None and configured.webhook_url is not None:
-        found = await registration.find(connection, configured.account())
+    """Check whether the `known` secrets of the chosen account can verify, and none of the provider's is missing."""
+    account, register = configured.chosen, f"run `receiver register{configured.chosen.option}`"
+    if account.key is not None and configured.webhook_url is not None:
+        found = await registration.find(connection, account)
         if registration.unanswered(found) is not None:
             seen = "a registration was not answered, so its secret might be lost"
-            return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
+            return Finding("secret", holds=False, seen=seen, todo=register).of(account.mark)
         newest = registration.current(found)
         if newest is not None and not addresses.same(newest.webhook_url, configured.webhook_url):
             seen = f"registered for {newest.webhook_url}, not for {configured.webhook_url}"
-            return Finding("secret", holds=False, seen=seen, todo="run `receiver register`")
+            return Finding("secret", holds=False, seen=seen, todo=register).of(account.mark)
     if not known:
-        seen = f"none is known for {configured.chosen.api_url}"
-        return Finding("secret", holds=False, seen=seen, todo=secrets.how_to_know_one(configured))
-    return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}")
+        seen = f"none is known for {account.api_url}"
+        return Finding("secret", holds=False, seen=seen, todo=secrets.how_to_know_one(configured)).of(account.mark)
+    return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}").of(account.mark)
 
 
 def spool(found: Condition, *, database_answers: bool) -> Finding:

@@ -1,7 +1,7 @@
 """One thing that must hold. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -25,6 +25,10 @@ class Finding:
     def said(self) -> str:
         """What was seen and what to do, in one sentence."""
         return f"{self.seen}: {self.todo}" if self.todo else self.seen
+
+    def of(self, mark: str) -> "Finding":
+        """Return this finding about an account, whose `mark` follows its name. The default one has none."""
+        return replace(self, name=f"{self.name}{mark}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as JSON for programs."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from receiver import database
 from receiver.database import TROUBLE, Connection, dsn, outages, query
@@ -21,6 +22,7 @@ from receiver.settings import Settings
 from receiver.webhooks import secrets
 
 SECONDS = 10.0
+AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Seen:
         findings: about the database and its content.
         name: the database's id; None if it does not answer, or its schema does not fit.
         is_well: whether other checks can use it.
-        secrets: the known secrets that verify at the webhook's path.
+        secrets: the known secrets that verify at a webhook, the default account's first.
     """
 
     findings: list[Finding]
@@ -89,8 +91,8 @@ async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
         await asyncio.to_thread(
             _spool, configured, subjects.spool, seen.name, place if isinstance(place, str) else None
         ),
-        *await around.reachable(configured, seen.secrets or configured.chosen.own_secrets),
-        *await _provider(configured, url),
+        *await around.reachable(configured, seen.secrets or secrets.own(configured)),
+        *await _providers(configured, url),
     ]
 
 
@@ -101,7 +103,8 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         return Seen([server, schema])
     api_url = configured.chosen.api_url
     counts = await jobs.counts(connection, api_url)
-    known = await secrets.verifying(connection, configured)
+    known = await secrets.read(connection, [account.id for account in configured.accounts])
+    verifying = [(one, secrets.of_webhook(one.chosen, known)) for one in configured.in_use]
     findings = [
         server,
         schema,
@@ -114,10 +117,11 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         *advice.arrivals(
             await deliveries.recent_types(connection, api_url), handlers.values(), configured.chosen.source
         ),
-        await checks.secret(connection, configured, known),
+        *[await checks.secret(connection, one, its) for one, its in verifying],
     ]
     name = await connection.fetchval(query("database/database_id"))
-    return Seen(findings, name, is_well=server.holds, secrets=known if server.holds else ())
+    all_known = tuple(secret for _, its in verifying for secret in its)
+    return Seen(findings, name, is_well=server.holds, secrets=all_known if server.holds else ())
 
 
 async def _database(configured: Settings, place: str | StartupError, handlers: Mapping[str, Handler]) -> Seen:
@@ -153,6 +157,17 @@ def _spool(configured: Settings, spool: Spool, name: str | None, url: str | None
     found = spool.look()
     found = replace(found, trouble=trouble or found.trouble, foreign=number)
     return checks.spool(found, database_answers=name is not None)
+
+
+async def _providers(configured: Settings, url: str | None) -> list[Finding]:
+    """Ask once for each account, and some of them at the same time."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(one: Settings) -> list[Finding]:
+        async with turns:
+            return [finding.of(one.chosen.mark) for finding in await _provider(one, url)]
+
+    return [*chain.from_iterable(await asyncio.gather(*map(ask, configured.in_use)))]
 
 
 async def _provider(configured: Settings, url: str | None) -> list[Finding]:

@@ -14,6 +14,7 @@ from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
+from receiver.settings import Account
 
 LOOK_AGAIN_SECONDS = 0.05
 
@@ -39,8 +40,8 @@ class Journey:
         self.steps[step] = round((time.monotonic() - self.started) * 1000)
 
 
-async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> Journey:
-    """Ask the provider for a test event, and follow it for at most `wait` seconds.
+async def follow(provider: TranscribeSo, db: "Pool | None", account: Account, *, wait: float) -> Journey:
+    """Ask the provider for a test event to an account's webhook, and follow it for at most `wait` seconds.
 
     Raises:
         ImpossibleError: there is no database for the event.
@@ -54,7 +55,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> J
     try:
         await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
     except NotFound as exc:
-        exc.add_note("the provider has no webhook for this key: run `receiver register`")
+        exc.add_note(f"the provider has no webhook for this key: run `receiver register{account.option}`")
         raise
     journey.reached("accepted by the provider")
     journey.advice = (
@@ -62,7 +63,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", *, wait: float) -> J
         "reach it, and does its log say that it refuses signatures? `receiver check` says more"
     )
     while True:
-        event = await deliveries.test_event_after(db, provider.api_url, newest)
+        event = await deliveries.test_event_after(db, account.id, newest)
         if event is not None:
             if journey.event is None:
                 journey.event = event.id

@@ -219,9 +219,9 @@ async def newest_key(db: Database) -> int:
     return key or 0
 
 
-async def test_event_after(db: Database, api_url: str, key: int) -> Stored | None:
-    """Return the first `webhook.test` event of an API that was stored after the event with `key`."""
-    row = await db.fetchrow(query("inbox/test_event_after"), api_url, key)
+async def test_event_after(db: Database, account: tuple[str, str, str], key: int) -> Stored | None:
+    """Return the first `webhook.test` event of an account (source, API, name) that was stored after that with `key`."""
+    row = await db.fetchrow(query("inbox/test_event_after"), *account, key)
     return None if row is None else _stored(row)
 
 

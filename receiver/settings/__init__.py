@@ -10,7 +10,7 @@ inherited      the variables that every program that we start gets
 trust          whose files can decide what we run
 """
 
-from receiver.settings.accounts import Account, key_variable
+from receiver.settings.accounts import DEFAULT, Account, key_variable
 from receiver.settings.model import (
     CALLBACK_PATH,
     FOR_THE_SANDBOX,
@@ -19,10 +19,12 @@ from receiver.settings.model import (
     TimestampsFormat,
     load,
     webhook_at,
+    webhook_path,
 )
 
 __all__ = [
     "CALLBACK_PATH",
+    "DEFAULT",
     "FOR_THE_SANDBOX",
     "WEBHOOK_PATH",
     "Account",
@@ -31,4 +33,5 @@ __all__ = [
     "key_variable",
     "load",
     "webhook_at",
+    "webhook_path",
 ]

@@ -83,6 +83,16 @@ class Account:
         return self.name == DEFAULT
 
     @property
+    def mark(self) -> str:
+        """What follows the name of a finding about this account; empty for the default one."""
+        return "" if self.is_default else f" ({self.name})"
+
+    @property
+    def option(self) -> str:
+        """What a command needs to mean this account, behind a blank; empty for the default one."""
+        return "" if self.is_default else f" --account {self.name}"
+
+    @property
     def key_fingerprint(self) -> str:
         """The fingerprint of the key, which is not secret; empty if no key is set."""
         return "" if self.key is None else signature.fingerprint(self.key.get_secret_value().encode())
@@ -188,6 +198,16 @@ def _account(
         key=None if key is None else SecretStr(key), webhook_secrets=secrets or (),
         requests_a_minute=default.requests_a_minute if rate is None else rate,
     )  # fmt: skip
+
+
+def set_up(accounts: Sequence[Account]) -> Sequence[Account]:
+    """Return the accounts without the default one, which comes first, if it has no key and no secret and others have.
+
+    The default account always exists, but nothing is expected of it then.
+    """
+    default, *others = accounts
+    is_bare = default.key is None and not default.webhook_secrets
+    return others if is_bare and others else accounts
 
 
 def secrets_in(value: str) -> tuple[SecretStr, ...]:

@@ -45,13 +45,19 @@ def _variable(name: str, default: Any) -> Any:
     return Field(default=default, validation_alias=name, validate_default=True)
 
 
-def webhook_at(receiver: str) -> str:
-    """Return the webhook's address at a receiver's address, which may end with our path.
+def webhook_path(account: str) -> str:
+    """Return the path of an account's webhook, by the account's name."""
+    return WEBHOOK_PATH if account == DEFAULT else f"{WEBHOOK_PATH}/{account}"
+
+
+def webhook_at(receiver: str, account: str) -> str:
+    """Return the address of an account's webhook at a receiver's address, which may end with the known path.
 
     Raises:
         ValueError: it is no such address. The message does not show it.
     """
-    return addresses.base(receiver, without=WEBHOOK_PATH) + WEBHOOK_PATH
+    path = webhook_path(account)
+    return addresses.base(addresses.base(receiver).removesuffix(path), without=WEBHOOK_PATH) + path
 
 
 class Settings(BaseSettings):
@@ -173,8 +179,8 @@ class Settings(BaseSettings):
 
     @property
     def webhook_url(self) -> str | None:
-        """The address of the webhook: `PUBLIC_URL` and our path. None without a `PUBLIC_URL`."""
-        return None if self.public_url is None else webhook_at(self.public_url)
+        """The address of the chosen account's webhook: `PUBLIC_URL` and its path. None without a `PUBLIC_URL`."""
+        return None if self.public_url is None else webhook_at(self.public_url, self._chosen)
 
     @property
     def dsn(self) -> str | None:
@@ -193,6 +199,11 @@ class Settings(BaseSettings):
     def accounts(self) -> tuple[Account, ...]:
         """Every account: the default one, then the named ones."""
         return (self.default_account, *self._further)
+
+    @property
+    def in_use(self) -> tuple["Settings", ...]:
+        """These settings for each account that is set up, chosen in turn."""
+        return tuple(self.choosing(account.name) for account in accounts.set_up(self.accounts))
 
     @property
     def chosen(self) -> Account:

@@ -112,7 +112,7 @@ async def _send(provider: TranscribeSo, order: Order, recording: Recording, note
     try:
         if order.callbacks is None:
             return await transcribe()
-        address = await order.callbacks.intend(provider.api_url, key)
+        address = await order.callbacks.intend(key)
         submitted = await transcribe(callback_url=address)
     except ProviderUnavailable as exc:
         if exc.code not in NOTHING_SENT or exc.maybe_done:

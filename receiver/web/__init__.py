@@ -1,7 +1,7 @@
 """Answer deliveries: verify each, make it durable, then answer. Handlers never run here.
 
 server ──▶ app.receive ─┬ body.read                bounded in size and time
-                        ├ webhooks.keyring.verify  against every known secret
+                        ├ webhooks.keyring.verify  against every known secret of its account
                         ├ providers.read
                         └ store.append             in the database, else in the spool
 app          also answers `/healthz` and `/readyz`, and nudges the workers after a delivery was stored

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from starlette.applications import Starlette
@@ -21,8 +21,9 @@ from receiver.health.failures import Failures
 from receiver.health.organs import Organs
 from receiver.inbox import jobs
 from receiver.inbox.spool import Spool
-from receiver.providers import TranscribeSo
-from receiver.settings import CALLBACK_PATH, WEBHOOK_PATH
+from receiver.events import AccountId
+from receiver.settings import CALLBACK_PATH, Account, webhook_path
+from receiver.settings.accounts import set_up
 from receiver.web import body, refusals
 from receiver.web.refusals import Refusals
 from receiver.web.store import SERVICE, Deadlines, Store
@@ -39,7 +40,10 @@ WITHOUT_WORKER = timedelta(seconds=5)  # jobs can wait this long without a findi
 
 
 class Receiver:
-    """The state behind the routes: the handlers, the secrets, and the answer path's own connections."""
+    """The state behind the routes: the handlers, the secrets, and the answer path's own connections.
+
+    `accounts` begins with the default one. Each has a webhook of its own.
+    """
 
     def __init__(
         self,
@@ -47,25 +51,24 @@ class Receiver:
         connections: Connections,
         spool: Spool,
         handlers: Mapping[str, Handler],
-        api_url: str,
+        accounts: Sequence[Account],
         url: str,
-        configured_secrets: Iterable[bytes] = (),
         deadlines: Deadlines = SERVICE,
         between_refusals: float = refusals.BETWEEN_SECONDS,
     ) -> None:
         self.connections = connections
         self.handlers = handlers
-        self.api_url = api_url
+        self.accounts = accounts
         self._deadlines = deadlines
-        self._remembered = Remembered(spool.folder.configured, api_url)
+        self._remembered = Remembered(spool.folder.configured, [account.id for account in accounts])
         database = RememberedDatabase(spool.folder.configured, url)
         self._keeping: asyncio.Task[None] | None = None
-        self.keyring = Keyring(configured_secrets, self._remembered.recall(), self._read_secrets)
+        remembered = self._remembered.recall()
+        self.keyring = Keyring(accounts, remembered, self._read_secrets, lost=self._remembered.lost)
         self._stored = asyncio.Event()
         self.store = Store(
             connections=connections, spool=spool, database=database.recall(), address=database.address,
-            handlers=handlers, api_url=api_url,
-            stored=self._stored.set, met=database.keep, deadlines=deadlines,
+            handlers=handlers, stored=self._stored.set, met=database.keep, deadlines=deadlines,
         )  # fmt: skip
         self.failures = Failures()
         self.refusals = Refusals(self.failures, between=between_refusals)
@@ -109,8 +112,13 @@ class Receiver:
 
     def _secret(self) -> Finding:
         known, trouble = len(self.keyring.secrets), self._remembered.trouble
+        expected = set_up(self.accounts)
+        without = [account.name for account in expected if not self.keyring.secrets_of(account.id)]
+        seen = (
+            f"{known} known" if len(expected) == 1 or not without else f"{known} known, none for {', '.join(without)}"
+        )
         todo = "" if trouble is None else f"a start without the database would know no secret, since {trouble}"
-        return Finding("secret", holds=known > 0 and trouble is None, seen=f"{known} known", todo=todo)
+        return Finding("secret", holds=not without and trouble is None, seen=seen, todo=todo)
 
     async def _check_database(self) -> list[Finding]:
         try:
@@ -123,13 +131,13 @@ class Receiver:
         findings = [Finding("database", holds=not unusable, seen=unusable or "ok"), schema]
         if schema.holds:
             missing = await presence.missing_worker(
-                connection, handlers=self.handlers, api_url=self.api_url, waiting=WITHOUT_WORKER
+                connection, handlers=self.handlers, api_url=self.accounts[0].api_url, waiting=WITHOUT_WORKER
             )
             findings.append(checks.worker(missing))
         return findings
 
     def trusts(self, request: Request) -> bool:
-        """Return whether the sender of a request knows a secret of the webhook."""
+        """Return whether the sender of a request knows a secret of a webhook."""
         keys = [signature.key_for_questions(secret) for secret in self.keyring.secrets if secret]
         try:
             signature.verify(request.headers.raw, b"", secrets=keys, now=time.time())
@@ -144,7 +152,7 @@ class Receiver:
 
     async def _read_secrets(self, asked: Collection[str]) -> Known:
         def read(connection: Connection) -> Awaitable[Known]:
-            return secrets.read(connection, self.api_url, asked)
+            return secrets.read(connection, [account.id for account in self.accounts], asked)
 
         known = await self.connections.run(read, seconds=self._deadlines.question)
         if self._keeping is None or self._keeping.done():  # in the background: the disk might be slow
@@ -154,14 +162,14 @@ class Receiver:
 
 def application(receiver: Receiver) -> Starlette:
     """Return the ASGI application of a receiver."""
-    receive = _receive(receiver)
-
     app = Starlette(
         routes=[
-            Route(WEBHOOK_PATH, receive, methods=["POST"]),
-            Route(f"{WEBHOOK_PATH}/", receive, methods=["POST"]),  # no redirect: the provider might not follow it
-            Route(f"{CALLBACK_PATH}/{{callback}}", receive, methods=["POST"]),
-            Route(f"{CALLBACK_PATH}/{{callback}}/", receive, methods=["POST"]),
+            *(
+                route
+                for account in receiver.accounts
+                for route in _deliveries(webhook_path(account.name), _receive(receiver, account.id))
+            ),
+            *_deliveries(f"{CALLBACK_PATH}/{{callback}}", _receive(receiver, None)),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(receiver)),
         ],
@@ -172,14 +180,22 @@ def application(receiver: Receiver) -> Starlette:
     return app
 
 
-def _receive(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
+def _deliveries(path: str, receive: Callable[[Request], Awaitable[Response]]) -> list[Route]:
+    """Return the routes of a path, with and without a final slash. A redirect might not be followed by the provider."""
+    return [Route(one, receive, methods=["POST"]) for one in (path, f"{path}/")]
+
+
+def _receive(receiver: Receiver, account: AccountId | None) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers deliveries to the webhook of an account; for None, to callbacks, whose path has a token."""
+
     async def receive(request: Request) -> Response:
         """Verify, store, answer. Handlers run in the worker."""
         raw = await body.read(request)
-        proven = await receiver.keyring.verify(request.headers.raw, raw, callback=request.path_params.get("callback"))
+        at = request.path_params["callback"] if account is None else account
+        proven = await receiver.keyring.verify(request.headers.raw, raw, at)
         reach(Failpoint.AFTER_VERIFY)
         request.state.authentic = True  # from now on its connection is served before others
-        content = providers.read(TranscribeSo.name, raw)
+        content = providers.read(proven.account.source, raw)
         if proven.callback_for is not None:
             content = events.about(content, proven.callback_for)
         status = await receiver.store.append(content, proven)

@@ -79,7 +79,6 @@ class Store:
         database: the id of the database; None if it is not known yet.
         address: a fingerprint of the database's address, which names the database until its id is known.
         handlers: each delivery gets a job for every interested one.
-        api_url: the API that the deliveries come from.
         stored: called when there are new jobs.
         met: awaited with the database's id whenever the database has returned it.
         takes_over: whether to store deliveries in this database that were spooled for another one.
@@ -93,7 +92,6 @@ class Store:
         database: str | None,
         address: str | None = None,
         handlers: Mapping[str, Handler],
-        api_url: str,
         stored: Callable[[], None],
         met: Callable[[str], Awaitable[None]] | None = None,
         deadlines: Deadlines = SERVICE,
@@ -106,7 +104,6 @@ class Store:
         self._address = address
         self._is_met = False
         self._interested = partial(interested, handlers.values())
-        self._api_url = api_url
         self._stored = stored
         self._met = met
         self._deadlines = deadlines
@@ -123,7 +120,10 @@ class Store:
             StoreUnavailableError: neither the database nor the spool can store the delivery now.
         """
         secret, wanted = signature.fingerprint(proven.secret), self._wanted(content)
-        delivery = Delivery(content, self._api_url, secret, wanted, callback_for=proven.callback_for)
+        delivery = Delivery(
+            content, proven.account.api_url, secret, wanted, account=proven.account.account,
+            callback_for=proven.callback_for,
+        )  # fmt: skip
         tried = self._away_since is None
         if tried:
             try:
@@ -274,7 +274,7 @@ class Store:
         """
         with suppress(_RollBackError):
             async with connection.transaction():
-                await inbox.append(connection, [Delivery(PROBE, self._api_url, "probe", handlers)])
+                await inbox.append(connection, [Delivery(PROBE, "probe", "probe", handlers)])
                 raise _RollBackError
 
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:

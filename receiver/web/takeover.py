@@ -73,7 +73,7 @@ async def take_over(url: str, configured: Settings, handlers: Mapping[str, Handl
     await asyncio.to_thread(_usable, spool)
     connections = Connections(url)
     store = Store(
-        connections=connections, spool=spool, database=None, handlers=handlers, api_url=configured.chosen.api_url,
+        connections=connections, spool=spool, database=None, handlers=handlers,
         stored=lambda: None, takes_over=True,
     )  # fmt: skip
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from receiver.database import Database, Pool, query
 from receiver.errors import ImpossibleError
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.settings import CALLBACK_PATH, Settings
+from receiver.settings import CALLBACK_PATH, AccountId, Settings
 from receiver.webhooks.registration import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -21,15 +21,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """The callbacks below a receiver's public URL; their secrets are in `db`."""
+    """An account's callbacks below a receiver's public URL; their secrets are in `db`."""
 
     db: Database
     public_url: str
+    account: AccountId
 
-    async def intend(self, api_url: str, idempotency_key: str) -> str:
+    async def intend(self, idempotency_key: str) -> str:
         """Store and return a submission's callback address before it is sent; the same key gets the same address."""
         token = await self.db.fetchval(
-            query("webhooks/intend_callback"), secrets.token_urlsafe(24), api_url, idempotency_key
+            query("webhooks/intend_callback"), secrets.token_urlsafe(24), *self.account, idempotency_key
         )
         return f"{self.public_url}{CALLBACK_PATH}/{token}"
 
@@ -45,7 +46,7 @@ class Callbacks:
 
 
 def of(configured: Settings, db: "Pool | None") -> Callbacks:
-    """Return the callbacks of this receiver.
+    """Return the callbacks of the chosen account at this receiver.
 
     Raises:
         ImpossibleError: it has no public URL, or no database.
@@ -57,4 +58,4 @@ def of(configured: Settings, db: "Pool | None") -> Callbacks:
             "a callback needs the receiver's database: run `receiver up`, or set DATABASE_URL",
             code="callback",
         )
-    return Callbacks(db, configured.public_url)
+    return Callbacks(db, configured.public_url, configured.chosen.id)

@@ -1,20 +1,22 @@
 """The secrets that verify deliveries, kept fresh. Unknown senders cannot load the database with that.
 
-The webhook's secrets verify deliveries at the webhook's path. The callback of a transcription has its own path, which
-ends in a token, and its own secret, which verifies nothing else. There can be very many callbacks. Only the newest are
-kept here. Any other callback is looked up when a delivery comes to it.
+Each account has a webhook with a path and secrets of its own, which verify nothing at another path. The callback of a
+transcription has its own path, which ends in a token, and its own secret, which verifies nothing else. There can be
+very many callbacks. Only the newest are kept here. Any other callback is looked up when a delivery comes to it.
+One reading of the database brings the secrets of all accounts.
 """
 
 import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from receiver import signature
 from receiver.database.hint import Hint
 from receiver.errors import CallbackUnknownError, NoSecretError, ReceiverError, SignatureError
+from receiver.settings import Account, AccountId
 from receiver.webhooks.secrets import Known, of_webhook
 
 log = logging.getLogger(__name__)
@@ -43,14 +45,43 @@ SERVICE = Bounds()
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The secret that proved a delivery. `callback_for` is the transcription of its callback; None at the webhook."""
+    """The secret that proved a delivery.
+
+    Attributes:
+        secret: the secret.
+        account: the account that the delivery comes from.
+        callback_for: the transcription whose callback received it; None at the webhook.
+    """
 
     secret: bytes = field(repr=False)
+    account: AccountId
     callback_for: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """The secrets that could have signed a delivery, and what they prove."""
+
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    account: AccountId | None = None
+    callback_for: str | None = None
+
+    def prove(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Proven:
+        """Return what proves a delivery.
+
+        Raises:
+            SignatureError: none of these secrets proves it.
+        """
+        proof = signature.verify(headers, body, secrets=self.secrets, now=time.time())
+        assert self.account is not None, "a secret is an account's"
+        return Proven(proof.secret, self.account, self.callback_for)
+
+
 class Keyring:
-    """The secrets of the settings and of the database. Before the first reading, `known` is used for the database's.
+    """The secrets of the accounts, from the settings and from the database.
+
+    Before the first reading, `known` is used for the database's. If it does not have the secrets of the accounts
+    `lost`, the keyring is not usable before it has others of them.
 
     Another process might have registered a moment ago. So a delivery that matches no secret waits for one
     reading that begins after it arrived. All waiting deliveries share that reading, and there is at most one reading a
@@ -60,13 +91,14 @@ class Keyring:
 
     def __init__(
         self,
-        configured: Iterable[bytes],
+        accounts: Sequence[Account],
         known: Known,
         read: Callable[[Collection[str]], Awaitable[Known]],
         *,
+        lost: Collection[AccountId] = (),
         bounds: Bounds = SERVICE,
     ) -> None:
-        self._configured = tuple(configured)
+        self._accounts = {account.id: account for account in accounts}
         self._read = read
         self._known = known
         self._bounds = bounds
@@ -75,49 +107,51 @@ class Keyring:
         self._last_read = float("-inf")
         self._waiting = 0
         self._asked: set[str] = set()
-        self.is_usable = asyncio.Event()  # set once a secret is known, or the database was read
-        if self.secrets:
+        self.is_usable = asyncio.Event()  # set once a secret is known and none is lost, or the database was read
+        if any(self.secrets_of(each) for each in self._accounts) and all(self.secrets_of(each) for each in lost):
             self.is_usable.set()
+
+    def secrets_of(self, account: AccountId) -> tuple[bytes, ...]:
+        """Return the secrets of an account's webhook that are known now."""
+        return of_webhook(self._accounts[account], self._known)
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        """All secrets of the webhook that are known now."""
-        return of_webhook(self._configured, self._known)
+        """All secrets of webhooks that are known now."""
+        return tuple(secret for account in self._accounts for secret in self.secrets_of(account))
 
-    async def verify(
-        self, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, callback: str | None = None
-    ) -> Proven:
-        """Return what proves a delivery to the webhook, or to the callback with the token `callback`.
+    async def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str) -> Proven:
+        """Return what proves a delivery to an account's webhook, or to the callback with the token `at`.
 
         Raises:
             SignatureError: nothing proves it. An unknown callback is refused like a wrong signature.
             CallbackUnknownError: the callback is not known here, and the database could not be asked.
-            NoSecretError: no secret is known at all.
+            NoSecretError: no secret of the account is known.
         """
-        tried = self._secrets_for(callback)
+        tried, callback = self._secrets_at(at), at if isinstance(at, str) else None
         try:
-            return _proven(headers, body, *tried)
+            return tried.prove(headers, body)
         except SignatureError as exc:
             # A stale delivery waits as long as a mismatch: the time of an answer must not show which it is.
             if exc.reason not in ("mismatch", "stale"):
                 raise
             refusal = exc
         was_read = await self._wait_for_reading(callback)
-        known = self._secrets_for(callback)
-        if callback is None and not self.secrets:
+        known = self._secrets_at(at)
+        if callback is None and not known.secrets:
             raise NoSecretError
         if callback is not None and not was_read and callback not in self._known.callbacks:
             raise CallbackUnknownError
         if known == tried:
             raise refusal
-        return _proven(headers, body, *known)
+        return known.prove(headers, body)
 
-    def _secrets_for(self, callback: str | None) -> tuple[tuple[bytes, ...], str | None]:
-        """Return the secrets that could have signed, and the transcription of the callback (None at the webhook)."""
-        if callback is None:
-            return self.secrets, None
-        found = self._known.callbacks.get(callback)
-        return ((), None) if found is None else ((found.secret,), found.transcription_id)
+    def _secrets_at(self, at: AccountId | str) -> _Tried:
+        """Return the secrets that could have signed a delivery to this webhook or callback."""
+        if not isinstance(at, str):
+            return _Tried(self.secrets_of(at), at)
+        found = self._known.callbacks.get(at)
+        return _Tried() if found is None else _Tried((found.secret,), found.account, found.transcription_id)
 
     async def _wait_for_reading(self, callback: str | None) -> bool:
         """Wait for a reading that also looks for the callback. Return whether it succeeded; False if too many wait."""
@@ -164,10 +198,3 @@ class Keyring:
             log.debug("secrets were not read: %s", exc)
             return False
         return True
-
-
-def _proven(
-    headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: tuple[bytes, ...], callback_for: str | None
-) -> Proven:
-    proof = signature.verify(headers, body, secrets=secrets, now=time.time())
-    return Proven(proof.secret, callback_for)

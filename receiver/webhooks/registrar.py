@@ -1,4 +1,4 @@
-"""Register the configured webhook: once, or from the start of a process until the provider accepts."""
+"""Register an account's webhook: once, or from the start of a process until the provider accepts."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ async def register_now(
     configured: Settings, url: str, *,
     given: str | None = None, rotate: bool = False, delete_first: bool = False, take_over: bool = True,
 ) -> RegistrationOutcome:  # fmt: skip
-    """Register the webhook of the configured account. A database that hangs cannot hold the caller.
+    """Register the webhook of the chosen account. A database that hangs cannot hold the caller.
 
     Args:
         configured: the settings: the account, and by default the address.
@@ -68,14 +68,15 @@ async def register_now(
 
 
 class Registrar:
-    """Registers the configured webhook, if a key and `PUBLIC_URL` are set.
+    """Registers the webhook of the chosen account, if its key and `PUBLIC_URL` are set.
 
     Args:
-        configured: the settings: the account, and the address of the webhook.
+        configured: the settings: the account, and the address of its webhook.
         url: the URL of the database.
         pauses: between two tries.
 
     Attributes:
+        account: the account.
         is_refused: whether the provider refused the last try, or delivers to another address.
     """
 
@@ -83,6 +84,7 @@ class Registrar:
         self._configured = configured
         self._url = url
         self._pauses = pauses or Pauses()
+        self.account = configured.chosen
         self.is_refused = False
 
     async def keep(self) -> None:

@@ -4,9 +4,10 @@
 
 The provider shows the signing secret once, but for 24 hours it repeats its first answer to the same key. So a process
 that finds an unanswered intent asks again with the intent's key, and gets the lost secret.
-A registration belongs to (API URL, fingerprint of the key, webhook URL).
+A registration belongs to (account, fingerprint of the key, webhook URL).
 """
 
+import hashlib
 import logging
 import re
 import secrets
@@ -29,7 +30,7 @@ from receiver.webhooks.outcome import RegistrationOutcome
 log = logging.getLogger(__name__)
 
 CHANNEL = "receiver_secrets"
-LOCK = 7_301_845_520_141_990_002
+LOCK = 7_301_845_520_141_990_002  # of the default account; processes of version 0.6 know no other
 KEY_LIVES = timedelta(hours=24)
 CONFLICT = 409  # not a request that is still running: the client has already waited for that
 ADVICE_ON_CONFLICT = (
@@ -54,7 +55,7 @@ class Registration:
 
 async def find(db: Database, account: Account) -> list[Registration]:
     """Return an account's registrations and open intents, newest first."""
-    rows = await db.fetch(query("webhooks/find_registrations"), account.api_url, account.key_fingerprint)
+    rows = await db.fetch(query("webhooks/find_registrations"), *account.id, account.key_fingerprint)
     return [_registration(row) for row in rows]
 
 
@@ -94,7 +95,7 @@ def address(configured: Settings, given: str | None) -> str:
         ImpossibleError: neither is known, or `given` is no such address.
     """
     try:
-        found = configured.webhook_url if given is None else webhook_at(given)
+        found = configured.webhook_url if given is None else webhook_at(given, configured.chosen.name)
     except ValueError as exc:
         raise ImpossibleError(f"the webhook's address {exc}") from exc
     if found is None:
@@ -127,7 +128,7 @@ async def register(
             another address now and `take_over` is false.
         ProviderError: the provider cannot be asked now; the intent stays, and the next try repeats it.
     """
-    async with session_lock(connection, LOCK):
+    async with session_lock(connection, _lock(account)):
         found = await find(connection, account)
         known = None if rotate or delete_first else _usable(found, webhook_url)
         if known and (kept := await _kept(connection, provider, account, known, webhook_url, take_over=take_over)):
@@ -143,10 +144,17 @@ async def register(
     return outcome.registered(webhook_url, fingerprint, active)
 
 
-async def forget(db: Database, api_url: str) -> None:
-    """Retire all registrations and intents of an API that has forgotten them, such as a sandbox that was restarted."""
-    rows = await db.fetch(query("webhooks/unretired_registrations"), api_url)
+async def forget(db: Database, account: Account) -> None:
+    """Retire all registrations and intents of an account that are lost, as after the restart of a sandbox."""
+    rows = await db.fetch(query("webhooks/unretired_registrations"), *account.id)
     await db.execute(query("webhooks/retire_registrations"), [row["id"] for row in rows], CHANNEL)
+
+
+def _lock(account: Account) -> int:
+    """Return the lock for an account's registration. Each has its own: one might wait long for its provider."""
+    if account.is_default:
+        return LOCK
+    return int.from_bytes(hashlib.sha256(" ".join(account.id).encode()).digest()[:8], signed=True)
 
 
 def _usable(found: Sequence[Registration], webhook_url: str) -> Registration | None:
@@ -173,7 +181,7 @@ async def _intend(connection: Connection, account: Account, webhook_url: str) ->
     """Store the key of a request before the provider is asked."""
     key = f"register-{secrets.token_hex(16)}"
     row = await connection.fetchrow(
-        query("webhooks/intend_registration"), account.api_url, account.key_fingerprint, webhook_url, key
+        query("webhooks/intend_registration"), *account.id, account.key_fingerprint, webhook_url, key
     )
     assert row is not None, "an insert returns its row"
     return _registration(row)
@@ -205,7 +213,7 @@ async def _kept(
         return replace(kept, done="unknown" if is_here else "elsewhere", doubt=doubt)
     if webhook is None:
         log.warning("the provider has no webhook of this key any more")
-        await connection.execute(query("webhooks/registrations_gone"), account.api_url, account.key_fingerprint)
+        await connection.execute(query("webhooks/registrations_gone"), *account.id, account.key_fingerprint)
         return None
     if not is_here or webhook.url is None or addresses.same(webhook.url, webhook_url):
         return kept
@@ -220,7 +228,7 @@ async def _delete(connection: Connection, provider: TranscribeSo, account: Accou
     try:
         await provider.delete_webhook()
         # Its secret still verifies deliveries on their way. The next registration must not treat it as the webhook.
-        await connection.execute(query("webhooks/registrations_gone"), account.api_url, account.key_fingerprint)
+        await connection.execute(query("webhooks/registrations_gone"), *account.id, account.key_fingerprint)
     except NotFound:
         log.info("the provider has no webhook to delete, or cannot delete it")
     except InvalidRequest as exc:

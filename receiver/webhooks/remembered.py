@@ -9,17 +9,21 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from receiver.database import dsn, private
 from receiver.inbox.spool.folder import SpoolFolder
+from receiver.settings import DEFAULT, AccountId
 from receiver.webhooks.secrets import Callback, Known
 
 log = logging.getLogger(__name__)
 
-NOTHING = object()
+NOTHING, UNREADABLE = object(), object()
+
+_Content = tuple[list[str], dict[str, list[str]]]
 
 
 class _File:
@@ -30,7 +34,7 @@ class _File:
         self._name = name
 
     def read(self) -> Any:
-        """Return the content; `NOTHING` if there is no file, or it cannot be read."""
+        """Return the content; `NOTHING` if there is no file, and `UNREADABLE` if it cannot be read."""
         try:
             with closing(SpoolFolder(self._folder)) as folder:
                 return json.loads(private.read(folder.use(make=False), self._name, owner=os.geteuid()))
@@ -38,7 +42,7 @@ class _File:
             return NOTHING
         except (OSError, ValueError) as exc:
             log.warning("what was remembered in %s cannot be read: %s", self._name, type(exc).__name__)
-            return NOTHING
+            return UNREADABLE
 
     def write(self, content: object) -> None:
         """Replace the content.
@@ -51,49 +55,70 @@ class _File:
 
 
 class Remembered:
-    """The remembered secrets of one API.
+    """The remembered secrets: a file for each account.
 
     Attributes:
+        lost: the accounts whose files are there and could not be read.
         trouble: why they could not be written the last time; None if they were.
     """
 
-    def __init__(self, folder: Path, api_url: str) -> None:
-        self._file = _File(folder, f"secrets-{hashlib.sha256(api_url.encode()).hexdigest()[:16]}.json")
-        self._kept: Known | None = None
+    def __init__(self, folder: Path, accounts: Iterable[AccountId]) -> None:
+        self._files = {account: _File(folder, _name(account)) for account in accounts}
+        self._kept: dict[AccountId, _Content] = {}
+        self.lost: list[AccountId] = []
         self.trouble: str | None = None
 
     async def keep(self, known: Known) -> None:
-        """Write the secrets, if they have changed. A failure is logged once, and stays in `trouble`."""
-        if known == self._kept or (known == Known() and self._kept is None):
-            return
+        """Write the secrets of each account whose secrets have changed. A failure is logged once, and in `trouble`."""
         try:
-            callbacks = {
-                token: [callback.secret.decode(), callback.transcription_id]
-                for token, callback in known.callbacks.items()
-            }
-            webhook = [secret.decode() for secret in known.webhook]
-            await asyncio.to_thread(self._file.write, [webhook, callbacks])
+            for account, file in self._files.items():
+                content = _content(known, account)
+                if content != self._kept.get(account, ([], {})):
+                    await asyncio.to_thread(file.write, content)
+                    self._kept[account] = content
         except (OSError, RuntimeError) as exc:  # RuntimeError: no thread could be started
             before, self.trouble = self.trouble, getattr(exc, "strerror", None) or str(exc)
             if before is None:
                 log.warning("secrets are not remembered for a start without the database: %s", self.trouble)
             return
-        self._kept, self.trouble = known, None
+        self.trouble = None
 
     def recall(self) -> Known:
-        """Return the secrets that were last written; none if they cannot be read."""
-        found = self._file.read()
-        if found is NOTHING:
-            return Known()
-        try:
-            webhook, callbacks = found
-            self._kept = Known(
-                tuple(secret.encode() for secret in webhook),
-                {token: Callback(secret.encode(), about) for token, (secret, about) in callbacks.items()},
-            )
-        except (ValueError, TypeError, AttributeError) as exc:
-            log.warning("the remembered secrets cannot be read: %s", type(exc).__name__)
-        return self._kept or Known()
+        """Return the secrets that were last written; none of an account whose file cannot be read."""
+        webhooks, callbacks = dict[AccountId, tuple[bytes, ...]](), dict[str, Callback]()
+        for account, file in self._files.items():
+            found = file.read()
+            if found is NOTHING:
+                continue
+            try:
+                webhook, own = found
+                secrets = tuple(secret.encode() for secret in webhook)
+                read = {token: Callback(secret.encode(), about, account) for token, (secret, about) in own.items()}
+            except (ValueError, TypeError, AttributeError) as exc:
+                log.warning("the remembered secrets of %s cannot be read: %s", account.account, type(exc).__name__)
+                self.lost.append(account)
+                continue
+            self._kept[account] = (webhook, own)
+            if secrets:
+                webhooks[account] = secrets
+            callbacks |= read
+        return Known(webhooks, callbacks)
+
+
+def _name(account: AccountId) -> str:
+    # Version 0.6 knows the default account's file, and takes it over in both directions.
+    named = account.api_url if account.account == DEFAULT else " ".join(account)
+    return f"secrets-{hashlib.sha256(named.encode()).hexdigest()[:16]}.json"
+
+
+def _content(known: Known, account: AccountId) -> _Content:
+    """Return what an account's file holds: the webhook's secrets, and those of callbacks by their tokens."""
+    callbacks = {
+        token: [callback.secret.decode(), callback.transcription_id]
+        for token, callback in known.callbacks.items()
+        if callback.account == account
+    }
+    return [secret.decode() for secret in known.webhooks.get(account, ())], callbacks
 
 
 class RememberedDatabase:

@@ -9,7 +9,7 @@ The module `secrets` reads which secrets verify. This module reads more about ea
 whether the provider has deleted it, and which registration replaced it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ import asyncpg
 from receiver import signature
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
-from receiver.settings import Settings
+from receiver.settings import Account, AccountId, Settings
 from receiver.webhooks.registration import CHANNEL
 from receiver.webhooks.secrets import none_known
 
@@ -69,10 +69,10 @@ class Secret:
         """Whether no delivery signed with this secret can still be on its way."""
         return self.quiet_for > SILENT
 
-    @property
-    def advice(self) -> str:
-        """What to do with a secret that was replaced."""
-        return f"retire it: `receiver retire-secret {self.fingerprint}`" if self.can_go else "keep it for now"
+    def advice(self, account: Account) -> str:
+        """Return what to do with a secret of an account that was replaced."""
+        retire = f"retire it: `receiver retire-secret {self.fingerprint}{account.option}`"
+        return retire if self.can_go else "keep it for now"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `secrets --json` prints."""
@@ -88,34 +88,33 @@ class Secret:
 
 
 async def listed(db: Database, configured: Settings, *, must_exist: bool) -> list[Secret]:
-    """Return the secrets that verify deliveries of the configured API, in the order of `known`.
+    """Return the secrets that verify deliveries to the chosen account's webhook, in the order of `known`.
 
     Raises:
         ImpossibleError: none is known, although one `must_exist`.
     """
-    account = configured.chosen
-    found = await known(db, account.api_url, account.key_fingerprint, account.own_secrets)
+    found = await known(db, configured.chosen)
     if must_exist and not found:
         raise none_known(configured)
     return found
 
 
-async def known(db: Database, api_url: str, key_fingerprint: str | None, own: Iterable[bytes] = ()) -> list[Secret]:
-    """Return the secrets that verify deliveries of an API: the registered ones, newest first, then the settings' `own`.
+async def known(db: Database, account: Account) -> list[Secret]:
+    """Return the secrets that verify deliveries to an account's webhook.
 
-    The provider signs with the newest secret of the configured key; if that key has none, with the newest of all.
+    These are the registered ones, newest first, then those of the settings. The provider signs with the newest secret
+    of the configured key; if that key has none, with the newest of all.
     """
-    used = await use(db, api_url)
-    registered = await _registered(db, api_url, key_fingerprint, used)
-    return registered + [_of_the_settings(signature.fingerprint(secret), used) for secret in own]
+    used = await use(db, account.id)
+    registered = await _registered(db, account, used)
+    return registered + [_of_the_settings(signature.fingerprint(secret), used) for secret in account.own_secrets]
 
 
-async def _registered(db: Database, api_url: str, key_fingerprint: str | None, used: Mapping[str, Use]) -> list[Secret]:
-    rows = [
-        row for row in await db.fetch(query("webhooks/unretired_registrations"), api_url) if row["secret"] is not None
-    ]
+async def _registered(db: Database, account: Account, used: Mapping[str, Use]) -> list[Secret]:
+    found_rows = await db.fetch(query("webhooks/unretired_registrations"), *account.id)
+    rows = [row for row in found_rows if row["secret"] is not None]
     alive = [row for row in rows if row["gone_at"] is None]
-    ours = [row for row in alive if row["key_fingerprint"] == key_fingerprint]
+    ours = [row for row in alive if row["key_fingerprint"] == account.key_fingerprint]
     signing = next(iter(ours or alive), None)
     found: dict[str, list[asyncpg.Record]] = {}
     replaced: dict[str, datetime] = {}
@@ -127,31 +126,31 @@ async def _registered(db: Database, api_url: str, key_fingerprint: str | None, u
     return [_secret(name, group, replaced.get(name), used.get(name, Use())) for name, group in found.items()]
 
 
-async def use(db: Database, api_url: str) -> dict[str, Use]:
-    """Return the use of each secret for an API's events, by the secret's fingerprint."""
-    rows = await db.fetch(query("webhooks/verified_events"), api_url)
+async def use(db: Database, account: AccountId) -> dict[str, Use]:
+    """Return the use of each secret for an account's events, by the secret's fingerprint."""
+    rows = await db.fetch(query("webhooks/verified_events"), *account)
     return {row["fingerprint"]: Use(row["events"], row["last_matched"]) for row in rows}
 
 
-async def retire(
-    db: Database, api_url: str, key_fingerprint: str | None, fingerprint: str, *, although_used: bool
-) -> None:
-    """Retire a secret, so that it verifies nothing any more.
+async def retire(db: Database, account: Account, fingerprint: str, *, although_used: bool) -> None:
+    """Retire a registered secret of an account, so that it verifies nothing any more.
 
     Raises:
         ImpossibleError: no secret has this fingerprint, the provider signs with it, or (unless `although_used`) it has
             not been silent for a day.
     """
     fingerprint = fingerprint.strip()
-    registered = await known(db, api_url, key_fingerprint)
+    registered = await _registered(db, account, await use(db, account.id))
     secret = next((each for each in registered if each.fingerprint == fingerprint), None)
     if secret is None:
         raise ImpossibleError(
-            f"no registered secret of {api_url} is called {fingerprint}; `receiver secrets` lists them"
+            f"no registered secret of {account.api_url} is called {fingerprint}; "
+            f"`receiver secrets{account.option}` lists them"
         )
     if secret.replaced_at is None:
         raise ImpossibleError(
-            f"{fingerprint} is the secret that the provider signs with: run `receiver register --rotate` first"
+            f"{fingerprint} is the secret that the provider signs with: "
+            f"run `receiver register --rotate{account.option}` first"
         )
     if not secret.can_go and not although_used:
         raise ImpossibleError(

@@ -18,7 +18,7 @@ async def deliver(configured: Settings, known: Known, target: str, body: bytes) 
     """Deliver a body, and return the receiver's answer, whatever its status.
 
     Args:
-        configured: the settings. Their secrets come first.
+        configured: the settings: the account. Their secrets come first.
         known: the secrets of the database.
         target: the address of the receiver's webhook.
         body: the body.
@@ -26,7 +26,7 @@ async def deliver(configured: Settings, known: Known, target: str, body: bytes) 
     Raises:
         ImpossibleError: no secret is known, or nothing answers at `target`.
     """
-    verifying = secrets.of_webhook(configured.chosen.own_secrets, known)
+    verifying = secrets.of_webhook(configured.chosen, known)
     if not verifying:
         raise secrets.none_known(configured)
     header = signature.sign(body, secret=verifying[0], at=int(time.time()))

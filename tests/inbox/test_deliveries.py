@@ -25,9 +25,12 @@ def queues(api_url: str, account: str = "default") -> list[Queue]:
     return jobs.queues([AccountId("transcribe.so", api_url, account)], ["a"])
 
 
-async def append(db: Pool, content: Event | Unreadable, *handlers: str, api_url: str = API) -> Status:
+async def append(
+    db: Pool, content: Event | Unreadable, *handlers: str, api_url: str = API, account: str = "default"
+) -> Status:
+    delivery = Delivery(content, api_url, "abcdef", handlers, account=account)
     async with db.acquire() as connection:
-        return (await deliveries.append(connection, [Delivery(content, api_url, "abcdef", handlers)]))[0]
+        return (await deliveries.append(connection, [delivery]))[0]
 
 
 def read(event_id: str, event_type: str = "transcription.completed", source: str = SOURCE) -> Event:
@@ -327,18 +330,19 @@ async def test_jobs_are_listed_newest_first_with_their_event_and_by_state(db: Po
     assert (dead.event, dead.job.handler, dead.job.error) == (f"{SOURCE}/evt_1", "a", "why")
 
 
-async def test_a_test_event_is_found_after_another_event_and_of_one_api_alone(db: Pool) -> None:
+async def test_a_test_event_is_found_after_another_event_and_of_one_account_alone(db: Pool) -> None:
     assert await deliveries.newest_key(db) == 0
     await append(db, read("evt_before", "webhook.test"))
     before = await deliveries.newest_key(db)
     assert before == (await only(db, "evt_before")).key
-    assert await deliveries.test_event_after(db, API, before) is None
+    assert await deliveries.test_event_after(db, (SOURCE, API, "default"), before) is None
     await append(db, read("evt_other_type"))
     await append(db, read("evt_other_api", "webhook.test"), api_url="https://other.test")
-    assert await deliveries.test_event_after(db, API, before) is None
+    await append(db, read("evt_other_account", "webhook.test"), account="big-show")
+    assert await deliveries.test_event_after(db, (SOURCE, API, "default"), before) is None
     await append(db, read("evt_wanted", "webhook.test"))
     await append(db, read("evt_later", "webhook.test"))
-    found = await deliveries.test_event_after(db, API, before)
+    found = await deliveries.test_event_after(db, (SOURCE, API, "default"), before)
     assert found is not None
     assert found.id == "evt_wanted"
     assert await deliveries.other_apis(db, API) == ["https://other.test"]

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
 from receiver import database
 from receiver.database import Connections, Pool
@@ -23,6 +24,7 @@ from receiver.inbox.spool import Spool
 from receiver.server import bind, inherit, parting, protocol, serve
 from receiver.server import running as server
 from receiver.server.bounds import SERVICE, Bounds
+from receiver.settings import Account
 from receiver.testing import TEMPLATE, Server
 from receiver.web import Receiver, application, body
 from receiver.web.store import Deadlines
@@ -154,8 +156,8 @@ async def serving(url: str, bounds: Bounds = SERVICE) -> AsyncIterator[Web]:
     connections, stop, relieved = Connections(url), asyncio.Event(), asyncio.Event()
     receiver = Receiver(
         connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, url=url,
-        api_url="http://p.test",
-        configured_secrets=[SECRET], deadlines=Deadlines(database=60, question=60),
+        accounts=[Account("transcribe.so", "default", "http://p.test", webhook_secrets=(SecretStr(SECRET.decode()),))],
+        deadlines=Deadlines(database=60, question=60),
     )  # fmt: skip
     listener = bind("127.0.0.1", 0)
     running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved, bounds=bounds))

@@ -160,3 +160,20 @@ def test_the_environment_wins_over_the_file_by_a_secrets_other_name(
     environment.enter()
     found = accounts()["a"]
     assert (found.api_url, found.key_fingerprint) == ("https://a.test", fingerprint(b"of_the_environment"))
+
+
+@pytest.mark.parametrize(("variables", "names"), [
+    ({}, ["default"]),
+    ({"TRANSCRIBE_API_KEY__A": "x"}, ["a"]),
+    ({"TRANSCRIBE_API_KEY": "y", "TRANSCRIBE_API_KEY__A": "x"}, ["default", "a"]),
+    ({"TRANSCRIBE_WEBHOOK_SECRET": "w", "TRANSCRIBE_API_KEY__A": "x"}, ["default", "a"]),
+])  # fmt: skip
+def test_nothing_is_expected_of_a_default_account_that_only_others_stand_beside(
+    variables: dict[str, str], names: list[str]
+) -> None:
+    assert [one.chosen.name for one in settings.load(**variables).in_use] == names
+
+
+def test_what_is_said_of_an_account_names_it_unless_it_is_the_default_one() -> None:
+    found = accounts(TRANSCRIBE_API_KEY__A="x")
+    assert [(one.option, one.mark) for one in found.values()] == [("", ""), (" --account a", " (a)")]

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from receiver import settings
 from receiver.errors import ConfigError, ImpossibleError
 from receiver.failpoints import Death, Failpoint
-from receiver.settings import Account, Settings, TimestampsFormat
+from receiver.settings import Account, Settings, TimestampsFormat, webhook_at
 from receiver.settings.model import SECRETS
 from receiver.signature import fingerprint
 
@@ -509,3 +509,18 @@ def test_an_account_is_an_api_and_the_fingerprint_of_a_key() -> None:
     assert whose("tsk_live_1") == whose("tsk_live_1") != whose("tsk_live_2")
     assert whose("tsk_live_1").api_url == "https://api.test"
     assert "tsk_live_1" not in repr(whose("tsk_live_1"))
+
+
+@pytest.mark.parametrize("given", [
+    "https://h.test/behind", "https://h.test/behind/webhooks/transcribe-so/",
+    "https://h.test/behind/webhooks/transcribe-so/big-show/",
+])  # fmt: skip
+def test_an_accounts_webhook_has_its_name_in_the_path_whether_it_was_given_or_not(given: str) -> None:
+    assert webhook_at(given, "big-show") == "https://h.test/behind/webhooks/transcribe-so/big-show"
+    chosen = settings.load(PUBLIC_URL="https://h.test", TRANSCRIBE_API_KEY__BIG_SHOW="x").choosing("big-show")
+    assert chosen.webhook_url == "https://h.test/webhooks/transcribe-so/big-show"
+
+
+def test_the_path_of_another_account_is_not_taken_for_a_prefix() -> None:
+    with pytest.raises(ValueError, match="must end before /webhooks/transcribe-so, or with it"):
+        webhook_at("https://h.test/webhooks/transcribe-so/big-show", "default")

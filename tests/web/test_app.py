@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from receiver import Context, Event, Handler, database, handler, signature
@@ -21,6 +22,7 @@ from receiver.errors import SignatureError
 from receiver.health import failures
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.spool import Spool
+from receiver.settings import Account
 from receiver.web import Receiver, application, body, refusals
 from receiver.web.store import Deadlines
 from tests.processes import SECRET, completed, sign
@@ -57,11 +59,17 @@ class Web:
         return await self.client.post(path, content=raw, headers=sign(raw, **options))
 
 
+def account(*secrets: bytes, name: str = "default") -> Account:
+    own = tuple(SecretStr(secret.decode()) for secret in secrets)
+    return Account("transcribe.so", name, API, webhook_secrets=own)
+
+
 @asynccontextmanager
 async def receiving(
     url: str,
     *,
     secrets: tuple[bytes, ...] = (SECRET,),
+    further: tuple[Account, ...] = (),
     handlers: dict[str, Handler] | None = None,
     room: int = 10**6,
     between_refusals: float = 10,
@@ -71,7 +79,7 @@ async def receiving(
     with TemporaryDirectory() as folder:
         spool = Spool(Path(folder), limit_bytes=room)
         receiver = Receiver(
-            connections=connections, spool=spool, handlers=known, url=url, api_url=API, configured_secrets=secrets,
+            connections=connections, spool=spool, handlers=known, url=url, accounts=[account(*secrets), *further],
             deadlines=PATIENT, between_refusals=between_refusals,
         )  # fmt: skip
         transport = httpx.ASGITransport(application(receiver), raise_app_exceptions=False)
@@ -608,3 +616,90 @@ async def test_readiness_says_that_no_worker_runs_while_jobs_wait(web: Web, db: 
         return (await web.client.get("/readyz")).status_code == 200
 
     await until(is_well)
+
+
+# --- several accounts ------------------------------------------------------------------------------------------------
+
+
+BIG = account(b"whsec_of_the_big_show", name="big-show")
+OWN = {PATH: SECRET, f"{PATH}/big-show": b"whsec_of_the_big_show"}
+
+
+@pytest.mark.parametrize("end", ["", "/", "?a=1", "/?"])
+async def test_each_account_has_a_path_of_its_own_and_its_events_are_stored_as_its_own(
+    end: str, receiver_database: str, db: Pool
+) -> None:
+    async with receiving(receiver_database, further=(BIG,)) as web:
+        for path, secret in OWN.items():  # ids of two accounts collide, and both events are stored
+            assert (await web.deliver(completed("evt_1"), f"{path}{end}", secret=secret)).json() == {"status": "stored"}
+    rows = await db.fetch("select source, api_url, account, secret_fingerprint from receiver.events order by id")
+    assert [tuple(row) for row in rows] == [
+        ("transcribe.so", API, "default", signature.fingerprint(SECRET)),
+        ("transcribe.so", API, "big-show", signature.fingerprint(b"whsec_of_the_big_show")),
+    ]
+
+
+async def test_a_thousand_deliveries_with_another_accounts_secret_prove_nothing_either_way(
+    receiver_database: str, db: Pool
+) -> None:
+    """Of each account some are signed with a secret of the settings and some with a registered one."""
+    await register(db, "whsec_registered")
+    await register(db, "whsec_registered_big")
+    await db.execute("update receiver.registrations set account = 'big-show' where secret = 'whsec_registered_big'")
+    secrets = {PATH: (SECRET, b"whsec_registered"), f"{PATH}/big-show": (*BIG.own_secrets, b"whsec_registered_big")}
+    async with receiving(receiver_database, further=(BIG,)) as web:
+        await web.receiver.keyring.read_again()
+        for path, others in zip(secrets, reversed(secrets.values()), strict=True):
+            tries = [web.deliver(completed(f"evt_{n}"), path, secret=others[n % 2]) for n in range(1000)]
+            assert {answer.status_code for answer in await asyncio.gather(*tries)} == {401}
+        assert await deliveries.recent(db) == []
+        for path, own in secrets.items():
+            for secret in own:
+                answer = await web.deliver(completed(f"evt_{secret.decode()}"), path, secret=secret)
+                assert answer.json() == {"status": "stored"}
+
+
+@pytest.mark.parametrize("path", [
+    f"{PATH}/default", f"{PATH}/small-show", f"{PATH}/BIG-SHOW", f"{PATH}/big_show", f"{PATH}/big-show/x",
+    f"{PATH}/jobs",
+])  # fmt: skip
+async def test_an_account_that_is_not_configured_is_no_path_and_its_deliveries_are_counted(
+    path: str, receiver_database: str
+) -> None:
+    async with receiving(receiver_database, further=(BIG,)) as web:
+        assert said(await web.deliver(completed("evt_1"), path)) == (404, "not_found")
+        found = web.receiver.failures.check(trusted=True)
+    assert found.seen.endswith("1 others refused since the last accepted one, lately with 404 wrong_path")
+
+
+async def test_a_callback_is_at_the_same_path_for_all_accounts_and_its_event_is_its_accounts(
+    receiver_database: str, db: Pool
+) -> None:
+    await db.execute(
+        "insert into receiver.callbacks (token, api_url, account, idempotency_key, transcription_id, secret)"
+        " values ('token', $1, 'big-show', 'k', '7', 'whsec_of_7')", API,
+    )  # fmt: skip
+    own = {"secret": b"whsec_of_7"}
+    async with receiving(receiver_database, further=(BIG,)) as web:
+        assert (await web.deliver(completed("evt_1", 7), f"{PATH}/jobs/token", **own)).json() == {"status": "stored"}
+    async with receiving(receiver_database) as web:  # that account is not configured any more
+        assert said(await web.deliver(completed("evt_2", 7), f"{PATH}/jobs/token", **own)) == (401, "invalid_signature")
+    assert [event.account for event in await deliveries.recent(db)] == ["big-show"]
+
+
+async def test_an_account_without_a_secret_is_told_by_readiness_and_answers_503(receiver_database: str) -> None:
+    bare = account(name="big-show")
+    async with receiving(receiver_database, further=(bare,)) as web:
+        assert "secret: NOT OK, 1 known, none for big-show" in await readiness(web)
+        assert said(await web.deliver(completed("evt_1"), f"{PATH}/big-show")) == (503, "no_secret")
+        assert (await web.deliver(completed("evt_1"))).is_success
+    async with receiving(
+        receiver_database, secrets=(), further=(BIG,)
+    ) as web:  # nothing is expected of the default one
+        assert "secret: ok, 1 known" in await readiness(web)
+
+
+async def test_who_knows_a_secret_of_any_account_is_told_the_counts(receiver_database: str) -> None:
+    async with receiving(receiver_database, further=(BIG,)) as web:
+        assert "authentic deliveries refused in a row\n" in await readiness(web, secret=b"whsec_of_the_big_show")
+        assert "failures: ok, 0 of 5" in await readiness(web, secret=b"whsec_of_the_big_show")

@@ -19,13 +19,15 @@ from receiver.health import Finding
 from receiver.inbox import deliveries
 from receiver.inbox.spool import Fate, Spool
 from receiver.providers.transcribe_so import payload
+from receiver.events import AccountId
 from receiver.testing import Server
 from receiver.web.store import SERVICE, Deadlines, Store
 from receiver.webhooks.keyring import Proven
 from tests.processes import completed, free_port
 
 T = TypeVar("T")
-API, SOURCE, PROVEN = "http://api.test", "transcribe.so", Proven(b"whsec")
+API, SOURCE = "http://api.test", "transcribe.so"
+PROVEN = Proven(b"whsec", AccountId(SOURCE, API, "default"))
 PATIENT = Deadlines(database=60, spool=60, question=60)  # however busy the machine is
 NOWHERE = f"postgresql://u@127.0.0.1:{free_port()}/d"
 
@@ -69,7 +71,7 @@ class Place:
         self.told = 0
         handlers: dict[str, Handler] = {"announce": announce}
         self.store = Store(
-            connections=self.connections, spool=self.spool, api_url=API, stored=self._tell,
+            connections=self.connections, spool=self.spool, stored=self._tell,
             **{"deadlines": PATIENT, "database": None, "handlers": handlers, **options},
         )  # fmt: skip
 
@@ -526,3 +528,19 @@ async def test_a_database_is_known_by_itself_and_not_by_its_address(
             await back.store.drain()
             assert back.is_empty is taken
             assert (await back.store.check()).holds is taken
+
+
+async def test_the_account_that_was_proven_is_stored_also_by_way_of_the_spool(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    other = Proven(b"whsec", AccountId(SOURCE, "http://other.test", "big-show"))
+    await db.execute(TAKES_NOTHING)
+    async with placed(receiver_database, tmp_path) as place:
+        await place.store.append(events.read(SOURCE, completed("evt_1")), other)
+        await db.execute(TAKES_AGAIN)
+        await place.store.drain()
+        await place.store.append(events.read(SOURCE, completed("evt_2")), other)
+    found = await deliveries.recent(db)
+    assert [(one.id, one.source, one.api_url, one.account) for one in found] == [
+        ("evt_2", SOURCE, "http://other.test", "big-show"), ("evt_1", SOURCE, "http://other.test", "big-show"),
+    ]  # fmt: skip

@@ -19,6 +19,7 @@ from receiver.webhooks.secrets import read
 from tests.processes import open_folder
 
 API, PUBLIC = "https://api.test", "https://here.test"
+WHOSE = Account("transcribe.so", "default", API, key=SecretStr("a key"))
 EPISODE = Recording(source="youtube", url="https://youtu.be/x")
 
 
@@ -28,14 +29,16 @@ def accepted(*, with_secret: bool = True) -> httpx.Response:
 
 
 async def secrets(db: Pool, api_url: str) -> dict[str, bytes]:
-    return {token: one.secret for token, one in (await read(db, api_url)).callbacks.items()}
+    found = await read(db, [WHOSE.id._replace(api_url=api_url)])
+    return {token: one.secret for token, one in found.callbacks.items()}
 
 
 class Provider:
     """Gives prepared answers; remembers the keys and the callback URLs that it was asked with."""
 
-    def __init__(self, *answers: httpx.Response) -> None:
+    def __init__(self, *answers: httpx.Response, account: Account = WHOSE) -> None:
         self.answers = list(answers)
+        self.account = account
         self.asked: list[tuple[str, str]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -44,12 +47,10 @@ class Provider:
 
     async def submit(self, db: Pool, key: str = "episode 1") -> int:
         api = TranscribeSo(API, SecretStr("tsk_live_x"), transport=httpx.MockTransport(self))
-        order = Order(EPISODE, idempotency_key=key, callbacks=Callbacks(db, PUBLIC))
+        order = Order(EPISODE, idempotency_key=key, callbacks=Callbacks(db, PUBLIC, self.account.id))
         with (
             open_folder() as folder,
-            progress.opened(
-                folder, Account("transcribe.so", "default", API, key=SecretStr("a key")), "https://youtu.be/x"
-            ) as notes,
+            progress.opened(folder, self.account, "https://youtu.be/x") as notes,
         ):
             async with api:
                 return (await submit(api, order, notes, uploaded=lambda *_: None)).id
@@ -103,4 +104,33 @@ async def test_a_callback_needs_a_public_url_and_a_database(db: Pool) -> None:
         callbacks.of(nowhere, db)
     with pytest.raises(ImpossibleError, match="run `receiver up`, or set DATABASE_URL"):
         callbacks.of(here, None)
-    assert callbacks.of(here, db) == Callbacks(db, PUBLIC)
+    assert callbacks.of(here, db) == Callbacks(db, PUBLIC, here.chosen.id)
+
+
+BIG = Account("transcribe.so", "big-show", API, key=SecretStr("another key"))
+INTEND_OF_0_6 = """
+insert into receiver.callbacks as c (token, api_url, idempotency_key)
+values ($1, $2, $3)
+on conflict (api_url, idempotency_key) do update set intended_at = now()
+returning c.token
+"""
+
+
+async def test_two_accounts_may_use_the_same_key_and_each_has_its_own_callback(db: Pool) -> None:
+    providers = [Provider(accepted(), account=account) for account in (WHOSE, BIG)]
+    for provider in providers:
+        await provider.submit(db)
+    tokens = [provider.asked[0][1].rpartition("/")[2] for provider in providers]
+    assert tokens[0] != tokens[1]
+    found = (await read(db, [WHOSE.id, BIG.id])).callbacks
+    assert {token: one.account for token, one in found.items()} == {tokens[0]: WHOSE.id, tokens[1]: BIG.id}
+    again = await Callbacks(db, PUBLIC, BIG.id).intend("episode 1")
+    assert again == providers[1].asked[0][1]
+
+
+async def test_a_key_that_version_0_6_has_used_keeps_its_callback_in_both_directions(db: Pool) -> None:
+    await db.fetchval(INTEND_OF_0_6, "token", API, "episode 1")
+    assert await Callbacks(db, PUBLIC, WHOSE.id).intend("episode 1") == f"{PUBLIC}/webhooks/transcribe-so/jobs/token"
+    assert await Callbacks(db, PUBLIC, BIG.id).intend("episode 1") != f"{PUBLIC}/webhooks/transcribe-so/jobs/token"
+    address = await Callbacks(db, PUBLIC, WHOSE.id).intend("episode 2")
+    assert await db.fetchval(INTEND_OF_0_6, "other", API, "episode 2") == address.rpartition("/")[2]

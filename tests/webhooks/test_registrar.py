@@ -107,13 +107,13 @@ async def test_a_refusal_is_advice_and_tried_again_seldom(
             return registrar.is_refused
 
         await until(said)
-        (finding,) = advice.registration(is_refused=registrar.is_refused)
+        (finding,) = advice.registration(registrar.account, is_refused=registrar.is_refused)
         assert (finding.name, finding.holds) == ("registration", True)
         assert "see `receiver register`" in finding.said
         assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
         await asyncio.wait_for(registering, 60)
     assert await registered(db)
-    assert advice.registration(is_refused=registrar.is_refused) == []
+    assert advice.registration(registrar.account, is_refused=registrar.is_refused) == []
     assert "not registered: the provider refuses to register" in caplog.text
 
 
@@ -131,10 +131,27 @@ async def test_a_webhook_that_delivers_elsewhere_by_now_is_advice_and_left_alone
         return caplog.text.count("not registered: the provider delivers to https://there.test/hook, not to ") > 1
 
     await until(said_again)
-    (finding,) = advice.registration(is_refused=registrar.is_refused)
+    (finding,) = advice.registration(registrar.account, is_refused=registrar.is_refused)
     assert (finding.name, finding.holds) == ("registration", True)
     assert sandbox.asked("/webhooks").count("POST /api/v1/webhooks") == 2
     assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
     await asyncio.wait_for(registering, 60)
-    assert advice.registration(is_refused=registrar.is_refused) == []
+    assert advice.registration(registrar.account, is_refused=registrar.is_refused) == []
     assert sandbox.get("webhooks")["url"].startswith(HERE)
+
+
+async def test_each_account_registers_its_own_webhook_and_one_that_is_refused_keeps_no_other_from_it(
+    sandbox: Simulated, db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    both = settings.load(
+        TRANSCRIBE_API_URL=sandbox.url, TRANSCRIBE_API_KEY="nonsense", PUBLIC_URL=HERE,
+        TRANSCRIBE_API_KEY__BIG_SHOW=sandbox.key, RECEIVER_DATA_DIR=str(tmp_path),
+    )  # fmt: skip
+    refused, other = (registrar_of(one, receiver_database) for one in both.in_use)
+    keeping = asyncio.create_task(refused.keep())
+    await asyncio.wait_for(other.keep(), 60)
+    assert not keeping.done()
+    keeping.cancel()
+    assert sandbox.get("webhooks")["url"] == f"{HERE}{WEBHOOK_PATH}/big-show"
+    rows = await db.fetch("select account, webhook_url from receiver.registrations where secret is not null")
+    assert [tuple(row) for row in rows] == [("big-show", f"{HERE}{WEBHOOK_PATH}/big-show")]

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -88,7 +89,8 @@ async def connection(receiver_database: str) -> AsyncIterator["asyncpg.Connectio
 
 
 async def known_secrets(db: Pool, api_url: str) -> list[bytes]:
-    return list((await secrets.read(db, api_url)).webhook)
+    account = WHOSE.id._replace(api_url=api_url)
+    return list((await secrets.read(db, [account])).webhooks.get(account, ()))
 
 
 async def register(provider: Provider, url: str, webhook_url: str = HERE, **options: bool) -> str:
@@ -443,13 +445,13 @@ async def test_no_webhook_to_delete_is_no_reason_to_stop(db: Pool, receiver_data
     assert await known_secrets(db, API) == [b"whsec_new"]
 
 
-async def test_an_api_that_remembers_nothing_is_forgotten_and_another_is_not(
+async def test_what_an_api_has_lost_is_forgotten_and_another_account_is_not(
     db: Pool, connection: "asyncpg.Connection[asyncpg.Record]", receiver_database: str
 ) -> None:
     await register(Provider(given("whsec_old")), receiver_database)
-    await registration.forget(connection, "http://elsewhere.test")
+    await registration.forget(connection, replace(WHOSE, api_url="http://elsewhere.test"))
     assert await known_secrets(db, API) == [b"whsec_old"]
-    await registration.forget(connection, API)
+    await registration.forget(connection, WHOSE)
     assert await known_secrets(db, API) == []
     assert await registration.find(db, WHOSE) == []
 
@@ -531,11 +533,11 @@ async def test_rows_of_version_0_5_from_before_the_migration_are_found_and_verif
         steps = migrations.files()
         await migrations.migrate(connection, steps[:8])
         await registered_by_0_5(connection, HERE, "whsec_before")
-        assert await migrations.migrate(connection, steps[:9]) == ["0008_webhook_url"]
+        assert "0008_webhook_url" in await migrations.migrate(connection)
         (found,) = await registration.find(connection, WHOSE)
-        (secret,) = await rotation.known(connection, API, WHOSE.key_fingerprint)
+        (secret,) = await rotation.known(connection, WHOSE)
         assert (found.webhook_url, secret.webhook_url) == (HERE, HERE)
-        assert (await secrets.read(connection, API)).webhook == (b"whsec_before",)
+        assert (await secrets.read(connection, [WHOSE.id])).webhooks == {WHOSE.id: (b"whsec_before",)}
         assert await connection.fetchval("select webhook_url from receiver.registrations") == HERE
     finally:
         await connection.close()
@@ -549,7 +551,7 @@ async def test_rows_that_version_0_5_writes_behind_the_migration_are_found_and_v
     assert (await register(Provider(given()), receiver_database)).startswith(f"already registered for {HERE}")
     await registered_by_0_5(db, ELSEWHERE, None)
     assert [found.webhook_url for found in await registration.find(db, WHOSE)] == [ELSEWHERE, HERE]
-    assert [secret.webhook_url for secret in await rotation.known(db, API, WHOSE.key_fingerprint)] == [HERE]
+    assert [secret.webhook_url for secret in await rotation.known(db, WHOSE)] == [HERE]
     assert await known_secrets(db, API) == [b"whsec_beside"]
     provider = Provider(given("whsec_of_its_intent"))
     await register(provider, receiver_database, ELSEWHERE)
@@ -561,3 +563,57 @@ async def test_version_0_5_can_read_the_rows_that_we_write(db: Pool, receiver_da
     await register(Provider(given()), receiver_database)
     (row,) = await db.fetch(FIND_OF_0_5, API, WHOSE.key_fingerprint)
     assert (row["callback_url"], row["secret"]) == (HERE, SECRET)
+
+
+BIG = replace(WHOSE, name="big-show", key=SecretStr("another key"))
+
+
+async def test_each_account_has_a_registration_of_its_own(db: Pool, receiver_database: str) -> None:
+    await register(Provider(given("whsec_default")), receiver_database)
+    connection = await database.connect(receiver_database)
+    async with Provider(given("whsec_big"), tells=NONE).client() as client:
+        outcome = await registration.register(connection, client, BIG, f"{HERE}/big-show")
+    await connection.close()
+    assert (outcome.done, outcome.others) == ("registered", ())
+    assert (await secrets.read(db, [WHOSE.id, BIG.id])).webhooks == {
+        WHOSE.id: (b"whsec_default",), BIG.id: (b"whsec_big",),
+    }  # fmt: skip
+    assert [one.webhook_url for one in await registration.find(db, BIG)] == [f"{HERE}/big-show"]
+    assert [one.fingerprint for one in await rotation.known(db, BIG)] == [fingerprint(b"whsec_big")]
+    await registration.forget(db, BIG)
+    assert [one.webhook_url for one in await registration.find(db, WHOSE)] == [HERE]
+
+
+async def test_a_key_that_was_given_to_another_account_is_registered_for_that_one(
+    db: Pool, receiver_database: str
+) -> None:
+    """Its webhook is at another path by now, and what was on its way to the old one still verifies there."""
+    moved = replace(WHOSE, name="big-show")
+    await register(Provider(given("whsec_before")), receiver_database)
+    connection = await database.connect(receiver_database)
+    async with Provider(given("whsec_after")).client() as client:
+        assert (await registration.register(connection, client, moved, f"{HERE}/big-show")).done == "registered"
+    await connection.close()
+    assert (await secrets.read(db, [WHOSE.id, moved.id])).webhooks == {
+        WHOSE.id: (b"whsec_before",), moved.id: (b"whsec_after",),
+    }  # fmt: skip
+
+
+async def test_an_account_that_is_being_registered_keeps_no_other_from_it(receiver_database: str) -> None:
+    """Its provider might hang for minutes."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> httpx.Response:
+        asked.set()
+        await answered.wait()
+        return given("whsec_default")()
+
+    hanging = asyncio.create_task(register(Provider(hang), receiver_database))
+    await asked.wait()
+    connection = await database.connect(receiver_database)
+    async with Provider(given("whsec_big")).client() as client:
+        await asyncio.wait_for(registration.register(connection, client, BIG, f"{HERE}/big-show"), 30)
+    assert not hanging.done()
+    answered.set()
+    await hanging
+    await connection.close()

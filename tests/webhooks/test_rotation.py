@@ -1,10 +1,12 @@
 """`receiver.webhooks.rotation`: which secrets verify, how much they are used, and when an old one can go."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from receiver import settings
 from receiver.database import Pool
@@ -12,11 +14,13 @@ from receiver.errors import ImpossibleError
 from receiver.events import Event
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
+from receiver.settings import Account
 from receiver.signature import fingerprint
 from receiver.webhooks import registration, rotation, secrets
 
 API = "https://api.test"
-KEY = "0123456789ab"
+WHOSE = Account("transcribe.so", "default", API, key=SecretStr("tsk_live_of_the_rotation"))
+KEY = WHOSE.key_fingerprint
 OLD, NEW = fingerprint(b"whsec_old"), fingerprint(b"whsec_new")
 
 
@@ -44,7 +48,7 @@ async def test_a_secret_shows_since_when_it_is_known_and_what_it_has_verified(db
     await delivered(db, 1, b"whsec_old", hours_ago=40)
     await delivered(db, 2, b"whsec_old", hours_ago=26)
     await delivered(db, 3, b"whsec_old", hours_ago=1, api_url="https://elsewhere.test")
-    new, old = await rotation.known(db, API, KEY)
+    new, old = await rotation.known(db, WHOSE)
     assert (new.fingerprint, new.events, new.last_matched, new.replaced_at) == (NEW, 0, None, None)
     assert (old.fingerprint, old.events, old.replaced_at) == (OLD, 2, new.since)
     assert timedelta(hours=25.9) < old.quiet_for < timedelta(hours=26.1)
@@ -54,13 +58,15 @@ async def test_a_secret_shows_since_when_it_is_known_and_what_it_has_verified(db
 async def test_a_secret_of_the_settings_comes_last_and_is_never_retired(db: Pool) -> None:
     await registered(db, "whsec_new", hours_ago=30)
     await delivered(db, 1, b"whsec_own", hours_ago=26)
-    _, own, unused = await rotation.known(db, API, KEY, (b"whsec_own", b"whsec_unused"))
+    _, own, unused = await rotation.known(
+        db, replace(WHOSE, webhook_secrets=(SecretStr("whsec_own"), SecretStr("whsec_unused")))
+    )
     assert (own.fingerprint, own.events, own.since, own.webhook_url) == (fingerprint(b"whsec_own"), 1, None, None)
     assert own.last_matched is not None
     assert (unused.events, unused.last_matched) == (0, None)
     assert [secret.can_go or secret.replaced_at is not None for secret in (own, unused)] == [False, False]
     with pytest.raises(ImpossibleError, match="no registered secret of"):
-        await rotation.retire(db, API, KEY, own.fingerprint, although_used=True)
+        await rotation.retire(db, WHOSE, own.fingerprint, although_used=True)
 
 
 @pytest.mark.parametrize(
@@ -74,16 +80,16 @@ async def test_a_replaced_secret_can_go_after_a_day_of_silence(
     await registered(db, "whsec_new", hours_ago=replaced_hours_ago)
     if matched_hours_ago is not None:
         await delivered(db, 1, b"whsec_old", hours_ago=matched_hours_ago)
-    _, old = await rotation.known(db, API, KEY)
+    _, old = await rotation.known(db, WHOSE)
     assert old.can_go is goes
-    assert old.advice == (f"retire it: `receiver retire-secret {OLD}`" if goes else "keep it for now")
+    assert old.advice(WHOSE) == (f"retire it: `receiver retire-secret {OLD}`" if goes else "keep it for now")
     if goes:
-        await rotation.retire(db, API, KEY, OLD, although_used=False)
+        await rotation.retire(db, WHOSE, OLD, although_used=False)
     else:
         with pytest.raises(ImpossibleError, match="wait until 24 h have passed, or insist on it"):
-            await rotation.retire(db, API, KEY, OLD, although_used=False)
-        await rotation.retire(db, API, KEY, OLD, although_used=True)
-    assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
+            await rotation.retire(db, WHOSE, OLD, although_used=False)
+        await rotation.retire(db, WHOSE, OLD, although_used=True)
+    assert (await secrets.read(db, [WHOSE.id])).webhooks == {WHOSE.id: (b"whsec_new",)}
 
 
 @pytest.mark.parametrize(("hours", "said"), [(0.01, "0 min"), (0.21, "12 min"), (1.5, "1 h"), (23.5, "23 h")])
@@ -91,7 +97,7 @@ async def test_how_long_a_secret_is_silent_is_said_in_what_it_is_counted_in(db: 
     await registered(db, "whsec_old", hours_ago=50)
     await registered(db, "whsec_new", hours_ago=hours)
     with pytest.raises(ImpossibleError, match=f"has been silent for only {said}"):
-        await rotation.retire(db, API, KEY, OLD, although_used=False)
+        await rotation.retire(db, WHOSE, OLD, although_used=False)
 
 
 @pytest.mark.parametrize("key", [KEY, "a key that is not configured"])
@@ -99,22 +105,22 @@ async def test_the_secret_that_the_provider_signs_with_cannot_be_retired(db: Poo
     await registered(db, "whsec_old", hours_ago=90, key=key)
     await registered(db, "whsec_new", hours_ago=50, key=key)
     with pytest.raises(ImpossibleError, match="receiver register --rotate"):
-        await rotation.retire(db, API, KEY, NEW, although_used=True)
-    await rotation.retire(db, API, KEY, OLD, although_used=False)
+        await rotation.retire(db, WHOSE, NEW, although_used=True)
+    await rotation.retire(db, WHOSE, OLD, although_used=False)
 
 
 async def test_the_secret_of_a_key_that_is_used_no_more_can_go(db: Pool) -> None:
     await registered(db, "whsec_new", hours_ago=90)
     await registered(db, "whsec_old", hours_ago=50, key="of a revoked key")
     with pytest.raises(ImpossibleError, match="receiver register --rotate"):
-        await rotation.retire(db, API, KEY, NEW, although_used=True)
-    await rotation.retire(db, API, KEY, OLD, although_used=False)
+        await rotation.retire(db, WHOSE, NEW, although_used=True)
+    await rotation.retire(db, WHOSE, OLD, although_used=False)
 
 
 async def test_a_secret_whose_webhook_was_deleted_is_replaced_although_nothing_came_after_it(db: Pool) -> None:
     await registered(db, "whsec_old", hours_ago=90)
     await db.execute("update receiver.registrations set gone_at = now() - interval '30 hours'")
-    (old,) = await rotation.known(db, API, KEY)
+    (old,) = await rotation.known(db, WHOSE)
     assert old.can_go
 
 
@@ -133,23 +139,23 @@ async def test_the_list_is_of_the_configured_api_and_may_have_to_have_one(db: Po
 async def test_blanks_around_a_name_are_nothing(db: Pool) -> None:
     await registered(db, "whsec_old", hours_ago=90)
     await registered(db, "whsec_new", hours_ago=60)
-    await rotation.retire(db, API, KEY, f" {OLD}\n", although_used=False)
-    assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
+    await rotation.retire(db, WHOSE, f" {OLD}\n", although_used=False)
+    assert (await secrets.read(db, [WHOSE.id])).webhooks == {WHOSE.id: (b"whsec_new",)}
 
 
 async def test_an_unknown_name_is_said(db: Pool) -> None:
     with pytest.raises(ImpossibleError, match="`receiver secrets` lists them"):
-        await rotation.retire(db, API, KEY, "0123456789ab", although_used=True)
+        await rotation.retire(db, WHOSE, "0123456789ab", although_used=True)
 
 
 async def test_a_secret_that_was_given_twice_is_one_and_goes_at_once(db: Pool) -> None:
     for hours in (90, 80, 70):
         await registered(db, "whsec_old", hours_ago=hours)
     await registered(db, "whsec_new", hours_ago=60)
-    _, old = await rotation.known(db, API, KEY)
+    _, old = await rotation.known(db, WHOSE)
     assert old.since < old.replaced_at if old.since and old.replaced_at else False
-    await rotation.retire(db, API, KEY, OLD, although_used=False)
-    assert (await secrets.read(db, API)).webhook == (b"whsec_new",)
+    await rotation.retire(db, WHOSE, OLD, although_used=False)
+    assert (await secrets.read(db, [WHOSE.id])).webhooks == {WHOSE.id: (b"whsec_new",)}
 
 
 async def test_retiring_tells_the_web_processes(db: Pool, receiver_database: str) -> None:
@@ -158,7 +164,7 @@ async def test_retiring_tells_the_web_processes(db: Pool, receiver_database: str
     listening = await asyncpg.connect(receiver_database)
     heard: asyncio.Queue[None] = asyncio.Queue()
     await listening.add_listener(registration.CHANNEL, lambda *_: heard.put_nowait(None))
-    await rotation.retire(db, API, KEY, OLD, although_used=False)
+    await rotation.retire(db, WHOSE, OLD, although_used=False)
     async with asyncio.timeout(60):
         await heard.get()
     assert heard.empty()

@@ -15,7 +15,7 @@ from tests.commands import Request, Scripted
 from tests.processes import free_port
 
 BODY = b'{ "id": "evt_1" }\n'
-KNOWN = Known((b"whsec_new", b"whsec_old"))
+KNOWN = Known({settings.load().chosen.id: (b"whsec_new", b"whsec_old")})
 
 
 def configured(*own: str) -> Settings:

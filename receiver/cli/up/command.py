@@ -235,7 +235,7 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     await child.ready()
     say(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
     here = address(configured.host, configured.port) + WEBHOOK_PATH
-    await registration.forget(db, sandbox_url)
+    await registration.forget(db, configured.chosen)
     say((await registrar.register_now(configured, url, given=here)).sentence)
 
 

@@ -1,5 +1,5 @@
--- Find the first test event of one API that was stored after another event.
--- $1 api_url text, $2 event bigint
+-- Find the first test event of an account that was stored after another event.
+-- $1 source text, $2 api_url text, $3 account text, $4 event bigint
 select * from receiver.inbox
-where id > $2 and api_url = $1 and type = 'webhook.test'
+where id > $4 and source = $1 and api_url = $2 and account = $3 and type = 'webhook.test'
 order by id limit 1
