@@ -192,12 +192,12 @@ class Web(Process):
         """Wait until no new connection is taken."""
         until(lambda: not self.accepts(), "the listener is closed")
 
-    def deliver(self, body: bytes, **options: Any) -> httpx.Response:
+    def deliver(self, body: bytes, *, path: str = "/webhooks/transcribe-so", **options: Any) -> httpx.Response:
         """Deliver an authentic body."""
         headers = sign(body, **options)
         self.secrecy.keep_signature(headers["X-Transcribe-Signature"])
         with self.http() as http:
-            return self._heard(http.post(f"{self.url}/webhooks/transcribe-so", content=body, headers=headers))
+            return self._heard(http.post(f"{self.url}{path}", content=body, headers=headers))
 
     def _heard(self, answer: httpx.Response) -> httpx.Response:
         self.secrecy.hold(f"the answer to {answer.url}", f"{answer.headers}\n{answer.text}")

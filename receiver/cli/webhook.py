@@ -81,7 +81,7 @@ def retire_secret(fingerprint: str, *, yes: bool) -> None:
 
 
 def _secret_line(secret: Secret, account: Account) -> str:
-    where = f"from {accounts.variable(accounts.TRANSCRIBE, accounts.WEBHOOK_SECRET, account.name)}"
+    where = f"from {accounts.webhook_secret_variable(account.name)}"
     if secret.since is not None:
         where = f"registered {clock(secret.since)} for {secret.webhook_url}"
     used = ", has verified nothing" if secret.last_matched is None else (

@@ -257,3 +257,8 @@ def variable(source: Variables, kind: str, name: str) -> str:
 def key_variable(account: str) -> str:
     """Return the name of the variable that holds the key of an account of transcribe.so."""
     return variable(TRANSCRIBE, KEY, account)
+
+
+def webhook_secret_variable(account: str) -> str:
+    """Return the name of the variable that holds the webhook secrets of an account of transcribe.so."""
+    return variable(TRANSCRIBE, WEBHOOK_SECRET, account)

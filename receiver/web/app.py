@@ -14,6 +14,7 @@ from starlette.routing import Route
 from receiver import events, providers, signature
 from receiver.database import Connection, Connections, migrations
 from receiver.errors import ReceiverError, SignatureError
+from receiver.events import AccountId
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks, postgres, presence, report, resources
@@ -21,7 +22,6 @@ from receiver.health.failures import Failures
 from receiver.health.organs import Organs
 from receiver.inbox import jobs
 from receiver.inbox.spool import Spool
-from receiver.events import AccountId
 from receiver.settings import CALLBACK_PATH, Account, webhook_path
 from receiver.settings.accounts import set_up
 from receiver.web import body, refusals

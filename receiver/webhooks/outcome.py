@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ADVICE_ON_SILENCE = ": `receiver test-event` tries it, `receiver register --rotate` registers again"
-SILENT = f"the provider does not say whether the webhook still exists{ADVICE_ON_SILENCE}"
+SILENT = "the provider does not say whether the webhook still exists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,7 @@ class RegistrationOutcome:
         others: the fingerprints of the secrets that are still active beside it, after it was registered.
         is_new: whether the provider gave a secret that was not active before.
         doubt: why it is not known whether the provider still has the webhook; empty if it is.
+        option: what the commands need to mean its account.
     """
 
     done: Literal["registered", "kept", "unknown", "elsewhere"]
@@ -30,13 +30,17 @@ class RegistrationOutcome:
     others: tuple[str, ...] = ()
     is_new: bool = False
     doubt: str = ""
+    option: str = ""
 
     @property
     def sentence(self) -> str:
         """What was done, in a sentence."""
         doubt = f"; {self.doubt}" if self.doubt else ""
+        if self.doubt == SILENT:
+            tries, again = f"`receiver test-event{self.option}`", f"`receiver register --rotate{self.option}`"
+            doubt += f": {tries} tries it, {again} registers again"
         if self.done == "elsewhere":
-            change = "to change that run `receiver register`"
+            change = f"to change that run `receiver register{self.option}`"
             return f"registered for {self.registered_for}, not for {self.webhook_url}; {change}{doubt}"
         secret = f"(secret with fingerprint {self.fingerprint})"
         if self.done != "registered":
@@ -46,10 +50,12 @@ class RegistrationOutcome:
     def _about_others(self) -> str:
         if not self.is_new:
             return "; the provider gave the same secret again, so nothing has been rotated"
-        return f"; still active, until `receiver retire-secret`: {', '.join(self.others)}" if self.others else ""
+        until = f"`receiver retire-secret{self.option}`"
+        return f"; still active, until {until}: {', '.join(self.others)}" if self.others else ""
 
 
-def registered(webhook_url: str, fingerprint: str, active: list[str]) -> RegistrationOutcome:
+def registered(webhook_url: str, fingerprint: str, active: list[str], option: str = "") -> RegistrationOutcome:
     """Return the outcome of a registration that brought a secret; `active` were the fingerprints before it."""
     others = tuple(name for name in dict.fromkeys(active) if name != fingerprint)
-    return RegistrationOutcome("registered", webhook_url, fingerprint, others=others, is_new=fingerprint not in active)
+    is_new = fingerprint not in active
+    return RegistrationOutcome("registered", webhook_url, fingerprint, others=others, is_new=is_new, option=option)

@@ -23,7 +23,7 @@ from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderE
 from receiver.failpoints import Failpoint, reach
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import WebhookAnswer
-from receiver.settings import Account, Settings, addresses, webhook_at
+from receiver.settings import Account, Settings, accounts, addresses, webhook_at
 from receiver.webhooks import outcome
 from receiver.webhooks.outcome import RegistrationOutcome
 
@@ -33,10 +33,6 @@ CHANNEL = "receiver_secrets"
 LOCK = 7_301_845_520_141_990_002  # of the default account; processes of version 0.6 know no other
 KEY_LIVES = timedelta(hours=24)
 CONFLICT = 409  # not a request that is still running: the client has already waited for that
-ADVICE_ON_CONFLICT = (
-    "; one webhook for each key: `receiver register --rotate --delete-first` deletes it and registers again "
-    "(what finishes in between is not delivered), or delete it in the provider's dashboard"
-)
 ABOUT_A_WEBHOOK = re.compile(r"(?<!/)webhook", re.IGNORECASE)  # but not the path /webhooks
 
 
@@ -139,9 +135,9 @@ async def register(
             await _delete(connection, provider, account)
             reach(Failpoint.MID_ROTATION)
         asked_before = unanswered_intent is not None
-        fingerprint = await _carry_out(connection, provider, intent, asked_before=asked_before)
+        fingerprint = await _carry_out(connection, provider, account, intent, asked_before=asked_before)
     active = [each.secret_fingerprint for each in found if each.secret_fingerprint is not None]
-    return outcome.registered(webhook_url, fingerprint, active)
+    return outcome.registered(webhook_url, fingerprint, active, account.option)
 
 
 async def forget(db: Database, account: Account) -> None:
@@ -199,9 +195,9 @@ async def _kept(
     is_here = addresses.same(known.webhook_url, webhook_url)
     if take_over and not is_here:
         return None
-    kept = RegistrationOutcome("kept", webhook_url, known.secret_fingerprint)
+    kept = RegistrationOutcome("kept", webhook_url, known.secret_fingerprint, option=account.option)
     if not is_here:
-        kept = RegistrationOutcome("elsewhere", webhook_url, known.secret_fingerprint, registered_for=known.webhook_url)
+        kept = replace(kept, done="elsewhere", registered_for=known.webhook_url)
     try:
         webhook = await webhook_of(provider)
     except InvalidRequest:
@@ -220,7 +216,8 @@ async def _kept(
     if take_over:
         return None
     raise ImpossibleError(
-        f"the provider delivers to {webhook.url}, not to {webhook_url}: `receiver register` lets it deliver here"
+        f"the provider delivers to {webhook.url}, not to {webhook_url}: "
+        f"`receiver register{account.option}` lets it deliver here"
     )
 
 
@@ -234,12 +231,12 @@ async def _delete(connection: Connection, provider: TranscribeSo, account: Accou
     except InvalidRequest as exc:
         raise ImpossibleError(
             f"the provider does not let a webhook be deleted through its API ({exc}): delete it in its dashboard, "
-            f"then run `receiver register --rotate`"
+            f"then run `receiver register --rotate{account.option}`"
         ) from exc
 
 
 async def _carry_out(
-    connection: Connection, provider: TranscribeSo, intent: Registration, *, asked_before: bool
+    connection: Connection, provider: TranscribeSo, account: Account, intent: Registration, *, asked_before: bool
 ) -> str:
     """Ask the provider, and store the secret before anything else happens. Return its fingerprint."""
     try:
@@ -253,19 +250,26 @@ async def _carry_out(
         await connection.execute(query("webhooks/retire_registrations"), [intent.id], CHANNEL)
         if isinstance(exc, RateLimited):
             raise
-        advice = ADVICE_ON_CONFLICT if exc.status == CONFLICT else ""
+        advice = _on_conflict(account) if exc.status == CONFLICT else ""
         raise ImpossibleError(f"the provider refuses to register {intent.webhook_url}: {exc}{advice}") from exc
     reach(Failpoint.MID_REGISTRATION)
     if not webhook.secret:
         await connection.execute(query("webhooks/retire_registrations"), [intent.id], CHANNEL)
         raise ImpossibleError(
             "the provider has a webhook for this key and does not show its secret again: nothing has changed. "
-            f"Set TRANSCRIBE_WEBHOOK_SECRET to its secret if you have it{ADVICE_ON_CONFLICT}"
+            f"Set {accounts.webhook_secret_variable(account.name)} to its secret if you have it{_on_conflict(account)}"
         )
     await connection.execute(
         query("webhooks/complete_registration"), intent.id, str(webhook.id), webhook.secret, CHANNEL
     )
     return signature.fingerprint(webhook.secret.encode())
+
+
+def _on_conflict(account: Account) -> str:
+    return (
+        f"; one webhook for each key: `receiver register --rotate --delete-first{account.option}` deletes it and "
+        "registers again (what finishes in between is not delivered), or delete it in the provider's dashboard"
+    )
 
 
 def _might_have_been_done(error: ProviderError, *, asked_before: bool) -> bool:

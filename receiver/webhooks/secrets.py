@@ -77,5 +77,5 @@ def how_to_know_one(configured: Settings) -> str:
     """Return advice for when no secret is known."""
     names, account = lacking(configured), configured.chosen
     first = f"set {' and '.join(names)} and run" if names else "run"
-    variable = accounts.variable(accounts.TRANSCRIBE, accounts.WEBHOOK_SECRET, account.name)
+    variable = accounts.webhook_secret_variable(account.name)
     return f"{first} `receiver register{account.option}`, or set {variable}; {FOR_THE_SANDBOX}"

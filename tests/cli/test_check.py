@@ -207,3 +207,23 @@ def test_where_the_provider_delivers_somebody_must_answer(shared: Processes) -> 
     assert web.end() == 0
     holds, said = check(shared, PUBLIC_URL=web.url)[1]["reachable"]
     assert (holds, "run `receiver up`" in said) == (False, True)
+
+
+def test_every_account_is_looked_at(shared: Processes) -> None:
+    """What is wrong with one is told by its name, and what to do names it too."""
+    address, here = shared.environment["TRANSCRIBE_API_URL"], "http://127.0.0.1:1"
+    shared.environment |= {"TRANSCRIBE_API_KEY__BIG_SHOW": "tsk_test_big", "TRANSCRIBE_API_KEY__SMALL": "nonsense"}
+    shared.run("register", "--account", "big-show", "--url", here)
+    status, found = check(shared, PUBLIC_URL=here)
+    assert status == 1
+    assert found["secret"][0]
+    assert found["secret (big-show)"][0]
+    assert found["provider (big-show)"] == (True, f"{address} answers and accepts the key")
+    assert found["webhook (big-show)"] == (True, f"the provider delivers to {here}/webhooks/transcribe-so/big-show")
+    assert found["webhook"] == (False, "the provider has none for this key: run `receiver register`")
+    holds, said = found["secret (small)"]
+    assert (holds, said.startswith(f"none is known for {address}: run `receiver register --account small`")) == (
+        False, True,
+    )  # fmt: skip
+    assert (found["provider (small)"][0], "invalid_api_key" in found["provider (small)"][1]) == (False, True)
+    assert "accounts default, big-show, small" in found["settings"][1]

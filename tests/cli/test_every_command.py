@@ -93,6 +93,27 @@ def test_without_a_key_one_sentence_says_what_to_set(commands: Commands, argumen
     assert "for the sandbox, run the line `export …` that `receiver up --sandbox` prints" in ran.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [*KEYED, ("transcript", "1"), ("register",), ("secrets",), ("retire-secret", "f"), ("send", "--sample", "failed")],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_account_that_is_not_there_is_one_sentence_and_nothing_is_asked(
+    commands: Commands, sandbox: Simulated, arguments: tuple[str, ...]
+) -> None:
+    ran = commands.run(*arguments, "--account", "small-show", TRANSCRIBE_API_KEY__BIG_SHOW="x")
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert "there is no account small-show; there are: default, big-show. TRANSCRIBE_API_KEY__SMALL" in ran.stderr
+    assert sandbox.asked() == []
+
+
+def test_a_command_asks_with_the_key_of_the_account_that_is_named(commands: Commands, sandbox: Simulated) -> None:
+    sandbox.made("https://example.com/a.mp3")
+    other = {"TRANSCRIBE_API_KEY__BIG_SHOW": f"{sandbox.key}_of_the_big_show"}
+    listed = [len(commands.read("transcriptions", *named, **other)) for named in ((), ("--account", "big-show"))]
+    assert listed == [2, 1]
+
+
 @pytest.fixture(scope="module")
 def old_database(receiver_server: Server) -> Iterator[str]:
     name = "receiver_test_running"

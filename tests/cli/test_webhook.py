@@ -222,3 +222,40 @@ def test_the_secret_that_the_provider_signs_with_and_one_that_is_not_there_are_n
     assert f"{newest} is the secret that the provider signs with: run `receiver register --rotate` first" in refused
     assert "`receiver secrets` lists them" in commands.said("retire-secret", "nonsense", status=1)
     assert commands.fingerprints() == [newest]
+
+
+def test_each_account_is_registered_listed_and_rotated_by_its_name(commands: Keeping, provider: Simulated) -> None:
+    key = f"{provider.key}_of_the_big_show"
+    commands.environment["TRANSCRIBE_API_KEY__BIG_SHOW"] = key
+    big = ("--account", "big-show")
+    commands.said("register", "--url", URL)
+    assert commands.said("register", *big, PUBLIC_URL="http://127.0.0.1:1").startswith(f"registered {URL}/big-show ")
+    assert commands.said("register", "--url", f"{URL}/big-show", *big).startswith(f"already registered for {URL}/big-")
+    assert webhook(provider) == URL
+    told = provider.http.get("/api/v1/webhooks", headers={"Authorization": f"Bearer {key}"}).json()
+    assert told["url"] == f"{URL}/big-show"
+    (ours,), (theirs,) = commands.fingerprints(), commands.read("secrets", *big)
+    assert ours != theirs["fingerprint"]
+    assert theirs["webhook_url"] == f"{URL}/big-show"
+    rotated = commands.said("register", "--url", URL, "--rotate", *big)
+    assert f"until `receiver retire-secret --account big-show`: {theirs['fingerprint']}" in rotated
+    assert "`receiver secrets` lists them" in commands.said("retire-secret", theirs["fingerprint"], "--yes", status=1)
+    assert (
+        commands.said("retire-secret", theirs["fingerprint"], "--yes", *big) == f"{theirs['fingerprint']} is retired\n"
+    )
+    assert commands.fingerprints() == [ours]
+
+
+def test_a_secret_of_the_settings_is_listed_with_its_accounts_variable(commands: Keeping) -> None:
+    own = {"TRANSCRIBE_API_KEY__A": "x", "TRANSCRIBE_WEBHOOK_SECRET__A": "whsec_sesame"}
+    said = commands.run("secrets", "--account", "a", **own).stdout
+    assert (
+        said == f"{signature.fingerprint(b'whsec_sesame')}  from TRANSCRIBE_WEBHOOK_SECRET__A, has verified nothing\n"
+    )
+
+
+@pytest.mark.parametrize("given", [(), ("--url", "http://127.0.0.1:1")])
+def test_a_delivery_of_our_own_goes_to_the_accounts_path(commands: Keeping, given: tuple[str, ...]) -> None:
+    own = {"TRANSCRIBE_API_KEY__A": "x", "TRANSCRIBE_WEBHOOK_SECRET__A": "whsec_sesame", "PORT": "1"}
+    ran = commands.run("send", "--sample", "completed", "--account", "a", *given, **own)
+    assert ran.stderr.startswith("Error: http://127.0.0.1:1/webhooks/transcribe-so/a does not answer ")

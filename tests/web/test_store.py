@@ -14,12 +14,12 @@ import pytest
 from receiver import Context, Event, database, events, handler
 from receiver.database import Connection, Connections, Pool
 from receiver.errors import SpoolFullError, StoreUnavailableError
+from receiver.events import AccountId
 from receiver.handling import Handler
 from receiver.health import Finding
 from receiver.inbox import deliveries
 from receiver.inbox.spool import Fate, Spool
 from receiver.providers.transcribe_so import payload
-from receiver.events import AccountId
 from receiver.testing import Server
 from receiver.web.store import SERVICE, Deadlines, Store
 from receiver.webhooks.keyring import Proven

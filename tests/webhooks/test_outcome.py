@@ -7,6 +7,7 @@ from receiver.webhooks.outcome import RegistrationOutcome
 
 HERE, THERE = "https://here.test/hook", "https://there.test/hook"
 SECRET = "(secret with fingerprint 1a)"
+ADVICE = "`receiver test-event --account a` tries it, `receiver register --rotate --account a` registers again"
 
 
 @pytest.mark.parametrize(("found", "sentence"), [
@@ -22,6 +23,12 @@ SECRET = "(secret with fingerprint 1a)"
      f"registered for {THERE}, not for {HERE}; to change that run `receiver register`"),
     (RegistrationOutcome("elsewhere", HERE, "1a", registered_for=THERE, doubt="nobody knows"),
      f"registered for {THERE}, not for {HERE}; to change that run `receiver register`; nobody knows"),
+    (RegistrationOutcome("unknown", HERE, "1a", doubt=outcome.SILENT, option=" --account a"),
+     f"already registered for {HERE} {SECRET}; {outcome.SILENT}: {ADVICE}"),
+    (RegistrationOutcome("elsewhere", HERE, "1a", registered_for=THERE, option=" --account a"),
+     f"registered for {THERE}, not for {HERE}; to change that run `receiver register --account a`"),
+    (outcome.registered(HERE, "1a", ["2b"], " --account a"),
+     f"registered {HERE} {SECRET}; still active, until `receiver retire-secret --account a`: 2b"),
 ])  # fmt: skip
 def test_each_outcome_has_its_sentence(found: RegistrationOutcome, sentence: str) -> None:
     assert found.sentence == sentence
