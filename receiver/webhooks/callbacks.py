@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from receiver.database import Database, Pool, query
 from receiver.errors import ImpossibleError
+from receiver.events import AccountId
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.settings import CALLBACK_PATH, AccountId, Settings
+from receiver.settings import CALLBACK_PATH, Settings
 from receiver.webhooks.registration import CHANNEL
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from receiver import signature
 from receiver.database.hint import Hint
 from receiver.errors import CallbackUnknownError, NoSecretError, ReceiverError, SignatureError
-from receiver.settings import Account, AccountId
+from receiver.events import AccountId
+from receiver.settings import Account
 from receiver.webhooks.secrets import Known, of_webhook
 
 log = logging.getLogger(__name__)

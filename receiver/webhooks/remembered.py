@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from receiver.database import dsn, private
+from receiver.events import AccountId
 from receiver.inbox.spool.folder import SpoolFolder
-from receiver.settings import DEFAULT, AccountId
+from receiver.settings import DEFAULT
 from receiver.webhooks.secrets import Callback, Known
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ import asyncpg
 from receiver import signature
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
-from receiver.settings import Account, AccountId, Settings
+from receiver.events import AccountId
+from receiver.settings import Account, Settings
 from receiver.webhooks.registration import CHANNEL
 from receiver.webhooks.secrets import none_known
 

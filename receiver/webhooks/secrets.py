@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
-from receiver.settings import FOR_THE_SANDBOX, Account, AccountId, Settings, accounts
+from receiver.events import AccountId
+from receiver.settings import FOR_THE_SANDBOX, Account, Settings, accounts
 
 
 @dataclass(frozen=True, slots=True)

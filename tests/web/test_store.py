@@ -536,10 +536,10 @@ async def test_the_account_that_was_proven_is_stored_also_by_way_of_the_spool(
     other = Proven(b"whsec", AccountId(SOURCE, "http://other.test", "big-show"))
     await db.execute(TAKES_NOTHING)
     async with placed(receiver_database, tmp_path) as place:
-        await place.store.append(events.read(SOURCE, completed("evt_1")), other)
+        await place.store.append(payload.read(SOURCE, completed("evt_1")), other)
         await db.execute(TAKES_AGAIN)
         await place.store.drain()
-        await place.store.append(events.read(SOURCE, completed("evt_2")), other)
+        await place.store.append(payload.read(SOURCE, completed("evt_2")), other)
     found = await deliveries.recent(db)
     assert [(one.id, one.source, one.api_url, one.account) for one in found] == [
         ("evt_2", SOURCE, "http://other.test", "big-show"), ("evt_1", SOURCE, "http://other.test", "big-show"),

@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from receiver.errors import CallbackUnknownError, NoSecretError, SignatureError, StoreUnavailableError
-from receiver.settings import Account, AccountId
+from receiver.events import AccountId
+from receiver.settings import Account
 from receiver.signature import HEADER, sign
 from receiver.webhooks.keyring import SERVICE, Bounds, Keyring, Proven
 from receiver.webhooks.secrets import Callback, Known

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from receiver.events import AccountId
 from receiver.inbox.spool.folder import own_name
-from receiver.settings import AccountId
 from receiver.webhooks.remembered import Remembered, RememberedDatabase
 from receiver.webhooks.secrets import Callback, Known
 from tests.processes import Processes, completed, free_port

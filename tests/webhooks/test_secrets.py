@@ -6,7 +6,7 @@ import pytest
 
 from receiver import settings
 from receiver.database import Pool
-from receiver.settings import AccountId
+from receiver.events import AccountId
 from receiver.webhooks import secrets
 from receiver.webhooks.secrets import Known
 
