@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 DEPTH = 64
 INTEGER_DIGITS = 40
 TYPE_LENGTH = 255
+DEFAULT_ACCOUNT = "default"
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -31,6 +32,11 @@ class AccountId(NamedTuple):
     source: str
     api_url: str
     account: str
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the account that is meant if none is named."""
+        return self.account == DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.providers.transcribe_so import wire
-from receiver.settings import DEFAULT, webhook_at
+from receiver.settings import webhook_at
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Continue without a question.")
@@ -19,7 +20,7 @@ def _choose(ctx: click.Context, _: click.Parameter, name: str) -> None:
 
 # Read before the others, because an address depends on it. `process.configure` chooses the account.
 account_option = click.option(
-    "--account", metavar="NAME", default=DEFAULT, show_default=True, is_eager=True, expose_value=False,
+    "--account", metavar="NAME", default=DEFAULT_ACCOUNT, show_default=True, is_eager=True, expose_value=False,
     callback=_choose, help="Ask with the key of this account: big-show is that of TRANSCRIBE_API_KEY__BIG_SHOW.",
 )  # fmt: skip
 # `up` passes this to its processes: their standard input is the line to `up` (see `line`), and they end when it closes.

@@ -15,8 +15,9 @@ import click
 
 from receiver import failpoints, logs, settings
 from receiver.cli.options import ACCOUNT
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.logs import streams
-from receiver.settings import DEFAULT, Settings, environment
+from receiver.settings import Settings, environment
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -
     if configured.failpoint is not None:
         log.error("RECEIVER_FAILPOINT is set, for tests: this process kills itself at %s", configured.failpoint.point)
     context = click.get_current_context(silent=True)
-    return configured if context is None else configured.choosing(context.meta.get(ACCOUNT, DEFAULT))
+    return configured if context is None else configured.choosing(context.meta.get(ACCOUNT, DEFAULT_ACCOUNT))
 
 
 def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:

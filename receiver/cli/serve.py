@@ -100,7 +100,9 @@ def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Pr
 
 
 def _registration(registrar: Registrar) -> list[Finding]:
-    return advice.registration(registrar.account, is_refused=registrar.is_refused)
+    return advice.registration(
+        mark=registrar.account.mark, option=registrar.account.option, is_refused=registrar.is_refused
+    )
 
 
 async def _has_secrets(keyring: Keyring, *ends: asyncio.Event) -> bool:

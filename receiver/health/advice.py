@@ -7,7 +7,6 @@ from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox.deliveries import TypeCount
 from receiver.inbox.jobs import Count
-from receiver.settings import Account
 
 SHOWN = 5
 ALIKE = 0.9
@@ -34,13 +33,13 @@ def elsewhere(counts: Sequence[Count], api_url: str) -> Finding:
     return _advice("other APIs", about, [str(number)] if number else [], todo)
 
 
-def registration(account: Account, *, is_refused: bool) -> list[Finding]:
+def registration(*, mark: str, option: str, is_refused: bool) -> list[Finding]:
     """Report that an account's webhook is not registered. This is advice: known secrets still verify deliveries."""
     if not is_refused:
         return []
     seen = "the provider refuses it, or delivers elsewhere"
-    todo = f"the log says why; see `receiver register{account.option}`"
-    return [Finding("registration", holds=True, seen=seen, todo=todo).of(account.mark)]
+    todo = f"the log says why; see `receiver register{option}`"
+    return [Finding("registration", holds=True, seen=seen, todo=todo).of(mark)]
 
 
 def environment(mistakes: Sequence[str]) -> list[Finding]:

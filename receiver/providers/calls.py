@@ -29,10 +29,10 @@ from receiver.errors import (
     StoreUnavailableError,
     Unauthenticated,
 )
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.providers import budget, egress
 from receiver.providers.budget import Budget
 from receiver.providers.seam import Source
-from receiver.settings import accounts
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class Calls:
         # httpx shows an unsendable header in its error, so httpx must never see an unsendable key.
         if not _fits_a_header(key):
             problem = "cannot be sent in a header" if key else "is not set"
-            variable = accounts.variable(self.source.variables, accounts.KEY, accounts.DEFAULT)
+            variable = self.source.key_variable(DEFAULT_ACCOUNT)
             raise Unauthenticated(f"{variable} {problem}", code="unauthenticated")
         headers = {"Authorization": f"{BEARER}{key}"}
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from receiver.errors import ProviderError
 from receiver.events import Event, Unreadable
+from receiver.settings import accounts
 from receiver.settings.accounts import Variables
 
 
@@ -24,6 +25,11 @@ class Source(ABC):
 
     name: ClassVar[str]
     variables: ClassVar[Variables]
+
+    @classmethod
+    def key_variable(cls, account: str) -> str:
+        """Return the name of the variable that holds the key of an account."""
+        return accounts.variable(cls.variables, accounts.KEY, account)
 
     @staticmethod
     @abstractmethod

@@ -10,7 +10,7 @@ inherited      the variables that every program that we start gets
 trust          whose files can decide what we run
 """
 
-from receiver.settings.accounts import DEFAULT, Account, key_variable
+from receiver.settings.accounts import Account
 from receiver.settings.model import (
     CALLBACK_PATH,
     FOR_THE_SANDBOX,
@@ -24,13 +24,11 @@ from receiver.settings.model import (
 
 __all__ = [
     "CALLBACK_PATH",
-    "DEFAULT",
     "FOR_THE_SANDBOX",
     "WEBHOOK_PATH",
     "Account",
     "Settings",
     "TimestampsFormat",
-    "key_variable",
     "load",
     "webhook_at",
     "webhook_path",

@@ -18,12 +18,11 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from receiver import signature
-from receiver.events import AccountId
+from receiver.events import DEFAULT_ACCOUNT, AccountId
 from receiver.settings import addresses, values
 
 T = TypeVar("T")
 
-DEFAULT = "default"
 REQUESTS_A_MINUTE = 60
 MOST_REQUESTS = 100_000
 KEY, URL, RATE, WEBHOOK_SECRET = "API_KEY", "API_URL", "REQUESTS_A_MINUTE", "WEBHOOK_SECRET"
@@ -80,7 +79,7 @@ class Account:
     @property
     def is_default(self) -> bool:
         """Whether it is the account that commands mean when none is named."""
-        return self.name == DEFAULT
+        return self.name == DEFAULT_ACCOUNT
 
     @property
     def mark(self) -> str:
@@ -250,13 +249,8 @@ def _refuse_twins(source: Variables, accounts: Sequence[Account], mistakes: Mist
 
 def variable(source: Variables, kind: str, name: str) -> str:
     """Return the name of an account's variable."""
-    end = "" if name == DEFAULT else f"__{name.upper().replace('-', '_')}"
+    end = "" if name == DEFAULT_ACCOUNT else f"__{name.upper().replace('-', '_')}"
     return f"{source.prefix}_{kind}{end}"
-
-
-def key_variable(account: str) -> str:
-    """Return the name of the variable that holds the key of an account of transcribe.so."""
-    return variable(TRANSCRIBE, KEY, account)
 
 
 def webhook_secret_variable(account: str) -> str:

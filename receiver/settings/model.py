@@ -15,9 +15,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from receiver import failpoints
 from receiver.errors import ConfigError, ImpossibleError
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.failpoints import Death
 from receiver.settings import accounts, addresses, values
-from receiver.settings.accounts import DEFAULT, TRANSCRIBE, Account, Mistakes
+from receiver.settings.accounts import TRANSCRIBE, Account, Mistakes
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
@@ -47,7 +48,7 @@ def _variable(name: str, default: Any) -> Any:
 
 def webhook_path(account: str) -> str:
     """Return the path of an account's webhook, by the account's name."""
-    return WEBHOOK_PATH if account == DEFAULT else f"{WEBHOOK_PATH}/{account}"
+    return WEBHOOK_PATH if account == DEFAULT_ACCOUNT else f"{WEBHOOK_PATH}/{account}"
 
 
 def webhook_at(receiver: str, account: str) -> str:
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
     )
 
     _further: tuple[Account, ...] = PrivateAttr(default=())
-    _chosen: str = PrivateAttr(default=DEFAULT)
+    _chosen: str = PrivateAttr(default=DEFAULT_ACCOUNT)
     api_key: SecretStr | None = _variable("TRANSCRIBE_API_KEY", None)
     api_url: str = _variable("TRANSCRIBE_API_URL", "https://transcribe.so")
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = _variable("TRANSCRIBE_WEBHOOK_SECRET", ())
@@ -191,7 +192,7 @@ class Settings(BaseSettings):
     def default_account(self) -> Account:
         """The account of the variables without a name, with or without a key."""
         return Account(
-            TRANSCRIBE.source, DEFAULT, self.api_url, key=self.api_key, webhook_secrets=self.webhook_secrets,
+            TRANSCRIBE.source, DEFAULT_ACCOUNT, self.api_url, key=self.api_key, webhook_secrets=self.webhook_secrets,
             requests_a_minute=self.requests_a_minute,
         )  # fmt: skip
 
@@ -275,7 +276,7 @@ def load(**changes: object) -> Settings:
             name = str(mistake["loc"][0])
             in_file = name in found.keys() - changes.keys()
             mistakes.add(f"{name}_FILE" if in_file else name, _words(mistake))
-    default = Account(TRANSCRIBE.source, DEFAULT, "") if configured is None else configured.default_account
+    default = Account(TRANSCRIBE.source, DEFAULT_ACCOUNT, "") if configured is None else configured.default_account
     further = accounts.further(TRANSCRIBE, environment, default, mistakes)
     if mistakes.found or configured is None:
         raise ConfigError("; ".join(dict.fromkeys(mistakes.found)))

@@ -17,7 +17,6 @@ from typing import Any
 from receiver.database import dsn, private
 from receiver.events import AccountId
 from receiver.inbox.spool.folder import SpoolFolder
-from receiver.settings import DEFAULT
 from receiver.webhooks.secrets import Callback, Known
 
 log = logging.getLogger(__name__)
@@ -108,7 +107,7 @@ class Remembered:
 
 def _name(account: AccountId) -> str:
     # Version 0.6 knows the default account's file, and takes it over in both directions.
-    named = account.api_url if account.account == DEFAULT else " ".join(account)
+    named = account.api_url if account.is_default else " ".join(account)
     return f"secrets-{hashlib.sha256(named.encode()).hexdigest()[:16]}.json"
 
 

@@ -35,7 +35,6 @@ from receiver.logs.reasons import at_home
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import TranscribeSo
 from receiver.providers.egress import Clients
-from receiver.settings import key_variable
 from receiver.worker import attempt
 from receiver.worker.attempt import LeftBehind
 from receiver.worker.claims import Claims
@@ -252,7 +251,8 @@ class Worker:
         """Log where a user's exception came from. One line is enough for our own exceptions."""
         try:
             if isinstance(error, Unauthenticated):
-                self._keyless.note(f"{lane.claim.api_url} does not accept {key_variable(lane.claim.account)}: {error}")
+                variable = self._providers[lane.claim.queue.account].key_variable(lane.claim.account)
+                self._keyless.note(f"{lane.claim.api_url} does not accept {variable}: {error}")
             elif error is not None and not isinstance(error, Verdict | ProviderError | ImpossibleError):
                 # From the handler's first frame on. As a tuple, because a user's exception can be falsy.
                 steps = at_home(error, self._handlers[lane.claim.handler].module)

@@ -9,7 +9,7 @@ import pytest
 from receiver import settings
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, SchemaError
-from receiver.health import advice
+from receiver.health import Finding, advice
 from receiver.sandbox import Knobs
 from receiver.settings import WEBHOOK_PATH, Settings
 from receiver.webhooks.registrar import Pauses, Registrar, register_now
@@ -19,6 +19,11 @@ from tests.worker.working import until
 
 HERE = "https://here.test"
 SOON = Pauses(trouble=0.05, refusal=0.05)
+
+
+def findings(registrar: Registrar) -> list[Finding]:
+    account = registrar.account
+    return advice.registration(mark=account.mark, option=account.option, is_refused=registrar.is_refused)
 
 
 @pytest.fixture
@@ -107,13 +112,13 @@ async def test_a_refusal_is_advice_and_tried_again_seldom(
             return registrar.is_refused
 
         await until(said)
-        (finding,) = advice.registration(registrar.account, is_refused=registrar.is_refused)
+        (finding,) = findings(registrar)
         assert (finding.name, finding.holds) == ("registration", True)
         assert "see `receiver register`" in finding.said
         assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
         await asyncio.wait_for(registering, 60)
     assert await registered(db)
-    assert advice.registration(registrar.account, is_refused=registrar.is_refused) == []
+    assert findings(registrar) == []
     assert "not registered: the provider refuses to register" in caplog.text
 
 
@@ -131,12 +136,12 @@ async def test_a_webhook_that_delivers_elsewhere_by_now_is_advice_and_left_alone
         return caplog.text.count("not registered: the provider delivers to https://there.test/hook, not to ") > 1
 
     await until(said_again)
-    (finding,) = advice.registration(registrar.account, is_refused=registrar.is_refused)
+    (finding,) = findings(registrar)
     assert (finding.name, finding.holds) == ("registration", True)
     assert sandbox.asked("/webhooks").count("POST /api/v1/webhooks") == 2
     assert (await asyncio.to_thread(sandbox.http.delete, "/api/v1/webhooks")).is_success
     await asyncio.wait_for(registering, 60)
-    assert advice.registration(registrar.account, is_refused=registrar.is_refused) == []
+    assert findings(registrar) == []
     assert sandbox.get("webhooks")["url"].startswith(HERE)
 
 
