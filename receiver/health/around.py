@@ -35,7 +35,7 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
         seen = f"{configured.public_url}/readyz answers {answer.status_code}: something other than a receiver is there"
         return [Finding("reachable", holds=False, seen=seen)]
     seen = f"a receiver answers at {configured.public_url}"
-    failures = [finding for finding in findings if finding.name == "failures"]
+    failures = [finding for finding in findings if finding.name.startswith("failures")]
     wrong = [f"{finding.name}: {finding.said}" for finding in findings if not finding.holds]
     if wrong:
         return [Finding("reachable", holds=False, seen=f"{seen}: {'; '.join(wrong)}"), *failures]

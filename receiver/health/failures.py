@@ -26,9 +26,13 @@ REMEMBERED = 1000  # stale deliveries
 
 
 class Failures:
-    """The number of authentic deliveries refused since the last accepted one, and the reason."""
+    """The number of authentic deliveries to a webhook refused since the last accepted one, and the reason.
 
-    def __init__(self) -> None:
+    The `mark` of its account follows the name of the finding.
+    """
+
+    def __init__(self, mark: str = "") -> None:
+        self._mark = mark
         self.in_a_row = 0
         self._cause = ""
         self._mismatches = 0
@@ -62,7 +66,7 @@ class Failures:
         if not trusted:
             seen = f"{'fewer than ' if holds else ''}{WARN_FROM} {'' if holds else 'or more '}authentic deliveries"
             todo = "" if holds else "see the log, or `receiver check`"
-            return Finding("failures", holds=holds, seen=f"{seen} refused in a row", todo=todo)
+            return Finding("failures", holds=holds, seen=f"{seen} refused in a row", todo=todo).of(self._mark)
         seen = f"{self.in_a_row} of {UNTIL_OFF} authentic deliveries refused in a row"
         if self.in_a_row:
             seen += f", {self._cause}"
@@ -70,7 +74,7 @@ class Failures:
             seen += f"; {self._mismatches} matched no secret since the last accepted one: is our secret the right one?"
         if self._others:
             seen += f"; {self._others} others refused since the last accepted one, lately with {self._other}"
-        return Finding("failures", holds=holds, seen=seen)
+        return Finding("failures", holds=holds, seen=seen).of(self._mark)
 
     def _is_new(self, mac: bytes) -> bool:
         """Note a stale delivery. Return whether it was not counted yet, as far as we remember."""
@@ -99,6 +103,6 @@ class Failures:
 
     def _log(self) -> None:
         log.error(
-            "%d authentic deliveries refused in a row (%s); after %d the provider switches the webhook off",
-            self.in_a_row, self._cause, UNTIL_OFF,
+            "%d authentic deliveries refused in a row%s (%s); after %d the provider switches the webhook off",
+            self.in_a_row, self._mark, self._cause, UNTIL_OFF,
         )  # fmt: skip

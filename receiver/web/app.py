@@ -70,8 +70,8 @@ class Receiver:
             connections=connections, spool=spool, database=database.recall(), address=database.address,
             handlers=handlers, stored=self._stored.set, met=database.keep, deadlines=deadlines,
         )  # fmt: skip
-        self.failures = Failures()
-        self.refusals = Refusals(self.failures, between=between_refusals)
+        self._failures = {account.id: Failures(account.mark) for account in accounts}
+        self.refusals = Refusals(self._failures_at, between=between_refusals)
         self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
         self.more_findings: list[Callable[[], list[Finding]]] = []
@@ -102,13 +102,20 @@ class Receiver:
         return [
             *await asyncio.shield(self._checking),
             await self.store.check(),
-            self.failures.check(trusted=trusted),
+            *(failures.check(trusted=trusted) for failures in self._failures.values()),
             self.organs.finding(),
             *(finding for more in self.more_findings for finding in more()),
             *resources.findings(),
             self._secret(),
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
         ]
+
+    def failures_of(self, account: AccountId | None = None) -> Failures:
+        """Return the count for an account's webhook; the default one's if nobody knows whose delivery was refused."""
+        return self._failures[self.accounts[0].id if account is None else account]
+
+    def _failures_at(self, request: Request | None) -> Failures:
+        return self.failures_of(None if request is None else getattr(request.state, "account", None))
 
     def _secret(self) -> Finding:
         known, trouble = len(self.keyring.secrets), self._remembered.trouble
@@ -148,7 +155,8 @@ class Receiver:
     def close(self) -> None:
         """Log the refusals that were not logged yet."""
         self.refusals.close()
-        self.failures.close()
+        for failures in self._failures.values():
+            failures.close()
 
     async def _read_secrets(self, asked: Collection[str]) -> Known:
         def read(connection: Connection) -> Awaitable[Known]:
@@ -190,16 +198,18 @@ def _receive(receiver: Receiver, account: AccountId | None) -> Callable[[Request
 
     async def receive(request: Request) -> Response:
         """Verify, store, answer. Handlers run in the worker."""
+        request.state.account = account
         raw = await body.read(request)
         at = request.path_params["callback"] if account is None else account
         proven = await receiver.keyring.verify(request.headers.raw, raw, at)
         reach(Failpoint.AFTER_VERIFY)
         request.state.authentic = True  # from now on its connection is served before others
+        request.state.account = proven.account
         content = providers.read(proven.account.source, raw)
         if proven.callback_for is not None:
             content = events.about(content, proven.callback_for)
         status = await receiver.store.append(content, proven)
-        receiver.failures.taken()
+        receiver.failures_of(proven.account).taken()
         return JSONResponse({"status": status})
 
     return receive

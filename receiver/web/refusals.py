@@ -24,14 +24,14 @@ class Refusals:
     """The refusals of one receiver.
 
     Args:
-        failures: counts the refusals that the provider sees.
+        failures: returns what counts a request's refusal as the provider does; None is a request that was not read.
         between: seconds between two log lines.
 
     Attributes:
         answers: the function that answers, for each kind of error that a route raises.
     """
 
-    def __init__(self, failures: Failures, *, between: float = BETWEEN_SECONDS) -> None:
+    def __init__(self, failures: Callable[[Request | None], Failures], *, between: float = BETWEEN_SECONDS) -> None:
         self._failures = failures
         # Our own errors are not the sender's fault. They are logged as errors, and other refusals do not delay them.
         self._lines = {
@@ -45,9 +45,9 @@ class Refusals:
             Exception: _fail,
         }
 
-    def count(self, error: RequestError, client: str | None = None) -> None:
+    def count(self, error: RequestError, client: str | None = None, request: Request | None = None) -> None:
         """Count a refused request from the address `client`, and log refusals at most every 10 s."""
-        self._failures.refused(error)
+        self._failures(request).refused(error)
         ours = error.status >= 500  # noqa: PLR2004 - HTTP's own line
         self._lines[ours].note(f"{error.status} {error.detail or error.code}", by=client)
 
@@ -58,7 +58,7 @@ class Refusals:
 
     async def _refuse(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestError)
-        self.count(exc, _client(request))
+        self.count(exc, _client(request), request)
         later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
         return _refusal(exc.status, exc.code, exc.message, later)
 

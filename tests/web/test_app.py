@@ -355,7 +355,7 @@ async def test_a_callbacks_path_and_its_secret_go_together(web: Web, db: Pool, p
 async def test_a_callback_that_cannot_be_looked_up_is_asked_to_come_again(caplog: pytest.LogCaptureFixture) -> None:
     async with receiving(NOWHERE) as web:
         answer = await web.deliver(completed("evt_1"), f"{PATH}/jobs/old_one", secret=b"whsec_of_7")
-        failures = web.receiver.failures.check(trusted=True).seen
+        failures = web.receiver.failures_of().check(trusted=True).seen
     assert said(answer) == (503, "callback_unknown")
     assert answer.headers["Retry-After"] == "60"
     assert failures == (
@@ -372,20 +372,20 @@ async def test_refusals_that_the_provider_sees_are_counted_until_one_is_taken(
 ) -> None:
     async with receiving(receiver_database) as web:
         for refused in range(3):
-            assert web.receiver.failures.in_a_row == refused
+            assert web.receiver.failures_of().in_a_row == refused
             assert (await web.deliver(completed("evt_1"), at=time.time() - 400 - 20 * refused)).status_code == 401
         ready = await web.client.get("/readyz")
         assert ready.status_code == 503
         assert "failures: NOT OK, 3 or more authentic deliveries refused in a row" in ready.text
-        found = web.receiver.failures.check(trusted=True)
+        found = web.receiver.failures_of().check(trusted=True)
         assert re.fullmatch(r"3 of 5 .* in a row, clock: its signature is (399|4\d\d) s old", found.seen)
         assert "after 5 the provider switches the webhook off" in caplog.text
         await web.client.post(PATH, content=b"{}")
         await web.deliver(completed("evt_1"), secret=b"of a stranger")
-        assert web.receiver.failures.in_a_row == 3, "anyone can send those"
-        assert "1 matched no secret since" in web.receiver.failures.check(trusted=True).seen
+        assert web.receiver.failures_of().in_a_row == 3, "anyone can send those"
+        assert "1 matched no secret since" in web.receiver.failures_of().check(trusted=True).seen
         assert (await web.deliver(completed("evt_1"))).is_success
-        assert web.receiver.failures.check(trusted=True).seen == "0 of 5 authentic deliveries refused in a row"
+        assert web.receiver.failures_of().check(trusted=True).seen == "0 of 5 authentic deliveries refused in a row"
 
 
 async def readiness(web: Web, *, secret: bytes | None = None, at: float = 0.0) -> str:
@@ -403,7 +403,7 @@ async def test_readiness_tells_a_stranger_nothing_of_what_he_sent(web: Web) -> N
         await web.deliver(completed("evt_1"), at=time.time() - old)
         said.append(await readiness(web))
     assert len(set(said)) == 1
-    assert web.receiver.failures.in_a_row == 2
+    assert web.receiver.failures_of().in_a_row == 2
 
 
 async def test_one_old_delivery_that_is_played_again_is_no_alarm(web: Web, caplog: pytest.LogCaptureFixture) -> None:
@@ -413,12 +413,12 @@ async def test_one_old_delivery_that_is_played_again_is_no_alarm(web: Web, caplo
     for form in (header, header, f"v0=1,{header}", f"{header},v1={'0' * 64}", header):
         answer = await web.client.post(PATH, content=raw, headers={"X-Transcribe-Signature": form})
         assert said(answer) == (401, "invalid_signature")
-    assert web.receiver.failures.in_a_row == 1
+    assert web.receiver.failures_of().in_a_row == 1
     assert (await web.client.get("/readyz")).status_code == 200
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
     assert (await web.deliver(raw)).is_success
     await web.client.post(PATH, content=raw, headers=headers)
-    assert web.receiver.failures.in_a_row == 0, "counted long ago"
+    assert web.receiver.failures_of().in_a_row == 0, "counted long ago"
 
 
 async def test_only_so_many_old_deliveries_are_remembered() -> None:
@@ -453,7 +453,7 @@ async def test_a_delivery_proves_no_question_and_a_question_no_delivery(web: Web
 async def test_a_spool_that_is_full_counts_too() -> None:
     async with receiving(NOWHERE, room=10) as web:
         await web.deliver(completed("evt_1"))
-        found = web.receiver.failures.check(trusted=True)
+        found = web.receiver.failures_of().check(trusted=True)
     assert (found.holds, found.seen) == (
         True,
         "1 of 5 authentic deliveries refused in a row, the spool holds its 10 bytes",
@@ -668,7 +668,7 @@ async def test_an_account_that_is_not_configured_is_no_path_and_its_deliveries_a
 ) -> None:
     async with receiving(receiver_database, further=(BIG,)) as web:
         assert said(await web.deliver(completed("evt_1"), path)) == (404, "not_found")
-        found = web.receiver.failures.check(trusted=True)
+        found = web.receiver.failures_of().check(trusted=True)
     assert found.seen.endswith("1 others refused since the last accepted one, lately with 404 wrong_path")
 
 
@@ -703,3 +703,21 @@ async def test_who_knows_a_secret_of_any_account_is_told_the_counts(receiver_dat
     async with receiving(receiver_database, further=(BIG,)) as web:
         assert "authentic deliveries refused in a row\n" in await readiness(web, secret=b"whsec_of_the_big_show")
         assert "failures: ok, 0 of 5" in await readiness(web, secret=b"whsec_of_the_big_show")
+
+
+async def test_refusals_are_counted_for_each_webhook_as_the_provider_counts_them(
+    receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the default account's webhook takes keeps the provider from switching off no other."""
+    path, own = f"{PATH}/big-show", BIG.own_secrets[0]
+    async with receiving(receiver_database, further=(BIG,)) as web:
+        for refused in range(3):
+            stale = time.time() - 400 - 20 * refused
+            assert (await web.deliver(completed("evt_1"), path, secret=own, at=stale)).status_code == 401
+            assert (await web.deliver(completed(f"evt_{refused}"))).is_success
+        lines = (await readiness(web)).splitlines()
+        assert "failures: ok, fewer than 3 authentic deliveries refused in a row" in lines
+        assert [line for line in lines if line.startswith("failures (big-show): NOT OK, 3 or more authentic")]
+        assert "3 authentic deliveries refused in a row (big-show) (clock: " in caplog.text
+        assert (await web.deliver(completed("evt_9"), path, secret=own)).is_success
+        assert "failures (big-show): ok" in await readiness(web)

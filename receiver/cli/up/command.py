@@ -198,8 +198,9 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
-        missing = " and ".join(lacking(configured))
-        if missing and not configured.chosen.own_secrets:
+        first = configured.in_use[0]
+        missing = " and ".join(lacking(first))
+        if missing and not first.chosen.own_secrets:
             say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
         return
     try:
