@@ -18,6 +18,8 @@ from receiver.events import AccountId
 from receiver.inbox import jobs
 from receiver.inbox.jobs import Queue
 
+LONGEST_SECONDS = 3600.0  # a provider can name any time; then the queue is tried again
+
 
 class Queues:
     """The queues of one worker, in memory.
@@ -53,7 +55,7 @@ class Queues:
         self._order.sort(key=those.__contains__)  # stable: the others keep their order, and so do those
 
     def rest(self, queue: Queue, seconds: float) -> None:
-        """Claim nothing from a queue for a time. If it rests already, the earlier end holds."""
-        now = self._clock()
+        """Claim nothing from a queue for a time, at most an hour. If it rests already, the earlier end holds."""
+        now, seconds = self._clock(), min(seconds, LONGEST_SECONDS)
         before = self._resting.get(queue, now)
         self._resting[queue] = min(now + seconds, before) if before > now else now + seconds

@@ -1,17 +1,19 @@
 """The migrations that put on a job's row whose it is, for rows that are there and for those that 0.6 writes beside."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from receiver.database import Database, Pool, migrations
+from receiver.database import Database, Pool, connect, migrations
 from receiver.events import AccountId
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.retry import Done
 from tests.database.test_migrations import connection, empty
 from tests.processes import completed
+from tests.worker.working import until
 
 __all__ = ["connection", "empty"]  # fixtures
 
@@ -75,3 +77,54 @@ async def test_what_version_0_6_stores_and_replays_is_claimed_and_done(db: Pool,
             done += 1
     assert done == 7
     assert {job.job.state for job in await deliveries.jobs(db, state=None, limit=None)} == {"done"}
+
+
+async def test_a_row_that_someone_has_locked_holds_up_no_other_row_and_is_filled_too(
+    connection: "asyncpg.Connection[asyncpg.Record]", empty: str
+) -> None:
+    """A handler that completes its job in a long transaction has locked the job's row."""
+    files = migrations.files()
+    await migrations.migrate(connection, files[:9])
+    await connection.execute(
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint)"
+        " select 'transcribe.so', 'evt_' || n, $1, 'a.b', '', '' from generate_series(1, 25000) as n", API,
+    )  # fmt: skip
+    await connection.execute(JOBS)
+    await migrations.migrate(connection, files[:10])
+    locking, looking = await connect(empty), await connect(empty)
+
+    async def the_others_are_filled() -> bool:
+        return bool(await looking.fetchval("select count(*) from receiver.jobs where source is not null") == 24_999)
+
+    async with locking.transaction():
+        await locking.execute("select from receiver.jobs where id = 12000 for update")
+        filling = asyncio.create_task(migrations.migrate(connection, files[:11]))
+        await until(the_others_are_filled)
+        assert not filling.done()
+    assert await asyncio.wait_for(filling, 60) == ["0010_fill_whose_jobs"]
+    for left in ("receiver.jobs where source is null", "receiver.events where origin is null"):
+        assert await looking.fetchval(f"select count(*) from {left}") == 0
+    assert await looking.fetchval("select convalidated from pg_constraint where conname = 'events_origin_check'")
+    await locking.close()
+    await looking.close()
+
+
+async def test_no_migration_waits_for_the_jobs_while_deliveries_wait_for_it(
+    connection: "asyncpg.Connection[asyncpg.Record]", empty: str
+) -> None:
+    """A delivery that has the events and comes for the jobs gets both, and the migration goes on after it."""
+    files = migrations.files()
+    await migrations.migrate(connection, files[:9])
+    delivering, looking = await connect(empty), await connect(empty)
+
+    async def waits() -> bool:
+        return bool(await looking.fetchval("select count(*) from pg_locks where not granted and relation is not null"))
+
+    async with delivering.transaction():
+        await delivering.execute(EVENTS)
+        migrating = asyncio.create_task(migrations.migrate(connection, files[:10]))
+        await until(waits)
+        await delivering.execute(JOBS)
+    assert await asyncio.wait_for(migrating, 60) == ["0009_whose_jobs"]
+    await delivering.close()
+    await looking.close()

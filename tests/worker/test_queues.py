@@ -45,6 +45,16 @@ def test_a_queue_rests_alone_until_its_time() -> None:
     assert open_queues(queues) == ["a", "ar", "b", "br"]
 
 
+def test_no_rest_is_longer_than_an_hour() -> None:
+    clock = Clock()
+    queues = Queues([A], ["h"], clock=clock)
+    queues.rest(Queue(A, "h", is_replay=False), 86_400)
+    clock.now += 3599
+    assert open_queues(queues) == ["ar"]
+    clock.now += 1
+    assert open_queues(queues) == ["a", "ar"]
+
+
 def test_of_several_ends_the_first_holds_and_a_rest_that_is_over_holds_nothing() -> None:
     clock = Clock()
     queues = Queues([A], ["h"], clock=clock)
