@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from receiver.cli import main
 from receiver.cli.process import run
 from receiver.sandbox import Knobs, Sandbox, application
-from receiver.sandbox.uploads import Uploads
+from receiver.sandbox.transcribe_so.uploads import Uploads
 from receiver.server import bind, serve
 from receiver.settings.environment import READ
 from tests.processes import WAIT_SECONDS, until

@@ -10,7 +10,7 @@ from receiver.cli.opening import with_database
 from receiver.cli.options import account_option, as_json, examples, webhook_url
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
-from receiver.sandbox.announcements import Kind, announcement
+from receiver.sandbox.transcribe_so.announcements import Kind, announcement
 from receiver.server import address
 from receiver.settings import Settings, webhook_path
 from receiver.webhooks import secrets, sending

@@ -9,9 +9,9 @@ a recording's name make its transcription fail, or its transcript long or empty:
 `Knobs` choose a behaviour where the provider's documentation is silent.
 """
 
-from receiver.sandbox.account import EXAMPLE_ID
 from receiver.sandbox.app import application
 from receiver.sandbox.knobs import Knobs
 from receiver.sandbox.state import Sandbox
+from receiver.sandbox.transcribe_so.account import EXAMPLE_ID
 
 __all__ = ["EXAMPLE_ID", "Knobs", "Sandbox", "application"]

@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from receiver.sandbox import artifacts, controls, faults, transcriptions, tus, uploads, webhooks
-from receiver.sandbox.account import Kept, SimulatedAccount
-from receiver.sandbox.envelope import RefusalError, invalid, refusal
-from receiver.sandbox.pipelines import PIPELINES
+from receiver.sandbox import controls, faults
 from receiver.sandbox.state import Call, Sandbox
-from receiver.sandbox.uploads import Uploads
+from receiver.sandbox.transcribe_so import artifacts, transcriptions, tus, uploads, webhooks
+from receiver.sandbox.transcribe_so.account import Kept, SimulatedAccount
+from receiver.sandbox.transcribe_so.envelope import RefusalError, invalid, refusal
+from receiver.sandbox.transcribe_so.pipelines import PIPELINES
+from receiver.sandbox.transcribe_so.uploads import Uploads
 from receiver.sandbox.wire import Wire
 
 KEY = re.compile(r"tsk_(live|test)_[\x21-\x7e]+")

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from receiver.sandbox.envelope import RefusalError, refusal
 from receiver.sandbox.state import Sandbox
+from receiver.sandbox.transcribe_so.envelope import RefusalError, refusal
 
 
 def routes(sandbox: Sandbox) -> list[Route]:

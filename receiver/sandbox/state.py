@@ -12,13 +12,13 @@ from typing import Any
 
 from starlette.requests import Request
 
-from receiver.sandbox import deliveries
-from receiver.sandbox.account import SimulatedAccount
-from receiver.sandbox.deliveries import Deliverer
 from receiver.sandbox.faults import Faults
 from receiver.sandbox.knobs import DEFAULT, Knobs
-from receiver.sandbox.transcription import TRANSCRIBING_SECONDS, SimulatedTranscription
-from receiver.sandbox.uploads import Uploads
+from receiver.sandbox.transcribe_so import deliveries
+from receiver.sandbox.transcribe_so.account import SimulatedAccount
+from receiver.sandbox.transcribe_so.deliveries import Deliverer
+from receiver.sandbox.transcribe_so.transcription import TRANSCRIBING_SECONDS, SimulatedTranscription
+from receiver.sandbox.transcribe_so.uploads import Uploads
 
 REQUESTS_REMEMBERED = 10_000
 

@@ -8,8 +8,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from receiver.sandbox.envelope import RefusalError, refusal, token
 from receiver.sandbox.state import Asked, Sandbox
+from receiver.sandbox.transcribe_so.envelope import RefusalError, refusal, token
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from receiver.sandbox import Knobs, Sandbox, application
-from receiver.sandbox.uploads import Uploads
+from receiver.sandbox.transcribe_so.uploads import Uploads
 
 URL = "http://sandbox.test"
 KEY = "tsk_live_one"
@@ -60,7 +60,9 @@ def hold_retries(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     async def sleep(_: float) -> None:
         await over.wait()
 
-    monkeypatch.setattr("receiver.sandbox.deliveries.asyncio", SimpleNamespace(sleep=sleep, timeout=asyncio.timeout))
+    monkeypatch.setattr(
+        "receiver.sandbox.transcribe_so.deliveries.asyncio", SimpleNamespace(sleep=sleep, timeout=asyncio.timeout)
+    )
     return over
 
 

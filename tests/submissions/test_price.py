@@ -12,7 +12,7 @@ from receiver.errors import ImpossibleError
 from receiver.providers import Recording
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.prices import billed_minutes, price_usd
-from receiver.sandbox.pipelines import PIPELINES, SimulatedPipeline, price
+from receiver.sandbox.transcribe_so.pipelines import PIPELINES, SimulatedPipeline, price
 from receiver.submissions.price import Price, dollars, listed, of, of_starting_again, require_within
 from tests.providers.scripted import Provider
 

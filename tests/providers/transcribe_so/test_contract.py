@@ -31,7 +31,7 @@ from receiver.providers.rate import MINUTE, Rate
 from receiver.providers.transcribe_so import read_result
 from receiver.providers.transcribe_so.answers import UploadAnswer
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
-from receiver.sandbox.uploads import Uploads
+from receiver.sandbox.transcribe_so.uploads import Uploads
 from receiver.server import bind, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

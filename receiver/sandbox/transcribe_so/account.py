@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from receiver.sandbox.deliveries import SimulatedWebhook, webhook
-from receiver.sandbox.envelope import BILLING, RefusalError, missing
 from receiver.sandbox.knobs import Knobs
-from receiver.sandbox.pipelines import DEFAULT_CODE, Price, price
-from receiver.sandbox.transcription import SimulatedTranscription
+from receiver.sandbox.transcribe_so.deliveries import SimulatedWebhook, webhook
+from receiver.sandbox.transcribe_so.envelope import BILLING, RefusalError, missing
+from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE, Price, price
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 
 REQUESTS_A_MINUTE = 60
 CREDIT_USD = 0.10

@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from receiver.sandbox import artifacts, submission
-from receiver.sandbox.envelope import invalid
 from receiver.sandbox.state import Call
-from receiver.sandbox.submission import SOURCES, SubmissionBody
-from receiver.sandbox.transcription import SimulatedTranscription, stamp
+from receiver.sandbox.transcribe_so import artifacts, submission
+from receiver.sandbox.transcribe_so.envelope import invalid
+from receiver.sandbox.transcribe_so.submission import SOURCES, SubmissionBody
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
 
 PAGE = 50
 LARGEST_PAGE = 200

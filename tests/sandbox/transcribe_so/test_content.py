@@ -1,4 +1,4 @@
-"""`receiver.sandbox`: results, timestamps and subtitles."""
+"""`receiver.sandbox.transcribe_so`: results, timestamps and subtitles."""
 
 import asyncio
 import json
@@ -11,8 +11,9 @@ import pytest
 import srt  # type: ignore[import-untyped] # it has no types
 import webvtt
 
-from receiver.sandbox import EXAMPLE_ID, Knobs, timestamps
-from receiver.sandbox.timestamps import RULES, Item, clock
+from receiver.sandbox import EXAMPLE_ID, Knobs
+from receiver.sandbox.transcribe_so import timestamps
+from receiver.sandbox.transcribe_so.timestamps import RULES, Item, clock
 from tests.sandbox.simulated import ended, error, made, sandboxed, submission, submit
 
 FORMATS = ("youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original")

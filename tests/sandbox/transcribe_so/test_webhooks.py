@@ -1,4 +1,4 @@
-"""`receiver.sandbox`: registration, deliveries, and the knobs that turn them."""
+"""`receiver.sandbox.transcribe_so`: registration, deliveries, and the knobs that turn them."""
 
 import asyncio
 import re

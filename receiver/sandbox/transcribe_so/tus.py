@@ -15,8 +15,8 @@ import time
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from receiver.sandbox.envelope import RefusalError
-from receiver.sandbox.uploads import MAX_BYTES, SimulatedUpload, Ticket, Uploads
+from receiver.sandbox.transcribe_so.envelope import RefusalError
+from receiver.sandbox.transcribe_so.uploads import MAX_BYTES, SimulatedUpload, Ticket, Uploads
 
 VERSION = "1.0.0"
 METADATA_KEY = "upload-token"

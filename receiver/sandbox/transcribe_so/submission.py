@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
-from receiver.sandbox import deliveries, samples
-from receiver.sandbox.account import SimulatedAccount
-from receiver.sandbox.envelope import DOCS, RefusalError, invalid
-from receiver.sandbox.pipelines import DEFAULT_CODE, PIPELINES, price
+from receiver.sandbox import samples
 from receiver.sandbox.state import Sandbox
-from receiver.sandbox.transcription import SimulatedTranscription
+from receiver.sandbox.transcribe_so import deliveries
+from receiver.sandbox.transcribe_so.account import SimulatedAccount
+from receiver.sandbox.transcribe_so.envelope import DOCS, RefusalError, invalid
+from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE, PIPELINES, price
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 
 SOURCES = {"youtube": "url", "external_url": "url", "platform_url": "url", "upload": "upload_id"}
 MAX_SECONDS = 1_000_000

@@ -2,9 +2,9 @@
 
 from starlette.responses import JSONResponse, Response
 
-from receiver.sandbox.deliveries import SimulatedWebhook
-from receiver.sandbox.envelope import RefusalError, invalid, missing
 from receiver.sandbox.state import Call
+from receiver.sandbox.transcribe_so.deliveries import SimulatedWebhook
+from receiver.sandbox.transcribe_so.envelope import RefusalError, invalid, missing
 
 
 async def register(call: Call) -> Response:

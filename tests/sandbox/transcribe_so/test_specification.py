@@ -1,4 +1,4 @@
-"""The provider's own examples, kept in `tests/specification`, against the sandbox.
+"""The provider's own examples, kept in `tests/specification/transcribe_so`, against the sandbox.
 
 `answers/` are the JSON blocks of the API reference v1, `requests/` the bodies it shows; where the document elides with
 an ellipsis the list ends there. An answer of the sandbox holds every field of the example, with its type.
@@ -14,7 +14,7 @@ from receiver.sandbox import EXAMPLE_ID
 from tests.processes import REPOSITORY
 from tests.sandbox.simulated import URL, Target, ended, made, register, sandboxed, submit
 
-FOLDER = REPOSITORY / "tests" / "specification"
+FOLDER = REPOSITORY / "tests" / "specification" / "transcribe_so"
 SOUND = b"\0" * 1000
 
 

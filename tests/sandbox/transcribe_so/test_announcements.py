@@ -1,4 +1,4 @@
-"""`receiver.sandbox.announcements`: made-up events are events that we can read, and new ones each time."""
+"""`sandbox.transcribe_so.announcements`: made-up events are events that we can read, and new ones each time."""
 
 import json
 from typing import get_args
@@ -8,7 +8,7 @@ import pytest
 from receiver import Event
 from receiver.providers.transcribe_so import payload
 from receiver.sandbox import EXAMPLE_ID
-from receiver.sandbox.announcements import Kind, announcement
+from receiver.sandbox.transcribe_so.announcements import Kind, announcement
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))

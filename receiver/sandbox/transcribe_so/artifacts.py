@@ -8,12 +8,13 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from receiver.sandbox import samples, subtitles, timestamps
-from receiver.sandbox.envelope import RefusalError, invalid
+from receiver.sandbox import samples, subtitles
 from receiver.sandbox.samples import Sample
 from receiver.sandbox.state import Call
-from receiver.sandbox.timestamps import Item
-from receiver.sandbox.transcription import SimulatedTranscription, stamp
+from receiver.sandbox.transcribe_so import timestamps
+from receiver.sandbox.transcribe_so.envelope import RefusalError, invalid
+from receiver.sandbox.transcribe_so.timestamps import Item
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
 
 STYLES = ("balanced", "punchy", "educational")
 SOURCES = {"show_notes": "transcript_chapters", "original": "transcript_sections"}

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from receiver.sandbox.envelope import RefusalError, invalid, token
+from receiver.sandbox.transcribe_so.envelope import RefusalError, invalid, token
 
 MAX_BYTES = 500 * 1024 * 1024
 PUT_SECONDS = 900

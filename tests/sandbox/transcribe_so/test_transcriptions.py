@@ -1,4 +1,4 @@
-"""`receiver.sandbox`: submitting, paying, following, listing, retrying, deleting."""
+"""`receiver.sandbox.transcribe_so`: submitting, paying, following, listing, retrying, deleting."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ import pytest
 
 from receiver import signature
 from receiver.sandbox import EXAMPLE_ID, Knobs
-from receiver.sandbox.pipelines import price
-from receiver.sandbox.transcription import SimulatedTranscription
+from receiver.sandbox.transcribe_so.pipelines import price
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 from tests.sandbox.simulated import (
     PIPELINE,
     Target,
@@ -280,7 +280,7 @@ async def test_a_cursor_is_the_time_of_the_pages_last_item_and_ends_before_it(
         first = await submit(client)
         await moment_passes(client)
         with monkeypatch.context() as patched:
-            patched.setattr("receiver.sandbox.submission.datetime", stopped_clock(datetime.now(UTC)))
+            patched.setattr("receiver.sandbox.transcribe_so.submission.datetime", stopped_clock(datetime.now(UTC)))
             tied = {await submit(client) for _ in range(2)}
         page = (await client.get("transcriptions?limit=1")).json()
         after = (await client.get("transcriptions", params={"cursor": page["next_cursor"]})).json()

@@ -5,9 +5,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from receiver.sandbox.account import EXAMPLE_ID
-from receiver.sandbox.pipelines import DEFAULT_CODE
-from receiver.sandbox.transcription import stamp
+from receiver.sandbox.transcribe_so.account import EXAMPLE_ID
+from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE
+from receiver.sandbox.transcribe_so.transcription import stamp
 
 Kind: TypeAlias = Literal["completed", "failed", "test"]
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from receiver.sandbox.deliveries import SimulatedWebhook
-from receiver.sandbox.envelope import RefusalError
-from receiver.sandbox.pipelines import Price
+from receiver.sandbox.transcribe_so.deliveries import SimulatedWebhook
+from receiver.sandbox.transcribe_so.envelope import RefusalError
+from receiver.sandbox.transcribe_so.pipelines import Price
 
 TRANSCRIBING_SECONDS = 60.0
 STAGES = ((70, "analyzing"), (5, "transcribing"), (0, "queued"))

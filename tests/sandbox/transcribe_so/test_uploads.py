@@ -1,4 +1,4 @@
-"""`receiver.sandbox`: files by presigned PUT and by tus; what arrived is known by its size and SHA-256."""
+"""`sandbox.transcribe_so`: files by presigned PUT and by tus; what arrived is known by its size and SHA-256."""
 
 import asyncio
 import base64

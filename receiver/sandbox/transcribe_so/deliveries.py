@@ -12,8 +12,8 @@ import httpx
 
 from receiver import signature
 from receiver.providers import egress
-from receiver.sandbox.envelope import token
 from receiver.sandbox.knobs import Knobs
+from receiver.sandbox.transcribe_so.envelope import token
 
 log = logging.getLogger(__name__)
 
