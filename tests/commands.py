@@ -119,7 +119,8 @@ class Simulated:
     def _serve(self) -> None:
         async def main() -> None:
             sandbox, stop = Sandbox(speed=self._speed, knobs=self._knobs), asyncio.Event()
-            sandbox.uploads = Uploads(speed=1, chance=sandbox.chance)  # a busy machine has time to use an address
+            # A busy machine has time to use an address.
+            sandbox.transcribe_so.uploads = Uploads(speed=1, chance=sandbox.chance)
 
             def end() -> None:
                 sandbox.stop()

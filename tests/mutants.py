@@ -724,6 +724,8 @@ MUTANTS = (
            ', sources=("transcribe.so",))', ")", "handlers/handlers"),
     Mutant("handlers: a failure replaces another account's", "sql/queries/handlers/store_failure.sql",
            "values ($1, $2, $3, $4, $5, $6)", "values ($1, $2, left($3, 0), $4, $5, $6)", "handlers/handlers"),
+    Mutant("sandbox: a retry is not in the ledger", "receiver/sandbox/transcribe_so/transcriptions.py",
+           '    call.provider.bill(call.account, item, "retry", item.price.usd)\n', "", "sandbox/controls"),
 )  # fmt: skip
 
 

@@ -1,12 +1,14 @@
-"""A simulated transcribe.so over HTTP, in memory: the whole product runs against it with no account and no network.
+"""Simulated providers over HTTP, in memory: the whole product runs against them with no account and no network.
 
-    app ──key, limit, idempotency, faults──▶ webhooks · transcriptions · artifacts ──▶ state.Sandbox
-                                                                       one per key: account.SimulatedAccount ┤
-     └── no key: uploads (/s3/) · tus (/files/) · controls (/sandbox/)          signed and retried: deliveries ┘
+                ┌── /              transcribe_so: a folder with an app, a state and the rest
+    app ──Wire──┤
+                └── /sandbox/      controls: planned faults, the log of requests, the ledger of charges
 
-Time runs `speed` times as fast as at the provider: with speed 60, a transcription of a minute takes a second. Words in
-a recording's name make its transcription fail, or its transcript long or empty: see `transcription` and `samples`.
-`Knobs` choose a behaviour where the provider's documentation is silent.
+    state.Sandbox = ground.Ground (clock, chance, faults, log, ledger) + the state of each provider
+
+Time runs `speed` times as fast as at a provider: with speed 60, a transcription of a minute takes a second. Words in a
+recording's name make its transcription fail, or its transcript long or empty: see `samples`, and each provider.
+`Knobs` choose a behaviour where a provider's documentation is silent.
 """
 
 from receiver.sandbox.app import application

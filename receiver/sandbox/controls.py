@@ -1,8 +1,9 @@
-"""Serve `/sandbox/…`: endpoints for tests, which the real provider does not have.
+"""Serve `/sandbox/…`: endpoints for tests, which no real provider has.
 
 They need no key. They have no rate limit, and the log of requests leaves them out.
 
 GET    /sandbox/requests          {"requests": [{"at", "method", "path", "status"}]}: `at` is seconds since our start
+GET    /sandbox/charges           [{"provider", "account", "operation", "id", "amount", "unit", "at"}]: see `Charge`
 GET    /sandbox/uploads           {"uploads": [{"id", "size", "sha256", "complete"}]}
 POST   /sandbox/webhooks/enable   switch every webhook on again, as a person does in the dashboard
 GET, POST, DELETE /sandbox/faults see the module `faults`
@@ -17,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from receiver.sandbox.refusals import RefusalError, refusal
 from receiver.sandbox.state import Sandbox
-from receiver.sandbox.transcribe_so.envelope import RefusalError, refusal
 
 
 def routes(sandbox: Sandbox) -> list[Route]:
@@ -27,14 +28,14 @@ def routes(sandbox: Sandbox) -> list[Route]:
     async def requests(_: Request) -> Response:
         return JSONResponse({"requests": [asdict(asked) for asked in sandbox.asked]})
 
+    async def charges(_: Request) -> Response:
+        return JSONResponse([asdict(charge) for charge in sandbox.charges])
+
     async def uploads(_: Request) -> Response:
-        return JSONResponse({"uploads": [upload.to_json() for upload in sandbox.uploads.by_id.values()]})
+        return JSONResponse({"uploads": [file.to_json() for file in sandbox.files()]})
 
     async def enable(_: Request) -> Response:
-        webhooks = [account.webhook for account in sandbox.accounts.values() if account.webhook is not None]
-        for webhook in webhooks:
-            webhook.enabled, webhook.failures = True, 0
-        return JSONResponse({"enabled": len(webhooks)})
+        return JSONResponse({"enabled": sandbox.transcribe_so.enable_webhooks()})
 
     async def faults(request: Request) -> Response:
         if request.method == "DELETE":
@@ -45,6 +46,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
 
     return [
         Route("/sandbox/requests", requests),
+        Route("/sandbox/charges", charges),
         Route("/sandbox/uploads", uploads),
         Route("/sandbox/webhooks/enable", enable, methods=["POST"]),
         Route("/sandbox/faults", faults, methods=["GET", "POST", "DELETE"]),

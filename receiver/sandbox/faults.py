@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from receiver.sandbox.transcribe_so.envelope import RefusalError
+from receiver.sandbox.refusals import RefusalError
 
 KINDS = ("500", "429", "slow", "malformed", "html", "truncated", "huge", "redirect", "hang")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

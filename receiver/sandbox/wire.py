@@ -1,15 +1,14 @@
 """Add a request id and CORS headers to every answer, and keep the log of API requests."""
 
 import logging
-import time
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from receiver.sandbox.state import Asked, Sandbox
-from receiver.sandbox.transcribe_so.envelope import RefusalError, refusal, token
+from receiver.sandbox.ground import Ground
+from receiver.sandbox.refusals import RefusalError, refusal, token
 
 log = logging.getLogger(__name__)
 
@@ -20,16 +19,16 @@ EXPOSED = "X-Request-Id, Retry-After, Location, Tus-Resumable, Upload-Offset, Up
 class Wire:
     """The middleware around all routes."""
 
-    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
+    def __init__(self, app: ASGIApp, ground: Ground) -> None:
         self._app = app
-        self._sandbox = sandbox
+        self._ground = ground
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = f"req_{token(self._sandbox.chance, 6)}"
+        request_id = f"req_{token(self._ground.chance, 6)}"
         scope.setdefault("state", {})["request_id"] = request_id
 
         started = False
@@ -59,8 +58,7 @@ class Wire:
 
     def _remember(self, scope: Scope, status: int) -> None:
         if scope["path"].startswith("/api/v1/") and scope["method"] != "OPTIONS":
-            at = time.monotonic() - self._sandbox.began
-            self._sandbox.asked.append(Asked(round(at, 6), scope["method"], scope["path"], status))
+            self._ground.remember(scope["method"], scope["path"], status)
 
 
 def _shown(scope: Scope) -> str:

@@ -24,7 +24,7 @@ from receiver.providers import TranscribeSo
 from receiver.providers.budget import SharedBudget
 from receiver.providers.rate import BURST, MINUTE, Rate
 from receiver.sandbox import Sandbox, application
-from receiver.sandbox.transcribe_so.account import REQUESTS_A_MINUTE
+from receiver.sandbox.limit import REQUESTS_A_MINUTE
 from receiver.server import bind, serve
 from tests.processes import REPOSITORY
 from tests.providers.spending import KEY

@@ -33,7 +33,7 @@ async def sandboxed(
     before a busy machine has used it.
     """
     sandbox = Sandbox(speed=speed, knobs=knobs, seed=seed)
-    sandbox.uploads = Uploads(speed=files, chance=sandbox.chance)
+    sandbox.transcribe_so.uploads = Uploads(speed=files, chance=sandbox.chance)
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     transport = httpx.ASGITransport(application(sandbox), raise_app_exceptions=False)
     async with httpx.AsyncClient(base_url=f"{URL}/api/v1/", headers=headers, transport=transport) as client:

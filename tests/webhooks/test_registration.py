@@ -244,7 +244,7 @@ async def test_the_provider_repeats_its_answer_to_the_key_of_the_intent(db: Pool
 
     with pytest.raises(ProviderError):
         await register(Passing(lost), receiver_database)
-    (account,) = sandbox.accounts.values()
+    (account,) = sandbox.transcribe_so.accounts.values()
     assert account.webhook is not None
     first = account.webhook.secret
     await register(Passing(given()), receiver_database)

@@ -1,20 +1,19 @@
-"""The simulated account of one API key: wallet, webhook, transcriptions, and its requests of the last minute."""
+"""The simulated account of one API key: wallet, webhook, transcriptions, and its rate limit."""
 
-import math
 import random
 import uuid
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from receiver.sandbox.knobs import Knobs
+from receiver.sandbox.limit import REQUESTS_A_MINUTE, Limit
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.transcribe_so.deliveries import SimulatedWebhook, webhook
-from receiver.sandbox.transcribe_so.envelope import BILLING, RefusalError, missing
+from receiver.sandbox.transcribe_so.envelope import BILLING, missing
 from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE, Price, price
 from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 
-REQUESTS_A_MINUTE = 60
 CREDIT_USD = 0.10
 EXAMPLE_ID = 4821  # the transcription in the provider's documentation
 EXAMPLE_ENDED = datetime(2026, 4, 29, 14, 25, 27, 968_000, tzinfo=UTC)
@@ -40,16 +39,17 @@ class Kept:
 
 
 class SimulatedAccount:
-    """The account of one key."""
+    """The account of one key; `name` is the key's fingerprint."""
 
-    def __init__(self, *, knobs: Knobs, chance: random.Random) -> None:
+    def __init__(self, name: str, *, knobs: Knobs, chance: random.Random) -> None:
+        self.name = name
         self.user_id = str(uuid.UUID(bytes=chance.randbytes(16), version=4))
         self.webhook: SimulatedWebhook | None = None
         self.transcriptions: dict[int, SimulatedTranscription] = {EXAMPLE_ID: _example()}
         self.kept: dict[str, Kept] = {}
         self.credit_usd = CREDIT_USD
         self.balance_usd = knobs.wallet
-        self._requests: deque[float] = deque()
+        self._limit = Limit()
         self._knobs = knobs
         self._chance = chance
 
@@ -66,13 +66,9 @@ class SimulatedAccount:
 
     def refuse_surplus(self, now: float, *, speed: float) -> RefusalError | None:
         """Count a request. Return a refusal for the 61st request in any minute, which is not counted."""
-        minute = 60 / speed
-        while self._requests and self._requests[0] <= now - minute:
-            self._requests.popleft()
-        if len(self._requests) < REQUESTS_A_MINUTE:
-            self._requests.append(now)
+        wait = self._limit.count(now, speed=speed)
+        if wait is None:
             return None
-        wait = max(1, math.ceil(minute - (now - self._requests[0])))
         message = f"More than {REQUESTS_A_MINUTE} requests in a minute. Wait {wait} s and continue more slowly."
         return RefusalError(429, "rate_limited", message, retry_after=wait)
 

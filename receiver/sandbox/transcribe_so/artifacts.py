@@ -9,10 +9,11 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from receiver.sandbox import samples, subtitles
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.samples import Sample
-from receiver.sandbox.state import Call
 from receiver.sandbox.transcribe_so import timestamps
-from receiver.sandbox.transcribe_so.envelope import RefusalError, invalid
+from receiver.sandbox.transcribe_so.envelope import invalid
+from receiver.sandbox.transcribe_so.state import Call
 from receiver.sandbox.transcribe_so.timestamps import Item
 from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
 
@@ -96,8 +97,9 @@ async def regenerate(call: Call) -> Response:
         raise invalid(f"Transcription {item.id} was regenerated {REGENERATIONS} times; no more are possible.")
     item.regenerations += 1  # before the wait, so that a regeneration counts even if the client leaves
     revision = item.regenerations
-    await call.sandbox.pause(call.sandbox.chance.uniform(*REGENERATING_SECONDS))
+    await call.provider.ground.pause(call.provider.ground.chance.uniform(*REGENERATING_SECONDS))
     item.styles[style] = (revision, stamp(datetime.now(UTC)))
+    call.provider.bill(call.account, item, "regeneration", 0.0)
     made = samples.curated(_recording(item), style, revision)
     return JSONResponse({
         "id": item.id, "style": style, "chapters": made, "source": _source(item, "youtube", style),

@@ -13,7 +13,7 @@ import httpx
 from receiver import signature
 from receiver.providers import egress
 from receiver.sandbox.knobs import Knobs
-from receiver.sandbox.transcribe_so.envelope import token
+from receiver.sandbox.refusals import token
 
 log = logging.getLogger(__name__)
 

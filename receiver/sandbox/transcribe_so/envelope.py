@@ -1,8 +1,9 @@
 """The provider's refusals, in its error envelope."""
 
-import random
-
 from starlette.responses import JSONResponse
+
+from receiver.sandbox import refusals
+from receiver.sandbox.refusals import RefusalError
 
 DOCS = "https://transcribe.so/developers/docs"
 BILLING = "https://transcribe.so/billing"
@@ -13,23 +14,6 @@ DOC_URLS = {
     "max_charge_exceeded": f"{DOCS}#pricing",
     "not_ready": f"{DOCS}#endpoints",
 }
-
-
-class RefusalError(Exception):
-    """A refusal, answered with the provider's error envelope. `extra` adds fields to the envelope.
-
-    `retry_after`, in whole seconds, is not in the envelope: it becomes the header.
-    """
-
-    def __init__(
-        self, status: int, code: str, message: str, *, retry_after: int | None = None, **extra: object
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.retry_after = retry_after
-        self.extra = extra
 
 
 def invalid(message: str) -> RefusalError:
@@ -43,18 +27,5 @@ def missing(what: str) -> RefusalError:
 
 
 def refusal(error: RefusalError, request_id: str) -> JSONResponse:
-    """Return the answer for a refusal."""
-    envelope = {
-        "code": error.code,
-        "message": error.message,
-        "request_id": request_id,
-        "doc_url": DOC_URLS.get(error.code, f"{DOCS}#errors"),
-        **error.extra,
-    }
-    headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return JSONResponse({"error": envelope}, error.status, headers=headers)
-
-
-def token(chance: random.Random, size: int) -> str:
-    """Return `size` random bytes as hex digits."""
-    return chance.randbytes(size).hex()
+    """Return the answer for a refusal, with where the documentation explains it."""
+    return refusals.refusal(error, request_id, doc_url=DOC_URLS.get(error.code, f"{DOCS}#errors"))

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from receiver.sandbox import samples
-from receiver.sandbox.state import Sandbox
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.transcribe_so import deliveries
 from receiver.sandbox.transcribe_so.account import SimulatedAccount
-from receiver.sandbox.transcribe_so.envelope import DOCS, RefusalError, invalid
+from receiver.sandbox.transcribe_so.envelope import DOCS, invalid
 from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE, PIPELINES, price
+from receiver.sandbox.transcribe_so.state import SimulatedTranscribeSo
 from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 
 SOURCES = {"youtube": "url", "external_url": "url", "platform_url": "url", "upload": "upload_id"}
@@ -30,19 +31,19 @@ class SubmissionBody:
     callback_url: str | None
     max_charge_usd: float | None
 
-    def to_transcription(self, sandbox: Sandbox) -> SimulatedTranscription:
+    def to_transcription(self, provider: SimulatedTranscribeSo) -> SimulatedTranscription:
         """Return the transcription for this body."""
         cost = price(self.pipeline_code, self.duration_seconds)
         item = SimulatedTranscription(
-            sandbox.next_id(), self.source, self.name, self.pipeline_code, self.language, self.duration_seconds, cost,
+            provider.next_id(), self.source, self.name, self.pipeline_code, self.language, self.duration_seconds, cost,
             datetime.now(UTC),
         )  # fmt: skip
         if self.callback_url is not None:
-            item.callback = deliveries.webhook(sandbox.chance, self.callback_url)
+            item.callback = deliveries.webhook(provider.ground.chance, self.callback_url)
         return item
 
 
-def read(sandbox: Sandbox, account: SimulatedAccount, body: dict[str, Any]) -> SubmissionBody:
+def read(provider: SimulatedTranscribeSo, account: SimulatedAccount, body: dict[str, Any]) -> SubmissionBody:
     """Return a body, checked.
 
     Raises:
@@ -54,18 +55,20 @@ def read(sandbox: Sandbox, account: SimulatedAccount, body: dict[str, Any]) -> S
     place = body.get(SOURCES[source])
     if not isinstance(place, str) or not place:
         raise invalid(f"{SOURCES[source]} is missing.")
-    name = _name(sandbox, account, source, place, body)
+    name = _name(provider, account, source, place, body)
     return SubmissionBody(
         source, place, name, _pipeline(body), _text(body, "language", "auto"), _duration(body, source, name),
         _web_address(body, "callback_url") if body.get("callback_url") is not None else None, limit(body),
     )  # fmt: skip
 
 
-def _name(sandbox: Sandbox, account: SimulatedAccount, source: str, place: str, body: dict[str, Any]) -> str:
+def _name(
+    provider: SimulatedTranscribeSo, account: SimulatedAccount, source: str, place: str, body: dict[str, Any]
+) -> str:
     if source != "upload":
         return _web_address(body, "url")
     _duration(body, source, "")  # a missing duration is refused before a missing file
-    upload = sandbox.uploads.find_complete(account.user_id, place)
+    upload = provider.uploads.find_complete(account.user_id, place)
     return _text(body, "original_filename", upload.filename)
 
 

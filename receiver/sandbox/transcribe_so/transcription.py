@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.transcribe_so.deliveries import SimulatedWebhook
-from receiver.sandbox.transcribe_so.envelope import RefusalError
 from receiver.sandbox.transcribe_so.pipelines import Price
 
 TRANSCRIBING_SECONDS = 60.0

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from receiver.sandbox.state import Call
 from receiver.sandbox.transcribe_so import artifacts, submission
 from receiver.sandbox.transcribe_so.envelope import invalid
+from receiver.sandbox.transcribe_so.state import Call
 from receiver.sandbox.transcribe_so.submission import SOURCES, SubmissionBody
 from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
 
@@ -21,18 +21,19 @@ WAIT_SECONDS = 30
 
 async def submit(call: Call) -> Response:
     """Answer `POST /transcriptions`."""
-    wanted = submission.read(call.sandbox, call.account, call.body)
-    item = wanted.to_transcription(call.sandbox)
+    wanted = submission.read(call.provider, call.account, call.body)
+    item = wanted.to_transcription(call.provider)
     call.account.charge(item.price, wanted.max_charge_usd)
+    call.provider.bill(call.account, item, "transcription", item.price.usd)
     call.account.transcriptions[item.id] = item
-    call.sandbox.start(call.account, item)
+    call.provider.start(call.account, item)
     return JSONResponse(_accepted(item, wanted), 202)
 
 
 async def quote(call: Call) -> Response:
     """Answer `POST /quotes` with a price, and keep a row that never starts."""
-    wanted = submission.read(call.sandbox, call.account, call.body)
-    item = wanted.to_transcription(call.sandbox)
+    wanted = submission.read(call.provider, call.account, call.body)
+    item = wanted.to_transcription(call.provider)
     item.status = "quoted"
     call.account.transcriptions[item.id] = item
     return JSONResponse({
@@ -76,10 +77,10 @@ async def wait(call: Call) -> Response:
     query = call.request.query_params
     window = _whole(query.get("timeout", str(WAIT_SECONDS)), "timeout", 0, LONGEST_WAIT_SECONDS)
     include = artifacts.included(query["include"]) if "include" in query else ()
-    until = time.monotonic() + window / call.sandbox.speed
+    until = time.monotonic() + window / call.provider.ground.speed
     while call.item.status == "processing" and (left := until - time.monotonic()) > 0:
-        await call.sandbox.pause_until_a_change(left)
-        if call.sandbox.stopping.is_set():
+        await call.provider.pause_until_a_change(left)
+        if call.provider.ground.stopping.is_set():
             break
     item = call.item
     shown = _shown(call, item)
@@ -94,7 +95,8 @@ async def retry(call: Call) -> Response:
     if item.status != "failed":
         raise invalid(f"Only a failed transcription can be retried; {item.id} is {item.status}.")
     call.account.charge(item.price, submission.limit(call.body))
-    call.sandbox.start(call.account, item)
+    call.provider.bill(call.account, item, "retry", item.price.usd)
+    call.provider.start(call.account, item)
     return JSONResponse(_acknowledged(item), 202)
 
 
@@ -102,7 +104,7 @@ async def delete(call: Call) -> Response:
     """Answer `DELETE /transcriptions/:id`. A running transcription stops, without an event."""
     item = call.item
     del call.account.transcriptions[item.id]
-    call.sandbox.announce_change()
+    call.provider.announce_change()
     return JSONResponse({"id": item.id, "deleted": True})
 
 
@@ -128,7 +130,7 @@ def _acknowledged(item: SimulatedTranscription) -> dict[str, Any]:
 
 
 def _shown(call: Call, item: SimulatedTranscription) -> dict[str, Any]:
-    return item.to_json(time.monotonic(), speed=call.sandbox.speed)
+    return item.to_json(time.monotonic(), speed=call.provider.ground.speed)
 
 
 def _moment(item: SimulatedTranscription) -> datetime:

@@ -15,7 +15,7 @@ import time
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from receiver.sandbox.transcribe_so.envelope import RefusalError
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.transcribe_so.uploads import MAX_BYTES, SimulatedUpload, Ticket, Uploads
 
 VERSION = "1.0.0"

@@ -4,7 +4,6 @@ POST /uploads      ──▶ a presigned address below /s3/ for a PUT, valid for
 POST /uploads/tus  ──▶ a ticket for the tus server at /files/, valid for 3600 s
 """
 
-import hashlib
 import random
 import time
 import uuid
@@ -16,7 +15,9 @@ from urllib.parse import quote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from receiver.sandbox.transcribe_so.envelope import RefusalError, invalid, token
+from receiver.sandbox.files import SimulatedFile
+from receiver.sandbox.refusals import RefusalError, token
+from receiver.sandbox.transcribe_so.envelope import invalid
 
 MAX_BYTES = 500 * 1024 * 1024
 PUT_SECONDS = 900
@@ -28,38 +29,14 @@ CONTENT_TYPES = (
 
 
 @dataclass(slots=True)
-class SimulatedUpload:
-    """A file, uploaded in part or completely."""
+class SimulatedUpload(SimulatedFile):
+    """A file of `size` bytes that was announced, and sent in part or completely."""
 
-    id: str
-    user_id: str
-    filename: str
     size: int
     token: str = field(repr=False)
     content_type: str | None = None
     expires: float = 0.0
-    received: int = 0
-    complete: bool = False
     busy: bool = False
-    digest: Any = field(default_factory=hashlib.sha256, repr=False)
-
-    def begin(self) -> None:
-        """Start over, without the bytes that arrived before."""
-        self.digest, self.received, self.complete = hashlib.sha256(), 0, False
-
-    def take(self, piece: bytes) -> None:
-        """Add a piece of the file."""
-        self.digest.update(piece)
-        self.received += len(piece)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `GET /sandbox/uploads` shows."""
-        return {
-            "id": self.id,
-            "size": self.received,
-            "sha256": self.digest.hexdigest(),
-            "complete": self.complete,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +101,7 @@ class Uploads:
         """
         shown = upload_id.partition("+")[0] if upload_id.startswith("tus/") else upload_id
         upload = self.by_id.get(shown)
-        if upload is None or upload.user_id != user_id:
+        if upload is None or upload.owner != user_id:
             raise invalid("upload_id is unknown: POST /api/v1/uploads first, then PUT the file.")
         if not upload.complete:
             raise invalid(f"upload_id is incomplete: {upload.received} of {upload.size} bytes have arrived.")

@@ -2,9 +2,10 @@
 
 from starlette.responses import JSONResponse, Response
 
-from receiver.sandbox.state import Call
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.transcribe_so.deliveries import SimulatedWebhook
-from receiver.sandbox.transcribe_so.envelope import RefusalError, invalid, missing
+from receiver.sandbox.transcribe_so.envelope import invalid, missing
+from receiver.sandbox.transcribe_so.state import Call
 
 
 async def register(call: Call) -> Response:
@@ -33,12 +34,12 @@ async def test(call: Call) -> Response:
     """Answer `POST /webhooks/test`."""
     if call.account.webhook is None:
         raise missing("A webhook of this key")
-    call.sandbox.deliver(call.account, call.sandbox.event("webhook.test", {"message": "This is a test."}))
+    call.provider.deliver(call.account, call.provider.event("webhook.test", {"message": "This is a test."}))
     return JSONResponse({"queued": True}, 202)
 
 
 def _existing(call: Call) -> SimulatedWebhook:
-    methods = call.sandbox.knobs.webhook_methods
+    methods = call.provider.knobs.webhook_methods
     if methods != "yes":
         raise RefusalError(int(methods), "not_found", "There is no such endpoint.")
     if call.account.webhook is None:

@@ -50,7 +50,7 @@ numbers = itertools.count(1)
 async def url() -> AsyncIterator[str]:
     """Yield the address of a running sandbox."""
     sandbox, stop = Sandbox(speed=SPEED), asyncio.Event()
-    sandbox.uploads = Uploads(speed=1, chance=sandbox.chance)  # a busy machine has time to use an address
+    sandbox.transcribe_so.uploads = Uploads(speed=1, chance=sandbox.chance)  # a busy machine has time to use an address
     listener = bind("127.0.0.1", 0)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every answer waits 40 ms for an ACK
     serving = asyncio.create_task(serve(application(sandbox), listener, stop))

@@ -1,0 +1,34 @@
+"""Refusals, and the error envelope in which the sandbox answers them where no provider says how."""
+
+import random
+
+from starlette.responses import JSONResponse
+
+
+class RefusalError(Exception):
+    """A refusal. Each simulated provider answers it in its own error envelope; `extra` adds fields to the envelope.
+
+    `retry_after`, in whole seconds, is not in the envelope: it becomes the header.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after: int | None = None, **extra: object
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+        self.extra = extra
+
+
+def refusal(error: RefusalError, request_id: str, **more: object) -> JSONResponse:
+    """Return the answer for a refusal; `more` stands in the envelope too."""
+    envelope = {"code": error.code, "message": error.message, "request_id": request_id, **more, **error.extra}
+    headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return JSONResponse({"error": envelope}, error.status, headers=headers)
+
+
+def token(chance: random.Random, size: int) -> str:
+    """Return `size` random bytes as hex digits."""
+    return chance.randbytes(size).hex()
