@@ -726,6 +726,23 @@ MUTANTS = (
            "values ($1, $2, $3, $4, $5, $6)", "values ($1, $2, left($3, 0), $4, $5, $6)", "handlers/handlers"),
     Mutant("sandbox: a retry is not in the ledger", "receiver/sandbox/transcribe_so/transcriptions.py",
            '    call.provider.bill(call.account, item, "retry", item.price.usd)\n', "", "sandbox/controls"),
+    Mutant("sandbox: what has not been done is billed", "receiver/sandbox/thunderscribe/state.py",
+           "        if await self.ground.pause(seconds):\n            return\n",
+           "        await self.ground.pause(seconds)\n", "sandbox/thunderscribe/app"),
+    Mutant("sandbox: what a proxy cuts off ends with it", "receiver/sandbox/thunderscribe/app.py",
+           "    return HTMLResponse(CUT, 524)", "    await ground.close()\n    return HTMLResponse(CUT, 524)",
+           "sandbox/thunderscribe/app"),
+    Mutant("sandbox: a file of another key is transcribed", "receiver/sandbox/thunderscribe/app.py",
+           "or found.owner != sent.owner ", "", "sandbox/thunderscribe/uploads"),
+    Mutant("sandbox: a piece counts before it has come whole", "receiver/sandbox/thunderscribe/app.py",
+           "return found.copy()", "return found", "sandbox/thunderscribe/uploads"),
+    Mutant("sandbox: a lost piece always counts", "receiver/sandbox/thunderscribe/app.py",
+           "faults.loses(fault) and", "faults.loses(None) and", "sandbox/thunderscribe/uploads"),
+    Mutant("sandbox: the bare name of a list is ignored", "receiver/sandbox/thunderscribe/orders.py",
+           'LISTS = ("timestamp_granularities", "timestamp_granularities[]")', 'LISTS = ("timestamp_granularities[]",)',
+           "sandbox/thunderscribe/specification"),
+    Mutant("sandbox: a boundary in two pieces is content", "receiver/sandbox/forms.py",
+           "max(0, len(self._buffer) - len(self._delimiter) + 1)", "len(self._buffer)", "sandbox/forms"),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`sandbox`: the simulated provider as a process."""
+"""`sandbox`: the simulated providers as a process."""
 
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
@@ -10,7 +10,7 @@ from receiver.cli.process import configure, run, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.health.organs import Organs
 from receiver.logs import say
-from receiver.sandbox import Knobs, Sandbox, application
+from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
 from receiver.server import bind
 from receiver.server import serve as serve_on
 
@@ -23,6 +23,12 @@ KNOBS = {
     "test_events": "Whether a failed webhook.test counts as a failure.",
     "webhook_methods": "Whether GET and DELETE /webhooks exist; if not, how they are answered.",
     "attempts": "The most deliveries of one event.",
+}
+THUNDERSCRIBE = {
+    "text": "How response_format=text is answered.",
+    "words": "Where the words of a transcript are.",
+    "paths": "Which version of the path of transcriptions exists.",
+    "lost_pieces": "Whether a piece of an upload counts if a fault loses its answer.",
 }
 MORE = """
 
@@ -44,26 +50,37 @@ Plan faults while the sandbox runs; no key is needed. Fields of a fault:
 \b
 These need no key either:
   curl localhost:9000/sandbox/requests                the times of the last 10,000 requests
+  curl localhost:9000/sandbox/charges                 whatever was billed, by account
   curl localhost:9000/sandbox/uploads                 size and SHA-256 of each uploaded file
   curl localhost:9000/sandbox/webhooks/enable -X POST switch webhooks on again, as in the dashboard
 
 \b
 A word in the name of a recording (its address or file name) decides how its transcription turns out:
   fail, fail-once (until it is retried), cancel, empty, no-chapters, no-speakers, late-start,
-  close-chapters, two-hours, hundred-hours
+  close-chapters, two-hours, hundred-hours, bad-srt
 """
 
 
-def _knobs(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each choice in `Knobs`."""
-    types = get_type_hints(Knobs)
-    for name, text in reversed(KNOBS.items()):
-        choices = {str(value): value for value in get_args(types[name])}
-        command = click.option(
-            f"--{name.replace('_', '-')}", type=click.Choice(list(choices)), default=str(getattr(DEFAULT, name)),
-            callback=lambda _, __, chosen, choices=choices: choices[chosen], show_default=True, help=text,
-        )(command)  # fmt: skip
-    return command
+def _knobs(defaults: object, texts: dict[str, str], prefix: str = "") -> Callable[..., Callable[..., None]]:
+    """Return a decorator that adds an option for each of these choices of a provider."""
+    types = get_type_hints(type(defaults))
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for name, text in reversed(texts.items()):
+            choices = {str(value): value for value in get_args(types[name])}
+            command = click.option(
+                f"--{prefix}{name.replace('_', '-')}", type=click.Choice(list(choices)),
+                default=str(getattr(defaults, name)), show_default=True, help=text,
+                callback=lambda _, __, chosen, choices=choices: choices[chosen],
+            )(command)  # fmt: skip
+        return command
+
+    return add
+
+
+def _of(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Take a provider's options out of all."""
+    return {name.removeprefix(prefix): options.pop(name) for name in list(options) if name.startswith(prefix)}
 
 
 @click.command(
@@ -84,19 +101,28 @@ def _knobs(command: Callable[..., None]) -> Callable[..., None]:
     "--wallet", type=FiniteRange(min=0), default=DEFAULT.wallet, show_default=True,
     help="How much play money each key has, in USD.",
 )  # fmt: skip
-@_knobs
+@_knobs(DEFAULT, KNOBS)
+@_knobs(DEFAULT.thunderscribe, THUNDERSCRIBE, "thunderscribe-")
+@click.option(
+    "--thunderscribe-cut-seconds", type=click.FloatRange(min=0),
+    help="After how many seconds of its time a proxy answers 524 instead of ThunderScribe. Default: never.",
+)  # fmt: skip
 @until_eof
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
-    """Run a simulated transcribe.so on 127.0.0.1, in memory.
+    """Run simulated providers on 127.0.0.1, in memory.
 
-    It accepts every key that begins with tsk_live_ or tsk_test_.
+    transcribe.so is at /. It accepts every key that begins with tsk_live_ or tsk_test_.
+
+    ThunderScribe is at /thunderscribe. It accepts every key.
     """
+    thunderscribe = ThunderScribeKnobs(**_of("thunderscribe_", knobs))
+    chosen = Knobs(**knobs, thunderscribe=thunderscribe)
     configure(for_long=True)
     listener = bind("127.0.0.1", port, advice="pass another --port")
 
     async def main() -> None:
         stop = stop_event(with_stdin=until_eof)
-        simulated = Sandbox(speed=speed, seed=seed, knobs=Knobs(**knobs))
+        simulated = Sandbox(speed=speed, seed=seed, knobs=chosen)
 
         async def stop_with_us() -> None:
             await stop.wait()

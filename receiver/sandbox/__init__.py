@@ -1,8 +1,8 @@
 """Simulated providers over HTTP, in memory: the whole product runs against them with no account and no network.
 
-                ┌── /              transcribe_so: a folder with an app, a state and the rest
-    app ──Wire──┤
-                └── /sandbox/      controls: planned faults, the log of requests, the ledger of charges
+                ┌── /                  transcribe_so: a folder with an app, a state and the rest
+    app ──Wire──┼── /thunderscribe/    thunderscribe: the same
+                └── /sandbox/          controls: planned faults, the log of requests, the ledger of charges
 
     state.Sandbox = ground.Ground (clock, chance, faults, log, ledger) + the state of each provider
 
@@ -12,8 +12,8 @@ recording's name make its transcription fail, or its transcript long or empty: s
 """
 
 from receiver.sandbox.app import application
-from receiver.sandbox.knobs import Knobs
+from receiver.sandbox.knobs import Knobs, ThunderScribeKnobs
 from receiver.sandbox.state import Sandbox
 from receiver.sandbox.transcribe_so.account import EXAMPLE_ID
 
-__all__ = ["EXAMPLE_ID", "Knobs", "Sandbox", "application"]
+__all__ = ["EXAMPLE_ID", "Knobs", "Sandbox", "ThunderScribeKnobs", "application"]

@@ -1,11 +1,13 @@
-"""The sandbox as an application: transcribe.so at `/`, and the controls at `/sandbox/`."""
+"""The sandbox as an application: transcribe.so at `/`, others at their prefixes, controls at `/sandbox/`."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Mount
 
 from receiver.sandbox import controls
 from receiver.sandbox.state import Sandbox
+from receiver.sandbox.thunderscribe import app as thunderscribe
 from receiver.sandbox.transcribe_so.app import no_route, routes
 from receiver.sandbox.wire import Wire
 
@@ -13,7 +15,11 @@ from receiver.sandbox.wire import Wire
 def application(sandbox: Sandbox) -> Starlette:
     """Return the sandbox as an ASGI application."""
     return Starlette(
-        routes=[*controls.routes(sandbox), *routes(sandbox.transcribe_so)],
+        routes=[
+            *controls.routes(sandbox),
+            Mount("/thunderscribe", thunderscribe.application(sandbox.thunderscribe)),
+            *routes(sandbox.transcribe_so),
+        ],
         middleware=[Middleware(Wire, ground=sandbox)],
         exception_handlers={HTTPException: no_route},
     )

@@ -26,6 +26,7 @@ from starlette.types import Receive, Scope, Send
 from receiver.sandbox.refusals import RefusalError
 
 KINDS = ("500", "429", "slow", "malformed", "html", "truncated", "huge", "redirect", "hang")
+LOSING = ("malformed", "html", "truncated", "redirect", "hang")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MOST_TIMES = 10_000
 LONGEST_SECONDS = 600
@@ -92,6 +93,11 @@ def refused(fault: Fault | None) -> RefusalError | None:
             return RefusalError(429, "rate_limited", "A planned fault. Wait a second.", retry_after=1)
         case _:
             return None
+
+
+def loses(fault: Fault | None) -> bool:
+    """Return whether a fault keeps the answer from the client."""
+    return fault is not None and fault.kind in LOSING
 
 
 async def spoil(fault: Fault | None, answer: Response, request: Request, stopping: asyncio.Event) -> Response:

@@ -1,7 +1,7 @@
 """A file that was sent to the sandbox: only its size and SHA-256 are kept, not its content."""
 
 import hashlib
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 
@@ -25,6 +25,10 @@ class SimulatedFile:
         """Add a piece of the file."""
         self.digest.update(piece)
         self.received += len(piece)
+
+    def copy(self) -> "SimulatedFile":
+        """Return the same file, to which pieces can be added apart."""
+        return replace(self, digest=self.digest.copy())
 
     def to_json(self) -> dict[str, Any]:
         """Return what `GET /sandbox/uploads` shows."""

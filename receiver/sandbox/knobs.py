@@ -1,4 +1,4 @@
-"""Settings for every question that the provider's documentation leaves open, so that users can try each behaviour."""
+"""Settings for every question that a provider's documentation leaves open, so that users can try each behaviour."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,8 +7,28 @@ SecondWebhook = Literal["replace", "409", "same"]
 
 
 @dataclass(frozen=True, slots=True)
+class ThunderScribeKnobs:
+    """The behaviour of the simulated ThunderScribe where the documentation is silent or contradicts itself.
+
+    Attributes:
+        text: how `response_format=text` is answered: with the text alone, or with JSON that holds it.
+        words: where the words are: in their segments, in a list of their own beside the segments, or in both.
+        paths: the version in the path of a transcription: the other one does not exist.
+        lost_pieces: whether a piece of an upload counts if a planned fault loses its answer.
+        cut_seconds: after how many seconds of the provider's time a proxy answers 524 instead of it. The work goes on
+            and is billed. None: never.
+    """
+
+    text: Literal["plain", "json"] = "plain"
+    words: Literal["segments", "top", "both"] = "segments"
+    paths: Literal["v3", "v1", "both"] = "v3"
+    lost_pieces: Literal["appended", "dropped"] = "appended"
+    cut_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Knobs:
-    """The behaviour of the simulated provider where the documentation is silent.
+    """The behaviour of the simulated providers: transcribe.so's here, every other provider's under its name.
 
     Attributes:
         second_webhook: the effect of a second registration with one key: replace the first webhook, answer 409, or
@@ -20,6 +40,7 @@ class Knobs:
         webhook_methods: whether `GET` and `DELETE /webhooks` exist; if not, the status of their answer.
         attempts: the most attempts for an event: five in total, or one and five retries.
         wallet: the play money of each key, in USD, besides its monthly credit.
+        thunderscribe: ThunderScribe's.
     """
 
     second_webhook: SecondWebhook = "replace"
@@ -30,6 +51,7 @@ class Knobs:
     webhook_methods: Literal["yes", "404", "405"] = "yes"
     attempts: Literal[5, 6] = 5
     wallet: float = 97.55
+    thunderscribe: ThunderScribeKnobs = ThunderScribeKnobs()
 
 
 DEFAULT = Knobs()

@@ -10,6 +10,7 @@ no-chapters          has segments only
 no-speakers          has segments without a speaker
 late-start           has a first chapter that does not begin at 0:00
 close-chapters       has chapters that begin 5 s apart
+bad-srt              has SRT of ThunderScribe's with a byte order mark, no numbers, and times that run backwards
 """
 
 import random

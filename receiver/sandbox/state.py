@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import DEFAULT, Knobs
+from receiver.sandbox.thunderscribe.state import SimulatedThunderScribe
 from receiver.sandbox.transcribe_so.state import SimulatedTranscribeSo
 
 
@@ -20,10 +21,12 @@ class Sandbox(Ground):
     def __init__(self, *, speed: float = 60.0, knobs: Knobs = DEFAULT, seed: int | None = None) -> None:
         super().__init__(speed=speed, seed=seed)
         self.transcribe_so = SimulatedTranscribeSo(self, knobs)
+        self.thunderscribe = SimulatedThunderScribe(self, knobs.thunderscribe)
 
     def files(self) -> Iterator[SimulatedFile]:
         """Yield every file that was sent to a provider."""
         yield from self.transcribe_so.uploads.by_id.values()
+        yield from self.thunderscribe.files.values()
 
     async def close(self) -> None:
         """Stop all work and all deliveries."""

@@ -31,6 +31,13 @@ def write(segments: list[dict[str, Any]], form: str, *, speakers: bool) -> str:
     return "\n".join(["WEBVTT\n", *blocks])
 
 
+def write_badly(segments: list[dict[str, Any]]) -> str:
+    """Return SRT as bad writers make it: a byte order mark, no numbers, every second cue ends before it starts."""
+    cues = [(s["start_seconds"], s["end_seconds"], s["text"]) for s in segments]
+    turned = [(a, z, text) if n % 2 else (z, a, text) for n, (a, z, text) in enumerate(cues, 1)]
+    return "\ufeff" + "\n".join(f"{_span(a, z, ',')}\n{text}\n" for a, z, text in turned)
+
+
 def _label(segment: dict[str, Any], *, speakers: bool) -> str:
     return f"[{segment['speaker']}] " if speakers and segment.get("speaker") else ""
 

@@ -13,6 +13,7 @@ from receiver.sandbox.refusals import RefusalError, refusal, token
 log = logging.getLogger(__name__)
 
 METHODS = "GET, POST, PUT, PATCH, HEAD, DELETE, OPTIONS"
+UNLOGGED = ("/sandbox/", "/s3/", "/files/")
 EXPOSED = "X-Request-Id, Retry-After, Location, Tus-Resumable, Upload-Offset, Upload-Length"
 
 
@@ -57,7 +58,7 @@ class Wire:
             await refusal(error, request_id)(scope, receive, send_marked)
 
     def _remember(self, scope: Scope, status: int) -> None:
-        if scope["path"].startswith("/api/v1/") and scope["method"] != "OPTIONS":
+        if not scope["path"].startswith(UNLOGGED) and scope["method"] != "OPTIONS":
             self._ground.remember(scope["method"], scope["path"], status)
 
 
