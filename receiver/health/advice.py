@@ -25,11 +25,11 @@ def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
     return _advice("orphaned jobs", "jobs of handlers that do not exist", gone, "bring the names back, or ignore them")
 
 
-def elsewhere(counts: Sequence[Count], api_url: str) -> Finding:
-    """Count the unfinished jobs of other APIs. They wait for workers of those APIs, so this is advice."""
+def elsewhere(counts: Sequence[Count]) -> Finding:
+    """Count the unfinished jobs of other accounts. They wait for workers of those accounts, so this is advice."""
     number = sum(count.elsewhere for count in counts)
-    about = f"unfinished jobs of other APIs than {api_url}"
-    todo = "run `receiver work` with their TRANSCRIBE_API_URL, or ignore them"
+    about = "unfinished jobs of accounts that are not configured"
+    todo = "run `receiver work` with their TRANSCRIBE_API_URL and key, or ignore them"
     return _advice("other APIs", about, [str(number)] if number else [], todo)
 
 

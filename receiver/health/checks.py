@@ -62,9 +62,10 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
     return Finding("dead jobs", holds=True, seen="none")
 
 
-async def oldest(connection: Connection, handlers: Collection[str], api_url: str) -> Finding:
+async def oldest(connection: Connection, handlers: Collection[str], configured: Settings) -> Finding:
     """Check whether due jobs are claimed soon."""
-    age = await jobs.oldest_due(connection, list(handlers), api_url)
+    queues = jobs.queues([account.id for account in configured.accounts], list(handlers))
+    age = await jobs.oldest_due(connection, queues)
     if age is not None and age > OLD:
         seen = f"waiting for {age.total_seconds():.0f} s"
         return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more workers")

@@ -102,7 +102,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
     if not schema.holds:
         return Seen([server, schema])
     api_url = configured.chosen.api_url
-    counts = await jobs.counts(connection, api_url)
+    counts = await jobs.counts(connection, [account.id for account in configured.accounts])
     known = await secrets.read(connection, [account.id for account in configured.accounts])
     verifying = [(one, secrets.of_webhook(one.chosen, known)) for one in configured.in_use]
     findings = [
@@ -110,10 +110,10 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         schema,
         advice.orphans(counts, handlers),
         checks.worker(await presence.missing_worker(connection, handlers=handlers, api_url=api_url)),
-        await checks.oldest(connection, handlers, api_url),
+        await checks.oldest(connection, handlers, configured),
         await postgres.clock(connection, api_url),
         checks.dead(counts, handlers),
-        advice.elsewhere(counts, api_url),
+        advice.elsewhere(counts),
         *advice.arrivals(
             await deliveries.recent_types(connection, api_url), handlers.values(), configured.chosen.source
         ),

@@ -71,7 +71,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many jobs of a handler are dead or unfinished for an API, and how many are unfinished for other APIs."""
+    """How many jobs of a handler are dead or unfinished for some accounts, and how many are unfinished for others."""
 
     handler: str
     dead: int
@@ -197,15 +197,17 @@ async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]
     return [row["handler"] for row in await db.fetch(query("inbox/replay_jobs"), event, sorted(handlers))]
 
 
-async def oldest_due(db: Database, handlers: Sequence[str], api_url: str) -> timedelta | None:
-    """Return for how long the oldest due job of these handlers has been due; None if no job is due."""
-    age: timedelta | None = await db.fetchval(query("inbox/oldest_due"), list(handlers), api_url)
+async def oldest_due(db: Database, queues: Sequence[Queue]) -> timedelta | None:
+    """Return for how long the oldest due job of some queues has been due; None if no job is due."""
+    accounts, handlers = [queue.account for queue in queues], [queue.handler for queue in queues]
+    replays = [queue.is_replay for queue in queues]
+    age: timedelta | None = await db.fetchval(query("inbox/oldest_due"), *_columns(accounts), handlers, replays)
     return age
 
 
-async def counts(db: Database, api_url: str) -> list[Count]:
+async def counts(db: Database, accounts: Sequence[AccountId]) -> list[Count]:
     """Count the jobs that are not done, for each handler that has any; ordered by name."""
-    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), api_url)]
+    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), *_columns(accounts))]
 
 
 async def nudge(db: Database) -> None:

@@ -296,20 +296,20 @@ async def test_a_replay_of_some_handlers_leaves_the_others_as_they_are(db: Pool)
 
 
 async def test_the_oldest_due_job_is_the_one_that_waits_the_longest(db: Pool) -> None:
-    assert await jobs.oldest_due(db, ["a"], API) is None
+    assert await jobs.oldest_due(db, jobs.queues([account()], ["a"])) is None
     for number, (state, minutes) in enumerate([("pending", -5), ("pending", 60), ("running", -90), ("done", -90)]):
         key = await append(db, f"evt_{number}", "a")
         await db.execute(
             "update receiver.jobs set state = $1, due_at = now() + $2 where event = $3",
             state, timedelta(minutes=minutes), key,
         )  # fmt: skip
-    age = await jobs.oldest_due(db, ["a"], API)
+    age = await jobs.oldest_due(db, jobs.queues([account()], ["a"]))
     assert age is not None
     assert timedelta(minutes=5) <= age < timedelta(minutes=8)
-    assert await jobs.oldest_due(db, ["b"], API) is None
-    assert await jobs.oldest_due(db, ["a"], "https://other.test") is None
+    assert await jobs.oldest_due(db, jobs.queues([account()], ["b"])) is None
+    assert await jobs.oldest_due(db, jobs.queues([account(name="second")], ["a"])) is None
     await db.execute("update receiver.jobs set due_at = now() + interval '1 hour' where state = 'pending'")
-    assert await jobs.oldest_due(db, ["a"], API) is None
+    assert await jobs.oldest_due(db, jobs.queues([account()], ["a"])) is None
 
 
 async def test_a_nudge_reaches_who_listens(db: Pool) -> None:
@@ -326,11 +326,11 @@ async def test_jobs_that_are_not_done_are_counted_by_handler_and_whose_they_are(
     for number, state in enumerate(["pending", "running", "done", "dead"]):
         key = await append(db, f"evt_{number}", "a", f"only_{state}")
         await db.execute("update receiver.jobs set state = $1 where event = $2", state, key)
-    assert await jobs.counts(db, API) == [
+    assert await jobs.counts(db, [account()]) == [
         Count("a", 1, 2, 0), Count("only_dead", 1, 0, 0),
         Count("only_pending", 0, 1, 0), Count("only_running", 0, 1, 0),
     ]  # fmt: skip
-    elsewhere = await jobs.counts(db, "https://other.test")
+    elsewhere = await jobs.counts(db, [account("https://other.test"), account(name="second")])
     assert [(one.handler, one.dead, one.unfinished, one.elsewhere) for one in elsewhere if one.elsewhere] == [
         ("a", 0, 0, 2), ("only_pending", 0, 0, 1), ("only_running", 0, 0, 1),
     ]  # fmt: skip

@@ -1,5 +1,14 @@
--- Return for how long the oldest due job of some handlers has been due.
--- $1 handlers text[], $2 api_url text
-select now() - min(j.due_at)
-from receiver.jobs j
-where j.state = 'pending' and j.due_at <= now() and j.handler = any ($1) and j.api_url = $2
+-- Return for how long the oldest due job of some queues has been due.
+-- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 handlers text[], $5 are_replays boolean[]
+select now() - min(oldest.due_at)
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[])
+    as queue (source, api_url, account, handler, is_replay)
+cross join lateral (
+    select j.due_at
+    from receiver.jobs j
+    where j.source = queue.source and j.api_url = queue.api_url and j.account = queue.account
+        and j.handler = queue.handler and j.is_replay = queue.is_replay
+        and j.state = 'pending' and j.due_at <= now()
+    order by j.due_at, j.id
+    limit 1
+) as oldest
