@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
@@ -20,6 +20,7 @@ DEPTH = 64
 INTEGER_DIGITS = 40
 TYPE_LENGTH = 255
 DEFAULT_ACCOUNT = "default"
+INFINITE = float("inf")  # Python reads 1e400 as this
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -105,6 +106,71 @@ def about(content: Event | Unreadable, transcription_id: str | None) -> Event | 
     if isinstance(content, Unreadable) or content.transcription.id == transcription_id:
         return content
     return unreadable(content.source, content.raw, "it is not about the transcription whose callback it came to")
+
+
+def read_own(source: str, body: bytes) -> Event | Unreadable:
+    """Return the event in a body that we wrote ourselves: about a submission to `source`. Never raise."""
+    try:
+        return read_envelope(source, body, lambda _, value: text_or_none(value))
+    except NotAnEventError as exc:
+        return unreadable(source, body, str(exc))
+
+
+def read_envelope(source: str, body: bytes, transcription_id: Callable[[str, object], str | None]) -> Event:
+    """Return the event in an envelope of transcribe.so, which is also that of our own events.
+
+    {"id": "evt_…", "event": "transcription.completed", "created": 1777472458, "data": {"transcription": {"id": 4821}}}
+
+    Args:
+        source: the sender.
+        body: the envelope.
+        transcription_id: returns the id of the transcription as text, by the event's type and the id in the envelope.
+
+    Raises:
+        NotAnEventError: the body is no such event.
+    """
+    payload = document(body)
+    event_id, event_type = identity(payload.get("id"), payload.get("event"))
+    data = _object(payload.get("data"))
+    fields = _object(data.get("transcription"))
+    return Event(
+        source=source,
+        id=event_id,
+        type=event_type,
+        created=_number(payload.get("created")),
+        data=data,
+        transcription=_transcription(fields, transcription_id(event_type, fields.get("id"))),
+        raw=body,
+    )
+
+
+def _transcription(fields: Mapping[str, Any], transcription_id: str | None) -> Transcription:
+    return Transcription(
+        id=transcription_id,
+        status=text_or_none(fields.get("status")),
+        stage=text_or_none(fields.get("stage")),
+        pipeline_code=text_or_none(fields.get("pipeline_code")),
+        language=text_or_none(fields.get("language")),
+        source=text_or_none(fields.get("source")),
+        title=text_or_none(fields.get("title")),
+        duration_seconds=_number(fields.get("duration_seconds")),
+        billed_seconds=_number(fields.get("billed_seconds")),
+        charge_usd=_number(fields.get("charge_usd")),
+        completed_at=text_or_none(fields.get("completed_at")),
+    )
+
+
+def text_or_none(value: object) -> str | None:
+    """Return a value of JSON if it is text."""
+    return value if isinstance(value, str) else None
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INFINITE else None
 
 
 def unreadable(source: str, body: bytes, reason: str) -> Unreadable:

@@ -2,17 +2,36 @@
 
 a delivery ──▶ read ──▶ Event | Unreadable          a refusal of its API ──▶ refusal ──▶ ProviderError
 
+a submission ──▶ check ──▶ upload ──▶ start ──▶ Answered ────────────────────────▶ transcript
+                                        └─────▶ Accepted ──▶ look … look ──▶ Seen ──▶ transcript, files at links
+
 An object of the class is the client of one account.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, Literal
 
+from receiver import events
 from receiver.errors import ProviderError
 from receiver.events import Event, Unreadable
+from receiver.providers.orders import (
+    Accepted,
+    Answered,
+    Candidate,
+    KeepNotes,
+    Media,
+    Notes,
+    Order,
+    Seen,
+    Sent,
+    Uploaded,
+    Wishes,
+)
 from receiver.settings import accounts
 from receiver.settings.accounts import Variables
+from receiver.transcripts import Transcript
 
 
 class Source(ABC):
@@ -21,20 +40,37 @@ class Source(ABC):
     Attributes:
         name: what its events are named by, such as `transcribe.so`.
         variables: the names of its settings.
+        operations: what can be asked of it, with the options of each. Empty if nothing can be submitted.
+        unit: what `charged` and an estimate are counted in; empty if the provider names no price.
+        takes: whether a recording can be a file, a URL, or both.
+        uploads: whether a file is sent before the request that is paid for; if not, in that request.
+        synchronous: whether `start` waits for the result.
+        repeats: whether the provider knows a repeated request by its key, so that a lost answer can be asked for again.
+        per_look: how many submissions one request can look at.
     """
 
     name: ClassVar[str]
     variables: ClassVar[Variables]
+    operations: ClassVar[Mapping[str, type[Wishes]]] = {}
+    unit: ClassVar[str] = ""
+    takes: ClassVar[frozenset[Literal["file", "url"]]] = frozenset({"file", "url"})
+    uploads: ClassVar[bool] = True
+    synchronous: ClassVar[bool] = False
+    repeats: ClassVar[bool] = False
+    per_look: ClassVar[int] = 1
 
     @classmethod
     def key_variable(cls, account: str) -> str:
         """Return the name of the variable that holds the key of an account."""
         return accounts.variable(cls.variables, accounts.KEY, account)
 
-    @staticmethod
-    @abstractmethod
-    def read(raw: bytes) -> Event | Unreadable:
-        """Return the event in the body of an authentic delivery, or say why there is none. Never raise."""
+    @classmethod
+    def read(cls, raw: bytes) -> Event | Unreadable:
+        """Return the event in an authentic body, or say why there is none. Never raise.
+
+        A source without webhooks has only the events that we write ourselves.
+        """
+        return events.read_own(cls.name, raw)
 
     @staticmethod
     @abstractmethod
@@ -43,3 +79,61 @@ class Source(ABC):
 
         `body` is empty if it was too large for an error. `key` is empty if none was sent.
         """
+
+    @classmethod
+    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:
+        """Refuse what the provider would refuse, before anything is sent: too large, too long, a wrong format.
+
+        `seconds` is the length if it is known; `file` is None for a URL.
+
+        Raises:
+            ImpossibleError: the message names the provider's limit.
+        """
+
+    @classmethod
+    def estimate(cls, operation: str, seconds: float | None) -> float | None:  # noqa: ARG003 - no price
+        """Return what an order will cost, in `unit`; None if nothing tells."""
+        return None
+
+    async def upload(self, file: Media, notes: Notes, keep: KeepNotes, sent: Sent) -> Uploaded:
+        """Send a file. It is free, and can be repeated.
+
+        Args:
+            file: the file.
+            notes: what `keep` was last given for this file; empty the first time.
+            keep: stores notes, so that an upload goes on after a crash. A ticket does not belong into them.
+            sent: called with the number of bytes that have arrived.
+        """
+        raise NotImplementedError
+
+    async def start(self, order: Order) -> Accepted | Answered:
+        """Ask for work that is paid for. One request, and never a second.
+
+        Raises:
+            ProviderError: there is no usable answer. Its status and code tell whether work might have been done.
+        """
+        raise NotImplementedError
+
+    async def look(self, ids: Sequence[str]) -> Mapping[str, Seen]:
+        """Return what the provider says of at most `per_look` works, by their ids, without those that it does not know.
+
+        It is free, and can be repeated.
+        """
+        raise NotImplementedError
+
+    async def find(self, order: Order, since: datetime) -> Sequence[Candidate] | None:  # noqa: ARG002 - no list
+        """Return the works that an order with a lost answer might have become; None if the provider lists none."""
+        return None
+
+    @classmethod
+    def transcript(cls, operation: str, raw: bytes) -> Transcript:
+        """Return the transcript in a result.
+
+        Raises:
+            ProviderUnavailable: it cannot be read (code `malformed_answer`).
+        """
+        raise NotImplementedError
+
+    async def balance(self) -> float | None:
+        """Return what is left of the account's money, in `unit`; None if no free call tells."""
+        return None

@@ -1,0 +1,158 @@
+"""What a source is asked for, and what it answers: values that every source shares.
+
+Order: operation, Wishes, recording ──start──▶ Accepted ──look──▶ Seen: waiting, completed, failed
+                                        └────▶ Answered: the answer to the paying request is the result
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from receiver.errors import ImpossibleError
+
+Notes: TypeAlias = Mapping[str, Any]
+KeepNotes: TypeAlias = Callable[[Notes], Awaitable[None]]
+Sent: TypeAlias = Callable[[int], None]
+
+
+class Wishes(BaseModel):
+    """The options of an operation, within their documented ranges. A subclass for each; its fields are the provider's.
+
+    `model_validate` is lax about text, because options are typed: `0.5` for a number, `true` for a boolean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options that are not None, as JSON."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_form(self) -> list[tuple[str, str]]:
+        """Return the options that are not None, as the fields of a form. A list is a field for each member."""
+        return [
+            (name, _text(member))
+            for name, value in self.to_json().items()
+            for member in (value if isinstance(value, list) else [value])
+        ]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file to send, read piece by piece.
+
+    Attributes:
+        path: where it is.
+        name: what the provider is told that it is called.
+        size: in bytes.
+    """
+
+    path: Path
+    name: str
+    size: int
+
+    def pieces(self, size: int, *, start: int = 0) -> Iterator[bytes]:
+        """Yield the file's bytes from `start` on, in pieces of `size`; an empty file is one empty piece.
+
+        Raises:
+            ImpossibleError: the file has become shorter.
+        """
+        with self.path.open("rb") as file:
+            file.seek(start)
+            at = start
+            while at < self.size or at == start:
+                piece = file.read(min(size, self.size - at))
+                at += len(piece)
+                if len(piece) == 0 and at < self.size:
+                    raise ImpossibleError(f"{self.name} has become shorter while it was sent")
+                yield piece
+                if at >= self.size:
+                    return
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that a provider has. `expires_at`: when it is gone there; None if the provider does not say."""
+
+    file_id: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that is paid for.
+
+    Attributes:
+        operation: such as `transcription`.
+        wishes: the options.
+        file_id: the recording, if it was uploaded.
+        file: the recording, if it goes with the request.
+        url: the recording, if the provider fetches it.
+        name: what the recording is called.
+        patience: how many seconds to wait for the answer.
+    """
+
+    operation: str
+    wishes: Wishes
+    file_id: str | None = None
+    file: Media | None = None
+    url: str | None = None
+    name: str | None = None
+    patience: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has begun; it calls the work `remote_id`. `raw` is its answer."""
+
+    remote_id: str
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The provider has finished: its answer is the result."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look has shown.
+
+    Attributes:
+        state: a word that we do not know is `waiting`, so that nothing ends because a provider invents a word.
+        said: the provider's own word.
+        error: why it failed.
+        progress: from 0 to 1.
+        charged: in the source's unit.
+        links: where the files of the result are, by name. A link is a ticket: it is never stored or logged.
+        raw: the answer.
+    """
+
+    state: Literal["waiting", "completed", "failed"]
+    said: str
+    error: str | None = None
+    progress: float | None = None
+    charged: float | None = None
+    links: Mapping[str, SecretStr] = field(default_factory=dict)
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Work at the provider that a lost answer might be about. What the provider does not say is None."""
+
+    remote_id: str
+    file_id: str | None = None
+    created_at: datetime | None = None
+    seconds: float | None = None
+    charged: float | None = None
+    said: str | None = None
