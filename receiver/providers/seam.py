@@ -80,7 +80,7 @@ class Source(ABC):
         `body` is empty if it was too large for an error. `key` is empty if none was sent.
         """
 
-    @classmethod
+    @classmethod  # noqa: B027 - a source can have no limits
     def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:
         """Refuse what the provider would refuse, before anything is sent: too large, too long, a wrong format.
 
