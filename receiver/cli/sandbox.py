@@ -104,7 +104,7 @@ def _of(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
 @_knobs(DEFAULT, KNOBS)
 @_knobs(DEFAULT.thunderscribe, THUNDERSCRIBE, "thunderscribe-")
 @click.option(
-    "--thunderscribe-cut-seconds", type=click.FloatRange(min=0),
+    "--thunderscribe-cut-seconds", type=FiniteRange(min=0),
     help="After how many seconds of its time a proxy answers 524 instead of ThunderScribe. Default: never.",
 )  # fmt: skip
 @until_eof

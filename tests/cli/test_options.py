@@ -8,7 +8,7 @@ from receiver.cli import main
 from receiver.cli.options import FiniteRange
 
 DECIMAL = [
-    (name, option.opts[0])
+    (name, option)
     for name, command in main.commands.items()
     for option in command.params
     if isinstance(option.type, click.types.FloatParamType)
@@ -16,13 +16,17 @@ DECIMAL = [
 
 
 @pytest.mark.parametrize("number", ["nan", "-nan", "inf", "1e999"])
-@pytest.mark.parametrize(("command", "option"), DECIMAL)
+@pytest.mark.parametrize(
+    ("command", "option"), [pytest.param(*one, id=f"{one[0]} {one[1].opts[0]}") for one in DECIMAL]
+)
 def test_no_command_takes_a_number_that_has_no_end_or_compares_with_nothing(
-    command: str, option: str, number: str
+    command: str, option: click.Parameter, number: str
 ) -> None:
-    ran = CliRunner().invoke(main, [command, option, number])
+    assert isinstance(option.type, FiniteRange)  # otherwise the command would run
+    name = option.opts[0]
+    ran = CliRunner().invoke(main, [command, name, number])
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert f"Invalid value for '{option}': {number} is not a finite number." in ran.stderr
+    assert f"Invalid value for '{name}': {number} is not a finite number." in ran.stderr
 
 
 def test_a_finite_number_within_the_range_is_taken() -> None:
