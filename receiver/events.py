@@ -20,6 +20,7 @@ DEPTH = 64
 INTEGER_DIGITS = 40
 TYPE_LENGTH = 255
 DEFAULT_ACCOUNT = "default"
+SUBMISSION = "submission"  # the type of the event whose job carries out a submission; no pattern matches it
 INFINITE = float("inf")  # Python reads 1e400 as this
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")

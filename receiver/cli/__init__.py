@@ -4,6 +4,7 @@ up/, serve, work, migrate, sandbox    the processes      startup: how `serve` an
 check, spool, send                    the receiver       webhook: register, secrets, retire-secret, test-event
 handlers                              the handlers       inbox: events, show, jobs, replay
 submit: transcribe, quote             recordings         transcription: retry, delete
+submissions: submit, submissions, resolve                 what is asked of any provider
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
   ▶ opening                           opens the database, and the provider's client
@@ -35,6 +36,7 @@ from receiver.cli import (
     send,
     serve,
     spool,
+    submissions,
     submit,
     transcript,
     transcription,
@@ -49,7 +51,7 @@ from receiver.logs.streams import OutputError
 
 log = logging.getLogger(__name__)
 
-TAKE_A_FILE = ("transcribe", "quote", "send")
+TAKE_A_FILE = ("transcribe", "quote", "send", "submit")
 
 
 class _Interrupted(click.ClickException):
@@ -144,7 +146,7 @@ for command in (
     up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets,
     webhook.retire_secret, webhook.test_event, check.check, account.account, account.pipelines, submit.quote,
     submit.transcribe, account.transcriptions, transcript.transcript, transcript.timestamps, transcription.retry,
-    transcription.delete,
+    transcription.delete, submissions.submit, submissions.submissions, submissions.resolve,
     inbox.events, inbox.show, inbox.jobs, inbox.replay, handlers.handlers, spool.spool, sandbox.sandbox, send.send,
 ):  # fmt: skip
     main.add_command(command)

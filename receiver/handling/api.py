@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from receiver.errors import HandlerLoadError
-from receiver.events import Event
+from receiver.events import SUBMISSION, Event
 from receiver.handling import made, returned, threads
 from receiver.handling.context import Context
 from receiver.inbox.retry import RetryPolicy
@@ -96,7 +96,9 @@ class Handler:
 
 
 def matches(pattern: str, event_type: str) -> bool:
-    """Whether a type matches a pattern."""
+    """Whether a type matches a pattern. The events of our own work match none."""
+    if event_type == SUBMISSION:
+        return False
     return pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -16,7 +16,7 @@ from receiver.failpoints import Failpoint, reach
 from receiver.handling.threads import Bridge
 from receiver.inbox import jobs
 from receiver.inbox.retry import Done
-from receiver.providers import TranscribeSo
+from receiver.providers import Source, TranscribeSo, archive
 from receiver.providers.archive import Archive, Subject
 from receiver.transcripts import Timestamps, Transcript
 
@@ -102,7 +102,10 @@ class Context:
             ProviderError: the provider does not give it (yet). Unless the handler catches it, this error decides about
                 the job.
         """
-        found = await Archive(self.provider, self.db).transcript(self._subject())
+        if isinstance(self.client, TranscribeSo):
+            found = await Archive(self.client, self.db).transcript(self._subject())
+        else:
+            found = await self._of_submission()
         return replace(found, title=self.event.transcription.title)
 
     async def timestamps(self, format: str, *, style: str = "balanced") -> Timestamps:  # noqa: A002 - the provider's word
@@ -151,8 +154,16 @@ class Context:
             if self.completion.stage is Completing.OPEN:
                 self.completion.stage = Completing.UNUSED
 
+    async def _of_submission(self) -> Transcript:
+        """Return the transcript in a submission's result, which was kept before the event was written."""
+        result = await archive.kept(self.db, self._subject(), "result")
+        if result is None:
+            raise GiveUp("the result of its submission is not kept")
+        operation = str(self.event.data["submission"]["operation"])
+        return cast("Source", self.client).transcript(operation, result)
+
     def _subject(self) -> Subject:
-        transcription = self.event.transcription
+        transcription, (source, api_url, _) = self.event.transcription, self.account
         if transcription.id is None:
             raise GiveUp("the event names no transcription")
-        return Subject.of(self.provider, transcription.id, transcription.completed_at)
+        return Subject(source, api_url, transcription.id, transcription.completed_at or "")

@@ -25,6 +25,7 @@ from typing import Any
 from receiver.errors import HandlerLoadError
 from receiver.handling import made
 from receiver.handling.api import Handler
+from receiver.inbox.jobs import SUBMISSIONS
 from receiver.logs.reasons import describe, place
 from receiver.settings.trust import Guard
 
@@ -56,6 +57,11 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
             for handler in _handlers(module):
                 if found.get(handler.name) is handler:
                     continue  # this module has imported it from another one of these
+                if handler.name == SUBMISSIONS:
+                    search.report(
+                        f"{SUBMISSIONS} is the name of our own work: call the one in {module.__name__} another"
+                    )
+                    continue
                 if handler.name in found:
                     places = f"in {origin[handler.name]} and in {module.__name__}"
                     search.report(f"two handlers are named {handler.name}: {places}")

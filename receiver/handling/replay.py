@@ -14,6 +14,7 @@ from receiver.handling import discovery
 from receiver.handling.api import Handler
 from receiver.inbox import deliveries, jobs, lookup
 from receiver.inbox.deliveries import Stored
+from receiver.inbox.jobs import SUBMISSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,19 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
     found = await lookup.one(db, name)
     async with db.acquire() as connection, connection.transaction():
         event_type = found.type or await _read_again(connection, found)
-        wanted = discovery.interested(handlers, event_type, found.source)
+        is_own_work = event_type == events.SUBMISSION
+        wanted = [SUBMISSIONS] if is_own_work else discovery.interested(handlers, event_type, found.source)
         pending = await jobs.replay(connection, found.key, wanted)
     await jobs.nudge(db)
     return Replayed(
         event=name,
         pending=tuple(pending),
         running=tuple(name for name in wanted if name not in pending),
-        gone=tuple(job.handler for job in found.jobs if job.state != "done" and job.handler not in known),
+        gone=tuple(
+            job.handler
+            for job in found.jobs
+            if job.state != "done" and job.handler not in known and job.handler != SUBMISSIONS
+        ),
     )
 
 

@@ -103,16 +103,17 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         return Seen([server, schema])
     api_url = configured.chosen.api_url
     counts = await jobs.counts(connection, [account.id for account in configured.accounts])
+    known_handlers = [*handlers, jobs.SUBMISSIONS]
     known = await secrets.read(connection, [account.id for account in configured.accounts])
     verifying = [(one, secrets.of_webhook(one.chosen, known)) for one in configured.in_use]
     findings = [
         server,
         schema,
-        advice.orphans(counts, handlers),
+        advice.orphans(counts, known_handlers),
         checks.worker(await presence.missing_worker(connection, handlers=handlers, api_url=api_url)),
-        await checks.oldest(connection, handlers, configured),
+        await checks.oldest(connection, known_handlers, configured),
         await postgres.clock(connection, api_url),
-        checks.dead(counts, handlers),
+        checks.dead(counts, known_handlers),
         advice.elsewhere(counts),
         *advice.arrivals(
             await deliveries.recent_types(connection, api_url), handlers.values(), configured.chosen.source

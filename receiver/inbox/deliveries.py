@@ -25,6 +25,7 @@ class Delivery:
         handlers: the names of the handlers that want it. They get no job if it cannot be read.
         account: the account whose key signed it.
         callback_for: the transcription whose callback received it; None if the webhook received it.
+        is_own: whether we wrote it ourselves, about a submission.
     """
 
     content: Event | Unreadable
@@ -33,6 +34,14 @@ class Delivery:
     handlers: tuple[str, ...] = ()
     account: str = "default"
     callback_for: str | None = None
+    is_own: bool = False
+
+    @property
+    def origin(self) -> str:
+        """How we learned of the event."""
+        if self.is_own:
+            return "submission"
+        return "webhook" if self.callback_for is None else "callback"
 
     @property
     def transcription_id(self) -> str | None:
@@ -174,6 +183,7 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
         [content.transcription.title if isinstance(content, Event) else None for content in contents],
         [item for item, _ in wanted],
         [name for _, name in wanted],
+        [delivery.origin for delivery in firsts],
     )
 
 

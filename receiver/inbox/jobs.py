@@ -20,6 +20,7 @@ from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 
 State = Literal["pending", "running", "done", "dead"]
 CHANNEL = "receiver_jobs"
+SUBMISSIONS = "submissions"  # the handler of our own work: a user's handler cannot have this name
 
 
 class Queue(NamedTuple):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
 from receiver import providers
-from receiver.database import Pool, query
+from receiver.database import Database, Pool, query
 from receiver.errors import (
     InvalidRequest,
     PaymentRequired,
@@ -51,6 +51,17 @@ class Subject:
     def key(self) -> tuple[str, str, str, str]:
         """The columns under which the archive keeps answers about this subject."""
         return self.source, self.api_url, self.transcription_id, self.completed_at
+
+
+async def keep(db: Database, subject: Subject, kind: str, answer: bytes) -> None:
+    """Keep an answer about a subject, unless one of this kind is kept."""
+    await db.execute(query("providers/keep_answer"), *subject.key, kind, answer)
+
+
+async def kept(db: Database, subject: Subject, kind: str) -> bytes | None:
+    """Return a kept answer."""
+    answer: bytes | None = await db.fetchval(query("providers/read_answer"), *subject.key, kind)
+    return answer
 
 
 class Archive:
@@ -154,21 +165,21 @@ class _InDatabase:
     async def get_or_fetch(self, subject: Subject, kind: str, fetch: Fetch) -> bytes:
         """Return the kept answer, or else call `fetch` and keep its answer. Only one caller at a time fetches."""
         key = (*subject.key, kind)
-        kept: bytes | None = await self._db.fetchval(query("providers/read_answer"), *key)
-        if kept is not None:
-            return kept
+        before = await kept(self._db, subject, kind)
+        if before is not None:
+            return before
         async with self._db.acquire() as connection, connection.transaction():
             # A command retries for less than 300 s. A host that vanishes must not block the other callers forever.
             await connection.fetchval(query("providers/bound_idle_transaction"), "300s")
             await connection.fetchval(query("providers/lock_answer"), *key)
-            kept = await connection.fetchval(query("providers/read_answer"), *key)
-            if kept is None:
-                kept = await fetch()
-                await connection.execute(query("providers/keep_answer"), *key, kept)
-        return kept
+            answer = await kept(connection, subject, kind)
+            if answer is None:
+                answer = await fetch()
+                await keep(connection, subject, kind, answer)
+        return answer
 
     async def keep(self, subject: Subject, kind: str, answer: bytes) -> None:
-        await self._db.execute(query("providers/keep_answer"), *subject.key, kind, answer)
+        await keep(self._db, subject, kind, answer)
 
     async def newest(self, *about: str) -> bytes | None:
         """Return the newest answer about (source, API URL, transcription id, kind). The kind is a pattern."""

@@ -36,17 +36,29 @@ def of_address(typed: str, pipeline: str | None, language: str, duration: float 
         ImpossibleError: the provider would refuse it.
     """
     _require_length(duration)
+    source = address(typed)
+    return Recording(
+        source=source_of(source), url=source, pipeline_code=pipeline, language=language, duration_seconds=duration
+    )
+
+
+def address(typed: str) -> str:
+    """Return a web address as it is sent.
+
+    Raises:
+        ImpossibleError: it is none.
+    """
     if not is_address(typed):
         raise ImpossibleError(f"{typed} is not a web address: it does not start with https:// or http://")
     scheme, _, rest = typed.strip().partition("://")
-    source = f"{scheme.lower()}://{rest}"
+    found = f"{scheme.lower()}://{rest}"
     try:
-        kind = source_of(source)
+        source_of(found)
     except ValueError as exc:
-        raise ImpossibleError(f"{source} is not a web address: {exc}") from exc
-    if not addresses.has_host(source):
-        raise ImpossibleError(f"{source} is not a web address: no server can have that name")
-    return Recording(source=kind, url=source, pipeline_code=pipeline, language=language, duration_seconds=duration)
+        raise ImpossibleError(f"{found} is not a web address: {exc}") from exc
+    if not addresses.has_host(found):
+        raise ImpossibleError(f"{found} is not a web address: no server can have that name")
+    return found
 
 
 def of_file(source: str, pipeline: str | None, language: str, duration: float | None) -> tuple[Recording, MediaFile]:

@@ -2,6 +2,7 @@
 
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
                                                      └──▶ inbox.retry.decide ──▶ settling: fenced by the attempt
+crew        the workers of one process: for handlers, and for calls that are paid for
 claims      claims jobs; a job that cannot be claimed does not stop the others
 lane        one job that the worker holds, and its stage
 leases      a thread that renews the worker's leases, and notices when the worker's loop is stuck
@@ -14,8 +15,9 @@ Handlers run here and never in the web process, because a handler that blocks mu
 """
 
 from receiver.worker.attempt import note_lent
+from receiver.worker.crew import Crew
 from receiver.worker.lanes import Deadlines, Worker
 from receiver.worker.lapsed import Lapsed
 from receiver.worker.leases import Leases
 
-__all__ = ["Deadlines", "Lapsed", "Leases", "Worker", "note_lent"]
+__all__ = ["Crew", "Deadlines", "Lapsed", "Leases", "Worker", "note_lent"]

@@ -185,6 +185,16 @@ class Worker:
         """Return the (job, attempt) of every held job. Any thread can call this."""
         return list(self._held)
 
+    def names(self) -> list[str]:
+        """Return the events of the held jobs."""
+        return [lane.claim.event_id for lane in self._held.values()]
+
+    async def drained(self) -> None:
+        """Wait until the held jobs have ended. Call it after `run`."""
+        while self._held:
+            await asyncio.wait({lane.task for lane in self._held.values()})
+            await asyncio.sleep(0)  # the lanes' callbacks
+
     def lose(self, keys: Collection[Key]) -> None:
         """Stop the handlers of jobs that this worker no longer holds."""
         for lane in [self._held[key] for key in keys if key in self._held]:

@@ -27,7 +27,7 @@ async def test_a_process_that_cannot_be_begun_replaces_nothing(
         await child.ready()
         with monkeypatch.context() as installing:
             installing.setattr(sys, "executable", "/nonexistent/python")
-            assert not await child.replace(leave_within=5)
+            assert not await child.replace()
         assert "sandbox could not be started: [Errno 2]" in caplog.text
         socket.create_connection(("127.0.0.1", int(port))).close()
     finally:

@@ -31,6 +31,21 @@ LEAVING_AT_ONCE = 2  # processes: a client with an idle connection keeps one ali
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """How a process leaves when another one has taken over.
+
+    Attributes:
+        number: the signal that tells it.
+        within: how many seconds it has. Then it is killed.
+        at_once: how many of its kind leave at the same time, at most. Older ones are told to end now.
+    """
+
+    number: signal.Signals = signal.SIGTERM
+    within: float = 30.0
+    at_once: int = LEAVING_AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How many seconds we wait for a process.
 
@@ -95,9 +110,9 @@ class Child:
         vital: if it cannot start, `up` ends. A worker is not vital: its first job might kill it, and `up` still
             receives deliveries.
         folder: the working folder of the process.
-        listener: the socket of the web server. Clients wait there, so a dead process is replaced soon. A replaced
-            process leaves only when its connections have ended.
+        listener: the socket of the web server. Clients wait there, so a dead process is replaced soon.
         patience: how long we wait for the process.
+        leaving: how a replaced process leaves.
     """
 
     def __init__(
@@ -108,6 +123,7 @@ class Child:
         folder: Path | None = None,
         listener: socket.socket | None = None,
         patience: Patience | None = None,
+        leaving: Leaving | None = None,
     ) -> None:
         self.name = arguments[0]
         self._arguments = (*arguments, "--until-eof")
@@ -115,11 +131,12 @@ class Child:
         self._vital = vital
         self._passed: tuple[int, ...] = ()
         self._patience = patience or Patience()
-        self._longest_pause, self._farewell = self._patience.pause, signal.SIGTERM
+        self._longest_pause = self._patience.pause
+        self._leaves = leaving or Leaving()
         if listener is not None:
             self._arguments += ("--listener", str(listener.fileno()))
             self._passed = (listener.fileno(),)
-            self._longest_pause, self._farewell = self._patience.gap, signal.SIGUSR1
+            self._longest_pause = self._patience.gap
         self._life: Life | None = None
         self._lives: list[Life] = []  # oldest first
         self._leaving: set[asyncio.Task[None]] = set()
@@ -174,12 +191,8 @@ class Child:
                     with _logged(self.name):
                         self._life = await self._begin()
 
-    async def replace(self, *, leave_within: float) -> bool:
-        """Put a new process in charge once it is ready, and let the old one leave. Return whether that succeeded.
-
-        Args:
-            leave_within: how many seconds the old process has to leave. Then it is killed.
-        """
+    async def replace(self) -> bool:
+        """Put a new process in charge once it is ready, and let the old one leave. Return whether that succeeded."""
         fresh = None
         with _logged(self.name):
             fresh = await self._begin()
@@ -194,8 +207,8 @@ class Child:
             old, self._life = self._life, fresh
         assert old is not None
         old.relieved.set_result(None)
-        self._let_leave(old, self._farewell, leave_within)
-        for late in self._lives[: -1 - LEAVING_AT_ONCE]:
+        self._let_leave(old, self._leaves.number, self._leaves.within)
+        for late in self._lives[: -1 - self._leaves.at_once]:
             late.send(signal.SIGTERM)
         return True
 

@@ -18,7 +18,7 @@ from receiver.cli.options import examples
 from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
 from receiver.cli.up import simulation as simulating
 from receiver.cli.up import story
-from receiver.cli.up.children import Child, Patience
+from receiver.cli.up.children import Child, Leaving, Patience
 from receiver.cli.up.simulation import Simulation
 from receiver.database import Pool, embedded, migrations
 from receiver.database.opening import open_database
@@ -34,6 +34,7 @@ from receiver.providers.opening import open_provider
 from receiver.server import KEEP_ALIVE_SECONDS, address, bind
 from receiver.settings import WEBHOOK_PATH, Settings, environment
 from receiver.settings.environment import Start
+from receiver.submissions.working import JOB_SECONDS
 from receiver.webhooks import registrar, registration
 from receiver.webhooks.secrets import lacking
 
@@ -41,6 +42,7 @@ SANDBOX_KEY = "tsk_test_sandbox"
 SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
 SAMPLE_PIPELINE = "qwen3-asr-flash-filetrans"
 WEB_ENDS_SECONDS = 20.0
+MANY = 100  # workers that leave at once: most have no call under way, and end soon
 WORKER_SILENT_SECONDS = 60.0
 STORY_ENDS_SECONDS = 3.0
 
@@ -93,7 +95,7 @@ async def _keep(
     *, stop: asyncio.Event,
 ) -> None:  # fmt: skip
     again, hurry = event_at(signal.SIGHUP), hurry_event(stop)
-    longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10)
+    longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10, configured.calls_shutdown_seconds + 10)
     async with database.pool(url, size=2) as db:
         async with db.acquire() as connection:
             await migrations.migrate(connection)
@@ -107,10 +109,12 @@ async def _keep(
                 await _run_until(stop, _start_sandbox(configured, url, db, children, start))
             if stop.is_set():
                 return
-            serve = begin("serve", vital=True, listener=listener)
+            # A replaced web server leaves when its connections have ended, and a worker when its calls have.
+            slowly = partial(Leaving, signal.SIGUSR1)
+            serve = begin("serve", vital=True, listener=listener, leaving=slowly(KEEP_ALIVE_SECONDS + longest))
             # A handler can block its worker for a whole lease. Then the worker ends itself, so wait longer than that.
             patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
-            work = begin("work", vital=False, patience=patience)
+            work = begin("work", vital=False, patience=patience, leaving=slowly(JOB_SECONDS, MANY))
             for child in (serve, work):
                 children.append(child)
                 await child.start()
@@ -118,7 +122,7 @@ async def _keep(
                 await _run_until(
                     stop,
                     _open(configured, url, serve, simulation, start),
-                    _restart(serve, work, again, leave_within=KEEP_ALIVE_SECONDS + longest),
+                    _restart(serve, work, again),
                     *(child.keep() for child in children),
                 )
         finally:
@@ -176,7 +180,7 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
             task.cancelled() or task.exception()  # marks its error as retrieved: only the first error is raised
 
 
-async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_within: float) -> None:
+async def _restart(serve: Child, work: Child, again: asyncio.Event) -> None:
     """Each time `again` is set, replace the web server. Then replace the worker, unless the new web server failed."""
     attended = os.isatty(0)
     await serve.ready()
@@ -187,7 +191,7 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event, *, leave_wit
             os.kill(os.getpid(), signal.SIGHUP)
         again.clear()  # a SIGHUP from here on asks for another restart
         for child in (serve, work):
-            if not await child.replace(leave_within=leave_within):
+            if not await child.replace():
                 break
             say(f"restart {child.name} has a new process; the old one finishes its work")
 

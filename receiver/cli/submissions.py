@@ -1,0 +1,222 @@
+"""`submit`, `submissions` and `resolve`: what we ask the providers for."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from receiver.cli import terminal
+from receiver.cli.inbox import limit_option
+from receiver.cli.opening import with_database
+from receiver.cli.options import FiniteRange, as_json, examples, stripped
+from receiver.cli.printing import print_json, say_done
+from receiver.cli.process import configure, interruptible, run
+from receiver.database import Pool
+from receiver.database.opening import open_database, open_pool
+from receiver.events import DEFAULT_ACCOUNT
+from receiver.health import presence
+from receiver.logs import clock, printable
+from receiver.providers import SOURCES, Source
+from receiver.providers.opening import open_client
+from receiver.submissions import asking, ordering, records, resolving, results
+from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.moves import IfLost, State
+from receiver.submissions.records import Submission
+from receiver.transcripts.documents import FORMATS
+
+WITH_OPERATIONS = {source.name: source for source in SOURCES if source.operations}
+
+
+def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the names and values of options such as `num_speakers=3`."""
+    pairs = [text.partition("=") for text in given]
+    if not all(name.strip() and equals for name, equals, _ in pairs):
+        raise click.BadParameter("an option is NAME=VALUE, such as num_speakers=3")
+    return tuple((name.strip(), value) for name, _, value in pairs)
+
+
+provider_option = click.option(
+    "--provider",
+    type=click.Choice(list(WITH_OPERATIONS)),
+    required=True,
+    help="Who is asked; see `receiver providers`.",
+)
+account_option = click.option(
+    "--account", metavar="NAME", default=DEFAULT_ACCOUNT, show_default=True, help="Which key of the provider pays."
+)
+
+
+@click.command(
+    epilog=examples(
+        "receiver submit episode.mp3 --provider thunderscribe -o language=en",
+        "receiver submit season-2/ --provider thunderscribe -o language=en --if-lost again",
+        "receiver submit episode.mp3 --provider thunderscribe -o language=en --wait > transcript.txt",
+    )
+)
+@click.argument("typed", metavar="RECORDING...", nargs=-1, required=True)
+@provider_option
+@account_option
+@click.option("--operation", help="What it does with the recording. Default: its first operation.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", callback=_pairs,
+    help="An option of the operation, in the provider's words. Repeat it for several.",
+)  # fmt: skip
+@click.option(
+    "--if-lost", type=click.Choice(["ask", "again", "fail"]), default="ask", show_default=True,
+    help="If the provider's answer is lost: ask a person, send it once more (it may be charged twice), or fail.",
+)  # fmt: skip
+@click.option("--max-charge", type=FiniteRange(min=0), help="Refuse what costs more, in the provider's unit.")
+@click.option("--idempotency-key", help="Submit at most once with this key. Default: what is asked for is the key.")
+@click.option("--again", is_flag=True, help="Submit and pay once more, although the same was submitted before.")
+@click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
+@as_json
+def submit(
+    typed: tuple[str, ...], *, provider: str, account: str, operation: str | None,
+    options: tuple[tuple[str, str], ...], if_lost: IfLost, max_charge: float | None, idempotency_key: str | None,
+    again: bool, wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Submit each RECORDING to a provider. This costs money.
+
+    Print the id of each submission. RECORDING is a file, a folder of files, or a web address. A worker sends it: run
+    `receiver work`, or `receiver up`.
+
+    The same command again means the same submissions, from any folder and any machine with the same database: nothing
+    is paid for twice.
+    """
+    configured = configure()
+    source = WITH_OPERATIONS[provider]
+    named = asking.operation_of(source, operation)
+    pays, what = configured.account_of(provider, account), (named, asking.wishes_of(source, named, options))
+    terms = Terms(if_lost, idempotency_key, again, max_charge)
+    asked = [asking.read(source, pays, what, one, terms) for one in asking.recordings_in(typed)]
+
+    async def work(url: str) -> list[tuple[Submission, str]]:
+        async with open_pool(url) as db, open_client(source, pays, url) as client:
+            found = [await _submit(client, db, one) for one in asked]
+            await _say_unseen(db, configured.chosen.api_url)
+            return [await _ended(db, source, one) if wait else (one, "") for one in found]
+
+    with _advice(), ExitStack() as stack:
+        with interruptible():
+            url = stack.enter_context(open_database(configured, create=False))
+        found = run(work(url))
+    _print(found, wait=wait, as_json=as_json)
+    for one, _ in found if wait else ():
+        results.require_done(one)
+
+
+async def _submit(client: Source, db: Pool, asked: Asked) -> Submission:
+    estimate = asked.estimate
+    if estimate is not None:
+        click.echo(f"{printable(asked.recording)}: about {estimate:g} {asked.source.unit}", err=True)
+    with terminal.bar(f"uploading {asked.recording}") as sending:
+        found, is_new = await ordering.submit(client, db, asked, sending=sending)
+    if not is_new and found.state is not State.INTENDED:
+        when, recording = clock(found.created_at), printable(found.recording)
+        said = f"{recording}: {found.id} was submitted at {when} and is {found.state}; --again pays for a new one"
+        click.echo(said, err=True)
+    return found
+
+
+async def _say_unseen(db: Pool, api_url: str) -> None:
+    workers = await presence.missing_worker(db, handlers=[], api_url=api_url)
+    if workers.ago is None or workers.ago > presence.UNSEEN:
+        click.echo("no worker has been seen for 10 s: run `receiver work`, or `receiver up`", err=True)
+
+
+async def _ended(db: Pool, source: type[Source], submission: Submission) -> tuple[Submission, str]:
+    """Wait until a submission has ended. Return it, and its text."""
+    with terminal.line() as show:
+        ended = await results.until_over(
+            db, submission.id, lambda now: show(f"{now.id}  {now.state}  {now.said or ''}")
+        )
+    if ended.state is not State.DONE:
+        return ended, ""
+    found = await results.transcript(db, source, ended)
+    return ended, "" if found is None else FORMATS["text"](found)
+
+
+def _print(found: Sequence[tuple[Submission, str]], *, wait: bool, as_json: bool) -> None:
+    if as_json:
+        print_json([one.to_json() | ({"text": text} if wait else {}) for one, text in found])
+    elif wait:
+        click.echo("\n\n".join(text.rstrip("\n") for _, text in found if text))
+    else:
+        click.echo("\n".join(one.id for one, _ in found))
+
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """Tell a person who interrupts the command how to continue."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        raise KeyboardInterrupt("run the same command to continue; you do not pay twice") from exc
+
+
+@click.command(
+    epilog=examples("receiver submissions", "receiver submissions --state unknown", "receiver submissions --json")
+)
+@click.option("--state", "states", type=click.Choice([*State]), multiple=True, help="Show only those in this state.")
+@limit_option
+@as_json
+def submissions(states: tuple[str, ...], limit: int, *, as_json: bool) -> None:
+    """List submissions, newest first."""
+    wanted = [State(state) for state in states] or None
+    found = with_database(configure(), lambda db: records.recent(db, wanted, limit or None))
+    if as_json:
+        print_json([one.to_json() for one in found])
+        return
+    for one in found:
+        click.echo(_line(one))
+    if not found:
+        click.echo("no submissions", err=True)
+
+
+@click.command(
+    epilog=examples(
+        "receiver resolve sub_01hx…               show what is known",
+        "receiver resolve sub_01hx… --again       send it once more: it may be charged twice",
+        "receiver resolve sub_01hx… --give-up     it has failed",
+        "receiver resolve sub_01hx… --found 4821  this is the work that it became",
+    )
+)
+@click.argument("submission", callback=stripped)
+@click.option("--again", is_flag=True, help="Send it once more. It may be charged a second time.")
+@click.option("--give-up", is_flag=True, help="Let it fail.")
+@click.option("--found", "remote_id", help="The provider's id of the work that it became.")
+@as_json
+def resolve(submission: str, *, again: bool, give_up: bool, remote_id: str | None, as_json: bool) -> None:
+    """Say what becomes of a SUBMISSION whose answer was lost.
+
+    Nobody knows whether it was carried out and charged, so it is never sent again by itself. Without an option, show
+    what is known about it.
+    """
+    if again + give_up + (remote_id is not None) > 1:
+        raise click.UsageError("--again, --give-up and --found exclude each other")
+
+    async def work(db: Pool) -> Submission:
+        if again:
+            return await resolving.again(db, submission)
+        if give_up:
+            return await resolving.give_up(db, submission)
+        if remote_id is not None:
+            return await resolving.found(db, submission, remote_id)
+        return await records.known(db, submission)
+
+    found = with_database(configure(), work)
+    if as_json:
+        print_json(found.to_json())
+    elif again or give_up or remote_id is not None:
+        say_done(f"{found.id} is {found.state}")
+    else:
+        click.echo(_line(found))
+        for name, value in found.to_json().items():
+            if value is not None:
+                click.echo(f"  {name:<17} {printable(str(value))}")
+
+
+def _line(one: Submission) -> str:
+    moment, error = clock(one.created_at), "" if one.error is None else f": {printable(one.error)}"
+    what = f"{one.source}{'' if one.whose.is_default else '/' + one.account}  {one.operation}"
+    return f"{moment}  {one.state:<8}  {one.id}  {what}  {printable(one.recording)}{error}"

@@ -1,0 +1,101 @@
+"""The events that we write ourselves about a submission. Pure.
+
+    submission             our own work; its job carries the submission out
+    transcription.completed, transcription.failed, separation.completed, …       its end, for handlers
+    submission.unknown, submission.overdue                                       for a person
+
+An event's id is made of the submission and of how often it was sent: a crash cannot make a second event of one end.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from receiver.events import SUBMISSION, Event, read_own
+from receiver.inbox.deliveries import Delivery
+from receiver.inbox.jobs import SUBMISSIONS
+from receiver.providers.archive import Subject
+from receiver.submissions.records import Submission
+
+Interested: TypeAlias = Callable[[str, str], Sequence[str]]  # a type and a source ──▶ the handlers that want it
+
+UNKNOWN, OVERDUE = "submission.unknown", "submission.overdue"
+# A diarization tells who said what: a transcription. The others have events under their own names.
+FAMILIES = {"diarization": "transcription"}
+WITH_TEXT = frozenset({"transcription", "translation"})
+
+
+def of_work(submission: Submission) -> Delivery:
+    """Return the event whose job carries a submission out."""
+    return _delivery(submission, (submission.id, SUBMISSION), submission.created_at, {}, (SUBMISSIONS,))
+
+
+def of_end(submission: Submission, interested: Interested) -> Delivery:
+    """Return the event of a submission that has ended or failed."""
+    event_type, ended_at = type_of_end(submission), submission.ended_at or submission.created_at
+    data: dict[str, Any] = {}
+    if event_type.split(".")[0] in WITH_TEXT:
+        data["transcription"] = {
+            "id": submission.id,
+            "status": event_type.split(".")[1],
+            "language": submission.wishes.get("target_language", submission.wishes.get("language")),
+            "title": submission.title,
+            "duration_seconds": submission.duration_seconds,
+            "completed_at": subject(submission).completed_at,
+        }
+    event_id = f"evt_{submission.id}_{submission.paid_tries}"
+    return _delivery(submission, (event_id, event_type), ended_at, data, interested(event_type, submission.source))
+
+
+def of_unknown(submission: Submission, interested: Interested) -> Delivery:
+    """Return the event that tells a person that nobody knows whether a submission was carried out."""
+    sent_at = submission.sent_at or submission.created_at
+    event_id = f"evt_{submission.id}_unknown_{submission.paid_tries}"
+    return _delivery(submission, (event_id, UNKNOWN), sent_at, {}, interested(UNKNOWN, submission.source))
+
+
+def of_overdue(submission: Submission, interested: Interested) -> Delivery:
+    """Return the event that tells a person that a submission takes too long. It is still looked at."""
+    accepted_at = submission.accepted_at or submission.created_at
+    event_id = f"evt_{submission.id}_overdue_{submission.paid_tries}"
+    return _delivery(submission, (event_id, OVERDUE), accepted_at, {}, interested(OVERDUE, submission.source))
+
+
+def type_of_end(submission: Submission) -> str:
+    """Return the type of the event that announces a submission's end."""
+    family = FAMILIES.get(submission.operation, submission.operation)
+    return f"{family}.{'failed' if submission.state == 'failed' else 'completed'}"
+
+
+def subject(submission: Submission) -> Subject:
+    """Return what the archive keeps a submission's result under; its event says the same."""
+    ended_at = "" if submission.ended_at is None else submission.ended_at.astimezone(UTC).isoformat()
+    return Subject(submission.source, submission.api_url, submission.id, ended_at)
+
+
+def _delivery(
+    submission: Submission, named: tuple[str, str], created: datetime, data: Mapping[str, Any], handlers: Sequence[str]
+) -> Delivery:
+    """Return an event, `named` by its id and its type."""
+    told = {
+        "id": submission.id,
+        "provider": submission.source,
+        "account": submission.account,
+        "operation": submission.operation,
+        "recording": submission.recording,
+        "remote_id": submission.remote_id,
+        "charged": submission.charged,
+        "unit": submission.unit,
+        "error": submission.error,
+        "options": dict(submission.wishes),
+    }
+    if "target_language" in submission.wishes:
+        told["target_language"] = submission.wishes["target_language"]
+    event_id, event_type = named
+    envelope = {
+        "id": event_id, "event": event_type, "created": created.timestamp(), "data": {"submission": told} | dict(data),
+    }  # fmt: skip
+    content = read_own(submission.source, json.dumps(envelope, ensure_ascii=False).encode())
+    assert isinstance(content, Event), content.reason
+    return Delivery(content, submission.api_url, "", tuple(handlers), submission.account, is_own=True)

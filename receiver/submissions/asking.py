@@ -1,0 +1,189 @@
+"""What a person asks a source for, checked against the provider's ranges before anything is written or sent.
+
+typed ──▶ operation_of ──▶ wishes_of ──▶ recordings_in ──▶ read ──▶ Asked
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from receiver.errors import ImpossibleError
+from receiver.providers import Source
+from receiver.providers.orders import Media, Wishes
+from receiver.settings import Account
+from receiver.submissions import media, recordings
+from receiver.submissions.media import CONTENT_TYPES
+from receiver.submissions.moves import IfLost
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of a submission.
+
+    Attributes:
+        if_lost: what a lost answer means.
+        key: the caller's own key; None if what is asked for is the key.
+        again: whether a new submission is meant, although there is one already.
+        max_charge: refuse what might cost more, in the provider's unit.
+    """
+
+    if_lost: IfLost = "ask"
+    key: str | None = None
+    again: bool = False
+    max_charge: float | None = None
+
+
+DEFAULT = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asks for, checked against the provider's ranges.
+
+    Attributes:
+        source: whose operation it is.
+        account: who pays.
+        operation: such as `transcription`.
+        wishes: the options.
+        file: the recording, if it is a file.
+        url: the recording, if the provider fetches it.
+        duration_seconds: None if it is not known.
+
+    Raises:
+        ImpossibleError: the provider would refuse it, or it might cost too much.
+    """
+
+    source: type[Source]
+    account: Account
+    operation: str
+    wishes: Wishes
+    file: Media | None = None
+    url: str | None = None
+    duration_seconds: float | None = None
+    terms: Terms = DEFAULT
+
+    def __post_init__(self) -> None:
+        kind = "url" if self.file is None else "file"
+        if kind not in self.source.takes:
+            other = "the address of a recording, not a file" if kind == "file" else "a file, not an address"
+            raise ImpossibleError(f"{self.source.name} takes {other}: nothing was sent")
+        self.source.check(self.operation, self.file, self.duration_seconds)
+        if self.terms.max_charge is not None:
+            self._require_within(self.terms.max_charge)
+
+    @property
+    def recording(self) -> str:
+        """The name of the file, or the address."""
+        return self.url or "" if self.file is None else self.file.name
+
+    @property
+    def title(self) -> str:
+        """The recording's name without what is around it."""
+        name = (self.url or "").partition("?")[0].rstrip("/") if self.file is None else self.file.name
+        return Path(name).stem or self.recording
+
+    @property
+    def estimate(self) -> float | None:
+        """What it will probably cost, in the provider's unit; None if nothing tells."""
+        return self.source.estimate(self.operation, self.duration_seconds)
+
+    def _require_within(self, most: float) -> None:
+        estimate, name = self.estimate, self.source.name
+        if estimate is None:
+            why = "its length is not known" if self.source.unit else f"{name} names no price"
+            raise ImpossibleError(
+                f"nobody knows what it will cost, because {why}: nothing was sent", code="no_estimate"
+            )
+        if not (math.isfinite(most) and estimate <= most):
+            raise ImpossibleError(
+                f"it would cost about {estimate:g} {self.source.unit}, more than {most:g}: nothing was sent",
+                code="above_ceiling",
+            )
+
+
+def operation_of(source: type[Source], name: str | None) -> str:
+    """Return the name of an operation of a source; its first one if none is named.
+
+    Raises:
+        ImpossibleError: the source has no such operation.
+    """
+    if name is None and source.operations:
+        return next(iter(source.operations))
+    if name in source.operations:
+        return cast("str", name)
+    raise ImpossibleError(f"{source.name} has no operation {name}; it has: {', '.join(source.operations)}")
+
+
+def wishes_of(source: type[Source], operation: str, given: Sequence[tuple[str, str]]) -> Wishes:
+    """Return the options of an operation, by names and values as typed. A name that is given twice is a list.
+
+    Raises:
+        ImpossibleError: an option does not exist, or is out of its range. The message names all mistakes.
+    """
+    kind, typed = source.operations[operation], dict[str, Any]()
+    for name, value in given:
+        before = typed.get(name)
+        typed[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+    try:
+        return kind.model_validate(typed)
+    except ValidationError as exc:
+        wrong = "; ".join(_mistake(kind, mistake["loc"], mistake["type"], mistake["msg"]) for mistake in exc.errors())
+        raise ImpossibleError(f"{source.name}, {operation}: {wrong}") from None
+
+
+def _mistake(kind: type[Wishes], where: tuple[int | str, ...], what: str, said: str) -> str:
+    name = str(where[0]) if where else "options"
+    if what == "extra_forbidden":
+        return f"there is no option {name}; there are {', '.join(kind.model_fields)}"
+    if what == "missing":
+        return f"{name} is required"
+    return f"{name}: {said.removeprefix('Value error, ').replace('Input should be', 'must be')}"
+
+
+def recordings_in(typed: Sequence[str]) -> list[str]:
+    """Return files and addresses as typed, with the recordings of a folder in its place, by their names.
+
+    Raises:
+        ImpossibleError: a folder has none.
+    """
+    found = list[str]()
+    for one in typed:
+        if recordings.is_address(one) or not Path(one).is_dir():
+            found.append(one)
+            continue
+        files = sorted(path for path in Path(one).iterdir() if path.suffix.lower().lstrip(".") in CONTENT_TYPES)
+        if not files:
+            raise ImpossibleError(f"{one} has no recordings: {', '.join(CONTENT_TYPES)}")
+        found += [str(path) for path in files]
+    return found
+
+
+def read(source: type[Source], account: Account, what: tuple[str, Wishes], typed: str, terms: Terms = DEFAULT) -> Asked:
+    """Return what is asked for: an operation with its options, for a file or an address as typed.
+
+    Raises:
+        ImpossibleError: the provider would refuse it, or it might cost too much.
+    """
+    operation, wishes = what
+    if recordings.is_address(typed):
+        address = recordings.address(typed)
+        return Asked(source, account, operation, wishes, url=address, terms=terms)
+    file, seconds = _file(Path(typed))
+    return Asked(source, account, operation, wishes, file=file, duration_seconds=seconds, terms=terms)
+
+
+def _file(path: Path) -> tuple[Media, float | None]:
+    """Return a file, and the length of its recording in seconds; None if it is not known."""
+    try:
+        size = path.stat().st_size
+    except OSError as exc:
+        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}); a web address starts with https://") from exc
+    if not path.is_file() or size == 0:
+        raise ImpossibleError(f"{path} is empty, or not a file")
+    name = path.name.encode(errors="replace").decode()
+    is_media = path.suffix.lower().lstrip(".") in CONTENT_TYPES
+    return Media(path, name, size), media.duration_seconds(path) if is_media else None

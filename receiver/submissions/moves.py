@@ -1,0 +1,75 @@
+"""How a submission moves from state to state. Pure.
+
+intended ─▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ ended ──files, result──▶ done, with its event
+               ▲  ▲  (written ├▶ ended: the answer of a synchronous call is the result
+               │  │    before ├▶ failed: the provider said no, or the work failed; with its event
+               │  │ the first └▶ unknown ─┬▶ accepted: the work was found
+               │  │     byte)     │       ├▶ ended: its answer came after all
+               │  └─ nothing ─────┤       └▶ failed: a person gave up, or said before that this means failed
+               │     was sent     │
+               └─ permitted once more: `if_lost` is `again`, or a person said so
+
+`paid_tries` counts how often it was sent and might have been paid for. A submission is sent only while `paid_tries` is
+below `permitted_tries`; the table refuses anything else.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from receiver.errors import InvalidRequest, NotFound, PaymentRequired, ProviderError, RateLimited, Unauthenticated
+from receiver.providers.calls import NOTHING_SENT
+
+IfLost: TypeAlias = Literal["ask", "again", "fail"]
+
+OUT_OF_TURNS = "out_of_turns"
+REFUSED, BROKEN = 400, 500
+# A server or a proxy that waited in vain, or whose client went away.
+SAYS_NOTHING = frozenset({408, 499})
+
+
+class State(StrEnum):
+    """The states of a submission."""
+
+    INTENDED = "intended"
+    UPLOADED = "uploaded"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    ENDED = "ended"
+    DONE = "done"
+    FAILED = "failed"
+
+
+# From which states each state is reached.
+FROM: Mapping[State, frozenset[State]] = {
+    State.UPLOADED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN}),
+    State.SENT: frozenset({State.UPLOADED}),
+    State.ACCEPTED: frozenset({State.SENT, State.UNKNOWN}),
+    State.UNKNOWN: frozenset({State.SENT, State.ACCEPTED}),
+    State.ENDED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED}),
+    State.FAILED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED}),
+    State.DONE: frozenset({State.ENDED}),
+}
+OVER = frozenset({State.DONE, State.FAILED})
+
+
+def after(error: ProviderError, *, file_is_new: bool = False) -> State:
+    """Return the state of a submission whose paying request has ended in an error.
+
+    `uploaded`: nothing was done, and another try is free. `failed`: the provider refused it. `unknown`: the answer does
+    not say that nothing was done. A proxy's 504, a redirect or a broken connection says nothing about the provider.
+
+    `file_is_new`: the file was uploaded a moment ago, so a provider that does not find it will find it soon.
+    """
+    if error.code in NOTHING_SENT or error.code == OUT_OF_TURNS:
+        return State.UPLOADED
+    if isinstance(error, PaymentRequired | Unauthenticated | RateLimited):
+        return State.UPLOADED
+    if file_is_new and isinstance(error, NotFound):
+        return State.UPLOADED
+    if isinstance(error, InvalidRequest) and error.status is None:  # refused here, before it was sent
+        return State.FAILED
+    if error.status is None or error.status in SAYS_NOTHING or not REFUSED <= error.status < BROKEN:
+        return State.UNKNOWN
+    return State.FAILED

@@ -1,0 +1,109 @@
+"""From what a person asks for to a submission that a worker can carry out.
+
+    Asked ──▶ asked for before? ──▶ intended ──▶ uploaded, with its job
+                    └── that submission; nothing is sent
+
+Whoever asks for the same again means the same submission: from any folder, and on any machine with the same database.
+An upload that was broken off goes on.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from receiver.database import Pool
+from receiver.errors import ImpossibleError
+from receiver.inbox import deliveries, jobs
+from receiver.providers import Source
+from receiver.providers.orders import Media
+from receiver.submissions import announcing, records
+from receiver.submissions.asking import Asked
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Submission, Wanted
+
+Sending: TypeAlias = Callable[[int, int], None]  # bytes that have arrived, bytes of the file
+
+
+async def submit(
+    client: Source, db: Pool, asked: Asked, *, sending: Sending = lambda _, __: None
+) -> tuple[Submission, bool]:
+    """Hand a submission to the workers. Return it, and whether it is new.
+
+    Args:
+        client: the client of the account.
+        db: the database.
+        asked: what is asked for.
+        sending: called with the bytes of the file that have arrived, and with all bytes of the file.
+
+    Raises:
+        ImpossibleError: the caller's key was used for something else.
+        ProviderError: the file could not be uploaded. The same call goes on with it.
+    """
+    digest = await asyncio.to_thread(_digest, asked)
+    found, is_new = await _row(db, asked, _wanted(asked, digest))
+    if found.state is State.INTENDED:
+        found = await _hand_over(client, db, found, asked.file, sending)
+    return found, is_new
+
+
+def _digest(asked: Asked) -> str:
+    """Return the digest of what is asked for: the account, the operation, the options, and the recording's content."""
+    what = asked.url
+    if asked.file is not None:
+        with asked.file.path.open("rb") as file:
+            what = hashlib.file_digest(file, "sha256").hexdigest()
+    parts = [*asked.account.id, asked.operation, asked.wishes.to_json(), what]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _wanted(asked: Asked, digest: str) -> Wanted:
+    return Wanted(
+        account=asked.account.id, key_fingerprint=asked.account.key_fingerprint, operation=asked.operation,
+        wishes=asked.wishes.to_json(), recording=asked.recording, url=asked.url, title=asked.title,
+        duration_seconds=asked.duration_seconds, bytes=None if asked.file is None else asked.file.size, asked=digest,
+        if_lost=asked.terms.if_lost, unit=asked.source.unit,
+    )  # fmt: skip
+
+
+async def _row(db: Pool, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
+    """Return the submission that is meant, and whether it was written now."""
+    if asked.terms.key is not None:
+        return await _written(db, wanted, asked.terms.key)
+    before = await records.same(db, wanted.account, wanted.asked)
+    if before and (not asked.terms.again or before[0].state is State.INTENDED):
+        return before[0], False
+    return await _written(db, wanted, f"{wanted.asked}-{len(before) + 1}")
+
+
+async def _written(db: Pool, wanted: Wanted, key: str) -> tuple[Submission, bool]:
+    new = await records.intend(db, wanted, key)
+    if new is not None:
+        return new, True
+    before = await records.keyed(db, wanted.account, key)
+    if before is None or before.asked != wanted.asked:
+        raise ImpossibleError("this key was used for something else: take another one", code="key_used")
+    return before, False
+
+
+async def _hand_over(
+    client: Source, db: Pool, intended: Submission, file: Media | None, sending: Sending
+) -> Submission:
+    """Upload the file, if there is one, and give the submission to the workers."""
+    change = Change()
+    if file is not None:
+        sending(0, file.size)
+        keep = partial(records.keep_upload, db, intended.id)
+        uploaded = await client.upload(file, intended.upload, keep, lambda arrived: sending(arrived, file.size))
+        change = Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at)
+    async with db.acquire() as connection, connection.transaction():
+        moved = await records.move(connection, intended.id, State.UPLOADED, change, only_from={State.INTENDED})
+        if moved is not None:
+            await deliveries.append(connection, [announcing.of_work(moved)])
+    if moved is None:  # the same command, run twice at the same time
+        found = await records.find(db, intended.id)
+        return intended if found is None else found
+    await jobs.nudge(db)
+    return moved

@@ -1,0 +1,287 @@
+"""Submissions as they are kept: each is a row, and each move of it is one statement that holds the table of moves."""
+
+import json
+import secrets
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from receiver.database import Connection, Database, query
+from receiver.errors import ImpossibleError
+from receiver.events import AccountId
+from receiver.inbox.jobs import SUBMISSIONS
+from receiver.submissions.moves import FROM, OVER, IfLost, State
+
+PREFIX = "sub_"
+# Digits and letters of one case, without those that look alike; their order is that of their codes.
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+TIME_LETTERS, CHANCE_LETTERS = 10, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes:
+        account: who pays.
+        key_fingerprint: with which key.
+        operation: such as `transcription`.
+        wishes: the options.
+        recording: the name of the file, or the URL.
+        url: where the provider finds the recording; None for a file.
+        duration_seconds: None if it is not known.
+        bytes: the size of the file; None for a URL.
+        asked: the digest of all that was asked for.
+        unit: what it will be charged in; empty if the provider names none.
+    """
+
+    account: AccountId
+    key_fingerprint: str
+    operation: str
+    wishes: Mapping[str, Any]
+    recording: str
+    url: str | None
+    title: str | None
+    duration_seconds: float | None
+    bytes: int | None
+    asked: str
+    if_lost: IfLost
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A row of `receiver.submissions`: what the migration says of its columns."""
+
+    id: str
+    source: str
+    api_url: str
+    account: str
+    key_fingerprint: str
+    operation: str
+    wishes: Mapping[str, Any]
+    recording: str
+    url: str | None
+    title: str | None
+    duration_seconds: float | None
+    bytes: int | None
+    caller_key: str
+    asked: str
+    state: State
+    if_lost: IfLost
+    upload: Mapping[str, Any]
+    remote_file: str | None
+    remote_file_expires_at: datetime | None
+    remote_id: str | None
+    paid_tries: int
+    permitted_tries: int
+    created_at: datetime
+    sent_at: datetime | None
+    accepted_at: datetime | None
+    ended_at: datetime | None
+    look_at: datetime | None
+    looks: int
+    seen_at: datetime | None
+    overdue_at: datetime | None
+    said: str | None
+    progress: float | None
+    charged: float | None
+    unit: str | None
+    error: str | None
+    event: int | None
+
+    @property
+    def whose(self) -> AccountId:
+        """The account that pays."""
+        return AccountId(self.source, self.api_url, self.account)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it by itself."""
+        return self.state in OVER
+
+    @property
+    def is_permitted(self) -> bool:
+        """Whether it can be sent once more."""
+        return self.paid_tries < self.permitted_tries
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `--json` prints."""
+        moments = ("created_at", "sent_at", "accepted_at", "ended_at", "seen_at", "look_at")
+        shown = (
+            "id", "source", "account", "operation", "recording", "state", "if_lost", "remote_id", "paid_tries",
+            "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "error",
+        )  # fmt: skip
+        times = {name: getattr(self, name) for name in moments}
+        return {name: getattr(self, name) for name in shown} | {"options": dict(self.wishes)} | {
+            name: None if at is None else at.isoformat() for name, at in times.items()
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What comes with a move. What is None stays as it is, but for `error`, which is the reason for the new state.
+
+    `look_after`: when the provider is asked about it, after it was accepted.
+    """
+
+    tries: int = 0
+    permitted: int = 0
+    remote_file: str | None = None
+    remote_file_expires_at: datetime | None = None
+    remote_id: str | None = None
+    said: str | None = None
+    charged: float | None = None
+    error: str | None = None
+    look_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look has shown: the provider's word, its progress, whether it knows the work. And when the next one is."""
+
+    submission: str
+    said: str | None
+    progress: float | None
+    is_known: bool
+    next_after: timedelta
+
+
+def new_id() -> str:
+    """Return an id that no provider would choose. Ids sort by the millisecond of their making."""
+    number = (time.time_ns() // 1_000_000 << 5 * CHANCE_LETTERS) | secrets.randbits(5 * CHANCE_LETTERS)
+    letters = range(5 * (TIME_LETTERS + CHANCE_LETTERS - 1), -1, -5)
+    return PREFIX + "".join(ALPHABET[number >> place & 31] for place in letters)
+
+
+async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | None:
+    """Write down a new submission; return None if the account has one under this key."""
+    row = await db.fetchrow(
+        query("submissions/intend_submission"), new_id(), *wanted.account, wanted.key_fingerprint,
+        wanted.operation, json.dumps(wanted.wishes), wanted.recording, wanted.url, wanted.title,
+        wanted.duration_seconds, wanted.bytes, caller_key, wanted.asked, wanted.if_lost,
+        2 if wanted.if_lost == "again" else 1, wanted.unit or None,
+    )  # fmt: skip
+    return None if row is None else _read(row)
+
+
+async def find(db: Database, submission: str) -> Submission | None:
+    """Return a submission by its id."""
+    row = await db.fetchrow(query("submissions/find_submission"), submission)
+    return None if row is None else _read(row)
+
+
+async def known(db: Database, submission: str) -> Submission:
+    """Return a submission by its id.
+
+    Raises:
+        ImpossibleError: there is none.
+    """
+    found = await find(db, submission)
+    if found is None:
+        raise ImpossibleError(f"there is no submission {submission}")
+    return found
+
+
+async def locked(connection: Connection, submission: str) -> Submission | None:
+    """Return a submission, which nobody else moves before the transaction ends."""
+    row = await connection.fetchrow(query("submissions/lock_submission"), submission)
+    return None if row is None else _read(row)
+
+
+async def keyed(db: Database, account: AccountId, caller_key: str) -> Submission | None:
+    """Return the submission of an account under its caller's key."""
+    row = await db.fetchrow(query("submissions/keyed_submission"), *account, caller_key)
+    return None if row is None else _read(row)
+
+
+async def same(db: Database, account: AccountId, asked: str) -> list[Submission]:
+    """Return the submissions of an account that ask for the same, under keys of ours, newest first."""
+    return [_read(row) for row in await db.fetch(query("submissions/same_submissions"), *account, asked)]
+
+
+async def recent(db: Database, states: Collection[State] | None, limit: int | None) -> list[Submission]:
+    """Return submissions in some states, or in all of them for None, newest first."""
+    rows = await db.fetch(query("submissions/list_submissions"), None if states is None else list(states), limit)
+    return [_read(row) for row in rows]
+
+
+async def keep_upload(db: Database, submission: str, notes: Mapping[str, Any]) -> None:
+    """Keep what an upload has reached."""
+    await db.execute(query("submissions/keep_upload"), submission, json.dumps(notes))
+
+
+async def move(
+    db: Database, submission: str, to: State, change: Change | None = None, *, tries: int | None = None,
+    only_from: Collection[State] | None = None,
+) -> Submission | None:  # fmt: skip
+    """Move a submission, and return it as it is then; None if it cannot move there now.
+
+    Args:
+        db: the database, or a connection with a transaction.
+        submission: its id.
+        to: the new state.
+        change: what comes with the move.
+        tries: how often it must have been sent: an answer to another try is not an answer to this one.
+        only_from: the states to move from; by default all that the table of moves allows.
+    """
+    given = change or Change()
+    allowed = FROM[to] if only_from is None else FROM[to] & frozenset(only_from)
+    row = await db.fetchrow(
+        query("submissions/move_submission"), submission, to, sorted(allowed), tries,
+        given.tries, given.permitted, given.remote_file, given.remote_file_expires_at, given.remote_id, given.said,
+        given.charged, given.error, given.look_after,
+    )  # fmt: skip
+    return None if row is None else _read(row)
+
+
+async def wake(db: Database, which: Sequence[Submission]) -> None:
+    """Let the jobs of some submissions run now, but for one that runs: it looks at its submission before it ends."""
+    whose = [submission.whose for submission in which]
+    await db.execute(
+        query("submissions/wake_submissions"), [one.source for one in whose], [one.api_url for one in whose],
+        [one.account for one in whose], [submission.id for submission in which], SUBMISSIONS,
+    )  # fmt: skip
+
+
+async def take_looks(db: Database, accounts: Sequence[AccountId], *, lease: timedelta, limit: int) -> list[Submission]:
+    """Return at most `limit` submissions of each account that are to be looked at now; nobody else does for `lease`."""
+    columns = [one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts]
+    return [_read(row) for row in await db.fetch(query("submissions/take_looks"), *columns, lease, limit)]
+
+
+async def saw(db: Database, looks: Sequence[Look]) -> None:
+    """Note what looks have shown, and when the next ones are."""
+    await db.execute(
+        query("submissions/saw"), [look.submission for look in looks], [look.said for look in looks],
+        [look.progress for look in looks], [look.is_known for look in looks], [look.next_after for look in looks],
+    )  # fmt: skip
+
+
+async def overdue(connection: Connection, submission: str) -> bool:
+    """Note that a person is told now that a submission takes too long; return whether nobody was told before."""
+    return await connection.fetchval(query("submissions/overdue"), submission) is not None
+
+
+async def usual_share(db: Database, account: AccountId, operation: str) -> float | None:
+    """Return the usual time of an account's operation as a share of a recording's length; None if none has ended."""
+    share: float | None = await db.fetchval(query("submissions/usual_share"), *account, operation)
+    return share
+
+
+async def announced(db: Database, submission: str, event_id: str) -> None:
+    """Note the event that announces the end of a submission."""
+    await db.execute(query("submissions/announced"), submission, event_id)
+
+
+_COLUMNS = tuple(field.name for field in fields(Submission))
+
+
+def _read(row: asyncpg.Record) -> Submission:
+    values = {name: row[name] for name in _COLUMNS}
+    read = {name: json.loads(values[name]) for name in ("wishes", "upload")}
+    return Submission(**values | read | {"state": State(values["state"])})

@@ -1,0 +1,50 @@
+"""The end of a submission, and what it has brought."""
+
+import asyncio
+from collections.abc import Callable
+
+from receiver.database import Pool
+from receiver.errors import ImpossibleError
+from receiver.providers import Source, archive
+from receiver.submissions import announcing, records
+from receiver.submissions.moves import State
+from receiver.submissions.records import Submission
+from receiver.transcripts import Transcript
+
+LOOK_SECONDS = 0.25
+
+
+async def until_over(db: Pool, submission: str, progressed: Callable[[Submission], None]) -> Submission:
+    """Wait until nothing more happens to a submission by itself: it is done, has failed, or waits for a person.
+
+    `progressed` is called with each state before that.
+    """
+    while True:
+        found = await records.known(db, submission)
+        if found.is_over or found.state is State.UNKNOWN:
+            return found
+        progressed(found)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def require_done(submission: Submission) -> None:
+    """Refuse a submission that has not succeeded.
+
+    Raises:
+        ImpossibleError: it has failed, or a person must decide.
+    """
+    if submission.state is State.UNKNOWN:
+        raise ImpossibleError(
+            f"the answer to {submission.id} was lost ({submission.error}): it may have been done and charged, and it "
+            f"is not sent again by itself. `receiver resolve {submission.id}` shows what is known", code="unknown",
+        )  # fmt: skip
+    if submission.state is not State.DONE:
+        raise ImpossibleError(f"{submission.id} has failed: {submission.error}")
+
+
+async def transcript(db: Pool, source: type[Source], submission: Submission) -> Transcript | None:
+    """Return the transcript that a submission has brought; None if its operation brings none."""
+    if announcing.type_of_end(submission).split(".")[0] not in announcing.WITH_TEXT:
+        return None
+    answer = await archive.kept(db, announcing.subject(submission), "result")
+    return None if answer is None else source.transcript(submission.operation, answer)

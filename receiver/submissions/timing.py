@@ -1,0 +1,35 @@
+"""When the provider is asked about a submission. Pure. All times are seconds since it was accepted.
+
+    0 ──────────── 0.6 ── 0.9 ─ 1.1 ── 1.4 ─────── ·1.3 ──────── ·1.3 ───────────── … at most 10 minutes between two
+                              expected
+
+A look costs one of the requests a minute. So the first one comes when the work has probably nearly ended, and the
+pauses grow after that.
+"""
+
+SHARE = 0.3  # of the recording's length, until it is known how long the provider takes
+LEAST_EXPECTED = 15.0
+UNKNOWN_LENGTH = 600.0
+LOOKS = (0.6, 0.9, 1.1, 1.4)  # of the expected time
+LEAST, GROWTH, LONGEST = 5.0, 1.3, 600.0
+OVERDUE_SECONDS, OVERDUE_TIMES = 24 * 3600.0, 20
+OVERDUE_PAUSE = 3600.0
+GIVEN_UP_SECONDS = 7 * 24 * 3600.0
+
+
+def expected(length: float | None, share: float | None) -> float:
+    """Return how long a recording of this length will take, by the usual share of it that the provider takes."""
+    return max(LEAST_EXPECTED, (UNKNOWN_LENGTH if length is None else length) * (SHARE if share is None else share))
+
+
+def until_next_look(elapsed: float, expected: float) -> float:
+    """Return how long to wait for the next look."""
+    if is_overdue(elapsed, expected):
+        return OVERDUE_PAUSE
+    after = (at * expected - elapsed for at in LOOKS if at * expected > elapsed + LEAST / 2)
+    return max(LEAST, next(after, min(LONGEST, elapsed * (GROWTH - 1))))
+
+
+def is_overdue(elapsed: float, expected: float) -> bool:
+    """Return whether it takes so long that a person should know."""
+    return elapsed > max(OVERDUE_SECONDS, OVERDUE_TIMES * expected)

@@ -1,0 +1,152 @@
+"""Look at what the providers work on, and wake the jobs of what has ended.
+
+    every second: what is to be looked at now ──by account──▶ Source.look ──┬▶ waiting: when to look next
+                  at most 100 of an account, with a short lease              ├▶ ended, failed: moved; its job is woken
+                                                                             └▶ not known for ten minutes: unknown
+
+Jobs work, the watcher looks: a look is free and can be repeated, so it needs no fence, no lane and no attempt. Ten
+thousand submissions under way are ten thousand rows that sleep. Looks wait for webhook deliveries: they use none of
+the burst of a key's turns.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from receiver.database import AWAY, Pool
+from receiver.errors import ProviderError, RateLimited
+from receiver.events import AccountId
+from receiver.inbox import deliveries, jobs
+from receiver.logs.seldom import Heard, Seldom
+from receiver.providers import Source
+from receiver.providers.orders import Seen
+from receiver.submissions import announcing, records, timing
+from receiver.submissions.announcing import Interested
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Look, Submission
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 1.0
+LEASE = timedelta(minutes=2)
+AT_ONCE = 100
+MISSING = timedelta(minutes=10)
+AFTER_TROUBLE = timedelta(minutes=1)
+GONE = "the provider does not know it any more"
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Looks at the submissions of some accounts.
+
+    Attributes:
+        db: the database.
+        clients: the client of each account.
+        interested: names the handlers that want the event of a submission that takes too long.
+    """
+
+    db: Pool
+    clients: Mapping[AccountId, Source]
+    interested: Interested
+    _resting: dict[AccountId, float] = field(default_factory=dict)
+
+    async def watch(self) -> None:
+        """Look every second, until cancelled. While the database is away, nothing is looked at."""
+        said = Seldom(_say, seconds=60.0)
+        while True:
+            try:
+                await self.look()
+            except AWAY as exc:
+                said.note(str(exc))
+            except Exception:
+                log.exception("a bug in receiver: submissions could not be looked at")
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def look(self) -> None:
+        """Look at what is to be looked at now."""
+        now = time.monotonic()
+        self._resting = {account: until for account, until in self._resting.items() if until > now}
+        awake = [account for account, client in self.clients.items() if client.operations and not client.synchronous]
+        taken = await records.take_looks(
+            self.db, [account for account in awake if account not in self._resting], lease=LEASE, limit=AT_ONCE
+        )
+        by_account: dict[AccountId, list[Submission]] = {}
+        for submission in taken:
+            by_account.setdefault(submission.whose, []).append(submission)
+        await asyncio.gather(*(self._look_for(account, those) for account, those in by_account.items()))
+
+    async def _look_for(self, account: AccountId, submissions: Sequence[Submission]) -> None:
+        client = self.clients[account].low_priority()
+        for at in range(0, len(submissions), client.per_look):
+            some = submissions[at : at + client.per_look]
+            try:
+                seen = await client.look([one.remote_id for one in some if one.remote_id is not None])
+            except ProviderError as exc:
+                after = exc.retry_after if isinstance(exc, RateLimited) and exc.retry_after else AFTER_TROUBLE
+                self._resting[account] = time.monotonic() + after.total_seconds()
+                log.warning("%s (%s) cannot be asked about submissions: %s", account.source, account.account, exc)
+                await records.saw(
+                    self.db, [Look(one.id, None, None, is_known=False, next_after=after) for one in submissions[at:]]
+                )
+                return
+            await self._note(account, some, seen)
+
+    async def _note(self, account: AccountId, submissions: Sequence[Submission], seen: Mapping[str, Seen]) -> None:
+        """Note what the provider has said of some submissions."""
+        shares = {
+            operation: await records.usual_share(self.db, account, operation)
+            for operation in {one.operation for one in submissions}
+        }
+        looks = list[Look]()
+        for one in submissions:
+            what = seen.get(one.remote_id or "")
+            if await self._has_left(one, what):
+                continue
+            elapsed = _since(one.accepted_at, one).total_seconds()
+            expected = timing.expected(one.duration_seconds, shares[one.operation])
+            if timing.is_overdue(elapsed, expected) and one.overdue_at is None:
+                await self._tell_overdue(one)
+            after = timedelta(seconds=timing.until_next_look(elapsed, expected))
+            said, progress = (None, None) if what is None else (what.said, what.progress)
+            looks.append(Look(one.id, said, progress, what is not None, after))
+        await records.saw(self.db, looks)
+
+    async def _has_left(self, one: Submission, what: Seen | None) -> bool:
+        """Move a submission that has ended or that the provider does not know any more. Return whether it has."""
+        if what is None:
+            if _since(one.seen_at, one) < MISSING:
+                return False
+            to, change = State.UNKNOWN, Change(error=GONE)
+        elif what.state == "waiting":
+            return False
+        else:
+            to = State.ENDED if what.state == "completed" else State.FAILED
+            error = None if to is State.ENDED else what.error or f"the provider says {what.said}"
+            change = Change(said=what.said, charged=what.charged, error=error)
+        async with self.db.acquire() as connection, connection.transaction():
+            moved = await records.move(connection, one.id, to, change, only_from={State.ACCEPTED})
+            if moved is not None:
+                await records.wake(connection, [moved])
+        await jobs.nudge(self.db)
+        return True
+
+    async def _tell_overdue(self, one: Submission) -> None:
+        async with self.db.acquire() as connection, connection.transaction():
+            if await records.overdue(connection, one.id):
+                await deliveries.append(connection, [announcing.of_overdue(one, self.interested)])
+        await jobs.nudge(self.db)
+
+
+def _since(moment: datetime | None, taken: Submission) -> timedelta:
+    """Return the time from a moment until a submission was taken to be looked at, by the database's clock."""
+    if moment is None or taken.look_at is None:
+        return timedelta(0)
+    return taken.look_at - LEASE - moment
+
+
+def _say(heard: Sequence[Heard]) -> None:
+    for kind in heard:
+        log.warning("submissions cannot be looked at: %s", kind.what)

@@ -1,0 +1,21 @@
+-- Move a submission to a state, and change what comes with the move; return it, or nothing if it cannot move there.
+-- $1 id text, $2 state text, $3 from text[], $4 tries integer, $5 more_tries integer, $6 more_permitted integer, $7 remote_file text, $8 remote_file_expires_at timestamptz, $9 remote_id text, $10 said text, $11 charged double precision, $12 error text, $13 look_after interval
+--
+-- With $4 it moves only if it was sent exactly so often: an answer to another try is not an answer to this one.
+update receiver.submissions
+set state = $2::text,
+    paid_tries = paid_tries + $5,
+    permitted_tries = permitted_tries + $6,
+    remote_file = coalesce($7, remote_file),
+    remote_file_expires_at = case when $7::text is null then remote_file_expires_at else $8 end,
+    remote_id = coalesce($9, remote_id),
+    said = coalesce($10, said),
+    charged = coalesce($11, charged),
+    error = $12,
+    look_at = case when $2 = 'accepted' then now() + $13::interval else look_at end,
+    seen_at = case when $2 = 'accepted' then now() else seen_at end,
+    sent_at = case when $2 = 'sent' then now() else sent_at end,
+    accepted_at = case when $2 = 'accepted' then now() else accepted_at end,
+    ended_at = case when $2 in ('ended', 'failed') then now() else ended_at end
+where id = $1 and state = any ($3) and ($4::integer is null or paid_tries = $4)
+returning *
