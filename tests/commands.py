@@ -24,7 +24,7 @@ from receiver.cli.process import run
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.transcribe_so.uploads import Uploads
 from receiver.server import bind, serve
-from receiver.settings.environment import READ
+from receiver.settings.environment import OURS, READ, SOURCES
 from tests.processes import WAIT_SECONDS, until
 from tests.secrecy import Secrecy
 
@@ -40,7 +40,7 @@ class Commands:
         self.folder = folder
         self.key = key
         self.environment: dict[str, str | None] = {
-            **{name: None for name in os.environ if name.startswith(("RECEIVER_", "TRANSCRIBE_"))},
+            **{name: None for name in os.environ if name.startswith((*OURS, *SOURCES))},
             READ: "1",  # the folder that the tests are run from may hold somebody's `.env`
             "TRANSCRIBE_API_URL": api_url,
             "TRANSCRIBE_API_KEY": key,

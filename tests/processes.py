@@ -23,6 +23,7 @@ import pytest
 
 from receiver import database, signature
 from receiver.database.embedded import attach
+from receiver.settings.environment import OURS, SOURCES
 from tests.secrecy import Secrecy
 
 REPOSITORY = Path(__file__).parent.parent
@@ -212,7 +213,7 @@ class Processes:
         self.stdin = subprocess.DEVNULL
         self.by: tuple[str, ...] = ()  # a command that becomes each of the processes, in what it has prepared
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("RECEIVER_", "TRANSCRIBE_"))},
+            **{k: v for k, v in os.environ.items() if not k.startswith((*OURS, *SOURCES))},
             "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(),
             "TRANSCRIBE_API_URL": "http://127.0.0.1:1",
             "PORT": str(free_port()),

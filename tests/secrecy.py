@@ -15,6 +15,7 @@ from typing import ClassVar
 from urllib.parse import parse_qs, quote, quote_plus, unquote
 
 from receiver.cli.up.command import SANDBOX_KEY
+from receiver.settings.account_variables import is_secret
 from receiver.settings.model import SECRETS
 
 SHORTEST = 5
@@ -48,7 +49,7 @@ class Secrecy:
 
     def keep_settings(self, environment: Mapping[str, str]) -> None:
         """Let nobody say what is secret in the settings of a process."""
-        for name in SECRETS:
+        for name in {*SECRETS, *(one.removesuffix("_FILE") for one in filter(is_secret, environment))}:
             value = environment.get(name, "")
             with suppress(OSError, KeyError, UnicodeDecodeError):
                 value = value or Path(environment[f"{name}_FILE"]).read_text().strip()

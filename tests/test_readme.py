@@ -17,6 +17,7 @@ from receiver import GiveUp
 from receiver.cli import main
 from receiver.handling import Handler
 from receiver.settings import Settings
+from receiver.settings.accounts import SOURCES
 from receiver.settings.model import SECRETS
 from receiver.testing import Scratch
 from receiver.web import body
@@ -144,6 +145,14 @@ def test_the_settings_table_is_the_model() -> None:
         assert shown == plain.removesuffix(".0"), name
     paragraph = README[README.index("can come from a file instead") - 200 :]
     assert all(f"`{name}`" in paragraph for name in SECRETS)
+
+
+def test_the_table_of_sources_is_what_the_settings_know() -> None:
+    row = r"^\| `([^`]+)` \| `([A-Z_]+)_…` \| (?:`([^`]*)`)? *\| (.+) \|$"
+    rows = re.findall(row, section("### The sources and their keys"), re.MULTILINE)
+    assert [(source, prefix, url, needed.replace("`", "")) for source, prefix, url, needed in rows] == [
+        (source.source, source.prefix, source.api_url, source.needed("default")) for source in SOURCES
+    ]
 
 
 def test_the_commands_table_is_the_command_line() -> None:

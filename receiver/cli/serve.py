@@ -81,7 +81,11 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
 
 def _receiver(configured: Settings, connections: Connections, handlers: Mapping[str, Handler], url: str) -> Receiver:
     return Receiver(
-        connections=connections, spool=open_spool(configured), handlers=handlers, url=url, accounts=configured.accounts
+        connections=connections,
+        spool=open_spool(configured),
+        handlers=handlers,
+        url=url,
+        accounts=configured.webhook_accounts,
     )
 
 

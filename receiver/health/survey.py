@@ -17,7 +17,8 @@ from receiver.health.finding import Finding
 from receiver.inbox import deliveries, jobs, spooled
 from receiver.inbox.spool import Spool
 from receiver.inbox.spool.opening import open_spool
-from receiver.providers.opening import open_provider
+from receiver.providers import TranscribeSo
+from receiver.providers.opening import open_client
 from receiver.settings import Settings
 from receiver.webhooks import secrets
 
@@ -104,7 +105,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
     api_url = configured.chosen.api_url
     counts = await jobs.counts(connection, [account.id for account in configured.accounts])
     known_handlers = [*handlers, jobs.SUBMISSIONS]
-    known = await secrets.read(connection, [account.id for account in configured.accounts])
+    known = await secrets.read(connection, [account.id for account in configured.webhook_accounts])
     verifying = [(one, secrets.of_webhook(one.chosen, known)) for one in configured.in_use]
     findings = [
         server,
@@ -175,5 +176,5 @@ async def _provider(configured: Settings, url: str | None) -> list[Finding]:
     if configured.chosen.key is None:
         todo = "set TRANSCRIBE_API_KEY: handlers fetch with it"
         return [Finding("provider", holds=False, seen="not asked", todo=todo)]
-    async with open_provider(configured.chosen, url, retries=()) as provider:
+    async with open_client(TranscribeSo, configured.chosen, url, retries=()) as provider:
         return await around.provider(provider, configured)

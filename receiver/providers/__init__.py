@@ -21,14 +21,19 @@ from receiver.events import Event, Unreadable
 from receiver.providers.seam import Source
 from receiver.providers.transcribe_so import Recording, TranscribeSo
 
-__all__ = ["SOURCES", "Recording", "Source", "TranscribeSo", "read"]
+__all__ = ["SOURCES", "Recording", "Source", "TranscribeSo", "by_name", "read"]
 
 SOURCES: tuple[type[Source], ...] = (TranscribeSo,)
 
 
+def by_name(source: str) -> type[Source] | None:
+    """Return the class of a source; None if this version has none of that name."""
+    return next((known for known in SOURCES if known.name == source), None)
+
+
 def read(source: str, raw: bytes) -> Event | Unreadable:
     """Return the event in the body of a source's authentic delivery, or say why it is unreadable. Never raise."""
-    for known in SOURCES:
-        if known.name == source:
-            return known.read(raw)
-    return events.unreadable(source, raw, f"this version knows no source {source}")
+    known = by_name(source)
+    if known is None:
+        return events.unreadable(source, raw, f"this version knows no source {source}")
+    return known.read(raw)

@@ -3,52 +3,75 @@
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from receiver.database import Connections, Pool
 from receiver.database.opening import open_database, open_pool
-from receiver.errors import NoDataError
+from receiver.errors import ImpossibleError, NoDataError
 from receiver.events import AccountId
-from receiver.providers import TranscribeSo, budget
+from receiver.providers import Source, TranscribeSo, budget, by_name
 from receiver.providers.archive import Archive
 from receiver.providers.budget import OwnBudget, SharedBudget
 from receiver.providers.calls import RETRY_SECONDS
 from receiver.providers.rate import Rate
 from receiver.settings import Account, Settings
 
+S = TypeVar("S", bound=Source)
+
 
 @asynccontextmanager
-async def open_provider(
-    account: Account, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
-) -> AsyncIterator[TranscribeSo]:
-    """Open the client of an account. All processes on the same database share its budget.
+async def open_client(
+    kind: type[S], account: Account, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
+) -> AsyncIterator[S]:
+    """Open the client of an account whose source has the class `kind`.
 
-    Without a database (`url` is None) the client has a budget of its own.
+    All processes on the same database share the account's budget. Without a database (`url` is None) the client has a
+    budget of its own.
     """
+    if account.source != kind.name:  # or its key would go to another provider
+        raise ValueError(f"{kind.__name__} is no client of {account.source}")
     rate = Rate.of(account.requests_a_minute)
-    if url is None or account.key is None:
-        async with TranscribeSo(account.api_url, account.key, retries=retries, budget=OwnBudget(rate)) as provider:
-            yield provider
+    if url is None:
+        async with kind.of(account, retries=retries, budget=OwnBudget(rate)) as client:
+            yield client
         return
     connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
     shared = SharedBudget(
         connections, api_url=account.api_url, key_fingerprint=account.key_fingerprint, rate=rate
     )  # fmt: skip
     try:
-        async with TranscribeSo(account.api_url, account.key, retries=retries, budget=shared) as provider:
-            yield provider
+        async with kind.of(account, retries=retries, budget=shared) as client:
+            yield client
     finally:
         connections.close()
 
 
 @asynccontextmanager
+async def open_provider(
+    account: Account, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
+) -> AsyncIterator[Source]:
+    """Open the client of an account, whichever source it is of; see `open_client`.
+
+    Raises:
+        ImpossibleError: this version has no client of the source.
+    """
+    kind = by_name(account.source)
+    if kind is None:
+        raise ImpossibleError(f"this version has no client of {account.source}")
+    async with open_client(kind, account, url, retries=retries) as client:
+        yield client
+
+
+@asynccontextmanager
 async def open_providers(
     accounts: Iterable[Account], url: str, *, retries: tuple[float, ...] = RETRY_SECONDS
-) -> AsyncIterator[dict[AccountId, TranscribeSo]]:
-    """Open the client of each account."""
+) -> AsyncIterator[dict[AccountId, Source]]:
+    """Open the client of each account of which this version has one."""
     async with AsyncExitStack() as stack:
         yield {
             account.id: await stack.enter_async_context(open_provider(account, url, retries=retries))
             for account in accounts
+            if by_name(account.source) is not None
         }
 
 
@@ -98,4 +121,4 @@ async def open_desk(configured: Settings, url: str | None) -> AsyncIterator[Desk
     """
     async with AsyncExitStack() as stack:
         db = None if url is None else await stack.enter_async_context(open_pool(url))
-        yield Desk(await stack.enter_async_context(open_provider(configured.chosen, url)), db)
+        yield Desk(await stack.enter_async_context(open_client(TranscribeSo, configured.chosen, url)), db)

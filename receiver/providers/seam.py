@@ -4,18 +4,20 @@ a delivery ──▶ read ──▶ Event | Unreadable          a refusal of its
 
 a submission ──▶ check ──▶ upload ──▶ start ──▶ Answered ────────────────────────▶ transcript
                                         └─────▶ Accepted ──▶ look … look ──▶ Seen ──▶ transcript, files at links
-
-An object of the class is the client of one account.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Literal
+from types import TracebackType
+from typing import ClassVar, Literal, Self
+
+from pydantic import SecretStr
 
 from receiver import events
 from receiver.errors import ProviderError
 from receiver.events import Event, Unreadable
+from receiver.providers.budget import Budget
 from receiver.providers.orders import (
     Accepted,
     Answered,
@@ -29,13 +31,21 @@ from receiver.providers.orders import (
     Uploaded,
     Wishes,
 )
-from receiver.settings import accounts
+from receiver.settings import Account, accounts
 from receiver.settings.accounts import Variables
 from receiver.transcripts import Transcript
 
 
 class Source(ABC):
     """Who sends events and answers requests.
+
+    An object is a client of one account, and an asynchronous context manager: at its end it closes its connections.
+
+    Args:
+        api_url: the address of the API.
+        key: the API key, if there is one.
+        retries: seconds to wait before each further try of a call that may be repeated.
+        budget: keeps the client under the requests a minute; by default a budget of this client alone.
 
     Attributes:
         name: what its events are named by, such as `transcribe.so`.
@@ -58,6 +68,28 @@ class Source(ABC):
     synchronous: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
     per_look: ClassVar[int] = 1
+
+    @abstractmethod
+    def __init__(
+        self, api_url: str, key: SecretStr | None, *, retries: tuple[float, ...] = (), budget: Budget | None = None
+    ) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @classmethod
+    def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget) -> Self:
+        """Return the client of an account. A source whose client needs more than address and key overrides this."""
+        return cls(account.api_url, account.key, retries=retries, budget=budget)
+
+    def low_priority(self) -> Self:
+        """Return this client for work that can wait; the same client if the source makes no difference."""
+        return self
 
     @classmethod
     def key_variable(cls, account: str) -> str:

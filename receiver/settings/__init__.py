@@ -1,13 +1,14 @@
 """The operator's settings, read once.
 
 environment ──▶ model.Settings
-environment    `.env`, and the environment of the processes that we start
-model          every setting: mistakes are reported by name, and secrets are hidden
-accounts       the keys of the sources, each with its API, its webhook secrets and its rate
-values         what can be wrong with a variable's value
-addresses      web addresses in one spelling
-inherited      the variables that every program that we start gets
-trust          whose files can decide what we run
+environment        `.env`, and the environment of the processes that we start
+model              every setting: mistakes are reported by name, and secrets are hidden
+accounts           the keys of the sources, each with its API, its secrets and its rate
+account_variables  the accounts that the environment makes, and what is wrong with them
+values             what can be wrong with a variable's value
+addresses          web addresses in one spelling
+inherited          the variables that every program that we start gets
+trust              whose files can decide what we run
 """
 
 from receiver.settings.accounts import Account

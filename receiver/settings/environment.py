@@ -12,23 +12,23 @@ import io
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
 from receiver.errors import ConfigError
-from receiver.settings import accounts, trust
-from receiver.settings.accounts import TRANSCRIBE
+from receiver.settings import account_variables, accounts, trust
 from receiver.settings.model import SECRETS, Settings
 
 # This variable tells child processes that `.env` has been read. Its name does not begin like a setting of ours.
 READ = "_RECEIVER_ENV_FILE_WAS_READ"
 ENV_FILE = Path(".env")
-OURS = ("RECEIVER_", "TRANSCRIBE_")
-# The variables of real sources begin with these, of today's sources and planned ones, and of every account (`__NAME`).
-SOURCES = ("TRANSCRIBE_", "TIMBR_", "FISHAUDIO_", "THUNDERSCRIBE_", "OPENAI_")
+# The variables of real sources begin with these, those of every account (`__NAME`) too.
+SOURCES = tuple(f"{source.prefix}_" for source in accounts.SOURCES)
+# What begins with these and is no setting is a mistake. A variable `OPENAI_…` can be meant for other programs.
+OURS = ("RECEIVER_", *(beginning for beginning in SOURCES if beginning != f"{accounts.OPENAI.prefix}_"))
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WITHOUT_SIGN = re.compile(r"\s*(export\s+)?[A-Za-z_][A-Za-z0-9_.-]*(?![A-Za-z0-9_.-])(?!\s*=)")
@@ -146,28 +146,37 @@ def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int]) -> 
 
 
 def _is_secret(name: str) -> bool:
-    return name in SECRETS or any(name.startswith(f"{TRANSCRIBE.prefix}_{kind}__") for kind in accounts.SECRET)
+    return name in SECRETS or account_variables.is_secret(name)
 
 
 def unknown(environment: Mapping[str, str]) -> list[str]:
     """Return variables that look like our settings but are not, each with the most similar setting."""
-    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    known |= {f"{name}_FILE" for name in SECRETS}
-    known |= {variable.variable for variable in accounts.variables_of(TRANSCRIBE, environment)}
+    settings = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    settings |= {f"{name}_FILE" for name in SECRETS} | set(account_variables.usual())
+    known = settings | set(account_variables.names(environment))
     strange = []
     for name, value in sorted(environment.items()):
         if not name.startswith(OURS) or name in known or _OF_A_SERVICE.fullmatch(name) or value.startswith("tcp://"):
             continue
-        tails = {_tail(setting): setting for setting in sorted(known)}
-        near = difflib.get_close_matches(_tail(name), tails, n=1)
-        strange.append(f"{name} (do you mean {tails[near[0]]}?)" if near else name)
+        near = _nearest(name, sorted(known))
+        strange.append(name if near is None else f"{name} (do you mean {near}?)")
     return strange
 
 
-def _tail(name: str) -> str:
-    for beginning in OURS:
-        name = name.removeprefix(beginning)
-    return name
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+    """Return the known variable that is most like another one: of the same beginning, or else of any."""
+    beginning, tail = _split(name)
+    tails: dict[str, str] = {}
+    for one in (*known, *(one for one in known if _split(one)[0] == beginning)):
+        tails[_split(one)[1]] = one
+    near = difflib.get_close_matches(tail, tails, n=1)
+    return tails[near[0]] if near else None
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Split a variable into what it begins with and the rest. `TIMBR_` is the beginning of `TIMBR_AUDIO_` too."""
+    beginning = max((one for one in OURS if name.startswith(one)), key=len, default="")
+    return beginning, name.removeprefix(beginning)
 
 
 def is_of_a_provider(name: str) -> bool:

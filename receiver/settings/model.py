@@ -17,8 +17,9 @@ from receiver import failpoints
 from receiver.errors import ConfigError, ImpossibleError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.failpoints import Death
-from receiver.settings import accounts, addresses, values
-from receiver.settings.accounts import TRANSCRIBE, Account, Mistakes
+from receiver.settings import account_variables, accounts, addresses, values
+from receiver.settings.account_variables import Mistakes
+from receiver.settings.accounts import TRANSCRIBE, Account
 
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
     _further: tuple[Account, ...] = PrivateAttr(default=())
     _chosen: str = PrivateAttr(default=DEFAULT_ACCOUNT)
     api_key: SecretStr | None = _variable("TRANSCRIBE_API_KEY", None)
-    api_url: str = _variable("TRANSCRIBE_API_URL", "https://transcribe.so")
+    api_url: str = _variable("TRANSCRIBE_API_URL", TRANSCRIBE.api_url)
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = _variable("TRANSCRIBE_WEBHOOK_SECRET", ())
     requests_a_minute: Annotated[int, Field(ge=1, le=accounts.MOST_REQUESTS)] = _variable(
         "TRANSCRIBE_REQUESTS_A_MINUTE", accounts.REQUESTS_A_MINUTE
@@ -92,6 +93,10 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = _variable("RECEIVER_LEASE_SECONDS", 60.0)
     poll_seconds: Annotated[float, Field(ge=0.05, le=60)] = _variable("RECEIVER_POLL_SECONDS", 1.0)
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = _variable("RECEIVER_SHUTDOWN_SECONDS", 20.0)
+    calls: Annotated[int, Field(ge=0, le=100)] = _variable("RECEIVER_CALLS", 4)
+    calls_shutdown_seconds: Annotated[float, Field(ge=0, le=7200)] = _variable("RECEIVER_CALLS_SHUTDOWN_SECONDS", 20.0)
+    artifacts_dir: Path | None = _variable("RECEIVER_ARTIFACTS_DIR", None)
+    artifact_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_ARTIFACT_MAX_MB", 4096.0)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
     failpoint: Annotated[Death | None, NoDecode] = _variable("RECEIVER_FAILPOINT", None)
@@ -135,7 +140,7 @@ class Settings(BaseSettings):
     def _public_address(cls, value: str | None) -> str | None:
         return None if value is None else addresses.base(value, without=WEBHOOK_PATH)
 
-    @field_validator("data_dir", "spool_dir")
+    @field_validator("data_dir", "spool_dir", "artifacts_dir")
     @classmethod
     def _settled(cls, value: Path | None) -> Path | None:
         return None if value is None else value.absolute()  # a handler might change the working folder
@@ -145,7 +150,7 @@ class Settings(BaseSettings):
     def _none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("data_dir", "spool_dir", mode="before")
+    @field_validator("data_dir", "spool_dir", "artifacts_dir", mode="before")
     @classmethod
     def _written_out(cls, value: object) -> object:
         return values.plain(value, values.ODD_IN_PATHS) if isinstance(value, str) else value
@@ -193,36 +198,36 @@ class Settings(BaseSettings):
         """The account of the variables without a name, with or without a key."""
         return Account(
             TRANSCRIBE.source, DEFAULT_ACCOUNT, self.api_url, key=self.api_key, webhook_secrets=self.webhook_secrets,
-            requests_a_minute=self.requests_a_minute,
+            requests_a_minute=self.requests_a_minute, api_path=TRANSCRIBE.api_path,
         )  # fmt: skip
 
     @property
     def accounts(self) -> tuple[Account, ...]:
-        """Every account: the default one, then the named ones."""
+        """The accounts of every source. Those of a source stand together, its default one first."""
         return (self.default_account, *self._further)
 
     @property
+    def webhook_accounts(self) -> tuple[Account, ...]:
+        """The accounts that have webhooks: those of transcribe.so, with or without a key, the default one first."""
+        return tuple(account for account in self.accounts if account.source == TRANSCRIBE.source)
+
+    @property
     def in_use(self) -> tuple["Settings", ...]:
-        """These settings for each account that is set up, chosen in turn."""
-        return tuple(self.choosing(account.name) for account in accounts.set_up(self.accounts))
+        """These settings for each account of transcribe.so that is set up, chosen in turn."""
+        return tuple(self.choosing(account.name) for account in accounts.set_up(self.webhook_accounts))
 
     @property
     def chosen(self) -> Account:
-        """The account that this process asks and registers with, with or without a key: the default one, or another."""
-        return next(account for account in self.accounts if account.name == self._chosen)
+        """The account of transcribe.so that this process asks and registers with, with or without a key."""
+        return next(account for account in self.webhook_accounts if account.name == self._chosen)
 
     def choosing(self, name: str) -> "Settings":
-        """Return these settings with another chosen account.
+        """Return these settings with another chosen account of transcribe.so.
 
         Raises:
             ImpossibleError: there is no account of that name.
         """
-        names = [account.name for account in self.accounts]
-        if name not in names:
-            raise ImpossibleError(
-                f"there is no account {name}; there are: {', '.join(names)}. "
-                f"{accounts.variable(TRANSCRIBE, accounts.KEY, name)} makes one"
-            )
+        accounts.find(TRANSCRIBE.source, name, self.accounts)
         other = self.model_copy()
         other._further, other._chosen = self._further, name  # noqa: SLF001 - a copy of this object
         return other
@@ -233,12 +238,21 @@ class Settings(BaseSettings):
         Raises:
             ImpossibleError: no key is set.
         """
-        if self.chosen.key is None:
+        return self.account_of(TRANSCRIBE.source, self._chosen)
+
+    def account_of(self, source: str, name: str) -> Account:
+        """Return an account of a source that can be asked: it has a key, if the source needs one.
+
+        Raises:
+            ImpossibleError: there is none. The message says which variables make it, and which accounts there are.
+        """
+        found = accounts.find(source, name, self.accounts)
+        if source == TRANSCRIBE.source and found.key is None:
             raise ImpossibleError(
                 "TRANSCRIBE_API_KEY is not set: create a key in the provider's settings and set it, in the environment "
                 f"or in .env; {FOR_THE_SANDBOX}"
             )
-        return self.chosen
+        return found
 
 
 def _is_text(value: str) -> bool:
@@ -264,7 +278,7 @@ def load(**changes: object) -> Settings:
     environment = dict(os.environ) | {name: value for name, value in changes.items() if isinstance(value, str)}
     found, wrong = _from_files()
     names = [str(field.validation_alias) for field in Settings.model_fields.values()]
-    names += [variable.variable for variable in accounts.variables_of(TRANSCRIBE, environment)]
+    names += account_variables.names(environment)
     garbled = [f"{name}: is not UTF-8" for name in names if not _is_text(os.environ.get(name, ""))]
     if garbled:  # pydantic cannot read such values
         raise ConfigError("; ".join(garbled + wrong))
@@ -276,9 +290,13 @@ def load(**changes: object) -> Settings:
             name = str(mistake["loc"][0])
             in_file = name in found.keys() - changes.keys()
             mistakes.add(f"{name}_FILE" if in_file else name, _words(mistake))
-    default = Account(TRANSCRIBE.source, DEFAULT_ACCOUNT, "") if configured is None else configured.default_account
-    further = accounts.further(TRANSCRIBE, environment, default, mistakes)
+    default = (
+        Account(TRANSCRIBE.source, DEFAULT_ACCOUNT, TRANSCRIBE.api_url)
+        if configured is None
+        else configured.default_account
+    )
+    found_accounts = account_variables.read_all(environment, mistakes, default=default)
     if mistakes.found or configured is None:
         raise ConfigError("; ".join(dict.fromkeys(mistakes.found)))
-    configured._further = further  # noqa: SLF001 - what the environment says beside the fields
+    configured._further = found_accounts[1:]  # noqa: SLF001 - what the environment says beside the fields
     return configured

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from receiver.database import TROUBLE, Connection, Connections, migrations
 from receiver.errors import ImpossibleError, ReceiverError
-from receiver.providers.opening import open_provider
+from receiver.providers import TranscribeSo
+from receiver.providers.opening import open_client
 from receiver.settings import Settings
 from receiver.webhooks import registration
 from receiver.webhooks.outcome import RegistrationOutcome
@@ -53,7 +54,7 @@ async def register_now(
     address, account = registration.address(configured, given), configured.account()
     connections = Connections(url, size=1)
     try:
-        async with open_provider(account, url) as provider:
+        async with open_client(TranscribeSo, account, url) as provider:
 
             async def register(connection: Connection) -> RegistrationOutcome:
                 await migrations.require(connection)

@@ -58,7 +58,7 @@ def of_webhook(account: Account, known: Known) -> tuple[bytes, ...]:
 
 def own(configured: Settings) -> tuple[bytes, ...]:
     """Return the secrets of all accounts that are in the settings."""
-    return tuple(secret for account in configured.accounts for secret in account.own_secrets)
+    return tuple(secret for account in configured.webhook_accounts for secret in account.own_secrets)
 
 
 def lacking(configured: Settings) -> list[str]:

@@ -33,7 +33,7 @@ from receiver.inbox.jobs import Claim
 from receiver.inbox.retry import Dead, Later, Outcome, decide
 from receiver.logs.reasons import at_home
 from receiver.logs.seldom import Heard, Seldom
-from receiver.providers import TranscribeSo
+from receiver.providers import Source
 from receiver.providers.egress import Clients
 from receiver.worker import attempt
 from receiver.worker.attempt import LeftBehind
@@ -98,7 +98,7 @@ class Worker:
         connections: Connections,
         db: Pool,
         handlers: Mapping[str, Handler],
-        providers: Mapping[AccountId, TranscribeSo],
+        providers: Mapping[AccountId, Source],
         http: Clients,
         formats: tuple[str, ...],
         lanes: int,

@@ -229,6 +229,11 @@ def test_a_variable_that_cannot_be_used_is_told_and_is_no_failure() -> None:
     assert (found.holds, found.said) == (True, "ALL_PROXY: no; requests that need this setting will fail")
 
 
+def test_the_accounts_of_other_sources_are_told_by_source() -> None:
+    configured = settings.load(TRANSCRIBE_API_KEY="k", TIMBR_API_KEY="l", OPENAI_API_URL__HOME="http://o.test")
+    assert checks.settings(configured).seen.endswith("key set, no PUBLIC_URL, timbr, openai (home)")
+
+
 @pytest.mark.parametrize(("chosen", "told"), [
     ({}, ["data folder"]),
     ({"RECEIVER_SPOOL_DIR": "/spool"}, ["data folder"]),

@@ -16,6 +16,7 @@ import pytest
 
 import receiver
 from receiver.cli import main
+from receiver.settings.accounts import SOURCES, TRANSCRIBE
 from receiver.signature import fingerprint, sign
 from tests.commands import Commands
 from tests.processes import Processes, completed
@@ -25,6 +26,7 @@ KEY = "tsk_live_k+y/of=the_<tests>"
 WEBHOOK = "whsec_'one\"\\two&three"
 PASSWORD = "pass#w/rd%"
 REGISTERED = "whsec_shown_once"
+OTHERS = [source for source in SOURCES if source is not TRANSCRIBE]
 
 
 def keeping(*secrets: str) -> Secrecy:
@@ -196,7 +198,10 @@ def secret_settings(database_url: str, api_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url.replace("receiver@", f"receiver:{quote(PASSWORD, safe='')}@"),
         "TRANSCRIBE_API_URL": api_url, "TRANSCRIBE_API_KEY": KEY,
         "TRANSCRIBE_WEBHOOK_SECRET": f"{WEBHOOK}, whsec_other",
+        "TIMBR_CLIENT_ID": "an-id", "TIMBR_CLIENT_SECRET": f"of-a-client_{KEY}",
         "RECEIVER_LOG_LEVEL": "debug", "RECEIVER_HANDLERS": "handlers",
+        **{f"{other.prefix}_API_URL": api_url for other in OTHERS},
+        **{f"{other.prefix}_API_KEY": f"of-{other.source}_{KEY}" for other in OTHERS},
     }  # fmt: skip
 
 

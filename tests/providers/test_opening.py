@@ -1,14 +1,27 @@
 """`receiver.providers.opening`: with and without a database, and with and without a key."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 
 import pytest
+from pydantic import SecretStr
 
 from receiver import settings
 from receiver.database import Pool
-from receiver.errors import ImpossibleError, NoDataError, RateLimited, SchemaError
-from receiver.providers.opening import open_database_if_any, open_desk, open_provider
+from receiver.errors import ImpossibleError, NoDataError, ProviderError, RateLimited, SchemaError
+from receiver.providers import Source, TranscribeSo
+from receiver.providers.budget import Budget, OwnBudget, SharedBudget
+from receiver.providers.opening import (
+    open_client,
+    open_database_if_any,
+    open_desk,
+    open_provider,
+    open_providers,
+)
 from receiver.settings import Settings
+from receiver.settings.accounts import OPENAI
 from tests.commands import Simulated
 
 KEY = "tsk_test_of_the_opening"
@@ -62,7 +75,71 @@ async def test_a_client_asks_as_often_as_its_account_allows(
     slow = configured(
         folder, key=sandbox.key, TRANSCRIBE_API_URL=sandbox.url, TRANSCRIBE_REQUESTS_A_MINUTE="1"
     ).account()  # fmt: skip
-    async with open_provider(slow, receiver_database if has_database else None, retries=()) as provider:
+    url = receiver_database if has_database else None
+    async with open_client(TranscribeSo, slow, url, retries=()) as provider:
         await provider.me()
         with pytest.raises(RateLimited, match="this key's 1 requests a minute are in use"):
             await provider.me()
+
+
+class Own(Source):
+    """A source of the tests: what its client was made with, and whether it is closed."""
+
+    name, variables = OPENAI.source, OPENAI
+
+    def __init__(
+        self, api_url: str, key: SecretStr | None, *, retries: tuple[float, ...] = (), budget: Budget | None = None
+    ) -> None:
+        self.given = api_url, key, retries
+        self.budget = budget
+        self.is_open = True
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.is_open = False
+
+    @staticmethod
+    def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str) -> ProviderError:
+        raise NotImplementedError
+
+
+async def test_the_client_of_any_source_is_made_for_its_account_and_closed(
+    folder: Path, receiver_database: str
+) -> None:
+    account = configured(
+        folder, OPENAI_API_URL="http://o.test/v1", OPENAI_REQUESTS_A_MINUTE="7"
+    ).account_of("openai", "default")  # fmt: skip
+    async with open_client(Own, account, receiver_database, retries=(1.0,)) as client:
+        assert client.given == ("http://o.test", None, (1.0,))
+        assert client.is_open
+        shared = client.budget
+        assert isinstance(shared, SharedBudget), "all processes ask with the same address, with or without a key"
+        assert shared.rate.requests_a_minute == 7
+    assert not client.is_open
+    async with open_client(Own, account, None) as client:
+        assert isinstance(client.budget, OwnBudget)
+
+
+async def test_no_client_of_one_source_is_made_with_anothers_key(folder: Path) -> None:
+    account = configured(folder).account()
+    with pytest.raises(ValueError, match=r"Own is no client of transcribe\.so"):
+        async with open_client(Own, account, None):
+            pass
+
+
+async def test_a_provider_is_opened_by_the_class_of_its_source(folder: Path) -> None:
+    both = configured(folder, TRANSCRIBE_API_URL="http://a.test")
+    async with open_provider(both.account(), None) as provider:
+        assert isinstance(provider, TranscribeSo)
+        assert provider.api_url == "http://a.test"
+
+
+async def test_a_source_that_this_version_has_no_client_of_is_not_opened(folder: Path, receiver_database: str) -> None:
+    known = configured(folder).account()
+    strange = replace(known, source="a-source-of-tomorrow")
+    with pytest.raises(ImpossibleError, match="this version has no client of a-source-of-tomorrow"):
+        async with open_provider(strange, None):
+            pass
+    async with open_providers([strange, known], receiver_database) as providers:
+        assert [*providers] == [known.id]

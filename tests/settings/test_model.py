@@ -13,6 +13,7 @@ from receiver import settings
 from receiver.errors import ConfigError, ImpossibleError
 from receiver.failpoints import Death, Failpoint
 from receiver.settings import Account, Settings, TimestampsFormat, webhook_at
+from receiver.settings.environment import OURS
 from receiver.settings.model import SECRETS
 from receiver.signature import fingerprint
 
@@ -24,7 +25,7 @@ POSTGRES = "postgresql://me:s3cret@db.example/app"
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every variable of ours out of the environment."""
     for name in list(os.environ):
-        if name.removesuffix("_FILE") in NAMES or name.startswith(("RECEIVER_", "TRANSCRIBE_")):
+        if name.removesuffix("_FILE") in NAMES or name.startswith(OURS):
             monkeypatch.delenv(name)
 
 
@@ -74,6 +75,10 @@ DEFAULTS = {
     "RECEIVER_LEASE_SECONDS": 60.0,
     "RECEIVER_POLL_SECONDS": 1.0,
     "RECEIVER_SHUTDOWN_SECONDS": 20.0,
+    "RECEIVER_CALLS": 4,
+    "RECEIVER_CALLS_SHUTDOWN_SECONDS": 20.0,
+    "RECEIVER_ARTIFACTS_DIR": None,
+    "RECEIVER_ARTIFACT_MAX_MB": 4096.0,
     "RECEIVER_LOG": "text",
     "RECEIVER_LOG_LEVEL": "info",
     "RECEIVER_FAILPOINT": None,
@@ -129,6 +134,13 @@ TAKEN = [
     ("RECEIVER_POLL_SECONDS", "60", 60.0),
     ("RECEIVER_SHUTDOWN_SECONDS", "0", 0.0),
     ("RECEIVER_SHUTDOWN_SECONDS", "3600", 3600.0),
+    ("RECEIVER_CALLS", "0", 0),
+    ("RECEIVER_CALLS", "100", 100),
+    ("RECEIVER_CALLS_SHUTDOWN_SECONDS", "0", 0.0),
+    ("RECEIVER_CALLS_SHUTDOWN_SECONDS", "7200", 7200.0),
+    ("RECEIVER_ARTIFACTS_DIR", "stems", Path("stems").absolute()),
+    ("RECEIVER_ARTIFACT_MAX_MB", "0.5", 0.5),
+    ("RECEIVER_ARTIFACT_MAX_MB", "1000000", 1_000_000.0),
     ("RECEIVER_LOG", "json", "json"),
     ("RECEIVER_LOG_LEVEL", "debug", "debug"),
     ("RECEIVER_LOG_LEVEL", "error", "error"),
@@ -204,6 +216,11 @@ REFUSED = [
     ("RECEIVER_SHUTDOWN_SECONDS", "-1", "greater than or equal to 0"),
     ("RECEIVER_SHUTDOWN_SECONDS", "3601", "less than or equal to 3600"),
     ("RECEIVER_SHUTDOWN_SECONDS", "s3cret", "must be a number"),
+    ("RECEIVER_CALLS", "-1", "greater than or equal to 0"),
+    ("RECEIVER_CALLS", "101", "less than or equal to 100"),
+    ("RECEIVER_CALLS_SHUTDOWN_SECONDS", "7201", "less than or equal to 7200"),
+    ("RECEIVER_ARTIFACTS_DIR", "~/s3cret", "contains a part that only a shell expands: write the whole path"),
+    ("RECEIVER_ARTIFACT_MAX_MB", "0", "greater than 0"),
     ("RECEIVER_LOG", "s3cret", "must be 'text' or 'json'"),
     ("RECEIVER_LOG", "JSON", "'text' or 'json'"),
     ("RECEIVER_LOG_LEVEL", "s3cret", "'debug', 'info', 'warning' or 'error'"),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -127,7 +127,7 @@ async def test_what_fails_around_a_handler_costs_a_try_and_not_the_lane(
         raise AssertionError("it is not reached")
 
     class Broken(TranscribeSo):
-        def low_priority(self) -> TranscribeSo:
+        def low_priority(self) -> Self:
             raise ZeroDivisionError("a bug of ours")
 
     working_one = made("working_one", works)

@@ -29,8 +29,8 @@ from receiver.inbox import deliveries
 from receiver.inbox.happenings import Happenings
 from receiver.inbox.spool.opening import open_spool
 from receiver.logs import say
-from receiver.providers import Recording
-from receiver.providers.opening import open_provider
+from receiver.providers import Recording, TranscribeSo
+from receiver.providers.opening import open_client
 from receiver.server import KEEP_ALIVE_SECONDS, address, bind
 from receiver.settings import WEBHOOK_PATH, Settings, environment
 from receiver.settings.environment import Start
@@ -208,7 +208,7 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
             say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
         return
     try:
-        async with open_provider(configured.chosen, url) as provider:
+        async with open_client(TranscribeSo, configured.chosen, url) as provider:
             sample = await provider.transcribe(
                 Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
                 idempotency_key=f"sample-{secrets.token_hex(8)}",

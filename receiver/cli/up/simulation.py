@@ -25,7 +25,11 @@ class Simulation:
         """Return the `export` line for commands in another terminal. It overrides `.env` and the variables there."""
         variables = {**self.settings, "PUBLIC_URL": public_url, "PORT": str(configured.port)}
         variables |= {name: ours[name] for name in ("HOST", "RECEIVER_HANDLERS") if ours.get(name)}
-        for name, folder in (("RECEIVER_DATA_DIR", configured.data_dir), ("RECEIVER_SPOOL_DIR", configured.spool_dir)):
+        folders = {
+            "RECEIVER_DATA_DIR": configured.data_dir, "RECEIVER_SPOOL_DIR": configured.spool_dir,
+            "RECEIVER_ARTIFACTS_DIR": configured.artifacts_dir,
+        }  # fmt: skip
+        for name, folder in folders.items():
             if folder is not None and ours.get(name):
                 variables[name] = str(folder)
         emptied = [f"{name}=" for name in self.gone if name not in variables]

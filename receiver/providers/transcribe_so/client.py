@@ -96,9 +96,6 @@ class TranscribeSo(Source):
     def __repr__(self) -> str:
         return f"TranscribeSo({self.api_url!r})"
 
-    async def __aenter__(self) -> Self:
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -109,7 +106,7 @@ class TranscribeSo(Source):
         """The HTTP client for uploads, with the API's base address and without the key."""
         return self._calls.http
 
-    def low_priority(self) -> "TranscribeSo":
+    def low_priority(self) -> Self:
         """Return this client for work that can wait: live requests go first."""
         view = copy.copy(self)
         view._calls = replace(self._calls, live=False)  # noqa: SLF001 - a copy of this object
