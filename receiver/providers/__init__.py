@@ -7,7 +7,10 @@ content          a finished transcription: from the archive, or from the provide
 opening          a client with the budget that all processes share
   ▶ budget       the requests of one key, over all processes
     ▶ rate       how fast one key can ask. Pure
-calls            one request: its turn, its deadline, its size, its retries
+calls            requests: their turns, their key, their retries
+  ▶ exchange     one request and its answer: its deadline, its size, and what a broken connection means
+    ▶ bodies     forms and files, sent piece by piece
+refusals         what the refusals of all sources have in common. Pure
 tus              uploads in pieces
 destinations     the upload addresses that an answer can name
 egress           every HTTP client: the proxies and certificates of the environment

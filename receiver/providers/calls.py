@@ -1,21 +1,23 @@
-"""Send one request to a source's API: take a turn of the budget, hold a deadline and a size, and retry.
+"""Send requests to a source's API: take a turn of the budget, add the key, and retry.
 
-A total deadline is needed because httpx's timeouts are per read: a server that sends a byte a second never exceeds
-them. No redirect is followed, because the Authorization header would follow too.
+    call    body       sent                                     where
+    ─────── ────────── ──────────────────────────────────────── ─────────────────────────────────────
+    send    JSON       again after `retries`; `once`: once      the API
+    form    fields     once                                     the API
+    put     a file     once, without the key and without a turn a link that the provider's answer names
+
+No redirect is followed, because the Authorization header would follow too.
 """
 
 import asyncio
 import hashlib
-import io
 import logging
-import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
-import h11
 import httpx
 from pydantic import SecretStr
 
@@ -29,26 +31,29 @@ from receiver.errors import (
     StoreUnavailableError,
     Unauthenticated,
 )
-from receiver.events import DEFAULT_ACCOUNT
-from receiver.providers import budget, egress
+from receiver.providers import bodies, budget, destinations, egress, exchange
+from receiver.providers.bodies import Body
 from receiver.providers.budget import Budget
-from receiver.providers.seam import Source
+from receiver.providers.exchange import NOT_ALL_SENT, UNREACHABLE
+from receiver.providers.orders import Media
 
 log = logging.getLogger(__name__)
 
 SECONDS = 30.0
 ANSWER_BYTES = 32 * 1024 * 1024
 ENVELOPE_BYTES = 64 * 1024
-UNPACKED_BYTES = 256 * 1024
 BEARER = "Bearer "
 KEY_LENGTH = 128
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 NO_TURN = "no_turn"
-UNREACHABLE = "unreachable"
-NOTHING_SENT = frozenset({NO_TURN, UNREACHABLE})
+# The provider cannot have begun.
+NOTHING_SENT = frozenset({NO_TURN, UNREACHABLE, NOT_ALL_SENT})
+UPLOAD_BYTES_A_SECOND = 100_000.0  # a slower upload counts as broken
 # A job's longer wait becomes a later attempt, which survives a restart and is visible. A person waits a full minute.
 PATIENCE_IN_A_JOB = timedelta(seconds=3)
 PATIENCE_OF_A_PERSON = timedelta(seconds=90)
+
+Refusal: TypeAlias = Callable[[int, Mapping[str, str], bytes, str], ProviderError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +61,21 @@ class Calls:
     """The requests of one client.
 
     Attributes:
-        source: whose API it is.
+        refusal: returns the error for an unsuccessful answer; see `Source.refusal`.
+        key_variable: the name of the variable that holds the key.
         http: has the API's address.
-        key: the API key; None makes every call raise `Unauthenticated`.
-        retries: seconds before each further try after a 5xx, a timeout or a lost connection. Empty in a job, because
-            the job's own backoff retries.
+        key: the API key; None makes every call raise `Unauthenticated`, unless `needs_key` is false.
+        retries: seconds before each further try of `send` after a 5xx, a timeout or a lost connection. Empty in a job,
+            because the job's own backoff retries.
         patience: how long to wait for a turn.
         budget: gives the turns.
         live: whether the requests go before work that can wait.
         answer_bytes: the largest size of an answer.
+        needs_key: whether the provider wants a key in any case.
     """
 
-    source: type[Source]
+    refusal: Refusal
+    key_variable: str
     http: httpx.AsyncClient
     key: SecretStr | None
     retries: tuple[float, ...]
@@ -75,6 +83,12 @@ class Calls:
     budget: Budget
     live: bool = True
     answer_bytes: int = ANSWER_BYTES
+    needs_key: bool = True
+
+    @property
+    def once(self) -> "Calls":
+        """The same, but a request is never sent again: for what would be paid for twice."""
+        return replace(self, retries=())
 
     async def send(
         self,
@@ -109,6 +123,60 @@ class Calls:
                     await asyncio.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
+    async def form(
+        self,
+        path: str,
+        fields: Sequence[tuple[str, str]],
+        *,
+        file: bodies.File | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = SECONDS,
+    ) -> bytes:
+        """Send a form, once, and return the body of a 2xx answer.
+
+        Args:
+            path: where to, below the API's address.
+            fields: names and values; a name can come more than once.
+            file: name and content of a file. It is read while it is sent.
+            headers: besides the key.
+            seconds: how long to wait in total, in addition to the time for sending a file.
+
+        Raises:
+            ProviderError: see `send`. With the code `not_all_sent` the connection broke before all was given to it.
+        """
+        body = bodies.form(fields, file)
+        sent = {**self._headers(None), **(headers or {}), **body.headers}
+        request = self.http.build_request("POST", path, content=body, headers=sent)
+        return await self._in_turn(request, seconds + body.size / UPLOAD_BYTES_A_SECOND, body)
+
+    async def put(
+        self, link: SecretStr, file: Media | Body, *, headers: Mapping[str, str] | None = None, done: int | None = None
+    ) -> None:
+        """Send a file, once, to a link of the provider: without the key, and without a turn of the budget.
+
+        `done` is a status that says that the file is there already.
+
+        Raises:
+            ProviderUnavailable: the link is not allowed in an answer, or the upload server did not answer, or with 5xx.
+            InvalidRequest: the upload server refused it.
+        """
+        body = file if isinstance(file, Body) else bodies.of_file(file)
+        api = self.http.base_url
+        url = destinations.address(link.get_secret_value())
+        destinations.require_allowed(url, api=api)
+        request = httpx.Request("PUT", url, headers={**(headers or {}), **body.headers}, content=body)
+        destinations.guard(request, api=api)
+        try:
+            await self.answer_to(request, seconds=SECONDS + body.size / UPLOAD_BYTES_A_SECOND, body=body)
+        except ProviderError as exc:
+            if exc.status is None:
+                raise
+            if exc.status != done:
+                # Hide the upload server's words: they can repeat the ticket, and they are not the provider's.
+                kind = InvalidRequest if 400 <= exc.status < 500 else ProviderUnavailable  # noqa: PLR2004 - client errors
+                message = f"the upload server answered {exc.status}"
+                raise kind(message, code=f"http_{exc.status}", status=exc.status) from None
+
     def _request(
         self, method: str, path: str, json: Any, params: Mapping[str, str] | None, key: str | None
     ) -> httpx.Request:
@@ -118,13 +186,13 @@ class Calls:
         except httpx.InvalidURL as exc:  # the provider's cursor can be too long for a URL
             raise ProviderUnavailable(f"{path} cannot be asked for: {exc}", code="malformed_answer") from exc
 
-    async def _in_turn(self, request: httpx.Request, seconds: float) -> bytes:
+    async def _in_turn(self, request: httpx.Request, seconds: float, body: Body | None = None) -> bytes:
         try:
             await budget.take(self.budget, live=self.live, patience=self.patience)
         except StoreUnavailableError as exc:
             raise NoTurn(f"no turn could be taken: {exc}", code=NO_TURN) from exc
         try:
-            return await self.answer_to(request, seconds=seconds)
+            return await self.answer_to(request, seconds=seconds, body=body)
         except RateLimited as exc:
             # Any other 429 is about one spent allowance, such as that of questions, and does not stop other requests.
             if exc.retry_after is not None or exc.of_every_request:
@@ -132,38 +200,32 @@ class Calls:
                     await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
             raise
 
-    async def answer_to(self, request: httpx.Request, *, seconds: float) -> bytes:
+    async def answer_to(self, request: httpx.Request, *, seconds: float, body: Body | None = None) -> bytes:
         """Send a request as it is, and return the body of a 2xx answer: within `seconds` in total.
+
+        `body` is the request's, if it is sent piece by piece.
 
         Raises:
             ProviderError: there is no such answer, or it is larger than `answer_bytes`.
         """
-        request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
-        try:
-            async with asyncio.timeout(seconds):
-                answer = await self.http.send(request, stream=True)
-                try:
-                    body = await _read(answer, self.answer_bytes)
-                finally:
-                    await answer.aclose()
-        except egress.SettingError as exc:
-            raise ProviderUnavailable(str(exc), code=UNREACHABLE) from exc
-        except (httpx.HTTPError, httpx.StreamError, h11.LocalProtocolError, TimeoutError) as exc:
-            raise _unanswered(request.url, exc, seconds) from exc
+        answer, content = await exchange.exchange(
+            self.http, request, seconds=seconds, most=self.answer_bytes, body=body
+        )
         if answer.is_success:
-            return body
+            return content
         key = request.headers.get("Authorization", "").removeprefix(BEARER)
         # A larger body is not an error envelope, but for example a proxy's page.
-        envelope = body if len(body) <= ENVELOPE_BYTES else b""
-        raise self.source.refusal(answer.status_code, answer.headers, envelope, key)
+        envelope = content if len(content) <= ENVELOPE_BYTES else b""
+        raise self.refusal(answer.status_code, answer.headers, envelope, key)
 
     def _headers(self, idempotency_key: str | None) -> dict[str, str]:
+        if self.key is None and not self.needs_key:
+            return {}
         key = "" if self.key is None else self.key.get_secret_value()
         # httpx shows an unsendable header in its error, so httpx must never see an unsendable key.
         if not _fits_a_header(key):
             problem = "cannot be sent in a header" if key else "is not set"
-            variable = self.source.key_variable(DEFAULT_ACCOUNT)
-            raise Unauthenticated(f"{variable} {problem}", code="unauthenticated")
+            raise Unauthenticated(f"{self.key_variable} {problem}", code="unauthenticated")
         headers = {"Authorization": f"{BEARER}{key}"}
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
 
@@ -220,46 +282,6 @@ class _Tries:
         if not self.maybe_done or repeated:
             self.refusals += 1
         return True
-
-
-def _unanswered(url: httpx.URL, error: Exception, seconds: float) -> ProviderUnavailable:
-    origin = f"{url.scheme}://{url.netloc.decode('ascii')}"  # not the path: it can hold a ticket
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
-        message = f"{origin} cannot be reached ({egress.why(error)}): is the address right, are you online?"
-        return ProviderUnavailable(message, code=UNREACHABLE)
-    reason = f"no answer in {seconds:g} s" if isinstance(error, TimeoutError) else egress.why(error)
-    return ProviderUnavailable(f"{origin} does not answer: {reason}", code="transport")
-
-
-async def _read(answer: httpx.Response, most: int) -> bytes:
-    """Return the decompressed body of at most `most` bytes.
-
-    httpx would decompress every layer that the answer names, all together, before we see the size. So we decompress one
-    layer of gzip here, a little at a time.
-    """
-    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise ProviderUnavailable("the answer is packed in a way that was not asked for", code="malformed_answer")
-    is_packed = encoding == "gzip" and not answer.is_stream_consumed
-    body = io.BytesIO()  # its `getvalue` does not copy the bytes
-    async for piece in _unpacked(answer) if is_packed else answer.aiter_bytes():
-        if body.tell() + len(piece) > most:
-            raise ProviderUnavailable(f"the answer is larger than {most} bytes", code="malformed_answer")
-        body.write(piece)
-    return body.getvalue()
-
-
-async def _unpacked(answer: httpx.Response) -> AsyncIterator[bytes]:
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # of gzip
-    async for packed in answer.aiter_raw():
-        rest = packed
-        while rest:
-            try:
-                yield unpacking.decompress(rest, UNPACKED_BYTES)
-            except zlib.error as exc:
-                raise httpx.DecodingError(str(exc)) from exc
-            rest = unpacking.unconsumed_tail
-            await asyncio.sleep(0)
 
 
 def _is_worth_another_try(error: ProviderError) -> bool:

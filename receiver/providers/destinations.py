@@ -22,6 +22,23 @@ from receiver.errors import ProviderUnavailable
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
+    """Return an http(s) address. Refuse a user name in it, because httpx would turn that into an Authorization header.
+
+    Raises:
+        ProviderUnavailable: `text` is not such an address. The error hides the text, because it can hold a ticket.
+    """
+    try:
+        url = httpx.URL(text) if base is None else base.join(text)
+        _ = url.host  # httpx decodes the host only here, and can fail
+    except (httpx.InvalidURL, UnicodeError):
+        url = httpx.URL("")  # do not chain httpx's error: its text shows parts of the address
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        message = "an upload's address is not a plain http(s) address"
+        raise ProviderUnavailable(message, code="malformed_answer")
+    return url
+
+
 def require_allowed(url: httpx.URL, *, api: httpx.URL) -> None:
     """Refuse an upload address that is not allowed in an answer.
 

@@ -17,6 +17,15 @@ import httpx
 
 from receiver.settings.inherited import CERTIFICATES
 
+# A call can be silent for two hours, and routers forget connections that are silent for minutes. On the way through a
+# proxy httpcore ignores these options.
+_IDLE_SECONDS = 30
+_IDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # the second name is macOS'
+_KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *([] if _IDLE is None else [(socket.IPPROTO_TCP, _IDLE, _IDLE_SECONDS)]),
+]
+
 
 class SettingError(httpx.TransportError):
     """An environment variable is unusable for this request. The message names the variable and never its value."""
@@ -168,7 +177,7 @@ def _certificates(*, needed: bool) -> ssl.SSLContext:
 
 def _route(name: str, proxy: str, certificates: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
     if not name:
-        return httpx.AsyncHTTPTransport(verify=certificates)
+        return httpx.AsyncHTTPTransport(verify=certificates, socket_options=_KEEP_ALIVE)
     try:
         return httpx.AsyncHTTPTransport(verify=certificates, proxy=proxy if "://" in proxy else f"http://{proxy}")
     except ImportError:

@@ -6,18 +6,23 @@ a submission ──▶ check ──▶ upload ──▶ start ──▶ Answered
                                         └─────▶ Accepted ──▶ look … look ──▶ Seen ──▶ transcript, files at links
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import ClassVar, Literal, Self
 
+import httpx
 from pydantic import SecretStr
 
 from receiver import events
 from receiver.errors import ProviderError
-from receiver.events import Event, Unreadable
-from receiver.providers.budget import Budget
+from receiver.events import DEFAULT_ACCOUNT, Event, Unreadable
+from receiver.providers import calls, egress
+from receiver.providers.budget import Budget, OwnBudget
+from receiver.providers.calls import Calls
 from receiver.providers.orders import (
     Accepted,
     Answered,
@@ -31,25 +36,30 @@ from receiver.providers.orders import (
     Uploaded,
     Wishes,
 )
-from receiver.settings import Account, accounts
+from receiver.providers.rate import Rate
+from receiver.settings import Account, accounts, addresses
 from receiver.settings.accounts import Variables
 from receiver.transcripts import Transcript
 
 
 class Source(ABC):
-    """Who sends events and answers requests.
-
-    An object is a client of one account, and an asynchronous context manager: at its end it closes its connections.
+    """Who sends events and answers requests. An object is the client for one key; the key is in no repr and no log.
 
     Args:
-        api_url: the address of the API.
-        key: the API key, if there is one.
-        retries: seconds to wait before each further try of a call that may be repeated.
-        budget: keeps the client under the requests a minute; by default a budget of this client alone.
+        api_url: such as `https://transcribe.so`, with or without the known end of its path.
+        key: the API key; None makes every call raise `Unauthenticated`, unless `needs_key` is false.
+        account: whose key it is, for that error.
+        retries: seconds to wait before each further try of what can be repeated, after a 5xx, a timeout or a lost
+            connection. Empty in a job, because the job's own backoff retries; `RETRY_SECONDS` while a person waits.
+        budget: keeps us under the requests a minute; by default a budget of this client alone.
+        transport: sends the requests; by default the network.
+        answer_bytes: the largest size of an answer.
 
     Attributes:
         name: what its events are named by, such as `transcribe.so`.
         variables: the names of its settings.
+        api_path: what the path of every request begins with, such as `/api/v1`.
+        needs_key: whether it wants a key in any case.
         operations: what can be asked of it, with the options of each. Empty if nothing can be submitted.
         unit: what `charged` and an estimate are counted in; empty if the provider names no price.
         takes: whether a recording can be a file, a URL, or both.
@@ -61,6 +71,8 @@ class Source(ABC):
 
     name: ClassVar[str]
     variables: ClassVar[Variables]
+    api_path: ClassVar[str]
+    needs_key: ClassVar[bool] = True
     operations: ClassVar[Mapping[str, type[Wishes]]] = {}
     unit: ClassVar[str] = ""
     takes: ClassVar[frozenset[Literal["file", "url"]]] = frozenset({"file", "url"})
@@ -69,27 +81,54 @@ class Source(ABC):
     repeats: ClassVar[bool] = False
     per_look: ClassVar[int] = 1
 
-    @abstractmethod
     def __init__(
-        self, api_url: str, key: SecretStr | None, *, retries: tuple[float, ...] = (), budget: Budget | None = None
-    ) -> None: ...
+        self,
+        api_url: str,
+        key: SecretStr | None,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        retries: tuple[float, ...] = (),
+        budget: Budget | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        answer_bytes: int = calls.ANSWER_BYTES,
+    ) -> None:
+        self.api_url = addresses.base(api_url, without=self.variables.api_path)
+        self.has_key = key is not None
+        http = egress.client(
+            base_url=f"{self.api_url}{self.api_path}/",
+            follow_redirects=False,
+            timeout=calls.SECONDS,
+            transport=transport,
+            headers={"Accept-Encoding": "gzip"},
+        )
+        patience = calls.PATIENCE_OF_A_PERSON if retries else calls.PATIENCE_IN_A_JOB
+        self._calls = Calls(
+            self.refusal, self.key_variable(account), http, key, retries, patience,
+            budget or OwnBudget(Rate.of(accounts.REQUESTS_A_MINUTE)), answer_bytes=answer_bytes,
+            needs_key=self.needs_key,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.api_url!r})"
 
     async def __aenter__(self) -> Self:
         return self
 
-    @abstractmethod
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        await self._calls.http.aclose()
+
+    def low_priority(self) -> Self:
+        """Return this client for work that can wait: live requests go first."""
+        view = copy.copy(self)
+        view._calls = replace(self._calls, live=False)  # noqa: SLF001 - a copy of this object
+        return view
 
     @classmethod
     def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget) -> Self:
         """Return the client of an account. A source whose client needs more than address and key overrides this."""
-        return cls(account.api_url, account.key, retries=retries, budget=budget)
-
-    def low_priority(self) -> Self:
-        """Return this client for work that can wait; the same client if the source makes no difference."""
-        return self
+        return cls(account.api_url, account.key, account=account.name, retries=retries, budget=budget)
 
     @classmethod
     def key_variable(cls, account: str) -> str:

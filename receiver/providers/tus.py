@@ -101,7 +101,7 @@ async def upload(
         InvalidRequest: the server refuses the upload.
         ImpossibleError: the file changed during the transfer.
     """
-    url = address(endpoint)
+    url = destinations.address(endpoint)
     destinations.require_allowed(url, api=http.base_url)
     transfer = _Transfer(http, url, file, size, _encoded(metadata), chunk_bytes, answer_seconds)
     return await _complete(transfer, transfer.first_state(location), created, progressed, pauses)
@@ -203,7 +203,7 @@ class _Transfer:
 
         A server behind a TLS proxy does not know of the proxy and answers with an http address, so that is corrected.
         """
-        url = address(location, self.endpoint)
+        url = destinations.address(location, self.endpoint)
         if (url.scheme, url.host, url.port) == ("http", self.endpoint.host, None):
             url = url.copy_with(scheme=self.endpoint.scheme, port=self.endpoint.port)
         if not location or (url.scheme, url.host, url.port) != _origin(self.endpoint):
@@ -246,22 +246,6 @@ async def _complete(
             left = iter(pauses)
         state = after
     return state.location
-
-
-def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
-    """Return an http(s) address. Refuse a user name in it, because httpx would turn that into an Authorization header.
-
-    Raises:
-        ProviderUnavailable: `text` is not such an address. The error hides the text, because it can hold a ticket.
-    """
-    try:
-        url = httpx.URL(text) if base is None else base.join(text)
-        _ = url.host  # httpx decodes the host only here, and can fail
-    except (httpx.InvalidURL, UnicodeError):
-        url = httpx.URL("")  # do not chain httpx's error: its text shows parts of the address
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        raise _malformed("an upload's address is not a plain http(s) address")
-    return url
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -2,18 +2,32 @@
 
 import itertools
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
-from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable, RateLimited, StoreUnavailableError
+from receiver.errors import (
+    InvalidRequest,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    StoreUnavailableError,
+    Unauthenticated,
+)
 from receiver.inbox.retry import Later, RetryPolicy, decide
-from receiver.providers import Recording, TranscribeSo, calls
+from receiver.providers import Recording, TranscribeSo, calls, egress
 from receiver.providers.budget import OwnBudget
+from receiver.providers.calls import NOTHING_SENT, Calls
+from receiver.providers.orders import Media
 from receiver.providers.rate import BURST, MINUTE, Rate
-from tests.providers.scripted import Provider, Stream, refused
+from tests.providers.scripted import KEY, URL, Provider, Stream, refused, shown
 
 SLOW = timedelta(hours=4)  # a minute so long that no turn comes back during a test
 NOW = timedelta(0)
@@ -366,3 +380,89 @@ async def test_a_429_tells_whether_an_earlier_try_may_have_been_carried_out(
     with pytest.raises(RateLimited) as raised:
         await submit(Provider(lost, limited()), tries=2)
     assert raised.value.maybe_done is maybe
+
+
+# --- forms and files -------------------------------------------------------------------------------------------------
+
+FORM = [("language", "en")]
+
+
+def calling(provider: Provider, *, key: SecretStr | None = KEY, **options: Any) -> Calls:
+    """Return calls that would be sent again if they could."""
+    http = egress.client(base_url=f"{URL}/api/", transport=httpx.MockTransport(provider))
+    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    return Calls(TranscribeSo.refusal, "SOME_KEY__BIG_SHOW", http, key, (0, 0), SLOW, turns, **options)
+
+
+@pytest.mark.parametrize("answer", [limited(), late, lose, FAILED, UNDER_WAY, httpx.Response(524, html="<h1>")])
+@pytest.mark.parametrize("call", ["form", "send"])
+async def test_a_form_is_sent_once_and_so_is_everything_else_if_asked(
+    call: str, answer: httpx.Response | Callable[[httpx.Request], httpx.Response]
+) -> None:
+    api = calling(provider := Provider(answer))
+    with pytest.raises(ProviderError) as raised:
+        await (api.form("work", FORM) if call == "form" else api.once.send("POST", "work", json={}))
+    assert len(provider.asked) == 1
+    assert raised.value.code not in NOTHING_SENT
+
+
+async def test_a_form_has_the_key_and_the_headers_and_goes_below_the_address() -> None:
+    api = calling(provider := Provider(httpx.Response(200, content=b"done")))
+    assert await api.form("work", FORM, headers={"file-hash": "h"}) == b"done"
+    (request,) = provider.asked
+    assert (str(request.url), request.content) == (f"{URL}/api/work", b"language=en")
+    assert (request.headers["file-hash"], request.headers["Authorization"]) == (
+        "h", f"Bearer {KEY.get_secret_value()}",
+    )  # fmt: skip
+
+
+async def test_a_form_takes_a_turn_and_a_429_pauses_the_others() -> None:
+    api = calling(Provider(limited(7)))
+    api = replace(api, budget=OwnBudget(Rate.of(60, minute=SLOW)), patience=NOW)
+    with pytest.raises(RateLimited, match=r"No\."):
+        await api.form("work", FORM)
+    with pytest.raises(RateLimited) as raised:
+        await api.form("work", FORM)
+    assert raised.value.code == "out_of_turns"
+
+
+@pytest.mark.parametrize(("file", "seconds"), [(None, 30), (("talk.mp3", b"x" * 1_000_000), 40)])
+async def test_a_form_may_take_as_long_as_its_file_needs(file: tuple[str, bytes] | None, seconds: float) -> None:
+    await calling(provider := Provider(httpx.Response(200))).form("work", FORM, file=file)
+    assert provider.asked[0].extensions["timeout"]["read"] == pytest.approx(seconds, abs=0.1)
+
+
+async def test_an_account_without_a_key_hears_the_name_of_its_own_variable() -> None:
+    api = calling(provider := Provider(FINE), key=None)
+    with pytest.raises(Unauthenticated, match="SOME_KEY__BIG_SHOW is not set"):
+        await api.form("work", FORM)
+    assert provider.asked == []
+
+
+async def test_where_no_key_is_needed_none_is_sent() -> None:
+    await calling(provider := Provider(FINE), key=None, needs_key=False).form("work", FORM)
+    assert provider.sent("Authorization") == [None]
+
+
+async def test_a_file_is_put_to_its_link_without_the_key(tmp_path: Path) -> None:
+    (tmp_path / "talk").write_bytes(b"talk")
+    api = calling(provider := Provider(httpx.Response(200)))
+    await api.put(SecretStr("http://storage.test/x?ticket"), Media(tmp_path / "talk", "t", 4), headers={"If": "0"})
+    (request,) = provider.asked
+    assert (request.method, str(request.url), request.content) == ("PUT", "http://storage.test/x?ticket", b"talk")
+    assert request.headers["Content-Length"] == "4"
+    assert request.headers["If"] == "0"
+    assert not {"authorization", "content-type", "transfer-encoding"} & {*request.headers}
+
+
+@pytest.mark.parametrize(("status", "error"), [(412, None), (403, InvalidRequest), (503, ProviderUnavailable)])
+async def test_a_put_is_sent_once_and_its_error_hides_the_link(
+    tmp_path: Path, status: int, error: type[ProviderError] | None
+) -> None:
+    (tmp_path / "talk").write_bytes(b"talk")
+    link = SecretStr("http://storage.test/x?sesame")
+    api = calling(provider := Provider(httpx.Response(status, text="x?sesame")))
+    with nullcontext() if error is None else pytest.raises(error) as raised:
+        await api.put(link, Media(tmp_path / "talk", "t", 4), done=412)
+    assert len(provider.asked) == 1
+    assert raised is None or "sesame" not in shown(raised.value)

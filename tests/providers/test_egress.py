@@ -200,3 +200,11 @@ def test_one_place_makes_every_client() -> None:
     makes = re.compile(r"httpx\.(AsyncClient|Client|AsyncHTTPTransport|get|post|request|stream)\(")
     found = {path.name for path in (REPOSITORY / "receiver").rglob("*.py") if makes.search(path.read_text())}
     assert found == {"egress.py"}
+
+
+async def test_a_silent_connection_is_kept_alive() -> None:
+    with answering("the server") as server:
+        async with egress.client(timeout=60) as http, http.stream("GET", server) as answer:
+            connection = answer.extensions["network_stream"].get_extra_info("socket")
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert connection.getsockopt(socket.IPPROTO_TCP, egress._IDLE) == 30  # noqa: SLF001 - macOS has another name

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from receiver import settings
 from receiver.database import Pool
-from receiver.errors import ImpossibleError, NoDataError, ProviderError, RateLimited, SchemaError
+from receiver.errors import ImpossibleError, NoDataError, ProviderError, RateLimited, SchemaError, Unauthenticated
 from receiver.providers import Source, TranscribeSo
 from receiver.providers.budget import Budget, OwnBudget, SharedBudget
 from receiver.providers.opening import (
@@ -20,7 +20,7 @@ from receiver.providers.opening import (
     open_provider,
     open_providers,
 )
-from receiver.settings import Settings
+from receiver.settings import Account, Settings
 from receiver.settings.accounts import OPENAI
 from tests.commands import Simulated
 
@@ -88,9 +88,10 @@ class Own(Source):
     name, variables = OPENAI.source, OPENAI
 
     def __init__(
-        self, api_url: str, key: SecretStr | None, *, retries: tuple[float, ...] = (), budget: Budget | None = None
-    ) -> None:
-        self.given = api_url, key, retries
+        self, api_url: str, key: SecretStr | None, *, account: str = "", retries: tuple[float, ...] = (),
+        budget: Budget | None = None,
+    ) -> None:  # fmt: skip
+        self.given = api_url, key, account, retries
         self.budget = budget
         self.is_open = True
 
@@ -111,7 +112,7 @@ async def test_the_client_of_any_source_is_made_for_its_account_and_closed(
         folder, OPENAI_API_URL="http://o.test/v1", OPENAI_REQUESTS_A_MINUTE="7"
     ).account_of("openai", "default")  # fmt: skip
     async with open_client(Own, account, receiver_database, retries=(1.0,)) as client:
-        assert client.given == ("http://o.test", None, (1.0,))
+        assert client.given == ("http://o.test", None, "default", (1.0,))
         assert client.is_open
         shared = client.budget
         assert isinstance(shared, SharedBudget), "all processes ask with the same address, with or without a key"
@@ -143,3 +144,11 @@ async def test_a_source_that_this_version_has_no_client_of_is_not_opened(folder:
             pass
     async with open_providers([strange, known], receiver_database) as providers:
         assert [*providers] == [known.id]
+
+
+@pytest.mark.parametrize(("name", "variable"), [("default", "API_KEY"), ("big-show", "API_KEY__BIG_SHOW")])
+async def test_an_account_without_a_key_hears_which_variable_is_missing(name: str, variable: str) -> None:
+    account = Account("transcribe.so", name, "http://provider.test")
+    async with open_client(TranscribeSo, account, None) as api:
+        with pytest.raises(Unauthenticated, match=f"TRANSCRIBE_{variable} is not set"):
+            await api.me()

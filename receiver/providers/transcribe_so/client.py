@@ -1,22 +1,15 @@
 """The client of transcribe.so: one method for each endpoint, under the provider's name."""
 
 import asyncio
-import copy
 import time
 from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import replace
 from functools import partial
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import httpx
-from pydantic import SecretStr
 
-from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable
-from receiver.providers import calls, destinations, egress, tus
-from receiver.providers.budget import Budget, OwnBudget
-from receiver.providers.calls import SECONDS, Calls
-from receiver.providers.rate import Rate
+from receiver.errors import InvalidRequest
+from receiver.providers.bodies import Body
 from receiver.providers.seam import Source
 from receiver.providers.transcribe_so import payload
 from receiver.providers.transcribe_so.answers import (
@@ -35,15 +28,13 @@ from receiver.providers.transcribe_so.envelope import error_from
 from receiver.providers.transcribe_so.reading import read
 from receiver.providers.transcribe_so.recording import Recording
 from receiver.providers.transcribe_so.wire import a_moment_later, given, path
-from receiver.settings import addresses
-from receiver.settings.accounts import REQUESTS_A_MINUTE, TRANSCRIBE
+from receiver.settings.accounts import TRANSCRIBE
 
 # Always sent: the reference and the published client disagree on whether a result without `include` has segments.
 RESULT = "segments,chapters,sections,qna"
 WINDOW_SECONDS = 45  # the longest that the server holds a `/wait`
 ROUND_TRIP_SECONDS = 15.0
 REGENERATE_SECONDS = 150.0  # documented: 30 to 90; generous, because an interrupted regeneration is used up too
-UPLOAD_BYTES_A_SECOND = 100_000.0  # a slower upload counts as broken
 PAGE_LENGTH = 200
 IDLE_PAGES = 3  # after more pages without a new item the list ends, so that a server cannot keep us here forever
 EARLY_SECONDS = 1.0
@@ -51,66 +42,21 @@ AFTER_EARLY_SECONDS = 5.0
 
 
 class TranscribeSo(Source):
-    """The API of transcribe.so for one key.
+    """The API of transcribe.so.
 
     A call without a usable answer raises a `ProviderError`: see `receiver.errors`. A POST that starts or creates
     something takes an `idempotency_key` of at most 128 characters. Use the same key for every try of one intention; the
-    provider remembers the key for 24 hours. The API key is in no repr and no log.
-
-    Args:
-        api_url: such as `https://transcribe.so`, with or without `/api/v1`.
-        key: the API key; None makes every call raise `Unauthenticated`.
-        retries: seconds to wait before each further try after a 5xx, a timeout or a lost connection. Empty in a job,
-            because the job's own backoff retries; `RETRY_SECONDS` while a person waits.
-        budget: keeps us under the requests a minute; by default a budget of this client alone.
-        answer_bytes: the largest size of an answer.
+    provider remembers the key for 24 hours.
     """
 
-    name, variables = TRANSCRIBE.source, TRANSCRIBE
+    name, variables, api_path = TRANSCRIBE.source, TRANSCRIBE, TRANSCRIBE.api_path
     read = staticmethod(partial(payload.read, TRANSCRIBE.source))
     refusal = staticmethod(error_from)
-
-    def __init__(
-        self,
-        api_url: str,
-        key: SecretStr | None,
-        *,
-        retries: tuple[float, ...] = (),
-        budget: Budget | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-        answer_bytes: int = calls.ANSWER_BYTES,
-    ) -> None:
-        self.api_url = addresses.base(api_url, without=self.variables.api_path)
-        self.has_key = key is not None
-        http = egress.client(
-            base_url=f"{self.api_url}{self.variables.api_path}/",
-            follow_redirects=False,
-            timeout=SECONDS,
-            transport=transport,
-            headers={"Accept-Encoding": "gzip"},
-        )
-        patience = calls.PATIENCE_OF_A_PERSON if retries else calls.PATIENCE_IN_A_JOB
-        own = OwnBudget(Rate.of(REQUESTS_A_MINUTE))
-        self._calls = Calls(TranscribeSo, http, key, retries, patience, budget or own, answer_bytes=answer_bytes)
-
-    def __repr__(self) -> str:
-        return f"TranscribeSo({self.api_url!r})"
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._calls.http.aclose()
 
     @property
     def http(self) -> httpx.AsyncClient:
         """The HTTP client for uploads, with the API's base address and without the key."""
         return self._calls.http
-
-    def low_priority(self) -> Self:
-        """Return this client for work that can wait: live requests go first."""
-        view = copy.copy(self)
-        view._calls = replace(self._calls, live=False)  # noqa: SLF001 - a copy of this object
-        return view
 
     # --- the account ---------------------------------------------------------------------------------------------
 
@@ -137,21 +83,8 @@ class TranscribeSo(Source):
         self, upload: UploadAnswer, content: AsyncIterable[bytes], *, content_type: str, file_size: int
     ) -> None:
         """Send a file's bytes to the URL of `create_upload`, without the key and without a turn of the budget."""
-        headers = {"Content-Type": content_type, "Content-Length": str(file_size)}
-        url = tus.address(upload.upload_url.get_secret_value())
-        api = self._calls.http.base_url
-        destinations.require_allowed(url, api=api)
-        request = httpx.Request("PUT", url, headers=headers, content=content)
-        destinations.guard(request, api=api)
-        try:
-            await self._calls.answer_to(request, seconds=SECONDS + file_size / UPLOAD_BYTES_A_SECOND)
-        except ProviderError as exc:
-            if exc.status is None:
-                raise
-            # Hide the upload server's words: they can repeat the ticket, and they are not the provider's.
-            kind = InvalidRequest if 400 <= exc.status < 500 else ProviderUnavailable  # noqa: PLR2004 - client errors
-            message = f"the upload server answered {exc.status}"
-            raise kind(message, code=f"http_{exc.status}", status=exc.status) from None
+        headers = {"Content-Type": content_type}
+        await self._calls.put(upload.upload_url, Body(content, file_size), headers=headers)
 
     async def create_tus_upload(
         self, filename: str, *, file_size: int, idempotency_key: str | None = None
@@ -199,7 +132,7 @@ class TranscribeSo(Source):
         overlaps the page before, and items that were seen are skipped.
         """
         params = given(limit=str(PAGE_LENGTH), api_only="true" if api_only else None)
-        asking = self._calls if patiently else replace(self._calls, retries=())
+        asking = self._calls if patiently else self._calls.once
         seen, asked, idle = set[int](), set[str](), 0
         while True:
             page = await read(Page, await asking.send("GET", "transcriptions", params=params))
@@ -284,7 +217,7 @@ class TranscribeSo(Source):
         The request is sent only once, even with `retries`: a regeneration is used up even if its answer is lost.
         """
         body = {"style": style} | given(refine_prompt=refine_prompt)
-        return await replace(self._calls, retries=()).send(
+        return await self._calls.once.send(
             "POST", path(transcription_id, "timestamps/regenerate"), json=body, idempotency_key=idempotency_key,
             seconds=REGENERATE_SECONDS,
         )  # fmt: skip

@@ -3,34 +3,16 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from receiver import errors
-from receiver.errors import (
-    InsufficientFunds,
-    InvalidRequest,
-    NotFound,
-    PaymentRequired,
-    ProviderError,
-    ProviderUnavailable,
-    RateLimited,
-    Unauthenticated,
-)
+from receiver.errors import InsufficientFunds, ProviderError, RateLimited
+from receiver.providers import refusals
+from receiver.providers.refusals import MESSAGE_LENGTH
 
-MESSAGE_LENGTH = 500
-HIDDEN = "(the key)"
 STYLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
-RETRY_AFTER_LIMIT = timedelta(hours=24)
 RATE_LIMITED = "rate_limited"
 PROCESSING = "transcription_processing"
-
-BY_STATUS: dict[int, type[ProviderError]] = {
-    401: Unauthenticated,
-    402: PaymentRequired,
-    404: NotFound,
-    429: RateLimited,
-}
 
 
 class NotReady(errors.NotReady):
@@ -54,10 +36,10 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes, key: str = 
     page or a redirect, gets the code `http_<status>`. Errors are logged, stored and shown, so the API `key` is removed
     from the answer's words.
     """
-    envelope = {name: _without(key, value) for name, value in _envelope(body).items()}
+    envelope = {name: refusals.without(key, value) for name, value in _envelope(body).items()}
     code = _text(envelope, "code") or f"http_{status}"
-    message = (_text(envelope, "message") or "the provider gave no reason")[:MESSAGE_LENGTH]
-    request_id = _text(envelope, "request_id") or _without(key, headers.get("x-request-id"))
+    message = (_text(envelope, "message") or refusals.NO_REASON)[:MESSAGE_LENGTH]
+    request_id = _text(envelope, "request_id") or refusals.without(key, headers.get("x-request-id"))
     doc_url = _text(envelope, "doc_url")
     if code == "not_ready":
         return NotReady(
@@ -66,7 +48,7 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes, key: str = 
         )  # fmt: skip
     error = _kind(status, code)(
         message, code=code, status=status, request_id=request_id, doc_url=doc_url,
-        retry_after=_retry_after(headers.get("retry-after")),
+        retry_after=refusals.retry_after(headers),
     )  # fmt: skip
     if isinstance(error, RateLimited):
         error.of_every_request = code == RATE_LIMITED
@@ -74,13 +56,7 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes, key: str = 
 
 
 def _kind(status: int, code: str) -> type[ProviderError]:
-    if code == "insufficient_funds":
-        return InsufficientFunds
-    if status in BY_STATUS:
-        return BY_STATUS[status]
-    if 400 <= status < 500 and status not in (408, 409, 425):  # noqa: PLR2004 - another try can succeed after these
-        return InvalidRequest
-    return ProviderUnavailable
+    return InsufficientFunds if code == "insufficient_funds" else refusals.by_status(status)
 
 
 def _envelope(body: bytes) -> dict[str, Any]:
@@ -92,15 +68,6 @@ def _envelope(body: bytes) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def _without(key: str, value: Any) -> Any:
-    """Return a text, or a list of texts, without the key; any other value unchanged."""
-    if not key:
-        return value
-    if isinstance(value, str):
-        return value.replace(key, HIDDEN)
-    return [_without(key, text) for text in value if isinstance(text, str)] if isinstance(value, list) else value
-
-
 def _text(envelope: dict[str, Any], key: str) -> str | None:
     value = envelope.get(key)
     return value[:MESSAGE_LENGTH] if isinstance(value, str) and value else None
@@ -110,10 +77,3 @@ def _styles(envelope: dict[str, Any]) -> tuple[str, ...]:
     styles = envelope.get("available_styles")
     known = styles if isinstance(styles, list) else []
     return tuple(style for style in known if isinstance(style, str) and STYLE.fullmatch(style))
-
-
-def _retry_after(value: str | None) -> timedelta | None:
-    """Return a `Retry-After` of whole seconds, at most a day; None for any other value."""
-    if not value or not value.isascii() or not value.isdigit():
-        return None
-    return min(timedelta(seconds=int(value.lstrip("0")[:6] or 0)), RETRY_AFTER_LIMIT)

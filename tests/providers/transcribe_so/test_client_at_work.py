@@ -265,7 +265,7 @@ async def test_a_server_that_drips_is_left_at_the_deadline() -> None:
     drip = Stream(b" ", pause=0.01)
     transport = httpx.MockTransport(Provider(httpx.Response(200, stream=drip)))
     async with httpx.AsyncClient(transport=transport) as http, asyncio.timeout(60):
-        calling = Calls(TranscribeSo, http, KEY, (), timedelta(0), OwnBudget(Rate.of(60)))
+        calling = Calls(TranscribeSo.refusal, "THE_KEY", http, KEY, (), timedelta(0), OwnBudget(Rate.of(60)))
         with pytest.raises(ProviderUnavailable, match=r"does not answer: no answer in 0\.1 s") as raised:
             await calling.answer_to(httpx.Request("GET", f"{URL}/ticket"), seconds=0.1)
     assert "ticket" not in str(raised.value)

@@ -159,7 +159,7 @@ ENDPOINTS = {
         "POST", "/webhooks/test", lambda api, _: api.test_webhook(idempotency_key="k"), "nothing", a_webhook
     ),
 }  # fmt: skip
-NO_ENDPOINTS = {"name", "variables", "read", "refusal", "http", "low_priority"}
+NO_ENDPOINTS = {"name", "variables", "api_path", "read", "refusal", "http"}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 
 

@@ -19,7 +19,8 @@ from receiver.errors import (
     RateLimited,
     Unauthenticated,
 )
-from receiver.providers.transcribe_so.envelope import HIDDEN, MESSAGE_LENGTH, NotReady, error_from
+from receiver.providers.refusals import HIDDEN, MESSAGE_LENGTH
+from receiver.providers.transcribe_so.envelope import NotReady, error_from
 
 
 def envelope(code: Any, **more: Any) -> bytes:

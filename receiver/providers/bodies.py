@@ -1,0 +1,64 @@
+"""The body of a request, sent piece by piece. It knows whether all of it was given to the connection.
+
+Before that the provider cannot have begun. After that it might have, whatever becomes of the answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from typing import BinaryIO, TypeAlias
+
+import httpx
+
+from receiver.providers.orders import Media
+
+PIECE_BYTES = 256 * 1024
+
+File: TypeAlias = tuple[str, bytes | BinaryIO]
+
+
+class Body:
+    """The body of one request.
+
+    Args:
+        content: the pieces.
+        size: how many bytes they have together.
+        kind: the type of the content; empty if the request does not say it.
+
+    Attributes:
+        all_given: whether the last piece was given to the connection. It might still have been lost on its way.
+    """
+
+    def __init__(self, content: AsyncIterable[bytes], size: int, *, kind: str = "") -> None:
+        self.size = size
+        self.headers = {"Content-Length": str(size)} | ({"Content-Type": kind} if kind else {})
+        self.all_given = False
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        given = 0
+        async for piece in self._content:
+            given += len(piece)
+            self.all_given = given >= self.size  # before the connection takes it: then nobody can say
+            yield piece
+
+
+def form(fields: Sequence[tuple[str, str]], file: File | None) -> Body:
+    """Return a form: multipart with a file, which is called `file` and is read while it is sent, else urlencoded."""
+    data: dict[str, list[str]] = {}
+    for name, value in fields:
+        data.setdefault(name, []).append(value)
+    encoded = httpx.Request("POST", "http://form.invalid", data=data, files=None if file is None else {"file": file})
+    assert isinstance(encoded.stream, httpx.SyncByteStream)
+    size, kind = int(encoded.headers["Content-Length"]), encoded.headers["Content-Type"]
+    return Body(_read_apart(iter(encoded.stream)), size, kind=kind)
+
+
+def of_file(file: Media) -> Body:
+    """Return a file as a body."""
+    return Body(_read_apart(file.pieces(PIECE_BYTES)), file.size)
+
+
+async def _read_apart(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the pieces; a slow disk does not stop the loop."""
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
