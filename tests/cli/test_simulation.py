@@ -45,7 +45,8 @@ def test_a_sandbox_leaves_nothing_of_a_real_provider() -> None:
 def test_the_export_line_says_all_that_another_terminal_needs() -> None:
     os.environ.update(
         {"HOST": "0.0.0.0", "PORT": "8001", "RECEIVER_DATA_DIR": "my data", "TRANSCRIBE_WEBHOOK_SECRET_FILE": "/real",  # noqa: S104
-         "TRANSCRIBE_API_KEY": "real", "PUBLIC_URL": "https://real", "TRANSCRIBE_WEBHOOK_SECRET": ""}
+         "TRANSCRIBE_API_KEY": "real", "PUBLIC_URL": "https://real", "TRANSCRIBE_WEBHOOK_SECRET": "",
+         "RECEIVER_ARTIFACTS_DIR": "stems"}
     )  # fmt: skip
     simulation = simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
     line = simulation.export_line(settings.load(), "http://127.0.0.1:8001", os.environ)
@@ -53,6 +54,7 @@ def test_the_export_line_says_all_that_another_terminal_needs() -> None:
     assert shlex.split(line) == [
         "export", "TRANSCRIBE_API_URL=http://127.0.0.1:9000", "TRANSCRIBE_API_KEY=tsk_test_sandbox",
         "PUBLIC_URL=http://127.0.0.1:8001", "PORT=8001", "HOST=0.0.0.0", f"RECEIVER_DATA_DIR={Path.cwd()}/my data",
+        f"RECEIVER_ARTIFACTS_DIR={Path.cwd()}/stems",
         "TRANSCRIBE_WEBHOOK_SECRET_FILE=",
     ]  # fmt: skip
 
