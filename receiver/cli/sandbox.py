@@ -10,7 +10,7 @@ from receiver.cli.process import configure, run, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.health.organs import Organs
 from receiver.logs import say
-from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
+from receiver.sandbox import FishAudioKnobs, Knobs, Sandbox, ThunderScribeKnobs, application
 from receiver.server import bind
 from receiver.server import serve as serve_on
 
@@ -29,6 +29,11 @@ THUNDERSCRIBE = {
     "words": "Where the words of a transcript are.",
     "paths": "Which version of the path of transcriptions exists.",
     "lost_pieces": "Whether a piece of an upload counts if a fault loses its answer.",
+}
+FISHAUDIO = {
+    "no_credits": "The status of what the account cannot pay.",
+    "segments": "What the segments of a transcript have; absent leaves them out.",
+    "duration": "The unit of a transcript's duration.",
 }
 MORE = """
 
@@ -107,16 +112,22 @@ def _of(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
     "--thunderscribe-cut-seconds", type=FiniteRange(min=0),
     help="After how many seconds of its time a proxy answers 524 instead of ThunderScribe. Default: never.",
 )  # fmt: skip
+@_knobs(DEFAULT.fishaudio, FISHAUDIO, "fishaudio-")
+@click.option(
+    "--fishaudio-credits", type=FiniteRange(min=0), default=DEFAULT.fishaudio.credits, show_default=True,
+    help="How many credits each key has.",
+)  # fmt: skip
 @until_eof
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
     """Run simulated providers on 127.0.0.1, in memory.
 
     transcribe.so is at /. It accepts every key that begins with tsk_live_ or tsk_test_.
 
-    ThunderScribe is at /thunderscribe. It accepts every key.
+    ThunderScribe is at /thunderscribe, fishaudio at /fishaudio. They accept every key.
     """
     thunderscribe = ThunderScribeKnobs(**_of("thunderscribe_", knobs))
-    chosen = Knobs(**knobs, thunderscribe=thunderscribe)
+    fishaudio = FishAudioKnobs(**_of("fishaudio_", knobs))
+    chosen = Knobs(**knobs, thunderscribe=thunderscribe, fishaudio=fishaudio)
     configure(for_long=True)
     listener = bind("127.0.0.1", port, advice="pass another --port")
 

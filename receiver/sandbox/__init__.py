@@ -2,6 +2,7 @@
 
                 ┌── /                  transcribe_so: a folder with an app, a state and the rest
     app ──Wire──┼── /thunderscribe/    thunderscribe: the same
+                ├── /fishaudio/        fishaudio: the same
                 └── /sandbox/          controls: planned faults, the log of requests, the ledger of charges
 
     state.Sandbox = ground.Ground (clock, chance, faults, log, ledger) + the state of each provider
@@ -12,8 +13,8 @@ recording's name make its transcription fail, or its transcript long or empty: s
 """
 
 from receiver.sandbox.app import application
-from receiver.sandbox.knobs import Knobs, ThunderScribeKnobs
+from receiver.sandbox.knobs import FishAudioKnobs, Knobs, ThunderScribeKnobs
 from receiver.sandbox.state import Sandbox
 from receiver.sandbox.transcribe_so.account import EXAMPLE_ID
 
-__all__ = ["EXAMPLE_ID", "Knobs", "Sandbox", "ThunderScribeKnobs", "application"]
+__all__ = ["EXAMPLE_ID", "FishAudioKnobs", "Knobs", "Sandbox", "ThunderScribeKnobs", "application"]

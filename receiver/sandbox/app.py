@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from receiver.sandbox import controls
+from receiver.sandbox.fishaudio import app as fishaudio
 from receiver.sandbox.state import Sandbox
 from receiver.sandbox.thunderscribe import app as thunderscribe
 from receiver.sandbox.transcribe_so.app import no_route, routes
@@ -18,6 +19,7 @@ def application(sandbox: Sandbox) -> Starlette:
         routes=[
             *controls.routes(sandbox),
             Mount("/thunderscribe", thunderscribe.application(sandbox.thunderscribe)),
+            Mount("/fishaudio", fishaudio.application(sandbox.fishaudio)),
             *routes(sandbox.transcribe_so),
         ],
         middleware=[Middleware(Wire, ground=sandbox)],

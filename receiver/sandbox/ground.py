@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,22 @@ class Ground:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def work(self, seconds: float, then: Callable[[], None]) -> asyncio.Event:
+        """Work for `seconds` of a provider's time, whether or not anybody waits for it, then call `then`.
+
+        Returns what is set when it is done.
+        """
+        done = asyncio.Event()
+
+        async def work() -> None:
+            if await self.pause(seconds):
+                return
+            then()
+            done.set()
+
+        self.spawn(work())
+        return done
 
     async def pause(self, seconds: float) -> bool:
         """Wait for `seconds` of a provider's time. Return whether the sandbox is stopping."""

@@ -27,6 +27,23 @@ class ThunderScribeKnobs:
 
 
 @dataclass(frozen=True, slots=True)
+class FishAudioKnobs:
+    """The behaviour of the simulated fishaudio where the documentation is silent or contradicts itself.
+
+    Attributes:
+        no_credits: the status of what the account cannot pay: its example of an error says 402, its list of codes 429.
+        segments: what `segments` has: text, start and end of each, nothing, or it is absent.
+        duration: the unit of `duration`: seconds or milliseconds.
+        credits: how many credits each key has.
+    """
+
+    no_credits: Literal[402, 429] = 402
+    segments: Literal["timed", "empty", "absent"] = "timed"
+    duration: Literal["s", "ms"] = "s"
+    credits: float = 100_000
+
+
+@dataclass(frozen=True, slots=True)
 class Knobs:
     """The behaviour of the simulated providers: transcribe.so's here, every other provider's under its name.
 
@@ -41,6 +58,7 @@ class Knobs:
         attempts: the most attempts for an event: five in total, or one and five retries.
         wallet: the play money of each key, in USD, besides its monthly credit.
         thunderscribe: ThunderScribe's.
+        fishaudio: fishaudio's.
     """
 
     second_webhook: SecondWebhook = "replace"
@@ -52,6 +70,7 @@ class Knobs:
     attempts: Literal[5, 6] = 5
     wallet: float = 97.55
     thunderscribe: ThunderScribeKnobs = ThunderScribeKnobs()
+    fishaudio: FishAudioKnobs = FishAudioKnobs()
 
 
 DEFAULT = Knobs()

@@ -1,7 +1,8 @@
-"""The rate limit of one key."""
+"""The rate limits of keys."""
 
 import math
-from collections import deque
+import time
+from collections import defaultdict, deque
 
 REQUESTS_A_MINUTE = 60
 
@@ -25,3 +26,15 @@ class Limit:
             self._times.append(now)
             return None
         return max(1, math.ceil(minute - (now - self._times[0])))
+
+
+class Limits:
+    """The limits of all accounts of a provider."""
+
+    def __init__(self, *, speed: float) -> None:
+        self._speed = speed
+        self._limits: defaultdict[str, Limit] = defaultdict(Limit)
+
+    def exceeded(self, account: str) -> bool:
+        """Count a request of an account. Return whether it is beyond the limit; then it does not count."""
+        return self._limits[account].count(time.monotonic(), speed=self._speed) is not None

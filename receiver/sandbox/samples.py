@@ -13,7 +13,9 @@ close-chapters       has chapters that begin 5 s apart
 bad-srt              has SRT of ThunderScribe's with a byte order mark, no numbers, and times that run backwards
 """
 
+import hashlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +54,25 @@ class Sample:
     def chance(self, what: str) -> random.Random:
         """Return the random numbers for one part of the recording: always the same for the same part."""
         return random.Random(f"{self.id} {what}")  # noqa: S311 - made-up words, no secret
+
+
+class Runs:
+    """How often each account had each recording worked on."""
+
+    def __init__(self) -> None:
+        self._runs: Counter[tuple[str, str]] = Counter()
+
+    def fails(self, account: str, name: str) -> bool:
+        """Count a run. Return whether it fails: each one of `fail`, the first one of `fail-once`."""
+        self._runs[account, name] += 1
+        word = name.lower()
+        return "fail" in word and ("fail-once" not in word or self._runs[account, name] == 1)
+
+
+def named(name: str) -> Sample:
+    """Return the recording with this name: always the same for the same name."""
+    number = int.from_bytes(hashlib.sha256(name.encode(errors="replace")).digest()[:6])
+    return Sample(number, name, probed_seconds(name))
 
 
 def probed_seconds(name: str) -> int:

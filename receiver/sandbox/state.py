@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from receiver.sandbox.files import SimulatedFile
+from receiver.sandbox.fishaudio.state import SimulatedFishAudio
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import DEFAULT, Knobs
 from receiver.sandbox.thunderscribe.state import SimulatedThunderScribe
@@ -22,6 +23,7 @@ class Sandbox(Ground):
         super().__init__(speed=speed, seed=seed)
         self.transcribe_so = SimulatedTranscribeSo(self, knobs)
         self.thunderscribe = SimulatedThunderScribe(self, knobs.thunderscribe)
+        self.fishaudio = SimulatedFishAudio(self, knobs.fishaudio)
 
     def files(self) -> Iterator[SimulatedFile]:
         """Yield every file that was sent to a provider."""

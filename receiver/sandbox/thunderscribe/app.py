@@ -1,6 +1,6 @@
 """The routes of the simulated ThunderScribe, and the steps that every request passes: 401 · limit · faults."""
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,8 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from receiver import signature
-from receiver.sandbox import faults, forms
+from receiver.sandbox import faults, forms, gate, samples
 from receiver.sandbox.faults import Fault
 from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.refusals import RefusalError
@@ -21,17 +20,15 @@ MAX_BYTES = 5 * 1024**3
 MAX_SECONDS = 2 * 3600
 CUT = "<html><head><title>524: A timeout occurred</title></head><body><h1>A timeout occurred</h1></body></html>"
 
-Endpoint = Callable[[SimulatedThunderScribe, str, Request, Fault | None], Awaitable[Response]]
-
 
 def application(provider: SimulatedThunderScribe) -> Starlette:
     """Return the provider as an ASGI application."""
     versions = ("v1", "v3") if provider.knobs.paths == "both" else (provider.knobs.paths,)
-    paths = [(f"/api/{version}/audio/transcriptions", transcribe) for version in versions]
+    paths = [(f"/api/{version}/audio/transcriptions", partial(transcribe, provider)) for version in versions]
     return Starlette(
         routes=[
-            Route(path, _keyed(provider, endpoint), methods=["POST"])
-            for path, endpoint in (*paths, ("/api/v1/upload", upload))
+            Route(path, gate.guarded(provider.ground, partial(_admit, provider), endpoint, _refusal), methods=["POST"])
+            for path, endpoint in (*paths, ("/api/v1/upload", partial(upload, provider)))
         ],
         exception_handlers={HTTPException: _no_route},
     )
@@ -43,7 +40,7 @@ async def transcribe(provider: SimulatedThunderScribe, account: str, request: Re
     form = await forms.read(request, sent, most=MAX_BYTES)
     order = orders.read(form.fields)
     file = _recording(provider, sent, form.filename, order.file_id)
-    spoken = transcripts.recording(file.filename)
+    spoken = samples.named(file.filename)
     if not provider.decodes(file):
         raise RefusalError(400, "Invalid file format", "Supported formats")
     if spoken.seconds > MAX_SECONDS:
@@ -102,32 +99,15 @@ def _unfinished(provider: SimulatedThunderScribe, account: str, name: str) -> Si
     return found.copy()
 
 
-def _keyed(provider: SimulatedThunderScribe, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    """Return a route's function: it checks key, limit and planned faults before the endpoint."""
-    ground = provider.ground
-
-    async def respond(request: Request) -> Response:
-        fault = None
-        try:
-            account = _account(request)
-            provider.count(account)
-            fault = ground.faults.take(request)
-            if (refused := faults.refused(fault)) is not None:
-                raise refused
-            answer = await endpoint(provider, account, request, fault)
-        except RefusalError as exc:
-            answer = _refusal(exc)
-        return await faults.spoil(fault, answer, request, ground.stopping)
-
-    return respond
-
-
-def _account(request: Request) -> str:
-    """Return the account of a request: the fingerprint of its key."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+async def _admit(provider: SimulatedThunderScribe, request: Request) -> str:
+    """Return the account of a request, and count it."""
+    key = gate.bearer(request)
+    if key is None:
         raise RefusalError(401, "Invalid or missing API token", "Please provide a valid Authorization header")
-    return signature.fingerprint(key.strip().encode())
+    account = gate.account(key)
+    if provider.limits.exceeded(account):
+        raise surplus()
+    return account
 
 
 async def _no_route(_: Request, exc: Exception) -> Response:

@@ -1,6 +1,5 @@
 """Make the answer to a transcription, in the format that was asked for. Pure."""
 
-import hashlib
 from itertools import groupby
 from typing import Any
 
@@ -12,12 +11,6 @@ from receiver.sandbox.samples import Sample
 from receiver.sandbox.thunderscribe.orders import Order
 
 JOINED = 2  # how many segments are one where they are not split by speaker
-
-
-def recording(name: str) -> Sample:
-    """Return the recording with this file name: always the same for the same name."""
-    number = int.from_bytes(hashlib.sha256(name.encode(errors="replace")).digest()[:6])
-    return Sample(number, name, samples.probed_seconds(name))
 
 
 def answer(spoken: Sample, order: Order, knobs: ThunderScribeKnobs) -> Response:

@@ -5,7 +5,6 @@ open     faults ──▶ uploads, without a key
 """
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from receiver.sandbox import faults
+from receiver.sandbox.gate import json_object
 from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.transcribe_so import artifacts, transcriptions, tus, uploads, webhooks
 from receiver.sandbox.transcribe_so.account import Kept, SimulatedAccount
@@ -209,13 +209,6 @@ async def _answer(call: Call, endpoint: Endpoint, raw: bytes, refused: RefusalEr
 
 def _body(raw: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(raw or b"{}")
-    except (ValueError, RecursionError) as exc:
-        raise invalid("The body is not JSON.") from exc
-    if not isinstance(body, dict):
-        raise invalid("The body is not a JSON object.")
-    try:
-        json.dumps(body, ensure_ascii=False).encode()
-    except UnicodeEncodeError as exc:  # half a surrogate pair, which no answer could repeat
-        raise invalid("The body holds text that is not Unicode.") from exc
-    return body
+        return json_object(raw)
+    except ValueError as exc:
+        raise invalid(str(exc)) from exc

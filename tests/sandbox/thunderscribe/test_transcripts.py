@@ -8,6 +8,7 @@ import pytest
 import srt  # type: ignore[import-untyped] # it has no types
 import webvtt
 
+from receiver.sandbox import samples
 from receiver.sandbox.knobs import ThunderScribeKnobs
 from receiver.sandbox.thunderscribe import orders, transcripts
 
@@ -19,7 +20,7 @@ WORDS: dict[str, Any] = {"timestamp_granularities[]": "word"}
 def text(name: str = "talk.mp3", *, knobs: ThunderScribeKnobs = NO_KNOBS, **asked: Any) -> str:
     """Return the body of an answer."""
     order = orders.read([("language", "de"), *asked.items()])
-    return bytes(transcripts.answer(transcripts.recording(name), order, knobs).body).decode()
+    return bytes(transcripts.answer(samples.named(name), order, knobs).body).decode()
 
 
 def detailed(name: str = "talk.mp3", *, knobs: ThunderScribeKnobs = NO_KNOBS, **asked: Any) -> dict[str, Any]:
