@@ -795,6 +795,15 @@ MUTANTS = (
            "_token(await request.body()) or gate.bearer(request)", "sandbox/fishaudio/app"),
     Mutant("sandbox: a boundary in two pieces is content", "receiver/sandbox/forms.py",
            "max(0, len(self._buffer) - len(self._delimiter) + 1)", "len(self._buffer)", "sandbox/forms"),
+    Mutant("sandbox: a failed task is billed", "receiver/sandbox/timbr/state.py",
+           '            task.move("failed")\n            return\n', '            task.move("failed")\n',
+           "sandbox/timbr/app"),
+    Mutant("sandbox: a token is an account of its own", "receiver/sandbox/timbr/tokens.py",
+           "        return found.account\n", "        return gate.account(shown)\n", "sandbox/timbr/tokens"),
+    Mutant("sandbox: a ticket opens every file", "receiver/sandbox/assets.py",
+           'f"{place} {expires}".encode()', "expires.encode()", "sandbox/assets"),
+    Mutant("sandbox: a range ends before its last byte", "receiver/sandbox/assets.py",
+           "int(last) + 1 if last", "int(last) if last", "sandbox/assets"),
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """`sandbox`: the simulated providers as a process."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Any, get_args, get_type_hints
 
 import click
@@ -10,11 +11,12 @@ from receiver.cli.process import configure, run, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.health.organs import Organs
 from receiver.logs import say
-from receiver.sandbox import FishAudioKnobs, Knobs, Sandbox, ThunderScribeKnobs, application
+from receiver.sandbox import Knobs, Sandbox, application
 from receiver.server import bind
 from receiver.server import serve as serve_on
 
 DEFAULT = Knobs()
+OTHERS = ("thunderscribe", "timbr", "fishaudio")
 KNOBS = {
     "second_webhook": "What a second registration with one key does.",
     "retry_stamp": "Whether a retried delivery gets a new signature or keeps the t of its first attempt.",
@@ -29,6 +31,13 @@ THUNDERSCRIBE = {
     "words": "Where the words of a transcript are.",
     "paths": "Which version of the path of transcriptions exists.",
     "lost_pieces": "Whether a piece of an upload counts if a fault loses its answer.",
+}
+TIMBR = {
+    "status": "The word for a task that is done; the words for other states go with it.",
+    "errors": "Whether refusals of Timbr's endpoints have status 200 or one of their own.",
+    "links": "How long the links of a task's files live, in Timbr's time.",
+    "expires_in": "The unit in which the life of a token is told.",
+    "first_bearer": "Whether a request for a token needs a key or token too.",
 }
 FISHAUDIO = {
     "no_credits": "The status of what the account cannot pay.",
@@ -62,7 +71,7 @@ These need no key either:
 \b
 A word in the name of a recording (its address or file name) decides how its transcription turns out:
   fail, fail-once (until it is retried), cancel, empty, no-chapters, no-speakers, late-start,
-  close-chapters, two-hours, hundred-hours, bad-srt
+  close-chapters, two-hours, hundred-hours, bad-srt, huge-stem (or huge-stem-1024mb: so large)
 """
 
 
@@ -83,9 +92,9 @@ def _knobs(defaults: object, texts: dict[str, str], prefix: str = "") -> Callabl
     return add
 
 
-def _of(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Take a provider's options out of all."""
-    return {name.removeprefix(prefix): options.pop(name) for name in list(options) if name.startswith(prefix)}
+def _of(defaults: Any, prefix: str, options: dict[str, Any]) -> Any:
+    """Take a provider's options out of all, and return them as its knobs."""
+    return replace(defaults, **{field.name: options.pop(prefix + field.name) for field in fields(defaults)})
 
 
 @click.command(
@@ -108,6 +117,7 @@ def _of(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
 )  # fmt: skip
 @_knobs(DEFAULT, KNOBS)
 @_knobs(DEFAULT.thunderscribe, THUNDERSCRIBE, "thunderscribe-")
+@_knobs(DEFAULT.timbr, TIMBR, "timbr-")
 @click.option(
     "--thunderscribe-cut-seconds", type=FiniteRange(min=0),
     help="After how many seconds of its time a proxy answers 524 instead of ThunderScribe. Default: never.",
@@ -123,11 +133,10 @@ def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **kno
 
     transcribe.so is at /. It accepts every key that begins with tsk_live_ or tsk_test_.
 
-    ThunderScribe is at /thunderscribe, fishaudio at /fishaudio. They accept every key.
+    ThunderScribe is at /thunderscribe, Timbr at /timbr, fishaudio at /fishaudio. They accept every key.
     """
-    thunderscribe = ThunderScribeKnobs(**_of("thunderscribe_", knobs))
-    fishaudio = FishAudioKnobs(**_of("fishaudio_", knobs))
-    chosen = Knobs(**knobs, thunderscribe=thunderscribe, fishaudio=fishaudio)
+    others = {name: _of(getattr(DEFAULT, name), f"{name}_", knobs) for name in OTHERS}
+    chosen = Knobs(**knobs, **others)
     configure(for_long=True)
     listener = bind("127.0.0.1", port, advice="pass another --port")
 

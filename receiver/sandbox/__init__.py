@@ -1,8 +1,10 @@
 """Simulated providers over HTTP, in memory: the whole product runs against them with no account and no network.
 
                 ┌── /                  transcribe_so: a folder with an app, a state and the rest
+                ├── /timbr/            timbr: the same
     app ──Wire──┼── /thunderscribe/    thunderscribe: the same
                 ├── /fishaudio/        fishaudio: the same
+                ├── /assets/           assets: what providers made, at signed links
                 └── /sandbox/          controls: planned faults, the log of requests, the ledger of charges
 
     state.Sandbox = ground.Ground (clock, chance, faults, log, ledger) + the state of each provider
@@ -13,8 +15,10 @@ recording's name make its transcription fail, or its transcript long or empty: s
 """
 
 from receiver.sandbox.app import application
-from receiver.sandbox.knobs import FishAudioKnobs, Knobs, ThunderScribeKnobs
+from receiver.sandbox.knobs import FishAudioKnobs, Knobs, ThunderScribeKnobs, TimbrKnobs
 from receiver.sandbox.state import Sandbox
 from receiver.sandbox.transcribe_so.account import EXAMPLE_ID
 
-__all__ = ["EXAMPLE_ID", "FishAudioKnobs", "Knobs", "Sandbox", "ThunderScribeKnobs", "application"]
+__all__ = [
+    "EXAMPLE_ID", "FishAudioKnobs", "Knobs", "Sandbox", "ThunderScribeKnobs", "TimbrKnobs", "application",
+]  # fmt: skip

@@ -9,6 +9,7 @@ from receiver.sandbox import controls
 from receiver.sandbox.fishaudio import app as fishaudio
 from receiver.sandbox.state import Sandbox
 from receiver.sandbox.thunderscribe import app as thunderscribe
+from receiver.sandbox.timbr import app as timbr
 from receiver.sandbox.transcribe_so.app import no_route, routes
 from receiver.sandbox.wire import Wire
 
@@ -18,6 +19,8 @@ def application(sandbox: Sandbox) -> Starlette:
     return Starlette(
         routes=[
             *controls.routes(sandbox),
+            sandbox.assets.route(),
+            Mount("/timbr", timbr.application(sandbox.timbr)),
             Mount("/thunderscribe", thunderscribe.application(sandbox.thunderscribe)),
             Mount("/fishaudio", fishaudio.application(sandbox.fishaudio)),
             *routes(sandbox.transcribe_so),

@@ -4,7 +4,7 @@ kind        effect
 500         the request is not carried out; 500 internal_error
 429         the request is not carried out; 429 rate_limited with Retry-After: 1, kept under an Idempotency-Key
 slow        the answer comes `seconds` late (default 5, in real time)
-malformed   the answer has only half of its text, but looks complete
+malformed   the answer has only half of its content, but looks complete
 html        a proxy's page with 502
 truncated   the connection ends in the middle of the answer
 huge        the answer is followed by 80 MiB of spaces
@@ -15,13 +15,14 @@ With the last seven kinds the request itself is carried out, and only its answer
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from receiver.sandbox.refusals import RefusalError
 
@@ -102,16 +103,16 @@ def loses(fault: Fault | None) -> bool:
 
 async def spoil(fault: Fault | None, answer: Response, request: Request, stopping: asyncio.Event) -> Response:
     """Return an answer as the fault changes it."""
-    body, kind = bytes(answer.body), answer.media_type
+    length = int(answer.headers.get("content-length", "0"))
     match fault and fault.kind:
         case "malformed":
-            return Response(body[: len(body) // 2] or b"{", answer.status_code, media_type=kind)
+            return _Damaged(answer, sent=length // 2, length=length // 2)
         case "html":
             return HTMLResponse(PAGE, 502)
         case "truncated":
-            return _Truncated(body or b"{}", answer.status_code, media_type=kind)
+            return _Damaged(answer, sent=length // 2, length=length or 2)
         case "huge":
-            return _Huge(body, answer.status_code, media_type=kind)
+            return _Damaged(answer, sent=length, length=length + HUGE_PIECES * len(PIECE), spaces=HUGE_PIECES)
         case "redirect":
             return RedirectResponse(f"{request.base_url}sandbox/elsewhere", 307)
         case "slow" if fault is not None:
@@ -121,26 +122,41 @@ async def spoil(fault: Fault | None, answer: Response, request: Request, stoppin
     return answer
 
 
-class _Truncated(Response):
-    """An answer that promises a body and sends half of it. The server then ends the connection."""
+class _Damaged(Response):
+    """An answer that sends the first `sent` bytes of its body, then pieces of spaces.
+
+    It promises `length` bytes. Where fewer come, the server ends the connection.
+    """
+
+    def __init__(self, answer: Response, *, sent: int, length: int, spaces: int = 0) -> None:
+        super().__init__(status_code=answer.status_code, headers=dict(answer.headers))
+        self.headers["Content-Length"] = str(length)
+        self._answer, self._sent, self._spaces = answer, sent, spaces
+        self._is_short = sent + spaces * len(PIECE) < length
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        half = bytes(self.body)[: len(self.body) // 2]
-        await send({"type": "http.response.body", "body": half, "more_body": True})
+        left = self._sent
+
+        async def pass_on(message: Message) -> None:
+            nonlocal left
+            piece = bytes(message.get("body", b""))[:left]
+            left -= len(piece)
+            if piece:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if not left:
+                raise _EnoughError
+
+        with suppress(_EnoughError):
+            await self._answer(scope, receive, pass_on)
+        for _ in range(self._spaces):
+            await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+        if not self._is_short:
+            await send({"type": "http.response.body", "body": b""})
 
 
-class _Huge(Response):
-    """An answer that sends its body and then a huge number of spaces."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive
-        self.headers["Content-Length"] = str(len(self.body) + HUGE_PIECES * len(PIECE))
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for piece in (bytes(self.body), *[PIECE] * HUGE_PIECES):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+class _EnoughError(Exception):
+    """As much of an answer was sent as is to be."""
 
 
 async def _first(*waits: Any) -> None:

@@ -17,15 +17,17 @@ from receiver.sandbox.refusals import RefusalError
 FIELD_BYTES = 1024 * 1024
 HEAD_BYTES = 16 * 1024
 FILE = "file"
+_TYPE = re.compile(r"^content-type:[ \t]*([^\r\n;]+)", re.IGNORECASE | re.MULTILINE)
 _PARAMETER = re.compile(r';\s*(name|filename)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form: its fields in order, and the name of its file; None without a file."""
+    """A form: its fields in order, and the name and type of its file; None without a file, or without a type."""
 
     fields: list[tuple[str, str]]
     filename: str | None = None
+    content_type: str | None = None
 
 
 async def read(request: Request, file: SimulatedFile, *, most: int) -> Form:
@@ -69,6 +71,7 @@ class Multipart:
         self._in_head = self._ended = False
         self._fields: list[tuple[str, bytearray]] = []
         self._filename: str | None = None
+        self._content_type: str | None = None
         self._file = file
         self._most = most
         self._take: Callable[[bytearray], None] = _ignore
@@ -93,7 +96,8 @@ class Multipart:
         """
         if not self._ended:
             raise _invalid("The form ends before its last boundary.")
-        return Form([(name, value.decode(errors="replace")) for name, value in self._fields], self._filename)
+        fields = [(name, value.decode(errors="replace")) for name, value in self._fields]
+        return Form(fields, self._filename, self._content_type)
 
     def _content(self) -> bool:
         """Hand on the content before the next delimiter. Return whether there was one."""
@@ -128,6 +132,7 @@ class Multipart:
             raise _invalid("A part of the form has no name.")
         if found["name"] == FILE and "filename" in found:
             self._filename, self._take = found["filename"], self._take_file
+            self._content_type = kind[1].strip() if (kind := _TYPE.search(head)) else None
         else:
             self._fields.append((found["name"], bytearray()))
             self._take = self._take_field

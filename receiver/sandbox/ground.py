@@ -52,10 +52,14 @@ class Ground:
     Args:
         speed: how many times faster than at a provider time runs.
         seed: makes ids, secrets and durations the same in every run. Without a seed they are unpredictable.
+
+    Attributes:
+        expiry_speed: how many times faster than at a provider its links, tokens and files expire.
     """
 
     def __init__(self, *, speed: float, seed: int | None) -> None:
         self.speed = speed
+        self.expiry_speed = speed
         self.chance = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - asked for
         self.began = time.monotonic()
         self.faults = Faults()
@@ -107,6 +111,10 @@ class Ground:
         finally:
             for waiting in waits:
                 waiting.cancel()
+
+    def deadline(self, seconds: float) -> float:
+        """Return the time of the clock on the wall, in seconds, at which what lives for `seconds` expires."""
+        return time.time() + seconds / self.expiry_speed
 
     def stop(self) -> None:
         """Release every waiting request, so that a server can end."""

@@ -44,6 +44,25 @@ class FishAudioKnobs:
 
 
 @dataclass(frozen=True, slots=True)
+class TimbrKnobs:
+    """The behaviour of the simulated Timbr where the documentation is silent or contradicts itself.
+
+    Attributes:
+        status: the word for a task that is done; the other words go with it.
+        errors: whether what an endpoint refuses is answered with status 200, or with a status of its own.
+        links: whether the links of a task's files die after 60 seconds of the provider's time or never.
+        expires_in: the unit in which the life of a token is told.
+        first_bearer: whether a request for a token needs a key or token too, or a client's id and secret are enough.
+    """
+
+    status: Literal["completed", "done", "SUCCESS"] = "completed"
+    errors: Literal["200", "4xx"] = "200"
+    links: Literal["60s", "forever"] = "60s"
+    expires_in: Literal["s", "ms"] = "s"
+    first_bearer: Literal["required", "optional"] = "required"
+
+
+@dataclass(frozen=True, slots=True)
 class Knobs:
     """The behaviour of the simulated providers: transcribe.so's here, every other provider's under its name.
 
@@ -59,6 +78,7 @@ class Knobs:
         wallet: the play money of each key, in USD, besides its monthly credit.
         thunderscribe: ThunderScribe's.
         fishaudio: fishaudio's.
+        timbr: Timbr's.
     """
 
     second_webhook: SecondWebhook = "replace"
@@ -71,6 +91,7 @@ class Knobs:
     wallet: float = 97.55
     thunderscribe: ThunderScribeKnobs = ThunderScribeKnobs()
     fishaudio: FishAudioKnobs = FishAudioKnobs()
+    timbr: TimbrKnobs = TimbrKnobs()
 
 
 DEFAULT = Knobs()

@@ -1,8 +1,9 @@
 """Refusals, and the error envelope in which the sandbox answers them where no provider says how."""
 
 import random
+from collections.abc import Mapping
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 
 class RefusalError(Exception):
@@ -27,6 +28,14 @@ def refusal(error: RefusalError, request_id: str, **more: object) -> JSONRespons
     envelope = {"code": error.code, "message": error.message, "request_id": request_id, **more, **error.extra}
     headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return JSONResponse({"error": envelope}, error.status, headers=headers)
+
+
+def xml(error: RefusalError, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer for a refusal as a store of files gives it."""
+    said = f"<Error><Code>{error.code}</Code><Message>{error.message}</Message></Error>"
+    return Response(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n{said}', error.status, headers=headers, media_type="application/xml"
+    )
 
 
 def token(chance: random.Random, size: int) -> str:

@@ -10,7 +10,7 @@ no-chapters          has segments only
 no-speakers          has segments without a speaker
 late-start           has a first chapter that does not begin at 0:00
 close-chapters       has chapters that begin 5 s apart
-bad-srt              has SRT of ThunderScribe's with a byte order mark, no numbers, and times that run backwards
+bad-srt              has SRT with a byte order mark, no numbers, and times that run backwards; not at transcribe.so
 """
 
 import hashlib
@@ -140,6 +140,21 @@ def segments(recording: Sample) -> list[dict[str, Any]]:
             speaker = 1 - speaker
         at = end
     return made
+
+
+def voices(spoken: list[dict[str, Any]], count: int) -> list[int | None]:
+    """Return who speaks in each segment where `count` speakers are told apart: a number from 1, None without one.
+
+    With each change of the speaker the next number speaks.
+    """
+    found = list[int | None]()
+    turn, before = 0, None
+    for heard in spoken:
+        who = heard.get("speaker")
+        turn += before not in (None, who)
+        before = who
+        found.append(None if who is None else turn % count + 1)
+    return found
 
 
 def sections(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from receiver.sandbox.assets import Assets
 from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.fishaudio.state import SimulatedFishAudio
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import DEFAULT, Knobs
 from receiver.sandbox.thunderscribe.state import SimulatedThunderScribe
+from receiver.sandbox.timbr.state import SimulatedTimbr
 from receiver.sandbox.transcribe_so.state import SimulatedTranscribeSo
 
 
@@ -21,7 +23,9 @@ class Sandbox(Ground):
 
     def __init__(self, *, speed: float = 60.0, knobs: Knobs = DEFAULT, seed: int | None = None) -> None:
         super().__init__(speed=speed, seed=seed)
+        self.assets = Assets(self)
         self.transcribe_so = SimulatedTranscribeSo(self, knobs)
+        self.timbr = SimulatedTimbr(self, self.assets, knobs.timbr)
         self.thunderscribe = SimulatedThunderScribe(self, knobs.thunderscribe)
         self.fishaudio = SimulatedFishAudio(self, knobs.fishaudio)
 
@@ -29,6 +33,7 @@ class Sandbox(Ground):
         """Yield every file that was sent to a provider."""
         yield from self.transcribe_so.uploads.by_id.values()
         yield from self.thunderscribe.files.values()
+        yield from self.timbr.files.values()
 
     async def close(self) -> None:
         """Stop all work and all deliveries."""

@@ -13,8 +13,8 @@ from receiver.sandbox.refusals import RefusalError, refusal, token
 log = logging.getLogger(__name__)
 
 METHODS = "GET, POST, PUT, PATCH, HEAD, DELETE, OPTIONS"
-UNLOGGED = ("/sandbox/", "/s3/", "/files/")
-EXPOSED = "X-Request-Id, Retry-After, Location, Tus-Resumable, Upload-Offset, Upload-Length"
+UNLOGGED = ("/sandbox/", "/s3/", "/files/", "/assets/")
+EXPOSED = "X-Request-Id, Retry-After, Location, ETag, Content-Range, Tus-Resumable, Upload-Offset, Upload-Length"
 
 
 class Wire:

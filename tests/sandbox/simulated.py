@@ -29,10 +29,11 @@ async def sandboxed(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of a new sandbox; its base is `/api/v1/`.
 
-    Addresses and tickets for files expire `files` times as fast as at the provider: at `speed` one would be gone
+    Addresses, tickets and tokens expire `files` times as fast as at the provider: at `speed` one would be gone
     before a busy machine has used it.
     """
     sandbox = Sandbox(speed=speed, knobs=knobs, seed=seed)
+    sandbox.expiry_speed = files
     sandbox.transcribe_so.uploads = Uploads(speed=files, chance=sandbox.chance)
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     transport = httpx.ASGITransport(application(sandbox), raise_app_exceptions=False)

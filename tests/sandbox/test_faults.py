@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from receiver.sandbox import EXAMPLE_ID, FishAudioKnobs, Knobs, ThunderScribeKnobs
+from receiver.sandbox import EXAMPLE_ID, FishAudioKnobs, Knobs, ThunderScribeKnobs, TimbrKnobs
 from tests.processes import Processes, free_port, until
 from tests.sandbox.simulated import LONGEST_WAIT, URL, error, register, sandboxed, submission, submit
 
@@ -187,7 +187,8 @@ async def test_a_seed_repeats_a_run_and_without_one_no_two_are_alike() -> None:
 def test_every_knob_and_every_control_is_in_the_help(processes: Processes) -> None:
     said = processes.run("sandbox", "--help").stdout
     for knobs, prefix in (
-        (Knobs, "--"), (ThunderScribeKnobs, "--thunderscribe-"), (FishAudioKnobs, "--fishaudio-"),
+        (Knobs, "--"), (ThunderScribeKnobs, "--thunderscribe-"), (TimbrKnobs, "--timbr-"),
+        (FishAudioKnobs, "--fishaudio-"),
     ):  # fmt: skip
         for field in fields(knobs):
             assert f"{prefix}{field.name.replace('_', '-')}" in said

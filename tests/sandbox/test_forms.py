@@ -48,7 +48,7 @@ def test_the_same_is_read_whatever_the_pieces(content: bytes, values: list[str],
     boundary, body = written({"a[]": values}, content)
     form, file = read(body, cuts, boundary=boundary)
     assert form.fields == [("a[]", value) for value in values]
-    assert form.filename is not None
+    assert (form.filename is not None, form.content_type) == (True, "audio/mpeg")
     assert (file.received, file.digest.digest()) == (len(content), hashlib.sha256(content).digest())
 
 
@@ -60,6 +60,11 @@ def test_what_stands_before_and_after_the_parts_is_nothing() -> None:
 def test_a_file_under_another_name_is_a_field() -> None:
     form, file = read(PART.replace(b'name="file"', b'name="other"') + b"sound\r\n--b--\r\n")
     assert (form, file.received) == (Form([("other", "sound")]), 0)
+
+
+def test_a_file_may_have_no_type() -> None:
+    form, _ = read(PART.replace(b"\r\nContent-Type: audio/mpeg", b"") + b"Content-Type: audio/wav\r\n--b--\r\n")
+    assert form.content_type is None
 
 
 @pytest.mark.parametrize(

@@ -48,17 +48,13 @@ def _detailed(spoken: Sample, order: Order, knobs: ThunderScribeKnobs) -> dict[s
 
 
 def _cues(spoken: Sample, order: Order) -> list[dict[str, Any]]:
-    """Return the sample's segments in this provider's words. With each change of speaker the next number speaks."""
-    cues = list[dict[str, Any]]()
-    turn, before = 0, None
-    for heard in samples.segments(spoken):
-        who = heard.get("speaker")
-        turn += before not in (None, who)
-        before = who
-        cue = {"start": heard["start_seconds"], "end": heard["end_seconds"], "text": heard["text"]}
-        named = order.diarization and who is not None
-        cues.append(cue | ({"speaker": f"Speaker {turn % order.speakers + 1}"} if named else {}))
-    return cues
+    """Return the sample's segments in this provider's words."""
+    heard = samples.segments(spoken)
+    return [
+        {"start": said["start_seconds"], "end": said["end_seconds"], "text": said["text"]}
+        | ({"speaker": f"Speaker {who}"} if order.diarization and who is not None else {})
+        for said, who in zip(heard, samples.voices(heard, order.speakers), strict=True)
+    ]
 
 
 def _joined(cues: list[dict[str, Any]]) -> list[dict[str, Any]]:

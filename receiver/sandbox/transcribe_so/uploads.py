@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from receiver.sandbox.files import SimulatedFile
-from receiver.sandbox.refusals import RefusalError, token
+from receiver.sandbox.refusals import RefusalError, token, xml
 from receiver.sandbox.transcribe_so.envelope import invalid
 
 MAX_BYTES = 500 * 1024 * 1024
@@ -119,8 +119,7 @@ async def put(uploads: Uploads, request: Request) -> Response:
         upload = _presigned(uploads, request)
         await _receive(upload, request)
     except RefusalError as exc:
-        error = f"<Error><Code>{exc.code}</Code><Message>{exc.message}</Message></Error>"
-        return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{error}', exc.status, media_type="application/xml")
+        return xml(exc)
     return Response(status_code=200, headers={"ETag": f'"{upload.digest.hexdigest()[:32]}"'})
 
 
