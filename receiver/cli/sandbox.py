@@ -117,7 +117,6 @@ def _of(defaults: Any, prefix: str, options: dict[str, Any]) -> Any:
 )  # fmt: skip
 @_knobs(DEFAULT, KNOBS)
 @_knobs(DEFAULT.thunderscribe, THUNDERSCRIBE, "thunderscribe-")
-@_knobs(DEFAULT.timbr, TIMBR, "timbr-")
 @click.option(
     "--thunderscribe-cut-seconds", type=FiniteRange(min=0),
     help="After how many seconds of its time a proxy answers 524 instead of ThunderScribe. Default: never.",
@@ -127,6 +126,7 @@ def _of(defaults: Any, prefix: str, options: dict[str, Any]) -> Any:
     "--fishaudio-credits", type=FiniteRange(min=0), default=DEFAULT.fishaudio.credits, show_default=True,
     help="How many credits each key has.",
 )  # fmt: skip
+@_knobs(DEFAULT.timbr, TIMBR, "timbr-")
 @until_eof
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
     """Run simulated providers on 127.0.0.1, in memory.

@@ -14,11 +14,12 @@ from starlette.routing import Route
 
 from receiver.sandbox import forms, gate
 from receiver.sandbox.faults import Fault
+from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.forms import Form
 from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.timbr import orders
 from receiver.sandbox.timbr.orders import Order, wrong
-from receiver.sandbox.timbr.state import PROVIDER, WORDS, SimulatedTimbr, TimbrFile, stamp
+from receiver.sandbox.timbr.state import PROVIDER, WORDS, SimulatedTimbr, stamp
 
 MAX_BYTES = 5 * 1024**3
 LINK_SECONDS = {"60s": 60, "forever": math.inf}
@@ -134,10 +135,10 @@ def _starting(read: Callable[[Mapping[str, str]], Order]) -> Endpoint:
 
 async def _fields(call: Call) -> dict[str, str]:
     """Return the fields of a form that has no file."""
-    return dict((await _form(call.request, call.provider.new_file(call.account), most=0)).fields)
+    return dict((await _form(call.request, SimulatedFile("", call.account, ""), most=0)).fields)
 
 
-async def _form(request: Request, file: TimbrFile, *, most: int) -> Form:
+async def _form(request: Request, file: SimulatedFile, *, most: int) -> Form:
     """Return a form, which must be multipart, as documented."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise RefusalError(415, "unsupported_media_type", "The body must be multipart/form-data")
