@@ -8,7 +8,7 @@ a submission ──▶ check ──▶ upload ──▶ start ──▶ Answered
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -197,8 +197,13 @@ class Source(ABC):
         return None
 
     @classmethod
+    def text_in(cls, operation: str, names: Collection[str]) -> str | None:  # noqa: ARG003 - a source without files
+        """Return which of a result's files holds the text; None if no file does."""
+        return None
+
+    @classmethod
     def transcript(cls, operation: str, raw: bytes) -> Transcript:
-        """Return the transcript in a result.
+        """Return the transcript in a result: in the answer of a synchronous source, else in the file `text_in` names.
 
         Raises:
             ProviderUnavailable: it cannot be read (code `malformed_answer`).
