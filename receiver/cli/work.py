@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -19,7 +19,7 @@ from receiver.cli.up.children import run_once
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections
 from receiver.errors import ImpossibleError
-from receiver.handling import discovery
+from receiver.handling import Handler, discovery
 from receiver.health import watchdog
 from receiver.health.organs import Organs
 from receiver.health.presence import Presence
@@ -30,6 +30,7 @@ from receiver.providers.opening import open_providers
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.submissions import working
+from receiver.submissions.watching import Watcher
 from receiver.worker import Crew, Deadlines, Lapsed, Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
@@ -55,52 +56,52 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     start = environment.remember()
     handlers = discovery.load(configured.handlers)
     await check(url)
-    stop = stop_event(with_stdin=has_line)
+    stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
     hurry = hurry_event(stop)
-    relieved = event_at(signal.SIGUSR1)
-    lanes, calls = (1, 0) if lapsed else (configured.lanes, configured.calls)
-    lease = timedelta(seconds=configured.lease_seconds)
-    own = working.handler(partial(discovery.interested, handlers.values()), pays=not lapsed)
+    lease, poll = timedelta(seconds=configured.lease_seconds), timedelta(seconds=configured.poll_seconds)
+    interested = partial(discovery.interested, handlers.values())
+    own = working.handler(interested, pays=not lapsed)
     async with (
-        database.pool(url, size=2 * (lanes + calls) + 4, lent=note_lent) as db,
+        database.pool(url, size=2 * (configured.lanes + configured.calls) + 4, lent=note_lent) as db,
         open_providers(configured.accounts, url, retries=()) as providers,
         egress.Clients(timeout=10) as http,
         Organs({"line": beat} if has_line else {}),
     ):
         connections = Connections(url, statement_seconds=Deadlines().server)
-        poll = timedelta(seconds=configured.poll_seconds)
         worker = partial(
             Worker, connections=connections, db=db, providers=providers, http=http, formats=configured.timestamps,
             lease=lease, poll=poll,
         )  # fmt: skip
-        crew = Crew(
-            worker(handlers={**handlers, own.name: own} if lapsed else handlers, lanes=lanes, lapsed=lapsed),
-            worker(handlers={own.name: own}, lanes=calls) if calls else None,
-        )
-        others = Lapsed(
-            connections, handlers=[*handlers, own.name], accounts=providers, lease=lease, poll=poll,
-            run=_for_lapsed(configured, start, hurry),
-        )  # fmt: skip
+        crew = _crew(configured, worker, handlers, own, lapsed=lapsed)
+        lapsed_jobs = partial(Lapsed, connections, handlers=[*handlers, own.name], accounts=providers, lease=lease)
+        others = lapsed_jobs(poll=poll, run=_for_lapsed(configured, start, hurry))
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
-        listening = partial(database.listen, url, jobs.CHANNEL, crew.wake)
-        organs = Organs({"listener": listening, "presence": presence.keep, "lapsed": others.watch})
+        listen, look = partial(database.listen, url, jobs.CHANNEL, crew.wake), Watcher(db, providers, interested).watch
+        organs = {"listener": listen, "presence": presence.keep, "lapsed": others.watch, "watcher": look}
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
-            async with Organs() if lapsed else organs:
+            async with Organs({} if lapsed else organs):
                 if has_line:
                     report_ready()
-                doing = "running jobs that another worker left behind, with" if lapsed else "working with"
-                log.info("%s %d lanes for %s", doing, lanes, discovery.listed(handlers.values()))
                 await crew.work_until(stop, relieved)
-            await asyncio.gather(
-                presence.leave(), others.end(),
-                crew.stop(
-                    handlers=configured.shutdown_seconds, calls=configured.calls_shutdown_seconds, end=stop,
-                    hurry=hurry,
-                ),
-            )  # fmt: skip
+            ending = crew.stop(configured.shutdown_seconds, configured.calls_shutdown_seconds, end=stop, hurry=hurry)
+            await asyncio.gather(presence.leave(), others.end(), ending)
         connections.close()
-        if not lapsed and not stop.is_set() and not relieved.is_set():
+        if not (lapsed or stop.is_set() or relieved.is_set()):
             raise ImpossibleError(GIVEN_UP)
+
+
+def _crew(
+    configured: Settings, worker: Callable[..., Worker], handlers: Mapping[str, Handler], own: Handler, *, lapsed: bool
+) -> Crew:
+    """Return the workers of this process. One for lapsed jobs runs them all one by one, and pays for nothing."""
+    if lapsed:
+        log.info("running jobs that another worker left behind")
+        return Crew(worker(handlers={**handlers, own.name: own}, lanes=1, lapsed=True), None)
+    lanes, calls = configured.lanes, configured.calls
+    log.info("working with %d lanes for %s", lanes, discovery.listed(handlers.values()))
+    return Crew(
+        worker(handlers=handlers, lanes=lanes), worker(handlers={own.name: own}, lanes=calls) if calls else None
+    )
 
 
 def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:

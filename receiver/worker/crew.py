@@ -67,7 +67,7 @@ class Crew:
         for task in late:
             task.cancel()
 
-    async def stop(self, *, handlers: float, calls: float, end: asyncio.Event, hurry: asyncio.Event) -> None:
+    async def stop(self, handlers: float, calls: float, *, end: asyncio.Event, hurry: asyncio.Event) -> None:
         """Let the running jobs end, then stop the rest and give them back.
 
         Args:

@@ -41,7 +41,7 @@ create table receiver.submissions (
     -- When a person was told that it takes too long.
     overdue_at timestamptz,
     said text,
-    progress real,
+    progress double precision,
     charged double precision,
     unit text,
     error text,

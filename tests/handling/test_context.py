@@ -52,9 +52,15 @@ async def test_another_client_than_that_of_the_events_source_is_refused_for_good
         with pytest.raises(GiveUp) as refused:
             ask()
         assert str(refused.value) == "this event is from other.example: ctx.api(OtherApi)"
-    for fetching in (elsewhere.transcript(), elsewhere.timestamps("youtube")):
-        with pytest.raises(GiveUp, match=r"from other\.example: ctx\.api\(OtherApi\)"):
-            await fetching
+    with pytest.raises(GiveUp, match=r"from other\.example: ctx\.api\(OtherApi\)"):
+        await elsewhere.timestamps("youtube")
+
+
+async def test_a_submission_whose_result_is_not_kept_has_no_transcript(receiver_scratch: Scratch) -> None:
+    event, ctx = await receiver_scratch.claim(example)
+    elsewhere = replace(ctx, event=replace(event, source="other.example"), client=OtherApi())
+    with pytest.raises(GiveUp, match="the result of its submission is not kept"):
+        await elsewhere.transcript()
 
 
 async def test_completing_commits_the_effects_and_the_completion_together(receiver_scratch: Scratch) -> None:

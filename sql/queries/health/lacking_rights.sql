@@ -8,7 +8,7 @@ from (
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
         ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'),
         ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
-        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'),
+        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'), ('submissions', '{insert,select,update}'),
         ('timestamps', '{insert,select,update}'), ('transcripts', '{insert,select,update}')
 ) as needed (name, privileges)
 cross join unnest(privileges) as needs (privilege)
