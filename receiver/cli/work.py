@@ -77,9 +77,11 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         others = lapsed_jobs(poll=poll, run=_for_lapsed(configured, start, hurry))
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
         listen, look = partial(database.listen, url, jobs.CHANNEL, crew.wake), Watcher(db, providers, interested).watch
-        organs = {"listener": listen, "presence": presence.keep, "lapsed": others.watch, "watcher": look}
+        organs: dict[str, Callable[[], Awaitable[None]]] = {
+            "listener": listen, "presence": presence.keep, "lapsed": others.watch, "watcher": look,
+        }  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
-            async with Organs({} if lapsed else organs):
+            async with Organs(None if lapsed else organs):
                 if has_line:
                     report_ready()
                 await crew.work_until(stop, relieved)

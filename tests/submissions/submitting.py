@@ -1,0 +1,156 @@
+"""Submissions to the simulated ThunderScribe, carried out by a real worker in the test's own process."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from receiver.database import Connections, Pool
+from receiver.handling import Handler
+from receiver.inbox import deliveries
+from receiver.inbox.deliveries import Stored
+from receiver.providers import ThunderScribe
+from receiver.providers.budget import OwnBudget
+from receiver.providers.egress import Clients
+from receiver.providers.orders import Media
+from receiver.providers.rate import MINUTE, Rate
+from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
+from receiver.settings import Account
+from receiver.submissions import ordering, records, working
+from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.moves import State
+from receiver.submissions.records import Submission
+from receiver.worker import Worker
+from receiver.worker.lanes import Deadlines
+from tests.sandbox.simulated import URL
+from tests.worker.working import until
+
+ACCOUNT = Account("thunderscribe", "default", f"{URL}/thunderscribe", key=SecretStr("any key"))
+AT_ONCE = 1e7
+PAYING = "/audio/transcriptions"
+FILE = Path(__file__)  # its content does not matter
+PLAIN = Terms()
+
+Before = Callable[[httpx.Request], Any]
+
+
+class Watched(httpx.AsyncBaseTransport):
+    """Calls a function before each request goes out."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+        self.before: Before | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.before is not None:
+            await self.before(request)
+        return await self._transport.handle_async_request(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A database, a simulated provider, and its client."""
+
+    db: Pool
+    url: str
+    sandbox: Sandbox
+    client: ThunderScribe
+    transport: Watched
+    wanted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def interested(self, event_type: str, _: str) -> tuple[str, ...]:
+        return self.wanted.get(event_type, ())
+
+    def asked(self, name: str = "talk.mp3", terms: Terms = PLAIN, **wishes: Any) -> Asked:
+        file = Media(FILE, name, FILE.stat().st_size)
+        options = ThunderScribe.operations["transcription"].model_validate({"language": "en"} | wishes)
+        return Asked(ThunderScribe, ACCOUNT, "transcription", options, file=file, duration_seconds=60, terms=terms)
+
+    async def submit(self, name: str = "talk.mp3", terms: Terms = PLAIN, **wishes: Any) -> Submission:
+        return (await ordering.submit(self.client, self.db, self.asked(name, terms, **wishes)))[0]
+
+    async def now(self, submission: Submission) -> Submission:
+        return await records.known(self.db, submission.id)
+
+    def plan(self, kind: str, endpoint: str = PAYING, **more: Any) -> None:
+        self.sandbox.faults.plan({"endpoint": endpoint, "kind": kind} | more)
+
+    def charges(self) -> int:
+        return len(self.sandbox.charges)
+
+    def paying_requests(self) -> int:
+        return sum(asked.path.endswith(PAYING) for asked in self.sandbox.asked)
+
+    async def events(self) -> list[Stored]:
+        """Return the events for handlers and people, oldest first."""
+        return [event for event in reversed(await deliveries.recent(self.db)) if event.type != "submission"]
+
+    async def data(self, event: Stored) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads(await deliveries.raw(self.db, event.key))["data"]
+        return found
+
+    async def job(self, submission: Submission) -> deliveries.StoredJob:
+        """Return the job that carries a submission out."""
+        (work,) = [event for event in await deliveries.find(self.db, submission.id) if event.type == "submission"]
+        return work.jobs[0]
+
+    def worker(self, connections: Connections, http: Clients, *, handler: Handler | None = None) -> Worker:
+        own = handler or working.handler(self.interested)
+        return Worker(
+            connections=connections, db=self.db, handlers={own.name: own}, providers={ACCOUNT.id: self.client},
+            http=http, formats=(), lanes=4, lease=timedelta(seconds=60), poll=timedelta(seconds=0.02),
+            deadlines=Deadlines(grace=0.2),
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def working(self, handler: Handler | None = None) -> AsyncIterator[Worker]:
+        """Run a worker for calls."""
+        connections = Connections(self.url, statement_seconds=Deadlines().server)
+        async with Clients(timeout=10) as http:
+            worker = self.worker(connections, http, handler=handler)
+            running = asyncio.create_task(worker.run())
+            try:
+                yield worker
+            finally:
+                running.cancel()
+                with suppress(asyncio.CancelledError):
+                    await running
+                await worker.stop(within=timedelta(0))
+                connections.close()
+
+    async def worked(self, submission: Submission, state: str = "done") -> Submission:
+        """Run a worker until the submission's job is in a state. Return the submission as it is then."""
+        async with self.working():
+            await self.until_job(submission, state)
+        return await self.now(submission)
+
+    async def until_job(self, submission: Submission, state: str) -> None:
+        async def is_so() -> bool:
+            job = await self.job(submission)
+            return job.state == state and (state != "pending" or job.error is not None)
+
+        await until(is_so)
+
+    async def until_state(self, submission: Submission, state: State) -> Submission:
+        async def is_so() -> bool:
+            return (await self.now(submission)).state is state
+
+        await until(is_so)
+        return await self.now(submission)
+
+
+@asynccontextmanager
+async def bench(db: Pool, url: str, **knobs: Any) -> AsyncIterator[Bench]:
+    sandbox = Sandbox(speed=AT_ONCE, knobs=Knobs(thunderscribe=ThunderScribeKnobs(**knobs)), seed=None)
+    transport = Watched(httpx.ASGITransport(application(sandbox), raise_app_exceptions=False))
+    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    async with ThunderScribe(ACCOUNT.api_url, ACCOUNT.key, budget=turns, transport=transport) as client:
+        yield Bench(db, url, sandbox, client, transport)
+    await sandbox.close()

@@ -1,0 +1,217 @@
+"""`submissions.working`: what is sent is paid for once, and what was paid for is kept."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from receiver.database import Pool
+from receiver.providers import archive
+from receiver.submissions import announcing, records, resolving, working
+from receiver.submissions.asking import Terms
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Submission
+from tests.submissions.submitting import PAYING, Bench, bench
+
+AGAIN, FAIL = Terms(if_lost="again"), Terms(if_lost="fail")
+
+
+@pytest_asyncio.fixture
+async def here(db: Pool, receiver_database: str) -> AsyncIterator[Bench]:
+    async with bench(db, receiver_database) as found:
+        yield found
+
+
+async def test_a_submission_becomes_an_event_with_its_text_and_is_charged_once(here: Bench) -> None:
+    here.wanted["transcription.completed"] = ("transcripts",)
+    submission = await here.worked(await here.submit())
+    assert (submission.state, submission.paid_tries, here.charges()) == (State.DONE, 1, 1)
+    (event,) = await here.events()
+    assert (event.key, event.type, event.transcription_id) == (
+        submission.event,
+        "transcription.completed",
+        submission.id,
+    )
+    assert [job.handler for job in event.jobs] == ["transcripts"]
+    told = await here.data(event)
+    assert told["submission"]["options"]["language"] == "en"
+    kept = await archive.kept(here.db, announcing.subject(submission), "result")
+    assert kept is not None
+    assert here.client.transcript("transcription", kept).text.strip()
+    assert told["transcription"]["completed_at"] == announcing.subject(submission).completed_at
+
+
+async def test_sent_is_written_before_the_first_byte_goes_out(here: Bench) -> None:
+    submission, states = await here.submit(), list[str]()
+
+    async def look(request: httpx.Request) -> None:
+        if request.url.path.endswith(PAYING):
+            states.append((await here.now(submission)).state)
+
+    here.transport.before = look
+    await here.worked(submission)
+    assert states == ["sent"]
+
+
+@pytest.mark.parametrize("kind", ["html", "malformed", "truncated", "redirect"])
+async def test_a_lost_answer_is_shown_and_never_asked_for_again_by_itself(here: Bench, kind: str) -> None:
+    here.wanted["submission.unknown"] = ("tell-me",)
+    here.plan(kind)
+    submission = await here.worked(await here.submit())
+    assert (submission.state, submission.paid_tries) == (State.UNKNOWN, 1)
+    assert (here.paying_requests(), here.charges()) == (1, 1)
+    (event,) = await here.events()
+    assert (event.type, [job.handler for job in event.jobs]) == ("submission.unknown", ["tell-me"])
+    assert submission.error is not None
+    assert submission.event is None, "that event is not its end"
+
+
+async def test_whoever_finds_it_sent_says_that_nobody_knows(here: Bench) -> None:
+    """The worker died after `sent` was on disk. Perhaps no byte went out, and perhaps all of it is paid for."""
+    submission = await here.submit()
+    await records.move(here.db, submission.id, State.SENT, Change(tries=1))
+    submission = await here.worked(submission)
+    assert (submission.state, submission.error) == (State.UNKNOWN, working.NO_ANSWER)
+    assert (here.paying_requests(), [event.type for event in await here.events()]) == (0, ["submission.unknown"])
+
+
+async def test_with_again_it_is_sent_once_more_and_then_a_person_is_asked(here: Bench) -> None:
+    here.plan("html", times=2)
+    submission = await here.worked(await here.submit(terms=AGAIN))
+    assert (submission.state, submission.paid_tries) == (State.UNKNOWN, 2)
+    assert (here.paying_requests(), here.charges()) == (2, 2)
+
+
+async def test_with_again_the_second_answer_is_the_result(here: Bench) -> None:
+    here.plan("html")
+    submission = await here.worked(await here.submit(terms=AGAIN))
+    assert (submission.state, here.charges()) == (State.DONE, 2)
+
+
+async def test_with_fail_a_lost_answer_is_the_end(here: Bench) -> None:
+    here.plan("html")
+    submission = await here.worked(await here.submit(terms=FAIL))
+    assert (submission.state, here.paying_requests()) == (State.FAILED, 1)
+    (event,) = await here.events()
+    assert event.type == "transcription.failed"
+    assert "502" in (await here.data(event))["submission"]["error"]
+
+
+async def test_a_person_lets_it_be_sent_once_more_or_gives_it_up(here: Bench) -> None:
+    here.plan("html", times=2)
+    first, second = await here.submit("one.mp3"), await here.submit("two.mp3")
+    await here.worked(first)
+    await here.worked(second)
+    await resolving.again(here.db, first.id)
+    await resolving.give_up(here.db, second.id)
+    assert (await here.worked(first)).state is State.DONE
+    assert (await here.worked(second)).state is State.FAILED
+    assert here.charges() == 3
+    assert [event.type for event in await here.events()][2:] == ["transcription.completed", "transcription.failed"]
+
+
+async def test_a_refusal_is_the_end_and_costs_nothing(here: Bench) -> None:
+    submission = await here.worked(await here.submit("fail.mp3"))
+    assert (submission.state, submission.paid_tries, here.charges()) == (State.FAILED, 0, 0)
+    (event,) = await here.events()
+    assert (event.type, event.transcription_id) == ("transcription.failed", submission.id)
+    assert "Invalid file format" in (submission.error or "")
+
+
+async def test_what_was_not_done_waits_and_is_sent_again(here: Bench) -> None:
+    here.plan("429")
+    submission = await here.worked(await here.submit(), "pending")
+    assert (submission.state, submission.paid_tries) == (State.UPLOADED, 0)
+    await records.wake(here.db, [submission])
+    assert (await here.worked(submission)).state is State.DONE
+    assert (here.paying_requests(), here.charges()) == (2, 1)
+
+
+async def test_a_server_that_cannot_be_reached_has_been_sent_nothing(here: Bench) -> None:
+    submission = await here.submit()
+
+    async def refuse(request: httpx.Request) -> None:
+        raise httpx.ConnectError("refused", request=request)
+
+    here.transport.before = refuse
+    submission = await here.worked(submission, "pending")
+    assert (submission.state, submission.paid_tries) == (State.UPLOADED, 0)
+
+
+async def test_a_call_that_is_cut_off_is_unknown_to_the_next_worker(here: Bench) -> None:
+    submission, under_way = await here.submit(), asyncio.Event()
+
+    async def hang(_: httpx.Request) -> None:
+        under_way.set()
+        await asyncio.Event().wait()
+
+    here.transport.before = hang
+    async with here.working():
+        await under_way.wait()
+    assert ((await here.now(submission)).state, (await here.job(submission)).state) == (State.SENT, "pending")
+    here.transport.before = None
+    assert (await here.worked(submission)).state is State.UNKNOWN
+    assert here.paying_requests() == 0
+
+
+async def test_an_answer_that_comes_after_all_is_used(here: Bench) -> None:
+    """Another worker has thought the first one dead, and has told a person. The answer is paid for, so it counts."""
+    submission, answer = await here.submit(), asyncio.Event()
+    under_way = asyncio.Event()
+
+    async def wait(request: httpx.Request) -> None:
+        if request.url.path.endswith(PAYING):
+            under_way.set()
+            await answer.wait()
+
+    here.transport.before = wait
+    async with here.working():
+        await under_way.wait()
+        await lapse(here, submission)
+        async with here.working():
+            await here.until_state(submission, State.UNKNOWN)
+            await here.until_job(submission, "done")
+            answer.set()
+            await here.until_state(submission, State.DONE)
+    assert here.charges() == 1
+    assert [event.type for event in await here.events()] == ["submission.unknown", "transcription.completed"]
+
+
+async def test_an_answer_to_a_try_that_was_given_up_changes_nothing(here: Bench) -> None:
+    submission, answer, under_way = await here.submit(), asyncio.Event(), asyncio.Event()
+
+    async def wait(request: httpx.Request) -> None:
+        if request.url.path.endswith(PAYING):
+            under_way.set()
+            await answer.wait()
+
+    here.transport.before = wait
+    async with here.working():
+        await under_way.wait()
+        await records.move(here.db, submission.id, State.UNKNOWN)
+        await resolving.give_up(here.db, submission.id)
+        answer.set()
+        await here.until_job(submission, "done")
+    assert (await here.now(submission)).state is State.FAILED
+    assert [event.type for event in await here.events()] == ["transcription.failed"]
+
+
+async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench) -> None:
+    submission = await here.submit()
+    idle = working.handler(here.interested, pays=False)
+    async with here.working(idle):
+        await here.until_job(submission, "pending")
+    assert ((await here.now(submission)).state, here.paying_requests()) == (State.UPLOADED, 0)
+
+
+@pytest.mark.parametrize(("seconds", "patience"), [(1, 601), (60, 660), (7200, 7800), (10**6, 10800), (None, 10800)])
+def test_a_call_is_waited_for_by_the_length_of_its_recording(seconds: float | None, patience: float) -> None:
+    assert working.patience(seconds) == patience
+
+
+async def lapse(here: Bench, submission: Submission) -> None:
+    """Let the job's lease be over, and let another worker claim it."""
+    job = (await here.job(submission)).id
+    await here.db.execute("update receiver.jobs set state = 'pending', due_at = now() where id = $1", job)
