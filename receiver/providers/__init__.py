@@ -2,6 +2,9 @@
 
 seam             what each source offers
 transcribe_so/   transcribe.so
+thunderscribe    ThunderScribe
+openai           any OpenAI-compatible server
+  ▶ openai_answers  their transcripts and refusals. Pure
 content          a finished transcription: from the archive, or from the provider, or regenerated
   ▶ archive      the provider's answers; each is fetched once
 opening          a client with the budget that all processes share
@@ -17,16 +20,20 @@ egress           every HTTP client: the proxies and certificates of the environm
 
 source (data, prose)    URL                         here
 transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
+thunderscribe           none                        providers/thunderscribe
+openai                  none                        providers/openai
 """
 
 from receiver import events
 from receiver.events import Event, Unreadable
+from receiver.providers.openai import OpenAI
 from receiver.providers.seam import Source
+from receiver.providers.thunderscribe import ThunderScribe
 from receiver.providers.transcribe_so import Recording, TranscribeSo
 
-__all__ = ["SOURCES", "Recording", "Source", "TranscribeSo", "by_name", "read"]
+__all__ = ["SOURCES", "OpenAI", "Recording", "Source", "ThunderScribe", "TranscribeSo", "by_name", "read"]
 
-SOURCES: tuple[type[Source], ...] = (TranscribeSo,)
+SOURCES: tuple[type[Source], ...] = (TranscribeSo, ThunderScribe, OpenAI)
 
 
 def by_name(source: str) -> type[Source] | None:

@@ -50,15 +50,15 @@ def form(fields: Sequence[tuple[str, str]], file: File | None) -> Body:
     encoded = httpx.Request("POST", "http://form.invalid", data=data, files=None if file is None else {"file": file})
     assert isinstance(encoded.stream, httpx.SyncByteStream)
     size, kind = int(encoded.headers["Content-Length"]), encoded.headers["Content-Type"]
-    return Body(_read_apart(iter(encoded.stream)), size, kind=kind)
+    return Body(read_apart(iter(encoded.stream)), size, kind=kind)
 
 
 def of_file(file: Media) -> Body:
     """Return a file as a body."""
-    return Body(_read_apart(file.pieces(PIECE_BYTES)), file.size)
+    return Body(read_apart(file.pieces(PIECE_BYTES)), file.size)
 
 
-async def _read_apart(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def read_apart(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Yield the pieces; a slow disk does not stop the loop."""
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece

@@ -47,7 +47,7 @@ class Source(ABC):
 
     Args:
         api_url: such as `https://transcribe.so`, with or without the known end of its path.
-        key: the API key; None makes every call raise `Unauthenticated`, unless `needs_key` is false.
+        key: the API key; None makes every call raise `Unauthenticated`, unless the source needs none.
         account: whose key it is, for that error.
         retries: seconds to wait before each further try of what can be repeated, after a 5xx, a timeout or a lost
             connection. Empty in a job, because the job's own backoff retries; `RETRY_SECONDS` while a person waits.
@@ -59,7 +59,6 @@ class Source(ABC):
         name: what its events are named by, such as `transcribe.so`.
         variables: the names of its settings.
         api_path: what the path of every request begins with, such as `/api/v1`.
-        needs_key: whether it wants a key in any case.
         operations: what can be asked of it, with the options of each. Empty if nothing can be submitted.
         unit: what `charged` and an estimate are counted in; empty if the provider names no price.
         takes: whether a recording can be a file, a URL, or both.
@@ -72,7 +71,6 @@ class Source(ABC):
     name: ClassVar[str]
     variables: ClassVar[Variables]
     api_path: ClassVar[str]
-    needs_key: ClassVar[bool] = True
     operations: ClassVar[Mapping[str, type[Wishes]]] = {}
     unit: ClassVar[str] = ""
     takes: ClassVar[frozenset[Literal["file", "url"]]] = frozenset({"file", "url"})
@@ -105,7 +103,7 @@ class Source(ABC):
         self._calls = Calls(
             self.refusal, self.key_variable(account), http, key, retries, patience,
             budget or OwnBudget(Rate.of(accounts.REQUESTS_A_MINUTE)), answer_bytes=answer_bytes,
-            needs_key=self.needs_key,
+            needs_key=self.variables.needs_key,
         )  # fmt: skip
 
     def __repr__(self) -> str:

@@ -1,0 +1,181 @@
+"""ThunderScribe: the answer to the request that is paid for is the transcript.
+
+A file is sent before: whole, or in pieces above 10 MB. A piece does not say where it belongs: the provider adds it to
+those that it has. Nothing tells what it has. So after a piece without an answer the upload begins anew, which is free:
+
+    notes of n pieces ──▶ no notes ──piece──▶ answered: notes of n + 1 pieces
+                                         ├──▶ surely not taken: notes of n pieces again
+                                         └──▶ lost: no notes
+
+Source: https://thunderscribe.ai/docs. It has two path versions for transcriptions, and uploads have the first alone.
+"""
+
+import asyncio
+from contextlib import closing
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+
+from receiver.errors import ImpossibleError, ProviderError, ProviderUnavailable, RateLimited
+from receiver.providers import bodies, openai_answers
+from receiver.providers.budget import Budget
+from receiver.providers.calls import NO_TURN
+from receiver.providers.exchange import UNREACHABLE
+from receiver.providers.orders import Answered, KeepNotes, Media, Notes, Order, Sent, Uploaded, Wishes
+from receiver.providers.seam import Source
+from receiver.settings.accounts import THUNDERSCRIBE, Account
+from receiver.transcripts import Transcript
+
+PIECE_BYTES = 8 * 1024**2
+WHOLE_BYTES = 10 * 1024**2
+MOST_BYTES = 5 * 1024**3
+MOST_SECONDS = 2 * 3600
+LEVELS = ("segment", "word")
+
+_Name = Annotated[str, Field(pattern=r"^[!-~]{1,500}$")]  # it goes into a header
+_Some = Annotated[str, Field(min_length=1)]
+_Levels = Annotated[
+    tuple[Literal["segment", "word"], ...],
+    BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value),
+]
+
+
+class Speech(Wishes):
+    """The options that every OpenAI-compatible server knows.
+
+    `timestamp_granularities`: by default both with `verbose_json`, and none with another format.
+    """
+
+    levels_field: ClassVar[str] = "timestamp_granularities"
+
+    model: _Some | None = None
+    prompt: str | None = None
+    temperature: float | None = Field(None, ge=0, le=1)
+    response_format: Literal["text", "json", "verbose_json", "srt", "vtt"] = "verbose_json"
+    timestamp_granularities: _Levels | None = None
+
+    def to_form(self) -> list[tuple[str, str]]:
+        """See `Wishes`."""
+        usual = LEVELS if self.response_format == "verbose_json" else ()
+        levels = usual if self.timestamp_granularities is None else self.timestamp_granularities
+        others = [(name, value) for name, value in super().to_form() if name != "timestamp_granularities"]
+        return others + [(self.levels_field, level) for level in levels]
+
+
+class Transcribe(Speech):
+    """The options of ThunderScribe. Its table requires `language`, and its example does not."""
+
+    language: _Some
+    diarization: bool | None = None
+    split_segments_by_speaker: bool | None = None
+    min_speakers: int | None = Field(None, ge=1)
+    max_speakers: int | None = Field(None, ge=1)
+    num_speakers: int | None = Field(None, ge=1)
+    folder_id: _Some | None = None
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        least, most = self.min_speakers, self.max_speakers
+        if least is not None and most is not None and least > most:
+            raise ValueError("min_speakers must not be more than max_speakers")
+        return self
+
+
+class _UploadAnswer(BaseModel):
+    file_id: _Name | None = None
+    file_hash: _Name | None = None
+
+
+class ThunderScribe(Source):
+    """The API of ThunderScribe.
+
+    Args:
+        path_version: which of the two paths transcriptions have.
+    """
+
+    name, variables, api_path = THUNDERSCRIBE.source, THUNDERSCRIBE, "/api"
+    operations: ClassVar = {"transcription": Transcribe}
+    takes: ClassVar = frozenset({"file"})
+    synchronous = True
+    refusal = staticmethod(openai_answers.refusal)
+
+    def __init__(
+        self, api_url: str, key: SecretStr | None, *, path_version: Literal["v3", "v1"] = "v3", **options: Any
+    ) -> None:
+        super().__init__(api_url, key, **options)
+        self._path = f"{path_version}/audio/transcriptions"
+
+    @classmethod
+    def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget) -> Self:
+        """Return the client of an account, with the path version that its address names."""
+        version: Literal["v3", "v1"] = "v1" if account.api_path.endswith("/v1") else "v3"
+        return cls(
+            account.api_url, account.key, path_version=version, account=account.name, retries=retries, budget=budget
+        )
+
+    @classmethod
+    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:  # noqa: ARG003 - there is one
+        """See `Source`."""
+        if file is not None and file.size > MOST_BYTES:
+            raise ImpossibleError(f"{file.name} is larger than 5 GB, the most that ThunderScribe takes")
+        if seconds is not None and seconds > MOST_SECONDS:
+            raise ImpossibleError("the recording is longer than two hours, the most that ThunderScribe takes")
+
+    async def upload(self, file: Media, notes: Notes, keep: KeepNotes, sent: Sent) -> Uploaded:
+        """See `Source`."""
+        in_pieces = file.size > WHOLE_BYTES
+        at, begun = _noted(notes, file.size)
+        pieces = file.pieces(PIECE_BYTES if in_pieces else WHOLE_BYTES, start=at)
+        async for piece in bodies.read_apart(pieces):
+            headers = {"chunked": "true"} if in_pieces else {}
+            headers |= {} if begun is None else {"file-hash": begun}
+            is_last = at + len(piece) >= file.size
+            headers |= {"last-chunk": "true"} if in_pieces and is_last else {}
+            await keep({})
+            try:
+                answer = await self._send(file.name, piece, headers)
+            except ProviderError as exc:
+                if isinstance(exc, RateLimited) or exc.code in (UNREACHABLE, NO_TURN):
+                    await keep(_notes(at, begun))
+                raise
+            at, begun = at + len(piece), answer.file_hash
+            if is_last and answer.file_id is not None:
+                sent(at)
+                return Uploaded(answer.file_id)
+            if is_last or begun is None:
+                raise ProviderUnavailable("the answer to an upload names no file", code="malformed_answer")
+            await keep(_notes(at, begun))
+            sent(at)
+        raise AssertionError("the last piece returns or raises")
+
+    async def _send(self, name: str, piece: bytes, headers: dict[str, str]) -> _UploadAnswer:
+        raw = await self._calls.form("v1/upload", (), file=(name, piece), headers=headers)
+        try:
+            return _UploadAnswer.model_validate_json(raw)
+        except ValidationError:  # not chained: it shows the answer
+            raise ProviderUnavailable("the answer to an upload is malformed", code="malformed_answer") from None
+
+    async def start(self, order: Order) -> Answered:
+        """See `Source`."""
+        fields = order.wishes.to_form()
+        if order.file is None:
+            fields.append(("file_id", order.file_id or ""))
+            return Answered(await self._calls.form(self._path, fields, seconds=order.patience))
+        with closing(await asyncio.to_thread(order.file.path.open, "rb")) as content:
+            file = (order.file.name, content)
+            return Answered(await self._calls.form(self._path, fields, file=file, seconds=order.patience))
+
+    @classmethod
+    def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - there is one
+        """See `Source`."""
+        return openai_answers.transcript(raw)
+
+
+def _noted(notes: Notes, size: int) -> tuple[int, str | None]:
+    """Return how many bytes the provider has for certain, and what it calls the upload."""
+    at, begun = notes.get("sent"), notes.get("file_hash")
+    return (at, begun) if isinstance(at, int) and isinstance(begun, str) and 0 < at < size else (0, None)
+
+
+def _notes(at: int, begun: str | None) -> Notes:
+    return {} if begun is None else {"sent": at, "file_hash": begun}
