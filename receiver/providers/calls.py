@@ -1,10 +1,10 @@
 """Send requests to a source's API: take a turn of the budget, add the key, and retry.
 
-    call    body       sent                                     where
-    ─────── ────────── ──────────────────────────────────────── ─────────────────────────────────────
-    send    JSON       again after `retries`; `once`: once      the API
-    form    fields     once                                     the API
-    put     a file     once, without the key and without a turn a link that the provider's answer names
+    call   body            sent                                      to
+    ────── ─────────────── ───────────────────────────────────────── ───────────────────────────────
+    send   JSON            again after `retries`; with `once` never  the API
+    form   fields, a file  once                                      the API
+    put    a file          once, without the key, without a turn     a link that an answer names
 
 No redirect is followed, because the Authorization header would follow too.
 """

@@ -98,7 +98,7 @@ REFUSED: list[Case] = [
     *each("retry", [3, 0, True, False, "3", "", {}, [], RetryPolicy, timedelta(seconds=5)], RETRY),
     *each("timeout", ["60", math.nan, math.inf, -math.inf, 0, -1, True, None, 604801, timedelta(seconds=60)], TIMEOUT),
     ({"timeout": 10**400}, works, f"{TIMEOUT}1000"),
-    *(({"sources": sources}, works, f"{SOURCES}{wrong!r}; there are transcribe.so") for sources, wrong in (
+    *(({"sources": sources}, works, f"{SOURCES}{wrong!r}; there are transcribe.so, ") for sources, wrong in (
         ((), ()), ("transcribe.so", "transcribe.so"), (["transcribe.so"], ["transcribe.so"]), (b"x", b"x"), (3, 3),
         (("transcribe.so", "other.example"), "other.example"), (("Transcribe.so",), "Transcribe.so"), (("",), ""),
         ((None,), None), (([],), []), (("transcribe.so", ("transcribe.so",)), ("transcribe.so",)),
@@ -193,7 +193,9 @@ def test_a_handler_is_a_value_with_what_was_said() -> None:
     policy = RetryPolicy(attempts=3)
     assert handler("a.b", "c.*")(works) == Handler(works, ("a.b", "c.*"), "works", RetryPolicy(), 30.0)
     assert handler("*", name="mine", retry=policy, timeout=1)(works) == Handler(works, ("*",), "mine", policy, 1)
+    every = ("transcribe.so", "thunderscribe", "openai")
     assert handler("*", sources=("transcribe.so",))(works).sources == ("transcribe.so",)
+    assert handler("*", sources=every)(works).sources == every
 
 
 @pytest.mark.parametrize(

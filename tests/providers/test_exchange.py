@@ -14,7 +14,7 @@ from receiver.providers.exchange import NOT_ALL_SENT, UNREACHABLE, exchange
 from tests.processes import free_port
 from tests.providers.breaking import End, answer, breaking
 
-LARGE = b"x" * 8_000_000  # more than the buffers of both ends hold
+LARGE = b"x" * 32_000_000  # more than the buffers of both ends hold
 LONG = 60.0
 
 

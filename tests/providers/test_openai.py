@@ -23,7 +23,7 @@ from tests.providers.scripted import Provider
 from tests.sandbox.simulated import URL
 
 KEY = SecretStr("sk-never-to-be-shown")
-LARGE = 8_000_000
+LARGE = 32_000_000  # more than the buffers of both ends hold
 HI = httpx.Response(200, json={"text": "Hi."})
 
 

@@ -1,10 +1,16 @@
 """`receiver.providers.seam`: every source has all that it must have, and is found by its name."""
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from receiver import providers
+from receiver.errors import Unauthenticated
 from receiver.events import Event, Unreadable
-from receiver.providers import SOURCES, Source
+from receiver.providers import SOURCES, Source, ThunderScribe
+from receiver.providers.orders import Order
+from receiver.providers.thunderscribe import Transcribe
+from tests.providers.scripted import Provider
 
 WHOLE = b'{"id": "evt_1", "event": "webhook.test"}'
 
@@ -46,3 +52,21 @@ def test_a_refusal_of_any_form_is_an_error_without_the_key(source: type[Source],
         error = source.refusal(status, {"x-request-id": "tsk_key"}, body, "tsk_key")
         assert error.status == status
         assert "tsk_key" not in f"{error} {vars(error)}"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("given", ["http://h.test", "http://h.test/", "{path}", "{path}/"])
+async def test_a_client_shows_where_it_asks_and_not_its_key(source: type[Source], given: str) -> None:
+    url = given.format(path=f"http://h.test{source.variables.api_path}")
+    async with source(url, SecretStr("tsk_key")) as api:
+        assert api.has_key
+        assert {repr(api), repr(api.low_priority())} == {f"{source.__name__}('http://h.test')"}
+
+
+async def test_a_client_without_a_key_names_the_variable_of_its_account() -> None:
+    provider = Provider(httpx.Response(200))
+    transport = httpx.MockTransport(provider)
+    async with ThunderScribe("http://h.test", None, account="big-show", transport=transport) as api:
+        with pytest.raises(Unauthenticated, match="THUNDERSCRIBE_API_KEY__BIG_SHOW is not set"):
+            await api.start(Order("transcription", Transcribe.model_validate({"language": "en"}), file_id="f"))
+    assert provider.asked == []
