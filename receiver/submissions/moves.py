@@ -62,7 +62,7 @@ def after(error: ProviderError, *, file_is_new: bool = False) -> State:
 
     `file_is_new`: the file was uploaded a moment ago, so a provider that does not find it will find it soon.
     """
-    if error.code in NOTHING_SENT or error.code == OUT_OF_TURNS:
+    if error.status is None and (error.code in NOTHING_SENT or error.code == OUT_OF_TURNS):
         return State.UPLOADED
     if isinstance(error, PaymentRequired | Unauthenticated | RateLimited):
         return State.UPLOADED

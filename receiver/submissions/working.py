@@ -17,7 +17,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import TypeAlias, cast
 
 from receiver.database import AWAY, Connection
 from receiver.errors import GiveUp, NotFound, Postpone, ProviderError
@@ -46,6 +46,17 @@ KEEP_SECONDS = 1.0
 FILE_IS_NEW = timedelta(minutes=2)
 FILE_APPEARS_SECONDS = 10.0
 NO_ANSWER = "it was sent, and no answer was kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The answer of a provider that cannot be read: perhaps the work is done and charged."""
+
+    raw: bytes
+    error: ProviderError
+
+
+Answer: TypeAlias = Accepted | Answered | Unreadable | ProviderError
 
 
 class MovedError(Exception):
@@ -159,14 +170,7 @@ async def _pay(submission: Submission, ctx: Context) -> None:
     if sent is None:
         raise MovedError
     reach(Failpoint.AFTER_SENT)
-    answer: Accepted | Answered | ProviderError
-    try:
-        answer = await client.start(order)
-    except ProviderError as exc:
-        answer = exc
-    except asyncio.CancelledError:
-        log.error("%s was sent and is stopped before its answer came: it becomes unknown", sent.id)
-        raise
+    answer = await _answer(client, order, sent)
     reach(Failpoint.AFTER_ANSWERED)
     # What the provider has said is kept even if the process is told to end.
     keeping = asyncio.ensure_future(_keep(sent, ctx, answer))
@@ -176,6 +180,23 @@ async def _pay(submission: Submission, ctx: Context) -> None:
         await keeping
         raise
     reach(Failpoint.AFTER_ENDED)
+
+
+async def _answer(client: Source, order: Order, sent: Submission) -> Answer:
+    """Send the request, once, and return what the provider says."""
+    try:
+        answer = await client.start(order)
+        if isinstance(answer, Answered):
+            try:
+                client.transcript(order.operation, answer.raw)
+            except ProviderError as exc:
+                return Unreadable(answer.raw, exc)
+    except ProviderError as exc:
+        return exc
+    except asyncio.CancelledError:
+        log.error("%s was sent and is stopped before its answer came: it becomes unknown", sent.id)
+        raise
+    return answer
 
 
 def _order(submission: Submission, client: Source) -> Order:
@@ -197,7 +218,7 @@ def _order(submission: Submission, client: Source) -> Order:
     )  # fmt: skip
 
 
-async def _keep(sent: Submission, ctx: Context, answer: Accepted | Answered | ProviderError) -> None:
+async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
     """Keep what the provider has said, for as long as the database is away: it cannot be asked for again.
 
     Raises:
@@ -223,9 +244,7 @@ async def _keep(sent: Submission, ctx: Context, answer: Accepted | Answered | Pr
             raise answer
 
 
-async def _answered(
-    connection: Connection, sent: Submission, answer: Accepted | Answered | ProviderError
-) -> Submission | None:
+async def _answered(connection: Connection, sent: Submission, answer: Answer) -> Submission | None:
     """Move a submission by an answer, and return it; None if another try was begun. Its job looks at it again."""
     before = await records.locked(connection, sent.id)
     share = await records.usual_share(connection, sent.whose, sent.operation)
@@ -233,20 +252,23 @@ async def _answered(
     moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries)
     if moved is None:
         return None
-    if isinstance(answer, Answered):
-        await archive.keep(connection, announcing.subject(moved), "result", answer.raw)
+    if isinstance(answer, Answered | Unreadable):
+        kind = "result" if isinstance(answer, Answered) else "unreadable"
+        await archive.keep(connection, announcing.subject(moved), kind, answer.raw)
     if before is not None and before.state is State.UNKNOWN:  # it was thought lost, so its job has ended
         await records.wake(connection, [moved])
     return moved
 
 
-def _meaning(sent: Submission, answer: Accepted | Answered | ProviderError, expected: float) -> tuple[State, Change]:
+def _meaning(sent: Submission, answer: Answer, expected: float) -> tuple[State, Change]:
     """Return the state to which an answer moves a submission, and what comes with that."""
     if isinstance(answer, Accepted):
         look_after = timedelta(seconds=timing.until_next_look(0, expected))
         return State.ACCEPTED, Change(remote_id=answer.remote_id, look_after=look_after)
     if isinstance(answer, Answered):
         return State.ENDED, Change()
+    if isinstance(answer, Unreadable):
+        return State.UNKNOWN, Change(error=str(answer.error))
     assert sent.sent_at is not None
     file_is_new = sent.remote_file is not None and sent.sent_at - sent.created_at < FILE_IS_NEW
     state = moves.after(answer, file_is_new=file_is_new)

@@ -20,6 +20,7 @@ from receiver.submissions import moves
 from receiver.submissions.moves import FROM, OVER, State
 
 NOTHING_DONE = [
+    ProviderUnavailable("cut in the middle of the request", code="not_all_sent"),
     ProviderUnavailable("refused", code="unreachable"),
     NoTurn("the budget is away", code="no_turn"),
     RateLimited("no turn is free", code="out_of_turns", retry_after=timedelta(seconds=9)),
@@ -47,6 +48,7 @@ SAYS_NOTHING = [
     InvalidRequest("a redirect", code="http_302", status=302),
     InvalidRequest("a proxy waited in vain", code="http_408", status=408),
     InvalidRequest("the client went away", code="http_499", status=499),
+    ProviderUnavailable("the server's own word", code="unreachable", status=503),
 ]
 
 
