@@ -15,7 +15,8 @@ calls            requests: their turns, their key, their retries
     ▶ bodies     forms and files, sent piece by piece
 refusals         what the refusals of all sources have in common. Pure
 tus              uploads in pieces
-destinations     the upload addresses that an answer can name
+downloads/       files from links, whole or not at all
+destinations     the addresses of files that an answer can name
 egress           every HTTP client: the proxies and certificates of the environment
 
 source (data, prose)    URL                         here

@@ -1,8 +1,9 @@
-"""Refuse to send a file to a private address that an answer names.
+"""Refuse to exchange a file with a private address that a stranger names.
 
-The upload address comes in the provider's answer. The author of that answer must not make us send to our own network.
-So if the API itself is a public https address, an upload address must be https and public too: not loopback, not a
-private network, not an address of a cloud's own services. Any other API, such as the sandbox, can name any address.
+The address of an upload or a download comes in the provider's answer. The author of that answer must not make us reach
+into our own network. So if the API itself is a public https address, the addresses in its answers must be https and
+public too: not loopback, not a private network, not an address of a cloud's own services. Any other API, such as the
+sandbox, can name any address.
 
     checked          what                                                       when
     the address      its scheme; its host, if that is a number or `localhost`   before a connection is opened
@@ -34,25 +35,38 @@ def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
     except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL("")  # do not chain httpx's error: its text shows parts of the address
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        message = "an upload's address is not a plain http(s) address"
-        raise ProviderUnavailable(message, code="malformed_answer")
+        raise ProviderUnavailable("the file's address is not a plain http(s) address", code="malformed_answer")
     return url
 
 
 def require_allowed(url: httpx.URL, *, api: httpx.URL) -> None:
-    """Refuse an upload address that is not allowed in an answer.
+    """Refuse an address that is not allowed in an answer of the API.
 
     Raises:
         ProviderUnavailable: the address is not allowed. The error hides the path, because it can hold a ticket.
     """
-    if _is_bound(api) and (url.scheme != "https" or not _is_public(url.host)):
+    if _is_bound(api):
+        require_public(url)
+
+
+def require_public(url: httpx.URL) -> None:
+    """Refuse an address that is not https, or whose host is a private address.
+
+    Raises:
+        ProviderUnavailable: the address is not allowed. The error hides the path, because it can hold a ticket.
+    """
+    if url.scheme != "https" or not _is_public(url.host):
         raise _refused(f"{url.scheme}://{url.host}")
 
 
 def guard(request: httpx.Request, *, api: httpx.URL) -> None:
     """Make a request fail, like `require_allowed`, if its host name is resolved to a private address."""
-    if not _is_bound(api):
-        return
+    if _is_bound(api):
+        guard_public(request)
+
+
+def guard_public(request: httpx.Request) -> None:
+    """Make a request fail, like `require_public`, if its host name is resolved to a private address."""
     direct = False  # whether the new connection goes to the address itself, and not to a proxy
 
     async def watch(step: str, info: dict[str, Any]) -> None:
@@ -101,5 +115,5 @@ def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _refused(where: str) -> ProviderUnavailable:
-    message = f"the provider wants the file at {where}, which is not a public https address"
+    message = f"the file's address is {where}, which is not a public https address"
     return ProviderUnavailable(message, code="malformed_answer")
