@@ -14,7 +14,8 @@ A person's URL is fetched in the same way, but nobody can give a fresh one, and 
 import asyncio
 import base64
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -97,14 +98,17 @@ async def download(
         BusyError: another process downloads the same file.
     """
     part = Part(into, reserve=reserve)
-    try:
-        await _in_thread(part.open)
-        try:
+    with _meaning(link, into):
+        async with _filling(part):
             content_type = await _bring(http, link, part, most=most, private=private, pace=pace)
-            await _in_thread(part.finish)
-        except ImpossibleError:
-            await _in_thread(part.discard)
-            raise
+    return Downloaded(part.size, part.sha256, content_type)
+
+
+@contextmanager
+def _meaning(link: Link | SecretStr, into: Path) -> Iterator[None]:
+    """Raise errors for what they mean to the caller: whether another try can help."""
+    try:
+        yield
     except ProviderUnavailable as exc:
         if isinstance(link, SecretStr) and exc.code == answers.MALFORMED:  # the URL leads nowhere else later
             raise InvalidRequest(exc.message, code=exc.code) from exc
@@ -112,9 +116,20 @@ async def download(
     except OSError as exc:
         code = NO_SPACE if exc.errno in (errno.ENOSPC, errno.EDQUOT) else None
         raise ImpossibleError(f"{into} cannot be written: {exc.strerror}", code=code) from exc
+
+
+@asynccontextmanager
+async def _filling(part: Part) -> AsyncIterator[None]:
+    """Open a part; finish it when it has been filled. Otherwise keep what is here, unless it can never be continued."""
+    try:
+        await _in_thread(part.open)
+        yield
+        await _in_thread(part.finish)
+    except ImpossibleError:
+        await _in_thread(part.discard)
+        raise
     finally:
         await _in_thread(part.close)
-    return Downloaded(part.size, part.sha256, content_type)
 
 
 async def _bring(

@@ -22,7 +22,7 @@ from receiver.database import private
 from receiver.errors import BusyError, ImpossibleError
 
 PIECE_BYTES = 1024 * 1024
-NOTE_BYTES = 64 * PIECE_BYTES  # what a crash can cost
+NOTED_EVERY_BYTES = 64 * PIECE_BYTES
 NO_SPACE = "no_space"
 
 
@@ -48,12 +48,13 @@ class Part:
     Args:
         into: where the whole file will be.
         reserve: how many bytes stay free on the disk.
+        noted_every: after how many bytes the note is renewed: what a crash can cost.
     """
 
-    def __init__(self, into: Path, *, reserve: int) -> None:
+    def __init__(self, into: Path, *, reserve: int, noted_every: int = NOTED_EVERY_BYTES) -> None:
         self.size = 0
         self.etag: str | None = None
-        self._into, self._reserve = into, reserve
+        self._into, self._reserve, self._noted_every = into, reserve, noted_every
         self._folder: int
         self._file: BinaryIO
         self._opened = ExitStack()
@@ -88,8 +89,9 @@ class Part:
 
     def begin(self, etag: str | None) -> None:
         """Forget the bytes that are here. The next ones belong to the file with this ETag."""
-        self.size, self.etag, self._sums = 0, etag, _Sums()
-        self._note()  # before anything is overwritten
+        if self._unlink(self._note_name):
+            os.fsync(self._folder)  # before anything is overwritten
+        self.size, self.etag, self._sums, self._noted = 0, etag, _Sums(), 0
         self._file.seek(0)
         self._file.truncate()
 
@@ -120,7 +122,7 @@ class Part:
             rest = rest[self._file.write(rest) :]
         self._sums.update(piece)
         self.size += len(piece)
-        if self.size - self._noted >= NOTE_BYTES:
+        if self.size - self._noted >= self._noted_every:
             self._keep()
 
     def finish(self) -> None:
@@ -140,7 +142,7 @@ class Part:
     def close(self) -> None:
         """Close it. What is here of an unfinished file is kept, so that another run is shorter."""
         with self._opened, suppress(OSError):
-            if self._is_kept and self.size > self._noted:
+            if self._is_kept:
                 self._keep()
 
     @property
@@ -174,17 +176,21 @@ class Part:
             return None, 0
 
     def _keep(self) -> None:
+        """Note what is here, if there is more of it than before, and if it can be continued."""
+        if self.etag is None or self.size == self._noted:
+            return
         os.fsync(self._file.fileno())
-        self._note()
-
-    def _note(self) -> None:
         note = {"etag": self.etag, "bytes": self.size}
         private.replace(self._folder, self._note_name, json.dumps(note).encode())
         self._noted = self.size
 
-    def _unlink(self, name: str) -> None:
-        with suppress(FileNotFoundError):
+    def _unlink(self, name: str) -> bool:
+        """Remove a file, and return whether there was one."""
+        try:
             os.unlink(name, dir_fd=self._folder)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def _lock(file: BinaryIO, folder: int, name: str) -> None:
