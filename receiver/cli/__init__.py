@@ -146,7 +146,7 @@ for command in (
     up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets,
     webhook.retire_secret, webhook.test_event, check.check, account.account, account.pipelines, submit.quote,
     submit.transcribe, account.transcriptions, transcript.transcript, transcript.timestamps, transcription.retry,
-    transcription.delete, submissions.submit, submissions.submissions, submissions.resolve,
+    transcription.delete, submissions.submit, submissions.submissions, submissions.resolve, submissions.artifacts,
     inbox.events, inbox.show, inbox.jobs, inbox.replay, handlers.handlers, spool.spool, sandbox.sandbox, send.send,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,7 +1,8 @@
-"""`submit`, `submissions` and `resolve`: what we ask the providers for."""
+"""`submit`, `submissions`, `resolve` and `artifacts`: what we ask the providers for."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import click
 
@@ -15,6 +16,8 @@ from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.health import presence
+from receiver.inbox.artifacts import Artifact
+from receiver.inbox.artifacts import of as artifacts_of
 from receiver.logs import clock, printable
 from receiver.providers import SOURCES, Source
 from receiver.providers.opening import open_client
@@ -22,6 +25,7 @@ from receiver.submissions import asking, ordering, records, resolving, results
 from receiver.submissions.asking import Asked, Terms
 from receiver.submissions.moves import IfLost, State
 from receiver.submissions.records import Submission
+from receiver.submissions.shelf import Shelf, copies, open_shelf
 from receiver.transcripts.documents import FORMATS
 
 WITH_OPERATIONS = {source.name: source for source in SOURCES if source.operations}
@@ -87,12 +91,13 @@ def submit(
     source = WITH_OPERATIONS[provider]
     named = asking.operation_of(source, operation)
     pays, what = configured.account_of(provider, account), (named, asking.wishes_of(source, named, options))
+    shelf = open_shelf(configured)
     terms = Terms(if_lost, idempotency_key, again, max_charge)
     asked = [asking.read(source, pays, what, one, terms) for one in asking.recordings_in(typed)]
 
     async def work(url: str) -> list[tuple[Submission, str]]:
         async with open_pool(url) as db, open_client(source, pays, url) as client:
-            found = [await _submit(client, db, one) for one in asked]
+            found = [await _submit(client, db, one, shelf) for one in asked]
             await _say_unseen(db, configured.chosen.api_url)
             return [await _ended(db, source, one) if wait else (one, "") for one in found]
 
@@ -105,12 +110,12 @@ def submit(
         results.require_done(one)
 
 
-async def _submit(client: Source, db: Pool, asked: Asked) -> Submission:
+async def _submit(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Submission:
     estimate = asked.estimate
     if estimate is not None:
         click.echo(f"{printable(asked.recording)}: about {estimate:g} {asked.source.unit}", err=True)
     with terminal.bar(f"uploading {asked.recording}") as sending:
-        found, is_new = await ordering.submit(client, db, asked, sending=sending)
+        found, is_new = await ordering.submit(client, db, asked, shelf, sending=sending)
     if not is_new and found.state is not State.INTENDED:
         when, recording = clock(found.created_at), printable(found.recording)
         said = f"{recording}: {found.id} was submitted at {when} and is {found.state}; --again pays for a new one"
@@ -214,6 +219,39 @@ def resolve(submission: str, *, again: bool, give_up: bool, remote_id: str | Non
         for name, value in found.to_json().items():
             if value is not None:
                 click.echo(f"  {name:<17} {printable(str(value))}")
+
+
+@click.command(
+    epilog=examples(
+        "receiver artifacts sub_01hx…",
+        "receiver artifacts sub_01hx… --to stems/",
+        "receiver artifacts sub_01hx… --json",
+    )
+)
+@click.argument("submission", callback=stripped)
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Copy them into this folder.")
+@as_json
+def artifacts(submission: str, to: Path | None, *, as_json: bool) -> None:
+    """List the files that a SUBMISSION has brought: stems, enhanced audio, subtitles.
+
+    They lie on the machine whose worker fetched them.
+    """
+
+    async def work(db: Pool) -> list[Artifact]:
+        await records.known(db, submission)
+        return await artifacts_of(db, submission)
+
+    found = with_database(configure(), work)
+    copied = [] if to is None else copies(found, to)
+    if as_json:
+        print_json([one.to_json() for one in found])
+        return
+    for one in found:
+        click.echo(f"{one.bytes:>12}  {one.sha256[:12]}  {printable(one.name)}  {printable(one.place)}")
+    for path in copied:
+        click.echo(f"copied to {printable(str(path))}", err=True)
+    if not found:
+        click.echo("no files", err=True)
 
 
 def _line(one: Submission) -> str:

@@ -14,7 +14,8 @@ from receiver.errors import GiveUp, ImpossibleError, LeaseLostError
 from receiver.events import AccountId, Event
 from receiver.failpoints import Failpoint, reach
 from receiver.handling.threads import Bridge
-from receiver.inbox import jobs
+from receiver.inbox import artifacts, jobs
+from receiver.inbox.artifacts import Artifact
 from receiver.inbox.retry import Done
 from receiver.providers import Source, TranscribeSo, archive
 from receiver.providers.archive import Archive, Subject
@@ -116,6 +117,14 @@ class Context:
             NotReady: this style was never made. Those in `available_styles` are free.
         """
         return await Archive(self.provider, self.db).timestamps(self._subject(), format, style)
+
+    async def artifacts(self) -> list[Artifact]:
+        """Return the files that the event's submission has brought: stems, enhanced audio, subtitles.
+
+        They lie on the machine that fetched them (`path`). Events that no submission has brought have none.
+        """
+        submission = self.event.data.get("submission")
+        return [] if not isinstance(submission, dict) else await artifacts.of(self.db, str(submission.get("id")))
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine from a plain `def`: `ctx.wait(ctx.transcript())`.

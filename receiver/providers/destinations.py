@@ -49,6 +49,11 @@ def require_allowed(url: httpx.URL, *, api: httpx.URL) -> None:
         require_public(url)
 
 
+def is_public_api(address: str) -> bool:
+    """Whether an API is at a public https address, so that what its answers name must be too."""
+    return _is_bound(httpx.URL(address))
+
+
 def require_public(url: httpx.URL) -> None:
     """Refuse an address that is not https, or whose host is a private address.
 

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -23,12 +24,13 @@ from receiver.submissions import announcing, records
 from receiver.submissions.asking import Asked
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
+from receiver.submissions.shelf import Shelf, here
 
 Sending: TypeAlias = Callable[[int, int], None]  # bytes that have arrived, bytes of the file
 
 
 async def submit(
-    client: Source, db: Pool, asked: Asked, *, sending: Sending = lambda _, __: None
+    client: Source, db: Pool, asked: Asked, shelf: Shelf, *, sending: Sending = lambda _, __: None
 ) -> tuple[Submission, bool]:
     """Hand a submission to the workers. Return it, and whether it is new.
 
@@ -36,6 +38,7 @@ async def submit(
         client: the client of the account.
         db: the database.
         asked: what is asked for.
+        shelf: where a file lies that goes with the request that is paid for.
         sending: called with the bytes of the file that have arrived, and with all bytes of the file.
 
     Raises:
@@ -45,7 +48,7 @@ async def submit(
     digest = await asyncio.to_thread(_digest, asked)
     found, is_new = await _row(db, asked, _wanted(asked, digest))
     if found.state is State.INTENDED:
-        found = await _hand_over(client, db, found, asked.file, sending)
+        found = await _hand_over(client, db, found, _Sends(asked.file, shelf, sending))
     return found, is_new
 
 
@@ -88,22 +91,34 @@ async def _written(db: Pool, wanted: Wanted, key: str) -> tuple[Submission, bool
     return before, False
 
 
-async def _hand_over(
-    client: Source, db: Pool, intended: Submission, file: Media | None, sending: Sending
-) -> Submission:
-    """Upload the file, if there is one, and give the submission to the workers."""
-    change = Change()
-    if file is not None:
-        sending(0, file.size)
-        keep = partial(records.keep_upload, db, intended.id)
-        uploaded = await client.upload(file, intended.upload, keep, lambda arrived: sending(arrived, file.size))
-        change = Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at)
+@dataclass(frozen=True, slots=True)
+class _Sends:
+    """The file, if there is one, and how it is sent."""
+
+    file: Media | None
+    shelf: Shelf
+    sending: Sending
+
+
+async def _hand_over(client: Source, db: Pool, intended: Submission, sends: _Sends) -> Submission:
+    """Bring the file, if there is one, to where it is wanted, and give the submission to the workers."""
+    change = Change() if sends.file is None else await _sent(client, db, intended, sends.file, sends)
     async with db.acquire() as connection, connection.transaction():
         moved = await records.move(connection, intended.id, State.UPLOADED, change, only_from={State.INTENDED})
         if moved is not None:
             await deliveries.append(connection, [announcing.of_work(moved)])
     if moved is None:  # the same command, run twice at the same time
-        found = await records.find(db, intended.id)
-        return intended if found is None else found
+        return await records.known(db, intended.id)
     await jobs.nudge(db)
     return moved
+
+
+async def _sent(client: Source, db: Pool, intended: Submission, file: Media, sends: _Sends) -> Change:
+    """Upload a file, or put it aside. Return where it is."""
+    if not client.uploads:
+        await asyncio.to_thread(sends.shelf.put_aside, intended, file)
+        return Change(remote_file=here())
+    sends.sending(0, file.size)
+    keep = partial(records.keep_upload, db, intended.id)
+    uploaded = await client.upload(file, intended.upload, keep, lambda arrived: sends.sending(arrived, file.size))
+    return Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at)

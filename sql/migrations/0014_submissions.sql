@@ -60,3 +60,15 @@ create index submissions_ended on receiver.submissions (source, api_url, account
     where accepted_at is not null and ended_at is not null;
 -- For what waits for a person: they are few.
 create index submissions_unknown on receiver.submissions (source, api_url, account) where state in ('sent', 'unknown');
+
+-- The files that a submission has brought, where they lie on our side.
+create table receiver.artifacts (
+    submission text not null references receiver.submissions (id) on delete cascade,
+    name text not null,
+    content_type text,
+    bytes bigint not null,
+    sha256 text not null,
+    place text not null,
+    fetched_at timestamptz not null default now(),
+    primary key (submission, name)
+);

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from receiver.submissions import ordering, records, working
 from receiver.submissions.asking import Asked, Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
+from receiver.submissions.shelf import Shelf
 from receiver.worker import Worker
 from receiver.worker.lanes import Deadlines
 from tests.sandbox.simulated import URL
@@ -63,6 +65,7 @@ class Bench:
     sandbox: Sandbox
     client: ThunderScribe
     transport: Watched
+    shelf: Shelf
     wanted: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def interested(self, event_type: str, _: str) -> tuple[str, ...]:
@@ -74,7 +77,7 @@ class Bench:
         return Asked(ThunderScribe, ACCOUNT, "transcription", options, file=file, duration_seconds=60, terms=terms)
 
     async def submit(self, name: str = "talk.mp3", terms: Terms = PLAIN, **wishes: Any) -> Submission:
-        return (await ordering.submit(self.client, self.db, self.asked(name, terms, **wishes)))[0]
+        return (await ordering.submit(self.client, self.db, self.asked(name, terms, **wishes), self.shelf))[0]
 
     async def now(self, submission: Submission) -> Submission:
         return await records.known(self.db, submission.id)
@@ -102,7 +105,7 @@ class Bench:
         return work.jobs[0]
 
     def worker(self, connections: Connections, http: Clients, *, handler: Handler | None = None) -> Worker:
-        own = handler or working.handler(self.interested)
+        own = handler or working.handler(self.interested, self.shelf)
         return Worker(
             connections=connections, db=self.db, handlers={own.name: own}, providers={ACCOUNT.id: self.client},
             http=http, formats=(), lanes=4, lease=timedelta(seconds=60), poll=timedelta(seconds=0.02),
@@ -151,6 +154,7 @@ async def bench(db: Pool, url: str, **knobs: Any) -> AsyncIterator[Bench]:
     sandbox = Sandbox(speed=AT_ONCE, knobs=Knobs(thunderscribe=ThunderScribeKnobs(**knobs)), seed=None)
     transport = Watched(httpx.ASGITransport(application(sandbox), raise_app_exceptions=False))
     turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
-    async with ThunderScribe(ACCOUNT.api_url, ACCOUNT.key, budget=turns, transport=transport) as client:
-        yield Bench(db, url, sandbox, client, transport)
+    with tempfile.TemporaryDirectory() as folder:
+        async with ThunderScribe(ACCOUNT.api_url, ACCOUNT.key, budget=turns, transport=transport) as client:
+            yield Bench(db, url, sandbox, client, transport, Shelf(Path(folder), most=2**30))
     await sandbox.close()

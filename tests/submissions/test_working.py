@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.providers import archive
-from receiver.submissions import announcing, records, resolving, working
+from receiver.submissions import announcing, paying, records, resolving, working
 from receiver.submissions.asking import Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
@@ -202,7 +202,7 @@ async def test_an_answer_to_a_try_that_was_given_up_changes_nothing(here: Bench)
 
 async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench) -> None:
     submission = await here.submit()
-    idle = working.handler(here.interested, pays=False)
+    idle = working.handler(here.interested, here.shelf, pays=False)
     async with here.working(idle):
         await here.until_job(submission, "pending")
     assert ((await here.now(submission)).state, here.paying_requests()) == (State.UPLOADED, 0)
@@ -210,7 +210,7 @@ async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench)
 
 @pytest.mark.parametrize(("seconds", "patience"), [(1, 601), (60, 660), (7200, 7800), (10**6, 10800), (None, 10800)])
 def test_a_call_is_waited_for_by_the_length_of_its_recording(seconds: float | None, patience: float) -> None:
-    assert working.patience(seconds) == patience
+    assert paying.patience(seconds) == patience
 
 
 async def lapse(here: Bench, submission: Submission) -> None:

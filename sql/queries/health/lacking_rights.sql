@@ -2,7 +2,8 @@
 select string_agg(privilege, ', ' order by privilege) || ' on receiver.' || name as lacking
 from (
     values
-        ('archive', '{delete,insert,select}'::text[]), ('budgets', '{insert,select,update}'),
+        ('archive', '{delete,insert,select}'::text[]), ('artifacts', '{insert,select,update}'),
+        ('budgets', '{insert,select,update}'),
         ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'), ('identity', '{select}'),
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),

@@ -1,0 +1,50 @@
+"""Where the files lie that submissions have brought."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from receiver.database import Database, query
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a submission has brought: a stem, enhanced audio, subtitles.
+
+    Attributes:
+        name: as the provider calls it; unique within the submission.
+        content_type: as the provider says it; None if it does not.
+        bytes: its size.
+        sha256: in hexadecimal digits.
+        place: its path on the machine that fetched it.
+    """
+
+    name: str
+    content_type: str | None
+    bytes: int
+    sha256: str
+    place: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self.place)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `artifacts --json` prints."""
+        return asdict(self)
+
+
+async def keep(db: Database, submission: str, artifacts: Sequence[Artifact]) -> None:
+    """Keep where the files of a submission lie."""
+    await db.execute(
+        query("inbox/keep_artifacts"), submission, [one.name for one in artifacts],
+        [one.content_type for one in artifacts], [one.bytes for one in artifacts], [one.sha256 for one in artifacts],
+        [one.place for one in artifacts],
+    )  # fmt: skip
+
+
+async def of(db: Database, submission: str) -> list[Artifact]:
+    """Return the files of a submission, by name."""
+    return [Artifact(**dict(row)) for row in await db.fetch(query("inbox/list_artifacts"), submission)]

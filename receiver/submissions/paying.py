@@ -1,0 +1,177 @@
+"""Send the one request that is paid for, and keep what the provider says.
+
+    uploaded ──▶ sent, committed ──▶ the request ──▶ the answer, with the move that it means, in one transaction
+
+If the request were sent before `sent` is on disk, a crash would forget a payment. If the answer were kept after the
+transaction that leaves `sent`, a crash would lose what was paid for.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias, cast
+
+from receiver.database import AWAY, Connection
+from receiver.errors import GiveUp, NotFound, Postpone, ProviderError
+from receiver.failpoints import Failpoint, reach
+from receiver.handling import Context
+from receiver.providers import Source, archive
+from receiver.providers.orders import Accepted, Answered, Order
+from receiver.submissions import announcing, moves, records, timing
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Submission
+from receiver.submissions.shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+LONGEST_SECONDS = 3 * 3600.0
+MARGIN_SECONDS = 600.0
+KEEP_SECONDS = 1.0
+FILE_IS_NEW = timedelta(minutes=2)
+FILE_APPEARS_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The answer of a provider that cannot be read: perhaps the work is done and charged."""
+
+    raw: bytes
+    error: ProviderError
+
+
+Answer: TypeAlias = Accepted | Answered | Unreadable | ProviderError
+
+
+class MovedError(Exception):
+    """The submission is in another state now."""
+
+
+def patience(seconds: float | None) -> float:
+    """Return how long to wait for the answer of a synchronous call, by the recording's length, both in seconds."""
+    if seconds is None:
+        return LONGEST_SECONDS
+    return min(LONGEST_SECONDS, max(MARGIN_SECONDS, seconds + MARGIN_SECONDS))
+
+
+async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
+    """Send the request that is paid for, and keep its answer.
+
+    Raises:
+        ProviderError: nothing was done.
+        Postpone: the provider does not see the file yet, or the file lies on another machine.
+        MovedError: somebody else sends it.
+    """
+    client = cast("Source", ctx.client)
+    order = _order(submission, client, shelf)
+    reach(Failpoint.BEFORE_SENT)
+    sent = await records.move(ctx.db, submission.id, State.SENT, Change(tries=1))
+    if sent is None:
+        raise MovedError
+    reach(Failpoint.AFTER_SENT)
+    answer = await _answer(client, order, sent)
+    reach(Failpoint.AFTER_ANSWERED)
+    # What the provider has said is kept even if the process is told to end.
+    keeping = asyncio.ensure_future(_keep(sent, ctx, answer))
+    try:
+        await asyncio.shield(keeping)
+    except asyncio.CancelledError:
+        await keeping
+        raise
+    reach(Failpoint.AFTER_ENDED)
+
+
+async def _answer(client: Source, order: Order, sent: Submission) -> Answer:
+    """Send the request, once, and return what the provider says."""
+    try:
+        answer = await client.start(order)
+        if isinstance(answer, Answered):
+            try:
+                client.transcript(order.operation, answer.raw)
+            except ProviderError as exc:
+                return Unreadable(answer.raw, exc)
+    except ProviderError as exc:
+        return exc
+    except asyncio.CancelledError:
+        log.error("%s was sent and is stopped before its answer came: it becomes unknown", sent.id)
+        raise
+    return answer
+
+
+def _order(submission: Submission, client: Source, shelf: Shelf) -> Order:
+    """Return what is sent.
+
+    Raises:
+        GiveUp: this version does not know the operation or an option.
+        Postpone: the file lies on another machine.
+    """
+    operation = client.operations.get(submission.operation)
+    if operation is None:
+        raise GiveUp(f"this version does not know the operation {submission.operation} of {submission.source}")
+    try:
+        wishes = operation.model_validate(submission.wishes)
+    except ValueError as exc:
+        raise GiveUp(f"this version does not know its options: {exc}") from exc
+    goes_along = submission.url is None and not client.uploads
+    return Order(
+        submission.operation, wishes, file_id=None if goes_along else submission.remote_file,
+        file=shelf.aside(submission) if goes_along else None, url=submission.url, name=submission.recording,
+        patience=patience(submission.duration_seconds),
+    )  # fmt: skip
+
+
+async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
+    """Keep what the provider has said, for as long as the database is away: it cannot be asked for again.
+
+    Raises:
+        ProviderError: nothing was done; the error itself.
+        Postpone: the provider does not see the file yet.
+    """
+    while True:
+        try:
+            async with ctx.db.acquire() as connection, connection.transaction():
+                moved = await _answered(connection, sent, answer)
+        except AWAY as exc:
+            log.warning("the answer to %s is not kept yet; trying again: %s", sent.id, exc)
+            await asyncio.sleep(KEEP_SECONDS)
+        else:
+            break
+    if moved is None:
+        log.error("%s: an answer came to a try that was given up before; it is not used", sent.id)
+    elif isinstance(answer, ProviderError):
+        log.warning("%s is %s: %s", sent.id, moved.state, answer)
+        if moved.state is State.UPLOADED:
+            if isinstance(answer, NotFound):
+                raise Postpone("the provider does not see the file yet", after=FILE_APPEARS_SECONDS) from answer
+            raise answer
+
+
+async def _answered(connection: Connection, sent: Submission, answer: Answer) -> Submission | None:
+    """Move a submission by an answer, and return it; None if another try was begun. Its job looks at it again."""
+    before = await records.locked(connection, sent.id)
+    share = await records.usual_share(connection, sent.whose, sent.operation)
+    to, change = _meaning(sent, answer, timing.expected(sent.duration_seconds, share))
+    moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries)
+    if moved is None:
+        return None
+    if isinstance(answer, Answered | Unreadable):
+        kind = "result" if isinstance(answer, Answered) else "unreadable"
+        await archive.keep(connection, announcing.subject(moved), kind, answer.raw)
+    if before is not None and before.state is State.UNKNOWN:  # it was thought lost, so its job has ended
+        await records.wake(connection, [moved])
+    return moved
+
+
+def _meaning(sent: Submission, answer: Answer, expected: float) -> tuple[State, Change]:
+    """Return the state to which an answer moves a submission, and what comes with that."""
+    if isinstance(answer, Accepted):
+        look_after = timedelta(seconds=timing.until_next_look(0, expected))
+        return State.ACCEPTED, Change(remote_id=answer.remote_id, look_after=look_after)
+    if isinstance(answer, Answered):
+        return State.ENDED, Change()
+    if isinstance(answer, Unreadable):
+        return State.UNKNOWN, Change(error=str(answer.error))
+    assert sent.sent_at is not None
+    file_is_new = sent.remote_file is not None and sent.sent_at - sent.created_at < FILE_IS_NEW
+    state = moves.after(answer, file_is_new=file_is_new)
+    return state, Change(tries=0 if state is State.UNKNOWN else -1, error=str(answer))

@@ -1,0 +1,146 @@
+"""The folder with the files of submissions.
+
+    RECEIVER_ARTIFACTS_DIR/SOURCE/SUBMISSION/NAME     what a provider made
+    RECEIVER_ARTIFACTS_DIR/waiting/SUBMISSION         a recording that goes with the request that is paid for
+
+The names are the provider's, so they are made harmless.
+"""
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from receiver.database import embedded
+from receiver.errors import ImpossibleError, Postpone, ProviderUnavailable
+from receiver.inbox.artifacts import Artifact
+from receiver.providers import Source, destinations
+from receiver.providers.downloads import download
+from receiver.providers.orders import Media
+from receiver.settings import Settings
+from receiver.submissions.records import Submission
+
+MEGABYTE = 1024 * 1024
+NAME_BYTES = 200  # a download adds an ending
+_ODD = re.compile(r"[^\w.,()+ -]|^\.", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The folder with the files. `most` is the largest size of a file that is fetched, in bytes."""
+
+    place: Path
+    most: int
+
+    def path(self, submission: Submission, name: str) -> Path:
+        """Return where a file of a submission lies."""
+        return self.place / submission.source / submission.id / name
+
+    async def bring(self, client: Source, http: httpx.AsyncClient, submission: Submission) -> list[Artifact]:
+        """Fetch the files of a submission that has ended; those that are here are fetched again.
+
+        Raises:
+            ProviderUnavailable: the provider does not name them, or they do not come.
+            ImpossibleError: one is too large, or the disk is full.
+        """
+        names = _harmless((await _links(client, submission)).keys())
+        private = not destinations.is_public_api(client.api_url)
+        found = []
+        for given, name in names.items():
+
+            async def link(given: str = given) -> SecretStr:
+                return (await _links(client, submission))[given]
+
+            path = self.path(submission, name)
+            came = await download(http, link, path, most=self.most, private=private)
+            found.append(Artifact(name, came.content_type, came.bytes, came.sha256, str(path)))
+        return found
+
+    def put_aside(self, submission: Submission, file: Media) -> None:
+        """Copy a recording to where a worker of this machine finds it. This blocks."""
+        waiting = self._waiting(submission)
+        waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = waiting.with_suffix(".part")
+        with file.path.open("rb") as source, part.open("wb") as copy:
+            shutil.copyfileobj(source, copy, MEGABYTE)
+            copy.flush()
+            os.fsync(copy.fileno())
+        part.replace(waiting)
+
+    def aside(self, submission: Submission) -> Media:
+        """Return the recording that was put aside.
+
+        Raises:
+            Postpone: it lies on another machine.
+        """
+        waiting, size = self._waiting(submission), submission.bytes or 0
+        if not waiting.is_file() or waiting.stat().st_size != size:
+            raise Postpone(f"its file lies on {submission.remote_file}: run a worker there", after=60.0)
+        return Media(waiting, submission.recording, size)
+
+    def forget(self, submission: Submission) -> None:
+        """Remove the recording that was put aside."""
+        with suppress(OSError):
+            self._waiting(submission).unlink()
+
+    def _waiting(self, submission: Submission) -> Path:
+        return self.place / "waiting" / submission.id
+
+
+def copies(artifacts: Iterable[Artifact], folder: Path) -> list[Path]:
+    """Copy files into a folder, and return the copies.
+
+    Raises:
+        ImpossibleError: a file lies on another machine, or cannot be written.
+    """
+    made = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for artifact in artifacts:
+            if not artifact.path.is_file():
+                raise ImpossibleError(f"{artifact.place} is not on this machine")
+            made.append(Path(shutil.copyfile(artifact.path, folder / artifact.name)))
+    except OSError as exc:
+        raise ImpossibleError(f"{folder} cannot be written: {exc.strerror}") from exc
+    return made
+
+
+def open_shelf(configured: Settings) -> Shelf:
+    """Return the configured shelf, by default a folder in the data folder. Create nothing."""
+    place = configured.artifacts_dir or embedded.locate(configured.data_dir).path / "artifacts"
+    return Shelf(place, int(configured.artifact_max_mb * MEGABYTE))
+
+
+def here() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()
+
+
+async def _links(client: Source, submission: Submission) -> dict[str, SecretStr]:
+    """Look once more, for fresh links."""
+    remote_id = submission.remote_id or ""
+    seen = (await client.look([remote_id])).get(remote_id)
+    if seen is None:
+        raise ProviderUnavailable(f"the provider does not know {remote_id} any more", code="gone")
+    return dict(seen.links)
+
+
+def _harmless(names: Iterable[str]) -> dict[str, str]:
+    """Return a file name for each name that a provider has given, each only once."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = _ODD.sub("_", name)[-NAME_BYTES:] or "file"
+        stem, dot, ending = plain.rpartition(".")
+        number = 2
+        while plain in found.values():
+            plain = f"{stem or ending}-{number}{dot}{ending if stem else ''}"
+            number += 1
+        found[name] = plain
+    return found
