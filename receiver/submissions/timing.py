@@ -14,7 +14,6 @@ LOOKS = (0.6, 0.9, 1.1, 1.4)  # of the expected time
 LEAST, GROWTH, LONGEST = 5.0, 1.3, 600.0
 OVERDUE_SECONDS, OVERDUE_TIMES = 24 * 3600.0, 20
 OVERDUE_PAUSE = 3600.0
-GIVEN_UP_SECONDS = 7 * 24 * 3600.0
 
 
 def expected(length: float | None, share: float | None) -> float:

@@ -1,0 +1,73 @@
+"""`submissions.asking`: options are checked against the provider's ranges, and mistakes are named."""
+
+import wave
+from pathlib import Path
+
+import pytest
+
+from receiver.errors import ImpossibleError
+from receiver.providers import OpenAI, ThunderScribe, TranscribeSo
+from receiver.submissions import asking
+from tests.submissions.submitting import ACCOUNT
+
+
+def test_options_are_read_as_they_are_typed() -> None:
+    given = [("language", "en"), ("temperature", "0.5"), ("diarization", "true"), ("num_speakers", "3")]
+    found = asking.wishes_of(ThunderScribe, "transcription", given).to_json()
+    assert found["temperature"] == 0.5
+    assert found["diarization"] is True
+    assert found["num_speakers"] == 3
+
+
+def test_an_option_that_is_given_twice_is_a_list() -> None:
+    given = [("timestamp_granularities", "word"), ("timestamp_granularities", "segment")]
+    assert asking.wishes_of(OpenAI, "transcription", given).to_json()["timestamp_granularities"] == ["word", "segment"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "thunderscribe, transcription: language is required"),
+        ([("language", "en"), ("temperature", "1.1")], "temperature: must be less than or equal to 1"),
+        ([("language", "en"), ("response_format", "docx")], "response_format: must be 'text', 'json'"),
+        ([("language", "en"), ("colour", "red")], "there is no option colour; there are "),
+        ([("language", "en"), ("min_speakers", "3"), ("max_speakers", "2")], "must not be more than max_speakers"),
+    ],
+)
+def test_a_wrong_option_is_named(given: list[tuple[str, str]], said: str) -> None:
+    with pytest.raises(ImpossibleError) as refused:
+        asking.wishes_of(ThunderScribe, "transcription", given)
+    assert said in str(refused.value)
+
+
+def test_an_operation_is_the_first_one_or_the_named_one() -> None:
+    assert asking.operation_of(ThunderScribe, None) == "transcription"
+    with pytest.raises(ImpossibleError, match="thunderscribe has no operation separation; it has: transcription"):
+        asking.operation_of(ThunderScribe, "separation")
+    with pytest.raises(ImpossibleError, match=r"transcribe\.so has no operation None; it has: "):
+        asking.operation_of(TranscribeSo, None)
+
+
+def test_a_folder_is_its_recordings_by_name(tmp_path: Path) -> None:
+    for name in ("b.mp3", "a.WAV", "cover.jpg"):
+        (tmp_path / name).touch()
+    found = asking.recordings_in([str(tmp_path), "https://example.com/x.mp3", "gone.mp3"])
+    assert [Path(one).name for one in found] == ["a.WAV", "b.mp3", "x.mp3", "gone.mp3"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImpossibleError, match="has no recordings: mp3"):
+        asking.recordings_in([str(tmp_path / "empty")])
+
+
+def test_a_file_is_read_with_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(2 * 8000 * 3))
+    what = "transcription", asking.wishes_of(ThunderScribe, "transcription", [("language", "en")])
+    asked = asking.read(ThunderScribe, ACCOUNT, what, str(path))
+    assert (asked.recording, asked.title, asked.duration_seconds) == ("talk.wav", "talk", 3.0)
+    for wrong, said in ((tmp_path / "gone.mp3", "cannot be read"), (tmp_path, "is empty, or not a file")):
+        with pytest.raises(ImpossibleError, match=said):
+            asking.read(ThunderScribe, ACCOUNT, what, str(wrong))
