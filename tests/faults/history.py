@@ -144,7 +144,9 @@ def judge(history: Iterable[Mapping[str, Any]], state: State) -> Judgement:
 
 def look(processes: Processes) -> State:
     """Return what the processes' database holds."""
-    stored = processes.sql("select event_id, raw from receiver.events where type is distinct from 'webhook.test'")
+    stored = processes.sql(
+        "select event_id, raw from receiver.events where type is distinct from 'webhook.test' and origin = 'webhook'"
+    )
     jobs = processes.sql(
         "select e.event_id, j.state::text from receiver.jobs j join receiver.events e on e.id = j.event"
     )

@@ -24,6 +24,7 @@ SCHEMA = """
 """
 
 _databases = count(1)
+_recordings = count(1)
 
 
 class Stage:
@@ -201,6 +202,47 @@ def migrating(stage: Stage, point: Failpoint, nth: int) -> None:
     assert stage.processes.sql(SCHEMA, url) == stage.processes.sql(SCHEMA)
 
 
+def paying(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A worker dies while it sends what is paid for. Nothing is paid for twice, and only a lost answer is unknown."""
+    stage.heal()
+    stage.end_worker()
+    with Simulated(speed=60_000).running() as provider:
+        own = {"THUNDERSCRIBE_API_URL": f"{provider.url}/thunderscribe", "THUNDERSCRIBE_API_KEY": "key"}
+        own["RECEIVER_CALLS"] = "1"
+        submitted = [_submit(stage, own) for _ in range(nth)]
+        stage.dies(stage.processes.start("work", **armed(point, nth), **own), point)
+        worker = stage.processes.start("work", **own)
+        until(lambda: stage.processes.unfinished() == 0, "every job has ended")
+        worker.kill()
+        charged = [charge["id"] for charge in provider.http.get("/sandbox/charges").json()]
+    rows = stage.processes.sql(
+        "select id, state, paid_tries, remote_file from receiver.submissions order by created_at"
+    )
+    states = [row["state"] for row in rows if row["id"] in submitted]
+    assert states == ["done"] * (nth - 1) + [AFTER_A_DEATH[point]]
+    assert all(charged.count(row["remote_file"]) <= 1 >= row["paid_tries"] for row in rows if row["id"] in submitted)
+    for row in rows:
+        assert row["state"] != "done" or row["id"] not in submitted or row["remote_file"] in charged
+
+
+def _submit(stage: Stage, own: dict[str, str]) -> str:
+    """Submit a recording that was not submitted before; returns the submission's id."""
+    number = next(_recordings)
+    (stage.processes.folder / f"{number}.recording").write_text(str(number))
+    ran = stage.processes.run(
+        "submit", f"{number}.recording", "--provider", "thunderscribe", "-o", "language=en", **own
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+# What a submission is when its worker has died there and another one has looked at it.
+AFTER_A_DEATH = {
+    Failpoint.BEFORE_SENT: "done",
+    Failpoint.AFTER_SENT: "unknown",
+    Failpoint.AFTER_ANSWERED: "unknown",
+    Failpoint.AFTER_ENDED: "done",
+}
 SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.AFTER_VERIFY: answering,
     Failpoint.BEFORE_COMMIT: answering,
@@ -214,6 +256,7 @@ SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.AFTER_HANDLER: working,
     Failpoint.BEFORE_COMPLETING_COMMIT: working,
     Failpoint.AFTER_COMPLETING_COMMIT: working,
+    **dict.fromkeys(AFTER_A_DEATH, paying),
     Failpoint.MID_REGISTRATION: registering,
     Failpoint.MID_ROTATION: rotating,
     Failpoint.MID_MIGRATION: migrating,

@@ -11,7 +11,10 @@ from tests.faults.scenarios import SCENARIOS, Stage
 from tests.processes import REPOSITORY, Processes
 
 # What dies there leaves the same behind as at the next point, and mid-drain begins with a death after-spool-fsync.
-LONG_ONLY = (Failpoint.AFTER_VERIFY, Failpoint.AFTER_SPOOL_FSYNC, Failpoint.IN_HANDLER)
+LONG_ONLY = (
+    Failpoint.AFTER_VERIFY, Failpoint.AFTER_SPOOL_FSYNC, Failpoint.IN_HANDLER, Failpoint.BEFORE_SENT,
+    Failpoint.AFTER_SENT, Failpoint.AFTER_ENDED,
+)  # fmt: skip
 
 
 def test_every_failpoint_has_a_scenario() -> None:
