@@ -16,7 +16,7 @@ from receiver.server import bind
 from receiver.server import serve as serve_on
 
 DEFAULT = Knobs()
-OTHERS = ("thunderscribe", "timbr", "fishaudio")
+OTHERS = ("thunderscribe", "timbr", "fishaudio", "timbr_audio")
 KNOBS = {
     "second_webhook": "What a second registration with one key does.",
     "retry_stamp": "Whether a retried delivery gets a new signature or keeps the t of its first attempt.",
@@ -43,6 +43,16 @@ FISHAUDIO = {
     "no_credits": "The status of what the account cannot pay.",
     "segments": "What the segments of a transcript have; absent leaves them out.",
     "duration": "The unit of a transcript's duration.",
+    "profile": "Whether GET /profile exists and tells the credits that are left.",
+}
+TIMBR_AUDIO = {
+    "upload_path": "Where a file is announced.",
+    "list": "Whether GET /v1/jobs exists.",
+    "names_file": "Whether a job says which file it is about.",
+    "confirm": "After how many seconds of its time it knows a file that was sent.",
+    "stems": "The name of the stem with what is said.",
+    "result": "Whether the links of a job are a map by name or a list.",
+    "links": "After how many seconds of its time a link dies.",
 }
 MORE = """
 
@@ -127,13 +137,19 @@ def _of(defaults: Any, prefix: str, options: dict[str, Any]) -> Any:
     help="How many credits each key has.",
 )  # fmt: skip
 @_knobs(DEFAULT.timbr, TIMBR, "timbr-")
+@_knobs(DEFAULT.timbr_audio, TIMBR_AUDIO, "timbr-audio-")
+@click.option(
+    "--timbr-audio-credits", type=FiniteRange(min=0), default=DEFAULT.timbr_audio.credits, show_default=True,
+    help="How many credits each key has.",
+)  # fmt: skip
 @until_eof
 def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **knobs: Any) -> None:
     """Run simulated providers on 127.0.0.1, in memory.
 
     transcribe.so is at /. It accepts every key that begins with tsk_live_ or tsk_test_.
 
-    ThunderScribe is at /thunderscribe, Timbr at /timbr, fishaudio at /fishaudio. They accept every key.
+    ThunderScribe is at /thunderscribe, Timbr at /timbr, fishaudio at /fishaudio, the Timbr audio API at /timbr-audio.
+    They accept every key.
     """
     others = {name: _of(getattr(DEFAULT, name), f"{name}_", knobs) for name in OTHERS}
     chosen = Knobs(**knobs, **others)

@@ -4,6 +4,7 @@
                 ├── /timbr/            timbr: the same
     app ──Wire──┼── /thunderscribe/    thunderscribe: the same
                 ├── /fishaudio/        fishaudio: the same
+                ├── /timbr-audio/      timbr_audio: the same
                 ├── /assets/           assets: what providers made, at signed links
                 └── /sandbox/          controls: planned faults, the log of requests, the ledger of charges
 
@@ -15,10 +16,11 @@ recording's name make its transcription fail, or its transcript long or empty: s
 """
 
 from receiver.sandbox.app import application
-from receiver.sandbox.knobs import FishAudioKnobs, Knobs, ThunderScribeKnobs, TimbrKnobs
+from receiver.sandbox.knobs import FishAudioKnobs, Knobs, ThunderScribeKnobs, TimbrAudioKnobs, TimbrKnobs
 from receiver.sandbox.state import Sandbox
 from receiver.sandbox.transcribe_so.account import EXAMPLE_ID
 
 __all__ = [
-    "EXAMPLE_ID", "FishAudioKnobs", "Knobs", "Sandbox", "ThunderScribeKnobs", "TimbrKnobs", "application",
+    "EXAMPLE_ID", "FishAudioKnobs", "Knobs", "Sandbox", "ThunderScribeKnobs", "TimbrAudioKnobs", "TimbrKnobs",
+    "application",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from receiver.sandbox.fishaudio import app as fishaudio
 from receiver.sandbox.state import Sandbox
 from receiver.sandbox.thunderscribe import app as thunderscribe
 from receiver.sandbox.timbr import app as timbr
+from receiver.sandbox.timbr_audio import app as timbr_audio
 from receiver.sandbox.transcribe_so.app import no_route, routes
 from receiver.sandbox.wire import Wire
 
@@ -23,6 +24,7 @@ def application(sandbox: Sandbox) -> Starlette:
             Mount("/timbr", timbr.application(sandbox.timbr)),
             Mount("/thunderscribe", thunderscribe.application(sandbox.thunderscribe)),
             Mount("/fishaudio", fishaudio.application(sandbox.fishaudio)),
+            Mount("/timbr-audio", timbr_audio.application(sandbox.timbr_audio)),
             *routes(sandbox.transcribe_so),
         ],
         middleware=[Middleware(Wire, ground=sandbox)],

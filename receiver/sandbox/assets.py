@@ -3,7 +3,7 @@
 A link needs its ticket and no Authorization, and dies after the time that its provider gives it. Contents are made up
 block by block while they are sent, so that gigabytes cost neither memory nor disk. ETag, Range and If-Range are there
 as at a real store, and refusals are XML. The log of requests leaves these files out: a real provider keeps them on
-another host.
+another host. A provider whose store has ways of its own makes it of `Tickets` and `answer`.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import re
 import struct
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -61,20 +61,52 @@ def text(written: str, media_type: str) -> Content:
     return Content(media_type, len(data), hashlib.sha256(data).hexdigest(), lambda n: data[n * BLOCK : (n + 1) * BLOCK])
 
 
-def sound(name: str, size: int) -> Content:
-    """Return a WAV file of `size` bytes, with noise in it: always the same for the same name and size."""
-    long = min(size - 44, MOST_IN_WAV - 36)
+def sound(name: str, size: int, *, rate: int = 16_000, bits: int = 16) -> Content:
+    """Return a WAV file of `size` bytes, with noise in it: always the same for the same name, size and quality."""
+    long, frame = min(size - 44, MOST_IN_WAV - 36), -(-bits // 8)
     head = struct.pack(
         "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", long + 36, b"WAVE", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16, b"data", long,
+        b"RIFF", long + 36, b"WAVE", b"fmt ", 16, 1, 1, rate, rate * frame, frame, bits, b"data", long,
     )  # fmt: skip
+    tag = hashlib.sha256(f"{name} {size} {rate} {bits}".encode(errors="replace")).hexdigest()
 
     def block(number: int) -> bytes:
         noise = random.Random(f"{name} {number}").randbytes(BLOCK)  # noqa: S311 - noise, no secret
         whole = noise if number else head + noise[len(head) :]
         return whole[: size - number * BLOCK]
 
-    return Content("audio/wav", size, hashlib.sha256(f"{name} {size}".encode()).hexdigest(), block)
+    return Content("audio/wav", size, tag, block)
+
+
+class Tickets:
+    """Signatures: whoever shows one needs no key."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._secret = ground.chance.randbytes(32)
+
+    def issue(self, place: str, seconds: float) -> str:
+        """Return what opens a place for `seconds` of the provider's time."""
+        expires = self._ground.deadline(seconds)
+        return f"{expires}-{self._signature(place, str(expires))}"
+
+    def check(self, place: str, request: Request, expired: RefusalError) -> None:
+        """Refuse a request whose ticket does not open a place.
+
+        Raises:
+            RefusalError: 400: it brings a key too. 403: its signature does not match. `expired`: it came too late.
+        """
+        expires, _, signature = request.query_params.get("ticket", "").partition("-")
+        if request.headers.get("authorization"):
+            raise RefusalError(400, "InvalidArgument", "Only one way to authorize is allowed: the ticket.")
+        right = self._signature(place, expires)
+        if not hmac.compare_digest(signature.encode(errors="replace"), right.encode()):
+            raise RefusalError(403, "SignatureDoesNotMatch", "The ticket does not match.")
+        if time.time() > float(expires):
+            raise expired
+
+    def _signature(self, place: str, expires: str) -> str:
+        return hmac.new(self._secret, f"{place} {expires}".encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 class Assets:
@@ -82,7 +114,7 @@ class Assets:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._secret = ground.chance.randbytes(32)
+        self._tickets = Tickets(ground)
         self._made: dict[str, Callable[[], Content]] = {}
 
     def add(self, provider: str, make: Callable[[], Content]) -> str:
@@ -93,9 +125,8 @@ class Assets:
 
     def link(self, request: Request, provider: str, name: str, *, seconds: float = math.inf) -> str:
         """Return a new link to a file, which lives for `seconds` of the provider's time."""
-        expires = self._ground.deadline(seconds)
         place = f"{provider}/{name}"
-        return f"{request.base_url}assets/{place}?ticket={expires}-{self._signature(place, str(expires))}"
+        return f"{request.base_url}assets/{place}?ticket={self._tickets.issue(place, seconds)}"
 
     def route(self) -> Route:
         """Return the route of the links."""
@@ -106,31 +137,23 @@ class Assets:
         try:
             if (refused := faults.refused(fault)) is not None:
                 raise refused
-            answer = _answer(request, self._find(request)())
+            given = answer(request, self._find(request)())
         except RefusalError as exc:
-            answer = xml(exc)
-        return await faults.spoil(fault, answer, request, self._ground.stopping)
+            given = xml(exc)
+        return await faults.spoil(fault, given, request, self._ground.stopping)
 
     def _find(self, request: Request) -> Callable[[], Content]:
         place = request.path_params["place"]
-        expires, _, signature = request.query_params.get("ticket", "").partition("-")
-        if request.headers.get("authorization"):
-            raise RefusalError(400, "InvalidArgument", "Only one way to authorize is allowed: the ticket.")
-        if not hmac.compare_digest(signature.encode(), self._signature(place, expires).encode()):
-            raise RefusalError(403, "SignatureDoesNotMatch", "The ticket does not match.")
-        if time.time() > float(expires):
-            raise RefusalError(403, "AccessDenied", "Request has expired")
+        self._tickets.check(place, request, RefusalError(403, "AccessDenied", "Request has expired"))
         if place not in self._made:
             raise RefusalError(404, "NoSuchKey", "The sandbox keeps no content of files that were sent to it.")
         return self._made[place]
 
-    def _signature(self, place: str, expires: str) -> str:
-        return hmac.new(self._secret, f"{place} {expires}".encode(), hashlib.sha256).hexdigest()
 
-
-def _answer(request: Request, content: Content) -> Response:
-    """Return the file, or the range of it that is asked for."""
-    headers = {"ETag": f'"{content.tag}"', "Accept-Ranges": "bytes", "Content-Type": content.media_type}
+def answer(request: Request, content: Content, more: Mapping[str, str] | None = None) -> Response:
+    """Return the file, or the range of it that is asked for, with `more` headers."""
+    own = {"ETag": f'"{content.tag}"', "Accept-Ranges": "bytes", "Content-Type": content.media_type}
+    headers = {**own, **(more or {})}
     wanted = _range(request, content)
     start, end = wanted or (0, content.size)
     if wanted is not None:

@@ -34,12 +34,14 @@ class FishAudioKnobs:
         no_credits: the status of what the account cannot pay: its example of an error says 402, its list of codes 429.
         segments: what `segments` has: text, start and end of each, nothing, or it is absent.
         duration: the unit of `duration`: seconds or milliseconds.
+        profile: whether `GET /profile` tells what is left of the credits, as a sibling's documentation says.
         credits: how many credits each key has.
     """
 
     no_credits: Literal[402, 429] = 402
     segments: Literal["timed", "empty", "absent"] = "timed"
     duration: Literal["s", "ms"] = "s"
+    profile: Literal["no", "yes"] = "no"
     credits: float = 100_000
 
 
@@ -63,6 +65,32 @@ class TimbrKnobs:
 
 
 @dataclass(frozen=True, slots=True)
+class TimbrAudioKnobs:
+    """The behaviour of the simulated Timbr audio API where the documentation is silent or contradicts itself.
+
+    Attributes:
+        upload_path: where a file is announced: its workflow has the first path, its table of parameters the second.
+        list: whether `GET /v1/jobs` exists.
+        names_file: whether a job says which file it is about.
+        confirm: after how many seconds of the provider's time it knows a file that was sent.
+        stems: the name of what is said in a separation into dialogue and the rest: its table has the first, its
+            enumeration the second.
+        result: whether the links of a job are a map by name, or a list of names and links.
+        links: after how many seconds of the provider's time a link dies.
+        credits: how many credits each key has.
+    """
+
+    upload_path: Literal["/v1/upload", "/v1/audio/upload"] = "/v1/upload"
+    list: Literal["yes", "404"] = "yes"
+    names_file: Literal["no", "yes"] = "no"
+    confirm: Literal[0, 5] = 0
+    stems: Literal["speech", "dialogue"] = "speech"
+    result: Literal["map", "list"] = "map"
+    links: Literal[60, "never"] = 60
+    credits: float = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Knobs:
     """The behaviour of the simulated providers: transcribe.so's here, every other provider's under its name.
 
@@ -79,6 +107,7 @@ class Knobs:
         thunderscribe: ThunderScribe's.
         fishaudio: fishaudio's.
         timbr: Timbr's.
+        timbr_audio: those of the Timbr audio API.
     """
 
     second_webhook: SecondWebhook = "replace"
@@ -92,6 +121,7 @@ class Knobs:
     thunderscribe: ThunderScribeKnobs = ThunderScribeKnobs()
     fishaudio: FishAudioKnobs = FishAudioKnobs()
     timbr: TimbrKnobs = TimbrKnobs()
+    timbr_audio: TimbrAudioKnobs = TimbrAudioKnobs()
 
 
 DEFAULT = Knobs()

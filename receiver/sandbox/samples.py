@@ -11,12 +11,14 @@ no-speakers          has segments without a speaker
 late-start           has a first chapter that does not begin at 0:00
 close-chapters       has chapters that begin 5 s apart
 bad-srt              has SRT with a byte order mark, no numbers, and times that run backwards; not at transcribe.so
+huge-stem            has a stem of 48 MB; that of huge-stem-1024mb has 1,024 MB
 """
 
 import hashlib
 import random
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +38,8 @@ OPENINGS = ("I think", "What surprised me is that", "People forget that", "We le
 SUBJECTS = ("the team", "a small product", "the first customer", "our roadmap", "a good question", "the market")
 VERBS = ("changes", "explains", "delays", "rewards", "hides", "outlives")
 OBJECTS = ("the whole plan.", "what you build next.", "every meeting.", "the price.", "a year of work.", "the story.")
+HUGE = re.compile(r"huge-stem(?:-([1-9][0-9]{0,4})mb)?", re.IGNORECASE)
+HUGE_MEGABYTES = 48
 VOICES = {"balanced": "{}", "punchy": "{}!", "educational": "What to learn: {}"}
 
 
@@ -50,6 +54,12 @@ class Sample:
     def asks_for(self, word: str) -> bool:
         """Return whether the recording's name contains a word."""
         return word in self.name.lower()
+
+    @property
+    def huge_bytes(self) -> int | None:
+        """How large its first stem is; None if it is not to be huge."""
+        found = HUGE.search(self.name)
+        return None if found is None else int(found[1] or HUGE_MEGABYTES) * 1024**2
 
     def chance(self, what: str) -> random.Random:
         """Return the random numbers for one part of the recording: always the same for the same part."""
@@ -142,19 +152,20 @@ def segments(recording: Sample) -> list[dict[str, Any]]:
     return made
 
 
-def voices(spoken: list[dict[str, Any]], count: int) -> list[int | None]:
-    """Return who speaks in each segment where `count` speakers are told apart: a number from 1, None without one.
+def told_apart(heard: Iterable[dict[str, Any]], speakers: int, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return segments with other speakers: `speakers` are told apart, by name or as `Speaker 1`.
 
-    With each change of the speaker the next number speaks.
+    With each change of the speaker the next one speaks.
     """
-    found = list[int | None]()
+    called = names or [f"Speaker {number}" for number in range(1, speakers + 1)]
+    made = list[dict[str, Any]]()
     turn, before = 0, None
-    for heard in spoken:
-        who = heard.get("speaker")
+    for segment in heard:
+        who = segment.get("speaker")
         turn += before not in (None, who)
         before = who
-        found.append(None if who is None else turn % count + 1)
-    return found
+        made.append(segment | ({} if who is None else {"speaker": called[turn % speakers]}))
+    return made
 
 
 def sections(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import DEFAULT, Knobs
 from receiver.sandbox.thunderscribe.state import SimulatedThunderScribe
 from receiver.sandbox.timbr.state import SimulatedTimbr
+from receiver.sandbox.timbr_audio.state import SimulatedTimbrAudio
 from receiver.sandbox.transcribe_so.state import SimulatedTranscribeSo
 
 
@@ -28,12 +29,14 @@ class Sandbox(Ground):
         self.timbr = SimulatedTimbr(self, self.assets, knobs.timbr)
         self.thunderscribe = SimulatedThunderScribe(self, knobs.thunderscribe)
         self.fishaudio = SimulatedFishAudio(self, knobs.fishaudio)
+        self.timbr_audio = SimulatedTimbrAudio(self, knobs.timbr_audio)
 
     def files(self) -> Iterator[SimulatedFile]:
         """Yield every file that was sent to a provider."""
         yield from self.transcribe_so.uploads.by_id.values()
         yield from self.thunderscribe.files.values()
         yield from self.timbr.files.values()
+        yield from self.timbr_audio.files.values()
 
     async def close(self) -> None:
         """Stop all work and all deliveries."""

@@ -13,7 +13,7 @@ from receiver.sandbox.refusals import RefusalError, refusal, token
 log = logging.getLogger(__name__)
 
 METHODS = "GET, POST, PUT, PATCH, HEAD, DELETE, OPTIONS"
-UNLOGGED = ("/sandbox/", "/s3/", "/files/", "/assets/")
+UNLOGGED = ("/sandbox/", "/s3/", "/files/", "/assets/", "/timbr-audio/storage/")
 EXPOSED = "X-Request-Id, Retry-After, Location, ETag, Content-Range, Tus-Resumable, Upload-Offset, Upload-Length"
 
 

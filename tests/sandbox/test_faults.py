@@ -3,13 +3,17 @@
 import asyncio
 import json
 import socket
+from collections.abc import AsyncIterator
 from dataclasses import fields
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.types import Message
 
-from receiver.sandbox import EXAMPLE_ID, FishAudioKnobs, Knobs, ThunderScribeKnobs, TimbrKnobs
+from receiver.sandbox import EXAMPLE_ID, FishAudioKnobs, Knobs, ThunderScribeKnobs, TimbrAudioKnobs, TimbrKnobs, faults
 from tests.processes import Processes, free_port, until
 from tests.sandbox.simulated import LONGEST_WAIT, URL, error, register, sandboxed, submission, submit
 
@@ -162,6 +166,33 @@ async def test_requests_are_remembered_with_when_what_and_how_but_not_whose() ->
     assert set(remembered[0]) == {"at", "method", "path", "status"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "promised", "came", "whole"),
+    [("malformed", 3, 3, True), ("truncated", 7, 3, False), ("huge", 7 + 80 * 1024**2, 7 + 80 * 1024**2, True)],
+)
+async def test_an_answer_that_is_streamed_is_cut_or_swollen_too(
+    kind: str, promised: int, came: int, *, whole: bool
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in (b"ab", b"cdef", b"g"):
+            yield piece
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
+    answer = StreamingResponse(pieces(), headers={"Content-Length": "7"})
+    spoilt = await faults.spoil(faults.Fault("/", kind), answer, request, asyncio.Event())
+    await spoilt({"type": "http", "asgi": {"spec_version": "2.4"}}, request.receive, send)
+    bodies = [message["body"] for message in sent[1:]]
+    assert (b"content-length", str(promised).encode()) in sent[0]["headers"]
+    assert sum(map(len, bodies)) == came
+    assert b"".join(bodies[:3]).startswith(b"abc")
+    assert sent[-1].get("more_body", False) == (not whole)
+
+
 # --- seeds -----------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +219,7 @@ def test_every_knob_and_every_control_is_in_the_help(processes: Processes) -> No
     said = processes.run("sandbox", "--help").stdout
     for knobs, prefix in (
         (Knobs, "--"), (ThunderScribeKnobs, "--thunderscribe-"), (TimbrKnobs, "--timbr-"),
-        (FishAudioKnobs, "--fishaudio-"),
+        (FishAudioKnobs, "--fishaudio-"), (TimbrAudioKnobs, "--timbr-audio-"),
     ):  # fmt: skip
         for field in fields(knobs):
             assert f"{prefix}{field.name.replace('_', '-')}" in said
@@ -206,12 +237,17 @@ def test_every_knob_and_every_control_is_in_the_help(processes: Processes) -> No
 
 def test_a_running_sandbox_cuts_swells_and_holds_answers_and_still_ends_at_once(processes: Processes) -> None:
     port = free_port()
-    sandbox = processes.start("sandbox", "--port", str(port), "--attempts", "6", "--wallet", "5", "--seed", "1")
+    options = ("--attempts", "6", "--wallet", "5", "--fishaudio-no-credits", "429", "--fishaudio-credits", "0.5")
+    more = ("--timbr-audio-upload-path", "/v1/audio/upload", "--seed", "1")
+    sandbox = processes.start("sandbox", "--port", str(port), *options, *more)
     until(lambda: "sandbox: export" in sandbox.out.read_text(), "the sandbox listens")
     base = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=base, headers={"Authorization": "Bearer tsk_test_a"}, timeout=20) as client:
         until(lambda: client.get("/api/v1/me").status_code == 200, "the sandbox answers")
         assert client.get("/api/v1/me").json()["wallet_balance_usd"] == 5.0
+        assert client.post("/timbr-audio/v1/audio/upload").status_code == 200
+        poor = client.post("/fishaudio/api/open/speech-to-text", json={"audio_url": "https://example.com/a.mp3"})
+        assert (poor.status_code, poor.json()["details"]) == (429, "600 credits are required, 0.5 remain")
         for kind in ("truncated", "huge", "hang"):
             assert client.post("/sandbox/faults", json={"endpoint": "/me", "kind": kind}).status_code == 201
         with pytest.raises(httpx.RemoteProtocolError):

@@ -1,4 +1,4 @@
-"""The route of the simulated fishaudio, and the steps that a request passes: 401 · limit · faults."""
+"""The routes of the simulated fishaudio, and the steps that a request passes: 401 · limit · faults."""
 
 from functools import partial
 
@@ -17,9 +17,12 @@ from receiver.sandbox.refusals import RefusalError
 
 def application(provider: SimulatedFishAudio) -> Starlette:
     """Return the provider as an ASGI application."""
-    guarded = gate.guarded(provider.ground, partial(_admit, provider), partial(transcribe, provider), _refusal)
+    keyed = partial(gate.guarded, provider.ground, partial(_admit, provider), refuse=_refusal)
+    profiles = (
+        [Route("/api/open/profile", keyed(partial(profile, provider)))] if provider.knobs.profile == "yes" else []
+    )
     return Starlette(
-        routes=[Route("/api/open/speech-to-text", guarded, methods=["POST"])],
+        routes=[Route("/api/open/speech-to-text", keyed(partial(transcribe, provider)), methods=["POST"]), *profiles],
         exception_handlers={HTTPException: _no_route},
     )
 
@@ -41,6 +44,11 @@ async def transcribe(provider: SimulatedFishAudio, account: str, request: Reques
         raise RefusalError(503, "unavailable", "Service unavailable", details="The sandbox is stopping")
     paid = {"credits_used": price(spoken), "quota_remaining": provider.credits[account]}
     return JSONResponse(transcripts.answer(spoken, order, provider.knobs) | paid)
+
+
+async def profile(provider: SimulatedFishAudio, account: str, _request: Request, _fault: Fault | None) -> Response:
+    """Answer `GET /profile`."""
+    return JSONResponse({"api_quota_remaining": provider.credits[account]})
 
 
 async def _admit(provider: SimulatedFishAudio, request: Request) -> str:

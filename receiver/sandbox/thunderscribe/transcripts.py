@@ -49,11 +49,10 @@ def _detailed(spoken: Sample, order: Order, knobs: ThunderScribeKnobs) -> dict[s
 
 def _cues(spoken: Sample, order: Order) -> list[dict[str, Any]]:
     """Return the sample's segments in this provider's words."""
-    heard = samples.segments(spoken)
     return [
         {"start": said["start_seconds"], "end": said["end_seconds"], "text": said["text"]}
-        | ({"speaker": f"Speaker {who}"} if order.diarization and who is not None else {})
-        for said, who in zip(heard, samples.voices(heard, order.speakers), strict=True)
+        | ({"speaker": said["speaker"]} if order.diarization and "speaker" in said else {})
+        for said in samples.told_apart(samples.segments(spoken), order.speakers)
     ]
 
 

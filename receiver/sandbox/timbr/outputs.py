@@ -1,6 +1,5 @@
 """Make the files that a task brings. Pure."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,8 +13,6 @@ from receiver.sandbox.timbr.orders import Order, Separation, Transcription, Tran
 NAMES = ("Ada", "Ben", "Cem", "Dia", "Eva", "Finn", "Gil", "Hua", "Ida")
 STEMS = ("speech", "background")
 STEM_BYTES = 64_044
-HUGE_MB = 48
-HUGE = re.compile(r"huge-stem(?:-([1-9][0-9]{0,4})mb)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,8 @@ def outputs(spoken: Sample, order: Order) -> Iterator[Output]:
             yield _srt(f"{spoken.name}_{target}", lambda: _translated(spoken, order))
         case Separation():
             for number, stem in enumerate(STEMS):
-                yield _stem(f"{spoken.name}_{stem}", _huge_bytes(spoken) if number == 0 else STEM_BYTES)
+                huge = spoken.huge_bytes if number == 0 else None
+                yield _stem(f"{spoken.name}_{stem}", huge or STEM_BYTES)
 
 
 def _srt(name: str, write: Callable[[], str]) -> Output:
@@ -55,7 +53,7 @@ def _stem(name: str, size: int) -> Output:
 
 
 def _transcript(spoken: Sample, order: Transcription) -> str:
-    cues = _labelled(samples.segments(spoken), order.speakers, named=order.named)
+    cues = samples.told_apart(samples.segments(spoken), order.speakers or 1, NAMES if order.named else ())
     return _written(spoken, cues, speakers=order.speakers > 0)
 
 
@@ -68,17 +66,3 @@ def _translated(spoken: Sample, order: Translation) -> str:
 def _written(spoken: Sample, cues: list[dict[str, Any]], *, speakers: bool) -> str:
     is_bad = spoken.asks_for("bad-srt")
     return subtitles.write_badly(cues) if is_bad else subtitles.write(cues, "srt", speakers=speakers)
-
-
-def _labelled(heard: list[dict[str, Any]], count: int, *, named: bool) -> list[dict[str, Any]]:
-    """Return the segments with the speakers that are told apart."""
-    voices = samples.voices(heard, count or 1)
-    return [
-        cue if who is None else cue | {"speaker": NAMES[who - 1] if named else f"Speaker {who}"}
-        for cue, who in zip(heard, voices, strict=True)
-    ]
-
-
-def _huge_bytes(spoken: Sample) -> int:
-    found = HUGE.search(spoken.name)
-    return STEM_BYTES if found is None else int(found[1] or HUGE_MB) * 1024**2

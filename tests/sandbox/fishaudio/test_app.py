@@ -51,6 +51,19 @@ async def test_the_key_may_be_in_the_body_and_the_header_goes_before_it() -> Non
     assert [answer.status_code for answer in refused] == [401] * 4
 
 
+@pytest.mark.parametrize(
+    ("knob", "status", "answered"), [("yes", 200, {"api_quota_remaining": 100_000 - HOUR}), ("no", 404, None)]
+)
+async def test_a_profile_tells_what_is_left_if_the_knob_says_so(
+    knob: str, status: int, answered: dict[str, int] | None
+) -> None:
+    async with fishaudio(profile=knob) as client:
+        await transcribed(client)
+        answer = await client.get("profile")
+    assert answer.status_code == status
+    assert answered in (None, answer.json())
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"audio_url": "https://x.example/\\ud800"}'])
 async def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     async with fishaudio() as client:
