@@ -2,6 +2,8 @@
 
 seam             what each source offers
 transcribe_so/   transcribe.so
+timbr_audio      the Timbr audio API
+  ▶ timbr_audio_answers  its jobs, links and refusals. Pure
 thunderscribe    ThunderScribe
 openai           any OpenAI-compatible server
   ▶ openai_answers  their transcripts and refusals. Pure
@@ -21,6 +23,7 @@ egress           every HTTP client: the proxies and certificates of the environm
 
 source (data, prose)    URL                         here
 transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
+timbr-audio             none                        providers/timbr_audio
 thunderscribe           none                        providers/thunderscribe
 openai                  none                        providers/openai
 """
@@ -30,11 +33,12 @@ from receiver.events import Event, Unreadable
 from receiver.providers.openai import OpenAI
 from receiver.providers.seam import Source
 from receiver.providers.thunderscribe import ThunderScribe
+from receiver.providers.timbr_audio import TimbrAudio
 from receiver.providers.transcribe_so import Recording, TranscribeSo
 
-__all__ = ["SOURCES", "OpenAI", "Recording", "Source", "ThunderScribe", "TranscribeSo", "by_name", "read"]
+__all__ = ["SOURCES", "OpenAI", "Recording", "Source", "ThunderScribe", "TimbrAudio", "TranscribeSo", "by_name", "read"]
 
-SOURCES: tuple[type[Source], ...] = (TranscribeSo, ThunderScribe, OpenAI)
+SOURCES: tuple[type[Source], ...] = (TranscribeSo, TimbrAudio, ThunderScribe, OpenAI)
 
 
 def by_name(source: str) -> type[Source] | None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -23,7 +23,12 @@ class Wishes(BaseModel):
     """The options of an operation, within their documented ranges. A subclass for each; its fields are the provider's.
 
     `model_validate` is lax about text, because options are typed: `0.5` for a number, `true` for a boolean.
+
+    Attributes:
+        files: the options that are ids of files, which are uploaded before.
     """
+
+    files: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

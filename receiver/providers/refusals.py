@@ -1,5 +1,6 @@
 """What the refusals of all sources have in common: an error's class by its status, and its words without the key."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -34,6 +35,15 @@ def by_status(status: int) -> type[ProviderError]:
     if 400 <= status < 500 and status not in (408, 409, 425):  # noqa: PLR2004 - another try can succeed after these
         return InvalidRequest
     return ProviderUnavailable
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body is; an empty one if it is none."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def without(key: str, value: Any) -> Any:

@@ -65,7 +65,6 @@ class Source(ABC):
         uploads: whether a file is sent before the request that is paid for; if not, in that request.
         synchronous: whether `start` waits for the result.
         repeats: whether the provider knows a repeated request by its key, so that a lost answer can be asked for again.
-        per_look: how many submissions one request can look at.
     """
 
     name: ClassVar[str]
@@ -77,7 +76,6 @@ class Source(ABC):
     uploads: ClassVar[bool] = True
     synchronous: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
-    per_look: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -182,6 +180,11 @@ class Source(ABC):
             ProviderError: there is no usable answer. Its status and code tell whether work might have been done.
         """
         raise NotImplementedError
+
+    @property
+    def per_look(self) -> int:
+        """How many submissions one request can look at, as far as is known."""
+        return 1
 
     async def look(self, ids: Sequence[str]) -> Mapping[str, Seen]:
         """Return what the provider says of at most `per_look` works, by their ids, without those that it does not know.

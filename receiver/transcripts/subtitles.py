@@ -21,7 +21,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from receiver.transcripts.model import Segment, Transcript
 
@@ -35,6 +35,8 @@ _TIME = r"(-?)(?:([0-9]{1,9}):)?([0-9]{1,9}):([0-9]{1,9}(?:[.,][0-9]{0,9})?)"
 _TIMES = re.compile(rf"[ \t]*{_TIME}[ \t]*-{{2,}}>[ \t]*{_TIME}(?:[ \t].*)?")  # the rest is where to show the text
 _TAG = re.compile("<([^<>]*)>")
 _ESCAPE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z0-9]{2,31});")
+_LABELLED = re.compile(r"(?:\[([^\[\]]{1,60})\]:? ?|([^\[\]:]{1,60}): )(\S.*)")
+_NUMBERED = re.compile(r"(?:speaker|spk)[ _-]?[0-9a-z]{1,3}", re.IGNORECASE)
 _UNWRITABLE = frozenset({"Cc", "Cs"})  # control characters, and halves of surrogate pairs, which UTF-8 cannot write
 
 
@@ -111,10 +113,26 @@ def _voice(speaker: str) -> str:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_srt(raw: bytes) -> Transcript:
-    """Return the cues of a SubRip file as segments, in the file's order. The text is taken as it is: `Ada: Yes.`."""
+def read_srt(raw: bytes, *, speakers: bool = False) -> Transcript:
+    """Return the cues of a SubRip file as segments, in the file's order.
+
+    The text is taken as it is: `Ada: Yes.`. With `speakers` what stands before it is who speaks: `Ada: `, `[Ada] `.
+    SubRip has no rule for that. So a name must stand before every text, or else it is as good as a number: `Speaker 1`.
+    """
     cues = ((start, end, _line(" ".join(lines))) for start, end, lines in _read_cues(raw))
-    return Transcript(tuple(Segment(start, end, text) for start, end, text in cues if text))
+    segments = [Segment(start, end, text) for start, end, text in cues if text]
+    return Transcript(tuple(_with_speakers(segments) if speakers else segments))
+
+
+def _with_speakers(segments: Sequence[Segment]) -> Iterator[Segment]:
+    labelled = [_LABELLED.fullmatch(segment.text) for segment in segments]
+    all_are = all(labelled)
+    for segment, label in zip(segments, labelled, strict=True):
+        name = "" if label is None else (label[1] or label[2]).strip()
+        if label is not None and name and (all_are or _NUMBERED.fullmatch(name)):
+            yield replace(segment, speaker=name, text=label[3])
+        else:
+            yield segment
 
 
 def read_vtt(raw: bytes) -> Transcript:
