@@ -4,6 +4,7 @@ seam             what each source offers
 transcribe_so/   transcribe.so
 timbr_audio      the Timbr audio API
   ▶ timbr_audio_answers  its jobs, links and refusals. Pure
+fishaudio        fishaudio
 thunderscribe    ThunderScribe
 openai           any OpenAI-compatible server
   ▶ openai_answers  their transcripts and refusals. Pure
@@ -24,21 +25,26 @@ egress           every HTTP client: the proxies and certificates of the environm
 source (data, prose)    URL                         here
 transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
 timbr-audio             none                        providers/timbr_audio
+fishaudio               none                        providers/fishaudio
 thunderscribe           none                        providers/thunderscribe
 openai                  none                        providers/openai
 """
 
 from receiver import events
 from receiver.events import Event, Unreadable
+from receiver.providers.fishaudio import FishAudio
 from receiver.providers.openai import OpenAI
 from receiver.providers.seam import Source
 from receiver.providers.thunderscribe import ThunderScribe
 from receiver.providers.timbr_audio import TimbrAudio
 from receiver.providers.transcribe_so import Recording, TranscribeSo
 
-__all__ = ["SOURCES", "OpenAI", "Recording", "Source", "ThunderScribe", "TimbrAudio", "TranscribeSo", "by_name", "read"]
+__all__ = [
+    "SOURCES", "FishAudio", "OpenAI", "Recording", "Source", "ThunderScribe", "TimbrAudio", "TranscribeSo", "by_name",
+    "read",
+]  # fmt: skip
 
-SOURCES: tuple[type[Source], ...] = (TranscribeSo, TimbrAudio, ThunderScribe, OpenAI)
+SOURCES: tuple[type[Source], ...] = (TranscribeSo, TimbrAudio, FishAudio, ThunderScribe, OpenAI)
 
 
 def by_name(source: str) -> type[Source] | None:

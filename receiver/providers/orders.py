@@ -123,9 +123,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The provider has finished: its answer is the result."""
+    """The provider has finished: its answer is the result. `charged` is in the source's unit, if it is said."""
 
     raw: bytes
+    charged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

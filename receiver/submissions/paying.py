@@ -168,7 +168,7 @@ def _meaning(sent: Submission, answer: Answer, expected: float) -> tuple[State, 
         look_after = timedelta(seconds=timing.until_next_look(0, expected))
         return State.ACCEPTED, Change(remote_id=answer.remote_id, look_after=look_after)
     if isinstance(answer, Answered):
-        return State.ENDED, Change()
+        return State.ENDED, Change(charged=answer.charged)
     if isinstance(answer, Unreadable):
         return State.UNKNOWN, Change(error=str(answer.error))
     assert sent.sent_at is not None

@@ -1,6 +1,5 @@
 """Turn a refusal of transcribe.so into an error."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -60,11 +59,7 @@ def _kind(status: int, code: str) -> type[ProviderError]:
 
 
 def _envelope(body: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = refusals.json_object(body).get("error")
     return error if isinstance(error, dict) else {}
 
 

@@ -1,0 +1,148 @@
+"""fishaudio: it fetches the recording itself, and the answer to the request that is paid for is the transcript.
+
+Its document contradicts itself, and the sites of its family differ from it, so all of this is understood:
+
+a refusal       `error` with `remaining_quota` and `required_quota`, or with `details` and `code`
+no credits      402, or a 429 that speaks of credits or a quota; any other 429 means that requests come too fast
+`segments`      text, start and end of each; or nothing, and then the text is one segment
+`duration`      seconds, or milliseconds: no recording lasts ten times as long as what was paid for
+the balance     at a path of which this site says nothing
+
+Source: https://fishaudio.net/en/api-playground/speech-to-text. The key goes into the header alone, because bodies are
+logged.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from receiver.errors import NotFound, PaymentRequired, ProviderError, ProviderUnavailable, RateLimited
+from receiver.providers import refusals
+from receiver.providers.orders import Answered, Order, Wishes
+from receiver.providers.seam import Source
+from receiver.settings.accounts import FISHAUDIO
+from receiver.transcripts import Segment, Transcript
+
+CREDITS_A_MINUTE = 10
+TOO_LONG = 10  # times what was paid for
+QUOTAS = ("remaining_quota", "required_quota")
+
+_OF_MONEY = re.compile("credit|quota|insufficient", re.IGNORECASE)
+
+
+class Transcribe(Wishes):
+    """The options of a transcription. `file_name` hints at the format, such as `audio.mp3`."""
+
+    language: Literal["auto", "zh", "en", "ja", "ko", "fr", "de", "es", "ar"] = "auto"
+    ignore_timestamps: bool = False
+    file_name: Annotated[str, Field(min_length=1)] | None = None
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
+    """Return the error for an unsuccessful answer; see `Source.refusal`.
+
+    Its code is made of the status alone: the provider's could be taken for ours, which tell what was sent.
+    """
+    answer = refusals.json_object(body)
+    said = [text for name in ("error", "details", "code") if isinstance(text := answer.get(name), str) and text]
+    is_of_money = any(name in answer for name in QUOTAS) or any(map(_OF_MONEY.search, said))
+    kind = refusals.by_status(status)
+    error = (PaymentRequired if kind is RateLimited and is_of_money else kind)(
+        refusals.without(key, ": ".join(said) or refusals.NO_REASON)[: refusals.MESSAGE_LENGTH],
+        code=f"http_{status}", status=status, request_id=refusals.without(key, headers.get("x-request-id")),
+        retry_after=refusals.retry_after(headers),
+    )  # fmt: skip
+    if isinstance(error, RateLimited):
+        error.of_every_request = True
+    return error
+
+
+class FishAudio(Source):
+    """The API of fishaudio."""
+
+    name, variables, api_path = FISHAUDIO.source, FISHAUDIO, FISHAUDIO.api_path
+    operations: ClassVar = {"transcription": Transcribe}
+    unit = "credits"
+    takes: ClassVar = frozenset({"url"})
+    uploads = False
+    synchronous = True
+    refusal = staticmethod(refusal)
+
+    @classmethod
+    def estimate(cls, operation: str, seconds: float | None) -> float | None:  # noqa: ARG003 - there is one
+        """See `Source`. A minute that has begun counts."""
+        return None if seconds is None else math.ceil(seconds / 60) * CREDITS_A_MINUTE
+
+    async def start(self, order: Order) -> Answered:
+        """See `Source`."""
+        body = {"audio_url": order.url} | order.wishes.to_json()
+        raw = await self._calls.once.send("POST", "speech-to-text", json=body, seconds=order.patience)
+        return Answered(raw, charged=_number(_answer(raw).get("credits_used")))
+
+    @classmethod
+    def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - there is one
+        """See `Source`."""
+        answer = _answer(raw)
+        items = answer["segments"]
+        whole = answer["text"] or " ".join(item["text"] for item in items)
+        alone = (Segment(0.0, _seconds(answer), whole.strip()),) if whole.strip() else ()
+        return Transcript(_timed(items) or alone)
+
+    async def balance(self) -> float | None:
+        """See `Source`."""
+        try:
+            raw = await self._calls.send("GET", "profile")
+        except NotFound:
+            return None
+        profile = refusals.json_object(raw)
+        inner = profile.get("data")
+        return _number((profile | (inner if isinstance(inner, dict) else {})).get("api_quota_remaining"))
+
+
+def _answer(raw: bytes) -> dict[str, Any]:
+    """Return an answer, in which `text` is a text and `segments` are objects that have one.
+
+    Raises:
+        ProviderUnavailable: it has neither (code `malformed_answer`). Nobody knows what was charged.
+    """
+    answer = refusals.json_object(raw)
+    text, items = answer.get("text"), answer.get("segments")
+    segments = [item for item in items if _has_text(item)] if isinstance(items, list) else []
+    if not isinstance(text, str) and not segments:
+        raise ProviderUnavailable("the answer is no transcript: it has no text", code="malformed_answer")
+    return answer | {"text": text if isinstance(text, str) else "", "segments": segments}
+
+
+def _has_text(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("text"), str)
+
+
+def _timed(items: Sequence[Mapping[str, Any]]) -> tuple[Segment, ...]:
+    """Return the segments in which something is said; none if one of them has no times."""
+    found = list[Segment]()
+    for item in items:
+        start, end = _number(item.get("start")), _number(item.get("end"))
+        if start is None or end is None:
+            return ()
+        if item["text"].strip():
+            found.append(Segment(start, max(start, end), item["text"].strip()))
+    return tuple(found)
+
+
+def _seconds(answer: Mapping[str, Any]) -> float:
+    """Return the length of the recording; 0 if nothing tells it."""
+    duration, credits_used = _number(answer.get("duration")) or 0.0, _number(answer.get("credits_used")) or 0.0
+    paid_for = credits_used / CREDITS_A_MINUTE * 60
+    return duration / 1000 if 0 < paid_for * TOO_LONG <= duration else duration
+
+
+def _number(value: object) -> float | None:
+    """Return a finite number that is not negative, also from its digits; None for anything else."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
