@@ -250,7 +250,7 @@ class ProviderError(ReceiverError):
 
     Attributes:
         code: the code in the answer, or one of ours: `unreachable`, `transport`, `malformed_answer`, `http_<status>`;
-            before the provider could begin: `not_all_sent`, `out_of_turns`, `no_turn`, `invalid_id`,
+            before the provider could begin: `not_all_sent`, `out_of_turns`, `no_turn`, `no_token`, `invalid_id`,
             `invalid_idempotency_key`, `not_a_job`, `regenerations_used`; for an upload that can be continued:
             `upload_broken`.
         status: the HTTP status, None when there was no answer.

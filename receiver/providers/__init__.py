@@ -2,6 +2,7 @@
 
 seam             what each source offers
 transcribe_so/   transcribe.so
+timbr/           Timbr
 timbr_audio      the Timbr audio API
   ▶ timbr_audio_answers  its jobs, links and refusals. Pure
 fishaudio        fishaudio
@@ -13,6 +14,7 @@ content          a finished transcription: from the archive, or from the provide
 opening          a client with the budget that all processes share
   ▶ budget       the requests of one key, over all processes
     ▶ rate       how fast one key can ask. Pure
+  ▶ tokens       the token of one client, over all processes
 calls            requests: their turns, their key, their retries
   ▶ exchange     one request and its answer: its deadline, its size, and what a broken connection means
     ▶ bodies     forms and files, sent piece by piece
@@ -24,6 +26,7 @@ egress           every HTTP client: the proxies and certificates of the environm
 
 source (data, prose)    URL                         here
 transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
+timbr                   none                        providers/timbr/
 timbr-audio             none                        providers/timbr_audio
 fishaudio               none                        providers/fishaudio
 thunderscribe           none                        providers/thunderscribe
@@ -36,15 +39,16 @@ from receiver.providers.fishaudio import FishAudio
 from receiver.providers.openai import OpenAI
 from receiver.providers.seam import Source
 from receiver.providers.thunderscribe import ThunderScribe
+from receiver.providers.timbr import Timbr
 from receiver.providers.timbr_audio import TimbrAudio
 from receiver.providers.transcribe_so import Recording, TranscribeSo
 
 __all__ = [
-    "SOURCES", "FishAudio", "OpenAI", "Recording", "Source", "ThunderScribe", "TimbrAudio", "TranscribeSo", "by_name",
-    "read",
+    "SOURCES", "FishAudio", "OpenAI", "Recording", "Source", "ThunderScribe", "Timbr", "TimbrAudio", "TranscribeSo",
+    "by_name", "read",
 ]  # fmt: skip
 
-SOURCES: tuple[type[Source], ...] = (TranscribeSo, TimbrAudio, FishAudio, ThunderScribe, OpenAI)
+SOURCES: tuple[type[Source], ...] = (TranscribeSo, Timbr, TimbrAudio, FishAudio, ThunderScribe, OpenAI)
 
 
 def by_name(source: str) -> type[Source] | None:

@@ -5,7 +5,7 @@ Before that the provider cannot have begun. After that it might have, whatever b
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import httpx
 
@@ -13,7 +13,8 @@ from receiver.providers.orders import Media
 
 PIECE_BYTES = 256 * 1024
 
-File: TypeAlias = tuple[str, bytes | BinaryIO]
+# A name, the content, and the type of the content; without a type the name tells it.
+File: TypeAlias = tuple[str, bytes | BinaryIO] | tuple[str, bytes | BinaryIO, str | None]
 
 
 class Body:
@@ -42,12 +43,19 @@ class Body:
             yield piece
 
 
-def form(fields: Sequence[tuple[str, str]], file: File | None) -> Body:
-    """Return a form: multipart with a file, which is called `file` and is read while it is sent, else urlencoded."""
+def form(fields: Sequence[tuple[str, str]], file: File | None, *, multipart: bool = False) -> Body:
+    """Return a form: multipart with a file, which is called `file` and is read while it is sent, else urlencoded.
+
+    With `multipart` it is multipart in any case.
+    """
+    files: list[tuple[str, Any]] = [] if file is None else [("file", file)]
+    if multipart:
+        files[:0] = [(name, (None, value.encode())) for name, value in fields]
+        fields = ()
     data: dict[str, list[str]] = {}
     for name, value in fields:
         data.setdefault(name, []).append(value)
-    encoded = httpx.Request("POST", "http://form.invalid", data=data, files=None if file is None else {"file": file})
+    encoded = httpx.Request("POST", "http://form.invalid", data=data, files=files)
     assert isinstance(encoded.stream, httpx.SyncByteStream)
     size, kind = int(encoded.headers["Content-Length"]), encoded.headers["Content-Type"]
     return Body(read_apart(iter(encoded.stream)), size, kind=kind)

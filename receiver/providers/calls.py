@@ -46,8 +46,9 @@ BEARER = "Bearer "
 KEY_LENGTH = 128
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 NO_TURN = "no_turn"
+NO_TOKEN = "no_token"  # noqa: S105 - the name of an error
 # The provider cannot have begun.
-NOTHING_SENT = frozenset({NO_TURN, UNREACHABLE, NOT_ALL_SENT})
+NOTHING_SENT = frozenset({NO_TURN, NO_TOKEN, UNREACHABLE, NOT_ALL_SENT})
 UPLOAD_BYTES_A_SECOND = 100_000.0  # a slower upload counts as broken
 # A job's longer wait becomes a later attempt, which survives a restart and is visible. A person waits a full minute.
 PATIENCE_IN_A_JOB = timedelta(seconds=3)
@@ -129,6 +130,7 @@ class Calls:
         fields: Sequence[tuple[str, str]],
         *,
         file: bodies.File | None = None,
+        multipart: bool = False,
         headers: Mapping[str, str] | None = None,
         seconds: float = SECONDS,
     ) -> bytes:
@@ -138,13 +140,14 @@ class Calls:
             path: where to, below the API's address.
             fields: names and values; a name can come more than once.
             file: name and content of a file. It is read while it is sent.
+            multipart: whether the form is multipart without a file too.
             headers: besides the key.
             seconds: how long to wait in total, in addition to the time for sending a file.
 
         Raises:
             ProviderError: see `send`. With the code `not_all_sent` the connection broke before all was given to it.
         """
-        body = bodies.form(fields, file)
+        body = bodies.form(fields, file, multipart=multipart)
         sent = {**self._headers(None), **(headers or {}), **body.headers}
         request = self.http.build_request("POST", path, content=body, headers=sent)
         return await self._in_turn(request, seconds + body.size / UPLOAD_BYTES_A_SECOND, body)

@@ -14,6 +14,7 @@ from receiver.providers.archive import Archive
 from receiver.providers.budget import OwnBudget, SharedBudget
 from receiver.providers.calls import RETRY_SECONDS
 from receiver.providers.rate import Rate
+from receiver.providers.tokens import OwnTokens, SharedTokens
 from receiver.settings import Account, Settings
 
 S = TypeVar("S", bound=Source)
@@ -25,22 +26,22 @@ async def open_client(
 ) -> AsyncIterator[S]:
     """Open the client of an account whose source has the class `kind`.
 
-    All processes on the same database share the account's budget. Without a database (`url` is None) the client has a
-    budget of its own.
+    All processes on the same database share the account's budget, and its token if it has one. Without a database
+    (`url` is None) the client has its own.
     """
     if account.source != kind.name:  # or its key would go to another provider
         raise ValueError(f"{kind.__name__} is no client of {account.source}")
     rate = Rate.of(account.requests_a_minute)
     if url is None:
-        async with kind.of(account, retries=retries, budget=OwnBudget(rate)) as client:
+        async with kind.of(account, retries=retries, budget=OwnBudget(rate), tokens=OwnTokens()) as client:
             yield client
         return
     connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
-    shared = SharedBudget(
-        connections, api_url=account.api_url, key_fingerprint=account.key_fingerprint, rate=rate
-    )  # fmt: skip
+    key = account.key_fingerprint
+    shared = SharedBudget(connections, api_url=account.api_url, key_fingerprint=key, rate=rate)
+    tokens = SharedTokens(connections, api_url=account.api_url, client=key)
     try:
-        async with kind.of(account, retries=retries, budget=shared) as client:
+        async with kind.of(account, retries=retries, budget=shared, tokens=tokens) as client:
             yield client
     finally:
         connections.close()

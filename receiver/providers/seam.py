@@ -37,6 +37,7 @@ from receiver.providers.orders import (
     Wishes,
 )
 from receiver.providers.rate import Rate
+from receiver.providers.tokens import Tokens
 from receiver.settings import Account, accounts, addresses
 from receiver.settings.accounts import Variables
 from receiver.transcripts import Transcript
@@ -122,7 +123,7 @@ class Source(ABC):
         return view
 
     @classmethod
-    def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget) -> Self:
+    def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget, tokens: Tokens) -> Self:  # noqa: ARG003 - for sources that issue tokens
         """Return the client of an account. A source whose client needs more than address and key overrides this."""
         return cls(account.api_url, account.key, account=account.name, retries=retries, budget=budget)
 

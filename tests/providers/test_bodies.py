@@ -45,6 +45,20 @@ async def test_a_form_with_a_file_is_multipart(tmp_path: Path, *, is_open: bool)
     )  # fmt: skip
 
 
+async def test_a_form_can_be_multipart_without_a_file() -> None:
+    body = bodies.form(FIELDS, None, multipart=True)
+    read = Multipart(body.headers["Content-Type"].partition("boundary=")[2].encode(), SimulatedFile("id", "o", ""), 0)
+    for piece in await pieces(body):
+        read.feed(piece)
+    assert (read.form().fields, read.form().filename) == (FIELDS, None)
+
+
+@pytest.mark.parametrize(("kind", "said"), [(None, "audio/mpeg"), ("text/x", "text/x")])
+async def test_a_file_has_the_type_that_is_given_or_that_of_its_name(kind: str | None, said: str) -> None:
+    whole = b"".join(await pieces(bodies.form([], ("talk.mp3", b"", kind))))
+    assert f"Content-Type: {said}\r\n".encode() in whole
+
+
 async def test_an_open_file_is_never_whole_in_memory(tmp_path: Path) -> None:
     with (tmp_path / "talk").open("w+b") as opened:
         opened.truncate(10_000_000)

@@ -282,6 +282,24 @@ def test_subrip_is_read_however_it_was_written(text: str, said: list[Said]) -> N
     assert cues(read_srt(text.encode())) == said
 
 
+@pytest.mark.parametrize(("first", "second", "said"), [
+    ("[Ada] Hello.", "[Ben Jr.]: Yes?", [("Ada", "Hello."), ("Ben Jr.", "Yes?")]),
+    ("Ada: Hello.", "Ben Jr.: Yes: no?", [("Ada", "Hello."), ("Ben Jr.", "Yes: no?")]),
+    ("[Speaker 1] Hello.", "Yes?", [("Speaker 1", "Hello."), (None, "Yes?")]),
+    ("Hello.", "SPEAKER_01: Yes?", [(None, "Hello."), ("SPEAKER_01", "Yes?")]),
+    ("Warning: hot.", "Yes?", [(None, "Warning: hot."), (None, "Yes?")]),
+    ("[Laughs] Hello.", "Yes?", [(None, "[Laughs] Hello."), (None, "Yes?")]),
+    ("[Music]", "[ ] Yes?", [(None, "[Music]"), (None, "[ ] Yes?")]),
+    ("At 10:30.", "10:45 Yes?", [(None, "At 10:30."), (None, "10:45 Yes?")]),
+])  # fmt: skip
+def test_a_name_before_a_text_is_the_speaker_if_that_is_wished_and_likely(
+    first: str, second: str, said: list[tuple[str | None, str]]
+) -> None:
+    raw = USUAL.replace("Hello.", first).replace("Yes?", second).encode()
+    assert [(cue.speaker, cue.text) for cue in read_srt(raw, speakers=True).segments] == said
+    assert [(cue.speaker, cue.text) for cue in read_srt(raw).segments] == [(None, first), (None, second)]
+
+
 HEAD = "WEBVTT - Talk\nKind: captions\n\n"
 VTT = f"{HEAD}intro\n00:00:01.000 --> 00:00:02.000\nHello.\n\n00:03.000 --> 00:04.500 align:start\nYes?\n"
 

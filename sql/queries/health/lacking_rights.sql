@@ -9,8 +9,9 @@ from (
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
         ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'),
         ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
-        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'), ('submissions', '{insert,select,update}'),
-        ('timestamps', '{insert,select,update}'), ('transcripts', '{insert,select,update}')
+        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'),
+        ('submissions', '{insert,select,update}'), ('timestamps', '{insert,select,update}'),
+        ('tokens', '{insert,select,update}'), ('transcripts', '{insert,select,update}')
 ) as needed (name, privileges)
 cross join unnest(privileges) as needs (privilege)
 where not has_table_privilege(format('receiver.%I', name), privilege)
