@@ -48,14 +48,16 @@ def form(fields: Sequence[tuple[str, str]], file: File | None, *, multipart: boo
 
     With `multipart` it is multipart in any case.
     """
-    files: list[tuple[str, Any]] = [] if file is None else [("file", file)]
-    if multipart:
-        files[:0] = [(name, (None, value.encode())) for name, value in fields]
-        fields = ()
     data: dict[str, list[str]] = {}
+    parts: list[tuple[str, Any]] = []
     for name, value in fields:
-        data.setdefault(name, []).append(value)
-    encoded = httpx.Request("POST", "http://form.invalid", data=data, files=files)
+        if multipart:
+            parts.append((name, (None, value.encode())))
+        else:
+            data.setdefault(name, []).append(value)
+    if file is not None:
+        parts.append(("file", file))
+    encoded = httpx.Request("POST", "http://form.invalid", data=data, files=parts)
     assert isinstance(encoded.stream, httpx.SyncByteStream)
     size, kind = int(encoded.headers["Content-Length"]), encoded.headers["Content-Type"]
     return Body(read_apart(iter(encoded.stream)), size, kind=kind)

@@ -61,9 +61,7 @@ class Timbr(Source):
         super().__init__(api_url, key, **options)
         self.has_key = key is not None or bool(client_id)
         self.has_client = bool(client_id)
-        self._client = {"client_id": client_id}
-        if client_secret is not None:
-            self._client["client_secret"] = client_secret.get_secret_value()
+        self._client_id, self._client_secret = client_id, client_secret
         self._bearer = Bearer(tokens or OwnTokens(), self._issue)
 
     @classmethod
@@ -152,14 +150,16 @@ class Timbr(Source):
 
     async def _issue(self) -> Issued:
         """Ask for a token, with the key if there is one."""
-        body = {"grant_type": "client_credentials"} | self._client
+        body = {"grant_type": "client_credentials", "client_id": self._client_id}
+        if self._client_secret is not None:
+            body["client_secret"] = self._client_secret.get_secret_value()
         calls = replace(self._calls, needs_key=False, refusal=self._refusal_of_a_token)
         raw = await calls.send("POST", "auth/token/", json=body)
-        answer = envelope.read(TokenAnswer, raw, _text(calls.key), self._client.get("client_secret", ""))
+        answer = envelope.read(TokenAnswer, raw, _text(calls.key), _text(self._client_secret))
         return Issued(answer.access_token, answer.life)
 
     def _refusal_of_a_token(self, status: int, headers: Mapping[str, str], body: bytes, key: str) -> ProviderError:
-        return envelope.refusal(status, headers, body, key, self._client.get("client_secret", ""))
+        return envelope.refusal(status, headers, body, key, _text(self._client_secret))
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
