@@ -8,6 +8,7 @@ from receiver.providers.budget import Budget
 from receiver.providers.orders import Media
 from receiver.providers.seam import Source
 from receiver.providers.thunderscribe import Speech, ThunderScribe
+from receiver.providers.tokens import Tokens
 from receiver.settings.accounts import OPENAI, Account
 
 
@@ -32,7 +33,14 @@ class OpenAI(ThunderScribe):
         self._path = "audio/transcriptions"
 
     @classmethod
-    def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget) -> Self:
+    def of(
+        cls,
+        account: Account,
+        *,
+        retries: tuple[float, ...],
+        budget: Budget,
+        tokens: Tokens,  # noqa: ARG003 - it issues none
+    ) -> Self:
         """See `Source`."""
         return cls(account.api_url, account.key, account=account.name, retries=retries, budget=budget)
 

@@ -23,6 +23,7 @@ from receiver.providers.calls import NO_TURN
 from receiver.providers.exchange import UNREACHABLE
 from receiver.providers.orders import Answered, KeepNotes, Media, Notes, Order, Sent, Uploaded, Wishes
 from receiver.providers.seam import Source
+from receiver.providers.tokens import Tokens
 from receiver.settings.accounts import THUNDERSCRIBE, Account
 from receiver.transcripts import Transcript
 
@@ -106,7 +107,14 @@ class ThunderScribe(Source):
         self._path = f"{path_version}/audio/transcriptions"
 
     @classmethod
-    def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget) -> Self:
+    def of(
+        cls,
+        account: Account,
+        *,
+        retries: tuple[float, ...],
+        budget: Budget,
+        tokens: Tokens,  # noqa: ARG003 - it issues none
+    ) -> Self:
         """Return the client of an account, with the path version that its address names."""
         version: Literal["v3", "v1"] = "v1" if account.api_path.endswith("/v1") else "v3"
         return cls(

@@ -181,8 +181,7 @@ class Bearer:
                 message = f"no token is issued: {exc.message}"
                 raise Unauthenticated(message, code=exc.code, status=exc.status) from exc
             if isinstance(exc, ProviderUnavailable) and exc.code not in NOTHING_SENT:
-                message = f"no token is issued: {exc.message}"
-                raise ProviderUnavailable(message, code=NO_TOKEN, status=exc.status) from exc
+                raise ProviderUnavailable(f"no token is issued: {exc}", code=NO_TOKEN) from exc
             raise
         with suppress(StoreUnavailableError):  # it can be used all the same
             await self._tokens.keep(issued)

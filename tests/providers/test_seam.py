@@ -37,7 +37,7 @@ def test_a_delivery_is_read_by_its_source() -> None:
     assert providers.read("transcribe.so", WHOLE) == Event("transcribe.so", "evt_1", "webhook.test", raw=WHOLE)
 
 
-@pytest.mark.parametrize("name", ["", "transcribe", "Transcribe.so", "timbr-audio"])
+@pytest.mark.parametrize("name", ["", "transcribe", "Transcribe.so", "timbr-video"])
 def test_what_a_source_that_nobody_knows_has_sent_is_kept_and_says_so(name: str) -> None:
     content = providers.read(name, WHOLE)
     assert isinstance(content, Unreadable)
