@@ -441,7 +441,7 @@ MUTANTS = (
     Mutant("timbr: a word of tomorrow ends a task", "receiver/providers/timbr/answers.py",
            "if word in FAILED:", 'if word != "processing":', "providers/timbr/answers"),
     Mutant("tokens: a lost token is a lost order", "receiver/providers/tokens.py",
-           "code=NO_TOKEN, status", "code=exc.code, status", "providers/tokens providers/timbr/client"),
+           "code=NO_TOKEN)", "code=exc.code)", "providers/tokens providers/timbr/client"),
     Mutant("tokens: a client that is refused costs the order", "receiver/providers/tokens.py",
            "if isinstance(exc, InvalidRequest):", "if False:", "providers/timbr/client"),
     Mutant("tokens: every process issues its own", "sql/queries/providers/lease_token.sql",

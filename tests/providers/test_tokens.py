@@ -78,7 +78,7 @@ async def test_a_token_that_could_not_be_issued_is_asked_for_again(make: Make) -
     issuer = Issuer()
     bearer = Bearer(make(), issuer.issue)
     issuer.fails = True
-    with pytest.raises(ProviderUnavailable, match="no token is issued: down") as raised:
+    with pytest.raises(ProviderUnavailable, match="no token is issued: transport: down") as raised:
         await bearer.token()
     assert raised.value.code == "no_token"
     issuer.fails = False
