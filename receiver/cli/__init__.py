@@ -4,7 +4,8 @@ up/, serve, work, migrate, sandbox    the processes      startup: how `serve` an
 check, spool, send                    the receiver       webhook: register, secrets, retire-secret, test-event
 handlers                              the handlers       inbox: events, show, jobs, replay
 submit: transcribe, quote             recordings         transcription: retry, delete
-submissions: submit, submissions, resolve                 what is asked of any provider
+submissions: submit, submissions, resolve, artifacts       what is asked of any provider
+providers                             the providers
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
   ▶ opening                           opens the database, and the provider's client
@@ -32,6 +33,7 @@ from receiver.cli import (
     handlers,
     inbox,
     migrate,
+    providers,
     sandbox,
     send,
     serve,
@@ -143,8 +145,8 @@ def main() -> None:
 
 
 for command in (
-    up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets,
-    webhook.retire_secret, webhook.test_event, check.check, account.account, account.pipelines, submit.quote,
+    up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets, webhook.retire_secret,
+    webhook.test_event, check.check, providers.providers, account.account, account.pipelines, submit.quote,
     submit.transcribe, account.transcriptions, transcript.transcript, transcript.timestamps, transcription.retry,
     transcription.delete, submissions.submit, submissions.submissions, submissions.resolve, submissions.artifacts,
     inbox.events, inbox.show, inbox.jobs, inbox.replay, handlers.handlers, spool.spool, sandbox.sandbox, send.send,

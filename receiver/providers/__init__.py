@@ -9,6 +9,7 @@ fishaudio        fishaudio
 thunderscribe    ThunderScribe
 openai           any OpenAI-compatible server
   ▶ openai_answers  their transcripts and refusals. Pure
+offers           what each source offers: operations, options, ranges. Pure
 content          a finished transcription: from the archive, or from the provider, or regenerated
   ▶ archive      the provider's answers; each is fetched once
 opening          a client with the budget that all processes share

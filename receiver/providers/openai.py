@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 from pydantic import SecretStr
 
 from receiver.providers.budget import Budget
-from receiver.providers.orders import Media
+from receiver.providers.orders import Limits
 from receiver.providers.seam import Source
 from receiver.providers.thunderscribe import Speech, ThunderScribe
 from receiver.providers.tokens import Tokens
@@ -26,6 +26,7 @@ class OpenAI(ThunderScribe):
     name, variables, api_path = OPENAI.source, OPENAI, OPENAI.api_path
     operations: ClassVar = {"transcription": Transcribe}
     uploads = False
+    limits = Limits()
     upload = Source.upload
 
     def __init__(self, api_url: str, key: SecretStr | None, **options: Any) -> None:
@@ -43,7 +44,3 @@ class OpenAI(ThunderScribe):
     ) -> Self:
         """See `Source`."""
         return cls(account.api_url, account.key, account=account.name, retries=retries, budget=budget)
-
-    @classmethod
-    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:
-        """See `Source`."""

@@ -83,6 +83,46 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest recording that a provider takes. None: nobody knows a limit.
+
+    Attributes:
+        most_bytes: of a file.
+        most_seconds: of a recording.
+    """
+
+    most_bytes: int | None = None
+    most_seconds: float | None = None
+
+    @property
+    def said(self) -> list[str]:
+        """The limits in words."""
+        size, length = self.most_bytes, self.most_seconds
+        sizes, lengths = [] if size is None else [_size(size)], [] if length is None else [_length(length)]
+        return sizes + lengths
+
+    def require(self, provider: str, file: Media | None, seconds: float | None) -> None:
+        """Refuse what is beyond a limit. `seconds` is the length if it is known; `file` is None for a URL.
+
+        Raises:
+            ImpossibleError: the message names the limit.
+        """
+        size, length = self.most_bytes, self.most_seconds
+        if file is not None and size is not None and file.size > size:
+            raise ImpossibleError(f"{file.name} is larger than {_size(size)}, the most that {provider} takes")
+        if seconds is not None and length is not None and seconds > length:
+            raise ImpossibleError(f"the recording is longer than {_length(length)}, the most that {provider} takes")
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024**3:g} GB" if size >= 1024**3 else f"{size / 1024**2:g} MB"
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 3600:g} hours"
+
+
+@dataclass(frozen=True, slots=True)
 class Uploaded:
     """A file that a provider has. `expires_at`: when it is gone there; None if the provider does not say."""
 

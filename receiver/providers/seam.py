@@ -28,6 +28,7 @@ from receiver.providers.orders import (
     Answered,
     Candidate,
     KeepNotes,
+    Limits,
     Media,
     Notes,
     Order,
@@ -66,6 +67,7 @@ class Source(ABC):
         uploads: whether a file is sent before the request that is paid for; if not, in that request.
         synchronous: whether `start` waits for the result.
         repeats: whether the provider knows a repeated request by its key, so that a lost answer can be asked for again.
+        limits: the largest recording that it takes.
     """
 
     name: ClassVar[str]
@@ -77,6 +79,7 @@ class Source(ABC):
     uploads: ClassVar[bool] = True
     synchronous: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
+    limits: ClassVar[Limits] = Limits()
 
     def __init__(
         self,
@@ -148,8 +151,8 @@ class Source(ABC):
         `body` is empty if it was too large for an error. `key` is empty if none was sent.
         """
 
-    @classmethod  # noqa: B027 - a source can have no limits
-    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:
+    @classmethod
+    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:  # noqa: ARG003 - all the same
         """Refuse what the provider would refuse, before anything is sent: too large, too long, a wrong format.
 
         `seconds` is the length if it is known; `file` is None for a URL.
@@ -157,6 +160,7 @@ class Source(ABC):
         Raises:
             ImpossibleError: the message names the provider's limit.
         """
+        cls.limits.require(cls.name, file, seconds)
 
     @classmethod
     def estimate(cls, operation: str, seconds: float | None) -> float | None:  # noqa: ARG003 - no price

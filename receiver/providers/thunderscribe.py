@@ -16,12 +16,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
-from receiver.errors import ImpossibleError, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import bodies, openai_answers
 from receiver.providers.budget import Budget
 from receiver.providers.calls import NO_TURN
 from receiver.providers.exchange import UNREACHABLE
-from receiver.providers.orders import Answered, KeepNotes, Media, Notes, Order, Sent, Uploaded, Wishes
+from receiver.providers.orders import Answered, KeepNotes, Limits, Media, Notes, Order, Sent, Uploaded, Wishes
 from receiver.providers.seam import Source
 from receiver.providers.tokens import Tokens
 from receiver.settings.accounts import THUNDERSCRIBE, Account
@@ -29,8 +29,6 @@ from receiver.transcripts import Transcript
 
 PIECE_BYTES = 8 * 1024**2
 WHOLE_BYTES = 10 * 1024**2
-MOST_BYTES = 5 * 1024**3
-MOST_SECONDS = 2 * 3600
 LEVELS = ("segment", "word")
 
 _Name = Annotated[str, Field(pattern=r"^[!-~]{1,500}$")]  # it goes into a header
@@ -98,6 +96,7 @@ class ThunderScribe(Source):
     operations: ClassVar = {"transcription": Transcribe}
     takes: ClassVar = frozenset({"file"})
     synchronous = True
+    limits = Limits(most_bytes=5 * 1024**3, most_seconds=2 * 3600)
     refusal = staticmethod(openai_answers.refusal)
 
     def __init__(
@@ -120,14 +119,6 @@ class ThunderScribe(Source):
         return cls(
             account.api_url, account.key, path_version=version, account=account.name, retries=retries, budget=budget
         )
-
-    @classmethod
-    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:  # noqa: ARG003 - there is one
-        """See `Source`."""
-        if file is not None and file.size > MOST_BYTES:
-            raise ImpossibleError(f"{file.name} is larger than 5 GB, the most that ThunderScribe takes")
-        if seconds is not None and seconds > MOST_SECONDS:
-            raise ImpossibleError("the recording is longer than two hours, the most that ThunderScribe takes")
 
     async def upload(self, file: Media, notes: Notes, keep: KeepNotes, sent: Sent) -> Uploaded:
         """See `Source`."""

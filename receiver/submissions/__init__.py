@@ -10,6 +10,8 @@
                       └── progress   notes from one run to the next, so that nothing is paid twice
 
 deleting        the end of a transcription at the provider
+standing        how each account of each provider stands
+counts          how many submissions wait
 
 Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.

@@ -361,7 +361,7 @@ def test_the_language_is_required() -> None:
 
 
 @pytest.mark.parametrize(("size", "seconds", "limit"), [
-    (5 * 1024**3 + 1, None, "5 GB"), (1, 7200.1, "two hours"), (5 * 1024**3, 7200.0, None), (1, None, None),
+    (5 * 1024**3 + 1, None, "5 GB"), (1, 7200.1, "2 hours"), (5 * 1024**3, 7200.0, None), (1, None, None),
 ])  # fmt: skip
 def test_what_is_too_large_or_too_long_is_refused_before_anything_is_sent(
     size: int, seconds: float | None, limit: str | None

@@ -51,6 +51,7 @@ class TranscribeSo(Source):
 
     name, variables, api_path = TRANSCRIBE.source, TRANSCRIBE, TRANSCRIBE.api_path
     read = staticmethod(partial(payload.read, TRANSCRIBE.source))
+    unit = "USD"
     refusal = staticmethod(error_from)
 
     @property
@@ -63,6 +64,10 @@ class TranscribeSo(Source):
     async def me(self) -> MeAnswer:
         """Return the key's owner and the money that is left."""
         return await read(MeAnswer, await self._calls.send("GET", "me"))
+
+    async def balance(self) -> float | None:
+        """See `Source`."""
+        return (await self.me()).wallet_balance_usd
 
     async def pipelines(self) -> list[PipelineAnswer]:
         """Return the speech models, with their prices."""

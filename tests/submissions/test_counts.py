@@ -1,0 +1,64 @@
+"""`submissions.counts`: what waits, and for whom."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest_asyncio
+
+from receiver.database import Pool, query
+from receiver.submissions import counts, records
+from receiver.submissions.counts import Unresolved, Waiting
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change
+from tests.submissions.submitting import ACCOUNT, Bench, bench
+
+
+@pytest_asyncio.fixture
+async def here(db: Pool, receiver_database: str) -> AsyncIterator[Bench]:
+    async with bench(db, receiver_database) as found:
+        yield found
+
+
+async def moved(here: Bench, prompt: str, *states: State) -> str:
+    """Return the id of a submission that has moved through these states."""
+    submission = await here.submit(prompt=prompt)
+    for state in states:
+        change = Change(tries=1 if state is State.SENT else 0, look_after=timedelta(0))
+        assert await records.move(here.db, submission.id, state, change) is not None
+    return submission.id
+
+
+async def test_what_has_not_ended_is_counted_for_its_account(here: Bench) -> None:
+    assert await counts.waiting(here.db) == {}
+    await moved(here, "waits for a worker")
+    await moved(here, "is sent", State.SENT)
+    await moved(here, "is lost", State.SENT, State.UNKNOWN)
+    await moved(here, "has failed", State.SENT, State.FAILED)
+    await moved(here, "is done", State.SENT, State.ENDED, State.DONE)
+    assert await counts.waiting(here.db) == {ACCOUNT.id: Waiting(unfinished=3, unknown=1)}
+
+
+async def test_what_is_lost_or_late_is_counted_since_when_it_is(here: Bench) -> None:
+    assert await counts.unresolved(here.db) == Unresolved()
+    await moved(here, "is sent", State.SENT)
+    first, second = [await moved(here, name, State.SENT, State.UNKNOWN) for name in ("lost", "lost too")]
+    late = await moved(here, "late", State.SENT, State.ACCEPTED)
+    await moved(here, "accepted", State.SENT, State.ACCEPTED)
+    over = await moved(here, "was late", State.SENT, State.ACCEPTED)
+    async with here.db.acquire() as connection:
+        for one in (late, over):
+            assert await records.overdue(connection, one)
+    await records.move(here.db, over, State.FAILED)
+    sent = [(await records.known(here.db, one)).sent_at for one in (first, second)]
+    accepted = (await records.known(here.db, late)).accepted_at
+    assert await counts.unresolved(here.db) == Unresolved(2, sent[0], 1, accepted, 3)
+
+
+async def test_the_count_of_what_is_lost_reads_no_submission_that_is_over(here: Bench) -> None:
+    async with here.db.acquire() as connection, connection.transaction():
+        await connection.execute("set local enable_seqscan = off")
+        plan = await connection.fetch(f"explain {query('submissions/count_unresolved')}")
+    lines = "\n".join(row[0] for row in plan)
+    assert "Seq Scan" not in lines
+    assert "submissions_unknown" in lines
+    assert "submissions_looks" in lines
