@@ -12,7 +12,7 @@ from receiver.database import TROUBLE, Connection, dsn, outages, query
 from receiver.database.opening import open_database
 from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
 from receiver.handling import Handler, discovery
-from receiver.health import advice, around, checks, postgres, presence
+from receiver.health import advice, around, checks, postgres, presence, submitted
 from receiver.health.finding import Finding
 from receiver.inbox import deliveries, jobs, spooled
 from receiver.inbox.spool import Spool
@@ -92,8 +92,10 @@ async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
         await asyncio.to_thread(
             _spool, configured, subjects.spool, seen.name, place if isinstance(place, str) else None
         ),
+        *submitted.artifacts_folder(configured),
         *await around.reachable(configured, seen.secrets or secrets.own(configured)),
         *await _providers(configured, url),
+        *await submitted.accounts(configured, url),
     ]
 
 
@@ -115,6 +117,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         await checks.oldest(connection, known_handlers, configured),
         await postgres.clock(connection, api_url),
         checks.dead(counts, known_handlers),
+        await submitted.waiting(connection),
         advice.elsewhere(counts),
         *advice.arrivals(
             await deliveries.recent_types(connection, api_url), handlers.values(), configured.chosen.source

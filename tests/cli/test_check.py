@@ -57,6 +57,7 @@ def test_all_is_well(shared: Processes) -> None:
         "oldest due job",
         "clock",
         "dead jobs",
+        "submissions",
         "other APIs",
         "no handler",
         "patterns",

@@ -1,0 +1,73 @@
+"""Check what the providers are asked for: submissions, the accounts that pay, and where the files lie."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from receiver.database import Connection
+from receiver.health.finding import Finding
+from receiver.logs import clock
+from receiver.providers import SOURCES, Source
+from receiver.settings import Account, Settings
+from receiver.settings.accounts import TRANSCRIBE
+from receiver.submissions import counts, standing
+from receiver.submissions.shelf import open_shelf
+from receiver.submissions.standing import Standing
+
+
+async def waiting(connection: Connection) -> Finding:
+    """Check whether a submission waits for a person: its answer was lost, or it takes too long."""
+    found = await counts.unresolved(connection)
+    seen, todo = list[str](), list[str]()
+    if found.unknown:
+        since = "" if found.unknown_since is None else f", the first sent at {clock(found.unknown_since)}"
+        seen.append(f"{found.unknown} unknown{since}")
+        todo.append("see `receiver submissions --state unknown`, then `receiver resolve …` for each")
+    if found.overdue:
+        since = "" if found.overdue_since is None else f", the first accepted at {clock(found.overdue_since)}"
+        seen.append(f"{found.overdue} overdue{since}")
+        todo.append("ask the provider about the overdue ones: `receiver submissions --state accepted` lists them")
+    seen.append(f"{found.under_way} under way")
+    return Finding("submissions", holds=not todo, seen="; ".join(seen), todo="; ".join(todo))
+
+
+async def accounts(configured: Settings, url: str | None) -> list[Finding]:
+    """Check whether the providers other than transcribe.so accept the keys, by calls that are free.
+
+    `url`: the database that counts requests, if it can be used.
+    """
+    return [account(one) for one in await standing.of(_others(configured), url)]
+
+
+def account(found: Standing) -> Finding:
+    """Check whether a provider accepts an account's key."""
+    its = found.account
+    mark = f" ({its.source})" if its.is_default else f" ({its.source}/{its.name})"
+    if found.trouble is not None:
+        return Finding("provider", holds=False, seen=found.trouble).of(mark)
+    if found.balance is not None:
+        seen = f"{its.api_url} answers and accepts the key; balance {found.said}"
+    else:
+        why = "no free call tells whether it accepts the key" if found.has_key else "no key is set, and it needs none"
+        seen = f"{found.said}: {why}"
+    return Finding("provider", holds=True, seen=seen).of(mark)
+
+
+def artifacts_folder(configured: Settings, sources: Sequence[type[Source]] = SOURCES) -> list[Finding]:
+    """Report as advice that files that were paid for lie on a disk that might not stay, although the database does.
+
+    `sources`: those of which this version has clients.
+    """
+    place = open_shelf(configured).place
+    bring_files = {kind.name for kind in sources if kind.operations and not kind.synchronous}
+    is_inside = configured.artifacts_dir is None or any(
+        place.resolve().is_relative_to(folder.resolve()) for folder in (configured.data_dir, Path.cwd())
+    )
+    has_account = any(account.source in bring_files for account in configured.accounts)
+    if configured.database_url is None or not (is_inside and has_account):
+        return []
+    seen = f"the files of submissions are kept in {place}, which a platform may throw away with the next deploy"
+    return [Finding("artifacts folder", holds=True, seen=seen, todo="set RECEIVER_ARTIFACTS_DIR to a disk that stays")]
+
+
+def _others(configured: Settings) -> list[Account]:
+    return [account for account in configured.accounts if account.source != TRANSCRIBE.source]
