@@ -23,7 +23,7 @@ from receiver.inbox.spool.opening import open_spool
 from receiver.server import address, bind, inherit
 from receiver.server import serve as serve_on
 from receiver.settings import Settings
-from receiver.web import Receiver, application
+from receiver.web import Receiver, Submissions, application
 from receiver.web.store import SERVICE
 from receiver.webhooks import registration
 from receiver.webhooks.keyring import Keyring
@@ -32,6 +32,7 @@ from receiver.webhooks.registrar import Registrar
 log = logging.getLogger(__name__)
 
 LAST_DRAIN_SECONDS = 5.0
+SUBMITTING = 2  # connections, opened when they are needed
 
 
 @click.command(epilog=examples("receiver serve", "PORT=8080 receiver serve --host 0.0.0.0"))
@@ -55,7 +56,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
     connections = Connections(url, statement_seconds=SERVICE.statement)
     if configured.spool_dir is None:
         embedded.prepare(configured.data_dir)  # the spool's folder is in the data folder
-    receiver = _receiver(configured, connections, handlers, url)
+    receiver, submissions = _receiver(configured, connections, handlers, url), _submissions(configured, url)
     stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
     if has_database:
         await receiver.keyring.read_again()
@@ -76,6 +77,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
             await receiver.store.drain()
     await receiver.store.close()
     await presence.leave()
+    submissions.close()
     connections.close()
 
 
@@ -87,6 +89,15 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
         url=url,
         accounts=configured.webhook_accounts,
     )
+
+
+def _submissions(configured: Settings, url: str) -> Submissions:
+    """Return the routes for programs that submit. They cannot use up the connections of deliveries."""
+    connections = Connections(url, size=SUBMITTING, statement_seconds=SERVICE.statement)
+    return Submissions(
+        token=configured.token_digest, connections=connections, account_of=configured.account_of,
+        seconds=SERVICE.database,
+    )  # fmt: skip
 
 
 def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Presence, *, has_line: bool) -> None:

@@ -201,13 +201,14 @@ def resolve(submission: str, *, again: bool, give_up: bool, remote_id: str | Non
         raise click.UsageError("--again, --give-up and --found exclude each other")
 
     async def work(db: Pool) -> Submission:
-        if again:
-            return await resolving.again(db, submission)
-        if give_up:
-            return await resolving.give_up(db, submission)
-        if remote_id is not None:
-            return await resolving.found(db, submission, remote_id)
-        return await records.known(db, submission)
+        async with db.acquire() as connection:
+            if again:
+                return await resolving.again(connection, submission)
+            if give_up:
+                return await resolving.give_up(connection, submission)
+            if remote_id is not None:
+                return await resolving.found(connection, submission, remote_id)
+            return await records.known(connection, submission)
 
     found = with_database(configure(), work)
     if as_json:

@@ -4,6 +4,7 @@ All mistakes are reported at once, by the variable's name and never by its value
 are shown; properties such as `own_secrets` and `dsn` give their plain values.
 """
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -24,7 +25,8 @@ from receiver.settings.accounts import TRANSCRIBE, Account
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
 CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows; these jobs are transcriptions, not the jobs of handlers
-SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL")
+SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL", "RECEIVER_TOKEN")
+TOKEN_LENGTH = 16  # characters: anyone who can reach the port can guess
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 
 _PATH = re.compile(r"^\.|[/\\]|\.py$")
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     calls_shutdown_seconds: Annotated[float, Field(ge=0, le=7200)] = _variable("RECEIVER_CALLS_SHUTDOWN_SECONDS", 20.0)
     artifacts_dir: Path | None = _variable("RECEIVER_ARTIFACTS_DIR", None)
     artifact_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_ARTIFACT_MAX_MB", 4096.0)
+    token: SecretStr | None = _variable("RECEIVER_TOKEN", None)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
     failpoint: Annotated[Death | None, NoDecode] = _variable("RECEIVER_FAILPOINT", None)
@@ -145,7 +148,7 @@ class Settings(BaseSettings):
     def _settled(cls, value: Path | None) -> Path | None:
         return None if value is None else value.absolute()  # a handler might change the working folder
 
-    @field_validator("api_key", "database_url", mode="before")
+    @field_validator("api_key", "database_url", "token", mode="before")
     @classmethod
     def _none(cls, value: object) -> object:
         return None if value == "" else value
@@ -155,10 +158,17 @@ class Settings(BaseSettings):
     def _written_out(cls, value: object) -> object:
         return values.plain(value, values.ODD_IN_PATHS) if isinstance(value, str) else value
 
-    @field_validator("api_key")
+    @field_validator("api_key", "token")
     @classmethod
     def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is None else SecretStr(values.token(value.get_secret_value()))
+
+    @field_validator("token")
+    @classmethod
+    def _unguessable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value) < TOKEN_LENGTH:
+            raise ValueError(f"must have at least {TOKEN_LENGTH} characters")
+        return value
 
     @field_validator("webhook_secrets")
     @classmethod
@@ -192,6 +202,11 @@ class Settings(BaseSettings):
     def dsn(self) -> str | None:
         """The database's URL with its password; None for the embedded database."""
         return None if self.database_url is None else self.database_url.get_secret_value()
+
+    @property
+    def token_digest(self) -> bytes | None:
+        """The SHA-256 of the token with which programs submit; None if no program can."""
+        return None if self.token is None else hashlib.sha256(self.token.get_secret_value().encode()).digest()
 
     @property
     def default_account(self) -> Account:

@@ -13,6 +13,15 @@ deleting        the end of a transcription at the provider
 standing        how each account of each provider stands
 counts          how many submissions wait
 
+A provider without webhooks:
+
+    asking, or requested ──▶ ordering ──▶ working, with paying ──▶ watching, if the answer is not the result ──▶ results
+    what a person types,     a row and    the job that carries                                          artifacts: shelf
+    or a program sends       its job      it out
+
+moves           the states, and what an error means          records     the rows
+announcing      the events that we write ourselves           resolving   what a person says of a lost answer
+
 Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.
 """

@@ -4,12 +4,12 @@ typed ──▶ operation_of ──▶ wishes_of ──▶ recordings_in ──�
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from receiver.errors import ImpossibleError
 from receiver.providers import Source
@@ -18,6 +18,8 @@ from receiver.settings import Account
 from receiver.submissions import media, recordings
 from receiver.submissions.media import CONTENT_TYPES
 from receiver.submissions.moves import IfLost
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +126,45 @@ def wishes_of(source: type[Source], operation: str, given: Sequence[tuple[str, s
     Raises:
         ImpossibleError: an option does not exist, or is out of its range. The message names all mistakes.
     """
-    kind, typed = source.operations[operation], dict[str, Any]()
+    typed = dict[str, Any]()
     for name, value in given:
         before = typed.get(name)
         typed[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+    return options_of(source, operation, typed)
+
+
+def options_of(source: type[Source], operation: str, given: Mapping[str, Any]) -> Wishes:
+    """Return the options of an operation, by names and values.
+
+    Raises:
+        ImpossibleError: as for `wishes_of`.
+    """
+    return checked(source.operations[operation], given, of=f"{source.name}, {operation}")
+
+
+def checked(kind: type[M], given: Mapping[str, Any], *, of: str, called: str = "option") -> M:
+    """Return values as a model.
+
+    Args:
+        kind: the model.
+        given: the values, by name.
+        of: what they belong to, for the message.
+        called: what one of them is called there.
+
+    Raises:
+        ImpossibleError: a name does not exist, or a value is out of its range. The message names all mistakes.
+    """
     try:
-        return kind.model_validate(typed)
+        return kind.model_validate(given)
     except ValidationError as exc:
-        wrong = "; ".join(_mistake(kind, mistake["loc"], mistake["type"], mistake["msg"]) for mistake in exc.errors())
-        raise ImpossibleError(f"{source.name}, {operation}: {wrong}") from None
+        wrong = [_mistake(kind, called, found["loc"], found["type"], found["msg"]) for found in exc.errors()]
+        raise ImpossibleError(f"{of}: {'; '.join(wrong)}") from None
 
 
-def _mistake(kind: type[Wishes], where: tuple[int | str, ...], what: str, said: str) -> str:
-    name = str(where[0]) if where else "options"
+def _mistake(kind: type[BaseModel], called: str, where: tuple[int | str, ...], what: str, said: str) -> str:
+    name = str(where[0]) if where else f"{called}s"
     if what == "extra_forbidden":
-        return f"there is no option {name}; there are {', '.join(kind.model_fields)}"
+        return f"there is no {called} {name}; there are {', '.join(kind.model_fields)}"
     if what == "missing":
         return f"{name} is required"
     return f"{name}: {said.removeprefix('Value error, ').replace('Input should be', 'must be')}"

@@ -1,10 +1,10 @@
-"""From what a person asks for to a submission that a worker can carry out.
+"""From what is asked for to a submission that a worker can carry out.
 
     Asked ──▶ asked for before? ──▶ intended ──▶ uploaded, with its job
                     └── that submission; nothing is sent
 
 Whoever asks for the same again means the same submission: from any folder, and on any machine with the same database.
-An upload that was broken off goes on.
+An upload that was broken off goes on. A web address needs no upload, so `place` does all of this at once.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from receiver.database import Pool
+from receiver.database import Connection, Pool, query
 from receiver.errors import ImpossibleError
 from receiver.inbox import deliveries, jobs
 from receiver.providers import Source
@@ -45,10 +45,31 @@ async def submit(
         ImpossibleError: the caller's key was used for something else.
         ProviderError: the file could not be uploaded. The same call goes on with it.
     """
-    digest = await asyncio.to_thread(_digest, asked)
-    found, is_new = await _row(db, asked, _wanted(asked, digest))
+    if asked.file is None:
+        async with db.acquire() as connection:
+            return await place(connection, asked)
+    wanted = _wanted(asked, await asyncio.to_thread(_digest, asked))
+    async with db.acquire() as connection, connection.transaction():
+        found, is_new = await _row(connection, asked, wanted)
     if found.state is State.INTENDED:
         found = await _hand_over(client, db, found, _Sends(asked.file, shelf, sending))
+    return found, is_new
+
+
+async def place(connection: Connection, asked: Asked) -> tuple[Submission, bool]:
+    """Hand a submission of a web address to the workers, whole or not at all. Return it, and whether it is new.
+
+    Nothing is sent.
+
+    Raises:
+        ImpossibleError: the caller's key was used for something else.
+    """
+    assert asked.url is not None
+    async with connection.transaction():
+        found, is_new = await _row(connection, asked, _wanted(asked, _digest(asked)))
+        if found.state is State.INTENDED:
+            found = await _to_workers(connection, found, Change())
+    await jobs.nudge(connection)
     return found, is_new
 
 
@@ -71,50 +92,65 @@ def _wanted(asked: Asked, digest: str) -> Wanted:
     )  # fmt: skip
 
 
-async def _row(db: Pool, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
+async def _row(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
     """Return the submission that is meant, and whether it was written now."""
     if asked.terms.key is not None:
-        return await _written(db, wanted, asked.terms.key)
-    before = await records.same(db, wanted.account, wanted.asked)
+        return await _keyed(connection, wanted, asked.terms.key)
+    before = await records.same(connection, wanted.account, wanted.asked)
     if before and (not asked.terms.again or before[0].state is State.INTENDED):
         return before[0], False
-    return await _written(db, wanted, f"{wanted.asked}-{len(before) + 1}")
-
-
-async def _written(db: Pool, wanted: Wanted, key: str) -> tuple[Submission, bool]:
-    new = await records.intend(db, wanted, key)
+    new = await records.intend(connection, wanted, f"{wanted.asked}-{len(before) + 1}")
     if new is not None:
         return new, True
-    before = await records.keyed(db, wanted.account, key)
-    if before is None or before.asked != wanted.asked:
+    return (await records.same(connection, wanted.account, wanted.asked))[0], False  # somebody was faster
+
+
+async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Submission, bool]:
+    """Return the submission under a caller's key, and whether it was written now.
+
+    The key is one for all accounts: with another account, the same key would pay a second time.
+    """
+    await connection.execute(query("submissions/lock_caller_key"), key)
+    before = await records.keyed(connection, key)
+    for one in before:
+        if (one.asked, one.if_lost) == (wanted.asked, wanted.if_lost):
+            return one, False
+    new = None if before else await records.intend(connection, wanted, key)
+    if new is None:
         raise ImpossibleError("this key was used for something else: take another one", code="key_used")
-    return before, False
+    return new, True
 
 
 @dataclass(frozen=True, slots=True)
 class _Sends:
-    """The file, if there is one, and how it is sent."""
+    """The file, and how it is sent."""
 
-    file: Media | None
+    file: Media
     shelf: Shelf
     sending: Sending
 
 
 async def _hand_over(client: Source, db: Pool, intended: Submission, sends: _Sends) -> Submission:
-    """Bring the file, if there is one, to where it is wanted, and give the submission to the workers."""
-    change = Change() if sends.file is None else await _sent(client, db, intended, sends.file, sends)
+    """Bring the file to where it is wanted, and give the submission to the workers."""
+    change = await _sent(client, db, intended, sends)
     async with db.acquire() as connection, connection.transaction():
-        moved = await records.move(connection, intended.id, State.UPLOADED, change, only_from={State.INTENDED})
-        if moved is not None:
-            await deliveries.append(connection, [announcing.of_work(moved)])
-    if moved is None:  # the same command, run twice at the same time
-        return await records.known(db, intended.id)
+        moved = await _to_workers(connection, intended, change)
     await jobs.nudge(db)
     return moved
 
 
-async def _sent(client: Source, db: Pool, intended: Submission, file: Media, sends: _Sends) -> Change:
-    """Upload a file, or put it aside. Return where it is."""
+async def _to_workers(connection: Connection, intended: Submission, change: Change) -> Submission:
+    """Give a submission to the workers, unless the same is done somewhere else at the same time."""
+    moved = await records.move(connection, intended.id, State.UPLOADED, change, only_from={State.INTENDED})
+    if moved is None:
+        return await records.known(connection, intended.id)
+    await deliveries.append(connection, [announcing.of_work(moved)])
+    return moved
+
+
+async def _sent(client: Source, db: Pool, intended: Submission, sends: _Sends) -> Change:
+    """Upload the file, or put it aside. Return where it is."""
+    file = sends.file
     if not client.uploads:
         await asyncio.to_thread(sends.shelf.put_aside, intended, file)
         return Change(remote_file=here())

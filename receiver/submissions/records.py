@@ -183,7 +183,7 @@ async def known(db: Database, submission: str) -> Submission:
     """
     found = await find(db, submission)
     if found is None:
-        raise ImpossibleError(f"there is no submission {submission}")
+        raise ImpossibleError(f"there is no submission {submission}", code="no_submission")
     return found
 
 
@@ -193,10 +193,9 @@ async def locked(connection: Connection, submission: str) -> Submission | None:
     return None if row is None else _read(row)
 
 
-async def keyed(db: Database, account: AccountId, caller_key: str) -> Submission | None:
-    """Return the submission of an account under its caller's key."""
-    row = await db.fetchrow(query("submissions/keyed_submission"), *account, caller_key)
-    return None if row is None else _read(row)
+async def keyed(db: Database, caller_key: str) -> list[Submission]:
+    """Return the submissions of all accounts under their caller's key."""
+    return [_read(row) for row in await db.fetch(query("submissions/keyed_submissions"), caller_key)]
 
 
 async def same(db: Database, account: AccountId, asked: str) -> list[Submission]:

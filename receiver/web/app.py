@@ -168,8 +168,8 @@ class Receiver:
         return known
 
 
-def application(receiver: Receiver) -> Starlette:
-    """Return the ASGI application of a receiver."""
+def application(receiver: Receiver, further: Sequence[Route] = ()) -> Starlette:
+    """Return the ASGI application of a receiver, with `further` routes that no delivery takes."""
     app = Starlette(
         routes=[
             *(
@@ -180,6 +180,7 @@ def application(receiver: Receiver) -> Starlette:
             *_deliveries(f"{CALLBACK_PATH}/{{callback}}", _receive(receiver, None)),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(receiver)),
+            *further,
         ],
         exception_handlers=receiver.refusals.answers,
     )

@@ -10,19 +10,19 @@ from receiver.server.bounds import SERVICE
 BODY_BYTES = 256 * 1024
 
 
-async def read(request: Request) -> bytes:
+async def read(request: Request, *, most: int = BODY_BYTES) -> bytes:
     """Return the raw body.
 
     Raises:
         RequestError: the request states its length in two ways.
-        BodyTooLargeError: more than 256 KiB are declared or arrive.
+        BodyTooLargeError: more than `most` bytes are declared or arrive.
         DeliveryTimeoutError: the body is not complete 10 s after the request began.
     """
     declared = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers and "content-length" in request.headers:
         raise RequestError("two lengths")  # request smuggling needs two servers that choose differently
-    if not (declared.isascii() and declared.isdigit()) or int(declared[:20]) > BODY_BYTES:
-        raise BodyTooLargeError(BODY_BYTES)
+    if not (declared.isascii() and declared.isdigit()) or int(declared[:20]) > most:
+        raise BodyTooLargeError(most)
     # Our own server notes when the request began. Under another server the time counts from here.
     deadline = getattr(request.state, "deadline", asyncio.get_running_loop().time() + SERVICE.receive)
     pieces, size = list[bytes](), 0
@@ -30,8 +30,8 @@ async def read(request: Request) -> bytes:
         async with asyncio.timeout_at(deadline):
             async for piece in request.stream():
                 size += len(piece)
-                if size > BODY_BYTES:
-                    raise BodyTooLargeError(BODY_BYTES)
+                if size > most:
+                    raise BodyTooLargeError(most)
                 pieces.append(piece)
     except TimeoutError as exc:
         raise DeliveryTimeoutError from exc

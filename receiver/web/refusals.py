@@ -60,14 +60,14 @@ class Refusals:
         assert isinstance(exc, RequestError)
         self.count(exc, _client(request), request)
         later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
-        return _refusal(exc.status, exc.code, exc.message, later)
+        return refusal(exc.status, exc.code, exc.message, later)
 
     async def _refuse_route(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
         if exc.status_code == WrongPathError.status and signature.HEADER.decode() in request.headers:
             self.count(WrongPathError(), _client(request))  # a proxy might have changed the path of a delivery
         codes = {404: "not_found", 405: "method_not_allowed"}
-        return _refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
+        return refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
 
 
 def _client(request: Request) -> str | None:
@@ -86,14 +86,15 @@ def _from(client: str | None) -> str:
 
 async def _answer_incomplete(_: Request, __: Exception) -> Response:
     log.debug("a client disconnected before its request was complete")
-    return _refusal(400, "incomplete", "The request was not complete.")
+    return refusal(400, "incomplete", "The request was not complete.")
 
 
 async def _fail(_: Request, __: Exception) -> Response:
-    return _refusal(500, "internal_error", "This is a bug; the log says more.")
+    return refusal(500, "internal_error", "This is a bug; the log says more.")
 
 
-def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer that says why a request is refused."""
     # A refused request can leave an unread body, which would look like the next request. Our own server closes the
     # connection after such an answer, and announces that; another server might not.
     close = {"Connection": "close"} if status in (400, 408, 413) else {}

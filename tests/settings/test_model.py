@@ -1,5 +1,6 @@
 """`receiver.settings.model`: the environment and the secret files, read once; every mistake by name, none by value."""
 
+import hashlib
 import os
 import traceback
 from collections.abc import Callable
@@ -79,6 +80,7 @@ DEFAULTS = {
     "RECEIVER_CALLS_SHUTDOWN_SECONDS": 20.0,
     "RECEIVER_ARTIFACTS_DIR": None,
     "RECEIVER_ARTIFACT_MAX_MB": 4096.0,
+    "RECEIVER_TOKEN": None,
     "RECEIVER_LOG": "text",
     "RECEIVER_LOG_LEVEL": "info",
     "RECEIVER_FAILPOINT": None,
@@ -141,6 +143,8 @@ TAKEN = [
     ("RECEIVER_ARTIFACTS_DIR", "stems", Path("stems").absolute()),
     ("RECEIVER_ARTIFACT_MAX_MB", "0.5", 0.5),
     ("RECEIVER_ARTIFACT_MAX_MB", "1000000", 1_000_000.0),
+    ("RECEIVER_TOKEN", "0123456789abcdef", "0123456789abcdef"),
+    ("RECEIVER_TOKEN", "", None),
     ("RECEIVER_LOG", "json", "json"),
     ("RECEIVER_LOG_LEVEL", "debug", "debug"),
     ("RECEIVER_LOG_LEVEL", "error", "error"),
@@ -221,6 +225,8 @@ REFUSED = [
     ("RECEIVER_CALLS_SHUTDOWN_SECONDS", "7201", "less than or equal to 7200"),
     ("RECEIVER_ARTIFACTS_DIR", "~/s3cret", "contains a part that only a shell expands: write the whole path"),
     ("RECEIVER_ARTIFACT_MAX_MB", "0", "greater than 0"),
+    ("RECEIVER_TOKEN", "0123456789abcde", "must have at least 16 characters"),
+    ("RECEIVER_TOKEN", "0123456789 abcdef", "must be printable ASCII without spaces"),
     ("RECEIVER_LOG", "s3cret", "must be 'text' or 'json'"),
     ("RECEIVER_LOG", "JSON", "'text' or 'json'"),
     ("RECEIVER_LOG_LEVEL", "s3cret", "'debug', 'info', 'warning' or 'error'"),
@@ -377,7 +383,18 @@ def test_every_secret_of_the_model_may_come_from_a_file() -> None:
     assert secret == set(SECRETS)
 
 
-VALUES = {"TRANSCRIBE_API_KEY": "tsk_s3cret", "TRANSCRIBE_WEBHOOK_SECRET": "whsec_s3cret", "DATABASE_URL": POSTGRES}
+VALUES = {
+    "TRANSCRIBE_API_KEY": "tsk_s3cret",
+    "TRANSCRIBE_WEBHOOK_SECRET": "whsec_s3cret",
+    "DATABASE_URL": POSTGRES,
+    "RECEIVER_TOKEN": "a-long-s3cret-token",
+}
+
+
+def test_a_token_is_compared_by_its_digest(environment: Callable[..., None]) -> None:
+    assert settings.load().token_digest is None
+    environment(RECEIVER_TOKEN=VALUES["RECEIVER_TOKEN"])
+    assert settings.load().token_digest == hashlib.sha256(VALUES["RECEIVER_TOKEN"].encode()).digest()
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -104,8 +104,9 @@ async def test_a_person_lets_it_be_sent_once_more_or_gives_it_up(here: Bench) ->
     first, second = await here.submit(), await here.submit(prompt="another one")
     await here.worked(first)
     await here.worked(second)
-    await resolving.again(here.db, first.id)
-    await resolving.give_up(here.db, second.id)
+    async with here.db.acquire() as connection:
+        await resolving.again(connection, first.id)
+        await resolving.give_up(connection, second.id)
     assert (await here.worked(first)).state is State.DONE
     assert (await here.worked(second)).state is State.FAILED
     assert here.charges() == 3
@@ -193,7 +194,8 @@ async def test_an_answer_to_a_try_that_was_given_up_changes_nothing(here: Bench)
     async with here.working():
         await under_way.wait()
         await records.move(here.db, submission.id, State.UNKNOWN)
-        await resolving.give_up(here.db, submission.id)
+        async with here.db.acquire() as connection:
+            await resolving.give_up(connection, submission.id)
         answer.set()
         await here.until_job(submission, "done")
     assert (await here.now(submission)).state is State.FAILED

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from receiver import Context, Event, Handler, database, handler, signature
@@ -73,6 +74,7 @@ async def receiving(
     handlers: dict[str, Handler] | None = None,
     room: int = 10**6,
     between_refusals: float = 10,
+    routes: Sequence[Route] = (),
 ) -> AsyncIterator[Web]:
     connections = Connections(url)
     known = HANDLERS if handlers is None else handlers
@@ -82,7 +84,7 @@ async def receiving(
             connections=connections, spool=spool, handlers=known, url=url, accounts=[account(*secrets), *further],
             deadlines=PATIENT, between_refusals=between_refusals,
         )  # fmt: skip
-        transport = httpx.ASGITransport(application(receiver), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(application(receiver, routes), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
             yield Web(receiver, client)
     connections.close()

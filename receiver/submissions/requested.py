@@ -1,0 +1,88 @@
+"""What a program asks for with JSON, checked like what a person types.
+
+A program names web addresses only, never a file of this machine.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from receiver.errors import ImpossibleError
+from receiver.events import DEFAULT_ACCOUNT, NotAnEventError, document
+from receiver.providers import Source
+from receiver.settings import Account
+from receiver.submissions import asking, recordings
+from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.moves import IfLost
+
+AccountOf: TypeAlias = Callable[[str, str], Account]  # a source and a name ──▶ the account
+
+_KEY = re.compile(r"[!-~]{1,200}")
+_REMOTE_ID = r"^[!-~]{1,200}$"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class _Wanted(_Body):
+    provider: str
+    account: str = DEFAULT_ACCOUNT
+    operation: str | None = None
+    url: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    if_lost: IfLost = "ask"
+    max_charge: float | None = Field(None, ge=0)
+
+
+class Resolution(_Body):
+    """What becomes of a submission whose answer was lost. Only `found` has a `remote_id`."""
+
+    action: Literal["again", "give_up", "found"]
+    remote_id: str | None = Field(None, pattern=_REMOTE_ID)
+
+
+def asked(raw: bytes, key: str, account_of: AccountOf, sources: Sequence[type[Source]]) -> Asked:
+    """Return what the body of a request asks for, under its caller's key.
+
+    Raises:
+        ImpossibleError: it is not what it must be, or the provider would refuse it.
+    """
+    if not _KEY.fullmatch(key):
+        raise ImpossibleError("the header Idempotency-Key must have 1 to 200 visible ASCII characters")
+    wanted = asking.checked(_Wanted, _document(raw), of="the body", called="field")
+    known = {source.name: source for source in sources if source.operations}
+    source = known.get(wanted.provider)
+    if source is None:
+        raise ImpossibleError(f"there is no provider {wanted.provider}; there are: {', '.join(known)}")
+    operation = asking.operation_of(source, wanted.operation)
+    wishes = asking.options_of(source, operation, wanted.options)
+    try:
+        json.dumps(wishes.to_json(), allow_nan=False)
+    except ValueError:
+        raise ImpossibleError("a number of the options is too large") from None
+    pays, address = account_of(source.name, wanted.account), recordings.address(wanted.url)
+    terms = Terms(wanted.if_lost, key, max_charge=wanted.max_charge)
+    return Asked(source, pays, operation, wishes, url=address, terms=terms)
+
+
+def resolution(raw: bytes) -> Resolution:
+    """Return what the body of a request says about a submission.
+
+    Raises:
+        ImpossibleError: it is not what it must be.
+    """
+    found = asking.checked(Resolution, _document(raw), of="the body", called="field")
+    if (found.action == "found") != (found.remote_id is not None):
+        raise ImpossibleError("the body: the action found, and no other, needs a remote_id")
+    return found
+
+
+def _document(raw: bytes) -> Mapping[str, Any]:
+    try:
+        return document(raw)
+    except NotAnEventError as exc:
+        raise ImpossibleError(f"the body: {exc}") from None
