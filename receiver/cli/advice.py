@@ -21,7 +21,7 @@ OPTIONS = {
 def in_options(error: ReceiverError) -> str:
     """Return an error's message, with the option that helps instead of the plain words."""
     message = str(error)
-    if not isinstance(error, ImpossibleError) or error.code is None:
+    if not isinstance(error, ImpossibleError) or error.code not in OPTIONS:
         return message
     plain, option = OPTIONS[error.code]
     before, _, after = message.rpartition(plain)  # the last place: a recording's name can contain these words too

@@ -28,13 +28,13 @@ class Terms:
 
     Attributes:
         if_lost: what a lost answer means.
-        key: the caller's own key; None if what is asked for is the key.
+        idempotency_key: the caller's own key; None if what is asked for is the key.
         again: whether a new submission is meant, although there is one already.
         max_charge: refuse what might cost more, in the provider's unit.
     """
 
     if_lost: IfLost = "ask"
-    key: str | None = None
+    idempotency_key: str | None = None
     again: bool = False
     max_charge: float | None = None
 
@@ -102,8 +102,7 @@ class Asked:
             )
         if not (math.isfinite(most) and estimate <= most):
             raise ImpossibleError(
-                f"it would cost about {estimate:g} {self.source.unit}, more than {most:g}: nothing was sent",
-                code="above_ceiling",
+                f"it would cost about {estimate:g} {self.source.unit}, more than {most:g}: nothing was sent"
             )
 
 

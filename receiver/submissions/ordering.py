@@ -94,8 +94,8 @@ def _wanted(asked: Asked, digest: str) -> Wanted:
 
 async def _row(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
     """Return the submission that is meant, and whether it was written now."""
-    if asked.terms.key is not None:
-        return await _keyed(connection, wanted, asked.terms.key)
+    if asked.terms.idempotency_key is not None:
+        return await _keyed(connection, wanted, asked.terms.idempotency_key)
     before = await records.same(connection, wanted.account, wanted.asked)
     if before and (not asked.terms.again or before[0].state is State.INTENDED):
         return before[0], False

@@ -36,8 +36,8 @@ def require_done(submission: Submission) -> None:
     if submission.state is State.UNKNOWN:
         raise ImpossibleError(
             f"the answer to {submission.id} was lost ({submission.error}): it may have been done and charged, and it "
-            f"is not sent again by itself. `receiver resolve {submission.id}` shows what is known", code="unknown",
-        )  # fmt: skip
+            f"is not sent again by itself. `receiver resolve {submission.id}` shows what is known"
+        )
     if submission.state is not State.DONE:
         raise ImpossibleError(f"{submission.id} has failed: {submission.error}")
 

@@ -103,7 +103,10 @@ def test_an_account_that_is_not_there_is_one_sentence_and_nothing_is_asked(
 ) -> None:
     ran = commands.run(*arguments, "--account", "small-show", TRANSCRIBE_API_KEY__BIG_SHOW="x")
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
-    assert "there is no account small-show; there are: default, big-show. TRANSCRIBE_API_KEY__SMALL" in ran.stderr
+    assert (
+        "there is no account small-show of transcribe.so; there are: default, big-show. TRANSCRIBE_API_KEY__SMALL"
+        in ran.stderr
+    )
     assert sandbox.asked() == []
 
 
@@ -231,9 +234,11 @@ def test_blanks_around_an_id_are_nothing() -> None:
         (name, argument.process_value(click.Context(command), " 4821\u00a0\n"))
         for name, command in main.commands.items()
         for argument in command.params
-        if isinstance(argument, click.Argument) and argument.name not in ("recording", "file")
+        if isinstance(argument, click.Argument) and argument.name not in ("recording", "file", "typed", "name")
     ]
-    names = ("delete", "replay", "retire-secret", "retry", "show", "timestamps", "transcript")
+    names = (
+        "artifacts", "delete", "replay", "resolve", "retire-secret", "retry", "show", "timestamps", "transcript",
+    )  # fmt: skip
     assert sorted(ids) == [(name, "4821") for name in names]
 
 
