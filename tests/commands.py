@@ -121,6 +121,7 @@ class Simulated:
             sandbox, stop = Sandbox(speed=self._speed, knobs=self._knobs), asyncio.Event()
             # A busy machine has time to use an address.
             sandbox.transcribe_so.uploads = Uploads(speed=1, chance=sandbox.chance)
+            sandbox.expiry_speed = 1
 
             def end() -> None:
                 sandbox.stop()

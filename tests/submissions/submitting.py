@@ -1,4 +1,4 @@
-"""Submissions to the simulated ThunderScribe, carried out by a real worker in the test's own process."""
+"""Submissions to simulated providers, carried out by a real worker in the test's own process."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from receiver.database import Connections, Pool
 from receiver.handling import Handler
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored
-from receiver.providers import ThunderScribe
+from receiver.providers import Source, ThunderScribe
 from receiver.providers.budget import OwnBudget
 from receiver.providers.egress import Clients
 from receiver.providers.orders import Media
@@ -55,6 +55,9 @@ class Watched(httpx.AsyncBaseTransport):
             await self.before(request)
         return await self._transport.handle_async_request(request)
 
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -63,7 +66,8 @@ class Bench:
     db: Pool
     url: str
     sandbox: Sandbox
-    client: ThunderScribe
+    client: Source
+    account: Account
     transport: Watched
     shelf: Shelf
     wanted: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -71,10 +75,14 @@ class Bench:
     def interested(self, event_type: str, _: str) -> tuple[str, ...]:
         return self.wanted.get(event_type, ())
 
-    def asked(self, name: str = "talk.mp3", terms: Terms = PLAIN, **wishes: Any) -> Asked:
-        file = Media(FILE, name, FILE.stat().st_size)
-        options = ThunderScribe.operations["transcription"].model_validate({"language": "en"} | wishes)
-        return Asked(ThunderScribe, ACCOUNT, "transcription", options, file=file, duration_seconds=60, terms=terms)
+    def asked(
+        self, name: str = "talk.mp3", terms: Terms = PLAIN, operation: str = "transcription", **wishes: Any
+    ) -> Asked:
+        file, kind = Media(FILE, name, FILE.stat().st_size), type(self.client)
+        if kind is ThunderScribe:
+            wishes = {"language": "en"} | wishes
+        options = kind.operations[operation].model_validate(wishes)
+        return Asked(kind, self.account, operation, options, file=file, duration_seconds=60, terms=terms)
 
     async def submit(self, name: str = "talk.mp3", terms: Terms = PLAIN, **wishes: Any) -> Submission:
         return (await ordering.submit(self.client, self.db, self.asked(name, terms, **wishes), self.shelf))[0]
@@ -107,7 +115,7 @@ class Bench:
     def worker(self, connections: Connections, http: Clients, *, handler: Handler | None = None) -> Worker:
         own = handler or working.handler(self.interested, self.shelf)
         return Worker(
-            connections=connections, db=self.db, handlers={own.name: own}, providers={ACCOUNT.id: self.client},
+            connections=connections, db=self.db, handlers={own.name: own}, providers={self.account.id: self.client},
             http=http, formats=(), lanes=4, lease=timedelta(seconds=60), poll=timedelta(seconds=0.02),
             deadlines=Deadlines(grace=0.2),
         )  # fmt: skip
@@ -156,5 +164,5 @@ async def bench(db: Pool, url: str, **knobs: Any) -> AsyncIterator[Bench]:
     turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
     with tempfile.TemporaryDirectory() as folder:
         async with ThunderScribe(ACCOUNT.api_url, ACCOUNT.key, budget=turns, transport=transport) as client:
-            yield Bench(db, url, sandbox, client, transport, Shelf(Path(folder), most=2**30))
+            yield Bench(db, url, sandbox, client, ACCOUNT, transport, Shelf(Path(folder), most=2**30))
     await sandbox.close()

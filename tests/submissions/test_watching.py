@@ -1,0 +1,215 @@
+"""`submissions.watching`, and what a submission brings that the provider works on by itself: looks, files, text."""
+
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from receiver.database import Pool
+from receiver.inbox import artifacts
+from receiver.providers import TimbrAudio, archive
+from receiver.providers.budget import OwnBudget
+from receiver.providers.rate import MINUTE, Rate
+from receiver.sandbox import Knobs, TimbrAudioKnobs
+from receiver.settings import Account
+from receiver.submissions import announcing, records, working
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Submission, Wanted
+from receiver.submissions.shelf import Shelf
+from receiver.submissions.watching import Watcher
+from tests.commands import Simulated
+from tests.submissions.submitting import AT_ONCE, Bench, Watched
+
+LISTED = "/v1/jobs"
+
+
+@pytest.fixture(scope="module")
+def quick() -> Iterator[Simulated]:
+    """Yield a provider that has done everything at once."""
+    with Simulated(speed=AT_ONCE, knobs=Knobs(timbr_audio=TimbrAudioKnobs(links="never"))).running() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def here(db: Pool, receiver_database: str, quick: Simulated) -> AsyncIterator[Bench]:
+    account = Account("timbr-audio", "default", f"{quick.url}/timbr-audio", key=SecretStr("any key"))
+    transport = Watched(httpx.AsyncHTTPTransport())
+    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    with tempfile.TemporaryDirectory() as folder:
+        shelf = Shelf(Path(folder), most=2**26)
+        async with TimbrAudio(account.api_url, account.key, budget=turns, transport=transport) as client:
+            yield Bench(db, receiver_database, None, client, account, transport, shelf)  # type: ignore[arg-type]
+
+
+def watcher(here: Bench) -> Watcher:
+    return Watcher(here.db, {here.account.id: here.client}, here.interested)
+
+
+async def looked(here: Bench, *submissions: Submission) -> None:
+    """Look at submissions now."""
+    await due(here, *submissions)
+    await watcher(here).look()
+
+
+async def due(here: Bench, *submissions: Submission, **ago: timedelta) -> None:
+    """Let submissions be due, and things have happened a while ago."""
+    changes = "".join(f", {name} = now() - ${number}::interval" for number, name in enumerate(ago, start=2))
+    ids = [submission.id for submission in submissions]
+    await here.db.execute(
+        f"update receiver.submissions set look_at = now(){changes} where id = any($1)", ids, *ago.values()
+    )
+
+
+async def accepted(here: Bench, remote_id: str, **wanted: Any) -> Submission:
+    """Return a submission that the provider has begun, as far as we know."""
+    asked: dict[str, Any] = {
+        "account": here.account.id, "key_fingerprint": "", "operation": "separation", "wishes": {}, "recording": "a",
+        "url": None, "title": "a", "duration_seconds": 60.0, "bytes": 1, "asked": remote_id, "if_lost": "ask",
+        "unit": "credits",
+    }  # fmt: skip
+    submission = await records.intend(here.db, Wanted(**asked | wanted), remote_id)
+    assert submission is not None
+    for state, change in (
+        (State.UPLOADED, Change()), (State.SENT, Change(tries=1)),
+        (State.ACCEPTED, Change(remote_id=remote_id, look_after=timedelta(0))),
+    ):  # fmt: skip
+        submission = await records.move(here.db, submission.id, state, change)
+        assert submission is not None
+    return submission
+
+
+async def test_stems_are_here_before_the_event_is_written(here: Bench) -> None:
+    here.wanted["separation.completed"] = ("stems",)
+    submission = await here.worked(await here.submit("talk.wav", operation="separation"))
+    assert (submission.state, submission.remote_id is None) == (State.ACCEPTED, False)
+    assert await here.events() == []
+    await looked(here, submission)
+    submission = await here.worked(submission)
+    assert (submission.state, submission.charged, submission.unit) == (State.DONE, 3600, "credits")
+    (event,) = await here.events()
+    assert (event.type, [job.handler for job in event.jobs]) == ("separation.completed", ["stems"])
+    found = await artifacts.of(here.db, submission.id)
+    assert len(found) == 2
+    for one in found:
+        content = one.path.read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (one.bytes, one.sha256)
+        assert one.path.parent == here.shelf.place / "timbr-audio" / submission.id
+
+
+async def test_a_diarization_brings_a_transcript(here: Bench) -> None:
+    submission = await here.worked(await here.submit("talk.wav", operation="diarization"))
+    await looked(here, submission)
+    submission = await here.worked(submission)
+    (event,) = await here.events()
+    assert (event.type, event.transcription_id) == ("transcription.completed", submission.id)
+    kept = await archive.kept(here.db, announcing.subject(submission), "result")
+    assert kept is not None
+    assert {segment.speaker for segment in here.client.transcript("diarization", kept).segments} >= {"Speaker 1"}
+
+
+async def test_what_failed_at_the_provider_is_an_event_too(here: Bench) -> None:
+    submission = await here.worked(await here.submit("fail.wav", operation="enhancement"))
+    await looked(here, submission)
+    submission = await here.worked(submission)
+    assert (submission.state, [event.type for event in await here.events()]) == (
+        State.FAILED, ["enhancement.failed"],
+    )  # fmt: skip
+    assert submission.error
+
+
+async def test_a_hundred_submissions_cost_one_request(here: Bench, quick: Simulated) -> None:
+    before = len(listed(quick))
+    many = [await accepted(here, f"job_{number}") for number in range(100)]
+    here.client._found.has_list = True  # type: ignore[attr-defined]  # noqa: SLF001 - as another test may have learned
+    await looked(here, *many)
+    rows = await records.recent(here.db, None, None)
+    assert {row.looks for row in rows} == {1}
+    assert len(listed(quick)) - before <= 101  # what the list does not have is asked for alone
+
+
+async def test_what_the_provider_does_not_know_for_ten_minutes_is_unknown(here: Bench) -> None:
+    lately, long_ago = await accepted(here, "job_lately"), await accepted(here, "job_long_ago")
+    await due(here, lately, seen_at=timedelta(minutes=9))
+    await due(here, long_ago, seen_at=timedelta(minutes=11))
+    await watcher(here).look()
+    assert (await here.now(lately)).state is State.ACCEPTED
+    gone = await here.now(long_ago)
+    assert (gone.state, gone.error) == (State.UNKNOWN, "the provider does not know it any more")
+
+
+async def test_a_provider_that_cannot_be_asked_is_left_alone_for_a_while(here: Bench) -> None:
+    one = await accepted(here, "job_1")
+    requests = list[str]()
+
+    async def refuse(request: httpx.Request) -> None:
+        requests.append(request.url.path)
+        raise httpx.ConnectError("refused", request=request)
+
+    here.transport.before = refuse
+    eyes = watcher(here)
+    await due(here, one)
+    await eyes.look()
+    asked = len(requests)
+    await due(here, one)
+    await eyes.look()
+    assert asked == len(requests) > 0
+    assert (await here.now(one)).state is State.ACCEPTED
+
+
+async def test_others_do_not_look_at_what_is_taken(here: Bench) -> None:
+    await accepted(here, "job_1")
+    whose, lease = [here.account.id], timedelta(minutes=2)
+    assert len(await records.take_looks(here.db, whose, lease=lease, limit=100)) == 1
+    assert await records.take_looks(here.db, whose, lease=lease, limit=100) == []
+
+
+async def test_what_takes_too_long_is_told_once_and_looked_at_hourly(here: Bench) -> None:
+    here.wanted["submission.overdue"] = ("tell-me",)
+    one = await accepted(here, "job_1")
+    for _ in range(2):
+        await due(here, one, accepted_at=timedelta(days=2), seen_at=timedelta(0))
+        await watcher(here).look()
+    (event,) = await here.events()
+    assert (event.type, event.deliveries, [job.handler for job in event.jobs]) == ("submission.overdue", 1, ["tell-me"])
+    later = await here.now(one)
+    assert later.overdue_at is not None
+    assert later.look_at is not None
+    assert later.state is State.ACCEPTED
+
+
+async def test_the_usual_time_is_learned_from_what_has_ended(here: Bench) -> None:
+    assert await records.usual_share(here.db, here.account.id, "separation") is None
+    for number, seconds in enumerate((6, 12, 600)):
+        one = await accepted(here, f"job_{number}")
+        await records.move(here.db, one.id, State.ENDED)
+        await here.db.execute(
+            "update receiver.submissions set accepted_at = ended_at - $2::interval where id = $1", one.id,
+            timedelta(seconds=seconds),
+        )  # fmt: skip
+    assert await records.usual_share(here.db, here.account.id, "separation") == pytest.approx(0.2)
+    assert await records.usual_share(here.db, here.account.id, "enhancement") is None
+
+
+async def test_files_that_do_not_come_leave_it_ended_and_a_replay_fetches_them(here: Bench) -> None:
+    submission = await here.worked(await here.submit("talk.wav", operation="separation"))
+    await looked(here, submission)
+    small = Shelf(here.shelf.place, most=10)
+    async with here.working(working.handler(here.interested, small)):
+        await here.until_job(submission, "dead")
+    assert ((await here.now(submission)).state, await here.events()) == (State.ENDED, [])
+    assert "RECEIVER_ARTIFACT_MAX_MB" in ((await here.job(submission)).error or "")
+    await records.wake(here.db, [submission])
+    assert (await here.worked(submission)).state is State.DONE
+
+
+def listed(provider: Simulated) -> list[Any]:
+    """Return the requests that looked at jobs."""
+    asked = provider.http.get("/sandbox/requests").json()["requests"]
+    return [one for one in asked if LISTED in one["path"]]
