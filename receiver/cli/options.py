@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from receiver.errors import ImpossibleError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.providers.transcribe_so import wire
 from receiver.settings import webhook_at
+from receiver.submissions import records
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Continue without a question.")
@@ -46,13 +48,28 @@ def webhook_url(ctx: click.Context, __: click.Parameter, given: str | None) -> s
         raise click.BadParameter(str(exc)) from exc
 
 
-def transcription_id(_: click.Context, __: click.Parameter, given: str) -> str:
-    """Return a transcription's id as the provider writes it.
+def transcription_id(ctx: click.Context, _: click.Parameter, given: str) -> str:
+    """Return the id of a transcription of transcribe.so as the provider writes it.
 
     Raises:
+        ImpossibleError: it is the id of a submission to another provider.
         InvalidRequest: no transcription can have this id.
     """
-    return wire.number(given.strip())
+    own = given.strip()
+    if records.is_id(own):
+        command = f"receiver {ctx.info_name}"
+        raise ImpossibleError(f"`{command}` is for transcriptions of transcribe.so, and {own} is a submission")
+    return wire.number(own)
+
+
+def transcript_id(_: click.Context, __: click.Parameter, given: str) -> str:
+    """Return the id of a submission, or that of a transcription of transcribe.so as the provider writes it.
+
+    Raises:
+        InvalidRequest: neither can have this id.
+    """
+    own = given.strip()
+    return own if records.is_id(own) else wire.number(own)
 
 
 def stripped(_: click.Context, __: click.Parameter, given: str) -> str:

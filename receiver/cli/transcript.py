@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import click
 
 from receiver.cli import terminal
-from receiver.cli.opening import opened
-from receiver.cli.options import account_option, as_json, examples, transcription_id, yes_option
+from receiver.cli.opening import opened, with_database
+from receiver.cli.options import account_option, as_json, examples, transcript_id, transcription_id, yes_option
 from receiver.cli.printing import confirm, print_json
 from receiver.cli.process import configure, run
 from receiver.logs import printable
@@ -19,6 +19,7 @@ from receiver.providers.archive import REGENERATIONS
 from receiver.providers.content import BALANCED, PROMPT_LENGTH, STYLES
 from receiver.providers.transcribe_so import NotReady
 from receiver.settings import Settings, TimestampsFormat
+from receiver.submissions import records, results
 from receiver.transcripts import Timestamps, Transcript
 from receiver.transcripts.documents import FORMATS
 
@@ -28,14 +29,17 @@ from receiver.transcripts.documents import FORMATS
         "receiver transcript 4821 > transcript.txt",
         "receiver transcript 4821 --format srt > episode.srt",
         "receiver transcript 4821 --format chapters > chapters.json",
+        "receiver transcript sub_01hx… --format srt",
     )
 )
-@click.argument("transcription", metavar="ID", callback=transcription_id)
+@click.argument("transcription", metavar="ID", callback=transcript_id)
 @click.option("--format", "name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @account_option
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def transcript(transcription: str, name: str, *, as_json: bool) -> None:
     """Print a transcript.
+
+    ID is that of a transcription of transcribe.so, or of a submission (sub_…).
 
     A transcript that is not stored yet is fetched from the provider, and then stored. The format `chapters` is the
     chapters file of Podcasting 2.0 (JSON, version 1.2.0).
@@ -45,7 +49,12 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
         async with opened(configured, needs_key=False) as desk:
             return await content.transcript(desk.archive, transcription)
 
-    text = FORMATS["json" if as_json else name](run(find(configure())))
+    configured = configure()
+    if records.is_id(transcription):
+        found = with_database(configured, lambda db: results.stored_transcript(db, transcription))
+    else:
+        found = run(find(configured))
+    text = FORMATS["json" if as_json else name](found)
     if text:
         click.echo(text, nl=not text.endswith("\n"))
 

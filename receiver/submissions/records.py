@@ -158,6 +158,11 @@ def new_id() -> str:
     return PREFIX + "".join(ALPHABET[number >> place & 31] for place in letters)
 
 
+def is_id(text: str) -> bool:
+    """Whether a text is meant as the id of a submission."""
+    return text.startswith(PREFIX)
+
+
 async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | None:
     """Write down a new submission; return None if the account has one under this key."""
     row = await db.fetchrow(

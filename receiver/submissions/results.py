@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
-from receiver.providers import Source, archive
+from receiver.providers import Source, archive, by_name
 from receiver.submissions import announcing, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
@@ -44,7 +45,35 @@ def require_done(submission: Submission) -> None:
 
 async def transcript(db: Pool, source: type[Source], submission: Submission) -> Transcript | None:
     """Return the transcript that a submission has brought; None if its operation brings none."""
-    if announcing.type_of_end(submission).split(".")[0] not in announcing.WITH_TEXT:
+    if not _brings_text(submission):
         return None
     answer = await archive.kept(db, announcing.subject(submission), "result")
     return None if answer is None else source.transcript(submission.operation, answer)
+
+
+async def stored_transcript(db: Pool, submission: str) -> Transcript:
+    """Return the transcript that a submission has brought, with its title, by the submission's id. Ask no provider.
+
+    Raises:
+        ImpossibleError: there is none: there is no such submission, it has not ended or has failed, a person must
+            decide, or it brings no text.
+    """
+    known = await records.known(db, submission)
+    if known.state is not State.UNKNOWN and not known.is_over:
+        raise ImpossibleError(f"{known.id} is {known.state}, so it has no transcript yet: try again when it has ended")
+    require_done(known)
+    source = by_name(known.source)
+    if source is None:
+        raise ImpossibleError(f"this version has no client of {known.source}, so it cannot read the answer")
+    if not _brings_text(known):
+        raise ImpossibleError(
+            f"{known.id} brings files and no transcript ({known.operation}): `receiver artifacts {known.id}` lists them"
+        )
+    found = await transcript(db, source, known)
+    if found is None:
+        raise ImpossibleError(f"the transcript of {known.id} is not stored any more")
+    return replace(found, title=known.title)
+
+
+def _brings_text(submission: Submission) -> bool:
+    return announcing.type_of_end(submission).split(".")[0] in announcing.WITH_TEXT

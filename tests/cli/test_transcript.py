@@ -1,5 +1,6 @@
 """`receiver transcript` and `timestamps`: every form, from the archive and from the provider, with and without both."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import get_args
@@ -8,9 +9,11 @@ import pytest
 import srt  # type: ignore[import-untyped] # it has no types
 import webvtt
 
+from receiver import database
 from receiver.settings import TimestampsFormat
 from tests.commands import Commands, Scripted, Simulated
 from tests.processes import Processes
+from tests.submissions.submitting import bench
 
 EXAMPLE = "4821"  # every key of the sandbox has it: an hour, in the styles balanced and punchy
 FORMATS = ("text", "markdown", "srt", "vtt", "json", "chapters")
@@ -28,6 +31,37 @@ def ours(request: pytest.FixtureRequest) -> Commands:
     """Return commands without a database, and with one."""
     found: Commands = request.getfixturevalue(request.param)
     return found
+
+
+# --- submissions -----------------------------------------------------------------------------------------------------
+
+
+async def submitted(url: str) -> str:
+    """Return the id of a submission that has been carried out."""
+    async with database.pool(url, size=20) as db, bench(db, url) as here:
+        return (await here.worked(await here.submit("talk.mp3"))).id
+
+
+def test_the_transcript_of_a_submission_is_printed_as_any_other(keeping: Commands, sandbox: Simulated) -> None:
+    submission = asyncio.run(submitted(str(keeping.environment["DATABASE_URL"])))
+    assert len(list(srt.parse(keeping.good("transcript", submission, "--format", "srt")))) > 0
+    assert keeping.good("transcript", f" {submission}", "--format", "markdown").startswith("# talk\n")
+    assert sandbox.asked() == []
+
+
+def test_a_submission_without_a_transcript_is_one_sentence(keeping: Commands) -> None:
+    ran = keeping.run("transcript", "sub_0")
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", "Error: there is no submission sub_0\n")
+
+
+@pytest.mark.parametrize("command", ["timestamps", "retry", "delete"])
+def test_what_only_transcribe_so_does_is_done_for_no_submission(
+    commands: Commands, sandbox: Simulated, command: str
+) -> None:
+    ran = commands.run(command, "sub_01hx")
+    said = f"Error: `receiver {command}` is for transcriptions of transcribe.so, and sub_01hx is a submission\n"
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", said)
+    assert sandbox.asked() == []
 
 
 # --- transcript ------------------------------------------------------------------------------------------------------
