@@ -1,12 +1,13 @@
 """What a command opens: the database, and the provider's client."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 from receiver.cli.process import interruptible, run
 from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
+from receiver.errors import NoDataError
 from receiver.providers.opening import Desk, open_database_if_any, open_desk
 from receiver.settings import Settings
 
@@ -27,6 +28,16 @@ def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) ->
 
     with open_database(configured, create=False) as url:
         return run(main(url))
+
+
+@contextmanager
+def database_if_there(configured: Settings) -> Iterator[str | None]:
+    """Yield the URL of the configured database, or None if there is none. Ctrl-C ends the wait for it."""
+    with ExitStack() as stack:
+        url = None
+        with suppress(NoDataError), interruptible():
+            url = stack.enter_context(open_database(configured, create=False))
+        yield url
 
 
 @asynccontextmanager

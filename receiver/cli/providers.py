@@ -1,25 +1,19 @@
 """`providers`: who can be asked, for what, and how each account stands."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
 
 import click
 
+from receiver.cli.opening import database_if_there
 from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
-from receiver.cli.process import configure, interruptible, run
-from receiver.database.opening import open_database, open_pool
-from receiver.errors import NoDataError
-from receiver.events import DEFAULT_ACCOUNT, AccountId
+from receiver.cli.process import configure, run
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.logs import printable
 from receiver.providers import SOURCES, Source, by_name, offers
 from receiver.providers.offers import Offered
-from receiver.settings import Settings
-from receiver.submissions import counts, standing
-from receiver.submissions.counts import Waiting
+from receiver.submissions import standing
 from receiver.submissions.standing import Standing
-
-NOTHING = Waiting()
 
 
 @click.command(epilog=examples("receiver providers", "receiver providers thunderscribe", "receiver providers --json"))
@@ -35,37 +29,25 @@ def providers(name: str | None, *, as_json: bool) -> None:
         print_json(offers.to_json(source)) if as_json else click.echo("\n".join(_offer(source)))
         return
     configured = configure()
-    with ExitStack() as stack:
-        url = None
-        with suppress(NoDataError), interruptible():
-            url = stack.enter_context(open_database(configured, create=False))
-        found, waiting = run(_found(configured, url))
+    with database_if_there(configured) as url:
+        found = run(standing.counted(configured.accounts, url))
     without = [kind for kind in SOURCES if kind not in {one.kind for one in found}]
     if as_json:
-        listed = [one.to_json(None if waiting is None else waiting.get(one.account.id, NOTHING)) for one in found]
-        print_json([*listed, *({"source": kind.name, "account": None, "needed": _needed(kind)} for kind in without)])
+        others = [{"source": kind.name, "account": None, "needed": _needed(kind)} for kind in without]
+        print_json([one.to_json() for one in found] + others)
         return
     width = max(len(kind.name) for kind in SOURCES)
     for one in found:
-        click.echo(f"{one.account.source:<{width}}  {_line(one, waiting)}")
+        click.echo(f"{one.account.source:<{width}}  {_line(one)}")
     for kind in without:
         click.echo(f"{kind.name:<{width}}  no account: set {_needed(kind)}")
-
-
-async def _found(
-    configured: Settings, url: str | None
-) -> tuple[Sequence[Standing], Mapping[AccountId, Waiting] | None]:
-    if url is None:
-        return await standing.of(configured.accounts, None), None
-    async with open_pool(url) as db:
-        return await standing.of(configured.accounts, url), await counts.waiting(db)
 
 
 def _needed(kind: type[Source]) -> str:
     return kind.variables.needed(DEFAULT_ACCOUNT)
 
 
-def _line(one: Standing, waiting: Mapping[AccountId, Waiting] | None) -> str:
+def _line(one: Standing) -> str:
     """Return what is known of an account in one line, behind its source."""
     facts = [
         f"{one.account.name:<12}",
@@ -74,9 +56,8 @@ def _line(one: Standing, waiting: Mapping[AccountId, Waiting] | None) -> str:
         f"{one.account.requests_a_minute} requests a minute",
         f"balance {printable(one.said)}",
     ]
-    if waiting is not None:
-        its = waiting.get(one.account.id, NOTHING)
-        facts.append(f"{its.unfinished} unfinished, {its.unknown} unknown")
+    if one.waiting is not None:
+        facts.append(f"{one.waiting.unfinished} unfinished, {one.waiting.unknown} unknown")
     return "  ".join(facts)
 
 

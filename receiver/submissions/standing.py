@@ -5,16 +5,19 @@ A free call tells what is left of an account's money, and that its key is accept
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from receiver.database.opening import open_pool
 from receiver.errors import ImpossibleError, ProviderError, StoreUnavailableError
 from receiver.providers import Source, by_name
 from receiver.providers.opening import open_client
 from receiver.settings import Account
+from receiver.submissions import counts
 from receiver.submissions.counts import Waiting
 
 AT_ONCE = 4
+NOTHING = Waiting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,14 @@ class Standing:
         kind: the class of its source.
         balance: what is left, in the source's unit; None if no free call tells.
         trouble: why the provider did not answer; None if it did, or was not asked.
+        waiting: what waits of its submissions; None if nobody has counted.
     """
 
     account: Account
     kind: type[Source]
     balance: float | None = None
     trouble: str | None = None
+    waiting: Waiting | None = None
 
     @property
     def has_key(self) -> bool:
@@ -45,8 +50,9 @@ class Standing:
             return f"no answer: {self.trouble}"
         return "not tried" if self.balance is None else f"{self.balance:g} {self.kind.unit}".rstrip()
 
-    def to_json(self, waiting: Waiting | None) -> dict[str, Any]:
-        """Return what is known, as JSON. `waiting`: what waits of its submissions; None without a database."""
+    def to_json(self) -> dict[str, Any]:
+        """Return what is known, as JSON."""
+        waiting = self.waiting
         return {
             "source": self.account.source,
             "account": self.account.name,
@@ -72,6 +78,20 @@ async def of(accounts: Iterable[Account], url: str | None) -> Sequence[Standing]
 
     known = [(account, kind) for account in accounts if (kind := by_name(account.source)) is not None]
     return await asyncio.gather(*(ask(account, kind) for account, kind in known))
+
+
+async def counted(accounts: Iterable[Account], url: str | None) -> Sequence[Standing]:
+    """Ask for each account, and count its submissions if there is a database at `url`.
+
+    Raises:
+        SchemaError: the schema is older than this code.
+        StoreUnavailableError: the database does not answer.
+    """
+    if url is None:
+        return await of(accounts, None)
+    async with open_pool(url) as db:
+        found, number = await of(accounts, url), await counts.waiting(db)
+    return [replace(one, waiting=number.get(one.account.id, NOTHING)) for one in found]
 
 
 async def _of(account: Account, kind: type[Source], url: str | None) -> Standing:

@@ -1,13 +1,17 @@
 """`submissions.standing`: what a free call tells of an account."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import SecretStr
 
+from receiver.database import Pool
 from receiver.settings import Account
 from receiver.submissions import standing
 from receiver.submissions.counts import Waiting
 from receiver.submissions.standing import Standing
 from tests.commands import Scripted, error
+from tests.submissions.submitting import ACCOUNT, bench
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -50,9 +54,19 @@ async def test_an_account_of_a_source_that_this_version_does_not_know_is_left_ou
     assert await standing.of([Account("of another version", "default", NOWHERE)], None) == []
 
 
-async def test_programs_get_the_numbers() -> None:
-    found = await only(Account("thunderscribe", "big-show", NOWHERE, key=SecretStr("sesame")))
-    told = found.to_json(Waiting(unfinished=3, unknown=1))
-    assert (told["account"], told["key"], told["unfinished"], told["unknown"]) == ("big-show", True, 3, 1)
-    assert found.to_json(None)["unknown"] is None
+async def test_programs_get_the_numbers(receiver_database: str) -> None:
+    account = Account("thunderscribe", "big-show", NOWHERE, key=SecretStr("sesame"))
+    (counted,) = await standing.counted([account], receiver_database)
+    told = counted.to_json()
+    assert (told["account"], told["key"], told["unfinished"], told["unknown"]) == ("big-show", True, 0, 0)
+    (uncounted,) = await standing.counted([account], None)
+    assert uncounted.to_json()["unknown"] is None
     assert "sesame" not in str(told)
+
+
+async def test_what_waits_is_told_of_the_account_that_it_belongs_to(db: Pool, receiver_database: str) -> None:
+    async with bench(db, receiver_database) as here:
+        await here.submit()
+    others = replace(ACCOUNT, name="big-show")
+    found = await standing.counted([ACCOUNT, others], receiver_database)
+    assert [one.waiting for one in found] == [Waiting(unfinished=1, unknown=0), Waiting()]
