@@ -971,6 +971,18 @@ MUTANTS = (
     Mutant("settings: a token can be guessed", "receiver/settings/model.py",
            "if value is not None and len(value) < TOKEN_LENGTH:", "if value is not None and not len(value):",
            "settings/model"),
+    Mutant("up: samples go to real providers", "receiver/cli/up/command.py",
+           "if everything and not sandbox:", "if everything and sandbox_port < 0:", "cli/samples"),
+    Mutant("up: a second start submits nothing", "receiver/cli/up/samples.py",
+           "asked = asking.read(source, account, what, typed, Terms(key=_key()))",
+           "asked = asking.read(source, account, what, typed)", "cli/samples"),
+    Mutant("up: the second account has no webhook", "receiver/cli/up/command.py",
+           "    for one in configured.in_use:\n        await registration.forget(db, one.chosen)",
+           "    for one in configured.in_use[:1]:\n        await registration.forget(db, one.chosen)", "cli/samples"),
+    Mutant("sandbox: two providers at one place", "receiver/cli/up/simulation.py",
+           'f"{sandbox_url}{path}"', "sandbox_url", "cli/simulation"),
+    Mutant("story: whose event it is stays untold", "receiver/cli/up/story.py",
+           "if event.account != DEFAULT_ACCOUNT:", "if not event.account:", "cli/story"),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qs, quote, quote_plus, unquote
 
-from receiver.cli.up.command import SANDBOX_KEY
+from receiver.cli.up.simulation import SANDBOX_KEY
 from receiver.settings.account_variables import is_secret
 from receiver.settings.model import SECRETS
 

@@ -9,6 +9,7 @@ import click
 from receiver.cli.options import FiniteRange, examples, until_eof
 from receiver.cli.process import configure, run, stop_event
 from receiver.cli.up.line import beat, report_ready
+from receiver.cli.up.simulation import variables
 from receiver.health.organs import Organs
 from receiver.logs import say
 from receiver.sandbox import Knobs, Sandbox, application
@@ -169,7 +170,8 @@ def sandbox(port: int, speed: float, seed: int | None, *, until_eof: bool, **kno
             organs.add("line", beat)
             report_ready()
         else:
-            say(f"sandbox: export TRANSCRIBE_API_URL=http://127.0.0.1:{port} TRANSCRIBE_API_KEY=tsk_test_sandbox")
+            pairs = (f"{name}={value}" for name, value in variables(f"http://127.0.0.1:{port}").items())
+            say(f"sandbox: export {' '.join(pairs)}")
         try:
             async with organs:
                 await serve_on(application(simulated), listener, stop)

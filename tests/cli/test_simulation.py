@@ -6,9 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from starlette.routing import Mount
 
 from receiver import settings
-from receiver.cli.up.simulation import simulate
+from receiver.cli.up.simulation import SIMULATED, simulate
+from receiver.sandbox import Sandbox, application
 from receiver.settings import environment
 from tests.cli.test_up import descendants, told
 from tests.processes import Processes, free_port, linux, until
@@ -35,9 +37,9 @@ def test_a_sandbox_leaves_nothing_of_a_real_provider() -> None:
     Path(".env").chmod(0o600)
     os.environ.update(dict.fromkeys(REAL[half:], "real") | KEPT)
     environment.enter()
-    simulation = simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
+    simulation = simulate("http://127.0.0.1:9000")
     assert "real" not in os.environ.values()
-    assert {name for name in REAL if name in os.environ} == {"TRANSCRIBE_API_URL", "TRANSCRIBE_API_KEY"}
+    assert {name for name in REAL if name in os.environ} == set(simulation.settings) & set(REAL)
     assert KEPT.items() <= os.environ.items()
     assert sorted(simulation.gone) == sorted(REAL)
 
@@ -48,15 +50,35 @@ def test_the_export_line_says_all_that_another_terminal_needs() -> None:
          "TRANSCRIBE_API_KEY": "real", "PUBLIC_URL": "https://real", "TRANSCRIBE_WEBHOOK_SECRET": "",
          "RECEIVER_ARTIFACTS_DIR": "stems"}
     )  # fmt: skip
-    simulation = simulate("http://127.0.0.1:9000", "tsk_test_sandbox")
+    simulation = simulate("http://127.0.0.1:9000")
     line = simulation.export_line(settings.load(), "http://127.0.0.1:8001", os.environ)
     assert "\n" not in line
     assert shlex.split(line) == [
         "export", "TRANSCRIBE_API_URL=http://127.0.0.1:9000", "TRANSCRIBE_API_KEY=tsk_test_sandbox",
+        "THUNDERSCRIBE_API_URL=http://127.0.0.1:9000/thunderscribe", "THUNDERSCRIBE_API_KEY=tsk_test_sandbox",
+        "TIMBR_API_URL=http://127.0.0.1:9000/timbr", "TIMBR_API_KEY=tsk_test_sandbox",
+        "FISHAUDIO_API_URL=http://127.0.0.1:9000/fishaudio", "FISHAUDIO_API_KEY=tsk_test_sandbox",
         "PUBLIC_URL=http://127.0.0.1:8001", "PORT=8001", "HOST=0.0.0.0", f"RECEIVER_DATA_DIR={Path.cwd()}/my data",
         f"RECEIVER_ARTIFACTS_DIR={Path.cwd()}/stems",
         "TRANSCRIBE_WEBHOOK_SECRET_FILE=",
     ]  # fmt: skip
+
+
+def test_every_simulated_provider_has_an_account_at_its_own_place_in_the_sandbox() -> None:
+    simulate("http://127.0.0.1:9000")
+    found = {account.source: account for account in settings.load().accounts}
+    assert set(found) == {source.source for source in SIMULATED}
+    places = {route.path for route in application(Sandbox(speed=1)).routes if isinstance(route, Mount)}
+    assert places >= {path for path in SIMULATED.values() if path}
+    assert {one.api_url for one in found.values()} == {f"http://127.0.0.1:9000{path}" for path in SIMULATED.values()}
+
+
+def test_with_everything_there_is_a_second_account_of_transcribe_so() -> None:
+    simulate("http://127.0.0.1:9000", everything=True)
+    first, second = settings.load().in_use
+    assert (first.chosen.name, second.chosen.name) == ("default", "second")
+    assert first.chosen.key != second.chosen.key
+    assert second.chosen.api_url == "http://127.0.0.1:9000"
 
 
 STRAYING = """

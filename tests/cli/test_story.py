@@ -26,6 +26,10 @@ def with_(changes: dict[str, object]) -> StoredJob:
 @pytest.mark.parametrize(("event", "told"), [
     (EVENT, TOLD),
     (replace(EVENT, transcription_id=None, type="webhook.test"), "event  webhook.test evt_1"),
+    (replace(EVENT, source="thunderscribe"),
+     "event  transcription.completed evt_1 of thunderscribe, transcription 4821"),
+    (replace(EVENT, account="second"),
+     "event  transcription.completed evt_1 of transcribe.so/second, transcription 4821"),
     (replace(EVENT, deliveries=3), f"{TOLD}, delivered 3 times"),
     (replace(EVENT, jobs=(), state="done"), f"{TOLD}, no handler"),
     (replace(EVENT, id="0f", type=None, transcription_id=None, unreadable="it is not JSON", state="quarantined",

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from receiver.cli.up.simulation import variables
 from receiver.database.embedded import wait_until_stopped
 from tests.processes import WAIT_SECONDS, Process, Processes, completed, free_port, linux, servers, until
 
@@ -89,8 +90,7 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
     until(lambda: "PUBLIC_URL=" in told(process), "what to export is told")
     simulated = dict(re.findall(r"([A-Z_]+)=(\S+)", told(process)))
     assert simulated == {
-        "TRANSCRIBE_API_URL": f"http://127.0.0.1:{ports['sandbox']}",
-        "TRANSCRIBE_API_KEY": "tsk_test_sandbox",
+        **variables(f"http://127.0.0.1:{ports['sandbox']}"),
         "PUBLIC_URL": f"http://127.0.0.1:{processes.environment['PORT']}",
         "PORT": processes.environment["PORT"],
         "RECEIVER_HANDLERS": "handlers",

@@ -2,7 +2,8 @@
 
 command ──▶ children: start, replace, end ◀──line: a beat each second── each process
 story        a line for each event and each job
-simulation   an environment that uses a simulated provider and no real one
+simulation   an environment that uses simulated providers and no real one
+samples      what is sent through them
 killed       which process the kernel kills first when memory runs out
 
 `up` holds the listening socket and hands it to its web processes. `SO_REUSEPORT` would give each process a listener of

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -16,10 +15,10 @@ import click
 from receiver import database
 from receiver.cli.options import examples
 from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
+from receiver.cli.up import samples, story
 from receiver.cli.up import simulation as simulating
-from receiver.cli.up import story
 from receiver.cli.up.children import Child, Leaving, Patience
-from receiver.cli.up.simulation import Simulation
+from receiver.cli.up.simulation import SIMULATED, Simulation
 from receiver.database import Pool, embedded, migrations
 from receiver.database.opening import open_database
 from receiver.errors import ConfigError, ImpossibleError, ProviderError, StartupError
@@ -29,8 +28,6 @@ from receiver.inbox import deliveries
 from receiver.inbox.happenings import Happenings
 from receiver.inbox.spool.opening import open_spool
 from receiver.logs import say
-from receiver.providers import Recording, TranscribeSo
-from receiver.providers.opening import open_client
 from receiver.server import KEEP_ALIVE_SECONDS, address, bind
 from receiver.settings import WEBHOOK_PATH, Settings, environment
 from receiver.settings.environment import Start
@@ -38,9 +35,6 @@ from receiver.submissions.working import JOB_SECONDS
 from receiver.webhooks import registrar, registration
 from receiver.webhooks.secrets import lacking
 
-SANDBOX_KEY = "tsk_test_sandbox"
-SAMPLE_URL = "https://youtu.be/dQw4w9WgXcQ"
-SAMPLE_PIPELINE = "qwen3-asr-flash-filetrans"
 WEB_ENDS_SECONDS = 20.0
 MANY = 100  # workers that leave at once: most have no call under way, and end soon
 WORKER_SILENT_SECONDS = 60.0
@@ -48,25 +42,36 @@ STORY_ENDS_SECONDS = 3.0
 
 
 @click.command(
-    epilog=examples("receiver up --sandbox", "receiver up", "PORT=8080 receiver up --sandbox --sandbox-port 9100")
+    epilog=examples(
+        "receiver up --sandbox",
+        "receiver up --sandbox --all",
+        "receiver up",
+        "PORT=8080 receiver up --sandbox --sandbox-port 9100",
+    )
 )
-@click.option("--sandbox", is_flag=True, help="Run a simulated provider too, and send a sample through everything.")
+@click.option("--sandbox", is_flag=True, help="Run simulated providers too, and send a sample through everything.")
 @click.option(
     "--sandbox-port",
     type=click.IntRange(1, 65535),
     default=9000,
     show_default=True,
-    help="The port of the simulated provider.",
+    help="The port of the simulated providers.",
 )
-def up(*, sandbox: bool, sandbox_port: int) -> None:
+@click.option(
+    "--all", "everything", is_flag=True,
+    help="With --sandbox: a sample through each simulated provider, and two accounts of transcribe.so.",
+)  # fmt: skip
+def up(*, sandbox: bool, sandbox_port: int, everything: bool) -> None:
     """Run everything on one machine.
 
     Migrates the database, runs the web server and a worker, and prints what happens. Ctrl-C ends it.
 
     SIGHUP replaces the web server and the worker, so that they load changed handlers or code. No delivery is refused.
     """
-    unknown = environment.enter()
-    simulation = simulating.simulate(f"http://127.0.0.1:{sandbox_port}", SANDBOX_KEY) if sandbox else None
+    if everything and not sandbox:
+        raise click.UsageError("--all needs --sandbox: samples go to no real provider")
+    unknown, sandbox_url = environment.enter(), f"http://127.0.0.1:{sandbox_port}"
+    simulation = simulating.simulate(sandbox_url, everything=everything) if sandbox else None
     configured = configure(unknown, for_long=True)
     start = environment.remember()
     if sandbox and configured.port == sandbox_port:
@@ -121,7 +126,7 @@ async def _keep(
             async with Organs({"story": partial(story.tell, db, happenings)}):
                 await _run_until(
                     stop,
-                    _open(configured, url, serve, simulation, start),
+                    _open(configured, url, db, serve, simulation=simulation, start=start),
                     _restart(serve, work, again),
                     *(child.keep() for child in children),
                 )
@@ -196,8 +201,10 @@ async def _restart(serve: Child, work: Child, again: asyncio.Event) -> None:
             say(f"restart {child.name} has a new process; the old one finishes its work")
 
 
-async def _open(configured: Settings, url: str, serve: Child, simulation: Simulation | None, start: Start) -> None:
-    """Print the web server's address once it is ready. Then submit the sample, or say that settings are missing."""
+async def _open(
+    configured: Settings, url: str, db: Pool, serve: Child, *, simulation: Simulation | None, start: Start
+) -> None:
+    """Print the web server's address once it is ready. Then submit samples, or say that settings are missing."""
     await serve.ready()
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
@@ -207,25 +214,20 @@ async def _open(configured: Settings, url: str, serve: Child, simulation: Simula
         if missing and not first.chosen.own_secrets:
             say(f"web    deliveries need a secret: set {missing}; `receiver check` says more")
         return
-    try:
-        async with open_client(TranscribeSo, configured.chosen, url) as provider:
-            sample = await provider.transcribe(
-                Recording(source="youtube", url=SAMPLE_URL, pipeline_code=SAMPLE_PIPELINE),
-                idempotency_key=f"sample-{secrets.token_hex(8)}",
-            )
-    except ProviderError as exc:
-        say(f"sample could not be submitted: {exc}")
-        return
+    first_sample, *_ = [await samples.transcribe(one.chosen, url) for one in configured.in_use]
+    if simulation.everything:
+        await samples.submit_to_others(configured, url, db)
     command = sys.argv[0] if sys.argv[0].endswith("receiver") else "receiver"
-    say(f"sample submitted as transcription {sample.id}; when its jobs are done, run in another terminal:")
-    say(f"         {command} transcript {sample.id}")
-    say(f"         {command} timestamps {sample.id} --format youtube")
-    say("       before you use the sandbox from there (transcribe, check, test-event, …), run:")
+    if first_sample is not None:
+        say("       when its jobs are done, run in another terminal:")
+        say(f"         {command} transcript {first_sample}")
+        say(f"         {command} timestamps {first_sample} --format youtube")
+    say("       before you use the sandbox from there (transcribe, submit, check, test-event, …), run:")
     say(f"         {simulation.export_line(configured, here, start.environment)}")
 
 
 async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
-    """Start the sandbox, and register the webhook again, because a new sandbox has none."""
+    """Start the sandbox, and register the webhooks again, because a new sandbox has none."""
     sandbox_url = configured.chosen.api_url
     real = [api for api in await deliveries.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
@@ -238,10 +240,12 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     children.append(child)
     await child.start()
     await child.ready()
-    say(f"sandbox simulates transcribe.so on {sandbox_url}, 60 times as fast")
+    *names, last = (source.source for source in SIMULATED)
+    say(f"sandbox simulates {', '.join(names)} and {last} on {sandbox_url}, 60 times as fast")
     here = address(configured.host, configured.port) + WEBHOOK_PATH
-    await registration.forget(db, configured.chosen)
-    say((await registrar.register_now(configured, url, given=here)).sentence)
+    for one in configured.in_use:
+        await registration.forget(db, one.chosen)
+        say((await registrar.register_now(one, url, given=here)).sentence)
 
 
 def _place(configured: Settings) -> str:

@@ -5,7 +5,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.settings import Settings, environment, inherited
+from receiver.settings.accounts import FISHAUDIO, KEY, THUNDERSCRIBE, TIMBR, TRANSCRIBE, URL, Variables, variable
+
+SANDBOX_KEY = "tsk_test_sandbox"
+# Where the sandbox simulates each source. It accepts this key everywhere.
+SIMULATED: Mapping[Variables, str] = {
+    TRANSCRIBE: "", THUNDERSCRIBE: "/thunderscribe", TIMBR: "/timbr", FISHAUDIO: "/fishaudio",
+}  # fmt: skip
+SECOND_ACCOUNT = "second"
 
 
 def of_a_sandbox(variables: Mapping[str, str]) -> dict[str, str]:
@@ -16,10 +25,14 @@ def of_a_sandbox(variables: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """An environment that uses a sandbox and no real provider: `settings` are set, `gone` are removed."""
+    """An environment that uses a sandbox and no real provider: `settings` are set, `gone` are removed.
+
+    `everything`: whether all that the sandbox simulates is used, and not only one account of transcribe.so.
+    """
 
     settings: Mapping[str, str]
     gone: Sequence[str]
+    everything: bool = False
 
     def export_line(self, configured: Settings, public_url: str, ours: Mapping[str, str]) -> str:
         """Return the `export` line for commands in another terminal. It overrides `.env` and the variables there."""
@@ -36,13 +49,26 @@ class Simulation:
         return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in variables.items()), *emptied])
 
 
-def simulate(api_url: str, key: str) -> Simulation:
+def variables(sandbox_url: str) -> dict[str, str]:
+    """Return the address and the key of each simulated provider, by their variables."""
+    found = dict[str, str]()
+    for source, path in SIMULATED.items():
+        found[variable(source, URL, DEFAULT_ACCOUNT)] = f"{sandbox_url}{path}"
+        found[variable(source, KEY, DEFAULT_ACCOUNT)] = SANDBOX_KEY
+    return found
+
+
+def simulate(sandbox_url: str, *, everything: bool = False) -> Simulation:
     """Remove every real provider from the environment, and set the sandbox instead.
 
     Otherwise a handler would use the real key, real deliveries would verify among the simulated ones, and with a
     `PUBLIC_URL` our web server would register once more.
+
+    `everything`: whether transcribe.so has a second account, and samples go to every simulated provider.
     """
     gone = [name for name in sorted(filter(environment.is_of_a_provider, list(os.environ))) if os.environ.pop(name)]
-    settings = {"TRANSCRIBE_API_URL": api_url, "TRANSCRIBE_API_KEY": key}
+    settings = variables(sandbox_url)
+    if everything:
+        settings[variable(TRANSCRIBE, KEY, SECOND_ACCOUNT)] = f"{SANDBOX_KEY}_{SECOND_ACCOUNT}"
     os.environ.update(settings)
-    return Simulation(settings, gone)
+    return Simulation(settings, gone, everything)

@@ -5,9 +5,11 @@ import logging
 import shlex
 
 from receiver.database import AWAY, Pool
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.inbox.happenings import Happening, Happenings
 from receiver.logs import printable, say
+from receiver.settings.accounts import TRANSCRIBE
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +36,18 @@ def line(happening: Happening) -> str:
 
 def _event_line(event: Stored) -> str:
     if event.unreadable is not None:
-        return f"event  {event.id} quarantined: {event.unreadable}"
+        return f"event  {event.id}{_of(event)} quarantined: {event.unreadable}"
     about = "" if event.transcription_id is None else f", transcription {event.transcription_id}"
     again = "" if event.deliveries == 1 else f", delivered {event.deliveries} times"
     unwanted = ", no handler" if event.is_unwanted else ""
-    return f"event  {event.type} {event.id}{about}{again}{unwanted}"
+    return f"event  {event.type} {event.id}{_of(event)}{about}{again}{unwanted}"
+
+
+def _of(event: Stored) -> str:
+    """Return whose event it is; nothing for the default account of transcribe.so."""
+    if event.account != DEFAULT_ACCOUNT:
+        return f" of {event.source}/{event.account}"
+    return "" if event.source == TRANSCRIBE.source else f" of {event.source}"
 
 
 def _job_line(event: Stored, job: StoredJob) -> str:
