@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from receiver.events import Event, Transcription
     from receiver.handling import Context, Handler, handler
+    from receiver.inbox.artifacts import Artifact
     from receiver.inbox.retry import RetryPolicy
     from receiver.providers import Recording, TranscribeSo
     from receiver.providers.transcribe_so import NotReady, Result, TimestampsAnswer, TranscriptionStatus, parse
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from receiver.transcripts.subtitles import srt, vtt
 
 __all__ = [
+    "Artifact",
     "Chapter",
     "Context",
     "Event",
@@ -101,6 +103,7 @@ if not TYPE_CHECKING:
         "receiver.handling": "Context Handler handler",
         "receiver.providers": "Recording TranscribeSo",
         "receiver.providers.transcribe_so": "NotReady Result TimestampsAnswer TranscriptionStatus parse",
+        "receiver.inbox.artifacts": "Artifact",
         "receiver.inbox.retry": "RetryPolicy",
         "receiver.transcripts.subtitles": "srt vtt",
         "receiver.transcripts": "Chapter QnA Section Segment Timestamps Transcript Word",

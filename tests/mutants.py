@@ -983,6 +983,13 @@ MUTANTS = (
            'f"{sandbox_url}{path}"', "sandbox_url", "cli/simulation"),
     Mutant("story: whose event it is stays untold", "receiver/cli/up/story.py",
            "if event.account != DEFAULT_ACCOUNT:", "if not event.account:", "cli/story"),
+    Mutant("artifacts: files of before stay", "sql/queries/handlers/store_files.sql",
+           "and name <> all ($7::text[])", "and name <> all ($7::text[]) and false", "handlers/handlers"),
+    Mutant("artifacts: where a file lies now stays unknown", "sql/queries/handlers/store_files.sql",
+           "place = excluded.place,", "", "handlers/handlers"),
+    Mutant("advice: our own events are missed by handlers", "receiver/health/advice.py",
+           'if count.type is not None and count.type.partition(".")[0] != SUBMISSION', "if count.type is not None",
+           "health/checks"),
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def test_a_wheel_installed_elsewhere_migrates_and_has_the_bundled_handlers(
     assert "receiver/sql/migrations/0001_spine.sql" in names
     assert "receiver/py.typed" in names
     bundled = {name for name in names if name.startswith("receiver/bundled/")}
-    ours = ("__init__", "failures", "pings", "timestamps", "transcripts")
+    ours = ("__init__", "artifacts", "failures", "pings", "timestamps", "transcripts")
     assert bundled == {f"receiver/bundled/{name}.py" for name in ours}
     assert {name.split("/")[0] for name in names} == {
         "receiver",
@@ -73,5 +73,5 @@ receiver.cli.main()
     assert (alone.stdout.split()[0], alone.stdout.count("\n"), alone.stderr) == ("mine", 1, "")
     both = run("handlers", RECEIVER_HANDLERS="handlers,receiver.bundled")
     names = [line.split()[0] for line in both.stdout.splitlines()]
-    assert (names, both.stderr) == (["failures", "mine", "pings", "timestamps", "transcripts"], "")
+    assert (names, both.stderr) == (["artifacts", "failures", "mine", "pings", "timestamps", "transcripts"], "")
     receiver_server.drop("receiver_test_wheel")

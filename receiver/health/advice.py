@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 
+from receiver.events import SUBMISSION
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox.deliveries import TypeCount
@@ -51,9 +52,13 @@ def environment(mistakes: Sequence[str]) -> list[Finding]:
 def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler], source: str) -> list[Finding]:
     """Report as advice which of a source's events no handler wanted, which patterns match nothing, what is quarantined.
 
-    A pattern without events is mentioned only if a similar type came.
+    A pattern without events is mentioned only if a similar type came. What we write about submissions is no delivery:
+    our own worker wants it, or it tells a person.
     """
-    arrived = {count.type: count.unwanted for count in types if count.type is not None}
+    arrived = {
+        count.type: count.unwanted for count in types
+        if count.type is not None and count.type.partition(".")[0] != SUBMISSION
+    }  # fmt: skip
     unread = sum(count.events for count in types if count.type is None)
     unwanted = [f"{name}: {count}" for name, count in arrived.items() if count]
     wanted = {name for name in arrived if any(handler.wants(name, source) for handler in handlers)}

@@ -11,15 +11,31 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from handlers.artifacts import artifacts
 from handlers.failures import failures
 from handlers.pings import pings
 from handlers.timestamps import timestamps
 from handlers.transcripts import transcripts
-from receiver import Context, Event, Handler, LeaseLostError, NotReady, ProviderUnavailable, Segment, Transcript, Word
+from receiver import (
+    Artifact,
+    Context,
+    Event,
+    Handler,
+    LeaseLostError,
+    NotReady,
+    ProviderUnavailable,
+    Segment,
+    Transcript,
+    Word,
+)
+from receiver.events import AccountId
 from receiver.handling import Completion
 from receiver.inbox import deliveries, jobs
+from receiver.inbox.artifacts import keep
 from receiver.providers import TranscribeSo
 from receiver.sandbox import EXAMPLE_ID
+from receiver.submissions import records
+from receiver.submissions.records import Wanted
 from receiver.testing import LEASE, SANDBOX_URL, Scratch
 
 EARLIER, LATER = "2026-04-29T14:25:27.968Z", "2026-04-29T15:00:00.000Z"
@@ -345,6 +361,57 @@ async def test_failures_keeps_one_row_for_an_event_that_is_replayed(receiver_scr
     assert await receiver_scratch.db.fetchval("select count(*) from receiver.failures") == 1
 
 
+FILES = (
+    "select account, operation, recording, name, content_type, bytes, sha256, place from receiver.files order by name"
+)
+VOCALS = Artifact("vocals.wav", "audio/wav", 2**33, "ab" * 32, "/shelf/vocals.wav")
+DRUMS = Artifact("drums.wav", None, 7, "cd" * 32, "/shelf/drums.wav")
+
+
+async def separated(scratch: Scratch, *files: Artifact) -> tuple[Event, Context]:
+    """Return the event of a separation that has brought files, and its context."""
+    account = AccountId("transcribe.so", SANDBOX_URL, "default")
+    wanted = Wanted(
+        account, "f", "separation", {}, recording="song.mp3", url=None, title="song", duration_seconds=60, bytes=7,
+        asked="a", if_lost="ask", unit="",
+    )  # fmt: skip
+    submission = await records.intend(scratch.db, wanted, "key")
+    assert submission is not None
+    await keep(scratch.db, submission.id, files)
+    event, ctx = await scratch.claim(artifacts, "separation.completed")
+    told = {"id": submission.id, "operation": "separation", "recording": "song.mp3"}
+    event = dataclasses.replace(event, data={"submission": told})
+    return event, dataclasses.replace(ctx, event=event)
+
+
+async def test_artifacts_stores_where_files_lie(receiver_scratch: Scratch) -> None:
+    event, ctx = await separated(receiver_scratch, VOCALS, DRUMS)
+    await artifacts(event, ctx)
+    about = ("default", "separation", "song.mp3")
+    assert [tuple(row) for row in await receiver_scratch.db.fetch(FILES)] == [
+        (*about, "drums.wav", None, 7, "cd" * 32, "/shelf/drums.wav"),
+        (*about, "vocals.wav", "audio/wav", 2**33, "ab" * 32, "/shelf/vocals.wav"),
+    ]
+    assert await receiver_scratch.state(event) == "done"
+
+
+async def test_artifacts_of_a_replay_take_the_place_of_those_of_before(receiver_scratch: Scratch) -> None:
+    event, ctx = await separated(receiver_scratch, VOCALS, DRUMS)
+    await artifacts(event, ctx)
+    submission = event.data["submission"]["id"]
+    await receiver_scratch.db.execute("delete from receiver.artifacts where name = 'drums.wav'")
+    await keep(receiver_scratch.db, submission, [dataclasses.replace(VOCALS, bytes=9, place="/other/vocals.wav")])
+    await artifacts(event, await replayed(receiver_scratch, event, ctx))
+    rows = await receiver_scratch.db.fetch("select name, bytes, place from receiver.files")
+    assert [tuple(row) for row in rows] == [("vocals.wav", 9, "/other/vocals.wav")]
+
+
+async def test_a_transcription_without_files_stores_none(receiver_scratch: Scratch) -> None:
+    event, ctx = await receiver_scratch.claim(artifacts)
+    await artifacts(event, ctx)
+    assert await receiver_scratch.db.fetch(FILES) == []
+
+
 async def test_pings_says_one_line(receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     event, ctx = await receiver_scratch.claim(pings)
@@ -357,15 +424,22 @@ async def test_pings_says_one_line(receiver_scratch: Scratch, caplog: pytest.Log
 @pytest.mark.parametrize(
     ("source", "event_type", "interested"),
     [
-        ("transcribe.so", "transcription.completed", [timestamps, transcripts]),
+        ("transcribe.so", "transcription.completed", [artifacts, timestamps, transcripts]),
         ("transcribe.so", "transcription.failed", [failures]),
         ("transcribe.so", "webhook.test", [pings]),
         ("transcribe.so", "transcription.cancelled", []),
-        ("other.example", "transcription.completed", [transcripts]),
+        ("other.example", "transcription.completed", [artifacts, transcripts]),
         ("other.example", "transcription.failed", [failures]),
         ("other.example", "separation.failed", [failures]),
-        ("other.example", "separation.completed", []),
+        ("other.example", "separation.completed", [artifacts]),
+        ("other.example", "enhancement.completed", [artifacts]),
+        ("other.example", "translation.completed", [artifacts]),
+        ("other.example", "submission.unknown", []),
+        ("other.example", "submission.overdue", []),
+        ("other.example", "submission", []),
     ],
 )
 def test_each_event_of_a_source_has_its_handlers(source: str, event_type: str, interested: list[Handler]) -> None:
-    assert [h for h in (failures, pings, timestamps, transcripts) if h.wants(event_type, source)] == interested
+    assert [
+        h for h in (artifacts, failures, pings, timestamps, transcripts) if h.wants(event_type, source)
+    ] == interested

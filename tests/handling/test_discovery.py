@@ -114,7 +114,7 @@ def test_what_was_found_cannot_be_changed(write: Write) -> None:
 
 def test_our_own_handlers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
-    assert list(discovery.load(["handlers"])) == ["failures", "pings", "timestamps", "transcripts"]
+    assert list(discovery.load(["handlers"])) == ["artifacts", "failures", "pings", "timestamps", "transcripts"]
 
 
 # --- where it is looked for ------------------------------------------------------------------------------------------
@@ -554,7 +554,7 @@ def test_a_file_whose_name_is_no_modules_is_not_passed_over(write: Write, tmp_pa
 
 # --- where the operator named nothing --------------------------------------------------------------------------------
 
-OURS = ["failures", "pings", "timestamps", "transcripts"]
+OURS = ["artifacts", "failures", "pings", "timestamps", "transcripts"]
 
 
 @pytest.fixture

@@ -109,6 +109,12 @@ def test_a_handler_of_another_source_neither_wants_an_event_nor_is_misspelt() ->
     assert told(came("a.bb"), *only, source="other.example") == {}
 
 
+def test_what_we_write_about_submissions_is_missed_by_nobody() -> None:
+    types = [*came("submission"), *came("submission.unknown", "submission.overdue", unwanted=1)]
+    assert told(types, BUNDLED) == {}
+    assert told(types[:2], BUNDLED, wanting("submission.overdue", name="people"), wanting("submissions.*")) == {}
+
+
 def test_quarantined_deliveries_are_counted() -> None:
     said = told([TypeCount(None, events=2, unwanted=2)], BUNDLED)
     assert list(said) == ["quarantine"]
