@@ -974,7 +974,7 @@ MUTANTS = (
     Mutant("up: samples go to real providers", "receiver/cli/up/command.py",
            "if everything and not sandbox:", "if everything and sandbox_port < 0:", "cli/samples"),
     Mutant("up: a second start submits nothing", "receiver/cli/up/samples.py",
-           "asked = asking.read(source, account, what, typed, Terms(key=_key()))",
+           "asked = asking.read(source, account, what, typed, Terms(idempotency_key=_key()))",
            "asked = asking.read(source, account, what, typed)", "cli/samples"),
     Mutant("up: the second account has no webhook", "receiver/cli/up/command.py",
            "    for one in configured.in_use:\n        await registration.forget(db, one.chosen)",

@@ -55,7 +55,7 @@ async def _submit(source: type[Source], recording: Path, configured: Settings, u
         given = {name: REQUIRED.get(name, "sample") for name, field in fields.items() if field.is_required()}
         what = operation, asking.options_of(source, operation, given)
         typed = str(recording) if "file" in source.takes else AUDIO
-        asked = asking.read(source, account, what, typed, Terms(key=_key()))
+        asked = asking.read(source, account, what, typed, Terms(idempotency_key=_key()))
         async with open_client(source, account, url) as client:
             found, _ = await ordering.submit(client, db, asked, open_shelf(configured))
     except (ImpossibleError, ProviderError) as exc:
