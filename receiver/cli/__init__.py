@@ -5,7 +5,7 @@ check, spool, send                    the receiver       webhook: register, secr
 handlers                              the handlers       inbox: events, show, jobs, replay
 submit: transcribe, quote             recordings         transcription: retry, delete
 submissions: submit, submissions, resolve, artifacts       what is asked of any provider
-providers                             the providers
+providers                             the providers          transcribing: transcribe --provider
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
   ▶ opening                           opens the database, and the provider's client

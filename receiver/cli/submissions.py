@@ -39,12 +39,14 @@ def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
     return tuple((name.strip(), value) for name, _, value in pairs)
 
 
+provider = click.Choice(list(WITH_OPERATIONS))
 provider_option = click.option(
-    "--provider",
-    type=click.Choice(list(WITH_OPERATIONS)),
-    required=True,
-    help="Who is asked; see `receiver providers`.",
+    "--provider", type=provider, required=True, help="Who is asked; see `receiver providers`."
 )
+options_option = click.option(
+    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", callback=_pairs,
+    help="An option of the operation, in the provider's words. Repeat it for several.",
+)  # fmt: skip
 account_option = click.option(
     "--account", metavar="NAME", default=DEFAULT_ACCOUNT, show_default=True, help="Which key of the provider pays."
 )
@@ -61,10 +63,7 @@ account_option = click.option(
 @provider_option
 @account_option
 @click.option("--operation", help="What it does with the recording. Default: its first operation.")
-@click.option(
-    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", callback=_pairs,
-    help="An option of the operation, in the provider's words. Repeat it for several.",
-)  # fmt: skip
+@options_option
 @click.option(
     "--if-lost", type=click.Choice(["ask", "again", "fail"]), default="ask", show_default=True,
     help="If the provider's answer is lost: ask a person, send it once more (it may be charged twice), or fail.",
@@ -97,11 +96,13 @@ def submit(
 
     async def work(url: str) -> list[tuple[Submission, str]]:
         async with open_pool(url) as db, open_client(source, pays, url) as client:
-            found = [await _submit(client, db, one, shelf) for one in asked]
-            await _say_unseen(db, configured.chosen.api_url)
+            found = [await hand_over(client, db, one, shelf) for one in asked]
+            missing = await no_worker(db, configured.chosen.api_url)
+            if missing is not None:
+                click.echo(missing, err=True)
             return [await _ended(db, source, one) if wait else (one, "") for one in found]
 
-    with _advice(), ExitStack() as stack:
+    with paid_once(), ExitStack() as stack:
         with interruptible():
             url = stack.enter_context(open_database(configured, create=False))
         found = run(work(url))
@@ -110,7 +111,8 @@ def submit(
         results.require_done(one)
 
 
-async def _submit(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Submission:
+async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Submission:
+    """Hand a submission to the workers, and tell a person its price and whether it was there before."""
     estimate = asked.estimate
     if estimate is not None:
         click.echo(f"{printable(asked.recording)}: about {estimate:g} {asked.source.unit}", err=True)
@@ -123,22 +125,33 @@ async def _submit(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Submi
     return found
 
 
-async def _say_unseen(db: Pool, api_url: str) -> None:
+async def no_worker(db: Pool, api_url: str) -> str | None:
+    """Return a sentence if no worker runs."""
     workers = await presence.missing_worker(db, handlers=[], api_url=api_url)
-    if workers.ago is None or workers.ago > presence.UNSEEN:
-        click.echo("no worker has been seen for 10 s: run `receiver work`, or `receiver up`", err=True)
+    is_seen = workers.ago is not None and workers.ago <= presence.UNSEEN
+    return None if is_seen else "no worker has been seen for 10 s: run `receiver work`, or `receiver up`"
 
 
 async def _ended(db: Pool, source: type[Source], submission: Submission) -> tuple[Submission, str]:
     """Wait until a submission has ended. Return it, and its text."""
     with terminal.line() as show:
-        ended = await results.until_over(
-            db, submission.id, lambda now: show(f"{now.id}  {now.state}  {now.said or ''}")
-        )
-    if ended.state is not State.DONE:
-        return ended, ""
-    found = await results.transcript(db, source, ended)
-    return ended, "" if found is None else FORMATS["text"](found)
+
+        async def so_far(now: Submission) -> None:
+            show(progress(now))
+
+        ended = await results.until_over(db, submission.id, so_far)
+    return ended, await text_of(db, source, ended)
+
+
+def progress(now: Submission) -> str:
+    """Return what the line of progress says of a submission."""
+    return f"{now.id}  {now.state}  {now.said or ''}"
+
+
+async def text_of(db: Pool, source: type[Source], ended: Submission) -> str:
+    """Return the text that a submission has brought; empty if there is none."""
+    found = await results.transcript(db, source, ended) if ended.state is State.DONE else None
+    return "" if found is None else FORMATS["text"](found)
 
 
 def _print(found: Sequence[tuple[Submission, str]], *, wait: bool, as_json: bool) -> None:
@@ -151,7 +164,7 @@ def _print(found: Sequence[tuple[Submission, str]], *, wait: bool, as_json: bool
 
 
 @contextmanager
-def _advice() -> Iterator[None]:
+def paid_once() -> Iterator[None]:
     """Tell a person who interrupts the command how to continue."""
     try:
         yield

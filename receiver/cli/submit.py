@@ -7,24 +7,29 @@ from functools import partial
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from receiver.cli import terminal
+from receiver.cli import submissions, terminal, transcribing
 from receiver.cli.opening import opened
 from receiver.cli.options import FiniteRange, account_option, as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
+from receiver.cli.transcribing import Typed
 from receiver.errors import ImpossibleError
 from receiver.logs import printable, streams
 from receiver.providers import Recording
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
 from receiver.submissions import price, recordings, transcription
+from receiver.submissions.asking import Terms
 from receiver.submissions.following import Progressed
 from receiver.submissions.price import Price, dollars
 from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order
 from receiver.submissions.uploads import MediaFile
 from receiver.webhooks import callbacks
+
+OF_TRANSCRIBE_SO = ("pipeline", "duration", "max_usd", "callback")
 
 pipeline_option = click.option(
     "--pipeline", help="The model (see `receiver pipelines`). Default: the provider's choice."
@@ -42,6 +47,7 @@ duration_option = click.option(
         "receiver transcribe https://youtu.be/dQw4w9WgXcQ --wait > transcript.txt",
         "receiver transcribe episode.mp3 --max-usd 2",
         "receiver transcribe https://example.com/episode.mp3 --pipeline voxtral-mini-transcribe --json",
+        "receiver transcribe episode.mp3 --provider thunderscribe --language en --wait",
     )
 )
 @click.argument("recording")
@@ -57,11 +63,17 @@ duration_option = click.option(
 )
 @click.option("--idempotency-key", help="Submit at most once with this key within 24 hours; at most 128 characters.")
 @click.option("--again", is_flag=True, help="Submit and pay even if the provider already works on this recording.")
-@account_option
+@click.option(
+    "--provider", type=submissions.provider, help="Ask another provider; a worker sends it. Default: transcribe.so."
+)
+@submissions.options_option
+@submissions.account_option
 @as_json
+@click.pass_context
 def transcribe(
-    recording: str, *, pipeline: str | None, language: str, duration: float | None, max_usd: float | None,
-    idempotency_key: str | None, wait: bool, callback: bool, again: bool, as_json: bool,
+    ctx: click.Context, recording: str, *, pipeline: str | None, language: str, duration: float | None,
+    max_usd: float | None, idempotency_key: str | None, wait: bool, callback: bool, again: bool, provider: str | None,
+    options: tuple[tuple[str, str], ...], account: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Submit RECORDING for transcription. This costs money.
 
@@ -71,8 +83,16 @@ def transcribe(
 
     If the command was interrupted, run it again in the same folder: it continues where it stopped, and you do
     not pay twice. A file of over 50 MB is sent in pieces, and a piece that has arrived is not sent again.
+
+    With --provider it is `receiver submit` for one recording: a worker sends it, and the id is the provider's.
     """
-    configured = configure()
+    if provider is not None:
+        typed, terms = Typed(provider, account, (*options, *_for_others(ctx))), Terms("ask", idempotency_key, again)
+        transcribing.transcribe(configure(), recording, typed, terms, wait=wait, as_json=as_json)
+        return
+    if options:
+        raise click.UsageError("-o goes with --provider")
+    configured = configure().choosing(account)
     request, file = _handed_in(recording, pipeline, language, duration)
 
     async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
@@ -120,6 +140,15 @@ def quote(recording: str, pipeline: str | None, language: str, duration: float |
     minutes = "" if found.billed_minutes is None else f" for {found.billed_minutes:g} billed minutes"
     by_list = "" if found.pipeline_code is None else f", by the price list of {printable(found.pipeline_code)}"
     click.echo(f"{dollars(found.retail_usd, digits=4)}{minutes}{by_list}")
+
+
+def _for_others(ctx: click.Context) -> list[tuple[str, str]]:
+    """Return what was typed for any provider, as options of an operation. Refuse what only transcribe.so knows."""
+    typed = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    for name in OF_TRANSCRIBE_SO:
+        if name in typed:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for transcribe.so, and does not go with --provider")
+    return [("language", ctx.params["language"])] if "language" in typed else []
 
 
 def _handed_in(

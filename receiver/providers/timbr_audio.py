@@ -20,13 +20,24 @@ from pydantic import Field, SecretStr
 
 from receiver.errors import ImpossibleError, NotFound, ProviderUnavailable
 from receiver.providers import timbr_audio_answers as answers
-from receiver.providers.orders import Accepted, Candidate, KeepNotes, Media, Notes, Order, Seen, Sent, Uploaded, Wishes
+from receiver.providers.orders import (
+    Accepted,
+    Candidate,
+    KeepNotes,
+    Limits,
+    Media,
+    Notes,
+    Order,
+    Seen,
+    Sent,
+    Uploaded,
+    Wishes,
+)
 from receiver.providers.seam import Source
 from receiver.providers.timbr_audio_answers import Job
 from receiver.settings.accounts import TIMBR_AUDIO
 from receiver.transcripts import Transcript, subtitles
 
-MOST_BYTES = 500 * 1024**2
 FORMATS = ("wav", "mp3", "flac", "m4a", "aac", "ogg", "opus", "webm", "aiff")
 UPLOADS = ("upload", "audio/upload")
 PATHS = {"separation": "separate", "enhancement": "enhance", "diarization": "diarize"}
@@ -94,6 +105,7 @@ class TimbrAudio(Source):
     operations: ClassVar = {"separation": Separate, "enhancement": Enhance, "diarization": Diarize}
     unit = "credits"
     takes: ClassVar = frozenset({"file"})
+    limits = Limits(most_bytes=500 * 1024**2)
     refusal = staticmethod(answers.refusal)
 
     def __init__(self, api_url: str, key: SecretStr | None, **options: Any) -> None:
@@ -106,12 +118,11 @@ class TimbrAudio(Source):
         return PER_PAGE if self._found.has_list else 1
 
     @classmethod
-    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:  # noqa: ARG003 - no length is documented
+    def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:
         """See `Source`. A name without an ending says nothing of the format."""
+        super().check(operation, file, seconds)
         if file is None:
             return
-        if file.size > MOST_BYTES:
-            raise ImpossibleError(f"{file.name} is larger than 500 MB, the most that the Timbr audio API takes")
         _, dot, ending = file.name.lower().rpartition(".")
         if dot and ending not in FORMATS:
             raise ImpossibleError(

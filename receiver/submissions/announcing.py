@@ -22,8 +22,9 @@ Interested: TypeAlias = Callable[[str, str], Sequence[str]]  # a type and a sour
 
 UNKNOWN, OVERDUE = "submission.unknown", "submission.overdue"
 # A diarization tells who said what: a transcription. The others have events under their own names.
-FAMILIES = {"diarization": "transcription"}
-WITH_TEXT = frozenset({"transcription", "translation"})
+TRANSCRIPTION = "transcription"
+FAMILIES = {"diarization": TRANSCRIPTION}
+WITH_TEXT = frozenset({TRANSCRIPTION, "translation"})
 
 
 def of_work(submission: Submission) -> Delivery:
@@ -62,10 +63,14 @@ def of_overdue(submission: Submission, interested: Interested) -> Delivery:
     return _delivery(submission, (event_id, OVERDUE), accepted_at, {}, interested(OVERDUE, submission.source))
 
 
+def family_of(operation: str) -> str:
+    """Return what the events of an operation's end begin with."""
+    return FAMILIES.get(operation, operation)
+
+
 def type_of_end(submission: Submission) -> str:
     """Return the type of the event that announces a submission's end."""
-    family = FAMILIES.get(submission.operation, submission.operation)
-    return f"{family}.{'failed' if submission.state == 'failed' else 'completed'}"
+    return f"{family_of(submission.operation)}.{'failed' if submission.state == 'failed' else 'completed'}"
 
 
 def subject(submission: Submission) -> Subject:

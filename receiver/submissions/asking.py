@@ -15,7 +15,7 @@ from receiver.errors import ImpossibleError
 from receiver.providers import Source
 from receiver.providers.orders import Media, Wishes
 from receiver.settings import Account
-from receiver.submissions import media, recordings
+from receiver.submissions import announcing, media, recordings
 from receiver.submissions.media import CONTENT_TYPES
 from receiver.submissions.moves import IfLost
 
@@ -117,6 +117,18 @@ def operation_of(source: type[Source], name: str | None) -> str:
     if name in source.operations:
         return cast("str", name)
     raise ImpossibleError(f"{source.name} has no operation {name}; it has: {', '.join(source.operations)}")
+
+
+def transcribing(source: type[Source]) -> str:
+    """Return the name of a source's first operation that makes a transcript of a recording.
+
+    Raises:
+        ImpossibleError: it has none.
+    """
+    for name in source.operations:
+        if announcing.family_of(name) == announcing.TRANSCRIPTION:
+            return name
+    raise ImpossibleError(f"{source.name} makes no transcripts; it has: {', '.join(source.operations)}")
 
 
 def wishes_of(source: type[Source], operation: str, given: Sequence[tuple[str, str]]) -> Wishes:

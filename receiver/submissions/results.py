@@ -1,8 +1,9 @@
 """The end of a submission, and what it has brought."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
@@ -12,19 +13,39 @@ from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from receiver.transcripts import Transcript
 
+Waits: TypeAlias = Callable[[Submission], Awaitable[None]]
+
 LOOK_SECONDS = 0.25
 
 
-async def until_over(db: Pool, submission: str, progressed: Callable[[Submission], None]) -> Submission:
+async def until_begun(db: Pool, source: type[Source], submission: str, waiting: Waits) -> Submission:
+    """Wait until the provider works on a submission, or nothing more happens to it by itself.
+
+    The answer of a synchronous source is the result, so nobody is told that it has begun: this waits until it is over.
+    `waiting` is called with each state before that, and can raise to stop.
+    """
+    begun = () if source.synchronous else (State.ACCEPTED, State.ENDED)
+    return await _until(db, submission, lambda now: now.state in begun or _rests(now), waiting)
+
+
+async def until_over(db: Pool, submission: str, waiting: Waits) -> Submission:
     """Wait until nothing more happens to a submission by itself: it is done, has failed, or waits for a person.
 
-    `progressed` is called with each state before that.
+    `waiting` is that of `until_begun`.
     """
+    return await _until(db, submission, _rests, waiting)
+
+
+def _rests(submission: Submission) -> bool:
+    return submission.is_over or submission.state is State.UNKNOWN
+
+
+async def _until(db: Pool, submission: str, is_there: Callable[[Submission], bool], waiting: Waits) -> Submission:
     while True:
         found = await records.known(db, submission)
-        if found.is_over or found.state is State.UNKNOWN:
+        if is_there(found):
             return found
-        progressed(found)
+        await waiting(found)
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -43,6 +64,16 @@ def require_done(submission: Submission) -> None:
         raise ImpossibleError(f"{submission.id} has failed: {submission.error}")
 
 
+def require_no_failure(submission: Submission) -> None:
+    """Refuse a submission that has failed, or for which a person must decide; not one that is under way.
+
+    Raises:
+        ImpossibleError: it is one.
+    """
+    if _rests(submission):
+        require_done(submission)
+
+
 async def transcript(db: Pool, source: type[Source], submission: Submission) -> Transcript | None:
     """Return the transcript that a submission has brought; None if its operation brings none."""
     if not _brings_text(submission):
@@ -59,7 +90,7 @@ async def stored_transcript(db: Pool, submission: str) -> Transcript:
             decide, or it brings no text.
     """
     known = await records.known(db, submission)
-    if known.state is not State.UNKNOWN and not known.is_over:
+    if not _rests(known):
         raise ImpossibleError(f"{known.id} is {known.state}, so it has no transcript yet: try again when it has ended")
     require_done(known)
     source = by_name(known.source)

@@ -48,7 +48,7 @@ class Standing:
         """The balance in words."""
         if self.trouble is not None:
             return f"no answer: {self.trouble}"
-        return "not tried" if self.balance is None else f"{self.balance:g} {self.kind.unit}".rstrip()
+        return "not tried" if self.balance is None else f"{self.balance:,.2f} {self.kind.unit}".rstrip()
 
     def to_json(self) -> dict[str, Any]:
         """Return what is known, as JSON."""

@@ -21,7 +21,7 @@ def test_each_account_has_a_line_and_a_source_without_one_says_what_makes_one(co
 def test_the_balance_is_what_the_provider_tells(commands: Commands, sandbox: Simulated) -> None:
     left = sandbox.get("me")["wallet_balance_usd"]
     first, *_ = commands.good("providers").splitlines()
-    assert first.endswith(f"balance {float(left):g} USD")
+    assert first.endswith(f"balance {float(left):,.2f} USD")
 
 
 def test_with_a_database_what_waits_is_counted(commands: Commands, receiver_database: str) -> None:

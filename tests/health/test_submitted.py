@@ -112,7 +112,7 @@ def test_an_account_without_a_key_is_not_said_to_have_one() -> None:
 
 def test_a_balance_says_that_the_key_is_accepted_and_trouble_that_it_may_not_be() -> None:
     good = submitted.account(Standing(account(), ThunderScribe, balance=12.5))
-    assert (good.holds, good.seen) == (True, "https://api.example.com answers and accepts the key; balance 12.5")
+    assert (good.holds, good.seen) == (True, "https://api.example.com answers and accepts the key; balance 12.50")
     bad = submitted.account(Standing(account(), ThunderScribe, trouble="401: The key is unknown."))
     assert (bad.holds, bad.seen) == (False, "401: The key is unknown.")
 

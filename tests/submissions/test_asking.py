@@ -2,11 +2,13 @@
 
 import wave
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from receiver.errors import ImpossibleError
 from receiver.providers import OpenAI, ThunderScribe, TranscribeSo
+from receiver.providers.orders import Wishes
 from receiver.submissions import asking
 from tests.submissions.submitting import ACCOUNT
 
@@ -71,3 +73,38 @@ def test_a_file_is_read_with_its_length(tmp_path: Path) -> None:
     for wrong, said in ((tmp_path / "gone.mp3", "cannot be read"), (tmp_path, "is empty, or not a file")):
         with pytest.raises(ImpossibleError, match=said):
             asking.read(ThunderScribe, ACCOUNT, what, str(wrong))
+
+
+# --- transcribing ---------------------------------------------------------------------------------------------------
+
+
+class Stems(ThunderScribe):
+    """A source whose first operation brings files."""
+
+    operations: ClassVar = {"separation": Wishes, "translation": Wishes, "diarization": Wishes}
+
+
+class Silent(ThunderScribe):
+    """A source that makes no transcripts of recordings."""
+
+    operations: ClassVar = {"separation": Wishes, "translation": Wishes}
+
+
+def test_the_operation_that_transcribes_is_the_first_one_that_does() -> None:
+    assert asking.transcribing(ThunderScribe) == asking.transcribing(OpenAI) == "transcription"
+    assert asking.transcribing(Stems) == "diarization"
+
+
+def test_a_source_that_makes_no_transcripts_says_what_it_has() -> None:
+    with pytest.raises(ImpossibleError, match="thunderscribe makes no transcripts; it has: separation, translation"):
+        asking.transcribing(Silent)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    given = [("temperature", "2"), ("diarization", "perhaps"), ("speed", "2")]
+    with pytest.raises(ImpossibleError) as caught:
+        asking.wishes_of(ThunderScribe, "transcription", given)
+    said = str(caught.value)
+    assert "language is required" in said
+    assert "temperature: must be less than or equal to 1" in said
+    assert "there is no option speed; there are model, " in said

@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
+from receiver.providers import Source, ThunderScribe
 from receiver.submissions import records, results
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
@@ -70,3 +71,62 @@ async def test_what_brings_files_alone_says_where_they_are(here: Bench) -> None:
 
 async def test_an_id_that_none_has_is_said_to_be_none(here: Bench) -> None:
     assert await refused(here, "sub_0") == "there is no submission sub_0"
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+class Later(ThunderScribe):
+    """A source that says at once that it has begun."""
+
+    synchronous = False
+
+
+class Moving:
+    """Notes each state that a submission waits in, and moves it on."""
+
+    def __init__(self, here: Bench, *states: State) -> None:
+        self.here, self.states, self.waited = here, list(states), list[str]()
+
+    async def __call__(self, now: Submission) -> None:
+        self.waited.append(now.state)
+        state = self.states.pop(0)
+        change = Change(tries=1 if state is State.SENT else 0, remote_id="4821" if state is State.ACCEPTED else None)
+        await records.move(self.here.db, now.id, state, change)
+
+
+@pytest.mark.parametrize(
+    ("source", "states", "waited", "reached"),
+    [
+        (Later, (State.SENT, State.ACCEPTED), ["uploaded", "sent"], State.ACCEPTED),
+        (Later, (State.SENT, State.ENDED), ["uploaded", "sent"], State.ENDED),
+        (Later, (State.SENT, State.FAILED), ["uploaded", "sent"], State.FAILED),
+        (Later, (State.SENT, State.UNKNOWN), ["uploaded", "sent"], State.UNKNOWN),
+        (ThunderScribe, (State.SENT, State.ENDED, State.DONE), ["uploaded", "sent", "ended"], State.DONE),
+    ],
+    ids=str,
+)
+async def test_it_has_begun_when_the_provider_has_it_and_else_when_its_answer_is_here(
+    here: Bench, source: type[Source], states: tuple[State, ...], waited: list[str], reached: State
+) -> None:
+    moving = Moving(here, *states)
+    submission = await here.submit()
+    assert (await results.until_begun(here.db, source, submission.id, moving)).state is reached
+    assert moving.waited == waited
+
+
+async def test_its_end_is_waited_for_beyond_that(here: Bench) -> None:
+    moving = Moving(here, State.SENT, State.ACCEPTED, State.ENDED, State.DONE)
+    submission = await here.submit()
+    assert (await results.until_over(here.db, submission.id, moving)).state is State.DONE
+    assert moving.waited == ["uploaded", "sent", "accepted", "ended"]
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.UNKNOWN])
+async def test_what_is_under_way_is_no_failure_and_what_rests_without_a_result_is(here: Bench, state: State) -> None:
+    results.require_no_failure(await moved(here, State.SENT))
+    submission = await here.submit(prompt="another one")
+    await records.move(here.db, submission.id, State.SENT, Change(tries=1))
+    await records.move(here.db, submission.id, state, Change(error="lost"))
+    with pytest.raises(ImpossibleError, match="lost"):
+        results.require_no_failure(await here.now(submission))

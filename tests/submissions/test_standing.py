@@ -25,7 +25,7 @@ async def test_a_free_call_tells_what_is_left() -> None:
     with Scripted().running() as provider:
         provider.answers = {"GET /api/v1/me": [(200, {"wallet_balance_usd": 12.5})]}
         found = await only(Account("transcribe.so", "default", provider.url, key=SecretStr("k")))
-    assert (found.balance, found.trouble, found.said) == (12.5, None, "12.5 USD")
+    assert (found.balance, found.trouble, found.said) == (12.5, None, "12.50 USD")
 
 
 async def test_a_key_that_is_refused_is_told_and_not_shown() -> None:

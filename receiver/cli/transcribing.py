@@ -1,0 +1,75 @@
+"""`transcribe --provider`: submit one recording to a provider without webhooks, and wait until the provider has it."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import click
+
+from receiver.cli import submissions, terminal
+from receiver.cli.printing import print_json
+from receiver.cli.process import interruptible, run
+from receiver.database import Pool
+from receiver.database.opening import open_database, open_pool
+from receiver.errors import ImpossibleError
+from receiver.logs import printable
+from receiver.providers.opening import open_client
+from receiver.settings import Settings
+from receiver.submissions import asking, results
+from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.records import Submission
+from receiver.submissions.shelf import open_shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed: the provider, the account, and the options of the operation."""
+
+    provider: str
+    account: str
+    options: tuple[tuple[str, str], ...]
+
+
+def transcribe(
+    configured: Settings, recording: str, typed: Typed, terms: Terms, *, wait: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Submit a recording, and print the provider's id of it, or with `wait` its transcript.
+
+    Raises:
+        ImpossibleError: the provider would refuse it, no worker runs, it has failed, or a person must decide.
+    """
+    source = submissions.WITH_OPERATIONS[typed.provider]
+    operation, pays = asking.transcribing(source), configured.account_of(source.name, typed.account)
+    asked = asking.read(source, pays, (operation, asking.wishes_of(source, operation, typed.options)), recording, terms)
+    with submissions.paid_once(), ExitStack() as stack:
+        with interruptible():
+            url = stack.enter_context(open_database(configured, create=False))
+        reached, text = run(_transcribed(configured, url, asked, wait=wait))
+    if as_json:
+        print_json(reached.to_json() | ({"text": text} if wait else {}))
+    else:
+        click.echo(text.rstrip("\n") if wait else printable(reached.remote_id or reached.id))
+
+
+async def _transcribed(configured: Settings, url: str, asked: Asked, *, wait: bool) -> tuple[Submission, str]:
+    """Return the submission when the provider has it, or with `wait` when it has ended, and its text."""
+    source = asked.source
+    async with open_pool(url) as db, open_client(source, asked.account, url) as client:
+        sent = await submissions.hand_over(client, db, asked, open_shelf(configured))
+        click.echo(f"submitted as {sent.id}", err=True)
+        with terminal.line() as show:
+
+            async def waiting(now: Submission) -> None:
+                show(submissions.progress(now))
+                await _require_worker(db, configured, now)
+
+            reached = await results.until_begun(db, source, sent.id, waiting)
+            if wait:
+                reached = await results.until_over(db, sent.id, waiting)
+        results.require_no_failure(reached)
+        return reached, await submissions.text_of(db, source, reached) if wait else ""
+
+
+async def _require_worker(db: Pool, configured: Settings, submission: Submission) -> None:
+    missing = await submissions.no_worker(db, configured.chosen.api_url)
+    if missing is not None:
+        raise ImpossibleError(f"{missing}; {submission.id} stays, and goes on when one runs")

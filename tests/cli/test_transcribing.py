@@ -1,0 +1,86 @@
+"""`receiver transcribe --provider`: one recording, for a provider that tells nobody when it is ready."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Commands, Simulated, wav
+from tests.processes import Processes, until
+
+SUBMIT = ("--provider", "thunderscribe", "--language", "en")
+
+
+@pytest.fixture
+def ours(processes: Processes, sandbox: Simulated, receiver_database: str) -> Commands:
+    """Return commands with a database, for the simulated ThunderScribe. The processes have the same environment."""
+    environment = {
+        "DATABASE_URL": receiver_database,
+        "TRANSCRIBE_API_URL": sandbox.url,
+        "THUNDERSCRIBE_API_URL": f"{sandbox.url}/thunderscribe",
+        "THUNDERSCRIBE_API_KEY": sandbox.key,
+    }
+    processes.environment |= environment
+    return Commands(processes.folder, sandbox.url, sandbox.key, **environment)
+
+
+def recording(commands: Commands) -> Path:
+    return wav(commands.folder / "talk.wav", 2)
+
+
+def charges(sandbox: Simulated) -> int:
+    return len(sandbox.http.get("/sandbox/charges").json())
+
+
+def test_its_transcript_is_printed_and_the_same_command_pays_for_nothing(
+    ours: Commands, processes: Processes, sandbox: Simulated
+) -> None:
+    before, recorded = charges(sandbox), recording(ours)
+    processes.start("work")
+    until(lambda: bool(processes.sql("select * from receiver.processes")), "a worker is seen")
+    text = ours.good("transcribe", recorded, *SUBMIT, "--wait")
+    assert text.strip()
+    (submission,) = ours.read("submissions")
+    assert (submission["state"], submission["options"]["language"]) == ("done", "en")
+    again = ours.run("transcribe", recorded, *SUBMIT)
+    assert (again.exit_code, again.stdout) == (0, f"{submission['id']}\n")
+    assert "--again pays for a new one" in again.stderr
+    assert ours.read("transcribe", recorded, *SUBMIT, "--wait") == submission | {"text": text.rstrip("\n")}
+    assert ours.good("transcript", submission["id"]).rstrip("\n") == text.rstrip("\n")
+    assert charges(sandbox) == before + 1
+
+
+@pytest.mark.parametrize("options", [(), ("--wait",), ("--json",)], ids=" ".join)
+def test_without_a_worker_one_line_says_so_and_the_submission_stays(ours: Commands, options: tuple[str, ...]) -> None:
+    ran = ours.run("transcribe", recording(ours), *SUBMIT, *options)
+    (submission,) = ours.read("submissions")
+    *_, said = ran.stderr.splitlines()
+    assert (ran.exit_code, ran.stdout, submission["state"]) == (1, "", "uploaded")
+    assert said == (
+        "Error: no worker has been seen for 10 s: run `receiver work`, or `receiver up`; "
+        f"{submission['id']} stays, and goes on when one runs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        ((*SUBMIT, "--pipeline", "x"), 2, "--pipeline is for transcribe.so, and does not go with --provider"),
+        ((*SUBMIT, "--max-usd", "2"), 2, "--max-usd is for transcribe.so"),
+        ((*SUBMIT, "--callback"), 2, "--callback is for transcribe.so"),
+        ((*SUBMIT, "--duration", "2"), 2, "--duration is for transcribe.so"),
+        (("-o", "language=en"), 2, "-o goes with --provider"),
+        (("--provider", "thunderscribe"), 1, "language is required"),
+        ((*SUBMIT, "-o", "temperature=2"), 1, "temperature: must be less than or equal to 1"),
+        ((*SUBMIT, "--account", "big-show"), 1, "there is no account big-show of thunderscribe"),
+        (("--account", "big-show"), 1, "there is no account big-show of transcribe.so; there are: default"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_cannot_be_asked_for_is_a_sentence_and_nothing_is_sent(
+    ours: Commands, sandbox: Simulated, options: tuple[str, ...], status: int, said: str
+) -> None:
+    ran = ours.run("transcribe", recording(ours), *options)
+    assert (ran.exit_code, ran.stdout) == (status, "")
+    assert said in ran.stderr
+    assert sandbox.asked() == []
+    assert ours.read("submissions") == []
