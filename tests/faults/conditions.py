@@ -120,12 +120,6 @@ CALLS = (
     Call("handlers", Need.SETTINGS | Need.HANDLERS | Need.OUTPUT),
     Call("spool", Need.SETTINGS | Need.SPOOL | Need.OUTPUT),
     Call("spool --take-over", LOOKS | Need.HANDLERS | Need.SPOOL | Need.OUTPUT),
-    Call("submit {recording} --provider thunderscribe -o language=en", Need.SETTINGS,
-         otherwise="there is no account of thunderscribe"),
-    Call("submissions", LOOKS),
-    Call("resolve sub_1", LOOKS, otherwise="there is no submission sub_1"),
-    Call("artifacts sub_1", LOOKS, otherwise="there is no submission sub_1"),
-    Call("providers thunderscribe", Need.OUTPUT),
     Call("send --sample test --url {receiver}", LOOKS | Need.OUTPUT),
 )  # fmt: skip
 
