@@ -997,6 +997,8 @@ MUTANTS = (
     Mutant("advice: our own events are missed by handlers", "receiver/health/advice.py",
            'if count.type is not None and count.type.partition(".")[0] != SUBMISSION', "if count.type is not None",
            "health/checks"),
+    Mutant("serve: the token of the settings opens nothing", "receiver/cli/serve.py",
+           "token=configured.token_digest,", "token=None,", "web/submissions"),
 )  # fmt: skip
 
 

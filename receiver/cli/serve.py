@@ -70,7 +70,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
             report_ready()
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
         log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
-        await serve_on(application(receiver), listener, stop, relieved=relieved)
+        await serve_on(application(receiver, submissions.routes), listener, stop, relieved=relieved)
     receiver.close()
     with suppress(TimeoutError):  # the rest waits on disk for the next process
         async with asyncio.timeout(LAST_DRAIN_SECONDS):

@@ -22,7 +22,7 @@ from receiver.submissions import records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.web import Submissions
-from tests.processes import completed
+from tests.processes import Processes, completed
 from tests.web.test_app import NOWHERE, Web, receiving, said
 from tests.worker.working import until
 
@@ -327,3 +327,19 @@ async def test_the_token_is_in_no_answer_and_no_log(receiver_database: str, capl
     async with listening(receiver_database, at=NOWHERE) as program:
         answers = [await program.submit(), await program.submit(token=f"{TOKEN}?"), await program.send(b"{")]
     assert TOKEN not in "".join([caplog.text, *(answer.text for answer in answers)])
+
+
+def test_serve_answers_programs_once_a_token_is_set(processes: Processes, receiver_database: str) -> None:
+    processes.environment["DATABASE_URL"] = receiver_database
+    path, body = "/submissions", {"provider": "openai", "url": "https://media.example/talk.mp3"}
+    token = TOKEN.replace(" ", "-")
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
+    web = processes.serve()
+    assert httpx.post(web.url + path, json=body, headers=headers).status_code == 404
+    web.end()
+    web = processes.serve(RECEIVER_TOKEN=token, OPENAI_API_URL="http://127.0.0.1:9")
+    assert said(httpx.post(web.url + path, json=body, headers=headers | {"Authorization": "Bearer x"}))[0] == 401
+    answer = httpx.post(web.url + path, json=body, headers=headers)
+    assert said(answer) == (400, "bad_request")
+    assert "openai takes a file, not an address" in answer.text
+    assert said(httpx.get(f"{web.url}{path}/sub_1", headers=headers)) == (404, "no_submission")
