@@ -57,6 +57,7 @@ def test_the_export_line_says_all_that_another_terminal_needs() -> None:
         "export", "TRANSCRIBE_API_URL=http://127.0.0.1:9000", "TRANSCRIBE_API_KEY=tsk_test_sandbox",
         "THUNDERSCRIBE_API_URL=http://127.0.0.1:9000/thunderscribe", "THUNDERSCRIBE_API_KEY=tsk_test_sandbox",
         "TIMBR_API_URL=http://127.0.0.1:9000/timbr", "TIMBR_API_KEY=tsk_test_sandbox",
+        "TIMBR_AUDIO_API_URL=http://127.0.0.1:9000/timbr-audio", "TIMBR_AUDIO_API_KEY=tsk_test_sandbox",
         "FISHAUDIO_API_URL=http://127.0.0.1:9000/fishaudio", "FISHAUDIO_API_KEY=tsk_test_sandbox",
         "PUBLIC_URL=http://127.0.0.1:8001", "PORT=8001", "HOST=0.0.0.0", f"RECEIVER_DATA_DIR={Path.cwd()}/my data",
         f"RECEIVER_ARTIFACTS_DIR={Path.cwd()}/stems",

@@ -7,13 +7,27 @@ from dataclasses import dataclass
 
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.settings import Settings, environment, inherited
-from receiver.settings.accounts import FISHAUDIO, KEY, THUNDERSCRIBE, TIMBR, TRANSCRIBE, URL, Variables, variable
+from receiver.settings.accounts import (
+    FISHAUDIO,
+    KEY,
+    THUNDERSCRIBE,
+    TIMBR,
+    TIMBR_AUDIO,
+    TRANSCRIBE,
+    URL,
+    Variables,
+    variable,
+)
 
 SANDBOX_KEY = "tsk_test_sandbox"
 # Where the sandbox simulates each source. It accepts this key everywhere.
 SIMULATED: Mapping[Variables, str] = {
-    TRANSCRIBE: "", THUNDERSCRIBE: "/thunderscribe", TIMBR: "/timbr", FISHAUDIO: "/fishaudio",
-}  # fmt: skip
+    TRANSCRIBE: "",
+    THUNDERSCRIBE: "/thunderscribe",
+    TIMBR: "/timbr",
+    TIMBR_AUDIO: "/timbr-audio",
+    FISHAUDIO: "/fishaudio",
+}
 SECOND_ACCOUNT = "second"
 
 
