@@ -1,6 +1,6 @@
 """How a submission moves from state to state. Pure.
 
-intended ─▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ ended ──files, result──▶ done, with its event
+intended ◀▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ ended ──files, result──▶ done, with its event
                ▲  ▲  (written ├▶ ended: the answer of a synchronous call is the result
                │  │    before ├▶ failed: the provider said no, or the work failed; with its event
                │  │ the first └▶ unknown ─┬▶ accepted: the work was found
@@ -8,6 +8,8 @@ intended ─▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ end
                │  └─ nothing ─────┤       └▶ failed: a person gave up, or said before that this means failed
                │     was sent     │
                └─ permitted once more: `if_lost` is `again`, or a person said so
+
+An upload that the provider has thrown away leads back to `intended`: the same command uploads again.
 
 `paid_tries` counts how often it was sent and might have been paid for. A submission is sent only while `paid_tries` is
 below `permitted_tries`; the table refuses anything else.
@@ -43,6 +45,7 @@ class State(StrEnum):
 
 # From which states each state is reached.
 FROM: Mapping[State, frozenset[State]] = {
+    State.INTENDED: frozenset({State.UPLOADED}),
     State.UPLOADED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN}),
     State.SENT: frozenset({State.UPLOADED}),
     State.ACCEPTED: frozenset({State.SENT, State.UNKNOWN}),

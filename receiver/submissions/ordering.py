@@ -145,6 +145,7 @@ async def _to_workers(connection: Connection, intended: Submission, change: Chan
     if moved is None:
         return await records.known(connection, intended.id)
     await deliveries.append(connection, [announcing.of_work(moved)])
+    await records.wake(connection, [moved])  # if its upload had expired, it has a job already
     return moved
 
 

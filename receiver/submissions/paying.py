@@ -9,7 +9,7 @@ transaction that leaves `sent`, a crash would lose what was paid for.
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, cast
 
 from receiver.database import AWAY, Connection
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 LONGEST_SECONDS = 3 * 3600.0
 MARGIN_SECONDS = 600.0
 KEEP_SECONDS = 1.0
+EXPIRY_MARGIN = timedelta(minutes=1)
 FILE_IS_NEW = timedelta(minutes=2)
 FILE_APPEARS_SECONDS = 10.0
 
@@ -54,6 +55,12 @@ def patience(seconds: float | None) -> float:
     return min(LONGEST_SECONDS, max(MARGIN_SECONDS, seconds + MARGIN_SECONDS))
 
 
+def is_expired(submission: Submission) -> bool:
+    """Return whether the provider has thrown the upload away, or soon will."""
+    expires_at = submission.remote_file_expires_at
+    return expires_at is not None and expires_at - datetime.now(UTC) < EXPIRY_MARGIN
+
+
 async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     """Send the request that is paid for, and keep its answer.
 
@@ -63,7 +70,7 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
         MovedError: somebody else sends it.
     """
     client = cast("Source", ctx.client)
-    order = _order(submission, client, shelf)
+    order = order_of(submission, client, shelf)
     reach(Failpoint.BEFORE_SENT)
     sent = await records.move(ctx.db, submission.id, State.SENT, Change(tries=1))
     if sent is None:
@@ -98,7 +105,7 @@ async def _answer(client: Source, order: Order, sent: Submission) -> Answer:
     return answer
 
 
-def _order(submission: Submission, client: Source, shelf: Shelf) -> Order:
+def order_of(submission: Submission, client: Source, shelf: Shelf) -> Order:
     """Return what is sent.
 
     Raises:

@@ -2,7 +2,7 @@
 
     uploaded ──`paying`──▶ accepted, ended, failed, unknown, or uploaded again: nothing was done
     sent ──▶ unknown: whoever sent it died before the answer was kept
-    unknown ──▶ sent once more if that is permitted, failed, or `submission.unknown` for a person
+    unknown ──▶ accepted, if the provider's list shows it; sent once more, or failed, as was wished; or for a person
     ended ──▶ its files are fetched ──▶ done, with its event
 
 The job ends when nothing can be done now: the submission is over, the provider works on it, or a person must decide.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
-from receiver.errors import GiveUp, NotFound, Postpone, ProviderUnavailable
+from receiver.errors import GiveUp, NotFound, Postpone, ProviderError, ProviderUnavailable
 from receiver.events import SUBMISSION, Event
 from receiver.handling import Context, Handler
 from receiver.inbox import deliveries, jobs
@@ -26,7 +26,7 @@ from receiver.inbox.artifacts import keep as keep_artifacts
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.retry import RetryPolicy
 from receiver.providers import Source, archive
-from receiver.submissions import announcing, paying, records
+from receiver.submissions import announcing, finding, paying, records
 from receiver.submissions.announcing import Interested
 from receiver.submissions.moves import State
 from receiver.submissions.paying import MovedError
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 POLICY = RetryPolicy(attempts=100, first=timedelta(seconds=5), limit=timedelta(hours=1))
 JOB_SECONDS = paying.LONGEST_SECONDS + 3600.0  # a call must end before its job does
 FETCH_PAUSES = (5.0, 30.0)
+FIND_ATTEMPTS = 8  # with the pauses of the policy, about twenty minutes
+EXPIRED = "the provider has thrown the upload away: run the same command again"
 NO_ANSWER = "it was sent, and no answer was kept"
 
 
@@ -87,18 +89,14 @@ class Working:
         match submission.state:
             case State.UPLOADED if not self.pays:
                 raise Postpone("it is sent by a lane for calls", after=0.0)
+            case State.UPLOADED if paying.is_expired(submission):
+                await _move(submission, ctx, State.INTENDED, Change(error=EXPIRED))
             case State.UPLOADED if submission.is_permitted:
                 await paying.pay(submission, ctx, self.shelf)
             case State.SENT:
                 await _move(submission, ctx, State.UNKNOWN, Change(error=NO_ANSWER))
-            case State.UNKNOWN if submission.if_lost == "again" and submission.is_permitted:
-                log.warning("%s: its answer was lost, and it is sent again, as was wished", submission.id)
-                await _move(submission, ctx, State.UPLOADED, Change())
-            case State.UNKNOWN if submission.if_lost == "fail":
-                await _move(submission, ctx, State.FAILED, Change(error=submission.error))
             case State.UNKNOWN:
-                await self._end(submission, ctx, announcing.of_unknown(submission, self.interested))
-                return True
+                return await self._resolve(submission, ctx)
             case State.ENDED:
                 artifacts = await self._bring(submission, ctx)
                 await self._end(submission, ctx, announcing.of_end(submission, self.interested), artifacts)
@@ -110,6 +108,42 @@ class Working:
                 await self._end(submission, ctx, None)
                 return True
         return False
+
+    async def _resolve(self, submission: Submission, ctx: Context) -> bool:
+        """Find out what became of a submission with a lost answer, or do what was wished for that case.
+
+        Return whether the job has ended with it: a person must decide.
+        """
+        found = await self._found(submission, ctx)
+        if found is not None:
+            log.warning("%s: its answer was lost; it has become %s", submission.id, found)
+            await _move(submission, ctx, State.ACCEPTED, Change(remote_id=found, look_after=timedelta(0)))
+        elif submission.if_lost == "again" and submission.is_permitted:
+            log.warning("%s: its answer was lost, and it is sent again, as was wished", submission.id)
+            await _move(submission, ctx, State.UPLOADED, Change())
+        elif submission.if_lost == "fail":
+            await _move(submission, ctx, State.FAILED, Change(error=submission.error))
+        else:
+            await self._end(submission, ctx, announcing.of_unknown(submission, self.interested))
+            return True
+        return False
+
+    async def _found(self, submission: Submission, ctx: Context) -> str | None:
+        """Return the work that a submission with a lost answer has become, if that is certain.
+
+        Raises:
+            ProviderError: the provider cannot be asked now; the job comes back, but not for ever.
+        """
+        client = cast("Source", ctx.client)
+        if client.synchronous:
+            return None
+        try:
+            return await finding.work_of(ctx.db, client, submission, paying.order_of(submission, client, self.shelf))
+        except ProviderError as exc:
+            if ctx.attempt < FIND_ATTEMPTS:
+                raise
+            log.warning("%s: nobody could find out what it has become: %s", submission.id, exc)
+            return None
 
     async def _bring(self, submission: Submission, ctx: Context) -> list[Artifact]:
         """Bring the files of a submission here, and its text into the archive.

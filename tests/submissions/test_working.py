@@ -210,6 +210,16 @@ async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench)
     assert ((await here.now(submission)).state, here.paying_requests()) == (State.UPLOADED, 0)
 
 
+async def test_an_upload_that_has_expired_is_not_paid_for_and_the_same_command_uploads_again(here: Bench) -> None:
+    submission = await here.submit()
+    await here.db.execute("update receiver.submissions set remote_file_expires_at = now()")
+    submission = await here.worked(submission)
+    assert (submission.state, submission.error, here.charges()) == (State.INTENDED, working.EXPIRED, 0)
+    assert (await here.submit()).id == submission.id
+    assert (await here.worked(submission)).state is State.DONE
+    assert here.charges() == 1
+
+
 @pytest.mark.parametrize(("seconds", "patience"), [(1, 601), (60, 660), (7200, 7800), (10**6, 10800), (None, 10800)])
 def test_a_call_is_waited_for_by_the_length_of_its_recording(seconds: float | None, patience: float) -> None:
     assert paying.patience(seconds) == patience

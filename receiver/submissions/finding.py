@@ -1,0 +1,69 @@
+"""Look for the work that a submission with a lost answer has become, where the provider lists works.
+
+    the works since it was sent ──▶ one names our file ───────────────────────────▶ that one
+                                └─▶ none names a file, one fits, and no other
+                                    submission of this kind is lost ──────────────▶ that one
+                                └─▶ anything else ──▶ a person looks at them
+
+Whatever is not certain is left to a person: another's work would become this submission's result.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from receiver.database import Database, query
+from receiver.providers import Source
+from receiver.providers.orders import Candidate, Order
+from receiver.submissions.records import Submission
+
+BEFORE = timedelta(seconds=2)  # a provider may write whole seconds
+LEEWAY_SECONDS, LEEWAY_SHARE = 1.0, 0.01
+
+
+async def work_of(db: Database, client: Source, submission: Submission, order: Order) -> str | None:
+    """Return the id of the work that a submission has become; None if that is not certain.
+
+    Raises:
+        ProviderError: the provider cannot be asked.
+    """
+    candidates = await works(db, client, submission, order)
+    if any(one.file_id is not None for one in candidates):
+        candidates = [one for one in candidates if one.file_id == submission.remote_file]
+    elif await _are_several_lost(db, submission):
+        return None
+    else:
+        candidates = [one for one in candidates if _fits(one, client, submission)]
+    return candidates[0].remote_id if len(candidates) == 1 else None
+
+
+async def works(db: Database, client: Source, submission: Submission, order: Order) -> list[Candidate]:
+    """Return the works that a submission might have become: none of them is another submission's.
+
+    Raises:
+        ProviderError: the provider cannot be asked.
+    """
+    if submission.sent_at is None:
+        return []
+    found: Sequence[Candidate] = await client.find(order, submission.sent_at - BEFORE) or ()
+    ids = [one.remote_id for one in found]
+    rows = await db.fetch(query("submissions/taken_works"), *submission.whose, ids)
+    taken = {row["remote_id"] for row in rows}
+    return [one for one in found if one.remote_id not in taken]
+
+
+def _fits(candidate: Candidate, client: Source, submission: Submission) -> bool:
+    """Return whether the length or the price of a work is that of the submission; nothing known fits nothing."""
+    if candidate.seconds is not None and submission.duration_seconds is not None:
+        return _are_near(candidate.seconds, submission.duration_seconds)
+    estimate = client.estimate(submission.operation, submission.duration_seconds)
+    return candidate.charged is not None and estimate is not None and _are_near(candidate.charged, estimate)
+
+
+def _are_near(one: float, other: float) -> bool:
+    return abs(one - other) <= LEEWAY_SECONDS + other * LEEWAY_SHARE
+
+
+async def _are_several_lost(db: Database, submission: Submission) -> bool:
+    """Return whether other submissions of this account and operation have no answer either."""
+    lost: int = await db.fetchval(query("submissions/count_lost"), *submission.whose, submission.operation)
+    return lost > 1

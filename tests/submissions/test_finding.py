@@ -1,0 +1,119 @@
+"""`submissions.finding`: a lost answer is found only where it is certain whose it is."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from receiver.database import Pool
+from receiver.providers import TimbrAudio
+from receiver.providers.budget import OwnBudget
+from receiver.providers.rate import MINUTE, Rate
+from receiver.sandbox import Knobs, TimbrAudioKnobs
+from receiver.settings import Account
+from receiver.submissions import ordering, records
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Submission
+from receiver.submissions.shelf import Shelf
+from tests.commands import Simulated
+from tests.submissions.submitting import AT_ONCE, Bench, Watched
+
+SEPARATE = "/audio/separate"
+
+
+@asynccontextmanager
+async def at(provider: Simulated, db: Pool, url: str) -> AsyncIterator[Bench]:
+    account = Account("timbr-audio", "default", f"{provider.url}/timbr-audio", key=SecretStr("any key"))
+    transport = Watched(httpx.AsyncHTTPTransport())
+    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    with tempfile.TemporaryDirectory() as folder:
+        async with TimbrAudio(account.api_url, account.key, budget=turns, transport=transport) as client:
+            yield Bench(db, url, None, client, account, transport, Shelf(Path(folder), most=2**26))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def silent() -> Iterator[Simulated]:
+    """Yield a provider whose jobs do not say which file they are about."""
+    with Simulated(speed=AT_ONCE, knobs=Knobs(timbr_audio=TimbrAudioKnobs(links="never"))).running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def naming() -> Iterator[Simulated]:
+    """Yield a provider whose jobs name their file."""
+    knobs = Knobs(timbr_audio=TimbrAudioKnobs(links="never", names_file="yes"))
+    with Simulated(speed=AT_ONCE, knobs=knobs).running() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def here(db: Pool, receiver_database: str, silent: Simulated) -> AsyncIterator[Bench]:
+    async with at(silent, db, receiver_database) as found:
+        yield found
+
+
+def lose(provider: Simulated, times: int = 1) -> None:
+    """Let answers to orders get lost, although the work is done."""
+    fault = {"endpoint": SEPARATE, "kind": "html", "times": times}
+    assert provider.http.post("/sandbox/faults", json=fault).status_code < 300
+
+
+async def lost(here: Bench, **wishes: Any) -> Submission:
+    """Submit something of an hour, as the simulated recordings are."""
+    asked = here.asked("talk.wav", operation="separation", **wishes)
+    submission = await _submit(here, asked)
+    return await here.worked(submission)
+
+
+async def _submit(here: Bench, asked: Any) -> Submission:
+    return (await ordering.submit(here.client, here.db, replace(asked, duration_seconds=3600), here.shelf))[0]
+
+
+async def test_the_only_work_that_fits_is_the_lost_one(here: Bench, silent: Simulated) -> None:
+    lose(silent)
+    submission = await lost(here)
+    assert (submission.state, submission.paid_tries) == (State.ACCEPTED, 1)
+    assert submission.remote_id is not None
+
+
+async def test_of_two_lost_ones_nobody_knows_which_is_which(here: Bench, silent: Simulated) -> None:
+    lose(silent)
+    first = await _submit(here, here.asked("talk.wav", operation="separation", sample_rate=8000))
+    second = await _submit(here, here.asked("talk.wav", operation="separation", sample_rate=16000))
+    await records.move(here.db, second.id, State.SENT, Change(tries=1))  # its worker died
+    async with here.working():
+        await here.until_job(first, "done")
+        await here.until_job(second, "done")
+    found = [await here.now(one) for one in (first, second)]
+    assert [(one.state, one.remote_id) for one in found] == [(State.UNKNOWN, None)] * 2
+
+
+async def test_a_work_of_another_length_is_not_the_lost_one(here: Bench, silent: Simulated) -> None:
+    lose(silent)
+    submission = await here.worked(await here.submit("talk.wav", operation="separation"))  # of a minute, as we think
+    assert (submission.state, submission.remote_id) == (State.UNKNOWN, None)
+
+
+async def test_a_work_that_another_submission_has_is_not_the_lost_one(here: Bench, silent: Simulated) -> None:
+    await here.worked(await _submit(here, here.asked("talk.wav", operation="separation")))
+    fault = {"endpoint": SEPARATE, "kind": "500"}
+    assert silent.http.post("/sandbox/faults", json=fault).status_code < 300  # nothing is done, but nobody knows that
+    submission = await lost(here, sample_rate=8000)
+    assert submission.state is State.UNKNOWN
+
+
+async def test_works_that_name_their_file_are_told_apart(db: Pool, receiver_database: str, naming: Simulated) -> None:
+    async with at(naming, db, receiver_database) as here:
+        lose(naming, times=2)
+        first, second = await lost(here), await lost(here, sample_rate=8000)
+        assert [first.state, second.state] == [State.ACCEPTED, State.ACCEPTED]
+        assert first.remote_id != second.remote_id
+        charged = [charge["id"] for charge in naming.http.get("/sandbox/charges").json()]
+        assert (len(charged), set(charged)) == (2, {first.remote_id, second.remote_id})
