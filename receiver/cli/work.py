@@ -32,6 +32,7 @@ from receiver.settings.environment import Start
 from receiver.submissions import working
 from receiver.submissions.shelf import open_shelf
 from receiver.submissions.watching import Watcher
+from receiver.submissions.working import Working
 from receiver.worker import Crew, Deadlines, Lapsed, Leases, Worker, note_lent
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     hurry = hurry_event(stop)
     lease, poll = timedelta(seconds=configured.lease_seconds), timedelta(seconds=configured.poll_seconds)
     interested = partial(discovery.interested, handlers.values())
-    own = working.handler(interested, open_shelf(configured), pays=not lapsed)
+    own = working.handler(Working(interested, open_shelf(configured), pays=not lapsed))
     async with (
         database.pool(url, size=2 * (configured.lanes + configured.calls) + 4, lent=note_lent) as db,
         open_providers(configured.accounts, url, retries=()) as providers,

@@ -69,13 +69,21 @@ class Asked:
     terms: Terms = DEFAULT
 
     def __post_init__(self) -> None:
-        kind = "url" if self.file is None else "file"
-        if kind not in self.source.takes:
-            other = "the address of a recording, not a file" if kind == "file" else "a file, not an address"
-            raise ImpossibleError(f"{self.source.name} takes {other}: nothing was sent")
+        if self.file is not None and "file" not in self.source.takes:
+            raise ImpossibleError(f"{self.source.name} takes the address of a recording, not a file: nothing was sent")
+        if self.is_fetched and not (self.url or "").startswith("https://"):
+            raise ImpossibleError(
+                f"{self.source.name} takes files, so the recording is fetched here, and only from https:// addresses: "
+                "nothing was sent"
+            )
         self.source.check(self.operation, self.file, self.duration_seconds)
         if self.terms.max_charge is not None:
             self._require_within(self.terms.max_charge)
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether a worker fetches the recording from its address, because the provider takes files only."""
+        return self.url is not None and "url" not in self.source.takes
 
     @property
     def recording(self) -> str:

@@ -9,6 +9,7 @@ intended ◀▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ end
                │     was sent     │
                └─ permitted once more: `if_lost` is `again`, or a person said so
 
+A recording that cannot be fetched leads from `intended` to `failed`.
 An upload that the provider has thrown away leads back to `intended`: the same command uploads again.
 
 `paid_tries` counts how often it was sent and might have been paid for. A submission is sent only while `paid_tries` is
@@ -51,7 +52,7 @@ FROM: Mapping[State, frozenset[State]] = {
     State.ACCEPTED: frozenset({State.SENT, State.UNKNOWN}),
     State.UNKNOWN: frozenset({State.SENT, State.ACCEPTED}),
     State.ENDED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED}),
-    State.FAILED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED}),
+    State.FAILED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN, State.ACCEPTED}),
     State.DONE: frozenset({State.ENDED}),
 }
 OVER = frozenset({State.DONE, State.FAILED})

@@ -67,7 +67,9 @@ async def place(connection: Connection, asked: Asked) -> tuple[Submission, bool]
     assert asked.url is not None
     async with connection.transaction():
         found, is_new = await _row(connection, asked, _wanted(asked, _digest(asked)))
-        if found.state is State.INTENDED:
+        if found.state is State.INTENDED and asked.is_fetched:
+            await _give_job(connection, found)
+        elif found.state is State.INTENDED:
             found = await _to_workers(connection, found, Change())
     await jobs.nudge(connection)
     return found, is_new
@@ -144,9 +146,13 @@ async def _to_workers(connection: Connection, intended: Submission, change: Chan
     moved = await records.move(connection, intended.id, State.UPLOADED, change, only_from={State.INTENDED})
     if moved is None:
         return await records.known(connection, intended.id)
-    await deliveries.append(connection, [announcing.of_work(moved)])
-    await records.wake(connection, [moved])  # if its upload had expired, it has a job already
+    await _give_job(connection, moved)
     return moved
+
+
+async def _give_job(connection: Connection, submission: Submission) -> None:
+    await deliveries.append(connection, [announcing.of_work(submission)])
+    await records.wake(connection, [submission])  # it can have a job already: if its upload had expired, for example
 
 
 async def _sent(client: Source, db: Pool, intended: Submission, sends: _Sends) -> Change:

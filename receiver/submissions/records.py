@@ -138,6 +138,7 @@ class Change:
     charged: float | None = None
     error: str | None = None
     look_after: timedelta | None = None
+    bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ async def move(
     row = await db.fetchrow(
         query("submissions/move_submission"), submission, to, sorted(allowed), tries,
         given.tries, given.permitted, given.remote_file, given.remote_file_expires_at, given.remote_id, given.said,
-        given.charged, given.error, given.look_after,
+        given.charged, given.error, given.look_after, given.bytes,
     )  # fmt: skip
     return None if row is None else _read(row)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -74,6 +75,18 @@ class Shelf:
             os.fsync(copy.fileno())
         part.replace(waiting)
 
+    async def fetch(self, http: httpx.AsyncClient, submission: Submission) -> Media:
+        """Fetch a recording from its public https address, to where a recording is put aside.
+
+        Raises:
+            ProviderUnavailable: it did not come; another try can help.
+            InvalidRequest: there is nothing at that address, or it is not public.
+            ImpossibleError: it is too large, or the disk is full.
+        """
+        url, waiting = submission.url or "", self._waiting(submission)
+        came = await download(http, SecretStr(url), waiting, most=self.most, private=False)
+        return Media(waiting, Path(urlsplit(url).path).name or submission.id, came.bytes)
+
     def aside(self, submission: Submission) -> Media:
         """Return the recording that was put aside.
 
@@ -83,12 +96,15 @@ class Shelf:
         waiting, size = self._waiting(submission), submission.bytes or 0
         if not waiting.is_file() or waiting.stat().st_size != size:
             raise Postpone(f"its file lies on {submission.remote_file}: run a worker there", after=60.0)
-        return Media(waiting, submission.recording, size)
+        name = Path(urlsplit(submission.url).path).name if submission.url else submission.recording
+        return Media(waiting, name or submission.id, size)
 
     def forget(self, submission: Submission) -> None:
-        """Remove the recording that was put aside."""
-        with suppress(OSError):
-            self._waiting(submission).unlink()
+        """Remove the recording that was put aside, and what a broken download has left of it."""
+        waiting = self._waiting(submission)
+        for path in waiting.parent.glob(f"{waiting.name}*"):
+            with suppress(OSError):
+                path.unlink()
 
     def _waiting(self, submission: Submission) -> Path:
         return self.place / "waiting" / submission.id

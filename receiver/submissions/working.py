@@ -1,5 +1,6 @@
 """Carry a submission as far as it can be carried now: the work of its job.
 
+    intended, with an address ──fetched, uploaded──▶ uploaded
     uploaded ──`paying`──▶ accepted, ended, failed, unknown, or uploaded again: nothing was done
     sent ──▶ unknown: whoever sent it died before the answer was kept
     unknown ──▶ accepted, if the provider's list shows it; sent once more, or failed, as was wished; or for a person
@@ -12,12 +13,23 @@ only if nobody has moved it in between.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import cast
 
-from receiver.errors import GiveUp, NotFound, Postpone, ProviderError, ProviderUnavailable
+import httpx
+
+from receiver.errors import (
+    GiveUp,
+    ImpossibleError,
+    InvalidRequest,
+    NotFound,
+    Postpone,
+    ProviderError,
+    ProviderUnavailable,
+)
 from receiver.events import SUBMISSION, Event
 from receiver.handling import Context, Handler
 from receiver.inbox import deliveries, jobs
@@ -25,13 +37,13 @@ from receiver.inbox.artifacts import Artifact
 from receiver.inbox.artifacts import keep as keep_artifacts
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.retry import RetryPolicy
-from receiver.providers import Source, archive
+from receiver.providers import Source, archive, egress
 from receiver.submissions import announcing, finding, paying, records
 from receiver.submissions.announcing import Interested
 from receiver.submissions.moves import State
 from receiver.submissions.paying import MovedError
 from receiver.submissions.records import Change, Submission
-from receiver.submissions.shelf import Shelf
+from receiver.submissions.shelf import Shelf, here
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +56,9 @@ EXPIRED = "the provider has thrown the upload away: run the same command again"
 NO_ANSWER = "it was sent, and no answer was kept"
 
 
-def handler(interested: Interested, shelf: Shelf, *, pays: bool = True) -> Handler:
-    """Return the handler of submissions: see `Working`."""
-    return Handler(Working(interested, shelf, pays).run, (SUBMISSION,), jobs.SUBMISSIONS, POLICY, JOB_SECONDS)
+def handler(work: "Working") -> Handler:
+    """Return the handler of submissions."""
+    return Handler(work.run, (SUBMISSION,), jobs.SUBMISSIONS, POLICY, JOB_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +69,13 @@ class Working:
         interested: names the handlers that want the event of an end.
         shelf: where files lie.
         pays: whether it sends what is paid for. If not, it leaves that to another worker.
+        browser: returns an HTTP client that fetches recordings.
     """
 
     interested: Interested
     shelf: Shelf
-    pays: bool
+    pays: bool = True
+    browser: Callable[[], httpx.AsyncClient] = egress.client
 
     async def run(self, event: Event, ctx: Context) -> None:
         """Carry the event's submission as far as it can be carried now.
@@ -87,6 +101,8 @@ class Working:
             MovedError: somebody else has moved the submission.
         """
         match submission.state:
+            case State.INTENDED if submission.url is not None:
+                await self._fetch(submission, ctx)
             case State.UPLOADED if not self.pays:
                 raise Postpone("it is sent by a lane for calls", after=0.0)
             case State.UPLOADED if paying.is_expired(submission):
@@ -108,6 +124,30 @@ class Working:
                 await self._end(submission, ctx, None)
                 return True
         return False
+
+    async def _fetch(self, submission: Submission, ctx: Context) -> None:
+        """Fetch the recording from its address, and bring it to where the provider wants it.
+
+        Raises:
+            ProviderUnavailable: it did not come, or could not be uploaded. Nothing was paid for.
+        """
+        client = cast("Source", ctx.client)
+        try:
+            # A client of its own: connections that others have opened were not checked.
+            async with self.browser() as http:
+                file = await self.shelf.fetch(http, submission)
+            client.check(submission.operation, file, submission.duration_seconds)
+        except (InvalidRequest, ImpossibleError) as exc:
+            await _move(submission, ctx, State.FAILED, Change(error=f"the recording cannot be fetched: {exc}"))
+            return  # the end of a failure removes what there is of the file
+        change = Change(remote_file=here(), bytes=file.size)
+        if client.uploads:
+            keep = partial(records.keep_upload, ctx.db, submission.id)
+            uploaded = await client.upload(file, submission.upload, keep, lambda _: None)
+            change = Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at, bytes=file.size)
+        await _move(submission, ctx, State.UPLOADED, change)
+        if client.uploads:
+            self.shelf.forget(submission)
 
     async def _resolve(self, submission: Submission, ctx: Context) -> bool:
         """Find out what became of a submission with a lost answer, or do what was wished for that case.

@@ -29,6 +29,7 @@ from receiver.submissions.asking import Asked, Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from receiver.submissions.shelf import Shelf
+from receiver.submissions.working import Working
 from receiver.worker import Worker
 from receiver.worker.lanes import Deadlines
 from tests.sandbox.simulated import URL
@@ -113,7 +114,7 @@ class Bench:
         return work.jobs[0]
 
     def worker(self, connections: Connections, http: Clients, *, handler: Handler | None = None) -> Worker:
-        own = handler or working.handler(self.interested, self.shelf)
+        own = handler or working.handler(Working(self.interested, self.shelf))
         return Worker(
             connections=connections, db=self.db, handlers={own.name: own}, providers={self.account.id: self.client},
             http=http, formats=(), lanes=4, lease=timedelta(seconds=60), poll=timedelta(seconds=0.02),

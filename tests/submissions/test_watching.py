@@ -24,6 +24,7 @@ from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
 from receiver.submissions.shelf import Shelf
 from receiver.submissions.watching import Watcher
+from receiver.submissions.working import Working
 from tests.commands import Simulated
 from tests.submissions.submitting import AT_ONCE, Bench, Watched
 
@@ -201,7 +202,7 @@ async def test_files_that_do_not_come_leave_it_ended_and_a_replay_fetches_them(h
     submission = await here.worked(await here.submit("talk.wav", operation="separation"))
     await looked(here, submission)
     small = Shelf(here.shelf.place, most=10)
-    async with here.working(working.handler(here.interested, small)):
+    async with here.working(working.handler(Working(here.interested, small))):
         await here.until_job(submission, "dead")
     assert ((await here.now(submission)).state, await here.events()) == (State.ENDED, [])
     assert "RECEIVER_ARTIFACT_MAX_MB" in ((await here.job(submission)).error or "")

@@ -1,7 +1,8 @@
 """`submissions.working`: what is sent is paid for once, and what was paid for is kept."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -9,10 +10,11 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.providers import archive
-from receiver.submissions import announcing, paying, records, resolving, working
+from receiver.submissions import announcing, ordering, paying, records, resolving, working
 from receiver.submissions.asking import Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
+from receiver.submissions.working import Working
 from tests.submissions.submitting import PAYING, Bench, bench
 
 AGAIN, FAIL = Terms(if_lost="again"), Terms(if_lost="fail")
@@ -204,7 +206,7 @@ async def test_an_answer_to_a_try_that_was_given_up_changes_nothing(here: Bench)
 
 async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench) -> None:
     submission = await here.submit()
-    idle = working.handler(here.interested, here.shelf, pays=False)
+    idle = working.handler(Working(here.interested, here.shelf, pays=False))
     async with here.working(idle):
         await here.until_job(submission, "pending")
     assert ((await here.now(submission)).state, here.paying_requests()) == (State.UPLOADED, 0)
@@ -218,6 +220,40 @@ async def test_an_upload_that_has_expired_is_not_paid_for_and_the_same_command_u
     assert (await here.submit()).id == submission.id
     assert (await here.worked(submission)).state is State.DONE
     assert here.charges() == 1
+
+
+async def of_address(here: Bench, answer: Callable[[httpx.Request], httpx.Response]) -> Submission:
+    """Submit an address that answers so, and return what becomes of it."""
+    asked = replace(here.asked(), file=None, url="https://files.test/shows/talk.mp3?ticket=1", duration_seconds=None)
+    submission, _ = await ordering.submit(here.client, here.db, asked, here.shelf)
+    assert (submission.state, len(here.sandbox.asked)) == (State.INTENDED, 0)
+
+    def browser() -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    async with here.working(working.handler(Working(here.interested, here.shelf, browser=browser))):
+        await here.until_job(submission, "done")
+    assert not [path for path in here.shelf.place.rglob("*") if path.is_file()], "what was fetched is gone"
+    return await here.now(submission)
+
+
+async def test_an_address_is_fetched_for_a_provider_that_takes_files(here: Bench) -> None:
+    content = b"a recording"
+    headers = {"Content-Length": str(len(content))}
+    submission = await of_address(
+        here, lambda _: httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+    )
+    assert (submission.state, submission.bytes, here.charges()) == (State.DONE, len(content), 1)
+    (file,) = here.sandbox.files()
+    assert (file.filename, file.received) == ("talk.mp3", len(content))
+
+
+async def test_an_address_with_nothing_there_is_a_failure_that_costs_nothing(here: Bench) -> None:
+    submission = await of_address(here, lambda _: httpx.Response(404))
+    assert (submission.state, here.charges(), len(here.sandbox.asked)) == (State.FAILED, 0, 0)
+    (event,) = await here.events()
+    assert event.type == "transcription.failed"
+    assert "cannot be fetched" in (submission.error or "")
 
 
 @pytest.mark.parametrize(("seconds", "patience"), [(1, 601), (60, 660), (7200, 7800), (10**6, 10800), (None, 10800)])

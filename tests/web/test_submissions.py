@@ -175,7 +175,10 @@ async def test_without_a_token_there_are_no_such_addresses(receiver_database: st
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"provider": "openai", "options": {}}, "openai takes a file, not an address: nothing was sent"),
+        (
+            {"provider": "openai", "options": {}, "url": "http://media.example/talk.mp3"},
+            "openai takes files, so the recording is fetched here, and only from https:// addresses",
+        ),
         ({"provider": "transcribe.so"}, "there is no provider transcribe.so; there are: thunderscribe, openai"),
         ({"account": "third"}, "there is no account third of thunderscribe"),
         ({"operation": "separation"}, "thunderscribe has no operation separation; it has: transcription"),
@@ -331,7 +334,7 @@ async def test_the_token_is_in_no_answer_and_no_log(receiver_database: str, capl
 
 def test_serve_answers_programs_once_a_token_is_set(processes: Processes, receiver_database: str) -> None:
     processes.environment["DATABASE_URL"] = receiver_database
-    path, body = "/submissions", {"provider": "openai", "url": "https://media.example/talk.mp3"}
+    path, body = "/submissions", {"provider": "openai", "url": "http://media.example/talk.mp3"}
     token = TOKEN.replace(" ", "-")
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
     web = processes.serve()
@@ -341,5 +344,5 @@ def test_serve_answers_programs_once_a_token_is_set(processes: Processes, receiv
     assert said(httpx.post(web.url + path, json=body, headers=headers | {"Authorization": "Bearer x"}))[0] == 401
     answer = httpx.post(web.url + path, json=body, headers=headers)
     assert said(answer) == (400, "bad_request")
-    assert "openai takes a file, not an address" in answer.text
+    assert "openai takes files, so the recording is fetched here, and only from https:// addresses" in answer.text
     assert said(httpx.get(f"{web.url}{path}/sub_1", headers=headers)) == (404, "no_submission")
