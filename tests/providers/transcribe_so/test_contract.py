@@ -159,7 +159,7 @@ ENDPOINTS = {
         "POST", "/webhooks/test", lambda api, _: api.test_webhook(idempotency_key="k"), "nothing", a_webhook
     ),
 }  # fmt: skip
-NO_ENDPOINTS = {"name", "variables", "api_path", "read", "refusal", "http"}
+NO_ENDPOINTS = {"name", "variables", "api_path", "unit", "read", "refusal", "http", "balance"}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 
 
