@@ -6,6 +6,7 @@ handlers                              the handlers       inbox: events, show, jo
 submit: transcribe, quote             recordings         transcription: retry, delete
 submissions: submit, submissions, resolve, artifacts       what is asked of any provider
 providers                             the providers          transcribing: transcribe --provider
+tokens                                those of Timbr
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
   ▶ opening                           opens the database, and the provider's client
@@ -40,6 +41,7 @@ from receiver.cli import (
     spool,
     submissions,
     submit,
+    tokens,
     transcript,
     transcription,
     webhook,
@@ -146,9 +148,10 @@ def main() -> None:
 
 for command in (
     up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets, webhook.retire_secret,
-    webhook.test_event, check.check, providers.providers, account.account, account.pipelines, submit.quote,
-    submit.transcribe, account.transcriptions, transcript.transcript, transcript.timestamps, transcription.retry,
-    transcription.delete, submissions.submit, submissions.submissions, submissions.resolve, submissions.artifacts,
-    inbox.events, inbox.show, inbox.jobs, inbox.replay, handlers.handlers, spool.spool, sandbox.sandbox, send.send,
+    webhook.test_event, check.check, providers.providers, tokens.tokens, account.account, account.pipelines,
+    submit.quote, submit.transcribe, account.transcriptions, transcript.transcript, transcript.timestamps,
+    transcription.retry, transcription.delete, submissions.submit, submissions.submissions, submissions.resolve,
+    submissions.artifacts, inbox.events, inbox.show, inbox.jobs, inbox.replay, handlers.handlers, spool.spool,
+    sandbox.sandbox, send.send,
 ):  # fmt: skip
     main.add_command(command)

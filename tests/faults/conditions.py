@@ -95,6 +95,7 @@ CALLS = (
     Call("check --json", LOOKS | Need.SPOOL | Need.HANDLERS | TELLS | Need.OUTPUT),
     Call("providers", Need.SETTINGS | Need.SHARED | Need.SCHEMA | Need.OUTPUT),
     Call("providers thunderscribe", Need.OUTPUT),
+    Call("tokens list", Need.SETTINGS, otherwise="there is no account of timbr"),
     Call("submit {recording} --provider thunderscribe -o language=en", Need.SETTINGS,
          otherwise="there is no account of thunderscribe"),
     Call("submissions", LOOKS),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -26,6 +27,11 @@ class IssuedToken:
     fingerprint: str
     last_four: str
     life: timedelta
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `tokens --json` prints."""
+        seconds = int(self.life.total_seconds())
+        return {"fingerprint": self.fingerprint, "last_four": self.last_four, "expires_in_seconds": seconds}
 
 
 async def listed(client: Timbr) -> list[IssuedToken]:
