@@ -1,7 +1,9 @@
 """`submit`, `submissions`, `resolve` and `artifacts`: what we ask the providers for."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,7 +23,7 @@ from receiver.inbox.artifacts import of as artifacts_of
 from receiver.logs import clock, printable
 from receiver.providers import SOURCES, Source
 from receiver.providers.opening import open_client
-from receiver.submissions import asking, ordering, records, resolving, results
+from receiver.submissions import asking, ordering, records, resolving, results, texts
 from receiver.submissions.asking import Asked, Terms
 from receiver.submissions.moves import IfLost, State
 from receiver.submissions.records import Submission
@@ -57,6 +59,8 @@ account_option = click.option(
         "receiver submit episode.mp3 --provider thunderscribe -o language=en",
         "receiver submit season-2/ --provider thunderscribe -o language=en --if-lost again",
         "receiver submit episode.mp3 --provider thunderscribe -o language=en --wait > transcript.txt",
+        "receiver submit sub_01hx… --provider timbr --operation translation -o source_language=en "
+        "-o target_language=de",
     )
 )
 @click.argument("typed", metavar="RECORDING...", nargs=-1, required=True)
@@ -83,6 +87,9 @@ def submit(
     Print the id of each submission. RECORDING is a file, a folder of files, or a web address. A worker sends it: run
     `receiver work`, or `receiver up`.
 
+    An operation on subtitles, such as a translation, also takes the transcript of a submission (sub_…) or of a
+    transcription (transcribe.so/4821) as its RECORDING.
+
     The same command again means the same submissions, from any folder and any machine with the same database: nothing
     is paid for twice.
     """
@@ -90,22 +97,23 @@ def submit(
     source = WITH_OPERATIONS[provider]
     named = asking.operation_of(source, operation)
     pays, what = configured.account_of(provider, account), (named, asking.wishes_of(source, named, options))
-    shelf = open_shelf(configured)
-    terms = Terms(if_lost, idempotency_key, again, max_charge)
-    asked = [asking.read(source, pays, what, one, terms) for one in asking.recordings_in(typed)]
+    shelf, terms = open_shelf(configured), Terms(if_lost, idempotency_key, again, max_charge)
+    ask = partial(asking.read, source, pays, what, terms=terms)
+    given = texts.allowed(source, named, asking.recordings_in(typed))
+    recordings = {one: ask(one) for one in given if not texts.is_name(one)}  # mistakes are said before anything is done
 
-    async def work(url: str) -> list[tuple[Submission, str]]:
+    async def work(url: str, folder: Path) -> list[tuple[Submission, str]]:
         async with open_pool(url) as db, open_client(source, pays, url) as client:
-            found = [await hand_over(client, db, one, shelf) for one in asked]
-            missing = await no_worker(db, configured.chosen.api_url)
-            if missing is not None:
-                click.echo(missing, err=True)
+            made = await texts.subtitled(db, url, configured.chosen, given, folder)
+            asked = recordings | {one: ask(file) for one, file in made.items()}
+            found = [await hand_over(client, db, asked[one], shelf) for one in given]
+            await _say_missing_worker(db, configured.chosen.api_url)
             return [await _ended(db, source, one) if wait else (one, "") for one in found]
 
-    with paid_once(), ExitStack() as stack:
+    with paid_once(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         with interruptible():
             url = stack.enter_context(open_database(configured, create=False))
-        found = run(work(url))
+        found = run(work(url, Path(folder)))
     _print(found, wait=wait, as_json=as_json)
     for one, _ in found if wait else ():
         results.require_done(one)
@@ -130,6 +138,12 @@ async def no_worker(db: Pool, api_url: str) -> str | None:
     workers = await presence.missing_worker(db, handlers=[], api_url=api_url)
     is_seen = workers.ago is not None and workers.ago <= presence.UNSEEN
     return None if is_seen else "no worker has been seen for 10 s: run `receiver work`, or `receiver up`"
+
+
+async def _say_missing_worker(db: Pool, api_url: str) -> None:
+    missing = await no_worker(db, api_url)
+    if missing is not None:
+        click.echo(missing, err=True)
 
 
 async def _ended(db: Pool, source: type[Source], submission: Submission) -> tuple[Submission, str]:

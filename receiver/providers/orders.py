@@ -26,9 +26,11 @@ class Wishes(BaseModel):
 
     Attributes:
         files: the options that are ids of files, which are uploaded before.
+        of_subtitles: whether the operation works on subtitles, and not on a recording.
     """
 
     files: ClassVar[frozenset[str]] = frozenset()
+    of_subtitles: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -19,6 +19,7 @@ A provider without webhooks:
     what a person types,     a row and    the job that carries                                          artifacts: shelf
     or a program sends       its job      it out
 
+texts           a transcript that is here already, as a file with subtitles
 moves           the states, and what an error means          records     the rows
 announcing      the events that we write ourselves           resolving   what a person says of a lost answer
 

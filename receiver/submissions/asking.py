@@ -6,6 +6,7 @@ typed ──▶ operation_of ──▶ wishes_of ──▶ recordings_in ──�
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -207,18 +208,21 @@ def recordings_in(typed: Sequence[str]) -> list[str]:
     return found
 
 
-def read(source: type[Source], account: Account, what: tuple[str, Wishes], typed: str, terms: Terms = DEFAULT) -> Asked:
-    """Return what is asked for: an operation with its options, for a file or an address as typed.
+def read(
+    source: type[Source], account: Account, what: tuple[str, Wishes], given: str | Media, terms: Terms = DEFAULT
+) -> Asked:
+    """Return what is asked for: an operation with its options, for a file or an address as typed, or for a text.
 
     Raises:
         ImpossibleError: the provider would refuse it, or it might cost too much.
     """
-    operation, wishes = what
-    if recordings.is_address(typed):
-        address = recordings.address(typed)
-        return Asked(source, account, operation, wishes, url=address, terms=terms)
-    file, seconds = _file(Path(typed))
-    return Asked(source, account, operation, wishes, file=file, duration_seconds=seconds, terms=terms)
+    asked = partial(Asked, source, account, *what, terms=terms)
+    if isinstance(given, Media):
+        return asked(file=given)
+    if recordings.is_address(given):
+        return asked(url=recordings.address(given))
+    file, seconds = _file(Path(given))
+    return asked(file=file, duration_seconds=seconds)
 
 
 def _file(path: Path) -> tuple[Media, float | None]:

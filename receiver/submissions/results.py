@@ -7,11 +7,12 @@ from typing import TypeAlias
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
+from receiver.inbox import artifacts
 from receiver.providers import Source, archive, by_name
 from receiver.submissions import announcing, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
-from receiver.transcripts import Transcript
+from receiver.transcripts import Transcript, subtitles
 
 Waits: TypeAlias = Callable[[Submission], Awaitable[None]]
 
@@ -89,6 +90,31 @@ async def stored_transcript(db: Pool, submission: str) -> Transcript:
         ImpossibleError: there is none: there is no such submission, it has not ended or has failed, a person must
             decide, or it brings no text.
     """
+    known, source, answer = await _answered(db, submission)
+    return replace(source.transcript(known.operation, answer), title=known.title)
+
+
+async def stored_subtitles(db: Pool, submission: str) -> tuple[Submission, bytes]:
+    """Return a submission by its id, and its text as SubRip: as the provider made it, or else made of the transcript.
+
+    It is the same on every machine, whichever of them fetched the files.
+
+    Raises:
+        ImpossibleError: as for `stored_transcript`.
+    """
+    known, source, answer = await _answered(db, submission)
+    files = [file.name for file in await artifacts.of(db, known.id)]
+    if (source.text_in(known.operation, files) or "").lower().endswith(".srt"):
+        return known, answer  # it is the text of this file
+    return known, subtitles.srt(source.transcript(known.operation, answer)).encode()
+
+
+async def _answered(db: Pool, submission: str) -> tuple[Submission, type[Source], bytes]:
+    """Return a submission that has brought a text, whom it was asked of, and the answer that holds the text.
+
+    Raises:
+        ImpossibleError: as for `stored_transcript`.
+    """
     known = await records.known(db, submission)
     if not _rests(known):
         raise ImpossibleError(f"{known.id} is {known.state}, so it has no transcript yet: try again when it has ended")
@@ -100,10 +126,10 @@ async def stored_transcript(db: Pool, submission: str) -> Transcript:
         raise ImpossibleError(
             f"{known.id} brings files and no transcript ({known.operation}): `receiver artifacts {known.id}` lists them"
         )
-    found = await transcript(db, source, known)
-    if found is None:
+    answer = await archive.kept(db, announcing.subject(known), "result")
+    if answer is None:
         raise ImpossibleError(f"the transcript of {known.id} is not stored any more")
-    return replace(found, title=known.title)
+    return known, source, answer
 
 
 def _brings_text(submission: Submission) -> bool:

@@ -75,8 +75,9 @@ class Timbr(Source):
     @classmethod
     def check(cls, operation: str, file: Media | None, seconds: float | None) -> None:  # noqa: ARG003 - no length is documented
         """See `Source`."""
-        if file is not None and (operation == "translation") != file.name.lower().endswith(SRT):
-            wanted = "subtitles, a file that ends with .srt" if operation == "translation" else "a recording"
+        of_subtitles = cls.operations[operation].of_subtitles
+        if file is not None and of_subtitles != file.name.lower().endswith(SRT):
+            wanted = "subtitles, a file that ends with .srt" if of_subtitles else "a recording"
             raise ImpossibleError(f"a {operation} of Timbr is made of {wanted}; {file.name} is none")
 
     async def upload(self, file: Media, notes: Notes, keep: KeepNotes, sent: Sent) -> Uploaded:  # noqa: ARG002 - it goes whole

@@ -1,6 +1,6 @@
 """The options of Timbr's operations, with the ranges of its documents. Pure."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,8 @@ class Transcribe(Wishes):
 
 class Translate(Wishes):
     """The options of a translation of subtitles."""
+
+    of_subtitles: ClassVar = True
 
     source_language: Literal[
         "en", "ko", "ja", "zh", "ca", "cs", "da", "de", "el", "hu", "hi", "id", "it", "lv", "mk", "ms", "nl", "pl",

@@ -1,0 +1,58 @@
+"""`receiver submit`: what is handed in besides recordings."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Commands, Simulated
+
+TRANSLATE = ("--provider", "timbr", "--operation", "translation", "-o", "source_language=en")
+GERMAN = (*TRANSLATE, "-o", "target_language=de")
+EXAMPLE = "transcribe.so/4821"  # every key of the sandbox has it
+
+
+@pytest.fixture
+def ours(commands: Commands, sandbox: Simulated, receiver_database: str) -> Commands:
+    """Return commands with a database, for the simulated Timbr providers."""
+    commands.environment |= {
+        "DATABASE_URL": receiver_database,
+        "TIMBR_API_URL": f"{sandbox.url}/timbr",
+        "TIMBR_API_KEY": sandbox.key,
+    }
+    return commands
+
+
+def test_a_transcript_is_submitted_for_translation_and_the_same_again_is_the_same_submission(
+    ours: Commands, tmp_path: Path
+) -> None:
+    ran = ours.run("submit", EXAMPLE, *GERMAN)
+    (submission,) = ours.read("submissions")
+    assert (ran.exit_code, ran.stdout) == (0, f"{submission['id']}\n"), ran.stderr
+    assert (submission["state"], submission["operation"]) == ("uploaded", "translation")
+    title = submission["recording"].removesuffix(".srt")
+    assert f"\n# {title}\n" in f"\n{ours.good('transcript', '4821', '--format', 'markdown')}"
+    assert ours.good("submit", EXAMPLE, *GERMAN) == ran.stdout
+    other = ours.good("submit", EXAMPLE, *TRANSLATE, "-o", "target_language=fr")
+    assert other != ran.stdout
+    written = tmp_path / "other name.srt"
+    written.write_text(ours.good("transcript", "4821", "--format", "srt"))
+    assert ours.good("submit", written, *GERMAN) == ran.stdout, "the content decides"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sub_0", *GERMAN), "there is no submission sub_0"),
+        (("transcribe.so/x", *GERMAN), "a transcription id of transcribe.so is a positive integer"),
+        (("sub_0", "--provider", "timbr"), "sub_0 names a transcript, and timbr makes a transcription of a recording"),
+        ((EXAMPLE, "sub_0", *GERMAN), "there is no submission sub_0"),
+        ((EXAMPLE, "gone.srt", *GERMAN), "gone.srt cannot be read"),
+    ],
+)
+def test_what_is_no_transcript_is_a_sentence_and_nothing_is_submitted(
+    ours: Commands, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = ours.run("submit", *arguments)
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert said in ran.stderr
+    assert ours.read("submissions") == []
