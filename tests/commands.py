@@ -118,7 +118,8 @@ class Simulated:
 
     def _serve(self) -> None:
         async def main() -> None:
-            sandbox, stop = Sandbox(speed=self._speed, knobs=self._knobs), asyncio.Event()
+            self.sandbox, stop = Sandbox(speed=self._speed, knobs=self._knobs), asyncio.Event()
+            sandbox = self.sandbox
             # A busy machine has time to use an address.
             sandbox.transcribe_so.uploads = Uploads(speed=1, chance=sandbox.chance)
             sandbox.expiry_speed = 1

@@ -371,7 +371,7 @@ MUTANTS = (
     Mutant("timbr-audio: a file that is there already is refused", "receiver/providers/timbr_audio.py",
            "done=IS_THERE", "done=None", "providers/timbr_audio"),
     Mutant("timbr-audio: a look reads one page", "receiver/providers/timbr_audio.py",
-           "if len(seen) == len(ids):", "if seen is not None:", "providers/timbr_audio"),
+           "                if not missing:\n", "                if jobs:\n", "providers/timbr_audio"),
     Mutant("timbr-audio: what no page has is gone", "receiver/providers/timbr_audio.py",
            "            if job_id not in seen:\n", "            if job_id not in seen and len(ids) == 1:\n",
            "providers/timbr_audio"),

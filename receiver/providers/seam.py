@@ -194,7 +194,7 @@ class Source(ABC):
     async def look(self, ids: Sequence[str]) -> Mapping[str, Seen]:
         """Return what the provider says of at most `per_look` works, by their ids, without those that it does not know.
 
-        It is free, and can be repeated.
+        What it says of other works can come along. It is free, and can be repeated.
         """
         raise NotImplementedError
 

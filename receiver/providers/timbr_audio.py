@@ -43,8 +43,7 @@ UPLOADS = ("upload", "audio/upload")
 PATHS = {"separation": "separate", "enhancement": "enhance", "diarization": "diarize"}
 START_SECONDS = 300.0  # the longest wait for the answer to a start: the work itself comes after it
 PER_PAGE = 100
-MOST_PAGES = 20
-ALL_PAGES = 100
+MOST_PAGES = 100
 # Only a file that is not there yet is written. So a repeat is answered with 412, and changes nothing.
 CREATE_ONLY = {"x-goog-if-generation-match": "0"}
 IS_THERE = 412
@@ -169,22 +168,24 @@ class TimbrAudio(Source):
         return seen
 
     async def _listed(self, ids: Collection[str]) -> dict[str, Seen]:
-        """Return what the list shows of some jobs. New jobs move the others on while it is read: one can come twice.
+        """Return what the list shows until it has shown these jobs; others come along for nothing.
 
-        The newest come first. More pages than jobs that are wanted cost more than to ask for each.
+        The newest come first. New jobs move the others on while it is read, so one can come twice. More pages than jobs
+        that are wanted cost more than to ask for each.
         """
-        seen = dict[str, Seen]()
+        seen, missing = dict[str, Seen](), set(ids)
         async with aclosing(self._pages(min(len(ids), MOST_PAGES))) as pages:
             async for jobs in pages:
-                seen |= {job.name: job.seen() for job in jobs if job.name is not None and job.name in ids}
-                if len(seen) == len(ids):
+                seen |= {job.name: job.seen() for job in jobs if job.name is not None}
+                missing -= seen.keys()
+                if not missing:
                     break
         return seen
 
     async def find(self, order: Order, since: datetime) -> Sequence[Candidate] | None:
         """See `Source`. A job that does not say when it was created might be it too."""
         found = dict[str, Candidate]()
-        async with aclosing(self._pages(ALL_PAGES)) as pages:
+        async with aclosing(self._pages(MOST_PAGES)) as pages:
             async for jobs in pages:
                 for job in jobs:
                     is_ours = job.type == PATHS[order.operation] or job.type not in PATHS.values()

@@ -259,6 +259,11 @@ async def take_looks(db: Database, accounts: Sequence[AccountId], *, lease: time
     return [_read(row) for row in await db.fetch(query("submissions/take_looks"), *columns, lease, limit)]
 
 
+async def by_work(db: Database, account: AccountId, remote_ids: Sequence[str]) -> list[Submission]:
+    """Return the submissions of an account that the provider has accepted and calls so."""
+    return [_read(row) for row in await db.fetch(query("submissions/accepted_works"), *account, list(remote_ids))]
+
+
 async def saw(db: Database, looks: Sequence[Look]) -> None:
     """Note what looks have shown, and when the next ones are."""
     await db.execute(

@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from receiver.database import AWAY, Pool
 from receiver.errors import ProviderError, RateLimited
@@ -92,7 +92,8 @@ class Watcher:
                     self.db, [Look(one.id, None, None, is_known=False, next_after=after) for one in submissions[at:]]
                 )
                 return
-            await self._note(account, some, seen)
+            others = await records.by_work(self.db, account, [*seen.keys() - {one.remote_id for one in some}])
+            await self._note(account, [*some, *others], seen)
 
     async def _note(self, account: AccountId, submissions: Sequence[Submission], seen: Mapping[str, Seen]) -> None:
         """Note what the provider has said of some submissions."""
@@ -105,7 +106,7 @@ class Watcher:
             what = seen.get(one.remote_id or "")
             if await self._has_left(one, what):
                 continue
-            elapsed = _since(one.accepted_at, one).total_seconds()
+            elapsed = _since(one.accepted_at).total_seconds()
             expected = timing.expected(one.duration_seconds, shares[one.operation])
             if timing.is_overdue(elapsed, expected) and one.overdue_at is None:
                 await self._tell_overdue(one)
@@ -117,7 +118,7 @@ class Watcher:
     async def _has_left(self, one: Submission, what: Seen | None) -> bool:
         """Move a submission that has ended or that the provider does not know any more. Return whether it has."""
         if what is None:
-            if _since(one.seen_at, one) < MISSING:
+            if _since(one.seen_at) < MISSING:
                 return False
             to, change = State.UNKNOWN, Change(error=GONE)
         elif what.state == "waiting":
@@ -140,11 +141,9 @@ class Watcher:
         await jobs.nudge(self.db)
 
 
-def _since(moment: datetime | None, taken: Submission) -> timedelta:
-    """Return the time from a moment until a submission was taken to be looked at, by the database's clock."""
-    if moment is None or taken.look_at is None:
-        return timedelta(0)
-    return taken.look_at - LEASE - moment
+def _since(moment: datetime | None) -> timedelta:
+    """Return the time since a moment of the database's clock. A clock that is a little wrong does no harm here."""
+    return timedelta(0) if moment is None else datetime.now(UTC) - moment
 
 
 def _say(heard: Sequence[Heard]) -> None:

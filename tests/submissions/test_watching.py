@@ -135,6 +135,15 @@ async def test_a_hundred_submissions_cost_one_request(here: Bench, quick: Simula
     assert len(listed(quick)) - before <= 101  # what the list does not have is asked for alone
 
 
+async def test_what_comes_along_with_a_look_is_noted_too(here: Bench) -> None:
+    first = await here.worked(await here.submit("talk.wav", operation="separation"))
+    second = await here.worked(await here.submit("talk.wav", operation="separation", sample_rate=8000))
+    unknown = await accepted(here, "job_unknown")
+    await here.db.execute("update receiver.submissions set look_at = now() + interval '1 hour'")
+    await looked(here, first, unknown)  # two, so that the list is read
+    assert (await here.now(second)).state is State.ENDED
+
+
 async def test_what_the_provider_does_not_know_for_ten_minutes_is_unknown(here: Bench) -> None:
     lately, long_ago = await accepted(here, "job_lately"), await accepted(here, "job_long_ago")
     await due(here, lately, seen_at=timedelta(minutes=9))
