@@ -47,7 +47,8 @@ provider_option = click.option(
 )
 options_option = click.option(
     "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", callback=_pairs,
-    help="An option of the operation, in the provider's words. Repeat it for several.",
+    help="An option of the operation, in the provider's words. NAME=@FILE uploads a file, if the option is one. Repeat "
+    "it for several.",
 )  # fmt: skip
 account_option = click.option(
     "--account", metavar="NAME", default=DEFAULT_ACCOUNT, show_default=True, help="Which key of the provider pays."
@@ -95,10 +96,9 @@ def submit(
     """
     configured = configure()
     source = WITH_OPERATIONS[provider]
-    named = asking.operation_of(source, operation)
-    pays, what = configured.account_of(provider, account), (named, asking.wishes_of(source, named, options))
+    pays, named = configured.account_of(provider, account), asking.operation_of(source, operation)
     shelf, terms = open_shelf(configured), Terms(if_lost, idempotency_key, again, max_charge)
-    ask = partial(asking.read, source, pays, what, terms=terms)
+    ask = partial(asking.read, source, pays, asking.work_of(source, named, options), terms=terms)
     given = texts.allowed(source, named, asking.recordings_in(typed))
     recordings = {one: ask(one) for one in given if not texts.is_name(one)}  # mistakes are said before anything is done
 

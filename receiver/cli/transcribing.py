@@ -39,7 +39,7 @@ def transcribe(
     """
     source = submissions.WITH_OPERATIONS[typed.provider]
     operation, pays = asking.transcribing(source), configured.account_of(source.name, typed.account)
-    asked = asking.read(source, pays, (operation, asking.wishes_of(source, operation, typed.options)), recording, terms)
+    asked = asking.read(source, pays, asking.work_of(source, operation, typed.options), recording, terms)
     with submissions.paid_once(), ExitStack() as stack:
         with interruptible():
             url = stack.enter_context(open_database(configured, create=False))

@@ -93,7 +93,7 @@ def _delivery(
         "charged": submission.charged,
         "unit": submission.unit,
         "error": submission.error,
-        "options": dict(submission.wishes),
+        "options": submission.options,
     }
     if "target_language" in submission.wishes:
         told["target_language"] = submission.wishes["target_language"]

@@ -1,11 +1,11 @@
 """What a person asks a source for, checked against the provider's ranges before anything is written or sent.
 
-typed ──▶ operation_of ──▶ wishes_of ──▶ recordings_in ──▶ read ──▶ Asked
+typed ──▶ operation_of ──▶ work_of ──▶ recordings_in ──▶ read ──▶ Asked
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -44,14 +44,28 @@ DEFAULT = Terms()
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What a source is to do, whatever the recording.
+
+    Attributes:
+        operation: such as `transcription`.
+        wishes: the options. One that is a file of this machine is its name: `@talk.srt`.
+        files: the options that are files of this machine. They are uploaded first, and their ids are sent.
+    """
+
+    operation: str
+    wishes: Wishes
+    files: Mapping[str, Media] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a person asks for, checked against the provider's ranges.
 
     Attributes:
         source: whose operation it is.
         account: who pays.
-        operation: such as `transcription`.
-        wishes: the options.
+        work: what it is to do.
         file: the recording, if it is a file.
         url: the recording, if the provider fetches it.
         duration_seconds: None if it is not known.
@@ -62,8 +76,7 @@ class Asked:
 
     source: type[Source]
     account: Account
-    operation: str
-    wishes: Wishes
+    work: Work
     file: Media | None = None
     url: str | None = None
     duration_seconds: float | None = None
@@ -77,7 +90,7 @@ class Asked:
                 f"{self.source.name} takes files, so the recording is fetched here, and only from https:// addresses: "
                 "nothing was sent"
             )
-        self.source.check(self.operation, self.file, self.duration_seconds)
+        self.source.check(self.work.operation, self.file, self.duration_seconds)
         if self.terms.max_charge is not None:
             self._require_within(self.terms.max_charge)
 
@@ -100,7 +113,7 @@ class Asked:
     @property
     def estimate(self) -> float | None:
         """What it will probably cost, in the provider's unit; None if nothing tells."""
-        return self.source.estimate(self.operation, self.duration_seconds)
+        return self.source.estimate(self.work.operation, self.duration_seconds)
 
     def _require_within(self, most: float) -> None:
         estimate, name = self.estimate, self.source.name
@@ -138,6 +151,23 @@ def transcribing(source: type[Source]) -> str:
         if announcing.family_of(name) == announcing.TRANSCRIPTION:
             return name
     raise ImpossibleError(f"{source.name} makes no transcripts; it has: {', '.join(source.operations)}")
+
+
+def work_of(source: type[Source], operation: str, given: Sequence[tuple[str, str]]) -> Work:
+    """Return an operation with its options, by names and values as typed. `@PATH` is a file that is uploaded first.
+
+    Raises:
+        ImpossibleError: as for `wishes_of`, or a file cannot be read, or its option takes none.
+    """
+    kind, files, said = source.operations[operation], dict[str, Media](), list[tuple[str, str]]()
+    for name, value in given:
+        is_file = value.startswith("@") and name in kind.model_fields
+        if is_file and name not in kind.files:
+            raise ImpossibleError(f"{source.name}, {operation}: {name} takes no file, so its value cannot be {value}")
+        if is_file:
+            files[name] = _media(Path(value[1:]))
+        said.append((name, f"@{files[name].name}" if is_file else value))
+    return Work(operation, wishes_of(source, operation, said), files)
 
 
 def wishes_of(source: type[Source], operation: str, given: Sequence[tuple[str, str]]) -> Wishes:
@@ -208,31 +238,29 @@ def recordings_in(typed: Sequence[str]) -> list[str]:
     return found
 
 
-def read(
-    source: type[Source], account: Account, what: tuple[str, Wishes], given: str | Media, terms: Terms = DEFAULT
-) -> Asked:
-    """Return what is asked for: an operation with its options, for a file or an address as typed, or for a text.
+def read(source: type[Source], account: Account, work: Work, given: str | Media, terms: Terms = DEFAULT) -> Asked:
+    """Return what is asked for: work on a file or an address as typed, or on a file that was made of a transcript.
 
     Raises:
         ImpossibleError: the provider would refuse it, or it might cost too much.
     """
-    asked = partial(Asked, source, account, *what, terms=terms)
+    asked = partial(Asked, source, account, work, terms=terms)
     if isinstance(given, Media):
         return asked(file=given)
     if recordings.is_address(given):
         return asked(url=recordings.address(given))
-    file, seconds = _file(Path(given))
-    return asked(file=file, duration_seconds=seconds)
+    path = Path(given)
+    file = _media(path, hint="; a web address starts with https://")
+    is_media = path.suffix.lower().lstrip(".") in CONTENT_TYPES
+    return asked(file=file, duration_seconds=media.duration_seconds(path) if is_media else None)
 
 
-def _file(path: Path) -> tuple[Media, float | None]:
-    """Return a file, and the length of its recording in seconds; None if it is not known."""
+def _media(path: Path, hint: str = "") -> Media:
+    """Return a file that can be read and is not empty."""
     try:
         size = path.stat().st_size
     except OSError as exc:
-        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}); a web address starts with https://") from exc
+        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}){hint}") from exc
     if not path.is_file() or size == 0:
         raise ImpossibleError(f"{path} is empty, or not a file")
-    name = path.name.encode(errors="replace").decode()
-    is_media = path.suffix.lower().lstrip(".") in CONTENT_TYPES
-    return Media(path, name, size), media.duration_seconds(path) if is_media else None
+    return Media(path, path.name.encode(errors="replace").decode(), size)

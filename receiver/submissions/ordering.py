@@ -4,7 +4,8 @@
                     └── that submission; nothing is sent
 
 Whoever asks for the same again means the same submission: from any folder, and on any machine with the same database.
-An upload that was broken off goes on. A web address needs no upload, so `place` does all of this at once.
+An upload that was broken off goes on. A web address needs no upload, so `place` does all of this at once. An option
+that is a file is uploaded before the recording. What was asked for is its content, and what is sent is the id it gets.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from receiver.database import Connection, Pool, query
 from receiver.errors import ImpossibleError
 from receiver.inbox import deliveries, jobs
 from receiver.providers import Source
-from receiver.providers.orders import Media
+from receiver.providers.orders import Media, Notes
 from receiver.submissions import announcing, records
 from receiver.submissions.asking import Asked
 from receiver.submissions.moves import State
@@ -45,14 +46,14 @@ async def submit(
         ImpossibleError: the caller's key was used for something else.
         ProviderError: the file could not be uploaded. The same call goes on with it.
     """
-    if asked.file is None:
+    if asked.file is None and not asked.work.files:
         async with db.acquire() as connection:
             return await place(connection, asked)
     wanted = _wanted(asked, await asyncio.to_thread(_digest, asked))
     async with db.acquire() as connection, connection.transaction():
         found, is_new = await _row(connection, asked, wanted)
     if found.state is State.INTENDED:
-        found = await _hand_over(client, db, found, _Sends(asked.file, shelf, sending))
+        found = await _hand_over(client, db, found, _Sends(asked, shelf, sending))
     return found, is_new
 
 
@@ -76,21 +77,28 @@ async def place(connection: Connection, asked: Asked) -> tuple[Submission, bool]
 
 
 def _digest(asked: Asked) -> str:
-    """Return the digest of what is asked for: the account, the operation, the options, and the recording's content."""
-    what = asked.url
-    if asked.file is not None:
-        with asked.file.path.open("rb") as file:
-            what = hashlib.file_digest(file, "sha256").hexdigest()
-    parts = [*asked.account.id, asked.operation, asked.wishes.to_json(), what]
+    """Return the digest of what is asked for: account, operation, options, and the content of the recording.
+
+    An option that is a file is its content, whatever its name and its id.
+    """
+    options = asked.work.wishes.to_json() | {name: f"@{_content(file)}" for name, file in asked.work.files.items()}
+    what = asked.url if asked.file is None else _content(asked.file)
+    parts = [*asked.account.id, asked.work.operation, options, what]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def _content(file: Media) -> str:
+    with file.path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def _wanted(asked: Asked, digest: str) -> Wanted:
+    options = asked.work.wishes.to_json()
     return Wanted(
-        account=asked.account.id, key_fingerprint=asked.account.key_fingerprint, operation=asked.operation,
-        wishes=asked.wishes.to_json(), recording=asked.recording, url=asked.url, title=asked.title,
+        account=asked.account.id, key_fingerprint=asked.account.key_fingerprint, operation=asked.work.operation,
+        wishes=options, recording=asked.recording, url=asked.url, title=asked.title,
         duration_seconds=asked.duration_seconds, bytes=None if asked.file is None else asked.file.size, asked=digest,
-        if_lost=asked.terms.if_lost, unit=asked.source.unit,
+        if_lost=asked.terms.if_lost, unit=asked.source.unit, files={name: options[name] for name in asked.work.files},
     )  # fmt: skip
 
 
@@ -125,17 +133,19 @@ async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Subm
 
 @dataclass(frozen=True, slots=True)
 class _Sends:
-    """The file, and how it is sent."""
+    """What is asked for, and how its files are sent."""
 
-    file: Media
+    asked: Asked
     shelf: Shelf
     sending: Sending
 
 
 async def _hand_over(client: Source, db: Pool, intended: Submission, sends: _Sends) -> Submission:
-    """Bring the file to where it is wanted, and give the submission to the workers."""
+    """Bring the files to where they are wanted, and give the submission to the workers."""
+    ids = {name: await _id_of(client, file) for name, file in sends.asked.work.files.items()}
     change = await _sent(client, db, intended, sends)
     async with db.acquire() as connection, connection.transaction():
+        await records.keep_file_ids(connection, intended.id, ids)
         moved = await _to_workers(connection, intended, change)
     await jobs.nudge(db)
     return moved
@@ -156,8 +166,10 @@ async def _give_job(connection: Connection, submission: Submission) -> None:
 
 
 async def _sent(client: Source, db: Pool, intended: Submission, sends: _Sends) -> Change:
-    """Upload the file, or put it aside. Return where it is."""
-    file = sends.file
+    """Upload the recording, or put it aside. Return where it is."""
+    file = sends.asked.file
+    if file is None:
+        return Change()
     if not client.uploads:
         await asyncio.to_thread(sends.shelf.put_aside, intended, file)
         return Change(remote_file=here())
@@ -165,3 +177,12 @@ async def _sent(client: Source, db: Pool, intended: Submission, sends: _Sends) -
     keep = partial(records.keep_upload, db, intended.id)
     uploaded = await client.upload(file, intended.upload, keep, lambda arrived: sends.sending(arrived, file.size))
     return Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at)
+
+
+async def _id_of(client: Source, file: Media) -> str:
+    """Upload a file that is an option, from its beginning, and return its id."""
+
+    async def keep(_: Notes) -> None:
+        """Keep nothing: the notes of a submission are those of its recording."""
+
+    return (await client.upload(file, {}, keep, lambda _: None)).file_id

@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ class Wanted:
         key_fingerprint: with which key.
         operation: such as `transcription`.
         wishes: the options.
+        files: those that are files, as they were asked for: `@talk.srt`.
         recording: the name of the file, or the URL.
         url: where the provider finds the recording; None for a file.
         duration_seconds: None if it is not known.
@@ -51,6 +52,7 @@ class Wanted:
     asked: str
     if_lost: IfLost
     unit: str
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class Submission:
     unit: str | None
     error: str | None
     event: int | None
+    files: Mapping[str, str]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options as they were asked for. For one that is a file, `wishes` has the id that is sent."""
+        return {**self.wishes, **self.files}
 
     @property
     def whose(self) -> AccountId:
@@ -117,7 +125,7 @@ class Submission:
             "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "error",
         )  # fmt: skip
         times = {name: getattr(self, name) for name in moments}
-        return {name: getattr(self, name) for name in shown} | {"options": dict(self.wishes)} | {
+        return {name: getattr(self, name) for name in shown} | {"options": self.options} | {
             name: None if at is None else at.isoformat() for name, at in times.items()
         }  # fmt: skip
 
@@ -170,7 +178,7 @@ async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | 
         query("submissions/intend_submission"), new_id(), *wanted.account, wanted.key_fingerprint,
         wanted.operation, json.dumps(wanted.wishes), wanted.recording, wanted.url, wanted.title,
         wanted.duration_seconds, wanted.bytes, caller_key, wanted.asked, wanted.if_lost,
-        2 if wanted.if_lost == "again" else 1, wanted.unit or None,
+        2 if wanted.if_lost == "again" else 1, wanted.unit or None, json.dumps(wanted.files),
     )  # fmt: skip
     return None if row is None else _read(row)
 
@@ -218,6 +226,11 @@ async def recent(db: Database, states: Collection[State] | None, limit: int | No
 async def keep_upload(db: Database, submission: str, notes: Mapping[str, Any]) -> None:
     """Keep what an upload has reached."""
     await db.execute(query("submissions/keep_upload"), submission, json.dumps(notes))
+
+
+async def keep_file_ids(db: Database, submission: str, ids: Mapping[str, str]) -> None:
+    """Put the ids of uploaded files into the options of a submission that is not handed over yet."""
+    await db.execute(query("submissions/keep_file_ids"), submission, json.dumps(ids))
 
 
 async def move(
@@ -288,10 +301,10 @@ async def announced(db: Database, submission: str, event_id: str) -> None:
     await db.execute(query("submissions/announced"), submission, event_id)
 
 
-_COLUMNS = tuple(field.name for field in fields(Submission))
+_COLUMNS = tuple(column.name for column in fields(Submission))
 
 
 def _read(row: asyncpg.Record) -> Submission:
     values = {name: row[name] for name in _COLUMNS}
-    read = {name: json.loads(values[name]) for name in ("wishes", "upload")}
+    read = {name: json.loads(values[name]) for name in ("wishes", "upload", "files")}
     return Submission(**values | read | {"state": State(values["state"])})

@@ -15,7 +15,7 @@ from receiver.events import DEFAULT_ACCOUNT, NotAnEventError, document
 from receiver.providers import Source
 from receiver.settings import Account
 from receiver.submissions import asking, recordings
-from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.asking import Asked, Terms, Work
 from receiver.submissions.moves import IfLost
 
 AccountOf: TypeAlias = Callable[[str, str], Account]  # a source and a name ──▶ the account
@@ -66,7 +66,7 @@ def asked(raw: bytes, key: str, account_of: AccountOf, sources: Sequence[type[So
         raise ImpossibleError("a number of the options is too large") from None
     pays, address = account_of(source.name, wanted.account), recordings.address(wanted.url)
     terms = Terms(wanted.if_lost, key, max_charge=wanted.max_charge)
-    return Asked(source, pays, operation, wishes, url=address, terms=terms)
+    return Asked(source, pays, Work(operation, wishes), url=address, terms=terms)
 
 
 def resolution(raw: bytes) -> Resolution:

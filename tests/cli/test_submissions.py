@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands, Simulated
+from tests.commands import Commands, Simulated, wav
 
 TRANSLATE = ("--provider", "timbr", "--operation", "translation", "-o", "source_language=en")
 GERMAN = (*TRANSLATE, "-o", "target_language=de")
@@ -18,6 +18,8 @@ def ours(commands: Commands, sandbox: Simulated, receiver_database: str) -> Comm
         "DATABASE_URL": receiver_database,
         "TIMBR_API_URL": f"{sandbox.url}/timbr",
         "TIMBR_API_KEY": sandbox.key,
+        "TIMBR_AUDIO_API_URL": f"{sandbox.url}/timbr-audio",
+        "TIMBR_AUDIO_API_KEY": sandbox.key,
     }
     return commands
 
@@ -56,3 +58,19 @@ def test_what_is_no_transcript_is_a_sentence_and_nothing_is_submitted(
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert said in ran.stderr
     assert ours.read("submissions") == []
+
+
+def test_a_file_among_the_options_is_uploaded_and_shown_by_its_name(ours: Commands, tmp_path: Path) -> None:
+    subtitles = tmp_path / "talk.srt"
+    subtitles.write_text("1\n00:00:01,000 --> 00:00:02,000\nYes.\n")
+    diarize = ("--provider", "timbr-audio", "--operation", "diarization", "-o", f"input_srt_file_id=@{subtitles}")
+    recording = wav(tmp_path / "talk.wav", 2)
+    said = ours.good("submit", recording, *diarize)
+    (submission,) = ours.read("submissions")
+    assert (said, submission["options"]["input_srt_file_id"]) == (f"{submission['id']}\n", "@talk.srt")
+    assert ours.good("submit", recording, *diarize) == said
+    subtitles.unlink()
+    ran = ours.run("submit", recording, *diarize, "--again")
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr == f"Error: {subtitles} cannot be read (No such file or directory)\n"
+    assert ours.read("submissions") == [submission]

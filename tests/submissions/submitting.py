@@ -17,7 +17,7 @@ from receiver.database import Connections, Pool
 from receiver.handling import Handler
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored
-from receiver.providers import Source, ThunderScribe
+from receiver.providers import Source, ThunderScribe, TimbrAudio
 from receiver.providers.budget import OwnBudget
 from receiver.providers.egress import Clients
 from receiver.providers.orders import Media
@@ -25,7 +25,7 @@ from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
 from receiver.settings import Account
 from receiver.submissions import ordering, records, working
-from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.asking import Asked, Terms, Work
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from receiver.submissions.shelf import Shelf
@@ -36,6 +36,7 @@ from tests.sandbox.simulated import URL
 from tests.worker.working import until
 
 ACCOUNT = Account("thunderscribe", "default", f"{URL}/thunderscribe", key=SecretStr("any key"))
+AUDIO_ACCOUNT = Account("timbr-audio", "default", f"{URL}/timbr-audio", key=SecretStr("any key"))
 AT_ONCE = 1e7
 PAYING = "/audio/transcriptions"
 FILE = Path(__file__)  # its content does not matter
@@ -83,7 +84,7 @@ class Bench:
         if kind is ThunderScribe:
             wishes = {"language": "en"} | wishes
         options = kind.operations[operation].model_validate(wishes)
-        return Asked(kind, self.account, operation, options, file=file, duration_seconds=60, terms=terms)
+        return Asked(kind, self.account, Work(operation, options), file=file, duration_seconds=60, terms=terms)
 
     async def submit(self, name: str = "talk.mp3", terms: Terms = PLAIN, **wishes: Any) -> Submission:
         return (await ordering.submit(self.client, self.db, self.asked(name, terms, **wishes), self.shelf))[0]
@@ -160,10 +161,24 @@ class Bench:
 
 @asynccontextmanager
 async def bench(db: Pool, url: str, **knobs: Any) -> AsyncIterator[Bench]:
-    sandbox = Sandbox(speed=AT_ONCE, knobs=Knobs(thunderscribe=ThunderScribeKnobs(**knobs)), seed=None)
+    async with _bench(db, url, ThunderScribe, ACCOUNT, Knobs(thunderscribe=ThunderScribeKnobs(**knobs))) as found:
+        yield found
+
+
+@asynccontextmanager
+async def audio_bench(db: Pool, url: str) -> AsyncIterator[Bench]:
+    """Yield a bench for the Timbr audio API, which has an option that is a file."""
+    async with _bench(db, url, TimbrAudio, AUDIO_ACCOUNT, Knobs()) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _bench(db: Pool, url: str, kind: type[Source], account: Account, knobs: Knobs) -> AsyncIterator[Bench]:
+    sandbox = Sandbox(speed=AT_ONCE, knobs=knobs, seed=None)
+    sandbox.expiry_speed = 1  # a busy machine has time to use an address
     transport = Watched(httpx.ASGITransport(application(sandbox), raise_app_exceptions=False))
     turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
     with tempfile.TemporaryDirectory() as folder:
-        async with ThunderScribe(ACCOUNT.api_url, ACCOUNT.key, budget=turns, transport=transport) as client:
-            yield Bench(db, url, sandbox, client, ACCOUNT, transport, Shelf(Path(folder), most=2**30))
+        async with kind(account.api_url, account.key, budget=turns, transport=transport) as client:
+            yield Bench(db, url, sandbox, client, account, transport, Shelf(Path(folder), most=2**30))
     await sandbox.close()

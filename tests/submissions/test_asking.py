@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from receiver.errors import ImpossibleError
-from receiver.providers import OpenAI, ThunderScribe, TranscribeSo
-from receiver.providers.orders import Wishes
+from receiver.providers import OpenAI, ThunderScribe, TimbrAudio, TranscribeSo
+from receiver.providers.orders import Media, Wishes
 from receiver.submissions import asking
 from tests.submissions.submitting import ACCOUNT
 
@@ -67,7 +67,7 @@ def test_a_file_is_read_with_its_length(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(bytes(2 * 8000 * 3))
-    what = "transcription", asking.wishes_of(ThunderScribe, "transcription", [("language", "en")])
+    what = asking.work_of(ThunderScribe, "transcription", [("language", "en")])
     asked = asking.read(ThunderScribe, ACCOUNT, what, str(path))
     assert (asked.recording, asked.title, asked.duration_seconds) == ("talk.wav", "talk", 3.0)
     for wrong, said in ((tmp_path / "gone.mp3", "cannot be read"), (tmp_path, "is empty, or not a file")):
@@ -108,3 +108,34 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert "language is required" in said
     assert "temperature: must be less than or equal to 1" in said
     assert "there is no option speed; there are model, " in said
+
+
+def test_an_option_that_is_a_file_is_told_by_its_name_and_is_not_checked_as_a_recording(tmp_path: Path) -> None:
+    path = tmp_path / "talk.srt"
+    path.write_bytes(b"x")
+    found = asking.work_of(TimbrAudio, "diarization", [("num_speakers", "2"), ("input_srt_file_id", f"@{path}")])
+    assert found.wishes.to_json()["input_srt_file_id"] == "@talk.srt"
+    assert found.files == {"input_srt_file_id": Media(path, "talk.srt", 1)}
+    assert asking.work_of(TimbrAudio, "diarization", [("input_srt_file_id", "an-id")]).files == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("language=@talk.srt", "timbr-audio, diarization: language takes no file, so its value cannot be @talk.srt"),
+        ("input_srt_file_id=@gone.srt", "gone.srt cannot be read (No such file or directory)"),
+        ("input_srt_file_id=@empty.srt", "empty.srt is empty, or not a file"),
+        ("input_srt_file_id=@", ". is empty, or not a file"),
+        ("colour=@talk.srt", "there is no option colour; there are "),
+    ],
+)
+def test_what_cannot_be_attached_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talk.srt").write_bytes(b"x")
+    (tmp_path / "empty.srt").touch()
+    name, _, value = option.partition("=")
+    with pytest.raises(ImpossibleError) as refused:
+        asking.work_of(TimbrAudio, "diarization", [(name, value)])
+    assert said in str(refused.value)

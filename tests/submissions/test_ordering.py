@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -14,12 +15,14 @@ from receiver.inbox import deliveries
 from receiver.providers.orders import Media
 from receiver.providers.thunderscribe import PIECE_BYTES
 from receiver.submissions import ordering, records
-from receiver.submissions.asking import Terms
+from receiver.submissions.asking import Asked, Terms, work_of
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
-from tests.submissions.submitting import Bench, bench
+from tests.submissions.submitting import Bench, audio_bench, bench
 
 AGAIN = Terms(again=True)
+OPTION = "input_srt_file_id"
+SRT = b"1\n00:00:01,000 --> 00:00:02,000\nYes.\n"
 
 
 @pytest_asyncio.fixture
@@ -126,3 +129,84 @@ async def test_nothing_is_written_of_what_the_provider_would_refuse(here: Bench)
     with pytest.raises(ImpossibleError, match="nobody knows what it will cost, because thunderscribe names no price"):
         here.asked(terms=Terms(max_charge=3))
     assert await all_of(here) == []
+
+
+# --- options that are files ------------------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def audio(db: Pool, receiver_database: str) -> AsyncIterator[Bench]:
+    async with audio_bench(db, receiver_database) as found:
+        yield found
+
+
+def diarized(audio: Bench, path: Path, content: bytes = SRT) -> Asked:
+    """Return a diarization that is asked for with a file of subtitles."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    work = work_of(type(audio.client), "diarization", [(OPTION, f"@{path}")])
+    return replace(audio.asked("talk.wav", operation="diarization"), work=work)
+
+
+async def handed_over(audio: Bench, asked: Asked) -> Submission:
+    return (await ordering.submit(audio.client, audio.db, asked, audio.shelf))[0]
+
+
+async def test_an_option_that_is_a_file_is_uploaded_and_its_id_is_sent(audio: Bench, tmp_path: Path) -> None:
+    found = await handed_over(audio, diarized(audio, tmp_path / "talk.srt"))
+    names = {file.id: file.filename for file in audio.sandbox.timbr_audio.files.values()}
+    assert [names[found.wishes[OPTION]], names[found.remote_file or ""]] == ["talk.srt", "talk.wav"]
+    await audio.worked(found)
+    (job,) = audio.sandbox.timbr_audio.jobs.values()
+    assert (job.order.file_id, job.order.wishes[OPTION]) == (found.remote_file, found.wishes[OPTION])
+
+
+async def test_what_was_asked_for_is_kept_and_told_by_the_name_of_the_file(audio: Bench, tmp_path: Path) -> None:
+    found = await handed_over(audio, diarized(audio, tmp_path / "talk.srt"))
+    assert found.to_json()["options"] == found.options == {**found.wishes, OPTION: "@talk.srt"}
+    await records.move(audio.db, found.id, State.SENT)
+    await records.move(audio.db, found.id, State.FAILED)
+    await audio.worked(found)
+    (event,) = await audio.events()
+    assert (await audio.data(event))["submission"]["options"][OPTION] == "@talk.srt"
+
+
+async def test_the_content_of_such_a_file_decides_and_not_its_name_or_its_id(audio: Bench, tmp_path: Path) -> None:
+    first = await handed_over(audio, diarized(audio, tmp_path / "talk.srt"))
+    uploaded = len(audio.sandbox.timbr_audio.files)
+    assert await handed_over(audio, diarized(audio, tmp_path / "elsewhere" / "other.srt")) == first
+    assert len(audio.sandbox.timbr_audio.files) == uploaded, "nothing was sent"
+    other = await handed_over(audio, diarized(audio, tmp_path / "talk.srt", SRT.replace(b"Yes", b"No")))
+    plain = await handed_over(audio, audio.asked("talk.wav", operation="diarization"))
+    assert len({first.id, other.id, plain.id}) == 3
+
+
+@pytest.mark.parametrize("good", [0, 1], ids=["its own upload", "that of the recording"])
+async def test_a_file_is_uploaded_again_if_an_upload_broke(audio: Bench, tmp_path: Path, good: int) -> None:
+    announced = 0
+
+    async def refuse(request: httpx.Request) -> None:
+        nonlocal announced
+        if request.url.path.endswith("/upload"):
+            announced += 1
+            if announced > good:
+                audio.plan("500", "/upload")
+
+    audio.transport.before = refuse
+    asked = diarized(audio, tmp_path / "talk.srt")
+    with pytest.raises(ProviderUnavailable):
+        await handed_over(audio, asked)
+    (broken,) = await all_of(audio)
+    assert (broken.state, broken.wishes[OPTION], broken.upload) == (State.INTENDED, "@talk.srt", {})
+    audio.transport.before = None
+    found = await handed_over(audio, asked)
+    assert (found.id, found.state) == (broken.id, State.UPLOADED)
+    *_, subtitles, recording = audio.sandbox.timbr_audio.files.values()
+    assert (found.wishes[OPTION], found.remote_file) == (subtitles.id, recording.id)
+    assert (subtitles.filename, recording.filename) == ("talk.srt", "talk.wav")
+
+
+async def test_ids_are_kept_only_until_the_submission_is_handed_over(audio: Bench, tmp_path: Path) -> None:
+    found = await handed_over(audio, diarized(audio, tmp_path / "talk.srt"))
+    await records.keep_file_ids(audio.db, found.id, {OPTION: "later"})
+    assert await audio.now(found) == found

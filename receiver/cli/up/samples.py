@@ -13,7 +13,7 @@ from receiver.providers import SOURCES, Recording, Source, TranscribeSo
 from receiver.providers.opening import open_client
 from receiver.settings import Account, Settings
 from receiver.submissions import asking, ordering
-from receiver.submissions.asking import Terms
+from receiver.submissions.asking import Terms, Work
 from receiver.submissions.shelf import open_shelf
 
 VIDEO = "https://youtu.be/dQw4w9WgXcQ"
@@ -53,7 +53,7 @@ async def _submit(source: type[Source], recording: Path, configured: Settings, u
         account, operation = configured.account_of(source.name, "default"), asking.operation_of(source, None)
         fields = source.operations[operation].model_fields
         given = {name: REQUIRED.get(name, "sample") for name, field in fields.items() if field.is_required()}
-        what = operation, asking.options_of(source, operation, given)
+        what = Work(operation, asking.options_of(source, operation, given))
         typed = str(recording) if "file" in source.takes else AUDIO
         asked = asking.read(source, account, what, typed, Terms(idempotency_key=_key()))
         async with open_client(source, account, url) as client:
