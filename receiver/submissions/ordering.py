@@ -68,10 +68,8 @@ async def place(connection: Connection, asked: Asked) -> tuple[Submission, bool]
     assert asked.url is not None
     async with connection.transaction():
         found, is_new = await _row(connection, asked, _wanted(asked, _digest(asked)))
-        if found.state is State.INTENDED and asked.is_fetched:
-            await _give_job(connection, found)
-        elif found.state is State.INTENDED:
-            found = await _to_workers(connection, found, Change())
+        if found.state is State.INTENDED:
+            found = await _to_workers(connection, found, asked, Change())
     await jobs.nudge(connection)
     return found, is_new
 
@@ -146,23 +144,21 @@ async def _hand_over(client: Source, db: Pool, intended: Submission, sends: _Sen
     change = await _sent(client, db, intended, sends)
     async with db.acquire() as connection, connection.transaction():
         await records.keep_file_ids(connection, intended.id, ids)
-        moved = await _to_workers(connection, intended, change)
+        moved = await _to_workers(connection, intended, sends.asked, change)
     await jobs.nudge(db)
     return moved
 
 
-async def _to_workers(connection: Connection, intended: Submission, change: Change) -> Submission:
+async def _to_workers(connection: Connection, intended: Submission, asked: Asked, change: Change) -> Submission:
     """Give a submission to the workers, unless the same is done somewhere else at the same time."""
-    moved = await records.move(connection, intended.id, State.UPLOADED, change, only_from={State.INTENDED})
+    moved: Submission | None = intended
+    if not asked.is_fetched:  # else a worker brings the recording first
+        moved = await records.move(connection, intended.id, State.UPLOADED, change, only_from={State.INTENDED})
     if moved is None:
         return await records.known(connection, intended.id)
-    await _give_job(connection, moved)
+    await deliveries.append(connection, [announcing.of_work(moved)])
+    await records.wake(connection, [moved])  # it can have a job already: if its upload had expired, for example
     return moved
-
-
-async def _give_job(connection: Connection, submission: Submission) -> None:
-    await deliveries.append(connection, [announcing.of_work(submission)])
-    await records.wake(connection, [submission])  # it can have a job already: if its upload had expired, for example
 
 
 async def _sent(client: Source, db: Pool, intended: Submission, sends: _Sends) -> Change:
