@@ -16,6 +16,7 @@ from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure, interruptible, run
 from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
+from receiver.errors import ImpossibleError, ProviderError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.health import presence
 from receiver.inbox.artifacts import Artifact
@@ -23,10 +24,13 @@ from receiver.inbox.artifacts import of as artifacts_of
 from receiver.logs import clock, printable
 from receiver.providers import SOURCES, Source
 from receiver.providers.opening import open_client
-from receiver.submissions import asking, ordering, records, resolving, results, texts
+from receiver.providers.orders import Candidate
+from receiver.settings import Settings
+from receiver.submissions import asking, finding, ordering, records, resolving, results, texts
 from receiver.submissions.asking import Asked, Terms
 from receiver.submissions.moves import IfLost, State
 from receiver.submissions.records import Submission
+from receiver.submissions.resolving import Action
 from receiver.submissions.shelf import Shelf, copies, open_shelf
 from receiver.transcripts.documents import FORMATS
 
@@ -224,29 +228,44 @@ def resolve(submission: str, *, again: bool, give_up: bool, remote_id: str | Non
     Nobody knows whether it was carried out and charged, so it is never sent again by itself. Without an option, show
     what is known about it.
     """
-    if again + give_up + (remote_id is not None) > 1:
+    options: dict[Action, bool] = {"again": again, "give_up": give_up, "found": remote_id is not None}
+    actions = [action for action, is_given in options.items() if is_given]
+    if len(actions) > 1:
         raise click.UsageError("--again, --give-up and --found exclude each other")
+    configured = configure()
 
-    async def work(db: Pool) -> Submission:
-        async with db.acquire() as connection:
-            if again:
-                return await resolving.again(connection, submission)
-            if give_up:
-                return await resolving.give_up(connection, submission)
-            if remote_id is not None:
-                return await resolving.found(connection, submission, remote_id)
-            return await records.known(connection, submission)
+    async def work(db: Pool) -> tuple[Submission, list[Candidate]]:
+        for action in actions:
+            async with db.acquire() as connection:
+                return await resolving.resolve(connection, submission, action, remote_id), []
+        found = await records.known(db, submission)
+        return found, await _candidates(configured, db, found)
 
-    found = with_database(configure(), work)
+    found, candidates = with_database(configured, work)
     if as_json:
-        print_json(found.to_json())
-    elif again or give_up or remote_id is not None:
+        print_json(found.to_json() | {"candidates": [one.to_json() for one in candidates]})
+    elif actions:
         say_done(f"{found.id} is {found.state}")
     else:
-        click.echo(_line(found))
-        for name, value in found.to_json().items():
-            if value is not None:
-                click.echo(f"  {name:<17} {printable(str(value))}")
+        _show(found, candidates)
+
+
+def _show(found: Submission, candidates: Sequence[Candidate]) -> None:
+    click.echo(_line(found))
+    for name, value in found.to_json().items():
+        if value is not None:
+            click.echo(f"  {name:<17} {printable(str(value))}")
+    for one in candidates:
+        facts = "  ".join(f"{name} {value}" for name, value in one.to_json().items() if value is not None)
+        click.echo(f"  may have become   {printable(facts)}")
+
+
+async def _candidates(configured: Settings, db: Pool, found: Submission) -> list[Candidate]:
+    try:
+        return await finding.candidates(configured, db, found)
+    except (ProviderError, ImpossibleError) as exc:
+        click.echo(f"what it may have become cannot be looked up: {printable(str(exc))}", err=True)
+        return []
 
 
 @click.command(

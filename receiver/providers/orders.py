@@ -204,3 +204,11 @@ class Candidate:
     seconds: float | None = None
     charged: float | None = None
     said: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `resolve --json` prints."""
+        created_at = None if self.created_at is None else self.created_at.isoformat()
+        return {
+            "remote_id": self.remote_id, "file_id": self.file_id, "created_at": created_at, "seconds": self.seconds,
+            "charged": self.charged, "said": self.said,
+        }  # fmt: skip

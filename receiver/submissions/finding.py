@@ -12,9 +12,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from receiver.database import Database, query
-from receiver.providers import Source
+from receiver.providers import Source, by_name
+from receiver.providers.opening import open_client
 from receiver.providers.orders import Candidate, Order
+from receiver.settings import Settings
+from receiver.submissions import paying
+from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
+from receiver.submissions.shelf import open_shelf
 
 BEFORE = timedelta(seconds=2)  # a provider may write whole seconds
 LEEWAY_SECONDS, LEEWAY_SHARE = 1.0, 0.01
@@ -34,6 +39,21 @@ async def work_of(db: Database, client: Source, submission: Submission, order: O
     else:
         candidates = [one for one in candidates if _fits(one, client, submission)]
     return candidates[0].remote_id if len(candidates) == 1 else None
+
+
+async def candidates(configured: Settings, db: Database, submission: Submission) -> list[Candidate]:
+    """Return the works that a submission with a lost answer might have become, for a person; none for any other state.
+
+    Raises:
+        ImpossibleError: its account is not configured here.
+        ProviderError: the provider cannot be asked.
+    """
+    source = by_name(submission.source)
+    if submission.state is not State.UNKNOWN or source is None or source.synchronous:
+        return []
+    account = configured.account_of(submission.source, submission.account)
+    async with open_client(source, account, None) as client:
+        return await works(db, client, submission, paying.order_of(submission, client, open_shelf(configured)))
 
 
 async def works(db: Database, client: Source, submission: Submission, order: Order) -> list[Candidate]:

@@ -272,6 +272,12 @@ async def take_looks(db: Database, accounts: Sequence[AccountId], *, lease: time
     return [_read(row) for row in await db.fetch(query("submissions/take_looks"), *columns, lease, limit)]
 
 
+async def dead_work(db: Database, submission: str) -> str | None:
+    """Return why the job of a submission is dead; None if it is not."""
+    error: str | None = await db.fetchval(query("submissions/dead_work"), submission)
+    return error
+
+
 async def by_work(db: Database, account: AccountId, remote_ids: Sequence[str]) -> list[Submission]:
     """Return the submissions of an account that the provider has accepted and calls so."""
     return [_read(row) for row in await db.fetch(query("submissions/accepted_works"), *account, list(remote_ids))]

@@ -6,7 +6,7 @@ A program names web addresses only, never a file of this machine.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,7 @@ from receiver.settings import Account
 from receiver.submissions import asking, recordings
 from receiver.submissions.asking import Asked, Terms, Work
 from receiver.submissions.moves import IfLost
+from receiver.submissions.resolving import Action
 
 AccountOf: TypeAlias = Callable[[str, str], Account]  # a source and a name ──▶ the account
 
@@ -41,7 +42,7 @@ class _Wanted(_Body):
 class Resolution(_Body):
     """What becomes of a submission whose answer was lost. Only `found` has a `remote_id`."""
 
-    action: Literal["again", "give_up", "found"]
+    action: Action
     remote_id: str | None = Field(None, pattern=_REMOTE_ID)
 
 

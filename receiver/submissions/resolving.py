@@ -5,16 +5,37 @@ unknown ──again──▶ uploaded: it is sent once more, and may be paid for
         ──give up──▶ failed
 """
 
+from typing import Literal, TypeAlias
+
 import asyncpg
 
 from receiver.database import Connection
 from receiver.errors import ImpossibleError
 from receiver.inbox import jobs
+from receiver.providers import by_name
 from receiver.submissions import records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 
+Action: TypeAlias = Literal["again", "give_up", "found"]
+
 GIVEN_UP = "a person gave it up"
+
+
+async def resolve(connection: Connection, submission: str, action: Action, remote_id: str | None) -> Submission:
+    """Do what a person has decided. `remote_id` is needed to say that it was found.
+
+    Raises:
+        ImpossibleError: see the functions below.
+    """
+    match action:
+        case "again":
+            return await again(connection, submission)
+        case "give_up":
+            return await give_up(connection, submission)
+        case "found":
+            assert remote_id is not None
+            return await found(connection, submission, remote_id)
 
 
 async def again(connection: Connection, submission: str) -> Submission:
@@ -39,8 +60,15 @@ async def found(connection: Connection, submission: str, remote_id: str) -> Subm
     """Say which work of the provider a submission became.
 
     Raises:
-        ImpossibleError: as for `again`, or another submission has this work.
+        ImpossibleError: as for `again`; or another submission has this work; or the provider answers with the result,
+            so that there is nothing to look at.
     """
+    source = by_name((await records.known(connection, submission)).source)
+    if source is not None and source.synchronous:
+        raise ImpossibleError(
+            f"{source.name} answers with the result, and nobody can ask it for the result of {remote_id}: let it be "
+            "sent again, or give it up"
+        )
     try:
         return await _resolve(connection, submission, State.ACCEPTED, Change(remote_id=remote_id))
     except asyncpg.UniqueViolationError:

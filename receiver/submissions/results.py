@@ -33,6 +33,9 @@ async def until_over(db: Pool, submission: str, waiting: Waits) -> Submission:
     """Wait until nothing more happens to a submission by itself: it is done, has failed, or waits for a person.
 
     `waiting` is that of `until_begun`.
+
+    Raises:
+        ImpossibleError: its job was given up, for example because its files do not come.
     """
     return await _until(db, submission, _rests, waiting)
 
@@ -46,6 +49,12 @@ async def _until(db: Pool, submission: str, is_there: Callable[[Submission], boo
         found = await records.known(db, submission)
         if is_there(found):
             return found
+        error = await records.dead_work(db, submission)
+        if error is not None:
+            raise ImpossibleError(
+                f"{submission} is {found.state}, and its job was given up: {error}; `receiver replay {submission}` "
+                "tries again"
+            )
         await waiting(found)
         await asyncio.sleep(LOOK_SECONDS)
 

@@ -23,8 +23,7 @@ from receiver.database import Connection, Connections
 from receiver.errors import ImpossibleError, RequestError
 from receiver.providers import SOURCES, Source
 from receiver.submissions import ordering, records, requested, resolving
-from receiver.submissions.records import Submission
-from receiver.submissions.requested import AccountOf, Resolution
+from receiver.submissions.requested import AccountOf
 from receiver.web import body, refusals
 from receiver.web.refusals import refusal
 
@@ -83,7 +82,9 @@ class Submissions:
     async def _resolve(self, request: Request) -> Response:
         said = requested.resolution(await body.read(request, most=BODY_BYTES))
         submission = _id(request)
-        found = await self._run(lambda connection: _resolved(connection, submission, said))
+        found = await self._run(
+            lambda connection: resolving.resolve(connection, submission, said.action, said.remote_id)
+        )
         return JSONResponse(found.to_json())
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -137,12 +138,3 @@ def _refused(error: RequestError) -> Response:
     if error.status == TOO_LARGE:
         return refusal(TOO_LARGE, error.code, f"The body can have at most {BODY_BYTES} bytes.")
     return refusal(error.status, error.code, error.message)
-
-
-async def _resolved(connection: Connection, submission: str, said: Resolution) -> Submission:
-    if said.action == "again":
-        return await resolving.again(connection, submission)
-    if said.action == "give_up":
-        return await resolving.give_up(connection, submission)
-    assert said.remote_id is not None
-    return await resolving.found(connection, submission, said.remote_id)

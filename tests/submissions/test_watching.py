@@ -13,13 +13,14 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from receiver.database import Pool
+from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
 from receiver.providers import TimbrAudio, archive
 from receiver.providers.budget import OwnBudget
 from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, TimbrAudioKnobs
 from receiver.settings import Account
-from receiver.submissions import announcing, records, working
+from receiver.submissions import announcing, records, resolving, results, working
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
 from receiver.submissions.shelf import Shelf
@@ -47,6 +48,10 @@ async def here(db: Pool, receiver_database: str, quick: Simulated) -> AsyncItera
         shelf = Shelf(Path(folder), most=2**26)
         async with TimbrAudio(account.api_url, account.key, budget=turns, transport=transport) as client:
             yield Bench(db, receiver_database, None, client, account, transport, shelf)  # type: ignore[arg-type]
+
+
+async def nobody(_: Submission) -> None:
+    """Wait without a word."""
 
 
 def watcher(here: Bench) -> Watcher:
@@ -207,6 +212,17 @@ async def test_the_usual_time_is_learned_from_what_has_ended(here: Bench) -> Non
     assert await records.usual_share(here.db, here.account.id, "enhancement") is None
 
 
+async def test_a_work_that_a_person_has_found_is_looked_at(here: Bench) -> None:
+    submission = await here.worked(await here.submit("talk.wav", operation="separation"))
+    remote_id = submission.remote_id
+    await here.db.execute("update receiver.submissions set remote_id = null")
+    await records.move(here.db, submission.id, State.UNKNOWN)
+    async with here.db.acquire() as connection:
+        await resolving.found(connection, submission.id, str(remote_id))
+    await watcher(here).look()
+    assert (await here.now(submission)).state is State.ENDED
+
+
 async def test_files_that_do_not_come_leave_it_ended_and_a_replay_fetches_them(here: Bench) -> None:
     submission = await here.worked(await here.submit("talk.wav", operation="separation"))
     await looked(here, submission)
@@ -215,6 +231,8 @@ async def test_files_that_do_not_come_leave_it_ended_and_a_replay_fetches_them(h
         await here.until_job(submission, "dead")
     assert ((await here.now(submission)).state, await here.events()) == (State.ENDED, [])
     assert "RECEIVER_ARTIFACT_MAX_MB" in ((await here.job(submission)).error or "")
+    with pytest.raises(ImpossibleError, match=r"is ended, and its job was given up: .*RECEIVER_ARTIFACT_MAX_MB"):
+        await results.until_over(here.db, submission.id, nobody)
     await records.wake(here.db, [submission])
     assert (await here.worked(submission)).state is State.DONE
 

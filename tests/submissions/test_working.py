@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from receiver.database import Pool
+from receiver.errors import ImpossibleError
 from receiver.providers import archive
 from receiver.submissions import announcing, ordering, paying, records, resolving, working
 from receiver.submissions.asking import Terms
@@ -114,6 +115,15 @@ async def test_a_person_lets_it_be_sent_once_more_or_gives_it_up(here: Bench) ->
     assert here.charges() == 3
     ends = {event.type for event in (await here.events())[2:]}
     assert ends == {"transcription.completed", "transcription.failed"}
+
+
+async def test_nobody_can_look_at_a_work_of_a_provider_that_answers_with_the_result(here: Bench) -> None:
+    here.plan("html")
+    submission = await here.worked(await here.submit())
+    async with here.db.acquire() as connection:
+        with pytest.raises(ImpossibleError, match="thunderscribe answers with the result"):
+            await resolving.found(connection, submission.id, "42")
+    assert (await here.now(submission)).state is State.UNKNOWN
 
 
 async def test_a_refusal_is_the_end_and_costs_nothing(here: Bench) -> None:
