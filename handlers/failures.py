@@ -6,9 +6,9 @@ from receiver import Context, Event, handler, query
 @handler("transcription.failed", "translation.failed", "separation.failed", "enhancement.failed")
 async def failures(event: Event, ctx: Context) -> None:
     """Store and log the first text that looks like a reason, because the payload of a failure is not documented."""
-    about = event.data.get("transcription")
-    fields = about if isinstance(about, dict) else {}
-    candidates = [fields.get(key) for key in ("error", "error_message", "failure_reason", "reason", "message")]
+    told = [one for name in ("transcription", "submission") if isinstance(one := event.data.get(name), dict)]
+    keys = ("error", "error_message", "failure_reason", "reason", "message")
+    candidates = [one.get(key) for one in told for key in keys]
     nested = [c.get("message") for c in candidates if isinstance(c, dict)]
     reason = next((c for c in [*candidates, *nested] if isinstance(c, str) and c), "no reason given")
     async with ctx.completing() as tx:

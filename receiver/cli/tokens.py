@@ -1,4 +1,4 @@
-"""`tokens`: the tokens of an account of Timbr. None is shown, but what names it."""
+"""`tokens`: the tokens of an account of Timbr. Each is named by its fingerprint; none is shown."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

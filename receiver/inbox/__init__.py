@@ -5,6 +5,7 @@ happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
 jobs          claim, then renew, finish, release: fenced by the attempt. Also bury, replay, count
 retry         when a job is tried again. Pure
+artifacts     where the files of submissions lie
 spooled       a delivery as a record of the spool. Pure
 spool/        a durable file of such records
 

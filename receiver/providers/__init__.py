@@ -1,6 +1,7 @@
 """The sources: a module or a package for each, and what is built on them.
 
 seam             what each source offers
+orders           what a source is asked for, and what it answers
 transcribe_so/   transcribe.so
 timbr/           Timbr
 timbr_audio      the Timbr audio API
@@ -25,13 +26,7 @@ downloads/       files from links, whole or not at all
 destinations     the addresses of files that an answer can name
 egress           every HTTP client: the proxies and certificates of the environment
 
-source (data, prose)    URL                         here
-transcribe.so           /webhooks/transcribe-so     providers/transcribe_so/
-timbr                   none                        providers/timbr/
-timbr-audio             none                        providers/timbr_audio
-fishaudio               none                        providers/fishaudio
-thunderscribe           none                        providers/thunderscribe
-openai                  none                        providers/openai
+Only transcribe.so sends webhooks, to `/webhooks/transcribe-so`.
 """
 
 from receiver import events

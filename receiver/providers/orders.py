@@ -142,7 +142,6 @@ class Order:
         file_id: the recording, if it was uploaded.
         file: the recording, if it goes with the request.
         url: the recording, if the provider fetches it.
-        name: what the recording is called.
         patience: how many seconds to wait for the answer.
     """
 
@@ -151,16 +150,14 @@ class Order:
     file_id: str | None = None
     file: Media | None = None
     url: str | None = None
-    name: str | None = None
     patience: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has begun; it calls the work `remote_id`. `raw` is its answer."""
+    """The provider has begun; it calls the work `remote_id`."""
 
     remote_id: str
-    raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +179,6 @@ class Seen:
         progress: from 0 to 1.
         charged: in the source's unit.
         links: where the files of the result are, by name. A link is a ticket: it is never stored or logged.
-        raw: the answer.
     """
 
     state: Literal["waiting", "completed", "failed"]
@@ -191,7 +187,6 @@ class Seen:
     progress: float | None = None
     charged: float | None = None
     links: Mapping[str, SecretStr] = field(default_factory=dict)
-    raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

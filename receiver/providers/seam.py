@@ -66,7 +66,6 @@ class Source(ABC):
         takes: whether a recording can be a file, a URL, or both.
         uploads: whether a file is sent before the request that is paid for; if not, in that request.
         synchronous: whether `start` waits for the result.
-        repeats: whether the provider knows a repeated request by its key, so that a lost answer can be asked for again.
         limits: the largest recording that it takes.
     """
 
@@ -78,7 +77,6 @@ class Source(ABC):
     takes: ClassVar[frozenset[Literal["file", "url"]]] = frozenset({"file", "url"})
     uploads: ClassVar[bool] = True
     synchronous: ClassVar[bool] = False
-    repeats: ClassVar[bool] = False
     limits: ClassVar[Limits] = Limits()
 
     def __init__(

@@ -15,13 +15,15 @@ counts          how many submissions wait
 
 A provider without webhooks:
 
-    asking, or requested ──▶ ordering ──▶ working, with paying ──▶ watching, if the answer is not the result ──▶ results
-    what a person types,     a row and    the job that carries                                          artifacts: shelf
-    or a program sends       its job      it out
+    asking, or requested ──▶ ordering ──▶ working: the job ──▶ paying ──▶ the answer is the result ──┐
+    what a person types,     a row and        ▲                  └──▶ watching: looks until it ends  │
+    or a program sends       its job          └──── woken ◀──────────────────┴───────────────────────┘
+                                              └──▶ shelf: fetches the files ──▶ announcing: the event
 
-texts           a transcript that is here already, as a file with subtitles
 moves           the states, and what an error means          records     the rows
-announcing      the events that we write ourselves           resolving   what a person says of a lost answer
+timing          when a provider is looked at                 finding     looks for the work of a lost answer
+resolving       what a person says of a lost answer          results     waits for the end, reads what came
+texts           a transcript that is here already, as a file with subtitles
 
 Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.

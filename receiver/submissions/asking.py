@@ -119,9 +119,7 @@ class Asked:
         estimate, name = self.estimate, self.source.name
         if estimate is None:
             why = "its length is not known" if self.source.unit else f"{name} names no price"
-            raise ImpossibleError(
-                f"nobody knows what it will cost, because {why}: nothing was sent", code="no_estimate"
-            )
+            raise ImpossibleError(f"nobody knows what it will cost, because {why}: nothing was sent")
         if not (math.isfinite(most) and estimate <= most):
             raise ImpossibleError(
                 f"it would cost about {estimate:g} {self.source.unit}, more than {most:g}: nothing was sent"

@@ -9,6 +9,7 @@ intended ◀▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ end
                │     was sent     │
                └─ permitted once more: `if_lost` is `again`, or a person said so
 
+A work that the provider does not know for ten minutes leads from `accepted` to `unknown`.
 A recording that cannot be fetched leads from `intended` to `failed`.
 An upload that the provider has thrown away leads back to `intended`: the same command uploads again.
 

@@ -52,7 +52,7 @@ def patience(seconds: float | None) -> float:
     """Return how long to wait for the answer of a synchronous call, by the recording's length, both in seconds."""
     if seconds is None:
         return LONGEST_SECONDS
-    return min(LONGEST_SECONDS, max(MARGIN_SECONDS, seconds + MARGIN_SECONDS))
+    return min(LONGEST_SECONDS, seconds + MARGIN_SECONDS)
 
 
 def is_expired(submission: Submission) -> bool:
@@ -119,10 +119,11 @@ def order_of(submission: Submission, client: Source, shelf: Shelf) -> Order:
         wishes = operation.model_validate(submission.wishes)
     except ValueError as exc:
         raise GiveUp(f"this version does not know its options: {exc}") from exc
-    goes_along = submission.url is None and not client.uploads
+    is_fetched_there = submission.url is not None and "url" in client.takes
+    goes_along = not client.uploads and not is_fetched_there
     return Order(
         submission.operation, wishes, file_id=None if goes_along else submission.remote_file,
-        file=shelf.aside(submission) if goes_along else None, url=submission.url, name=submission.recording,
+        file=shelf.aside(submission) if goes_along else None, url=submission.url,
         patience=patience(submission.duration_seconds),
     )  # fmt: skip
 

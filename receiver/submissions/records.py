@@ -1,4 +1,4 @@
-"""Submissions as they are kept: each is a row, and each move of it is one statement that holds the table of moves."""
+"""Keep submissions as rows. Each move is one statement, and it refuses what the table of moves does not allow."""
 
 import json
 import secrets

@@ -1,7 +1,7 @@
 """When the provider is asked about a submission. Pure. All times are seconds since it was accepted.
 
-    0 ──────────── 0.6 ── 0.9 ─ 1.1 ── 1.4 ─────── ·1.3 ──────── ·1.3 ───────────── … at most 10 minutes between two
-                              expected
+looks at 0.6, 0.9, 1.1 and 1.4 of the expected time; after that each time that has passed grows by 1.3
+pauses   at least 5 s, at most 10 minutes; an hour once it is overdue
 
 A look costs one of the requests a minute. So the first one comes when the work has probably nearly ended, and the
 pauses grow after that.

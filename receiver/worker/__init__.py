@@ -3,6 +3,7 @@
 lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: the handler, under its timeout
                                                      └──▶ inbox.retry.decide ──▶ settling: fenced by the attempt
 crew        the workers of one process: for handlers, and for calls that are paid for
+queues      what is claimed from, in which order, and which queues rest
 claims      claims jobs; a job that cannot be claimed does not stop the others
 lane        one job that the worker holds, and its stage
 leases      a thread that renews the worker's leases, and notices when the worker's loop is stuck

@@ -17,7 +17,7 @@ from receiver.database import Connections, Pool
 from receiver.handling import Handler
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored
-from receiver.providers import Source, ThunderScribe, TimbrAudio
+from receiver.providers import OpenAI, Source, ThunderScribe, TimbrAudio
 from receiver.providers.budget import OwnBudget
 from receiver.providers.egress import Clients
 from receiver.providers.orders import Media
@@ -37,6 +37,7 @@ from tests.worker.working import until
 
 ACCOUNT = Account("thunderscribe", "default", f"{URL}/thunderscribe", key=SecretStr("any key"))
 AUDIO_ACCOUNT = Account("timbr-audio", "default", f"{URL}/timbr-audio", key=SecretStr("any key"))
+SERVER_ACCOUNT = Account("openai", "default", f"{URL}/thunderscribe/api", key=SecretStr("any key"))
 AT_ONCE = 1e7
 PAYING = "/audio/transcriptions"
 FILE = Path(__file__)  # its content does not matter
@@ -81,7 +82,7 @@ class Bench:
         self, name: str = "talk.mp3", terms: Terms = PLAIN, operation: str = "transcription", **wishes: Any
     ) -> Asked:
         file, kind = Media(FILE, name, FILE.stat().st_size), type(self.client)
-        if kind is ThunderScribe:
+        if issubclass(kind, ThunderScribe):
             wishes = {"language": "en"} | wishes
         options = kind.operations[operation].model_validate(wishes)
         return Asked(kind, self.account, Work(operation, options), file=file, duration_seconds=60, terms=terms)
@@ -169,6 +170,14 @@ async def bench(db: Pool, url: str, **knobs: Any) -> AsyncIterator[Bench]:
 async def audio_bench(db: Pool, url: str) -> AsyncIterator[Bench]:
     """Yield a bench for the Timbr audio API, which has an option that is a file."""
     async with _bench(db, url, TimbrAudio, AUDIO_ACCOUNT, Knobs()) as found:
+        yield found
+
+
+@asynccontextmanager
+async def server_bench(db: Pool, url: str) -> AsyncIterator[Bench]:
+    """Yield a bench for a server with OpenAI's API, which takes the file with the request that is paid for."""
+    knobs = Knobs(thunderscribe=ThunderScribeKnobs(paths="v1"))
+    async with _bench(db, url, OpenAI, SERVER_ACCOUNT, knobs) as found:
         yield found
 
 

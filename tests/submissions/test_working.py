@@ -16,7 +16,7 @@ from receiver.submissions.asking import Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.working import Working
-from tests.submissions.submitting import PAYING, Bench, bench
+from tests.submissions.submitting import PAYING, Bench, bench, server_bench
 
 AGAIN, FAIL = Terms(if_lost="again"), Terms(if_lost="fail")
 
@@ -275,3 +275,16 @@ async def lapse(here: Bench, submission: Submission) -> None:
     """Let the job's lease be over, and let another worker claim it."""
     job = (await here.job(submission)).id
     await here.db.execute("update receiver.jobs set state = 'pending', due_at = now() where id = $1", job)
+
+
+async def test_what_is_fetched_goes_along_with_the_request_where_nothing_is_uploaded(
+    db: Pool, receiver_database: str
+) -> None:
+    async with server_bench(db, receiver_database) as here:
+        content = b"a recording"
+        headers = {"Content-Length": str(len(content))}
+        submission = await of_address(
+            here, lambda _: httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+        )
+        (file,) = here.sandbox.files()
+        assert (submission.state, file.received, here.charges()) == (State.DONE, len(content), 1)

@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from receiver.providers.orders import Seen
 
 UNKNOWN_LIFE = timedelta(hours=1)
-# A life of more is told in milliseconds. If not, a token is replaced early, which costs nothing.
+# A larger number is milliseconds. If that is wrong, the token is only replaced early.
 LONGEST_LIFE = timedelta(days=31)
-# A time after 1970 in seconds that is less is none, and one that is more is told in milliseconds.
+# A smaller number is no moment after 1970. A larger one is milliseconds.
 FIRST_MOMENT, LAST_MOMENT = 1e9, 1e11
 COMPLETED = frozenset({"completed", "complete", "done", "success", "succeeded"})
 FAILED = frozenset({"failed", "failure", "error", "cancelled", "canceled"})

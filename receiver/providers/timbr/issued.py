@@ -1,4 +1,4 @@
-"""List, issue and delete the tokens of an account of Timbr. A token is never shown, but what names it is."""
+"""List, issue and delete the tokens of an account of Timbr. A token is named by its fingerprint and is never shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,9 @@ async def issue(client: Timbr) -> IssuedToken:
 
 
 async def delete(client: Timbr, fingerprints: Sequence[str]) -> int:
-    """Delete tokens by their fingerprints. Return how many there were. Who still sends one gets the next by itself.
+    """Delete tokens by their fingerprints. Return how many there were.
+
+    A process that still sends a deleted token gets the next one by itself.
 
     Raises:
         ImpossibleError: the account has no such token; nothing was deleted.
