@@ -435,7 +435,7 @@ MUTANTS = (
     Mutant("fishaudio: what is paid for is sent again", "receiver/providers/fishaudio.py",
            "self._calls.once.send(", "self._calls.send(", "providers/fishaudio"),
     Mutant("fishaudio: nobody knows what was charged", "receiver/providers/fishaudio.py",
-           'charged=_number(_answer(raw).get("credits_used"))', "charged=None", "providers/fishaudio"),
+           'charged=_number(refusals.json_object(raw).get("credits_used"))', "charged=None", "providers/fishaudio"),
     Mutant("timbr: a refusing envelope is unknown", "receiver/providers/timbr/envelope.py",
            "    if status is None:\n", "    if True:\n", "providers/timbr/envelope"),
     Mutant("timbr: trouble at the server is a refusal", "receiver/providers/timbr/envelope.py",

@@ -80,7 +80,7 @@ class FishAudio(Source):
         """See `Source`."""
         body = {"audio_url": order.url} | order.wishes.to_json()
         raw = await self._calls.once.send("POST", "speech-to-text", json=body, seconds=order.patience)
-        return Answered(raw, charged=_number(_answer(raw).get("credits_used")))
+        return Answered(raw, charged=_number(refusals.json_object(raw).get("credits_used")))
 
     @classmethod
     def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - there is one

@@ -20,7 +20,7 @@ A provider without webhooks:
     or a program sends       its job          └──── woken ◀──────────────────┴───────────────────────┘
                                               └──▶ shelf: fetches the files ──▶ announcing: the event
 
-moves           the states, and what an error means          records     the rows
+moves           the states, and what an error means          records     the rows; looks: what looks have shown
 timing          when a provider is looked at                 finding     looks for the work of a lost answer
 resolving       what a person says of a lost answer          results     waits for the end, reads what came
 texts           a transcript that is here already, as a file with subtitles

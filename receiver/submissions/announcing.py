@@ -71,6 +71,11 @@ def family_of(operation: str) -> str:
     return FAMILIES.get(operation, operation)
 
 
+def brings_text(submission: Submission) -> bool:
+    """Whether its operation brings a text."""
+    return family_of(submission.operation) in WITH_TEXT
+
+
 def type_of_end(submission: Submission) -> str:
     """Return the type of the event that announces a submission's end."""
     return f"{family_of(submission.operation)}.{'failed' if submission.state == 'failed' else 'completed'}"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from receiver.database import Database, query
+from receiver.errors import InvalidRequest
 from receiver.providers import Source, by_name
 from receiver.providers.opening import open_client
 from receiver.providers.orders import Candidate, Order
@@ -64,9 +65,12 @@ async def works(db: Database, client: Source, submission: Submission, order: Ord
     """
     if submission.sent_at is None:
         return []
-    found: Sequence[Candidate] = await client.find(order, submission.sent_at - BEFORE) or ()
+    try:
+        found: Sequence[Candidate] = await client.find(order, submission.sent_at - BEFORE) or ()
+    except InvalidRequest:  # it does not list after all
+        return []
     ids = [one.remote_id for one in found]
-    rows = await db.fetch(query("submissions/taken_works"), *submission.whose, ids)
+    rows = await db.fetch(query("submissions/taken_works"), *submission.whose, ids, submission.id)
     taken = {row["remote_id"] for row in rows}
     return [one for one in found if one.remote_id not in taken]
 

@@ -9,6 +9,8 @@ intended ◀▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ end
                │     was sent     │
                └─ permitted once more: `if_lost` is `again`, or a person said so
 
+An answer that comes after a person has permitted another try, and before that is sent, leads from `uploaded` to
+`ended` or `accepted`.
 A work that the provider does not know for ten minutes leads from `accepted` to `unknown`.
 A recording that cannot be fetched leads from `intended` to `failed`.
 An upload that the provider has thrown away leads back to `intended`: the same command uploads again.
@@ -28,8 +30,8 @@ IfLost: TypeAlias = Literal["ask", "again", "fail"]
 
 OUT_OF_TURNS = "out_of_turns"
 REFUSED, BROKEN = 400, 500
-# A server or a proxy that waited in vain, or whose client went away.
-SAYS_NOTHING = frozenset({408, 499})
+# A server or a proxy that waited in vain, that does it already, or whose client went away.
+SAYS_NOTHING = frozenset({408, 409, 499})
 
 
 class State(StrEnum):
@@ -50,9 +52,9 @@ FROM: Mapping[State, frozenset[State]] = {
     State.INTENDED: frozenset({State.UPLOADED}),
     State.UPLOADED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN}),
     State.SENT: frozenset({State.UPLOADED}),
-    State.ACCEPTED: frozenset({State.SENT, State.UNKNOWN}),
+    State.ACCEPTED: frozenset({State.SENT, State.UNKNOWN, State.UPLOADED}),
     State.UNKNOWN: frozenset({State.SENT, State.ACCEPTED}),
-    State.ENDED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED}),
+    State.ENDED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED, State.UPLOADED}),
     State.FAILED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN, State.ACCEPTED}),
     State.DONE: frozenset({State.ENDED}),
 }

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, cast
 
+import asyncpg
+
 from receiver.database import AWAY, Connection
-from receiver.errors import GiveUp, NotFound, Postpone, ProviderError
+from receiver.errors import GiveUp, NotFound, Postpone, ProviderError, ProviderUnavailable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context
+from receiver.logs.reasons import describe
 from receiver.providers import Source, archive
 from receiver.providers.orders import Accepted, Answered, Order
-from receiver.submissions import announcing, moves, records, timing
+from receiver.submissions import announcing, looks, moves, records, timing
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.shelf import Shelf
@@ -28,6 +31,8 @@ log = logging.getLogger(__name__)
 LONGEST_SECONDS = 3 * 3600.0
 MARGIN_SECONDS = 600.0
 KEEP_SECONDS = 1.0
+# The same transaction can succeed later.
+CONFLICTS = (asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 EXPIRY_MARGIN = timedelta(minutes=1)
 FILE_IS_NEW = timedelta(minutes=2)
 FILE_APPEARS_SECONDS = 10.0
@@ -97,6 +102,9 @@ async def _answer(client: Source, order: Order, sent: Submission) -> Answer:
                 client.transcript(order.operation, answer.raw)
             except ProviderError as exc:
                 return Unreadable(answer.raw, exc)
+            except Exception as exc:
+                log.exception("a bug in receiver: the answer to %s cannot be read", sent.id)
+                return Unreadable(answer.raw, ProviderUnavailable(describe(exc), code="malformed_answer"))
     except ProviderError as exc:
         return exc
     except asyncio.CancelledError:
@@ -139,9 +147,16 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
         try:
             async with ctx.db.acquire() as connection, connection.transaction():
                 moved = await _answered(connection, sent, answer)
-        except AWAY as exc:
+        except (*AWAY, *CONFLICTS) as exc:
             log.warning("the answer to %s is not kept yet; trying again: %s", sent.id, exc)
             await asyncio.sleep(KEEP_SECONDS)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            log.exception("the answer to %s, %r, cannot be kept", sent.id, answer)
+            await records.move(
+                ctx.db, sent.id, State.UNKNOWN, Change(error=f"its answer cannot be kept: {type(exc).__name__}"),
+                tries=sent.paid_tries,
+            )  # fmt: skip
+            raise MovedError from exc
         else:
             break
     if moved is None:
@@ -157,13 +172,13 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
 async def _answered(connection: Connection, sent: Submission, answer: Answer) -> Submission | None:
     """Move a submission by an answer, and return it; None if another try was begun. Its job looks at it again."""
     before = await records.locked(connection, sent.id)
-    share = await records.usual_share(connection, sent.whose, sent.operation)
+    share = await looks.usual_share(connection, sent.whose, sent.operation)
     to, change = _meaning(sent, answer, timing.expected(sent.duration_seconds, share))
     moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries)
     if moved is None:
         return None
     if isinstance(answer, Answered | Unreadable):
-        kind = "result" if isinstance(answer, Answered) else "unreadable"
+        kind = "result" if isinstance(answer, Answered) else f"unreadable/{sent.paid_tries}"
         await archive.keep(connection, announcing.subject(moved), kind, answer.raw)
     if before is not None and before.state is State.UNKNOWN:  # it was thought lost, so its job has ended
         await records.wake(connection, [moved])
@@ -182,4 +197,6 @@ def _meaning(sent: Submission, answer: Answer, expected: float) -> tuple[State, 
     assert sent.sent_at is not None
     file_is_new = sent.remote_file is not None and sent.sent_at - sent.created_at < FILE_IS_NEW
     state = moves.after(answer, file_is_new=file_is_new)
+    if state is State.FAILED and sent.paid_tries > 1:
+        state = State.UNKNOWN  # an earlier try, whose answer was lost, might have been carried out
     return state, Change(tries=0 if state is State.UNKNOWN else -1, error=str(answer))

@@ -88,6 +88,7 @@ class Submission:
     look_at: datetime | None
     looks: int
     seen_at: datetime | None
+    missing_since: datetime | None
     overdue_at: datetime | None
     said: str | None
     progress: float | None
@@ -149,17 +150,6 @@ class Change:
     bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a look has shown: the provider's word, its progress, whether it knows the work. And when the next one is."""
-
-    submission: str
-    said: str | None
-    progress: float | None
-    is_known: bool
-    next_after: timedelta
-
-
 def new_id() -> str:
     """Return an id that no provider would choose. Ids sort by the millisecond of their making."""
     number = (time.time_ns() // 1_000_000 << 5 * CHANCE_LETTERS) | secrets.randbits(5 * CHANCE_LETTERS)
@@ -180,13 +170,13 @@ async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | 
         wanted.duration_seconds, wanted.bytes, caller_key, wanted.asked, wanted.if_lost,
         2 if wanted.if_lost == "again" else 1, wanted.unit or None, json.dumps(wanted.files),
     )  # fmt: skip
-    return None if row is None else _read(row)
+    return None if row is None else from_row(row)
 
 
 async def find(db: Database, submission: str) -> Submission | None:
     """Return a submission by its id."""
     row = await db.fetchrow(query("submissions/find_submission"), submission)
-    return None if row is None else _read(row)
+    return None if row is None else from_row(row)
 
 
 async def known(db: Database, submission: str) -> Submission:
@@ -204,23 +194,23 @@ async def known(db: Database, submission: str) -> Submission:
 async def locked(connection: Connection, submission: str) -> Submission | None:
     """Return a submission, which nobody else moves before the transaction ends."""
     row = await connection.fetchrow(query("submissions/lock_submission"), submission)
-    return None if row is None else _read(row)
+    return None if row is None else from_row(row)
 
 
 async def keyed(db: Database, caller_key: str) -> list[Submission]:
     """Return the submissions of all accounts under their caller's key."""
-    return [_read(row) for row in await db.fetch(query("submissions/keyed_submissions"), caller_key)]
+    return [from_row(row) for row in await db.fetch(query("submissions/keyed_submissions"), caller_key)]
 
 
 async def same(db: Database, account: AccountId, asked: str) -> list[Submission]:
     """Return the submissions of an account that ask for the same, under keys of ours, newest first."""
-    return [_read(row) for row in await db.fetch(query("submissions/same_submissions"), *account, asked)]
+    return [from_row(row) for row in await db.fetch(query("submissions/same_submissions"), *account, asked)]
 
 
 async def recent(db: Database, states: Collection[State] | None, limit: int | None) -> list[Submission]:
     """Return submissions in some states, or in all of them for None, newest first."""
     rows = await db.fetch(query("submissions/list_submissions"), None if states is None else list(states), limit)
-    return [_read(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def keep_upload(db: Database, submission: str, notes: Mapping[str, Any]) -> None:
@@ -251,10 +241,11 @@ async def move(
     allowed = FROM[to] if only_from is None else FROM[to] & frozenset(only_from)
     row = await db.fetchrow(
         query("submissions/move_submission"), submission, to, sorted(allowed), tries,
-        given.tries, given.permitted, given.remote_file, given.remote_file_expires_at, given.remote_id, given.said,
-        given.charged, given.error, given.look_after, given.bytes,
+        given.tries, given.permitted, given.remote_file, given.remote_file_expires_at, given.remote_id,
+        storable(given.said),
+        given.charged, storable(given.error), given.look_after, given.bytes,
     )  # fmt: skip
-    return None if row is None else _read(row)
+    return None if row is None else from_row(row)
 
 
 async def wake(db: Database, which: Sequence[Submission]) -> None:
@@ -266,40 +257,10 @@ async def wake(db: Database, which: Sequence[Submission]) -> None:
     )  # fmt: skip
 
 
-async def take_looks(db: Database, accounts: Sequence[AccountId], *, lease: timedelta, limit: int) -> list[Submission]:
-    """Return at most `limit` submissions of each account that are to be looked at now; nobody else does for `lease`."""
-    columns = [one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts]
-    return [_read(row) for row in await db.fetch(query("submissions/take_looks"), *columns, lease, limit)]
-
-
 async def dead_work(db: Database, submission: str) -> str | None:
     """Return why the job of a submission is dead; None if it is not."""
     error: str | None = await db.fetchval(query("submissions/dead_work"), submission)
     return error
-
-
-async def by_work(db: Database, account: AccountId, remote_ids: Sequence[str]) -> list[Submission]:
-    """Return the submissions of an account that the provider has accepted and calls so."""
-    return [_read(row) for row in await db.fetch(query("submissions/accepted_works"), *account, list(remote_ids))]
-
-
-async def saw(db: Database, looks: Sequence[Look]) -> None:
-    """Note what looks have shown, and when the next ones are."""
-    await db.execute(
-        query("submissions/saw"), [look.submission for look in looks], [look.said for look in looks],
-        [look.progress for look in looks], [look.is_known for look in looks], [look.next_after for look in looks],
-    )  # fmt: skip
-
-
-async def overdue(connection: Connection, submission: str) -> bool:
-    """Note that a person is told now that a submission takes too long; return whether nobody was told before."""
-    return await connection.fetchval(query("submissions/overdue"), submission) is not None
-
-
-async def usual_share(db: Database, account: AccountId, operation: str) -> float | None:
-    """Return the usual time of an account's operation as a share of a recording's length; None if none has ended."""
-    share: float | None = await db.fetchval(query("submissions/usual_share"), *account, operation)
-    return share
 
 
 async def announced(db: Database, submission: str, event_id: str) -> None:
@@ -307,10 +268,16 @@ async def announced(db: Database, submission: str, event_id: str) -> None:
     await db.execute(query("submissions/announced"), submission, event_id)
 
 
+def storable(text: str | None) -> str | None:
+    """Return a provider's words as text that the database takes."""
+    return None if text is None else text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 _COLUMNS = tuple(column.name for column in fields(Submission))
 
 
-def _read(row: asyncpg.Record) -> Submission:
+def from_row(row: asyncpg.Record) -> Submission:
+    """Return the submission in a row of the table."""
     values = {name: row[name] for name in _COLUMNS}
     read = {name: json.loads(values[name]) for name in ("wishes", "upload", "files")}
     return Submission(**values | read | {"state": State(values["state"])})

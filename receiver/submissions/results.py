@@ -86,7 +86,7 @@ def require_no_failure(submission: Submission) -> None:
 
 async def transcript(db: Pool, source: type[Source], submission: Submission) -> Transcript | None:
     """Return the transcript that a submission has brought; None if its operation brings none."""
-    if not _brings_text(submission):
+    if not announcing.brings_text(submission):
         return None
     answer = await archive.kept(db, announcing.subject(submission), "result")
     return None if answer is None else source.transcript(submission.operation, answer)
@@ -131,7 +131,7 @@ async def _answered(db: Pool, submission: str) -> tuple[Submission, type[Source]
     source = by_name(known.source)
     if source is None:
         raise ImpossibleError(f"this version has no client of {known.source}, so it cannot read the answer")
-    if not _brings_text(known):
+    if not announcing.brings_text(known):
         raise ImpossibleError(
             f"{known.id} brings files and no transcript ({known.operation}): `receiver artifacts {known.id}` lists them"
         )
@@ -139,7 +139,3 @@ async def _answered(db: Pool, submission: str) -> tuple[Submission, type[Source]
     if answer is None:
         raise ImpossibleError(f"the transcript of {known.id} is not stored any more")
     return known, source, answer
-
-
-def _brings_text(submission: Submission) -> bool:
-    return announcing.type_of_end(submission).split(".")[0] in announcing.WITH_TEXT

@@ -145,6 +145,8 @@ async def _links(client: Source, submission: Submission) -> dict[str, SecretStr]
     seen = (await client.look([remote_id])).get(remote_id)
     if seen is None:
         raise ProviderUnavailable(f"the provider does not know {remote_id} any more", code="gone")
+    if seen.state != "completed" or not seen.links:
+        raise ProviderUnavailable(f"the provider says {seen.said} of {remote_id}, and names no files", code="no_files")
     return dict(seen.links)
 
 

@@ -23,10 +23,11 @@ from receiver.inbox import deliveries, jobs
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import Source
 from receiver.providers.orders import Seen
-from receiver.submissions import announcing, records, timing
+from receiver.submissions import announcing, looks, records, timing
 from receiver.submissions.announcing import Interested
+from receiver.submissions.looks import Look
 from receiver.submissions.moves import State
-from receiver.submissions.records import Change, Look, Submission
+from receiver.submissions.records import Change, Submission
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ LEASE = timedelta(minutes=2)
 AT_ONCE = 100
 MISSING = timedelta(minutes=10)
 AFTER_TROUBLE = timedelta(minutes=1)
+AGAIN_IF_MISSING = timedelta(minutes=2)
 GONE = "the provider does not know it any more"
 
 
@@ -70,7 +72,7 @@ class Watcher:
         now = time.monotonic()
         self._resting = {account: until for account, until in self._resting.items() if until > now}
         awake = [account for account, client in self.clients.items() if client.operations and not client.synchronous]
-        taken = await records.take_looks(
+        taken = await looks.take(
             self.db, [account for account in awake if account not in self._resting], lease=LEASE, limit=AT_ONCE
         )
         by_account: dict[AccountId, list[Submission]] = {}
@@ -88,20 +90,20 @@ class Watcher:
                 after = exc.retry_after if isinstance(exc, RateLimited) and exc.retry_after else AFTER_TROUBLE
                 self._resting[account] = time.monotonic() + after.total_seconds()
                 log.warning("%s (%s) cannot be asked about submissions: %s", account.source, account.account, exc)
-                await records.saw(
-                    self.db, [Look(one.id, None, None, is_known=False, next_after=after) for one in submissions[at:]]
+                await looks.saw(
+                    self.db, [Look(one.id, None, None, is_known=None, next_after=after) for one in submissions[at:]]
                 )
                 return
-            others = await records.by_work(self.db, account, [*seen.keys() - {one.remote_id for one in some}])
+            others = await looks.by_work(self.db, account, [*seen.keys() - {one.remote_id for one in some}])
             await self._note(account, [*some, *others], seen)
 
     async def _note(self, account: AccountId, submissions: Sequence[Submission], seen: Mapping[str, Seen]) -> None:
         """Note what the provider has said of some submissions."""
         shares = {
-            operation: await records.usual_share(self.db, account, operation)
+            operation: await looks.usual_share(self.db, account, operation)
             for operation in {one.operation for one in submissions}
         }
-        looks = list[Look]()
+        noted = list[Look]()
         for one in submissions:
             what = seen.get(one.remote_id or "")
             if await self._has_left(one, what):
@@ -111,14 +113,15 @@ class Watcher:
             if timing.is_overdue(elapsed, expected) and one.overdue_at is None:
                 await self._tell_overdue(one)
             after = timedelta(seconds=timing.until_next_look(elapsed, expected))
+            after = min(after, AGAIN_IF_MISSING) if what is None else after
             said, progress = (None, None) if what is None else (what.said, what.progress)
-            looks.append(Look(one.id, said, progress, what is not None, after))
-        await records.saw(self.db, looks)
+            noted.append(Look(one.id, said, progress, what is not None, after))
+        await looks.saw(self.db, noted)
 
     async def _has_left(self, one: Submission, what: Seen | None) -> bool:
         """Move a submission that has ended or that the provider does not know any more. Return whether it has."""
         if what is None:
-            if _since(one.seen_at) < MISSING:
+            if one.missing_since is None or _since(one.missing_since) < MISSING:
                 return False
             to, change = State.UNKNOWN, Change(error=GONE)
         elif what.state == "waiting":
@@ -136,7 +139,7 @@ class Watcher:
 
     async def _tell_overdue(self, one: Submission) -> None:
         async with self.db.acquire() as connection, connection.transaction():
-            if await records.overdue(connection, one.id):
+            if await looks.overdue(connection, one.id):
                 await deliveries.append(connection, [announcing.of_overdue(one, self.interested)])
         await jobs.nudge(self.db)
 

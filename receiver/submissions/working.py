@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import cast
 
@@ -25,6 +25,7 @@ from receiver.errors import (
     GiveUp,
     ImpossibleError,
     InvalidRequest,
+    LeaseLostError,
     NotFound,
     Postpone,
     ProviderError,
@@ -50,8 +51,7 @@ log = logging.getLogger(__name__)
 # A provider that cannot be reached costs nothing, so it is tried for days.
 POLICY = RetryPolicy(attempts=100, first=timedelta(seconds=5), limit=timedelta(hours=1))
 JOB_SECONDS = paying.LONGEST_SECONDS + 3600.0  # a call must end before its job does
-FETCH_PAUSES = (5.0, 30.0)
-FIND_ATTEMPTS = 8  # with the pauses of the policy, about twenty minutes
+FIND_FOR = timedelta(minutes=20)  # after it was sent; then a person is asked
 EXPIRED = "the provider has thrown the upload away: run the same command again"
 NO_ANSWER = "it was sent, and no answer was kept"
 
@@ -107,6 +107,8 @@ class Working:
                 raise Postpone("it is sent by a lane for calls", after=0.0)
             case State.UPLOADED if paying.is_expired(submission):
                 await _move(submission, ctx, State.INTENDED, Change(error=EXPIRED))
+                if submission.url is not None:
+                    raise Postpone("its upload has expired: it is fetched again", after=60.0)
             case State.UPLOADED if submission.is_permitted:
                 await paying.pay(submission, ctx, self.shelf)
             case State.SENT:
@@ -137,13 +139,14 @@ class Working:
             async with self.browser() as http:
                 file = await self.shelf.fetch(http, submission)
             client.check(submission.operation, file, submission.duration_seconds)
+            change = Change(remote_file=here(), bytes=file.size)
+            if client.uploads:
+                keep = partial(records.keep_upload, ctx.db, submission.id)
+                uploaded = await client.upload(file, submission.upload, keep, lambda _: None)
         except (InvalidRequest, ImpossibleError) as exc:
             await _move(submission, ctx, State.FAILED, Change(error=f"the recording cannot be fetched: {exc}"))
             return  # the end of a failure removes what there is of the file
-        change = Change(remote_file=here(), bytes=file.size)
         if client.uploads:
-            keep = partial(records.keep_upload, ctx.db, submission.id)
-            uploaded = await client.upload(file, submission.upload, keep, lambda _: None)
             change = Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at, bytes=file.size)
         await _move(submission, ctx, State.UPLOADED, change)
         if client.uploads:
@@ -158,6 +161,9 @@ class Working:
         if found is not None:
             log.warning("%s: its answer was lost; it has become %s", submission.id, found)
             await _move(submission, ctx, State.ACCEPTED, Change(remote_id=found, look_after=timedelta(0)))
+        elif submission.remote_id is not None:  # its answer was not lost: a person must see what has become of it
+            await self._end(submission, ctx, announcing.of_unknown(submission, self.interested))
+            return True
         elif submission.if_lost == "again" and submission.is_permitted:
             log.warning("%s: its answer was lost, and it is sent again, as was wished", submission.id)
             await _move(submission, ctx, State.UPLOADED, Change())
@@ -180,7 +186,7 @@ class Working:
         try:
             return await finding.work_of(ctx.db, client, submission, paying.order_of(submission, client, self.shelf))
         except ProviderError as exc:
-            if ctx.attempt < FIND_ATTEMPTS:
+            if submission.sent_at is not None and datetime.now(UTC) - submission.sent_at < FIND_FOR:
                 raise
             log.warning("%s: nobody could find out what it has become: %s", submission.id, exc)
             return None
@@ -189,23 +195,17 @@ class Working:
         """Bring the files of a submission here, and its text into the archive.
 
         Raises:
-            GiveUp: they do not come. The submission stays `ended`: it is paid for, and a replay fetches them again.
+            ProviderUnavailable: they do not come now. They are paid for, so the job comes back for days.
         """
         client = cast("Source", ctx.client)
         if client.synchronous:
             return []
-        for pause in (*FETCH_PAUSES, None):
-            try:
-                artifacts = await self.shelf.bring(client, ctx.http, submission)
-                await _keep_text(client, ctx, submission, artifacts)
-            except (ProviderUnavailable, NotFound) as exc:
-                if pause is None:
-                    raise GiveUp(f"its files do not come: {exc}") from exc
-                log.warning("the files of %s do not come, trying again in %g s: %s", submission.id, pause, exc)
-                await asyncio.sleep(pause)
-            else:
-                return artifacts
-        raise AssertionError("the last try returns or raises")
+        try:
+            artifacts = await self.shelf.bring(client, ctx.http, submission)
+            await _keep_text(client, ctx, submission, artifacts)
+        except NotFound as exc:
+            raise ProviderUnavailable(f"its files do not come: {exc}", code="no_files") from exc
+        return artifacts
 
     async def _end(
         self, submission: Submission, ctx: Context, announcement: Delivery | None, artifacts: Sequence[Artifact] = ()
@@ -229,9 +229,12 @@ class Working:
 
 
 async def _move(submission: Submission, ctx: Context, to: State, change: Change) -> None:
-    moved = await records.move(
-        ctx.db, submission.id, to, change, tries=submission.paid_tries, only_from={submission.state}
-    )
+    async with ctx.db.acquire() as connection, connection.transaction():
+        if not await jobs.lock(connection, ctx.job, ctx.attempt):
+            raise LeaseLostError("the job belongs to another worker now")
+        moved = await records.move(
+            connection, submission.id, to, change, tries=submission.paid_tries, only_from={submission.state}
+        )
     if moved is None:
         raise MovedError
 
@@ -243,6 +246,8 @@ async def _keep_text(client: Source, ctx: Context, submission: Submission, artif
         ProviderUnavailable: it cannot be read.
     """
     name = client.text_in(submission.operation, [artifact.name for artifact in artifacts])
+    if name is None and announcing.brings_text(submission):
+        raise ProviderUnavailable("none of its files has the text", code="no_text")
     for artifact in artifacts:
         if artifact.name == name:
             raw = await asyncio.to_thread(artifact.path.read_bytes)

@@ -48,9 +48,8 @@ class Crew:
         return [key for worker in self._all for key in worker.held()]
 
     def lose(self, keys: Collection[Key]) -> None:
-        """Stop the handlers of jobs that this process no longer holds."""
-        for worker in self._all:
-            worker.lose(keys)
+        """Stop the handlers of jobs that this process no longer holds. A call goes on: its answer is paid for."""
+        self._handlers.lose(keys)
 
     async def work_until(self, *ends: asyncio.Event) -> None:
         """Claim jobs until one of the events is set, or a worker gives up."""

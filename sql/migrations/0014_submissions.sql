@@ -38,6 +38,8 @@ create table receiver.submissions (
     look_at timestamptz,
     looks integer not null default 0,
     seen_at timestamptz,
+    -- Since when the provider does not know it any more.
+    missing_since timestamptz,
     -- When a person was told that it takes too long.
     overdue_at timestamptz,
     said text,

@@ -18,7 +18,7 @@ from receiver.providers import SOURCES, Source, ThunderScribe
 from receiver.providers.orders import Wishes
 from receiver.settings import Account
 from receiver.settings.accounts import TIMBR_AUDIO
-from receiver.submissions import records
+from receiver.submissions import looks, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.standing import Standing
@@ -83,7 +83,7 @@ async def test_what_takes_too_long_is_a_failure_and_still_under_way(here: Bench)
     late = await moved(here, "late", State.SENT, State.ACCEPTED)
     assert late.accepted_at is not None
     async with here.db.acquire() as connection:
-        await records.overdue(connection, late.id)
+        await looks.overdue(connection, late.id)
     found = await look(here)
     assert found.seen == f"1 overdue, the first accepted at {clock(late.accepted_at)}; 1 under way"
     assert not found.holds

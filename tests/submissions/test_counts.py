@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest_asyncio
 
 from receiver.database import Pool, query
-from receiver.submissions import counts, records
+from receiver.submissions import counts, looks, records
 from receiver.submissions.counts import Unresolved, Waiting
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change
@@ -47,7 +47,7 @@ async def test_what_is_lost_or_late_is_counted_since_when_it_is(here: Bench) -> 
     over = await moved(here, "was late", State.SENT, State.ACCEPTED)
     async with here.db.acquire() as connection:
         for one in (late, over):
-            assert await records.overdue(connection, one)
+            assert await looks.overdue(connection, one)
     await records.move(here.db, over, State.FAILED)
     sent = [(await records.known(here.db, one)).sent_at for one in (first, second)]
     accepted = (await records.known(here.db, late)).accepted_at

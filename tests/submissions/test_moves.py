@@ -35,7 +35,6 @@ REFUSED = [
     InvalidRequest("forbidden", code="http_403", status=403),
     NotFound("no such file", code="http_404", status=404),
     InvalidRequest("too large", code="http_413", status=413),
-    NotReady("not now", code="not_ready", status=409),
     InvalidRequest("an unsendable option", code="invalid_option"),
 ]
 SAYS_NOTHING = [
@@ -47,6 +46,7 @@ SAYS_NOTHING = [
     ProviderUnavailable("a proxy's", code="http_524", status=524),
     InvalidRequest("a redirect", code="http_302", status=302),
     InvalidRequest("a proxy waited in vain", code="http_408", status=408),
+    NotReady("it is being done already", code="not_ready", status=409),
     InvalidRequest("the client went away", code="http_499", status=499),
     ProviderUnavailable("the server's own word", code="unreachable", status=503),
 ]

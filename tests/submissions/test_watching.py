@@ -20,7 +20,7 @@ from receiver.providers.budget import OwnBudget
 from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, TimbrAudioKnobs
 from receiver.settings import Account
-from receiver.submissions import announcing, records, resolving, results, working
+from receiver.submissions import announcing, looks, records, resolving, results, working
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
 from receiver.submissions.shelf import Shelf
@@ -151,10 +151,13 @@ async def test_what_comes_along_with_a_look_is_noted_too(here: Bench) -> None:
 
 async def test_what_the_provider_does_not_know_for_ten_minutes_is_unknown(here: Bench) -> None:
     lately, long_ago = await accepted(here, "job_lately"), await accepted(here, "job_long_ago")
-    await due(here, lately, seen_at=timedelta(minutes=9))
-    await due(here, long_ago, seen_at=timedelta(minutes=11))
+    just_now = await accepted(here, "job_just_now")
+    await due(here, just_now, accepted_at=timedelta(days=1), seen_at=timedelta(days=1))
+    await due(here, lately, missing_since=timedelta(minutes=9))
+    await due(here, long_ago, missing_since=timedelta(minutes=11))
     await watcher(here).look()
     assert (await here.now(lately)).state is State.ACCEPTED
+    assert (await here.now(just_now)).missing_since is not None
     gone = await here.now(long_ago)
     assert (gone.state, gone.error) == (State.UNKNOWN, "the provider does not know it any more")
 
@@ -181,8 +184,8 @@ async def test_a_provider_that_cannot_be_asked_is_left_alone_for_a_while(here: B
 async def test_others_do_not_look_at_what_is_taken(here: Bench) -> None:
     await accepted(here, "job_1")
     whose, lease = [here.account.id], timedelta(minutes=2)
-    assert len(await records.take_looks(here.db, whose, lease=lease, limit=100)) == 1
-    assert await records.take_looks(here.db, whose, lease=lease, limit=100) == []
+    assert len(await looks.take(here.db, whose, lease=lease, limit=100)) == 1
+    assert await looks.take(here.db, whose, lease=lease, limit=100) == []
 
 
 async def test_what_takes_too_long_is_told_once_and_looked_at_hourly(here: Bench) -> None:
@@ -200,7 +203,7 @@ async def test_what_takes_too_long_is_told_once_and_looked_at_hourly(here: Bench
 
 
 async def test_the_usual_time_is_learned_from_what_has_ended(here: Bench) -> None:
-    assert await records.usual_share(here.db, here.account.id, "separation") is None
+    assert await looks.usual_share(here.db, here.account.id, "separation") is None
     for number, seconds in enumerate((6, 12, 600)):
         one = await accepted(here, f"job_{number}")
         await records.move(here.db, one.id, State.ENDED)
@@ -208,8 +211,8 @@ async def test_the_usual_time_is_learned_from_what_has_ended(here: Bench) -> Non
             "update receiver.submissions set accepted_at = ended_at - $2::interval where id = $1", one.id,
             timedelta(seconds=seconds),
         )  # fmt: skip
-    assert await records.usual_share(here.db, here.account.id, "separation") == pytest.approx(0.2)
-    assert await records.usual_share(here.db, here.account.id, "enhancement") is None
+    assert await looks.usual_share(here.db, here.account.id, "separation") == pytest.approx(0.2)
+    assert await looks.usual_share(here.db, here.account.id, "enhancement") is None
 
 
 async def test_a_work_that_a_person_has_found_is_looked_at(here: Bench) -> None:
@@ -221,6 +224,19 @@ async def test_a_work_that_a_person_has_found_is_looked_at(here: Bench) -> None:
         await resolving.found(connection, submission.id, str(remote_id))
     await watcher(here).look()
     assert (await here.now(submission)).state is State.ENDED
+
+
+async def test_a_completed_work_that_names_no_files_is_not_done(here: Bench) -> None:
+    here.wanted["separation.completed"] = ("stems",)
+    submission = await here.worked(await here.submit("talk.wav", operation="separation"))
+    remote_id = submission.remote_id
+    await looked(here, submission)
+    await here.db.execute("update receiver.submissions set remote_id = 'job_gone'")
+    submission = await here.worked(submission, "pending")
+    assert (submission.state, await here.events()) == (State.ENDED, [])
+    await here.db.execute("update receiver.submissions set remote_id = $1", remote_id)
+    await records.wake(here.db, [submission])
+    assert (await here.worked(submission)).state is State.DONE
 
 
 async def test_files_that_do_not_come_leave_it_ended_and_a_replay_fetches_them(here: Bench) -> None:

@@ -93,6 +93,13 @@ async def test_with_again_the_second_answer_is_the_result(here: Bench) -> None:
     assert (submission.state, here.charges()) == (State.DONE, 2)
 
 
+async def test_a_refusal_of_the_second_try_says_nothing_of_the_first(here: Bench) -> None:
+    here.plan("html")
+    submission = await here.worked(await here.submit("fail.mp3", terms=AGAIN))
+    assert (submission.state, submission.paid_tries, here.paying_requests()) == (State.UNKNOWN, 2, 2)
+    assert [event.type for event in await here.events()] == ["submission.unknown"]
+
+
 async def test_with_fail_a_lost_answer_is_the_end(here: Bench) -> None:
     here.plan("html")
     submission = await here.worked(await here.submit(terms=FAIL))

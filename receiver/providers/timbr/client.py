@@ -96,7 +96,13 @@ class Timbr(Source):
         """See `Source`. A 401 says that nothing was done, so the same order can go with the next token."""
         fields = [("file_id", order.file_id or ""), *order.wishes.to_form()]
         seconds = min(order.patience, START_SECONDS)
-        started = await self._form(TaskStarted, PATHS[order.operation], fields, seconds=seconds)
+        try:
+            started = await self._form(TaskStarted, PATHS[order.operation], fields, is_paid=True, seconds=seconds)
+        except ProviderError as exc:
+            # In an answer with HTTP 200 only a number is certain to be a refusal: words about credits can praise too.
+            if exc.code.startswith(envelope.GUESSED):
+                raise ProviderUnavailable(f"the answer makes no sense: {exc.message}", code="malformed_answer") from exc
+            raise
         return Accepted(started.task_id)
 
     async def look(self, ids: Sequence[str]) -> Mapping[str, Seen]:
@@ -156,7 +162,13 @@ class Timbr(Source):
             body["client_secret"] = self._client_secret.get_secret_value()
         calls = replace(self._calls, needs_key=False, refusal=self._refusal_of_a_token)
         raw = await calls.send("POST", "auth/token/", json=body)
-        answer = envelope.read(TokenAnswer, raw, _text(calls.key), _text(self._client_secret))
+        try:
+            answer = envelope.read(TokenAnswer, raw, _text(calls.key), _text(self._client_secret))
+        except ProviderError as exc:
+            exc.code = (
+                f"http_{exc.status}" if exc.code.startswith(envelope.GUESSED) else exc.code
+            )  # nothing is paid here
+            raise
         return Issued(answer.access_token, answer.life)
 
     def _refusal_of_a_token(self, status: int, headers: Mapping[str, str], body: bytes, key: str) -> ProviderError:
@@ -164,11 +176,18 @@ class Timbr(Source):
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
-    async def _form(self, kind: type[Model], path: str, fields: Sequence[tuple[str, str]], **options: Any) -> Model:
-        return await self._ask(kind, lambda calls: calls.form(path, fields, multipart=True, **options))
+    async def _form(
+        self, kind: type[Model], path: str, fields: Sequence[tuple[str, str]], *, is_paid: bool = False, **options: Any
+    ) -> Model:
+        return await self._ask(kind, lambda calls: calls.form(path, fields, multipart=True, **options), is_paid=is_paid)
 
-    async def _ask(self, kind: type[Model], send: Callable[[Calls], Awaitable[bytes]]) -> Model:
-        """Send a request with the key or with a token; once more, with the next token, if that one is refused."""
+    async def _ask(
+        self, kind: type[Model], send: Callable[[Calls], Awaitable[bytes]], *, is_paid: bool = False
+    ) -> Model:
+        """Send a request with the key or with a token; once more, with the next token, if that one is refused.
+
+        What is paid for is sent once more only if the refusal is certain.
+        """
 
         async def answer(calls: Calls) -> Model:
             return envelope.read(kind, await send(calls), _text(calls.key))
@@ -178,7 +197,9 @@ class Timbr(Source):
         token = await self._bearer.token()
         try:
             return await answer(replace(self._calls, key=token))
-        except Unauthenticated:
+        except Unauthenticated as exc:
+            if is_paid and exc.code.startswith(envelope.GUESSED):
+                raise
             token = await self._bearer.token(refused=token)
         return await answer(replace(self._calls, key=token))
 

@@ -28,6 +28,7 @@ from receiver.providers import refusals
 
 Model = TypeVar("Model", bound=BaseModel)
 
+GUESSED = "said_"  # the code of a refusal that only words in a successful answer make one
 INVALID, TROUBLE, UNAVAILABLE = 400, 500, 503
 SHARED = frozenset({400, 403})  # statuses that a server can use for every refusal
 
@@ -56,7 +57,10 @@ def read(kind: type[Model], raw: bytes, *secrets: str) -> Model:
     status = _refused_with(envelope)
     if status is None:
         raise ProviderUnavailable("the answer has not what was asked for", code="malformed_answer")
-    raise _error((status, status), {}, envelope, secrets)
+    refused = _error((status, status), {}, envelope, secrets)
+    if _number(envelope) is None:
+        refused.code = f"{GUESSED}{status}"
+    raise refused
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "", *secrets: str) -> ProviderError:
@@ -97,13 +101,21 @@ def _refused_with(envelope: Mapping[str, Any]) -> int | None:
 
 def _told(envelope: Mapping[str, Any]) -> int | None:
     """Return the HTTP status that an envelope means; None if nothing tells."""
-    for number in (envelope.get("status"), envelope.get("result_code")):
-        if isinstance(number, str | int) and (found := _NUMBER.search(str(number))):
-            return int(found[0])
+    number = _number(envelope)
+    if number is not None:
+        return number
     said = _said(envelope)
     if any(map(_TROUBLE.search, said)):  # also if money comes up in it
         return UNAVAILABLE
     return next((status for text in said for status, words in _MEANINGS if words.search(text)), None)
+
+
+def _number(envelope: Mapping[str, Any]) -> int | None:
+    """Return the HTTP status that stands in an envelope."""
+    for number in (envelope.get("status"), envelope.get("result_code")):
+        if isinstance(number, str | int) and (found := _NUMBER.search(str(number))):
+            return int(found[0])
+    return None
 
 
 def _said(envelope: Mapping[str, Any]) -> list[str]:

@@ -216,7 +216,7 @@ async def test_an_order_with_a_refused_token_goes_once_more_with_the_next_one() 
 
 
 @pytest.mark.parametrize("refused", [
-    httpx.Response(401), envelope(None, "INVALID_TOKEN"), envelope(None, "text", number=401),
+    httpx.Response(401), envelope(None, "text", number=401),
     httpx.Response(403, json={"result_code": "token_expired"}),
 ])  # fmt: skip
 async def test_a_second_refusal_stands(refused: httpx.Response) -> None:
@@ -229,6 +229,15 @@ async def test_a_second_refusal_stands(refused: httpx.Response) -> None:
     ]  # fmt: skip
     assert provider.sent("Authorization")[1::2] == ["Bearer a1", "Bearer a2"]
     assert after(raised.value) is State.UPLOADED
+
+
+@pytest.mark.parametrize("words", ["INVALID_TOKEN", "credits were used", "too many cooks", "not found: nothing wrong"])
+async def test_words_in_a_successful_answer_to_an_order_are_no_certain_refusal(words: str) -> None:
+    provider = Provider(token("a1"), envelope(None, words))
+    async with client(httpx.MockTransport(provider), **WITH_CLIENT) as api:
+        with pytest.raises(ProviderUnavailable) as raised:
+            await api.start(order())
+    assert (len(provider.asked), after(raised.value)) == (2, State.UNKNOWN)
 
 
 @pytest.mark.parametrize("answer", [

@@ -62,7 +62,9 @@ def test_an_envelope_that_refuses_is_an_error_of_its_own(
     given: dict[str, Any], kind: type[ProviderError], status: int
 ) -> None:
     error = answered(enveloped(**given))
-    assert (type(error), error.status, error.code) == (kind, status, f"http_{status}")
+    assert (type(error), error.status) == (kind, status)
+    # What only words say is marked: where money is at stake, it is not certain.
+    assert error.code in (f"http_{status}", f"{envelope.GUESSED}{status}")
     assert after(error) in (State.FAILED, State.UPLOADED)
 
 

@@ -1,0 +1,53 @@
+"""What is to be looked at, what looks have shown, and how long the last works took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from receiver.database import Connection, Database, query
+from receiver.events import AccountId
+from receiver.submissions.records import Submission, from_row, storable
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look has shown: the provider's word, its progress, whether it knows the work. And when the next one is.
+
+    `is_known` is None if the provider was not asked about it.
+    """
+
+    submission: str
+    said: str | None
+    progress: float | None
+    is_known: bool | None
+    next_after: timedelta
+
+
+async def take(db: Database, accounts: Sequence[AccountId], *, lease: timedelta, limit: int) -> list[Submission]:
+    """Return at most `limit` submissions of each account that are to be looked at now; nobody else does for `lease`."""
+    columns = [one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts]
+    return [from_row(row) for row in await db.fetch(query("submissions/take_looks"), *columns, lease, limit)]
+
+
+async def by_work(db: Database, account: AccountId, remote_ids: Sequence[str]) -> list[Submission]:
+    """Return the submissions of an account that the provider has accepted and calls so."""
+    return [from_row(row) for row in await db.fetch(query("submissions/accepted_works"), *account, list(remote_ids))]
+
+
+async def saw(db: Database, looks: Sequence[Look]) -> None:
+    """Note what looks have shown, and when the next ones are."""
+    await db.execute(
+        query("submissions/saw"), [look.submission for look in looks], [storable(look.said) for look in looks],
+        [look.progress for look in looks], [look.is_known for look in looks], [look.next_after for look in looks],
+    )  # fmt: skip
+
+
+async def overdue(connection: Connection, submission: str) -> bool:
+    """Note that a person is told now that a submission takes too long; return whether nobody was told before."""
+    return await connection.fetchval(query("submissions/overdue"), submission) is not None
+
+
+async def usual_share(db: Database, account: AccountId, operation: str) -> float | None:
+    """Return the usual time of an account's operation as a share of a recording's length; None if none has ended."""
+    share: float | None = await db.fetchval(query("submissions/usual_share"), *account, operation)
+    return share
