@@ -41,7 +41,9 @@ async def until_over(db: Pool, submission: str, waiting: Waits) -> Submission:
 
 
 def _rests(submission: Submission) -> bool:
-    return submission.is_over or submission.state is State.UNKNOWN
+    # What has gone back to the start, with the reason, waits for the same command.
+    has_gone_back = submission.state is State.INTENDED and submission.error is not None and submission.url is None
+    return submission.is_over or submission.state is State.UNKNOWN or has_gone_back
 
 
 async def _until(db: Pool, submission: str, is_there: Callable[[Submission], bool], waiting: Waits) -> Submission:
@@ -70,6 +72,8 @@ def require_done(submission: Submission) -> None:
             f"the answer to {submission.id} was lost ({submission.error}): it may have been done and charged, and it "
             f"is not sent again by itself. `receiver resolve {submission.id}` shows what is known"
         )
+    if submission.state is State.INTENDED:
+        raise ImpossibleError(f"{submission.id} was not sent: {submission.error}")
     if submission.state is not State.DONE:
         raise ImpossibleError(f"{submission.id} has failed: {submission.error}")
 

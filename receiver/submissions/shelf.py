@@ -8,6 +8,7 @@ The names are the provider's, so they are made harmless.
 
 import os
 import re
+import secrets
 import shutil
 import socket
 from collections.abc import Iterable
@@ -68,7 +69,7 @@ class Shelf:
         """Copy a recording to where a worker of this machine finds it. This blocks."""
         waiting = self._waiting(submission)
         waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = waiting.with_suffix(".part")
+        part = waiting.with_name(f"{waiting.name}.{secrets.token_hex(4)}")  # two runs can copy at the same time
         with file.path.open("rb") as source, part.open("wb") as copy:
             shutil.copyfileobj(source, copy, MEGABYTE)
             copy.flush()

@@ -11,7 +11,7 @@ import pytest_asyncio
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.providers import archive
-from receiver.submissions import announcing, ordering, paying, records, resolving, working
+from receiver.submissions import announcing, ordering, paying, records, resolving, results, working
 from receiver.submissions.asking import Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
@@ -25,6 +25,10 @@ AGAIN, FAIL = Terms(if_lost="again"), Terms(if_lost="fail")
 async def here(db: Pool, receiver_database: str) -> AsyncIterator[Bench]:
     async with bench(db, receiver_database) as found:
         yield found
+
+
+async def nobody(_: Submission) -> None:
+    """Wait without a word."""
 
 
 async def test_a_submission_becomes_an_event_with_its_text_and_is_charged_once(here: Bench) -> None:
@@ -234,6 +238,8 @@ async def test_an_upload_that_has_expired_is_not_paid_for_and_the_same_command_u
     await here.db.execute("update receiver.submissions set remote_file_expires_at = now()")
     submission = await here.worked(submission)
     assert (submission.state, submission.error, here.charges()) == (State.INTENDED, working.EXPIRED, 0)
+    with pytest.raises(ImpossibleError, match="was not sent: the provider has thrown the upload away"):
+        results.require_done(await results.until_over(here.db, submission.id, nobody))
     assert (await here.submit()).id == submission.id
     assert (await here.worked(submission)).state is State.DONE
     assert here.charges() == 1
