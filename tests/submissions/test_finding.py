@@ -1,5 +1,6 @@
 """`submissions.finding`: a lost answer is found only where it is certain whose it is."""
 
+import itertools
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -27,10 +28,14 @@ from tests.submissions.submitting import AT_ONCE, Bench, Watched
 
 SEPARATE = "/audio/separate"
 
+_keys = itertools.count(1)
+
 
 @asynccontextmanager
 async def at(provider: Simulated, db: Pool, url: str) -> AsyncIterator[Bench]:
-    account = Account("timbr-audio", "default", f"{provider.url}/timbr-audio", key=SecretStr("any key"))
+    # A key of its own for each test: the provider lists the works of a key, also those of the tests before.
+    key = SecretStr(f"key {next(_keys)}")
+    account = Account("timbr-audio", "default", f"{provider.url}/timbr-audio", key=key)
     transport = Watched(httpx.AsyncHTTPTransport())
     turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
     with tempfile.TemporaryDirectory() as folder:
