@@ -225,6 +225,29 @@ async def test_an_answer_to_a_try_that_was_given_up_changes_nothing(here: Bench)
     assert [event.type for event in await here.events()] == ["transcription.failed"]
 
 
+async def test_an_answer_to_an_earlier_try_is_not_that_of_the_one_under_way(here: Bench) -> None:
+    submission, answer, under_way = await here.submit(), asyncio.Event(), asyncio.Event()
+
+    async def wait(request: httpx.Request) -> None:
+        if request.url.path.endswith(PAYING):
+            under_way.set()
+            await answer.wait()
+
+    here.transport.before = wait
+    async with here.working() as worker:
+        await under_way.wait()
+        await records.move(here.db, submission.id, State.UNKNOWN)
+        async with here.db.acquire() as connection:
+            await resolving.again(connection, submission.id)
+        await records.move(here.db, submission.id, State.SENT, Change(tries=1))  # another worker sends it now
+        worker.leave()
+        answer.set()
+        await here.until_state(submission, State.UNKNOWN)  # the worker finds it sent, and knows of no answer
+    found = await here.now(submission)
+    assert (found.paid_tries, found.error) == (2, working.NO_ANSWER)
+    assert await archive.kept(here.db, announcing.subject(found), "result") is None
+
+
 async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench) -> None:
     submission = await here.submit()
     idle = working.handler(Working(here.interested, here.shelf, pays=False))
