@@ -6,7 +6,7 @@ An error's message says in plain words what helps. Its code finds those words he
 from receiver.errors import ImpossibleError, ReceiverError
 
 OPTIONS = {
-    "above_ceiling": ("the ceiling of $", "--max-usd "),
+    "above_ceiling": ("the ceiling of $", "--max-charge "),
     "asked_otherwise": ("a key of your own", "your own --idempotency-key"),
     "callback": ("a callback", "--callback"),
     "in_use": ("insist on it", "pass --yes"),

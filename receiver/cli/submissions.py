@@ -112,7 +112,7 @@ def submit(
             asked = recordings | {one: ask(file) for one, file in made.items()}
             found = [await hand_over(client, db, asked[one], shelf) for one in given]
             await _say_missing_worker(db, configured.chosen.api_url)
-            return [await _ended(db, source, one) if wait else (one, "") for one in found]
+            return [await _ended(client, db, one) if wait else (one, "") for one in found]
 
     with paid_once(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         with interruptible():
@@ -150,7 +150,7 @@ async def _say_missing_worker(db: Pool, api_url: str) -> None:
         click.echo(missing, err=True)
 
 
-async def _ended(db: Pool, source: type[Source], submission: Submission) -> tuple[Submission, str]:
+async def _ended(client: Source, db: Pool, submission: Submission) -> tuple[Submission, str]:
     """Wait until a submission has ended. Return it, and its text."""
     with terminal.line() as show:
 
@@ -158,7 +158,7 @@ async def _ended(db: Pool, source: type[Source], submission: Submission) -> tupl
             show(progress(now))
 
         ended = await results.until_over(db, submission.id, so_far)
-    return ended, await text_of(db, source, ended)
+    return ended, await text_of(client, db, ended)
 
 
 def progress(now: Submission) -> str:
@@ -166,9 +166,9 @@ def progress(now: Submission) -> str:
     return f"{now.id}  {now.state}  {now.said or ''}"
 
 
-async def text_of(db: Pool, source: type[Source], ended: Submission) -> str:
+async def text_of(client: Source, db: Pool, ended: Submission) -> str:
     """Return the text that a submission has brought; empty if there is none."""
-    found = await results.transcript(db, source, ended) if ended.state is State.DONE else None
+    found = await results.transcript(client, db, ended) if ended.state is State.DONE else None
     return "" if found is None else FORMATS["text"](found)
 
 

@@ -1,35 +1,34 @@
 """`transcribe` and `quote`: submit a recording to the provider, or ask for its price."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from receiver.cli import submissions, terminal, transcribing
-from receiver.cli.opening import opened
+from receiver.cli.opening import database_if_there, opened
 from receiver.cli.options import FiniteRange, account_option, as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.cli.transcribing import Typed
 from receiver.errors import ImpossibleError
 from receiver.logs import printable, streams
-from receiver.providers import Recording
+from receiver.providers import Recording, TranscribeSo
+from receiver.providers.orders import Media
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
-from receiver.submissions import price, recordings, transcription
+from receiver.submissions import foreseen, price, progress, recordings, transcription
 from receiver.submissions.asking import Terms
 from receiver.submissions.following import Progressed
 from receiver.submissions.price import Price, dollars
 from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order
-from receiver.submissions.uploads import MediaFile
 from receiver.webhooks import callbacks
 
-OF_TRANSCRIBE_SO = ("pipeline", "duration", "max_usd", "callback")
+OF_TRANSCRIBE_SO = ("pipeline", "duration", "callback")
 
 pipeline_option = click.option(
     "--pipeline", help="The model (see `receiver pipelines`). Default: the provider's choice."
@@ -45,7 +44,7 @@ duration_option = click.option(
 @click.command(
     epilog=examples(
         "receiver transcribe https://youtu.be/dQw4w9WgXcQ --wait > transcript.txt",
-        "receiver transcribe episode.mp3 --max-usd 2",
+        "receiver transcribe episode.mp3 --max-charge 2",
         "receiver transcribe https://example.com/episode.mp3 --pipeline voxtral-mini-transcribe --json",
         "receiver transcribe episode.mp3 --provider thunderscribe --language en --wait",
     )
@@ -54,15 +53,21 @@ duration_option = click.option(
 @pipeline_option
 @language_option
 @duration_option
-@click.option("--max-usd", type=FiniteRange(min=0), help="Refuse a higher price, before anything is sent or charged.")
+@click.option(
+    "--max-charge", type=FiniteRange(min=0),
+    help="Refuse a higher price, before anything is charged. In the provider's unit: US dollars for transcribe.so.",
+)  # fmt: skip
 @click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
 @click.option(
     "--callback",
     is_flag=True,
     help="Also deliver this transcription's event to a callback path of its own; needs PUBLIC_URL.",
 )
-@click.option("--idempotency-key", help="Submit at most once with this key within 24 hours; at most 128 characters.")
-@click.option("--again", is_flag=True, help="Submit and pay even if the provider already works on this recording.")
+@click.option(
+    "--idempotency-key",
+    help="Submit at most once with this key; without a database, within 24 hours. At most 128 characters.",
+)
+@click.option("--again", is_flag=True, help="Submit and pay once more, although the same was submitted before.")
 @click.option(
     "--provider", type=submissions.provider, help="Ask another provider; a worker sends it. Default: transcribe.so."
 )
@@ -72,8 +77,8 @@ duration_option = click.option(
 @click.pass_context
 def transcribe(
     ctx: click.Context, recording: str, *, pipeline: str | None, language: str, duration: float | None,
-    max_usd: float | None, idempotency_key: str | None, wait: bool, callback: bool, again: bool, provider: str | None,
-    options: tuple[tuple[str, str], ...], account: str, as_json: bool,
+    max_charge: float | None, idempotency_key: str | None, wait: bool, callback: bool, again: bool,
+    provider: str | None, options: tuple[tuple[str, str], ...], account: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Submit RECORDING for transcription. This costs money.
 
@@ -81,28 +86,51 @@ def transcribe(
 
     RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file.
 
-    If the command was interrupted, run it again in the same folder: it continues where it stopped, and you do
-    not pay twice. A file of over 50 MB is sent in pieces, and a piece that has arrived is not sent again.
+    With a database, a worker sends it: run `receiver work`, or `receiver up`. The same command again means the same
+    submission, from any folder and any machine with the same database: nothing is paid for twice.
 
-    With --provider it is `receiver submit` for one recording: a worker sends it, and the id is the provider's.
+    Without a database the command sends it itself. If it was interrupted, run it again in the same folder: it continues
+    where it stopped, and you do not pay twice. A file of over 50 MB is sent in pieces, and a piece that has arrived is
+    not sent again.
     """
-    if provider is not None:
-        typed, terms = Typed(provider, account, (*options, *_for_others(ctx))), Terms("ask", idempotency_key, again)
+    if provider not in (None, TranscribeSo.name):
+        typed = Typed(provider, account, (*options, *_for_others(ctx)))
+        terms = Terms("ask", idempotency_key, again, max_charge)
         transcribing.transcribe(configure(), recording, typed, terms, wait=wait, as_json=as_json)
         return
     if options:
-        raise click.UsageError("-o goes with --provider")
+        raise click.UsageError("-o goes with another --provider; for transcribe.so: --pipeline, --language, --duration")
     configured = configure().choosing(account)
     request, file = _handed_in(recording, pipeline, language, duration)
+    pays = configured.account()
+    with database_if_there(configured) as url:
+        about = progress.about(request, None if file is None else file.path)
+        if url is None or progress.is_lost(configured.data_dir, pays, about):
+            order = partial(Order, request, file, idempotency_key, max_charge, again=again)
+            _with_notes(configured, order, request, file, callback=callback, wait=wait, as_json=as_json)
+            return
+        callback_at = callbacks.public_url(configured) if callback else None
+        terms = Terms("ask", idempotency_key, again, max_charge, callback_at)
+        asked = foreseen.asked_of(request, file, pays, terms)
+        transcribing.transcribe_there(configured, url, asked, wait=wait, as_json=as_json)
+
+
+def _with_notes(
+    configured: Settings, order: Callable[..., Order], request: Recording, file: Media | None,
+    *, callback: bool, wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Submit a recording without a database, or one whose answer was lost without one."""
 
     async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
-        bar, following = terminal.bar(f"uploading {Path(recording).name}"), terminal.transcription()
+        bar, following = (
+            terminal.bar("uploading" if file is None else f"uploading {file.name}"),
+            terminal.transcription(),
+        )
         async with opened(configured) as desk:
             own = callbacks.of(configured, desk.db) if callback else None
-            order = Order(request, file, idempotency_key, max_usd, own, again)
             with bar as uploaded, following as (followed, progressed):
                 return await transcription.transcribe(
-                    desk.provider, desk.db, configured, order, notes, wait=wait, uploaded=uploaded,
+                    desk.provider, desk.db, configured, order(callbacks=own), notes, wait=wait, uploaded=uploaded,
                     submitted=partial(_say_submitted, followed=followed if wait else None), progressed=progressed,
                 )  # fmt: skip
 
@@ -153,7 +181,7 @@ def _for_others(ctx: click.Context) -> list[tuple[str, str]]:
 
 def _handed_in(
     typed: str, pipeline: str | None, language: str, duration: float | None
-) -> tuple[Recording, MediaFile | None]:
+) -> tuple[Recording, Media | None]:
     if not typed.strip():
         raise ImpossibleError("RECORDING is empty: name a file, or a web address")
     if recordings.is_address(typed):

@@ -1,7 +1,8 @@
-"""`transcribe --provider`: submit one recording to a provider without webhooks, and wait until the provider has it."""
+"""`transcribe` with a database: submit one recording, and wait until the provider has it."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -12,10 +13,13 @@ from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
 from receiver.errors import ImpossibleError
 from receiver.logs import printable
+from receiver.providers import TranscribeSo, content
+from receiver.providers.archive import Archive
 from receiver.providers.opening import open_client
 from receiver.settings import Settings
-from receiver.submissions import asking, results
+from receiver.submissions import asking, following, results
 from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.price import dollars
 from receiver.submissions.records import Submission
 from receiver.submissions.shelf import open_shelf
 
@@ -66,7 +70,48 @@ async def _transcribed(configured: Settings, url: str, asked: Asked, *, wait: bo
             if wait:
                 reached = await results.until_over(db, sent.id, waiting)
         results.require_no_failure(reached)
-        return reached, await submissions.text_of(db, source, reached) if wait else ""
+        return reached, await submissions.text_of(client, db, reached) if wait else ""
+
+
+def transcribe_there(configured: Settings, url: str, asked: Asked, *, wait: bool, as_json: bool) -> None:
+    """Submit a recording to transcribe.so, and print the provider's id of it, or with `wait` its transcript.
+
+    Raises:
+        ImpossibleError: as for `transcribe`.
+    """
+    with submissions.paid_once():
+        reached, told = run(_followed(configured, url, asked, wait=wait, as_json=as_json))
+    if as_json:
+        print_json(told | {"submission": reached.id})
+    else:
+        click.echo(told["text"] if wait else reached.remote_id)
+
+
+async def _followed(
+    configured: Settings, url: str, asked: Asked, *, wait: bool, as_json: bool
+) -> tuple[Submission, dict[str, Any]]:  # fmt: skip
+    """Return the submission when the provider has it, and what is to be told of it."""
+    async with open_pool(url) as db, open_client(TranscribeSo, asked.account, url) as client:
+        followed = await following.begin(client, db, configured)
+        sent = await submissions.hand_over(client, db, asked, open_shelf(configured))
+        with terminal.line() as show:
+
+            async def waiting(now: Submission) -> None:
+                show(submissions.progress(now))
+                await _require_worker(db, configured, now)
+
+            reached = await results.until_begun(db, TranscribeSo, sent.id, waiting)
+        if reached.remote_id is None:
+            results.require_done(reached)
+        number, charged = int(reached.remote_id or 0), reached.charged
+        price = "" if charged is None else f", {dollars(charged, digits=4)}"
+        click.echo(f"submitted as transcription {number}{price} ({reached.id})", err=True)
+        if not wait:
+            return reached, (await client.get(number)).model_dump(mode="json", exclude={"callback"}) if as_json else {}
+        with terminal.transcription() as (_, progressed):
+            ended = await followed.until_ended(number, progressed=progressed)
+        content.require_completed(ended)
+        return reached, {"id": number, "text": await content.text(Archive(client, db), ended)}
 
 
 async def _require_worker(db: Pool, configured: Settings, submission: Submission) -> None:

@@ -49,7 +49,11 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
         async with opened(configured, needs_key=False) as desk:
             return await content.transcript(desk.archive, transcription)
 
-    configured = configure()
+    configured, there = configure(), None
+    if records.is_id(transcription):
+        there = with_database(configured, lambda db: results.at_provider(db, transcription))
+    if there is not None:
+        configured, transcription = configured.choosing(there.account), there.remote_id or ""
     if records.is_id(transcription):
         found = with_database(configured, lambda db: results.stored_transcript(db, transcription))
     else:

@@ -18,6 +18,8 @@ Notes: TypeAlias = Mapping[str, Any]
 KeepNotes: TypeAlias = Callable[[Notes], Awaitable[None]]
 Sent: TypeAlias = Callable[[int], None]
 
+UNKNOWN_CONTENT = "application/octet-stream"
+
 
 class Wishes(BaseModel):
     """The options of an operation, within their documented ranges. A subclass for each; its fields are the provider's.
@@ -33,6 +35,11 @@ class Wishes(BaseModel):
     of_subtitles: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @property
+    def length(self) -> float | None:
+        """The length of the recording in seconds, where an option tells it."""
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """Return the options that are not None, as JSON."""
@@ -59,11 +66,13 @@ class Media:
         path: where it is.
         name: what the provider is told that it is called.
         size: in bytes.
+        content_type: by its name.
     """
 
     path: Path
     name: str
     size: int
+    content_type: str = UNKNOWN_CONTENT
 
     def pieces(self, size: int, *, start: int = 0) -> Iterator[bytes]:
         """Yield the file's bytes from `start` on, in pieces of `size`; an empty file is one empty piece.
@@ -143,6 +152,12 @@ class Order:
         file: the recording, if it goes with the request.
         url: the recording, if the provider fetches it.
         patience: how many seconds to wait for the answer.
+        name: what the recording is called: the name of the file, or the URL.
+        seconds: the recording's length; None if it is not known.
+        key: the same for each request that must be paid for only once, for a source that `repeats`.
+        asked_before: whether an earlier request under this key might have been carried out.
+        max_charge: the provider refuses what costs more, for a source that `heeds_ceiling`.
+        callback_url: where the end is announced too, for a source that `announces`.
     """
 
     operation: str
@@ -151,13 +166,24 @@ class Order:
     file: Media | None = None
     url: str | None = None
     patience: float = 600.0
+    name: str = ""
+    seconds: float | None = None
+    key: str = ""
+    asked_before: bool = False
+    max_charge: float | None = None
+    callback_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has begun; it calls the work `remote_id`."""
+    """The provider has begun; it calls the work `remote_id`. `charged` is in the source's unit, if it is said.
+
+    `callback_secret` signs what comes to the order's `callback_url`; empty if the answer has none.
+    """
 
     remote_id: str
+    charged: float | None = None
+    callback_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

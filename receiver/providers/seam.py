@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import httpx
 from pydantic import SecretStr
@@ -66,6 +66,10 @@ class Source(ABC):
         takes: whether a recording can be a file, a URL, or both.
         uploads: whether a file is sent before the request that is paid for; if not, in that request.
         synchronous: whether `start` waits for the result.
+        repeats: whether it repeats its answer to a request with the same key, for a day. So a lost answer is asked for
+            again, and is not charged twice.
+        announces: whether it sends the events of its works itself, by webhook or callback.
+        heeds_ceiling: whether it refuses what costs more than an order's `max_charge`.
         limits: the largest recording that it takes.
     """
 
@@ -77,6 +81,9 @@ class Source(ABC):
     takes: ClassVar[frozenset[Literal["file", "url"]]] = frozenset({"file", "url"})
     uploads: ClassVar[bool] = True
     synchronous: ClassVar[bool] = False
+    repeats: ClassVar[bool] = False
+    announces: ClassVar[bool] = False
+    heeds_ceiling: ClassVar[bool] = False
     limits: ClassVar[Limits] = Limits()
 
     def __init__(
@@ -195,6 +202,10 @@ class Source(ABC):
         What it says of other works can come along. It is free, and can be repeated.
         """
         raise NotImplementedError
+
+    async def about(self, remote_id: str) -> Mapping[str, Any] | None:  # noqa: ARG002 - it announces nothing
+        """Return what the events of a source that `announces` say of a work, as JSON; None for other sources."""
+        return None
 
     async def find(self, order: Order, since: datetime) -> Sequence[Candidate] | None:  # noqa: ARG002 - no list
         """Return the works that an order with a lost answer might have become; None if the provider lists none."""

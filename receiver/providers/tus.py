@@ -23,7 +23,7 @@ Source: https://tus.io/protocols/resumable-upload, version 1.0.0, core and creat
 import asyncio
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
@@ -73,7 +73,7 @@ async def upload(
     size: int,
     metadata: Mapping[str, str],
     location: str | None = None,
-    created: Callable[[str], None],
+    created: Callable[[str], Awaitable[None]],
     progressed: Callable[[int], None],
     chunk_bytes: int = CHUNK_BYTES,
     pauses: Sequence[float] = PAUSE_SECONDS,
@@ -221,7 +221,7 @@ class _Transfer:
 async def _complete(
     transfer: _Transfer,
     state: _State,
-    created: Callable[[str], None],
+    created: Callable[[str], Awaitable[None]],
     progressed: Callable[[int], None],
     pauses: Sequence[float],
 ) -> str:
@@ -239,7 +239,7 @@ async def _complete(
             state = replace(state, phase="unsure") if state.phase == "known" else state
             continue
         if after.location not in ("", state.location):
-            created(after.location)
+            await created(after.location)
         if after.offset > state.offset:
             progressed(after.offset)
         if (after.location, after.offset) != (state.location, state.offset):

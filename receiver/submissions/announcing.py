@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from receiver.events import SUBMISSION, Event, read_own
+from receiver import providers
+from receiver.events import SUBMISSION, Event
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import SUBMISSIONS
 from receiver.providers.archive import Subject
@@ -32,11 +33,16 @@ def of_work(submission: Submission) -> Delivery:
     return _delivery(submission, (submission.id, SUBMISSION), submission.created_at, {}, (SUBMISSIONS,))
 
 
-def of_end(submission: Submission, interested: Interested) -> Delivery:
-    """Return the event of a submission that has ended or failed."""
+def of_end(submission: Submission, interested: Interested, about: Mapping[str, Any] | None = None) -> Delivery:
+    """Return the event of a submission that has ended or failed.
+
+    `about` is what a source that announces its ends itself says of the transcription. Its text is asked for there.
+    """
     event_type, ended_at = type_of_end(submission), submission.ended_at or submission.created_at
     data: dict[str, Any] = {}
-    if event_type.split(".")[0] in WITH_TEXT:
+    if about is not None:
+        data["transcription"] = dict(about)
+    elif event_type.split(".")[0] in WITH_TEXT:
         data["transcription"] = {
             "id": submission.id,
             "status": event_type.split(".")[1],
@@ -109,6 +115,6 @@ def _delivery(
     envelope = {
         "id": event_id, "event": event_type, "created": created.timestamp(), "data": {"submission": told} | dict(data),
     }  # fmt: skip
-    content = read_own(submission.source, json.dumps(envelope, ensure_ascii=False).encode())
+    content = providers.read(submission.source, json.dumps(envelope, ensure_ascii=False).encode())
     assert isinstance(content, Event), content.reason
     return Delivery(content, submission.api_url, "", tuple(handlers), submission.account, is_own=True)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from receiver.errors import ImpossibleError
 from receiver.providers import Source
-from receiver.providers.orders import Media, Wishes
+from receiver.providers.orders import UNKNOWN_CONTENT, Media, Wishes
 from receiver.settings import Account
 from receiver.submissions import announcing, media, recordings
 from receiver.submissions.media import CONTENT_TYPES
@@ -32,12 +32,14 @@ class Terms:
         idempotency_key: the caller's own key; None if what is asked for is the key.
         again: whether a new submission is meant, although there is one already.
         max_charge: refuse what might cost more, in the provider's unit.
+        callback_at: the public URL below which the end is announced too, by a source that `announces`.
     """
 
     if_lost: IfLost = "ask"
     idempotency_key: str | None = None
     again: bool = False
     max_charge: float | None = None
+    callback_at: str | None = None
 
 
 DEFAULT = Terms()
@@ -91,7 +93,7 @@ class Asked:
                 "nothing was sent"
             )
         self.source.check(self.work.operation, self.file, self.duration_seconds)
-        if self.terms.max_charge is not None:
+        if self.terms.max_charge is not None and not self.source.heeds_ceiling:
             self._require_within(self.terms.max_charge)
 
     @property
@@ -246,11 +248,11 @@ def read(source: type[Source], account: Account, work: Work, given: str | Media,
     if isinstance(given, Media):
         return asked(file=given)
     if recordings.is_address(given):
-        return asked(url=recordings.address(given))
+        return asked(url=recordings.address(given), duration_seconds=work.wishes.length)
     path = Path(given)
     file = _media(path, hint="; a web address starts with https://")
-    is_media = path.suffix.lower().lstrip(".") in CONTENT_TYPES
-    return asked(file=file, duration_seconds=media.duration_seconds(path) if is_media else None)
+    measured = None if file.content_type == UNKNOWN_CONTENT else media.duration_seconds(path)
+    return asked(file=file, duration_seconds=recordings.length(given, measured, said=work.wishes.length))
 
 
 def _media(path: Path, hint: str = "") -> Media:
@@ -261,4 +263,5 @@ def _media(path: Path, hint: str = "") -> Media:
         raise ImpossibleError(f"{path} cannot be read ({exc.strerror}){hint}") from exc
     if not path.is_file() or size == 0:
         raise ImpossibleError(f"{path} is empty, or not a file")
-    return Media(path, path.name.encode(errors="replace").decode(), size)
+    content_type = CONTENT_TYPES.get(path.suffix.lower().lstrip("."), UNKNOWN_CONTENT)
+    return Media(path, path.name.encode(errors="replace").decode(), size, content_type)

@@ -1,5 +1,7 @@
 """Look for the work that a submission with a lost answer has become, where the provider lists works.
 
+    a source that repeats its answers is asked again, under the same key, for a day
+
     the works since it was sent ──▶ one names our file ───────────────────────────▶ that one
                                 └─▶ none names a file, one fits, and no other
                                     submission of this kind is lost ──────────────▶ that one
@@ -9,7 +11,7 @@ Whatever is not certain is left to a person: another's work would become this su
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from receiver.database import Database, query
 from receiver.errors import InvalidRequest
@@ -23,7 +25,17 @@ from receiver.submissions.records import Submission
 from receiver.submissions.shelf import open_shelf
 
 BEFORE = timedelta(seconds=2)  # a provider may write whole seconds
+REPEATED_FOR = timedelta(hours=23)  # the provider says a day
 LEEWAY_SECONDS, LEEWAY_SHARE = 1.0, 0.01
+
+
+def is_repeatable(submission: Submission) -> bool:
+    """Return whether the source still repeats the answer that was lost. Then the work is not looked for in its list."""
+    source, sent_at = by_name(submission.source), submission.sent_at
+    # A work that was accepted is known by its id; what has become of it is another question.
+    if source is None or not source.repeats or sent_at is None or submission.remote_id is not None:
+        return False
+    return datetime.now(UTC) - sent_at < REPEATED_FOR
 
 
 async def work_of(db: Database, client: Source, submission: Submission, order: Order) -> str | None:

@@ -47,6 +47,29 @@ async def overdue(connection: Connection, submission: str) -> bool:
     return await connection.fetchval(query("submissions/overdue"), submission) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A submission whose end its provider has announced, the id of that event, and whether it says that it failed."""
+
+    submission: str
+    event_id: str
+    has_failed: bool
+
+
+async def announced(db: Database, *, limit: int) -> list[Announced]:
+    """Return submissions whose end is announced, and that are not ended yet."""
+    rows = await db.fetch(query("submissions/announced_ends"), limit)
+    return [Announced(row["submission"], row["event_id"], row["has_failed"]) for row in rows]
+
+
+async def is_announced(connection: Connection, submission: Submission) -> bool:
+    """Return whether the end of a submission will be announced by its provider: by callback or webhook."""
+    if submission.callback_url is not None:
+        return True
+    found: bool = await connection.fetchval(query("submissions/is_announced"), *submission.whose)
+    return found
+
+
 async def usual_share(db: Database, account: AccountId, operation: str) -> float | None:
     """Return the usual time of an account's operation as a share of a recording's length; None if none has ended."""
     share: float | None = await db.fetchval(query("submissions/usual_share"), *account, operation)

@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from receiver.errors import InvalidRequest, NotFound, PaymentRequired, ProviderError, RateLimited, Unauthenticated
-from receiver.providers.calls import NOTHING_SENT
+from receiver.providers.calls import ABOVE_CEILING, NOTHING_SENT
 
 IfLost: TypeAlias = Literal["ask", "again", "fail"]
 
@@ -71,12 +71,24 @@ def after(error: ProviderError, *, file_is_new: bool = False) -> State:
     """
     if error.status is None and (error.code in NOTHING_SENT or error.code == OUT_OF_TURNS):
         return State.UPLOADED
+    if error.code == ABOVE_CEILING:
+        return State.FAILED
     if isinstance(error, PaymentRequired | Unauthenticated | RateLimited):
         return State.UPLOADED
     if file_is_new and isinstance(error, NotFound):
         return State.UPLOADED
     if isinstance(error, InvalidRequest) and error.status is None:  # refused here, before it was sent
         return State.FAILED
-    if error.status is None or error.status in SAYS_NOTHING or not REFUSED <= error.status < BROKEN:
-        return State.UNKNOWN
-    return State.FAILED
+    return State.FAILED if _is_refusal(error) else State.UNKNOWN
+
+
+def is_answer_to_repeated(error: ProviderError) -> bool:
+    """Return whether an error tells that nothing was done under the key of a lost answer, for a source that `repeats`.
+
+    A key that is wrong now, or too many requests, say nothing about the request before.
+    """
+    return _is_refusal(error) and not isinstance(error, Unauthenticated | RateLimited)
+
+
+def _is_refusal(error: ProviderError) -> bool:
+    return error.status is not None and REFUSED <= error.status < BROKEN and error.status not in SAYS_NOTHING

@@ -4,7 +4,7 @@
                     └── that submission; nothing is sent
 
 Whoever asks for the same again means the same submission: from any folder, and on any machine with the same database.
-An upload that was broken off goes on. A web address needs no upload, so `place` does all of this at once. An option
+An upload that was broken off goes on. Where nobody can wait for a provider, `place` does all of this at once. An option
 that is a file is uploaded before the recording. What was asked for is its content, and what is sent is the id it gets.
 """
 
@@ -21,11 +21,12 @@ from receiver.errors import ImpossibleError
 from receiver.inbox import deliveries, jobs
 from receiver.providers import Source
 from receiver.providers.orders import Media, Notes
-from receiver.submissions import announcing, records
+from receiver.submissions import announcing, foreseen, records
 from receiver.submissions.asking import Asked
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
 from receiver.submissions.shelf import Shelf, here
+from receiver.webhooks.callbacks import Callbacks
 
 Sending: TypeAlias = Callable[[int, int], None]  # bytes that have arrived, bytes of the file
 
@@ -43,16 +44,14 @@ async def submit(
         sending: called with the bytes of the file that have arrived, and with all bytes of the file.
 
     Raises:
-        ImpossibleError: the caller's key was used for something else.
+        ImpossibleError: the caller's key was used for something else; or see `foreseen.require_wanted`.
         ProviderError: the file could not be uploaded. The same call goes on with it.
     """
-    if asked.file is None and not asked.work.files:
-        async with db.acquire() as connection:
-            return await place(connection, asked)
     wanted = _wanted(asked, await asyncio.to_thread(_digest, asked))
     async with db.acquire() as connection, connection.transaction():
         found, is_new = await _row(connection, asked, wanted)
     if found.state is State.INTENDED:
+        await foreseen.require_wanted(client, asked)
         found = await _hand_over(client, db, found, _Sends(asked, shelf, sending))
     return found, is_new
 
@@ -97,23 +96,33 @@ def _wanted(asked: Asked, digest: str) -> Wanted:
         wishes=options, recording=asked.recording, url=asked.url, title=asked.title,
         duration_seconds=asked.duration_seconds, bytes=None if asked.file is None else asked.file.size, asked=digest,
         if_lost=asked.terms.if_lost, unit=asked.source.unit, files={name: options[name] for name in asked.work.files},
+        max_charge=asked.terms.max_charge if asked.source.heeds_ceiling else None,
     )  # fmt: skip
 
 
 async def _row(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
     """Return the submission that is meant, and whether it was written now."""
     if asked.terms.idempotency_key is not None:
-        return await _keyed(connection, wanted, asked.terms.idempotency_key)
+        return await _keyed(connection, asked, wanted, asked.terms.idempotency_key)
     before = await records.same(connection, wanted.account, wanted.asked)
     if before and (not asked.terms.again or before[0].state is State.INTENDED):
         return before[0], False
-    new = await records.intend(connection, wanted, f"{wanted.asked}-{len(before) + 1}")
+    new = await _intended(connection, asked, wanted, f"{wanted.asked}-{len(before) + 1}")
     if new is not None:
         return new, True
     return (await records.same(connection, wanted.account, wanted.asked))[0], False  # somebody was faster
 
 
-async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Submission, bool]:
+async def _intended(connection: Connection, asked: Asked, wanted: Wanted, key: str) -> Submission | None:
+    """Write down a new submission, with the address of its callback if one is wished; None if the key has one."""
+    new, public_url = await records.intend(connection, wanted, key), asked.terms.callback_at
+    if new is None or public_url is None:
+        return new
+    address = await Callbacks(connection, public_url, wanted.account).intend(new.id)
+    return await records.keep_callback(connection, new.id, address)
+
+
+async def _keyed(connection: Connection, asked: Asked, wanted: Wanted, key: str) -> tuple[Submission, bool]:
     """Return the submission under a caller's key, and whether it was written now.
 
     The key is one for all accounts: with another account, the same key would pay a second time.
@@ -123,7 +132,7 @@ async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Subm
     for one in before:
         if (one.asked, one.if_lost) == (wanted.asked, wanted.if_lost):
             return one, False
-    new = None if before else await records.intend(connection, wanted, key)
+    new = None if before else await _intended(connection, asked, wanted, key)
     if new is None:
         raise ImpossibleError("this key was used for something else: take another one", code="key_used")
     return new, True

@@ -8,7 +8,7 @@ transaction that leaves `sent`, a crash would lose what was paid for.
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, cast
 
@@ -25,6 +25,7 @@ from receiver.submissions import announcing, looks, moves, records, timing
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.shelf import Shelf
+from receiver.webhooks import callbacks
 
 log = logging.getLogger(__name__)
 
@@ -81,16 +82,45 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     if sent is None:
         raise MovedError
     reach(Failpoint.AFTER_SENT)
-    answer = await _answer(client, order, sent)
+    answer = await _answer(client, replace(order, key=_key(sent)), sent)
     reach(Failpoint.AFTER_ANSWERED)
-    # What the provider has said is kept even if the process is told to end.
+    await _shielded(sent, ctx, answer)
+    reach(Failpoint.AFTER_ENDED)
+
+
+async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:
+    """Send the request with a lost answer once more, under its key: the source repeats its answer, and charges once.
+
+    Return whether there is an answer now.
+
+    Raises:
+        ProviderError: there is none again; another try can help.
+    """
+    client = cast("Source", ctx.client)
+    answer = await _answer(client, replace(order_of(lost, client, shelf), key=_key(lost), asked_before=True), lost)
+    if isinstance(answer, ProviderError):
+        if not moves.is_answer_to_repeated(answer):
+            raise answer
+        if lost.paid_tries > 1:  # this try was not carried out, but an earlier one might have been
+            return False
+    await _shielded(lost, ctx, answer)
+    return True
+
+
+async def _shielded(sent: Submission, ctx: Context, answer: Answer) -> None:
+    """Keep what the provider has said even if the process is told to end."""
     keeping = asyncio.ensure_future(_keep(sent, ctx, answer))
     try:
         await asyncio.shield(keeping)
     except asyncio.CancelledError:
         await keeping
         raise
-    reach(Failpoint.AFTER_ENDED)
+
+
+def _key(sent: Submission) -> str:
+    """Return the key of the last request. A refusal is repeated under its key, so each try has its own."""
+    assert sent.sent_at is not None
+    return f"{sent.id}-{sent.sent_at.timestamp() * 1e6:.0f}"
 
 
 async def _answer(client: Source, order: Order, sent: Submission) -> Answer:
@@ -132,7 +162,8 @@ def order_of(submission: Submission, client: Source, shelf: Shelf) -> Order:
     return Order(
         submission.operation, wishes, file_id=None if goes_along else submission.remote_file,
         file=shelf.aside(submission) if goes_along else None, url=submission.url,
-        patience=patience(submission.duration_seconds),
+        patience=patience(submission.duration_seconds), name=submission.recording,
+        seconds=submission.duration_seconds, max_charge=submission.max_charge, callback_url=submission.callback_url,
     )  # fmt: skip
 
 
@@ -172,24 +203,32 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
 async def _answered(connection: Connection, sent: Submission, answer: Answer) -> Submission | None:
     """Move a submission by an answer, and return it; None if another try was begun. Its job looks at it again."""
     before = await records.locked(connection, sent.id)
-    share = await looks.usual_share(connection, sent.whose, sent.operation)
-    to, change = _meaning(sent, answer, timing.expected(sent.duration_seconds, share))
+    to, change = _meaning(sent, answer, await _first_look(connection, sent))
     moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries)
     if moved is None:
         return None
     if isinstance(answer, Answered | Unreadable):
         kind = "result" if isinstance(answer, Answered) else f"unreadable/{sent.paid_tries}"
         await archive.keep(connection, announcing.subject(moved), kind, answer.raw)
+    if isinstance(answer, Accepted) and moved.callback_url is not None:
+        await callbacks.keep(connection, moved.callback_url, answer.remote_id, answer.callback_secret)
     if before is not None and before.state is State.UNKNOWN:  # it was thought lost, so its job has ended
         await records.wake(connection, [moved])
     return moved
 
 
-def _meaning(sent: Submission, answer: Answer, expected: float) -> tuple[State, Change]:
+async def _first_look(connection: Connection, sent: Submission) -> timedelta:
+    """Return when the provider is asked for the first time about what it has accepted."""
+    share = await looks.usual_share(connection, sent.whose, sent.operation)
+    expected = timing.expected(sent.duration_seconds, share)
+    is_announced = await looks.is_announced(connection, sent)
+    return timedelta(seconds=timing.until_net(expected) if is_announced else timing.until_next_look(0, expected))
+
+
+def _meaning(sent: Submission, answer: Answer, first_look: timedelta) -> tuple[State, Change]:
     """Return the state to which an answer moves a submission, and what comes with that."""
     if isinstance(answer, Accepted):
-        look_after = timedelta(seconds=timing.until_next_look(0, expected))
-        return State.ACCEPTED, Change(remote_id=answer.remote_id, look_after=look_after)
+        return State.ACCEPTED, Change(remote_id=answer.remote_id, charged=answer.charged, look_after=first_look)
     if isinstance(answer, Answered):
         return State.ENDED, Change(charged=answer.charged)
     if isinstance(answer, Unreadable):

@@ -1,4 +1,4 @@
-"""Notes on a submission and its upload, from one run to the next: a small file in the data folder.
+"""Notes on a submission and its upload, from one run to the next, without a database: a file in the data folder.
 
     the upload's location ▶ the id of the complete upload ▶ what was asked for ▶ (the end: the notes are removed)
 
@@ -22,11 +22,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from receiver.database import private
-from receiver.database.data_folder import prepare
+from receiver.database.data_folder import locate, prepare
 from receiver.errors import BusyError, ImpossibleError, ProviderError
 from receiver.providers import Recording
 from receiver.settings import Account
 
+FOLDER = "uploads"
 KEY_SECONDS = 24 * 3600  # how long the provider remembers a submission's key
 GONE = frozenset({"invalid_request", "not_found"})  # the answers to a submission whose upload is gone
 
@@ -90,13 +91,30 @@ def opened(data_dir: Path, account: Account, recording: str | Path) -> Iterator[
         yield Notebook(folder, f"{name}.json", size, modified)
 
 
+def is_lost(data_dir: Path, account: Account, recording: str | Path) -> bool:
+    """Return whether the notes on a recording tell of a submission whose answer was lost. If not, remove them.
+
+    With a database, submissions are rows. What was begun without one is brought to its end the way it was begun.
+
+    Raises:
+        BusyError: another run has them open.
+    """
+    if not (locate(data_dir).path / FOLDER).is_dir():
+        return False
+    with opened(data_dir, account, recording) as notes:
+        if notes.progress.asked is not None:
+            return True
+        notes.forget()
+        return False
+
+
 def _folder(data_dir: Path, stack: ExitStack) -> int:
     """Open the folder of the notebooks, which must be ours alone.
 
     If we are root, the data folder belongs to the database's user, who must not lead us to another folder. So all files
     are opened below this descriptor, and never through a link.
     """
-    path = prepare(data_dir).path / "uploads"
+    path = prepare(data_dir).path / FOLDER
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         folder = stack.enter_context(private.opened_folder(path, owner=os.geteuid()))

@@ -5,16 +5,15 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.calls import is_lasting
-from receiver.providers.transcribe_so import TranscriptionStatus, source_of
+from receiver.providers.orders import Media
+from receiver.providers.transcribe_so import LIMIT_BYTES, is_of, source_of
 from receiver.settings import addresses
-from receiver.submissions import media, uploads
-from receiver.submissions.uploads import MediaFile
+from receiver.submissions import media
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ def address(typed: str) -> str:
     return found
 
 
-def of_file(source: str, pipeline: str | None, language: str, duration: float | None) -> tuple[Recording, MediaFile]:
+def of_file(source: str, pipeline: str | None, language: str, duration: float | None) -> tuple[Recording, Media]:
     """Return the recording in the file at a path of this machine, and the file. It has no upload id yet.
 
     Only a person at this machine may name the path.
@@ -70,13 +69,8 @@ def of_file(source: str, pipeline: str | None, language: str, duration: float | 
         ImpossibleError: the provider would refuse it.
     """
     _require_length(duration)
-    file = uploads.inspect(Path(source))
-    measured = media.duration_seconds(file.path)
-    if duration is not None and measured is not None and abs(duration - measured) > 1 + measured / 100:
-        raise ImpossibleError(
-            f"{source} plays {measured:.1f} s, and its length decides its price: give no other", code="length_known"
-        )
-    seconds = duration if measured is None else measured
+    file = inspect(Path(source))
+    seconds = length(source, media.duration_seconds(file.path), said=duration)
     if seconds is None:
         raise ImpossibleError(
             f"the length of {source} is unknown and decides its price: give it{media.another_way(file.path)}",
@@ -86,6 +80,40 @@ def of_file(source: str, pipeline: str | None, language: str, duration: float | 
         source="upload", original_filename=file.name, pipeline_code=pipeline, language=language,
         duration_seconds=seconds,
     ), file  # fmt: skip
+
+
+def inspect(path: Path) -> Media:
+    """Return the facts about a file that an upload needs.
+
+    Raises:
+        ImpossibleError: the provider would refuse it, so nothing is sent.
+    """
+    try:
+        status = path.stat()
+    except OSError as exc:
+        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}); a web address starts with https://") from exc
+    if not path.is_file() or status.st_size == 0:
+        raise ImpossibleError(f"{path} is empty, or not a file")
+    if status.st_size > LIMIT_BYTES:
+        megabytes = status.st_size / 1024 / 1024
+        raise ImpossibleError(
+            f"{path} has {megabytes:.0f} MB, and the provider accepts at most 500: make it smaller, or give its URL"
+        )
+    name = path.name.encode(errors="replace").decode()
+    return Media(path, name, status.st_size, media.content_type(path))
+
+
+def length(source: str, measured: float | None, *, said: float | None) -> float | None:
+    """Return how long a recording plays: measured, or else as somebody said.
+
+    Raises:
+        ImpossibleError: they differ.
+    """
+    if said is not None and measured is not None and abs(said - measured) > 1 + measured / 100:
+        raise ImpossibleError(
+            f"{source} plays {measured:.1f} s, and its length decides its price: give no other", code="length_known"
+        )
+    return said if measured is None else measured
 
 
 async def require_no_other(provider: TranscribeSo, recording: Recording) -> None:
@@ -99,7 +127,7 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
         async for other in provider.list(patiently=False, most=LOOK_AT):
             if other.began is not None and other.began < oldest:
                 return
-            if other.status in UNDER_WAY and _is_of(other, recording):
+            if other.status in UNDER_WAY and is_of(other, recording):
                 name = printable(other.title or other.url or "it")
                 raise ImpossibleError(
                     f"the provider is already working on {name}: transcription {other.id} is "
@@ -122,15 +150,3 @@ def _require_length(duration: float | None) -> None:
     """
     if duration is not None and not (math.isfinite(duration) and duration > 0):
         raise ImpossibleError(f"a recording cannot last {duration:g} s: its length is a number of seconds above 0")
-
-
-def _is_of(other: TranscriptionStatus, recording: Recording) -> bool:
-    """Whether a transcription seems to be of this recording."""
-    listed_seconds, seconds = other.duration_seconds, recording.duration_seconds
-    differ = listed_seconds is not None and seconds is not None and abs(listed_seconds - seconds) > 1
-    if differ or other.source not in (None, recording.source):
-        return False
-    if recording.url is not None and other.url is not None:
-        return other.url == recording.url
-    name = recording.original_filename or recording.url or ""
-    return other.title in (name, name.rstrip("/").rpartition("/")[2], urlsplit(name).path.rpartition("/")[2])

@@ -38,6 +38,7 @@ class Wanted:
         bytes: the size of the file; None for a URL.
         asked: the digest of all that was asked for.
         unit: what it will be charged in; empty if the provider names none.
+        max_charge: the provider refuses what costs more; None if it costs what it costs.
     """
 
     account: AccountId
@@ -53,6 +54,7 @@ class Wanted:
     if_lost: IfLost
     unit: str
     files: Mapping[str, str] = field(default_factory=dict)
+    max_charge: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Submission:
     asked: str
     state: State
     if_lost: IfLost
-    upload: Mapping[str, Any]
+    upload: Mapping[str, Any] = field(repr=False)  # it can hold the address of an upload in pieces, which is a ticket
     remote_file: str | None
     remote_file_expires_at: datetime | None
     remote_id: str | None
@@ -97,6 +99,8 @@ class Submission:
     error: str | None
     event: int | None
     files: Mapping[str, str]
+    max_charge: float | None
+    callback_url: str | None = field(repr=False)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -169,8 +173,16 @@ async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | 
         wanted.operation, json.dumps(wanted.wishes), wanted.recording, wanted.url, wanted.title,
         wanted.duration_seconds, wanted.bytes, caller_key, wanted.asked, wanted.if_lost,
         2 if wanted.if_lost == "again" else 1, wanted.unit or None, json.dumps(wanted.files),
+        wanted.max_charge,
     )  # fmt: skip
     return None if row is None else from_row(row)
+
+
+async def keep_callback(db: Database, submission: str, address: str) -> Submission:
+    """Keep the address where the end of a new submission is announced too, and return the submission."""
+    row = await db.fetchrow(query("submissions/keep_callback"), submission, address)
+    assert row is not None
+    return from_row(row)
 
 
 async def find(db: Database, submission: str) -> Submission | None:

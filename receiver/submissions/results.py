@@ -8,8 +8,9 @@ from typing import TypeAlias
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
-from receiver.providers import Source, archive, by_name
-from receiver.submissions import announcing, records
+from receiver.providers import Source, TranscribeSo, archive, by_name, content
+from receiver.providers.archive import Archive
+from receiver.submissions import announcing, finding, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from receiver.transcripts import Transcript, subtitles
@@ -43,7 +44,8 @@ async def until_over(db: Pool, submission: str, waiting: Waits) -> Submission:
 def _rests(submission: Submission) -> bool:
     # What has gone back to the start, with the reason, waits for the same command.
     has_gone_back = submission.state is State.INTENDED and submission.error is not None and submission.url is None
-    return submission.is_over or submission.state is State.UNKNOWN or has_gone_back
+    is_lost = submission.state is State.UNKNOWN and not finding.is_repeatable(submission)
+    return submission.is_over or is_lost or has_gone_back
 
 
 async def _until(db: Pool, submission: str, is_there: Callable[[Submission], bool], waiting: Waits) -> Submission:
@@ -88,12 +90,28 @@ def require_no_failure(submission: Submission) -> None:
         require_done(submission)
 
 
-async def transcript(db: Pool, source: type[Source], submission: Submission) -> Transcript | None:
+async def transcript(client: Source, db: Pool, submission: Submission) -> Transcript | None:
     """Return the transcript that a submission has brought; None if its operation brings none."""
     if not announcing.brings_text(submission):
         return None
+    if isinstance(client, TranscribeSo):
+        return await content.transcript(Archive(client, db), submission.remote_id or "")
     answer = await archive.kept(db, announcing.subject(submission), "result")
-    return None if answer is None else source.transcript(submission.operation, answer)
+    return None if answer is None else client.transcript(submission.operation, answer)
+
+
+async def at_provider(db: Pool, submission: str) -> Submission | None:
+    """Return a submission whose text is asked for by the provider's own id; None if it is stored under that of ours.
+
+    Raises:
+        ImpossibleError: as for `stored_transcript`.
+    """
+    known = await records.known(db, submission)
+    source = by_name(known.source)
+    if source is None or not source.announces:
+        return None
+    _require_text(known)
+    return known
 
 
 async def stored_transcript(db: Pool, submission: str) -> Transcript:
@@ -129,17 +147,26 @@ async def _answered(db: Pool, submission: str) -> tuple[Submission, type[Source]
         ImpossibleError: as for `stored_transcript`.
     """
     known = await records.known(db, submission)
-    if not _rests(known):
-        raise ImpossibleError(f"{known.id} is {known.state}, so it has no transcript yet: try again when it has ended")
-    require_done(known)
+    _require_text(known)
     source = by_name(known.source)
     if source is None:
         raise ImpossibleError(f"this version has no client of {known.source}, so it cannot read the answer")
-    if not announcing.brings_text(known):
-        raise ImpossibleError(
-            f"{known.id} brings files and no transcript ({known.operation}): `receiver artifacts {known.id}` lists them"
-        )
     answer = await archive.kept(db, announcing.subject(known), "result")
     if answer is None:
         raise ImpossibleError(f"the transcript of {known.id} is not stored any more")
     return known, source, answer
+
+
+def _require_text(known: Submission) -> None:
+    """Refuse a submission that has brought no text (yet).
+
+    Raises:
+        ImpossibleError: as for `stored_transcript`.
+    """
+    if not _rests(known):
+        raise ImpossibleError(f"{known.id} is {known.state}, so it has no transcript yet: try again when it has ended")
+    require_done(known)
+    if not announcing.brings_text(known):
+        raise ImpossibleError(
+            f"{known.id} brings files and no transcript ({known.operation}): `receiver artifacts {known.id}` lists them"
+        )

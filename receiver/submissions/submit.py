@@ -16,10 +16,11 @@ from typing import TypeAlias
 from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.calls import NOTHING_SENT
+from receiver.providers.orders import Media, Notes
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.submissions import price, recordings, uploads
+from receiver.submissions import price, recordings
 from receiver.submissions.progress import Notebook
-from receiver.submissions.uploads import MediaFile
+from receiver.webhooks import callbacks
 from receiver.webhooks.callbacks import Callbacks
 
 Uploaded: TypeAlias = Callable[[int, int], None]
@@ -33,7 +34,7 @@ class Order:
         recording: the recording; for a file, without its upload id.
         file: the file to upload; None for a URL.
         idempotency_key: the person's own key; None means the notebook's.
-        max_usd: the ceiling, in US dollars.
+        max_charge: the ceiling, in US dollars.
         callbacks: gives the transcription a callback of its own; None leaves its deliveries to the webhook.
         again: whether to submit and pay even if the provider is transcribing the same recording already.
 
@@ -42,16 +43,16 @@ class Order:
     """
 
     recording: Recording
-    file: MediaFile | None = None
+    file: Media | None = None
     idempotency_key: str | None = None
-    max_usd: float | None = None
+    max_charge: float | None = None
     callbacks: Callbacks | None = None
     again: bool = False
 
     def __post_init__(self) -> None:
         # Every comparison with NaN is false, so no price would be above it.
-        if self.max_usd is not None and not (math.isfinite(self.max_usd) and self.max_usd >= 0):
-            raise ImpossibleError(f"{self.max_usd:g} US dollars cannot be a ceiling: it is a number of at least 0")
+        if self.max_charge is not None and not (math.isfinite(self.max_charge) and self.max_charge >= 0):
+            raise ImpossibleError(f"{self.max_charge:g} US dollars cannot be a ceiling: it is a number of at least 0")
 
 
 async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploaded: Uploaded) -> TranscriptionStatus:
@@ -71,7 +72,7 @@ async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploa
     if not (asked_before or order.again or order.idempotency_key is not None):
         await recordings.require_no_other(provider, order.recording)
     # An earlier submission might have been carried out under this ceiling; a quote now would say nothing about it.
-    ceiling = None if asked_before else order.max_usd
+    ceiling = None if asked_before else order.max_charge
     recording = await _reachable(provider, order, notes, ceiling=ceiling, uploaded=uploaded)
     try:
         if ceiling is not None:
@@ -94,20 +95,33 @@ async def _reachable(
         return recording
     if ceiling is not None:  # before the upload, which the provider's own quote needs
         price.require_within((await price.listed(provider, recording, cheapest=True)).retail_usd, ceiling)
-    size = file.size
-    uploaded(0, size)
-    upload_id = await uploads.upload(provider, file, notes, progressed=lambda arrived: uploaded(arrived, size))
-    return replace(recording, upload_id=upload_id)
+    return replace(recording, upload_id=await _upload(provider, file, notes, uploaded))
+
+
+async def _upload(provider: TranscribeSo, file: Media, notes: Notebook, uploaded: Uploaded) -> str:
+    """Upload a file, from where an earlier run stopped. Return its upload id."""
+
+    async def keep(kept: Notes) -> None:
+        notes.note(location=kept.get("location"))
+
+    uploaded(0, file.size)
+    if notes.progress.upload_id is None:
+        before: Notes = {} if notes.progress.location is None else {"location": notes.progress.location}
+        arrived = await provider.upload(file, before, keep, lambda sent: uploaded(sent, file.size))
+        notes.note(upload_id=arrived.file_id)
+    uploaded(file.size, file.size)
+    assert notes.progress.upload_id is not None
+    return notes.progress.upload_id
 
 
 async def _send(provider: TranscribeSo, order: Order, recording: Recording, notes: Notebook) -> TranscriptionStatus:
     """Send a submission under the person's key or the notebook's, with a callback if the order asks for one."""
     key, asked_before = order.idempotency_key, True
     if key is None:
-        wishes = {"max_usd": order.max_usd, "callback": order.callbacks is not None}
+        wishes = {"max_charge": order.max_charge, "callback": order.callbacks is not None}
         key, asked_before = notes.ask(recording.to_json() | wishes)
     transcribe = partial(
-        provider.transcribe, recording, idempotency_key=key, max_charge_usd=order.max_usd, asked_before=asked_before
+        provider.transcribe, recording, idempotency_key=key, max_charge_usd=order.max_charge, asked_before=asked_before
     )
     try:
         if order.callbacks is None:
@@ -121,5 +135,5 @@ async def _send(provider: TranscribeSo, order: Order, recording: Recording, note
                 f"or from elsewhere with --idempotency-key {key}"
             )
         raise
-    await order.callbacks.keep(address, submitted)
+    await callbacks.keep(order.callbacks.db, address, str(submitted.id), submitted.callback_secret)
     return submitted

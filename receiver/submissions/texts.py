@@ -73,6 +73,8 @@ async def _subtitles(db: Pool, url: str, reader: Account, typed: str) -> tuple[s
     source, number = named.groups() if named else (None, typed)
     if source == TranscribeSo.name:
         title, raw = await _of_transcribe_so(db, url, reader, number)
+    elif (there := await results.at_provider(db, number)) is not None:
+        title, raw = await _of_transcribe_so(db, url, reader, there.remote_id or "")
     else:
         submission, raw = await results.stored_subtitles(db, number)
         if source not in (None, submission.source):

@@ -3,6 +3,8 @@
 looks at 0.6, 0.9, 1.1 and 1.4 of the expected time; after that each time that has passed grows by 1.3
 pauses   at least 5 s, at most 10 minutes; an hour once it is overdue
 
+A work whose provider announces its end is looked at only if that is late: after twice the expected time and 5 minutes.
+
 A look costs one of the requests a minute. So the first one comes when the work has probably nearly ended, and the
 pauses grow after that.
 """
@@ -14,6 +16,7 @@ LOOKS = (0.6, 0.9, 1.1, 1.4)  # of the expected time
 LEAST, GROWTH, LONGEST = 5.0, 1.3, 600.0
 OVERDUE_SECONDS, OVERDUE_TIMES = 24 * 3600.0, 20
 OVERDUE_PAUSE = 3600.0
+NET_TIMES, NET_SECONDS = 2.0, 300.0
 
 
 def expected(length: float | None, share: float | None) -> float:
@@ -27,6 +30,11 @@ def until_next_look(elapsed: float, expected: float) -> float:
         return OVERDUE_PAUSE
     after = (at * expected - elapsed for at in LOOKS if at * expected > elapsed + LEAST / 2)
     return max(LEAST, next(after, min(LONGEST, elapsed * (GROWTH - 1))))
+
+
+def until_net(expected: float) -> float:
+    """Return when to look at what the provider announces itself: its announcement is late then."""
+    return NET_TIMES * expected + NET_SECONDS
 
 
 def is_overdue(elapsed: float, expected: float) -> bool:

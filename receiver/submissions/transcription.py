@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from receiver.database import Pool
 from receiver.providers import Recording, TranscribeSo, content
 from receiver.providers.archive import Archive
+from receiver.providers.orders import Media
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
 from receiver.submissions import following, progress
 from receiver.submissions.following import SERVICE, Pauses, Progressed
 from receiver.submissions.progress import Notebook
 from receiver.submissions.submit import Order, Uploaded, submit
-from receiver.submissions.uploads import MediaFile
 
 
 @contextmanager
-def noted(configured: Settings, recording: Recording, file: MediaFile | None) -> Iterator[Notebook]:
+def noted(configured: Settings, recording: Recording, file: Media | None) -> Iterator[Notebook]:
     """Yield the notes on a recording, for `transcribe` and then `end`. No other run has them meanwhile.
 
     Raises:

@@ -1,5 +1,7 @@
 """Look at what the providers work on, and wake the jobs of what has ended.
 
+    every 5 s: an event of the provider says that it has ended ──▶ done or failed, with that event
+
     every second: what is to be looked at now ──by account──▶ Source.look ──┬▶ waiting: when to look next
                   at most 100 of an account, with a short lease              ├▶ ended, failed: moved; its job is woken
                                                                              └▶ not known for ten minutes: unknown
@@ -32,11 +34,13 @@ from receiver.submissions.records import Change, Submission
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
+HEAR_SECONDS = 5.0
 LEASE = timedelta(minutes=2)
 AT_ONCE = 100
 MISSING = timedelta(minutes=10)
 AFTER_TROUBLE = timedelta(minutes=1)
 AGAIN_IF_MISSING = timedelta(minutes=2)
+FAILED_THERE = "the provider says that it failed"
 GONE = "the provider does not know it any more"
 
 
@@ -54,6 +58,7 @@ class Watcher:
     clients: Mapping[AccountId, Source]
     interested: Interested
     _resting: dict[AccountId, float] = field(default_factory=dict)
+    _heard: float = 0.0
 
     async def watch(self) -> None:
         """Look every second, until cancelled. While the database is away, nothing is looked at."""
@@ -70,6 +75,9 @@ class Watcher:
     async def look(self) -> None:
         """Look at what is to be looked at now."""
         now = time.monotonic()
+        if now >= self._heard + HEAR_SECONDS:
+            self._heard = now
+            await self._hear()
         self._resting = {account: until for account, until in self._resting.items() if until > now}
         awake = [account for account, client in self.clients.items() if client.operations and not client.synchronous]
         taken = await looks.take(
@@ -79,6 +87,19 @@ class Watcher:
         for submission in taken:
             by_account.setdefault(submission.whose, []).append(submission)
         await asyncio.gather(*(self._look_for(account, those) for account, those in by_account.items()))
+
+    async def _hear(self) -> None:
+        """End the submissions whose end the provider has announced. Its event is theirs."""
+        for one in await looks.announced(self.db, limit=AT_ONCE):
+            async with self.db.acquire() as connection, connection.transaction():
+                to = State.FAILED if one.has_failed else State.ENDED
+                change = Change(error=FAILED_THERE if one.has_failed else None)
+                moved = await records.move(connection, one.submission, to, change, only_from={State.ACCEPTED})
+                if moved is None:
+                    continue
+                await records.announced(connection, one.submission, one.event_id)
+                if to is State.ENDED:
+                    await records.move(connection, one.submission, State.DONE)
 
     async def _look_for(self, account: AccountId, submissions: Sequence[Submission]) -> None:
         client = self.clients[account].low_priority()

@@ -117,10 +117,10 @@ class Working:
                 return await self._resolve(submission, ctx)
             case State.ENDED:
                 artifacts = await self._bring(submission, ctx)
-                await self._end(submission, ctx, announcing.of_end(submission, self.interested), artifacts)
+                await self._end(submission, ctx, await self._announcement(submission, ctx), artifacts)
                 return True
             case State.FAILED if submission.event is None:
-                await self._end(submission, ctx, announcing.of_end(submission, self.interested))
+                await self._end(submission, ctx, await self._announcement(submission, ctx))
                 return True
             case _:
                 await self._end(submission, ctx, None)
@@ -157,6 +157,8 @@ class Working:
 
         Return whether the job has ended with it: a person must decide.
         """
+        if finding.is_repeatable(submission) and await paying.repeat(submission, ctx, self.shelf):
+            return False
         found = await self._found(submission, ctx)
         if found is not None:
             log.warning("%s: its answer was lost; it has become %s", submission.id, found)
@@ -198,7 +200,7 @@ class Working:
             ProviderUnavailable: they do not come now. They are paid for, so the job comes back for days.
         """
         client = cast("Source", ctx.client)
-        if client.synchronous:
+        if client.synchronous or client.announces:
             return []
         try:
             artifacts = await self.shelf.bring(client, ctx.http, submission)
@@ -206,6 +208,13 @@ class Working:
         except NotFound as exc:
             raise ProviderUnavailable(f"its files do not come: {exc}", code="no_files") from exc
         return artifacts
+
+    async def _announcement(self, submission: Submission, ctx: Context) -> Delivery:
+        """Return the event of an end, in the source's own words if it has words for it."""
+        client, about = cast("Source", ctx.client), None
+        if client.announces:
+            about = {} if submission.remote_id is None else await client.about(submission.remote_id)
+        return announcing.of_end(submission, self.interested, about)
 
     async def _end(
         self, submission: Submission, ctx: Context, announcement: Delivery | None, artifacts: Sequence[Artifact] = ()

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from receiver.database import Database, Pool, query
 from receiver.errors import ImpossibleError
 from receiver.events import AccountId
-from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import CALLBACK_PATH, Settings
 from receiver.webhooks.registration import CHANNEL
 
@@ -35,15 +34,27 @@ class Callbacks:
         )
         return f"{self.public_url}{CALLBACK_PATH}/{token}"
 
-    async def keep(self, address: str, submitted: TranscriptionStatus) -> None:
-        """Store the secret from the provider's answer to a submission with this address."""
-        secret = submitted.callback_secret
-        if not secret:
-            number = submitted.id
-            log.warning("the provider gave no secret for the callback of %d: its deliveries will be refused", number)
-            return
-        token = address.rpartition("/")[2]
-        await self.db.execute(query("webhooks/complete_callback"), token, str(submitted.id), secret, CHANNEL)
+
+async def keep(db: Database, address: str, transcription_id: str, secret: str) -> None:
+    """Store the secret from the provider's answer to a submission with this address."""
+    if not secret:
+        log.warning(
+            "the provider gave no secret for the callback of %s: its deliveries will be refused", transcription_id
+        )
+        return
+    token = address.rpartition("/")[2]
+    await db.execute(query("webhooks/complete_callback"), token, transcription_id, secret, CHANNEL)
+
+
+def public_url(configured: Settings) -> str:
+    """Return the public URL below which callbacks come.
+
+    Raises:
+        ImpossibleError: there is none.
+    """
+    if configured.public_url is None:
+        raise ImpossibleError("a callback needs PUBLIC_URL: where the provider reaches this receiver", code="callback")
+    return configured.public_url
 
 
 def of(configured: Settings, db: "Pool | None") -> Callbacks:
@@ -52,11 +63,10 @@ def of(configured: Settings, db: "Pool | None") -> Callbacks:
     Raises:
         ImpossibleError: it has no public URL, or no database.
     """
-    if configured.public_url is None:
-        raise ImpossibleError("a callback needs PUBLIC_URL: where the provider reaches this receiver", code="callback")
+    address = public_url(configured)
     if db is None:
         raise ImpossibleError(
             "a callback needs the receiver's database: run `receiver up`, or set DATABASE_URL",
             code="callback",
         )
-    return Callbacks(db, configured.public_url, configured.chosen.id)
+    return Callbacks(db, address, configured.chosen.id)

@@ -184,14 +184,14 @@ def test_a_submission_is_sent_although_the_list_cannot_be_read(folder: Path) -> 
 @pytest.mark.parametrize(
     ("kind", "ceiling", "price"), [("url", "2.17", "2.1720"), ("file", "1.12", "1.1220")]
 )  # fmt: skip
-def test_above_max_usd_nothing_is_submitted(
+def test_above_the_ceiling_nothing_is_submitted(
     commands: Commands, sandbox: Simulated, kind: str, ceiling: str, price: str
 ) -> None:
     """A file is not even sent if the cheapest model would cost more."""
     source = YOUTUBE if kind == "url" else str(sparse(commands.folder / "episode.mp3", 1))
-    ran = commands.run("transcribe", source, "--duration", "3600", "--max-usd", ceiling)
+    ran = commands.run("transcribe", source, "--duration", "3600", "--max-charge", ceiling)
     assert (ran.exit_code, ran.stdout) == (1, "")
-    assert ran.stderr == f"Error: it would cost ${price}, more than --max-usd {ceiling}: nothing was submitted\n"
+    assert ran.stderr == f"Error: it would cost ${price}, more than --max-charge {ceiling}: nothing was submitted\n"
     assert (sandbox.submitted(), sandbox.uploads()) == ([], [])
     assert sandbox.spent() == 0
 
@@ -205,22 +205,22 @@ def test_a_file_is_priced_by_the_list_before_it_is_sent_and_by_the_provider_afte
             "PUT /put": [(200, "")],
             "POST /api/v1/quotes": [(200, {"retail_usd": 2.01})],
         }
-        ran = Commands(folder, provider.url).run("transcribe", wav(folder / "a.wav", 60.0), "--max-usd", "2")
+        ran = Commands(folder, provider.url).run("transcribe", wav(folder / "a.wav", 60.0), "--max-charge", "2")
         (asked,) = provider.asked("POST /api/v1/quotes")
         lines = [one.line for one in provider.requests]
-    assert ran.stderr == "Error: it would cost $2.0100, more than --max-usd 2: nothing was submitted\n"
+    assert ran.stderr == "Error: it would cost $2.0100, more than --max-charge 2: nothing was submitted\n"
     assert asked.json["upload_id"] == "user/1"
     assert lines == ["GET /api/v1/pipelines", "POST /api/v1/uploads", "PUT /put", "POST /api/v1/quotes"]
 
 
-def test_at_max_usd_it_is_submitted_and_the_provider_told_the_ceiling(folder: Path) -> None:
+def test_at_the_ceiling_it_is_submitted_and_the_provider_told_the_ceiling(folder: Path) -> None:
     """A price that rises after the quote is refused by the provider."""
     with Scripted().running() as provider:
         provider.answers = {
             "POST /api/v1/quotes": [(200, {"retail_usd": 2.0})],
             "POST /api/v1/transcriptions": [(402, error("max_charge_exceeded", "It costs $3 by now."))],
         }
-        ran = Commands(folder, provider.url).run("transcribe", YOUTUBE, "--max-usd", "2")
+        ran = Commands(folder, provider.url).run("transcribe", YOUTUBE, "--max-charge", "2")
         (asked,) = provider.asked("POST /api/v1/transcriptions")
     assert asked.json["max_charge_usd"] == 2.0
     assert (ran.exit_code, "It costs $3 by now." in ran.stderr) == (1, True)
@@ -301,7 +301,7 @@ def test_what_was_cancelled_is_not_said_to_be_retried(commands: Commands) -> Non
 def test_a_callback_needs_a_public_url_and_a_database(commands: Commands, sandbox: Simulated) -> None:
     for source in (YOUTUBE, str(wav(commands.folder / "a.wav"))):
         assert "Error: --callback needs PUBLIC_URL" in commands.run("transcribe", source, "--callback").stderr
-        ran = commands.run("transcribe", source, "--callback", "--max-usd", "9", PUBLIC_URL="http://127.0.0.1:1")
+        ran = commands.run("transcribe", source, "--callback", "--max-charge", "9", PUBLIC_URL="http://127.0.0.1:1")
         assert (ran.exit_code, "run `receiver up`, or set DATABASE_URL" in ran.stderr) == (1, True)
     assert sandbox.asked() == []
 
@@ -310,13 +310,18 @@ def test_a_callbacks_delivery_is_verified_with_its_own_secret_and_stored(
     processes: Processes, sandbox: Simulated, receiver_database: str
 ) -> None:
     """From the submission to the stored event, with a real receiver; no webhook is registered."""
-    processes.environment |= {"DATABASE_URL": receiver_database, "TRANSCRIBE_API_URL": sandbox.url}
+    processes.environment |= {
+        "DATABASE_URL": receiver_database, "TRANSCRIBE_API_URL": sandbox.url, "TRANSCRIBE_API_KEY": sandbox.key,
+    }  # fmt: skip
     web = processes.serve()
+    processes.start("work")
+    until(lambda: bool(processes.sql("select * from receiver.processes where kind = 'worker'")), "a worker is seen")
     commands = Commands(processes.folder, sandbox.url, sandbox.key, DATABASE_URL=receiver_database, PUBLIC_URL=web.url)
     first, again = (commands.read("transcribe", YOUTUBE, "--callback", "--idempotency-key", "ep-1") for _ in range(2))
-    assert first == again
+    assert first["id"] == again["id"]
     assert "callback" not in first
-    (event,) = until(lambda: processes.sql("select * from receiver.events"), "the delivery is stored")
+    delivered = "select * from receiver.events where origin = 'callback'"
+    (event,) = until(lambda: processes.sql(delivered), "the delivery is stored")
     assert (event["type"], event["transcription_id"]) == ("transcription.completed", str(first["id"]))
     (kept,) = processes.sql("select token, secret from receiver.callbacks")
     path = f"/webhooks/transcribe-so/jobs/{kept['token']}"

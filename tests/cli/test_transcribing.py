@@ -65,10 +65,10 @@ def test_without_a_worker_one_line_says_so_and_the_submission_stays(ours: Comman
     ("options", "status", "said"),
     [
         ((*SUBMIT, "--pipeline", "x"), 2, "--pipeline is for transcribe.so, and does not go with --provider"),
-        ((*SUBMIT, "--max-usd", "2"), 2, "--max-usd is for transcribe.so"),
+        ((*SUBMIT, "--max-charge", "2"), 1, "nobody knows what it will cost, because thunderscribe names no price"),
         ((*SUBMIT, "--callback"), 2, "--callback is for transcribe.so"),
         ((*SUBMIT, "--duration", "2"), 2, "--duration is for transcribe.so"),
-        (("-o", "language=en"), 2, "-o goes with --provider"),
+        (("-o", "language=en"), 2, "-o goes with another --provider"),
         (("--provider", "thunderscribe"), 1, "language is required"),
         ((*SUBMIT, "-o", "temperature=2"), 1, "temperature: must be less than or equal to 1"),
         ((*SUBMIT, "--account", "big-show"), 1, "there is no account big-show of thunderscribe"),

@@ -158,6 +158,13 @@ class Seen:
     created: list[str] = field(default_factory=list)
     progressed: list[int] = field(default_factory=list)
 
+    async def keep(self, location: str) -> None:
+        self.created.append(location)
+
+
+async def nobody(_: str) -> None:
+    """Keep no location."""
+
 
 def recording(tmp_path: Path, size: int) -> tuple[Path, str]:
     """Return a file of `size` pseudo-random bytes and its SHA-256."""
@@ -174,7 +181,7 @@ async def test_a_file_arrives_whole_though_every_third_request_is_cut(server: Tu
     async with line.listening() as endpoint, httpx.AsyncClient(trust_env=False) as http:
         with path.open("rb") as file:
             location = await upload(
-                http, endpoint, file, size=60_000_000, metadata=METADATA, created=seen.created.append,
+                http, endpoint, file, size=60_000_000, metadata=METADATA, created=seen.keep,
                 progressed=seen.progressed.append, pauses=(0.01, 0.05, 0.2, 1, 1, 1, 1),
             )  # fmt: skip
     assert server.digest(location) == digest
@@ -195,7 +202,7 @@ async def test_an_upload_survives_a_line_on_which_every_creation_and_question_ma
     async with line.listening() as endpoint, httpx.AsyncClient(trust_env=False) as http:
         with path.open("rb") as file:
             location = await upload(
-                http, endpoint, file, size=3_000_000, metadata=METADATA, created=lambda _: None,
+                http, endpoint, file, size=3_000_000, metadata=METADATA, created=nobody,
                 progressed=lambda _: None, chunk_bytes=200_000, pauses=(0.005,) * 200,
             )  # fmt: skip
     assert server.digest(location) == digest
@@ -211,7 +218,7 @@ async def test_an_upload_stopped_in_mid_chunk_is_resumed_and_only_the_rest_is_se
         with path.open("rb") as file:
             sending = asyncio.create_task(
                 upload(
-                    http, endpoint, file, size=5_000_000, metadata=METADATA, created=first.created.append,
+                    http, endpoint, file, size=5_000_000, metadata=METADATA, created=first.keep,
                     progressed=first.progressed.append, chunk_bytes=1_000_000,
                 )
             )  # fmt: skip
@@ -228,7 +235,7 @@ async def test_an_upload_stopped_in_mid_chunk_is_resumed_and_only_the_rest_is_se
         with path.open("rb") as file:
             await upload(
                 http, endpoint, file, size=5_000_000, metadata=METADATA, location=location,
-                created=second.created.append, progressed=second.progressed.append, chunk_bytes=1_000_000,
+                created=second.keep, progressed=second.progressed.append, chunk_bytes=1_000_000,
                 pauses=(0.01, 0.1, 1, 1, 1, 1),
             )  # fmt: skip
     assert server.digest(location) == digest
@@ -244,7 +251,7 @@ async def test_a_whole_upload_uses_one_connection(server: TusServer, tmp_path: P
     async with line.listening() as endpoint, httpx.AsyncClient(trust_env=False) as http:
         with path.open("rb") as file:
             location = await upload(
-                http, endpoint, file, size=1_000_000, metadata=METADATA, created=lambda _: None,
+                http, endpoint, file, size=1_000_000, metadata=METADATA, created=nobody,
                 progressed=lambda _: None, chunk_bytes=100_000,
             )  # fmt: skip
     assert server.digest(location) == digest
@@ -256,7 +263,7 @@ async def test_the_real_server_understands_the_metadata(server: TusServer) -> No
         location = await upload(
             http, f"http://127.0.0.1:{server.port}/files", io.BytesIO(), size=0,
             metadata={"upload-token": TICKET, "filename": "Zoë.mp3", "empty": ""},
-            created=lambda _: None, progressed=lambda _: None,
+            created=nobody, progressed=lambda _: None,
         )  # fmt: skip
         kept = (await http.head(location, headers={"Tus-Resumable": "1.0.0"})).headers
     pairs = [pair.partition(" ") for pair in kept["upload-metadata"].split(",")]
@@ -303,7 +310,7 @@ class Prepared:
         async with httpx.AsyncClient(transport=httpx.MockTransport(self), **client) as http:  # type: ignore[arg-type] # of httpx
             return await upload(
                 http, endpoint, file or io.BytesIO(CONTENT), size=size, metadata=metadata, location=location,
-                created=self.seen.created.append, progressed=self.seen.progressed.append, chunk_bytes=4, pauses=pauses,
+                created=self.seen.keep, progressed=self.seen.progressed.append, chunk_bytes=4, pauses=pauses,
             )  # fmt: skip
 
 
@@ -343,7 +350,7 @@ async def test_each_request_has_the_time_that_its_chunk_needs_on_a_slow_line() -
     server = Prepared(created(), at(100_000))
     async with httpx.AsyncClient(transport=httpx.MockTransport(server), timeout=1) as http:
         await upload(
-            http, ENDPOINT, io.BytesIO(bytes(100_000)), size=100_000, metadata={}, created=lambda _: None,
+            http, ENDPOINT, io.BytesIO(bytes(100_000)), size=100_000, metadata={}, created=nobody,
             progressed=lambda _: None,
         )  # fmt: skip
     assert [r.extensions["timeout"]["write"] for r in server.asked] == [30, 32]
@@ -471,7 +478,7 @@ async def test_a_server_that_never_answers_is_a_break() -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(hang)) as http:
         with pytest.raises(ProviderUnavailable, match="POST failed: no answer in time"):
             await upload(
-                http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=lambda _: None,
+                http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=nobody,
                 progressed=lambda _: None, pauses=(0,), answer_seconds=0.02,
             )  # fmt: skip
 
@@ -492,7 +499,7 @@ async def test_a_body_without_end_is_not_read_to_its_end() -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         await upload(
-            http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=lambda _: None, progressed=lambda _: None
+            http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=nobody, progressed=lambda _: None
         )
     assert pieces == 2
 
@@ -512,7 +519,7 @@ async def test_a_packed_body_is_not_unpacked(packing: str) -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         await upload(
-            http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=lambda _: None, progressed=lambda _: None
+            http, ENDPOINT, io.BytesIO(CONTENT), size=10, metadata={}, created=nobody, progressed=lambda _: None
         )
     assert taken == []
 

@@ -44,10 +44,16 @@ def receiving(receiver_server: Server) -> Iterator[Running]:
     with Simulated().running() as sandbox, open_folder() as folder:
         url = receiver_server.create(DATABASE, "--template", TEMPLATE)
         with Processes(folder) as processes:
-            processes.environment |= {"DATABASE_URL": url, "TRANSCRIBE_API_URL": sandbox.url}
+            processes.environment |= {
+                "DATABASE_URL": url, "TRANSCRIBE_API_URL": sandbox.url, "TRANSCRIBE_API_KEY": sandbox.key,
+                "TRANSCRIBE_API_KEY__UNREGISTERED": f"{sandbox.key}_unregistered",
+            }  # fmt: skip
             web = processes.serve()
             commands = Commands(folder, sandbox.url, sandbox.key, DATABASE_URL=url)
             commands.good("register", "--url", f"{web.url}/webhooks/transcribe-so")
+            processes.start("work")
+            workers = "select * from receiver.processes where kind = 'worker'"
+            until(lambda: bool(processes.sql(workers)), "a worker is seen")
             yield Running(processes, sandbox, commands)
         receiver_server.drop(DATABASE)
 
@@ -106,22 +112,23 @@ def test_the_delivery_of_an_earlier_end_is_not_taken_for_a_retrys(running: Runni
 
 @pytest.fixture
 def unregistered(running: Running) -> Commands:
-    """Return commands of another key on the same database."""
+    """Return commands that know another account on the same database."""
     sandbox, url = running.sandbox, str(running.commands.environment["DATABASE_URL"])
-    return Commands(running.commands.folder, sandbox.url, f"{sandbox.key}_unregistered", DATABASE_URL=url)
+    key = {"TRANSCRIBE_API_KEY__UNREGISTERED": f"{sandbox.key}_unregistered"}
+    return Commands(running.commands.folder, sandbox.url, sandbox.key, DATABASE_URL=url, **key)
 
 
 def test_without_a_registration_the_provider_is_asked_to_hold_the_answer(
     running: Running, unregistered: Commands
 ) -> None:
-    number = unregistered.read("transcribe", YOUTUBE, "--wait")["id"]
+    number = unregistered.read("transcribe", YOUTUBE, "--account", "unregistered", "--wait")["id"]
     assert {*running.sandbox.asked("/wait")} == {f"GET /api/v1/transcriptions/{number}/wait"}
     assert running.events(number) == []
 
 
 @pytest.mark.parametrize("name", ["fail", "cancel"])
 def test_an_end_without_a_transcript_ends_the_wait(unregistered: Commands, name: str) -> None:
-    ran = unregistered.run("transcribe", f"https://example.com/{name}.mp3", "--wait")
+    ran = unregistered.run("transcribe", f"https://example.com/{name}.mp3", "--account", "unregistered", "--wait")
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert "Error: transcription " in ran.stderr
 

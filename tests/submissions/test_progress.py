@@ -31,7 +31,7 @@ URL = "https://example.com/episode.mp3"
 PRICE = 2.172  # of an hour, the length of every web address here
 MINUTE = 0.0362  # what a minute costs
 LOCATION = "https://upload.test/1"
-WISHES: dict[str, object] = {"language": "en", "max_usd": 2.0}
+WISHES: dict[str, object] = {"language": "en", "max_charge": 2.0}
 
 
 def notes(folder: Path, source: str | Path = URL) -> AbstractContextManager[Notebook]:
@@ -74,7 +74,7 @@ def test_each_source_has_a_notebook_of_its_own(folder: Path, source: str) -> Non
 def test_other_wishes_are_refused_while_an_answer_is_not_known(folder: Path) -> None:
     key, _ = ask(folder)
     with pytest.raises(ImpossibleError, match="submitted before with other options"):
-        ask(folder, WISHES | {"max_usd": 3.0})
+        ask(folder, WISHES | {"max_charge": 3.0})
     assert ask(folder) == (key, True)
 
 
@@ -99,7 +99,7 @@ def test_a_refusal_draws_another_key_and_keeps_the_upload_that_is_there(
         found.refused(refusal)
     there = progress(folder)
     assert (there.upload_id, there.location) == (kept, LOCATION)
-    again, before = ask(folder, WISHES | {"max_usd": 3.0})
+    again, before = ask(folder, WISHES | {"max_charge": 3.0})
     assert (again.split("-")[1] != key.split("-")[1], before) == (True, False)
 
 
@@ -142,7 +142,7 @@ def test_a_link_in_place_of_the_folder_is_not_followed(folder: Path) -> None:
     uploads.symlink_to(elsewhere)
     before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
     with pytest.raises(ImpossibleError, match="set RECEIVER_DATA_DIR to another folder"):
-        ask(folder, WISHES | {"max_usd": 3.0})
+        ask(folder, WISHES | {"max_charge": 3.0})
     assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
 
 
@@ -276,7 +276,7 @@ def test_other_options_are_refused_while_the_answer_is_unknown(
     (submitted,) = sandbox.submitted()
     reached = {"DATABASE_URL": receiver_database, "PUBLIC_URL": "http://127.0.0.1:1"}
     for options in (
-        ("--max-usd", "9"),
+        ("--max-charge", "9"),
         ("--pipeline", "voxtral-mini-transcribe"),
         ("--language", "en"),
         ("--callback",),
@@ -294,9 +294,9 @@ def test_other_options_are_refused_while_the_answer_is_unknown(
 def test_a_price_is_not_asked_again_for_what_may_have_been_submitted(commands: Commands, sandbox: Simulated) -> None:
     """The submission had its own ceiling; a quote that is refused now says nothing about that submission."""
     sandbox.plan(endpoint="/transcriptions", method="POST", kind="malformed")
-    assert commands.run("transcribe", URL, "--max-usd", "9").exit_code == 1
+    assert commands.run("transcribe", URL, "--max-charge", "9").exit_code == 1
     assert len(sandbox.asked("/quotes")) == 1
-    number = int(commands.good("transcribe", URL, "--max-usd", "9"))
+    number = int(commands.good("transcribe", URL, "--max-charge", "9"))
     assert [one["id"] for one in sandbox.submitted()] == [number]
     assert len(sandbox.asked("/quotes")) == 1
 

@@ -130,8 +130,8 @@ def test_one_recording_is_transcribed_by_one_run_at_a_time(folder: Path) -> None
 def test_what_is_no_amount_is_no_ceiling(ceiling: float) -> None:
     """Every comparison with NaN is false, so each price would be within it."""
     with pytest.raises(ImpossibleError, match="cannot be a ceiling: it is a number of at least 0"):
-        Order(EPISODE, max_usd=ceiling)
-    assert Order(EPISODE, max_usd=0).max_usd == 0
+        Order(EPISODE, max_charge=ceiling)
+    assert Order(EPISODE, max_charge=0).max_charge == 0
 
 
 async def test_what_cannot_be_followed_is_not_submitted(folder: Path, db: Pool) -> None:

@@ -1,9 +1,9 @@
 """A typed client for the transcribe.so API.
 
-    client.TranscribeSo: one method for each endpoint ──▶ providers.calls ──▶ the API
-          │                                                      └──▶ envelope.error_from: the error for a refusal
-          ├──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
-          └──▶ payload: the event in a delivery
+    source.TranscribeSo: what every source has; its events ──▶ payload, its files ──▶ uploading
+      └──▶ client.Client: one method for each endpoint ──▶ providers.calls ──▶ the API
+             │                                                   └──▶ envelope.error_from: the error for a refusal
+             └──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
 
 Names are the provider's. Source: the API reference v1 of transcribe.so, and its published command-line client 0.1.0.
 """
@@ -17,13 +17,14 @@ from receiver.providers.transcribe_so.answers import (
     WebhookAnswer,
     parse,
 )
-from receiver.providers.transcribe_so.client import TranscribeSo
 from receiver.providers.transcribe_so.envelope import NotReady
 from receiver.providers.transcribe_so.reading import read, read_result
 from receiver.providers.transcribe_so.recording import Recording, source_of
 from receiver.providers.transcribe_so.results import Result
+from receiver.providers.transcribe_so.source import LIMIT_BYTES, Transcribe, TranscribeSo, is_of, recording_of
 
 __all__ = [
+    "LIMIT_BYTES",
     "MeAnswer",
     "NotReady",
     "PipelineAnswer",
@@ -31,11 +32,14 @@ __all__ = [
     "Recording",
     "Result",
     "TimestampsAnswer",
+    "Transcribe",
     "TranscribeSo",
     "TranscriptionStatus",
     "WebhookAnswer",
+    "is_of",
     "parse",
     "read",
     "read_result",
+    "recording_of",
     "source_of",
 ]

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator
-from functools import partial
 from typing import Literal
 
 import httpx
@@ -11,7 +10,6 @@ import httpx
 from receiver.errors import InvalidRequest
 from receiver.providers.bodies import Body
 from receiver.providers.seam import Source
-from receiver.providers.transcribe_so import payload
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
     MeAnswer,
@@ -24,11 +22,9 @@ from receiver.providers.transcribe_so.answers import (
     UploadAnswer,
     WebhookAnswer,
 )
-from receiver.providers.transcribe_so.envelope import error_from
 from receiver.providers.transcribe_so.reading import read
 from receiver.providers.transcribe_so.recording import Recording
 from receiver.providers.transcribe_so.wire import a_moment_later, given, path
-from receiver.settings.accounts import TRANSCRIBE
 
 # Always sent: the reference and the published client disagree on whether a result without `include` has segments.
 RESULT = "segments,chapters,sections,qna"
@@ -41,18 +37,13 @@ EARLY_SECONDS = 1.0
 AFTER_EARLY_SECONDS = 5.0
 
 
-class TranscribeSo(Source):
-    """The API of transcribe.so.
+class Client(Source):
+    """The API of transcribe.so, endpoint by endpoint.
 
     A call without a usable answer raises a `ProviderError`: see `receiver.errors`. A POST that starts or creates
     something takes an `idempotency_key` of at most 128 characters. Use the same key for every try of one intention; the
     provider remembers the key for 24 hours.
     """
-
-    name, variables, api_path = TRANSCRIBE.source, TRANSCRIBE, TRANSCRIBE.api_path
-    read = staticmethod(partial(payload.read, TRANSCRIBE.source))
-    unit = "USD"
-    refusal = staticmethod(error_from)
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -64,10 +55,6 @@ class TranscribeSo(Source):
     async def me(self) -> MeAnswer:
         """Return the key's owner and the money that is left."""
         return await read(MeAnswer, await self._calls.send("GET", "me"))
-
-    async def balance(self) -> float | None:
-        """See `Source`."""
-        return (await self.me()).wallet_balance_usd
 
     async def pipelines(self) -> list[PipelineAnswer]:
         """Return the speech models, with their prices."""

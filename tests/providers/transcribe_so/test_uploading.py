@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -16,8 +17,7 @@ from pydantic import SecretStr
 
 from receiver.errors import ProviderError
 from receiver.providers import TranscribeSo
-from receiver.settings import Account
-from receiver.submissions import progress, uploads
+from receiver.submissions import recordings
 from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c, sparse, wav
 from tests.processes import Process, Processes, until
 
@@ -167,18 +167,18 @@ async def test_what_the_upload_server_has_lost_or_refused_is_not_gone_on_with(
             return httpx.Response(201, headers={"Location": location})
         return httpx.Response(status, headers={"Location": "https://elsewhere.test/"})
 
-    file = uploads.inspect(sparse(folder / "large.mp3", LARGE))
+    kept = list[Mapping[str, object]]()
+
+    async def keep(notes: Mapping[str, object]) -> None:
+        kept.append(notes)
+
+    file = recordings.inspect(sparse(folder / "large.mp3", LARGE))
     transport = httpx.MockTransport(answer)
-    with progress.opened(
-        folder / "data", Account("transcribe.so", "default", "api", key=SecretStr("key")), file.path
-    ) as notes:
-        async with TranscribeSo("https://transcribe.test", SecretStr("tsk_test_x"), transport=transport) as provider:
-            with pytest.raises(ProviderError, match="the upload server"):
-                await uploads.upload(provider, file, notes, progressed=lambda _: None)
-    with progress.opened(
-        folder / "data", Account("transcribe.so", "default", "api", key=SecretStr("key")), file.path
-    ) as notes:
-        assert (notes.progress.location == location, notes.progress.location is None) == (is_kept, not is_kept)
+    async with TranscribeSo("https://transcribe.test", SecretStr("tsk_test_x"), transport=transport) as provider:
+        with pytest.raises(ProviderError, match="the upload server"):
+            await provider.upload(file, {}, keep, lambda _: None)
+    assert kept[0] == {"location": location}
+    assert kept[-1] == ({"location": location} if is_kept else {})
 
 
 # --- interrupted, and started again ----------------------------------------------------------------------------------
@@ -233,13 +233,13 @@ def test_what_was_killed_after_the_upload_is_submitted_and_paid_once(
     """The kill comes before the submission, or after it, before the answer."""
     file = wav(commands.folder / "a.wav", 60.0)
     sandbox.plan(endpoint=where, method="POST", kind="hang")
-    first = begin(processes, commands, file, "--max-usd", "1")
+    first = begin(processes, commands, file, "--max-charge", "1")
     until(lambda: not sandbox.http.get("/sandbox/faults").json()["faults"], "it hangs there")
     until(lambda: where == "/quotes" or sandbox.submitted(), "the provider has carried it out")
     first.kill()
     done = [one["id"] for one in sandbox.submitted()]
     assert len(done) == (where == "/transcriptions")
-    number = submit(commands, file, "--max-usd", "1")
+    number = submit(commands, file, "--max-charge", "1")
     assert [one["id"] for one in sandbox.submitted()] == [number]
     assert done in ([], [number])
     assert len(sandbox.uploads()) == 1
@@ -297,7 +297,7 @@ def test_after_a_day_an_upload_is_made_again(commands: Commands, sandbox: Simula
     (kept,) = state(commands)
     before = kept.stat().st_mtime - 24 * 3600
     os.utime(kept, (before, before))
-    submit(commands, file, "--max-usd", "1")
+    submit(commands, file, "--max-charge", "1")
     assert len(sandbox.uploads()) == 2
 
 
