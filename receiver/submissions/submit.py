@@ -118,7 +118,8 @@ async def _send(provider: TranscribeSo, order: Order, recording: Recording, note
     """Send a submission under the person's key or the notebook's, with a callback if the order asks for one."""
     key, asked_before = order.idempotency_key, True
     if key is None:
-        wishes = {"max_charge": order.max_charge, "callback": order.callbacks is not None}
+        # The names are those of notes that are there already.
+        wishes = {"max_usd": order.max_charge, "callback": order.callbacks is not None}
         key, asked_before = notes.ask(recording.to_json() | wishes)
     transcribe = partial(
         provider.transcribe, recording, idempotency_key=key, max_charge_usd=order.max_charge, asked_before=asked_before
