@@ -19,17 +19,20 @@ from receiver.cli.up.children import run_once
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections
 from receiver.errors import ImpossibleError
+from receiver.events import AccountId
 from receiver.handling import Handler, discovery
 from receiver.health import watchdog
 from receiver.health.organs import Organs
 from receiver.health.presence import Presence
 from receiver.health.start import check
 from receiver.inbox import jobs
-from receiver.providers import egress
+from receiver.providers import Source, egress
 from receiver.providers.opening import open_providers
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.submissions import working
+from receiver.submissions.announcing import Interested
+from receiver.submissions.leftovers import Leftovers
 from receiver.submissions.shelf import open_shelf
 from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
@@ -78,9 +81,9 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         lapsed_jobs = partial(Lapsed, connections, handlers=[*handlers, own.name], accounts=providers, lease=lease)
         others = lapsed_jobs(poll=poll, run=_for_lapsed(configured, start, hurry))
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
-        listen, look = partial(database.listen, url, jobs.CHANNEL, crew.wake), Watcher(db, providers, interested).watch
         organs: dict[str, Callable[[], Awaitable[None]]] = {
-            "listener": listen, "presence": presence.keep, "lapsed": others.watch, "watcher": look,
+            "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "presence": presence.keep,
+            "lapsed": others.watch, **_of_submissions(db, providers, interested),
         }  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
             async with Organs(None if lapsed else organs):
@@ -106,6 +109,14 @@ def _crew(
     return Crew(
         worker(handlers=handlers, lanes=lanes), worker(handlers={own.name: own}, lanes=calls) if calls else None
     )
+
+
+def _of_submissions(
+    db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested
+) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return the organs that look at submissions."""
+    watcher, leftovers = Watcher(db, providers, interested), Leftovers(db, list(providers), interested)
+    return {"watcher": watcher.watch, "leftovers": leftovers.watch}
 
 
 def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:

@@ -58,9 +58,10 @@ def of_end(submission: Submission, interested: Interested, about: Mapping[str, A
 def of_unknown(submission: Submission, interested: Interested) -> Delivery:
     """Return the event that tells a person that nobody knows whether a submission was carried out."""
     sent_at = submission.sent_at or submission.created_at
-    # A work can get lost for a second time, after it was found: another event.
+    # A work can get lost for a second time, after it was found, or after nothing came of another try: another event.
     found_at = submission.accepted_at
     again = f"_{found_at:%Y%m%d%H%M%S}" if found_at is not None and found_at >= sent_at else ""
+    again += f"_of_{submission.permitted_tries}" if submission.is_permitted else ""
     event_id = f"evt_{submission.id}_unknown_{submission.paid_tries}{again}"
     return _delivery(submission, (event_id, UNKNOWN), sent_at, {}, interested(UNKNOWN, submission.source))
 

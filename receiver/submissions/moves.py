@@ -13,6 +13,7 @@ An answer that comes after a person has permitted another try, and before that i
 `ended` or `accepted`.
 A work that the provider does not know for ten minutes leads from `accepted` to `unknown`.
 A recording that cannot be fetched leads from `intended` to `failed`.
+A job that is dead leads from `intended` and `uploaded` to `failed`, or to `unknown` if an earlier answer was lost.
 An upload that the provider has thrown away leads back to `intended`: the same command uploads again.
 
 `paid_tries` counts how often it was sent and might have been paid for. A submission is sent only while `paid_tries` is
@@ -53,9 +54,9 @@ FROM: Mapping[State, frozenset[State]] = {
     State.UPLOADED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN}),
     State.SENT: frozenset({State.UPLOADED}),
     State.ACCEPTED: frozenset({State.SENT, State.UNKNOWN, State.UPLOADED}),
-    State.UNKNOWN: frozenset({State.SENT, State.ACCEPTED}),
+    State.UNKNOWN: frozenset({State.SENT, State.ACCEPTED, State.UPLOADED}),
     State.ENDED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED, State.UPLOADED}),
-    State.FAILED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN, State.ACCEPTED}),
+    State.FAILED: frozenset({State.INTENDED, State.UPLOADED, State.SENT, State.UNKNOWN, State.ACCEPTED}),
     State.DONE: frozenset({State.ENDED}),
 }
 OVER = frozenset({State.DONE, State.FAILED})

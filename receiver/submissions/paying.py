@@ -185,7 +185,7 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
             log.exception("the answer to %s, %r, cannot be kept", sent.id, answer)
             await records.move(
                 ctx.db, sent.id, State.UNKNOWN, Change(error=f"its answer cannot be kept: {type(exc).__name__}"),
-                tries=sent.paid_tries,
+                tries=sent.paid_tries, only_from={State.SENT},
             )  # fmt: skip
             raise MovedError from exc
         else:
@@ -204,7 +204,9 @@ async def _answered(connection: Connection, sent: Submission, answer: Answer) ->
     """Move a submission by an answer, and return it; None if another try was begun. Its job looks at it again."""
     before = await records.locked(connection, sent.id)
     to, change = _meaning(sent, answer, await _first_look(connection, sent))
-    moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries)
+    # Once a person lets it be sent again, only a result of the try before is of use.
+    froms = moves.FROM[to] if isinstance(answer, Accepted | Answered) else moves.FROM[to] - {State.UPLOADED}
+    moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries, only_from=froms)
     if moved is None:
         return None
     if isinstance(answer, Answered | Unreadable):

@@ -187,6 +187,9 @@ class Working:
             return None
         try:
             return await finding.work_of(ctx.db, client, submission, paying.order_of(submission, client, self.shelf))
+        except GiveUp as exc:
+            log.warning("%s: this version cannot find out what it has become: %s", submission.id, exc)
+            return None
         except ProviderError as exc:
             if submission.sent_at is not None and datetime.now(UTC) - submission.sent_at < FIND_FOR:
                 raise

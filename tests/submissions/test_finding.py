@@ -88,6 +88,14 @@ async def test_the_only_work_that_fits_is_the_lost_one(here: Bench, silent: Simu
     assert submission.remote_id is not None
 
 
+async def test_what_this_version_cannot_ask_about_is_for_a_person(here: Bench) -> None:
+    submission = await _submit(here, here.asked("talk.wav", operation="separation"))
+    await records.move(here.db, submission.id, State.SENT, Change(tries=1))
+    await here.db.execute("""update receiver.submissions set wishes = '{"new": 1}'""")
+    assert (await here.worked(submission)).state is State.UNKNOWN
+    assert [event.type for event in await here.events()] == ["submission.unknown"]
+
+
 async def test_of_two_lost_ones_nobody_knows_which_is_which(here: Bench, silent: Simulated) -> None:
     lose(silent)
     first = await _submit(here, here.asked("talk.wav", operation="separation", sample_rate=8000))

@@ -248,6 +248,25 @@ async def test_an_answer_to_an_earlier_try_is_not_that_of_the_one_under_way(here
     assert await archive.kept(here.db, announcing.subject(found), "result") is None
 
 
+async def test_a_late_error_does_not_end_what_is_to_be_sent_again(here: Bench) -> None:
+    submission, answer, under_way = await here.submit("fail.mp3"), asyncio.Event(), asyncio.Event()
+
+    async def wait(_: httpx.Request) -> None:
+        under_way.set()
+        await answer.wait()
+
+    here.transport.before = wait
+    async with here.working():
+        await under_way.wait()
+        await records.move(here.db, submission.id, State.UNKNOWN)
+        async with here.db.acquire() as connection:
+            await resolving.again(connection, submission.id)
+        answer.set()
+        await here.until_job(submission, "done")
+    submission = await here.now(submission)
+    assert (submission.state, submission.paid_tries, here.paying_requests()) == (State.UNKNOWN, 2, 2)
+
+
 async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench) -> None:
     submission = await here.submit()
     idle = working.handler(Working(here.interested, here.shelf, pays=False))

@@ -1,0 +1,80 @@
+"""Deal with what dead jobs have left behind.
+
+    the job is dead, and the submission is     it becomes
+    ────────────────────────────────────────── ─────────────────────────────────────────────────────────────────
+    intended, uploaded                         failed: nothing was sent. Its job runs once more, for the event
+    uploaded, once an answer to it was lost    unknown, with its event: the lost one may have been carried out
+    sent                                       unknown: nobody kept an answer. Its job runs once more, to find it
+
+A job dies in many ways: its tries are used up, it gives up, it kills its workers, it cannot be claimed. So whoever ends
+it does not speak of its submission. That the job is dead is stored, and seen here. What has ended stays so: it is paid
+for, and a person lets its files be fetched again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from receiver.database import AWAY, Connection, Pool, query
+from receiver.events import AccountId
+from receiver.inbox import deliveries, jobs
+from receiver.submissions import announcing, records
+from receiver.submissions.announcing import Interested
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Submission
+from receiver.submissions.working import NO_ANSWER
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What is left behind of the submissions of some accounts.
+
+    Attributes:
+        db: the database.
+        accounts: the accounts.
+        interested: names the handlers that want the event of a submission that nobody knows about.
+    """
+
+    db: Pool
+    accounts: Sequence[AccountId]
+    interested: Interested
+
+    async def watch(self) -> None:
+        """Look every minute, until cancelled. While the database is away, nothing is done."""
+        while True:
+            try:
+                await self.end_dead()
+            except AWAY as exc:
+                log.warning("nobody can see now what dead jobs have left behind: %s", exc)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def end_dead(self) -> None:
+        """Move the submissions whose job is dead, so that their handlers or a person hear of it."""
+        columns = [[one[at] for one in self.accounts] for at in range(3)]
+        async with self.db.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(query("submissions/given_up"), *columns, jobs.SUBMISSIONS, AT_ONCE)
+            for row in rows:
+                await self._end(connection, records.from_row(row), row["reason"])
+        if rows:
+            await jobs.nudge(self.db)
+
+    async def _end(self, connection: Connection, dead: Submission, reason: str) -> None:
+        error = f"its job was given up: {reason}"
+        if dead.state is State.SENT:
+            moved = await records.move(connection, dead.id, State.UNKNOWN, Change(error=NO_ANSWER))
+        elif dead.paid_tries:
+            moved = await records.move(connection, dead.id, State.UNKNOWN, Change(error=error))
+        else:
+            moved = await records.move(connection, dead.id, State.FAILED, Change(error=error))
+        assert moved is not None, "its row is locked"
+        log.error("%s was %s and is %s now: %s", dead.id, dead.state, moved.state, error)
+        if dead.state is State.UPLOADED and moved.state is State.UNKNOWN:  # its job would only die once more
+            await deliveries.append(connection, [announcing.of_unknown(moved, self.interested)])
+        else:
+            await records.wake(connection, [moved])

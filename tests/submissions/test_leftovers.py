@@ -1,0 +1,111 @@
+"""`submissions.leftovers`: what a dead job leaves behind is told, and nothing that was paid for is thrown away."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest_asyncio
+
+from receiver.database import Pool
+from receiver.submissions import ordering, records, resolving
+from receiver.submissions.asking import Terms
+from receiver.submissions.leftovers import Leftovers
+from receiver.submissions.moves import State
+from receiver.submissions.records import Change, Submission
+from receiver.submissions.working import NO_ANSWER
+from tests.submissions.submitting import AUDIO_ACCOUNT, Bench, bench
+
+URL = "https://files.test/talk.mp3"
+
+
+@pytest_asyncio.fixture
+async def here(db: Pool, receiver_database: str) -> AsyncIterator[Bench]:
+    async with bench(db, receiver_database) as found:
+        yield found
+
+
+async def end_dead(here: Bench) -> None:
+    await Leftovers(here.db, [AUDIO_ACCOUNT.id, here.account.id], here.interested).end_dead()
+
+
+async def kill(here: Bench) -> None:
+    """Let every job be dead."""
+    await here.db.execute("update receiver.jobs set state = 'dead', error = 'its tries are used up'")
+
+
+async def unsendable(here: Bench, submission: Submission) -> None:
+    """Let this version not know the options of a submission, as after a downgrade, and let its job die of that."""
+    await here.db.execute("""update receiver.submissions set wishes = '{"new": 1}'""")
+    await here.worked(submission, "dead")
+
+
+async def test_what_cannot_be_sent_fails_with_its_event_and_can_be_asked_for_again(here: Bench) -> None:
+    here.wanted["transcription.failed"] = ("tell-me",)
+    submission = await here.submit()
+    await unsendable(here, submission)
+    assert ((await here.now(submission)).state, await here.events()) == (State.UPLOADED, [])
+    await end_dead(here)
+    failed = await here.worked(submission)
+    assert (failed.state, here.paying_requests()) == (State.FAILED, 0)
+    assert (failed.error or "").startswith("its job was given up: this version does not know its options")
+    (event,) = await here.events()
+    assert (event.key, event.type, [job.handler for job in event.jobs]) == (
+        failed.event, "transcription.failed", ["tell-me"],
+    )  # fmt: skip
+    another = await here.worked(await here.submit(terms=Terms(again=True)))
+    assert (another.id != failed.id, another.state, here.charges()) == (True, State.DONE, 1)
+
+
+async def test_an_address_that_never_came_fails_with_its_event(here: Bench) -> None:
+    submission, _ = await ordering.submit(here.client, here.db, replace(here.asked(), file=None, url=URL), here.shelf)
+    await kill(here)
+    await end_dead(here)
+    submission = await here.worked(submission)
+    assert (submission.state, submission.error) == (State.FAILED, "its job was given up: its tries are used up")
+    assert [event.type for event in await here.events()] == ["transcription.failed"]
+
+
+async def test_what_was_sent_is_unknown_and_a_person_hears_of_it(here: Bench) -> None:
+    submission = await here.submit()
+    await records.move(here.db, submission.id, State.SENT, Change(tries=1))
+    await kill(here)
+    await end_dead(here)
+    submission = await here.worked(submission)
+    assert (submission.state, submission.error, here.paying_requests()) == (State.UNKNOWN, NO_ANSWER, 0)
+    assert [event.type for event in await here.events()] == ["submission.unknown"]
+
+
+async def test_what_could_not_be_sent_again_is_unknown_again_with_an_event_of_its_own(here: Bench) -> None:
+    here.plan("html")
+    submission = await here.worked(await here.submit())
+    async with here.db.acquire() as connection:
+        await resolving.again(connection, submission.id)
+    await unsendable(here, submission)
+    for _ in range(2):
+        await end_dead(here)
+    submission = await here.now(submission)
+    assert (submission.state, submission.paid_tries, here.paying_requests()) == (State.UNKNOWN, 1, 1)
+    events = await here.events()
+    assert [(event.type, event.deliveries) for event in events] == [("submission.unknown", 1)] * 2
+    assert "does not know its options" in (await here.data(events[1]))["submission"]["error"]
+    async with here.db.acquire() as connection:
+        await resolving.give_up(connection, submission.id)
+    assert (await here.worked(submission)).state is State.FAILED
+
+
+async def test_what_is_paid_for_stays_as_it_is(here: Bench) -> None:
+    submission = await here.submit()
+    for state, tries in ((State.SENT, 1), (State.ENDED, 0)):
+        await records.move(here.db, submission.id, state, Change(tries=tries))
+    await kill(here)
+    await end_dead(here)
+    assert ((await here.now(submission)).state, (await here.job(submission)).state) == (State.ENDED, "dead")
+
+
+async def test_a_job_that_waits_and_the_jobs_of_other_accounts_are_left_alone(here: Bench) -> None:
+    submission = await here.submit()
+    await end_dead(here)
+    assert (await here.now(submission)).state is State.UPLOADED
+    await kill(here)
+    others = replace(here.account, name="other").id
+    await Leftovers(here.db, [others], here.interested).end_dead()
+    assert (await here.now(submission)).state is State.UPLOADED
