@@ -15,8 +15,8 @@ from receiver.submissions.standing import Standing
 
 
 async def waiting(connection: Connection) -> Finding:
-    """Check whether a submission waits for a person: its answer was lost, or it takes too long."""
-    found = await counts.unresolved(connection)
+    """Check whether a submission waits for a person: its answer was lost, it takes too long, its upload is gone."""
+    found, gone = await counts.unresolved(connection), await counts.expired(connection)
     seen, todo = list[str](), list[str]()
     if found.unknown:
         since = "" if found.unknown_since is None else f", the first sent at {clock(found.unknown_since)}"
@@ -26,6 +26,10 @@ async def waiting(connection: Connection) -> Finding:
         since = "" if found.overdue_since is None else f", the first accepted at {clock(found.overdue_since)}"
         seen.append(f"{found.overdue} overdue{since}")
         todo.append("ask the provider about the overdue ones: `receiver submissions --state accepted` lists them")
+    if gone.number:
+        since = "" if gone.since is None else f", the first at {clock(gone.since)}"
+        seen.append(f"{gone.number} whose upload has expired{since}")
+        todo.append("run their commands again: `receiver submissions --state intended` lists them")
     seen.append(f"{found.under_way} under way")
     return Finding("submissions", holds=not todo, seen="; ".join(seen), todo="; ".join(todo))
 

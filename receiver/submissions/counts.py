@@ -34,6 +34,14 @@ class Unresolved:
     under_way: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """How many uploads a provider has thrown away before a worker could send them, and when the first was gone."""
+
+    number: int = 0
+    since: datetime | None = None
+
+
 async def waiting(db: Database) -> dict[AccountId, Waiting]:
     """Return what waits of each account that has something."""
     rows = await db.fetch(query("submissions/count_waiting"))
@@ -48,3 +56,10 @@ async def unresolved(db: Database) -> Unresolved:
     row = await db.fetchrow(query("submissions/count_unresolved"))
     assert row is not None, "an aggregate always returns a row"
     return Unresolved(**dict(row))
+
+
+async def expired(db: Database) -> Expired:
+    """Return what waits for the command that uploads it again."""
+    row = await db.fetchrow(query("submissions/count_expired"))
+    assert row is not None, "an aggregate always returns a row"
+    return Expired(**dict(row))

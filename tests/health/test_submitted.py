@@ -89,6 +89,16 @@ async def test_what_takes_too_long_is_a_failure_and_still_under_way(here: Bench)
     assert not found.holds
 
 
+async def test_an_upload_that_has_expired_waits_for_its_command(here: Bench) -> None:
+    gone = await moved(here, "gone", State.INTENDED)
+    await here.db.execute("update receiver.submissions set remote_file_expires_at = now()")
+    expires_at = (await here.now(gone)).remote_file_expires_at
+    assert expires_at is not None
+    found = await look(here)
+    assert found.seen == f"1 whose upload has expired, the first at {clock(expires_at)}; 0 under way"
+    assert (found.holds, "run their commands again" in found.todo) == (False, True)
+
+
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 

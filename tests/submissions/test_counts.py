@@ -1,16 +1,22 @@
 """`submissions.counts`: what waits, and for whom."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
 
 from receiver.database import Pool, query
-from receiver.submissions import counts, looks, records
-from receiver.submissions.counts import Unresolved, Waiting
+from receiver.submissions import counts, looks, ordering, records
+from receiver.submissions.counts import Expired, Unresolved, Waiting
 from receiver.submissions.moves import State
-from receiver.submissions.records import Change
+from receiver.submissions.records import Change, Wanted
 from tests.submissions.submitting import ACCOUNT, Bench, bench
+
+WANTED = Wanted(
+    account=ACCOUNT.id, key_fingerprint="", operation="transcription", wishes={}, recording="a", url=None, title=None,
+    duration_seconds=None, bytes=1, asked="a", if_lost="ask", unit="",
+)  # fmt: skip
 
 
 @pytest_asyncio.fixture
@@ -52,6 +58,20 @@ async def test_what_is_lost_or_late_is_counted_since_when_it_is(here: Bench) -> 
     sent = [(await records.known(here.db, one)).sent_at for one in (first, second)]
     accepted = (await records.known(here.db, late)).accepted_at
     assert await counts.unresolved(here.db) == Unresolved(2, sent[0], 1, accepted, 3)
+
+
+async def test_only_uploads_that_are_gone_wait_for_their_command(here: Bench) -> None:
+    assert await counts.expired(here.db) == Expired()
+    gone = await here.submit(prompt="gone")
+    fetched = replace(here.asked(prompt="of an address"), file=None, url="https://files.test/a.mp3")
+    await ordering.submit(here.client, here.db, fetched, here.shelf)
+    await here.db.execute(
+        "update receiver.submissions set remote_file = 'file_1', remote_file_expires_at = '2026-01-02T03:04:05Z'"
+    )
+    await here.submit(prompt="waits for a worker")
+    await records.intend(here.db, WANTED, "is being uploaded")
+    await records.move(here.db, gone.id, State.INTENDED)
+    assert await counts.expired(here.db) == Expired(1, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
 async def test_the_count_of_what_is_lost_reads_no_submission_that_is_over(here: Bench) -> None:
