@@ -428,6 +428,8 @@ MUTANTS = (
            "submissions/working"),
     Mutant("submissions: a late error ends what is to be sent again", "receiver/submissions/paying.py",
            "else moves.FROM[to] - {State.UPLOADED}", "else moves.FROM[to]", "submissions/working"),
+    Mutant("watcher: nobody hears of a provider that is silent for days", "receiver/submissions/watching.py",
+           "for one in rest:  # it takes", "for one in rest[:0]:  # it takes", "submissions/watching"),
     Mutant("check: what is being uploaded has expired", "sql/queries/submissions/count_expired.sql",
            " and remote_file is not null", "", "submissions/counts"),
     Mutant("check: what a worker fetches waits for a person", "sql/queries/submissions/count_expired.sql",

@@ -111,29 +111,26 @@ class Watcher:
                 after = exc.retry_after if isinstance(exc, RateLimited) and exc.retry_after else AFTER_TROUBLE
                 self._resting[account] = time.monotonic() + after.total_seconds()
                 log.warning("%s (%s) cannot be asked about submissions: %s", account.source, account.account, exc)
-                await looks.saw(
-                    self.db, [Look(one.id, None, None, is_known=None, next_after=after) for one in submissions[at:]]
-                )
+                rest = submissions[at:]
+                await looks.saw(self.db, [Look(one.id, None, None, is_known=None, next_after=after) for one in rest])
+                expected = await self._expected(account, rest)
+                for one in rest:  # it takes too long, whatever the provider would say
+                    await self._tell_if_overdue(one, expected[one.id])
                 return
             others = await looks.by_work(self.db, account, [*seen.keys() - {one.remote_id for one in some}])
             await self._note(account, [*some, *others], seen)
 
     async def _note(self, account: AccountId, submissions: Sequence[Submission], seen: Mapping[str, Seen]) -> None:
         """Note what the provider has said of some submissions."""
-        shares = {
-            operation: await looks.usual_share(self.db, account, operation)
-            for operation in {one.operation for one in submissions}
-        }
+        expected = await self._expected(account, submissions)
         noted = list[Look]()
         for one in submissions:
             what = seen.get(one.remote_id or "")
             if await self._has_left(one, what):
                 continue
+            await self._tell_if_overdue(one, expected[one.id])
             elapsed = _since(one.accepted_at).total_seconds()
-            expected = timing.expected(one.duration_seconds, shares[one.operation])
-            if timing.is_overdue(elapsed, expected) and one.overdue_at is None:
-                await self._tell_overdue(one)
-            after = timedelta(seconds=timing.until_next_look(elapsed, expected))
+            after = timedelta(seconds=timing.until_next_look(elapsed, expected[one.id]))
             after = min(after, AGAIN_IF_MISSING) if what is None else after
             said, progress = (None, None) if what is None else (what.said, what.progress)
             noted.append(Look(one.id, said, progress, what is not None, after))
@@ -158,7 +155,18 @@ class Watcher:
         await jobs.nudge(self.db)
         return True
 
-    async def _tell_overdue(self, one: Submission) -> None:
+    async def _expected(self, account: AccountId, submissions: Sequence[Submission]) -> dict[str, float]:
+        """Return how many seconds each submission of an account will take, by its id."""
+        shares = {
+            operation: await looks.usual_share(self.db, account, operation)
+            for operation in {one.operation for one in submissions}
+        }
+        return {one.id: timing.expected(one.duration_seconds, shares[one.operation]) for one in submissions}
+
+    async def _tell_if_overdue(self, one: Submission, expected: float) -> None:
+        """Tell a person, once, of a submission that takes too long."""
+        if one.overdue_at is not None or not timing.is_overdue(_since(one.accepted_at).total_seconds(), expected):
+            return
         async with self.db.acquire() as connection, connection.transaction():
             if await looks.overdue(connection, one.id):
                 await deliveries.append(connection, [announcing.of_overdue(one, self.interested)])

@@ -202,6 +202,23 @@ async def test_what_takes_too_long_is_told_once_and_looked_at_hourly(here: Bench
     assert later.state is State.ACCEPTED
 
 
+async def test_what_takes_too_long_is_told_although_the_provider_cannot_be_asked(here: Bench) -> None:
+    late, lately = await accepted(here, "job_1"), await accepted(here, "job_2")
+
+    async def refuse(request: httpx.Request) -> None:
+        raise httpx.ConnectError("refused", request=request)
+
+    here.transport.before = refuse
+    await due(here, late, lately)
+    await due(here, late, accepted_at=timedelta(days=2))
+    for _ in range(2):
+        await watcher(here).look()
+        await due(here, late, lately)
+    (event,) = await here.events()
+    assert (event.type, (await here.data(event))["submission"]["id"]) == ("submission.overdue", late.id)
+    assert (await here.now(late)).state is State.ACCEPTED
+
+
 async def test_the_usual_time_is_learned_from_what_has_ended(here: Bench) -> None:
     assert await looks.usual_share(here.db, here.account.id, "separation") is None
     for number, seconds in enumerate((6, 12, 600)):
