@@ -360,11 +360,11 @@ MUTANTS = (
     Mutant("exchange: what was given whole has not been sent", "receiver/providers/exchange.py",
            "all_given=body is None or body.all_given", "all_given=False", "providers/exchange"),
     Mutant("calls: a form is sent again", "receiver/providers/calls.py",
-           "        return await self._in_turn(request, seconds + body.size / UPLOAD_BYTES_A_SECOND, body)\n",
+           "        return await self._in_turn(request, within, body)\n",
            "        for _ in self.retries:\n"
            "            with suppress(ProviderError):\n"
            "                return await self._in_turn(request, seconds, bodies.form(fields, file))\n"
-           "        return await self._in_turn(request, seconds + body.size / UPLOAD_BYTES_A_SECOND, body)\n",
+           "        return await self._in_turn(request, within, body)\n",
            "providers/calls"),
     Mutant("timbr-audio: an order is sent again", "receiver/providers/timbr_audio.py",
            "self._calls.once.send(", "self._calls.send(", "providers/timbr_audio"),
@@ -430,6 +430,10 @@ MUTANTS = (
            "else moves.FROM[to] - {State.UPLOADED}", "else moves.FROM[to]", "submissions/working"),
     Mutant("watcher: nobody hears of a provider that is silent for days", "receiver/submissions/watching.py",
            "for one in rest:  # it takes", "for one in rest[:0]:  # it takes", "submissions/watching"),
+    Mutant("openai: a call with a large file outlives its job", "receiver/providers/thunderscribe.py",
+           ", most_seconds=CALL_SECONDS)", ")", "providers/openai"),
+    Mutant("submissions: a call begins when its job is nearly over", "receiver/submissions/working.py",
+           "- began > BEFORE_CALL_SECONDS", "- began > JOB_SECONDS", "submissions/working"),
     Mutant("check: what is being uploaded has expired", "sql/queries/submissions/count_expired.sql",
            " and remote_file is not null", "", "submissions/counts"),
     Mutant("check: what a worker fetches waits for a person", "sql/queries/submissions/count_expired.sql",

@@ -12,6 +12,7 @@ No redirect is followed, because the Authorization header would follow too.
 import asyncio
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -134,6 +135,7 @@ class Calls:
         multipart: bool = False,
         headers: Mapping[str, str] | None = None,
         seconds: float = SECONDS,
+        most_seconds: float = math.inf,
     ) -> bytes:
         """Send a form, once, and return the body of a 2xx answer.
 
@@ -144,6 +146,7 @@ class Calls:
             multipart: whether the form is multipart without a file too.
             headers: besides the key.
             seconds: how long to wait in total, in addition to the time for sending a file.
+            most_seconds: how long to wait at most, that time included.
 
         Raises:
             ProviderError: see `send`. With the code `not_all_sent` the connection broke before all was given to it.
@@ -151,7 +154,8 @@ class Calls:
         body = bodies.form(fields, file, multipart=multipart)
         sent = {**self._headers(None), **(headers or {}), **body.headers}
         request = self.http.build_request("POST", path, content=body, headers=sent)
-        return await self._in_turn(request, seconds + body.size / UPLOAD_BYTES_A_SECOND, body)
+        within = min(most_seconds, seconds + body.size / UPLOAD_BYTES_A_SECOND)
+        return await self._in_turn(request, within, body)
 
     async def put(
         self, link: SecretStr, file: Media | Body, *, headers: Mapping[str, str] | None = None, done: int | None = None

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from receiver.errors import ImpossibleError
 
+# A request that is paid for ends within this time, whatever is sent with it: the job that sends it ends too.
+CALL_SECONDS = 3.5 * 3600
+
 Notes: TypeAlias = Mapping[str, Any]
 KeepNotes: TypeAlias = Callable[[Notes], Awaitable[None]]
 Sent: TypeAlias = Callable[[int], None]

@@ -12,6 +12,7 @@ Source: https://thunderscribe.ai/docs. It has two path versions for transcriptio
 
 import asyncio
 from contextlib import closing
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -21,7 +22,18 @@ from receiver.providers import bodies, openai_answers
 from receiver.providers.budget import Budget
 from receiver.providers.calls import NO_TURN
 from receiver.providers.exchange import UNREACHABLE
-from receiver.providers.orders import Answered, KeepNotes, Limits, Media, Notes, Order, Sent, Uploaded, Wishes
+from receiver.providers.orders import (
+    CALL_SECONDS,
+    Answered,
+    KeepNotes,
+    Limits,
+    Media,
+    Notes,
+    Order,
+    Sent,
+    Uploaded,
+    Wishes,
+)
 from receiver.providers.seam import Source
 from receiver.providers.tokens import Tokens
 from receiver.settings.accounts import THUNDERSCRIBE, Account
@@ -161,8 +173,8 @@ class ThunderScribe(Source):
             fields.append(("file_id", order.file_id or ""))
             return Answered(await self._calls.form(self._path, fields, seconds=order.patience))
         with closing(await asyncio.to_thread(order.file.path.open, "rb")) as content:
-            file = (order.file.name, content)
-            return Answered(await self._calls.form(self._path, fields, file=file, seconds=order.patience))
+            send = partial(self._calls.form, self._path, fields, file=(order.file.name, content))
+            return Answered(await send(seconds=order.patience, most_seconds=CALL_SECONDS))
 
     @classmethod
     def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - there is one

@@ -13,6 +13,7 @@ only if nobody has moved it in between.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,7 @@ from receiver.inbox.artifacts import keep as keep_artifacts
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.retry import RetryPolicy
 from receiver.providers import Source, archive, egress
+from receiver.providers.orders import CALL_SECONDS
 from receiver.submissions import announcing, finding, paying, records
 from receiver.submissions.announcing import Interested
 from receiver.submissions.moves import State
@@ -50,7 +52,9 @@ log = logging.getLogger(__name__)
 
 # A provider that cannot be reached costs nothing, so it is tried for days.
 POLICY = RetryPolicy(attempts=100, first=timedelta(seconds=5), limit=timedelta(hours=1))
-JOB_SECONDS = paying.LONGEST_SECONDS + 3600.0  # a call must end before its job does
+# A call must end before its job does. As much time as may pass before it is left to keep its answer.
+BEFORE_CALL_SECONDS = 900.0
+JOB_SECONDS = CALL_SECONDS + 2 * BEFORE_CALL_SECONDS
 FIND_FOR = timedelta(minutes=20)  # after it was sent; then a person is asked
 EXPIRED = "the provider has thrown the upload away: run the same command again"
 NO_ANSWER = "it was sent, and no answer was kept"
@@ -70,12 +74,14 @@ class Working:
         shelf: where files lie.
         pays: whether it sends what is paid for. If not, it leaves that to another worker.
         browser: returns an HTTP client that fetches recordings.
+        clock: returns the time, in seconds since some moment.
     """
 
     interested: Interested
     shelf: Shelf
     pays: bool = True
     browser: Callable[[], httpx.AsyncClient] = egress.client
+    clock: Callable[[], float] = time.monotonic
 
     async def run(self, event: Event, ctx: Context) -> None:
         """Carry the event's submission as far as it can be carried now.
@@ -83,10 +89,13 @@ class Working:
         Raises:
             ProviderError: nothing was done; the job comes back.
         """
+        began = self.clock()
         while True:
             found = await records.find(ctx.db, event.id)
             if found is None:
                 raise GiveUp("its submission is gone")
+            if found.state is State.UPLOADED and self.clock() - began > BEFORE_CALL_SECONDS:
+                raise Postpone("it is sent by another attempt, which has time for a call", after=0.0)
             try:
                 if await self._step(found, ctx):
                     break

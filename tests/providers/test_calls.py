@@ -1,6 +1,7 @@
 """`receiver.providers.calls`: what each request carries, when it is sent again, and under which key."""
 
 import itertools
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -426,9 +427,14 @@ async def test_a_form_takes_a_turn_and_a_429_pauses_the_others() -> None:
     assert raised.value.code == "out_of_turns"
 
 
-@pytest.mark.parametrize(("file", "seconds"), [(None, 30), (("talk.mp3", b"x" * 1_000_000), 40)])
-async def test_a_form_may_take_as_long_as_its_file_needs(file: tuple[str, bytes] | None, seconds: float) -> None:
-    await calling(provider := Provider(httpx.Response(200))).form("work", FORM, file=file)
+@pytest.mark.parametrize(
+    ("file", "most", "seconds"),
+    [(None, math.inf, 30), (("a.mp3", b"x" * 1_000_000), math.inf, 40), (("a.mp3", b"x" * 1_000_000), 35, 35)],
+)
+async def test_a_form_may_take_as_long_as_its_file_needs_and_its_caller_has(
+    file: tuple[str, bytes] | None, most: float, seconds: float
+) -> None:
+    await calling(provider := Provider(httpx.Response(200))).form("work", FORM, file=file, most_seconds=most)
     assert provider.asked[0].extensions["timeout"]["read"] == pytest.approx(seconds, abs=0.1)
 
 

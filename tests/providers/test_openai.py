@@ -1,8 +1,10 @@
 """`receiver.providers.openai`: the file goes with the request, and the server can be anybody's."""
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from receiver.providers import OpenAI
 from receiver.providers.budget import OwnBudget
 from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.openai import Transcribe
-from receiver.providers.orders import Media, Order
+from receiver.providers.orders import CALL_SECONDS, Media, Order
 from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
+from receiver.submissions import paying
 from tests.providers.breaking import End, answer, breaking
 from tests.providers.scripted import Provider
 from tests.sandbox.simulated import URL
@@ -63,6 +66,26 @@ async def test_a_file_arrives_byte_for_byte_with_its_order_and_is_billed_once(fi
         assert len(sandbox.charges) == len(sandbox.asked) == 1
     segment = OpenAI.transcript("transcription", raw).segments[0]
     assert " ".join(word.text for word in segment.words) == segment.text
+
+
+class Unread(httpx.AsyncBaseTransport):
+    """A server that answers before anything arrives; notes how long it is waited for."""
+
+    def __init__(self) -> None:
+        self.waits = list[float]()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.waits.append(request.extensions["timeout"]["read"])
+        return HI
+
+
+async def test_a_call_ends_before_its_job_however_large_the_file_is(tmp_path: Path) -> None:
+    path, size = tmp_path / "huge", 10**11
+    path.touch()
+    os.truncate(path, size)
+    async with client(URL, transport=(server := Unread())) as api:
+        await api.start(replace(order(Media(path, "huge.wav", size)), patience=paying.patience(None)))
+    assert server.waits == [CALL_SECONDS]
 
 
 @pytest.mark.parametrize("url", ["http://h.test", "http://h.test/", "http://h.test/v1", "http://h.test/v1/"])

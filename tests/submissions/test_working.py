@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from itertools import chain, repeat
 
 import httpx
 import pytest
@@ -285,6 +286,14 @@ async def test_an_upload_that_has_expired_is_not_paid_for_and_the_same_command_u
     assert (await here.submit()).id == submission.id
     assert (await here.worked(submission)).state is State.DONE
     assert here.charges() == 1
+
+
+async def test_a_call_has_the_time_of_a_whole_job(here: Bench) -> None:
+    submission, times = await here.submit(), chain([0.0, 901.0], repeat(0.0))  # something took a quarter of an hour
+    async with here.working(working.handler(Working(here.interested, here.shelf, clock=lambda: next(times)))):
+        await here.until_job(submission, "done")
+    assert ((await here.now(submission)).state, here.charges()) == (State.DONE, 1)
+    assert (await here.job(submission)).attempt == 2, "the first attempt had no time for it"
 
 
 async def of_address(here: Bench, answer: Callable[[httpx.Request], httpx.Response]) -> Submission:
