@@ -268,6 +268,26 @@ async def test_a_late_error_does_not_end_what_is_to_be_sent_again(here: Bench) -
     assert (submission.state, submission.paid_tries, here.paying_requests()) == (State.UNKNOWN, 2, 2)
 
 
+async def test_an_answer_to_one_try_is_none_to_the_next(here: Bench) -> None:
+    submission, answer, under_way = await here.submit(), asyncio.Event(), asyncio.Event()
+
+    async def wait(request: httpx.Request) -> None:
+        if request.url.path.endswith(PAYING):
+            under_way.set()
+            await answer.wait()
+
+    here.transport.before = wait
+    async with here.working():
+        await under_way.wait()
+        await records.move(here.db, submission.id, State.UNKNOWN)
+        async with here.db.acquire() as connection:
+            await resolving.again(connection, submission.id)
+        await records.move(here.db, submission.id, State.SENT, Change(tries=1))  # by another worker, which has died
+        answer.set()
+        await here.until_job(submission, "done")
+    assert (await here.now(submission)).state is State.UNKNOWN
+
+
 async def test_a_process_that_pays_for_nothing_leaves_it_to_another(here: Bench) -> None:
     submission = await here.submit()
     idle = working.handler(Working(here.interested, here.shelf, pays=False))
