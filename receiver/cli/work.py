@@ -33,7 +33,7 @@ from receiver.settings.environment import Start
 from receiver.submissions import working
 from receiver.submissions.announcing import Interested
 from receiver.submissions.leftovers import Leftovers
-from receiver.submissions.shelf import open_shelf
+from receiver.submissions.shelf import Shelf, open_shelf
 from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
 from receiver.worker import Crew, Deadlines, Lapsed, Leases, Worker, note_lent
@@ -64,8 +64,8 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
     hurry = hurry_event(stop)
     lease, poll = timedelta(seconds=configured.lease_seconds), timedelta(seconds=configured.poll_seconds)
-    interested = partial(discovery.interested, handlers.values())
-    own = working.handler(Working(interested, open_shelf(configured), pays=not lapsed))
+    interested, shelf = partial(discovery.interested, handlers.values()), open_shelf(configured)
+    own = working.handler(Working(interested, shelf, pays=not lapsed))
     async with (
         database.pool(url, size=2 * (configured.lanes + configured.calls) + 4, lent=note_lent) as db,
         open_providers(configured.accounts, url, retries=()) as providers,
@@ -83,7 +83,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
         organs: dict[str, Callable[[], Awaitable[None]]] = {
             "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "presence": presence.keep,
-            "lapsed": others.watch, **_of_submissions(db, providers, interested),
+            "lapsed": others.watch, **_of_submissions(db, providers, interested, shelf),
         }  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
             async with Organs(None if lapsed else organs):
@@ -112,11 +112,11 @@ def _crew(
 
 
 def _of_submissions(
-    db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested
+    db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """Return the organs that look at submissions."""
-    watcher, leftovers = Watcher(db, providers, interested), Leftovers(db, list(providers), interested)
-    return {"watcher": watcher.watch, "leftovers": leftovers.watch}
+    leftovers = Leftovers(db, list(providers), interested, shelf)
+    return {"watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch}
 
 
 def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:

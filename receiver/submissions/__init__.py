@@ -24,7 +24,7 @@ moves           the states, and what an error means          records     the row
 timing          when a provider is looked at                 finding     looks for the work of a lost answer
 resolving       what a person says of a lost answer          results     waits for the end, reads what came
 texts           a transcript that is here already, as a file with subtitles
-leftovers       what dead jobs have left behind
+leftovers       what dead jobs and dead workers have left behind
 
 Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.

@@ -1,4 +1,4 @@
-"""Deal with what dead jobs have left behind.
+"""Deal with what dead jobs and dead workers have left behind.
 
     the job is dead, and the submission is     it becomes
     ────────────────────────────────────────── ─────────────────────────────────────────────────────────────────
@@ -9,10 +9,14 @@
 A job dies in many ways: its tries are used up, it gives up, it kills its workers, it cannot be claimed. So whoever ends
 it does not speak of its submission. That the job is dead is stored, and seen here. What has ended stays so: it is paid
 for, and a person lets its files be fetched again.
+
+A worker can die after a submission is over, and before it has removed the recording that was put aside. So recordings
+are removed here too: of submissions that are over, and of those that the database has not known for a day.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,14 +25,16 @@ from receiver.events import AccountId
 from receiver.inbox import deliveries, jobs
 from receiver.submissions import announcing, records
 from receiver.submissions.announcing import Interested
-from receiver.submissions.moves import State
+from receiver.submissions.moves import OVER, State
 from receiver.submissions.records import Change, Submission
+from receiver.submissions.shelf import Shelf
 from receiver.submissions.working import NO_ANSWER
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
 AT_ONCE = 100
+UNKNOWN_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +45,22 @@ class Leftovers:
         db: the database.
         accounts: the accounts.
         interested: names the handlers that want the event of a submission that nobody knows about.
+        shelf: where recordings are put aside.
     """
 
     db: Pool
     accounts: Sequence[AccountId]
     interested: Interested
+    shelf: Shelf
 
     async def watch(self) -> None:
         """Look every minute, until cancelled. While the database is away, nothing is done."""
         while True:
             try:
                 await self.end_dead()
+                await self.remove_files()
             except AWAY as exc:
-                log.warning("nobody can see now what dead jobs have left behind: %s", exc)
+                log.warning("nobody can see now what was left behind: %s", exc)
             await asyncio.sleep(EVERY_SECONDS)
 
     async def end_dead(self) -> None:
@@ -63,6 +72,16 @@ class Leftovers:
                 await self._end(connection, records.from_row(row), row["reason"])
         if rows:
             await jobs.nudge(self.db)
+
+    async def remove_files(self) -> None:
+        """Remove the recordings that nobody needs any more."""
+        waiting = await asyncio.to_thread(self.shelf.waiting)
+        states = await records.states(self.db, waiting) if waiting else {}
+        long_ago = time.time() - UNKNOWN_SECONDS
+        for submission, changed_at in waiting.items():
+            is_useless = states[submission] in OVER if submission in states else changed_at < long_ago
+            if is_useless:
+                self.shelf.forget(submission)
 
     async def _end(self, connection: Connection, dead: Submission, reason: str) -> None:
         error = f"its job was given up: {reason}"

@@ -225,6 +225,12 @@ async def recent(db: Database, states: Collection[State] | None, limit: int | No
     return [from_row(row) for row in rows]
 
 
+async def states(db: Database, submissions: Collection[str]) -> dict[str, State]:
+    """Return the state of each submission that there is."""
+    rows = await db.fetch(query("submissions/states"), list(submissions))
+    return {row["id"]: State(row["state"]) for row in rows}
+
+
 async def keep_upload(db: Database, submission: str, notes: Mapping[str, Any]) -> None:
     """Keep what an upload has reached."""
     await db.execute(query("submissions/keep_upload"), submission, json.dumps(notes))

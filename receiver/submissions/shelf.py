@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,9 +28,12 @@ from receiver.providers import Source, destinations
 from receiver.providers.downloads import download
 from receiver.providers.orders import Media
 from receiver.settings import Settings
+from receiver.submissions import records
 from receiver.submissions.records import Submission
 
 MEGABYTE = 1024 * 1024
+WAITING = "waiting"
+MOST_LISTED = 10_000
 NAME_BYTES = 200  # a download adds an ending
 _ODD = re.compile(r"[^\w.,()+ -]|^\.", re.ASCII)
 
@@ -67,7 +71,7 @@ class Shelf:
 
     def put_aside(self, submission: Submission, file: Media) -> None:
         """Copy a recording to where a worker of this machine finds it. This blocks."""
-        waiting = self._waiting(submission)
+        waiting = self._waiting(submission.id)
         waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = waiting.with_name(f"{waiting.name}.{secrets.token_hex(4)}")  # two runs can copy at the same time
         with file.path.open("rb") as source, part.open("wb") as copy:
@@ -84,7 +88,7 @@ class Shelf:
             InvalidRequest: there is nothing at that address, or it is not public.
             ImpossibleError: it is too large, or the disk is full.
         """
-        url, waiting = submission.url or "", self._waiting(submission)
+        url, waiting = submission.url or "", self._waiting(submission.id)
         came = await download(http, SecretStr(url), waiting, most=self.most, private=False)
         return Media(waiting, Path(urlsplit(url).path).name or submission.id, came.bytes)
 
@@ -94,21 +98,35 @@ class Shelf:
         Raises:
             Postpone: it lies on another machine.
         """
-        waiting, size = self._waiting(submission), submission.bytes or 0
+        waiting, size = self._waiting(submission.id), submission.bytes or 0
         if not waiting.is_file() or waiting.stat().st_size != size:
             raise Postpone(f"its file lies on {submission.remote_file}: run a worker there", after=60.0)
         name = Path(urlsplit(submission.url).path).name if submission.url else submission.recording
         return Media(waiting, name or submission.id, size)
 
-    def forget(self, submission: Submission) -> None:
+    def waiting(self) -> dict[str, float]:
+        """Return for each submission that has something put aside when that was last changed, in seconds of Unix time.
+
+        These are some of them, if there are very many. This blocks.
+        """
+        found = dict[str, float]()
+        with suppress(FileNotFoundError), os.scandir(self.place / WAITING) as entries:
+            for entry in islice(entries, MOST_LISTED):
+                submission = entry.name.partition(".")[0]
+                if records.is_id(submission):
+                    with suppress(FileNotFoundError):
+                        found[submission] = max(found.get(submission, 0.0), entry.stat().st_mtime)
+        return found
+
+    def forget(self, submission: str) -> None:
         """Remove the recording that was put aside, and what a broken download has left of it."""
         waiting = self._waiting(submission)
         for path in waiting.parent.glob(f"{waiting.name}*"):
             with suppress(OSError):
                 path.unlink()
 
-    def _waiting(self, submission: Submission) -> Path:
-        return self.place / "waiting" / submission.id
+    def _waiting(self, submission: str) -> Path:
+        return self.place / WAITING / submission
 
 
 def copies(artifacts: Iterable[Artifact], folder: Path) -> list[Path]:

@@ -159,7 +159,7 @@ class Working:
             change = Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at, bytes=file.size)
         await _move(submission, ctx, State.UPLOADED, change)
         if client.uploads:
-            self.shelf.forget(submission)
+            self.shelf.forget(submission.id)
 
     async def _resolve(self, submission: Submission, ctx: Context) -> bool:
         """Find out what became of a submission with a lost answer, or do what was wished for that case.
@@ -246,7 +246,7 @@ class Working:
             if now.state is State.ENDED:
                 await records.move(connection, submission.id, State.DONE)
         if submission.state in (State.ENDED, State.FAILED):
-            self.shelf.forget(submission)
+            self.shelf.forget(submission.id)
 
 
 async def _move(submission: Submission, ctx: Context, to: State, change: Change) -> None:

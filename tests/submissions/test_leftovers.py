@@ -1,18 +1,24 @@
 """`submissions.leftovers`: what a dead job leaves behind is told, and nothing that was paid for is thrown away."""
 
+import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest_asyncio
 
 from receiver.database import Pool
+from receiver.events import AccountId
+from receiver.providers.orders import Media
 from receiver.submissions import ordering, records, resolving
 from receiver.submissions.asking import Terms
 from receiver.submissions.leftovers import Leftovers
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.working import NO_ANSWER
-from tests.submissions.submitting import AUDIO_ACCOUNT, Bench, bench
+from tests.submissions.submitting import AUDIO_ACCOUNT, FILE, Bench, bench
 
 URL = "https://files.test/talk.mp3"
 
@@ -23,8 +29,12 @@ async def here(db: Pool, receiver_database: str) -> AsyncIterator[Bench]:
         yield found
 
 
+def leftovers(here: Bench, *accounts: AccountId) -> Leftovers:
+    return Leftovers(here.db, accounts, here.interested, here.shelf)
+
+
 async def end_dead(here: Bench) -> None:
-    await Leftovers(here.db, [AUDIO_ACCOUNT.id, here.account.id], here.interested).end_dead()
+    await leftovers(here, AUDIO_ACCOUNT.id, here.account.id).end_dead()
 
 
 async def kill(here: Bench) -> None:
@@ -107,5 +117,36 @@ async def test_a_job_that_waits_and_the_jobs_of_other_accounts_are_left_alone(he
     assert (await here.now(submission)).state is State.UPLOADED
     await kill(here)
     others = replace(here.account, name="other").id
-    await Leftovers(here.db, [others], here.interested).end_dead()
+    await leftovers(here, others).end_dead()
     assert (await here.now(submission)).state is State.UPLOADED
+
+
+def put_aside(here: Bench, submission: Submission, age: timedelta = timedelta(0)) -> Path:
+    """Put a recording aside, with what a broken copy leaves beside it."""
+    here.shelf.put_aside(submission, Media(FILE, "talk.mp3", FILE.stat().st_size))
+    waiting = here.shelf.place / "waiting" / submission.id
+    waiting.with_name(f"{waiting.name}.part").touch()
+    for path in waiting.parent.glob(f"{waiting.name}*"):
+        os.utime(path, (time.time() - age.total_seconds(),) * 2)
+    return waiting
+
+
+async def test_recordings_are_removed_that_nobody_needs_any_more(here: Bench) -> None:
+    over, waits = await here.submit("fail.mp3"), await here.submit(prompt="waits")
+    day = timedelta(days=1, minutes=1)
+    old, needed = put_aside(here, over, day), put_aside(here, waits, day)
+    stranger = put_aside(here, replace(over, id=records.new_id()), day)
+    lately = put_aside(here, replace(over, id=records.new_id()))
+    another = old.with_name("a person's file")
+    another.touch()
+    for state, tries in ((State.SENT, 1), (State.FAILED, -1)):
+        await records.move(here.db, over.id, state, Change(tries=tries))
+    await leftovers(here).remove_files()
+    kept = {path.name for path in old.parent.iterdir()}
+    assert kept == {path.name for one in (needed, lately) for path in (one, Path(f"{one}.part"))} | {another.name}
+    assert not {old.name, stranger.name} & kept
+
+
+async def test_without_a_folder_there_is_nothing_to_remove(here: Bench) -> None:
+    await leftovers(here).remove_files()
+    assert not list(here.shelf.place.iterdir())
