@@ -108,8 +108,7 @@ class SignatureError(RequestError):
     """The delivery is not proven to come from the source. The sender gets the same body for every reason.
 
     Attributes:
-        reason: `missing`, `malformed`, `mismatch` (no secret makes this MAC) or `stale` (right MAC, but outside the
-            window).
+        reason: `missing`, `malformed`, `mismatch` (no secret makes this MAC) or `stale` (right MAC, outside the window).
         seconds_off: how old a stale signature is; negative if its time is in the future.
         mac: the MAC of a stale signature, to distinguish deliveries. It is never shown.
     """
@@ -251,16 +250,17 @@ class ProviderError(ReceiverError):
     Attributes:
         code: the code in the answer, or one of ours: `unreachable`, `transport`, `malformed_answer`, `http_<status>`;
             before the provider could begin: `not_all_sent`, `out_of_turns`, `no_turn`, `no_token`, `invalid_id`,
-            `invalid_idempotency_key`, `not_a_job`, `regenerations_used`; for an upload that can be continued:
-            `upload_broken`.
+            `invalid_idempotency_key`, `not_a_job`, `regenerations_used`; of an upload to continue: `upload_broken`.
         status: the HTTP status, None when there was no answer.
         request_id: the id to give to the provider's support.
         doc_url: the provider's page about this error.
         retry_after: how long the provider asked us to wait.
         maybe_done: whether an earlier try of the same call might have succeeded, although this one failed.
+        answer: a 2xx answer to a request that is paid for, as it came. It is never shown.
     """
 
     maybe_done = False
+    answer: bytes | None = None
 
     def __init__(
         self, message: str, *, code: str, status: int | None = None, request_id: str | None = None,

@@ -1,7 +1,8 @@
 """What the refusals of all sources have in common: an error's class by its status, and its words without the key."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,16 @@ def by_status(status: int) -> type[ProviderError]:
     if 400 <= status < 500 and status not in (408, 409, 425):  # noqa: PLR2004 - another try can succeed after these
         return InvalidRequest
     return ProviderUnavailable
+
+
+@contextmanager
+def carrying(answer: bytes) -> Iterator[None]:
+    """Let an error that the block raises carry the answer to a request that is paid for: perhaps the work was begun."""
+    try:
+        yield
+    except ProviderError as exc:
+        exc.answer = answer
+        raise
 
 
 def json_object(body: bytes) -> dict[str, Any]:

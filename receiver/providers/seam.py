@@ -187,7 +187,8 @@ class Source(ABC):
         """Ask for work that is paid for. One request, and never a second.
 
         Raises:
-            ProviderError: there is no usable answer. Its status and code tell whether work might have been done.
+            ProviderError: there is no usable answer. Its status and code tell whether work might have been done. What
+                was answered is kept, if the error carries it (`refusals.carrying`).
         """
         raise NotImplementedError
 

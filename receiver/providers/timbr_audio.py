@@ -19,6 +19,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr
 
 from receiver.errors import ImpossibleError, NotFound, ProviderUnavailable
+from receiver.providers import refusals
 from receiver.providers import timbr_audio_answers as answers
 from receiver.providers.orders import (
     Accepted,
@@ -156,7 +157,8 @@ class TimbrAudio(Source):
         body = {"file_id": order.file_id} | order.wishes.to_json()
         seconds = min(order.patience, START_SECONDS)
         raw = await self._calls.once.send("POST", f"audio/{PATHS[order.operation]}", json=body, seconds=seconds)
-        return Accepted(answers.started(raw))
+        with refusals.carrying(raw):
+            return Accepted(answers.started(raw))
 
     async def look(self, ids: Sequence[str]) -> Mapping[str, Seen]:
         """See `Source`. What no page has is asked for alone, so that only its own 404 says that it is gone."""

@@ -136,6 +136,8 @@ async def _answer(client: Source, order: Order, sent: Submission) -> Answer:
                 log.exception("a bug in receiver: the answer to %s cannot be read", sent.id)
                 return Unreadable(answer.raw, ProviderUnavailable(describe(exc), code="malformed_answer"))
     except ProviderError as exc:
+        if exc.answer is not None and moves.after(exc) is State.UNKNOWN:
+            return Unreadable(exc.answer, exc)
         return exc
     except asyncio.CancelledError:
         log.error("%s was sent and is stopped before its answer came: it becomes unknown", sent.id)

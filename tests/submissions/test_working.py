@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from itertools import chain, repeat
 
@@ -17,7 +18,7 @@ from receiver.submissions.asking import Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.working import Working
-from tests.submissions.submitting import PAYING, Bench, bench, server_bench
+from tests.submissions.submitting import PAYING, Bench, audio_bench, bench, server_bench
 
 AGAIN, FAIL = Terms(if_lost="again"), Terms(if_lost="fail")
 
@@ -74,6 +75,19 @@ async def test_a_lost_answer_is_shown_and_never_asked_for_again_by_itself(here: 
     assert (event.type, [job.handler for job in event.jobs]) == ("submission.unknown", ["tell-me"])
     assert submission.error is not None
     assert submission.event is None, "that event is not its end"
+
+
+@pytest.mark.parametrize(("of", "paying_path"), [(bench, PAYING), (audio_bench, "/audio/separate")])
+async def test_an_answer_that_cannot_be_read_is_kept(
+    db: Pool, receiver_database: str, of: Callable[..., AbstractAsyncContextManager[Bench]], paying_path: str
+) -> None:
+    operation = "transcription" if of is bench else "separation"
+    async with of(db, receiver_database) as here:
+        here.plan("malformed", paying_path)
+        submission = await here.worked(await here.submit("talk.wav", operation=operation))
+    assert submission.state is State.UNKNOWN
+    kept = await archive.kept(here.db, announcing.subject(submission), "unreadable/1")
+    assert (kept or b"").startswith(b"{")
 
 
 async def test_whoever_finds_it_sent_says_that_nobody_knows(here: Bench) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, ClassVar, Self, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, SecretStr
 
 from receiver.errors import ImpossibleError, NotFound, ProviderError, ProviderUnavailable, Unauthenticated
+from receiver.providers import refusals
 from receiver.providers.budget import Budget
 from receiver.providers.calls import Calls
 from receiver.providers.orders import Accepted, KeepNotes, Media, Notes, Order, Seen, Sent, Uploaded
@@ -101,7 +102,9 @@ class Timbr(Source):
         except ProviderError as exc:
             # In an answer with HTTP 200 only a number is certain to be a refusal: words about credits can praise too.
             if exc.code.startswith(envelope.GUESSED):
-                raise ProviderUnavailable(f"the answer makes no sense: {exc.message}", code="malformed_answer") from exc
+                unclear = ProviderUnavailable(f"the answer makes no sense: {exc.message}", code="malformed_answer")
+                unclear.answer = exc.answer
+                raise unclear from exc
             raise
         return Accepted(started.task_id)
 
@@ -190,7 +193,9 @@ class Timbr(Source):
         """
 
         async def answer(calls: Calls) -> Model:
-            return envelope.read(kind, await send(calls), _text(calls.key))
+            raw = await send(calls)
+            with refusals.carrying(raw) if is_paid else nullcontext():  # the other answers can have tokens in them
+                return envelope.read(kind, raw, _text(calls.key))
 
         if not self.has_client:
             return await answer(self._calls)

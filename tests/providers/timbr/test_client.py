@@ -156,6 +156,22 @@ async def test_an_answer_without_a_task_is_unknown(data: object) -> None:
         with pytest.raises(ProviderUnavailable) as raised:
             await api.start(order())
     assert (raised.value.code, after(raised.value), len(provider.asked)) == ("malformed_answer", State.UNKNOWN, 1)
+    assert raised.value.answer == envelope(data).content
+
+
+async def test_a_refusal_that_only_words_make_one_is_unknown_and_carries_them() -> None:
+    answer = envelope(None, "INSUFFICIENT_CREDIT")
+    async with client(httpx.MockTransport(Provider(answer))) as api:
+        with pytest.raises(ProviderUnavailable, match="INSUFFICIENT_CREDIT") as raised:
+            await api.start(order())
+    assert (after(raised.value), raised.value.answer) == (State.UNKNOWN, answer.content)
+
+
+async def test_no_error_carries_tokens() -> None:
+    async with client(httpx.MockTransport(Provider(envelope({"tokens": "timbr_access_1"})))) as api:
+        with pytest.raises(ProviderUnavailable) as raised:
+            await api.tokens()
+    assert raised.value.answer is None
 
 
 async def test_a_task_is_accepted_whatever_else_the_answer_says() -> None:
