@@ -108,7 +108,7 @@ class SignatureError(RequestError):
     """The delivery is not proven to come from the source. The sender gets the same body for every reason.
 
     Attributes:
-        reason: `missing`, `malformed`, `mismatch` (no secret makes this MAC) or `stale` (right MAC, outside the window).
+        reason: `missing`, `malformed`, `mismatch` (no secret makes this MAC) or `stale` (right MAC, wrong time).
         seconds_off: how old a stale signature is; negative if its time is in the future.
         mac: the MAC of a stale signature, to distinguish deliveries. It is never shown.
     """
