@@ -139,6 +139,7 @@ async def test_recordings_are_removed_that_nobody_needs_any_more(here: Bench) ->
     lately = put_aside(here, replace(over, id=records.new_id()))
     another = old.with_name("a person's file")
     another.touch()
+    os.utime(another, (0, 0))
     for state, tries in ((State.SENT, 1), (State.FAILED, -1)):
         await records.move(here.db, over.id, state, Change(tries=tries))
     await leftovers(here).remove_files()

@@ -322,6 +322,34 @@ async def test_an_upload_that_has_expired_is_not_paid_for_and_the_same_command_u
     assert here.charges() == 1
 
 
+async def test_what_the_database_refuses_to_keep_is_unknown_and_says_so(here: Bench) -> None:
+    submission = await here.submit()
+    await here.db.execute("alter table receiver.submissions add check (state <> 'ended')")
+    submission = await here.worked(submission)
+    assert (submission.state, submission.error, here.charges()) == (
+        State.UNKNOWN, "its answer cannot be kept: CheckViolationError", 1,
+    )  # fmt: skip
+    assert [event.type for event in await here.events()] == ["submission.unknown"]
+
+
+async def test_whoever_has_lost_its_job_moves_nothing(here: Bench) -> None:
+    asked, fetched = replace(here.asked(), file=None, url="https://files.test/talk.mp3"), asyncio.Event()
+    submission, _ = await ordering.submit(here.client, here.db, asked, here.shelf)
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await here.db.execute("update receiver.jobs set attempt = attempt + 1")  # another worker has claimed it
+        fetched.set()
+        return httpx.Response(404)
+
+    def browser() -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    async with here.working(working.handler(Working(here.interested, here.shelf, browser=browser))) as worker:
+        await fetched.wait()
+        await worker.drained()
+    assert (await here.now(submission)).state is State.INTENDED
+
+
 async def test_a_call_has_the_time_of_a_whole_job(here: Bench) -> None:
     submission, times = await here.submit(), chain([0.0, 901.0], repeat(0.0))  # something took a quarter of an hour
     async with here.working(working.handler(Working(here.interested, here.shelf, clock=lambda: next(times)))):
