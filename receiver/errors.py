@@ -256,7 +256,7 @@ class ProviderError(ReceiverError):
         doc_url: the provider's page about this error.
         retry_after: how long the provider asked us to wait.
         maybe_done: whether an earlier try of the same call might have succeeded, although this one failed.
-        answer: a 2xx answer to a request that is paid for, as it came. It is never shown.
+        answer: a 2xx answer to a request that is paid for, as it came.
     """
 
     maybe_done = False

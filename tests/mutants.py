@@ -460,6 +460,8 @@ MUTANTS = (
            " and url is null", "", "submissions/counts"),
     Mutant("check: an upload that is gone is told to nobody", "receiver/health/submitted.py",
            "    if gone.number:\n", "    if gone.number > 9:\n", "health/submitted"),
+    Mutant("leftovers: whoever waits is told to replay what will fail", "receiver/submissions/results.py",
+           "if found.state is State.ENDED else None", "if found.id else None", "submissions/leftovers"),
     Mutant("leftovers: a recording that is needed is removed", "receiver/submissions/leftovers.py",
            "is_useless = states[submission] in OVER if submission in states else", "is_useless =",
            "submissions/leftovers"),

@@ -53,7 +53,8 @@ async def _until(db: Pool, submission: str, is_there: Callable[[Submission], boo
         found = await records.known(db, submission)
         if is_there(found):
             return found
-        error = await records.dead_work(db, submission)
+        # Of others with a dead job a worker sees that they have failed, or that nobody knows: see `leftovers`.
+        error = await records.dead_work(db, submission) if found.state is State.ENDED else None
         if error is not None:
             raise ImpossibleError(
                 f"{submission} is {found.state}, and its job was given up: {error}; `receiver replay {submission}` "

@@ -12,7 +12,7 @@ import pytest_asyncio
 from receiver.database import Pool
 from receiver.events import AccountId
 from receiver.providers.orders import Media
-from receiver.submissions import ordering, records, resolving
+from receiver.submissions import ordering, records, resolving, results
 from receiver.submissions.asking import Terms
 from receiver.submissions.leftovers import Leftovers
 from receiver.submissions.moves import State
@@ -63,6 +63,16 @@ async def test_what_cannot_be_sent_fails_with_its_event_and_can_be_asked_for_aga
     )  # fmt: skip
     another = await here.worked(await here.submit(terms=Terms(again=True)))
     assert (another.id != failed.id, another.state, here.charges()) == (True, State.DONE, 1)
+
+
+async def test_whoever_waits_hears_of_the_failure_and_not_of_the_job(here: Bench) -> None:
+    submission = await here.submit()
+    await kill(here)
+
+    async def waiting(_: Submission) -> None:
+        await end_dead(here)
+
+    assert (await results.until_over(here.db, submission.id, waiting)).state is State.FAILED
 
 
 async def test_an_address_that_never_came_fails_with_its_event(here: Bench) -> None:
