@@ -1,5 +1,6 @@
 """`submissions.leftovers`: what a dead job leaves behind is told, and nothing that was paid for is thrown away."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -7,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from receiver.database import Pool
@@ -19,6 +21,7 @@ from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.working import NO_ANSWER
 from tests.submissions.submitting import AUDIO_ACCOUNT, FILE, Bench, bench
+from tests.worker.working import until
 
 URL = "https://files.test/talk.mp3"
 
@@ -161,3 +164,19 @@ async def test_recordings_are_removed_that_nobody_needs_any_more(here: Bench) ->
 async def test_without_a_folder_there_is_nothing_to_remove(here: Bench) -> None:
     await leftovers(here).remove_files()
     assert not list(here.shelf.place.iterdir())
+
+
+async def test_a_worker_looks_at_both_as_soon_as_it_starts(here: Bench) -> None:
+    submission = await here.submit()
+    waiting = put_aside(here, submission)
+    await kill(here)
+    watching = asyncio.create_task(leftovers(here, here.account.id).watch())
+    await here.until_state(submission, State.FAILED)
+
+    async def is_gone() -> bool:
+        return not waiting.exists()
+
+    await until(is_gone)
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
