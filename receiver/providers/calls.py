@@ -49,7 +49,6 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
 NO_TURN = "no_turn"
 NO_TOKEN = "no_token"  # noqa: S105 - the name of an error
 # The provider cannot have begun.
-ABOVE_CEILING = "max_charge_exceeded"  # of `PaymentRequired`: nothing was done, and waiting does not help
 NOTHING_SENT = frozenset({NO_TURN, NO_TOKEN, UNREACHABLE, NOT_ALL_SENT})
 UPLOAD_BYTES_A_SECOND = 100_000.0  # a slower upload counts as broken
 # A job's longer wait becomes a later attempt, which survives a restart and is visible. A person waits a full minute.

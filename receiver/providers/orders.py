@@ -22,6 +22,7 @@ KeepNotes: TypeAlias = Callable[[Notes], Awaitable[None]]
 Sent: TypeAlias = Callable[[int], None]
 
 UNKNOWN_CONTENT = "application/octet-stream"
+ABOVE_CEILING = "max_charge_exceeded"  # of `PaymentRequired`: nothing was done, and waiting does not help
 
 
 class Wishes(BaseModel):

@@ -25,7 +25,8 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from receiver.errors import InvalidRequest, NotFound, PaymentRequired, ProviderError, RateLimited, Unauthenticated
-from receiver.providers.calls import ABOVE_CEILING, NOTHING_SENT
+from receiver.providers.calls import NOTHING_SENT
+from receiver.providers.orders import ABOVE_CEILING
 
 IfLost: TypeAlias = Literal["ask", "again", "fail"]
 

@@ -91,13 +91,20 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
 async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:
     """Send the request with a lost answer once more, under its key: the source repeats its answer, and charges once.
 
-    Return whether there is an answer now.
+    Return whether there is an answer now. If not, another try does not help.
 
     Raises:
         ProviderError: there is none again; another try can help.
     """
     client = cast("Source", ctx.client)
-    answer = await _answer(client, replace(order_of(lost, client, shelf), key=_key(lost), asked_before=True), lost)
+    try:
+        order = order_of(lost, client, shelf)
+    except GiveUp as exc:
+        log.warning("%s: its answer cannot be asked for again: %s", lost.id, exc)
+        return False
+    answer = await _answer(client, replace(order, key=_key(lost), asked_before=True), lost)
+    if isinstance(answer, Unreadable):
+        return False
     if isinstance(answer, ProviderError):
         if not moves.is_answer_to_repeated(answer):
             raise answer

@@ -8,6 +8,7 @@ from typing import Literal
 import httpx
 
 from receiver.errors import InvalidRequest
+from receiver.providers import refusals
 from receiver.providers.bodies import Body
 from receiver.providers.seam import Source
 from receiver.providers.transcribe_so.answers import (
@@ -106,7 +107,8 @@ class Client(Source):
         answer = await self._calls.send(
             "POST", "transcriptions", json=body, idempotency_key=idempotency_key, asked_before=asked_before
         )
-        return await read(TranscriptionStatus, answer)
+        with refusals.carrying(answer):
+            return await read(TranscriptionStatus, answer)
 
     async def quote(self, recording: Recording, *, idempotency_key: str) -> QuoteAnswer:
         """Return the price of a recording, without starting a transcription."""
