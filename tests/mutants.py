@@ -331,7 +331,7 @@ MUTANTS = (
     Mutant("opening: a key goes to another source's API", "receiver/providers/opening.py",
            "    if account.source != kind.name:", "    if account.name != account.name:", "providers/opening"),
     Mutant("opening: a source without a client stops all others", "receiver/providers/opening.py",
-           "            if by_name(account.source) is not None\n", "", "providers/opening"),
+           "by_name(account.source)) is not None", "by_name(account.source) or TranscribeSo)", "providers/opening"),
     Mutant("envelope: what will never be ready is waited for", "receiver/providers/transcribe_so/envelope.py",
            "self.passing = reason == PROCESSING", "self.passing = True", "providers/transcribe_so/envelope"),
     Mutant("envelope: a spent allowance stops every request", "receiver/providers/transcribe_so/envelope.py",

@@ -68,7 +68,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     own = working.handler(Working(interested, shelf, pays=not lapsed))
     async with (
         database.pool(url, size=2 * (configured.lanes + configured.calls) + 4, lent=note_lent) as db,
-        open_providers(configured.accounts, url, retries=()) as providers,
+        open_providers(configured.accounts, url) as providers,
         egress.Clients(timeout=10) as http,
         Organs({"line": beat} if has_line else {}),
     ):

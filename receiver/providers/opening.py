@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from receiver.database import Connections, Pool
 from receiver.database.opening import open_database, open_pool
-from receiver.errors import ImpossibleError, NoDataError
+from receiver.errors import NoDataError
 from receiver.events import AccountId
 from receiver.providers import Source, TranscribeSo, budget, by_name
 from receiver.providers.archive import Archive
@@ -48,31 +48,13 @@ async def open_client(
 
 
 @asynccontextmanager
-async def open_provider(
-    account: Account, url: str | None, *, retries: tuple[float, ...] = RETRY_SECONDS
-) -> AsyncIterator[Source]:
-    """Open the client of an account, whichever source it is of; see `open_client`.
-
-    Raises:
-        ImpossibleError: this version has no client of the source.
-    """
-    kind = by_name(account.source)
-    if kind is None:
-        raise ImpossibleError(f"this version has no client of {account.source}")
-    async with open_client(kind, account, url, retries=retries) as client:
-        yield client
-
-
-@asynccontextmanager
-async def open_providers(
-    accounts: Iterable[Account], url: str, *, retries: tuple[float, ...] = RETRY_SECONDS
-) -> AsyncIterator[dict[AccountId, Source]]:
-    """Open the client of each account of which this version has one."""
+async def open_providers(accounts: Iterable[Account], url: str) -> AsyncIterator[dict[AccountId, Source]]:
+    """Open the client of each account of which this version has one. They are for jobs, whose own backoff retries."""
     async with AsyncExitStack() as stack:
         yield {
-            account.id: await stack.enter_async_context(open_provider(account, url, retries=retries))
+            account.id: await stack.enter_async_context(open_client(kind, account, url, retries=()))
             for account in accounts
-            if by_name(account.source) is not None
+            if (kind := by_name(account.source)) is not None
         }
 
 
