@@ -339,6 +339,8 @@ MUTANTS = (
            "providers/transcribe_so/envelope providers/calls"),
     Mutant("retry: what will be ready is given up", "receiver/inbox/retry.py",
            "return not passing", "return True", "inbox/retry"),
+    Mutant("names: a provider chooses the folder", "receiver/providers/names.py",
+           '_ODD.sub("_", name[-NAME_BYTES:])', "name[-NAME_BYTES:]", "providers/names"),
     Mutant("budget: everybody has the same place in the line", "sql/queries/providers/take_turn.sql",
            "case when asked.wait > $5 and $7 then asked.place else b.line_at end", "b.line_at", "providers/budget"),
     Mutant("budget: a pause can be shortened", "sql/queries/providers/pause_turns.sql",

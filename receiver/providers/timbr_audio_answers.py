@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, WrapValidator
 
 from receiver.errors import ProviderError, ProviderUnavailable, RateLimited
-from receiver.providers import refusals
+from receiver.providers import names, refusals
 from receiver.providers.orders import Candidate, Seen
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -34,8 +34,6 @@ _MEANINGS = tuple((status, re.compile(words, re.IGNORECASE)) for status, words i
     (401, "unauthorized|not.authenticated|(invalid|expired|revoked).(token|api.?key)"),
     (404, "file.*not.(found|exist)"),
 ))  # fmt: skip
-_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
-_UNUSABLE = re.compile(r"[\x00-\x1f\x7f/\\]+")  # in the name of a file
 
 
 def _or_none(value: Any, read: Any) -> Any:
@@ -213,15 +211,10 @@ def _malformed(why: str) -> ProviderUnavailable:
 
 
 def _links(result: object) -> Mapping[str, SecretStr]:
-    """Return the links in a result by their names; a name that has come before gets a number."""
+    """Return the links in a result by their names."""
     found = dict[str, SecretStr]()
     for name, url in _named(result, "file"):
-        whole = _with_ending(_UNUSABLE.sub("_", name).strip(" .") or "file", url)
-        ending = _ending(whole)
-        stem = whole.removesuffix(ending)
-        numbers = range(2, len(found) + 3)
-        names = [whole, *(f"{stem}-{number}{ending}" for number in numbers)]
-        found[next(one for one in names if one not in found)] = SecretStr(url)
+        found[names.unlike(found, _with_ending(name.strip(" .") or "file", url))] = SecretStr(url)
     return found
 
 
@@ -241,12 +234,7 @@ def _named(value: object, name: str, depth: int = 0) -> Iterator[tuple[str, str]
 
 def _with_ending(name: str, url: str) -> str:
     try:
-        ending = _ending(urlsplit(url).path)
+        ending = names.ending(urlsplit(url).path)
     except ValueError:
         return name
     return name if name.lower().endswith(ending.lower()) else f"{name}{ending}"
-
-
-def _ending(text: str) -> str:
-    found = _ENDING.search(text)
-    return "" if found is None else found[0]

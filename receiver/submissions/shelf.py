@@ -7,7 +7,6 @@ The names are the provider's, so they are made harmless.
 """
 
 import os
-import re
 import secrets
 import shutil
 import socket
@@ -24,7 +23,7 @@ from pydantic import SecretStr
 from receiver.database import embedded
 from receiver.errors import ImpossibleError, Postpone, ProviderUnavailable
 from receiver.inbox.artifacts import Artifact
-from receiver.providers import Source, destinations
+from receiver.providers import Source, destinations, names
 from receiver.providers.downloads import download
 from receiver.providers.orders import Media
 from receiver.settings import Settings
@@ -34,8 +33,6 @@ from receiver.submissions.records import Submission
 MEGABYTE = 1024 * 1024
 WAITING = "waiting"
 MOST_LISTED = 10_000
-NAME_BYTES = 200  # a download adds an ending
-_ODD = re.compile(r"[^\w.,()+ -]|^\.", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +53,10 @@ class Shelf:
             ProviderUnavailable: the provider does not name them, or they do not come.
             ImpossibleError: one is too large, or the disk is full.
         """
-        names = _harmless((await _links(client, submission)).keys())
+        wanted = _harmless((await _links(client, submission)).keys())
         private = not destinations.is_public_api(client.api_url)
         found = []
-        for given, name in names.items():
+        for given, name in wanted.items():
 
             async def link(given: str = given) -> SecretStr:
                 return (await _links(client, submission))[given]
@@ -169,15 +166,9 @@ async def _links(client: Source, submission: Submission) -> dict[str, SecretStr]
     return dict(seen.links)
 
 
-def _harmless(names: Iterable[str]) -> dict[str, str]:
+def _harmless(given: Iterable[str]) -> dict[str, str]:
     """Return a file name for each name that a provider has given, each only once."""
     found: dict[str, str] = {}
-    for name in names:
-        plain = _ODD.sub("_", name)[-NAME_BYTES:] or "file"
-        stem, dot, ending = plain.rpartition(".")
-        number = 2
-        while plain in found.values():
-            plain = f"{stem or ending}-{number}{dot}{ending if stem else ''}"
-            number += 1
-        found[name] = plain
+    for name in given:
+        found[name] = names.unlike(found.values(), names.harmless(name))
     return found

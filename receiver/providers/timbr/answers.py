@@ -6,12 +6,13 @@ and no formats of times, so a time is read in any of them.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from receiver.providers import names
 from receiver.providers.orders import Seen
 
 UNKNOWN_LIFE = timedelta(hours=1)
@@ -23,7 +24,6 @@ COMPLETED = frozenset({"completed", "complete", "done", "success", "succeeded"})
 FAILED = frozenset({"failed", "failure", "error", "cancelled", "canceled"})
 
 _SENDABLE = re.compile(r"[!-~]{1,4096}")
-_UNUSABLE = re.compile(r"[\x00-\x1f\x7f/\\]+")  # in the name of a file
 
 
 def _sendable(token: SecretStr) -> SecretStr:
@@ -125,30 +125,22 @@ def moment(value: object) -> datetime | None:
 
 
 def _links(assets: object) -> Mapping[str, SecretStr]:
-    """Return the links of files by their names; a name that has come before gets a number."""
+    """Return the links of files by their names."""
     found = dict[str, SecretStr]()
     for asset in assets if isinstance(assets, list) else []:
         link = asset.get("link") if isinstance(asset, dict) else None
         if isinstance(link, str) and link:
-            found[_unique(*_name(asset), found)] = SecretStr(link)
+            found[names.unlike(found, _name(asset))] = SecretStr(link)
     return found
 
 
-def _name(asset: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the name of a file, and its ending with the dot."""
+def _name(asset: Mapping[str, Any]) -> str:
+    """Return the name of a file, with its ending."""
     name, ending = (
-        _UNUSABLE.sub("_", text).strip(" .") if isinstance(text := asset.get(part), str) else ""
-        for part in ("name", "extension")
+        text.strip(" .") if isinstance(text := asset.get(part), str) else "" for part in ("name", "extension")
     )
-    ending = f".{ending}" if ending else ""
-    if ending and name.lower().endswith(ending.lower()):
-        name, ending = name[: -len(ending)], name[-len(ending) :]
-    return name or "file", ending
-
-
-def _unique(name: str, ending: str, taken: Mapping[str, Any]) -> str:
-    names: Sequence[str] = [f"{name}{ending}", *(f"{name}-{number}{ending}" for number in range(2, len(taken) + 3))]
-    return next(one for one in names if one not in taken)
+    has_ending = not ending or name.lower().endswith(f".{ending}".lower())
+    return (name or "file") if has_ending else f"{name or 'file'}.{ending}"
 
 
 def _number(value: object) -> float | None:

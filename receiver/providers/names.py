@@ -1,0 +1,28 @@
+"""The names of files, which strangers chose. Pure."""
+
+import re
+from collections.abc import Collection
+
+NAME_BYTES = 200  # a download adds an ending
+
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
+_ODD = re.compile(r"[^\w.,()+ -]|^\.", re.ASCII)
+
+
+def ending(name: str) -> str:
+    """Return the ending of a name with its dot, such as `.wav`; empty if there is none."""
+    found = _ENDING.search(name)
+    return "" if found is None else found[0]
+
+
+def harmless(name: str) -> str:
+    """Return a name that a file of ours can have."""
+    return _ODD.sub("_", name[-NAME_BYTES:]) or "file"
+
+
+def unlike(others: Collection[str], name: str) -> str:
+    """Return a name; with a number before its ending if others have it."""
+    end = ending(name)
+    stem = name.removesuffix(end)
+    names = [name, *(f"{stem}-{number}{end}" for number in range(2, len(others) + 3))]
+    return next(one for one in names if one not in others)
