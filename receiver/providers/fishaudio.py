@@ -13,13 +13,12 @@ logged.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from receiver.errors import NotFound, PaymentRequired, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import NotFound, ProviderError, ProviderUnavailable
 from receiver.providers import refusals
 from receiver.providers.orders import Answered, Order, Wishes
 from receiver.providers.seam import Source
@@ -29,8 +28,8 @@ from receiver.transcripts import Segment, Transcript
 CREDITS_A_MINUTE = 10
 TOO_LONG = 10  # times what was paid for
 QUOTAS = ("remaining_quota", "required_quota")
-
-_OF_MONEY = re.compile("credit|quota|insufficient", re.IGNORECASE)
+SHARED = frozenset({429})  # the status of spent credits and of too many requests
+MEANINGS = refusals.meanings({402: "credit|quota|insufficient"})
 
 
 class Transcribe(Wishes):
@@ -42,22 +41,11 @@ class Transcribe(Wishes):
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
-    """Return the error for an unsuccessful answer; see `Source.refusal`.
-
-    Its code is made of the status alone: the provider's could be taken for ours, which tell what was sent.
-    """
+    """Return the error for an unsuccessful answer; see `Source.refusal`."""
     answer = refusals.json_object(body)
     said = [text for name in ("error", "details", "code") if isinstance(text := answer.get(name), str) and text]
-    is_of_money = any(name in answer for name in QUOTAS) or any(map(_OF_MONEY.search, said))
-    kind = refusals.by_status(status)
-    error = (PaymentRequired if kind is RateLimited and is_of_money else kind)(
-        refusals.without(key, ": ".join(said) or refusals.NO_REASON)[: refusals.MESSAGE_LENGTH],
-        code=f"http_{status}", status=status, request_id=refusals.without(key, headers.get("x-request-id")),
-        retry_after=refusals.retry_after(headers),
-    )  # fmt: skip
-    if isinstance(error, RateLimited):
-        error.of_every_request = True
-    return error
+    told = refusals.meaning([*said, *(name for name in QUOTAS if name in answer)], MEANINGS)
+    return refusals.error(status, headers, said, key, meant=told if status in SHARED else None)
 
 
 class FishAudio(Source):

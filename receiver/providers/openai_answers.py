@@ -12,7 +12,6 @@ The servers do not agree, so all that can be missing or wrong is left out: a tim
 its start is moved there, a word without times is in the text alone. Silence is an empty transcript.
 """
 
-import json
 import math
 import re
 from bisect import bisect_right
@@ -20,12 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from receiver.errors import PaymentRequired, ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.providers import refusals
 from receiver.transcripts import Segment, Transcript, Word, subtitles
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SPENT = "insufficient_quota"
+SHARED = frozenset({429})  # the status of spent money and of too many requests
 
 _PAGE = re.compile(rb"<(!doctype|html)", re.IGNORECASE)
 _CUE = re.compile(rb"^[ \t]*[0-9]+:[0-9:.,]+[ \t]*-->", re.MULTILINE)
@@ -54,32 +54,20 @@ def transcript(raw: bytes) -> Transcript:
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
-    """Return the error for an unsuccessful answer; see `Source.refusal`.
-
-    Its code is made of the status alone: the servers' own codes could be taken for ours, which tell what was sent.
-    """
-    answer = _object(body) or {}
+    """Return the error for an unsuccessful answer; see `Source.refusal`."""
+    answer = refusals.json_object(body)
     error = answer.get("error")
     inner = error if isinstance(error, dict) else {}
     said = [error, inner.get("message"), answer.get("message"), answer.get("detail")]
-    message = ": ".join(text for text in said if isinstance(text, str) and text) or refusals.NO_REASON
-    is_spent = SPENT in (inner.get("type"), inner.get("code"))  # OpenAI says 429 where 402 is meant
-    found = (PaymentRequired if status == 429 and is_spent else refusals.by_status(status))(  # noqa: PLR2004 - see above
-        refusals.without(key, message)[: refusals.MESSAGE_LENGTH],
-        code=f"http_{status}",
-        status=status,
-        request_id=refusals.without(key, headers.get("x-request-id")),
-        retry_after=refusals.retry_after(headers),
-    )
-    if isinstance(found, RateLimited):
-        found.of_every_request = True
-    return found
+    is_spent = SPENT in (inner.get("type"), inner.get("code"))
+    words = [text for text in said if isinstance(text, str) and text]
+    return refusals.error(status, headers, words, key, meant=402 if status in SHARED and is_spent else None)
 
 
 def _from_json(content: bytes) -> Transcript:
-    answer = _object(content)
-    if answer is None:
-        raise _malformed("it is no JSON")
+    answer = refusals.json_object(content)
+    if not answer:
+        raise _malformed("it is an empty object, or no JSON")
     text, segments, words = answer.get("text"), answer.get("segments"), answer.get("words")
     if not isinstance(text, str) and not isinstance(segments, list) and not isinstance(words, list):
         raise _malformed("it has neither a text nor segments")
@@ -126,14 +114,6 @@ def _with_words(segments: Sequence[Segment], words: Sequence[Word]) -> list[Segm
         middle = (word.start_seconds + word.end_seconds) / 2
         parts[order[max(0, bisect_right(starts, middle) - 1)]].append(word)
     return [replace(segment, words=tuple(part)) for segment, part in zip(segments, parts, strict=True)]
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def _objects(items: object) -> list[dict[str, Any]]:

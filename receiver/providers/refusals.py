@@ -1,10 +1,15 @@
-"""What the refusals of all sources have in common: an error's class by its status, and its words without the key."""
+"""What the refusals of all sources have in common. Pure.
+
+An error's class tells what to do: to wait for money, for a key or for a turn, or to give up. The status decides it. A
+source whose servers use one status for many things has a table of words besides.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from receiver.errors import (
     InvalidRequest,
@@ -20,6 +25,9 @@ MESSAGE_LENGTH = 500
 NO_REASON = "the provider gave no reason"
 HIDDEN = "(the key)"
 RETRY_AFTER_LIMIT = timedelta(hours=24)
+
+# What words mean, as a status; the first words that are found count.
+Meanings: TypeAlias = Sequence[tuple[int, re.Pattern[str]]]
 
 BY_STATUS: dict[int, type[ProviderError]] = {
     401: Unauthenticated,
@@ -46,6 +54,42 @@ def carrying(answer: bytes) -> Iterator[None]:
     except ProviderError as exc:
         exc.answer = answer
         raise
+
+
+def meanings(words: Mapping[int, str]) -> Meanings:
+    """Return a table of regular expressions by what they mean. Upper and lower case are the same."""
+    return [(status, re.compile(pattern, re.IGNORECASE)) for status, pattern in words.items()]
+
+
+def meaning(said: Iterable[str], table: Meanings) -> int | None:
+    """Return the status that texts mean; None if the table tells nothing of them."""
+    return next((status for text in said for status, words in table if words.search(text)), None)
+
+
+def error(
+    status: int, headers: Mapping[str, str], said: Iterable[str], *secrets: str, meant: int | None = None
+) -> ProviderError:
+    """Return the error for an unsuccessful answer.
+
+    Its code is made of the status alone: the provider's could be taken for ours, which tell what was sent.
+
+    Args:
+        status: the answer's.
+        headers: the answer's.
+        said: the provider's words.
+        secrets: are removed from the words.
+        meant: the status that the error has the class of, if it is another one.
+    """
+    message, request_id = ": ".join(said) or NO_REASON, headers.get("x-request-id")
+    for secret in secrets:
+        message, request_id = without(secret, message), without(secret, request_id)
+    found = by_status(status if meant is None else meant)(
+        message[:MESSAGE_LENGTH], code=f"http_{status}", status=status, request_id=request_id,
+        retry_after=retry_after(headers),
+    )  # fmt: skip
+    if isinstance(found, RateLimited):
+        found.of_every_request = True
+    return found
 
 
 def json_object(body: bytes) -> dict[str, Any]:

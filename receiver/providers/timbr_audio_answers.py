@@ -10,7 +10,6 @@ the name of a link  its key, or the `name` beside it, with the ending that the a
 a refusal           its status; where servers use one status for many things, its words
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, WrapValidator
 
-from receiver.errors import ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.providers import names, refusals
 from receiver.providers.orders import Candidate, Seen
 
@@ -29,11 +28,11 @@ WEB = ("https://", "http://")
 OF_A_LINK = frozenset({"url", "link", "href", "download_url", "signed_url"})
 SHARED = frozenset({400, 403, 422})  # statuses that a server can use for every refusal
 
-_MEANINGS = tuple((status, re.compile(words, re.IGNORECASE)) for status, words in (
-    (402, "insufficient|not.enough.credit|out.of.credit|payment"),
-    (401, "unauthorized|not.authenticated|(invalid|expired|revoked).(token|api.?key)"),
-    (404, "file.*not.(found|exist)"),
-))  # fmt: skip
+MEANINGS = refusals.meanings({
+    402: "insufficient|not.enough.credit|out.of.credit|payment",
+    401: "unauthorized|not.authenticated|(invalid|expired|revoked).(token|api.?key)",
+    404: "file.*not.(found|exist)",
+})  # fmt: skip
 
 
 def _or_none(value: Any, read: Any) -> Any:
@@ -161,21 +160,11 @@ def page(raw: bytes) -> tuple[list[Job], bool]:
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
-    """Return the error for an unsuccessful answer; see `Source.refusal`.
-
-    Its code is made of the status alone: the provider's could be taken for ours, which tell what was sent.
-    """
+    """Return the error for an unsuccessful answer; see `Source.refusal`."""
     answer = refusals.json_object(body)
     said = ": ".join(text for name in ("detail", "error", "message") if (text := _said(answer.get(name))))
-    told = (meant for meant, words in _MEANINGS if words.search(said)) if status in SHARED else iter(())
-    error = refusals.by_status(next(told, status))(
-        refusals.without(key, said or refusals.NO_REASON)[: refusals.MESSAGE_LENGTH],
-        code=f"http_{status}", status=status, request_id=refusals.without(key, headers.get("x-request-id")),
-        retry_after=refusals.retry_after(headers),
-    )  # fmt: skip
-    if isinstance(error, RateLimited):
-        error.of_every_request = True
-    return error
+    told = refusals.meaning([said], MEANINGS) if status in SHARED else None
+    return refusals.error(status, headers, [said], key, meant=told)
 
 
 def _said(value: object) -> str:

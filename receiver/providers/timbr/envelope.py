@@ -13,17 +13,16 @@ HTTP 200 without `data`, with a code or message   a refusal: nothing was done
 HTTP 200 with a `status` of 4xx                   a refusal, whatever `data` has
 anything else                                     malformed
 
-What a refusal means, its numbers tell, and else its words. An error's code is made of numbers alone: the provider's
-codes could be taken for ours, which tell what was sent.
+What a refusal means, its numbers tell, and else its words.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from receiver.errors import ProviderError, ProviderUnavailable, RateLimited
+from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.providers import refusals
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -31,16 +30,16 @@ Model = TypeVar("Model", bound=BaseModel)
 GUESSED = "said_"  # the code of a refusal that only words in a successful answer make one
 INVALID, TROUBLE, UNAVAILABLE = 400, 500, 503
 SHARED = frozenset({400, 403})  # statuses that a server can use for every refusal
+MEANINGS = refusals.meanings({
+    429: "rate.?limit|too.many|throttl",
+    402: "insufficient|not.enough|credit|payment|quota|balance",
+    401: "unauth|not.authenticated|(invalid|expired|revoked).(access.)?(token|client|api.?key)|token.*expired",
+    404: "not.?found|no.such|not.?exist|expired",
+})  # fmt: skip
 
 _NUMBER = re.compile(r"(?<![0-9])[45][0-9]{2}(?![0-9])")
 _SUCCESS = re.compile(r"0+|1|2[0-9]{2}|ok|success(ful(ly)?)?|succeeded|created|accepted|done|completed", re.IGNORECASE)
 _TROUBLE = re.compile(r"internal|server.error|unavailable|time.?out|timed.out", re.IGNORECASE)
-_MEANINGS = tuple((status, re.compile(words, re.IGNORECASE)) for status, words in (
-    (429, "rate.?limit|too.many|throttl"),
-    (402, "insufficient|not.enough|credit|payment|quota|balance"),
-    (401, "unauth|not.authenticated|(invalid|expired|revoked).(access.)?(token|client|api.?key)|token.*expired"),
-    (404, "not.?found|no.such|not.?exist|expired"),
-))  # fmt: skip
 
 
 def read(kind: type[Model], raw: bytes, *secrets: str) -> Model:
@@ -57,7 +56,7 @@ def read(kind: type[Model], raw: bytes, *secrets: str) -> Model:
     status = _refused_with(envelope)
     if status is None:
         raise ProviderUnavailable("the answer has not what was asked for", code="malformed_answer")
-    refused = _error((status, status), {}, envelope, secrets)
+    refused = refusals.error(status, {}, _said(envelope), *secrets)
     if _number(envelope) is None:
         refused.code = f"{GUESSED}{status}"
     raise refused
@@ -67,25 +66,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "",
     """Return the error for an unsuccessful answer; see `Source.refusal`."""
     envelope = refusals.json_object(body)
     told = _told(envelope) if status in SHARED else None
-    meant = status if told is None or told >= TROUBLE else told
-    return _error((status, meant), headers, envelope, (key, *secrets))
-
-
-def _error(
-    statuses: tuple[int, int], headers: Mapping[str, str], envelope: Mapping[str, Any], secrets: Sequence[str]
-) -> ProviderError:
-    """Return an error with the first status, and of the class that the second one has."""
-    (status, meant), message = statuses, ": ".join(_said(envelope)) or refusals.NO_REASON
-    request_id = headers.get("x-request-id")
-    for secret in secrets:
-        message, request_id = refusals.without(secret, message), refusals.without(secret, request_id)
-    error = refusals.by_status(meant)(
-        message[: refusals.MESSAGE_LENGTH], code=f"http_{status}", status=status, request_id=request_id,
-        retry_after=refusals.retry_after(headers),
-    )  # fmt: skip
-    if isinstance(error, RateLimited):
-        error.of_every_request = True
-    return error
+    meant = None if told is None or told >= TROUBLE else told
+    return refusals.error(status, headers, _said(envelope), key, *secrets, meant=meant)
 
 
 def _refused_with(envelope: Mapping[str, Any]) -> int | None:
@@ -107,7 +89,7 @@ def _told(envelope: Mapping[str, Any]) -> int | None:
     said = _said(envelope)
     if any(map(_TROUBLE.search, said)):  # also if money comes up in it
         return UNAVAILABLE
-    return next((status for text in said for status, words in _MEANINGS if words.search(text)), None)
+    return refusals.meaning(said, MEANINGS)
 
 
 def _number(envelope: Mapping[str, Any]) -> int | None:
