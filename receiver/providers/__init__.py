@@ -7,9 +7,9 @@ timbr/           Timbr
 timbr_audio      the Timbr audio API
   ▶ timbr_audio_answers  its jobs, links and refusals. Pure
 fishaudio        fishaudio
-thunderscribe    ThunderScribe
 openai           any OpenAI-compatible server
-  ▶ openai_answers  their transcripts and refusals. Pure
+  ▶ openai_answers  its transcripts and refusals. Pure
+thunderscribe    ThunderScribe: such a server, to which files are uploaded before
 offers           what each source offers: operations, options, ranges. Pure
 content          a finished transcription: from the archive, or from the provider, or regenerated
   ▶ archive      the provider's answers; each is fetched once

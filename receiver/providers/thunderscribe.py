@@ -10,67 +10,25 @@ those that it has. Nothing tells what it has. So after a piece without an answer
 Source: https://thunderscribe.ai/docs. It has two path versions for transcriptions, and uploads have the first alone.
 """
 
-import asyncio
-from contextlib import closing
-from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 
 from receiver.errors import ProviderError, ProviderUnavailable, RateLimited
-from receiver.providers import bodies, openai_answers
+from receiver.providers import bodies
 from receiver.providers.budget import Budget
 from receiver.providers.calls import NO_TURN
 from receiver.providers.exchange import UNREACHABLE
-from receiver.providers.orders import (
-    CALL_SECONDS,
-    Answered,
-    KeepNotes,
-    Limits,
-    Media,
-    Notes,
-    Order,
-    Sent,
-    Uploaded,
-    Wishes,
-)
-from receiver.providers.seam import Source
+from receiver.providers.openai import OpenAI, Speech
+from receiver.providers.orders import Answered, KeepNotes, Limits, Media, Notes, Order, Sent, Uploaded
 from receiver.providers.tokens import Tokens
 from receiver.settings.accounts import THUNDERSCRIBE, Account
-from receiver.transcripts import Transcript
 
 PIECE_BYTES = 8 * 1024**2
 WHOLE_BYTES = 10 * 1024**2
-LEVELS = ("segment", "word")
 
 _Name = Annotated[str, Field(pattern=r"^[!-~]{1,500}$")]  # it goes into a header
 _Some = Annotated[str, Field(min_length=1)]
-_Levels = Annotated[
-    tuple[Literal["segment", "word"], ...],
-    BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value),
-]
-
-
-class Speech(Wishes):
-    """The options that every OpenAI-compatible server knows.
-
-    `timestamp_granularities`: by default both with `verbose_json`, and none with another format.
-    """
-
-    levels_field: ClassVar[str] = "timestamp_granularities"
-
-    model: _Some | None = None
-    prompt: str | None = None
-    temperature: float | None = Field(None, ge=0, le=1)
-    response_format: Literal["text", "json", "verbose_json", "srt", "vtt"] = "verbose_json"
-    timestamp_granularities: _Levels | None = None
-
-    def to_form(self) -> list[tuple[str, str]]:
-        """See `Wishes`."""
-        usual = LEVELS if self.response_format == "verbose_json" else ()
-        levels = usual if self.timestamp_granularities is None else self.timestamp_granularities
-        others = [(name, value) for name, value in super().to_form() if name != "timestamp_granularities"]
-        return others + [(self.levels_field, level) for level in levels]
 
 
 class Transcribe(Speech):
@@ -97,7 +55,7 @@ class _UploadAnswer(BaseModel):
     file_hash: _Name | None = None
 
 
-class ThunderScribe(Source):
+class ThunderScribe(OpenAI):
     """The API of ThunderScribe.
 
     Args:
@@ -106,10 +64,8 @@ class ThunderScribe(Source):
 
     name, variables, api_path = THUNDERSCRIBE.source, THUNDERSCRIBE, "/api"
     operations: ClassVar = {"transcription": Transcribe}
-    takes: ClassVar = frozenset({"file"})
-    synchronous = True
+    uploads = True
     limits = Limits(most_bytes=5 * 1024**3, most_seconds=2 * 3600)
-    refusal = staticmethod(openai_answers.refusal)
 
     def __init__(
         self, api_url: str, key: SecretStr | None, *, path_version: Literal["v3", "v1"] = "v3", **options: Any
@@ -118,14 +74,7 @@ class ThunderScribe(Source):
         self._path = f"{path_version}/audio/transcriptions"
 
     @classmethod
-    def of(
-        cls,
-        account: Account,
-        *,
-        retries: tuple[float, ...],
-        budget: Budget,
-        tokens: Tokens,  # noqa: ARG003 - it issues none
-    ) -> Self:
+    def of(cls, account: Account, *, retries: tuple[float, ...], budget: Budget, tokens: Tokens) -> Self:  # noqa: ARG003 - it issues none
         """Return the client of an account, with the path version that its address names."""
         version: Literal["v3", "v1"] = "v1" if account.api_path.endswith("/v1") else "v3"
         return cls(
@@ -168,18 +117,8 @@ class ThunderScribe(Source):
 
     async def start(self, order: Order) -> Answered:
         """See `Source`."""
-        fields = order.wishes.to_form()
-        if order.file is None:
-            fields.append(("file_id", order.file_id or ""))
-            return Answered(await self._calls.form(self._path, fields, seconds=order.patience))
-        with closing(await asyncio.to_thread(order.file.path.open, "rb")) as content:
-            send = partial(self._calls.form, self._path, fields, file=(order.file.name, content))
-            return Answered(await send(seconds=order.patience, most_seconds=CALL_SECONDS))
-
-    @classmethod
-    def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - there is one
-        """See `Source`."""
-        return openai_answers.transcript(raw)
+        fields = [*order.wishes.to_form(), ("file_id", order.file_id or "")]
+        return Answered(await self._calls.form(self._path, fields, seconds=order.patience))
 
 
 def _noted(notes: Notes, size: int) -> tuple[int, str | None]:

@@ -82,7 +82,7 @@ class Bench:
         self, name: str = "talk.mp3", terms: Terms = PLAIN, operation: str = "transcription", **wishes: Any
     ) -> Asked:
         file, kind = Media(FILE, name, FILE.stat().st_size), type(self.client)
-        if issubclass(kind, ThunderScribe):
+        if issubclass(kind, OpenAI):
             wishes = {"language": "en"} | wishes
         options = kind.operations[operation].model_validate(wishes)
         return Asked(kind, self.account, Work(operation, options), file=file, duration_seconds=60, terms=terms)
