@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from receiver.errors import ImpossibleError, NotFound, ProviderUnavailable
-from receiver.providers import refusals
+from receiver.errors import ImpossibleError, NotFound
+from receiver.providers import files, refusals
 from receiver.providers import timbr_audio_answers as answers
 from receiver.providers.orders import (
     Accepted,
@@ -37,7 +37,7 @@ from receiver.providers.orders import (
 from receiver.providers.seam import Source
 from receiver.providers.timbr_audio_answers import Job
 from receiver.settings.accounts import TIMBR_AUDIO
-from receiver.transcripts import Transcript, subtitles
+from receiver.transcripts import Transcript
 
 FORMATS = ("wav", "mp3", "flac", "m4a", "aac", "ogg", "opus", "webm", "aiff")
 UPLOADS = ("upload", "audio/upload")
@@ -225,11 +225,7 @@ class TimbrAudio(Source):
     @classmethod
     def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - there is one with a text
         """See `Source`."""
-        found = subtitles.read_srt(raw, speakers=True)
-        # Silence is a success, an error message in the file's place is none.
-        if not found.segments and b"-->" not in raw.replace(b"\0", b"") and raw.strip(b"\xef\xbb\xbf\xff\xfe\0\t\r\n "):
-            raise ProviderUnavailable("the file holds no subtitles", code="malformed_answer")
-        return found
+        return files.transcript(raw)
 
 
 def _are_before(jobs: Sequence[Job], moment: datetime) -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, WrapValidator
 
 from receiver.errors import ProviderError, ProviderUnavailable
-from receiver.providers import names, refusals
+from receiver.providers import files, refusals
 from receiver.providers.orders import Candidate, Seen
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -203,7 +203,7 @@ def _links(result: object) -> Mapping[str, SecretStr]:
     """Return the links in a result by their names."""
     found = dict[str, SecretStr]()
     for name, url in _named(result, "file"):
-        found[names.unlike(found, _with_ending(name.strip(" .") or "file", url))] = SecretStr(url)
+        found[files.unlike(found, _with_ending(name.strip(" .") or "file", url))] = SecretStr(url)
     return found
 
 
@@ -223,7 +223,7 @@ def _named(value: object, name: str, depth: int = 0) -> Iterator[tuple[str, str]
 
 def _with_ending(name: str, url: str) -> str:
     try:
-        ending = names.ending(urlsplit(url).path)
+        ending = files.ending(urlsplit(url).path)
     except ValueError:
         return name
     return name if name.lower().endswith(ending.lower()) else f"{name}{ending}"

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from receiver.database import embedded
 from receiver.errors import ImpossibleError, Postpone, ProviderUnavailable
 from receiver.inbox.artifacts import Artifact
-from receiver.providers import Source, destinations, names
+from receiver.providers import Source, destinations, files
 from receiver.providers.downloads import download
 from receiver.providers.orders import Media
 from receiver.settings import Settings
@@ -170,5 +170,5 @@ def _harmless(given: Iterable[str]) -> dict[str, str]:
     """Return a file name for each name that a provider has given, each only once."""
     found: dict[str, str] = {}
     for name in given:
-        found[name] = names.unlike(found.values(), names.harmless(name))
+        found[name] = files.unlike(found.values(), files.harmless(name))
     return found

@@ -200,11 +200,6 @@ async def test_silence_and_bad_subtitles_are_read(name: str) -> None:
     assert {one.speaker for one in read.segments} <= {None}
 
 
-def test_a_page_of_html_is_no_transcript() -> None:
-    with pytest.raises(ProviderUnavailable, match="no subtitles"):
-        TimbrAudio.transcript("diarization", b"<html><body>502</body></html>")
-
-
 @pytest.mark.parametrize(("operation", "names", "text"), [
     ("diarization", ["sentence_split.srt", "x.srt", "a.json"], "x.srt"),
     ("diarization", ["Sentence_Split.SRT"], "Sentence_Split.SRT"), ("diarization", ["speech.wav"], None),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from receiver.providers import names
+from receiver.providers import files
 from receiver.providers.orders import Seen
 
 UNKNOWN_LIFE = timedelta(hours=1)
@@ -130,7 +130,7 @@ def _links(assets: object) -> Mapping[str, SecretStr]:
     for asset in assets if isinstance(assets, list) else []:
         link = asset.get("link") if isinstance(asset, dict) else None
         if isinstance(link, str) and link:
-            found[names.unlike(found, _name(asset))] = SecretStr(link)
+            found[files.unlike(found, _name(asset))] = SecretStr(link)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, SecretStr
 
 from receiver.errors import ImpossibleError, NotFound, ProviderError, ProviderUnavailable, Unauthenticated
-from receiver.providers import refusals
+from receiver.providers import files, refusals
 from receiver.providers.budget import Budget
 from receiver.providers.calls import Calls
 from receiver.providers.orders import Accepted, KeepNotes, Media, Notes, Order, Seen, Sent, Uploaded
@@ -29,7 +29,7 @@ from receiver.providers.timbr.wishes import Separate, Transcribe, Translate
 from receiver.providers.tokens import Bearer, Issued, OwnTokens, Tokens
 from receiver.settings import Account
 from receiver.settings.accounts import TIMBR
-from receiver.transcripts import Transcript, subtitles
+from receiver.transcripts import Transcript
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -126,11 +126,7 @@ class Timbr(Source):
     @classmethod
     def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - all texts are SubRip
         """See `Source`."""
-        found = subtitles.read_srt(raw, speakers=True)
-        # Silence is a success, an error message in the file's place is none.
-        if not found.segments and b"-->" not in raw.replace(b"\0", b"") and raw.strip(b"\xef\xbb\xbf\xff\xfe\0\t\r\n "):
-            raise ProviderUnavailable("the file holds no subtitles", code="malformed_answer")
-        return found
+        return files.transcript(raw)
 
     async def balance(self) -> float:
         """See `Source`."""

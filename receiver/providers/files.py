@@ -1,7 +1,10 @@
-"""The names of files, which strangers chose. Pure."""
+"""The files of a result: their names, which strangers chose, and the text in one. Pure."""
 
 import re
 from collections.abc import Collection
+
+from receiver.errors import ProviderUnavailable
+from receiver.transcripts import Transcript, subtitles
 
 NAME_BYTES = 200  # a download adds an ending
 
@@ -26,3 +29,16 @@ def unlike(others: Collection[str], name: str) -> str:
     stem = name.removesuffix(end)
     names = [name, *(f"{stem}-{number}{end}" for number in range(2, len(others) + 3))]
     return next(one for one in names if one not in others)
+
+
+def transcript(raw: bytes) -> Transcript:
+    """Return the transcript in a file of subtitles, in which each text can begin with its speaker.
+
+    Raises:
+        ProviderUnavailable: there are none in it (code `malformed_answer`).
+    """
+    found = subtitles.read_srt(raw, speakers=True)
+    # Silence is a success, an error message in the file's place is none.
+    if not found.segments and b"-->" not in raw.replace(b"\0", b"") and raw.strip(b"\xef\xbb\xbf\xff\xfe\0\t\r\n "):
+        raise ProviderUnavailable("the file holds no subtitles", code="malformed_answer")
+    return found
