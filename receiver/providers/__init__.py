@@ -21,6 +21,7 @@ calls            requests: their turns, their key, their retries
   ▶ exchange     one request and its answer: its deadline, its size, and what a broken connection means
     ▶ bodies     forms and files, sent piece by piece
 refusals         what the refusals of all sources have in common. Pure
+lax              what providers write, whatever it turns out to be. Pure
 files            the files of a result: their names, which strangers chose, and the text in one. Pure
 tus              uploads in pieces
 downloads/       files from links, whole or not at all

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from receiver.errors import NotFound, ProviderError, ProviderUnavailable
-from receiver.providers import refusals
+from receiver.providers import lax, refusals
 from receiver.providers.orders import Answered, Order, Wishes
 from receiver.providers.seam import Source
 from receiver.settings.accounts import FISHAUDIO
@@ -42,7 +42,7 @@ class Transcribe(Wishes):
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
     """Return the error for an unsuccessful answer; see `Source.refusal`."""
-    answer = refusals.json_object(body)
+    answer = lax.json_object(body)
     said = [text for name in ("error", "details", "code") if isinstance(text := answer.get(name), str) and text]
     told = refusals.meaning([*said, *(name for name in QUOTAS if name in answer)], MEANINGS)
     return refusals.error(status, headers, said, key, meant=told if status in SHARED else None)
@@ -68,7 +68,7 @@ class FishAudio(Source):
         """See `Source`."""
         body = {"audio_url": order.url} | order.wishes.to_json()
         raw = await self._calls.once.send("POST", "speech-to-text", json=body, seconds=order.patience)
-        return Answered(raw, charged=_number(refusals.json_object(raw).get("credits_used")))
+        return Answered(raw, charged=_amount(lax.json_object(raw).get("credits_used")))
 
     @classmethod
     def transcript(cls, operation: str, raw: bytes) -> Transcript:  # noqa: ARG003 - there is one
@@ -85,9 +85,9 @@ class FishAudio(Source):
             raw = await self._calls.send("GET", "profile")
         except NotFound:
             return None
-        profile = refusals.json_object(raw)
+        profile = lax.json_object(raw)
         inner = profile.get("data")
-        return _number((profile | (inner if isinstance(inner, dict) else {})).get("api_quota_remaining"))
+        return _amount((profile | (inner if isinstance(inner, dict) else {})).get("api_quota_remaining"))
 
 
 def _answer(raw: bytes) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _answer(raw: bytes) -> dict[str, Any]:
     Raises:
         ProviderUnavailable: it has neither (code `malformed_answer`). Nobody knows what was charged.
     """
-    answer = refusals.json_object(raw)
+    answer = lax.json_object(raw)
     text, items = answer.get("text"), answer.get("segments")
     segments = [item for item in items if _has_text(item)] if isinstance(items, list) else []
     if not isinstance(text, str) and not segments:
@@ -112,7 +112,7 @@ def _timed(items: Sequence[Mapping[str, Any]]) -> tuple[Segment, ...]:
     """Return the segments in which something is said; none if one of them has no times."""
     found = list[Segment]()
     for item in items:
-        start, end = _number(item.get("start")), _number(item.get("end"))
+        start, end = _amount(item.get("start")), _amount(item.get("end"))
         if start is None or end is None:
             return ()
         if item["text"].strip():
@@ -122,15 +122,12 @@ def _timed(items: Sequence[Mapping[str, Any]]) -> tuple[Segment, ...]:
 
 def _seconds(answer: Mapping[str, Any]) -> float:
     """Return the length of the recording; 0 if nothing tells it."""
-    duration, credits_used = _number(answer.get("duration")) or 0.0, _number(answer.get("credits_used")) or 0.0
+    duration, credits_used = _amount(answer.get("duration")) or 0.0, _amount(answer.get("credits_used")) or 0.0
     paid_for = credits_used / CREDITS_A_MINUTE * 60
     return duration / 1000 if 0 < paid_for * TOO_LONG <= duration else duration
 
 
-def _number(value: object) -> float | None:
-    """Return a finite number that is not negative, also from its digits; None for anything else."""
-    try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+def _amount(value: object) -> float | None:
+    """Return a number that is not negative; None for anything else."""
+    found = lax.number(value)
+    return found if found is not None and found >= 0 else None

@@ -12,7 +12,6 @@ The servers do not agree, so all that can be missing or wrong is left out: a tim
 its start is moved there, a word without times is in the text alone. Silence is an empty transcript.
 """
 
-import math
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from receiver.errors import ProviderError, ProviderUnavailable
-from receiver.providers import refusals
+from receiver.providers import lax, refusals
 from receiver.transcripts import Segment, Transcript, Word, subtitles
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,7 +54,7 @@ def transcript(raw: bytes) -> Transcript:
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
     """Return the error for an unsuccessful answer; see `Source.refusal`."""
-    answer = refusals.json_object(body)
+    answer = lax.json_object(body)
     error = answer.get("error")
     inner = error if isinstance(error, dict) else {}
     said = [error, inner.get("message"), answer.get("message"), answer.get("detail")]
@@ -65,7 +64,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "")
 
 
 def _from_json(content: bytes) -> Transcript:
-    answer = refusals.json_object(content)
+    answer = lax.json_object(content)
     if not answer:
         raise _malformed("it is an empty object, or no JSON")
     text, segments, words = answer.get("text"), answer.get("segments"), answer.get("words")
@@ -130,11 +129,8 @@ def _name(value: object) -> str | None:
 
 def _seconds(value: object) -> float | None:
     """Return a time that is a number or its text, and not before the beginning; None for anything else."""
-    try:
-        seconds = float(value) if isinstance(value, str | int | float) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    seconds = lax.number(value)
+    return None if seconds is None else max(0.0, seconds)
 
 
 def _malformed(why: str) -> ProviderUnavailable:

@@ -4,7 +4,6 @@ An error's class tells what to do: to wait for money, for a key or for a turn, o
 source whose servers use one status for many things has a table of words besides.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,15 +89,6 @@ def error(
     if isinstance(found, RateLimited):
         found.of_every_request = True
     return found
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body is; an empty one if it is none."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def without(key: str, value: Any) -> Any:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, WrapValidator
 
 from receiver.errors import ProviderError, ProviderUnavailable
-from receiver.providers import files, refusals
+from receiver.providers import files, lax, refusals
 from receiver.providers.orders import Candidate, Seen
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -123,7 +123,7 @@ def started(raw: bytes) -> str:
     Raises:
         ProviderUnavailable: it does not say (code `malformed_answer`). Nobody knows whether there is a job.
     """
-    top = refusals.json_object(raw)
+    top = lax.json_object(raw)
     outer, inner = (_Started.model_validate(one) for one in (top, _below(top)))
     found = outer.job_id or inner.job_id or inner.id or outer.id
     if found is None:
@@ -146,7 +146,7 @@ def page(raw: bytes) -> tuple[list[Job], bool]:
     Raises:
         ProviderUnavailable: it is no list (code `malformed_answer`).
     """
-    top = refusals.json_object(raw)
+    top = lax.json_object(raw)
     answer = next((one for one in (top, _below(top)) if isinstance(one.get("jobs"), list)), None)
     if answer is None:
         raise _malformed("the answer is no list of jobs")
@@ -161,7 +161,7 @@ def page(raw: bytes) -> tuple[list[Job], bool]:
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
     """Return the error for an unsuccessful answer; see `Source.refusal`."""
-    answer = refusals.json_object(body)
+    answer = lax.json_object(body)
     said = ": ".join(text for name in ("detail", "error", "message") if (text := _said(answer.get(name))))
     told = refusals.meaning([said], MEANINGS) if status in SHARED else None
     return refusals.error(status, headers, [said], key, meant=told)
@@ -186,7 +186,7 @@ def _below(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(kind: type[Model], raw: bytes, otherwise: str) -> Model:
-    top = refusals.json_object(raw)
+    top = lax.json_object(raw)
     for answer in (top, _below(top)):
         try:
             return kind.model_validate(answer)

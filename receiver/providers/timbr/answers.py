@@ -4,7 +4,6 @@ They are strict about what we go on with, such as ids, and lax about what can be
 and no formats of times, so a time is read in any of them.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from receiver.providers import files
+from receiver.providers import files, lax
 from receiver.providers.orders import Seen
 
 UNKNOWN_LIFE = timedelta(hours=1)
@@ -73,7 +72,7 @@ class TokenAnswer(_Answer):
     @property
     def life(self) -> timedelta:
         """How long it lives."""
-        seconds = _number(self.expires_in)
+        seconds = lax.number(self.expires_in)
         if seconds is None or seconds <= 0:
             return UNKNOWN_LIFE
         most = LONGEST_LIFE.total_seconds()
@@ -113,7 +112,7 @@ class TaskAnswer(_Answer):
 def moment(value: object) -> datetime | None:
     """Return a time that is told in seconds or milliseconds after 1970, or in ISO format; None for anything else."""
     try:
-        number = _number(value)
+        number = lax.number(value)
         if number is None:
             found = datetime.fromisoformat(value) if isinstance(value, str) else None
             return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
@@ -141,12 +140,3 @@ def _name(asset: Mapping[str, Any]) -> str:
     )
     has_ending = not ending or name.lower().endswith(f".{ending}".lower())
     return (name or "file") if has_ending else f"{name or 'file'}.{ending}"
-
-
-def _number(value: object) -> float | None:
-    """Return a finite number, also from its digits; None for anything else."""
-    try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from receiver.errors import ProviderError, ProviderUnavailable
-from receiver.providers import refusals
+from receiver.providers import lax, refusals
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,7 +48,7 @@ def read(kind: type[Model], raw: bytes, *secrets: str) -> Model:
     Raises:
         ProviderError: it is a refusal, with a status of its own; or nobody knows (code `malformed_answer`).
     """
-    envelope = refusals.json_object(raw)
+    envelope = lax.json_object(raw)
     try:
         return kind.model_validate(envelope.get("data"))
     except ValidationError:
@@ -64,7 +64,7 @@ def read(kind: type[Model], raw: bytes, *secrets: str) -> Model:
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str = "", *secrets: str) -> ProviderError:
     """Return the error for an unsuccessful answer; see `Source.refusal`."""
-    envelope = refusals.json_object(body)
+    envelope = lax.json_object(body)
     told = _told(envelope) if status in SHARED else None
     meant = None if told is None or told >= TROUBLE else told
     return refusals.error(status, headers, _said(envelope), key, *secrets, meant=meant)

@@ -11,7 +11,6 @@ lax about fields that are only shown. Speech models leave many fields out, and a
 """
 
 import json
-import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -19,6 +18,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, ValidationError
 
 from receiver.errors import ProviderUnavailable
+from receiver.providers import lax
 from receiver.transcripts import Timestamps
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -50,21 +50,10 @@ def _as_text(value: object) -> str | None:
     """Return a string, or a number's digits; None for anything else."""
     if isinstance(value, str):
         return _UNPRINTABLE.sub("", value)
-    number = _as_number(value)
+    number = lax.number(value)
     if number is None:
         return None
     return str(value) if isinstance(value, int) or not number.is_integer() else str(int(number))
-
-
-def _as_number(value: object) -> float | None:
-    """Return a finite number, also from its digits; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -92,7 +81,7 @@ def _as_texts(value: object) -> object:
 
 TextOrEmpty = Annotated[str, BeforeValidator(lambda value: _as_text(value) or "")]
 TextOrNone = Annotated[str | None, BeforeValidator(_as_text)]
-NumberOrNone = Annotated[float | None, BeforeValidator(_as_number)]
+NumberOrNone = Annotated[float | None, BeforeValidator(lax.number)]
 Objects = Annotated[list[Item], BeforeValidator(_as_objects)]
 Texts = Annotated[list[str], BeforeValidator(_as_texts)]
 IsTrue = Annotated[bool, BeforeValidator(lambda value: value is True)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from receiver import errors
 from receiver.errors import InsufficientFunds, ProviderError, RateLimited
-from receiver.providers import refusals
+from receiver.providers import lax, refusals
 from receiver.providers.refusals import MESSAGE_LENGTH
 
 STYLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -59,7 +59,7 @@ def _kind(status: int, code: str) -> type[ProviderError]:
 
 
 def _envelope(body: bytes) -> dict[str, Any]:
-    error = refusals.json_object(body).get("error")
+    error = lax.json_object(body).get("error")
     return error if isinstance(error, dict) else {}
 
 
