@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from receiver.providers.budget import OwnBudget
 from receiver.providers.egress import Clients
 from receiver.providers.orders import Media
 from receiver.providers.rate import MINUTE, Rate
-from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
+from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, TimbrAudioKnobs, application
 from receiver.settings import Account
 from receiver.submissions import ordering, records, working
 from receiver.submissions.asking import Asked, Terms, Work
@@ -32,6 +32,7 @@ from receiver.submissions.shelf import Shelf
 from receiver.submissions.working import Working
 from receiver.worker import Worker
 from receiver.worker.lanes import Deadlines
+from tests.commands import Simulated
 from tests.sandbox.simulated import URL
 from tests.worker.working import until
 
@@ -162,14 +163,14 @@ class Bench:
 
 @asynccontextmanager
 async def bench(db: Pool, url: str, **knobs: Any) -> AsyncIterator[Bench]:
-    async with _bench(db, url, ThunderScribe, ACCOUNT, Knobs(thunderscribe=ThunderScribeKnobs(**knobs))) as found:
+    async with _bench_here(db, url, ThunderScribe, ACCOUNT, Knobs(thunderscribe=ThunderScribeKnobs(**knobs))) as found:
         yield found
 
 
 @asynccontextmanager
 async def audio_bench(db: Pool, url: str) -> AsyncIterator[Bench]:
     """Yield a bench for the Timbr audio API, which has an option that is a file."""
-    async with _bench(db, url, TimbrAudio, AUDIO_ACCOUNT, Knobs()) as found:
+    async with _bench_here(db, url, TimbrAudio, AUDIO_ACCOUNT, Knobs()) as found:
         yield found
 
 
@@ -177,17 +178,39 @@ async def audio_bench(db: Pool, url: str) -> AsyncIterator[Bench]:
 async def server_bench(db: Pool, url: str) -> AsyncIterator[Bench]:
     """Yield a bench for a server with OpenAI's API, which takes the file with the request that is paid for."""
     knobs = Knobs(thunderscribe=ThunderScribeKnobs(paths="v1"))
-    async with _bench(db, url, OpenAI, SERVER_ACCOUNT, knobs) as found:
+    async with _bench_here(db, url, OpenAI, SERVER_ACCOUNT, knobs) as found:
+        yield found
+
+
+def with_links(**knobs: Any) -> Simulated:
+    """Return a Timbr audio API on a socket, so that its links can be fetched. It has done everything at once."""
+    return Simulated(speed=AT_ONCE, knobs=Knobs(timbr_audio=TimbrAudioKnobs(links="never", **knobs)))
+
+
+@asynccontextmanager
+async def bench_at(provider: Simulated, db: Pool, url: str) -> AsyncIterator[Bench]:
+    """Yield a bench for a Timbr audio API on a socket."""
+    account = replace(AUDIO_ACCOUNT, api_url=f"{provider.url}/timbr-audio", key=SecretStr(provider.key))
+    transport = httpx.AsyncHTTPTransport()
+    async with _bench(db, url, TimbrAudio, account, sandbox=provider.sandbox, transport=transport) as found:
         yield found
 
 
 @asynccontextmanager
-async def _bench(db: Pool, url: str, kind: type[Source], account: Account, knobs: Knobs) -> AsyncIterator[Bench]:
+async def _bench_here(db: Pool, url: str, kind: type[Source], account: Account, knobs: Knobs) -> AsyncIterator[Bench]:
     sandbox = Sandbox(speed=AT_ONCE, knobs=knobs, seed=None)
     sandbox.expiry_speed = 1  # a busy machine has time to use an address
-    transport = Watched(httpx.ASGITransport(application(sandbox), raise_app_exceptions=False))
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
-    with tempfile.TemporaryDirectory() as folder:
-        async with kind(account.api_url, account.key, budget=turns, transport=transport) as client:
-            yield Bench(db, url, sandbox, client, account, transport, Shelf(Path(folder), most=2**30))
+    transport = httpx.ASGITransport(application(sandbox), raise_app_exceptions=False)
+    async with _bench(db, url, kind, account, sandbox=sandbox, transport=transport) as found:
+        yield found
     await sandbox.close()
+
+
+@asynccontextmanager
+async def _bench(
+    db: Pool, url: str, kind: type[Source], account: Account, *, sandbox: Sandbox, transport: httpx.AsyncBaseTransport
+) -> AsyncIterator[Bench]:
+    watched, turns = Watched(transport), OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    with tempfile.TemporaryDirectory() as folder:
+        async with kind(account.api_url, account.key, budget=turns, transport=watched) as client:
+            yield Bench(db, url, sandbox, client, account, watched, Shelf(Path(folder), most=2**30))

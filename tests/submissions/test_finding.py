@@ -1,73 +1,46 @@
 """`submissions.finding`: a lost answer is found only where it is certain whose it is."""
 
-import itertools
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from receiver.database import Pool
-from receiver.providers import TimbrAudio
-from receiver.providers.budget import OwnBudget
-from receiver.providers.rate import MINUTE, Rate
-from receiver.sandbox import Knobs, TimbrAudioKnobs
-from receiver.settings import Account
 from receiver.submissions import ordering, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
-from receiver.submissions.shelf import Shelf
 from tests.commands import Simulated
-from tests.submissions.submitting import AT_ONCE, Bench, Watched
+from tests.submissions.submitting import Bench, bench_at, with_links
 
 SEPARATE = "/audio/separate"
-
-_keys = itertools.count(1)
-
-
-@asynccontextmanager
-async def at(provider: Simulated, db: Pool, url: str) -> AsyncIterator[Bench]:
-    # A key of its own for each test: the provider lists the works of a key, also those of the tests before.
-    key = SecretStr(f"key {next(_keys)}")
-    account = Account("timbr-audio", "default", f"{provider.url}/timbr-audio", key=key)
-    transport = Watched(httpx.AsyncHTTPTransport())
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
-    with tempfile.TemporaryDirectory() as folder:
-        async with TimbrAudio(account.api_url, account.key, budget=turns, transport=transport) as client:
-            yield Bench(db, url, None, client, account, transport, Shelf(Path(folder), most=2**26))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def silent() -> Iterator[Simulated]:
     """Yield a provider whose jobs do not say which file they are about."""
-    with Simulated(speed=AT_ONCE, knobs=Knobs(timbr_audio=TimbrAudioKnobs(links="never"))).running() as running:
+    with with_links().running() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def naming() -> Iterator[Simulated]:
     """Yield a provider whose jobs name their file."""
-    knobs = Knobs(timbr_audio=TimbrAudioKnobs(links="never", names_file="yes"))
-    with Simulated(speed=AT_ONCE, knobs=knobs).running() as running:
+    with with_links(names_file="yes").running() as running:
         yield running
 
 
 @pytest_asyncio.fixture
 async def here(db: Pool, receiver_database: str, silent: Simulated) -> AsyncIterator[Bench]:
-    async with at(silent, db, receiver_database) as found:
+    # With another key, because the provider lists all jobs of a key.
+    async with bench_at(silent.begin_anew(), db, receiver_database) as found:
         yield found
 
 
 def lose(provider: Simulated, times: int = 1) -> None:
     """Let answers to orders get lost, although the work is done."""
-    fault = {"endpoint": SEPARATE, "kind": "html", "times": times}
-    assert provider.http.post("/sandbox/faults", json=fault).status_code < 300
+    provider.plan(endpoint=SEPARATE, kind="html", times=times)
 
 
 async def lost(here: Bench, **wishes: Any) -> Submission:
@@ -116,14 +89,13 @@ async def test_a_work_of_another_length_is_not_the_lost_one(here: Bench, silent:
 
 async def test_a_work_that_another_submission_has_is_not_the_lost_one(here: Bench, silent: Simulated) -> None:
     await here.worked(await _submit(here, here.asked("talk.wav", operation="separation")))
-    fault = {"endpoint": SEPARATE, "kind": "500"}
-    assert silent.http.post("/sandbox/faults", json=fault).status_code < 300  # nothing is done, but nobody knows that
+    silent.plan(endpoint=SEPARATE, kind="500")  # nothing is done, but nobody knows that
     submission = await lost(here, sample_rate=8000)
     assert submission.state is State.UNKNOWN
 
 
 async def test_works_that_name_their_file_are_told_apart(db: Pool, receiver_database: str, naming: Simulated) -> None:
-    async with at(naming, db, receiver_database) as here:
+    async with bench_at(naming, db, receiver_database) as here:
         lose(naming, times=2)
         first, second = await lost(here), await lost(here, sample_rate=8000)
         assert [first.state, second.state] == [State.ACCEPTED, State.ACCEPTED]

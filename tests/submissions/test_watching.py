@@ -1,25 +1,18 @@
 """`submissions.watching`, and what a submission brings that the provider works on by itself: looks, files, text."""
 
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
-from receiver.providers import TimbrAudio, archive
-from receiver.providers.budget import OwnBudget
-from receiver.providers.rate import MINUTE, Rate
-from receiver.sandbox import Knobs, TimbrAudioKnobs
-from receiver.settings import Account
+from receiver.providers import archive
 from receiver.submissions import announcing, looks, records, resolving, results, working
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
@@ -27,27 +20,21 @@ from receiver.submissions.shelf import Shelf
 from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
 from tests.commands import Simulated
-from tests.submissions.submitting import AT_ONCE, Bench, Watched
+from tests.submissions.submitting import Bench, bench_at, with_links
 
 LISTED = "/v1/jobs"
 
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[Simulated]:
-    """Yield a provider that has done everything at once."""
-    with Simulated(speed=AT_ONCE, knobs=Knobs(timbr_audio=TimbrAudioKnobs(links="never"))).running() as running:
+    with with_links().running() as running:
         yield running
 
 
 @pytest_asyncio.fixture
 async def here(db: Pool, receiver_database: str, quick: Simulated) -> AsyncIterator[Bench]:
-    account = Account("timbr-audio", "default", f"{quick.url}/timbr-audio", key=SecretStr("any key"))
-    transport = Watched(httpx.AsyncHTTPTransport())
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
-    with tempfile.TemporaryDirectory() as folder:
-        shelf = Shelf(Path(folder), most=2**26)
-        async with TimbrAudio(account.api_url, account.key, budget=turns, transport=transport) as client:
-            yield Bench(db, receiver_database, None, client, account, transport, shelf)  # type: ignore[arg-type]
+    async with bench_at(quick, db, receiver_database) as found:
+        yield found
 
 
 async def nobody(_: Submission) -> None:
