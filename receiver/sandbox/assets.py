@@ -14,7 +14,6 @@ import random
 import re
 import struct
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from receiver.sandbox import faults
+from receiver.sandbox.chance import new_uuid
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.refusals import RefusalError, xml
 
@@ -119,7 +119,7 @@ class Assets:
 
     def add(self, provider: str, make: Callable[[], Content]) -> str:
         """Keep a file of a provider's, made by `make` whenever it is fetched. Return its id."""
-        name = str(uuid.UUID(bytes=self._ground.chance.randbytes(16), version=4))
+        name = new_uuid(self._ground.chance)
         self._made[f"{provider}/{name}"] = make
         return name
 

@@ -1,9 +1,10 @@
 """The steps that a request to a provider passes before an endpoint: who asks · planned faults."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,6 +12,7 @@ from receiver import signature
 from receiver.sandbox import faults
 from receiver.sandbox.faults import Fault
 from receiver.sandbox.ground import Ground
+from receiver.sandbox.limit import Limits
 from receiver.sandbox.refusals import RefusalError
 
 Admitted = TypeVar("Admitted")
@@ -46,6 +48,32 @@ def guarded(
     return respond
 
 
+def admitted(key: str | None, limits: Limits, *, nobody: RefusalError, surplus: RefusalError) -> str:
+    """Return the account of a key, and count a request of it.
+
+    Raises:
+        RefusalError: `nobody`, without a key; `surplus`, beyond the limit.
+    """
+    if key is None:
+        raise nobody
+    found = account(key)
+    if limits.exceeded(found):
+        raise surplus
+    return found
+
+
+def no_route(
+    answer: Callable[[HTTPException], Response],
+) -> Mapping[type[HTTPException], Callable[[Request, Exception], Awaitable[Response]]]:
+    """Return the handlers of an application, of which `answer` makes the answer for what does not exist."""
+
+    async def handle(_: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        return answer(exc)
+
+    return {HTTPException: handle}
+
+
 def account(key: str) -> str:
     """Return the account of a key: its fingerprint, with which the ledger names it."""
     return signature.fingerprint(key.encode(errors="replace"))
@@ -57,20 +85,20 @@ def bearer(request: Request) -> str | None:
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-def json_object(raw: bytes) -> dict[str, Any]:
+def json_object(raw: bytes, wrong: Callable[[str], RefusalError]) -> dict[str, Any]:
     """Return the JSON object that a body is.
 
     Raises:
-        ValueError: the body is none; the text says why.
+        RefusalError: the body is none; `wrong` makes it of what is wrong.
     """
     try:
         body = json.loads(raw or b"{}")
     except (ValueError, RecursionError) as exc:
-        raise ValueError("The body is not JSON.") from exc
+        raise wrong("The body is not JSON.") from exc
     if not isinstance(body, dict):
-        raise ValueError("The body is not a JSON object.")  # noqa: TRY004 - a wrong value, whatever its type
+        raise wrong("The body is not a JSON object.")
     try:
         json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError as exc:  # half a surrogate pair, which no answer could repeat
-        raise ValueError("The body holds text that is not Unicode.") from exc
+        raise wrong("The body holds text that is not Unicode.") from exc
     return body

@@ -1,7 +1,6 @@
 """Refusals, and the error envelope in which the sandbox answers them where no provider says how."""
 
-import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.responses import JSONResponse, Response
 
@@ -23,6 +22,13 @@ class RefusalError(Exception):
         self.extra = extra
 
 
+def refuse_any(problems: Mapping[str, bool], wrong: Callable[[str], RefusalError]) -> None:
+    """Refuse the first of these problems that is there; `wrong` makes the refusal of it."""
+    for problem, is_there in problems.items():
+        if is_there:
+            raise wrong(problem)
+
+
 def refusal(error: RefusalError, request_id: str, **more: object) -> JSONResponse:
     """Return the answer for a refusal; `more` stands in the envelope too."""
     envelope = {"code": error.code, "message": error.message, "request_id": request_id, **more, **error.extra}
@@ -36,8 +42,3 @@ def xml(error: RefusalError, headers: Mapping[str, str] | None = None) -> Respon
     return Response(
         f'<?xml version="1.0" encoding="UTF-8"?>\n{said}', error.status, headers=headers, media_type="application/xml"
     )
-
-
-def token(chance: random.Random, size: int) -> str:
-    """Return `size` random bytes as hex digits."""
-    return chance.randbytes(size).hex()

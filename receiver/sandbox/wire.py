@@ -7,8 +7,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from receiver.sandbox.chance import token
 from receiver.sandbox.ground import Ground
-from receiver.sandbox.refusals import RefusalError, refusal, token
+from receiver.sandbox.refusals import RefusalError, refusal
 
 log = logging.getLogger(__name__)
 

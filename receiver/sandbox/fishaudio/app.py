@@ -3,7 +3,6 @@
 from functools import partial
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,16 +22,15 @@ def application(provider: SimulatedFishAudio) -> Starlette:
     )
     return Starlette(
         routes=[Route("/api/open/speech-to-text", keyed(partial(transcribe, provider)), methods=["POST"]), *profiles],
-        exception_handlers={HTTPException: _no_route},
+        exception_handlers=gate.no_route(
+            lambda exc: _refusal(RefusalError(exc.status_code, "not_found", "Resource not found", details=exc.detail))
+        ),
     )
 
 
 async def transcribe(provider: SimulatedFishAudio, account: str, request: Request, _: Fault | None) -> Response:
     """Answer `POST /speech-to-text` when the work is done."""
-    try:
-        order = orders.read(gate.json_object(await request.body()))
-    except ValueError as exc:
-        raise orders.wrong(str(exc)) from exc
+    order = orders.read(gate.json_object(await request.body(), orders.wrong))
     spoken = samples.named(order.audio_url)
     if spoken.asks_for("hundred-hours"):
         raise RefusalError(413, "file_too_large", "Upload file too large")
@@ -54,26 +52,17 @@ async def profile(provider: SimulatedFishAudio, account: str, _request: Request,
 async def _admit(provider: SimulatedFishAudio, request: Request) -> str:
     """Return the account of a request, and count it. Without a header, the key is in the body."""
     key = gate.bearer(request) or _token(await request.body())
-    if key is None:
-        raise RefusalError(401, "unauthorized", "Invalid API Token")
-    account = gate.account(key)
-    if provider.limits.exceeded(account):
-        raise _surplus()
-    return account
+    nobody = RefusalError(401, "unauthorized", "Invalid API Token")
+    return gate.admitted(key, provider.limits, nobody=nobody, surplus=_surplus())
 
 
 def _token(raw: bytes) -> str | None:
     """Return the key that a body has; None without one."""
     try:
-        token = gate.json_object(raw).get("token")
-    except ValueError:
+        token = gate.json_object(raw, orders.wrong).get("token")
+    except RefusalError:
         return None
     return token.strip() or None if isinstance(token, str) else None
-
-
-async def _no_route(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)
-    return _refusal(RefusalError(exc.status_code, "not_found", "Resource not found", details=exc.detail))
 
 
 def _surplus() -> RefusalError:

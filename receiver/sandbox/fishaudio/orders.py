@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from receiver.sandbox.refusals import RefusalError
+from receiver.sandbox.refusals import RefusalError, refuse_any
 
 LANGUAGES = ("auto", "zh", "en", "ja", "ko", "fr", "de", "es", "ar")
 FORMATS = ("mp3", "wav", "m4a", "ogg", "webm", "flac", "aac", "wma")
@@ -37,9 +37,7 @@ def read(body: dict[str, Any]) -> Order:
         f"file_name must end with one of {', '.join(FORMATS)}": not _is_known(hint),
         "token must be a string": not isinstance(given.get("token", ""), str),
     }
-    for problem, is_there in problems.items():
-        if is_there:
-            raise wrong(problem)
+    refuse_any(problems, wrong)
     return Order(str(url), bool(ignored))
 
 

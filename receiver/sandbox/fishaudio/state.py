@@ -4,10 +4,11 @@ import asyncio
 import math
 from collections import defaultdict
 
+from receiver.sandbox.chance import token
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import FishAudioKnobs
 from receiver.sandbox.limit import Limits
-from receiver.sandbox.refusals import RefusalError, token
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.samples import Runs, Sample
 
 CREDITS_A_MINUTE = 10

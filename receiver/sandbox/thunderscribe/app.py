@@ -3,7 +3,6 @@
 from functools import partial
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -30,7 +29,9 @@ def application(provider: SimulatedThunderScribe) -> Starlette:
             Route(path, gate.guarded(provider.ground, partial(_admit, provider), endpoint, _refusal), methods=["POST"])
             for path, endpoint in (*paths, ("/api/v1/upload", partial(upload, provider)))
         ],
-        exception_handlers={HTTPException: _no_route},
+        exception_handlers=gate.no_route(
+            lambda exc: _refusal(RefusalError(exc.status_code, exc.detail, "There is no such endpoint"))
+        ),
     )
 
 
@@ -101,18 +102,8 @@ def _unfinished(provider: SimulatedThunderScribe, account: str, name: str) -> Si
 
 async def _admit(provider: SimulatedThunderScribe, request: Request) -> str:
     """Return the account of a request, and count it."""
-    key = gate.bearer(request)
-    if key is None:
-        raise RefusalError(401, "Invalid or missing API token", "Please provide a valid Authorization header")
-    account = gate.account(key)
-    if provider.limits.exceeded(account):
-        raise surplus()
-    return account
-
-
-async def _no_route(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)
-    return _refusal(RefusalError(exc.status_code, exc.detail, "There is no such endpoint"))
+    nobody = RefusalError(401, "Invalid or missing API token", "Please provide a valid Authorization header")
+    return gate.admitted(gate.bearer(request), provider.limits, nobody=nobody, surplus=surplus())
 
 
 def _refusal(error: RefusalError) -> Response:

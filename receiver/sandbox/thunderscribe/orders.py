@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from receiver.sandbox.refusals import RefusalError
+from receiver.sandbox.refusals import RefusalError, refuse_any
 
 FORMATS = ("text", "json", "verbose_json", "srt", "vtt")
 MODELS = ("thunderscribe", "base")  # the table knows the first alone, the example sends the second
@@ -46,9 +46,7 @@ def read(fields: Sequence[tuple[str, str]]) -> Order:
         "temperature must be a number from 0.0 to 1.0": not _is_share(temperature),
         f"timestamp_granularities must be of {', '.join(GRANULARITIES)}": not {*levels} <= {*GRANULARITIES},
     }
-    for problem, is_there in problems.items():
-        if is_there:
-            raise wrong(problem)
+    refuse_any(problems, wrong)
     return Order(
         given["language"], response_format, given.get("file_id") or None, "word" in levels,
         _boolean(given, "diarization", default=False), _boolean(given, "split_segments_by_speaker", default=True),

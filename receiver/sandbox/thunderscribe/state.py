@@ -1,13 +1,13 @@
 """The state of the simulated ThunderScribe: files, rate limits, and the work under way."""
 
 import asyncio
-import uuid
 
+from receiver.sandbox.chance import new_uuid, token
 from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import ThunderScribeKnobs
 from receiver.sandbox.limit import Limits
-from receiver.sandbox.refusals import RefusalError, token
+from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.samples import Runs
 
 
@@ -29,7 +29,7 @@ class SimulatedThunderScribe:
 
     def new_file(self, account: str) -> SimulatedFile:
         """Return a file that nothing has arrived of; it is not kept yet."""
-        return SimulatedFile(str(uuid.UUID(bytes=self.ground.chance.randbytes(16), version=4)), account, "")
+        return SimulatedFile(new_uuid(self.ground.chance), account, "")
 
     def new_hash(self) -> str:
         """Return a file hash. It only names an upload; it is none of the content, which has not arrived yet."""

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -55,7 +54,12 @@ def application(provider: SimulatedTimbr) -> Starlette:
         for (method, path), endpoint in api.items()
     ]
     slashless = [Route(path.removesuffix("/"), _add_slash, methods=["GET", "POST"]) for path in {r.path for r in keyed}]
-    return Starlette(routes=[*keyed, *slashless], exception_handlers={HTTPException: _no_route})
+    return Starlette(
+        routes=[*keyed, *slashless],
+        exception_handlers=gate.no_route(
+            lambda exc: _refusal(RefusalError(exc.status_code, "not_found", exc.detail), exc.status_code)
+        ),
+    )
 
 
 async def list_tokens(call: Call) -> dict[str, Any]:
@@ -172,11 +176,6 @@ def _keyed(provider: SimulatedTimbr, endpoint: Endpoint) -> Callable[[Request], 
 async def _add_slash(request: Request) -> Response:
     """Send a client to the path with a slash at its end; most clients then ask with GET and without a body."""
     return RedirectResponse(f"{request.url.path}/", 301)
-
-
-async def _no_route(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)
-    return _refusal(RefusalError(exc.status_code, "not_found", exc.detail), exc.status_code)
 
 
 def _refusal(error: RefusalError, status: int) -> Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from receiver.sandbox.gate import json_object
-from receiver.sandbox.refusals import RefusalError
+from receiver.sandbox.refusals import RefusalError, refuse_any
 
 GRANTS = ("client_credentials",)
 SOURCE_LANGUAGES = (
@@ -88,7 +88,7 @@ def client(raw: bytes) -> tuple[str, bool]:
     Raises:
         RefusalError: 400: a field is missing or wrong.
     """
-    body = _json(raw)
+    body = json_object(raw, wrong)
     client_id, secret = body.get("client_id"), body.get("client_secret")
     problems = {
         f"grant_type must be one of {', '.join(GRANTS)}": body.get("grant_type") not in GRANTS,
@@ -97,9 +97,7 @@ def client(raw: bytes) -> tuple[str, bool]:
         and not (isinstance(secret, str) and secret),
         "scope must be a text": not isinstance(body.get("scope", ""), str),
     }
-    for problem, is_there in problems.items():
-        if is_there:
-            raise wrong(problem)
+    refuse_any(problems, wrong)
     return str(client_id), secret is not None
 
 
@@ -109,7 +107,7 @@ def unwanted(raw: bytes) -> list[str]:
     Raises:
         RefusalError: 400: it is no list of texts.
     """
-    tokens = _json(raw).get("api_tokens")
+    tokens = json_object(raw, wrong).get("api_tokens")
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise wrong("api_tokens must be a list of texts")
     return tokens
@@ -127,13 +125,6 @@ def _boolean(given: Mapping[str, str], name: str, *, default: bool | None = None
     if given.get(name) not in BOOLEANS:
         raise wrong(f"{name} must be true or false")
     return BOOLEANS[given[name]]
-
-
-def _json(raw: bytes) -> dict[str, object]:
-    try:
-        return json_object(raw)
-    except ValueError as exc:
-        raise wrong(str(exc)) from exc
 
 
 def _is_uuid(value: object) -> bool:

@@ -1,13 +1,13 @@
 """The state of the simulated Timbr: files, tasks, credits, rate limits."""
 
 import time
-import uuid
 from collections import Counter
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
 from receiver.sandbox.assets import Assets
+from receiver.sandbox.chance import new_uuid
 from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import TimbrKnobs
@@ -92,7 +92,7 @@ class SimulatedTimbr:
 
     def new_file(self, account: str) -> TimbrFile:
         """Return a file that nothing has arrived of; it is not kept yet."""
-        return TimbrFile(self._new_id(), account, "", expires=self.ground.deadline(FILE_SECONDS))
+        return TimbrFile(new_uuid(self.ground.chance), account, "", expires=self.ground.deadline(FILE_SECONDS))
 
     def file(self, account: str, file_id: str) -> TimbrFile:
         """Return a file of an account.
@@ -126,7 +126,7 @@ class SimulatedTimbr:
         if self.credit(file.owner) < spoken.seconds:
             raise RefusalError(402, "insufficient_credit", "There is not enough credit")
         now = stamp(time.time())
-        task = Task(self._new_id(), file, order, spoken, "waiting", created_at=now, updated_at=now)
+        task = Task(new_uuid(self.ground.chance), file, order, spoken, "waiting", created_at=now, updated_at=now)
         self.tasks[task.id] = task
         self._taken[file.owner] += int(spoken.seconds)
         self.ground.spawn(self._work(task))
@@ -157,9 +157,6 @@ class SimulatedTimbr:
         """Return whether a task cannot be done. Subtitles may be empty, a recording may not."""
         file = task.file
         return self._runs.fails(file.owner, file.filename) or not (file.received or file.is_srt)
-
-    def _new_id(self) -> str:
-        return str(uuid.UUID(bytes=self.ground.chance.randbytes(16), version=4))
 
 
 def stamp(moment: float) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from receiver.sandbox import gate
+from receiver.sandbox.chance import token
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import TimbrKnobs
-from receiver.sandbox.refusals import RefusalError, token
+from receiver.sandbox.refusals import RefusalError
 
 LIFE_SECONDS = 24 * 3600
 PREFIX = "timbr_access_"  # what begins so is a token, anything else a key

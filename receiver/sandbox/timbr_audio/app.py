@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -42,7 +41,7 @@ def application(provider: SimulatedTimbrAudio) -> Starlette:
             Route("/v1/jobs/{id}", keyed(partial(look, provider))),
             Route("/storage/{path:path}", signed, methods=["GET", "PUT"]),
         ],
-        exception_handlers={HTTPException: _no_route},
+        exception_handlers=gate.no_route(lambda exc: _refusal(RefusalError(exc.status_code, "not_found", exc.detail))),
     )
 
 
@@ -126,13 +125,8 @@ def _files(provider: SimulatedTimbrAudio, job: SimulatedJob) -> list[str]:
 
 async def _admit(provider: SimulatedTimbrAudio, request: Request) -> str:
     """Return the account of a request, and count it."""
-    key = gate.bearer(request)
-    if key is None:
-        raise RefusalError(401, "unauthorized", "Unauthorized")
-    account = gate.account(key)
-    if provider.limits.exceeded(account):
-        raise _surplus()
-    return account
+    nobody = RefusalError(401, "unauthorized", "Unauthorized")
+    return gate.admitted(gate.bearer(request), provider.limits, nobody=nobody, surplus=_surplus())
 
 
 async def _signed(provider: SimulatedTimbrAudio, request: Request) -> str:
@@ -140,15 +134,7 @@ async def _signed(provider: SimulatedTimbrAudio, request: Request) -> str:
 
 
 async def _body(request: Request) -> dict[str, object]:
-    try:
-        return gate.json_object(await request.body())
-    except ValueError as exc:
-        raise orders.invalid("body", {"": str(exc)}) from exc
-
-
-async def _no_route(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)
-    return _refusal(RefusalError(exc.status_code, "not_found", exc.detail))
+    return gate.json_object(await request.body(), lambda problem: orders.invalid("body", {"": problem}))
 
 
 def _surplus() -> RefusalError:

@@ -1,11 +1,11 @@
 """The state of the simulated Timbr audio API: files, jobs, credits, and the work under way."""
 
 import time
-import uuid
 from collections import defaultdict
 from datetime import UTC, datetime
 
 from receiver.sandbox import samples
+from receiver.sandbox.chance import new_uuid
 from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import TimbrAudioKnobs
@@ -41,7 +41,7 @@ class SimulatedTimbrAudio:
 
     def announce(self, account: str, name: str) -> SimulatedFile:
         """Return a file that nothing has arrived of."""
-        file = SimulatedFile(self._id(), account, name)
+        file = SimulatedFile(new_uuid(self.ground.chance), account, name)
         self.files[file.id] = file
         return file
 
@@ -70,8 +70,9 @@ class SimulatedTimbrAudio:
             RefusalError: 402: the account has not enough credits.
         """
         job = SimulatedJob(
-            self._id(), account, order, samples.named(file.filename), datetime.now(UTC), time.monotonic()
-        )
+            new_uuid(self.ground.chance), account, order, samples.named(file.filename), datetime.now(UTC),
+            time.monotonic(),
+        )  # fmt: skip
         if self.credits[account] < job.cost:
             raise RefusalError(402, "insufficient_credits", "Insufficient credits")
         self.credits[account] -= job.cost
@@ -95,6 +96,3 @@ class SimulatedTimbrAudio:
     def elapsed(self, job: SimulatedJob) -> float:
         """Return how many seconds of the provider's time ago a job was created."""
         return (time.monotonic() - job.began) * self.ground.speed
-
-    def _id(self) -> str:
-        return str(uuid.UUID(bytes=self.ground.chance.randbytes(16), version=4))

@@ -1,11 +1,11 @@
 """The simulated account of one API key: wallet, webhook, transcriptions, and its rate limit."""
 
 import random
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from receiver.sandbox.chance import new_uuid
 from receiver.sandbox.knobs import Knobs
 from receiver.sandbox.limit import REQUESTS_A_MINUTE, Limit
 from receiver.sandbox.refusals import RefusalError
@@ -43,7 +43,7 @@ class SimulatedAccount:
 
     def __init__(self, name: str, *, knobs: Knobs, chance: random.Random) -> None:
         self.name = name
-        self.user_id = str(uuid.UUID(bytes=chance.randbytes(16), version=4))
+        self.user_id = new_uuid(chance)
         self.webhook: SimulatedWebhook | None = None
         self.transcriptions: dict[int, SimulatedTranscription] = {EXAMPLE_ID: _example()}
         self.kept: dict[str, Kept] = {}

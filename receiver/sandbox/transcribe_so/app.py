@@ -8,7 +8,6 @@ import hashlib
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -202,13 +201,6 @@ async def _answer(call: Call, endpoint: Endpoint, raw: bytes, refused: RefusalEr
     try:
         if refused is not None:
             raise refused
-        return await endpoint(Call(call.provider, call.account, call.request, _body(raw)))
+        return await endpoint(Call(call.provider, call.account, call.request, json_object(raw, invalid)))
     except RefusalError as exc:
         return refusal(exc, call.request.state.request_id)
-
-
-def _body(raw: bytes) -> dict[str, Any]:
-    try:
-        return json_object(raw)
-    except ValueError as exc:
-        raise invalid(str(exc)) from exc

@@ -12,8 +12,8 @@ import httpx
 
 from receiver import signature
 from receiver.providers import egress
+from receiver.sandbox.chance import token
 from receiver.sandbox.knobs import Knobs
-from receiver.sandbox.refusals import token
 
 log = logging.getLogger(__name__)
 

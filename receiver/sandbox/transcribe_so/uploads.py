@@ -15,8 +15,9 @@ from urllib.parse import quote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from receiver.sandbox.chance import token
 from receiver.sandbox.files import SimulatedFile
-from receiver.sandbox.refusals import RefusalError, token, xml
+from receiver.sandbox.refusals import RefusalError, xml
 from receiver.sandbox.transcribe_so.envelope import invalid
 
 MAX_BYTES = 500 * 1024 * 1024
