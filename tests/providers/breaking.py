@@ -29,6 +29,18 @@ def answer(status: int, body: bytes = b"{}", *, says: int | None = None) -> byte
     return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body) if says is None else says, body)
 
 
+def nothing(_: int) -> int:
+    return 0
+
+
+def a_part(_: int) -> int:
+    return 100_000
+
+
+def all_of_it(length: int) -> int:
+    return length
+
+
 @asynccontextmanager
 async def breaking(*, after: Callable[[int], int], says: bytes = b"", end: End = "reset") -> AsyncIterator[Breaking]:
     """Serve: read `after(length)` bytes of a body of that length, say something, and end the connection.

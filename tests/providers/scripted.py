@@ -1,12 +1,15 @@
 """A provider that gives the answers that a test has listed, for the tests of its client."""
 
 import asyncio
+import logging
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 from pydantic import SecretStr
 
+from receiver import logs
 from receiver.providers import TranscribeSo
 from receiver.providers.budget import Budget, OwnBudget
 from receiver.providers.calls import ANSWER_BYTES
@@ -38,13 +41,18 @@ class Provider:
         answer_bytes: int = ANSWER_BYTES,
     ) -> TranscribeSo:
         """Return a client that asks it; with turns enough, unless it is given a budget."""
-        turns = budget or OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+        turns = budget or turns_enough()
         transport = httpx.MockTransport(self)
         return TranscribeSo(URL, key, retries=retries, budget=turns, transport=transport, answer_bytes=answer_bytes)
 
     def sent(self, header: str) -> list[str | None]:
         """Return what each request said in a header."""
         return [request.headers.get(header) for request in self.asked]
+
+
+def turns_enough() -> OwnBudget:
+    """Return a budget that no test waits for."""
+    return OwnBudget(Rate.of(60, minute=MINUTE / 6000))
 
 
 def refused(status: int, code: str, headers: dict[str, str] | None = None, **more: object) -> httpx.Response:
@@ -68,6 +76,21 @@ class Stream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+@contextmanager
+def everything_logged() -> Iterator[None]:
+    """Log at debug to stderr, and say `this is shown` at the end."""
+    loggers = [logging.getLogger(name) for name in ("", "httpx", "httpcore")]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    logs.configure("text", "debug")
+    try:
+        yield
+        logging.getLogger("receiver").debug("this is shown")
+    finally:
+        for logger, (level, handlers) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
 
 
 def shown(error: BaseException) -> str:

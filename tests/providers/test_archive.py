@@ -15,11 +15,10 @@ from receiver.database import Pool
 from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
 from receiver.providers.archive import REGENERATIONS, Archive, Subject
-from receiver.providers.budget import OwnBudget
-from receiver.providers.rate import MINUTE, Rate
 from receiver.providers.transcribe_so import NotReady
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
+from tests.providers.scripted import turns_enough
 
 API = SANDBOX_URL
 SUBJECT = Subject("transcribe.so", API, "7", "2026-04-29T14:25:27.968Z")
@@ -48,7 +47,7 @@ class Provider:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[TranscribeSo]:
         key = SecretStr("tsk_test_archive")
-        turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+        turns = turns_enough()
         async with TranscribeSo(SANDBOX_URL, key, budget=turns, transport=httpx.MockTransport(self.answer)) as client:
             yield client
 

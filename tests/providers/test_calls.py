@@ -28,7 +28,7 @@ from receiver.providers.budget import OwnBudget
 from receiver.providers.calls import NOTHING_SENT, Calls
 from receiver.providers.orders import Media
 from receiver.providers.rate import BURST, MINUTE, Rate
-from tests.providers.scripted import KEY, URL, Provider, Stream, refused, shown
+from tests.providers.scripted import KEY, URL, Provider, Stream, refused, shown, turns_enough
 
 SLOW = timedelta(hours=4)  # a minute so long that no turn comes back during a test
 NOW = timedelta(0)
@@ -210,7 +210,7 @@ async def test_a_429_gives_nobody_a_turn_for_as_long_as_it_says_or_a_minute(
     monkeypatch.setattr(
         "receiver.providers.budget.time", SimpleNamespace(monotonic=lambda: 1000.0)
     )  # no second of it passes
-    shared = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    shared = turns_enough()
     async with (provider := Provider(refused(429, "rate_limited", headers))).client(
         retries=retries, budget=shared
     ) as api:
@@ -391,7 +391,7 @@ FORM = [("language", "en")]
 def calling(provider: Provider, *, key: SecretStr | None = KEY, **options: Any) -> Calls:
     """Return calls that would be sent again if they could."""
     http = egress.client(base_url=f"{URL}/api/", transport=httpx.MockTransport(provider))
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    turns = turns_enough()
     return Calls(TranscribeSo.refusal, "SOME_KEY__BIG_SHOW", http, key, (0, 0), SLOW, turns, **options)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import logging
 import random
 import socket
 import stat
@@ -19,7 +18,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from receiver import logs
 from receiver.errors import (
     BusyError,
     ImpossibleError,
@@ -31,7 +29,7 @@ from receiver.errors import (
 )
 from receiver.providers import egress
 from receiver.providers.downloads import Downloaded, Link, Pace, download
-from tests.providers.scripted import Stream, shown
+from tests.providers.scripted import Stream, everything_logged, shown
 
 MIB = 1024 * 1024
 STEP = 64 * 1024
@@ -602,16 +600,8 @@ async def test_a_refusal_is_final(wanted: Wanted) -> None:
 
 
 async def test_our_log_shows_no_link(wanted: Wanted, capsys: pytest.CaptureFixture[str]) -> None:
-    loggers = [logging.getLogger(name) for name in ("", "httpx", "httpcore")]
-    before = [(logger.level, logger.handlers[:]) for logger in loggers]
-    logs.configure("text", "debug")
-    try:
+    with everything_logged():
         await whole(wanted, Answer(cut=STEP), Answer(status=403), Answer())
-        logging.getLogger("receiver").debug("this is shown")
-    finally:
-        for logger, (level, handlers) in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-            logger.handlers[:] = handlers
     written = capsys.readouterr().err
     assert "this is shown" in written
     assert "sesame" not in written

@@ -12,22 +12,10 @@ from receiver.providers.bodies import Body
 from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.exchange import NOT_ALL_SENT, UNREACHABLE, exchange
 from tests.processes import free_port
-from tests.providers.breaking import End, answer, breaking
+from tests.providers.breaking import End, a_part, all_of_it, answer, breaking, nothing
 
 LARGE = b"x" * 32_000_000  # more than the buffers of both ends hold
 LONG = 60.0
-
-
-def nothing(_: int) -> int:
-    return 0
-
-
-def a_part(_: int) -> int:
-    return 100_000
-
-
-def all_of_it(length: int) -> int:
-    return length
 
 
 async def ask(url: str, *, content: bytes = LARGE, seconds: float = LONG) -> httpx.Response:

@@ -11,13 +11,11 @@ from pydantic import SecretStr, ValidationError
 
 from receiver.errors import InvalidRequest, PaymentRequired, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import FishAudio
-from receiver.providers.budget import OwnBudget
 from receiver.providers.fishaudio import Transcribe, refusal
 from receiver.providers.orders import Answered, Order
-from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import FishAudioKnobs, Knobs, Sandbox, application
 from receiver.submissions.moves import State, after
-from tests.providers.scripted import Provider, shown
+from tests.providers.scripted import Provider, shown, turns_enough
 from tests.sandbox.simulated import URL
 
 AT_ONCE = 1e7
@@ -27,7 +25,7 @@ TALK = "https://example.org/talk.mp3"
 
 def client(transport: httpx.AsyncBaseTransport) -> FishAudio:
     """Return a client that would try again if it could."""
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    turns = turns_enough()
     return FishAudio(f"{URL}/fishaudio", KEY, budget=turns, transport=transport, retries=(0, 0))
 
 

@@ -14,15 +14,13 @@ from pydantic import SecretStr
 
 from receiver.errors import ProviderError, ProviderUnavailable, Unauthenticated
 from receiver.providers import OpenAI
-from receiver.providers.budget import OwnBudget
 from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.openai import Transcribe
 from receiver.providers.orders import CALL_SECONDS, Media, Order
-from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
 from receiver.submissions import paying
-from tests.providers.breaking import End, answer, breaking
-from tests.providers.scripted import Provider
+from tests.providers.breaking import End, a_part, all_of_it, answer, breaking, nothing
+from tests.providers.scripted import Provider, turns_enough
 from tests.sandbox.simulated import URL
 
 KEY = SecretStr("sk-never-to-be-shown")
@@ -39,7 +37,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Media:
 
 def client(url: str, *, key: SecretStr | None = KEY, transport: httpx.AsyncBaseTransport | None = None) -> OpenAI:
     """Return a client that would try again if it could."""
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    turns = turns_enough()
     return OpenAI(url, key, budget=turns, transport=transport, retries=(0, 0))
 
 
@@ -109,18 +107,6 @@ def test_a_language_need_not_be_said_and_lists_have_their_brackets() -> None:
 
 def test_nobody_knows_its_limits() -> None:
     OpenAI.check("transcription", Media(Path("talk"), "talk", 10**12), 1e6)
-
-
-def nothing(_: int) -> int:
-    return 0
-
-
-def a_part(_: int) -> int:
-    return 100_000
-
-
-def all_of_it(length: int) -> int:
-    return length
 
 
 @pytest.mark.parametrize(

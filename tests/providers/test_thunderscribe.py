@@ -14,13 +14,11 @@ from pydantic import SecretStr, ValidationError
 
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import ThunderScribe
-from receiver.providers.budget import OwnBudget
 from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import Media, Notes, Order
-from receiver.providers.rate import MINUTE, Rate
 from receiver.providers.thunderscribe import PIECE_BYTES, WHOLE_BYTES, Transcribe
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
-from tests.providers.scripted import Provider
+from tests.providers.scripted import Provider, turns_enough
 from tests.sandbox.simulated import URL
 
 AT_ONCE = 1e7
@@ -92,7 +90,7 @@ async def simulated(*, path_version: Any = "v3", **knobs: Any) -> AsyncIterator[
 
 def client(transport: httpx.AsyncBaseTransport, **options: Any) -> ThunderScribe:
     """Return a client that would try again if it could."""
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    turns = turns_enough()
     return ThunderScribe(
         f"{URL}/thunderscribe", KEY, budget=turns, transport=transport, retries=(0, 0), **options
     )  # fmt: skip

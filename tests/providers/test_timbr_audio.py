@@ -22,11 +22,10 @@ from receiver.errors import (
     RateLimited,
 )
 from receiver.providers import TimbrAudio
-from receiver.providers.budget import OwnBudget
 from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import Media, Notes, Order, Seen
-from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, Sandbox, TimbrAudioKnobs, application
+from tests.providers.scripted import turns_enough
 from tests.sandbox.simulated import LONGEST_WAIT, URL
 
 AT_ONCE = 1e7
@@ -110,7 +109,7 @@ async def simulated(*, speed: float = AT_ONCE, repeats: bool = False, **knobs: A
     sandbox.expiry_speed = 1
     served = httpx.ASGITransport(application(sandbox), raise_app_exceptions=False)
     transport = Repeats(served) if repeats else served
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    turns = turns_enough()
     address = f"{URL}/timbr-audio"
     async with TimbrAudio(address, KEY, budget=turns, transport=transport, retries=(0, 0)) as api:  # it would try again
         yield Simulated(api, transport, sandbox)

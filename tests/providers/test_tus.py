@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import io
-import logging
 import random
 import re
 import subprocess
@@ -19,10 +18,10 @@ from typing import BinaryIO, Literal
 import httpx
 import pytest
 
-from receiver import logs
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers.tus import upload
 from tests.npm import npm_packages  # noqa: F401 - a fixture
+from tests.providers.scripted import everything_logged
 
 SERVER = Path(__file__).parent / "tus_server.mjs"
 PIECE = 64 * 1024
@@ -654,16 +653,8 @@ async def test_neither_ticket_nor_resume_token_is_in_an_error(answers: list[http
 
 async def test_our_log_shows_neither_ticket_nor_resume_token(capsys: pytest.CaptureFixture[str]) -> None:
     """The HTTP client writes every address at info; our log leaves that out also where everything else is wanted."""
-    loggers = [logging.getLogger(name) for name in ("", "httpx", "httpcore")]
-    before = [(logger.level, logger.handlers[:]) for logger in loggers]
-    logs.configure("text", "debug")
-    try:
+    with everything_logged():
         await Prepared(created(), httpx.ReadError("x"), at(4), at(8), at(10)).take()
-        logging.getLogger("receiver").debug("this is shown")
-    finally:
-        for logger, (level, handlers) in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-            logger.handlers[:] = handlers
     written = capsys.readouterr().err
     assert "this is shown" in written
     assert not any(secret in written for secret in (TICKET, "the_resume_token", "Upload-Metadata"))

@@ -18,10 +18,8 @@ from receiver.handling import Handler
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored
 from receiver.providers import OpenAI, Source, ThunderScribe, TimbrAudio
-from receiver.providers.budget import OwnBudget
 from receiver.providers.egress import Clients
 from receiver.providers.orders import Media
-from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, TimbrAudioKnobs, application
 from receiver.settings import Account
 from receiver.submissions import ordering, records, working
@@ -33,6 +31,7 @@ from receiver.submissions.working import Working
 from receiver.worker import Worker
 from receiver.worker.lanes import Deadlines
 from tests.commands import Simulated
+from tests.providers.scripted import turns_enough
 from tests.sandbox.simulated import URL
 from tests.worker.working import until
 
@@ -210,7 +209,7 @@ async def _bench_here(db: Pool, url: str, kind: type[Source], account: Account, 
 async def _bench(
     db: Pool, url: str, kind: type[Source], account: Account, *, sandbox: Sandbox, transport: httpx.AsyncBaseTransport
 ) -> AsyncIterator[Bench]:
-    watched, turns = Watched(transport), OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    watched, turns = Watched(transport), turns_enough()
     with tempfile.TemporaryDirectory() as folder:
         async with kind(account.api_url, account.key, budget=turns, transport=watched) as client:
             yield Bench(db, url, sandbox, client, account, watched, Shelf(Path(folder), most=2**30))

@@ -11,10 +11,9 @@ import httpx
 from pydantic import SecretStr
 
 from receiver.providers import Timbr
-from receiver.providers.budget import OwnBudget
 from receiver.providers.orders import Accepted, Media, Notes, Order, Seen, Uploaded
-from receiver.providers.rate import MINUTE, Rate
 from receiver.sandbox import Knobs, Sandbox, TimbrKnobs, application
+from tests.providers.scripted import turns_enough
 from tests.sandbox.simulated import LONGEST_WAIT, URL
 
 AT_ONCE = 1e7
@@ -28,7 +27,7 @@ FILE = Path(__file__)  # its content does not matter
 
 def client(transport: httpx.AsyncBaseTransport, key: SecretStr | None = KEY, **options: Any) -> Timbr:
     """Return a client that would try again if it could."""
-    turns = OwnBudget(Rate.of(60, minute=MINUTE / 6000))
+    turns = turns_enough()
     return Timbr(f"{URL}/timbr", key, budget=turns, transport=transport, **{"retries": (0, 0)} | options)
 
 

@@ -27,7 +27,7 @@ from receiver.errors import (
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.budget import OwnBudget
 from receiver.providers.calls import Calls
-from receiver.providers.rate import MINUTE, Rate
+from receiver.providers.rate import Rate
 from receiver.providers.transcribe_so import (
     MeAnswer,
     NotReady,
@@ -42,7 +42,7 @@ from receiver.providers.transcribe_so.answers import Page, Pipelines, UploadAnsw
 from receiver.sandbox import EXAMPLE_ID, Sandbox, application
 from receiver.transcripts import Chapter, QnA, Section, Segment, Transcript
 from receiver.transcripts.documents import FORMATS
-from tests.providers.scripted import KEY, URL, Provider, Stream, refused, shown
+from tests.providers.scripted import KEY, URL, Provider, Stream, refused, shown, turns_enough
 
 EPISODE = Recording(source="youtube", url="https://youtu.be/x", pipeline_code="qwen3-asr-flash-filetrans")
 
@@ -62,7 +62,7 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def sandboxed() -> AsyncIterator[TranscribeSo]:
     sandbox = Sandbox(speed=6000)
     transport = httpx.ASGITransport(application(sandbox))
-    async with TranscribeSo(URL, KEY, budget=OwnBudget(Rate.of(60, minute=MINUTE / 6000)), transport=transport) as api:
+    async with TranscribeSo(URL, KEY, budget=turns_enough(), transport=transport) as api:
         yield api
     await sandbox.close()
 
