@@ -164,9 +164,8 @@ class Timbr(Source):
         try:
             answer = envelope.read(TokenAnswer, raw, _text(calls.key), _text(self._client_secret))
         except ProviderError as exc:
-            exc.code = (
-                f"http_{exc.status}" if exc.code.startswith(envelope.GUESSED) else exc.code
-            )  # nothing is paid here
+            if exc.code.startswith(envelope.GUESSED):  # nothing is paid here
+                exc.code = f"http_{exc.status}"
             raise
         return Issued(answer.access_token, answer.life)
 

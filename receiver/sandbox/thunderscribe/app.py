@@ -13,7 +13,7 @@ from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.thunderscribe import orders, transcripts
 from receiver.sandbox.thunderscribe.orders import wrong
-from receiver.sandbox.thunderscribe.state import SimulatedThunderScribe, surplus
+from receiver.sandbox.thunderscribe.state import SimulatedThunderScribe
 
 MAX_BYTES = 5 * 1024**3
 MAX_SECONDS = 2 * 3600
@@ -103,10 +103,14 @@ def _unfinished(provider: SimulatedThunderScribe, account: str, name: str) -> Si
 async def _admit(provider: SimulatedThunderScribe, request: Request) -> str:
     """Return the account of a request, and count it."""
     nobody = RefusalError(401, "Invalid or missing API token", "Please provide a valid Authorization header")
-    return gate.admitted(gate.bearer(request), provider.limits, nobody=nobody, surplus=surplus())
+    return gate.admitted(gate.bearer(request), provider.limits, nobody=nobody, surplus=_surplus())
+
+
+def _surplus() -> RefusalError:
+    return RefusalError(429, "Rate limit exceeded", "Please wait before making another request")
 
 
 def _refusal(error: RefusalError) -> Response:
     """Return the answer for a refusal. A planned 429 reads like one of the limit's own."""
-    error = surplus() if error.status == 429 else error  # noqa: PLR2004 - Too Many Requests
+    error = _surplus() if error.status == 429 else error  # noqa: PLR2004 - Too Many Requests
     return JSONResponse({"error": error.code, "message": error.message}, error.status)

@@ -7,7 +7,6 @@ from receiver.sandbox.files import SimulatedFile
 from receiver.sandbox.ground import Ground
 from receiver.sandbox.knobs import ThunderScribeKnobs
 from receiver.sandbox.limit import Limits
-from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.samples import Runs
 
 
@@ -49,8 +48,3 @@ class SimulatedThunderScribe:
             )  # fmt: skip
 
         return self.ground.work(seconds, bill)
-
-
-def surplus() -> RefusalError:
-    """Return the refusal of a request beyond the limit."""
-    return RefusalError(429, "Rate limit exceeded", "Please wait before making another request")
