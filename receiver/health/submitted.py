@@ -62,7 +62,7 @@ def artifacts_folder(configured: Settings, sources: Sequence[type[Source]] = SOU
     `sources`: those of which this version has clients.
     """
     place = open_shelf(configured).place
-    bring_files = {kind.name for kind in sources if kind.operations and not kind.synchronous}
+    bring_files = {kind.name for kind in sources if kind.operations and not (kind.synchronous or kind.announces)}
     is_inside = configured.artifacts_dir is None or any(
         place.resolve().is_relative_to(folder.resolve()) for folder in (configured.data_dir, Path.cwd())
     )
