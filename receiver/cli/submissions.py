@@ -24,10 +24,10 @@ from receiver.inbox.artifacts import of as artifacts_of
 from receiver.logs import clock, printable
 from receiver.providers import SOURCES, Source
 from receiver.providers.opening import open_client
-from receiver.providers.orders import Candidate
 from receiver.settings import Settings
 from receiver.submissions import asking, finding, ordering, records, resolving, results, texts
 from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.finding import Evidence
 from receiver.submissions.moves import IfLost, State
 from receiver.submissions.records import Submission
 from receiver.submissions.resolving import Action
@@ -234,38 +234,41 @@ def resolve(submission: str, *, again: bool, give_up: bool, remote_id: str | Non
         raise click.UsageError("--again, --give-up and --found exclude each other")
     configured = configure()
 
-    async def work(db: Pool) -> tuple[Submission, list[Candidate]]:
+    async def work(db: Pool) -> tuple[Submission, Evidence]:
         for action in actions:
             async with db.acquire() as connection:
-                return await resolving.resolve(connection, submission, action, remote_id), []
+                return await resolving.resolve(connection, submission, action, remote_id), Evidence()
         found = await records.known(db, submission)
-        return found, await _candidates(configured, db, found)
+        return found, await _evidence(configured, db, found)
 
-    found, candidates = with_database(configured, work)
+    found, evidence = with_database(configured, work)
     if as_json:
-        print_json(found.to_json() | {"candidates": [one.to_json() for one in candidates]})
+        candidates = [one.to_json() for one in evidence.candidates]
+        print_json(found.to_json() | {"candidates": candidates, "balance": evidence.balance})
     elif actions:
         say_done(f"{found.id} is {found.state}")
     else:
-        _show(found, candidates)
+        _show(found, evidence)
 
 
-def _show(found: Submission, candidates: Sequence[Candidate]) -> None:
+def _show(found: Submission, evidence: Evidence) -> None:
     click.echo(_line(found))
     for name, value in found.to_json().items():
         if value is not None:
             click.echo(f"  {name:<17} {printable(str(value))}")
-    for one in candidates:
+    if evidence.balance is not None:
+        click.echo(f"  {'balance now':<17} {evidence.balance:g}")
+    for one in evidence.candidates:
         facts = "  ".join(f"{name} {value}" for name, value in one.to_json().items() if value is not None)
         click.echo(f"  may have become   {printable(facts)}")
 
 
-async def _candidates(configured: Settings, db: Pool, found: Submission) -> list[Candidate]:
+async def _evidence(configured: Settings, db: Pool, found: Submission) -> Evidence:
     try:
-        return await finding.candidates(configured, db, found)
+        return await finding.evidence(configured, db, found)
     except (ProviderError, ImpossibleError) as exc:
         click.echo(f"what it may have become cannot be looked up: {printable(str(exc))}", err=True)
-        return []
+        return Evidence()
 
 
 @click.command(

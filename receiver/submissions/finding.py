@@ -11,6 +11,7 @@ Whatever is not certain is left to a person: another's work would become this su
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from receiver.database import Database, query
@@ -54,19 +55,30 @@ async def work_of(db: Database, client: Source, submission: Submission, order: O
     return candidates[0].remote_id if len(candidates) == 1 else None
 
 
-async def candidates(configured: Settings, db: Database, submission: Submission) -> list[Candidate]:
-    """Return the works that a submission with a lost answer might have become, for a person; none for any other state.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a person judges a lost answer by: the works that it may have become, and what the account has now."""
+
+    candidates: Sequence[Candidate] = ()
+    balance: float | None = None
+
+
+async def evidence(configured: Settings, db: Database, submission: Submission) -> Evidence:
+    """Return what can be found out about a submission with a lost answer; nothing for any other state.
 
     Raises:
         ImpossibleError: its account is not configured here.
         ProviderError: the provider cannot be asked.
     """
     source = by_name(submission.source)
-    if submission.state is not State.UNKNOWN or source is None or source.synchronous:
-        return []
+    if submission.state is not State.UNKNOWN or source is None:
+        return Evidence()
     account = configured.account_of(submission.source, submission.account)
     async with open_client(source, account, None) as client:
-        return await works(db, client, submission, paying.order_of(submission, client, open_shelf(configured)))
+        found, balance = list[Candidate](), await client.balance()
+        if not source.synchronous:
+            found = await works(db, client, submission, paying.order_of(submission, client, open_shelf(configured)))
+    return Evidence(found, balance)
 
 
 async def works(db: Database, client: Source, submission: Submission, order: Order) -> list[Candidate]:

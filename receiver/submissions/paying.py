@@ -77,8 +77,9 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     """
     client = cast("Source", ctx.client)
     order = order_of(submission, client, shelf)
+    balance = await _balance(client)
     reach(Failpoint.BEFORE_SENT)
-    sent = await records.move(ctx.db, submission.id, State.SENT, Change(tries=1))
+    sent = await records.move(ctx.db, submission.id, State.SENT, Change(tries=1, balance_before=balance))
     if sent is None:
         raise MovedError
     reach(Failpoint.AFTER_SENT)
@@ -86,6 +87,17 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     reach(Failpoint.AFTER_ANSWERED)
     await _shielded(sent, ctx, answer)
     reach(Failpoint.AFTER_ENDED)
+
+
+async def _balance(client: Source) -> float | None:
+    """Return what the account has, for the person who must judge a lost answer; None if nothing tells."""
+    if client.repeats:  # it tells what has become of a lost answer
+        return None
+    try:
+        return await client.balance()
+    except ProviderError as exc:
+        log.info("the balance of %s is not known: %s", client.name, exc)
+        return None
 
 
 async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:

@@ -101,6 +101,7 @@ class Submission:
     files: Mapping[str, str]
     max_charge: float | None
     callback_url: str | None = field(repr=False)
+    balance_before: float | None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class Submission:
         moments = ("created_at", "sent_at", "accepted_at", "ended_at", "seen_at", "look_at")
         shown = (
             "id", "source", "account", "operation", "recording", "state", "if_lost", "remote_id", "paid_tries",
-            "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "error",
+            "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "balance_before", "error",
         )  # fmt: skip
         times = {name: getattr(self, name) for name in moments}
         return {name: getattr(self, name) for name in shown} | {"options": self.options} | {
@@ -139,7 +140,9 @@ class Submission:
 class Change:
     """What comes with a move. What is None stays as it is, but for `error`, which is the reason for the new state.
 
-    `look_after`: when the provider is asked about it, after it was accepted.
+    Attributes:
+        look_after: when the provider is asked about it, after it was accepted.
+        balance_before: what the account had just before the request was sent.
     """
 
     tries: int = 0
@@ -152,6 +155,7 @@ class Change:
     error: str | None = None
     look_after: timedelta | None = None
     bytes: int | None = None
+    balance_before: float | None = None
 
 
 def new_id() -> str:
@@ -261,7 +265,7 @@ async def move(
         query("submissions/move_submission"), submission, to, sorted(allowed), tries,
         given.tries, given.permitted, given.remote_file, given.remote_file_expires_at, given.remote_id,
         storable(given.said),
-        given.charged, storable(given.error), given.look_after, given.bytes,
+        given.charged, storable(given.error), given.look_after, given.bytes, given.balance_before,
     )  # fmt: skip
     return None if row is None else from_row(row)
 

@@ -1,5 +1,5 @@
 -- Move a submission to a state, and change what comes with the move; return it, or nothing if it cannot move there.
--- $1 id text, $2 state text, $3 from text[], $4 tries integer, $5 more_tries integer, $6 more_permitted integer, $7 remote_file text, $8 remote_file_expires_at timestamptz, $9 remote_id text, $10 said text, $11 charged double precision, $12 error text, $13 look_after interval, $14 bytes bigint
+-- $1 id text, $2 state text, $3 from text[], $4 tries integer, $5 more_tries integer, $6 more_permitted integer, $7 remote_file text, $8 remote_file_expires_at timestamptz, $9 remote_id text, $10 said text, $11 charged double precision, $12 error text, $13 look_after interval, $14 bytes bigint, $15 balance_before double precision
 --
 -- With $4 it moves only if it was sent exactly so often: an answer to another try is not an answer to this one.
 update receiver.submissions
@@ -13,6 +13,7 @@ set state = $2::text,
     charged = coalesce($11, charged),
     error = $12,
     bytes = coalesce($14, bytes),
+    balance_before = case when $2 = 'sent' then $15 else balance_before end,
     look_at = case when $2 = 'accepted' then now() + coalesce($13::interval, interval '0') else look_at end,
     seen_at = case when $2 = 'accepted' then now() else seen_at end,
     sent_at = case when $2 = 'sent' then now() else sent_at end,
