@@ -93,17 +93,19 @@ async def claim(
     limit: int,
     only: int | None = None,
     aside: Collection[int] = (),
+    rooms: Sequence[int] | None = None,
 ) -> list[Claim]:
     """Claim at most `limit` due jobs of some queues: oldest first, but of each account in turn.
 
     The accounts are served in the order in which they stand in `queues`. With `only`, claim just that job. Jobs in
-    `aside` are skipped.
+    `aside` are skipped. `rooms` says for each queue how many jobs of its account can be claimed at most.
     """
     accounts, handlers = [queue.account for queue in queues], [queue.handler for queue in queues]
     replays = [queue.is_replay for queue in queues]
     rows = await db.fetch(
-        query("inbox/claim_jobs"), *_columns(accounts), handlers, replays, lease, limit, only, list(aside)
-    )
+        query("inbox/claim_jobs"), *_columns(accounts), handlers, replays, lease, limit, only, list(aside),
+        [limit] * len(queues) if rooms is None else rooms,
+    )  # fmt: skip
     return [Claim(**dict(row)) for row in rows]
 
 

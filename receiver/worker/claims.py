@@ -182,7 +182,9 @@ class Claims:
         how: dict[str, Any] = {"lease": self._lease, "limit": most, "only": only, "aside": self._skipped()}
         if self._lapsed:
             return await jobs.claim_lapsed(connection, self._queues.accounts, handlers, **how)
-        claims = await jobs.claim(connection, self._queues.open(handlers), **how)
+        queues = self._queues.open(handlers)
+        rooms = [min(most, self._queues.room(queue.account)) for queue in queues]
+        claims = await jobs.claim(connection, queues, rooms=rooms, **how)
         self._queues.served(claim.queue.account for claim in claims)
         return claims
 

@@ -86,6 +86,7 @@ class Worker:
         providers: the client of each account that the worker serves.
         http: makes an HTTP client for each attempt.
         lanes: how many jobs to hold at the same time.
+        each: how many of them one account can have; None: all.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
         lapsed: whether to claim jobs whose lease ran out, and to end when none is left. With one lane each job runs
@@ -104,6 +105,7 @@ class Worker:
         lanes: int,
         lease: timedelta,
         poll: timedelta,
+        each: int | None = None,
         lapsed: bool = False,
         deadlines: Deadlines | None = None,
     ) -> None:
@@ -114,14 +116,12 @@ class Worker:
         self._providers = providers
         self._http = http
         self._formats = formats
-        self._lanes = lanes
-        self._lease = lease
-        self._poll = poll
+        self._lanes, self._lease, self._poll = lanes, lease, poll
         self._held: dict[Key, Lane] = {}
         self._wake = Hint()
         self._left_behind = LeftBehind()
         self._deadlines = deadlines or Deadlines()
-        self._queues = Queues(providers, list(handlers))
+        self._queues = Queues(providers, list(handlers), each=lanes if each is None else each)
         self._claims = Claims(
             connections, queues=self._queues, lapsed=lapsed, lease=lease,
             seconds=self._deadlines.statement, aside_seconds=self._deadlines.aside,
@@ -206,11 +206,13 @@ class Worker:
         reach(Failpoint.AFTER_CLAIM)
         lane = Lane(claim)
         self._held[lane.key] = lane
+        self._queues.holds(claim.queue.account, more=1)
         lane.task = asyncio.create_task(self._work(lane))
         lane.task.add_done_callback(lambda _: self._end(lane))
 
     def _end(self, lane: Lane) -> None:
         del self._held[lane.key]
+        self._queues.holds(lane.claim.queue.account, more=-1)
         self._wake.give()
         error = None if lane.task.cancelled() else lane.task.exception()
         if error is not None:

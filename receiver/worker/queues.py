@@ -9,9 +9,13 @@ A queue is one handler's jobs for one account's events, live ones or replays. If
 lacks something until T, the other jobs of that queue would come back too. So the queue is not claimed from before T.
 The other handlers of the account go on: they might not need the provider. Live jobs do not rest with replays, because
 live work has turns when work that can wait has none.
+
+Calls that are paid for can take hours. So each account has room for only so many of them: a provider that hangs holds
+up its own account alone.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from receiver.events import AccountId
@@ -27,14 +31,18 @@ class Queues:
     Args:
         accounts: the accounts that the worker serves.
         handlers: the names of its handlers.
+        each: how many jobs of one account the worker holds at most.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, accounts: Iterable[AccountId], handlers: Sequence[str], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, accounts: Iterable[AccountId], handlers: Sequence[str], *, each: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self.handlers = handlers
         self._order = list(accounts)
+        self._each = each
+        self._held = Counter[AccountId]()
         self._clock = clock
         self._resting: dict[Queue, float] = {}
 
@@ -44,10 +52,19 @@ class Queues:
         return self._order
 
     def open(self, handlers: Sequence[str]) -> list[Queue]:
-        """Return the queues of some handlers that do not rest, in the order of the accounts."""
+        """Return the queues of some handlers that do not rest, of accounts with room, in the order of the accounts."""
         now = self._clock()
         self._resting = {queue: until for queue, until in self._resting.items() if until > now}
-        return [queue for queue in jobs.queues(self._order, handlers) if queue not in self._resting]
+        with_room = [account for account in self._order if self.room(account) > 0]
+        return [queue for queue in jobs.queues(with_room, handlers) if queue not in self._resting]
+
+    def room(self, account: AccountId) -> int:
+        """Return how many more jobs of an account can be held."""
+        return self._each - self._held[account]
+
+    def holds(self, account: AccountId, *, more: int) -> None:
+        """Note that `more` jobs of an account are held now."""
+        self._held[account] += more
 
     def served(self, accounts: Iterable[AccountId]) -> None:
         """Put accounts whose jobs were claimed at the end of the order."""

@@ -101,6 +101,18 @@ async def test_accounts_are_served_in_turn_in_the_order_of_the_queues(db: Pool) 
     assert {claim.event_id for claim in await jobs.claim(db, queues, lease=LEASE, limit=5)} == {"evt_a2", "evt_a3"}
 
 
+async def test_of_an_account_only_so_many_jobs_are_claimed_as_it_has_room_for(db: Pool) -> None:
+    """However many handlers and replays it has."""
+    for number in range(4):
+        key = await append(db, f"evt_a{number}", "a", "b", name="a")
+    await jobs.replay(db, key, ["a"])
+    await append(db, "evt_b0", "a", name="b")
+    queues = jobs.queues([account(name=name) for name in ("a", "b")], ["a", "b"])
+    rooms = [2 if queue.account.account == "a" else 9 for queue in queues]
+    found = await jobs.claim(db, queues, lease=LEASE, limit=20, rooms=rooms)
+    assert sorted(claim.queue.account.account for claim in found) == ["a", "a", "b"]
+
+
 async def test_a_queue_that_is_left_out_is_not_claimed_from(db: Pool) -> None:
     """Live jobs and replays of one handler are two queues."""
     await append(db, "evt_1", "a")
@@ -128,7 +140,7 @@ async def test_a_claim_reads_the_rows_of_its_queues_alone(db: Pool) -> None:
     await db.execute("analyze receiver.jobs")
     plan = await db.fetchval(
         f"explain (analyze, format json) {query('inbox/claim_jobs')}",
-        ["transcribe.so"], [API], ["default"], ["a"], [False], LEASE, 8, None, [],
+        ["transcribe.so"], [API], ["default"], ["a"], [False], LEASE, 8, None, [], [8],
     )  # fmt: skip
     assert read_rows(json.loads(plan)[0]["Plan"]) < 50
 

@@ -42,7 +42,7 @@ BAD, GOOD, OTHER = made("bad", works), made("good", works), made("other", works)
 def claiming(scratch: Scratch, *, aside: float = 60) -> Iterator[Claims]:
     connections = Connections(scratch.url)
     yield Claims(
-        connections, queues=Queues([ACCOUNT], ["bad", "good", "other"]), lapsed=False,
+        connections, queues=Queues([ACCOUNT], ["bad", "good", "other"], each=9), lapsed=False,
         lease=timedelta(minutes=1), seconds=60, aside_seconds=aside, failing_seconds=60,
     )  # fmt: skip
     connections.close()

@@ -787,6 +787,23 @@ async def test_what_a_handler_sets_on_its_client_no_other_has(receiver_scratch: 
     assert seen == [(None, {}, "")] * 2
 
 
+async def test_of_one_account_no_more_jobs_run_than_it_may_have(receiver_scratch: Scratch) -> None:
+    running, most = 0, 0
+
+    async def counted(_: Event, ctx: Context) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await ctx.db.fetchval("select 1")
+        running -= 1
+
+    for number in range(8):
+        await deliver(receiver_scratch, f"evt_{number}", made("one", counted), made("other", counted))
+    async with working(receiver_scratch, made("one", counted), made("other", counted), count=8, each=2):
+        await until_ended(receiver_scratch)
+    assert most == 2
+
+
 async def test_jobs_whose_account_has_no_money_are_not_tried_one_after_the_other(receiver_scratch: Scratch) -> None:
     """A handler that needs no money runs its own jobs meanwhile."""
     tried = list[str]()

@@ -21,7 +21,7 @@ def open_queues(queues: Queues, handler: str = "h") -> list[str]:
 
 
 def test_an_account_that_was_served_goes_behind_the_others() -> None:
-    queues = Queues([A, B, C], ["h"])
+    queues = Queues([A, B, C], ["h"], each=9)
     assert open_queues(queues) == ["a", "ar", "b", "br", "c", "cr"]
     queues.served([A])
     assert open_queues(queues) == ["b", "br", "c", "cr", "a", "ar"]
@@ -33,7 +33,7 @@ def test_an_account_that_was_served_goes_behind_the_others() -> None:
 
 def test_a_queue_rests_alone_until_its_time() -> None:
     clock = Clock()
-    queues = Queues([A, B], ["h", "other"], clock=clock)
+    queues = Queues([A, B], ["h", "other"], each=9, clock=clock)
     queues.rest(Queue(A, "h", is_replay=True), 10)
     assert open_queues(queues) == ["a", "b", "br"]
     assert open_queues(queues, "other") == ["a", "ar", "b", "br"]
@@ -47,7 +47,7 @@ def test_a_queue_rests_alone_until_its_time() -> None:
 
 def test_no_rest_is_longer_than_an_hour() -> None:
     clock = Clock()
-    queues = Queues([A], ["h"], clock=clock)
+    queues = Queues([A], ["h"], each=9, clock=clock)
     queues.rest(Queue(A, "h", is_replay=False), 86_400)
     clock.now += 3599
     assert open_queues(queues) == ["ar"]
@@ -57,7 +57,7 @@ def test_no_rest_is_longer_than_an_hour() -> None:
 
 def test_of_several_ends_the_first_holds_and_a_rest_that_is_over_holds_nothing() -> None:
     clock = Clock()
-    queues = Queues([A], ["h"], clock=clock)
+    queues = Queues([A], ["h"], each=9, clock=clock)
     for seconds in (9, 3, 6):
         queues.rest(Queue(A, "h", is_replay=False), seconds)
     clock.now += 3
@@ -65,3 +65,13 @@ def test_of_several_ends_the_first_holds_and_a_rest_that_is_over_holds_nothing()
     assert open_queues(queues) == ["ar"]
     clock.now += 4
     assert open_queues(queues) == ["a", "ar"]
+
+
+def test_an_account_without_room_is_left_out_until_one_of_its_jobs_has_ended() -> None:
+    queues = Queues([A, B], ["h"], each=2)
+    queues.holds(A, more=1)
+    assert (queues.room(A), open_queues(queues)) == (1, ["a", "ar", "b", "br"])
+    queues.holds(A, more=1)
+    assert (queues.room(A), open_queues(queues)) == (0, ["b", "br"])
+    queues.holds(A, more=-1)
+    assert open_queues(queues) == ["a", "ar", "b", "br"]

@@ -77,13 +77,14 @@ def worker_of(
     lapsed: bool = False,
     grace: float = GRACE_SECONDS,
     deadlines: Deadlines | None = None,
+    each: int | None = None,
 ) -> Worker:
     return Worker(
         connections=connections, db=scratch.db, handlers={h.name: h for h in handlers},
         providers={ACCOUNT: scratch.provider},
         http=scratch._http,  # noqa: SLF001
         formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll), lapsed=lapsed,
-        deadlines=deadlines or Deadlines(finish_again=0.05, grace=grace),
+        each=each, deadlines=deadlines or Deadlines(finish_again=0.05, grace=grace),
     )  # fmt: skip
 
 
@@ -96,6 +97,7 @@ async def working(
     poll: float = 0.05,
     stuck: list[str] | None = None,
     grace: float = GRACE_SECONDS,
+    each: int | None = None,
 ) -> AsyncIterator[Worker]:
     """Run a worker. At the end it must still be running, and no task of its own may have died unseen.
 
@@ -105,7 +107,7 @@ async def working(
     died: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: died.append(context))
     connections = Connections(scratch.url, statement_seconds=Deadlines().server)
-    worker = worker_of(scratch, connections, *handlers, count=count, lease=lease, poll=poll, grace=grace)
+    worker = worker_of(scratch, connections, *handlers, count=count, lease=lease, poll=poll, grace=grace, each=each)
     async with Leases(
         scratch.url, lease=timedelta(seconds=lease), held=worker.held, lost=worker.lose, stuck=blocked.append
     ):
