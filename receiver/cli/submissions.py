@@ -193,7 +193,9 @@ def paid_once() -> Iterator[None]:
 @click.command(
     epilog=examples("receiver submissions", "receiver submissions --state unknown", "receiver submissions --json")
 )
-@click.option("--state", "states", type=click.Choice([*State]), multiple=True, help="Show only those in this state.")
+@click.option(
+    "--state", "states", type=click.Choice([*map(str, State)]), multiple=True, help="Show only those in this state."
+)
 @limit_option
 @as_json
 def submissions(states: tuple[str, ...], limit: int, *, as_json: bool) -> None:

@@ -74,3 +74,9 @@ def test_a_file_among_the_options_is_uploaded_and_shown_by_its_name(ours: Comman
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert ran.stderr == f"Error: {subtitles} cannot be read (No such file or directory)\n"
     assert ours.read("submissions") == [submission]
+
+
+def test_submissions_are_listed_by_their_state_in_its_own_word(ours: Commands, tmp_path: Path) -> None:
+    printed = ours.good("submit", wav(tmp_path / "talk.wav", 2), "--provider", "timbr-audio")
+    assert ours.good("submissions", "--state", "uploaded").split()[3] == printed.strip()
+    assert ours.read("submissions", "--state", "unknown", "--state", "failed") == []
