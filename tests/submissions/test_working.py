@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from itertools import chain, repeat
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from receiver.submissions import announcing, ordering, paying, records, resolvin
 from receiver.submissions.asking import Terms
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
+from receiver.submissions.shelf import Shelf
 from receiver.submissions.working import Working
 from tests.submissions.submitting import PAYING, Bench, audio_bench, bench, server_bench
 
@@ -414,3 +416,18 @@ async def test_what_is_fetched_goes_along_with_the_request_where_nothing_is_uplo
         )
         (file,) = here.sandbox.files()
         assert (submission.state, file.received, here.charges()) == (State.DONE, len(content), 1)
+
+
+async def test_a_file_that_goes_along_is_sent_by_the_machine_that_has_it(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    async with server_bench(db, receiver_database) as here:
+        submission = await here.submit()
+        elsewhere = working.handler(Working(here.interested, Shelf(tmp_path, most=2**30)))
+        async with here.working(elsewhere):
+            await here.until_job(submission, "pending")
+        assert (await here.job(submission)).error == f"its file lies on {submission.remote_file}: run a worker there"
+        assert ((await here.now(submission)).state, here.paying_requests()) == (State.UPLOADED, 0)
+        await lapse(here, submission)
+        assert (await here.worked(submission)).state is State.DONE
+        assert here.charges() == 1
