@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.processes import Processes, until
 TIMES = 20
 LONGEST_SECONDS = 2.5
 FILES = 20
+AT_ONCE = 6
 
 
 @pytest.fixture
@@ -54,6 +56,18 @@ def test_the_same_command_from_another_folder_and_under_another_name_is_the_same
         assert office.commands.good("submit", copy, *asking.arguments).strip() == first
     office.rested(office.rows())
     assert office.charges() == {asking.source: 1 for asking in EVERY}
+
+
+@pytest.mark.timeout(300)
+def test_the_same_command_many_times_at_once_pays_once(office: Office) -> None:
+    office.work()
+    for asking in EVERY:
+        command = ("submit", office.handed_in(asking, f"talk {asking.source}"), *asking.arguments)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            ran = [*pool.map(lambda _, command=command: office.processes.run(*command), range(AT_ONCE))]
+        assert ({one.returncode for one in ran}, len({one.stdout for one in ran})) == ({0}, 1), ran
+    office.rested(office.rows())
+    assert (office.charges(), len(office.rows())) == ({asking.source: 1 for asking in EVERY}, len(EVERY))
 
 
 @pytest.mark.timeout(300)

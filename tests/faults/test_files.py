@@ -7,7 +7,7 @@ import pytest
 from tests.faults.files import brought, separated, spoil, stuck
 from tests.faults.gateway import FOREVER, OfFile
 from tests.faults.submissions import Office, opened
-from tests.processes import Processes
+from tests.processes import Processes, until
 
 
 @pytest.fixture
@@ -70,3 +70,22 @@ def test_files_beyond_the_setting_are_refused_and_fetched_again_without_paying(o
     office.rested(submitted)
     brought(office, submitted)
     assert set(office.charges().values()) == {1}
+
+
+def test_a_worker_that_is_killed_while_it_fetches_leaves_the_rest_to_the_next(office: Office) -> None:
+    worker = office.work(RECEIVER_LEASE_SECONDS="2")
+    reference = separated(office, "huge-stem-100mb")
+    office.rested(reference)
+    for _ in range(3):
+        again = separated(office, "huge-stem-100mb", "--again")
+
+        def is_fetching(submitted: list[str] = again) -> bool:
+            office.hurry_looks()
+            return all([*office.processes.folder.rglob(f"{one}/*.part")] for one in submitted)
+
+        until(is_fetching, "both are fetched")
+        worker.kill()
+        worker = office.work(RECEIVER_LEASE_SECONDS="2")
+        office.rested(again)
+        assert brought(office, again) == brought(office, reference)
+    assert set(office.charges().values()) == {4}
