@@ -18,8 +18,9 @@ Data and the story of `up` go to stdout, logs to stderr. The exit status is 0 fo
 why and what to do) and 2 for wrong arguments.
 """
 
+import importlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,41 +28,47 @@ from typing import Any
 import click
 
 from receiver import logs
-from receiver.cli import (
-    account,
-    advice,
-    check,
-    handlers,
-    inbox,
-    migrate,
-    providers,
-    sandbox,
-    send,
-    serve,
-    spool,
-    submissions,
-    submit,
-    tokens,
-    transcript,
-    transcription,
-    webhook,
-    work,
-)
-from receiver.cli.up import command as up
+from receiver.cli import advice
 from receiver.database import outages
 from receiver.errors import ImpossibleError
+from receiver.logs import streams
 from receiver.logs.reasons import tell
 from receiver.logs.streams import OutputError
 
 log = logging.getLogger(__name__)
 
+MODULES = {
+    "up": "up.command", "serve": "serve", "work": "work", "migrate": "migrate", "register": "webhook",
+    "secrets": "webhook", "retire-secret": "webhook", "test-event": "webhook", "check": "check",
+    "providers": "providers", "tokens": "tokens", "account": "account", "pipelines": "account", "quote": "submit",
+    "transcribe": "submit", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
+    "retry": "transcription", "delete": "transcription", "submit": "submissions", "submissions": "submissions",
+    "resolve": "submissions", "artifacts": "submissions", "events": "inbox", "show": "inbox", "jobs": "inbox",
+    "replay": "inbox", "handlers": "handlers", "spool": "spool", "sandbox": "sandbox", "send": "send",
+}  # fmt: skip
 TAKE_A_FILE = ("transcribe", "quote", "send", "submit")
+
+
+class _Imported(Mapping[str, click.Command]):
+    """The commands by name. The module of one is imported when it is asked for: that of all would take longer."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        with streams.leaving_at_ctrl_c():
+            module = importlib.import_module(f"{__name__}.{MODULES[name]}")
+        found: click.Command = getattr(module, name.replace("-", "_"))
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
 
 
 class _Interrupted(click.ClickException):
     """Ctrl-C. The message, if there is one, says how to continue."""
 
-    exit_code = 130
+    exit_code = streams.INTERRUPTED
 
     def show(self, file: Any = None) -> None:
         click.echo(": ".join(filter(None, ("interrupted", self.message))), err=True, file=file)
@@ -132,6 +139,7 @@ def _said(error: Exception) -> str:
 
 @click.group(
     cls=_Commands,
+    commands=_Imported(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="""
     \b
@@ -144,14 +152,3 @@ def _said(error: Exception) -> str:
 @click.version_option(package_name="receiver")
 def main() -> None:
     """Receive transcribe.so webhooks durably and run your handlers on every finished transcript."""
-
-
-for command in (
-    up.up, serve.serve, work.work, migrate.migrate, webhook.register, webhook.secrets, webhook.retire_secret,
-    webhook.test_event, check.check, providers.providers, tokens.tokens, account.account, account.pipelines,
-    submit.quote, submit.transcribe, account.transcriptions, transcript.transcript, transcript.timestamps,
-    transcription.retry, transcription.delete, submissions.submit, submissions.submissions, submissions.resolve,
-    submissions.artifacts, inbox.events, inbox.show, inbox.jobs, inbox.replay, handlers.handlers, spool.spool,
-    sandbox.sandbox, send.send,
-):  # fmt: skip
-    main.add_command(command)

@@ -11,12 +11,13 @@ import atexit
 import io
 import os
 import select
+import signal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 STDIN, STDOUT, STDERR = 0, 1, 2
 LIMIT_BYTES = 1024 * 1024
 FLUSH_SECONDS = 1.0
+INTERRUPTED = 130  # the exit status that a shell expects after Ctrl-C
 
 
 class OutputError(OSError):
@@ -236,6 +238,25 @@ def end(status: int) -> NoReturn:
     with suppress(Exception):
         sys.stderr.flush()
     os._exit(status)
+
+
+@contextmanager
+def leaving_at_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end this process at once, while modules are imported: they might swallow a KeyboardInterrupt."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: _leave())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave() -> NoReturn:
+    write_now(STDERR, b"interrupted\n")
+    os._exit(INTERRUPTED)
 
 
 def trouble(stream: TextIO) -> str | None:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import receiver
-from receiver.cli import main
+from receiver.cli import MODULES, main
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c, wav
 from tests.processes import REPOSITORY, Processes, open_folder, until
@@ -331,19 +331,39 @@ def test_what_nobody_foresaw_is_one_line_and_its_place_is_in_the_log(
     assert ("in broken" in caplog.text) == (level == "debug")
 
 
-def test_ctrl_c_while_modules_are_imported_is_one_line(processes: Processes) -> None:
-    (processes.folder / "click.py").write_text("import pathlib, time; pathlib.Path('begun').touch(); time.sleep(100)")
+@pytest.mark.parametrize(("command", "module"), [("events", "click"), ("serve", "uvicorn")])
+def test_ctrl_c_while_modules_are_imported_is_one_line(processes: Processes, command: str, module: str) -> None:
+    """Also where a module that is being imported swallows the interruption."""
+    swallows = """
+import contextlib, pathlib, time
+pathlib.Path("begun").touch()
+with contextlib.suppress(KeyboardInterrupt):
+    time.sleep(100)
+raise SystemExit("it was imported")
+"""
+    (processes.folder / f"{module}.py").write_text(swallows)
     with heeding_ctrl_c():
-        process = processes.start("events", PYTHONPATH=f"{processes.folder}:{REPOSITORY}")
+        process = processes.start(command, PYTHONPATH=f"{processes.folder}:{REPOSITORY}")
     until((processes.folder / "begun").exists, "it imports")
     assert (process.end(signal.SIGINT), process.log) == (130, "interrupted\n")
 
 
-def test_importing_the_package_imports_nothing_that_takes_long() -> None:
-    code = "import receiver.__main__, sys; print({'asyncio', 'asyncpg', 'pydantic', 'click'} & set(sys.modules))"
+def imported(module: str) -> set[str]:
+    """Return the modules that a process has imported with this one."""
+    code = f"import {module}, sys; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert ran.stdout == "set()\n"
+    return {*ran.stdout.split()}
+
+
+def test_importing_the_package_imports_nothing_that_takes_long() -> None:
+    assert not {"asyncio", "asyncpg", "pydantic", "click"} & imported("receiver.__main__")
     assert all(getattr(receiver, name) for name in receiver.__all__)
+
+
+def test_a_command_waits_for_no_module_of_another() -> None:
+    modules = {f"receiver.cli.{module}" for module in MODULES.values()}
+    assert not modules & imported("receiver.cli")
+    assert modules & imported("receiver.cli.inbox") == {"receiver.cli.inbox"}
 
 
 def test_ctrl_c_at_a_question_is_one_line_and_nothing_is_done(
