@@ -1,5 +1,6 @@
 """Fixtures that every test file may use. The database fixtures are the ones we give to users, in `receiver.testing`."""
 
+import compileall
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from receiver import database
 from receiver.database import Pool
 from receiver.settings import environment
 from tests.commands import Commands, Simulated
-from tests.processes import Processes, open_folder
+from tests.processes import REPOSITORY, Processes, open_folder
 
 pytest_plugins = ["receiver.testing", "pytester"]
 
@@ -21,6 +22,13 @@ settings.register_profile(
     "certain", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("certain")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile our code once. Hundreds of processes are started, and Python may have been told to keep no bytecode."""
+    if not hasattr(config, "workerinput"):  # the process that starts the others
+        for name in ("receiver", "handlers"):
+            compileall.compile_dir(REPOSITORY / name, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
