@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from receiver.cli import main
 from receiver.cli.process import run
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.transcribe_so.uploads import Uploads
 from receiver.server import bind, serve
 from receiver.settings.environment import OURS, READ, SOURCES
+from tests import inside
 from tests.processes import WAIT_SECONDS, until
 from tests.secrecy import Secrecy
 
@@ -50,22 +50,7 @@ class Commands:
 
     def run(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Result:
         """Run a command to its end; no secret is in what it says, and no bug of ours."""
-        root = logging.getLogger()
-        umask = os.umask(0o077)
-        kept, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", "httpx", "httpcore")}
-        before = dict(os.environ)
-        try:
-            ran = CliRunner().invoke(
-                main, [str(one) for one in arguments], env=self.environment | environment, input=stdin,
-                catch_exceptions=False,
-            )  # fmt: skip
-        finally:  # a command logs to its own stderr, which is closed by now, and has an environment of its own
-            os.environ.clear()
-            os.environ.update(before)
-            os.umask(umask)
-            root.handlers[:] = kept
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
+        ran = inside.run([str(one) for one in arguments], self.environment | environment, stdin)
         assert "a bug in receiver" not in ran.stderr, ran.stderr
         secrecy = Secrecy()
         secrecy.keep_settings({name: value for name, value in (self.environment | environment).items() if value})

@@ -20,10 +20,12 @@ from typing import Any, ClassVar, Self
 
 import httpx
 import pytest
+from click.testing import Result
 
 from receiver import database, signature
 from receiver.database.embedded import attach
-from receiver.settings.environment import OURS, SOURCES
+from receiver.settings.environment import OURS, READ, SOURCES
+from tests import inside
 from tests.secrecy import Secrecy
 
 REPOSITORY = Path(__file__).parent.parent
@@ -288,6 +290,14 @@ class Processes:
         self.secrecy.hold(f"receiver {' '.join(arguments)}", ran.stdout + ran.stderr)
         return ran
 
+    def read(self, *arguments: str, **environment: str) -> Result:
+        """Run a command that looks for no handlers and begins no other, without a process of its own."""
+        none = {name: None for name in os.environ if name.startswith((*OURS, *SOURCES))}
+        data = {"RECEIVER_DATA_DIR": str(self.folder / ".receiver"), READ: "1"}
+        ran = inside.run(arguments, none | data | self._settings(environment))
+        self.secrecy.hold(f"receiver {' '.join(arguments)}", ran.output)
+        return ran
+
     def sql(self, statement: str, url: str | None = None) -> list[Mapping[str, Any]]:
         """Run a statement on the processes' database, or on another one; returns its rows."""
 
@@ -320,7 +330,7 @@ class Processes:
 
     def events(self, **environment: str) -> list[dict[str, Any]]:
         """Return what `receiver events --json --limit 0` prints."""
-        ran = self.run("events", "--json", "--limit", "0", **environment)
-        assert ran.returncode == 0, ran.stderr
+        ran = self.read("events", "--json", "--limit", "0", **environment)
+        assert ran.exit_code == 0, ran.stderr
         found: list[dict[str, Any]] = json.loads(ran.stdout)
         return found
