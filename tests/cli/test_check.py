@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from receiver.health import Finding, trial
-from tests.commands import Commands, Scripted
-from tests.processes import Processes, free_port, until
+from tests.commands import Commands, Scripted, Simulated
+from tests.processes import Processes
 
 BREAK = {
     "worker": "insert into receiver.jobs (event, handler) select id, 'failures' from receiver.events",
@@ -22,15 +22,13 @@ BREAK = {
 
 
 @pytest.fixture
-def shared(processes: Processes, receiver_database: str) -> Processes:
-    port = free_port()
+def shared(processes: Processes, sandbox: Simulated, receiver_database: str) -> Processes:
     processes.environment |= {
         "DATABASE_URL": receiver_database,
-        "TRANSCRIBE_API_URL": f"http://127.0.0.1:{port}",
-        "TRANSCRIBE_API_KEY": "tsk_test_key",
+        "TRANSCRIBE_API_URL": sandbox.url,
+        "TRANSCRIBE_API_KEY": sandbox.key,
+        "RECEIVER_HANDLERS": "receiver.bundled",
     }
-    sandbox = processes.start("sandbox", "--port", str(port))
-    until(lambda: "sandbox: export TRANSCRIBE_API_URL" in sandbox.out.read_text(), "the sandbox listens")
     address = processes.environment["TRANSCRIBE_API_URL"]
     processes.sql(
         "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
@@ -40,9 +38,9 @@ def shared(processes: Processes, receiver_database: str) -> Processes:
 
 
 def check(processes: Processes, **environment: str) -> tuple[int, dict[str, tuple[bool, str]]]:
-    ran = processes.run("check", "--json", **environment)
+    ran = processes.read("check", "--json", **environment)
     found = [Finding(**one) for one in json.loads(ran.stdout)["findings"]]
-    return ran.returncode, {one.name: (one.holds, one.said) for one in found}
+    return ran.exit_code, {one.name: (one.holds, one.said) for one in found}
 
 
 def test_all_is_well(shared: Processes) -> None:
@@ -109,9 +107,9 @@ def test_what_is_wrong_around_it_is_told(shared: Processes, name: str, environme
 
 
 def test_a_changed_public_url_is_told_and_never_registered_silently(shared: Processes) -> None:
-    registered = shared.run("register", PUBLIC_URL="http://127.0.0.1:1/old")
-    assert registered.returncode == 0, registered.stderr
-    again = shared.run("register", PUBLIC_URL="http://127.0.0.1:1/old")
+    registered = shared.read("register", PUBLIC_URL="http://127.0.0.1:1/old")
+    assert registered.exit_code == 0, registered.stderr
+    again = shared.read("register", PUBLIC_URL="http://127.0.0.1:1/old")
     assert "already registered for http://127.0.0.1:1/old/webhooks/transcribe-so" in again.stdout
     status, found = check(shared, PUBLIC_URL="http://127.0.0.1:1/new")
     assert (status, found["secret"][0]) == (1, False)
@@ -125,11 +123,11 @@ def test_a_changed_public_url_is_told_and_never_registered_silently(shared: Proc
 
 
 def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
-    unregistered = shared.run("test-event", "--wait", "0")
+    unregistered = shared.read("test-event", "--wait", "0")
     assert "not_found (HTTP 404)" in unregistered.stderr
-    shared.run("register", "--url", "http://127.0.0.1:1/webhooks/transcribe-so")
-    lost = shared.run("test-event", "--wait", "0.3")
-    assert lost.returncode == 1
+    shared.read("register", "--url", "http://127.0.0.1:1/webhooks/transcribe-so")
+    lost = shared.read("test-event", "--wait", "0.3")
+    assert lost.exit_code == 1
     assert "accepted by the provider" in lost.stdout
     assert "stopped there: no delivery was seen within 0.3 s. If --wait was long enough" in lost.stderr
 
@@ -137,7 +135,7 @@ def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
 def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait ends as soon as the event is stored, even if that takes long."""
     web = shared.serve()
-    shared.run("register", "--url", f"{web.url}/webhooks/transcribe-so")
+    shared.read("register", "--url", f"{web.url}/webhooks/transcribe-so")
     reached, late = trial.Journey.reached, []
 
     def note(journey: trial.Journey, step: str) -> None:
@@ -147,7 +145,9 @@ def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: p
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(late), time_ns=time.time_ns)
     monkeypatch.setattr(trial.Journey, "reached", note)
     monkeypatch.setattr(trial, "time", clock)
-    commands = Commands(shared.folder, shared.environment["TRANSCRIBE_API_URL"], "tsk_test_key")
+    commands = Commands(
+        shared.folder, shared.environment["TRANSCRIBE_API_URL"], shared.environment["TRANSCRIBE_API_KEY"]
+    )
     ran = commands.run("test-event", "--wait", "60", DATABASE_URL=shared.environment["DATABASE_URL"])
     assert ran.exit_code == 1
     assert "delivered, verified and stored" in ran.stdout
@@ -214,7 +214,7 @@ def test_every_account_is_looked_at(shared: Processes) -> None:
     """What is wrong with one is told by its name, and what to do names it too."""
     address, here = shared.environment["TRANSCRIBE_API_URL"], "http://127.0.0.1:1"
     shared.environment |= {"TRANSCRIBE_API_KEY__BIG_SHOW": "tsk_test_big", "TRANSCRIBE_API_KEY__SMALL": "nonsense"}
-    shared.run("register", "--account", "big-show", "--url", here)
+    shared.read("register", "--account", "big-show", "--url", here)
     status, found = check(shared, PUBLIC_URL=here)
     assert status == 1
     assert found["secret"][0]
