@@ -290,7 +290,7 @@ class Processes:
         self.secrecy.hold(f"receiver {' '.join(arguments)}", ran.stdout + ran.stderr)
         return ran
 
-    def read(self, *arguments: str, **environment: str) -> Result:
+    def run_inside(self, *arguments: str, **environment: str) -> Result:
         """Run a command that looks for no handlers and begins no other, without a process of its own."""
         none = {name: None for name in os.environ if name.startswith((*OURS, *SOURCES))}
         data = {"RECEIVER_DATA_DIR": str(self.folder / ".receiver"), READ: "1"}
@@ -330,7 +330,7 @@ class Processes:
 
     def events(self, **environment: str) -> list[dict[str, Any]]:
         """Return what `receiver events --json --limit 0` prints."""
-        ran = self.read("events", "--json", "--limit", "0", **environment)
+        ran = self.run_inside("events", "--json", "--limit", "0", **environment)
         assert ran.exit_code == 0, ran.stderr
         found: list[dict[str, Any]] = json.loads(ran.stdout)
         return found

@@ -38,7 +38,7 @@ def shared(processes: Processes, sandbox: Simulated, receiver_database: str) -> 
 
 
 def check(processes: Processes, **environment: str) -> tuple[int, dict[str, tuple[bool, str]]]:
-    ran = processes.read("check", "--json", **environment)
+    ran = processes.run_inside("check", "--json", **environment)
     found = [Finding(**one) for one in json.loads(ran.stdout)["findings"]]
     return ran.exit_code, {one.name: (one.holds, one.said) for one in found}
 
@@ -107,9 +107,9 @@ def test_what_is_wrong_around_it_is_told(shared: Processes, name: str, environme
 
 
 def test_a_changed_public_url_is_told_and_never_registered_silently(shared: Processes) -> None:
-    registered = shared.read("register", PUBLIC_URL="http://127.0.0.1:1/old")
+    registered = shared.run_inside("register", PUBLIC_URL="http://127.0.0.1:1/old")
     assert registered.exit_code == 0, registered.stderr
-    again = shared.read("register", PUBLIC_URL="http://127.0.0.1:1/old")
+    again = shared.run_inside("register", PUBLIC_URL="http://127.0.0.1:1/old")
     assert "already registered for http://127.0.0.1:1/old/webhooks/transcribe-so" in again.stdout
     status, found = check(shared, PUBLIC_URL="http://127.0.0.1:1/new")
     assert (status, found["secret"][0]) == (1, False)
@@ -123,10 +123,10 @@ def test_a_changed_public_url_is_told_and_never_registered_silently(shared: Proc
 
 
 def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
-    unregistered = shared.read("test-event", "--wait", "0")
+    unregistered = shared.run_inside("test-event", "--wait", "0")
     assert "not_found (HTTP 404)" in unregistered.stderr
-    shared.read("register", "--url", "http://127.0.0.1:1/webhooks/transcribe-so")
-    lost = shared.read("test-event", "--wait", "0.3")
+    shared.run_inside("register", "--url", "http://127.0.0.1:1/webhooks/transcribe-so")
+    lost = shared.run_inside("test-event", "--wait", "0.3")
     assert lost.exit_code == 1
     assert "accepted by the provider" in lost.stdout
     assert "stopped there: no delivery was seen within 0.3 s. If --wait was long enough" in lost.stderr
@@ -135,7 +135,7 @@ def test_a_test_event_that_stops_says_where(shared: Processes) -> None:
 def test_a_test_event_without_a_worker_says_so(shared: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait ends as soon as the event is stored, even if that takes long."""
     web = shared.serve()
-    shared.read("register", "--url", f"{web.url}/webhooks/transcribe-so")
+    shared.run_inside("register", "--url", f"{web.url}/webhooks/transcribe-so")
     reached, late = trial.Journey.reached, []
 
     def note(journey: trial.Journey, step: str) -> None:
@@ -214,7 +214,7 @@ def test_every_account_is_looked_at(shared: Processes) -> None:
     """What is wrong with one is told by its name, and what to do names it too."""
     address, here = shared.environment["TRANSCRIBE_API_URL"], "http://127.0.0.1:1"
     shared.environment |= {"TRANSCRIBE_API_KEY__BIG_SHOW": "tsk_test_big", "TRANSCRIBE_API_KEY__SMALL": "nonsense"}
-    shared.read("register", "--account", "big-show", "--url", here)
+    shared.run_inside("register", "--account", "big-show", "--url", here)
     status, found = check(shared, PUBLIC_URL=here)
     assert status == 1
     assert found["secret"][0]

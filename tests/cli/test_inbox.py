@@ -60,16 +60,18 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
     }  # fmt: skip
     assert (quarantined["state"], quarantined["type"], quarantined["jobs"]) == ("quarantined", None, [])
     for name in ("evt_1", "transcribe.so/evt_1"):
-        shown = json.loads(shared.read("show", name, "--json").stdout)
+        shown = json.loads(shared.run_inside("show", name, "--json").stdout)
         assert shown == event | {"variants": [], "raw": base64.b64encode(body).decode()}
-    dead = json.loads(shared.read("jobs", "--dead", "--json").stdout)
+    dead = json.loads(shared.run_inside("jobs", "--dead", "--json").stdout)
     assert dead == [event["jobs"][1] | {"event": "transcribe.so/evt_1"}]
-    assert len(json.loads(shared.read("jobs", "--json").stdout)) == 2
-    assert len(json.loads(shared.read("events", "--json", "--limit", "1").stdout)) == 1
-    assert "evt_1  transcription 77  delivered 2 times  first:done  second:dead" in shared.read("events").stdout
-    assert "second  dead, attempt 1: broken\\nfor now" in shared.read("show", "evt_1").stdout
-    assert "quarantined: it is not JSON" in shared.read("show", quarantined["id"]).stdout
-    assert shared.read("jobs", "--dead").stdout == "transcribe.so/evt_1  second  dead, attempt 1: broken\\nfor now\n"
+    assert len(json.loads(shared.run_inside("jobs", "--json").stdout)) == 2
+    assert len(json.loads(shared.run_inside("events", "--json", "--limit", "1").stdout)) == 1
+    assert "evt_1  transcription 77  delivered 2 times  first:done  second:dead" in shared.run_inside("events").stdout
+    assert "second  dead, attempt 1: broken\\nfor now" in shared.run_inside("show", "evt_1").stdout
+    assert "quarantined: it is not JSON" in shared.run_inside("show", quarantined["id"]).stdout
+    assert (
+        shared.run_inside("jobs", "--dead").stdout == "transcribe.so/evt_1  second  dead, attempt 1: broken\\nfor now\n"
+    )
 
 
 def test_replay_runs_done_and_dead_jobs_again(shared: Processes, running: tuple[Web, Process]) -> None:
@@ -179,7 +181,7 @@ def end(processes: Processes, command: str, *arguments: str) -> tuple[int, str, 
     if command in ("replay", "check"):
         ran = processes.run(command, *arguments)
         return ran.returncode, ran.stdout, ran.stderr
-    read = processes.read(command, *arguments)
+    read = processes.run_inside(command, *arguments)
     return read.exit_code, read.stdout, read.stderr
 
 
@@ -196,13 +198,13 @@ def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> N
         "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
         "select source, 'evt_1', 'x', 'some.event', convert_to(source, 'UTF8'), 'f' from unnest(array['a', 'b']) source"
     )
-    ran = shared.read("show", "evt_1")
-    assert shared.read("events").stdout.count("some.event               evt_1  no handler\n") == 2
-    assert "  no handler wants it, so it is done\n" in shared.read("show", "b/evt_1").stdout
+    ran = shared.run_inside("show", "evt_1")
+    assert shared.run_inside("events").stdout.count("some.event               evt_1  no handler\n") == 2
+    assert "  no handler wants it, so it is done\n" in shared.run_inside("show", "b/evt_1").stdout
     assert "evt_1 means several events: say which of @2 (some.event b/evt_1 of x), @1 (some" in ran.stderr
     assert shared.run("replay", "evt_1").stderr == ran.stderr
-    assert json.loads(shared.read("show", "@1", "--json").stdout)["source"] == "a"
-    assert base64.b64decode(json.loads(shared.read("show", "b/evt_1", "--json").stdout)["raw"]) == b"b"
+    assert json.loads(shared.run_inside("show", "@1", "--json").stdout)["source"] == "a"
+    assert base64.b64decode(json.loads(shared.run_inside("show", "b/evt_1", "--json").stdout)["raw"]) == b"b"
 
 
 def test_handlers_lists_what_is_found(shared: Processes) -> None:
@@ -227,22 +229,22 @@ def test_send_delivers_a_file_byte_for_byte(shared: Processes, running: tuple[We
     file = shared.folder / "event.json"
     file.write_bytes(body)
     target = f"{web.url}/webhooks/transcribe-so"
-    assert shared.read("send", str(file), "--url", target).stdout == '200 {"status":"stored"}\n'
-    again = json.loads(shared.read("send", str(file), "--json", PORT=str(web.port)).stdout)
+    assert shared.run_inside("send", str(file), "--url", target).stdout == '200 {"status":"stored"}\n'
+    again = json.loads(shared.run_inside("send", str(file), "--json", PORT=str(web.port)).stdout)
     assert (again["status"], json.loads(again["answer"])) == (200, {"status": "duplicate"})
-    shown = json.loads(shared.read("show", "evt_file", "--json").stdout)
+    shown = json.loads(shared.run_inside("show", "evt_file", "--json").stdout)
     assert base64.b64decode(shown["raw"]) == body
-    assert shared.read("show", "evt_file").stdout.endswith('\n{ "id": "evt_file",  "event": "some.event" }\n')
+    assert shared.run_inside("show", "evt_file").stdout.endswith('\n{ "id": "evt_file",  "event": "some.event" }\n')
     for sample in ("completed", "failed", "test"):
-        assert shared.read("send", "--sample", sample, "--url", target).exit_code == 0
-    refused = shared.read("send", str(file), "--url", target, TRANSCRIBE_WEBHOOK_SECRET="wrong")
+        assert shared.run_inside("send", "--sample", sample, "--url", target).exit_code == 0
+    refused = shared.run_inside("send", str(file), "--url", target, TRANSCRIBE_WEBHOOK_SECRET="wrong")
     assert (refused.exit_code, refused.stdout.startswith("401 ")) == (1, True)
-    unknown = shared.read("send", str(file), "--url", target, TRANSCRIBE_WEBHOOK_SECRET="")
+    unknown = shared.run_inside("send", str(file), "--url", target, TRANSCRIBE_WEBHOOK_SECRET="")
     assert "no secret is known for http://127.0.0.1:1" in unknown.stderr
 
 
 def test_a_database_that_is_away_is_one_line(processes: Processes) -> None:
-    ran = processes.read("events", DATABASE_URL="postgresql://u:sesame@127.0.0.1:1/d")
+    ran = processes.run_inside("events", DATABASE_URL="postgresql://u:sesame@127.0.0.1:1/d")
     assert (ran.exit_code, ran.stderr.count("\n")) == (1, 1)
     assert "u@127.0.0.1:1/d does not answer (connection refused)" in ran.stderr
     assert "sesame" not in ran.stderr
@@ -273,6 +275,8 @@ def test_show_tells_of_other_bytes_that_came_under_the_same_id(shared: Processes
     web, _ = running
     assert web.deliver(completed("evt_1", 77)).json() == {"status": "stored"}
     assert web.deliver(completed("evt_1", 77) + b" ").json() == {"status": "quarantined"}
-    (variant,) = json.loads(shared.read("show", "77", "--json").stdout)["variants"]
-    assert re.search(rf"another body with this id, quarantined: @\d+ {variant}\n", shared.read("show", "77").stdout)
-    assert "another body came before under its id, evt_1" in shared.read("show", variant).stdout
+    (variant,) = json.loads(shared.run_inside("show", "77", "--json").stdout)["variants"]
+    assert re.search(
+        rf"another body with this id, quarantined: @\d+ {variant}\n", shared.run_inside("show", "77").stdout
+    )
+    assert "another body came before under its id, evt_1" in shared.run_inside("show", variant).stdout

@@ -143,8 +143,8 @@ def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_b
     assert process.log.count("RECEIVER_HANDLER (do you mean RECEIVER_HANDLERS?)") == 1
     line = next(line for line in told(process).splitlines() if "export " in line)
     exported = dict(pair.split("=", 1) for pair in shlex.split(line)[1:])
-    sent = processes.run("send", "--sample", "completed", **exported)
-    assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n'), sent.stderr
+    sent = processes.run_inside("send", "--sample", "completed", **exported)
+    assert (sent.exit_code, sent.stdout) == (0, '200 {"status":"stored"}\n'), sent.stderr
     checked = processes.run("check", **exported)
     assert checked.returncode == 0, checked.stdout
     assert process.end() == 0

@@ -71,9 +71,9 @@ def test_up_sandbox_brings_a_sample_through_everything_again_and_again(
     for _ in range(2):
         process = up(processes, ports)
         ids.append(sample(process))
-        text = processes.run("transcript", ids[-1])
+        text = processes.run_inside("transcript", ids[-1])
         assert len(text.stdout.split()) > 1000
-        pasted = processes.run("timestamps", ids[-1], "--format", "youtube")
+        pasted = processes.run_inside("timestamps", ids[-1], "--format", "youtube")
         assert re.match(r"0:00 .+\n\d+:\d\d ", pasted.stdout)
         assert process.end(signal.SIGINT) == 0
         assert "Traceback" not in process.log
@@ -96,20 +96,20 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
         "RECEIVER_HANDLERS": "handlers",
     }
     processes.environment.pop("PORT")
-    ran = processes.run("test-event", "--json", **simulated)
+    ran = processes.run_inside("test-event", "--json", **simulated)
     answer = json.loads(ran.stdout)
-    assert (ran.returncode, answer["advice"]) == (0, None)
+    assert (ran.exit_code, answer["advice"]) == (0, None)
     assert list(answer["steps_ms"]) == ["accepted by the provider", "delivered, verified and stored", "handled"]
-    sent = processes.run("send", "--sample", "completed", **simulated)
-    assert (sent.returncode, sent.stdout) == (0, '200 {"status":"stored"}\n')
+    sent = processes.run_inside("send", "--sample", "completed", **simulated)
+    assert (sent.exit_code, sent.stdout) == (0, '200 {"status":"stored"}\n')
     until(lambda: all(event["state"] == "done" for event in processes.events()), "the sent sample is handled")
     processes.sql("alter view receiver.inbox rename to away")  # as while a backup is restored
     process.until_logged("story ended unexpectedly; it starts again in 1 s")
     processes.sql("alter view receiver.away rename to inbox")
-    processes.run("send", "--sample", "completed", **simulated)
+    processes.run_inside("send", "--sample", "completed", **simulated)
     until(lambda: told(process).count("timestamps done") == 3, "the story goes on")
-    check = processes.run("check", **simulated)
-    assert (check.returncode, {line[:4] for line in check.stdout.splitlines()}) == (0, {"ok  "}), check.stdout
+    check = processes.run_inside("check", **simulated)
+    assert (check.exit_code, {line[:4] for line in check.stdout.splitlines()}) == (0, {"ok  "}), check.stdout
     assert process.end() == 0
 
 

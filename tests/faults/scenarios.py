@@ -228,11 +228,10 @@ def paying(stage: Stage, point: Failpoint, nth: int) -> None:
 def _submit(stage: Stage, own: dict[str, str]) -> str:
     """Submit a recording that was not submitted before; returns the submission's id."""
     number = next(_recordings)
-    (stage.processes.folder / f"{number}.recording").write_text(str(number))
-    ran = stage.processes.run(
-        "submit", f"{number}.recording", "--provider", "thunderscribe", "-o", "language=en", **own
-    )
-    assert ran.returncode == 0, ran.stderr
+    file = stage.processes.folder / f"{number}.recording"
+    file.write_text(str(number))
+    ran = stage.processes.run_inside("submit", str(file), "--provider", "thunderscribe", "-o", "language=en", **own)
+    assert ran.exit_code == 0, ran.stderr
     return ran.stdout.strip()
 
 
