@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -99,8 +100,8 @@ async def test_what_is_wrong_in_a_large_answer_is_named(model: Any, answer: dict
 async def test_what_is_not_known_in_a_large_item_is_not_kept() -> None:
     """A page could hold millions of lists, and each list would stay an object until the end."""
     large = {"id": 7, "status": "queued", "title": "t" * 5000, "acts": [[]] * 2000}
-    page = await read(Page, padded({"data": [large] * 200}))
-    assert [(one.id, one.title, one.model_extra) for one in page.data] == [(7, large["title"], {})] * 200
+    page = await read(Page, padded({"data": [large] * 50}))
+    assert [(one.id, one.title, one.model_extra) for one in page.data] == [(7, large["title"], {})] * 50
 
 
 WHOLE = BEGINNING + b', "x": [' + b'{"a": "b"},' * 9000 + b"{}]}"
@@ -140,7 +141,7 @@ async def test_while_a_large_answer_is_read_others_have_their_turns(content: byt
 GROWTH = """
 import asyncio, resource, sys
 from receiver.providers.transcribe_so import read_result
-answer = b'{"id": 7, "status": "completed", "acts": [' + b'[],' * 2_000_000 + b'[]]}'
+answer = b'{"id": 7, "status": "completed", "acts": [' + b'[],' * 1_000_000 + b'[]]}'
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 asyncio.run(read_result(answer))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
@@ -149,8 +150,11 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is Linux's")
 def test_of_what_nobody_needs_nothing_is_made() -> None:
-    """Two million lists are two hundred megabytes of objects, and as much again while they are parsed."""
-    ran = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, timeout=60, check=True)
+    """A million lists are a hundred megabytes of objects, and as much again while they are parsed."""
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # its memory counts
+    ran = subprocess.run(
+        [sys.executable, "-c", GROWTH], env=alone, capture_output=True, text=True, timeout=60, check=True
+    )
     assert int(ran.stdout) < 20
 
 
