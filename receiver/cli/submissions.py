@@ -1,5 +1,6 @@
 """`submit`, `submissions`, `resolve` and `artifacts`: what we ask the providers for."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -257,7 +258,8 @@ def _show(found: Submission, evidence: Evidence) -> None:
     click.echo(_line(found))
     for name, value in found.to_json().items():
         if value is not None:
-            click.echo(f"  {name:<17} {printable(str(value))}")
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            click.echo(f"  {name:<17} {printable(shown)}")
     if evidence.balance is not None:
         click.echo(f"  {'balance now':<17} {evidence.balance:g}")
     for one in evidence.candidates:

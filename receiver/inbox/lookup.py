@@ -6,6 +6,7 @@ from typing import Any
 
 from receiver.database import Database
 from receiver.errors import ImpossibleError
+from receiver.events import SUBMISSION
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored
 
@@ -33,7 +34,7 @@ class Whole:
 
 
 async def one(db: Database, name: str) -> Stored:
-    """Return the event that a name means: its id, source/id, @key, or the id of its transcription.
+    """Return the event that a name means: its id, source/id, @key, or the id of its transcription or its submission.
 
     Raises:
         ImpossibleError: it means no event, or several.
@@ -44,6 +45,8 @@ async def one(db: Database, name: str) -> Stored:
     found = await deliveries.find(db, name)
     if not found:
         raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
+    # A submission has the same id as the transcription that it brings.
+    found = [event for event in found if (event.id, event.type) == (name, SUBMISSION)] or found
     if len(found) > 1:
         choices = ", ".join(
             f"@{event.key} ({event.type or event.state} {event.source}/{event.id}{_details(event)})" for event in found

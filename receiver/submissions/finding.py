@@ -94,7 +94,7 @@ async def works(db: Database, client: Source, submission: Submission, order: Ord
     except InvalidRequest:  # it does not list after all
         return []
     ids = [one.remote_id for one in found]
-    rows = await db.fetch(query("submissions/taken_works"), *submission.whose, ids, submission.id)
+    rows = await db.fetch(query("submissions/taken_works"), *_key(submission), ids, submission.id)
     taken = {row["remote_id"] for row in rows}
     return [one for one in found if one.remote_id not in taken]
 
@@ -112,6 +112,11 @@ def _are_near(one: float, other: float) -> bool:
 
 
 async def _are_several_lost(db: Database, submission: Submission) -> bool:
-    """Return whether other submissions of this account and operation have no answer either."""
-    lost: int = await db.fetchval(query("submissions/count_lost"), *submission.whose, submission.operation)
+    """Return whether other submissions of this key and operation have no answer either."""
+    lost: int = await db.fetchval(query("submissions/count_lost"), *_key(submission), submission.operation)
     return lost > 1
+
+
+def _key(submission: Submission) -> tuple[str, str, str]:
+    """Return whose list of works it is in: two accounts can have the same key."""
+    return submission.source, submission.api_url, submission.key_fingerprint

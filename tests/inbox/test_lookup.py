@@ -1,11 +1,13 @@
 """`receiver.inbox.lookup`: a name means one event, which comes with all that is kept of it."""
 
 import base64
+import json
 
 import pytest
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
+from receiver.events import read_own
 from receiver.inbox import deliveries, lookup
 from receiver.inbox.deliveries import Delivery
 from receiver.providers.transcribe_so import payload
@@ -24,6 +26,16 @@ async def test_an_event_among_several_is_meant_by_its_key(db: Pool) -> None:
         await deliver(db, completed("evt_1"), account=account)
     for name in ("@1", " @1\n"):
         assert (await lookup.one(db, name)).account == "default"
+
+
+async def test_the_id_of_a_submission_means_its_own_work_and_not_what_it_has_brought(db: Pool) -> None:
+    brought = {"event": "transcription.completed", "data": {"transcription": {"id": "sub_1"}}}
+    async with db.acquire() as connection:
+        for event_id, body in (("sub_1", {"event": "submission"}), ("evt_sub_1_1", brought)):
+            content = read_own("timbr", json.dumps({"id": event_id} | body).encode())
+            await deliveries.append(connection, [Delivery(content, API, "", is_own=True)])
+    assert (await lookup.one(db, "sub_1")).type == "submission"
+    assert (await lookup.one(db, "evt_sub_1_1")).transcription_id == "sub_1"
 
 
 async def test_an_event_comes_with_its_body_and_its_variants(db: Pool) -> None:

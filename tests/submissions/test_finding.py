@@ -94,6 +94,23 @@ async def test_a_work_that_another_submission_has_is_not_the_lost_one(here: Benc
     assert submission.state is State.UNKNOWN
 
 
+async def test_another_account_with_the_same_key_has_the_same_works(here: Bench, silent: Simulated) -> None:
+    taken = await here.worked(await _submit(here, here.asked("talk.wav", operation="separation")))
+    await here.db.execute("update receiver.submissions set account = 'other' where id = $1", taken.id)
+    silent.plan(endpoint=SEPARATE, kind="500")  # nothing is done, but nobody knows that
+    assert (await lost(here, sample_rate=8000)).state is State.UNKNOWN
+
+
+async def test_a_lost_work_of_another_account_with_the_same_key_makes_it_uncertain(
+    here: Bench, silent: Simulated
+) -> None:
+    other = await _submit(here, here.asked("talk.wav", operation="separation", sample_rate=16000))
+    await records.move(here.db, other.id, State.SENT, Change(tries=1))
+    await here.db.execute("update receiver.submissions set account = 'other' where id = $1", other.id)
+    lose(silent)
+    assert (await lost(here)).state is State.UNKNOWN
+
+
 async def test_works_that_name_their_file_are_told_apart(db: Pool, receiver_database: str, naming: Simulated) -> None:
     async with bench_at(naming, db, receiver_database) as here:
         lose(naming, times=2)
