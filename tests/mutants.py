@@ -426,9 +426,9 @@ MUTANTS = (
            "if error.status is None and (error.code in NOTHING_SENT", "if (error.code in NOTHING_SENT",
            "submissions/moves"),
     Mutant("submissions: it is sent before it is noted", "receiver/submissions/paying.py",
-           "    answer = await _answer(client, replace(order, key=_key(sent)), sent)\n",
+           "    answer = await _answer(client, replace(order, idempotency_key=_key(sent)), sent)\n",
            "    await records.move(ctx.db, sent.id, State.UPLOADED, Change(tries=-1))\n"
-           "    answer = await _answer(client, replace(order, key=_key(sent)), sent)\n",
+           "    answer = await _answer(client, replace(order, idempotency_key=_key(sent)), sent)\n",
            "submissions/working"),
     Mutant("submissions: what was sent is sent again", "receiver/submissions/working.py",
            "await _move(submission, ctx, State.UNKNOWN, Change(error=NO_ANSWER))",

@@ -158,7 +158,7 @@ class Order:
         patience: how many seconds to wait for the answer.
         name: what the recording is called: the name of the file, or the URL.
         seconds: the recording's length; None if it is not known.
-        key: the same for each request that must be paid for only once, for a source that `repeats`.
+        idempotency_key: the same for each request that must be paid for only once, for a source that `repeats`.
         asked_before: whether an earlier request under this key might have been carried out.
         max_charge: the provider refuses what costs more, for a source that `heeds_ceiling`.
         callback_url: where the end is announced too, for a source that `announces`.
@@ -172,7 +172,7 @@ class Order:
     patience: float = 600.0
     name: str = ""
     seconds: float | None = None
-    key: str = ""
+    idempotency_key: str = ""
     asked_before: bool = False
     max_charge: float | None = None
     callback_url: str | None = field(default=None, repr=False)

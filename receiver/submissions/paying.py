@@ -83,7 +83,7 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     if sent is None:
         raise MovedError
     reach(Failpoint.AFTER_SENT)
-    answer = await _answer(client, replace(order, key=_key(sent)), sent)
+    answer = await _answer(client, replace(order, idempotency_key=_key(sent)), sent)
     reach(Failpoint.AFTER_ANSWERED)
     await _shielded(sent, ctx, answer)
     reach(Failpoint.AFTER_ENDED)
@@ -114,7 +114,7 @@ async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:
     except GiveUp as exc:
         log.warning("%s: its answer cannot be asked for again: %s", lost.id, exc)
         return False
-    answer = await _answer(client, replace(order, key=_key(lost), asked_before=True), lost)
+    answer = await _answer(client, replace(order, idempotency_key=_key(lost), asked_before=True), lost)
     if isinstance(answer, Unreadable):
         return False
     if isinstance(answer, ProviderError):

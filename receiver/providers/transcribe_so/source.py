@@ -82,7 +82,7 @@ class TranscribeSo(Client):
     async def start(self, order: Order) -> Accepted:
         """See `Source`."""
         submitted = await self.transcribe(
-            _ordered(order), idempotency_key=order.key, callback_url=order.callback_url,
+            _ordered(order), idempotency_key=order.idempotency_key, callback_url=order.callback_url,
             max_charge_usd=order.max_charge, asked_before=order.asked_before,
         )  # fmt: skip
         return Accepted(str(submitted.id), submitted.retail_usd, submitted.callback_secret)
