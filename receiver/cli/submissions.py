@@ -109,7 +109,7 @@ def submit(
 
     async def work(url: str, folder: Path) -> list[tuple[Submission, str]]:
         async with open_pool(url) as db, open_client(source, pays, url) as client:
-            made = await texts.subtitled(db, url, configured.chosen, given, folder)
+            made = await texts.subtitled(db, url, configured, given, folder)
             asked = recordings | {one: ask(file) for one, file in made.items()}
             found = [await hand_over(client, db, asked[one], shelf) for one in given]
             await _say_missing_worker(db, configured.chosen.api_url)

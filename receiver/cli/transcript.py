@@ -51,9 +51,9 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
 
     configured, there = configure(), None
     if records.is_id(transcription):
-        there = with_database(configured, lambda db: results.at_provider(db, transcription))
+        there = with_database(configured, lambda db: results.at_provider(db, transcription, configured))
     if there is not None:
-        configured, transcription = configured.choosing(there.account), there.remote_id or ""
+        configured, transcription = there
     if records.is_id(transcription):
         found = with_database(configured, lambda db: results.stored_transcript(db, transcription))
     else:

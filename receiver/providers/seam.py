@@ -208,6 +208,15 @@ class Source(ABC):
         """Return what the events of a source that `announces` say of a work, as JSON; None for other sources."""
         return None
 
+    @classmethod
+    def work_id(cls, typed: str) -> str:
+        """Return the id of a work as the provider writes it, from what a person has typed.
+
+        Raises:
+            ImpossibleError: no work can have this id.
+        """
+        return typed
+
     async def find(self, order: Order, since: datetime) -> Sequence[Candidate] | None:  # noqa: ARG002 - no list
         """Return the works that an order with a lost answer might have become; None if the provider lists none."""
         return None

@@ -56,9 +56,9 @@ class Announced:
     has_failed: bool
 
 
-async def announced(db: Database, *, limit: int) -> list[Announced]:
-    """Return submissions whose end is announced, and that are not ended yet."""
-    rows = await db.fetch(query("submissions/announced_ends"), limit)
+async def announced(db: Database, sources: Sequence[str], *, limit: int) -> list[Announced]:
+    """Return submissions to some sources whose end is announced, and that are not ended yet."""
+    rows = await db.fetch(query("submissions/announced_ends"), sources, limit)
     return [Announced(row["submission"], row["event_id"], row["has_failed"]) for row in rows]
 
 
@@ -66,7 +66,8 @@ async def is_announced(connection: Connection, submission: Submission) -> bool:
     """Return whether the end of a submission will be announced by its provider: by callback or webhook."""
     if submission.callback_url is not None:
         return True
-    found: bool = await connection.fetchval(query("submissions/is_announced"), *submission.whose)
+    whose = *submission.whose, submission.key_fingerprint
+    found: bool = await connection.fetchval(query("submissions/is_announced"), *whose)
     return found
 
 

@@ -101,28 +101,34 @@ def _wanted(asked: Asked, digest: str) -> Wanted:
 
 
 async def _row(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
+    """Return the submission that is meant, and whether it was written now.
+
+    Until it is handed over, the terms of the last command count: what an earlier command wished was not asked for.
+    """
+    found, is_new = await _meant(connection, asked, wanted)
+    if found.state is State.INTENDED:
+        public_url, address = asked.terms.callback_at, None
+        if public_url is not None and found.callback_url is None:
+            address = await Callbacks(connection, public_url, wanted.account).intend(found.id)
+        kept = await records.keep_terms(connection, found.id, max_charge=wanted.max_charge, callback_url=address)
+        found = kept or await records.known(connection, found.id)
+    return found, is_new
+
+
+async def _meant(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
     """Return the submission that is meant, and whether it was written now."""
     if asked.terms.idempotency_key is not None:
-        return await _keyed(connection, asked, wanted, asked.terms.idempotency_key)
+        return await _keyed(connection, wanted, asked.terms.idempotency_key)
     before = await records.same(connection, wanted.account, wanted.asked)
     if before and (not asked.terms.again or before[0].state is State.INTENDED):
         return before[0], False
-    new = await _intended(connection, asked, wanted, f"{wanted.asked}-{len(before) + 1}")
+    new = await records.intend(connection, wanted, f"{wanted.asked}-{len(before) + 1}")
     if new is not None:
         return new, True
     return (await records.same(connection, wanted.account, wanted.asked))[0], False  # somebody was faster
 
 
-async def _intended(connection: Connection, asked: Asked, wanted: Wanted, key: str) -> Submission | None:
-    """Write down a new submission, with the address of its callback if one is wished; None if the key has one."""
-    new, public_url = await records.intend(connection, wanted, key), asked.terms.callback_at
-    if new is None or public_url is None:
-        return new
-    address = await Callbacks(connection, public_url, wanted.account).intend(new.id)
-    return await records.keep_callback(connection, new.id, address)
-
-
-async def _keyed(connection: Connection, asked: Asked, wanted: Wanted, key: str) -> tuple[Submission, bool]:
+async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Submission, bool]:
     """Return the submission under a caller's key, and whether it was written now.
 
     The key is one for all accounts: with another account, the same key would pay a second time.
@@ -131,8 +137,10 @@ async def _keyed(connection: Connection, asked: Asked, wanted: Wanted, key: str)
     before = await records.keyed(connection, key)
     for one in before:
         if (one.asked, one.if_lost) == (wanted.asked, wanted.if_lost):
+            if one.state is not State.INTENDED and one.max_charge != wanted.max_charge:
+                break
             return one, False
-    new = None if before else await _intended(connection, asked, wanted, key)
+    new = None if before else await records.intend(connection, wanted, key)
     if new is None:
         raise ImpossibleError("this key was used for something else: take another one", code="key_used")
     return new, True

@@ -8,14 +8,14 @@ transaction that leaves `sent`, a crash would lose what was paid for.
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, cast
 
 import asyncpg
 
 from receiver.database import AWAY, Connection
-from receiver.errors import GiveUp, NotFound, Postpone, ProviderError, ProviderUnavailable
+from receiver.errors import GiveUp, InvalidRequest, NotFound, Postpone, ProviderError, ProviderUnavailable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context
 from receiver.logs.reasons import describe
@@ -43,7 +43,7 @@ FILE_APPEARS_SECONDS = 10.0
 class Unreadable:
     """The answer of a provider that cannot be read: perhaps the work is done and charged."""
 
-    raw: bytes
+    raw: bytes = field(repr=False)  # it can hold the secret of a callback
     error: ProviderError
 
 
@@ -116,14 +116,25 @@ async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:
         return False
     answer = await _answer(client, replace(order, idempotency_key=_key(lost), asked_before=True), lost)
     if isinstance(answer, Unreadable):
-        return False
+        about, kind = announcing.subject(lost), _unreadable(lost)
+        if await archive.kept(ctx.db, about, kind) is not None:  # it was asked for once more already
+            return False
+        await archive.keep(ctx.db, about, kind, answer.raw)
+        raise answer.error
     if isinstance(answer, ProviderError):
         if not moves.is_answer_to_repeated(answer):
+            if isinstance(answer, InvalidRequest):  # it will be refused again, and that says nothing either
+                return False
             raise answer
         if lost.paid_tries > 1:  # this try was not carried out, but an earlier one might have been
             return False
     await _shielded(lost, ctx, answer)
     return True
+
+
+def _unreadable(sent: Submission) -> str:
+    """Return the kind under which the archive keeps the answer to the last request, if it cannot be read."""
+    return f"unreadable/{sent.paid_tries}"
 
 
 async def _shielded(sent: Submission, ctx: Context, answer: Answer) -> None:
@@ -231,7 +242,7 @@ async def _answered(connection: Connection, sent: Submission, answer: Answer) ->
     if moved is None:
         return None
     if isinstance(answer, Answered | Unreadable):
-        kind = "result" if isinstance(answer, Answered) else f"unreadable/{sent.paid_tries}"
+        kind = "result" if isinstance(answer, Answered) else _unreadable(sent)
         await archive.keep(connection, announcing.subject(moved), kind, answer.raw)
     if isinstance(answer, Accepted) and moved.callback_url is not None:
         await callbacks.keep(connection, moved.callback_url, answer.remote_id, answer.callback_secret)

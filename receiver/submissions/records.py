@@ -182,11 +182,15 @@ async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | 
     return None if row is None else from_row(row)
 
 
-async def keep_callback(db: Database, submission: str, address: str) -> Submission:
-    """Keep the address where the end of a new submission is announced too, and return the submission."""
-    row = await db.fetchrow(query("submissions/keep_callback"), submission, address)
-    assert row is not None
-    return from_row(row)
+async def keep_terms(
+    db: Database, submission: str, *, max_charge: float | None, callback_url: str | None
+) -> Submission | None:
+    """Keep the terms of a submission that nobody works on yet, and return it; None if somebody does.
+
+    `callback_url` is where its end is announced too; None leaves it as it is.
+    """
+    row = await db.fetchrow(query("submissions/keep_terms"), submission, max_charge, callback_url)
+    return None if row is None else from_row(row)
 
 
 async def find(db: Database, submission: str) -> Submission | None:
@@ -283,6 +287,18 @@ async def dead_work(db: Database, submission: str) -> str | None:
     """Return why the job of a submission is dead; None if it is not."""
     error: str | None = await db.fetchval(query("submissions/dead_work"), submission)
     return error
+
+
+async def work_is_over(db: Database, submission: str) -> bool:
+    """Return whether the job of a submission has ended, so that nothing happens to it by itself."""
+    found: bool = await db.fetchval(query("submissions/work_is_over"), submission)
+    return found
+
+
+async def announced_end(db: Database, submission: str) -> str | None:
+    """Return the id of the newest event with which the provider has announced the end of a submission."""
+    event_id: str | None = await db.fetchval(query("submissions/announced_end"), submission)
+    return event_id
 
 
 async def announced(db: Database, submission: str, event_id: str) -> None:

@@ -36,7 +36,7 @@ class _Wanted(_Body):
     url: str
     options: dict[str, Any] = Field(default_factory=dict)
     if_lost: IfLost = "ask"
-    max_charge: float | None = Field(None, ge=0)
+    max_charge: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
 class Resolution(_Body):
@@ -67,7 +67,7 @@ def asked(raw: bytes, key: str, account_of: AccountOf, sources: Sequence[type[So
         raise ImpossibleError("a number of the options is too large") from None
     pays, address = account_of(source.name, wanted.account), recordings.address(wanted.url)
     terms = Terms(wanted.if_lost, key, max_charge=wanted.max_charge)
-    return Asked(source, pays, Work(operation, wishes), url=address, terms=terms)
+    return Asked(source, pays, Work(operation, wishes), url=address, duration_seconds=wishes.length, terms=terms)
 
 
 def resolution(raw: bytes) -> Resolution:

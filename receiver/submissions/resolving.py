@@ -60,8 +60,8 @@ async def found(connection: Connection, submission: str, remote_id: str) -> Subm
     """Say which work of the provider a submission became.
 
     Raises:
-        ImpossibleError: as for `again`; or another submission has this work; or the provider answers with the result,
-            so that there is nothing to look at.
+        ImpossibleError: as for `again`; or another submission has this work; or no work can have this id; or the
+            provider answers with the result, so that there is nothing to look at.
     """
     source = by_name((await records.known(connection, submission)).source)
     if source is not None and source.synchronous:
@@ -69,6 +69,8 @@ async def found(connection: Connection, submission: str, remote_id: str) -> Subm
             f"{source.name} answers with the result, and nobody can ask it for the result of {remote_id}: let it be "
             "sent again, or give it up"
         )
+    if source is not None:
+        remote_id = source.work_id(remote_id)
     try:
         return await _resolve(connection, submission, State.ACCEPTED, Change(remote_id=remote_id))
     except asyncpg.UniqueViolationError:

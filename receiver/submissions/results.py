@@ -10,6 +10,7 @@ from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
 from receiver.providers import Source, TranscribeSo, archive, by_name, content
 from receiver.providers.archive import Archive
+from receiver.settings import Settings
 from receiver.submissions import announcing, finding, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
@@ -51,7 +52,7 @@ def _rests(submission: Submission) -> bool:
 async def _until(db: Pool, submission: str, is_there: Callable[[Submission], bool], waiting: Waits) -> Submission:
     while True:
         found = await records.known(db, submission)
-        if is_there(found):
+        if is_there(found) or (found.state is State.UNKNOWN and await records.work_is_over(db, submission)):
             return found
         # Of others with a dead job a worker sees that they have failed, or that nobody knows: see `leftovers`.
         error = await records.dead_work(db, submission) if found.state is State.ENDED else None
@@ -101,18 +102,23 @@ async def transcript(client: Source, db: Pool, submission: Submission) -> Transc
     return None if answer is None else client.transcript(submission.operation, answer)
 
 
-async def at_provider(db: Pool, submission: str) -> Submission | None:
-    """Return a submission whose text is asked for by the provider's own id; None if it is stored under that of ours.
+async def at_provider(db: Pool, submission: str, configured: Settings) -> tuple[Settings, str] | None:
+    """Return the provider's id of a submission whose text is asked for there, and settings that choose its account.
+
+    None if its text is stored under our id.
 
     Raises:
-        ImpossibleError: as for `stored_transcript`.
+        ImpossibleError: as for `stored_transcript`; or this process asks another API, where the id means another work.
     """
     known = await records.known(db, submission)
     source = by_name(known.source)
     if source is None or not source.announces:
         return None
     _require_text(known)
-    return known
+    its = configured.choosing(known.account)
+    if its.chosen.api_url != known.api_url:
+        raise ImpossibleError(f"{known.id} was submitted to {known.api_url}, and this asks {its.chosen.api_url}")
+    return its, known.remote_id or ""
 
 
 async def stored_transcript(db: Pool, submission: str) -> Transcript:

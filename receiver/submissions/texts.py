@@ -17,7 +17,7 @@ from receiver.providers import SOURCES, Source, TranscribeSo, content
 from receiver.providers.archive import Archive
 from receiver.providers.opening import open_client
 from receiver.providers.orders import Media
-from receiver.settings import Account
+from receiver.settings import Account, Settings
 from receiver.submissions import records, results
 from receiver.transcripts import subtitles
 
@@ -45,13 +45,13 @@ def allowed(source: type[Source], operation: str, given: Sequence[str]) -> Seque
     return given
 
 
-async def subtitled(db: Pool, url: str, reader: Account, given: Sequence[str], folder: Path) -> dict[str, Media]:
+async def subtitled(db: Pool, url: str, configured: Settings, given: Sequence[str], folder: Path) -> dict[str, Media]:
     """Write the subtitles of each transcript that is named into a file. Return the files, called TITLE.srt, by name.
 
     Args:
         db: the database.
         url: where that is.
-        reader: the account of transcribe.so whose transcriptions can be meant.
+        configured: the settings. The chosen account's transcriptions of transcribe.so can be meant.
         given: what is handed in; only the names of transcripts are looked at.
         folder: where the files are written.
 
@@ -60,21 +60,21 @@ async def subtitled(db: Pool, url: str, reader: Account, given: Sequence[str], f
     """
     found = dict[str, Media]()
     for number, typed in enumerate(filter(is_name, given)):
-        title, raw = await _subtitles(db, url, reader, typed)
+        title, raw = await _subtitles(db, url, configured, typed)
         path = folder / f"{number}.srt"
         await asyncio.to_thread(path.write_bytes, raw)
         found[typed] = Media(path, f"{title}.srt", len(raw))
     return found
 
 
-async def _subtitles(db: Pool, url: str, reader: Account, typed: str) -> tuple[str, bytes]:
+async def _subtitles(db: Pool, url: str, configured: Settings, typed: str) -> tuple[str, bytes]:
     """Return the title of a transcript, and its subtitles."""
     named = _OF_SOURCE.fullmatch(typed)
     source, number = named.groups() if named else (None, typed)
     if source == TranscribeSo.name:
-        title, raw = await _of_transcribe_so(db, url, reader, number)
-    elif (there := await results.at_provider(db, number)) is not None:
-        title, raw = await _of_transcribe_so(db, url, reader, there.remote_id or "")
+        title, raw = await _of_transcribe_so(db, url, configured.chosen, number)
+    elif (there := await results.at_provider(db, number, configured)) is not None:
+        title, raw = await _of_transcribe_so(db, url, there[0].chosen, there[1])
     else:
         submission, raw = await results.stored_subtitles(db, number)
         if source not in (None, submission.source):

@@ -90,7 +90,8 @@ class Watcher:
 
     async def _hear(self) -> None:
         """End the submissions whose end the provider has announced. Its event is theirs."""
-        for one in await looks.announced(self.db, limit=AT_ONCE):
+        sources = [account.source for account, client in self.clients.items() if client.announces]
+        for one in await looks.announced(self.db, sources, limit=AT_ONCE):
             async with self.db.acquire() as connection, connection.transaction():
                 to = State.FAILED if one.has_failed else State.ENDED
                 change = Change(error=FAILED_THERE if one.has_failed else None)

@@ -240,9 +240,12 @@ class Working:
                 return
             if artifacts:
                 await keep_artifacts(connection, submission.id, artifacts)
-            await deliveries.append(connection, [announcement])
+            # The provider's own event can have come while a look has shown the end: one end has one event.
+            heard = None if now.state is State.UNKNOWN else await records.announced_end(connection, submission.id)
+            if heard is None:
+                await deliveries.append(connection, [announcement])
             if now.state is not State.UNKNOWN:
-                await records.announced(connection, submission.id, announcement.content.id)
+                await records.announced(connection, submission.id, heard or announcement.content.id)
             if now.state is State.ENDED:
                 await records.move(connection, submission.id, State.DONE)
         if submission.state in (State.ENDED, State.FAILED):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from pydantic import SecretStr
@@ -17,12 +17,12 @@ from receiver.database import Connections, Pool
 from receiver.handling import Handler
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored
-from receiver.providers import OpenAI, Source, ThunderScribe, TimbrAudio
+from receiver.providers import OpenAI, Source, ThunderScribe, TimbrAudio, TranscribeSo
 from receiver.providers.egress import Clients
 from receiver.providers.orders import Media
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, TimbrAudioKnobs, application
 from receiver.settings import Account
-from receiver.submissions import ordering, records, working
+from receiver.submissions import media, ordering, records, working
 from receiver.submissions.asking import Asked, Terms, Work
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
@@ -32,11 +32,12 @@ from receiver.worker import Worker
 from receiver.worker.lanes import Deadlines
 from tests.commands import Simulated
 from tests.providers.scripted import turns_enough
-from tests.sandbox.simulated import URL
+from tests.sandbox.simulated import KEY, URL
 from tests.worker.working import until
 
 ACCOUNT = Account("thunderscribe", "default", f"{URL}/thunderscribe", key=SecretStr("any key"))
 AUDIO_ACCOUNT = Account("timbr-audio", "default", f"{URL}/timbr-audio", key=SecretStr("any key"))
+TRANSCRIBE_ACCOUNT = Account("transcribe.so", "default", URL, key=SecretStr(KEY))
 SERVER_ACCOUNT = Account("openai", "default", f"{URL}/thunderscribe/api", key=SecretStr("any key"))
 AT_ONCE = 1e7
 PAYING = "/audio/transcriptions"
@@ -47,15 +48,15 @@ Before = Callable[[httpx.Request], Any]
 
 
 class Watched(httpx.AsyncBaseTransport):
-    """Calls a function before each request goes out."""
+    """Calls a function before each request goes out, and gives its answer if it returns one."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
         self.before: Before | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.before is not None:
-            await self.before(request)
+        if self.before is not None and (answer := await self.before(request)) is not None:
+            return cast("httpx.Response", answer)
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -81,7 +82,8 @@ class Bench:
     def asked(
         self, name: str = "talk.mp3", terms: Terms = PLAIN, operation: str = "transcription", **wishes: Any
     ) -> Asked:
-        file, kind = Media(FILE, name, FILE.stat().st_size), type(self.client)
+        kind, content_type = type(self.client), media.content_type(Path(name))
+        file = Media(FILE, name, FILE.stat().st_size, content_type)
         if issubclass(kind, OpenAI):
             wishes = {"language": "en"} | wishes
         options = kind.operations[operation].model_validate(wishes)
@@ -181,6 +183,13 @@ async def server_bench(db: Pool, url: str) -> AsyncIterator[Bench]:
         yield found
 
 
+@asynccontextmanager
+async def transcribe_bench(db: Pool, url: str, **knobs: Any) -> AsyncIterator[Bench]:
+    """Yield a bench for transcribe.so. Its day has 24 hours, so a transcription ends only when a test says so."""
+    async with _bench_here(db, url, TranscribeSo, TRANSCRIBE_ACCOUNT, Knobs(**knobs), speed=1) as found:
+        yield found
+
+
 def with_links(**knobs: Any) -> Simulated:
     """Return a Timbr audio API on a socket, so that its links can be fetched. It has done everything at once."""
     return Simulated(speed=AT_ONCE, knobs=Knobs(timbr_audio=TimbrAudioKnobs(links="never", **knobs)))
@@ -196,8 +205,10 @@ async def bench_at(provider: Simulated, db: Pool, url: str) -> AsyncIterator[Ben
 
 
 @asynccontextmanager
-async def _bench_here(db: Pool, url: str, kind: type[Source], account: Account, knobs: Knobs) -> AsyncIterator[Bench]:
-    sandbox = Sandbox(speed=AT_ONCE, knobs=knobs, seed=None)
+async def _bench_here(
+    db: Pool, url: str, kind: type[Source], account: Account, knobs: Knobs, *, speed: float = AT_ONCE
+) -> AsyncIterator[Bench]:
+    sandbox = Sandbox(speed=speed, knobs=knobs, seed=None)
     sandbox.expiry_speed = 1  # a busy machine has time to use an address
     transport = httpx.ASGITransport(application(sandbox), raise_app_exceptions=False)
     async with _bench(db, url, kind, account, sandbox=sandbox, transport=transport) as found:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from receiver import settings
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
@@ -21,7 +22,7 @@ from receiver.transcripts import subtitles
 from tests.sandbox.simulated import URL
 from tests.submissions.submitting import Bench, bench
 
-READER = Account("transcribe.so", "default", URL)  # it has no key, so nobody is asked
+READER = settings.load(TRANSCRIBE_API_URL=URL)  # it has no key, so nobody is asked
 SRT = b"\xef\xbb\xbf7\r\n00:00:01,000 --> 00:00:02,000\r\nAda: Yes.\r\n"
 
 
@@ -52,6 +53,23 @@ async def subtitled(here: Bench, typed: str, folder: Path) -> Media:
     found = await texts.subtitled(here.db, here.url, READER, [typed], folder)
     assert [*found] == [typed]
     return found[typed]
+
+
+async def test_a_submission_is_read_with_its_own_account(here: Bench, tmp_path: Path) -> None:
+    elsewhere = "https://elsewhere.test"
+    configured = settings.load(
+        TRANSCRIBE_API_URL=URL, TRANSCRIBE_API_KEY="k", TRANSCRIBE_API_KEY__BIG_SHOW="b",
+        TRANSCRIBE_API_URL__BIG_SHOW=elsewhere,
+    )  # fmt: skip
+    made = await transcribed(here, title="talk")
+    await here.db.execute(
+        "update receiver.submissions set source = 'transcribe.so', account = 'big-show', api_url = $1,"
+        " remote_id = '4821'", elsewhere,
+    )  # fmt: skip
+    said = b'{"id": 4821, "status": "completed", "segments": [{"start": 1, "end": 2, "text": "Yes."}]}'
+    await archive.keep(here.db, Subject("transcribe.so", elsewhere, "4821", ""), "result", said)
+    found = await texts.subtitled(here.db, here.url, configured, [made.id], tmp_path)
+    assert b"Yes." in found[made.id].path.read_bytes()
 
 
 async def refused(here: Bench, typed: str, folder: Path) -> str:

@@ -181,6 +181,11 @@ class TranscriptionStatus(Answer):
         return "" if secret is None else secret.get_secret_value()
 
     @property
+    def reason(self) -> str | None:
+        """Why it failed, if that is told: the documentation does not say in which form."""
+        return _as_text(self.error.get("message") if isinstance(self.error, dict) else self.error)
+
+    @property
     def began(self) -> datetime | None:
         """When it was submitted; None if the provider does not tell."""
         return _moment(self.created_at)
@@ -200,6 +205,30 @@ class TranscriptionStatus(Answer):
     def is_terminal(self) -> bool:
         """Whether the transcription has ended. Only a retry starts it again."""
         return self.status in TERMINAL
+
+
+class Told(Answer):
+    """What an event says of a transcription. Whatever the provider adds to its answer, an event can be made of this."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Id
+    status: Text
+    stage: TextOrNone = None
+    pipeline_code: TextOrNone = None
+    language: TextOrNone = None
+    source: TextOrNone = None
+    title: TextOrNone = None
+    duration_seconds: NumberOrNone = None
+    billed_seconds: NumberOrNone = None
+    charge_usd: NumberOrNone = None
+    completed_at: TextOrNone = None
+    error: TextOrNone = None
+
+
+def told(status: TranscriptionStatus) -> dict[str, Any]:
+    """Return what an event says of a transcription, as JSON."""
+    return Told.model_validate(status.model_dump() | {"error": status.reason}).model_dump(mode="json")
 
 
 class Page(Answer):

@@ -28,8 +28,8 @@ from receiver.providers.orders import (
     Uploaded,
     Wishes,
 )
-from receiver.providers.transcribe_so import payload, uploading
-from receiver.providers.transcribe_so.answers import TranscriptionStatus
+from receiver.providers.transcribe_so import payload, uploading, wire
+from receiver.providers.transcribe_so.answers import NEVER_STARTED, TranscriptionStatus, told
 from receiver.providers.transcribe_so.client import Client
 from receiver.providers.transcribe_so.envelope import error_from
 from receiver.providers.transcribe_so.recording import Recording, source_of
@@ -97,9 +97,17 @@ class TranscribeSo(Client):
     async def about(self, remote_id: str) -> Mapping[str, Any]:
         """See `Source`."""
         try:
-            return (await self.get(remote_id)).model_dump(mode="json", exclude={"callback"})
+            return told(await self.get(remote_id))
         except NotFound:  # it was deleted there
             return {"id": int(remote_id)}
+
+    @classmethod
+    def work_id(cls, typed: str) -> str:
+        """See `Source`."""
+        try:
+            return wire.number(typed.strip())
+        except InvalidRequest as exc:
+            raise ImpossibleError(f"{typed} is no work: {exc.message}") from None
 
     async def find(self, order: Order, since: datetime) -> list[Candidate]:
         """See `Source`. What is listed names no file, so its title, address and length are compared."""
@@ -107,7 +115,7 @@ class TranscribeSo(Client):
         async for one in self.list(patiently=False, most=LISTED):
             if one.began is not None and one.began < since:
                 break
-            if is_of(one, wanted):
+            if one.status != NEVER_STARTED and is_of(one, wanted):  # a quote has the same name
                 found.append(Candidate(str(one.id), None, one.began, one.duration_seconds, one.charge_usd, one.status))
         return found
 
@@ -147,6 +155,5 @@ def _seen(status: TranscriptionStatus) -> Seen:
     if status.status == "completed":
         return Seen("completed", status.status, progress=progress, charged=status.charge_usd)
     if status.is_terminal:
-        reason = status.error if isinstance(status.error, str) else status.status
-        return Seen("failed", status.status, reason, progress, status.charge_usd)
+        return Seen("failed", status.status, status.reason or status.status, progress, status.charge_usd)
     return Seen("waiting", status.so_far, progress=progress)

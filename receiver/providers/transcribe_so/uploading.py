@@ -78,7 +78,8 @@ async def _in_pieces(client: Client, file: Media, notes: Notes, keep: KeepNotes,
         except InvalidRequest:  # the upload is lost or refused, so it cannot continue
             await keep({})
             raise
-    return f"tus/{location.rstrip('/').rpartition('/')[2]}"
+    # Behind a plus is the ticket with which anyone could go on. The provider needs the id alone.
+    return f"tus/{location.rstrip('/').rpartition('/')[2].partition('+')[0]}"
 
 
 def _new_key() -> str:

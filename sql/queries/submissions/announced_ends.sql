@@ -1,5 +1,5 @@
--- Return submissions whose end their provider has announced: with the newest event, and whether that says it failed.
--- $1 limit bigint
+-- Return submissions to some sources whose end their provider has announced: with the newest event, and whether that says it failed.
+-- $1 sources text[], $2 limit bigint
 select s.id as submission, e.event_id, e.type = 'transcription.failed' as has_failed
 from receiver.submissions s
 cross join lateral (
@@ -11,5 +11,5 @@ cross join lateral (
     order by e.id desc
     limit 1
 ) e
-where s.state = 'accepted'
-limit $1
+where s.state = 'accepted' and s.source = any ($1)
+limit $2
