@@ -49,6 +49,30 @@ def test_its_transcript_is_printed_and_the_same_command_pays_for_nothing(
     assert charges(sandbox) == before + 1
 
 
+def test_what_transcribe_so_is_asked_for_is_a_submission_like_any_other(
+    ours: Commands, processes: Processes, sandbox: Simulated, tmp_path: Path
+) -> None:
+    before, recorded = charges(sandbox), recording(ours)
+    processes.environment["TRANSCRIBE_API_KEY"] = sandbox.key
+    processes.start("work")
+    until(lambda: bool(processes.sql("select * from receiver.processes")), "a worker is seen")
+    text = ours.good("transcribe", recorded, "--wait").rstrip("\n")
+    number = sandbox.submitted()[0]["id"]
+    elsewhere = wav(tmp_path / "the same.wav", 2)
+    again = ours.run("transcribe", elsewhere)
+    assert (text != "", again.exit_code, again.stdout) == (True, 0, f"{number}\n")
+    (submission,) = ours.read("submissions")
+    assert (submission["source"], submission["remote_id"]) == ("transcribe.so", str(number))
+    processes.sql("update receiver.submissions set look_at = now()")
+    waited = ours.good("submit", recorded, "--provider", "transcribe.so", "--wait")
+    assert (waited.rstrip("\n"), ours.good("transcript", submission["id"]).rstrip("\n")) == (text, text)
+    translate = ("--provider", "timbr", "--operation", "translation", "-o", "source_language=en")
+    timbr = {"TIMBR_API_URL": f"{sandbox.url}/timbr", "TIMBR_API_KEY": sandbox.key}
+    ours.good("submit", submission["id"], *translate, "-o", "target_language=de", **timbr)
+    assert ours.read("submissions")[0]["recording"] == "talk.wav.srt"
+    assert charges(sandbox) == before + 1
+
+
 @pytest.mark.parametrize("options", [(), ("--wait",), ("--json",)], ids=" ".join)
 def test_without_a_worker_one_line_says_so_and_the_submission_stays(ours: Commands, options: tuple[str, ...]) -> None:
     ran = ours.run("transcribe", recording(ours), *SUBMIT, *options)

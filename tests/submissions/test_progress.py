@@ -291,6 +291,29 @@ def test_other_options_are_refused_while_the_answer_is_unknown(
     assert [one["language"] for one in sandbox.submitted()] == ["en", "auto"]
 
 
+def test_an_answer_that_was_lost_without_a_database_is_asked_for_with_one_and_paid_once(
+    commands: Commands, sandbox: Simulated, receiver_database: str
+) -> None:
+    sandbox.plan(endpoint="/transcriptions", method="POST", kind="malformed")
+    assert commands.run("transcribe", URL).exit_code == 1
+    (submitted,) = sandbox.submitted()
+    assert commands.good("transcribe", URL, DATABASE_URL=receiver_database) == f"{submitted['id']}\n"
+    assert ([one["id"] for one in sandbox.submitted()], sandbox.spent()) == ([submitted["id"]], PRICE)
+    assert commands.read("submissions", DATABASE_URL=receiver_database) == []
+
+
+def test_notes_of_nothing_that_was_lost_are_removed_where_there_is_a_database(
+    commands: Commands, sandbox: Simulated, receiver_database: str
+) -> None:
+    file = wav(commands.folder / "a.wav", 60.0)
+    assert commands.run("transcribe", file, "--pipeline", "nonsense").exit_code == 1
+    assert len(known(commands)) == 1
+    ran = commands.run("transcribe", file, DATABASE_URL=receiver_database)
+    assert (ran.exit_code, "no worker has been seen" in ran.stderr, known(commands)) == (1, True, [])
+    (submission,) = commands.read("submissions", DATABASE_URL=receiver_database)
+    assert (submission["state"], sandbox.submitted()) == ("uploaded", [])
+
+
 def test_a_price_is_not_asked_again_for_what_may_have_been_submitted(commands: Commands, sandbox: Simulated) -> None:
     """The submission had its own ceiling; a quote that is refused now says nothing about that submission."""
     sandbox.plan(endpoint="/transcriptions", method="POST", kind="malformed")

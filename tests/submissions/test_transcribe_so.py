@@ -15,7 +15,7 @@ import pytest_asyncio
 from handlers.failures import failures
 from receiver import Context, Event, Handler, handler, settings
 from receiver.database import Pool
-from receiver.errors import ImpossibleError, RateLimited
+from receiver.errors import ImpossibleError, ProviderUnavailable, RateLimited
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
 from receiver.providers import Recording, TranscribeSo, archive
@@ -27,6 +27,7 @@ from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 from receiver.submissions import announcing, ordering, records, requested, resolving, results
 from receiver.submissions.asking import Asked, Terms, Work
 from receiver.submissions.moves import State
+from receiver.submissions.paying import Unreadable
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.watching import GONE, Watcher
 from tests.commands import sparse
@@ -190,6 +191,11 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_once_more_and_then_a_p
     assert await archive.kept(here.db, announcing.subject(submission), "unreadable/1") == b'{"id": 4'
     assert await seen(here) == [("submission.unknown", None)]
     assert (await results.until_over(here.db, submission.id, stop)).state is State.UNKNOWN
+
+
+def test_an_answer_that_cannot_be_read_is_not_shown() -> None:
+    """The secret of a callback can be in it."""
+    assert "whsec" not in repr(Unreadable(b"whsec", ProviderUnavailable("No.", code="malformed_answer")))
 
 
 async def test_an_answer_to_the_repeated_request_that_cannot_be_read_is_kept_too(here: Bench) -> None:
