@@ -9,7 +9,7 @@ from receiver.errors import ImpossibleError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.providers.transcribe_so import wire
 from receiver.settings import webhook_at
-from receiver.submissions import records
+from receiver.submissions import ids
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Continue without a question.")
@@ -56,7 +56,7 @@ def transcription_id(ctx: click.Context, _: click.Parameter, given: str) -> str:
         InvalidRequest: no transcription can have this id.
     """
     own = given.strip()
-    if records.is_id(own):
+    if ids.is_id(own):
         command = f"receiver {ctx.info_name}"
         raise ImpossibleError(f"`{command}` is for transcriptions of transcribe.so, and {own} is a submission")
     return wire.number(own)
@@ -69,7 +69,7 @@ def transcript_id(_: click.Context, __: click.Parameter, given: str) -> str:
         InvalidRequest: neither can have this id.
     """
     own = given.strip()
-    return own if records.is_id(own) else wire.number(own)
+    return own if ids.is_id(own) else wire.number(own)
 
 
 def stripped(_: click.Context, __: click.Parameter, given: str) -> str:

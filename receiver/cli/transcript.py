@@ -19,7 +19,7 @@ from receiver.providers.archive import REGENERATIONS
 from receiver.providers.content import BALANCED, PROMPT_LENGTH, STYLES
 from receiver.providers.transcribe_so import NotReady
 from receiver.settings import Settings, TimestampsFormat
-from receiver.submissions import records, results
+from receiver.submissions import ids, results
 from receiver.transcripts import Timestamps, Transcript
 from receiver.transcripts.documents import FORMATS
 
@@ -50,11 +50,11 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
             return await content.transcript(desk.archive, transcription)
 
     configured, there = configure(), None
-    if records.is_id(transcription):
+    if ids.is_id(transcription):
         there = with_database(configured, lambda db: results.at_provider(db, transcription, configured))
     if there is not None:
         configured, transcription = there
-    if records.is_id(transcription):
+    if ids.is_id(transcription):
         found = with_database(configured, lambda db: results.stored_transcript(db, transcription))
     else:
         found = run(find(configured))

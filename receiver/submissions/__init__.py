@@ -1,4 +1,20 @@
-"""What we ask a provider for: the recording, its price, how it is submitted once, and how we learn of its end.
+"""What we ask a provider for: a submission is paid for once, followed, and ends as an event.
+
+    asking, or requested ──▶ ordering ──▶ working: the job ──▶ paying ──▶ the answer is the result ──┐
+    what a person types,     a row and        ▲                  └──▶ watching: looks until it ends, │
+    or a program sends       its job          │                       or until its end is announced  │
+                                              └──── woken ◀──────────────────┴───────────────────────┘
+                                              └──▶ shelf: fetches the files ──▶ announcing: the event
+
+moves           the states, and what an error means          records     the rows; looks: what looks have shown
+ids             the ids of submissions                       timing      when a provider is looked at
+foreseen        what transcribe.so tells before it is paid   finding     looks for the work of a lost answer
+resolving       what a person says of a lost answer          results     waits for the end, reads what came
+texts           a transcript that is here already, as a file with subtitles
+leftovers       what dead jobs and dead workers have left behind
+counts          how many submissions wait                    standing    how each account of each provider stands
+
+Without a database, for transcribe.so alone:
 
                 transcription: from a recording to its text
                       │
@@ -6,26 +22,10 @@
         │             │           │  ▲
      media/           │    failed └──┘ again
                       ├── price      before anything is paid, where there is a ceiling
-                      ├── uploads    a file
                       └── progress   notes from one run to the next, so that nothing is paid twice
 
+following       waits for an end: where our webhook is registered by our own event, elsewhere by asking
 deleting        the end of a transcription at the provider
-standing        how each account of each provider stands
-counts          how many submissions wait
 
-A provider without webhooks:
-
-    asking, or requested ──▶ ordering ──▶ working: the job ──▶ paying ──▶ the answer is the result ──┐
-    what a person types,     a row and        ▲                  └──▶ watching: looks until it ends  │
-    or a program sends       its job          └──── woken ◀──────────────────┴───────────────────────┘
-                                              └──▶ shelf: fetches the files ──▶ announcing: the event
-
-moves           the states, and what an error means          records     the rows; looks: what looks have shown
-timing          when a provider is looked at                 finding     looks for the work of a lost answer
-resolving       what a person says of a lost answer          results     waits for the end, reads what came
-texts           a transcript that is here already, as a file with subtitles
-leftovers       what dead jobs and dead workers have left behind
-
-Where our webhook is registered, following looks for our own event of the end. Elsewhere it asks the provider.
 Nothing here prints, asks a person or reads the environment. A caller that shows progress passes a function.
 """

@@ -1,8 +1,6 @@
 """Keep submissions as rows. Each move is one statement, and it refuses what the table of moves does not allow."""
 
 import json
-import secrets
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -14,12 +12,8 @@ from receiver.database import Connection, Database, query
 from receiver.errors import ImpossibleError
 from receiver.events import AccountId
 from receiver.inbox.jobs import SUBMISSIONS
+from receiver.submissions import ids
 from receiver.submissions.moves import FROM, OVER, IfLost, State
-
-PREFIX = "sub_"
-# Digits and letters of one case, without those that look alike; their order is that of their codes.
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-TIME_LETTERS, CHANCE_LETTERS = 10, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,22 +152,10 @@ class Change:
     balance_before: float | None = None
 
 
-def new_id() -> str:
-    """Return an id that no provider would choose. Ids sort by the millisecond of their making."""
-    number = (time.time_ns() // 1_000_000 << 5 * CHANCE_LETTERS) | secrets.randbits(5 * CHANCE_LETTERS)
-    letters = range(5 * (TIME_LETTERS + CHANCE_LETTERS - 1), -1, -5)
-    return PREFIX + "".join(ALPHABET[number >> place & 31] for place in letters)
-
-
-def is_id(text: str) -> bool:
-    """Whether a text is meant as the id of a submission."""
-    return text.startswith(PREFIX)
-
-
 async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | None:
     """Write down a new submission; return None if the account has one under this key."""
     row = await db.fetchrow(
-        query("submissions/intend_submission"), new_id(), *wanted.account, wanted.key_fingerprint,
+        query("submissions/intend_submission"), ids.new(), *wanted.account, wanted.key_fingerprint,
         wanted.operation, json.dumps(wanted.wishes), wanted.recording, wanted.url, wanted.title,
         wanted.duration_seconds, wanted.bytes, caller_key, wanted.asked, wanted.if_lost,
         2 if wanted.if_lost == "again" else 1, wanted.unit or None, json.dumps(wanted.files),

@@ -27,7 +27,7 @@ from receiver.providers import Source, destinations, files
 from receiver.providers.downloads import download
 from receiver.providers.orders import Media
 from receiver.settings import Settings
-from receiver.submissions import records
+from receiver.submissions import ids
 from receiver.submissions.records import Submission
 
 MEGABYTE = 1024 * 1024
@@ -110,7 +110,7 @@ class Shelf:
         with suppress(FileNotFoundError), os.scandir(self.place / WAITING) as entries:
             for entry in islice(entries, MOST_LISTED):
                 submission = entry.name.partition(".")[0]
-                if records.is_id(submission):
+                if ids.is_id(submission):
                     with suppress(FileNotFoundError):
                         found[submission] = max(found.get(submission, 0.0), entry.stat().st_mtime)
         return found

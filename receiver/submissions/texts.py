@@ -18,7 +18,7 @@ from receiver.providers.archive import Archive
 from receiver.providers.opening import open_client
 from receiver.providers.orders import Media
 from receiver.settings import Account, Settings
-from receiver.submissions import records, results
+from receiver.submissions import ids, results
 from receiver.transcripts import subtitles
 
 _NAMES = "|".join(re.escape(source.name) for source in SOURCES)
@@ -28,7 +28,7 @@ _UNUSABLE = re.compile(r"[\x00-\x1f\x7f/\\]+")  # in the name of a file
 
 def is_name(typed: str) -> bool:
     """Whether a text names a transcript, and no file."""
-    return (records.is_id(typed) or _OF_SOURCE.fullmatch(typed) is not None) and not Path(typed).exists()
+    return (ids.is_id(typed) or _OF_SOURCE.fullmatch(typed) is not None) and not Path(typed).exists()
 
 
 def allowed(source: type[Source], operation: str, given: Sequence[str]) -> Sequence[str]:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from receiver.database import Pool
 from receiver.events import AccountId
 from receiver.providers.orders import Media
-from receiver.submissions import ordering, records, resolving, results
+from receiver.submissions import ids, ordering, records, resolving, results
 from receiver.submissions.asking import Terms
 from receiver.submissions.leftovers import Leftovers
 from receiver.submissions.moves import State
@@ -148,8 +148,8 @@ async def test_recordings_are_removed_that_nobody_needs_any_more(here: Bench) ->
     over, waits = await here.submit("fail.mp3"), await here.submit(prompt="waits")
     day = timedelta(days=1, minutes=1)
     old, needed = put_aside(here, over, day), put_aside(here, waits, day)
-    stranger = put_aside(here, replace(over, id=records.new_id()), day)
-    lately = put_aside(here, replace(over, id=records.new_id()))
+    stranger = put_aside(here, replace(over, id=ids.new()), day)
+    lately = put_aside(here, replace(over, id=ids.new()))
     another = old.with_name("a person's file")
     another.touch()
     os.utime(another, (0, 0))

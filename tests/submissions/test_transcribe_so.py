@@ -151,7 +151,7 @@ async def test_an_answer_to_the_repeated_request_that_says_nothing_leaves_it_unk
 
 
 async def test_that_it_was_asked_before_is_said(here: Bench) -> None:
-    order = Order("transcription", Transcribe(), url=PAGE, name=PAGE, seconds=60, key="k")
+    order = Order("transcription", Transcribe(), url=PAGE, name=PAGE, seconds=60, idempotency_key="k")
     Paying(here, refused(429), refused(429))
     for asked_before in (False, True):
         with pytest.raises(RateLimited) as caught:
