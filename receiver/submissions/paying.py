@@ -74,12 +74,16 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
         ProviderError: nothing was done.
         Postpone: the provider does not see the file yet, or the file lies on another machine.
         MovedError: somebody else sends it.
+        LeaseLostError: another worker carries it out now.
     """
     client = cast("Source", ctx.client)
     order = order_of(submission, client, shelf)
     balance = await _balance(client)
     reach(Failpoint.BEFORE_SENT)
-    sent = await records.move(ctx.db, submission.id, State.SENT, Change(tries=1, balance_before=balance))
+    # Whoever has the job now would find it sent, and think that its sender is dead.
+    sent = await records.move_held(
+        ctx.db, (ctx.job, ctx.attempt), submission, State.SENT, Change(tries=1, balance_before=balance)
+    )
     if sent is None:
         raise MovedError
     reach(Failpoint.AFTER_SENT)

@@ -8,10 +8,10 @@ from typing import Any
 
 import asyncpg
 
-from receiver.database import Connection, Database, query
-from receiver.errors import ImpossibleError
+from receiver.database import Connection, Database, Pool, query
+from receiver.errors import ImpossibleError, LeaseLostError
 from receiver.events import AccountId
-from receiver.inbox.jobs import SUBMISSIONS
+from receiver.inbox import jobs
 from receiver.submissions import ids
 from receiver.submissions.moves import FROM, OVER, IfLost, State
 
@@ -256,12 +256,26 @@ async def move(
     return None if row is None else from_row(row)
 
 
+async def move_held(
+    db: Pool, held: tuple[int, int], before: Submission, to: State, change: Change
+) -> Submission | None:
+    """Move a submission from where it was, as `move` does, for its job: `held` is the job and the attempt.
+
+    Raises:
+        LeaseLostError: another worker carries it out now.
+    """
+    async with db.acquire() as connection, connection.transaction():
+        if not await jobs.lock(connection, *held):
+            raise LeaseLostError("the job belongs to another worker now")
+        return await move(connection, before.id, to, change, tries=before.paid_tries, only_from={before.state})
+
+
 async def wake(db: Database, which: Sequence[Submission]) -> None:
     """Let the jobs of some submissions run now, but for one that runs: it looks at its submission before it ends."""
     whose = [submission.whose for submission in which]
     await db.execute(
         query("submissions/wake_submissions"), [one.source for one in whose], [one.api_url for one in whose],
-        [one.account for one in whose], [submission.id for submission in which], SUBMISSIONS,
+        [one.account for one in whose], [submission.id for submission in which], jobs.SUBMISSIONS,
     )  # fmt: skip
 
 

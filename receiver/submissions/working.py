@@ -26,7 +26,6 @@ from receiver.errors import (
     GiveUp,
     ImpossibleError,
     InvalidRequest,
-    LeaseLostError,
     NotFound,
     Postpone,
     ProviderError,
@@ -253,13 +252,7 @@ class Working:
 
 
 async def _move(submission: Submission, ctx: Context, to: State, change: Change) -> None:
-    async with ctx.db.acquire() as connection, connection.transaction():
-        if not await jobs.lock(connection, ctx.job, ctx.attempt):
-            raise LeaseLostError("the job belongs to another worker now")
-        moved = await records.move(
-            connection, submission.id, to, change, tries=submission.paid_tries, only_from={submission.state}
-        )
-    if moved is None:
+    if await records.move_held(ctx.db, (ctx.job, ctx.attempt), submission, to, change) is None:
         raise MovedError
 
 

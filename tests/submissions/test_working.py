@@ -13,6 +13,8 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
+from receiver.events import Event
+from receiver.handling import Context
 from receiver.providers import archive
 from receiver.submissions import announcing, ordering, paying, records, resolving, results, working
 from receiver.submissions.asking import Terms
@@ -350,6 +352,25 @@ async def test_whoever_has_lost_its_job_moves_nothing(here: Bench) -> None:
         await fetched.wait()
         await worker.drained()
     assert (await here.now(submission)).state is State.INTENDED
+
+
+async def test_whoever_has_lost_its_job_pays_for_nothing(here: Bench) -> None:
+    """Calls are not stopped when their lease is lost, and the next worker takes what it finds sent for lost."""
+    submission, own, claimed = (
+        await here.submit(),
+        working.handler(Working(here.interested, here.shelf)),
+        asyncio.Event(),
+    )
+
+    async def late(event: Event, ctx: Context) -> None:
+        await here.db.execute("update receiver.jobs set attempt = attempt + 1")  # another worker has claimed it
+        claimed.set()
+        await own(event, ctx)
+
+    async with here.working(replace(own, function=late)) as worker:
+        await claimed.wait()
+        await worker.drained()
+    assert ((await here.now(submission)).state, here.paying_requests()) == (State.UPLOADED, 0)
 
 
 async def test_a_call_has_the_time_of_a_whole_job(here: Bench) -> None:
