@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Self
 import httpx
 from pydantic import SecretStr
 
-from receiver import events
+from receiver import events, signature
 from receiver.errors import ProviderError
 from receiver.events import DEFAULT_ACCOUNT, Event, Unreadable
 from receiver.providers import calls, egress
@@ -99,6 +99,7 @@ class Source(ABC):
     ) -> None:
         self.api_url = addresses.base(api_url, without=self.variables.api_path)
         self.has_key = key is not None
+        self.key_fingerprint = "" if key is None else signature.fingerprint(key.get_secret_value().encode())
         http = egress.client(
             base_url=f"{self.api_url}{self.api_path}/",
             follow_redirects=False,

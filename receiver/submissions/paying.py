@@ -113,6 +113,9 @@ async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:
         ProviderError: there is none again; another try can help.
     """
     client = cast("Source", ctx.client)
+    if client.key_fingerprint != lost.key_fingerprint:  # the provider keeps answers by key: this one would pay anew
+        log.warning("%s: its answer cannot be asked for again: the account has another key now", lost.id)
+        return False
     try:
         order = order_of(lost, client, shelf)
     except GiveUp as exc:
@@ -132,7 +135,10 @@ async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:
             raise answer
         if lost.paid_tries > 1:  # this try was not carried out, but an earlier one might have been
             return False
-    await _shielded(lost, ctx, answer)
+    try:
+        await _shielded(lost, ctx, answer)
+    except MovedError:  # the database refuses the answer, and would refuse it again
+        return False
     return True
 
 
