@@ -12,13 +12,14 @@ import pytest_asyncio
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, ProviderUnavailable
 from receiver.inbox import deliveries
+from receiver.providers import TranscribeSo
 from receiver.providers.orders import Media
 from receiver.providers.thunderscribe import PIECE_BYTES
 from receiver.submissions import ordering, records
-from receiver.submissions.asking import Asked, Terms, work_of
+from receiver.submissions.asking import Asked, Terms, Work, work_of
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
-from tests.submissions.submitting import Bench, audio_bench, bench
+from tests.submissions.submitting import Bench, audio_bench, bench, repeating_bench
 
 AGAIN = Terms(again=True)
 OPTION = "input_srt_file_id"
@@ -82,6 +83,20 @@ async def test_a_key_of_the_caller_means_one_submission_and_nothing_else(here: B
     assert (await here.submit()).id != first.id
     with pytest.raises(ImpossibleError, match="this key was used for something else"):
         await here.submit(terms=Terms(idempotency_key="mine"), diarization=True)
+
+
+async def test_the_ceiling_that_was_named_last_counts(db: Pool, receiver_database: str) -> None:
+    async with repeating_bench(db, receiver_database) as here:
+        work = Work("transcription", TranscribeSo.operations["transcription"]())
+        asked = Asked(TranscribeSo, here.account, work, url="https://media.test/talk.mp3", duration_seconds=60)
+        with pytest.raises(ImpossibleError, match="more than"):
+            await ordering.submit(here.client, db, replace(asked, terms=Terms(max_charge=0)), here.shelf)
+        submission, is_new = await ordering.submit(
+            here.client, db, replace(asked, terms=Terms(max_charge=5)), here.shelf
+        )
+        assert (submission.state, submission.max_charge, is_new) == (State.UPLOADED, 5, False)
+        submission, _ = await ordering.submit(here.client, db, replace(asked, terms=Terms(max_charge=9)), here.shelf)
+        assert submission.max_charge == 5, "a worker has it already"
 
 
 async def test_twice_at_the_same_time_is_once(here: Bench) -> None:
