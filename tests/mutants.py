@@ -479,6 +479,8 @@ MUTANTS = (
            "if not is_new:", "if is_new:", "submissions/ordering"),
     Mutant("submissions: a ceiling changes while a worker has it", "sql/queries/submissions/keep_ceiling.sql",
            " and state = 'intended'", "", "submissions/ordering"),
+    Mutant("submissions: what changed while it was copied waits for ever", "receiver/submissions/shelf.py",
+           "if copied != file.size:", "if copied < 0:", "submissions/ordering"),
     Mutant("submissions: what cannot be kept stays sent", "receiver/submissions/paying.py",
            "ctx.db, sent.id, State.UNKNOWN, Change(", "ctx.db, sent.id, State.INTENDED, Change(",
            "submissions/working"),

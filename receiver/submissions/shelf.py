@@ -67,7 +67,11 @@ class Shelf:
         return found
 
     def put_aside(self, submission: Submission, file: Media) -> None:
-        """Copy a recording to where a worker of this machine finds it. This blocks."""
+        """Copy a recording to where a worker of this machine finds it. This blocks.
+
+        Raises:
+            ImpossibleError: the file changed meanwhile.
+        """
         waiting = self._waiting(submission.id)
         waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = waiting.with_name(f"{waiting.name}.{secrets.token_hex(4)}")  # two runs can copy at the same time
@@ -75,6 +79,10 @@ class Shelf:
             shutil.copyfileobj(source, copy, MEGABYTE)
             copy.flush()
             os.fsync(copy.fileno())
+            copied = copy.tell()
+        if copied != file.size:  # no worker would take it
+            part.unlink()
+            raise ImpossibleError(f"{file.name} changed while it was copied: nothing was sent")
         part.replace(waiting)
 
     async def fetch(self, http: httpx.AsyncClient, submission: Submission) -> Media:

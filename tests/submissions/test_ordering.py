@@ -19,7 +19,7 @@ from receiver.submissions import ordering, records
 from receiver.submissions.asking import Asked, Terms, Work, work_of
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
-from tests.submissions.submitting import Bench, audio_bench, bench, repeating_bench
+from tests.submissions.submitting import Bench, audio_bench, bench, repeating_bench, server_bench
 
 AGAIN = Terms(again=True)
 OPTION = "input_srt_file_id"
@@ -97,6 +97,19 @@ async def test_the_ceiling_that_was_named_last_counts(db: Pool, receiver_databas
         assert (submission.state, submission.max_charge, is_new) == (State.UPLOADED, 5, False)
         submission, _ = await ordering.submit(here.client, db, replace(asked, terms=Terms(max_charge=9)), here.shelf)
         assert submission.max_charge == 5, "a worker has it already"
+
+
+async def test_what_has_changed_while_it_was_put_aside_is_not_submitted(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "talk.mp3"
+    path.write_bytes(b"longer than it was")
+    async with server_bench(db, receiver_database) as here:
+        asked = replace(here.asked(), file=Media(path, "talk.mp3", 6))
+        with pytest.raises(ImpossibleError, match=r"talk\.mp3 changed while it was copied"):
+            await ordering.submit(here.client, db, asked, here.shelf)
+        assert [one.state for one in await all_of(here)] == [State.INTENDED]
+        assert not [one for one in here.shelf.place.rglob("*") if one.is_file()]
 
 
 async def test_twice_at_the_same_time_is_once(here: Bench) -> None:
