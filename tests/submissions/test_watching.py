@@ -149,6 +149,16 @@ async def test_what_the_provider_does_not_know_for_ten_minutes_is_unknown(here: 
     assert (gone.state, gone.error) == (State.UNKNOWN, "the provider does not know it any more")
 
 
+async def test_another_work_has_ten_minutes_of_its_own(here: Bench) -> None:
+    one = await accepted(here, "job_gone")
+    await due(here, one, missing_since=timedelta(minutes=11))
+    await watcher(here).look()
+    async with here.db.acquire() as connection:
+        await resolving.found(connection, one.id, "job_new")
+    await looked(here, one)
+    assert (await here.now(one)).state is State.ACCEPTED
+
+
 async def test_a_provider_that_cannot_be_asked_is_left_alone_for_a_while(here: Bench) -> None:
     one = await accepted(here, "job_1")
     requests = list[str]()

@@ -18,6 +18,7 @@ set state = $2::text,
     look_at = case when $2 = 'accepted' then now() + coalesce($13::interval, interval '0') else look_at end,
     seen_at = case when $2 = 'accepted' then now() else seen_at end,
     sent_at = case when $2 = 'sent' then now() else sent_at end,
+    missing_since = case when $2 = 'accepted' then null else missing_since end,
     accepted_at = case when $2 = 'accepted' then now() else accepted_at end,
     ended_at = case when $2 in ('ended', 'failed') then now() else ended_at end
 where id = $1 and state = any ($3) and ($4::integer is null or paid_tries = $4)
