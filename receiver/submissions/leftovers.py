@@ -3,7 +3,7 @@
     the job is dead, and the submission is     it becomes
     ────────────────────────────────────────── ─────────────────────────────────────────────────────────────────
     intended, uploaded                         failed: nothing was sent. Its job runs once more, for the event
-    uploaded, once an answer to it was lost    unknown, with its event: the lost one may have been carried out
+    the same, once an answer to it was lost    unknown, with its event: the lost one may have been carried out
     sent                                       unknown: nobody kept an answer. Its job runs once more, to find it
 
 A job dies in many ways: its tries are used up, it gives up, it kills its workers, it cannot be claimed. So whoever ends
@@ -93,7 +93,7 @@ class Leftovers:
             moved = await records.move(connection, dead.id, State.FAILED, Change(error=error))
         assert moved is not None, "its row is locked"
         log.error("%s was %s and is %s now: %s", dead.id, dead.state, moved.state, error)
-        if dead.state is State.UPLOADED and moved.state is State.UNKNOWN:  # its job would only die once more
+        if dead.state is not State.SENT and moved.state is State.UNKNOWN:  # its job would only die once more
             await deliveries.append(connection, [announcing.of_unknown(moved, self.interested)])
         else:
             await records.wake(connection, [moved])

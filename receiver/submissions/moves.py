@@ -55,7 +55,7 @@ FROM: Mapping[State, frozenset[State]] = {
     State.UPLOADED: frozenset({State.INTENDED, State.SENT, State.UNKNOWN}),
     State.SENT: frozenset({State.UPLOADED}),
     State.ACCEPTED: frozenset({State.SENT, State.UNKNOWN, State.UPLOADED}),
-    State.UNKNOWN: frozenset({State.SENT, State.ACCEPTED, State.UPLOADED}),
+    State.UNKNOWN: frozenset({State.INTENDED, State.SENT, State.ACCEPTED, State.UPLOADED}),
     State.ENDED: frozenset({State.SENT, State.UNKNOWN, State.ACCEPTED, State.UPLOADED}),
     State.FAILED: frozenset({State.INTENDED, State.UPLOADED, State.SENT, State.UNKNOWN, State.ACCEPTED}),
     State.DONE: frozenset({State.ENDED}),

@@ -115,6 +115,19 @@ async def test_what_could_not_be_sent_again_is_unknown_again_with_an_event_of_it
     assert (await here.worked(submission)).state is State.FAILED
 
 
+async def test_what_could_not_be_fetched_again_once_an_answer_was_lost_is_unknown(here: Bench) -> None:
+    submission, _ = await ordering.submit(here.client, here.db, replace(here.asked(), file=None, url=URL), here.shelf)
+    for state, change in (
+        (State.UPLOADED, Change()), (State.SENT, Change(tries=1)), (State.UNKNOWN, Change()),
+        (State.UPLOADED, Change(permitted=1)), (State.INTENDED, Change()),
+    ):  # fmt: skip
+        assert await records.move(here.db, submission.id, state, change) is not None
+    await kill(here)
+    await end_dead(here)
+    assert ((await here.now(submission)).state, (await here.job(submission)).state) == (State.UNKNOWN, "dead")
+    assert [event.type for event in await here.events()] == ["submission.unknown"]
+
+
 async def test_what_is_paid_for_stays_as_it_is(here: Bench) -> None:
     submission = await here.submit()
     for state, tries in ((State.SENT, 1), (State.ENDED, 0)):
