@@ -22,6 +22,8 @@ from receiver.submissions.moves import IfLost
 
 M = TypeVar("M", bound=BaseModel)
 
+TOO_LARGE = 1e9  # for a number of an option; as seconds these are 31 years
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -189,7 +191,10 @@ def options_of(source: type[Source], operation: str, given: Mapping[str, Any]) -
     Raises:
         ImpossibleError: as for `wishes_of`.
     """
-    return checked(source.operations[operation], given, of=f"{source.name}, {operation}")
+    found = checked(source.operations[operation], given, of=f"{source.name}, {operation}")
+    if any(isinstance(value, int | float) and not abs(value) < TOO_LARGE for value in found.to_json().values()):
+        raise ImpossibleError(f"{source.name}, {operation}: a number of the options is too large")
+    return found
 
 
 def checked(kind: type[M], given: Mapping[str, Any], *, of: str, called: str = "option") -> M:

@@ -3,7 +3,6 @@
 A program names web addresses only, never a file of this machine.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -61,10 +60,6 @@ def asked(raw: bytes, key: str, account_of: AccountOf, sources: Sequence[type[So
         raise ImpossibleError(f"there is no provider {wanted.provider}; there are: {', '.join(known)}")
     operation = asking.operation_of(source, wanted.operation)
     wishes = asking.options_of(source, operation, wanted.options)
-    try:
-        json.dumps(wishes.to_json(), allow_nan=False)
-    except ValueError:
-        raise ImpossibleError("a number of the options is too large") from None
     pays, address = account_of(source.name, wanted.account), recordings.address(wanted.url)
     terms = Terms(wanted.if_lost, key, max_charge=wanted.max_charge)
     return Asked(source, pays, Work(operation, wishes), url=address, duration_seconds=wishes.length, terms=terms)

@@ -11,6 +11,7 @@ pauses grow after that.
 
 SHARE = 0.3  # of the recording's length, until it is known how long the provider takes
 LEAST_EXPECTED = 15.0
+MOST_EXPECTED = 7 * 24 * 3600.0  # a file can claim any length, and no interval is that long
 UNKNOWN_LENGTH = 600.0
 LOOKS = (0.6, 0.9, 1.1, 1.4)  # of the expected time
 LEAST, GROWTH, LONGEST = 5.0, 1.3, 600.0
@@ -21,7 +22,8 @@ NET_TIMES, NET_SECONDS = 2.0, 300.0
 
 def expected(length: float | None, share: float | None) -> float:
     """Return how long a recording of this length will take, by the usual share of it that the provider takes."""
-    return max(LEAST_EXPECTED, (UNKNOWN_LENGTH if length is None else length) * (SHARE if share is None else share))
+    found = (UNKNOWN_LENGTH if length is None else length) * (SHARE if share is None else share)
+    return min(MOST_EXPECTED, max(LEAST_EXPECTED, found))
 
 
 def until_next_look(elapsed: float, expected: float) -> float:

@@ -109,6 +109,13 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert "there is no option speed; there are model, " in said
 
 
+@pytest.mark.parametrize("option", [("duration_seconds", "1e300"), ("duration_seconds", "1e9")])
+def test_a_number_that_is_no_measure_of_anything_is_refused(option: tuple[str, str]) -> None:
+    """The database writes such a number with all its digits, and nothing reads it again."""
+    with pytest.raises(ImpossibleError, match="a number of the options is too large"):
+        asking.wishes_of(TranscribeSo, "transcription", [option])
+
+
 def test_an_option_that_is_a_file_is_told_by_its_name_and_is_not_checked_as_a_recording(tmp_path: Path) -> None:
     path = tmp_path / "talk.srt"
     path.write_bytes(b"x")

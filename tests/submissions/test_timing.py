@@ -9,7 +9,7 @@ from receiver.submissions import timing
 
 @pytest.mark.parametrize(
     ("length", "share", "seconds"),
-    [(3600, None, 1080), (3600, 0.1, 360), (10, None, 15), (None, None, 180), (60, 0, 15)],
+    [(3600, None, 1080), (3600, 0.1, 360), (10, None, 15), (None, None, 180), (60, 0, 15), (1e300, None, 604_800)],
 )
 def test_the_expected_time_is_the_usual_share_of_the_length(
     length: float | None, share: float | None, seconds: float

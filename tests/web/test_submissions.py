@@ -193,6 +193,10 @@ async def test_without_a_token_there_are_no_such_addresses(receiver_database: st
         ({"url": 7}, "the body: url: must be"),
         ({"if_lost": "perhaps"}, "the body: if_lost: must be"),
         ({"max_charge": -1}, "the body: max_charge: must be"),
+        (
+            {"options": {"language": "en", "min_speakers": 10**9}},
+            "thunderscribe, transcription: a number of the options",
+        ),
         ({"max_charge": 5}, "nobody knows what it will cost"),
         ({"options": {"language": "\0"}}, "the body: a text contains NUL"),
     ],
@@ -204,6 +208,12 @@ async def test_what_the_provider_would_refuse_is_refused_in_a_sentence(
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].startswith(sentence)
     assert await records.recent(db, None, None) == []
+
+
+async def test_a_ceiling_above_every_number_is_refused(program: Program) -> None:
+    answer = await program.send(json.dumps(BODY).encode()[:-1] + b', "max_charge": 1e999}')
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "the body: max_charge: must be a finite number"
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{", b'{"url": 1, "url": 2}', b"\xff", b'{"max_charge": NaN}'])
