@@ -36,6 +36,7 @@ from receiver.providers.transcribe_so.recording import Recording, source_of
 from receiver.settings.accounts import TRANSCRIBE
 
 LIMIT_BYTES = 500 * 1024 * 1024
+FORBIDDEN = 403
 LISTED = 200  # transcriptions, which one request lists
 
 
@@ -91,7 +92,9 @@ class TranscribeSo(Client):
         """See `Source`."""
         try:
             return {one: _seen(await self.get(one)) for one in ids}
-        except InvalidRequest:  # it does not know it, or no transcription can have this id
+        except InvalidRequest as exc:  # it does not know it, or no transcription can have this id
+            if exc.status == FORBIDDEN:  # of a firewall, for example, which knows no transcription
+                raise
             return {}
 
     async def about(self, remote_id: str) -> Mapping[str, Any]:
@@ -100,6 +103,10 @@ class TranscribeSo(Client):
             return told(await self.get(remote_id))
         except NotFound:  # it was deleted there
             return {"id": int(remote_id)}
+        except InvalidRequest as exc:
+            if exc.status is not None:
+                raise
+            return {}  # a person has named what is no id
 
     @classmethod
     def work_id(cls, typed: str) -> str:
