@@ -11,7 +11,8 @@ intended ◀▶ uploaded ─▶ SENT ─┬▶ accepted ──looks──▶ end
 
 An answer that comes after a person has permitted another try, and before that is sent, leads from `uploaded` to
 `ended` or `accepted`.
-A work that the provider does not know for ten minutes leads from `accepted` to `unknown`.
+A work that the provider does not know for ten minutes leads from `accepted` to `unknown`, and from there to its end
+if the provider announces that.
 A recording that cannot be fetched leads from `intended` to `failed`.
 A job that is dead leads from `intended` and `uploaded` to `failed`, or to `unknown` if an earlier answer was lost.
 An upload that the provider has thrown away leads back to `intended`: the same command uploads again.

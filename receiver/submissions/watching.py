@@ -95,7 +95,8 @@ class Watcher:
             async with self.db.acquire() as connection, connection.transaction():
                 to = State.FAILED if one.has_failed else State.ENDED
                 change = Change(error=FAILED_THERE if one.has_failed else None)
-                moved = await records.move(connection, one.submission, to, change, only_from={State.ACCEPTED})
+                froms = {State.ACCEPTED, State.UNKNOWN}  # it can have been missed before
+                moved = await records.move(connection, one.submission, to, change, only_from=froms)
                 if moved is None:
                     continue
                 await records.announced(connection, one.submission, one.event_id)

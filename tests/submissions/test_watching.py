@@ -11,8 +11,10 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
-from receiver.inbox import artifacts
+from receiver.inbox import artifacts, deliveries
+from receiver.inbox.deliveries import Delivery
 from receiver.providers import archive
+from receiver.providers.transcribe_so import payload
 from receiver.submissions import announcing, looks, records, resolving, results, working
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
@@ -20,7 +22,8 @@ from receiver.submissions.shelf import Shelf
 from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
 from tests.commands import Simulated
-from tests.submissions.submitting import Bench, bench_at, with_links
+from tests.processes import completed
+from tests.submissions.submitting import Bench, bench_at, repeating_bench, with_links
 
 LISTED = "/v1/jobs"
 
@@ -157,6 +160,24 @@ async def test_another_work_has_ten_minutes_of_its_own(here: Bench) -> None:
         await resolving.found(connection, one.id, "job_new")
     await looked(here, one)
     assert (await here.now(one)).state is State.ACCEPTED
+
+
+async def test_an_announced_end_counts_although_the_work_was_missed(db: Pool, receiver_database: str) -> None:
+    async with repeating_bench(db, receiver_database) as here:
+        missed, again = [await accepted(here, one, operation="transcription") for one in ("4821", "4822")]
+        await records.move(db, missed.id, State.UNKNOWN)
+        for state, change in (
+            (State.UNKNOWN, Change()), (State.UPLOADED, Change(permitted=1)), (State.SENT, Change(tries=1)),
+            (State.UNKNOWN, Change()),
+        ):  # fmt: skip
+            await records.move(db, again.id, state, change)
+        for work in (4821, 4822):
+            content = payload.read("transcribe.so", completed(f"evt_{work}", work))
+            async with db.acquire() as connection:
+                await deliveries.append(connection, [Delivery(content, here.account.api_url, "test", ())])
+        await watcher(here).look()
+        assert (await here.now(missed)).state is State.DONE
+        assert (await here.now(again)).state is State.UNKNOWN, "nobody knows what became of its last try"
 
 
 async def test_a_provider_that_cannot_be_asked_is_left_alone_for_a_while(here: Bench) -> None:
