@@ -285,12 +285,6 @@ async def dead_work(db: Database, submission: str) -> str | None:
     return error
 
 
-async def work_is_over(db: Database, submission: str) -> bool:
-    """Return whether the job of a submission has ended, so that nothing happens to it by itself."""
-    found: bool = await db.fetchval(query("submissions/work_is_over"), submission)
-    return found
-
-
 async def announced_end(db: Database, submission: str) -> str | None:
     """Return the id of the newest event with which the provider has announced the end of a submission."""
     event_id: str | None = await db.fetchval(query("submissions/announced_end"), submission)

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from receiver.database import Pool
+from receiver.database import Pool, query
 from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
 from receiver.providers import Source, TranscribeSo, archive, by_name, content
 from receiver.providers.archive import Archive
 from receiver.settings import Settings
-from receiver.submissions import announcing, finding, records
+from receiver.submissions import announcing, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from receiver.transcripts import Transcript, subtitles
@@ -45,14 +45,14 @@ async def until_over(db: Pool, submission: str, waiting: Waits) -> Submission:
 def _rests(submission: Submission) -> bool:
     # What has gone back to the start, with the reason, waits for the same command.
     has_gone_back = submission.state is State.INTENDED and submission.error is not None and submission.url is None
-    is_lost = submission.state is State.UNKNOWN and not finding.is_repeatable(submission)
-    return submission.is_over or is_lost or has_gone_back
+    return submission.is_over or submission.state is State.UNKNOWN or has_gone_back
 
 
 async def _until(db: Pool, submission: str, is_there: Callable[[Submission], bool], waiting: Waits) -> Submission:
     while True:
         found = await records.known(db, submission)
-        if is_there(found) or (found.state is State.UNKNOWN and await records.work_is_over(db, submission)):
+        # The job of a lost answer looks for it; when it has ended, a person decides.
+        if is_there(found) and not (found.state is State.UNKNOWN and await _has_work(db, submission)):
             return found
         # Of others with a dead job a worker sees that they have failed, or that nobody knows: see `leftovers`.
         error = await records.dead_work(db, submission) if found.state is State.ENDED else None
@@ -63,6 +63,11 @@ async def _until(db: Pool, submission: str, is_there: Callable[[Submission], boo
             )
         await waiting(found)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _has_work(db: Pool, submission: str) -> bool:
+    found: bool = await db.fetchval(query("submissions/has_work"), submission)
+    return found
 
 
 def require_done(submission: Submission) -> None:

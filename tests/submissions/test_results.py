@@ -8,10 +8,11 @@ import pytest_asyncio
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.providers import Source, ThunderScribe
-from receiver.submissions import records, results
+from receiver.submissions import ordering, records, results
+from receiver.submissions.asking import Asked, Work
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
-from tests.submissions.submitting import Bench, bench
+from tests.submissions.submitting import Bench, bench, transcribe_bench
 
 
 @pytest_asyncio.fixture
@@ -101,7 +102,7 @@ class Moving:
         (Later, (State.SENT, State.ACCEPTED), ["uploaded", "sent"], State.ACCEPTED),
         (Later, (State.SENT, State.ENDED), ["uploaded", "sent"], State.ENDED),
         (Later, (State.SENT, State.FAILED), ["uploaded", "sent"], State.FAILED),
-        (Later, (State.SENT, State.UNKNOWN), ["uploaded", "sent"], State.UNKNOWN),
+        (Later, (State.SENT, State.UNKNOWN, State.ACCEPTED), ["uploaded", "sent", "unknown"], State.ACCEPTED),
         (ThunderScribe, (State.SENT, State.ENDED, State.DONE), ["uploaded", "sent", "ended"], State.DONE),
     ],
     ids=str,
@@ -113,6 +114,17 @@ async def test_it_has_begun_when_the_provider_has_it_and_else_when_its_answer_is
     submission = await here.submit()
     assert (await results.until_begun(here.db, source, submission.id, moving)).state is reached
     assert moving.waited == waited
+
+
+async def test_a_lost_answer_is_not_waited_for_when_its_job_has_ended(db: Pool, receiver_database: str) -> None:
+    async with transcribe_bench(db, receiver_database) as here:
+        work = Work("transcription", here.client.operations["transcription"]())
+        asked = Asked(type(here.client), here.account, work, url="https://media.test/talk.mp3")
+        submission, _ = await ordering.submit(here.client, db, asked, here.shelf)
+        await db.execute("update receiver.jobs set state = 'done'")
+        moving = Moving(here, State.SENT, State.UNKNOWN)
+        assert (await results.until_over(db, submission.id, moving)).state is State.UNKNOWN
+        assert moving.waited == ["uploaded", "sent"]
 
 
 async def test_its_end_is_waited_for_beyond_that(here: Bench) -> None:
