@@ -99,7 +99,6 @@ class Source(ABC):
     ) -> None:
         self.api_url = addresses.base(api_url, without=self.variables.api_path)
         self.has_key = key is not None
-        self.key_fingerprint = "" if key is None else signature.fingerprint(key.get_secret_value().encode())
         http = egress.client(
             base_url=f"{self.api_url}{self.api_path}/",
             follow_redirects=False,
@@ -124,6 +123,12 @@ class Source(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._calls.http.aclose()
+
+    @property
+    def key_fingerprint(self) -> str:
+        """The fingerprint of the key, which is not secret; empty without a key."""
+        key = self._calls.key
+        return "" if key is None else signature.fingerprint(key.get_secret_value().encode())
 
     def low_priority(self) -> Self:
         """Return this client for work that can wait: live requests go first."""
