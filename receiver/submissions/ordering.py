@@ -50,8 +50,6 @@ async def submit(
     wanted = _wanted(asked, await asyncio.to_thread(_digest, asked))
     async with db.acquire() as connection, connection.transaction():
         found, is_new = await _row(connection, asked, wanted)
-        if not is_new:  # a command that went before can have named another ceiling, and handed nothing over
-            await connection.execute(query("submissions/keep_ceiling"), found.id, wanted.max_charge)
     if found.state is State.INTENDED:
         await foreseen.require_wanted(client, asked)
         found = await _hand_over(client, db, found, _Sends(asked, shelf, sending))

@@ -113,33 +113,48 @@ async def repeat(lost: Submission, ctx: Context, shelf: Shelf) -> bool:
         ProviderError: there is none again; another try can help.
     """
     client = cast("Source", ctx.client)
-    if client.key_fingerprint != lost.key_fingerprint:  # the provider keeps answers by key: this one would pay anew
-        log.warning("%s: its answer cannot be asked for again: the account has another key now", lost.id)
+    order = _order_again(lost, client, shelf)
+    if order is None:
         return False
-    try:
-        order = order_of(lost, client, shelf)
-    except GiveUp as exc:
-        log.warning("%s: its answer cannot be asked for again: %s", lost.id, exc)
-        return False
-    answer = await _answer(client, replace(order, idempotency_key=_key(lost), asked_before=True), lost)
+    answer = await _answer(client, order, lost)
     if isinstance(answer, Unreadable):
         about, kind = announcing.subject(lost), _unreadable(lost)
         if await archive.kept(ctx.db, about, kind) is not None:  # it was asked for once more already
             return False
         await archive.keep(ctx.db, about, kind, answer.raw)
         raise answer.error
-    if isinstance(answer, ProviderError):
-        if not moves.is_answer_to_repeated(answer):
-            if isinstance(answer, InvalidRequest):  # it will be refused again, and that says nothing either
-                return False
-            raise answer
-        if lost.paid_tries > 1:  # this try was not carried out, but an earlier one might have been
-            return False
+    if isinstance(answer, ProviderError) and not _tells(answer, lost):
+        return False
     try:
         await _shielded(lost, ctx, answer)
     except MovedError:  # the database refuses the answer, and would refuse it again
         return False
     return True
+
+
+def _order_again(lost: Submission, client: Source, shelf: Shelf) -> Order | None:
+    """Return the request whose answer was lost, under its key; None if it cannot be sent again."""
+    if client.key_fingerprint != lost.key_fingerprint:  # the provider keeps answers by key: this one would pay anew
+        log.warning("%s: its answer cannot be asked for again: the account has another key now", lost.id)
+        return None
+    try:
+        return replace(order_of(lost, client, shelf), idempotency_key=_key(lost), asked_before=True)
+    except GiveUp as exc:
+        log.warning("%s: its answer cannot be asked for again: %s", lost.id, exc)
+        return None
+
+
+def _tells(error: ProviderError, lost: Submission) -> bool:
+    """Return whether an error tells what became of a lost answer. If not, another try does not help.
+
+    Raises:
+        ProviderError: another try can help.
+    """
+    if moves.is_answer_to_repeated(error):
+        return lost.paid_tries == 1  # this try was not carried out, but an earlier one might have been
+    if isinstance(error, InvalidRequest):  # it will be refused again, and that says nothing either
+        return False
+    raise error
 
 
 def _unreadable(sent: Submission) -> str:

@@ -19,7 +19,7 @@ from receiver.submissions import ordering, records
 from receiver.submissions.asking import Asked, Terms, Work, work_of
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
-from tests.submissions.submitting import Bench, audio_bench, bench, repeating_bench, server_bench
+from tests.submissions.submitting import Bench, audio_bench, bench, server_bench, transcribe_bench
 
 AGAIN = Terms(again=True)
 OPTION = "input_srt_file_id"
@@ -86,7 +86,7 @@ async def test_a_key_of_the_caller_means_one_submission_and_nothing_else(here: B
 
 
 async def test_the_ceiling_that_was_named_last_counts(db: Pool, receiver_database: str) -> None:
-    async with repeating_bench(db, receiver_database) as here:
+    async with transcribe_bench(db, receiver_database) as here:
         work = Work("transcription", TranscribeSo.operations["transcription"]())
         asked = Asked(TranscribeSo, here.account, work, url="https://media.test/talk.mp3", duration_seconds=60)
         with pytest.raises(ImpossibleError, match="more than"):

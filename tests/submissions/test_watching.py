@@ -23,7 +23,7 @@ from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
 from tests.commands import Simulated
 from tests.processes import completed
-from tests.submissions.submitting import Bench, bench_at, repeating_bench, with_links
+from tests.submissions.submitting import Bench, bench_at, transcribe_bench, with_links
 
 LISTED = "/v1/jobs"
 
@@ -163,7 +163,7 @@ async def test_another_work_has_ten_minutes_of_its_own(here: Bench) -> None:
 
 
 async def test_an_announced_end_counts_although_the_work_was_missed(db: Pool, receiver_database: str) -> None:
-    async with repeating_bench(db, receiver_database) as here:
+    async with transcribe_bench(db, receiver_database) as here:
         missed, again = [await accepted(here, one, operation="transcription") for one in ("4821", "4822")]
         await records.move(db, missed.id, State.UNKNOWN)
         for state, change in (
