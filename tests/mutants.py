@@ -1156,7 +1156,7 @@ MUTANTS = (
     Mutant("transcribe.so: a wrong key means that nothing was done", "receiver/submissions/moves.py",
            " and not isinstance(error, Unauthenticated | RateLimited)", "", "submissions/transcribe_so"),
     Mutant("transcribe.so: a refusal speaks of all tries", "receiver/submissions/paying.py",
-           "return lost.paid_tries == 1  # this try", "return lost.paid_tries < 9  # this try", 
+           "return lost.paid_tries == 1  # this try", "return lost.paid_tries < 9  # this try",
            "submissions/transcribe_so"),
     Mutant("transcribe.so: a job dies of what says nothing", "receiver/submissions/paying.py",
            "if isinstance(error, InvalidRequest):  # it will", "if error is None:  # it will",
