@@ -12,7 +12,7 @@ Whatever is not certain is left to a person: another's work would become this su
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from receiver.database import Database, query
 from receiver.errors import InvalidRequest
@@ -30,13 +30,14 @@ REPEATED_FOR = timedelta(hours=23)  # the provider says a day
 LEEWAY_SECONDS, LEEWAY_SHARE = 1.0, 0.01
 
 
-def is_repeatable(submission: Submission) -> bool:
+async def is_repeatable(db: Database, submission: Submission) -> bool:
     """Return whether the source still repeats the answer that was lost. Then the work is not looked for in its list."""
-    source, sent_at = by_name(submission.source), submission.sent_at
+    source = by_name(submission.source)
     # A work that was accepted is known by its id; what has become of it is another question.
-    if source is None or not source.repeats or sent_at is None or submission.remote_id is not None:
+    if source is None or not source.repeats or submission.remote_id is not None:
         return False
-    return datetime.now(UTC) - sent_at < REPEATED_FOR
+    # A clock that is wrong would ask when the provider has forgotten, and so pay a second time.
+    return await db.fetchval(query("submissions/sent_within"), submission.id, REPEATED_FOR) is True
 
 
 async def work_of(db: Database, client: Source, submission: Submission, order: Order) -> str | None:

@@ -33,8 +33,8 @@ IfLost: TypeAlias = Literal["ask", "again", "fail"]
 
 OUT_OF_TURNS = "out_of_turns"
 REFUSED, BROKEN = 400, 500
-# A server or a proxy that waited in vain, that does it already, or whose client went away.
-SAYS_NOTHING = frozenset({408, 409, 499})
+# A server or a proxy that waited in vain, that does it already or will not do it yet, or whose client went away.
+SAYS_NOTHING = frozenset({408, 409, 425, 499})
 
 
 class State(StrEnum):

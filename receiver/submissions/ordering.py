@@ -110,7 +110,7 @@ async def _row(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Su
         public_url, address = asked.terms.callback_at, None
         if public_url is not None and found.callback_url is None:
             address = await Callbacks(connection, public_url, wanted.account).intend(found.id)
-        kept = await records.keep_terms(connection, found.id, max_charge=wanted.max_charge, callback_url=address)
+        kept = await records.keep_terms(connection, found.id, wanted, callback_url=address)
         found = kept or await records.known(connection, found.id)
     return found, is_new
 

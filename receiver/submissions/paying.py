@@ -239,7 +239,7 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
             log.warning("the answer to %s is not kept yet; trying again: %s", sent.id, exc)
             await asyncio.sleep(KEEP_SECONDS)
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-            log.exception("the answer to %s, %r, cannot be kept", sent.id, answer)
+            log.exception("the answer to %s (%s) cannot be kept", sent.id, type(answer).__name__)
             await records.move(
                 ctx.db, sent.id, State.UNKNOWN, Change(error=f"its answer cannot be kept: {type(exc).__name__}"),
                 tries=sent.paid_tries, only_from={State.SENT},
@@ -248,7 +248,7 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
         else:
             break
     if moved is None:
-        log.error("%s: an answer came to a try that was given up before; it is not used", sent.id)
+        log.error("%s: an answer came to a try that was given up before; it is kept, and not used", sent.id)
     elif isinstance(answer, ProviderError):
         log.warning("%s is %s: %s", sent.id, moved.state, answer)
         if moved.state is State.UPLOADED:
@@ -265,6 +265,8 @@ async def _answered(connection: Connection, sent: Submission, answer: Answer) ->
     froms = moves.FROM[to] if isinstance(answer, Accepted | Answered) else moves.FROM[to] - {State.UPLOADED}
     moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries, only_from=froms)
     if moved is None:
+        if before is not None and isinstance(answer, Answered | Unreadable):
+            await archive.keep(connection, announcing.subject(before), f"late/{sent.paid_tries}", answer.raw)
         return None
     if isinstance(answer, Answered | Unreadable):
         kind = "result" if isinstance(answer, Answered) else _unreadable(sent)
@@ -293,7 +295,8 @@ def _meaning(sent: Submission, answer: Answer, first_look: timedelta) -> tuple[S
     if isinstance(answer, Unreadable):
         return State.UNKNOWN, Change(error=str(answer.error))
     assert sent.sent_at is not None
-    file_is_new = sent.remote_file is not None and sent.sent_at - sent.created_at < FILE_IS_NEW
+    uploaded_at = sent.uploaded_at if sent.remote_file is not None else None
+    file_is_new = uploaded_at is not None and sent.sent_at - uploaded_at < FILE_IS_NEW
     state = moves.after(answer, file_is_new=file_is_new)
     if state is State.FAILED and sent.paid_tries > 1:
         state = State.UNKNOWN  # an earlier try, whose answer was lost, might have been carried out

@@ -50,6 +50,11 @@ class Wanted:
     files: Mapping[str, str] = field(default_factory=dict)
     max_charge: float | None = None
 
+    @property
+    def permitted(self) -> int:
+        """How often it can be sent before a person is asked."""
+        return 2 if self.if_lost == "again" else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -96,6 +101,7 @@ class Submission:
     max_charge: float | None
     callback_url: str | None = field(repr=False)
     balance_before: float | None
+    uploaded_at: datetime | None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -158,20 +164,20 @@ async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | 
         query("submissions/intend_submission"), ids.new(), *wanted.account, wanted.key_fingerprint,
         wanted.operation, json.dumps(wanted.wishes), wanted.recording, wanted.url, wanted.title,
         wanted.duration_seconds, wanted.bytes, caller_key, wanted.asked, wanted.if_lost,
-        2 if wanted.if_lost == "again" else 1, wanted.unit or None, json.dumps(wanted.files),
+        wanted.permitted, wanted.unit or None, json.dumps(wanted.files),
         wanted.max_charge,
     )  # fmt: skip
     return None if row is None else from_row(row)
 
 
-async def keep_terms(
-    db: Database, submission: str, *, max_charge: float | None, callback_url: str | None
-) -> Submission | None:
+async def keep_terms(db: Database, submission: str, wanted: Wanted, *, callback_url: str | None) -> Submission | None:
     """Keep the terms of a submission that nobody works on yet, and return it; None if somebody does.
 
     `callback_url` is where its end is announced too; None leaves it as it is.
     """
-    row = await db.fetchrow(query("submissions/keep_terms"), submission, max_charge, callback_url)
+    row = await db.fetchrow(
+        query("submissions/keep_terms"), submission, wanted.max_charge, callback_url, wanted.if_lost, wanted.permitted
+    )
     return None if row is None else from_row(row)
 
 

@@ -165,7 +165,7 @@ class Working:
 
         Return whether the job has ended with it: a person must decide.
         """
-        if finding.is_repeatable(submission) and await paying.repeat(submission, ctx, self.shelf):
+        if await finding.is_repeatable(ctx.db, submission) and await paying.repeat(submission, ctx, self.shelf):
             return False
         found = await self._found(submission, ctx)
         if found is not None:
@@ -195,7 +195,7 @@ class Working:
             return None
         try:
             return await finding.work_of(ctx.db, client, submission, paying.order_of(submission, client, self.shelf))
-        except GiveUp as exc:
+        except (GiveUp, ImpossibleError) as exc:
             log.warning("%s: this version cannot find out what it has become: %s", submission.id, exc)
             return None
         except ProviderError as exc:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -12,7 +13,7 @@ from receiver.submissions import ordering, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from tests.commands import Simulated
-from tests.submissions.submitting import Bench, bench_at, with_links
+from tests.submissions.submitting import Bench, audio_bench, bench_at, with_links
 
 SEPARATE = "/audio/separate"
 
@@ -92,6 +93,20 @@ async def test_a_work_that_another_submission_has_is_not_the_lost_one(here: Benc
     silent.plan(endpoint=SEPARATE, kind="500")  # nothing is done, but nobody knows that
     submission = await lost(here, sample_rate=8000)
     assert submission.state is State.UNKNOWN
+
+
+async def test_a_list_that_is_refused_for_good_leaves_it_to_a_person_and_not_to_a_dead_job(
+    db: Pool, receiver_database: str
+) -> None:
+    async with audio_bench(db, receiver_database) as here:
+        here.transport.before = _refuse_lists
+        here.plan("500", SEPARATE)
+        assert (await lost(here)).state is State.UNKNOWN
+        assert [event.type for event in await here.events()] == ["submission.unknown"]
+
+
+async def _refuse_lists(request: httpx.Request) -> httpx.Response | None:
+    return httpx.Response(403, json={}) if request.method == "GET" else None
 
 
 async def test_another_account_with_the_same_key_has_the_same_works(here: Bench, silent: Simulated) -> None:

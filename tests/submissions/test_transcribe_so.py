@@ -265,6 +265,38 @@ async def test_after_a_day_what_is_not_listed_is_for_a_person_or_as_was_wished(
     assert len(await here.events()) == 1
 
 
+@pytest.mark.parametrize(("age", "state"), [("1 minute", State.UPLOADED), ("1 hour", State.FAILED)])
+async def test_a_file_that_was_uploaded_a_moment_ago_may_not_be_seen_yet(here: Bench, age: str, state: State) -> None:
+    """However long its upload took."""
+    Paying(here, refused(404))
+    submission = await here.submit()
+    await here.db.execute(
+        "update receiver.submissions "
+        "set created_at = now() - interval '1 day', uploaded_at = now() - $1::text::interval",
+        age,
+    )
+    submission = await here.worked(submission, "pending" if state is State.UPLOADED else "done")
+    assert submission.state is state
+
+
+async def test_the_wish_that_was_named_last_counts_until_it_is_handed_over(here: Bench) -> None:
+    asked = here.asked(terms=Terms(if_lost="again"))
+    here.plan("500", "/uploads", times=9)
+    with pytest.raises(ProviderUnavailable):
+        await ordering.submit(here.client, here.db, asked, here.shelf)
+    here.sandbox.faults.clear()
+    found, is_new = await ordering.submit(here.client, here.db, here.asked(terms=Terms(if_lost="fail")), here.shelf)
+    assert (found.if_lost, found.permitted_tries, is_new) == ("fail", 1, False)
+
+
+async def test_a_second_try_is_told_overdue_by_itself(here: Bench) -> None:
+    submission = await here.worked(await here.submit())
+    await here.db.execute("update receiver.submissions set overdue_at = now(), state = 'uploaded', paid_tries = 0")
+    sent = await records.move(here.db, submission.id, State.SENT, Change(tries=1))
+    assert sent is not None
+    assert sent.overdue_at is None
+
+
 async def test_a_quote_is_not_the_lost_work(here: Bench) -> None:
     client = cast("TranscribeSo", here.client)
     Paying(here, refused(500), refused(503))
