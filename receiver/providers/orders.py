@@ -180,7 +180,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has begun; it calls the work `remote_id`. `charged` is in the source's unit, if it is said.
+    """The provider has begun; it calls the work `remote_id`. `charged`, in the source's unit, is what is said by now.
 
     `callback_secret` signs what comes to the order's `callback_url`; empty if the answer has none.
     """
@@ -207,7 +207,8 @@ class Seen:
         said: the provider's own word.
         error: why it failed.
         progress: from 0 to 1.
-        charged: in the source's unit.
+        charged: in the source's unit; None if the provider does not say. Then what was said at the start stands, and
+            of a failed work nobody knows.
         links: where the files of the result are, by name. A link is a ticket: it is never stored or logged.
     """
 

@@ -206,6 +206,8 @@ class Source(ABC):
     async def look(self, ids: Sequence[str]) -> Mapping[str, Seen]:
         """Return what the provider says of at most `per_look` works, by their ids, without those that it does not know.
 
+        An id can be what a person typed. One that cannot exist must not spoil the look at the others.
+
         What it says of other works can come along. It is free, and can be repeated.
         """
         raise NotImplementedError

@@ -4,6 +4,7 @@ typed ──▶ operation_of ──▶ work_of ──▶ recordings_in ──▶
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -222,7 +223,7 @@ def _mistake(kind: type[BaseModel], called: str, where: tuple[int | str, ...], w
         return f"there is no {called} {name}; there are {', '.join(kind.model_fields)}"
     if what == "missing":
         return f"{name} is required"
-    return f"{name}: {said.removeprefix('Value error, ').replace('Input should be', 'must be')}"
+    return f"{name}: {re.sub('^(Input|String) should', 'must', said.removeprefix('Value error, '))}"
 
 
 def recordings_in(typed: Sequence[str]) -> list[str]:

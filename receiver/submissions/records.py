@@ -138,7 +138,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What comes with a move. What is None stays as it is, but for `error`, which is the reason for the new state.
+    """What comes with a move. What is None stays as it is, but for the reason (`error`), and the charge of a failure.
 
     Attributes:
         look_after: when the provider is asked about it, after it was accepted.

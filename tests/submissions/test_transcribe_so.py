@@ -435,9 +435,12 @@ async def test_an_upload_in_pieces_goes_on_where_it_broke_off_and_its_address_is
 async def test_its_own_event_is_the_end(here: Bench, what: str, state: State) -> None:
     here.wanted[f"transcription.{what}"] = ("mine",)
     submission = await here.worked(await here.submit())
+    said = submission.charged
     await announce(here, submission.remote_id, what)
     await watcher(here).look()
     submission = await here.worked(submission)
+    assert said is not None
+    assert submission.charged == (said if state is State.DONE else None), "nobody knows what a failure costs"
     (event,) = await here.events()
     assert (submission.state, submission.event, event.id) == (state, event.key, f"evt_of_{submission.remote_id}")
     assert [job.handler for job in event.jobs] == ["mine"]

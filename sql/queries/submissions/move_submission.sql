@@ -11,7 +11,8 @@ set state = $2::text,
     -- A work of an earlier try is not that of this one.
     remote_id = case when $2 = 'sent' then null else coalesce($9, remote_id) end,
     said = coalesce($10, said),
-    charged = coalesce($11, charged),
+    -- What failed is not charged as it was said at its start, unless the provider says so.
+    charged = case when $2 = 'failed' then $11 else coalesce($11, charged) end,
     error = $12,
     bytes = coalesce($14, bytes),
     balance_before = case when $2 = 'sent' then $15 else balance_before end,
