@@ -25,6 +25,24 @@ account_option = click.option(
     "--account", metavar="NAME", default=DEFAULT_ACCOUNT, show_default=True, is_eager=True, expose_value=False,
     callback=_choose, help="Ask with the key of this account: big-show is that of TRANSCRIBE_API_KEY__BIG_SHOW.",
 )  # fmt: skip
+
+
+def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the names and values of options such as `num_speakers=3`."""
+    pairs = [text.partition("=") for text in given]
+    if not all(name.strip() and equals for name, equals, _ in pairs):
+        raise click.BadParameter("an option is NAME=VALUE, such as num_speakers=3")
+    return tuple((name.strip(), value) for name, _, value in pairs)
+
+
+options_option = click.option(
+    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", callback=_pairs,
+    help="An option of the operation, in the provider's words. NAME=@FILE uploads a file, if the option is one. Repeat "
+    "it for several.",
+)  # fmt: skip
+again_option = click.option(
+    "--again", is_flag=True, help="Submit and pay once more, although the same was submitted before."
+)
 # `up` passes this to its processes: their standard input is the line to `up` (see `line`), and they end when it closes.
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
@@ -38,6 +56,12 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+def refuse_again_with_key(key: str | None, *, again: bool) -> None:
+    """Refuse `--again` with a caller's key: what was submitted under a key is not submitted again."""
+    if again and key is not None:
+        raise click.UsageError("--again does not go with --idempotency-key: take another key")
 
 
 def webhook_url(ctx: click.Context, __: click.Parameter, given: str | None) -> str | None:

@@ -123,3 +123,13 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def paid_once(*, again: bool) -> Iterator[None]:
+    """Tell a person who interrupts the command how to continue. With `--again` the same command would pay again."""
+    command = "the same command without --again" if again else "the same command"
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        raise KeyboardInterrupt(f"run {command} to continue; you do not pay twice") from exc

@@ -2,8 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +12,17 @@ import click
 from receiver.cli import terminal
 from receiver.cli.inbox import limit_option
 from receiver.cli.opening import with_database
-from receiver.cli.options import FiniteRange, as_json, examples, stripped
+from receiver.cli.options import (
+    FiniteRange,
+    again_option,
+    as_json,
+    examples,
+    options_option,
+    refuse_again_with_key,
+    stripped,
+)
 from receiver.cli.printing import print_json, say_done
-from receiver.cli.process import configure, interruptible, run
+from receiver.cli.process import configure, interruptible, paid_once, run
 from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
 from receiver.errors import ImpossibleError, ProviderError
@@ -38,23 +46,10 @@ from receiver.transcripts.documents import FORMATS
 WITH_OPERATIONS = {source.name: source for source in SOURCES if source.operations}
 
 
-def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Return the names and values of options such as `num_speakers=3`."""
-    pairs = [text.partition("=") for text in given]
-    if not all(name.strip() and equals for name, equals, _ in pairs):
-        raise click.BadParameter("an option is NAME=VALUE, such as num_speakers=3")
-    return tuple((name.strip(), value) for name, _, value in pairs)
-
-
 provider = click.Choice(list(WITH_OPERATIONS))
 provider_option = click.option(
     "--provider", type=provider, required=True, help="Who is asked; see `receiver providers`."
 )
-options_option = click.option(
-    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", callback=_pairs,
-    help="An option of the operation, in the provider's words. NAME=@FILE uploads a file, if the option is one. Repeat "
-    "it for several.",
-)  # fmt: skip
 account_option = click.option(
     "--account", metavar="NAME", default=DEFAULT_ACCOUNT, show_default=True, help="Which key of the provider pays."
 )
@@ -80,7 +75,7 @@ account_option = click.option(
 )  # fmt: skip
 @click.option("--max-charge", type=FiniteRange(min=0), help="Refuse what costs more, in the provider's unit.")
 @click.option("--idempotency-key", help="Submit at most once with this key. Default: what is asked for is the key.")
-@click.option("--again", is_flag=True, help="Submit and pay once more, although the same was submitted before.")
+@again_option
 @click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
 @as_json
 def submit(
@@ -104,7 +99,7 @@ def submit(
     pays, named = configured.account_of(provider, account), asking.operation_of(source, operation)
     shelf, terms = open_shelf(configured), Terms(if_lost, idempotency_key, again, max_charge)
     ask = partial(asking.read, source, pays, asking.work_of(source, named, options), terms=terms)
-    given = texts.allowed(source, named, asking.recordings_in(typed))
+    given = _handed_in(typed, source, named, terms)
     recordings = {one: ask(one) for one in given if not texts.is_name(one)}  # mistakes are said before anything is done
 
     async def work(url: str, folder: Path) -> list[tuple[Submission, str]]:
@@ -115,13 +110,23 @@ def submit(
             await _say_missing_worker(db, configured.chosen.api_url)
             return [await _ended(client, db, one) if wait else (one, "") for one in found]
 
-    with paid_once(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with paid_once(again=again), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         with interruptible():
             url = stack.enter_context(open_database(configured, create=False))
         found = run(work(url, Path(folder)))
     _print(found, wait=wait, as_json=as_json)
     for one, _ in found if wait else ():
         results.require_done(one)
+
+
+def _handed_in(typed: Sequence[str], source: type[Source], operation: str, terms: Terms) -> list[str]:
+    """Return the recordings, and the names of transcripts. Refuse what does not go together."""
+    refuse_again_with_key(terms.idempotency_key, again=terms.again)
+    given = asking.recordings_in(typed)
+    if terms.idempotency_key is not None and len(given) > 1:
+        raise click.UsageError("--idempotency-key is for one RECORDING")
+    texts.require_allowed(source, operation, given)
+    return given
 
 
 async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Submission:
@@ -133,7 +138,8 @@ async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Sub
         found, is_new = await ordering.submit(client, db, asked, shelf, sending=sending)
     if not is_new and found.state is not State.INTENDED:
         when, recording = clock(found.created_at), printable(found.recording)
-        said = f"{recording}: {found.id} was submitted at {when} and is {found.state}; --again pays for a new one"
+        other = "--again" if asked.terms.idempotency_key is None else "another --idempotency-key"
+        said = f"{recording}: {found.id} was submitted at {when} and is {found.state}; {other} pays for a new one"
         click.echo(said, err=True)
     return found
 
@@ -180,15 +186,6 @@ def _print(found: Sequence[tuple[Submission, str]], *, wait: bool, as_json: bool
         click.echo("\n\n".join(text.rstrip("\n") for _, text in found if text))
     else:
         click.echo("\n".join(one.id for one, _ in found))
-
-
-@contextmanager
-def paid_once() -> Iterator[None]:
-    """Tell a person who interrupts the command how to continue."""
-    try:
-        yield
-    except KeyboardInterrupt as exc:
-        raise KeyboardInterrupt("run the same command to continue; you do not pay twice") from exc
 
 
 @click.command(

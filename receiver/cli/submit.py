@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from receiver.cli import submissions, terminal, transcribing
 from receiver.cli.opening import database_if_there, opened
-from receiver.cli.options import FiniteRange, account_option, as_json, examples
+from receiver.cli.options import FiniteRange, account_option, again_option, as_json, examples, options_option
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.cli.transcribing import Typed
@@ -67,11 +67,11 @@ duration_option = click.option(
     "--idempotency-key",
     help="Submit at most once with this key; without a database, within 24 hours. At most 128 characters.",
 )
-@click.option("--again", is_flag=True, help="Submit and pay once more, although the same was submitted before.")
+@again_option
 @click.option(
     "--provider", type=submissions.provider, help="Ask another provider; a worker sends it. Default: transcribe.so."
 )
-@submissions.options_option
+@options_option
 @submissions.account_option
 @as_json
 @click.pass_context

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from receiver.cli import submissions, terminal
+from receiver.cli.options import refuse_again_with_key
 from receiver.cli.printing import print_json
-from receiver.cli.process import interruptible, run
+from receiver.cli.process import interruptible, paid_once, run
 from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
 from receiver.errors import ImpossibleError
@@ -41,10 +42,11 @@ def transcribe(
     Raises:
         ImpossibleError: the provider would refuse it, no worker runs, it has failed, or a person must decide.
     """
+    refuse_again_with_key(terms.idempotency_key, again=terms.again)
     source = submissions.WITH_OPERATIONS[typed.provider]
     operation, pays = asking.transcribing(source), configured.account_of(source.name, typed.account)
     asked = asking.read(source, pays, asking.work_of(source, operation, typed.options), recording, terms)
-    with submissions.paid_once(), ExitStack() as stack:
+    with paid_once(again=terms.again), ExitStack() as stack:
         with interruptible():
             url = stack.enter_context(open_database(configured, create=False))
         reached, text = run(_transcribed(configured, url, asked, wait=wait))
@@ -79,7 +81,8 @@ def transcribe_there(configured: Settings, url: str, asked: Asked, *, wait: bool
     Raises:
         ImpossibleError: as for `transcribe`.
     """
-    with submissions.paid_once():
+    refuse_again_with_key(asked.terms.idempotency_key, again=asked.terms.again)
+    with paid_once(again=asked.terms.again):
         reached, told = run(_followed(configured, url, asked, wait=wait, as_json=as_json))
     if as_json:
         print_json(told | {"submission": reached.id})

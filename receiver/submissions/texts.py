@@ -31,18 +31,17 @@ def is_name(typed: str) -> bool:
     return (ids.is_id(typed) or _OF_SOURCE.fullmatch(typed) is not None) and not Path(typed).exists()
 
 
-def allowed(source: type[Source], operation: str, given: Sequence[str]) -> Sequence[str]:
-    """Return what is handed in, if names of transcripts may be among it.
+def require_allowed(source: type[Source], operation: str, given: Sequence[str]) -> None:
+    """Refuse the name of a transcript where the operation works on recordings.
 
     Raises:
-        ImpossibleError: there is one, and the operation works on recordings.
+        ImpossibleError: there is one.
     """
     for typed in given:
         if is_name(typed) and not source.operations[operation].of_subtitles:
             raise ImpossibleError(
                 f"{typed} names a transcript, and {source.name} makes a {operation} of a recording: nothing was sent"
             )
-    return given
 
 
 async def subtitled(db: Pool, url: str, configured: Settings, given: Sequence[str], folder: Path) -> dict[str, Media]:

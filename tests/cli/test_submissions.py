@@ -80,3 +80,31 @@ def test_submissions_are_listed_by_their_state_in_its_own_word(ours: Commands, t
     printed = ours.good("submit", wav(tmp_path / "talk.wav", 2), "--provider", "timbr-audio")
     assert ours.good("submissions", "--state", "uploaded").split()[3] == printed.strip()
     assert ours.read("submissions", "--state", "unknown", "--state", "failed") == []
+
+
+def test_a_key_is_for_one_recording_and_nothing_is_done_for_two(
+    ours: Commands, sandbox: Simulated, tmp_path: Path
+) -> None:
+    folder = tmp_path / "season"
+    folder.mkdir()
+    one, other = wav(folder / "one.wav", 2), wav(folder / "two.wav", 3)
+    for recordings in ((one, other), (folder,)):
+        ran = ours.run("submit", *recordings, "--provider", "timbr-audio", "--idempotency-key", "mine")
+        assert (ran.exit_code, ran.stdout) == (2, "")
+        assert "Error: --idempotency-key is for one RECORDING\n" in ran.stderr
+    assert (ours.read("submissions"), sandbox.asked()) == ([], [])
+    other.unlink()
+    ours.good("submit", folder, "--provider", "timbr-audio", "--idempotency-key", "mine")
+    assert len(ours.read("submissions")) == 1
+
+
+def test_under_a_key_another_key_pays_for_a_new_one(ours: Commands, tmp_path: Path) -> None:
+    keyed = ("submit", wav(tmp_path / "talk.wav", 2), "--provider", "timbr-audio", "--idempotency-key", "mine")
+    printed = ours.good(*keyed)
+    again = ours.run(*keyed)
+    assert (again.exit_code, again.stdout) == (0, printed)
+    assert "is uploaded; another --idempotency-key pays for a new one\n" in again.stderr
+    ran = ours.run(*keyed, "--again")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "--again does not go with --idempotency-key: take another key" in ran.stderr
+    assert len(ours.read("submissions")) == 1

@@ -92,6 +92,8 @@ def test_without_a_worker_one_line_says_so_and_the_submission_stays(ours: Comman
         ((*SUBMIT, "--max-charge", "2"), 1, "nobody knows what it will cost, because thunderscribe names no price"),
         ((*SUBMIT, "--callback"), 2, "--callback is for transcribe.so"),
         ((*SUBMIT, "--duration", "2"), 2, "--duration is for transcribe.so"),
+        ((*SUBMIT, "--again", "--idempotency-key", "k"), 2, "--again does not go with --idempotency-key: take another"),
+        (("--again", "--idempotency-key", "k"), 2, "--again does not go with --idempotency-key: take another key"),
         (("-o", "language=en"), 2, "-o goes with another --provider"),
         (("--provider", "thunderscribe"), 1, "language is required"),
         ((*SUBMIT, "-o", "temperature=2"), 1, "temperature: must be less than or equal to 1"),

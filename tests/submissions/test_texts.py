@@ -159,7 +159,7 @@ async def test_where_nothing_is_said_there_is_nothing_to_hand_in(here: Bench, tm
 
 def test_a_recording_is_wanted_where_no_subtitles_are() -> None:
     given = ["talk.srt", "sub_01hx"]
-    assert texts.allowed(Timbr, "translation", given) == given
+    texts.require_allowed(Timbr, "translation", given)
     for source in (Timbr, ThunderScribe):
         with pytest.raises(ImpossibleError, match=f"names a transcript, and {source.name} makes a transcription of a"):
-            texts.allowed(source, "transcription", given)
+            texts.require_allowed(source, "transcription", given)
