@@ -141,6 +141,8 @@ async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Sub
         other = "--again" if asked.terms.idempotency_key is None else "another --idempotency-key"
         said = f"{recording}: {found.id} was submitted at {when} and is {found.state}; {other} pays for a new one"
         click.echo(said, err=True)
+    if asked.terms.callback_at is not None and found.callback_url is None:
+        click.echo(f"{found.id} was handed over before, without a callback: it gets none", err=True)
     return found
 
 
@@ -225,8 +227,8 @@ def submissions(states: tuple[str, ...], limit: int, *, as_json: bool) -> None:
 def resolve(submission: str, *, again: bool, give_up: bool, remote_id: str | None, as_json: bool) -> None:
     """Say what becomes of a SUBMISSION whose answer was lost.
 
-    Nobody knows whether it was carried out and charged, so it is never sent again by itself. Without an option, show
-    what is known about it.
+    Nobody knows whether it was carried out and charged. A worker has done what it can without paying twice; now a
+    person decides. Without an option, show what is known about it.
     """
     options: dict[Action, bool] = {"again": again, "give_up": give_up, "found": remote_id is not None}
     actions = [action for action, is_given in options.items() if is_given]

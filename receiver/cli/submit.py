@@ -55,17 +55,18 @@ duration_option = click.option(
 @duration_option
 @click.option(
     "--max-charge", type=FiniteRange(min=0),
-    help="Refuse a higher price, before anything is charged. In the provider's unit: US dollars for transcribe.so.",
+    help="Refuse what costs more than this (for other providers: what probably would), in the provider's unit: US "
+    "dollars for transcribe.so.",
 )  # fmt: skip
 @click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
 @click.option(
     "--callback",
     is_flag=True,
-    help="Also deliver this transcription's event to a callback path of its own; needs PUBLIC_URL.",
+    help="Also deliver this transcription's event to a callback path of its own; needs PUBLIC_URL and a database.",
 )
 @click.option(
     "--idempotency-key",
-    help="Submit at most once with this key; without a database, within 24 hours. At most 128 characters.",
+    help="Submit at most once with this key. Without a database: within 24 hours, at most 128 characters.",
 )
 @again_option
 @click.option(

@@ -33,17 +33,19 @@ class Wishes(BaseModel):
     Attributes:
         files: the options that are ids of files, which are uploaded before.
         of_subtitles: whether the operation works on subtitles, and not on a recording.
+        length_option: the option that tells the recording's length; None if none does.
     """
 
     files: ClassVar[frozenset[str]] = frozenset()
     of_subtitles: ClassVar[bool] = False
+    length_option: ClassVar[str | None] = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @property
     def length(self) -> float | None:
         """The length of the recording in seconds, where an option tells it."""
-        return None
+        return None if self.length_option is None else getattr(self, self.length_option)
 
     def to_json(self) -> dict[str, Any]:
         """Return the options that are not None, as JSON."""

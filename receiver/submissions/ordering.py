@@ -76,9 +76,12 @@ async def place(connection: Connection, asked: Asked) -> tuple[Submission, bool]
 def _digest(asked: Asked) -> str:
     """Return the digest of what is asked for: account, operation, options, and the content of the recording.
 
-    An option that is a file is its content, whatever its name and its id.
+    An option that is a file is its content, whatever its name and its id. The length that somebody said is left out:
+    it is a fact about the recording, and no wish.
     """
-    options = asked.work.wishes.to_json() | {name: f"@{_content(file)}" for name, file in asked.work.files.items()}
+    wishes = asked.work.wishes
+    options = {name: value for name, value in wishes.to_json().items() if name != wishes.length_option}
+    options |= {name: f"@{_content(file)}" for name, file in asked.work.files.items()}
     what = asked.url if asked.file is None else _content(asked.file)
     parts = [*asked.account.id, asked.work.operation, options, what]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

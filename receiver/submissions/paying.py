@@ -162,6 +162,18 @@ def _unreadable(sent: Submission) -> str:
     return f"unreadable/{sent.paid_tries}"
 
 
+def _late(sent: Submission) -> str:
+    """Return the kind under which the archive keeps the answer to the last request, if it came too late to be used."""
+    return f"late/{sent.paid_tries}"
+
+
+def _said(sent: Submission, answer: Answer) -> str:
+    """Return what an answer that is not used says, for the person who must decide."""
+    if isinstance(answer, Accepted):
+        return f"it has become {answer.remote_id}"
+    return str(answer) if isinstance(answer, ProviderError) else f"it is kept as {_late(sent)}"
+
+
 async def _shielded(sent: Submission, ctx: Context, answer: Answer) -> None:
     """Keep what the provider has said even if the process is told to end."""
     keeping = asyncio.ensure_future(_keep(sent, ctx, answer))
@@ -248,7 +260,9 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
         else:
             break
     if moved is None:
-        log.error("%s: an answer came to a try that was given up before; it is kept, and not used", sent.id)
+        log.error(
+            "%s: an answer came to a try that was given up before: %s; it is not used", sent.id, _said(sent, answer)
+        )
     elif isinstance(answer, ProviderError):
         log.warning("%s is %s: %s", sent.id, moved.state, answer)
         if moved.state is State.UPLOADED:
@@ -266,7 +280,7 @@ async def _answered(connection: Connection, sent: Submission, answer: Answer) ->
     moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries, only_from=froms)
     if moved is None:
         if before is not None and isinstance(answer, Answered | Unreadable):
-            await archive.keep(connection, announcing.subject(before), f"late/{sent.paid_tries}", answer.raw)
+            await archive.keep(connection, announcing.subject(before), _late(sent), answer.raw)
         return None
     if isinstance(answer, Answered | Unreadable):
         kind = "result" if isinstance(answer, Answered) else _unreadable(sent)

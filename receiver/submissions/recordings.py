@@ -131,8 +131,8 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
                 name = printable(other.title or other.url or "it")
                 raise ImpossibleError(
                     f"the provider is already working on {name}: transcription {other.id} is "
-                    f"{printable(other.status)}. Nothing was sent or charged: continue in the folder where it was "
-                    "submitted, or pay for another one", code="under_way",
+                    f"{printable(other.status)}. Nothing was sent or charged: continue where it was submitted (that "
+                    "folder, or that database), or pay for another one", code="under_way",
                 )  # fmt: skip
     except Unauthenticated:
         raise

@@ -78,8 +78,8 @@ def require_done(submission: Submission) -> None:
     """
     if submission.state is State.UNKNOWN:
         raise ImpossibleError(
-            f"the answer to {submission.id} was lost ({submission.error}): it may have been done and charged, and it "
-            f"is not sent again by itself. `receiver resolve {submission.id}` shows what is known"
+            f"the answer to {submission.id} was lost ({submission.error}): it may have been done and charged. "
+            f"`receiver resolve {submission.id}` shows what is known, and lets you decide"
         )
     if submission.state is State.INTENDED:
         raise ImpossibleError(f"{submission.id} was not sent: {submission.error}")

@@ -101,11 +101,14 @@ class Shelf:
         """Return the recording that was put aside.
 
         Raises:
-            Postpone: it lies on another machine.
+            Postpone: it lies on another machine, or is gone.
         """
         waiting, size = self._waiting(submission.id), submission.bytes or 0
         if not waiting.is_file() or waiting.stat().st_size != size:
-            raise Postpone(f"its file lies on {submission.remote_file}: run a worker there", after=60.0)
+            raise Postpone(
+                f"its file is not here as it was put aside on {submission.remote_file}: run a worker there, or "
+                "submit it again", after=60.0,
+            )  # fmt: skip
         name = Path(urlsplit(submission.url).path).name if submission.url else submission.recording
         return Media(waiting, name or submission.id, size)
 

@@ -151,7 +151,7 @@ def test_what_is_under_way_elsewhere_is_not_paid_for_again(folder: Path) -> None
     ran, asked = listing(folder, EPISODE, title="episode.mp3")
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
     assert ": transcription 7 is " in ran.stderr
-    said = "continue in the folder where it was submitted, or pay for another one with --again\n"
+    said = "continue where it was submitted (that folder, or that database), or pay for another one with --again\n"
     assert ran.stderr.endswith(f"Nothing was sent or charged: {said}")
     assert asked == [LIST]
 

@@ -85,6 +85,16 @@ def test_without_a_worker_one_line_says_so_and_the_submission_stays(ours: Comman
     )
 
 
+def test_what_was_handed_over_without_a_callback_gets_none_and_that_is_told(ours: Commands) -> None:
+    recorded, public = recording(ours), {"PUBLIC_URL": "http://127.0.0.1:1"}
+    ours.run("transcribe", recorded)
+    (submission,) = ours.read("submissions")
+    said = f"{submission['id']} was handed over before, without a callback: it gets none\n"
+    assert said in ours.run("transcribe", recorded, "--callback", **public).stderr
+    assert said not in ours.run("transcribe", recorded).stderr
+    assert "it gets none" not in ours.run("transcribe", recorded, "--again", "--callback", **public).stderr
+
+
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [

@@ -15,8 +15,8 @@ from receiver.inbox import deliveries
 from receiver.providers import TranscribeSo
 from receiver.providers.orders import Media
 from receiver.providers.thunderscribe import PIECE_BYTES
-from receiver.submissions import ordering, records
-from receiver.submissions.asking import Asked, Terms, Work, work_of
+from receiver.submissions import foreseen, ordering, recordings, records
+from receiver.submissions.asking import Asked, Terms, Work, read, work_of
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from tests.submissions.submitting import Bench, audio_bench, bench, server_bench, transcribe_bench
@@ -97,6 +97,20 @@ async def test_the_ceiling_that_was_named_last_counts(db: Pool, receiver_databas
         assert (submission.state, submission.max_charge, is_new) == (State.UPLOADED, 5, False)
         submission, _ = await ordering.submit(here.client, db, replace(asked, terms=Terms(max_charge=9)), here.shelf)
         assert (await here.now(submission)).max_charge == 5, "a worker has it already"
+
+
+async def test_a_length_that_somebody_said_makes_no_other_submission(db: Pool, receiver_database: str) -> None:
+    page = "https://media.test/talk.mp3"
+    async with transcribe_bench(db, receiver_database) as here:
+        for seconds in (60.0, 600.0):
+            recording = recordings.of_address(page, None, "auto", seconds)
+            await ordering.submit(
+                here.client, db, foreseen.asked_of(recording, None, here.account, Terms()), here.shelf
+            )
+            work = work_of(TranscribeSo, "transcription", [("duration_seconds", str(seconds))])
+            await ordering.submit(here.client, db, read(TranscribeSo, here.account, work, page), here.shelf)
+        (found,) = await all_of(here)
+        assert (found.state, found.duration_seconds) == (State.UPLOADED, 60)
 
 
 async def test_what_has_changed_while_it_was_put_aside_is_not_submitted(

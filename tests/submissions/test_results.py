@@ -49,6 +49,13 @@ async def test_the_transcript_of_a_submission_is_found_by_its_id(here: Bench) ->
         ((State.SENT,), "{0} is sent, so it has no transcript yet: try again when it has ended"),
         ((State.SENT, State.ACCEPTED), "{0} is accepted, so it has no transcript yet: try again when it has ended"),
         ((State.SENT, State.FAILED), "{0} has failed: lost"),
+        (
+            (State.SENT, State.UNKNOWN),
+            (
+                "the answer to {0} was lost (lost): it may have been done and charged. "
+                "`receiver resolve {0}` shows what is known, and lets you decide"
+            ),
+        ),
         ((State.SENT, State.ENDED, State.DONE), "the transcript of {0} is not stored any more"),
     ],
     ids=str,

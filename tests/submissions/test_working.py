@@ -271,6 +271,28 @@ async def test_an_answer_to_an_earlier_try_is_not_that_of_the_one_under_way(here
     )  # fmt: skip
 
 
+async def test_an_id_that_comes_too_late_is_told(
+    db: Pool, receiver_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with audio_bench(db, receiver_database) as here:
+        submission = await here.submit("talk.wav", operation="separation")
+
+        async def give_up(request: httpx.Request) -> None:
+            if request.url.path.endswith("/audio/separate"):
+                here.transport.before = None
+                await records.move(db, submission.id, State.UNKNOWN)
+                async with db.acquire() as connection:
+                    await resolving.again(connection, submission.id)
+                await records.move(db, submission.id, State.SENT, Change(tries=1))  # another worker sends it now
+
+        here.transport.before = give_up
+        async with here.working():
+            await here.until_job(submission, "done")
+        (work,) = here.sandbox.timbr_audio.jobs.values()
+    said = f"{submission.id}: an answer came to a try that was given up before: it has become {work.id}; it is not used"
+    assert said in caplog.messages
+
+
 async def test_a_late_error_does_not_end_what_is_to_be_sent_again(here: Bench) -> None:
     submission, answer, under_way = await here.submit("fail.mp3"), asyncio.Event(), asyncio.Event()
 
@@ -455,7 +477,10 @@ async def test_a_file_that_goes_along_is_sent_by_the_machine_that_has_it(
         elsewhere = working.handler(Working(here.interested, Shelf(tmp_path, most=2**30)))
         async with here.working(elsewhere):
             await here.until_job(submission, "pending")
-        assert (await here.job(submission)).error == f"its file lies on {submission.remote_file}: run a worker there"
+        assert (await here.job(submission)).error == (
+            f"its file is not here as it was put aside on {submission.remote_file}: run a worker there, "
+            "or submit it again"
+        )
         assert ((await here.now(submission)).state, here.paying_requests()) == (State.UPLOADED, 0)
         await lapse(here, submission)
         assert (await here.worked(submission)).state is State.DONE

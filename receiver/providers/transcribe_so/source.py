@@ -43,14 +43,11 @@ LISTED = 200  # transcriptions, which one request lists
 class Transcribe(Wishes):
     """The options of a transcription. `duration_seconds` is for a recording whose length cannot be read."""
 
+    length_option: ClassVar[str | None] = "duration_seconds"
+
     language: str = "auto"
     pipeline_code: str | None = None
     duration_seconds: float | None = Field(default=None, ge=0.01, allow_inf_nan=False)
-
-    @property
-    def length(self) -> float | None:
-        """See `Wishes`."""
-        return self.duration_seconds
 
 
 class TranscribeSo(Client):
