@@ -1,4 +1,4 @@
-"""The files of a result: their names, which strangers chose, and the text in one. Pure."""
+"""The files of a result: safe names, and the transcript in subtitles. Pure."""
 
 import re
 from collections.abc import Collection

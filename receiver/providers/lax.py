@@ -1,4 +1,4 @@
-"""Read what providers write, whatever it turns out to be. Pure."""
+"""Read JSON that can be anything. Nothing here raises. Pure."""
 
 import json
 import math

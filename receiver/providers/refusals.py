@@ -70,7 +70,8 @@ def error(
 ) -> ProviderError:
     """Return the error for an unsuccessful answer.
 
-    Its code is made of the status alone: the provider's could be taken for ours, which tell what was sent.
+    The code is made of the status alone. A provider's own code could be the same as one of ours, and ours tell what was
+    sent.
 
     Args:
         status: the answer's.

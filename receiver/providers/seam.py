@@ -184,7 +184,8 @@ class Source(ABC):
         Args:
             file: the file.
             notes: what `keep` was last given for this file; empty the first time.
-            keep: stores notes, so that an upload goes on after a crash. A ticket does not belong into them.
+            keep: stores notes, so that an upload goes on after a crash. They can hold a ticket, so they are never shown
+                or logged.
             sent: called with the number of bytes that have arrived.
         """
         raise NotImplementedError

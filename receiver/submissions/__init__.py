@@ -14,15 +14,15 @@ texts           a transcript that is here already, as a file with subtitles
 leftovers       what dead jobs and dead workers have left behind
 counts          how many submissions wait                    standing    how each account of each provider stands
 
-Without a database, for transcribe.so alone:
+For transcribe.so alone; what is marked * works without a database:
 
-                transcription: from a recording to its text
+                transcription*: from a recording to its text
                       │
-    recordings ──▶ submit ──▶ following ──▶ completed: `providers.archive` has the transcript
+    recordings ──▶ submit* ─▶ following ──▶ completed: `providers.archive` has the transcript
         │             │           │  ▲
      media/           │    failed └──┘ again
                       ├── price      before anything is paid, where there is a ceiling
-                      └── progress   notes from one run to the next, so that nothing is paid twice
+                      └── progress*  notes from one run to the next, so that nothing is paid twice
 
 following       waits for an end: where our webhook is registered by our own event, elsewhere by asking
 deleting        the end of a transcription at the provider

@@ -1,4 +1,4 @@
-"""Start a failed transcription again. The provider begins from scratch and charges again.
+"""Start a failed transcription of transcribe.so again. The provider begins from scratch and charges again.
 
 failed ─▶ the price ─▶ confirm ─▶ following.begin ─▶ started ─▶ until_ended ─▶ it must have completed
 """

@@ -4,7 +4,7 @@
     transcription.completed, transcription.failed, separation.completed, …       its end, for handlers
     submission.unknown, submission.overdue                                       for a person
 
-An event's id is made of the submission and of how often it was sent: a crash cannot make a second event of one end.
+An event's id is made of what it announces, so a crash cannot announce one thing twice.
 """
 
 import json
@@ -36,7 +36,8 @@ def of_work(submission: Submission) -> Delivery:
 def of_end(submission: Submission, interested: Interested, about: Mapping[str, Any] | None = None) -> Delivery:
     """Return the event of a submission that has ended or failed.
 
-    `about` is what a source that announces its ends itself says of the transcription. Its text is asked for there.
+    `about` is what a source that announces its ends itself says of the transcription. The handler fetches its
+    text from that provider.
     """
     event_type, ended_at = type_of_end(submission), submission.ended_at or submission.created_at
     data: dict[str, Any] = {}

@@ -72,7 +72,7 @@ class Asked:
         account: who pays.
         work: what it is to do.
         file: the recording, if it is a file.
-        url: the recording, if the provider fetches it.
+        url: the recording's web address; the provider fetches it, or else a worker.
         duration_seconds: None if it is not known.
 
     Raises:

@@ -43,7 +43,7 @@ class Expired:
 
 
 async def waiting(db: Database) -> dict[AccountId, Waiting]:
-    """Return what waits of each account that has something."""
+    """Return how many submissions wait, for each account that has any."""
     rows = await db.fetch(query("submissions/count_waiting"))
     return {
         AccountId(row["source"], row["api_url"], row["account"]): Waiting(row["unfinished"], row["unknown"])

@@ -26,12 +26,12 @@ from receiver.submissions.records import Submission
 from receiver.submissions.shelf import open_shelf
 
 BEFORE = timedelta(seconds=2)  # a provider may write whole seconds
-REPEATED_FOR = timedelta(hours=23)  # the provider says a day
+REPEATED_FOR = timedelta(hours=23)  # an hour less than the provider promises
 LEEWAY_SECONDS, LEEWAY_SHARE = 1.0, 0.01
 
 
 async def is_repeatable(db: Database, submission: Submission) -> bool:
-    """Return whether the source still repeats the answer that was lost. Then the work is not looked for in its list."""
+    """Return whether the source still repeats the answer that was lost."""
     source = by_name(submission.source)
     # A work that was accepted is known by its id; what has become of it is another question.
     if source is None or not source.repeats or submission.remote_id is not None:

@@ -21,6 +21,7 @@ async def require_wanted(client: Source, asked: Asked) -> None:
 
     Raises:
         ImpossibleError: it would be paid for twice, or is too expensive. Nothing was sent.
+        ProviderError: the price or the list cannot be had.
     """
     if not isinstance(client, TranscribeSo):
         return

@@ -6,9 +6,8 @@
     the same, once an answer to it was lost    unknown, with its event: the lost one may have been carried out
     sent                                       unknown: nobody kept an answer. Its job runs once more, to find it
 
-A job dies in many ways: its tries are used up, it gives up, it kills its workers, it cannot be claimed. So whoever ends
-it does not speak of its submission. That the job is dead is stored, and seen here. What has ended stays so: it is paid
-for, and a person lets its files be fetched again.
+A job can die in many ways, and whoever ends it does not touch its submission. So dead jobs are looked for here. A
+submission that is `ended` is left alone: it is paid for, and a person lets its files be fetched again.
 
 A worker can die after a submission is over, and before it has removed the recording that was put aside. So recordings
 are removed here too: of submissions that are over, and of those that the database has not known for a day.

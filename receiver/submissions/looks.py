@@ -30,7 +30,7 @@ async def take(db: Database, accounts: Sequence[AccountId], *, lease: timedelta,
 
 
 async def by_work(db: Database, account: AccountId, remote_ids: Sequence[str]) -> list[Submission]:
-    """Return the submissions of an account that the provider has accepted and calls so."""
+    """Return the accepted submissions of an account, by the provider's ids of their works."""
     return [from_row(row) for row in await db.fetch(query("submissions/accepted_works"), *account, list(remote_ids))]
 
 

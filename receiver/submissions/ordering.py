@@ -4,8 +4,11 @@
                     └── that submission; nothing is sent
 
 Whoever asks for the same again means the same submission: from any folder, and on any machine with the same database.
-An upload that was broken off goes on. Where nobody can wait for a provider, `place` does all of this at once. An option
-that is a file is uploaded before the recording. What was asked for is its content, and what is sent is the id it gets.
+An upload that was broken off goes on. An option that is a file is uploaded before the recording. What was asked for is
+its content, and what is sent is the id it gets.
+
+A program that asks over HTTP cannot wait for an upload. For it, `place` writes row and job in one transaction; it takes
+web addresses only, and asks the provider nothing.
 """
 
 import asyncio
@@ -45,7 +48,7 @@ async def submit(
 
     Raises:
         ImpossibleError: the caller's key was used for something else; or see `foreseen.require_wanted`.
-        ProviderError: the file could not be uploaded. The same call goes on with it.
+        ProviderError: the price or the list cannot be had, or the file could not be uploaded. The same call goes on.
     """
     wanted = _wanted(asked, await asyncio.to_thread(_digest, asked))
     async with db.acquire() as connection, connection.transaction():
@@ -106,7 +109,7 @@ def _wanted(asked: Asked, digest: str) -> Wanted:
 async def _row(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
     """Return the submission that is meant, and whether it was written now.
 
-    Until it is handed over, the terms of the last command count: what an earlier command wished was not asked for.
+    Until it is handed over, the terms of the last command count. A callback that an earlier command asked for stays.
     """
     found, is_new = await _meant(connection, asked, wanted)
     if found.state is State.INTENDED:
@@ -134,7 +137,7 @@ async def _meant(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[
 async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Submission, bool]:
     """Return the submission under a caller's key, and whether it was written now.
 
-    The key is one for all accounts: with another account, the same key would pay a second time.
+    A caller's key counts for all accounts. Otherwise the same key with another account would pay a second time.
     """
     await connection.execute(query("submissions/lock_caller_key"), key)
     before = await records.keyed(connection, key)

@@ -80,7 +80,8 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     order = order_of(submission, client, shelf)
     balance = await _balance(client)
     reach(Failpoint.BEFORE_SENT)
-    # Whoever has the job now would find it sent, and think that its sender is dead.
+    # Only the holder of the job may write `sent`. A worker that got the job meanwhile would find `sent`, and take the
+    # sender for dead.
     sent = await records.move_held(
         ctx.db, (ctx.job, ctx.attempt), submission, State.SENT, Change(tries=1, balance_before=balance)
     )
@@ -95,7 +96,7 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
 
 async def _balance(client: Source) -> float | None:
     """Return what the account has, for the person who must judge a lost answer; None if nothing tells."""
-    if client.repeats:  # it tells what has become of a lost answer
+    if client.repeats:  # such a source itself tells what became of a lost answer
         return None
     try:
         return await client.balance()
@@ -272,10 +273,11 @@ async def _keep(sent: Submission, ctx: Context, answer: Answer) -> None:
 
 
 async def _answered(connection: Connection, sent: Submission, answer: Answer) -> Submission | None:
-    """Move a submission by an answer, and return it; None if another try was begun. Its job looks at it again."""
+    """Move a submission by an answer, and return it; None if it was moved on: sent again, given up, or over."""
     before = await records.locked(connection, sent.id)
     to, change = _meaning(sent, answer, await _first_look(connection, sent))
-    # Once a person lets it be sent again, only a result of the try before is of use.
+    # A person may have permitted another try. Until that is sent, an id or a result of the try before still counts; its
+    # error does not.
     froms = moves.FROM[to] if isinstance(answer, Accepted | Answered) else moves.FROM[to] - {State.UPLOADED}
     moved = await records.move(connection, sent.id, to, change, tries=sent.paid_tries, only_from=froms)
     if moved is None:

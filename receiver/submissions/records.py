@@ -27,7 +27,7 @@ class Wanted:
         wishes: the options.
         files: those that are files, as they were asked for: `@talk.srt`.
         recording: the name of the file, or the URL.
-        url: where the provider finds the recording; None for a file.
+        url: the recording's web address; the provider fetches it, or else a worker. None for a file.
         duration_seconds: None if it is not known.
         bytes: the size of the file; None for a URL.
         asked: the digest of all that was asked for.
@@ -138,7 +138,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What comes with a move. What is None stays as it is, but for the reason (`error`), and the charge of a failure.
+    """What comes with a move. A None leaves the column as it is.
+
+    Exceptions: `error` is always replaced, a move to `failed` replaces `charged`, and one to `sent` replaces
+    `balance_before` and clears `remote_id`.
 
     Attributes:
         look_after: when the provider is asked about it, after it was accepted.
@@ -277,7 +280,7 @@ async def move_held(
 
 
 async def wake(db: Database, which: Sequence[Submission]) -> None:
-    """Let the jobs of some submissions run now, but for one that runs: it looks at its submission before it ends."""
+    """Let the jobs of some submissions run now. One that runs is left alone: it looks once more before it ends."""
     whose = [submission.whose for submission in which]
     await db.execute(
         query("submissions/wake_submissions"), [one.source for one in whose], [one.api_url for one in whose],

@@ -54,7 +54,7 @@ async def _until(db: Pool, submission: str, is_there: Callable[[Submission], boo
         # The job of a lost answer looks for it; when it has ended, a person decides.
         if is_there(found) and not (found.state is State.UNKNOWN and await _has_work(db, submission)):
             return found
-        # Of others with a dead job a worker sees that they have failed, or that nobody knows: see `leftovers`.
+        # A dead job in another state is dealt with by `leftovers`: the submission becomes failed or unknown.
         error = await records.dead_work(db, submission) if found.state is State.ENDED else None
         if error is not None:
             raise ImpossibleError(

@@ -1,4 +1,4 @@
-"""Hand a recording to the provider, once.
+"""Without a database: hand a recording to transcribe.so, once.
 
     submitted already? ─▶ price by the list ─▶ upload ─▶ the provider's price ─▶ noted: asked ─▶ POST /transcriptions
           │                      │                             │                                        │

@@ -1,6 +1,6 @@
 """When the provider is asked about a submission. Pure. All times are seconds since it was accepted.
 
-looks at 0.6, 0.9, 1.1 and 1.4 of the expected time; after that each time that has passed grows by 1.3
+looks at 0.6, 0.9, 1.1 and 1.4 of the expected time; then each at 1.3 times the age of the one before
 pauses   at least 5 s, at most 10 minutes; an hour once it is overdue
 
 A work whose provider announces its end is looked at only if that is late: after twice the expected time and 5 minutes.

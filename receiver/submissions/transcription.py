@@ -1,4 +1,4 @@
-"""From a recording to its text: submit it, and follow it to its end.
+"""Without a database: from a recording to its text.
 
     noted ─▶ following.begin ─▶ submit ─▶ the caller is told ─▶ until_ended ─▶ the text, if it has completed ─▶ end
 

@@ -7,8 +7,8 @@
                                                                              └▶ not known for ten minutes: unknown
 
 Jobs work, the watcher looks: a look is free and can be repeated, so it needs no fence, no lane and no attempt. Ten
-thousand submissions under way are ten thousand rows that sleep. Looks wait for webhook deliveries: they use none of
-the burst of a key's turns.
+thousand submissions under way are ten thousand rows that sleep. A look has low priority: it leaves the burst of a key's
+turns to live requests.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Watcher:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def look(self) -> None:
-        """Look at what is to be looked at now."""
+        """Do what is due now: end what was announced, then ask about what is to be looked at."""
         now = time.monotonic()
         if now >= self._heard + HEAR_SECONDS:
             self._heard = now

@@ -3,7 +3,7 @@
     intended, with an address ──fetched, uploaded──▶ uploaded
     uploaded ──`paying`──▶ accepted, ended, failed, unknown, or uploaded again: nothing was done
     sent ──▶ unknown: whoever sent it died before the answer was kept
-    unknown ──▶ accepted, if the provider's list shows it; sent once more, or failed, as was wished; or for a person
+    unknown ──▶ what the source repeats; else accepted, if its list shows the work; else what was wished; else a person
     ended ──▶ its files are fetched ──▶ done, with its event
 
 The job ends when nothing can be done now: the submission is over, the provider works on it, or a person must decide.
@@ -86,7 +86,8 @@ class Working:
         """Carry the event's submission as far as it can be carried now.
 
         Raises:
-            ProviderError: nothing was done; the job comes back.
+            ProviderError: nothing was done, or the files do not come; the job comes back.
+            Postpone, GiveUp: as they say.
         """
         began = self.clock()
         while True:

@@ -88,8 +88,8 @@ class TranscribeSo(Client):
     async def look(self, ids: Sequence[str]) -> Mapping[str, Seen]:
         """See `Source`."""
         try:
-            return {one: _seen(await self.get(one)) for one in ids}
-        except InvalidRequest as exc:  # it does not know it, or no transcription can have this id
+            return {one: _seen(await self.get(one)) for one in ids}  # one id at a time (`per_look`)
+        except InvalidRequest as exc:  # no such transcription, or no possible id
             if exc.status == FORBIDDEN:  # of a firewall, for example, which knows no transcription
                 raise
             return {}
@@ -143,7 +143,10 @@ def _ordered(order: Order) -> Recording:
 
 
 def is_of(listed: TranscriptionStatus, recording: Recording) -> bool:
-    """Return whether a transcription seems to be of this recording."""
+    """Return whether a transcription seems to be of this recording.
+
+    By the source, the length within a second, and the address or the title.
+    """
     listed_seconds, seconds = listed.duration_seconds, recording.duration_seconds
     differ = listed_seconds is not None and seconds is not None and abs(listed_seconds - seconds) > 1
     if differ or listed.source not in (None, recording.source):

@@ -22,7 +22,7 @@ async def upload(client: Client, file: Media, notes: Notes, keep: KeepNotes, sen
     """Send a file, and return its upload id; see `Source.upload`. The notes are the `location` of an upload in pieces.
 
     Raises:
-        ProviderError: the upload failed; the next call continues it.
+        ProviderError: the upload failed. The next call continues one in pieces, and repeats a whole one.
         ImpossibleError: the file changed during the upload.
     """
     if file.size <= WHOLE_BYTES:
@@ -78,7 +78,7 @@ async def _in_pieces(client: Client, file: Media, notes: Notes, keep: KeepNotes,
         except InvalidRequest:  # the upload is lost or refused, so it cannot continue
             await keep({})
             raise
-    # Behind a plus is the ticket with which anyone could go on. The provider needs the id alone.
+    # The part after a plus is a ticket: with it, anyone could continue the upload. The provider needs the id alone.
     return f"tus/{location.rstrip('/').rpartition('/')[2].partition('+')[0]}"
 
 
