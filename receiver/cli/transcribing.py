@@ -106,7 +106,8 @@ async def _followed(
             reached = await results.until_begun(db, TranscribeSo, sent.id, waiting)
         if reached.remote_id is None:
             results.require_done(reached)
-        number, charged = int(reached.remote_id or 0), reached.charged
+        assert reached.remote_id is not None, "what was accepted has the provider's id"
+        number, charged = int(reached.remote_id), reached.charged
         price = "" if charged is None else f", {dollars(charged, digits=4)}"
         click.echo(f"submitted as transcription {number}{price} ({reached.id})", err=True)
         if not wait:

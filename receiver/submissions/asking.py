@@ -168,7 +168,7 @@ def work_of(source: type[Source], operation: str, given: Sequence[tuple[str, str
         if is_file and name not in kind.files:
             raise ImpossibleError(f"{source.name}, {operation}: {name} takes no file, so its value cannot be {value}")
         if is_file:
-            files[name] = _media(Path(value[1:]))
+            files[name] = recordings.readable(Path(value[1:]))
         said.append((name, f"@{files[name].name}" if is_file else value))
     return Work(operation, wishes_of(source, operation, said), files)
 
@@ -256,18 +256,6 @@ def read(source: type[Source], account: Account, work: Work, given: str | Media,
     if recordings.is_address(given):
         return asked(url=recordings.address(given), duration_seconds=work.wishes.length)
     path = Path(given)
-    file = _media(path, hint="; a web address starts with https://")
+    file = recordings.readable(path, hint=recordings.HINT)
     measured = None if file.content_type == UNKNOWN_CONTENT else media.duration_seconds(path)
     return asked(file=file, duration_seconds=recordings.length(given, measured, said=work.wishes.length))
-
-
-def _media(path: Path, hint: str = "") -> Media:
-    """Return a file that can be read and is not empty."""
-    try:
-        size = path.stat().st_size
-    except OSError as exc:
-        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}){hint}") from exc
-    if not path.is_file() or size == 0:
-        raise ImpossibleError(f"{path} is empty, or not a file")
-    content_type = CONTENT_TYPES.get(path.suffix.lower().lstrip("."), UNKNOWN_CONTENT)
-    return Media(path, path.name.encode(errors="replace").decode(), size, content_type)

@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,17 +11,17 @@ from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.calls import is_lasting
-from receiver.providers.orders import Media
-from receiver.providers.transcribe_so import LIMIT_BYTES, is_of, source_of
+from receiver.providers.orders import UNKNOWN_CONTENT, Media
+from receiver.providers.transcribe_so import LIMIT_BYTES, LISTED, is_of, source_of
 from receiver.settings import addresses
 from receiver.submissions import media
 
 log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
+HINT = "; a web address starts with https://"
 UNDER_WAY = frozenset({"queued", "processing"})
 LOOK_BACK = timedelta(days=1)
-LOOK_AT = 200  # transcriptions, which one request lists
 
 
 def is_address(typed: str) -> bool:
@@ -88,19 +89,29 @@ def inspect(path: Path) -> Media:
     Raises:
         ImpossibleError: the provider would refuse it, so nothing is sent.
     """
-    try:
-        status = path.stat()
-    except OSError as exc:
-        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}); a web address starts with https://") from exc
-    if not path.is_file() or status.st_size == 0:
-        raise ImpossibleError(f"{path} is empty, or not a file")
-    if status.st_size > LIMIT_BYTES:
-        megabytes = status.st_size / 1024 / 1024
+    file = readable(path, hint=HINT)
+    if file.size > LIMIT_BYTES:
+        megabytes = file.size / 1024 / 1024
         raise ImpossibleError(
             f"{path} has {megabytes:.0f} MB, and the provider accepts at most 500: make it smaller, or give its URL"
         )
-    name = path.name.encode(errors="replace").decode()
-    return Media(path, name, status.st_size, media.content_type(path))
+    return replace(file, content_type=media.content_type(path))
+
+
+def readable(path: Path, *, hint: str = "") -> Media:
+    """Return a file that can be read and is not empty, with its content type if its name tells one.
+
+    Raises:
+        ImpossibleError: it is none. `hint` says what else can help.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as exc:
+        raise ImpossibleError(f"{path} cannot be read ({exc.strerror}){hint}") from exc
+    if not path.is_file() or size == 0:
+        raise ImpossibleError(f"{path} is empty, or not a file")
+    content_type = media.CONTENT_TYPES.get(path.suffix.lower().lstrip("."), UNKNOWN_CONTENT)
+    return Media(path, path.name.encode(errors="replace").decode(), size, content_type)
 
 
 def length(source: str, measured: float | None, *, said: float | None) -> float | None:
@@ -124,7 +135,7 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
     """
     oldest = datetime.now(UTC) - LOOK_BACK
     try:
-        async for other in provider.list(patiently=False, most=LOOK_AT):
+        async for other in provider.list(patiently=False, most=LISTED):
             if other.began is not None and other.began < oldest:
                 return
             if other.status in UNDER_WAY and is_of(other, recording):

@@ -21,10 +21,11 @@ from receiver.providers.transcribe_so.envelope import NotReady
 from receiver.providers.transcribe_so.reading import read, read_result
 from receiver.providers.transcribe_so.recording import Recording, source_of
 from receiver.providers.transcribe_so.results import Result
-from receiver.providers.transcribe_so.source import LIMIT_BYTES, Transcribe, TranscribeSo, is_of, recording_of
+from receiver.providers.transcribe_so.source import LIMIT_BYTES, LISTED, Transcribe, TranscribeSo, is_of, recording_of
 
 __all__ = [
     "LIMIT_BYTES",
+    "LISTED",
     "MeAnswer",
     "NotReady",
     "PipelineAnswer",
