@@ -54,7 +54,7 @@ class Ground:
         seed: makes ids, secrets and durations the same in every run. Without a seed they are unpredictable.
 
     Attributes:
-        expiry_speed: how many times faster than at a provider its links, tokens and files expire.
+        expiry_speed: how many times faster than at a provider its links, tokens, files and repeated answers expire.
     """
 
     def __init__(self, *, speed: float, seed: int | None) -> None:

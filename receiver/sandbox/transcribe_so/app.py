@@ -164,7 +164,7 @@ async def _once(
     if key is None:
         return await _answer(call, endpoint, raw, refused)
     asked = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + raw).digest()
-    oldest = time.monotonic() - KEPT_SECONDS / provider.ground.speed
+    oldest = time.monotonic() - KEPT_SECONDS / provider.ground.expiry_speed
     if (before := _before(account, key, asked, oldest=oldest)) is not None:
         return before
     account.kept[key] = Kept(asked, time.monotonic())

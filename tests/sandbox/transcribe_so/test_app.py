@@ -141,11 +141,18 @@ async def test_a_key_of_more_than_128_characters_or_of_none_is_refused() -> None
 
 async def test_an_idempotency_key_is_forgotten_after_a_day() -> None:
     key = {"Idempotency-Key": "one"}
-    async with sandboxed(speed=24 * 3600 * 20) as client:  # a day takes a twentieth of a second
+    async with sandboxed(files=24 * 3600 * 20) as client:  # a day takes a twentieth of a second
         first = (await client.post("transcriptions", json=submission(), headers=key)).json()["id"]
         async with asyncio.timeout(LONGEST_WAIT):
             while (await client.post("transcriptions", json=submission(), headers=key)).json()["id"] == first:  # noqa: ASYNC110 - a far side has no event to wait for
                 await asyncio.sleep(0.01)
+
+
+async def test_an_answer_is_repeated_for_a_day_of_who_asks_however_fast_the_work_is_done() -> None:
+    key = {"Idempotency-Key": "one"}
+    async with sandboxed(speed=1e12) as client:
+        first, again = [await client.post("transcriptions", json=submission(), headers=key) for _ in range(2)]
+    assert (first.status_code, first.content) == (202, again.content)
 
 
 async def test_a_repeat_while_the_first_is_under_way_is_refused_and_starts_nothing() -> None:
