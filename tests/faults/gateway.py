@@ -9,6 +9,9 @@ a file      dead               every link is refused
             cut                half of it comes, then the connection ends
             corrupt            as long as it should be, but other bytes
             growing            more and more comes, and no length is said
+held, until     deaf               its head is read, and the provider never hears of it; then the connection ends
+`let_go`        late               the provider answers, and nothing of it comes; then all of it
+                half               its head comes, and half of its body; then the connection ends
 """
 
 import asyncio
@@ -28,7 +31,8 @@ from receiver.cli.process import run
 
 OfRequest = Literal["lost", "524", "reset in the body", "reset after", "early 401"]
 OfFile = Literal["dead", "cut", "corrupt", "growing"]
-Fault = OfRequest | OfFile
+Holding = Literal["deaf", "late", "half"]
+Fault = OfRequest | OfFile | Holding
 OF_REQUEST: tuple[OfRequest, ...] = get_args(OfRequest)
 
 PIECE = 64 * 1024
@@ -41,11 +45,23 @@ REFUSED = json.dumps({"error": "unauthorized", "message": "no", "detail": "no"})
 
 @dataclass(slots=True)
 class Planned:
-    """A fault for the next `times` requests whose path fits the pattern `path`."""
+    """A fault for the next `times` requests, after `skip` others, whose path fits the pattern `path`."""
 
     path: str
     fault: Fault
     times: int
+    method: str | None = None
+    skip: int = 0
+
+    def takes(self, method: str, path: str) -> bool:
+        """Return whether it is for this request, and count it."""
+        if not self.times or self.method not in (None, method) or not fnmatchcase(path, self.path):
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +100,22 @@ class Gateway:
         self._accepted: set[asyncio.Task[None]] = set()
         self._started = threading.Event()
         self._stop: Callable[[], object] = lambda: None
+        self._let_go: Callable[[], object] = lambda: None
+        self._holds: list[asyncio.Event] = []
         self.url = ""
 
-    def plan(self, path: str, fault: Fault, times: int = FOREVER) -> None:
+    def plan(self, path: str, fault: Fault, times: int = FOREVER, *, method: str | None = None, skip: int = 0) -> None:
         """Spoil the next requests whose path fits a pattern, such as `*/transcription/`."""
-        self._planned.append(Planned(path, fault, times))
+        self._planned.append(Planned(path, fault, times, method, skip))
+
+    @property
+    def held(self) -> int:
+        """How many requests are held now."""
+        return len(self._holds)
+
+    def let_go(self) -> None:
+        """Let go of all that is held."""
+        self._let_go()
 
     def mend(self) -> None:
         self._planned.clear()
@@ -107,7 +134,8 @@ class Gateway:
     async def _main(self) -> None:
         stop = asyncio.Event()
         listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self._stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set)
+        soon = asyncio.get_running_loop().call_soon_threadsafe
+        self._stop, self._let_go = partial(soon, stop.set), partial(soon, self._release)
         self.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         self._started.set()
         await stop.wait()
@@ -116,12 +144,22 @@ class Gateway:
             one.cancel()
         await asyncio.gather(*self._accepted, return_exceptions=True)
 
-    def _take(self, path: str) -> Fault | None:
-        for planned in self._planned:
-            if planned.times and fnmatchcase(path, planned.path):
-                planned.times -= 1
-                return planned.fault
-        return None
+    def _release(self) -> None:
+        for one in self._holds:
+            one.set()
+
+    async def _hold(self) -> None:
+        """Wait until all that is held is let go."""
+        held = asyncio.Event()
+        self._holds.append(held)
+        try:
+            await held.wait()
+        finally:
+            self._holds.remove(held)
+
+    def _take(self, head: Head) -> Fault | None:
+        method, target = head.start[:2]
+        return next((one.fault for one in self._planned if one.takes(method, urlsplit(target).path)), None)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one request; the connection ends after it."""
@@ -132,8 +170,10 @@ class Gateway:
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 head = Head(await reader.readuntil(END))
-                fault = self._take(urlsplit(head.start[1]).path)
-                if fault == "early 401":
+                fault = self._take(head)
+                if fault == "deaf":
+                    await self._hold()
+                elif fault == "early 401":
                     await _send(writer, _answer(401, "Unauthorized", REFUSED))
                 elif fault == "dead":
                     await _send(writer, _answer(403, "Forbidden", b"<Error><Code>AccessDenied</Code></Error>"))
@@ -163,6 +203,8 @@ class Gateway:
                 await answers.read()  # whoever asks is gone, and the provider does not know it
                 return
             answered = Head(await answers.readuntil(END))
+            if fault == "late":
+                await self._hold()
             if fault in ("lost", "524"):
                 await answers.read()
                 await _send(writer, b"" if fault == "lost" else _answer(524, "A Timeout Occurred", PAGE))
@@ -179,10 +221,12 @@ class Gateway:
             while True:  # until whoever asks has had enough
                 await _send(writer, f"{PIECE:x}\r\n".encode() + bytes(PIECE) + b"\r\n")
         await _send(writer, head.closing())
-        most = head.length // 2 if fault == "cut" else FOREVER * PIECE
+        most = head.length // 2 if fault in ("cut", "half") else FOREVER * PIECE
         while most > 0 and (piece := await answers.read(min(PIECE, most))):
             most -= len(piece)
             await _send(writer, bytes(255 - byte for byte in piece) if fault == "corrupt" else piece)
+        if fault == "half":
+            await self._hold()
 
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:

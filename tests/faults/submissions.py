@@ -19,6 +19,7 @@ from tests.faults.gateway import Gateway
 from tests.processes import Process, Processes, until
 
 SPEED = 60_000.0
+WALLET = 1e6
 SECONDS = 3600  # every simulated recording lasts so long, and only what fits can be found again
 OPEN = ("intended", "uploaded", "sent", "accepted", "ended")
 LOOK_NOW = "update receiver.submissions set look_at = now() where state = 'accepted' and look_at > now()"
@@ -38,6 +39,7 @@ class Asking:
         place: where the sandbox simulates it.
         pays: the pattern of the path of the request that is paid for.
         finds: whether it lists its works, so that a lost one is found.
+        repeats: whether it repeats a lost answer to the same key.
         operation: what it does; None is its first.
     """
 
@@ -47,11 +49,12 @@ class Asking:
     pays: str
     options: tuple[str, ...] = ()
     finds: bool = False
+    repeats: bool = False
     operation: str | None = None
 
     @property
     def key(self) -> str:
-        return f"key-of-7301-{self.source}"
+        return f"tsk_test_of_7301_{self.prefix.lower()}"  # transcribe.so knows its keys by their beginning
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -67,6 +70,7 @@ FISHAUDIO = Asking("fishaudio", "FISHAUDIO", "/fishaudio", "*/speech-to-text")
 TIMBR = Asking("timbr", "TIMBR", "/timbr", "*/v1/transcription/")
 TIMBR_AUDIO = Asking("timbr-audio", "TIMBR_AUDIO", "/timbr-audio", "*/v1/audio/separate", finds=True)
 EVERY = (THUNDERSCRIBE, OPENAI, FISHAUDIO, TIMBR, TIMBR_AUDIO)
+TRANSCRIBE = Asking("transcribe.so", "TRANSCRIBE", "", "*/api/v1/transcriptions", repeats=True)
 
 
 class Office:
@@ -75,7 +79,7 @@ class Office:
     def __init__(self, processes: Processes, database: str, provider: Simulated, gateway: Gateway) -> None:
         self.processes, self.provider, self.gateway = processes, provider, gateway
         self.settings = {"DATABASE_URL": database}
-        for asking in EVERY:
+        for asking in (*EVERY, TRANSCRIBE):
             self.settings |= {
                 f"{asking.prefix}_API_URL": f"{gateway.url}{asking.place}",
                 f"{asking.prefix}_API_KEY": asking.key,
@@ -149,14 +153,14 @@ class Office:
 
     def charges(self) -> Counter[str]:
         """Return how often each source has billed something, by the ledger."""
-        sources = {signature.fingerprint(asking.key.encode()): asking.source for asking in EVERY}
+        sources = {signature.fingerprint(asking.key.encode()): asking.source for asking in (*EVERY, TRANSCRIBE)}
         return Counter(sources[one["account"]] for one in self.provider.http.get("/sandbox/charges").json())
 
 
 @contextmanager
 def opened(processes: Processes, database: str) -> Iterator[Office]:
     """Yield an office on a migrated database."""
-    knobs = Knobs(thunderscribe=ThunderScribeKnobs(paths="both"))
+    knobs = Knobs(wallet=WALLET, thunderscribe=ThunderScribeKnobs(paths="both"))
     with Simulated(speed=SPEED, knobs=knobs).running() as provider, Gateway(provider.url).running() as gateway:
         yield Office(processes, database, provider, gateway)
 
