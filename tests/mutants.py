@@ -144,6 +144,8 @@ MUTANTS = (
     Mutant("submissions: a failure is charged as was said before", "sql/queries/submissions/move_submission.sql",
            "charged = case when $2 = 'failed' then $11 else coalesce($11, charged) end",
            "charged = coalesce($11, charged)", "submissions/transcribe_so"),
+    Mutant("spool: threads take each other's names of files", "receiver/inbox/spool/folder.py",
+           "with self._listing:", "if self._listing:", "inbox/spool"),
     Mutant("queues: a rest lasts for ever", "receiver/worker/queues.py",
            "if until > now}", "if until}", "worker/queues"),
     Mutant("queues: a rest is forgotten", "receiver/worker/lanes.py",

@@ -8,6 +8,7 @@ import resource
 import shutil
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.health import checks
 from receiver.inbox.spool import Condition, Fate, Spool
 from receiver.inbox.spool.before import OLD_FRAME, OLD_MAGIC
-from receiver.inbox.spool.folder import DAMAGED
+from receiver.inbox.spool.folder import DAMAGED, SpoolFolder
 from receiver.inbox.spool.segments import FRAME_BYTES, START, SpoolSegment, State, scan, written
 from tests.faults.disks import fill, free, small_disk
 
@@ -89,6 +90,15 @@ async def test_an_empty_spool_has_no_folder_and_nothing_to_drain(tmp_path: Path)
     assert await empty.drain(Inbox().take) == 0
     assert empty.look() == Condition(tmp_path / "spool", 0, LIMIT)
     assert not (tmp_path / "spool").exists()
+
+
+def test_threads_that_look_at_the_same_time_see_the_same_files(tmp_path: Path) -> None:
+    folder = SpoolFolder(tmp_path)
+    folder.write("a.spool", b"")
+    with ThreadPoolExecutor(4) as threads:
+        seen = threads.map(lambda _: folder.names(), range(4000))
+    assert {tuple(names) for names in seen} == {("a.spool",)}
+    folder.close()
 
 
 async def test_it_is_given_in_batches(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class SpoolFolder:
         self.configured = path
         self._descriptor: int | None = None
         self._opening = threading.Lock()
+        self._listing = threading.Lock()
         self._inner = ""
         self._around: SpoolFolder | None = None
         self._within: SpoolFolder | None = None
@@ -194,7 +195,9 @@ class SpoolFolder:
     def names(self) -> list[str]:
         """Return the names of all files in the folder, sorted; none if there is no folder."""
         try:
-            return sorted(os.listdir(self.use(make=False)))  # noqa: PTH208 - a descriptor is not a path
+            folder = self.use(make=False)
+            with self._listing:  # a descriptor has one place in its folder: two threads would take each other's names
+                return sorted(os.listdir(folder))  # noqa: PTH208 - a descriptor is not a path
         except FileNotFoundError:
             return []
 
