@@ -6,6 +6,7 @@ dsn, hosts, libpq, parameters    the server's address: from a URL, the environme
     ▶ session                    one connection, with the settings that we rely on
       ▶ connections              pools, connections with a deadline, locks, listening
         ▶ apart                  the same work on many items; a failing item does not stop the others
+batches                          the same work for many items in few statements
 opening                          the configured database: `DATABASE_URL`, or the embedded one
 outages                          the meaning of an error: the connection, the server, or one statement
 hint                             a wake-up for new work; a hint can get lost, like a NOTIFY
