@@ -26,6 +26,8 @@ class Delivery:
         account: the account whose key signed it.
         callback_for: the transcription whose callback received it; None if the webhook received it.
         is_own: whether we wrote it ourselves, about a submission.
+        seconds_off: how far the time of its signature was from ours when it came; None if that is not known.
+        spooled_at: when it was put into the spool; None if it comes directly.
     """
 
     content: Event | Unreadable
@@ -35,6 +37,8 @@ class Delivery:
     account: str = "default"
     callback_for: str | None = None
     is_own: bool = False
+    seconds_off: float | None = None
+    spooled_at: datetime | None = None
 
     @property
     def origin(self) -> str:
@@ -162,6 +166,11 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
     """Return the statement's parameters: for each group of equal deliveries one of them, and their number."""
     firsts = [group[0][1] for group in groups]
     contents = [delivery.content for delivery in firsts]
+    copies = [
+        (item, place, delivery)
+        for item, group in enumerate(groups, start=1)
+        for place, (_, delivery) in enumerate(group[1:], start=2)
+    ]
     wanted = [
         (item, name)
         for item, delivery in enumerate(firsts, start=1)
@@ -184,6 +193,13 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
         [item for item, _ in wanted],
         [name for _, name in wanted],
         [delivery.origin for delivery in firsts],
+        [delivery.seconds_off for delivery in firsts],
+        [delivery.spooled_at for delivery in firsts],
+        [item for item, _, _ in copies],
+        [place for _, place, _ in copies],
+        [delivery.secret_fingerprint for _, _, delivery in copies],
+        [delivery.seconds_off for _, _, delivery in copies],
+        [delivery.spooled_at for _, _, delivery in copies],
     )
 
 

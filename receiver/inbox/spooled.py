@@ -1,8 +1,10 @@
 """A delivery as a record of the spool: the signed bytes, and what the bytes do not contain. Pure."""
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from receiver import events
 from receiver.events import Event, Unreadable
@@ -20,6 +22,8 @@ class Spooled:
     A record is for the database with the id `database`; an address would change with a failover. If the id was not
     known yet, the record is for the database at `address`, which is a fingerprint.
 
+    `at` (unix seconds) says when it was spooled; None in a record of version 0.7, as is `seconds_off`.
+
     A delivery that was judged unreadable stays unreadable: the reason can depend on the path that received it.
     """
 
@@ -32,6 +36,8 @@ class Spooled:
     database: str | None
     address: str | None
     raw: bytes
+    at: float | None = None
+    seconds_off: float | None = None
 
     def is_for(self, database: str | None, address: str | None) -> bool:
         """Return whether the record is for the database with that id, at that address.
@@ -51,6 +57,8 @@ class Spooled:
             "unreadable": self.unreadable,
             "database": self.database,
             "address": self.address,
+            "at": self.at,
+            "seconds_off": self.seconds_off,
         }
         return json.dumps(head).encode() + b"\n" + self.raw
 
@@ -62,18 +70,19 @@ class Spooled:
             else events.unreadable(self.source, self.raw, self.unreadable)
         )
         return Delivery(
-            content, self.api_url, self.secret_fingerprint, account=self.account, callback_for=self.callback_for
-        )
+            content, self.api_url, self.secret_fingerprint, account=self.account, callback_for=self.callback_for,
+            seconds_off=self.seconds_off, spooled_at=None if self.at is None else datetime.fromtimestamp(self.at, UTC),
+        )  # fmt: skip
 
 
-def spooled(delivery: Delivery, database: str | None, address: str | None) -> Spooled:
+def spooled(delivery: Delivery, database: str | None, address: str | None, *, at: float) -> Spooled:
     """Return the record of a delivery for a database at an address; the id is None if it is not known yet."""
     content = delivery.content
     return Spooled(
         source=content.source, api_url=delivery.api_url, account=delivery.account,
         secret_fingerprint=delivery.secret_fingerprint, callback_for=delivery.callback_for,
         unreadable=content.reason if isinstance(content, Unreadable) else None,
-        database=database, address=address, raw=content.raw,
+        database=database, address=address, raw=content.raw, at=at, seconds_off=delivery.seconds_off,
     )  # fmt: skip
 
 
@@ -92,9 +101,10 @@ def read(record: bytes) -> Spooled:
             source=_text(head["source"]), api_url=_text(head["api_url"]), account=_text(head["account"]),
             secret_fingerprint=_text(head["secret"]), callback_for=_known(head["callback_for"]),
             unreadable=_known(head["unreadable"]), database=_known(head["database"]),
-            address=_known(head.get("address")), raw=raw,
+            address=_known(head.get("address")), raw=raw, at=_time(head.get("at")),
+            seconds_off=_number(head.get("seconds_off")),
         )  # fmt: skip
-    except (LookupError, TypeError, ValueError, RecursionError) as exc:
+    except (LookupError, TypeError, ValueError, OverflowError, OSError, RecursionError) as exc:
         raise ValueError("another version of the receiver has spooled it") from exc
 
 
@@ -137,6 +147,33 @@ def _text(value: object) -> str:
     if b"\0" in value.encode():
         raise ValueError("a text with a zero in it")
     return value
+
+
+def _number(value: object) -> float | None:
+    """Return a number that the database can store.
+
+    Raises:
+        TypeError, ValueError: the value is something else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"not a number: {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ValueError("an infinite number")
+    return float(value)
+
+
+def _time(value: object) -> float | None:
+    """Return a time (unix seconds) that the database can store.
+
+    Raises:
+        TypeError, ValueError, OverflowError: the value is something else.
+    """
+    at = _number(value)
+    if at is not None:
+        datetime.fromtimestamp(at, UTC)
+    return at
 
 
 def _known(value: object) -> str | None:

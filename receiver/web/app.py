@@ -209,7 +209,8 @@ def _receive(receiver: Receiver, account: AccountId | None) -> Callable[[Request
         content = providers.read(proven.account.source, raw)
         if proven.callback_for is not None:
             content = events.about(content, proven.callback_for)
-        status = await receiver.store.append(content, proven)
+        delivery = receiver.store.delivery(content, proven)
+        status = await receiver.store.save(delivery, receiver.store.commit(delivery))
         receiver.failures_of(proven.account).taken()
         return JSONResponse({"status": status})
 

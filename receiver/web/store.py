@@ -1,6 +1,6 @@
 """Make an authentic delivery durable: in the database, else in the spool; and drain the spool into the database.
 
-append ──▶ database, 2 s ──▶ stored | duplicate | quarantined
+commit ──▶ database, 2 s, with what else waits ──▶ stored | duplicate | quarantined
               │ refuses this delivery, or has no free connection: only this delivery goes to the spool
               │ away, hung, full, read-only: from now on deliveries go straight to the spool
               ▼
@@ -22,16 +22,15 @@ from functools import partial
 
 from receiver import providers, signature
 from receiver.database import Connection, Connections, query
-from receiver.database.apart import together
 from receiver.database.hint import Hint
 from receiver.errors import StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
-from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.handling.discovery import interested
 from receiver.health import Finding, checks
 from receiver.inbox import deliveries as inbox
 from receiver.inbox import spooled
+from receiver.inbox.commit import Commits
 from receiver.inbox.deliveries import Delivery, Status
 from receiver.inbox.spool import Condition, Fate, Spool
 from receiver.logs.seldom import Heard, Seldom
@@ -104,47 +103,56 @@ class Store:
         self._address = address
         self._is_met = False
         self._interested = partial(interested, handlers.values())
-        self._stored = stored
         self._met = met
         self._deadlines = deadlines
+        self._commits = Commits(connections, seconds=deadlines.database, stored=stored, away=self._leave)
         self._away_since: float | None = None
         self._why = ""
         self._hurry = Hint()
         self._crowded = Seldom(_say_crowded, seconds=BETWEEN_LINES_SECONDS)
         self._looking: asyncio.Task[Condition] | None = None
 
-    async def append(self, content: Event | Unreadable, proven: Proven) -> Status:
+    def delivery(self, content: Event | Unreadable, proven: Proven) -> Delivery:
+        """Return an authentic delivery, with the handlers that want it."""
+        return Delivery(
+            content, proven.account.api_url, signature.fingerprint(proven.secret), self._wanted(content),
+            account=proven.account.account, callback_for=proven.callback_for, seconds_off=proven.seconds_off,
+        )  # fmt: skip
+
+    def commit(self, delivery: Delivery) -> "asyncio.Future[Status] | None":
+        """Begin to store a delivery in the database; return None while that is away. Then call `save`."""
+        return None if self._away_since is not None else self._commits.add(delivery)
+
+    async def save(self, delivery: Delivery, tried: "asyncio.Future[Status] | None") -> Status:
         """Return the status of a delivery once it is on disk. Every spooled delivery counts as stored.
+
+        Args:
+            delivery: the delivery.
+            tried: what `commit` has returned for it.
 
         Raises:
             StoreUnavailableError: neither the database nor the spool can store the delivery now.
         """
-        secret, wanted = signature.fingerprint(proven.secret), self._wanted(content)
-        delivery = Delivery(
-            content, proven.account.api_url, secret, wanted, account=proven.account.account,
-            callback_for=proven.callback_for,
-        )  # fmt: skip
-        tried = self._away_since is None
-        if tried:
+        if tried is not None:
             try:
-                return await self._append(delivery)
+                return await tried
             except StoreBusyError as exc:
                 self._crowded.note(str(exc))
             except StoreRefusedError as exc:
                 log.error("%s; this one delivery goes to the spool", exc)
             except StoreUnavailableError as exc:
-                self._leave(exc)
+                log.debug("a delivery goes to the spool: %s", exc)
             except Exception:
                 log.exception("a bug in receiver; this one delivery goes to the spool")
             self._hurry.give()
-        record = spooled.spooled(delivery, self._database, self._address).to_bytes()
+        record = spooled.spooled(delivery, self._database, self._address, at=time.time()).to_bytes()
         try:
             await self._spool.append(record, seconds=self._deadlines.spool)
         except StoreUnavailableError as refusal:
-            if tried:
+            if tried is not None:
                 raise
             try:
-                status = await self._append(delivery)  # the database might be back, unnoticed
+                status = await self._commits.add(delivery)  # the database might be back, unnoticed
             except StoreUnavailableError:
                 raise refusal from None
             self._return()
@@ -250,16 +258,12 @@ class Store:
     async def _take_apart(self, deliveries: Sequence[Delivery]) -> list[Fate]:
         """Store deliveries together, or one by one if the database refuses one of them; return the fate of each."""
         fates: list[Fate] = []
-        reach(Failpoint.BEFORE_COMMIT)
-        parts = await together(self._connections, deliveries, inbox.append, seconds=self._deadlines.database)
-        for part, result in parts:
+        for result in await self._commits.together(deliveries):
             if isinstance(result, StoreRefusedError):
                 log.error("the database did not store a spooled delivery: %s", result)
                 fates.append(Fate.LATER if result.passing else Fate.REFUSED)
             else:
-                self._announce(part, result)
-                fates += [Fate.STORED] * len(part)
-        reach(Failpoint.AFTER_COMMIT)
+                fates.append(Fate.STORED)
         if Fate.REFUSED in fates and Fate.STORED not in fates:
             wanted = {name for delivery in deliveries for name in delivery.handlers}
             probe = partial(self._probe, handlers=tuple(sorted(wanted)))
@@ -279,20 +283,6 @@ class Store:
 
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:
         return tuple(self._interested(content.type, content.source)) if isinstance(content, Event) else ()
-
-    async def _append(self, delivery: Delivery) -> Status:
-        reach(Failpoint.BEFORE_COMMIT)
-        answers = await self._connections.run(
-            lambda connection: inbox.append(connection, [delivery]), seconds=self._deadlines.database
-        )
-        reach(Failpoint.AFTER_COMMIT)
-        self._announce([delivery], answers)
-        return answers[0]
-
-    def _announce(self, deliveries: Sequence[Delivery], answers: Sequence[Status]) -> None:
-        """Call `stored` if there are new jobs."""
-        if any(given.handlers and status == "stored" for given, status in zip(deliveries, answers, strict=True)):
-            self._stored()
 
     def _leave(self, error: StoreUnavailableError) -> None:
         """Send the next deliveries straight to the spool: only the first ones of an outage have to wait."""

@@ -52,11 +52,13 @@ class Proven:
         secret: the secret.
         account: the account that the delivery comes from.
         callback_for: the transcription whose callback received it; None at the webhook.
+        seconds_off: how far behind our time the time of its signature is.
     """
 
     secret: bytes = field(repr=False)
     account: AccountId
     callback_for: str | None = None
+    seconds_off: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,10 @@ class _Tried:
         Raises:
             SignatureError: none of these secrets proves it.
         """
-        proof = signature.verify(headers, body, secrets=self.secrets, now=time.time())
+        now = time.time()
+        proof = signature.verify(headers, body, secrets=self.secrets, now=now)
         assert self.account is not None, "a secret is an account's"
-        return Proven(proof.secret, self.account, self.callback_for)
+        return Proven(proof.secret, self.account, self.callback_for, now - proof.signed_at)
 
 
 class Keyring:

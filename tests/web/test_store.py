@@ -14,7 +14,7 @@ import pytest
 from receiver import Context, Event, database, events, handler
 from receiver.database import Connection, Connections, Pool
 from receiver.errors import SpoolFullError, StoreUnavailableError
-from receiver.events import AccountId
+from receiver.events import AccountId, Unreadable
 from receiver.handling import Handler
 from receiver.health import Finding
 from receiver.inbox import deliveries
@@ -79,7 +79,11 @@ class Place:
         self.told += 1
 
     async def deliver(self, name: str, body: bytes | None = None) -> str:
-        return await self.store.append(payload.read(SOURCE, body or completed(name)), PROVEN)
+        return await self.append(payload.read(SOURCE, body or completed(name)), PROVEN)
+
+    async def append(self, content: Event | Unreadable, proven: Proven) -> str:
+        delivery = self.store.delivery(content, proven)
+        return await self.store.save(delivery, self.store.commit(delivery))
 
     @property
     def is_empty(self) -> bool:
@@ -114,7 +118,7 @@ async def test_only_handlers_of_the_deliverys_source_get_a_job(
     only = handler("transcription.completed", name="only", sources=(SOURCE,))(announce.function)
     async with placed(receiver_database, tmp_path, handlers={"announce": announce, "only": only}) as place:
         for source in (SOURCE, "other.example"):
-            await place.store.append(payload.read(source, completed("evt_1")), PROVEN)
+            await place.append(payload.read(source, completed("evt_1")), PROVEN)
     rows = await db.fetch(
         "select e.source, j.handler from receiver.jobs j join receiver.events e on e.id = j.event order by 1, 2"
     )
@@ -185,7 +189,7 @@ async def test_what_was_judged_unreadable_for_where_it_came_to_stays_so(
 ) -> None:
     async with placed(NOWHERE, tmp_path) as away:
         foreign = events.about(payload.read(SOURCE, completed("evt_1", 7)), "8")
-        await away.store.append(foreign, PROVEN)
+        await away.append(foreign, PROVEN)
     async with placed(receiver_database, tmp_path) as back:
         await back.store.drain()
     (found,) = await deliveries.recent(db)
@@ -227,7 +231,7 @@ async def test_it_drains_by_itself(db: Pool, receiver_database: str, tmp_path: P
     async with placed(NOWHERE, tmp_path) as away:
         await away.deliver("evt_1")
     async with placed(receiver_database, tmp_path) as back:
-        await back.store.append(payload.read(SOURCE, completed("evt_2")), PROVEN)
+        await back.append(payload.read(SOURCE, completed("evt_2")), PROVEN)
         keeping = asyncio.create_task(back.store.keep_drained())
         await until(lambda: back.is_empty)
         keeping.cancel()
@@ -536,10 +540,10 @@ async def test_the_account_that_was_proven_is_stored_also_by_way_of_the_spool(
     other = Proven(b"whsec", AccountId(SOURCE, "http://other.test", "big-show"))
     await db.execute(TAKES_NOTHING)
     async with placed(receiver_database, tmp_path) as place:
-        await place.store.append(payload.read(SOURCE, completed("evt_1")), other)
+        await place.append(payload.read(SOURCE, completed("evt_1")), other)
         await db.execute(TAKES_AGAIN)
         await place.store.drain()
-        await place.store.append(payload.read(SOURCE, completed("evt_2")), other)
+        await place.append(payload.read(SOURCE, completed("evt_2")), other)
     found = await deliveries.recent(db)
     assert [(one.id, one.source, one.api_url, one.account) for one in found] == [
         ("evt_2", SOURCE, "http://other.test", "big-show"), ("evt_1", SOURCE, "http://other.test", "big-show"),

@@ -26,7 +26,7 @@ def spooling(folder: Path, **changes: str) -> Settings:
 async def spool_for_another(folder: Path) -> None:
     spool = Spool(folder, limit_bytes=10**6)
     delivery = Delivery(payload.read("transcribe.so", completed("evt_theirs")), API, "f")
-    await spool.append(spooled.spooled(delivery, "another", None).to_bytes(), seconds=60)
+    await spool.append(spooled.spooled(delivery, "another", None, at=0).to_bytes(), seconds=60)
     await spool.close()
 
 

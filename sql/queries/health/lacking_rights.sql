@@ -5,6 +5,7 @@ from (
         ('archive', '{delete,insert,select}'::text[]), ('artifacts', '{insert,select,update}'),
         ('budgets', '{insert,select,update}'),
         ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
+        ('deliveries', '{insert,select}'),
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
         ('files', '{delete,insert,select,update}'), ('identity', '{select}'),
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
