@@ -38,7 +38,15 @@ LINE_END_BYTES = 64  # line ends before a request are ignored up to this size; a
 
 
 class DeadlineProtocol(H11Protocol):
-    """One connection."""
+    """One connection.
+
+    Args:
+        clients: the open connections.
+        turns: when to parse.
+        bounds: what a client can use.
+        leaving: set once the server accepts no more requests after those under way.
+        on_refused: called with the refusal of a malformed request, and the client's address.
+    """
 
     def __init__(
         self,
@@ -46,12 +54,17 @@ class DeadlineProtocol(H11Protocol):
         clients: Callers,
         turns: Turns,
         bounds: Bounds,
+        leaving: asyncio.Event,
         on_refused: OnRefused | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._on_refused = on_refused
-        self.app_state = {**self.app_state, "is_last": self._is_last}
+        self._leaving = leaving
+        self.app_state = {
+            **self.app_state,
+            "is_last": lambda: self._is_last(authentic="authentic" in self.scope["state"]),
+        }
         self._clients = clients
         self._turns = turns
         self._bounds = bounds
@@ -80,8 +93,6 @@ class DeadlineProtocol(H11Protocol):
             self._skip_line_ends()
             if not self._unparsed:
                 return
-        if self.conn.their_state is h11.IDLE and self._deadline is None:
-            self._expect_request()
         self._unset_keepalive_if_required()
         self.handle_events()
 
@@ -119,8 +130,7 @@ class DeadlineProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Close the connection if the rest of the answered request will never come, or is not needed."""
         self._give_time()  # a pipelined request begins here
-        if is_armed(Failpoint.AFTER_ANSWER):  # only at the end of this round uvloop sends what was written
-            self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
+        self._after_answer()
         unwanted = self.conn.their_state is h11.SEND_BODY
         is_kept = self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE
         if is_kept:
@@ -132,6 +142,10 @@ class DeadlineProtocol(H11Protocol):
         self._note()
         if unwanted or (self._half_closed and not self._in_line and not self._is_under_way()):
             self.transport.close()
+
+    def _after_answer(self) -> None:
+        if is_armed(Failpoint.AFTER_ANSWER):  # only at the end of this round uvloop sends what was written
+            self.loop.call_soon(reach, Failpoint.AFTER_ANSWER)
 
     def pause_writing(self) -> None:
         """Start the deadline of a client that does not read its answers."""
@@ -149,6 +163,10 @@ class DeadlineProtocol(H11Protocol):
         """End the connection, but parse the queued input first, because it might be a delivery."""
         while self._in_line:
             self._parse()
+        self._end()
+
+    def _end(self) -> None:
+        """End the connection now, or after the request under way."""
         super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -170,6 +188,15 @@ class DeadlineProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
+        self._read()
+        self._note()
+        if self._half_closed and not self._in_line and not self._is_under_way():
+            self.transport.close()  # the rest of the request will never come
+
+    def _read(self) -> None:
+        """Parse the next piece of the input."""
+        if self.conn.their_state is h11.IDLE and self._deadline is None:
+            self._expect_request()
         piece = bytes(self._unparsed[:PIECE_BYTES])
         del self._unparsed[:PIECE_BYTES]
         if piece:  # h11 takes an empty piece as the end of the input
@@ -179,14 +206,14 @@ class DeadlineProtocol(H11Protocol):
             self._forget_deadline()
         if self._unparsed:
             self.handle_events()
-        self._note()
-        if self._half_closed and not self._in_line and not self._is_under_way():
-            self.transport.close()  # the rest of the request will never come
 
     def _start_over(self) -> None:
         """Take back from h11 the bytes that follow the answered request, and begin a new h11 connection."""
         self._unparsed[:0] = self.conn.trailing_data[0]
         self.conn = h11.Connection(h11.SERVER)
+        self._skip_line_ends_anew()
+
+    def _skip_line_ends_anew(self) -> None:
         self._skipped = 0
         self._skip_line_ends()
 
@@ -197,14 +224,15 @@ class DeadlineProtocol(H11Protocol):
         if self._skipped <= LINE_END_BYTES:
             self._unparsed = left
 
-    def _is_last(self) -> bool:
+    def _is_last(self, *, authentic: bool) -> bool:
         """Return whether the connection is closed after the answer that begins now; see `on_response_complete`."""
+        if self._leaving.is_set():
+            return True
         behind = self.conn.trailing_data[0] + self._unparsed
         if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
             behind = left
         # Otherwise a refused client that always has more to send stays busy, and no new client can take its place.
-        is_refused = "authentic" not in self.scope["state"]
-        return self.conn.their_state is h11.SEND_BODY or (is_refused if behind else self._half_closed)
+        return self.conn.their_state is h11.SEND_BODY or (not authentic if behind else self._half_closed)
 
     def _is_unread(self) -> bool:
         """Return whether the client might be sending bytes that will not be read. An incomplete head does not count."""
@@ -235,7 +263,10 @@ class DeadlineProtocol(H11Protocol):
 
     def _expect_request(self) -> None:
         self._give_time()
-        self._deadline = self.loop.call_later(self._bounds.receive, self.transport.close)
+        self._deadline = self.loop.call_later(self._bounds.receive, self._end_of_time)
+
+    def _end_of_time(self) -> None:
+        self.transport.close()
 
     def _give_time(self) -> None:
         """Set the deadline for the body of a request that begins now."""

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from receiver.errors import ConfigError
 from receiver.server.bounds import SERVICE, Bounds
 from receiver.server.connections import Acceptor, Callers, allowed
-from receiver.server.protocol import DeadlineProtocol
+from receiver.server.direct import BUG, DirectProtocol
 from receiver.server.turns import Turns
 
 # Proxies keep idle connections for a minute and more. If we close one first, a delivery can be lost with it.
@@ -29,7 +29,6 @@ SHUTDOWN_SECONDS = 14
 LINGER_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 CLOSE = (b"connection", b"close")
-BUG = 500
 _ORIGIN = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 
 
@@ -118,22 +117,16 @@ async def serve(
     """Answer requests until `stop` is set, then let requests under way end within 14 s.
 
     A malformed request never reaches the application. It is reported to the application's `state.refused`, if that is
-    set. `relieved` means that a successor serves the same socket: this server then accepts no new connection, and ends
-    with its last one.
+    set. An ordinary delivery does not reach it either: the application's `state.taking`, if that is set, takes it.
+    `relieved` means that a successor serves the same socket: this server then accepts no new connection, and ends with
+    its last one.
     """
-    # At info uvicorn logs about itself, at warning about every malformed request, and anyone can send one.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    leaving = asyncio.Event()
-    config = uvicorn.Config(
-        _in_origin_form(_saying_close(app, leaving)), http=DeadlineProtocol, ws="none", lifespan="off", log_config=None,
-        access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
-    )  # fmt: skip
-    config.load()
+    leaving, config = asyncio.Event(), _configure(app)
     server, clients = _Server(config), Callers()
     make = functools.partial(
-        DeadlineProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients,
-        turns=Turns(at_once=bounds.turns), bounds=bounds, on_refused=getattr(app.state, "refused", None),
+        DirectProtocol, config=config, server_state=server.server_state, app_state={}, clients=clients,
+        turns=Turns(at_once=bounds.turns), bounds=bounds, leaving=leaving,
+        on_refused=getattr(app.state, "refused", None), taking=getattr(app.state, "taking", None),
     )  # fmt: skip
     acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), between_lines=bounds.between_lines)
     serving = asyncio.create_task(server.serve(sockets=[]))
@@ -146,6 +139,19 @@ async def serve(
     await serving
     for end in ends:
         end.cancel()
+
+
+def _configure(app: ASGIApp) -> uvicorn.Config:
+    """Return uvicorn's configuration, loaded, for an application."""
+    # At info uvicorn logs about itself, at warning about every malformed request, and anyone can send one.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        _in_origin_form(_saying_close(app)), http=DirectProtocol, ws="none", lifespan="off", log_config=None,
+        access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
+    )  # fmt: skip
+    config.load()
+    return config
 
 
 def _in_origin_form(app: ASGIApp) -> ASGIApp:
@@ -161,14 +167,14 @@ def _in_origin_form(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def _saying_close(app: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
+def _saying_close(app: ASGIApp) -> ASGIApp:
     """Add `Connection: close` to an answer after which its connection closes, so that no client uses it again."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start" and CLOSE not in message["headers"]:
                 # After a bug of ours uvicorn closes the connection in any case.
-                is_last = leaving.is_set() or scope["state"]["is_last"]() or message["status"] == BUG
+                is_last = scope["state"]["is_last"]() or message["status"] == BUG
                 message = {**message, "headers": [*message["headers"], *([CLOSE] if is_last else [])]}
             await send(message)
 

@@ -1,4 +1,4 @@
-"""The routes: deliveries, liveness, readiness. The request path is one function."""
+"""The routes: deliveries, liveness, readiness."""
 
 import asyncio
 import logging
@@ -11,11 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver import events, providers, signature
+from receiver import signature
 from receiver.database import Connection, Connections, migrations
 from receiver.errors import ReceiverError, SignatureError
 from receiver.events import AccountId
-from receiver.failpoints import Failpoint, reach
 from receiver.handling import Handler
 from receiver.health import Finding, checks, postgres, presence, report, resources
 from receiver.health.failures import Failures
@@ -24,7 +23,8 @@ from receiver.inbox import jobs
 from receiver.inbox.spool import Spool
 from receiver.settings import CALLBACK_PATH, Account, webhook_path
 from receiver.settings.accounts import set_up
-from receiver.web import body, refusals
+from receiver.web import refusals
+from receiver.web.reception import Reception, with_slash
 from receiver.web.refusals import Refusals
 from receiver.web.store import SERVICE, Deadlines, Store
 from receiver.webhooks import secrets
@@ -71,7 +71,10 @@ class Receiver:
             handlers=handlers, stored=self._stored.set, met=database.keep, deadlines=deadlines,
         )  # fmt: skip
         self._failures = {account.id: Failures(account.mark) for account in accounts}
-        self.refusals = Refusals(self._failures_at, between=between_refusals)
+        self.refusals = Refusals(self.failures_of, between=between_refusals)
+        self.reception = Reception(
+            keyring=self.keyring, store=self.store, refusals=self.refusals, failures=self.failures_of, accounts=accounts
+        )
         self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
         self.more_findings: list[Callable[[], list[Finding]]] = []
@@ -113,9 +116,6 @@ class Receiver:
     def failures_of(self, account: AccountId | None = None) -> Failures:
         """Return the count for an account's webhook; the default one's if nobody knows whose delivery was refused."""
         return self._failures[self.accounts[0].id if account is None else account]
-
-    def _failures_at(self, request: Request | None) -> Failures:
-        return self.failures_of(None if request is None else getattr(request.state, "account", None))
 
     def _secret(self) -> Finding:
         known, trouble = len(self.keyring.secrets), self._remembered.trouble
@@ -170,14 +170,15 @@ class Receiver:
 
 def application(receiver: Receiver, further: Sequence[Route] = ()) -> Starlette:
     """Return the ASGI application of a receiver, with `further` routes that no delivery takes."""
+    callbacks = f"{CALLBACK_PATH}/{{callback}}"
     app = Starlette(
         routes=[
             *(
-                route
+                Route(path, _receive(receiver, account.id), methods=["POST"])
                 for account in receiver.accounts
-                for route in _deliveries(webhook_path(account.name), _receive(receiver, account.id))
+                for path in with_slash(webhook_path(account.name))
             ),
-            *_deliveries(f"{CALLBACK_PATH}/{{callback}}", _receive(receiver, None)),
+            *(Route(path, _receive(receiver, None), methods=["POST"]) for path in with_slash(callbacks)),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(receiver)),
             *further,
@@ -186,33 +187,16 @@ def application(receiver: Receiver, further: Sequence[Route] = ()) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.refused = receiver.refusals.count
+    app.state.taking = receiver.reception
     return app
-
-
-def _deliveries(path: str, receive: Callable[[Request], Awaitable[Response]]) -> list[Route]:
-    """Return the routes of a path, with and without a final slash. A redirect might not be followed by the provider."""
-    return [Route(one, receive, methods=["POST"]) for one in (path, f"{path}/")]
 
 
 def _receive(receiver: Receiver, account: AccountId | None) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers deliveries to the webhook of an account; for None, to callbacks, whose path has a token."""
 
     async def receive(request: Request) -> Response:
-        """Verify, store, answer. Handlers run in the worker."""
-        request.state.account = account
-        raw = await body.read(request)
         at = request.path_params["callback"] if account is None else account
-        proven = await receiver.keyring.verify(request.headers.raw, raw, at)
-        reach(Failpoint.AFTER_VERIFY)
-        request.state.authentic = True  # from now on its connection is served before others
-        request.state.account = proven.account
-        content = providers.read(proven.account.source, raw)
-        if proven.callback_for is not None:
-            content = events.about(content, proven.callback_for)
-        delivery = receiver.store.delivery(content, proven)
-        status = await receiver.store.save(delivery, receiver.store.commit(delivery))
-        receiver.failures_of(proven.account).taken()
-        return JSONResponse({"status": status})
+        return await receiver.reception.receive(request, at)
 
     return receive
 

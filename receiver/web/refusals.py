@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from receiver import signature
 from receiver.errors import RequestError, StoreUnavailableError, WrongPathError
+from receiver.events import AccountId
 from receiver.health.failures import Failures
 from receiver.logs.seldom import Heard, Seldom
 
@@ -24,14 +25,14 @@ class Refusals:
     """The refusals of one receiver.
 
     Args:
-        failures: returns what counts a request's refusal as the provider does; None is a request that was not read.
+        failures: returns what counts the refused deliveries of an account as the provider does; None is an unknown one.
         between: seconds between two log lines.
 
     Attributes:
         answers: the function that answers, for each kind of error that a route raises.
     """
 
-    def __init__(self, failures: Callable[[Request | None], Failures], *, between: float = BETWEEN_SECONDS) -> None:
+    def __init__(self, failures: Callable[[AccountId | None], Failures], *, between: float = BETWEEN_SECONDS) -> None:
         self._failures = failures
         # Our own errors are not the sender's fault. They are logged as errors, and other refusals do not delay them.
         self._lines = {
@@ -45,9 +46,9 @@ class Refusals:
             Exception: _fail,
         }
 
-    def count(self, error: RequestError, client: str | None = None, request: Request | None = None) -> None:
+    def count(self, error: RequestError, client: str | None = None, account: AccountId | None = None) -> None:
         """Count a refused request from the address `client`, and log refusals at most every 10 s."""
-        self._failures(request).refused(error)
+        self._failures(account).refused(error)
         ours = error.status >= 500  # noqa: PLR2004 - HTTP's own line
         self._lines[ours].note(f"{error.status} {error.detail or error.code}", by=client)
 
@@ -56,11 +57,15 @@ class Refusals:
         for lines in self._lines.values():
             lines.close()
 
+    def refuse(self, error: RequestError, client: str | None, account: AccountId | None) -> Response:
+        """Return the answer to a request that is refused, and count it."""
+        self.count(error, client, account)
+        later = {"Retry-After": RETRY_AFTER_SECONDS} if error.status == StoreUnavailableError.status else None
+        return refusal(error.status, error.code, error.message, later)
+
     async def _refuse(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestError)
-        self.count(exc, _client(request), request)
-        later = {"Retry-After": RETRY_AFTER_SECONDS} if exc.status == StoreUnavailableError.status else None
-        return refusal(exc.status, exc.code, exc.message, later)
+        return self.refuse(exc, _client(request), getattr(request.state, "account", None))
 
     async def _refuse_route(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
@@ -90,6 +95,11 @@ async def _answer_incomplete(_: Request, __: Exception) -> Response:
 
 
 async def _fail(_: Request, __: Exception) -> Response:
+    return internal_error()
+
+
+def internal_error() -> Response:
+    """Return the answer after a bug of ours."""
     return refusal(500, "internal_error", "This is a bug; the log says more.")
 
 

@@ -58,7 +58,7 @@ class Proven:
     secret: bytes = field(repr=False)
     account: AccountId
     callback_for: str | None = None
-    seconds_off: float = 0.0
+    seconds_off: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Keyring:
     ) -> None:
         self._accounts = {account.id: account for account in accounts}
         self._read = read
-        self._known = known
+        self._take_in(known)
         self._bounds = bounds
         self._next_reading: asyncio.Task[bool] | None = None
         self._hint = Hint()
@@ -124,6 +124,14 @@ class Keyring:
         """All secrets of webhooks that are known now."""
         return tuple(secret for account in self._accounts for secret in self.secrets_of(account))
 
+    def prove(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str) -> Proven:
+        """Return what proves a delivery, as `verify` does, but by the secrets that are known now.
+
+        Raises:
+            SignatureError: none of them proves it.
+        """
+        return self._secrets_at(at).prove(headers, body)
+
     async def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str) -> Proven:
         """Return what proves a delivery to an account's webhook, or to the callback with the token `at`.
 
@@ -134,7 +142,7 @@ class Keyring:
         """
         tried, callback = self._secrets_at(at), at if isinstance(at, str) else None
         try:
-            return tried.prove(headers, body)
+            return self.prove(headers, body, at)
         except SignatureError as exc:
             # A stale delivery waits as long as a mismatch: the time of an answer must not show which it is.
             if exc.reason not in ("mismatch", "stale"):
@@ -153,7 +161,7 @@ class Keyring:
     def _secrets_at(self, at: AccountId | str) -> _Tried:
         """Return the secrets that could have signed a delivery to this webhook or callback."""
         if not isinstance(at, str):
-            return _Tried(self.secrets_of(at), at)
+            return self._webhooks[at]
         found = self._known.callbacks.get(at)
         return _Tried() if found is None else _Tried((found.secret,), found.account, found.transcription_id)
 
@@ -188,6 +196,10 @@ class Keyring:
             await self._hint.within(self._bounds.again)
             await self.read_again()
 
+    def _take_in(self, known: Known) -> None:
+        self._known = known
+        self._webhooks = {account: _Tried(self.secrets_of(account), account) for account in self._accounts}
+
     async def _read_after_pause(self) -> bool:
         # A hint ends the pause: it announces a new secret, and unknown senders cannot cause a hint.
         await self._hint.within(self._last_read + self._bounds.between - time.monotonic())
@@ -196,7 +208,7 @@ class Keyring:
         self._last_read = time.monotonic()
         asked, self._asked = self._asked, set()
         try:
-            self._known = await self._read(asked)
+            self._take_in(await self._read(asked))
             self.is_usable.set()
         except ReceiverError as exc:
             log.debug("secrets were not read: %s", exc)
