@@ -34,7 +34,7 @@ class Taking(Protocol):
         """Return whether requests with this target can be deliveries."""
 
     def take(self, head: Ordinary, body: bytes, client: str | None, answer: Answer) -> bool:
-        """Take a delivery and call `answer` later, once; return False, without effect, if the application must see it."""
+        """Take a delivery and call `answer` later, once; return False, without effect, for the application."""
 
 
 class DirectProtocol(DeadlineProtocol):
