@@ -13,7 +13,7 @@ import click
 from receiver import database
 from receiver.cli import startup
 from receiver.cli.options import examples, until_eof
-from receiver.cli.process import configure, event_at, stop_event
+from receiver.cli.process import collect_seldom, configure, event_at, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections, embedded
 from receiver.handling import Handler, discovery
@@ -70,6 +70,7 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
             report_ready()
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
         log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
+        collect_seldom()
         await serve_on(application(receiver, submissions.routes), listener, stop, relieved=relieved)
     receiver.close()
     with suppress(TimeoutError):  # the rest waits on disk for the next process

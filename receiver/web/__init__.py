@@ -1,10 +1,11 @@
 """Answer deliveries: verify each, make it durable, then answer. Handlers never run here.
 
-server ──▶ app.receive ─┬ body.read                bounded in size and time
-                        ├ webhooks.keyring.verify  against every known secret of its account
-                        ├ providers.read
-                        └ store.append             in the database, else in the spool
-app          also answers `/healthz` and `/readyz`, and nudges the workers after a delivery was stored
+server ──▶ reception ─┬ webhooks.keyring   against every known secret of the delivery's account
+                      ├ providers.read
+                      └ store              in the database, else in the spool
+reception    an ordinary delivery comes to it straight from its connection, every other one by way of Starlette
+app          the routes; also answers `/healthz` and `/readyz`, and nudges the workers after a delivery was stored
+body         reads a body that comes by way of Starlette, bounded in size and time
 store        also brings the spooled deliveries into the database
 refusals     one answer for each kind of error; counted as the provider counts (`health.failures`), and logged
 submissions  for programs that submit: they have connections of their own
