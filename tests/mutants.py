@@ -460,6 +460,8 @@ MUTANTS = (
     Mutant("submissions: what was sent is sent again", "receiver/submissions/working.py",
            "await _move(submission, ctx, State.UNKNOWN, Change(error=NO_ANSWER))",
            "await _move(submission, ctx, State.UPLOADED, Change(tries=-1))", "submissions/working"),
+    Mutant("submissions: without a balance no works are shown", "receiver/submissions/finding.py",
+           "await paying.balance(client)", "await client.balance()", "submissions/finding"),
     Mutant("submissions: any new work is that of a lost answer", "receiver/submissions/finding.py",
            "if _fits(one, client, submission)]", "if _fits]", "submissions/finding"),
     Mutant("submissions: two lost answers are guessed at", "receiver/submissions/finding.py",

@@ -76,10 +76,10 @@ async def evidence(configured: Settings, db: Database, submission: Submission) -
         return Evidence()
     account = configured.account_of(submission.source, submission.account)
     async with open_client(source, account, None) as client:
-        found, balance = list[Candidate](), await client.balance()
+        found = list[Candidate]()
         if not source.synchronous:
             found = await works(db, client, submission, paying.order_of(submission, client, open_shelf(configured)))
-    return Evidence(found, balance)
+        return Evidence(found, await paying.balance(client))
 
 
 async def works(db: Database, client: Source, submission: Submission, order: Order) -> list[Candidate]:

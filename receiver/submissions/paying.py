@@ -78,12 +78,12 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     """
     client = cast("Source", ctx.client)
     order = order_of(submission, client, shelf)
-    balance = await _balance(client)
+    before = None if client.repeats else await balance(client)  # who repeats tells what became of a lost answer
     reach(Failpoint.BEFORE_SENT)
     # Only the holder of the job may write `sent`. A worker that got the job meanwhile would find `sent`, and take the
     # sender for dead.
     sent = await records.move_held(
-        ctx.db, (ctx.job, ctx.attempt), submission, State.SENT, Change(tries=1, balance_before=balance)
+        ctx.db, (ctx.job, ctx.attempt), submission, State.SENT, Change(tries=1, balance_before=before)
     )
     if sent is None:
         raise MovedError
@@ -94,10 +94,8 @@ async def pay(submission: Submission, ctx: Context, shelf: Shelf) -> None:
     reach(Failpoint.AFTER_ENDED)
 
 
-async def _balance(client: Source) -> float | None:
+async def balance(client: Source) -> float | None:
     """Return what the account has, for the person who must judge a lost answer; None if nothing tells."""
-    if client.repeats:  # such a source itself tells what became of a lost answer
-        return None
     try:
         return await client.balance()
     except ProviderError as exc:

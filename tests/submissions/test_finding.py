@@ -8,12 +8,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from receiver import settings
 from receiver.database import Pool
-from receiver.submissions import ordering, records
+from receiver.submissions import finding, ordering, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
-from tests.commands import Simulated
-from tests.submissions.submitting import Bench, audio_bench, bench_at, with_links
+from tests.commands import LIST, Scripted, Simulated, error
+from tests.submissions.submitting import Bench, audio_bench, bench_at, transcribe_bench, with_links
 
 SEPARATE = "/audio/separate"
 
@@ -134,3 +135,20 @@ async def test_works_that_name_their_file_are_told_apart(db: Pool, receiver_data
         assert first.remote_id != second.remote_id
         charged = [charge["id"] for charge in naming.http.get("/sandbox/charges").json()]
         assert (len(charged), set(charged)) == (2, {first.remote_id, second.remote_id})
+
+
+async def test_the_works_are_shown_although_the_balance_cannot_be_told(db: Pool, receiver_database: str) -> None:
+    async with transcribe_bench(db, receiver_database) as here:
+        submission = await here.submit()
+        await records.move(db, submission.id, State.SENT, Change(tries=1))
+        lost = await records.move(db, submission.id, State.UNKNOWN)
+    assert lost is not None
+    with Scripted().running() as provider:
+        work = {"id": 7, "status": "processing", "title": "talk.mp3", "source": "upload", "duration_seconds": 60}
+        provider.answers = {
+            LIST: [(200, {"data": [work]})],
+            "GET /api/v1/me": [(403, error("forbidden", "This key tells no balance."))],
+        }
+        configured = settings.load(TRANSCRIBE_API_URL=provider.url, TRANSCRIBE_API_KEY="tsk_test_x")
+        found = await finding.evidence(configured, db, lost)
+    assert ([one.remote_id for one in found.candidates], found.balance) == (["7"], None)
