@@ -64,6 +64,14 @@ class Watched(httpx.AsyncBaseTransport):
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The request that is paid for, held back."""
+
+    under_way: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """A database, a simulated provider, and its client."""
 
@@ -97,6 +105,18 @@ class Bench:
 
     def plan(self, kind: str, endpoint: str = PAYING, **more: Any) -> None:
         self.sandbox.faults.plan({"endpoint": endpoint, "kind": kind} | more)
+
+    def hold(self) -> Held:
+        """Hold the request that is paid for before it goes out, until the test says `go`."""
+        held = Held()
+
+        async def wait(request: httpx.Request) -> None:
+            if request.url.path.endswith(PAYING):
+                held.under_way.set()
+                await held.go.wait()
+
+        self.transport.before = wait
+        return held
 
     def charges(self) -> int:
         return len(self.sandbox.charges)

@@ -187,15 +187,9 @@ async def test_a_server_that_cannot_be_reached_has_been_sent_nothing(here: Bench
 
 
 async def test_a_call_that_is_cut_off_is_unknown_to_the_next_worker(here: Bench) -> None:
-    submission, under_way = await here.submit(), asyncio.Event()
-
-    async def hang(_: httpx.Request) -> None:
-        under_way.set()
-        await asyncio.Event().wait()
-
-    here.transport.before = hang
+    submission, held = await here.submit(), here.hold()
     async with here.working():
-        await under_way.wait()
+        await held.under_way.wait()
     assert ((await here.now(submission)).state, (await here.job(submission)).state) == (State.SENT, "pending")
     here.transport.before = None
     assert (await here.worked(submission)).state is State.UNKNOWN
@@ -204,64 +198,42 @@ async def test_a_call_that_is_cut_off_is_unknown_to_the_next_worker(here: Bench)
 
 async def test_an_answer_that_comes_after_all_is_used(here: Bench) -> None:
     """Another worker has thought the first one dead, and has told a person. The answer is paid for, so it counts."""
-    submission, answer = await here.submit(), asyncio.Event()
-    under_way = asyncio.Event()
-
-    async def wait(request: httpx.Request) -> None:
-        if request.url.path.endswith(PAYING):
-            under_way.set()
-            await answer.wait()
-
-    here.transport.before = wait
+    submission, held = await here.submit(), here.hold()
     async with here.working():
-        await under_way.wait()
+        await held.under_way.wait()
         await lapse(here, submission)
         async with here.working():
             await here.until_state(submission, State.UNKNOWN)
             await here.until_job(submission, "done")
-            answer.set()
+            held.go.set()
             await here.until_state(submission, State.DONE)
     assert here.charges() == 1
     assert [event.type for event in await here.events()] == ["submission.unknown", "transcription.completed"]
 
 
 async def test_an_answer_to_a_try_that_was_given_up_changes_nothing(here: Bench) -> None:
-    submission, answer, under_way = await here.submit(), asyncio.Event(), asyncio.Event()
-
-    async def wait(request: httpx.Request) -> None:
-        if request.url.path.endswith(PAYING):
-            under_way.set()
-            await answer.wait()
-
-    here.transport.before = wait
+    submission, held = await here.submit(), here.hold()
     async with here.working():
-        await under_way.wait()
+        await held.under_way.wait()
         await records.move(here.db, submission.id, State.UNKNOWN)
         async with here.db.acquire() as connection:
             await resolving.give_up(connection, submission.id)
-        answer.set()
+        held.go.set()
         await here.until_job(submission, "done")
     assert (await here.now(submission)).state is State.FAILED
     assert [event.type for event in await here.events()] == ["transcription.failed"]
 
 
 async def test_an_answer_to_an_earlier_try_is_not_that_of_the_one_under_way(here: Bench) -> None:
-    submission, answer, under_way = await here.submit(), asyncio.Event(), asyncio.Event()
-
-    async def wait(request: httpx.Request) -> None:
-        if request.url.path.endswith(PAYING):
-            under_way.set()
-            await answer.wait()
-
-    here.transport.before = wait
+    submission, held = await here.submit(), here.hold()
     async with here.working() as worker:
-        await under_way.wait()
+        await held.under_way.wait()
         await records.move(here.db, submission.id, State.UNKNOWN)
         async with here.db.acquire() as connection:
             await resolving.again(connection, submission.id)
         await records.move(here.db, submission.id, State.SENT, Change(tries=1))  # another worker sends it now
         worker.leave()
-        answer.set()
+        held.go.set()
         await here.until_state(submission, State.UNKNOWN)  # the worker finds it sent, and knows of no answer
     found = await here.now(submission)
     assert (found.paid_tries, found.error) == (2, working.NO_ANSWER)
@@ -294,40 +266,27 @@ async def test_an_id_that_comes_too_late_is_told(
 
 
 async def test_a_late_error_does_not_end_what_is_to_be_sent_again(here: Bench) -> None:
-    submission, answer, under_way = await here.submit("fail.mp3"), asyncio.Event(), asyncio.Event()
-
-    async def wait(_: httpx.Request) -> None:
-        under_way.set()
-        await answer.wait()
-
-    here.transport.before = wait
+    submission, held = await here.submit("fail.mp3"), here.hold()
     async with here.working():
-        await under_way.wait()
+        await held.under_way.wait()
         await records.move(here.db, submission.id, State.UNKNOWN)
         async with here.db.acquire() as connection:
             await resolving.again(connection, submission.id)
-        answer.set()
+        held.go.set()
         await here.until_job(submission, "done")
     submission = await here.now(submission)
     assert (submission.state, submission.paid_tries, here.paying_requests()) == (State.UNKNOWN, 2, 2)
 
 
 async def test_an_answer_to_one_try_is_none_to_the_next(here: Bench) -> None:
-    submission, answer, under_way = await here.submit(), asyncio.Event(), asyncio.Event()
-
-    async def wait(request: httpx.Request) -> None:
-        if request.url.path.endswith(PAYING):
-            under_way.set()
-            await answer.wait()
-
-    here.transport.before = wait
+    submission, held = await here.submit(), here.hold()
     async with here.working():
-        await under_way.wait()
+        await held.under_way.wait()
         await records.move(here.db, submission.id, State.UNKNOWN)
         async with here.db.acquire() as connection:
             await resolving.again(connection, submission.id)
         await records.move(here.db, submission.id, State.SENT, Change(tries=1))  # by another worker, which has died
-        answer.set()
+        held.go.set()
         await here.until_job(submission, "done")
     assert (await here.now(submission)).state is State.UNKNOWN
 
