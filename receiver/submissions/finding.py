@@ -1,6 +1,6 @@
 """Look for the work that a submission with a lost answer has become, where the provider lists works.
 
-    a source that repeats its answers is asked again, under the same key, for a day
+    a source that repeats its answers is asked again, under the same key, for 23 hours
 
     the works since it was sent ──▶ one names our file ───────────────────────────▶ that one
                                 └─▶ none names a file, one fits, and no other

@@ -1,7 +1,7 @@
 """transcribe.so as a source: it sends webhooks, and it takes submissions like every other source.
 
-An order's key makes the provider repeat its answer for a day. So a lost answer is asked for again, and nothing is
-charged twice.
+An order's key makes the provider repeat its answer for 24 hours. So a lost answer is asked for again, for 23 hours, and
+nothing is charged twice.
 """
 
 from collections.abc import Mapping, Sequence
