@@ -462,6 +462,8 @@ MUTANTS = (
            "await _move(submission, ctx, State.UPLOADED, Change(tries=-1))", "submissions/working"),
     Mutant("submissions: without a balance no works are shown", "receiver/submissions/finding.py",
            "await paying.balance(client)", "await client.balance()", "submissions/finding"),
+    Mutant("providers: whoever announces a result is asked until it is there", "receiver/cli/providers.py",
+           "if source.announces else", "if source.synchronous else", "cli/providers"),
     Mutant("submissions: any new work is that of a lost answer", "receiver/submissions/finding.py",
            "if _fits(one, client, submission)]", "if _fits]", "submissions/finding"),
     Mutant("submissions: two lost answers are guessed at", "receiver/submissions/finding.py",

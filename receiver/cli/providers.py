@@ -69,7 +69,7 @@ def _offer(source: type[Source]) -> Iterator[str]:
     kinds = " or ".join({"file": "a file", "url": "a web address"}[kind] for kind in sorted(source.takes))
     limits = " and ".join(source.limits.said)
     yield f"recording   {kinds}{f', at most {limits}' if limits else ', of any size as far as is known'}"
-    yield f"result      {'the answer to the request' if source.synchronous else 'asked for until it is there'}"
+    yield f"result      {_result(source)}"
     yield f"price       {f'in {source.unit}' if source.unit else 'not known'}"
     yield f"an account  needs {_needed(source)}"
     for name, kind in source.operations.items():
@@ -78,6 +78,12 @@ def _offer(source: type[Source]) -> Iterator[str]:
         width = max((len(option.name) for option in options), default=0)
         for option in options:
             yield f"  {option.name:<{width}}  {_said(option)}"
+
+
+def _result(source: type[Source]) -> str:
+    if source.synchronous:
+        return "the answer to the request"
+    return "told by a webhook; asked for where none comes" if source.announces else "asked for until it is there"
 
 
 def _said(option: Offered) -> str:

@@ -22,6 +22,7 @@ from receiver.settings import account_variables, accounts, addresses, values
 from receiver.settings.account_variables import Mistakes
 from receiver.settings.accounts import TRANSCRIBE, Account
 
+# The words of transcribe.so, the only one who makes timestamps.
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
 WEBHOOK_PATH = "/webhooks/transcribe-so"
 CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows; these jobs are transcriptions, not the jobs of handlers

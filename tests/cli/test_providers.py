@@ -50,3 +50,11 @@ def test_an_offer_names_ranges_defaults_and_limits(commands: Commands) -> None:
     assert "  temperature                number from 0 to 1\n" in shown
     assert "  response_format            one of text, json, verbose_json, srt, vtt; default verbose_json\n" in shown
     assert "  language                   text; required\n" in shown
+
+
+@pytest.mark.parametrize(("name", "result"), [
+    ("transcribe.so", "told by a webhook; asked for where none comes"), ("timbr", "asked for until it is there"),
+    ("thunderscribe", "the answer to the request"),
+])  # fmt: skip
+def test_an_offer_says_how_the_result_comes(commands: Commands, name: str, result: str) -> None:
+    assert f"result      {result}\n" in commands.good("providers", name)

@@ -6,7 +6,7 @@ commands ──▶ database ◀── workers ──▶ gateway ──▶ simula
 
 import wave
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,14 +137,15 @@ class Office:
         """Hurry until nothing more happens to these by itself; returns them."""
         wanted = set(submitted)
 
-        def rest() -> Mapping[str, Any] | None:
+        def rest() -> Sequence[Mapping[str, Any]]:
             self.hurry()
             if self._unfinished():  # asked first: what ends meanwhile is seen as it is then
-                return None
+                return ()
             found = {one: row for one, row in self.rows().items() if one in wanted}
-            return None if any(row["state"] in OPEN for row in found.values()) else found
+            return () if any(row["state"] in OPEN for row in found.values()) else (found,)
 
-        found: Mapping[str, Any] = until(rest, "nothing more happens by itself", seconds)
+        found: Mapping[str, Any]
+        (found,) = until(rest, "nothing more happens by itself", seconds)
         return found
 
     def _unfinished(self) -> int:

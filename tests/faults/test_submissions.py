@@ -37,6 +37,10 @@ def office(processes: Processes, receiver_database: str) -> Iterator[Office]:
         yield found
 
 
+def test_where_nothing_was_submitted_nothing_is_waited_for(office: Office) -> None:
+    assert office.rested([]) == {}
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", [one for one in (*OF_REQUEST, *OF_SANDBOX) if one != "hang"])
 def test_a_spoiled_request_ends_as_it_should_and_is_never_billed_twice(office: Office, fault: str) -> None:
