@@ -1,0 +1,108 @@
+"""nginx with the lines of the README, in front of a real `receiver serve`.
+
+It needs `apt-get install nginx-light`.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from receiver.web.body import BODY_BYTES
+from tests.processes import REPOSITORY, Processes, Web, completed, free_port, sign, until
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+README = (REPOSITORY / "README.md").read_text()
+((UPSTREAM, LOCATION),) = re.findall(
+    r"^(upstream receiver .*?^\})\n(location .*?^\})", README, re.DOTALL | re.MULTILINE
+)
+AROUND = """
+daemon off; master_process off; pid nginx.pid;
+events {}
+http {
+    access_log off; client_body_temp_path bodies; proxy_temp_path answers;
+    fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+UPSTREAM
+    server {
+        listen 127.0.0.1:PORT;
+LOCATION
+    }
+}
+"""
+WEBHOOK = "/webhooks/transcribe-so"
+ESTABLISHED = "01"
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is missing")
+
+
+@contextmanager
+def nginx(folder: Path, web: Web, location: str = LOCATION) -> Iterator[httpx.Client]:
+    """Run nginx before a web process; yield a client of it."""
+    assert NGINX is not None
+    folder.mkdir()
+    port, upstream = free_port(), UPSTREAM.replace(":8000;", f":{web.port};")
+    assert upstream != UPSTREAM
+    lines = AROUND.replace("UPSTREAM", upstream).replace("LOCATION", location).replace("PORT", str(port))
+    (folder / "nginx.conf").write_text(lines)
+    command = (NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log")
+    with subprocess.Popen(command) as running, httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+        try:
+            until((folder / "nginx.pid").exists, "nginx listens")
+            yield http
+        finally:
+            running.terminate()
+    assert running.returncode == 0
+
+
+@pytest.fixture
+def web(processes: Processes, receiver_database: str) -> Web:
+    return processes.serve(DATABASE_URL=receiver_database, RECEIVER_TOKEN="a_token_of_the_tests")
+
+
+def deliver(http: httpx.Client, body: bytes, path: str = WEBHOOK) -> int:
+    return http.post(path, content=body, headers=sign(body)).status_code
+
+
+def kept(web: Web) -> int:
+    """Return how many connections to a web process are open."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1] == f"0100007F:{web.port:04X}" and row[3] == ESTABLISHED for row in rows)
+
+
+def test_authentic_deliveries_arrive_byte_for_byte_over_one_connection(
+    processes: Processes, web: Web, receiver_database: str, tmp_path: Path
+) -> None:
+    bodies = {f"evt_{number}": completed(f"evt_{number}") for number in range(5)}
+    bodies["evt_large"] = completed("evt_large").ljust(BODY_BYTES)
+    with nginx(tmp_path / "nginx", web) as http:
+        assert [deliver(http, body) for body in bodies.values()] == [200] * len(bodies)
+        assert kept(web) == 1
+        assert deliver(http, b" " * (BODY_BYTES + 1)) == 413
+    processes.environment["DATABASE_URL"] = receiver_database
+    rows = processes.sql("select event_id, raw from receiver.events")
+    assert {row["event_id"]: row["raw"] for row in rows} == bodies
+
+
+def test_what_programs_submit_passes_with_its_headers_and_nothing_else_does(web: Web, tmp_path: Path) -> None:
+    with nginx(tmp_path / "nginx", web) as http:
+        token = {"Authorization": "Bearer a_token_of_the_tests"}
+        for key, is_missed in ({}, True), ({"Idempotency-Key": "mine"}, False):
+            refused = http.post("/submissions", headers=token | key, json={})
+            assert (refused.status_code, "Idempotency-Key" in refused.text) == (400, is_missed)
+        assert http.get("/submissions/sub_1").status_code == 401
+        assert [http.get(path).status_code for path in ("/readyz", "/submissionsx", "/")] == [404, 404, 404]
+        assert "wrong_path" not in web.log
+
+
+def test_the_location_of_a_prefix_takes_it_away(web: Web, tmp_path: Path) -> None:
+    ((before, after),) = re.findall(r"location (/pods\S+) with proxy_pass (\S+)", LOCATION)
+    lines = [f"location {before} {{", f"    proxy_pass {after};", *LOCATION.splitlines()[2:]]
+    with nginx(tmp_path / "nginx", web, "\n".join(lines)) as http:
+        assert deliver(http, completed("evt_1"), f"/pods{WEBHOOK}") == 200
+        assert deliver(http, completed("evt_2")) == 404
