@@ -1,8 +1,9 @@
 """`transcribe` and `quote`: submit a recording to the provider, or ask for its price."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import click
@@ -103,39 +104,30 @@ def transcribe(
         raise click.UsageError("-o goes with another --provider; for transcribe.so: --pipeline, --language, --duration")
     configured = configure().choosing(account)
     request, file = _handed_in(recording, pipeline, language, duration)
-    pays = configured.account()
+    order, pays = Order(request, file, idempotency_key, max_charge, again=again), configured.account()
     with database_if_there(configured) as url:
-        about = progress.about(request, None if file is None else file.path)
-        if url is None or progress.is_lost(configured.data_dir, pays, about):
-            order = partial(Order, request, file, idempotency_key, max_charge, again=again)
-            _with_notes(configured, order, request, file, callback=callback, wait=wait, as_json=as_json)
+        if url is None or progress.is_lost(configured.data_dir, pays, order.about):
+            _alone(configured, order, callback=callback, wait=wait, as_json=as_json)
             return
         callback_at = callbacks.public_url(configured) if callback else None
-        terms = Terms("ask", idempotency_key, again, max_charge, callback_at)
-        asked = foreseen.asked_of(request, file, pays, terms)
+        asked = foreseen.asked_of(request, file, pays, Terms("ask", idempotency_key, again, max_charge, callback_at))
         transcribing.transcribe_there(configured, url, asked, wait=wait, as_json=as_json)
 
 
-def _with_notes(
-    configured: Settings, order: Callable[..., Order], request: Recording, file: Media | None,
-    *, callback: bool, wait: bool, as_json: bool,
-) -> None:  # fmt: skip
+def _alone(configured: Settings, order: Order, *, callback: bool, wait: bool, as_json: bool) -> None:
     """Submit a recording without a database, or one whose answer was lost without one."""
+    bar = terminal.bar("uploading" if order.file is None else f"uploading {order.file.name}")
 
     async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
-        bar, following = (
-            terminal.bar("uploading" if file is None else f"uploading {file.name}"),
-            terminal.transcription(),
-        )
         async with opened(configured) as desk:
-            own = callbacks.of(configured, desk.db) if callback else None
-            with bar as uploaded, following as (followed, progressed):
+            called = replace(order, callbacks=callbacks.of(configured, desk.db)) if callback else order
+            with bar as uploaded, terminal.transcription() as (followed, progressed):
                 return await transcription.transcribe(
-                    desk.provider, desk.db, configured, order(callbacks=own), notes, wait=wait, uploaded=uploaded,
+                    desk.provider, desk.db, configured, called, notes, wait=wait, uploaded=uploaded,
                     submitted=partial(_say_submitted, followed=followed if wait else None), progressed=progressed,
                 )  # fmt: skip
 
-    with _advice(configured), transcription.noted(configured, request, file) as notes:
+    with _advice(configured), transcription.noted(configured, order) as notes:
         reached, text = run(work(notes))
         _print(reached, text, wait=wait, as_json=as_json)
         transcription.end(notes, reached, is_seen=streams.is_read(sys.stdout), waited=wait)

@@ -1,5 +1,6 @@
 """`transcribe` with a database: submit one recording, and wait until the provider has it."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -63,11 +64,7 @@ async def _transcribed(configured: Settings, url: str, asked: Asked, *, wait: bo
         sent = await submissions.hand_over(client, db, asked, open_shelf(configured))
         click.echo(f"submitted as {sent.id}", err=True)
         with terminal.line() as show:
-
-            async def waiting(now: Submission) -> None:
-                show(submissions.progress(now))
-                await _require_worker(db, configured, now)
-
+            waiting = _waiting(db, configured, show)
             reached = await results.until_begun(db, source, sent.id, waiting)
             if wait:
                 reached = await results.until_over(db, sent.id, waiting)
@@ -98,12 +95,7 @@ async def _followed(
         followed = await following.begin(client, db, configured)
         sent = await submissions.hand_over(client, db, asked, open_shelf(configured))
         with terminal.line() as show:
-
-            async def waiting(now: Submission) -> None:
-                show(submissions.progress(now))
-                await _require_worker(db, configured, now)
-
-            reached = await results.until_begun(db, TranscribeSo, sent.id, waiting)
+            reached = await results.until_begun(db, TranscribeSo, sent.id, _waiting(db, configured, show))
         if reached.remote_id is None:
             results.require_done(reached)
         assert reached.remote_id is not None, "what was accepted has the provider's id"
@@ -118,7 +110,13 @@ async def _followed(
         return reached, {"id": number, "text": await content.text(Archive(client, db), ended)}
 
 
-async def _require_worker(db: Pool, configured: Settings, submission: Submission) -> None:
-    missing = await submissions.no_worker(db, configured.chosen.api_url)
-    if missing is not None:
-        raise ImpossibleError(f"{missing}; {submission.id} stays, and goes on when one runs")
+def _waiting(db: Pool, configured: Settings, show: Callable[[str], None]) -> Callable[[Submission], Awaitable[None]]:
+    """Return what shows how far a submission is, and refuses to wait for a worker that does not run."""
+
+    async def waiting(now: Submission) -> None:
+        show(submissions.progress(now))
+        missing = await submissions.no_worker(db, configured.chosen.api_url)
+        if missing is not None:
+            raise ImpossibleError(f"{missing}; {now.id} stays, and goes on when one runs")
+
+    return waiting

@@ -106,10 +106,10 @@ def _crew(
         return Crew(worker(handlers={**handlers, own.name: own}, lanes=1, lapsed=True), None)
     lanes, calls = configured.lanes, configured.calls
     log.info("working with %d lanes for %s", lanes, discovery.listed(handlers.values()))
-    with_calls = len(configured.accounts) * calls
+    call_lanes = len(configured.accounts) * calls
     return Crew(
         worker(handlers=handlers, lanes=lanes),
-        worker(handlers={own.name: own}, lanes=with_calls, each=calls) if with_calls else None,
+        worker(handlers={own.name: own}, lanes=call_lanes, each=calls) if call_lanes else None,
     )
 
 

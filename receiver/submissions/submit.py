@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
@@ -18,7 +19,7 @@ from receiver.providers import Recording, TranscribeSo
 from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import Media, Notes
 from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.submissions import price, recordings
+from receiver.submissions import price, progress, recordings
 from receiver.submissions.progress import Notebook
 from receiver.webhooks import callbacks
 from receiver.webhooks.callbacks import Callbacks
@@ -48,6 +49,11 @@ class Order:
     max_charge: float | None = None
     callbacks: Callbacks | None = None
     again: bool = False
+
+    @property
+    def about(self) -> str | Path:
+        """What its notes are kept under."""
+        return progress.about(self.recording, None if self.file is None else self.file.path)
 
     def __post_init__(self) -> None:
         # Every comparison with NaN is false, so no price would be above it.

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from receiver.database import Pool
-from receiver.providers import Recording, TranscribeSo, content
+from receiver.providers import TranscribeSo, content
 from receiver.providers.archive import Archive
-from receiver.providers.orders import Media
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
 from receiver.submissions import following, progress
@@ -22,15 +21,14 @@ from receiver.submissions.submit import Order, Uploaded, submit
 
 
 @contextmanager
-def noted(configured: Settings, recording: Recording, file: Media | None) -> Iterator[Notebook]:
-    """Yield the notes on a recording, for `transcribe` and then `end`. No other run has them meanwhile.
+def noted(configured: Settings, order: Order) -> Iterator[Notebook]:
+    """Yield the notes on an order's recording, for `transcribe` and then `end`. No other run has them meanwhile.
 
     Raises:
         BusyError: another run is transcribing the recording.
         ImpossibleError: no key is set, or the data folder cannot be used.
     """
-    about = progress.about(recording, None if file is None else file.path)
-    with progress.opened(configured.data_dir, configured.account(), about) as notes:
+    with progress.opened(configured.data_dir, configured.account(), order.about) as notes:
         yield notes
 
 

@@ -63,7 +63,7 @@ class Job:
 
 
 def notes_in(folder: Path) -> AbstractContextManager[Notebook]:
-    return noted(CONFIGURED.model_copy(update={"data_dir": folder}), EPISODE, None)
+    return noted(CONFIGURED.model_copy(update={"data_dir": folder}), Order(EPISODE))
 
 
 async def test_it_is_submitted_followed_and_read(folder: Path) -> None:
