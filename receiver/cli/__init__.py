@@ -3,9 +3,10 @@
 up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
 check, spool, send                    the receiver       webhook: register, secrets, retire-secret, test-event
 handlers                              the handlers       inbox: events, show, jobs, replay
-submit: transcribe, quote             recordings         transcription: retry, delete
-submissions: submit, submissions, resolve, artifacts       what is asked of any provider
-providers                             the providers          transcribing: transcribe --provider
+transcribe: transcribe, quote         recordings         by_worker: transcribe with a database
+submit                                the same for any provider and operation
+submissions: submissions, resolve, artifacts             what has become of it
+providers                             the providers      transcription: retry, delete
 tokens                                those of Timbr
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
@@ -40,9 +41,9 @@ log = logging.getLogger(__name__)
 MODULES = {
     "up": "up.command", "serve": "serve", "work": "work", "migrate": "migrate", "register": "webhook",
     "secrets": "webhook", "retire-secret": "webhook", "test-event": "webhook", "check": "check",
-    "providers": "providers", "tokens": "tokens", "account": "account", "pipelines": "account", "quote": "submit",
-    "transcribe": "submit", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
-    "retry": "transcription", "delete": "transcription", "submit": "submissions", "submissions": "submissions",
+    "providers": "providers", "tokens": "tokens", "account": "account", "pipelines": "account", "quote": "transcribe",
+    "transcribe": "transcribe", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
+    "retry": "transcription", "delete": "transcription", "submit": "submit", "submissions": "submissions",
     "resolve": "submissions", "artifacts": "submissions", "events": "inbox", "show": "inbox", "jobs": "inbox",
     "replay": "inbox", "handlers": "handlers", "spool": "spool", "sandbox": "sandbox", "send": "send",
 }  # fmt: skip

@@ -1,207 +1,180 @@
-"""`transcribe` and `quote`: submit a recording to the provider, or ask for its price."""
+"""`submit`: hand recordings to the workers, which ask a provider."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
-from receiver.cli import submissions, terminal, transcribing
-from receiver.cli.opening import database_if_there, opened
-from receiver.cli.options import FiniteRange, account_option, again_option, as_json, examples, options_option
-from receiver.cli.printing import print_json
-from receiver.cli.process import configure, run
-from receiver.cli.transcribing import Typed
-from receiver.errors import ImpossibleError
-from receiver.logs import printable, streams
-from receiver.providers import Recording, TranscribeSo
-from receiver.providers.orders import Media
-from receiver.providers.transcribe_so import TranscriptionStatus
-from receiver.settings import Settings
-from receiver.submissions import foreseen, price, progress, recordings, transcription
-from receiver.submissions.asking import Terms
-from receiver.submissions.following import Progressed
-from receiver.submissions.price import Price, dollars
-from receiver.submissions.progress import Notebook
-from receiver.submissions.submit import Order
-from receiver.webhooks import callbacks
-
-OF_TRANSCRIBE_SO = ("pipeline", "duration", "callback")
-
-pipeline_option = click.option(
-    "--pipeline", help="The model (see `receiver pipelines`). Default: the provider's choice."
+from receiver.cli import terminal
+from receiver.cli.options import (
+    FiniteRange,
+    again_option,
+    as_json,
+    examples,
+    options_option,
+    refuse_again_with_key,
 )
-language_option = click.option("--language", default="auto", show_default=True, help="A BCP 47 code such as en.")
-duration_option = click.option(
-    "--duration",
-    type=FiniteRange(min=0, min_open=True),
-    help="Length in seconds; needed if it cannot be read from the file.",
+from receiver.cli.printing import print_json
+from receiver.cli.process import configure, interruptible, paid_once, run
+from receiver.database import Pool
+from receiver.database.opening import open_database, open_pool
+from receiver.events import DEFAULT_ACCOUNT
+from receiver.health import presence
+from receiver.logs import clock, printable
+from receiver.providers import SOURCES, Source
+from receiver.providers.opening import open_client
+from receiver.submissions import asking, ordering, results, texts
+from receiver.submissions.asking import Asked, Terms
+from receiver.submissions.moves import IfLost, State
+from receiver.submissions.records import Submission
+from receiver.submissions.shelf import Shelf, open_shelf
+from receiver.transcripts.documents import FORMATS
+
+WITH_OPERATIONS = {source.name: source for source in SOURCES if source.operations}
+
+
+provider = click.Choice(list(WITH_OPERATIONS))
+provider_option = click.option(
+    "--provider", type=provider, required=True, help="Who is asked; see `receiver providers`."
+)
+account_option = click.option(
+    "--account", metavar="NAME", default=DEFAULT_ACCOUNT, show_default=True, help="Which key of the provider pays."
 )
 
 
 @click.command(
     epilog=examples(
-        "receiver transcribe https://youtu.be/dQw4w9WgXcQ --wait > transcript.txt",
-        "receiver transcribe episode.mp3 --max-charge 2",
-        "receiver transcribe https://example.com/episode.mp3 --pipeline voxtral-mini-transcribe --json",
-        "receiver transcribe episode.mp3 --provider thunderscribe --language en --wait",
+        "receiver submit episode.mp3 --provider thunderscribe -o language=en",
+        "receiver submit season-2/ --provider thunderscribe -o language=en --if-lost again",
+        "receiver submit episode.mp3 --provider thunderscribe -o language=en --wait > transcript.txt",
+        "receiver submit sub_01hx… --provider timbr --operation translation -o source_language=en "
+        "-o target_language=de",
     )
 )
-@click.argument("recording")
-@pipeline_option
-@language_option
-@duration_option
-@click.option(
-    "--max-charge", type=FiniteRange(min=0),
-    help="Refuse what costs more than this (for other providers: what probably would), in the provider's unit: US "
-    "dollars for transcribe.so.",
-)  # fmt: skip
-@click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
-@click.option(
-    "--callback",
-    is_flag=True,
-    help="Also deliver this transcription's event to a callback path of its own; needs PUBLIC_URL and a database.",
-)
-@click.option(
-    "--idempotency-key",
-    help="Submit at most once with this key. Without a database: within 24 hours, at most 128 characters.",
-)
-@again_option
-@click.option(
-    "--provider", type=submissions.provider, help="Ask another provider; a worker sends it. Default: transcribe.so."
-)
-@options_option
-@submissions.account_option
-@as_json
-@click.pass_context
-def transcribe(
-    ctx: click.Context, recording: str, *, pipeline: str | None, language: str, duration: float | None,
-    max_charge: float | None, idempotency_key: str | None, wait: bool, callback: bool, again: bool,
-    provider: str | None, options: tuple[tuple[str, str], ...], account: str, as_json: bool,
-) -> None:  # fmt: skip
-    """Submit RECORDING for transcription. This costs money.
-
-    Print the transcription's id, or with --wait its transcript.
-
-    RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file.
-
-    With a database, a worker sends it: run `receiver work`, or `receiver up`. The same command again means the same
-    submission, from any folder and any machine with the same database: nothing is paid for twice.
-
-    Without a database the command sends it itself. If it was interrupted, run it again in the same folder: it continues
-    where it stopped, and you do not pay twice. A file of over 50 MB is sent in pieces, and a piece that has arrived is
-    not sent again.
-    """
-    if provider not in (None, TranscribeSo.name):
-        typed = Typed(provider, account, (*options, *_for_others(ctx)))
-        terms = Terms("ask", idempotency_key, again, max_charge)
-        transcribing.transcribe(configure(), recording, typed, terms, wait=wait, as_json=as_json)
-        return
-    if options:
-        raise click.UsageError("-o goes with another --provider; for transcribe.so: --pipeline, --language, --duration")
-    configured = configure().choosing(account)
-    request, file = _handed_in(recording, pipeline, language, duration)
-    order, pays = Order(request, file, idempotency_key, max_charge, again=again), configured.account()
-    with database_if_there(configured) as url:
-        if url is None or progress.is_lost(configured.data_dir, pays, order.about):
-            _alone(configured, order, callback=callback, wait=wait, as_json=as_json)
-            return
-        callback_at = callbacks.public_url(configured) if callback else None
-        asked = foreseen.asked_of(request, file, pays, Terms("ask", idempotency_key, again, max_charge, callback_at))
-        transcribing.transcribe_there(configured, url, asked, wait=wait, as_json=as_json)
-
-
-def _alone(configured: Settings, order: Order, *, callback: bool, wait: bool, as_json: bool) -> None:
-    """Submit a recording without a database, or one whose answer was lost without one."""
-    bar = terminal.bar("uploading" if order.file is None else f"uploading {order.file.name}")
-
-    async def work(notes: Notebook) -> tuple[TranscriptionStatus, str]:
-        async with opened(configured) as desk:
-            called = replace(order, callbacks=callbacks.of(configured, desk.db)) if callback else order
-            with bar as uploaded, terminal.transcription() as (followed, progressed):
-                return await transcription.transcribe(
-                    desk.provider, desk.db, configured, called, notes, wait=wait, uploaded=uploaded,
-                    submitted=partial(_say_submitted, followed=followed if wait else None), progressed=progressed,
-                )  # fmt: skip
-
-    with _advice(configured), transcription.noted(configured, order) as notes:
-        reached, text = run(work(notes))
-        _print(reached, text, wait=wait, as_json=as_json)
-        transcription.end(notes, reached, is_seen=streams.is_read(sys.stdout), waited=wait)
-
-
-@click.command(
-    epilog=examples("receiver quote https://youtu.be/dQw4w9WgXcQ", "receiver quote episode.mp3 --json | jq .retail_usd")
-)
-@click.argument("recording")
-@pipeline_option
-@language_option
-@duration_option
+@click.argument("typed", metavar="RECORDING...", nargs=-1, required=True)
+@provider_option
 @account_option
+@click.option("--operation", help="What it does with the recording. Default: its first operation.")
+@options_option
+@click.option(
+    "--if-lost", type=click.Choice(["ask", "again", "fail"]), default="ask", show_default=True,
+    help="If the provider's answer is lost: ask a person, send it once more (it may be charged twice), or fail.",
+)  # fmt: skip
+@click.option("--max-charge", type=FiniteRange(min=0), help="Refuse what costs more, in the provider's unit.")
+@click.option("--idempotency-key", help="Submit at most once with this key. Default: what is asked for is the key.")
+@again_option
+@click.option("--wait", is_flag=True, help="Wait until it ends, then print the transcript.")
 @as_json
-def quote(recording: str, pipeline: str | None, language: str, duration: float | None, *, as_json: bool) -> None:
-    """Ask for the price of RECORDING. Nothing is started or charged.
+def submit(
+    typed: tuple[str, ...], *, provider: str, account: str, operation: str | None,
+    options: tuple[tuple[str, str], ...], if_lost: IfLost, max_charge: float | None, idempotency_key: str | None,
+    again: bool, wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Submit each RECORDING to a provider. This costs money.
 
-    RECORDING is a file, the URL of a YouTube or podcast page, or the URL of a media file. The provider prices a URL,
-    and lists it as `quoted`. The price of a file is calculated from the price list, so the file is not uploaded.
+    Print the id of each submission. RECORDING is a file, a folder of files, or a web address. A worker sends it: run
+    `receiver work`, or `receiver up`.
+
+    An operation on subtitles, such as a translation, also takes the transcript of a submission (sub_…) or of a
+    transcription (transcribe.so/4821) as its RECORDING.
+
+    The same command again means the same submissions, from any folder and any machine with the same database: nothing
+    is paid for twice.
     """
-    request, _ = _handed_in(recording, pipeline, language, duration)
+    configured = configure()
+    source = WITH_OPERATIONS[provider]
+    pays, named = configured.account_of(provider, account), asking.operation_of(source, operation)
+    shelf, terms = open_shelf(configured), Terms(if_lost, idempotency_key, again, max_charge)
+    ask = partial(asking.read, source, pays, asking.work_of(source, named, options), terms=terms)
+    given = _handed_in(typed, source, named, terms)
+    recordings = {one: ask(one) for one in given if not texts.is_name(one)}  # mistakes are said before anything is done
 
-    async def ask(configured: Settings) -> Price:
-        async with opened(configured) as desk:
-            return await price.of(desk.provider, request)
+    async def work(url: str, folder: Path) -> list[tuple[Submission, str]]:
+        async with open_pool(url) as db, open_client(source, pays, url) as client:
+            made = await texts.subtitled(db, url, configured, given, folder)
+            asked = recordings | {one: ask(file) for one, file in made.items()}
+            found = [await hand_over(client, db, asked[one], shelf) for one in given]
+            await _say_missing_worker(db, configured.chosen.api_url)
+            return [await _ended(client, db, one) if wait else (one, "") for one in found]
 
-    found = run(ask(configure()))
+    with paid_once(again=again), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        with interruptible():
+            url = stack.enter_context(open_database(configured, create=False))
+        found = run(work(url, Path(folder)))
+    _print(found, wait=wait, as_json=as_json)
+    for one, _ in found if wait else ():
+        results.require_done(one)
+
+
+def _handed_in(typed: Sequence[str], source: type[Source], operation: str, terms: Terms) -> list[str]:
+    """Return the recordings, and the names of transcripts. Refuse what does not go together."""
+    refuse_again_with_key(terms.idempotency_key, again=terms.again)
+    given = asking.recordings_in(typed)
+    if terms.idempotency_key is not None and len(given) > 1:
+        raise click.UsageError("--idempotency-key is for one RECORDING")
+    texts.require_allowed(source, operation, given)
+    return given
+
+
+async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Submission:
+    """Hand a submission to the workers, and tell a person its price and whether it was there before."""
+    estimate = asked.estimate
+    if estimate is not None:
+        click.echo(f"{printable(asked.recording)}: about {estimate:g} {asked.source.unit}", err=True)
+    with terminal.bar(f"uploading {asked.recording}") as sending:
+        found, is_new = await ordering.submit(client, db, asked, shelf, sending=sending)
+    if not is_new and found.state is not State.INTENDED:
+        when, recording = clock(found.created_at), printable(found.recording)
+        other = "--again" if asked.terms.idempotency_key is None else "another --idempotency-key"
+        said = f"{recording}: {found.id} was submitted at {when} and is {found.state}; {other} pays for a new one"
+        click.echo(said, err=True)
+    if asked.terms.callback_at is not None and found.callback_url is None:
+        click.echo(f"{found.id} was handed over before, without a callback: it gets none", err=True)
+    return found
+
+
+async def no_worker(db: Pool, api_url: str) -> str | None:
+    """Return a sentence if no worker runs."""
+    workers = await presence.missing_worker(db, handlers=[], api_url=api_url)
+    is_seen = workers.ago is not None and workers.ago <= presence.UNSEEN
+    return None if is_seen else "no worker has been seen for 10 s: run `receiver work`, or `receiver up`"
+
+
+async def _say_missing_worker(db: Pool, api_url: str) -> None:
+    missing = await no_worker(db, api_url)
+    if missing is not None:
+        click.echo(missing, err=True)
+
+
+async def _ended(client: Source, db: Pool, submission: Submission) -> tuple[Submission, str]:
+    """Wait until a submission has ended. Return it, and its text."""
+    with terminal.line() as show:
+
+        async def so_far(now: Submission) -> None:
+            show(progress(now))
+
+        ended = await results.until_over(db, submission.id, so_far)
+    return ended, await text_of(client, db, ended)
+
+
+def progress(now: Submission) -> str:
+    """Return what the line of progress says of a submission."""
+    return f"{now.id}  {now.state}  {now.said or ''}"
+
+
+async def text_of(client: Source, db: Pool, ended: Submission) -> str:
+    """Return the text that a submission has brought; empty if there is none."""
+    found = await results.transcript(client, db, ended) if ended.state is State.DONE else None
+    return "" if found is None else FORMATS["text"](found)
+
+
+def _print(found: Sequence[tuple[Submission, str]], *, wait: bool, as_json: bool) -> None:
     if as_json:
-        print_json(found.to_json())
-        return
-    minutes = "" if found.billed_minutes is None else f" for {found.billed_minutes:g} billed minutes"
-    by_list = "" if found.pipeline_code is None else f", by the price list of {printable(found.pipeline_code)}"
-    click.echo(f"{dollars(found.retail_usd, digits=4)}{minutes}{by_list}")
-
-
-def _for_others(ctx: click.Context) -> list[tuple[str, str]]:
-    """Return what was typed for any provider, as options of an operation. Refuse what only transcribe.so knows."""
-    typed = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    for name in OF_TRANSCRIBE_SO:
-        if name in typed:
-            raise click.UsageError(f"--{name.replace('_', '-')} is for transcribe.so, and does not go with --provider")
-    return [("language", ctx.params["language"])] if "language" in typed else []
-
-
-def _handed_in(
-    typed: str, pipeline: str | None, language: str, duration: float | None
-) -> tuple[Recording, Media | None]:
-    if not typed.strip():
-        raise ImpossibleError("RECORDING is empty: name a file, or a web address")
-    if recordings.is_address(typed):
-        return recordings.of_address(typed, pipeline, language, duration), None
-    return recordings.of_file(typed, pipeline, language, duration)
-
-
-def _say_submitted(status: TranscriptionStatus, *, followed: Progressed | None) -> None:
-    charged = "" if status.retail_usd is None else f", {dollars(status.retail_usd, digits=4)}"
-    click.echo(f"submitted as transcription {status.id}{charged}", err=True)
-    if followed is not None:
-        followed(status)
-
-
-def _print(reached: TranscriptionStatus, text: str, *, wait: bool, as_json: bool) -> None:
-    if not wait:
-        print_json(reached.model_dump(mode="json", exclude={"callback"})) if as_json else click.echo(reached.id)
-    elif reached.status == "completed":
-        print_json({"id": reached.id, "text": text}) if as_json else click.echo(text)
-
-
-@contextmanager
-def _advice(configured: Settings) -> Iterator[None]:
-    """Tell a person who interrupts the command how to continue."""
-    try:
-        yield
-    except KeyboardInterrupt as exc:
-        folder = configured.data_dir.absolute()
-        said = f"run the same command in this folder to continue; you do not pay twice (notes in {folder})"
-        raise KeyboardInterrupt(said) from exc
+        print_json([one.to_json() | ({"text": text} if wait else {}) for one, text in found])
+    elif wait:
+        click.echo("\n\n".join(text.rstrip("\n") for _, text in found if text))
+    else:
+        click.echo("\n".join(one.id for one, _ in found))

@@ -18,7 +18,7 @@ For transcribe.so alone; what is marked * works without a database:
 
                 transcription*: from a recording to its text
                       │
-    recordings ──▶ submit* ─▶ following ──▶ completed: `providers.archive` has the transcript
+    recordings ──▶ alone* ──▶ following ──▶ completed: `providers.archive` has the transcript
         │             │           │  ▲
      media/           │    failed └──┘ again
                       ├── price      before anything is paid, where there is a ceiling

@@ -15,13 +15,13 @@ from receiver.providers.archive import Archive
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
 from receiver.submissions import following, progress
+from receiver.submissions.alone import LoneOrder, Uploaded, submit
 from receiver.submissions.following import SERVICE, Pauses, Progressed
 from receiver.submissions.progress import Notebook
-from receiver.submissions.submit import Order, Uploaded, submit
 
 
 @contextmanager
-def noted(configured: Settings, order: Order) -> Iterator[Notebook]:
+def noted(configured: Settings, order: LoneOrder) -> Iterator[Notebook]:
     """Yield the notes on an order's recording, for `transcribe` and then `end`. No other run has them meanwhile.
 
     Raises:
@@ -51,7 +51,7 @@ def end(notes: Notebook, reached: TranscriptionStatus, *, is_seen: bool, waited:
 
 
 async def transcribe(
-    provider: TranscribeSo, db: "Pool | None", configured: Settings, order: Order, notes: Notebook,
+    provider: TranscribeSo, db: "Pool | None", configured: Settings, order: LoneOrder, notes: Notebook,
     *, wait: bool, uploaded: Uploaded, submitted: Progressed, progressed: Progressed | None = None,
     pauses: Pauses = SERVICE,
 ) -> tuple[TranscriptionStatus, str]:  # fmt: skip

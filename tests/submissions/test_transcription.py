@@ -14,9 +14,9 @@ from receiver.errors import BusyError, ImpossibleError
 from receiver.providers import Recording
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions import progress
+from receiver.submissions.alone import LoneOrder
 from receiver.submissions.following import Pauses
 from receiver.submissions.progress import Notebook
-from receiver.submissions.submit import Order
 from receiver.submissions.transcription import end, noted, transcribe
 from tests.commands import wav
 from tests.providers.scripted import URL, Provider
@@ -48,7 +48,7 @@ class Job:
     async def run(self, notes: Notebook, *, wait: bool, db: "Pool | None" = None) -> tuple[TranscriptionStatus, str]:
         async with self.provider.client() as api:
             return await transcribe(
-                api, db, CONFIGURED, Order(EPISODE), notes, wait=wait, uploaded=lambda *_: None,
+                api, db, CONFIGURED, LoneOrder(EPISODE), notes, wait=wait, uploaded=lambda *_: None,
                 submitted=lambda status: self.told.append(f"submitted: {status.status}"),
                 progressed=lambda status: self.told.append(status.status), pauses=SOON,
             )  # fmt: skip
@@ -63,7 +63,7 @@ class Job:
 
 
 def notes_in(folder: Path) -> AbstractContextManager[Notebook]:
-    return noted(CONFIGURED.model_copy(update={"data_dir": folder}), Order(EPISODE))
+    return noted(CONFIGURED.model_copy(update={"data_dir": folder}), LoneOrder(EPISODE))
 
 
 async def test_it_is_submitted_followed_and_read(folder: Path) -> None:
@@ -130,8 +130,8 @@ def test_one_recording_is_transcribed_by_one_run_at_a_time(folder: Path) -> None
 def test_what_is_no_amount_is_no_ceiling(ceiling: float) -> None:
     """Every comparison with NaN is false, so each price would be within it."""
     with pytest.raises(ImpossibleError, match="cannot be a ceiling: it is a number of at least 0"):
-        Order(EPISODE, max_charge=ceiling)
-    assert Order(EPISODE, max_charge=0).max_charge == 0
+        LoneOrder(EPISODE, max_charge=ceiling)
+    assert LoneOrder(EPISODE, max_charge=0).max_charge == 0
 
 
 async def test_what_cannot_be_followed_is_not_submitted(folder: Path, db: Pool) -> None:

@@ -12,7 +12,7 @@ from receiver.errors import ImpossibleError, ProviderError
 from receiver.providers import Recording, TranscribeSo
 from receiver.settings import Account
 from receiver.submissions import progress
-from receiver.submissions.submit import Order, submit
+from receiver.submissions.alone import LoneOrder, submit
 from receiver.webhooks import callbacks
 from receiver.webhooks.callbacks import Callbacks
 from receiver.webhooks.secrets import read
@@ -47,7 +47,7 @@ class Provider:
 
     async def submit(self, db: Pool, key: str = "episode 1") -> int:
         api = TranscribeSo(API, SecretStr("tsk_live_x"), transport=httpx.MockTransport(self))
-        order = Order(EPISODE, idempotency_key=key, callbacks=Callbacks(db, PUBLIC, self.account.id))
+        order = LoneOrder(EPISODE, idempotency_key=key, callbacks=Callbacks(db, PUBLIC, self.account.id))
         with (
             open_folder() as folder,
             progress.opened(folder, self.account, "https://youtu.be/x") as notes,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from receiver.cli import submissions, terminal
+from receiver.cli import submit, terminal
 from receiver.cli.options import refuse_again_with_key
 from receiver.cli.printing import print_json
 from receiver.cli.process import interruptible, paid_once, run
@@ -35,7 +35,7 @@ class Typed:
     options: tuple[tuple[str, str], ...]
 
 
-def transcribe(
+def with_another_provider(
     configured: Settings, recording: str, typed: Typed, terms: Terms, *, wait: bool, as_json: bool
 ) -> None:  # fmt: skip
     """Submit a recording, and print the provider's id of it, or with `wait` its transcript.
@@ -44,7 +44,7 @@ def transcribe(
         ImpossibleError: the provider would refuse it, no worker runs, it has failed, or a person must decide.
     """
     refuse_again_with_key(terms.idempotency_key, again=terms.again)
-    source = submissions.WITH_OPERATIONS[typed.provider]
+    source = submit.WITH_OPERATIONS[typed.provider]
     operation, pays = asking.transcribing(source), configured.account_of(source.name, typed.account)
     asked = asking.read(source, pays, asking.work_of(source, operation, typed.options), recording, terms)
     with paid_once(again=terms.again), ExitStack() as stack:
@@ -61,7 +61,7 @@ async def _transcribed(configured: Settings, url: str, asked: Asked, *, wait: bo
     """Return the submission when the provider has it, or with `wait` when it has ended, and its text."""
     source = asked.source
     async with open_pool(url) as db, open_client(source, asked.account, url) as client:
-        sent = await submissions.hand_over(client, db, asked, open_shelf(configured))
+        sent = await submit.hand_over(client, db, asked, open_shelf(configured))
         click.echo(f"submitted as {sent.id}", err=True)
         with terminal.line() as show:
             waiting = _waiting(db, configured, show)
@@ -69,14 +69,14 @@ async def _transcribed(configured: Settings, url: str, asked: Asked, *, wait: bo
             if wait:
                 reached = await results.until_over(db, sent.id, waiting)
         results.require_no_failure(reached)
-        return reached, await submissions.text_of(client, db, reached) if wait else ""
+        return reached, await submit.text_of(client, db, reached) if wait else ""
 
 
-def transcribe_there(configured: Settings, url: str, asked: Asked, *, wait: bool, as_json: bool) -> None:
+def with_transcribe_so(configured: Settings, url: str, asked: Asked, *, wait: bool, as_json: bool) -> None:
     """Submit a recording to transcribe.so, and print the provider's id of it, or with `wait` its transcript.
 
     Raises:
-        ImpossibleError: as for `transcribe`.
+        ImpossibleError: as for `with_another_provider`.
     """
     refuse_again_with_key(asked.terms.idempotency_key, again=asked.terms.again)
     with paid_once(again=asked.terms.again):
@@ -93,7 +93,7 @@ async def _followed(
     """Return the submission when the provider has it, and what is to be told of it."""
     async with open_pool(url) as db, open_client(TranscribeSo, asked.account, url) as client:
         followed = await following.begin(client, db, configured)
-        sent = await submissions.hand_over(client, db, asked, open_shelf(configured))
+        sent = await submit.hand_over(client, db, asked, open_shelf(configured))
         with terminal.line() as show:
             reached = await results.until_begun(db, TranscribeSo, sent.id, _waiting(db, configured, show))
         if reached.remote_id is None:
@@ -114,8 +114,8 @@ def _waiting(db: Pool, configured: Settings, show: Callable[[str], None]) -> Cal
     """Return what shows how far a submission is, and refuses to wait for a worker that does not run."""
 
     async def waiting(now: Submission) -> None:
-        show(submissions.progress(now))
-        missing = await submissions.no_worker(db, configured.chosen.api_url)
+        show(submit.progress(now))
+        missing = await submit.no_worker(db, configured.chosen.api_url)
         if missing is not None:
             raise ImpossibleError(f"{missing}; {now.id} stays, and goes on when one runs")
 

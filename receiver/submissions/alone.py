@@ -28,7 +28,7 @@ Uploaded: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LoneOrder:
     """A recording to transcribe, and the terms.
 
     Attributes:
@@ -61,7 +61,9 @@ class Order:
             raise ImpossibleError(f"{self.max_charge:g} US dollars cannot be a ceiling: it is a number of at least 0")
 
 
-async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploaded: Uploaded) -> TranscriptionStatus:
+async def submit(
+    provider: TranscribeSo, order: LoneOrder, notes: Notebook, *, uploaded: Uploaded
+) -> TranscriptionStatus:
     """Submit a recording. It is charged.
 
     Args:
@@ -93,7 +95,7 @@ async def submit(provider: TranscribeSo, order: Order, notes: Notebook, *, uploa
 
 
 async def _reachable(
-    provider: TranscribeSo, order: Order, notes: Notebook, *, ceiling: float | None, uploaded: Uploaded
+    provider: TranscribeSo, order: LoneOrder, notes: Notebook, *, ceiling: float | None, uploaded: Uploaded
 ) -> Recording:
     """Upload the file, if there is one. Return the recording with its upload id."""
     recording, file = order.recording, order.file
@@ -120,7 +122,7 @@ async def _upload(provider: TranscribeSo, file: Media, notes: Notebook, uploaded
     return notes.progress.upload_id
 
 
-async def _send(provider: TranscribeSo, order: Order, recording: Recording, notes: Notebook) -> TranscriptionStatus:
+async def _send(provider: TranscribeSo, order: LoneOrder, recording: Recording, notes: Notebook) -> TranscriptionStatus:
     """Send a submission under the person's key or the notebook's, with a callback if the order asks for one."""
     key, asked_before = order.idempotency_key, True
     if key is None:

@@ -1,4 +1,4 @@
-"""`receiver transcribe --provider`: one recording, for a provider that tells nobody when it is ready."""
+"""`receiver transcribe` with a database: a worker sends the recording, to transcribe.so or another provider."""
 
 from pathlib import Path
 
