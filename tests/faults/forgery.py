@@ -8,7 +8,7 @@ import hashlib
 import multiprocessing
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
@@ -266,8 +266,8 @@ def attack(seed: str, count: int) -> Tally:
     return tally
 
 
-def attacks(seed: int, count: int, *, workers: int) -> Iterator[Tally]:
-    """Judge `count` deliveries in several processes; yields the sum so far."""
+def attacks(attack: Callable[[str, int], Tally], seed: int, count: int, *, workers: int) -> Iterator[Tally]:
+    """Judge `count` of what `attack` makes in several processes; yields the sum so far."""
     blocks: Sequence[str] = [f"{seed}/{block}" for block in range(count // BLOCK)]
     total = Tally()
     # Spawned: a fork of a process that has threads may hang.

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.faults.bodies import HANDLERS, deliver
-from tests.faults.forgery import BLOCK, Tally, attacks
+from tests.faults.forgery import BLOCK, Tally, attack, attacks
 from tests.processes import Processes
 
 SEED = 20_260_429
@@ -15,7 +15,7 @@ FORGERIES, BODIES = 2_000_000, 20_000
 @pytest.mark.timeout(1200)
 def test_no_mutation_is_misjudged() -> None:
     began, tally, said = time.monotonic(), Tally(), 0
-    for tally in attacks(SEED, FORGERIES, workers=2):
+    for tally in attacks(attack, SEED, FORGERIES, workers=2):
         judged = tally.outcomes.total()
         if judged >= said + 20 * BLOCK:
             said = judged
