@@ -1,9 +1,10 @@
-"""The long form: two million deliveries judged by the verifier, and 20,000 authentic bodies over HTTP."""
+"""The long form: 2 million deliveries for the verifier, 10 million requests, 20,000 authentic bodies over HTTP."""
 
 import time
 
 import pytest
 
+from tests.faults import heads
 from tests.faults.bodies import HANDLERS, deliver
 from tests.faults.forgery import BLOCK, Tally, attack, attacks
 from tests.processes import Processes
@@ -23,6 +24,14 @@ def test_no_mutation_is_misjudged() -> None:
     print(f"\nseed {SEED}: {tally.outcomes.total()} judged, {dict(tally.outcomes)}, wrong: {dict(tally.wrong)}")  # noqa: T201
     print(*tally.shown, sep="\n")  # noqa: T201
     assert tally.outcomes.total() == FORGERIES
+    assert not tally.wrong
+
+
+@pytest.mark.timeout(3600)
+def test_h11_reads_no_request_differently() -> None:
+    tally = heads.run()
+    assert tally.outcomes.total() == heads.COUNT
+    assert tally.outcomes["taken"] > heads.COUNT * 0.3
     assert not tally.wrong
 
 
