@@ -28,7 +28,8 @@ TERMINAL = frozenset({"completed", "failed", "cancelled"})
 NEVER_STARTED = "quoted"
 
 # Characters that control a terminal or reorder a line, and NUL, which PostgreSQL cannot store. Tab and line feed stay.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+UNPRINTABLE = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+_UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]+")
 Text = Annotated[str, AfterValidator(lambda text: _UNPRINTABLE.sub("", text))]
 Id = Annotated[int, Field(strict=True, gt=0, lt=2**63)]
 _SECRET = re.compile(r"[\x21-\x7e]{0,512}")

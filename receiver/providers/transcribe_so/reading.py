@@ -10,7 +10,9 @@ Then the known items are parsed one by one, and the known small values together.
 as a small one, except that brackets inside skipped fields need not match. The loop runs other work every few
 milliseconds.
 
-A **mark** is a bracket or a comma. A **piece** is a value of the outermost object, or an item of such a value.
+A **mark** is a bracket or a comma. A **piece** is a value of the outermost object, or an item of such a value. A
+**run** is some objects without brackets inside, with the commas between them, such as the segments of a result. It is
+cut in one go, and it is a single piece, which is parsed in one go.
 
 A process beside this one would not stop the loop either, but it would have to be started, bounded, fed and ended.
 """
@@ -46,6 +48,7 @@ LEAST_BYTES = 200  # every item counts at least this much: its object costs a ki
 TURN_SECONDS = 0.005  # after that other work runs
 MARKS_A_LOOK = 500  # between two looks at the clock
 WINDOW_BYTES = 256 * 1024
+RUN = 100  # objects of a run, at most
 MOST_MARKS = 8_000_000  # marks and strings; the longest recordings have three million
 MOST_PIECES = 150_000  # the garbage collector scans all kept pieces in one go, which stops the loop
 MOST_QUOTES = 100_000
@@ -56,8 +59,11 @@ _ITEMS: dict[type[Answer], Items] = {
     Pipelines: {"pipelines": PipelineAnswer},
     Result: {"segments": SegmentAnswer, "chapters": ChapterAnswer, "sections": SectionAnswer, "qna": QnAAnswer},
 }
-# A string, or a mark. A lone quotation mark begins a string that ends behind the window. The regex never backtracks.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
+# A string, or a mark. A lone quotation mark begins a string that ends behind the window. The regexes never backtrack.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TOKEN = re.compile(_STRING + rb'|[\[\]{},"]', re.DOTALL)
+_FLAT = rb'\{[^"\[\]{}]*+(?:%b[^"\[\]{}]*+)*+\}' % _STRING
+IN_RUNS = re.compile(rb"%b(?:[ \t\r\n]*+,[ \t\r\n]*+%b){0,%d}+|" % (_FLAT, _FLAT, RUN - 1) + _TOKEN.pattern, re.DOTALL)
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\{")
 _OPENING, _CLOSING, _ENDING, _LIST, _QUOTE, _NOTHING = b"[{", b"]}", b",]}", ord("["), ord('"'), 0
@@ -65,7 +71,7 @@ _OPENING, _CLOSING, _ENDING, _LIST, _QUOTE, _NOTHING = b"[{", b"]}", b",]}", ord
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The position of a value of the outermost object, or of an item of such a value.
+    """The position of a value of the outermost object, or of an item of such a value, or of a run of its items.
 
     A list whose items are pieces yields an empty piece first, for the list itself.
     """
@@ -111,25 +117,31 @@ async def read_result(answer: bytes) -> tuple[Result, Transcript]:
         return result, result.transcript()
     kinds, growing = _ITEMS[Result], GrowingTranscript()
     known: dict[str, bytes] = {}
-    async for piece in _yielding_to_others(pieces(answer, kinds)):
+    async for piece in _yielding_to_others(pieces(answer, kinds, IN_RUNS)):
         if not piece.is_item:
             if piece.name in Result.model_fields:
                 _keep(known, answer, piece, AT_ONCE_BYTES)
-        elif (item := answer[piece.start : piece.end].strip()).startswith(b"{"):
-            growing.add(await read(kinds[piece.name], item))
+        elif (items := answer[piece.start : piece.end].strip()).startswith(b"{"):
+            if len(items) <= AT_ONCE_BYTES:
+                growing.add_all(kinds[piece.name], items)
+            else:  # a single item, because a run ends within a window
+                growing.add(await read(kinds[piece.name], items))
+            if growing.length > MOST_PIECES:
+                raise _malformed(piece.name)
     return parse(Result, _object(known)), growing.transcript()
 
 
-def pieces(answer: bytes, items: Items) -> Iterator[Piece | None]:
+def pieces(answer: bytes, items: Items, token: re.Pattern[bytes] = _TOKEN) -> Iterator[Piece | None]:
     """Yield the values of the outermost object, and the items of its lists that `items` names.
 
-    Between them None is yielded now and then, so that the caller can let other work run.
+    Between them None is yielded now and then, so that the caller can let other work run. With `IN_RUNS` the items of a
+    run are a single piece.
 
     Raises:
         ProviderUnavailable: the answer is not an object, or the object does not end.
     """
     name, start, in_list = "", 0, False
-    for number, (depth, mark, at, end) in enumerate(_marks(answer)):
+    for number, (depth, mark, at, end) in enumerate(_marks(answer, token)):
         if number % MARKS_A_LOOK == 0 or mark == _NOTHING:
             yield None
         if depth == 1 and not name:
@@ -149,19 +161,19 @@ def pieces(answer: bytes, items: Items) -> Iterator[Piece | None]:
                 name, in_list = "", False
 
 
-def _marks(answer: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (depth, byte, start, end) of each mark, and of each string of the outermost object.
+def _marks(answer: bytes, token: re.Pattern[bytes]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (depth, byte, start, end) of each mark in the outermost object, and of each string of it.
 
     Raises:
         ProviderUnavailable: the answer is not an object, or the object does not end.
     """
-    depth = 0
-    for number, (at, end) in enumerate(_tokens(answer) if _BEGINNING.match(answer) else ()):
+    beginning, depth = _BEGINNING.match(answer), 1
+    for number, (at, end) in enumerate(_tokens(answer, beginning.end(), token) if beginning else ()):
         if number == MOST_MARKS:
             break
         mark = answer[at] if at < end else _NOTHING
-        if mark == _QUOTE:
-            if depth == 1:
+        if end - at > 1:  # a string, or a run, whose brackets are all closed
+            if mark == _QUOTE and depth == 1:
                 yield depth, mark, at, end
             continue
         yield depth, mark, at, end
@@ -173,13 +185,12 @@ def _marks(answer: bytes) -> Iterator[tuple[int, int, int, int]]:
     raise _malformed()
 
 
-def _tokens(answer: bytes) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of each mark and each string, and an empty pair at each window's end: gaps can be long."""
-    at = 0
+def _tokens(answer: bytes, at: int, token: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of each token from `at` on, and an empty pair at each window's end: gaps can be long."""
     while at < len(answer):
-        limit = at + WINDOW_BYTES
-        for token in _TOKEN.finditer(answer, at, limit):
-            at, end = token.span()
+        limit = at + AT_ONCE_BYTES
+        for found in token.finditer(answer, at, limit):
+            at, end = found.span()
             if end == at + 1 and answer[at] == _QUOTE:
                 end = _end_of_string(answer, at + 1)
                 yield at, end

@@ -4,11 +4,24 @@ A part without a start starts at the end of the part before it. A segment withou
 segment. The last segment without an end ends at its own start.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, GetPydanticSchema, RootModel
+from pydantic_core import core_schema
 
-from receiver.providers.transcribe_so.answers import Answer, Id, NumberOrNone, Objects, Text, TextOrEmpty, TextOrNone
+from receiver.providers.transcribe_so.answers import (
+    UNPRINTABLE,
+    Answer,
+    Id,
+    NumberOrNone,
+    Objects,
+    Text,
+    TextOrEmpty,
+    TextOrNone,
+    parse,
+)
 from receiver.transcripts import Chapter, QnA, Section, Segment, Transcript
 
 
@@ -64,6 +77,28 @@ class Result(Answer):
         return growing.transcript()
 
 
+def _whole_segment(*_: object) -> core_schema.CoreSchema:
+    """Return what makes a `Segment` of an object without gaps. It runs no Python: a recording has twenty thousand."""
+    number = core_schema.float_schema(strict=True, allow_inf_nan=False)
+    text = core_schema.str_schema(strict=True, pattern=f"^[^{UNPRINTABLE}]*$")
+    speaker = core_schema.with_default_schema(core_schema.nullable_schema(text), default=None)
+    unread = core_schema.with_default_schema(core_schema.no_info_plain_validator_function(lambda _: ()), default=())
+    schemas = {"start_seconds": number, "end_seconds": number, "text": text, "speaker": speaker, "words": unread}
+    named = [core_schema.dataclass_field(name, schema) for name, schema in schemas.items()]
+    arguments = core_schema.dataclass_args_schema(Segment.__name__, named, extra_behavior="ignore")
+    return core_schema.dataclass_schema(Segment, arguments, list(schemas), slots=True, frozen=True)
+
+
+_Whole = Annotated[Segment, GetPydanticSchema(_whole_segment)]
+_Parts: TypeAlias = RootModel[list[Any]]
+_PARTS: Mapping[type[Answer], type[_Parts]] = {
+    SegmentAnswer: RootModel[list[Annotated[_Whole | SegmentAnswer, Field(union_mode="left_to_right")]]],
+    ChapterAnswer: RootModel[list[ChapterAnswer]],
+    SectionAnswer: RootModel[list[SectionAnswer]],
+    QnAAnswer: RootModel[list[QnAAnswer]],
+}  # fmt: skip
+
+
 class GrowingTranscript:
     """A transcript that grows part by part."""
 
@@ -75,15 +110,29 @@ class GrowingTranscript:
         self._ends: dict[type[Answer], float] = {}
         self._is_open = False
 
-    def add(self, part: Answer) -> None:
+    @property
+    def length(self) -> int:
+        """How many parts it has."""
+        return len(self._segments) + len(self._chapters) + len(self._sections) + len(self._qna)
+
+    def add_all(self, kind: type[Answer], parts: bytes) -> None:
+        """Add parts of a kind: JSON objects with commas between them.
+
+        Raises:
+            ProviderUnavailable: they are no JSON objects (code `malformed_answer`).
+        """
+        for part in parse(_PARTS[kind], b"[%b]" % parts).root:
+            self.add(part)
+
+    def add(self, part: Answer | Segment) -> None:
         """Add a part behind the earlier parts of its kind."""
         match part:
+            case Segment():
+                self._add_segment(part)
+                self._ends[SegmentAnswer] = part.end_seconds
             case SegmentAnswer():
                 start, end = self._times(part)
-                if self._is_open:
-                    last = self._segments[-1]
-                    self._segments[-1] = replace(last, end_seconds=max(last.start_seconds, start))
-                self._segments.append(Segment(start, end, part.text, part.speaker))
+                self._add_segment(Segment(start, end, part.text, part.speaker))
                 self._is_open = part.end_seconds is None
             case ChapterAnswer():
                 self._chapters.append(Chapter(self._times(part)[0], part.title, part.end_seconds, part.summary))
@@ -95,6 +144,13 @@ class GrowingTranscript:
     def transcript(self) -> Transcript:
         """Return the transcript of all added parts."""
         return Transcript(tuple(self._segments), tuple(self._chapters), tuple(self._sections), tuple(self._qna))
+
+    def _add_segment(self, segment: Segment) -> None:
+        if self._is_open:
+            last = self._segments[-1]
+            self._segments[-1] = replace(last, end_seconds=max(last.start_seconds, segment.start_seconds))
+            self._is_open = False
+        self._segments.append(segment)
 
     def _times(self, part: SegmentAnswer | ChapterAnswer | SectionAnswer) -> tuple[float, float]:
         start = self._ends.get(type(part), 0.0) if part.start_seconds is None else part.start_seconds

@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import json
+import math
+import operator
 import os
 import subprocess
 import sys
@@ -10,13 +12,22 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from receiver.errors import ProviderUnavailable
 from receiver.providers.transcribe_so import Result, TranscriptionStatus, parse, read, read_result
 from receiver.providers.transcribe_so.answers import Page, Pipelines
-from receiver.providers.transcribe_so.reading import AT_ONCE_BYTES, WINDOW_BYTES, Piece, pieces
+from receiver.providers.transcribe_so.reading import (
+    AT_ONCE_BYTES,
+    IN_RUNS,
+    MOST_PIECES,
+    RUN,
+    WINDOW_BYTES,
+    Piece,
+    pieces,
+)
+from receiver.providers.transcribe_so.results import ChapterAnswer, GrowingTranscript, SegmentAnswer
 from receiver.transcripts import Transcript
 from tests.providers.scripted import Provider, Stream
 
@@ -49,6 +60,7 @@ async def in_turns(answer: bytes) -> tuple[Result, Transcript, int]:
         {"segments": [], "chapters": None, "sections": [ ], "qna": []},
         {"segments": [SEGMENT] * 3, "qna": [{"question": "why?", "answer": None}]},
         {"segments": [SEGMENT, None, 5, [SEGMENT], {}, "x", SEGMENT | {"end_seconds": None}, SEGMENT]},
+        {"segments": [SEGMENT] * (3 * RUN + 1) + [SEGMENT | {"words": []}] * 3 + [{}, SEGMENT | {"words": None}]},
         {"segments": [SEGMENT | {"words": [{"word": "a", "start": n} for n in range(5000)]}, SEGMENT]},
         {"segments": [SEGMENT | {"text": "long " * (WINDOW_BYTES // 4)}, SEGMENT | {"text": '\\"' * 5000}]},
         {"chapters": [{"title": None}, {"start_seconds": "9"}], "sections": [{"summary": 5}]},
@@ -60,6 +72,35 @@ async def test_a_large_result_is_the_transcript_that_a_small_one_is(parts: dict[
     result, transcript = await read_result(answer)
     assert (result.id, result.status) == (7, "completed")
     assert transcript == parse(Result, answer).transcript()
+
+
+TIMES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just("1.5")
+TEXTS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["\ud800", "a\0\x85\u202e"])
+)
+FIELDS = {"start_seconds": TIMES, "end_seconds": TIMES, "text": TEXTS, "speaker": TEXTS, "of_its_own": TEXTS}
+PARTS = st.builds(operator.or_, st.sampled_from([{}, SEGMENT]), st.fixed_dictionaries({}, optional=FIELDS))
+
+
+@settings(max_examples=100)
+@example([SEGMENT | {"end_seconds": math.inf}])
+@example([SEGMENT | {"start_seconds": True}])
+@example([SEGMENT | {"text": "a\u202eb"}, SEGMENT | {"speaker": "a\0"}, SEGMENT | {"text": "\ud800"}])
+@given(st.lists(PARTS, max_size=8))
+def test_whatever_a_segment_holds_it_is_the_same_in_a_large_result(parts: list[dict[str, Any]]) -> None:
+    segments, chapters = [json.dumps(items)[1:-1].encode() for items in ([SEGMENT, *parts, SEGMENT], [{}, *parts])]
+    growing = GrowingTranscript()
+    growing.add_all(SegmentAnswer, segments)
+    growing.add_all(ChapterAnswer, chapters)
+    whole = BEGINNING + b', "segments": [%b], "chapters": [%b]}' % (segments, chapters)
+    assert growing.transcript() == parse(Result, whole).transcript()
+
+
+async def test_a_result_has_no_more_parts_than_any_recording() -> None:
+    part = b'{"start_seconds":0,"end_seconds":0,"text":""}'
+    answer = BEGINNING + b', "segments": [' + (part + b",") * MOST_PIECES + part + b"]}"
+    with pytest.raises(ProviderUnavailable, match=r"makes no sense at segments$"):
+        await read_result(answer)
 
 
 async def test_other_large_answers_are_read_too() -> None:
@@ -128,7 +169,7 @@ async def test_what_is_no_object_is_malformed(answer: bytes) -> None:
         pytest.param(b'"x": ' + b"[" * 90_000 + b"]" * 90_000, 0, id="deep"),
         pytest.param(b'"x": ' + b" " * (6 * MEGABYTE) + b"1", 0, id="of blanks"),
         pytest.param(b'"segments": [{"words": [' + b"{}," * 90_000 + b"{}]}]", 1, id="in a segment"),
-        pytest.param(b'"segments": [' + b'{"text": "that was said"},' * 9000 + b"{}]", 9001, id="of segments"),
+        pytest.param(b'"segments": [' + b'{"text": "that was said"},' * 40_000 + b"{}]", 40_001, id="of segments"),
     ],
 )
 async def test_while_a_large_answer_is_read_others_have_their_turns(content: bytes, kept: int) -> None:
@@ -165,21 +206,24 @@ JSON = st.recursive(
 
 
 @settings(max_examples=50)
-@given(st.dictionaries(st.text(min_size=1), JSON), st.sampled_from([None, 1]), st.booleans())
+@given(st.dictionaries(st.text(min_size=1), JSON), st.sampled_from([None, 1]), st.booleans(), st.booleans())
 def test_every_value_and_every_item_is_cut_where_it_ends(
     answer: dict[str, Any],
     indent: int,
     ascii_only: bool,  # noqa: FBT001 - drawn
+    in_runs: bool,  # noqa: FBT001 - drawn
 ) -> None:
     raw = json.dumps(answer, indent=indent, ensure_ascii=ascii_only).encode(errors="replace")
     answer = json.loads(raw)
-    lists = {name for name, value in answer.items() if isinstance(value, list)}
+    lists = dict.fromkeys((name for name, value in answer.items() if isinstance(value, list)), TranscriptionStatus)
     found: dict[str, Any] = {}
-    for piece in filter(None, pieces(raw, dict.fromkeys(lists, TranscriptionStatus))):
+    for piece in filter(None, pieces(raw, lists, IN_RUNS) if in_runs else pieces(raw, lists)):
         assert isinstance(piece, Piece)
         value = raw[piece.start : piece.end] or b"[]"
         if piece.is_item:
-            found[piece.name].append(json.loads(value))
+            items = json.loads(b"[%b]" % value)
+            assert len(items) == 1 or in_runs
+            found[piece.name] += items
         else:
             found[piece.name] = json.loads(value)
     assert found == answer
