@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 from receiver import providers
 from receiver.database import Database, Pool, query
@@ -27,7 +27,9 @@ from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import NotReady, TimestampsAnswer, read, read_result
 from receiver.transcripts import Timestamps, Transcript
 
-Fetch: TypeAlias = Callable[[], Awaitable[bytes]]
+T = TypeVar("T")
+Fetch: TypeAlias = Callable[[], Awaitable[tuple[bytes, T]]]  # an answer, and what was read in it
+Read: TypeAlias = Callable[[bytes], Awaitable[T]]
 
 REGENERATIONS = 10  # for each transcription, as the provider allows
 REFUSALS = (InvalidRequest, NotReady, PaymentRequired, RateLimited, Unauthenticated)
@@ -84,28 +86,34 @@ class Archive:
     async def transcript(self, subject: Subject) -> Transcript:
         """Return the kept transcript, or else the provider's."""
 
-        async def fetch() -> bytes:
+        async def fetch() -> tuple[bytes, Transcript]:
             answer = await self.provider.result(subject.transcription_id)
-            result, _ = await read_result(answer)
+            result, transcript = await read_result(answer)
             if str(result.id) != subject.transcription_id:
                 raise ProviderUnavailable(f"the answer is about transcription {result.id}", code="malformed_answer")
             if result.status != "completed":
                 raise NotReady(f"the transcription is {result.status}", reason="transcription_processing")
-            return answer
+            return answer, transcript
 
-        return (await read_result(await self._kept.get_or_fetch(subject, "result", fetch)))[1]
+        async def read_kept(answer: bytes) -> Transcript:
+            return (await read_result(answer))[1]
+
+        return await self._kept.get_or_fetch(subject, "result", fetch, read_kept)
 
     async def timestamps(self, subject: Subject, format: str, style: str) -> Timestamps:  # noqa: A002 - the provider's word
         """Return the kept paste-ready timestamps, or else the provider's."""
 
-        async def fetch() -> bytes:
+        async def fetch() -> tuple[bytes, Timestamps]:
             answer = await self.provider.timestamps(subject.transcription_id, format, style=style)
-            if (await read(TimestampsAnswer, answer)).format != format:
+            found = await read(TimestampsAnswer, answer)
+            if found.format != format:
                 raise ProviderUnavailable(f"the answer is not in format {format}", code="malformed_answer")
-            return answer
+            return answer, found.timestamps()
 
-        answer = await self._kept.get_or_fetch(subject, f"timestamps/{format}/{style}", fetch)
-        return (await read(TimestampsAnswer, answer)).timestamps()
+        async def read_kept(answer: bytes) -> Timestamps:
+            return (await read(TimestampsAnswer, answer)).timestamps()
+
+        return await self._kept.get_or_fetch(subject, f"timestamps/{format}/{style}", fetch, read_kept)
 
     async def regenerate(self, subject: Subject, format: str, *, style: str, prompt: str) -> Timestamps:  # noqa: A002 - the provider's word
         """Regenerate the chapters of a style, and return them in a format. Kept timestamps of the style are deleted.
@@ -162,21 +170,24 @@ class _InDatabase:
     def __init__(self, db: Pool) -> None:
         self._db = db
 
-    async def get_or_fetch(self, subject: Subject, kind: str, fetch: Fetch) -> bytes:
-        """Return the kept answer, or else call `fetch` and keep its answer. Only one caller at a time fetches."""
+    async def get_or_fetch(self, subject: Subject, kind: str, fetch: "Fetch[T]", read_kept: "Read[T]") -> T:
+        """Return the content of the kept answer, or else call `fetch` and keep its answer.
+
+        Only one caller at a time fetches. Each caller reads the answer once: a long one takes a while.
+        """
         key = (*subject.key, kind)
-        before = await kept(self._db, subject, kind)
-        if before is not None:
-            return before
-        async with self._db.acquire() as connection, connection.transaction():
-            # A command retries for less than 300 s. A host that vanishes must not block the other callers forever.
-            await connection.fetchval(query("providers/bound_idle_transaction"), "300s")
-            await connection.fetchval(query("providers/lock_answer"), *key)
-            answer = await kept(connection, subject, kind)
-            if answer is None:
-                answer = await fetch()
-                await keep(connection, subject, kind, answer)
-        return answer
+        answer = await kept(self._db, subject, kind)
+        if answer is None:
+            async with self._db.acquire() as connection, connection.transaction():
+                # A command retries for less than 300 s. A host that vanishes must not block the other callers forever.
+                await connection.fetchval(query("providers/bound_idle_transaction"), "300s")
+                await connection.fetchval(query("providers/lock_answer"), *key)
+                answer = await kept(connection, subject, kind)
+                if answer is None:
+                    answer, content = await fetch()
+                    await keep(connection, subject, kind, answer)
+                    return content
+        return await read_kept(answer)
 
     async def keep(self, subject: Subject, kind: str, answer: bytes) -> None:
         await keep(self._db, subject, kind, answer)
@@ -241,8 +252,8 @@ class _Nowhere:
 
     by_end = False
 
-    async def get_or_fetch(self, _: Subject, __: str, fetch: Fetch) -> bytes:
-        return await fetch()
+    async def get_or_fetch(self, _: Subject, __: str, fetch: "Fetch[T]", ___: "Read[T]") -> T:
+        return (await fetch())[1]
 
     async def keep(self, subject: Subject, kind: str, answer: bytes) -> None:
         pass
