@@ -1,9 +1,12 @@
 """Store finished transcripts as rows: segments, chapters, sections, questions and answers."""
 
 import json
-from dataclasses import asdict
 
 from receiver import Context, Event, Segment, handler, query
+
+COLUMNS = (
+    "source", "api_url", "transcription_id", "position", "start_seconds", "end_seconds", "speaker", "text", "words",
+)  # fmt: skip
 
 
 @handler("transcription.completed", timeout=120)
@@ -21,10 +24,12 @@ async def transcripts(event: Event, ctx: Context) -> None:
             ctx.log.info("a newer result of transcription %s is already stored", about.id)
             return
         segments, chapters = transcript.segments, transcript.chapters
-        await tx.execute(
-            query("handlers/store_segments"), *subject,
-            [s.start_seconds for s in segments], [s.end_seconds for s in segments],
-            [s.speaker for s in segments], [s.text for s in segments], [_words(s) for s in segments],
+        await tx.copy_records_to_table(  # there can be twenty thousand: they are sent while they are made
+            "segments", schema_name="receiver", columns=COLUMNS,
+            records=(
+                (*subject, position, s.start_seconds, s.end_seconds, s.speaker, s.text, _words(s))
+                for position, s in enumerate(segments, start=1)
+            ),
         )  # fmt: skip
         await tx.execute(
             query("handlers/store_chapters"), *subject,
@@ -46,4 +51,9 @@ async def transcripts(event: Event, ctx: Context) -> None:
 
 def _words(segment: Segment) -> str | None:
     """Return the words of a segment as JSON; None if it has none."""
-    return json.dumps([asdict(word) for word in segment.words]) if segment.words else None
+    if not segment.words:
+        return None
+    return json.dumps([
+        {"start_seconds": w.start_seconds, "end_seconds": w.end_seconds, "text": w.text, "speaker": w.speaker}
+        for w in segment.words
+    ])  # fmt: skip

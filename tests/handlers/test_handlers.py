@@ -183,6 +183,34 @@ async def test_transcripts_leaves_nothing_of_a_longer_earlier_end(receiver_scrat
     assert [row[3] for row in (await stored(receiver_scratch))["segments"]] == ["d"]
 
 
+@pytest.mark.parametrize(
+    ("statement", "left"),
+    [
+        ("delete from receiver.transcripts where transcription_id = '4821'", ["5"]),
+        ("truncate receiver.transcripts cascade", []),
+    ],
+)
+async def test_what_is_stored_of_a_transcript_goes_with_it(
+    statement: str, left: list[str], receiver_scratch: Scratch
+) -> None:
+    """Even if who deletes it has no right to delete its parts, as with a foreign key."""
+    event, ctx = await receiver_scratch.claim(transcripts)
+    await transcripts(event, ctx)
+    db = receiver_scratch.db
+    await db.execute(
+        "insert into receiver.transcripts (source, api_url, transcription_id, completed_at) values ('s', 'u', '5', '')"
+    )
+    await db.execute("insert into receiver.segments values ('s', '5', 1, 0, 1, null, 'of another', 'u')")
+    async with db.acquire() as connection, connection.transaction():
+        if statement.startswith("delete"):
+            await connection.execute("create role tidy; grant usage on schema receiver to tidy")
+            await connection.execute("grant select, delete on receiver.transcripts to tidy; set local role tidy")
+        await connection.execute(statement)
+        await connection.execute("reset role; drop owned by tidy; drop role tidy" if left else "reset role")
+    assert await stored(receiver_scratch) == NOTHING
+    assert [row[0] for row in await db.fetch("select transcription_id from receiver.segments")] == left
+
+
 async def test_transcripts_stores_an_empty_transcript(receiver_scratch: Scratch) -> None:
     """A recording of silence is no reason for a dead letter."""
     event, ctx = await receiver_scratch.claim(transcripts)

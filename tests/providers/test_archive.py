@@ -14,7 +14,7 @@ from receiver import database
 from receiver.database import Pool
 from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.providers import TranscribeSo
-from receiver.providers.archive import REGENERATIONS, Archive, Subject
+from receiver.providers.archive import REGENERATIONS, Archive, Subject, keep
 from receiver.providers.transcribe_so import NotReady
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
@@ -151,6 +151,10 @@ async def test_the_answer_is_kept_byte_for_byte_and_read_without_asking(db: Pool
         fetched = await archive.transcript(SUBJECT)
         assert fetched.text == "ab"
         assert await db.fetchval("select answer from receiver.archive") == body
+        large = b'{"id": 7}' * 9000
+        await keep(db, SUBJECT, "large", large)
+        size = await db.fetchval("select pg_column_size(answer) from receiver.archive where kind = 'large'")
+        assert size == len(large), "compressing it would take longer than all the rest"
         assert await archive.stored_transcript(API, "7") == fetched
         assert await archive.stored_transcript(API, "8") is None
         assert await archive.stored_timestamps(API, "7", "youtube", None) is None
