@@ -34,7 +34,14 @@ def clock(moment: datetime) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-04-29T08:15:30.123Z info web: message`. A traceback follows on indented lines."""
+    """`2026-04-29T08:15:30.123Z info web: message`. A traceback follows on indented lines.
+
+    A `process` that has a name says it: `… info [web 2] web: message`.
+    """
+
+    def __init__(self, process: str = "") -> None:
+        super().__init__()
+        self._process = f"[{process}] " if process else ""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line, and its traceback below it."""
@@ -42,7 +49,7 @@ class TextFormatter(logging.Formatter):
         event = getattr(record, "event", None)
         if event is not None and str(event) not in message:
             message = f"{event}: {message}"
-        line = f"{_stamp(record)} {record.levelname.lower()} {name}: {printable(message)}"
+        line = f"{_stamp(record)} {record.levelname.lower()} {self._process}{name}: {printable(message)}"
         if record.exc_info:
             trace = shorten(self.formatException(record.exc_info)).splitlines()
             line = "\n".join([line, *(f"    {printable(part)}" for part in trace)])
@@ -50,7 +57,14 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, any exception, and the fields of `extra`."""
+    """One JSON object a line: time, level, logger, message, any exception, and the fields of `extra`.
+
+    A `process` that has a name says it.
+    """
+
+    def __init__(self, process: str = "") -> None:
+        super().__init__()
+        self._process = {"process": process} if process else {}
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -59,6 +73,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._process,
         }
         if record.exc_info:
             fields["exception"] = shorten(self.formatException(record.exc_info))
@@ -93,9 +108,9 @@ class Output(logging.Handler):
             self._stream.write(f"{line}\n")
 
 
-def configure(style: Literal["text", "json"], level: str) -> None:
-    """Send every logger's lines to stderr in one style."""
-    formatter = JsonFormatter() if style == "json" else TextFormatter()
+def configure(style: Literal["text", "json"], level: str, *, process: str = "") -> None:
+    """Send every logger's lines to stderr in one style, with the name of this process if it has one."""
+    formatter = JsonFormatter(process) if style == "json" else TextFormatter(process)
     root = logging.getLogger()
     root.handlers[:] = [Output(sys.stderr, formatter)]
     root.setLevel(level.upper())

@@ -14,6 +14,7 @@ class Bounds:
             half-sent deliveries need 430 MB, and a thousand requests wait half a second for their turn.
         turns: how many connections are parsed in each round of the loop, which lasts a few milliseconds.
         between_lines: the pause between two log lines about connections that were closed for new ones.
+        shared: whether other processes accept connections from the same socket.
     """
 
     receive: float = 10.0
@@ -21,6 +22,7 @@ class Bounds:
     connections: int = 1000
     turns: int = 8
     between_lines: float = 10.0
+    shared: bool = False
 
 
 SERVICE = Bounds()

@@ -13,6 +13,10 @@ and once a second, and the bound on connections leaves some descriptors in reser
 The loop's own server is not used. uvloop's server accepts one connection in each round of the loop, so beside a few
 hundred busy connections a new one waits in the kernel's queue for seconds. Without free descriptors uvloop accepts
 connections only to close them. uvicorn's `limit_concurrency` is not used either: it refuses valid deliveries.
+
+Several processes can share one listener. All wake up for each connection, and the first to wake could take all that
+have come: of 64 that came at once, one of two processes took up to 64, and a client such as a proxy keeps its
+connections. So a process that has accepted a few pauses for a millisecond, or for longer if it is busy: 28 to 36.
 """
 
 import asyncio
@@ -26,6 +30,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from receiver.logs.seldom import Heard, Seldom
+from receiver.server.bounds import Bounds
 from receiver.server.turns import Rank
 
 log = logging.getLogger(__name__)
@@ -34,6 +39,8 @@ log = logging.getLogger(__name__)
 RESERVED = 100
 FREE = 32  # descriptors stay free at any moment; a quarter of all if there are few
 AT_ONCE = 16
+SHARED_AT_ONCE = 2  # and one more for every 16 open connections
+PASS_ON_SECONDS = 0.001
 UNREAD = 4 * AT_ONCE  # this many connections are from the last rounds: their bytes might not be read yet
 LARGEST = 2**31 - 1  # the largest number of a descriptor
 LEAST = 8  # connections are always allowed, even if other code uses up the descriptors
@@ -151,7 +158,8 @@ class Acceptor:
         make: returns the protocol of a new connection; the protocol reports to `clients`.
         clients: the open connections.
         most: the limit of open connections; the limit is lower while descriptors are few.
-        between_lines: seconds between two log lines about closed connections.
+        bounds: the limits. If the socket is `shared`, each process takes a few connections and leaves the next ones to
+            the others, so that all get their share.
     """
 
     def __init__(
@@ -161,17 +169,18 @@ class Acceptor:
         clients: Callers,
         *,
         most: int,
-        between_lines: float,
+        bounds: Bounds,
     ) -> None:
         self._listener = listener
         self._make = make
         self._clients = clients
+        self._shared = bounds.shared
         self._allowed = self._most = self._bound = most
         self._loop = asyncio.get_running_loop()
         self._beginning: set[asyncio.Task[None]] = set()
         self._pause: asyncio.Handle | None = None
         self._look = self._loop.call_later(LOOK_SECONDS, self._look_again)
-        self._crowded = Seldom(_say, seconds=between_lines)
+        self._crowded = Seldom(_say, seconds=bounds.between_lines)
         self._starved_until = float("-inf")
         listener.settimeout(0)
         self._loop.add_reader(listener, self._take)
@@ -191,15 +200,15 @@ class Acceptor:
     def _take(self) -> None:
         """Accept a few connections, so that the open ones get their share of the loop."""
         self._close_down()
-        # If places are few, accept few: a new connection must be read before another one can replace it.
-        for _ in range(max(2, min(AT_ONCE, self._bound // 8))):
+        taken = 0
+        for _ in range(self._at_once):
             if self._count > self._bound and not self._make_room():
                 self._rest()
                 return
             try:
                 client, _ = self._listener.accept()
             except BlockingIOError:
-                return
+                break
             except ConnectionAbortedError:
                 continue
             except OSError as exc:  # no descriptor, no memory: a connection might still wait in the kernel's queue
@@ -209,6 +218,15 @@ class Acceptor:
             task = self._loop.create_task(self._begin(client))
             self._beginning.add(task)
             task.add_done_callback(self._beginning.discard)
+            taken += 1
+        if self._shared and taken:
+            self._pass_on()
+
+    @property
+    def _at_once(self) -> int:
+        # If places are few, accept few: a new connection must be read before another one can replace it.
+        most = max(2, min(AT_ONCE, self._bound // 8))
+        return min(most, SHARED_AT_ONCE + self._count // AT_ONCE) if self._shared else most
 
     @property
     def _count(self) -> int:
@@ -250,6 +268,11 @@ class Acceptor:
         self._loop.remove_reader(self._listener)
         self._pause = self._loop.call_later(NO_ROOM_SECONDS, self._go_on)
         self._clients.call_on_waiting(self._hurry)
+
+    def _pass_on(self) -> None:
+        """Leave the next connections to other processes for a moment."""
+        self._loop.remove_reader(self._listener)
+        self._pause = self._loop.call_later(PASS_ON_SECONDS, self._go_on)
 
     def _hurry(self) -> None:
         """Accept again in the next round, before the connection that has begun to wait is read again."""

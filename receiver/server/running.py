@@ -128,7 +128,7 @@ async def serve(
         turns=Turns(at_once=bounds.turns), bounds=bounds, leaving=leaving,
         on_refused=getattr(app.state, "refused", None), taking=getattr(app.state, "taking", None),
     )  # fmt: skip
-    acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), between_lines=bounds.between_lines)
+    acceptor = Acceptor(listener, make, clients, most=allowed(bounds.connections), bounds=bounds)
     serving = asyncio.create_task(server.serve(sockets=[]))
     ends = [asyncio.create_task(event.wait()) for event in (stop, relieved) if event is not None]
     await asyncio.wait({serving, *ends}, return_when=asyncio.FIRST_COMPLETED)

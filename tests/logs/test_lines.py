@@ -89,6 +89,11 @@ def test_a_text_line_has_its_moment_in_utc_a_level_a_name_and_the_message() -> N
     assert line == "2026-04-29T14:20:58.007Z warning web.app: seven jobs, 7 %"
 
 
+def test_a_process_that_has_a_name_says_it_in_each_line() -> None:
+    assert TextFormatter("web 2").format(record("ready")).endswith(" warning [web 2] web.app: ready")
+    assert json.loads(JsonFormatter("web 2").format(record("ready")))["process"] == "web 2"
+
+
 @pytest.mark.usefixtures("_nine_hours_east")
 def test_what_lists_show_is_in_utc_and_says_so() -> None:
     assert clock(datetime.fromisoformat("2026-04-29T23:20:58.007+09:00")) == "2026-04-29 14:20:58Z"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 
 from receiver import database
 from receiver.database.embedded import attach
-from receiver.server import connections
+from receiver.server import bind, connections
 from receiver.server.bounds import SERVICE
 from receiver.server.connections import RESERVED, Acceptor, Callers, allowed
 from receiver.server.turns import Rank
@@ -241,9 +241,7 @@ async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_clo
     with Exhausted() as listener, socket.socket() as knocking:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        acceptor = Acceptor(
-            listener, asyncio.Protocol, clients, most=SERVICE.connections, between_lines=SERVICE.between_lines
-        )
+        acceptor = Acceptor(listener, asyncio.Protocol, clients, most=SERVICE.connections, bounds=SERVICE)
         for _ in range(20):
             clients.note_waiting(Line(closed), Rank.OTHER)
         knocking.connect(listener.getsockname())
@@ -256,6 +254,54 @@ async def test_where_the_system_has_nothing_left_half_of_those_that_wait_are_clo
             await asyncio.sleep(0.01)
         await acceptor.close()
     assert "no connection can be accepted (Too many open files in system): closed 1 that" in caplog.text
+
+
+# --- several processes on one listener -------------------------------------------------------------------------------
+
+
+class Counting(socket.socket):
+    """A listener that counts what it has accepted."""
+
+    accepted = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        found = super().accept()
+        self.accepted += 1
+        return found
+
+
+class Closing(asyncio.Protocol):
+    """Closes its connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+async def test_who_shares_a_listener_takes_a_few_and_leaves_the_next_ones_to_the_others() -> None:
+    loop, seen = asyncio.get_running_loop(), list[int]()
+    with ExitStack() as stack:
+        listener = Counting(fileno=bind("127.0.0.1", free_port()).detach())
+        another = stack.enter_context(listener.dup())
+        another.settimeout(0)
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+
+        def take_one() -> None:
+            with suppress(BlockingIOError):
+                stack.enter_context(another.accept()[0])
+                seen.append(listener.accepted)
+
+        acceptor = Acceptor(
+            listener, Closing, Callers(), most=SERVICE.connections, bounds=replace(SERVICE, shared=True)
+        )
+        loop.add_reader(another, take_one)
+        while listener.accepted + len(seen) < 60:  # noqa: ASYNC110 - the kernel cannot call us
+            await asyncio.sleep(0)
+        loop.remove_reader(another)
+        await acceptor.close()
+        await catch_up()
+    assert seen[0] <= connections.SHARED_AT_ONCE
+    assert 0 < listener.accepted < len(seen)  # in each round the other takes one
 
 
 def descriptors(process: Process) -> list[int]:
