@@ -45,7 +45,7 @@ def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -
     if unknown is None:
         unknown = environment.enter()
     configured = settings.load()
-    logs.configure(configured.log, configured.log_level)
+    logs.configure(configured.log, configured.log_level, process=os.environ.get(environment.PROCESS, ""))
     if unknown:
         log.warning("there is no setting of this name: %s", ", ".join(unknown))
     failpoints.arm(configured.failpoint)

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import click
@@ -22,6 +23,8 @@ from receiver.health.presence import Presence
 from receiver.inbox.spool.opening import open_spool
 from receiver.server import address, bind, inherit
 from receiver.server import serve as serve_on
+from receiver.server.bounds import SERVICE as BOUNDS
+from receiver.server.bounds import Bounds
 from receiver.settings import Settings
 from receiver.web import Receiver, Submissions, application
 from receiver.web.store import SERVICE
@@ -39,17 +42,18 @@ SUBMITTING = 2  # connections, opened when they are needed
 @click.option("--host", help="Listen on this host instead of HOST (127.0.0.1).")
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen on this port instead of PORT (8000).")
 @click.option("--listener", "descriptor", type=int, hidden=True)  # the socket that `up` has bound and keeps open
+@click.option("--shared", is_flag=True, hidden=True)  # whether other processes accept from this socket too
 @until_eof
-def serve(host: str | None, port: int | None, *, descriptor: int | None, until_eof: bool) -> None:
+def serve(host: str | None, port: int | None, *, descriptor: int | None, shared: bool, until_eof: bool) -> None:
     """Answer deliveries. Register the webhook too if PUBLIC_URL and TRANSCRIBE_API_KEY are set."""
     configured = configure(for_long=True)
     listener = bind(host or configured.host, port or configured.port) if descriptor is None else inherit(descriptor)
     with listener:
-        work = partial(_serve, configured, listener, has_line=until_eof)
+        work = partial(_serve, configured, listener, replace(BOUNDS, shared=shared), has_line=until_eof)
         startup.run_for_long(configured, work, quiet=until_eof)
 
 
-async def _serve(configured: Settings, listener: socket.socket, url: str, *, has_line: bool) -> None:
+async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, url: str, *, has_line: bool) -> None:
     """Answer requests until a signal says to stop, or until the line to `up` closes, if there is one."""
     handlers = discovery.load(configured.handlers)
     has_database = await start.check(url)
@@ -71,7 +75,8 @@ async def _serve(configured: Settings, listener: socket.socket, url: str, *, has
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
         log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
         collect_seldom()
-        await serve_on(application(receiver, submissions.routes), listener, stop, relieved=relieved)
+        app = application(receiver, submissions.routes)
+        await serve_on(app, listener, stop, relieved=relieved, bounds=bounds)
     receiver.close()
     with suppress(TimeoutError):  # the rest waits on disk for the next process
         async with asyncio.timeout(LAST_DRAIN_SECONDS):

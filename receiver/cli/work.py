@@ -14,7 +14,7 @@ from receiver.cli import startup
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, event_at, hurry_event, stop_event
 from receiver.cli.startup import ENDING_SECONDS
-from receiver.cli.up import killed
+from receiver.cli.up import killed, room
 from receiver.cli.up.children import run_once
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections
@@ -67,7 +67,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     interested, shelf = partial(discovery.interested, handlers.values()), open_shelf(configured)
     own = working.handler(Working(interested, shelf, pays=not lapsed))
     async with (
-        database.pool(url, size=2 * (configured.lanes + configured.calls) + 4, lent=note_lent) as db,
+        database.pool(url, size=room.pool_of(configured), lent=note_lent) as db,
         open_providers(configured.accounts, url) as providers,
         egress.Clients(timeout=10) as http,
         Organs({"line": beat} if has_line else {}),

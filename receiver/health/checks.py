@@ -9,7 +9,7 @@ from receiver.database import Connection
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler, discovery
 from receiver.health.finding import Finding
-from receiver.health.presence import UNSEEN, Workers
+from receiver.health.presence import UNSEEN, Running, Workers
 from receiver.inbox import jobs
 from receiver.inbox.jobs import Count
 from receiver.inbox.spool import Condition
@@ -53,6 +53,13 @@ def worker(workers: Workers) -> Finding:
     if workers.jobs_wait:
         return Finding("worker", holds=False, seen=f"{seen}, and jobs wait", todo="run `receiver work`")
     return Finding("worker", holds=True, seen=seen, todo="run `receiver work` (or `up`)")
+
+
+def processes(running: Running) -> Finding:
+    """Return how many web processes and workers run."""
+    web = "1 web process" if running.web == 1 else f"{running.web} web processes"
+    workers = "1 worker" if running.workers == 1 else f"{running.workers} workers"
+    return Finding("processes", holds=True, seen=f"{web}, {workers}")
 
 
 def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:

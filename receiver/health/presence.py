@@ -48,6 +48,14 @@ class Workers:
     trouble: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How many processes of an API were seen lately."""
+
+    web: int
+    workers: int
+
+
 UNSEEN = timedelta(seconds=10)  # one note can get lost, even if its statement takes all its time
 
 
@@ -103,6 +111,13 @@ async def missing_worker(
     row = await db.fetchrow(query("health/missing_worker"), list(handlers), api_url, UNSEEN, waiting)
     assert row is not None, "an aggregate always returns a row"
     return Workers(api_url, **dict(row))
+
+
+async def running(db: Database, api_url: str) -> Running:
+    """Return how many processes run for an API."""
+    row = await db.fetchrow(query("health/count_processes"), api_url, UNSEEN)
+    assert row is not None, "an aggregate always returns a row"
+    return Running(**dict(row))
 
 
 def _version() -> str:

@@ -114,6 +114,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         schema,
         advice.orphans(counts, known_handlers),
         checks.worker(await presence.missing_worker(connection, handlers=handlers, api_url=api_url)),
+        checks.processes(await presence.running(connection, api_url)),
         await checks.oldest(connection, known_handlers, configured),
         await postgres.clock(connection, api_url),
         checks.dead(counts, known_handlers),

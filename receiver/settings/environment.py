@@ -24,6 +24,8 @@ from receiver.settings.model import SECRETS, Settings
 
 # This variable tells child processes that `.env` has been read. Its name does not begin like a setting of ours.
 READ = "_RECEIVER_ENV_FILE_WAS_READ"
+# `up` gives each process a name, such as `web 2`, if it starts several of its kind.
+PROCESS = "_RECEIVER_PROCESS"
 ENV_FILE = Path(".env")
 # The variables of real sources begin with these, those of every account (`__NAME`) too.
 SOURCES = tuple(f"{source.prefix}_" for source in accounts.SOURCES)

@@ -28,6 +28,7 @@ WEBHOOK_PATH = "/webhooks/transcribe-so"
 CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows; these jobs are transcriptions, not the jobs of handlers
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL", "RECEIVER_TOKEN")
 TOKEN_LENGTH = 16  # characters: anyone who can reach the port can guess
+MOST_PROCESSES = 64  # of each kind that `up` starts
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 
 _PATH = re.compile(r"^\.|[/\\]|\.py$")
@@ -92,6 +93,8 @@ class Settings(BaseSettings):
     timestamps: Annotated[tuple[TimestampsFormat, ...], NoDecode] = _variable(
         "RECEIVER_TIMESTAMPS", ("youtube", "spotify")
     )
+    web: Annotated[int, Field(ge=1, le=MOST_PROCESSES)] = _variable("RECEIVER_WEB", 1)
+    workers: Annotated[int, Field(ge=1, le=MOST_PROCESSES)] = _variable("RECEIVER_WORKERS", 1)
     lanes: Annotated[int, Field(ge=1, le=100)] = _variable("RECEIVER_LANES", 8)
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = _variable("RECEIVER_LEASE_SECONDS", 60.0)
     poll_seconds: Annotated[float, Field(ge=0.05, le=60)] = _variable("RECEIVER_POLL_SECONDS", 1.0)

@@ -137,10 +137,11 @@ class Receiver:
         unusable, schema = await migrations.why_unusable(connection), await postgres.usable(connection)
         findings = [Finding("database", holds=not unusable, seen=unusable or "ok"), schema]
         if schema.holds:
+            api_url = self.accounts[0].api_url
             missing = await presence.missing_worker(
-                connection, handlers=self.handlers, api_url=self.accounts[0].api_url, waiting=WITHOUT_WORKER
+                connection, handlers=self.handlers, api_url=api_url, waiting=WITHOUT_WORKER
             )
-            findings.append(checks.worker(missing))
+            findings += [checks.worker(missing), checks.processes(await presence.running(connection, api_url))]
         return findings
 
     def trusts(self, request: Request) -> bool:

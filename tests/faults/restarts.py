@@ -58,12 +58,12 @@ class Outcome:
 
 
 class Client:
-    """Delivers to a port, and counts what goes wrong."""
+    """Delivers events to a port, with numbers from `first` on, and counts what goes wrong."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, first: int = 0) -> None:
         self.wrong: Counter[str] = Counter()
         self.slowest_seconds = 0.0
-        self._port = port
+        self._port, self._first = port, first
         self._chance = random.Random(port)  # noqa: S311 - it picks a connection
         self._kept = [self._new() for _ in range(KEPT)]
 
@@ -85,7 +85,7 @@ class Client:
         def pace() -> "list[Future[None]]":
             begun: list[Future[None]] = []
             while not over.wait(max(0.0, began + len(begun) / A_SECOND - time.monotonic())):
-                begun.append(pool.submit(self.deliver, len(begun)))
+                begun.append(pool.submit(self.deliver, self._first + len(begun)))
             return begun
 
         with ThreadPoolExecutor(LANES) as pool:
@@ -134,9 +134,12 @@ def _wrong(connection: http.client.HTTPConnection, body: bytes) -> str | None:
     return None if answer.status < 300 else "not 2xx"
 
 
-def through(processes: Processes, process: Process, restarts: Callable[[], None]) -> Outcome:
-    """Deliver to an `up` during its restarts, wait for all that was delivered, and judge."""
-    client = Client(int(processes.environment["PORT"]))
+def through(processes: Processes, process: Process, restarts: Callable[[], None], *, before: int = 0) -> Outcome:
+    """Deliver to an `up` during its restarts, wait for all that was delivered, and judge.
+
+    `before` is how many events were delivered before.
+    """
+    client = Client(int(processes.environment["PORT"]), first=before)
     delivered = client.while_doing(restarts)
     until(lambda: processes.unfinished() == 0, "every job has ended")
     stored = processes.sql("select count(*) as n, count(distinct event_id) as events from receiver.events")[0]
@@ -145,29 +148,29 @@ def through(processes: Processes, process: Process, restarts: Callable[[], None]
     assert effects["events"] == stored["events"]
     return Outcome(
         delivered=delivered, refused=client.wrong["refused"], cut=client.wrong["cut"],
-        not_2xx=client.wrong["not 2xx"], slowest_seconds=round(client.slowest_seconds, 2), stored=stored["events"],
+        not_2xx=client.wrong["not 2xx"], slowest_seconds=round(client.slowest_seconds, 2),
+        stored=stored["events"] - before,
         doubled=stored["n"] - stored["events"] + effects["n"] - effects["events"],
     )  # fmt: skip
 
 
-def restart(process: Process, number: int) -> None:
-    """Send SIGHUP and wait until the `number`-th restart is through."""
+def restart(process: Process, number: int, *, workers: int = 1) -> None:
+    """Send SIGHUP and wait until the `number`-th restart of all processes is through."""
     process.popen.send_signal(signal.SIGHUP)
-    until(lambda: said(process, "restart work") == number, f"restart {number}")
+    until(lambda: said(process, "restart work") == number * workers, f"restart {number}")
 
 
-def restart_often(process: Process, times: int) -> None:
+def restart_often(process: Process, times: int, *, workers: int = 1) -> None:
     """Restart so often, each time when the last restart is through."""
     for number in range(1, times + 1):
-        restart(process, number)
+        restart(process, number, workers=workers)
 
 
-def kill(process: Process, times: int, *, apart_seconds: float) -> None:
-    """Kill the web process so often."""
-    for number in range(1, times + 1):
-        for pid in of_command(process, "serve"):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+def kill(process: Process, times: int, *, apart_seconds: float, of: int = 1) -> None:
+    """Kill the oldest of so many web processes so often."""
+    for number in range(of, of + times):
+        with suppress(ProcessLookupError):
+            os.kill(of_command(process, "serve")[0], signal.SIGKILL)
         until(lambda number=number: process.log.count("listening on") == number + 1, "a new one")  # type: ignore[misc]
         time.sleep(apart_seconds)
 

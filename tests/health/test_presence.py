@@ -10,7 +10,7 @@ import pytest
 from receiver.database import Connections, Pool
 from receiver.events import Event
 from receiver.health import checks
-from receiver.health.presence import UNSEEN, Deadlines, Presence, missing_worker
+from receiver.health.presence import UNSEEN, Deadlines, Presence, missing_worker, running
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
 from receiver.providers.transcribe_so import payload
@@ -114,6 +114,23 @@ async def test_a_worker_is_missed_where_jobs_wait(
     finding = checks.worker(await missing_worker(db, handlers=["a"], api_url=API))
     assert (finding.name, re.sub(r"seen \d+ s", "seen N s", finding.said)) == ("worker", said.format(api=API))
     assert finding.holds is ("jobs wait" not in said)
+
+
+async def test_the_processes_that_were_seen_lately_are_counted(db: Pool) -> None:
+    for kind, seen_ago, whose in (
+        ("web", 3, API),
+        ("web", 3, API),
+        ("worker", 3, API),
+        ("web", 60, API),
+        ("web", 3, "x"),
+    ):
+        await db.execute(
+            "insert into receiver.processes (id, kind, api_url, host, pid, version, seen_at) "
+            "values (gen_random_uuid(), $1, $2, 'h', 1, '0', now() - $3::interval)",
+            kind, whose, timedelta(seconds=seen_ago),
+        )  # fmt: skip
+    assert checks.processes(await running(db, API)).said == "2 web processes, 1 worker"
+    assert checks.processes(await running(db, "x")).said == "1 web process, 0 workers"
 
 
 @pytest.mark.parametrize(("seen_ago", "api_url", "told"), [(3, API, True), (60, API, False), (3, "other", False)])

@@ -4,12 +4,15 @@ import http.client
 import itertools
 import os
 import pty
+import re
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+
+import httpx
 
 from receiver.cli.up.children import LEAVING_AT_ONCE
 from tests.faults.restarts import EFFECTS, PATH, children, kill, of_command, restart, restart_often, said, through
@@ -26,12 +29,12 @@ while not Path("go").exists():
 {EFFECTS}"""
 
 
-def receiving(processes: Processes) -> Process:
-    """Start an `up` and wait until web server and worker are there."""
+def receiving(processes: Processes, *, each: int = 1) -> Process:
+    """Start an `up` and wait until its web processes and workers are there: so many of each."""
     processes.write_handlers(effects=EFFECTS)
-    process = processes.start("up")
+    process = processes.start("up", "--web", str(each), RECEIVER_WEB="3", RECEIVER_WORKERS=str(each))
     until(lambda: said(process, "web    listening") or process.popen.poll() is not None, "it listens")
-    process.until_logged("working with")
+    until(lambda: process.log.count("working with") == each or process.popen.poll() is not None, "the workers")
     processes.sql("create table effects (event text)")
     return process
 
@@ -75,6 +78,36 @@ def test_a_web_process_that_dies_costs_what_was_in_the_middle_and_no_connection(
     assert (outcome.stored, outcome.doubled) == (outcome.delivered, 0)
     assert "serve ended with status -9; starting it again in 0 s" in process.log
     assert process.end() == 0
+
+
+@contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """Let processes stand still."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda pid=pid: ") T " in Path(f"/proc/{pid}/stat").read_text(), "it stands still")  # type: ignore[misc]
+    yield
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+@linux
+def test_of_several_each_receives_and_works_and_none_is_missed_that_dies_or_is_replaced(processes: Processes) -> None:
+    process = receiving(processes, each=2)
+    ready = f"http://127.0.0.1:{processes.environment['PORT']}/readyz"
+    until(lambda: "processes: ok, 2 web processes, 2 workers" in httpx.get(ready).text, "they are counted")
+    for number, both in enumerate(zip(of_command(process, "serve"), of_command(process, "work"), strict=True), 1):
+        with stopped(*both), connected(processes):
+            until(lambda number=number: len(processes.sql("select from effects")) == number, "the others do it")  # type: ignore[misc]
+    killed = through(processes, process, partial(kill, process, 1, apart_seconds=0, of=2), before=2)
+    assert (killed.refused, killed.not_2xx, killed.stored, killed.doubled) == (0, 0, killed.delivered, 0)
+    assert re.search(r"cli\.up\.children: web [12] ended with status -9; starting it again in 0 s", process.log)
+    outcome = through(processes, process, partial(restart, process, 1, workers=2), before=2 + killed.delivered)
+    assert (outcome.refused, outcome.cut, outcome.not_2xx) == (0, 0, 0)
+    assert (outcome.stored, outcome.doubled) == (outcome.delivered, 0)
+    assert [said(process, f"restart {name}") for name in ("web 1", "web 2", "worker 1", "worker 2")] == [1] * 4
+    assert [process.log.count(f"info [{name}] cli.work: working with") for name in ("worker 1", "worker 2")] == [2, 2]
+    assert process.end(signal.SIGINT) == 0
 
 
 @linux

@@ -517,6 +517,7 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
         200,
         ["database: ok, ok", f"schema: ok, version {version}",
          f"worker: ok, no worker for {API} is running: run `receiver work` (or `up`)",
+         "processes: ok, 0 web processes, 0 workers",
          "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 3 run",
          "descriptors: ok, enough", "threads: ok, ok", "log: ok, ok", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
     )  # fmt: skip
@@ -531,7 +532,7 @@ async def test_readyz_says_it_to_programs_too(asked: Any, receiver_database: str
     said = answer.json()
     assert (answer.status_code, said["holds"]) == (503, False)
     assert [one["name"] for one in said["findings"]] == [
-        "database", "schema", "worker", "spool", "failures", "organs", "descriptors", "threads", "log",
+        "database", "schema", "worker", "processes", "spool", "failures", "organs", "descriptors", "threads", "log",
         "secret", "handlers",
     ]  # fmt: skip
     assert said["findings"][-1] == {"name": "handlers", "holds": False, "seen": "0 loaded", "todo": ""}

@@ -106,6 +106,7 @@ class Child:
 
     Args:
         arguments: the command and its arguments.
+        name: what log lines call it. By default it is the command.
         environment: the environment of the process.
         vital: if it cannot start, `up` ends. A worker is not vital: its first job might kill it, and `up` still
             receives deliveries.
@@ -118,6 +119,7 @@ class Child:
     def __init__(
         self,
         *arguments: str,
+        name: str | None = None,
         environment: Mapping[str, str],
         vital: bool,
         folder: Path | None = None,
@@ -125,7 +127,7 @@ class Child:
         patience: Patience | None = None,
         leaving: Leaving | None = None,
     ) -> None:
-        self.name = arguments[0]
+        self.name = name or arguments[0]
         self._arguments = (*arguments, "--until-eof")
         self._environment, self._folder = dict(environment), folder
         self._vital = vital

@@ -15,7 +15,7 @@ import click
 from receiver import database
 from receiver.cli.options import examples
 from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
-from receiver.cli.up import samples, story
+from receiver.cli.up import room, samples, story
 from receiver.cli.up import simulation as simulating
 from receiver.cli.up.children import Child, Leaving, Patience
 from receiver.cli.up.simulation import SIMULATED, Simulation
@@ -31,6 +31,7 @@ from receiver.logs import say
 from receiver.server import KEEP_ALIVE_SECONDS, address, bind
 from receiver.settings import WEBHOOK_PATH, Settings, environment
 from receiver.settings.environment import Start
+from receiver.settings.model import MOST_PROCESSES
 from receiver.submissions.working import JOB_SECONDS
 from receiver.webhooks import registrar, registration
 from receiver.webhooks.secrets import lacking
@@ -39,6 +40,7 @@ WEB_ENDS_SECONDS = 20.0
 MANY = 100  # workers that leave at once: most have no call under way, and end soon
 WORKER_SILENT_SECONDS = 60.0
 STORY_ENDS_SECONDS = 3.0
+PROCESSES = click.IntRange(1, MOST_PROCESSES)
 
 
 @click.command(
@@ -46,6 +48,7 @@ STORY_ENDS_SECONDS = 3.0
         "receiver up --sandbox",
         "receiver up --sandbox --all",
         "receiver up",
+        "receiver up --web 2 --workers 2",
         "PORT=8080 receiver up --sandbox --sandbox-port 9100",
     )
 )
@@ -61,7 +64,9 @@ STORY_ENDS_SECONDS = 3.0
     "--all", "everything", is_flag=True,
     help="With --sandbox: a sample through each simulated provider, and two accounts of transcribe.so.",
 )  # fmt: skip
-def up(*, sandbox: bool, sandbox_port: int, everything: bool) -> None:
+@click.option("--web", type=PROCESSES, metavar="N", help="Start N web processes instead of RECEIVER_WEB (1).")
+@click.option("--workers", type=PROCESSES, metavar="N", help="Start N workers instead of RECEIVER_WORKERS (1).")
+def up(*, sandbox: bool, sandbox_port: int, everything: bool, web: int | None, workers: int | None) -> None:
     """Run everything on one machine.
 
     Migrates the database, runs the web server and a worker, and prints what happens. Ctrl-C ends it.
@@ -73,6 +78,7 @@ def up(*, sandbox: bool, sandbox_port: int, everything: bool) -> None:
     unknown, sandbox_url = environment.enter(), f"http://127.0.0.1:{sandbox_port}"
     simulation = simulating.simulate(sandbox_url, everything=everything) if sandbox else None
     configured = configure(unknown, for_long=True)
+    configured = configured.model_copy(update={"web": web or configured.web, "workers": workers or configured.workers})
     start = environment.remember()
     if sandbox and configured.port == sandbox_port:
         raise ConfigError(f"PORT and --sandbox-port are both {sandbox_port}: set one of them to another port")
@@ -104,36 +110,60 @@ async def _keep(
     async with database.pool(url, size=2) as db:
         async with db.acquire() as connection:
             await migrations.migrate(connection)
+            await room.check(connection, configured)
         happenings = Happenings(await deliveries.newest_key(db))
         say(f"data   {_place(configured)}")
         say(f"reload run `kill -HUP {os.getpid()}` after you change a handler; no delivery is refused meanwhile")
-        begin = partial(Child, environment=start.environment, folder=start.folder)
         children: list[Child] = []
         try:
             if simulation is not None:
                 await _run_until(stop, _start_sandbox(configured, url, db, children, start))
             if stop.is_set():
                 return
-            # A replaced web server leaves when its connections have ended, and a worker when its calls have.
-            slowly = partial(Leaving, signal.SIGUSR1)
-            serve = begin("serve", vital=True, listener=listener, leaving=slowly(KEEP_ALIVE_SECONDS + longest))
-            # A handler can block its worker for a whole lease. Then the worker ends itself, so wait longer than that.
-            patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
-            work = begin("work", vital=False, patience=patience, leaving=slowly(JOB_SECONDS, MANY))
-            for child in (serve, work):
+            web, workers = _web(configured, listener, start, longest=longest), _workers(configured, start)
+            for child in (*web, *workers):
                 children.append(child)
                 await child.start()
             async with Organs({"story": partial(story.tell, db, happenings)}):
                 await _run_until(
                     stop,
-                    _open(configured, url, db, serve, simulation=simulation, start=start),
-                    _restart(serve, work, again),
+                    _open(configured, url, db, web, simulation=simulation, start=start),
+                    _restart(web, workers, again),
                     *(child.keep() for child in children),
                 )
         finally:
             listener.close()  # new clients are refused at once, because nothing would answer them
             await _end(children, configured.shutdown_seconds, hurry, longest=longest)
             _say_what_waits(configured)
+
+
+def _web(configured: Settings, listener: socket.socket, start: Start, *, longest: float) -> list[Child]:
+    """Return the web processes. A replaced one leaves when its connections have ended."""
+    leaving = Leaving(signal.SIGUSR1, KEEP_ALIVE_SECONDS + longest)
+    shared = ["--shared"] if configured.web > 1 else []
+    begin = partial(Child, "serve", *shared, folder=start.folder, vital=True, listener=listener, leaving=leaving)
+    names = _names("web", configured.web)
+    return [begin(name=name, environment=_environment(start, name)) for name in names]
+
+
+def _workers(configured: Settings, start: Start) -> list[Child]:
+    """Return the workers. A replaced one leaves when its calls have ended."""
+    # A handler can block its worker for a whole lease. Then the worker ends itself, so wait longer than that.
+    patience = Patience(silence=configured.lease_seconds + WORKER_SILENT_SECONDS)
+    leaving = Leaving(signal.SIGUSR1, JOB_SECONDS, MANY)
+    begin = partial(Child, "work", folder=start.folder, vital=False, patience=patience, leaving=leaving)
+    names = _names("worker", configured.workers)
+    return [begin(name=name, environment=_environment(start, name)) for name in names]
+
+
+def _names(kind: str, number: int) -> list[str | None]:
+    """Return the names of so many processes of a kind. A single one needs none."""
+    return [None] if number == 1 else [f"{kind} {place}" for place in range(1, number + 1)]
+
+
+def _environment(start: Start, name: str | None) -> dict[str, str]:
+    """Return the environment of a process, with its name."""
+    return {**start.environment, **({} if name is None else {environment.PROCESS: name})}
 
 
 async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, *, longest: float) -> None:
@@ -185,27 +215,32 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
             task.cancelled() or task.exception()  # marks its error as retrieved: only the first error is raised
 
 
-async def _restart(serve: Child, work: Child, again: asyncio.Event) -> None:
-    """Each time `again` is set, replace the web server. Then replace the worker, unless the new web server failed."""
+async def _restart(web: Sequence[Child], workers: Sequence[Child], again: asyncio.Event) -> None:
+    """Each time `again` is set, replace the web processes, then the workers, until a new process fails.
+
+    One is replaced after the other, so that there is memory for one more process, and not for twice as many.
+    """
     attended = os.isatty(0)
-    await serve.ready()
+    for child in web:
+        await child.ready()
     while True:
         await again.wait()
         if attended and not os.isatty(0):  # a terminal that closes sends SIGHUP too: then we should end
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGHUP)
         again.clear()  # a SIGHUP from here on asks for another restart
-        for child in (serve, work):
+        for child in (*web, *workers):
             if not await child.replace():
                 break
             say(f"restart {child.name} has a new process; the old one finishes its work")
 
 
 async def _open(
-    configured: Settings, url: str, db: Pool, serve: Child, *, simulation: Simulation | None, start: Start
+    configured: Settings, url: str, db: Pool, web: Sequence[Child], *, simulation: Simulation | None, start: Start
 ) -> None:
-    """Print the web server's address once it is ready. Then submit samples, or say that settings are missing."""
-    await serve.ready()
+    """Print the address once every web process is ready. Then submit samples, or say that settings are missing."""
+    for child in web:
+        await child.ready()
     here = address(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
