@@ -52,6 +52,7 @@ def test_all_is_well(shared: Processes) -> None:
         "schema",
         "orphaned jobs",
         "worker",
+        "processes",
         "oldest due job",
         "clock",
         "dead jobs",
