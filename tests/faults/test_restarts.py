@@ -10,7 +10,7 @@ from tests.promises.test_restarts import receiving
 
 
 @linux
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("each", [1, 2])
 def test_fifty_restarts_refuse_nobody(processes: Processes, each: int) -> None:
     process = receiving(processes, each=each)

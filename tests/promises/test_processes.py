@@ -312,6 +312,7 @@ def test_readiness_and_liveness_are_two_things(processes: Processes) -> None:
         "database",
         "schema",
         "worker",
+        "processes",
         "spool",
         "failures",
         "organs",
