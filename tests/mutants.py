@@ -756,7 +756,7 @@ MUTANTS = (
            "holds=not without and", "holds=known > 0 and", "web/app"),
     Mutant("commands: the account that was named is not chosen", "receiver/cli/process.py",
            "configured.choosing(context.meta.get(ACCOUNT, DEFAULT_ACCOUNT))", "configured", "cli/webhook"),
-    Mutant("settings: an account's webhook is the default one's", "receiver/settings/model.py",
+    Mutant("settings: an account's webhook is the default one's", "receiver/settings/paths.py",
            'WEBHOOK_PATH if account == DEFAULT_ACCOUNT else f"{WEBHOOK_PATH}/{account}"', "WEBHOOK_PATH",
            "settings/model web/app"),
     Mutant("settings: something is expected of a bare default account", "receiver/settings/accounts.py",

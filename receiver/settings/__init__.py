@@ -6,6 +6,7 @@ model              every setting: mistakes are reported by name, and secrets are
 accounts           the keys of the sources, each with its API, its secrets and its rate
 account_variables  the accounts that the environment makes, and what is wrong with them
 values             what can be wrong with a variable's value
+paths              where deliveries come to
 addresses          web addresses in one spelling
 inherited          the variables that every program that we start gets
 trust              whose files can decide what we run
@@ -13,15 +14,12 @@ trust              whose files can decide what we run
 
 from receiver.settings.accounts import Account
 from receiver.settings.model import (
-    CALLBACK_PATH,
     FOR_THE_SANDBOX,
-    WEBHOOK_PATH,
     Settings,
     TimestampsFormat,
     load,
-    webhook_at,
-    webhook_path,
 )
+from receiver.settings.paths import CALLBACK_PATH, WEBHOOK_PATH, webhook_at, webhook_path
 
 __all__ = [
     "CALLBACK_PATH",

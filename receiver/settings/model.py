@@ -21,11 +21,10 @@ from receiver.failpoints import Death
 from receiver.settings import account_variables, accounts, addresses, values
 from receiver.settings.account_variables import Mistakes
 from receiver.settings.accounts import TRANSCRIBE, Account
+from receiver.settings.paths import WEBHOOK_PATH, webhook_at
 
 # The words of transcribe.so, the only one who makes timestamps.
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
-WEBHOOK_PATH = "/webhooks/transcribe-so"
-CALLBACK_PATH = f"{WEBHOOK_PATH}/jobs"  # a token follows; these jobs are transcriptions, not the jobs of handlers
 SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL", "RECEIVER_TOKEN")
 TOKEN_LENGTH = 16  # characters: anyone who can reach the port can guess
 MOST_PROCESSES = 64  # of each kind that `up` starts
@@ -49,21 +48,6 @@ def _from_files() -> tuple[dict[str, str], list[str]]:
 
 def _variable(name: str, default: Any) -> Any:
     return Field(default=default, validation_alias=name, validate_default=True)
-
-
-def webhook_path(account: str) -> str:
-    """Return the path of an account's webhook, by the account's name."""
-    return WEBHOOK_PATH if account == DEFAULT_ACCOUNT else f"{WEBHOOK_PATH}/{account}"
-
-
-def webhook_at(receiver: str, account: str) -> str:
-    """Return the address of an account's webhook at a receiver's address, which may end with the known path.
-
-    Raises:
-        ValueError: it is no such address. The message does not show it.
-    """
-    path = webhook_path(account)
-    return addresses.base(addresses.base(receiver).removesuffix(path), without=WEBHOOK_PATH) + path
 
 
 class Settings(BaseSettings):
