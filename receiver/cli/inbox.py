@@ -69,8 +69,9 @@ def show(event: str, *, as_json: bool) -> None:
 @as_json
 def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
     """List jobs, newest first."""
-    state = "dead" if dead else None
-    found = with_database(configure(), lambda db: deliveries.jobs(db, state=state, limit=limit or None))
+    found = with_database(
+        configure(), lambda db: deliveries.jobs(db, state="dead" if dead else None, limit=limit or None)
+    )
     if as_json:
         print_json([listed.to_json() for listed in found])
         return

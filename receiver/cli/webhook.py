@@ -85,7 +85,7 @@ def _secret_line(secret: Secret, account: Account) -> str:
     if secret.since is not None:
         where = f"registered {clock(secret.since)} for {secret.webhook_url}"
     used = ", has verified nothing" if secret.last_matched is None else (
-        f", last matched {clock(secret.last_matched)}, events verified: {secret.events}"
+        f", last matched {clock(secret.last_matched)}, events verified: {secret.events_counted}"
     )  # fmt: skip
     line = f"{secret.fingerprint}  {where}{used}"
     if secret.replaced_at is None:

@@ -7,7 +7,7 @@ from receiver.events import SUBMISSION
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox.deliveries import TypeCount
-from receiver.inbox.jobs import Count
+from receiver.inbox.jobs import Count, counted
 
 SHOWN = 5
 ALIKE = 0.9
@@ -18,7 +18,7 @@ def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
     if not handlers:
         return Finding("orphaned jobs", holds=True, seen="unknown without handlers")
     gone = [
-        f"{count.handler} ({', '.join(f'{number} {state}' for state, number in states.items() if number)})"
+        f"{count.handler} ({', '.join(f'{counted(number)} {state}' for state, number in states.items() if number)})"
         for count in counts
         for states in [{"unfinished": count.unfinished, "dead": count.dead}]
         if count.handler not in handlers and any(states.values())
@@ -31,7 +31,7 @@ def elsewhere(counts: Sequence[Count]) -> Finding:
     number = sum(count.elsewhere for count in counts)
     about = "unfinished jobs of accounts that are not configured"
     todo = "run `receiver work` with their TRANSCRIBE_API_URL and key, or ignore them"
-    return _advice("other APIs", about, [str(number)] if number else [], todo)
+    return _advice("other APIs", about, [counted(number)] if number else [], todo)
 
 
 def registration(*, mark: str, option: str, is_refused: bool) -> list[Finding]:

@@ -66,7 +66,9 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
     """Check whether a loaded handler has dead jobs. If no handler is loaded, check all handlers."""
     number = sum(count.dead for count in counts if count.handler in handlers or not handlers)
     if number:
-        return Finding("dead jobs", holds=False, seen=f"{number}", todo="see `receiver jobs --dead`, then replay")
+        return Finding(
+            "dead jobs", holds=False, seen=jobs.counted(number), todo="see `receiver jobs --dead`, then replay"
+        )
     return Finding("dead jobs", holds=True, seen="none")
 
 

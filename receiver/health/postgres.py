@@ -13,6 +13,7 @@ from receiver.settings import Settings
 
 AHEAD = timedelta(seconds=10)  # a clock that is corrected by a few seconds does not matter
 SHOWN = 5
+NEXT = 1000
 KEEPS_SECONDS = 5.0
 
 
@@ -97,7 +98,7 @@ async def usable(connection: Connection) -> Finding:
 
 async def clock(connection: Connection, api_url: str) -> Finding:
     """Check whether the database's clock went back, so that jobs of an API wait for it."""
-    ahead: timedelta | None = await connection.fetchval(query("health/clock_ahead"), api_url)
+    ahead: timedelta | None = await connection.fetchval(query("health/clock_ahead"), api_url, NEXT)
     if ahead is not None and ahead > AHEAD:
         seen = f"the database's clock went back, so older jobs wait {ahead.total_seconds():.0f} s for it"
         todo = "set the clock right, or run `receiver replay EVENT` for each event that cannot wait so long"

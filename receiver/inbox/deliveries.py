@@ -257,9 +257,9 @@ async def has_ended(db: Database, api_url: str, transcription_id: str, *, since:
     return ended
 
 
-async def jobs(db: Database, *, state: str | None, limit: int | None = None) -> list[ListedJob]:
-    """Return jobs, newest first."""
-    rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), state, limit)]
+async def jobs(db: Database, *, state: Literal["dead"] | None, limit: int | None = None) -> list[ListedJob]:
+    """Return jobs, or only the dead ones, newest first."""
+    rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), state == "dead", limit)]
     return [ListedJob(row.pop("event"), StoredJob(**row)) for row in rows]
 
 

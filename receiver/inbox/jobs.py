@@ -20,6 +20,7 @@ from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 
 State = Literal["pending", "running", "done", "dead"]
 CHANNEL = "receiver_jobs"
+COUNTED = 10_000
 SUBMISSIONS = "submissions"  # the handler of our own work: a user's handler cannot have this name
 
 
@@ -72,12 +73,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many jobs of a handler are dead or unfinished for some accounts, and how many are unfinished for others."""
+    """How many jobs of a handler are dead or unfinished for some accounts, and how many are unfinished for others.
+
+    Each is counted up to `COUNTED` only, because a count reads what it counts.
+    """
 
     handler: str
     dead: int
     unfinished: int
     elsewhere: int
+
+
+def counted(number: int) -> str:
+    """Return a number of jobs in words. Nobody knows how many there are beyond `COUNTED`."""
+    return f"{number} or more" if number >= COUNTED else f"{number}"
 
 
 def queues(accounts: Iterable[AccountId], handlers: Sequence[str]) -> list[Queue]:
@@ -208,9 +217,9 @@ async def oldest_due(db: Database, queues: Sequence[Queue]) -> timedelta | None:
     return age
 
 
-async def counts(db: Database, accounts: Sequence[AccountId]) -> list[Count]:
-    """Count the jobs that are not done, for each handler that has any; ordered by name."""
-    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), *_columns(accounts))]
+async def counts(db: Database, accounts: Sequence[AccountId], *, most: int = COUNTED) -> list[Count]:
+    """Count the jobs that are not done, each time up to `most`, for each handler that has any; ordered by name."""
+    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), *_columns(accounts), most)]
 
 
 async def nudge(db: Database) -> None:

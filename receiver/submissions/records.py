@@ -220,7 +220,7 @@ async def same(db: Database, account: AccountId, asked: str) -> list[Submission]
 
 async def recent(db: Database, states: Collection[State] | None, limit: int | None) -> list[Submission]:
     """Return submissions in some states, or in all of them for None, newest first."""
-    rows = await db.fetch(query("submissions/list_submissions"), None if states is None else list(states), limit)
+    rows = await db.fetch(query("submissions/list_submissions"), list(State if states is None else states), limit)
     return [from_row(row) for row in rows]
 
 

@@ -25,11 +25,15 @@ from receiver.webhooks.registration import CHANNEL
 from receiver.webhooks.secrets import none_known
 
 SILENT = timedelta(hours=24)
+COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How many events a secret has verified, and when one of them was last delivered (signed with any secret)."""
+    """How many events a secret has verified, and when one of them was last delivered (signed with any secret).
+
+    The events are counted up to `COUNTED` only, because a count reads what it counts.
+    """
 
     events: int = 0
     last_matched: datetime | None = None
@@ -44,7 +48,7 @@ class Secret:
         webhook_url: the address that it was registered for; None for one of the settings.
         since: when it was registered; None for one of the settings.
         replaced_at: when a later registration replaced it; None while the provider signs with it.
-        events: how many events it has verified.
+        events: how many events it has verified, counted up to `COUNTED`.
         last_matched: when one of those events was last delivered.
         quiet_for: how long it has verified nothing, since it was replaced; zero while the provider signs with it.
         registrations: the rows that hold it.
@@ -58,6 +62,11 @@ class Secret:
     last_matched: datetime | None
     quiet_for: timedelta = timedelta(0)
     registrations: tuple[int, ...] = ()
+
+    @property
+    def events_counted(self) -> str:
+        """`events` in words. Nobody knows how many there are beyond `COUNTED`."""
+        return f"{self.events} or more" if self.events >= COUNTED else f"{self.events}"
 
     @property
     def silence(self) -> str:
@@ -106,12 +115,12 @@ async def known(db: Database, account: Account) -> list[Secret]:
     These are the registered ones, newest first, then those of the settings. The provider signs with the newest secret
     of the configured key; if that key has none, with the newest of all.
     """
-    used = await use(db, account.id)
-    registered = await _registered(db, account, used)
-    return registered + [_of_the_settings(signature.fingerprint(secret), used) for secret in account.own_secrets]
+    own = [signature.fingerprint(secret) for secret in account.own_secrets]
+    used = await _use(db, account.id, own)
+    return await _registered(db, account) + [_of_the_settings(name, used) for name in own]
 
 
-async def _registered(db: Database, account: Account, used: Mapping[str, Use]) -> list[Secret]:
+async def _registered(db: Database, account: Account) -> list[Secret]:
     found_rows = await db.fetch(query("webhooks/unretired_registrations"), *account.id)
     rows = [row for row in found_rows if row["secret"] is not None]
     alive = [row for row in rows if row["gone_at"] is None]
@@ -124,12 +133,13 @@ async def _registered(db: Database, account: Account, used: Mapping[str, Use]) -
         if name not in found and row is not signing:
             replaced[name] = row["gone_at"] or rows[max(number - 1, 0)]["registered_at"]
         found.setdefault(name, []).append(row)
+    used = await _use(db, account.id, list(found))
     return [_secret(name, group, replaced.get(name), used.get(name, Use())) for name, group in found.items()]
 
 
-async def use(db: Database, account: AccountId) -> dict[str, Use]:
-    """Return the use of each secret for an account's events, by the secret's fingerprint."""
-    rows = await db.fetch(query("webhooks/verified_events"), *account)
+async def _use(db: Database, account: AccountId, fingerprints: Sequence[str]) -> dict[str, Use]:
+    """Return the use of each of some secrets that has verified events of an account, by the secret's fingerprint."""
+    rows = await db.fetch(query("webhooks/verified_events"), *account, fingerprints, COUNTED)
     return {row["fingerprint"]: Use(row["events"], row["last_matched"]) for row in rows}
 
 
@@ -141,7 +151,7 @@ async def retire(db: Database, account: Account, fingerprint: str, *, although_u
             not been silent for a day.
     """
     fingerprint = fingerprint.strip()
-    registered = await _registered(db, account, await use(db, account.id))
+    registered = await _registered(db, account)
     secret = next((each for each in registered if each.fingerprint == fingerprint), None)
     if secret is None:
         raise ImpossibleError(

@@ -10,13 +10,16 @@ from receiver.health import Finding, trial
 from tests.commands import Commands, Scripted, Simulated
 from tests.processes import Processes
 
+JOB = (
+    "insert into receiver.jobs (event, source, api_url, account, handler, state, due_at) "
+    "select id, source, api_url, account"
+)
 BREAK = {
-    "worker": "insert into receiver.jobs (event, handler) select id, 'failures' from receiver.events",
-    "oldest due job": "insert into receiver.jobs (event, handler, due_at) "
-    "select id, 'failures', now() - interval '1 hour' from receiver.events",
-    "clock": "with went_back as (update receiver.events set received_at = now() + interval '1 hour' returning id) "
-    "insert into receiver.jobs (event, handler, due_at) select id, 'pings', now() + interval '1 hour' from went_back",
-    "dead jobs": "insert into receiver.jobs (event, handler, state) select id, 'pings', 'dead' from receiver.events",
+    "worker": f"{JOB}, 'failures', 'pending', now() from receiver.events",
+    "oldest due job": f"{JOB}, 'failures', 'pending', now() - interval '1 hour' from receiver.events",
+    "clock": "with went_back as (update receiver.events set received_at = now() + interval '1 hour' returning *) "
+    f"{JOB}, 'pings', 'pending', now() + interval '1 hour' from went_back",
+    "dead jobs": f"{JOB}, 'pings', 'dead', now() from receiver.events",
     "schema": "delete from receiver.migrations where version > 1",
 }
 
@@ -31,8 +34,8 @@ def shared(processes: Processes, sandbox: Simulated, receiver_database: str) -> 
     }
     address = processes.environment["TRANSCRIBE_API_URL"]
     processes.sql(
-        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
-        f"values ('transcribe.so', 'evt_1', '{address}', 'webhook.test', '', 'f')"
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint, origin) "
+        f"values ('transcribe.so', 'evt_1', '{address}', 'webhook.test', '', 'f', 'webhook')"
     )
     return processes
 
@@ -55,6 +58,7 @@ def test_all_is_well(shared: Processes) -> None:
         "processes",
         "oldest due job",
         "clock",
+        "old snapshots",
         "dead jobs",
         "submissions",
         "other APIs",

@@ -97,7 +97,10 @@ def test_replay_gives_a_job_to_a_handler_that_is_new(shared: Processes, running:
     shared.run("replay", "evt_1", "--handler", "third")
     shared.start("work")
     assert [job["handler"] for job in shared.settled()[0]["jobs"]] == ["first", "third"]
-    shared.sql("insert into receiver.jobs (event, handler, state) select id, 'gone', 'dead' from receiver.events")
+    shared.sql(
+        "insert into receiver.jobs (event, source, api_url, account, handler, state) "
+        "select id, source, api_url, account, 'gone', 'dead' from receiver.events"
+    )
     assert "left alone, because there is no such handler: gone" in shared.run("replay", "evt_1").stderr
 
 
@@ -131,8 +134,8 @@ def test_replay_reads_a_quarantined_body_again(shared: Processes, running: tuple
     event = shared.settled()[0]
     assert (event["id"], event["state"], event["transcription_id"]) == ("evt_1", "done", "4821")
     shared.sql(
-        "insert into receiver.events (source, event_id, api_url, unreadable, raw, secret_fingerprint) "
-        "select source, 'other', api_url, 'too new', raw, 'f' from receiver.events where event_id = 'evt_1'"
+        "insert into receiver.events (source, event_id, api_url, unreadable, raw, secret_fingerprint, origin) "
+        "select source, 'other', api_url, 'too new', raw, 'f', 'webhook' from receiver.events where event_id = 'evt_1'"
     )
     assert "its event evt_1 is already stored" in shared.run("replay", "other").stderr
 
@@ -195,8 +198,9 @@ def test_reading_commands_make_no_database(processes: Processes, command: str) -
 
 def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> None:
     shared.sql(
-        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
-        "select source, 'evt_1', 'x', 'some.event', convert_to(source, 'UTF8'), 'f' from unnest(array['a', 'b']) source"
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint, origin) "
+        "select source, 'evt_1', 'x', 'some.event', convert_to(source, 'UTF8'), 'f', 'webhook' "
+        "from unnest(array['a', 'b']) source"
     )
     ran = shared.run_inside("show", "evt_1")
     assert shared.run_inside("events").stdout.count("some.event               evt_1  no handler\n") == 2

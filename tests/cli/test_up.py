@@ -213,8 +213,8 @@ def test_one_port_for_both_is_refused_before_anything_is_made(processes: Process
 def test_the_sandbox_refuses_a_database_with_real_events(processes: Processes, ports: dict[str, str]) -> None:
     processes.run("migrate")
     processes.sql(
-        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) "
-        "values ('transcribe.so', 'evt_1', 'https://transcribe.so', 'webhook.test', '', 'f')"
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint, origin) "
+        "values ('transcribe.so', 'evt_1', 'https://transcribe.so', 'webhook.test', '', 'f', 'webhook')"
     )
     ran = processes.run("up", "--sandbox", "--sandbox-port", ports["sandbox"])
     assert ran.returncode == 1

@@ -157,8 +157,9 @@ def test_secrets_tells_since_when_and_how_much_each_is_used(commands: Keeping) -
     commands.said("register", "--url", URL, "--rotate")
     new, old = commands.fingerprints()
     commands.processes.sql(
-        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint) select 'transcribe.so',"
-        f" 'evt_1', api_url, 'webhook.test', '', '{old}' from receiver.registrations limit 1"
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint, origin)"
+        " select 'transcribe.so',"
+        f" 'evt_1', api_url, 'webhook.test', '', '{old}', 'webhook' from receiver.registrations limit 1"
     )
     first, second = commands.said("secrets").splitlines()
     assert first.startswith(f"{new}  registered 20")

@@ -1,4 +1,4 @@
-"""The migrations that put on a job's row whose it is, for rows that are there and for those that 0.6 writes beside."""
+"""The migrations that put on a job's row whose it is, and what processes of version 0.7 do beside this version."""
 
 import asyncio
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.worker.working import until
 __all__ = ["connection", "empty"]  # fixtures
 
 API = "https://api.test"
-OF_0_6 = Path(__file__).with_name("of_0_6")
+OF_0_7 = Path(__file__).with_name("of_0_7")
 EVENTS = """
 insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint, callback_for)
 values ('transcribe.so', 'evt_1', 'https://api.test', 'default', 'transcription.completed', '', '', null),
@@ -53,22 +53,34 @@ async def test_rows_that_are_there_are_filled_and_a_second_run_is_none(
     assert await whose(connection) == FILLED
 
 
-async def test_a_row_without_its_account_is_filled_from_its_event(db: Pool) -> None:
-    await db.execute(EVENTS)
-    await db.execute(JOBS)
-    assert await whose(db) == FILLED
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("jobs", "source"), ("jobs", "api_url"), ("jobs", "account"), ("events", "origin")],
+)
+async def test_no_row_is_without_what_says_whose_it_is(
+    table: str, column: str, connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    files = migrations.files()
+    await migrations.migrate(connection, files[:9])
+    await connection.execute(EVENTS)
+    await connection.execute(JOBS)
+    await migrations.migrate(connection, files)
+    with pytest.raises(asyncpg.NotNullViolationError):
+        await connection.execute(f"update receiver.{table} set {column} = null")
+
+
+@pytest.mark.parametrize("path", sorted(OF_0_7.rglob("*.sql")), ids=lambda path: path.stem)
+async def test_a_statement_of_version_0_7_fits_this_schema(path: Path, db: Pool) -> None:
+    async with db.acquire() as connection:
+        await connection.prepare(path.read_text())
 
 
 @pytest.mark.parametrize("limit", [1, 9])
-async def test_what_version_0_6_stores_and_replays_is_claimed_and_done(db: Pool, limit: int) -> None:
-    append, replay = ((OF_0_6 / f"{name}.sql").read_text() for name in ("append_events", "replay_jobs"))
+async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool, limit: int) -> None:
     for number in range(3):
-        await db.execute(
-            append, ["transcribe.so"], [API], ["default"], [f"evt_{number}"], ["4821"], ["transcription.completed"],
-            [None], [completed(f"evt_{number}")], ["abcdef"], [None], [1], [1, 1], ["a", "b"],
-        )  # fmt: skip
+        await stored_by_0_7(db, number)
     for event in await deliveries.find(db, "evt_0"):
-        assert {row["handler"] for row in await db.fetch(replay, event.key, ["a", "c"])} == {"a", "c"}
+        assert {row["handler"] for row in await db.fetch(of_0_7("replay_jobs"), event.key, ["a", "c"])} == {"a", "c"}
     queues = jobs.queues([AccountId("transcribe.so", API, "default")], ["a", "b", "c"])
     done = 0
     while claims := await jobs.claim(db, queues, lease=timedelta(minutes=1), limit=limit):
@@ -77,6 +89,33 @@ async def test_what_version_0_6_stores_and_replays_is_claimed_and_done(db: Pool,
             done += 1
     assert done == 7
     assert {job.job.state for job in await deliveries.jobs(db, state=None, limit=None)} == {"done"}
+
+
+async def test_what_is_stored_is_claimed_and_done_by_version_0_7(db: Pool) -> None:
+    await stored_by_0_7(db, 1)
+    whose = [["transcribe.so"], [API], ["default"]]
+    claimed = await db.fetch(
+        of_0_7("claim_jobs"), *whose, ["a"], [False], timedelta(minutes=1), 8, None, [], [8]
+    )  # fmt: skip
+    assert [row["handler"] for row in claimed] == ["a"]
+    for row in claimed:
+        finished = await db.fetch(of_0_7("finish_job"), row["job"], row["attempt"], "dead", timedelta(0), "why", 0)
+        assert [one["id"] for one in finished] == [row["job"]]
+    counted = await db.fetch(of_0_7("count_jobs"), *whose)
+    assert [tuple(row) for row in counted] == [("a", 1, 0, 0), ("b", 0, 1, 0)]
+
+
+def of_0_7(name: str) -> str:
+    return (OF_0_7 / f"inbox/{name}.sql").read_text()
+
+
+async def stored_by_0_7(db: Pool, number: int) -> None:
+    """Store an event with jobs for the handlers `a` and `b`."""
+    await db.execute(
+        of_0_7("append_events"), ["transcribe.so"], [API], ["default"], [f"evt_{number}"], ["4821"],
+        ["transcription.completed"], [None], [completed(f"evt_{number}")], ["abcdef"], [None], [1], ["a title"],
+        [1, 1], ["a", "b"], ["webhook"],
+    )  # fmt: skip
 
 
 async def test_a_row_that_someone_has_locked_holds_up_no_other_row_and_is_filled_too(

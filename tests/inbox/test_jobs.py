@@ -129,12 +129,13 @@ async def test_a_claim_reads_the_rows_of_its_queues_alone(db: Pool) -> None:
     """Neither the jobs of handlers that are gone nor those of other accounts lie in its way."""
     key = await append(db, "evt_1", "a")
     await db.execute(
-        "insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint) "
-        "select 'transcribe.so', 'evt_x' || n, $1, 'other', 't', '', '' from generate_series(1, 3000) as n", API,
+        "insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint, origin) select "
+        "'transcribe.so', 'evt_x' || n, $1, 'other', 't', '', '', 'webhook' from generate_series(1, 3000) as n", API,
     )  # fmt: skip
     await db.execute(
-        "insert into receiver.jobs (event, handler, due_at) "
-        "select id, handler, now() - interval '1 hour' from receiver.events, unnest(array['a', 'b', 'gone']) handler "
+        "insert into receiver.jobs (event, source, api_url, account, handler, due_at) "
+        "select id, source, api_url, account, handler, now() - interval '1 hour' "
+        "from receiver.events, unnest(array['a', 'b', 'gone']) handler "
         "where id <> $1", key,
     )  # fmt: skip
     await db.execute("analyze receiver.jobs")
@@ -342,7 +343,11 @@ async def test_jobs_that_are_not_done_are_counted_by_handler_and_whose_they_are(
         Count("a", 1, 2, 0), Count("only_dead", 1, 0, 0),
         Count("only_pending", 0, 1, 0), Count("only_running", 0, 1, 0),
     ]  # fmt: skip
+    await db.execute("update receiver.jobs set state = 'dead', is_replay = id % 2 = 0 where handler = 'a'")
+    assert (await jobs.counts(db, [account()], most=3))[0] == Count("a", 3, 0, 0)
+    await db.execute("update receiver.jobs set state = 'pending' where handler = 'a'")
+    assert (await jobs.counts(db, [account()], most=3))[0] == Count("a", 0, 3, 0)
     elsewhere = await jobs.counts(db, [account("https://other.test"), account(name="second")])
     assert [(one.handler, one.dead, one.unfinished, one.elsewhere) for one in elsewhere if one.elsewhere] == [
-        ("a", 0, 0, 2), ("only_pending", 0, 0, 1), ("only_running", 0, 0, 1),
+        ("a", 0, 0, 4), ("only_pending", 0, 0, 1), ("only_running", 0, 0, 1),
     ]  # fmt: skip

@@ -9,9 +9,9 @@ from (
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
         ('files', '{delete,insert,select,update}'), ('identity', '{select}'),
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
-        ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'),
+        ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'), ('queues', '{select}'),
         ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
-        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'),
+        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'), ('senders', '{select}'),
         ('submissions', '{insert,select,update}'), ('timestamps', '{insert,select,update}'),
         ('tokens', '{insert,select,update}'), ('transcripts', '{insert,select,update}')
 ) as needed (name, privileges)

@@ -4,14 +4,20 @@ select
     seen.ago,
     case when seen.ago is null or seen.ago > $3 then exists (
         select
-        from (
-            -- Bounded: the first jobs might belong to handlers and APIs that no process runs any more.
-            select j.handler, j.api_url
+        from receiver.queues queue
+        cross join lateral (
+            select
             from receiver.jobs j
-            where j.state in ('pending', 'running') and j.due_at <= now() - $4::interval
-            limit 10000
-        ) due
-        where due.handler = any ($1) and due.api_url = $2
+            where j.source = queue.source and j.api_url = queue.api_url and j.account = queue.account
+                and j.handler = queue.handler and j.is_replay = queue.is_replay
+                and j.state = 'pending' and j.due_at <= now() - $4::interval
+            limit 1
+        ) as j
+        where queue.state = 'pending' and queue.handler = any ($1) and queue.api_url = $2
+    ) or exists (
+        select
+        from receiver.jobs j
+        where j.state = 'running' and j.due_at <= now() - $4::interval and j.handler = any ($1) and j.api_url = $2
     ) else false end as jobs_wait,
     (
         select p.trouble

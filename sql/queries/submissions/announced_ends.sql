@@ -13,5 +13,6 @@ cross join lateral (
     order by e.id desc
     limit 1
 ) e
-where s.source = any ($1) and (s.state = 'accepted' or (s.state = 'unknown' and s.accepted_at >= s.sent_at))
+where s.source = any ($1) and s.state in ('accepted', 'unknown')  -- an index has both
+    and (s.state = 'accepted' or (s.state = 'unknown' and s.accepted_at >= s.sent_at))
 limit $2

@@ -1,6 +1,9 @@
--- List submissions, newest first: those in some states, or all.
+-- List submissions in some states, newest first.
 -- $1 states text[], $2 limit bigint
-select * from receiver.submissions
-where $1::text[] is null or state = any ($1)
-order by created_at desc, id desc
+select s.*
+from unnest($1::text[]) as wanted (state)
+cross join lateral (
+    select * from receiver.submissions s where s.state = wanted.state order by s.created_at desc, s.id desc limit $2
+) as s
+order by s.created_at desc, s.id desc
 limit $2

@@ -5,9 +5,14 @@ with given as (
 )
 (
     select source, api_url, account, null as token, null as transcription_id, secret
-    from receiver.registrations
-    join given using (source, api_url, account)
-    where registered_at is not null and retired_at is null
+    from given
+    cross join lateral (
+        select r.id, r.secret
+        from receiver.registrations r
+        where r.source = given.source and r.api_url = given.api_url and r.account = given.account
+            and r.registered_at is not null and r.retired_at is null
+        order by r.id desc
+    ) registered
     order by id desc
 )
 union all

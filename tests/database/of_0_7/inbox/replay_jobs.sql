@@ -1,7 +1,10 @@
 -- Make an event's jobs pending again with all their tries, and add missing ones; leave running ones alone.
 -- $1 event bigint, $2 handlers text[]
-insert into receiver.jobs as j (event, handler, is_replay)
-select $1, wanted.handler, true from unnest($2::text[]) as wanted (handler)
+insert into receiver.jobs as j (event, handler, is_replay, source, api_url, account)
+select e.id, wanted.handler, true, e.source, e.api_url, e.account
+from receiver.events e
+cross join unnest($2::text[]) as wanted (handler)
+where e.id = $1
 on conflict (event, handler) do update
     set state = 'pending', due_at = now(), uncounted = j.attempt, is_replay = true, error = null
     where j.state <> 'running'

@@ -1,0 +1,19 @@
+-- Claim running jobs whose lease ran out, oldest first, or with $7 that job only; add 1 to the attempt of each.
+-- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 handlers text[], $5 lease interval, $6 limit bigint, $7 only bigint, $8 aside bigint[]
+with due as (
+    select j.id
+    from receiver.jobs j
+    where j.state = 'running' and j.due_at <= now() and j.handler = any ($4)
+        and (j.source, j.api_url, j.account) in (select * from unnest($1::text[], $2::text[], $3::text[]))
+        and ($7::bigint is null or j.id = $7) and j.id <> all ($8)
+    order by j.due_at, j.id
+    limit $6
+    for update of j skip locked
+)
+update receiver.jobs j
+set state = 'running', attempt = j.attempt + 1, due_at = now() + $5::interval
+from due, receiver.events e
+where j.id = due.id and e.id = j.event
+returning
+    j.id as job, j.attempt, j.uncounted, j.is_replay, j.handler, e.source, e.api_url, e.account, e.event_id,
+    e.transcription_id, e.raw, j.idempotency_key as kept_key

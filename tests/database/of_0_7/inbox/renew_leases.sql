@@ -1,0 +1,22 @@
+-- Extend leases from now; skip locked rows, which are being completed; return the jobs that are no longer ours.
+-- $1 jobs bigint[], $2 attempts integer[], $3 lease interval
+with held as (
+    select job, attempt from unnest($1::bigint[], $2::integer[]) as held (job, attempt)
+), ours as (
+    select j.id, j.attempt
+    from receiver.jobs j
+    join held on held.job = j.id and held.attempt = j.attempt
+    where j.state = 'running'
+    order by j.id
+    for update of j skip locked
+), renewed as (
+    update receiver.jobs j
+    set due_at = now() + $3::interval
+    from ours
+    where j.id = ours.id
+)
+select held.job
+from held
+where not exists (
+    select from receiver.jobs j where j.id = held.job and j.attempt = held.attempt and j.state = 'running'
+)

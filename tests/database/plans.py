@@ -1,0 +1,307 @@
+"""Which statements have to read little however much is stored, and what each of them reads on a filled database.
+
+A statement stands either in `LOOKED` or, with its reason, in `EXCUSED`. What it reads is what PostgreSQL says that it
+has read, under its generic plan and under a plan for these parameters: the rows of all scans, those that a filter has
+thrown away included, and the pages, because an index that is searched from end to end throws nothing away.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import asyncpg
+
+from receiver.database.session import SQL
+
+Mode = Literal["force_generic_plan", "force_custom_plan"]
+MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
+GROWING = {"events", "jobs", "submissions", "archive", "callbacks", "registrations"}
+PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
+PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
+
+# $1 events, with three jobs each; a tenth of the newest waits, one in a hundred is dead. Two APIs, each with accounts.
+FILL = (
+    """
+    insert into receiver.events (
+        source, event_id, api_url, account, type, transcription_id, raw, secret_fingerprint, received_at,
+        last_delivered_at, origin
+    )
+    select
+        case when n % 20 = 0 then 'timbr-audio' else 'transcribe.so' end, 'evt_' || n,
+        case when n % 10 = 9 then 'https://other.test' else 'https://api.test' end,
+        case n % 7 when 0 then 'two' when 1 then 'three' else 'default' end,
+        case when n % 5000 = 10 then 'webhook.test' else 'transcription.completed' end, (n / 2)::text,
+        convert_to(repeat('x', 300), 'UTF8'), 'fp_' || n % 3, now() - ({events} - n) * interval '1 s',
+        now() - ({events} - n) * interval '1 s', 'webhook'
+    from generate_series(1, {events}) n
+    """,
+    """
+    insert into receiver.jobs (event, handler, source, api_url, account, state, attempt, due_at)
+    select
+        e.id, h, e.source, e.api_url, e.account,
+        case
+            when e.id > {events} - 4 and h = 'a' then 'running'
+            when e.id > {events} * 0.9 and h = 'b' then 'pending'
+            when e.id % 100 = 7 and h = 'c' then 'dead'
+            else 'done'
+        end::receiver.job_state,
+        1, e.received_at + case when e.id % 4 = 0 then interval '30 days' else interval '0' end
+    from receiver.events e
+    cross join unnest(array['a', 'b', 'c']) h
+    """,
+    """
+    insert into receiver.submissions (
+        id, source, api_url, account, key_fingerprint, operation, wishes, recording, caller_key, asked, state,
+        paid_tries, created_at, sent_at, accepted_at, ended_at, look_at, remote_id, duration_seconds
+    )
+    select
+        'sub_' || n, 'timbr-audio', 'https://api.test', case n % 3 when 0 then 'default' else 'two' end, 'key',
+        'separation', '{{}}', 'a.wav', 'k' || n, 'k' || n,
+        case when n % ({events} / 100) = 1 then 'accepted' when n % ({events} / 100) = 2 then 'unknown'
+            when n % ({events} / 100) = 3 then 'intended' else 'done' end,
+        1, now() - ({events} - n) * interval '10 s', now(), now(), now(), now() - interval '1 h', 'job_' || n,
+        case when n % 2 = 0 then 60 end
+    from generate_series(1, {events} / 4) n
+    """,
+    """
+    insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint, origin)
+    select source, id, api_url, account, 'submission', '', '', 'submission' from receiver.submissions
+    """,
+    """
+    insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer)
+    select
+        'transcribe.so', case when n % 10 = 9 then 'https://other.test' else 'https://api.test' end, n::text, '',
+        'transcript', 'x'
+    from generate_series(1, {events} / 5) n
+    """,
+    """
+    insert into receiver.callbacks (token, api_url, idempotency_key, transcription_id, secret, intended_at)
+    select 'tok' || n, 'https://api.test', 'i' || n, n::text, 's', now() - n * interval '10 s'
+    from generate_series(1, {events} / 4) n
+    """,
+    """
+    insert into receiver.registrations (
+        api_url, key_fingerprint, callback_url, webhook_url, idempotency_key, registered_at, secret, webhook_id,
+        retired_at, account
+    )
+    select
+        'https://api.test', 'k' || n % 500, 'u', 'u', 'x' || n, now(), 's', 'w', case when n > 200 then now() end,
+        'a' || n % 200
+    from generate_series(1, {events} / 4) n
+    """,
+    "analyze",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A statement that reads little.
+
+    Attributes:
+        parameters: its parameters in SQL, for the database that `FILL` makes.
+        rows: how many rows it reads at most, however many are stored.
+    """
+
+    parameters: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a statement has read, from its plan."""
+
+    rows: int
+    pages: int
+    milliseconds: float
+    whole: frozenset[str]
+    plan: str
+
+
+WHOSE = "array['transcribe.so'], array['https://api.test'], array['default']"
+ONE = "'transcribe.so', 'https://api.test', 'default'"
+WORKS = "'timbr-audio', 'https://api.test', 'two'"
+QUEUES = (
+    "array['transcribe.so', 'transcribe.so', 'timbr-audio'], array_fill('https://api.test'::text, array[3]),"
+    " array['default', 'two', 'default'], array['b', 'b', 'b'], array[false, false, false]"
+)
+EVENT = (
+    "array['transcribe.so'], array['https://api.test'], array['default'], array['{id}'], array['4821'],"
+    " array['transcription.completed'], array[null], array['x'::bytea], array['fp_1'], array[null], array[1],"
+    " array['a title'], array[1, 1, 1], array['a', 'b', 'c'], array['webhook']"
+)
+
+LOOKED = {
+    # A delivery.
+    "inbox/append_events": Looked(EVENT.format(id="evt_new"), 10),
+    "webhooks/verifying_secrets": Looked(f"{WHOSE}, array['tok7']", 1100),
+    "inbox/nudge": Looked("'channel'", 0),
+    # A claim and its end.
+    "inbox/claim_jobs": Looked(f"{QUEUES}, '5 min', 8, null, array[]::bigint[], array[8, 8, 8]", 100),
+    "inbox/any_lapsed": Looked(f"{WHOSE}, array['a', 'b']", 10),
+    "inbox/claim_lapsed_jobs": Looked(f"{WHOSE}, array['a', 'b'], '5 min', 8, null, array[]::bigint[]", 30),
+    "inbox/due_jobs": Looked(f"{WHOSE}, array['b'], 'pending', 8, array[]::bigint[]", 20),
+    "inbox/renew_leases": Looked("array[59995, 59998], array[1, 1], '5 min'", 10),
+    "inbox/lock_job": Looked("59998, 1", 5),
+    "inbox/finish_job": Looked("59998, 1, 'done', '0', null, 0", 5),
+    "inbox/release_jobs": Looked("array[59995, 59998], array[1, 1]", 10),
+    "inbox/bury_job": Looked("59998, 'why'", 5),
+    "inbox/oldest_due": Looked(QUEUES, 10),
+    # Who runs.
+    "health/see_process": Looked(
+        "'00000000-0000-0000-0000-000000000001', 'web', 'https://api.test', 'host', 1, '1', '0', null", 5
+    ),
+    "health/leave_process": Looked("'00000000-0000-0000-0000-000000000001'", 5),
+    "health/forget_processes": Looked("", 5),
+    "health/missing_worker": Looked("array['a', 'b'], 'https://api.test', '10 s', '30 s'", 60),
+    # `check`.
+    "health/clock_ahead": Looked("'https://api.test', 20", 300),
+    "inbox/count_jobs": Looked(f"{WHOSE}, 20", 400),
+    "inbox/recent_types": Looked("'https://api.test', 100", 250),
+    "submissions/count_unresolved": Looked("", 110),
+    "submissions/count_expired": Looked("", 60),
+    # Lists, and names that a person gives.
+    "inbox/list_events": Looked("50", 250),
+    "inbox/list_jobs": Looked("true, 50", 320),
+    "inbox/find_events": Looked("'evt_15007'", 60),
+    "inbox/find_variants": Looked(f"{ONE}, 'evt_15007'", 10),
+    "inbox/read_raw": Looked("15007", 5),
+    "inbox/newest_key": Looked("", 5),
+    "inbox/other_apis": Looked("'https://api.test'", 30),
+    "inbox/test_event_after": Looked(f"{ONE}, 1500", 20),
+    "inbox/has_ended": Looked("'https://api.test', '7503', 5", 10),
+    "inbox/accept_quarantined": Looked("15007, 'evt_x', 'a.b', null, null", 5),
+    "inbox/replay_jobs": Looked("15007, array['a', 'd']", 10),
+    "webhooks/verified_events": Looked(f"{ONE}, array['fp_1', 'fp_2'], 20", 50),
+    # The provider.
+    "providers/read_answer": Looked("'transcribe.so', 'https://api.test', '1207', '', 'transcript'", 5),
+    "providers/newest_answer": Looked("'transcribe.so', 'https://api.test', '1207', '%'", 5),
+    "providers/newest_event_about": Looked("'transcribe.so', 'https://api.test', '7504'", 10),
+    "providers/apis_with_answer": Looked("'transcribe.so', '1207', '%'", 20),
+    "providers/forget_answers": Looked("'transcribe.so', 'https://api.test', '1207', '%'", 5),
+    "providers/keep_answer": Looked("'transcribe.so', 'https://api.test', 'new', '', 'transcript', 'x'", 5),
+    "providers/count_regenerations": Looked("'https://api.test', '1207'", 5),
+    # Submissions.
+    "submissions/accepted_works": Looked(f"{WORKS}, array['job_1', 'job_7']", 50),
+    "submissions/announced": Looked("'sub_7', 'sub_7'", 10),
+    "submissions/announced_end": Looked("'sub_7'", 10),
+    "submissions/announced_ends": Looked("array['timbr-audio', 'transcribe.so'], 100", 210),
+    "submissions/count_lost": Looked("'timbr-audio', 'https://api.test', 'key', 'separation'", 60),
+    "submissions/count_waiting": Looked("", 160),
+    "submissions/dead_work": Looked("'sub_7'", 10),
+    "submissions/find_submission": Looked("'sub_7'", 5),
+    "submissions/given_up": Looked(
+        "array['timbr-audio'], array['https://api.test'], array['two'], 'submissions', 100", 200
+    ),
+    "submissions/has_work": Looked("'sub_7'", 10),
+    "submissions/is_announced": Looked("'transcribe.so', 'https://api.test', 'a7', 'k7'", 60),
+    "submissions/keyed_submissions": Looked("'k7'", 5),
+    "submissions/list_submissions": Looked("array['unknown', 'accepted', 'done'], 50", 220),
+    "submissions/lock_submission": Looked("'sub_7'", 5),
+    "submissions/same_submissions": Looked(f"{WORKS}, 'k7'", 5),
+    "submissions/states": Looked("array['sub_7', 'sub_9']", 5),
+    "submissions/saw": Looked("array['sub_1'], array['x'], array[1.0], array[true], array['1 min'::interval]", 60),
+    "submissions/take_looks": Looked(
+        "array['timbr-audio'], array['https://api.test'], array['two'], '1 min', 100", 150
+    ),
+    "submissions/taken_works": Looked("'timbr-audio', 'https://api.test', 'key', array['job_7', 'job_9'], 'sub_9'", 10),
+    "submissions/usual_share": Looked(f"{WORKS}, 'separation'", 30),
+    "submissions/wake_submissions": Looked(
+        "array['timbr-audio'], array['https://api.test'], array['two'], array['sub_7'], 'submissions'", 10
+    ),
+    # Webhooks.
+    "webhooks/find_registrations": Looked("'transcribe.so', 'https://api.test', 'a7', 'k7'", 60),
+    "webhooks/unretired_registrations": Looked("'transcribe.so', 'https://api.test', 'a7'", 10),
+    "webhooks/registrations_gone": Looked("'transcribe.so', 'https://api.test', 'a7', 'k7'", 60),
+    "webhooks/intend_callback": Looked("'token', 'transcribe.so', 'https://api.test', 'default', 'key'", 5),
+    "webhooks/complete_callback": Looked("'tok7', '7', 'secret', 'channel'", 5),
+}
+
+ONE_ROW = "one row, by its key"
+OF_ONE = "rows of one transcription or one submission, by the first columns of their key"
+NO_TABLE = "no table, or one that does not grow"
+EXCUSED = {
+    **dict.fromkeys((
+        "database/applied_migrations", "database/bound_statements", "database/database_id",
+        "database/deallocate_prepared", "database/discard_temporary", "database/durability", "database/fitness",
+        "database/has_bookkeeping", "database/is_applied", "database/record_checksum", "database/record_migration",
+        "database/reset_authorization", "database/reset_role", "database/set_session", "database/try_lock",
+        "database/unlock", "health/backend_pid", "health/lacking_rights", "health/old_snapshots",
+        "providers/bound_idle_transaction", "providers/lock_answer", "submissions/lock_caller_key",
+    ), NO_TABLE),
+    **dict.fromkeys((
+        "providers/forget_regeneration", "providers/keep_token", "providers/lease_token", "providers/pause_turns",
+        "providers/read_token", "providers/record_regeneration", "providers/release_token", "providers/take_turn",
+        "submissions/intend_submission", "submissions/keep_file_ids", "submissions/keep_terms",
+        "submissions/keep_upload", "submissions/move_submission", "submissions/overdue", "submissions/sent_within",
+        "webhooks/complete_registration", "webhooks/intend_registration", "webhooks/retire_registrations",
+    ), ONE_ROW),
+    **dict.fromkeys((
+        "handlers/store_chapters", "handlers/store_failure", "handlers/store_files", "handlers/store_qna",
+        "handlers/store_sections", "handlers/store_segments", "handlers/store_timestamps", "handlers/store_transcript",
+        "inbox/keep_artifacts", "inbox/list_artifacts",
+    ), OF_ONE),
+}  # fmt: skip
+
+
+def statements() -> dict[str, str]:
+    """Return the text of every statement, by its name."""
+    folder = SQL / "queries"
+    return {f"{path.parent.name}/{path.stem}": path.read_text() for path in sorted(folder.rglob("*.sql"))}
+
+
+async def fill(connection: "asyncpg.Connection[asyncpg.Record]", events: int) -> None:
+    """Store events and all that comes with them, and tell the planner."""
+    for statement in FILL:
+        await connection.execute(statement.format(events=events))
+
+
+async def read(connection: "asyncpg.Connection[asyncpg.Record]", looked: Looked, text: str, mode: Mode) -> Reading:
+    """Return what a statement reads. What it writes is taken back."""
+    header = text.splitlines()[1]
+    types = ", ".join(kind for _, _, kind in PARAMETER.findall(header)) if header.startswith("-- $1") else ""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute(f"set local plan_cache_mode = {mode}")
+        await connection.execute(f"prepare looked{f'({types})' if types else ''} as {text}")
+        call = f"looked{f'({looked.parameters})' if types else ''}"
+        said = await connection.fetchval(f"explain (analyze, buffers, timing off, format json) execute {call}")
+    finally:
+        await transaction.rollback()
+        await connection.execute("deallocate looked")
+    (found,) = json.loads(said)
+    return _reading(found, said)
+
+
+def _reading(found: dict[str, Any], said: str) -> Reading:
+    nodes = list(_nodes(found["Plan"]))
+    scans = [node for node in nodes if "Relation Name" in node and node["Node Type"] != "ModifyTable"]
+    rows = sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0))
+        * node["Actual Loops"]
+        for node in scans
+    )
+    whole = {
+        node["Relation Name"]
+        for node in scans
+        if node["Node Type"] == "Seq Scan" and node["Actual Loops"] and node["Relation Name"] in GROWING
+    }
+    pages = found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"]
+    return Reading(round(rows), pages, found["Execution Time"], frozenset(whole), said)
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def wrong(looked: Looked, found: Reading) -> str:
+    """Return what a statement reads that it should not; empty if it reads little."""
+    pages = PAGES_FOR_ALL + PAGES_A_ROW * looked.rows
+    said = [f"the whole of {', '.join(sorted(found.whole))}"] if found.whole else []
+    said += [f"more than {looked.rows} rows"] if found.rows > looked.rows else []
+    said += [f"more than {pages} pages"] if found.pages > pages else []
+    return "; ".join(said)
