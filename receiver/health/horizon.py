@@ -11,7 +11,6 @@ from datetime import timedelta
 from receiver.database import Connection, query
 from receiver.health.finding import Finding
 
-NAME = "old snapshots"
 LONG = timedelta(minutes=5)
 SHOWN = 5
 
@@ -84,6 +83,6 @@ async def horizon(
 def finding(holders: list[Holder]) -> Finding:
     """Return the finding about those who hold an old snapshot."""
     if not holders:
-        return Finding(NAME, holds=True, seen="none is held for long")
+        return Finding("old snapshots", holds=True, seen="none is held for long")
     seen = f"old rows cannot be cleaned up, and claims become slower: held by {'; '.join(one.seen for one in holders)}"
-    return Finding(NAME, holds=False, seen=seen, todo="; ".join(dict.fromkeys(one.todo for one in holders)))
+    return Finding("old snapshots", holds=False, seen=seen, todo="; ".join(dict.fromkeys(one.todo for one in holders)))

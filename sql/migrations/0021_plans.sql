@@ -68,6 +68,18 @@ where accepted_at is not null and ended_at is not null and duration_seconds > 0;
 
 drop index concurrently if exists receiver.submissions_ended;
 
+-- Each job leaves two dead rows, and claims pass their entries in jobs_next until they are cleaned up. A vacuum of the
+-- jobs reads all their indexes, so it waits for a hundredth of the rows; it may then work five times as fast as others.
+-- Events are inserted and hardly changed: a vacuum reads their new pages only.
+alter table receiver.jobs set (
+    autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_limit = 1000,
+    autovacuum_analyze_scale_factor = 0.02
+);
+
+alter table receiver.events set (
+    autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02
+);
+
 -- The queues that have pending or dead jobs. Each is found by one look into the index jobs_next or jobs_dead: from one
 -- queue to the next, past all its jobs.
 create or replace view receiver.queues as

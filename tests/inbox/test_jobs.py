@@ -129,8 +129,8 @@ async def test_a_claim_reads_the_rows_of_its_queues_alone(db: Pool) -> None:
     """Neither the jobs of handlers that are gone nor those of other accounts lie in its way."""
     key = await append(db, "evt_1", "a")
     await db.execute(
-        "insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint, origin) select "
-        "'transcribe.so', 'evt_x' || n, $1, 'other', 't', '', '', 'webhook' from generate_series(1, 3000) as n", API,
+        "insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint, origin) "
+        "select 'transcribe.so', 'e' || n, $1, 'other', 't', '', '', 'webhook' from generate_series(1, 3000) n", API,
     )  # fmt: skip
     await db.execute(
         "insert into receiver.jobs (event, source, api_url, account, handler, due_at) "
