@@ -343,7 +343,7 @@ async def test_jobs_that_are_not_done_are_counted_by_handler_and_whose_they_are(
         Count("a", 1, 2, 0), Count("only_dead", 1, 0, 0),
         Count("only_pending", 0, 1, 0), Count("only_running", 0, 1, 0),
     ]  # fmt: skip
-    await db.execute("update receiver.jobs set state = 'dead', is_replay = id % 2 = 0 where handler = 'a'")
+    await db.execute("update receiver.jobs set state = 'dead', is_replay = event % 2 = 0 where handler = 'a'")
     assert (await jobs.counts(db, [account()], most=3))[0] == Count("a", 3, 0, 0)
     await db.execute("update receiver.jobs set state = 'pending' where handler = 'a'")
     assert (await jobs.counts(db, [account()], most=3))[0] == Count("a", 0, 3, 0)
