@@ -26,7 +26,7 @@ from receiver.web import body
 from tests.faults.hostile import Client, Statements, Strangers, deliver
 from tests.faults.strangers import CROWDS, MANY
 from tests.processes import Process, Processes, completed, free_port, linux, until
-from tests.server.test_protocol import Connection, Web, catch_up, delivery, event, head, serving
+from tests.server.wire import Connection, Web, catch_up, delivery, event, head, serving
 
 HELD = 80
 HOLD = f"""

@@ -1,255 +1,35 @@
 """`server.protocol`: on real sockets, every connection gets its answer or its end, and none is held forever."""
 
 import asyncio
-import itertools
-import json
 import logging
 import os
 import socket
-import struct
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
-from pydantic import SecretStr
 
-from receiver import database
-from receiver.database import Connections, Pool
-from receiver.inbox import deliveries
-from receiver.inbox.spool import Spool
-from receiver.server import bind, inherit, parting, protocol, serve
+from receiver.server import bind, inherit, parting, protocol
 from receiver.server import running as server
-from receiver.server.bounds import SERVICE, Bounds
-from receiver.settings import Account
-from receiver.testing import TEMPLATE, Server
-from receiver.web import Receiver, application, body
-from receiver.web.store import Deadlines
-from tests.processes import SECRET, completed, sign
+from receiver.server.bounds import SERVICE
+from receiver.web import body
+from tests.processes import sign
+from tests.server.wire import (
+    GUARD_SECONDS,
+    PATH,
+    Clock,
+    Connection,
+    Web,
+    catch_up,
+    chunked,
+    delivery,
+    event,
+    head,
+    serving,
+)
 
 # One server for all that do not stop it: each start and stop takes longer than everything else together.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-GUARD_SECONDS = 60.0  # against waiting for ever; and longer than a test puts the clock forward
-PATH = "/webhooks/transcribe-so"
-numbers = itertools.count(1)
-
-
-class Answer:
-    """An HTTP response as it stood on the wire."""
-
-    def __init__(self, head: bytes, content: bytes) -> None:
-        first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-        self.status = int(first.split(" ")[1])
-        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        self.content = content
-
-    @property
-    def said(self) -> tuple[int, str]:
-        """The status, and what the answer says about the delivery."""
-        answer = json.loads(self.content)
-        return self.status, answer.get("status") or answer["error"]["code"]
-
-
-class Connection:
-    """One client's side of a connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def send(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def answer(self) -> Answer:
-        """Read one answer."""
-        async with asyncio.timeout(GUARD_SECONDS):
-            head = await self.reader.readuntil(b"\r\n\r\n")
-            length = Answer(head, b"").headers.get("content-length", "0")
-            return Answer(head, await self.reader.readexactly(int(length)))
-
-    async def end(self, seconds: float = GUARD_SECONDS) -> bytes:
-        """Return what is left until the server closes the connection, which it must within `seconds`."""
-        try:
-            return await asyncio.wait_for(self.reader.read(), seconds)
-        except ConnectionResetError:
-            return b""
-
-    async def drip(self, data: bytes, clock: "Clock", *, until: "asyncio.Task[Any]") -> float:
-        """Send a byte a second until `until` is done, and return how many seconds it took."""
-        for seconds, byte in enumerate(data):
-            if until.done():
-                return seconds
-            await self.send(bytes([byte]))
-            await clock.forward(1)
-        raise AssertionError("all was taken")
-
-    def socket_error(self) -> int:
-        """Return the connection's pending error: 0 if it was not reset."""
-        sock = self.writer.get_extra_info("socket")
-        return int(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-
-    async def is_reset(self) -> bool:
-        """Return whether the server takes nothing more."""
-        try:
-            for _ in range(3):
-                await self.send(b" ")
-                await catch_up()
-        except ConnectionError:
-            return True
-        return False
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether the server has not visibly closed the connection."""
-        return not self.reader.at_eof()
-
-    def vanish(self) -> None:
-        """Reset the connection, like a host that was cut off."""
-        sock = self.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
-
-class Web:
-    """A running server and its database."""
-
-    def __init__(
-        self,
-        db: Pool,
-        listener: socket.socket,
-        running: "asyncio.Task[None]",
-        stop: asyncio.Event,
-        relieved: asyncio.Event,
-        *,
-        receiver: Receiver,
-    ) -> None:
-        self.receiver = receiver
-        self.db = db
-        self.listener = listener
-        self.port: int = listener.getsockname()[1]
-        self.running = running
-        self.stop = stop
-        self.relieved = relieved
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Connection]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            yield Connection(reader, writer)
-        finally:
-            writer.transport.abort()
-            await asyncio.sleep(0)
-
-    async def holds(self, raw: bytes) -> bool:
-        """Return whether a delivery is stored, byte for byte."""
-        stored = await deliveries.find(self.db, json.loads(raw)["id"])
-        return [await deliveries.raw(self.db, event.key) for event in stored] == [raw]
-
-
-@asynccontextmanager
-async def serving(url: str, bounds: Bounds = SERVICE) -> AsyncIterator[Web]:
-    connections, stop, relieved = Connections(url), asyncio.Event(), asyncio.Event()
-    receiver = Receiver(
-        connections=connections, spool=Spool(Path("/nonexistent"), limit_bytes=0), handlers={}, url=url,
-        accounts=[Account("transcribe.so", "default", "http://p.test", webhook_secrets=(SecretStr(SECRET.decode()),))],
-        deadlines=Deadlines(database=60, question=60),
-    )  # fmt: skip
-    listener = bind("127.0.0.1", 0)
-    running = asyncio.create_task(serve(application(receiver), listener, stop, relieved=relieved, bounds=bounds))
-    async with database.pool(url, size=2) as db:
-        try:
-            yield Web(db, listener, running, stop, relieved, receiver=receiver)
-        finally:
-            stop.set()
-            await asyncio.wait_for(running, GUARD_SECONDS)
-            connections.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def web(receiver_server: Server) -> AsyncIterator[Web]:
-    url = receiver_server.create("receiver_test_protocol", "--template", TEMPLATE)
-    async with serving(url) as running:
-        yield running
-    receiver_server.drop("receiver_test_protocol")
-
-
-class Clock:
-    """A loop's clock: it stands still, or goes on, and a test puts it forward instead of waiting."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._real = loop.time
-        self._ahead = 0.0
-        self._stands_at: float | None = None
-        loop.time = self._time  # type: ignore[method-assign]
-
-    def _time(self) -> float:
-        return self._real() + self._ahead if self._stands_at is None else self._stands_at
-
-    def stop(self) -> None:
-        """Stand still: nothing is late, however long the machine takes."""
-        self._stands_at = self._time()
-
-    def go_on(self) -> None:
-        """Go on from where it stands."""
-        if self._stands_at is not None:
-            self._ahead, self._stands_at = self._stands_at - self._real(), None
-
-    async def forward(self, seconds: float) -> None:
-        """Let the server read its input, then let `seconds` pass, and do what is due by then."""
-        await catch_up()
-        if self._stands_at is None:
-            self._ahead += seconds
-        else:
-            self._stands_at += seconds
-        await catch_up()
-
-
-async def catch_up() -> None:
-    """Let the loop go through more rounds than a request takes from the kernel to its handling."""
-    for _ in range(50):
-        await asyncio.sleep(0)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_clock() -> Clock:
-    """The loop keeps this clock: with its own clock back, timers that are due soon would be due much later."""
-    return Clock(asyncio.get_running_loop())
-
-
-@pytest.fixture
-def clock(module_clock: Clock) -> Iterator[Clock]:
-    """Yield the clock, standing still."""
-    module_clock.stop()
-    yield module_clock
-    module_clock.go_on()
-
-
-def head(raw: bytes, *lines: str, length: bool = True, path: str = PATH) -> bytes:
-    """Return the head of an authentic delivery of `raw`."""
-    signed = f"X-Transcribe-Signature: {sign(raw)['X-Transcribe-Signature']}"
-    declared = [f"Content-Length: {len(raw)}"] if length else []
-    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: web", signed, *declared, *lines, "", ""]).encode()
-
-
-def event() -> bytes:
-    """Return the body of a new event."""
-    return completed(f"evt_{next(numbers)}")
-
-
-def delivery(raw: bytes, *lines: str) -> bytes:
-    return head(raw, *lines) + raw
-
-
-def chunked(raw: bytes, *lines: str) -> bytes:
-    """Return a delivery in three chunks with extensions."""
-    chunks = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(part), part) for part in (raw[:1], raw[1:50], raw[50:]))
-    return head(raw, "Transfer-Encoding: chunked", *lines, length=False) + chunks + b"0\r\n\r\n"
-
 
 # --- what is well ----------------------------------------------------------------------------------------------------
 
