@@ -7,6 +7,7 @@
 Deadlines, turns, ranks and bounds are those of every request.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -18,6 +19,8 @@ from receiver.server import ordinary
 from receiver.server.ordinary import Ordinary
 from receiver.server.protocol import DeadlineProtocol
 from receiver.server.turns import Rank
+
+log = logging.getLogger(__name__)
 
 BUG = 500
 CLOSE = b"connection: close\r\n"
@@ -78,13 +81,22 @@ class DirectProtocol(DeadlineProtocol):
             if self._deadline is None:
                 self._expect_request()
             return
-        client = self.client[0] if self.client else None
-        self._is_taken = self._taking.take(head, head.body(self._unparsed), client, self._answer)
+        self._is_taken = self._take(head, self._taking)
         if not self._is_taken:
             self._leave_to_h11()
             return
         del self._unparsed[: head.size]
         self._forget_deadline()
+        if self._unparsed:  # otherwise more would come with each answer, without end
+            self.flow.pause_reading()
+
+    def _take(self, head: Ordinary, taking: Taking) -> bool:
+        client = self.client[0] if self.client else None
+        try:
+            return taking.take(head, head.body(self._unparsed), client, self._answer)
+        except Exception:
+            log.exception("a bug in receiver; the application gets this request")
+            return False
 
     def _leave_to_h11(self) -> None:
         self._head = None

@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,17 @@ class Connection:
         self.writer.transport.abort()
 
 
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Connection]:
+    """Yield a client."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Connection(reader, writer)
+    finally:
+        writer.transport.abort()
+        await asyncio.sleep(0)
+
+
 class Web:
     """A running server and its database. `seen` are the paths of the requests that have reached the application."""
 
@@ -134,14 +145,9 @@ class Web:
         self.stop = stop
         self.relieved = relieved
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Connection]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            yield Connection(reader, writer)
-        finally:
-            writer.transport.abort()
-            await asyncio.sleep(0)
+    def connected(self) -> AbstractAsyncContextManager[Connection]:
+        """Yield a client."""
+        return connected(self.port)
 
     async def holds(self, raw: bytes) -> bool:
         """Return whether a delivery is stored, byte for byte."""
