@@ -10,6 +10,7 @@ from receiver.handling import discovery
 from receiver.handling import replay as replaying
 from receiver.inbox import deliveries, lookup
 from receiver.inbox.deliveries import Stored, StoredJob
+from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
 
 limit_option = click.option(
@@ -42,7 +43,7 @@ def events(limit: int, *, as_json: bool) -> None:
 @click.argument("event", callback=stripped)
 @as_json
 def show(event: str, *, as_json: bool) -> None:
-    """Show one event with its jobs and its body.
+    """Show one event with its deliveries, its jobs and its body.
 
     EVENT is an event's id, source/id, @key, or a transcription's id.
     """
@@ -58,6 +59,7 @@ def show(event: str, *, as_json: bool) -> None:
         click.echo("  no handler wants it, so it is done")
     for variant in whole.variants:
         click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
+    _say_delivered(whole)
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
     click.echo(printable(whole.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
@@ -113,6 +115,21 @@ def _line(event: Stored) -> str:
     if event.is_unwanted:
         states = "  no handler"
     return f"{clock(event.received_at)}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
+
+
+def _say_delivered(whole: Whole) -> None:
+    """Print how each delivery of an event came."""
+    for one in whole.delivered:
+        how = "by the spool" if one.how == "spooled" else one.how
+        off = "" if one.seconds_off is None else f", signed {_off(one.seconds_off)}"
+        secret = f", by secret {one.secret_fingerprint}" if one.secret_fingerprint else ""
+        click.echo(f"  delivered {clock(one.at)}  {how}{off}{secret}")
+    if more := whole.event.deliveries - len(whole.delivered):
+        click.echo(f"  and {more} more")
+
+
+def _off(seconds: float) -> str:
+    return f"{abs(seconds):.1f} s {'before' if seconds >= 0 else 'after'}"
 
 
 def _job_line(job: StoredJob) -> str:

@@ -2,13 +2,43 @@
 
 import base64
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from receiver.database import Database
+from receiver.database import Database, query
 from receiver.errors import ImpossibleError
 from receiver.events import SUBMISSION
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One delivery of an event.
+
+    Attributes:
+        number: 1 is the first one.
+        at: when it came, by the clock of the database or of the machine that spooled it.
+        how: `stored`, which is the first one's, `repeat`, or `spooled`.
+        seconds_off: how far behind that machine's time the time of its signature was; None if that is not known.
+        secret_fingerprint: of the secret that proved it; empty if we wrote it ourselves.
+    """
+
+    number: int
+    at: datetime
+    how: str
+    seconds_off: float | None
+    secret_fingerprint: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `show --json` prints."""
+        return {
+            "number": self.number,
+            "at": self.at.isoformat(),
+            "how": self.how,
+            "seconds_off": self.seconds_off,
+            "secret": self.secret_fingerprint,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +47,20 @@ class Whole:
 
     Attributes:
         event: the event, with its jobs.
+        delivered: its deliveries that are kept one by one; the others are only counted.
         variants: the quarantined deliveries with its identity and other bytes.
         raw: its body, byte for byte as it was signed.
     """
 
     event: Stored
+    delivered: tuple[Delivered, ...]
     variants: tuple[Stored, ...]
     raw: bytes
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `show --json` prints."""
         return self.event.to_json() | {
+            "delivered": [delivery.to_json() for delivery in self.delivered],
             "variants": [variant.id for variant in self.variants],
             "raw": base64.b64encode(self.raw).decode("ascii"),
         }
@@ -62,7 +95,13 @@ async def whole(db: Database, name: str) -> Whole:
         ImpossibleError: it means no event, or several.
     """
     event = await one(db, name)
-    return Whole(event, tuple(await deliveries.variants(db, event)), await deliveries.raw(db, event.key))
+    rows = await db.fetch(query("inbox/list_deliveries"), event.key)
+    return Whole(
+        event,
+        tuple(Delivered(**dict(row)) for row in rows),
+        tuple(await deliveries.variants(db, event)),
+        await deliveries.raw(db, event.key),
+    )
 
 
 def _details(event: Stored) -> str:

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from receiver import events
+from receiver import events, signature
 from receiver.database import Pool
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
-from tests.processes import Process, Processes, Web, completed
+from tests.processes import SECRET, WAIT_SECONDS, Process, Processes, Web, completed
 
 HANDLERS = """
 import os
@@ -61,7 +61,13 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
     assert (quarantined["state"], quarantined["type"], quarantined["jobs"]) == ("quarantined", None, [])
     for name in ("evt_1", "transcribe.so/evt_1"):
         shown = json.loads(shared.run_inside("show", name, "--json").stdout)
-        assert shown == event | {"variants": [], "raw": base64.b64encode(body).decode()}
+        assert shown == event | {
+            "delivered": shown["delivered"], "variants": [], "raw": base64.b64encode(body).decode(),
+        }  # fmt: skip
+        first, again = shown["delivered"]
+        assert (first["number"], first["how"], first["at"]) == (1, "stored", event["received_at"])
+        assert (again["number"], again["how"], again["secret"]) == (2, "repeat", signature.fingerprint(SECRET))
+        assert 0 <= again["seconds_off"] < WAIT_SECONDS
     dead = json.loads(shared.run_inside("jobs", "--dead", "--json").stdout)
     assert dead == [event["jobs"][1] | {"event": "transcribe.so/evt_1"}]
     assert len(json.loads(shared.run_inside("jobs", "--json").stdout)) == 2

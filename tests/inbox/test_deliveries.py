@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from receiver.database import Pool
 from receiver.events import AccountId, Event, Unreadable
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import deliveries, jobs, lookup
 from receiver.inbox.deliveries import Delivery, Status, Stored
 from receiver.inbox.jobs import Queue
 from receiver.inbox.retry import Done
@@ -19,6 +20,7 @@ from tests.processes import completed
 
 API = "https://api.test"
 SOURCE = "transcribe.so"
+OF_0_7 = Path(__file__).parents[1] / "database" / "of_0_7"
 
 
 def queues(api_url: str, account: str = "default") -> list[Queue]:
@@ -347,3 +349,103 @@ async def test_a_test_event_is_found_after_another_event_and_of_one_account_alon
     assert found.id == "evt_wanted"
     assert await deliveries.other_apis(db, API) == ["https://other.test"]
     assert await deliveries.other_apis(db, "https://third.test") == [API, "https://other.test"]
+
+
+# --- each delivery of an event ---------------------------------------------------------------------------------------
+
+SPOOLED = datetime(2026, 4, 29, 8, 15, 30, 500_000, UTC)
+
+
+def one(content: Event | Unreadable, secret: str, off: float | None = None, at: datetime | None = None) -> Delivery:
+    return Delivery(content, API, secret, ("a",), seconds_off=off, spooled_at=at)
+
+
+async def store(db: Pool, *given: Delivery) -> None:
+    async with db.acquire() as connection:
+        await deliveries.append(connection, given)
+
+
+async def delivered(db: Pool, name: str) -> list[tuple[int, str, str, float | None]]:
+    """Return number, way, secret and clock of each delivery that is kept."""
+    whole = await lookup.whole(db, name)
+    return [(came.number, came.how, came.secret_fingerprint, came.seconds_off) for came in whole.delivered]
+
+
+async def test_each_delivery_is_kept_with_its_secret_and_its_clock(db: Pool) -> None:
+    for number in range(1, 4):
+        await store(db, one(read("evt_1"), f"s{number}", number / 2))
+    assert await delivered(db, "evt_1") == [
+        (1, "stored", "s1", 0.5),
+        (2, "repeat", "s2", 1.0),
+        (3, "repeat", "s3", 1.5),
+    ]
+    times = [came.at for came in (await lookup.whole(db, "evt_1")).delivered]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize("together", [1, 4, 30], ids=["one by one", "by fours", "at once"])
+async def test_twenty_deliveries_are_kept_and_further_ones_only_counted(together: int, db: Pool) -> None:
+    given = [one(read("evt_1"), f"s{number}", float(number)) for number in range(1, 31)]
+    for first in range(0, 30, together):
+        await store(db, *given[first : first + together])
+    assert await delivered(db, "evt_1") == [
+        (number, "stored" if number == 1 else "repeat", f"s{number}", float(number)) for number in range(1, 21)
+    ]
+    assert (await only(db, "evt_1")).deliveries == 30
+
+
+async def test_the_deliveries_of_a_batch_are_each_kept_with_their_event(db: Pool) -> None:
+    other = read("evt_1", "transcription.failed")
+    bad = payload.read(SOURCE, b"x")
+    await store(
+        db, one(read("evt_1"), "s1"), one(read("evt_2"), "t1"), one(other, "v1"), one(read("evt_1"), "s2"),
+        one(bad, "b1"), one(other, "v2", 2.0), one(read("evt_2"), "t2"), one(bad, "b2"), one(read("evt_1"), "s3"),
+    )  # fmt: skip
+    for name, secrets in (
+        ("evt_1", "s1 s2 s3"), ("evt_2", "t1 t2"), (hashlib.sha256(other.raw).hexdigest(), "v1 v2"), (bad.id, "b1 b2"),
+    ):  # fmt: skip
+        assert [secret for _, _, secret, _ in await delivered(db, name)] == secrets.split()
+    assert await delivered(db, hashlib.sha256(other.raw).hexdigest()) == [
+        (1, "stored", "v1", None), (2, "repeat", "v2", 2.0),
+    ]  # fmt: skip
+
+
+async def test_what_was_spooled_is_kept_with_the_time_of_the_spooling(db: Pool) -> None:
+    await store(db, one(read("evt_1"), "s1", 1.0, SPOOLED), one(read("evt_2"), "t1"))
+    await store(
+        db, one(read("evt_1"), "s2"), one(read("evt_2"), "t2", -3.0, SPOOLED), one(read("evt_1"), "s3", 0.0, SPOOLED)
+    )
+    assert await delivered(db, "evt_1") == [
+        (1, "spooled", "s1", 1.0), (2, "repeat", "s2", None), (3, "spooled", "s3", 0.0),
+    ]  # fmt: skip
+    assert await delivered(db, "evt_2") == [(1, "stored", "t1", None), (2, "spooled", "t2", -3.0)]
+    for name, number in (("evt_1", 0), ("evt_1", 2), ("evt_2", 1)):
+        assert (await lookup.whole(db, name)).delivered[number].at == SPOOLED
+
+
+async def test_a_process_of_0_7_stores_beside_us_and_nothing_is_lost_between(db: Pool) -> None:
+    """It keeps no row for a repeat, and the numbers stay those of the deliveries."""
+    content = read("evt_1")
+    before = (
+        [SOURCE], [API], ["default"], ["evt_1"], ["4821"], [content.type], [None], [content.raw], ["old"], [None], [1],
+        [None], [1], ["a"], ["webhook"],
+    )  # fmt: skip
+    statement = (OF_0_7 / "append_events.sql").read_text()
+    said = [(await db.fetch(statement, *before))[0]["status"]]
+    await store(db, one(content, "new"))
+    said.append((await db.fetch(statement, *before))[0]["status"])
+    await store(db, one(content, "newer"))
+    assert said == ["stored", "duplicate"]
+    assert await delivered(db, "evt_1") == [
+        (1, "stored", "old", None),
+        (2, "repeat", "new", None),
+        (4, "repeat", "newer", None),
+    ]
+    stored = await only(db, "evt_1")
+    assert (stored.deliveries, len(stored.jobs)) == (4, 1)
+
+
+async def test_an_event_that_is_gone_leaves_no_deliveries(db: Pool) -> None:
+    await store(db, one(read("evt_1"), "s1"), one(read("evt_1"), "s2"))
+    await db.execute("delete from receiver.events")
+    assert await db.fetchval("select count(*) from receiver.deliveries") == 0

@@ -1,0 +1,68 @@
+-- Store events, each with one job for every interested handler, or count repeats; return what became of each.
+-- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 event_ids text[], $5 transcription_ids text[], $6 types text[], $7 unreadables text[], $8 raws bytea[], $9 secret_fingerprints text[], $10 callbacks_for text[], $11 copies integer[], $12 titles text[], $13 job_items bigint[], $14 job_handlers text[], $15 origins text[]
+with given as (
+    -- No two of these have the same identity, because a statement can change a row only once. They are sorted, so that
+    -- two statements at the same time lock their rows in the same order.
+    select *
+    from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[],
+        $10::text[], $11::integer[], $12::text[], $15::text[]
+    ) with ordinality as given (
+        source, api_url, account, event_id, transcription_id, type, unreadable, raw, secret_fingerprint, callback_for,
+        copies, title, origin, item
+    )
+    order by source, api_url, account, event_id, transcription_id
+), event as (
+    insert into receiver.events as e (
+        source, api_url, account, event_id, transcription_id, type, unreadable, raw, secret_fingerprint, callback_for,
+        deliveries, title, origin
+    )
+    select
+        source, api_url, account, event_id, transcription_id, type, unreadable, raw, secret_fingerprint, callback_for,
+        copies, title, origin
+    from given
+    on conflict (source, api_url, account, event_id, (coalesce(transcription_id, '')), (type is null)) do update
+        set deliveries = e.deliveries + excluded.deliveries, last_delivered_at = now()
+        where e.raw = excluded.raw
+    returning e.id, e.source, e.api_url, e.account, e.event_id, e.transcription_id, e.type, e.deliveries
+), answered as (
+    select given.*, event.id, event.deliveries
+    from given
+    left join event on (event.source, event.api_url, event.account, event.event_id)
+        = (given.source, given.api_url, given.account, given.event_id)
+        and event.transcription_id is not distinct from given.transcription_id
+        and (event.type is null) = (given.type is null)
+), job as (
+    insert into receiver.jobs (event, handler, source, api_url, account)
+    select answered.id, wanted.handler, answered.source, answered.api_url, answered.account
+    from answered
+    join unnest($13::bigint[], $14::text[]) as wanted (item, handler) on wanted.item = answered.item
+    where answered.deliveries = answered.copies
+), variant as (
+    -- A stored event has the same identity and other bytes: both are kept.
+    insert into receiver.events as e (
+        source, api_url, account, event_id, unreadable, raw, secret_fingerprint, callback_for, deliveries, claimed_id,
+        origin
+    )
+    select
+        source, api_url, account, encode(sha256(raw), 'hex'), 'another body came before under its id, ' || event_id,
+        raw, secret_fingerprint, callback_for, copies, event_id, origin
+    from answered
+    where id is null
+    order by source, api_url, account, raw
+    on conflict (source, api_url, account, event_id, (coalesce(transcription_id, '')), (type is null)) do update
+        set deliveries = e.deliveries + excluded.deliveries, last_delivered_at = now()
+    returning e.source, e.api_url, e.account, e.event_id, e.deliveries
+)
+select
+    answered.item,
+    case
+        when coalesce(answered.deliveries, variant.deliveries) > answered.copies then 'duplicate'
+        when answered.id is null or answered.type is null then 'quarantined'
+        else 'stored'
+    end as status
+from answered
+left join variant on answered.id is null
+    and (variant.source, variant.api_url, variant.account, variant.event_id)
+    = (answered.source, answered.api_url, answered.account, encode(sha256(answered.raw), 'hex'))
+order by answered.item
