@@ -171,6 +171,8 @@ def _time(value: object) -> float | None:
         TypeError, ValueError, OverflowError: the value is something else.
     """
     at = _number(value)
+    if at is not None and at < 0:  # asyncpg takes the first moment of the year 1 for minus infinity
+        raise ValueError("a time before 1970")
     if at is not None:
         datetime.fromtimestamp(at, UTC)
     return at

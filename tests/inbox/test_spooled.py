@@ -77,7 +77,7 @@ HEAD = json.loads(replace(RECORD, at=1.5, seconds_off=2.5).to_bytes().partition(
 NO_NUMBERS = [
     "NaN", "Infinity", "-Infinity", "1e400", "true", "false", '"1"', "[]", "{}", "9" * 400, "-" + "9" * 400, '"x"',
 ]  # fmt: skip
-NO_TIMES = ["1e308", "253402300800", "-62135596801", "1e18", str(2**63)]
+NO_TIMES = ["1e308", "253402300800", "-62135596800", "-1", "1e18", str(2**63)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_record_with_no_such_number_or_time_is_another_versions(name: str, val
         spooled.read(head + b"\n{}")
 
 
-@pytest.mark.parametrize("at", [-62135596800, 0, 1.5, -0.0, 253402300799])
+@pytest.mark.parametrize("at", [0, 1.5, -0.0, 253402300799])
 async def test_every_time_that_is_read_can_be_stored(at: float, db: Pool) -> None:
     record = replace(RECORD, raw=completed("evt_1"), at=at, seconds_off=1e308).to_bytes()
     async with db.acquire() as connection:
