@@ -1,20 +1,26 @@
 """For each failpoint what is done so that a process gets there, and the fresh processes that have to make it good."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from itertools import count
 
 import httpx
 
+from receiver import database
 from receiver.database import migrations
 from receiver.failpoints import Failpoint
+from receiver.inbox import commit
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Simulated
 from tests.faults.history import HANDLER, TABLE, History, judge, look
 from tests.processes import WAIT_SECONDS, Process, Processes, Web, completed, free_port, unreachable, until
 
 AT_ONCE = 3
+TOGETHER = 12
+WAITING = "select count(*) as waiting from pg_locks where relation = 'receiver.events'::regclass and not granted"
 SCHEMA = """
     select table_name::text as of, column_name::text as what, data_type::text as how from information_schema.columns
     where table_schema = 'receiver'
@@ -65,7 +71,7 @@ class Stage:
             status = None
         self.history.answered(event, status, seconds=time.monotonic() - began, last=last)
         if status == 200:
-            del self._unanswered[event]
+            self._unanswered.pop(event, None)
         return status == 200
 
     def dies(self, process: Process, point: Failpoint) -> None:
@@ -129,6 +135,42 @@ def answering(stage: Stage, point: Failpoint, nth: int, **environment: str) -> i
                 break
     stage.dies(web, point)
     return taken
+
+
+@contextmanager
+def locked(url: str, statement: str) -> Iterator[None]:
+    """Hold what a statement locks."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        connection = runner.run(database.connect(url))
+        holding = connection.transaction()
+        runner.run(holding.start())
+        runner.run(connection.execute(statement))
+        yield
+        runner.run(holding.rollback())
+        runner.run(connection.close())
+
+
+def answering_together(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A web process dies before or after the commit of many deliveries, some of which are repeats."""
+    earlier = [f"evt_earlier_{next(_recordings)}" for _ in range(nth)]
+    web = stage.web()
+    assert all(stage.deliver(web, event) for event in earlier)
+    # The first statement is for one of them, those under way beside it are for the next, and one more is for the rest.
+    web = stage.processes.serve(**armed(point, commit.AT_ONCE + 1))
+    new = [f"evt_together_{next(_recordings)}" for _ in range(TOGETHER)]
+    url = stage.processes.environment["DATABASE_URL"]
+    with ThreadPoolExecutor(1 + TOGETHER + 2 * nth) as pool:
+        with locked(url, "lock table receiver.events in share mode"):
+            sent = [pool.submit(stage.deliver, web)]
+            until(lambda: stage.processes.sql(WAITING)[0]["waiting"], "a statement is under way")
+            before = len(stage.history.read())
+            sent += [pool.submit(stage.deliver, web, event) for event in (*new, *new[:nth], *earlier)]
+            until(lambda: len(stage.history.read()) >= before + TOGETHER + 2 * nth, "the others are sent")
+            with suppress(httpx.TransportError):  # on a slow machine the statements have ended, and it is dead by now
+                for _ in range(2):  # they have come before these
+                    web.get("/healthz")
+        assert not all(answer.result() for answer in sent)
+    stage.dies(web, point)
 
 
 def answered(stage: Stage, point: Failpoint, nth: int) -> None:
@@ -242,6 +284,7 @@ AFTER_A_DEATH = {
     Failpoint.AFTER_ANSWERED: "unknown",
     Failpoint.AFTER_ENDED: "done",
 }
+OF_A_BATCH = (Failpoint.BEFORE_COMMIT, Failpoint.AFTER_COMMIT)
 SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.AFTER_VERIFY: answering,
     Failpoint.BEFORE_COMMIT: answering,

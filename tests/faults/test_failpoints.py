@@ -5,11 +5,22 @@ import pytest
 from receiver.failpoints import Failpoint
 from receiver.testing import Server
 from tests.commands import Simulated
-from tests.faults.scenarios import SCENARIOS, Stage
+from tests.faults.scenarios import OF_A_BATCH, SCENARIOS, Stage, answering_together
 from tests.processes import Processes
 
 ROUNDS = 20
 DIFFERENT = 8
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("point", OF_A_BATCH)
+def test_many_deliveries_that_one_commit_would_store_or_has_stored_cost_nothing(
+    processes: Processes, receiver_server: Server, sandbox: Simulated, point: Failpoint
+) -> None:
+    stage = Stage(processes, receiver_server, sandbox)
+    for number in range(ROUNDS):
+        answering_together(stage, point, number % DIFFERENT + 1)
+        stage.heal()
 
 
 @pytest.mark.timeout(600)

@@ -7,7 +7,7 @@ import pytest
 from receiver.failpoints import Failpoint
 from receiver.testing import Server
 from tests.commands import Simulated
-from tests.faults.scenarios import SCENARIOS, Stage
+from tests.faults.scenarios import OF_A_BATCH, SCENARIOS, Stage, answering_together
 from tests.processes import REPOSITORY, Processes
 
 # What dies there leaves the same behind as at the next point, and mid-drain begins with a death after-spool-fsync.
@@ -34,4 +34,6 @@ def test_deaths_at_one_failpoint_after_the_other_are_made_good_by_fresh_processe
     for point, scenario in SCENARIOS.items():
         if point not in LONG_ONLY:
             scenario(stage, point, 2)
+    for point in OF_A_BATCH:
+        answering_together(stage, point, 3)
     stage.heal()
