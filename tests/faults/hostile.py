@@ -138,9 +138,9 @@ class Statements:
             return Counter(re.findall(r"LOG:  (?:execute [^:]*|statement): (?:-- )?(.*)", log.read().decode()))
 
     def for_strangers(self, deliveries: int) -> int:
-        """Return how many were neither a delivery's own, of which there must be one for each, nor the process' own."""
+        """Return how many were neither a delivery's own, some of which share one, nor the process' own."""
         counted = self.counted()
-        assert counted[query("inbox/append_events").partition("\n")[0].removeprefix("-- ")] == deliveries
+        assert 0 < counted[query("inbox/append_events").partition("\n")[0].removeprefix("-- ")] <= deliveries
         for own in (
             "inbox/append_events",
             "inbox/nudge",

@@ -21,6 +21,7 @@ from receiver.web import body
 from tests.processes import sign
 from tests.server.wire import (
     GUARD_SECONDS,
+    ODD,
     PATH,
     Clock,
     Connection,
@@ -37,7 +38,6 @@ from tests.server.wire import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STORED, DUPLICATE, REFUSED = (200, "stored"), (200, "duplicate"), (401, "invalid_signature")
-ODD = ("X-A: 1", "X-A: 1")  # lines of a head that is not ordinary, and means nothing
 UNSIGNED = f"POST {PATH} HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\n{{}}".encode()
 
 
@@ -379,6 +379,12 @@ async def test_it_is_taken_with_its_head_its_body_and_its_client() -> None:
         assert (b"x-a", b"b") in taken.headers
         place.taking.answer(PlainTextResponse("ok"))
         assert (await client.answer()).content == b"ok"
+
+
+async def test_what_it_does_not_want_is_the_applications() -> None:
+    async with placed() as place, place.sent(request(b"1").replace(b" /webhooks", b" /elsewhere")) as client:
+        assert (await client.answer()).status == 404
+        assert place.taking.taken == []
 
 
 async def test_one_at_a_time_is_taken_from_a_connection() -> None:

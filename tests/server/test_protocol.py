@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from receiver.server import running as server
 from receiver.server.bounds import SERVICE
 from receiver.web import body
 from tests.processes import sign
+from tests.server import wire
 from tests.server.wire import (
     GUARD_SECONDS,
     PATH,
@@ -22,11 +24,19 @@ from tests.server.wire import (
     Web,
     catch_up,
     chunked,
-    delivery,
     event,
-    head,
     serving,
 )
+
+
+def head(raw: bytes, *lines: str, **options: Any) -> bytes:
+    """Return the head of an authentic delivery that is not ordinary: the protocol gives it to the application."""
+    return wire.head(raw, *wire.ODD, *lines, **options)
+
+
+def delivery(raw: bytes, *lines: str) -> bytes:
+    return head(raw, *lines) + raw
+
 
 # One server for all that do not stop it: each start and stop takes longer than everything else together.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -27,6 +27,7 @@ from tests.processes import SECRET, completed, sign, unreachable
 
 GUARD_SECONDS = 60.0  # against waiting for ever; and longer than a test puts the clock forward
 PATH = "/webhooks/transcribe-so"
+ODD = ("X-A: 1", "X-A: 1")  # lines of a head that is not ordinary, and mean nothing
 numbers = itertools.count(1)
 
 

@@ -15,7 +15,7 @@ from receiver.web import body
 from tests.faults import forgery
 from tests.faults.bodies import Author, deep
 from tests.processes import SECRET, completed, sign
-from tests.server.wire import PATH, Answer, Web, serving
+from tests.server.wire import ODD, PATH, Answer, Web, serving
 from tests.web.test_app import API, BIG, HANDLERS, account
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -78,7 +78,7 @@ class Ways:
         at = time.time() - OFF
         one, other = await asyncio.gather(
             self.answer(self.direct, sent.request(at)),
-            self.answer(self.long, sent.request(at, "X-A: 1", "X-A: 1")),
+            self.answer(self.long, sent.request(at, *ODD)),
         )
         (first, reached), (second, reached_too) = one, other
         assert (first.status, first.content) == (second.status, second.content)
@@ -163,6 +163,7 @@ async def test_other_bytes_under_one_id_come_to_the_same_by_both_ways(ways: Ways
 async def test_many_repeats_come_to_the_same_by_both_ways(ways: Ways) -> None:
     raw = completed("evt_often")
     assert [(await ways.send(Sent(raw))).said[1] for _ in range(23)] == ["stored", *["duplicate"] * 22]
+    assert await ways.direct.db.fetchval("select min(seconds_off) from receiver.deliveries") >= OFF
     numbers = await ways.direct.db.fetch(
         "select d.number from receiver.deliveries as d join receiver.events as e on e.id = d.event"
         " where e.event_id = 'evt_often' order by 1"
