@@ -26,13 +26,20 @@ def delivery(event_id: str, *, body: bytes | None = None, handlers: tuple[str, .
 
 
 class Counted(Connections):
-    """Counts how often it is asked."""
+    """Counts how often it is asked, and tells when the first work has ended."""
 
     asked = 0
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.has_ended = asyncio.Event()
+
     async def run(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T:
         self.asked += 1
-        return await super().run(work, seconds=seconds)
+        try:
+            return await super().run(work, seconds=seconds)
+        finally:
+            self.has_ended.set()
 
 
 class Place:
@@ -191,6 +198,8 @@ async def test_a_crowd_is_no_outage(receiver_database: str) -> None:
         holding = [asyncio.create_task(place.connections.run(hold, seconds=NEVER)) for _ in range(4)]
         await asyncio.sleep(0)
         assert await ends([place.commits.add(delivery("evt_1"))]) == [StoreBusyError]
+        await asyncio.wait_for(place.connections.has_ended.wait(), NEVER)
+        await asyncio.sleep(0)
         assert place.away == []
         busy.set()
         await asyncio.gather(*holding)
