@@ -1,0 +1,157 @@
+"""Deliveries: answers a second, the time to answer, and the time until a handler has begun."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from statistics import median
+
+from tests.benchmarks import plain
+from tests.benchmarks.figures import Line, Target
+from tests.benchmarks.load import HOST, SECRET, Came, Order, event_id
+from tests.benchmarks.stage import Place, Run, Server, Stage, Taken, in_turn
+from tests.processes import free_port, until
+
+MOST_A_SECOND = 15_000  # requests are prepared; when they are used up, the turn is over
+POOLS = (4, 6, 8, 10)
+TARGETS = {
+    "bare Starlette, h11": Target(0.75),
+    "bare Starlette, httptools": Target(0.45),
+    "the usual way, h11": Target(1.8),
+    "the usual way, httptools": Target(1.8),
+    "adnanh/webhook": Target(0.8),
+}
+A_SECOND = 200
+STARTED = """
+import time
+
+from receiver import Context, Event, handler
+
+
+@handler("transcription.completed")
+async def started(event: Event, ctx: Context) -> None:
+    at = time.time()
+    await ctx.db.execute("insert into public.started values ($1, $2)", event.id, at)
+"""
+
+
+def rates(stage: Stage, run: Run, *, others: bool = True) -> list[Line]:
+    """Compare the durable answers a second of one web process, for 64 connections."""
+    place = stage.place("answering")
+    servers = {"ours": place.serve(), "bare Starlette, h11": stage.serve("tests.benchmarks.plain", "bare", "h11")}
+    url = stage.database("usual", plain.TABLES)
+    pool, servers["the usual way, h11"] = _with_best_pool(stage, run, url)
+    if others:
+        servers["bare Starlette, httptools"] = stage.serve("tests.benchmarks.plain", "bare", "httptools")
+        servers["the usual way, httptools"] = stage.serve(
+            "tests.benchmarks.plain", "usual", "httptools", url, str(pool)
+        )
+        hooks = _hooks(stage)
+        servers |= {"adnanh/webhook": hooks} if hooks is not None else {}
+    in_turn(1, {name: _turn(stage, replace(run, seconds=0.3), name, server) for name, server in servers.items()})
+    found = in_turn(run.rounds, {name: _turn(stage, run, name, server) for name, server in servers.items()})
+    lines = _lines(found, f"pool of {pool}")
+    if others and "adnanh/webhook" not in servers:
+        lines.append(replace(lines[0], beside="adnanh/webhook", theirs=(), target=TARGETS["adnanh/webhook"],
+                             note="no program `webhook` on PATH: not measured"))  # fmt: skip
+    return lines
+
+
+def rates_on_disk(stage: Stage, run: Run) -> list[Line]:
+    """Compare the same with the data on a disk, and with the two that matter most."""
+    return [replace(line, measure=f"{line.measure}, on a disk") for line in rates(stage, run, others=False)]
+
+
+def _turn(stage: Stage, run: Run, name: str, server: Server) -> Callable[[], Taken]:
+    """Return what sends a server deliveries for one turn, signed as it understands."""
+    order = Order(server.port, "r", max(64, int(MOST_A_SECOND * run.seconds)), run.seconds)
+    if name == "adnanh/webhook":
+        order = replace(order, path="/hooks/stored", signing="body")
+    return partial(stage.rate, order, server.process)
+
+
+def _with_best_pool(stage: Stage, run: Run, url: str) -> tuple[int, Server]:
+    """Return the size of the pool with which the usual way is fastest here, and the server that has it."""
+    servers = {size: stage.serve("tests.benchmarks.plain", "usual", "h11", url, str(size)) for size in POOLS}
+    tries = replace(run, seconds=run.seconds / 2)
+    found = in_turn(2, {str(size): _turn(stage, tries, "", server) for size, server in servers.items()})
+    size = max(servers, key=lambda size: max(one.value for one in found[str(size)]))
+    return size, servers[size]
+
+
+def _hooks(stage: Stage) -> Server | None:
+    """Start adnanh/webhook with a hook that verifies and runs `true`; return it, or None if it is not here."""
+    program = shutil.which("webhook")
+    if program is None:
+        return None
+    rule = {"match": {
+        "type": "payload-hmac-sha256", "secret": SECRET, "parameter": {"source": "header", "name": "X-Signature"},
+    }}  # fmt: skip
+    hook = {"id": "stored", "execute-command": shutil.which("true"), "response-message": "stored", "trigger-rule": rule}
+    hooks, port = stage.folder / "hooks.json", free_port()
+    hooks.write_text(json.dumps([hook]))
+    popen = stage.begin_program(program, "-hooks", str(hooks), "-ip", HOST, "-port", str(port))
+    return stage.listening(port, popen)
+
+
+def _lines(found: Mapping[str, list[Taken]], usual: str) -> list[Line]:
+    rates, spent, ours = list[Line](), list[Line](), found["ours"]
+    for name, turns in found.items():
+        if name == "ours":
+            continue
+        odd = {f"NOT ALL 2xx: {one.odd}" for one in (*ours, *turns) if one.odd}
+        note = ", ".join([*([usual] if "usual" in name else []), *odd])
+        share = max(one.strangers for one in (*ours, *turns))
+        rates.append(Line("answers/s, one web process", "/s", [one.value for one in ours], name,
+                          [one.value for one in turns], TARGETS[name], share, note))  # fmt: skip
+        spent.append(Line("processor time of an answer, with the database's", "µs", [one.spent for one in ours], name,
+                          [one.spent for one in turns], strangers=share))  # fmt: skip
+    return [*rates, *spent]
+
+
+def times(stage: Stage, run: Run) -> list[Line]:
+    """Compare the time to answer at 200 deliveries a second, sent whatever has been answered."""
+    place = stage.place("times")
+    bare = stage.serve("tests.benchmarks.plain", "bare", "h11")
+    ports = {"ours": place.serve().port, "bare Starlette, h11": bare.port}
+    many = max(20, int(2 * run.seconds * A_SECOND))
+    orders = {name: Order(one, f"t{name[0]}", many, connections=16, rate=A_SECOND) for name, one in ports.items()}
+    in_turn(1, {name: partial(stage.send, order) for name, order in orders.items()})
+    found = in_turn(run.rounds, {name: partial(stage.send, order) for name, order in orders.items()})
+    odd = {f"NOT ALL 2xx: {came.odd}" for turns in found.values() for came, _ in turns if came.odd}
+    share = max(one for turns in found.values() for _, one in turns)
+    bounds = {0.5: Target(3, at_least=False), 0.99: Target(5, at_least=False)}
+    return [
+        Line(f"time to answer at {A_SECOND}/s, p{int(quantile * 100)}", "ms", *(
+            [came.quantile(quantile) for came, _ in found["ours"]], "bare Starlette, h11",
+            [came.quantile(quantile) for came, _ in found["bare Starlette, h11"]],
+        ), target, share, ", ".join(odd))
+        for quantile, target in bounds.items()
+    ]  # fmt: skip
+
+
+def starts(stage: Stage, run: Run) -> list[Line]:
+    """Measure from a delivery to its handler, when nothing else is to be done."""
+    place = stage.place("starts", STARTED)
+    place.sql("create table public.started (event text, at double precision); select 1")
+    port = place.serve().port
+    medians, shares = list[float](), list[float]()
+    with place.working():
+        for _ in range(run.rounds + 1):  # the first one warms up
+            came, share = stage.send(Order(port, "s", run.some(40), connections=2, rate=20))
+            until(partial(_have_begun, place, came), "all handlers have begun")
+            begun = _begun(place, came)
+            medians.append(median(begun[event_id(came.run, one)] - sent for one, sent in enumerate(came.sent)) * 1000)
+            shares.append(share)
+    target = Target(15, at_least=False)
+    return [Line("delivery to handler, idle, p50", "ms", medians[1:], target=target, strangers=max(shares))]
+
+
+def _have_begun(place: Place, came: Came) -> bool:
+    return len(_begun(place, came)) == len(came.sent)
+
+
+def _begun(place: Place, came: Came) -> dict[str, float]:
+    rows = place.sql("select event, at from public.started where starts_with(event, $1)", event_id(came.run, 0)[:-7])
+    return {row["event"]: row["at"] for row in rows}

@@ -1,0 +1,287 @@
+"""Where it is measured: a data folder with its database, the processes in it, and who sends the deliveries."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+import asyncpg
+
+from receiver.database.data_folder import server_user
+from receiver.database.embedded import attach, binaries, wait_until_stopped
+from receiver.settings.environment import OURS, SOURCES
+from receiver.testing import Server as Databases
+from tests.benchmarks.load import HOST, SECRET, Came, Order
+from tests.benchmarks.machine import spent, strangers
+from tests.processes import REPOSITORY, Process, free_port, open_folder, until
+
+NOOPS = """
+from receiver import Context, Event, handler
+
+
+@handler("transcription.completed")
+async def one(event: Event, ctx: Context) -> None:
+    return
+
+
+@handler("transcription.completed")
+async def two(event: Event, ctx: Context) -> None:
+    return
+
+
+@handler("transcription.completed")
+async def three(event: Event, ctx: Context) -> None:
+    return
+"""
+QUIET_SECONDS = 5.0
+QUIET = 0.03  # seconds of processors in a tenth of a second; looking costs some
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How much is measured: how often each contestant has its turn, for how long, and with which share of the usual."""
+
+    rounds: int = 5
+    seconds: float = 2.0
+    scale: float = 1.0
+
+    def some(self, many: int) -> int:
+        """Return this many, as far as this run measures so many."""
+        return max(1, int(many * self.scale))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one turn gave, and the share of the machine that strangers had meanwhile."""
+
+    value: float
+    strangers: float
+    odd: str = ""
+    spent: float = 0.0  # microseconds of processors for each
+
+
+class Server(NamedTuple):
+    """Somebody who answers on a port of this machine."""
+
+    port: int
+    process: int
+
+
+class Stage:
+    """A database server and the processes of one benchmark. All of them are ended with it, each by its id."""
+
+    def __init__(self, folder: Path, server: Databases, say: Callable[[str], None]) -> None:
+        self.folder, self.server, self.say = folder, server, say
+        self.data = folder / "data"
+        self._started: list[subprocess.Popen[Any]] = []
+        self._numbers = count(1)
+        self._sender: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for popen in self._started:
+            popen.kill()
+        for popen in self._started:
+            popen.wait()
+            for stream in (popen.stdin, popen.stdout):
+                if stream is not None:
+                    stream.close()
+
+    def begin(self, *command: str, folder: Path | None = None, **options: Any) -> "subprocess.Popen[str]":
+        """Start a Python module with its arguments."""
+        return self.begin_program(sys.executable, "-m", *command, folder=folder, **options)
+
+    def begin_program(self, *command: str, folder: Path | None = None, **options: Any) -> "subprocess.Popen[str]":
+        """Start a program that ends with the stage."""
+        popen = subprocess.Popen(
+            command, cwd=folder or REPOSITORY, env=plain_environment(), text=True, start_new_session=True, **options
+        )
+        self.ends(popen)
+        return popen
+
+    def ends(self, popen: "subprocess.Popen[Any]") -> None:
+        """Let a process end with the stage."""
+        self._started.append(popen)
+
+    def serve(self, *command: str) -> Server:
+        """Start a module that takes a port after its two first arguments; return it once it listens there."""
+        port = free_port()
+        popen = self.begin(*command[:3], str(port), *command[3:])
+        return self.listening(port, popen)
+
+    def listening(self, port: int, popen: "subprocess.Popen[Any]") -> Server:
+        """Wait until a process listens on a port."""
+        until(lambda: popen.poll() is not None or _listens(port), f"port {port} answers")
+        assert popen.poll() is None, popen.args
+        return Server(port, popen.pid)
+
+    def place(self, name: str, handlers: str = NOOPS, **environment: str) -> "Place":
+        """Return a folder of our own processes, with a migrated database."""
+        return Place(self, name, handlers, environment)
+
+    def database(self, name: str, tables: str = "") -> str:
+        """Make a database and return its URL."""
+        url = self.server.create(name)
+        if tables:
+            sql(url, tables)
+        return url
+
+    def send(self, order: Order) -> tuple[Came, float]:
+        """Prepare an order's requests and send them; return what came, and the share of strangers meanwhile."""
+        if self._sender is None:
+            self._sender = self.begin("tests.benchmarks.load", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        _say(self._sender, json.dumps(asdict(replace(order, run=f"{order.run}{next(self._numbers)}"))))
+        assert _hear(self._sender) == "ready"
+        self.until_quiet()
+        with strangers(self.data) as share:
+            _say(self._sender, "go")
+            came = Came(**json.loads(_hear(self._sender)))
+        return came, share()
+
+    def until_quiet(self) -> None:
+        """Wait, not for long, until nothing of ours works any more: what one has left over is not the next one's."""
+        end, before = time.monotonic() + QUIET_SECONDS, spent(self.data, os.getpid())
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            now = spent(self.data, os.getpid())
+            if now - before < QUIET:
+                return
+            before = now
+
+    def rate(self, order: Order, process: int) -> Taken:
+        """Send an order's requests to a process; return the answers a second."""
+        before = spent(self.data, process)
+        came, share = self.send(order)
+        each = (spent(self.data, process) - before) / sum(came.answers.values()) * 1e6
+        return Taken(came.rate, share, came.odd, each)
+
+
+class Place:
+    """A folder with handlers of its own, a migrated database, and processes of ours in it."""
+
+    def __init__(self, stage: Stage, name: str, handlers: str, environment: Mapping[str, str]) -> None:
+        self.folder = stage.folder / name
+        self.folder.mkdir(mode=0o755)
+        (self.folder / "handlers").mkdir()
+        (self.folder / "handlers" / "__init__.py").touch()
+        (self.folder / "handlers" / "measured.py").write_text(handlers)
+        self._stage, self._numbers = stage, count()
+        self.url = stage.database(name)
+        self.environment = plain_environment() | {
+            "DATABASE_URL": self.url, "TRANSCRIBE_API_URL": f"http://{HOST}:1",
+            "TRANSCRIBE_WEBHOOK_SECRET": SECRET, **environment,
+        }  # fmt: skip
+        self.run("migrate")
+
+    def run(self, *arguments: str) -> None:
+        """Run a command of ours to its end."""
+        subprocess.run(
+            [sys.executable, "-m", "receiver", *arguments], cwd=self.folder, env=self.environment, check=True,
+            stdin=subprocess.DEVNULL, capture_output=True,
+        )  # fmt: skip
+
+    def start(self, *arguments: str, **environment: str) -> Process:
+        """Start a command of ours."""
+        process = Process(arguments, self.environment | environment, self.folder, next(self._numbers))
+        self._stage.ends(process.popen)
+        return process
+
+    def serve(self) -> Server:
+        """Start `receiver serve`; return it once it listens."""
+        port = free_port()
+        web = self.start("serve", PORT=str(port))
+        web.until_logged("listening on")
+        return Server(port, web.popen.pid)
+
+    @contextmanager
+    def working(self, **environment: str) -> Iterator[Process]:
+        """Run a worker while the context is open, from where it is ready."""
+        worker = self.start("work", **environment)
+        worker.until_logged("working with")
+        try:
+            yield worker
+        finally:
+            worker.end()
+
+    def sql(self, statement: str, *arguments: object) -> list[Any]:
+        return sql(self.url, statement, *arguments)
+
+
+def sql(url: str, statement: str, *arguments: object) -> list[Any]:
+    """Run a statement and return its rows, or without arguments some statements."""
+
+    async def ask() -> list[Any]:
+        connection = await asyncpg.connect(url)
+        try:
+            if not arguments and ";" in statement:
+                await connection.execute(statement)
+                return []
+            return list(await connection.fetch(statement, *arguments))
+        finally:
+            await connection.close()
+
+    return at_once(ask())
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a loop of its own."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def plain_environment() -> dict[str, str]:
+    """Return the environment without settings of ours."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith((*OURS, *SOURCES))}
+    for name in ("DATABASE_URL", "HOST", "PORT", "PUBLIC_URL"):
+        mine.pop(name, None)
+    return mine | {"PYTHONPATH": str(REPOSITORY)}
+
+
+@contextmanager
+def stage(say: Callable[[str], None], *, in_memory: bool = True) -> Iterator[Stage]:
+    """Yield a stage with a server of its own, its data in memory or on the disk of the temporary folder."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(open_folder(in_memory=in_memory))
+        stack.callback(wait_until_stopped, folder / "data")
+        url = stack.enter_context(attach(folder / "data", create=True))
+        server = Databases(url, binaries.find(folder / "data", server_user()))
+        yield stack.enter_context(Stage(folder, server, say))
+
+
+def in_turn(rounds: int, contestants: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
+    """Let each contestant have its turn, again and again; return what each turn gave."""
+    found: dict[str, list[T]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, do in contestants.items():
+            found[name].append(do())
+    return found
+
+
+def _listens(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _say(popen: "subprocess.Popen[str]", line: str) -> None:
+    assert popen.stdin is not None
+    popen.stdin.write(line + "\n")
+    popen.stdin.flush()
+
+
+def _hear(popen: "subprocess.Popen[str]") -> str:
+    assert popen.stdout is not None
+    line: str = popen.stdout.readline()
+    assert line, "the sender has ended"
+    return line.rstrip("\n")
