@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import answering, figures, machine
+from tests.benchmarks import answering, figures, machine, working
 from tests.benchmarks.figures import Line
 from tests.benchmarks.stage import Run, Stage, stage
 
@@ -20,6 +20,7 @@ MEASURES: dict[str, Callable[[Stage, Run], list[Line]]] = {
     "answers": answering.rates,
     "times": answering.times,
     "starts": answering.starts,
+    "jobs": working.jobs,
 }
 ON_DISK = {"answers": answering.rates_on_disk}
 

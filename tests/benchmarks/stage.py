@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -137,6 +138,21 @@ class Stage:
         if tables:
             sql(url, tables)
         return url
+
+    @contextmanager
+    def copied(self, url: str | None, name: str) -> Iterator[str]:
+        """Yield the URL of a copy of a database, or of a new one, that is there while the context is open."""
+        template = () if url is None else ("--template", urlsplit(url).path[1:], "--strategy", "file_copy")
+        yield self.server.create(name, *template)
+        self.server.drop(name)
+
+    def hear(self, *command: str) -> str:
+        """Start a module, and end it once it has said a line; return that."""
+        popen = self.begin(*command, stdout=subprocess.PIPE)
+        line = _hear(popen)
+        popen.kill()
+        popen.wait()
+        return line
 
     def send(self, order: Order) -> tuple[Came, float]:
         """Prepare an order's requests and send them; return what came, and the share of strangers meanwhile."""
