@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import answering, figures, machine, working
+from tests.benchmarks import answering, figures, machine, starting, storing, working
 from tests.benchmarks.figures import Line
 from tests.benchmarks.stage import Run, Stage, stage
 
@@ -21,6 +21,9 @@ MEASURES: dict[str, Callable[[Stage, Run], list[Line]]] = {
     "times": answering.times,
     "starts": answering.starts,
     "jobs": working.jobs,
+    "pairs": answering.pairs,
+    "up": starting.up,
+    "transcripts": storing.transcripts,
 }
 ON_DISK = {"answers": answering.rates_on_disk}
 

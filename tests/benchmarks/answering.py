@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
+from receiver.server import bind
 from tests.benchmarks import plain
 from tests.benchmarks.figures import Line, Target
 from tests.benchmarks.load import HOST, SECRET, Came, Order, event_id
@@ -63,12 +64,12 @@ def rates_on_disk(stage: Stage, run: Run) -> list[Line]:
     return [replace(line, measure=f"{line.measure}, on a disk") for line in rates(stage, run, others=False)]
 
 
-def _turn(stage: Stage, run: Run, name: str, server: Server) -> Callable[[], Taken]:
+def _turn(stage: Stage, run: Run, name: str, *servers: Server) -> Callable[[], Taken]:
     """Return what sends a server deliveries for one turn, signed as it understands."""
-    order = Order(server.port, "r", max(64, int(MOST_A_SECOND * run.seconds)), run.seconds)
+    order = Order(servers[0].port, "r", max(64, int(MOST_A_SECOND * run.seconds)), run.seconds)
     if name == "adnanh/webhook":
         order = replace(order, path="/hooks/stored", signing="body")
-    return partial(stage.rate, order, server.process)
+    return partial(stage.rate, order, *(server.process for server in servers))
 
 
 def _with_best_pool(stage: Stage, run: Run, url: str) -> tuple[int, Server]:
@@ -108,6 +109,20 @@ def _lines(found: Mapping[str, list[Taken]], usual: str) -> list[Line]:
         spent.append(Line("processor time of an answer, with the database's", "µs", [one.spent for one in ours], name,
                           [one.spent for one in turns], strangers=share))  # fmt: skip
     return [*rates, *spent]
+
+
+def pairs(stage: Stage, run: Run) -> list[Line]:
+    """Compare two web processes that share one socket with one."""
+    place = stage.place("pairs")
+    with bind(HOST, 0) as alone, bind(HOST, 0) as shared:
+        servers = {"one": (place.serve_on(alone),), "two": (place.serve_on(shared), place.serve_on(shared))}
+        turns = {name: _turn(stage, run, name, *those) for name, those in servers.items()}
+        found = in_turn(run.rounds + 1, turns)
+    one, two = (turns[1:] for turns in (found["one"], found["two"]))
+    odd = {f"NOT ALL 2xx: {taken.odd}" for taken in (*one, *two) if taken.odd}
+    return [Line("answers/s, two web processes on one socket", "/s", [taken.value for taken in two], "one web process",
+                 [taken.value for taken in one], strangers=max(taken.strangers for taken in (*one, *two)),
+                 note=", ".join(odd))]  # fmt: skip
 
 
 def times(stage: Stage, run: Run) -> list[Line]:

@@ -39,6 +39,7 @@ class Order:
         most: how many requests are prepared; with a `rate` all of them are sent, else those for which there is time.
         seconds: how long each answer is followed by another request. With a `rate`: unused.
         connections: how many are open.
+        first: the number of the first event, and of its transcription.
         rate: requests a second, sent when their time has come, whatever has been answered; 0: as fast as answers come.
         signing: `provider`, or `body` for a server that knows signatures of the body alone.
     """
@@ -48,6 +49,7 @@ class Order:
     most: int
     seconds: float = 0.0
     connections: int = 64
+    first: int = 0
     rate: float = 0.0
     path: str = "/webhooks/transcribe-so"
     secret: str = field(default=SECRET, repr=False)
@@ -122,7 +124,7 @@ _BODY = _body()
 def prepare(order: Order) -> deque[bytes]:
     """Return the requests, whole and signed."""
     secret, stamp, requests = order.secret.encode(), str(int(time.time())), deque[bytes]()
-    for number in range(order.most):
+    for number in range(order.first, order.first + order.most):
         raw = body(order.run, number)
         signed = raw if order.signing == "body" else stamp.encode() + b"." + raw
         mac = hmac.digest(secret, signed, hashlib.sha256).hex()

@@ -1,7 +1,9 @@
-"""What stands beside us, with the same libraries: `python -m tests.benchmarks.plain KIND PARSER PORT [URL POOL]`.
+"""What stands beside us, with the same libraries: `python -m tests.benchmarks.plain KIND PARSER PORT [URL] [MANY]`.
 
 bare    reads the body and answers 200
 usual   what one writes in an afternoon: verify, parse, a transaction for the event and its three jobs, answer 200
+              with a pool of MANY connections
+    provider  gives a transcript of MANY segments
 """
 
 import hashlib
@@ -72,9 +74,33 @@ def usual(url: str, size: int, secret: bytes) -> Starlette:
     return Starlette(routes=[Route(PATH, answer, methods=["POST"])], lifespan=pool)
 
 
-def main(kind: str, parser: str, port: str, url: str = "", size: str = "0") -> None:
+def provider(segments: int) -> Starlette:
+    answers = transcript(segments)
+
+    async def answer(request: Request) -> Response:
+        raw = answers.replace(b"1234567", request.path_params["number"].encode())
+        return Response(raw, media_type="application/json")
+
+    return Starlette(routes=[Route("/api/v1/transcriptions/{number}/result", answer)])
+
+
+def transcript(segments: int) -> bytes:
+    """Return the provider's answer for a long recording."""
+    parts = [
+        {"start_seconds": 3.6 * number, "end_seconds": 3.6 * number + 3.4, "speaker": f"SPEAKER_0{number % 3}",
+         "text": f"and that is what somebody says in segment {number} of it"} for number in range(segments)
+    ]  # fmt: skip
+    return json.dumps({"id": 1234567, "status": "completed", "segments": parts}).encode()
+
+
+def main(kind: str, parser: str, port: str, url: str = "", many: str = "0") -> None:
     """Serve until a signal ends it."""
-    app = bare() if kind == "bare" else usual(url, int(size), SECRET.encode())
+    apps = {
+        "bare": bare,
+        "usual": lambda: usual(url, int(many), SECRET.encode()),
+        "provider": lambda: provider(int(many)),
+    }
+    app = apps[kind]()
     uvicorn.run(
         app, host=HOST, port=int(port), http="h11" if parser == "h11" else "httptools", loop="uvloop", ws="none",
         log_level="error", access_log=False, backlog=2048,

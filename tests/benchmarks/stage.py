@@ -100,15 +100,14 @@ class Stage:
                 if stream is not None:
                     stream.close()
 
-    def begin(self, *command: str, folder: Path | None = None, **options: Any) -> "subprocess.Popen[str]":
+    def begin(self, *command: str, **options: Any) -> "subprocess.Popen[str]":
         """Start a Python module with its arguments."""
-        return self.begin_program(sys.executable, "-m", *command, folder=folder, **options)
+        return self.begin_program(sys.executable, "-m", *command, **options)
 
-    def begin_program(self, *command: str, folder: Path | None = None, **options: Any) -> "subprocess.Popen[str]":
+    def begin_program(self, *command: str, **options: Any) -> "subprocess.Popen[str]":
         """Start a program that ends with the stage."""
-        popen = subprocess.Popen(
-            command, cwd=folder or REPOSITORY, env=plain_environment(), text=True, start_new_session=True, **options
-        )
+        options = {"cwd": REPOSITORY, "env": plain_environment(), "text": True, "start_new_session": True} | options
+        popen: subprocess.Popen[str] = subprocess.Popen(command, **options)
         self.ends(popen)
         return popen
 
@@ -176,11 +175,11 @@ class Stage:
                 return
             before = now
 
-    def rate(self, order: Order, process: int) -> Taken:
-        """Send an order's requests to a process; return the answers a second."""
-        before = spent(self.data, process)
+    def rate(self, order: Order, *processes: int) -> Taken:
+        """Send an order's requests to a server; return the answers a second."""
+        before = spent(self.data, *processes)
         came, share = self.send(order)
-        each = (spent(self.data, process) - before) / sum(came.answers.values()) * 1e6
+        each = (spent(self.data, *processes) - before) / sum(came.answers.values()) * 1e6
         return Taken(came.rate, share, came.odd, each)
 
 
@@ -220,6 +219,18 @@ class Place:
         web = self.start("serve", PORT=str(port))
         web.until_logged("listening on")
         return Server(port, web.popen.pid)
+
+    def serve_on(self, listener: socket.socket) -> Server:
+        """Start `receiver serve` on a socket that is bound already, and perhaps not only its own."""
+        said, descriptor = self.folder / f"{next(self._numbers)}-shared.err", listener.fileno()
+        with said.open("wb") as err:
+            popen = self._stage.begin(
+                "receiver", "serve", "--listener", str(descriptor), cwd=self.folder, env=self.environment,
+                pass_fds=(descriptor,), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+            )  # fmt: skip
+        until(lambda: popen.poll() is not None or "listening on" in said.read_text(), "a web process listens")
+        assert popen.poll() is None, said.read_text()
+        return Server(listener.getsockname()[1], popen.pid)
 
     @contextmanager
     def working(self, **environment: str) -> Iterator[Process]:
