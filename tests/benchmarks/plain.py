@@ -95,12 +95,10 @@ def transcript(segments: int) -> bytes:
 
 def main(kind: str, parser: str, port: str, url: str = "", many: str = "0") -> None:
     """Serve until a signal ends it."""
-    apps = {
-        "bare": bare,
-        "usual": lambda: usual(url, int(many), SECRET.encode()),
-        "provider": lambda: provider(int(many)),
-    }
-    app = apps[kind]()
+    if kind == "provider":
+        app = provider(int(many))
+    else:
+        app = bare() if kind == "bare" else usual(url, int(many), SECRET.encode())
     uvicorn.run(
         app, host=HOST, port=int(port), http="h11" if parser == "h11" else "httptools", loop="uvloop", ws="none",
         log_level="error", access_log=False, backlog=2048,

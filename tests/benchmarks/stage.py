@@ -106,8 +106,8 @@ class Stage:
 
     def begin_program(self, *command: str, **options: Any) -> "subprocess.Popen[str]":
         """Start a program that ends with the stage."""
-        options = {"cwd": REPOSITORY, "env": plain_environment(), "text": True, "start_new_session": True} | options
-        popen: subprocess.Popen[str] = subprocess.Popen(command, **options)
+        given: dict[str, Any] = {"cwd": REPOSITORY, "env": plain_environment()} | options
+        popen = subprocess.Popen(command, text=True, start_new_session=True, **given)
         self.ends(popen)
         return popen
 
