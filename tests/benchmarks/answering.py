@@ -50,8 +50,8 @@ def rates(stage: Stage, run: Run, *, others: bool = True) -> list[Line]:
         )
         hooks = _hooks(stage)
         servers |= {"adnanh/webhook": hooks} if hooks is not None else {}
-    in_turn(1, {name: _turn(stage, replace(run, seconds=0.3), name, server) for name, server in servers.items()})
-    found = in_turn(run.rounds, {name: _turn(stage, run, name, server) for name, server in servers.items()})
+    in_turn(1, {name: turn(stage, replace(run, seconds=0.3), name, server) for name, server in servers.items()})
+    found = in_turn(run.rounds, {name: turn(stage, run, name, server) for name, server in servers.items()})
     lines = _lines(found, f"pool of {pool}")
     if others and "adnanh/webhook" not in servers:
         lines.append(replace(lines[0], beside="adnanh/webhook", theirs=(), target=TARGETS["adnanh/webhook"],
@@ -64,7 +64,7 @@ def rates_on_disk(stage: Stage, run: Run) -> list[Line]:
     return [replace(line, measure=f"{line.measure}, on a disk") for line in rates(stage, run, others=False)]
 
 
-def _turn(stage: Stage, run: Run, name: str, *servers: Server) -> Callable[[], Taken]:
+def turn(stage: Stage, run: Run, name: str, *servers: Server) -> Callable[[], Taken]:
     """Return what sends a server deliveries for one turn, signed as it understands."""
     order = Order(servers[0].port, "r", max(64, int(MOST_A_SECOND * run.seconds)), run.seconds)
     if name == "adnanh/webhook":
@@ -76,7 +76,7 @@ def _with_best_pool(stage: Stage, run: Run, url: str) -> tuple[int, Server]:
     """Return the size of the pool with which the usual way is fastest here, and the server that has it."""
     servers = {size: stage.serve("tests.benchmarks.plain", "usual", "h11", url, str(size)) for size in POOLS}
     tries = replace(run, seconds=run.seconds / 2)
-    found = in_turn(2, {str(size): _turn(stage, tries, "", server) for size, server in servers.items()})
+    found = in_turn(2, {str(size): turn(stage, tries, "", server) for size, server in servers.items()})
     size = max(servers, key=lambda size: max(one.value for one in found[str(size)]))
     return size, servers[size]
 
@@ -116,7 +116,7 @@ def pairs(stage: Stage, run: Run) -> list[Line]:
     place = stage.place("pairs")
     with bind(HOST, 0) as alone, bind(HOST, 0) as shared:
         servers = {"one": (place.serve_on(alone),), "two": (place.serve_on(shared), place.serve_on(shared))}
-        turns = {name: _turn(stage, run, name, *those) for name, those in servers.items()}
+        turns = {name: turn(stage, run, name, *those) for name, those in servers.items()}
         found = in_turn(run.rounds + 1, turns)
     one, two = (turns[1:] for turns in (found["one"], found["two"]))
     odd = {f"NOT ALL 2xx: {taken.odd}" for taken in (*one, *two) if taken.odd}

@@ -153,6 +153,13 @@ class Stage:
         popen.wait()
         return line
 
+    def end(self, server: Server) -> None:
+        """End a server before the stage ends."""
+        for popen in self._started:
+            if popen.pid == server.process:
+                popen.terminate()
+                popen.wait()
+
     def send(self, order: Order) -> tuple[Came, float]:
         """Prepare an order's requests and send them; return what came, and the share of strangers meanwhile."""
         if self._sender is None:
@@ -260,6 +267,16 @@ def sql(url: str, statement: str, *arguments: object) -> list[Any]:
             await connection.close()
 
     return at_once(ask())
+
+
+@contextmanager
+def snapshot(url: str) -> Iterator[None]:
+    """Hold a snapshot of a database while the context is open."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        connection = runner.run(asyncpg.connect(url))
+        runner.run(connection.execute("begin isolation level repeatable read; select count(*) from receiver.jobs"))
+        yield
+        runner.run(connection.close())
 
 
 def at_once(work: Coroutine[Any, Any, T]) -> T:
