@@ -5,11 +5,13 @@ The ratios are what counts: each is of neighbours in time on one machine. Nothin
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +19,7 @@ from tests.benchmarks import answering, figures, lasting, machine, plot, startin
 from tests.benchmarks.figures import Line
 from tests.benchmarks.stage import Run, Stage, stage
 
-USUAL, QUICK = Run(), Run(rounds=5, seconds=0.5, scale=0.1)
+USUAL, QUICK = Run(), Run(rounds=2, seconds=0.3, scale=0.05)
 Measure: TypeAlias = Callable[[Stage, Run], list[Line]]
 MEASURES: dict[str, Measure] = {
     "answers": answering.rates,
@@ -39,12 +41,15 @@ ON_DISK: dict[str, Measure] = {"answers": answering.rates_on_disk}
 def main() -> None:
     asked = _asked()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what we have started is ended
-    run = QUICK if asked.quick else USUAL
+    run = replace(QUICK if asked.quick else USUAL, by_wrk=asked.wrk)
+    measures = (LONG if asked.long else MEASURES, {} if asked.long or asked.quick else ON_DISK)
     lines = list[Line]()
     try:
-        for line in measured(run, asked.only, LONG if asked.long else MEASURES, {} if asked.long else ON_DISK):
+        for line in measured(run, asked.only, *measures):
             lines.append(line)
             say(" | ".join(line.cells()))
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:  # also what was measured before a Ctrl-C
         report(asked, lines)
 
@@ -77,10 +82,14 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Ratios, measured side by side.")
     parser.add_argument("--quick", action="store_true", help="short turns and few jobs: says that everything runs")
     parser.add_argument("--long", action="store_true", help=f"what lasts instead: {', '.join(LONG)}")
+    parser.add_argument("--wrk", action="store_true", help="let wrk ask for answers as fast as they come, not us")
     parser.add_argument("--only", default="", metavar="NAME", help=f"of {', '.join(MEASURES)}: those with this in it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of each round too")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios and the targets as SVG")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.wrk and shutil.which("wrk") is None:
+        parser.error("there is no program `wrk` on PATH")
+    return asked
 
 
 def say(text: str) -> None:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from statistics import median
 
 from receiver.server import bind
@@ -43,20 +44,19 @@ def rates(stage: Stage, run: Run, *, others: bool = True) -> list[Line]:
     servers = {"ours": place.serve(), "bare Starlette, h11": stage.serve("tests.benchmarks.plain", "bare", "h11")}
     url = stage.database("usual", plain.TABLES)
     pool, servers["the usual way, h11"] = _with_best_pool(stage, run, url)
-    if others:
+    if others and find_spec("httptools"):
         servers["bare Starlette, httptools"] = stage.serve("tests.benchmarks.plain", "bare", "httptools")
         servers["the usual way, httptools"] = stage.serve(
             "tests.benchmarks.plain", "usual", "httptools", url, str(pool)
         )
-        hooks = _hooks(stage)
-        servers |= {"adnanh/webhook": hooks} if hooks is not None else {}
+    hooks = _hooks(stage) if others else None
+    servers |= {"adnanh/webhook": hooks} if hooks is not None else {}
     in_turn(1, {name: turn(stage, replace(run, seconds=0.3), name, server) for name, server in servers.items()})
     found = in_turn(run.rounds, {name: turn(stage, run, name, server) for name, server in servers.items()})
     lines = _lines(found, f"pool of {pool}")
-    if others and "adnanh/webhook" not in servers:
-        lines.append(replace(lines[0], beside="adnanh/webhook", theirs=(), target=TARGETS["adnanh/webhook"],
-                             note="no program `webhook` on PATH: not measured"))  # fmt: skip
-    return lines
+    absent = replace(lines[0], theirs=(), note="not here: not measured")
+    names = [name for name in TARGETS if others and name not in servers]
+    return [*lines, *(replace(absent, beside=name, target=TARGETS[name]) for name in names)]
 
 
 def rates_on_disk(stage: Stage, run: Run) -> list[Line]:
@@ -66,7 +66,8 @@ def rates_on_disk(stage: Stage, run: Run) -> list[Line]:
 
 def turn(stage: Stage, run: Run, name: str, *servers: Server) -> Callable[[], Taken]:
     """Return what sends a server deliveries for one turn, signed as it understands."""
-    order = Order(servers[0].port, "r", max(64, int(MOST_A_SECOND * run.seconds)), run.seconds)
+    most, seconds = max(64, int(MOST_A_SECOND * run.seconds)), run.seconds
+    order = Order(servers[0].port, "r", most, seconds, by_wrk=run.by_wrk)
     if name == "adnanh/webhook":
         order = replace(order, path="/hooks/stored", signing="body")
     return partial(stage.rate, order, *(server.process for server in servers))

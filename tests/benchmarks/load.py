@@ -1,23 +1,19 @@
-"""Send deliveries as fast as a server answers, or at a rate: a process of its own, `python -m tests.benchmarks.load`.
+"""Send deliveries as fast as a server answers, or at a rate.
 
-For each line of JSON on stdin, an `Order`: prepare and sign the requests, say `ready`, wait for another line, send
-them, and say what came back, as JSON. Sockets and one epoll, one write for each request, and no library: what the
-client costs is taken from the same machine as what the server costs.
+Sockets and one epoll, one write for each request, and no library: what the client costs is taken from the same machine
+as what the server costs.
 """
 
-import gc
 import hashlib
 import hmac
 import json
 import re
 import select
 import socket
-import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -41,6 +37,7 @@ class Order:
         connections: how many are open.
         first: the number of the first event, and of its transcription.
         rate: requests a second, sent when their time has come, whatever has been answered; 0: as fast as answers come.
+        by_wrk: let `wrk` send instead of us, for whole seconds and without a rate.
         signing: `provider`, or `body` for a server that knows signatures of the body alone.
     """
 
@@ -54,6 +51,7 @@ class Order:
     path: str = "/webhooks/transcribe-so"
     secret: str = field(default=SECRET, repr=False)
     signing: Signing = "provider"
+    by_wrk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Came:
     @property
     def rate(self) -> float:
         """Return the answers a second."""
-        return sum(self.answers.values()) / self.seconds
+        return sum(self.answers.values()) / max(self.seconds, 1e-6)
 
     @property
     def odd(self) -> str:
@@ -162,7 +160,7 @@ class Load:
     def run(self) -> Came:
         """Send, until all is answered or given up."""
         sent = list[float]()
-        for _ in range(self._order.connections):
+        for _ in range(min(self._order.connections, len(self._requests))):
             self._open()
         began = self._last = time.perf_counter()
         try:
@@ -272,23 +270,3 @@ def _whole(came: bytes | bytearray) -> int:
         return len(came) + 1
     length = _LENGTH.search(came, 0, head)
     return head + 4 + (int(length[1]) if length is not None else 0)
-
-
-def serve(lines: Iterator[str]) -> None:
-    """Carry out the orders."""
-    for line in lines:
-        order = Order(**json.loads(line))
-        load = Load(order, prepare(order))
-        gc.collect()
-        gc.disable()
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        next(lines)
-        came = load.run()
-        gc.enable()
-        sys.stdout.write(json.dumps(asdict(came)) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    serve(iter(sys.stdin.readline, ""))

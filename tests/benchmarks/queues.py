@@ -9,6 +9,7 @@ and how long that took.
 """
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -102,6 +103,7 @@ async def by_hand(url: str, jobs: int, _: int, count: Count) -> None:
             await connection.execute(EFFECT, str(row["id"]))
             await connection.execute(DONE, row["id"])
         count.add()
+    await connection.close()
     await _say(url, "select count(*) from works where state = 'done'", count)
 
 
@@ -121,6 +123,7 @@ async def _say(url: str, done: str, count: Count) -> None:
     """Say how many are done and how long it took; then wait to be killed, because some never end by themselves."""
     connection = await asyncpg.connect(url)
     seconds, jobs = count.seconds, await connection.fetchval(done)
+    await connection.close()
     sys.stdout.write(f"{jobs} {seconds}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
@@ -128,6 +131,7 @@ async def _say(url: str, done: str, count: Count) -> None:
 
 async def main(kind: str, url: str, jobs: str, seconds: str, size: str) -> None:
     """Do one turn."""
+    logging.disable(logging.WARNING)  # what somebody's worker says about how it was started
     count = Count(int(jobs), float(seconds))
     await KINDS[kind](url, int(jobs), int(size), count)
 

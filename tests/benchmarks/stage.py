@@ -55,6 +55,7 @@ class Run:
     rounds: int = 5
     seconds: float = 2.0
     scale: float = 1.0
+    by_wrk: bool = False
 
     def some(self, many: int) -> int:
         """Return this many, as far as this run measures so many."""
@@ -163,7 +164,7 @@ class Stage:
     def send(self, order: Order) -> tuple[Came, float]:
         """Prepare an order's requests and send them; return what came, and the share of strangers meanwhile."""
         if self._sender is None:
-            self._sender = self.begin("tests.benchmarks.load", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._sender = self.begin("tests.benchmarks.sender", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         _say(self._sender, json.dumps(asdict(replace(order, run=f"{order.run}{next(self._numbers)}"))))
         assert _hear(self._sender) == "ready"
         self.until_quiet()
@@ -186,7 +187,7 @@ class Stage:
         """Send an order's requests to a server; return the answers a second."""
         before = spent(self.data, *processes)
         came, share = self.send(order)
-        each = (spent(self.data, *processes) - before) / sum(came.answers.values()) * 1e6
+        each = (spent(self.data, *processes) - before) / max(1, sum(came.answers.values())) * 1e6
         return Taken(came.rate, share, came.odd, each)
 
 

@@ -43,7 +43,7 @@ create table public.bare (
 def transcripts(stage: Stage, run: Run) -> list[Line]:
     """Compare the bundled handler with `json.loads` and COPY into a table without keys and indexes."""
     segments = run.some(SEGMENTS)
-    provider = stage.serve("tests.benchmarks.plain", "provider", "httptools", "", str(segments))
+    provider = stage.serve("tests.benchmarks.plain", "provider", "h11", "", str(segments))
     place = stage.place("storing", TIMED, TRANSCRIBE_API_URL=f"http://{HOST}:{provider.port}", TRANSCRIBE_API_KEY="tsk")
     place.sql(BARE)
     raw, port = plain.transcript(segments), place.serve().port
