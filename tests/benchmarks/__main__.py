@@ -17,7 +17,8 @@ from typing import TypeAlias
 
 from tests.benchmarks import answering, figures, lasting, machine, plot, starting, storing, working
 from tests.benchmarks.figures import Line
-from tests.benchmarks.stage import Run, Stage, stage
+from tests.benchmarks.stage import Stage, stage
+from tests.benchmarks.turns import Run
 
 USUAL, QUICK = Run(), Run(rounds=2, seconds=0.3, scale=0.05)
 Measure: TypeAlias = Callable[[Stage, Run], list[Line]]

@@ -12,7 +12,8 @@ from receiver.server import bind
 from tests.benchmarks import plain
 from tests.benchmarks.figures import Line, Target
 from tests.benchmarks.load import HOST, SECRET, Came, Order, event_id
-from tests.benchmarks.stage import Place, Run, Server, Stage, Taken, in_turn
+from tests.benchmarks.stage import Place, Server, Stage
+from tests.benchmarks.turns import Run, Taken, in_turn
 from tests.processes import free_port, until
 
 MOST_A_SECOND = 15_000  # requests are prepared; when they are used up, the turn is over
@@ -150,7 +151,7 @@ def times(stage: Stage, run: Run) -> list[Line]:
 def starts(stage: Stage, run: Run) -> list[Line]:
     """Measure from a delivery to its handler, when nothing else is to be done."""
     place = stage.place("starts", STARTED)
-    place.sql("create table public.started (event text, at double precision); select 1")
+    place.execute("create table public.started (event text, at double precision)")
     port = place.serve().port
     medians, shares = list[float](), list[float]()
     with place.working():

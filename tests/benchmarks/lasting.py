@@ -6,9 +6,11 @@ from functools import partial
 
 from tests.benchmarks import machine
 from tests.benchmarks.answering import turn
+from tests.benchmarks.asking import snapshot
 from tests.benchmarks.figures import Line, Target
 from tests.benchmarks.load import Order
-from tests.benchmarks.stage import Place, Run, Stage, Taken, in_turn, snapshot
+from tests.benchmarks.stage import Place, Stage
+from tests.benchmarks.turns import Run, Taken, in_turn
 from tests.benchmarks.working import JOBS, OLDER, done, fill, work
 
 EVENTS = 1_000_000  # with three jobs each

@@ -1,28 +1,27 @@
 """Where it is measured: a data folder with its database, the processes in it, and who sends the deliveries."""
 
-import asyncio
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
-
-import asyncpg
 
 from receiver.database.data_folder import server_user
 from receiver.database.embedded import attach, binaries, wait_until_stopped
 from receiver.settings.environment import OURS, SOURCES
 from receiver.testing import Server as Databases
+from tests.benchmarks.asking import execute, sql
 from tests.benchmarks.load import HOST, SECRET, Came, Order
 from tests.benchmarks.machine import spent, strangers
+from tests.benchmarks.turns import Taken
 from tests.processes import REPOSITORY, Process, free_port, open_folder, until
 
 NOOPS = """
@@ -45,31 +44,6 @@ async def three(event: Event, ctx: Context) -> None:
 """
 QUIET_SECONDS = 5.0
 QUIET = 0.03  # seconds of processors in a tenth of a second; looking costs some
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How much is measured: how often each contestant has its turn, for how long, and with which share of the usual."""
-
-    rounds: int = 5
-    seconds: float = 2.0
-    scale: float = 1.0
-    by_wrk: bool = False
-
-    def some(self, many: int) -> int:
-        """Return this many, as far as this run measures so many."""
-        return max(1, int(many * self.scale))
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What one turn gave, and the share of the machine that strangers had meanwhile."""
-
-    value: float
-    strangers: float
-    odd: str = ""
-    spent: float = 0.0  # microseconds of processors for each
 
 
 class Server(NamedTuple):
@@ -136,7 +110,7 @@ class Stage:
         """Make a database and return its URL."""
         url = self.server.create(name)
         if tables:
-            sql(url, tables)
+            execute(url, tables)
         return url
 
     @contextmanager
@@ -253,37 +227,8 @@ class Place:
     def sql(self, statement: str, *arguments: object) -> list[Any]:
         return sql(self.url, statement, *arguments)
 
-
-def sql(url: str, statement: str, *arguments: object) -> list[Any]:
-    """Run a statement and return its rows, or without arguments some statements."""
-
-    async def ask() -> list[Any]:
-        connection = await asyncpg.connect(url)
-        try:
-            if not arguments and ";" in statement:
-                await connection.execute(statement)
-                return []
-            return list(await connection.fetch(statement, *arguments))
-        finally:
-            await connection.close()
-
-    return at_once(ask())
-
-
-@contextmanager
-def snapshot(url: str) -> Iterator[None]:
-    """Hold a snapshot of a database while the context is open."""
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        connection = runner.run(asyncpg.connect(url))
-        runner.run(connection.execute("begin isolation level repeatable read; select count(*) from receiver.jobs"))
-        yield
-        runner.run(connection.close())
-
-
-def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a loop of its own."""
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(work)
+    def execute(self, statements: str) -> None:
+        execute(self.url, statements)
 
 
 def plain_environment() -> dict[str, str]:
@@ -303,15 +248,6 @@ def stage(say: Callable[[str], None], *, in_memory: bool = True) -> Iterator[Sta
         url = stack.enter_context(attach(folder / "data", create=True))
         server = Databases(url, binaries.find(folder / "data", server_user()))
         yield stack.enter_context(Stage(folder, server, say))
-
-
-def in_turn(rounds: int, contestants: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
-    """Let each contestant have its turn, again and again; return what each turn gave."""
-    found: dict[str, list[T]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, do in contestants.items():
-            found[name].append(do())
-    return found
 
 
 def _listens(port: int) -> bool:

@@ -9,7 +9,8 @@ from receiver.database.embedded import wait_until_stopped
 from tests.benchmarks.figures import Line, Target
 from tests.benchmarks.load import HOST, Order, prepare
 from tests.benchmarks.machine import strangers
-from tests.benchmarks.stage import Place, Run, Stage
+from tests.benchmarks.stage import Place, Stage
+from tests.benchmarks.turns import Run
 from tests.processes import free_port, until
 
 TARGET = Target(1.5, at_least=False)

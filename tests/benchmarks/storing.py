@@ -7,10 +7,12 @@ from pathlib import Path
 import asyncpg
 
 from tests.benchmarks import plain
+from tests.benchmarks.asking import at_once
 from tests.benchmarks.figures import Line, Target
 from tests.benchmarks.load import HOST, Order
 from tests.benchmarks.machine import strangers
-from tests.benchmarks.stage import Place, Run, Stage, at_once, in_turn
+from tests.benchmarks.stage import Place, Stage
+from tests.benchmarks.turns import Run, in_turn
 from tests.processes import until
 
 SEGMENTS = 20_000
@@ -36,7 +38,7 @@ BARE = """
 create table public.bare (
     source text, api_url text, transcription_id text, position bigint, start_seconds double precision,
     end_seconds double precision, speaker text, text text, words jsonb
-); select 1
+)
 """
 
 
@@ -45,7 +47,7 @@ def transcripts(stage: Stage, run: Run) -> list[Line]:
     segments = run.some(SEGMENTS)
     provider = stage.serve("tests.benchmarks.plain", "provider", "h11", "", str(segments))
     place = stage.place("storing", TIMED, TRANSCRIBE_API_URL=f"http://{HOST}:{provider.port}", TRANSCRIBE_API_KEY="tsk")
-    place.sql(BARE)
+    place.execute(BARE)
     raw, port = plain.transcript(segments), place.serve().port
     with place.working():
         turns = {"ours": lambda: _stored(stage, place, port), "theirs": lambda: at_once(_copied(place.url, raw))}

@@ -11,7 +11,7 @@ from receiver.database import Pool
 from receiver.events import AccountId, Event
 from receiver.inbox import jobs
 from tests.benchmarks import queues, working
-from tests.benchmarks.stage import snapshot, sql
+from tests.benchmarks.asking import snapshot, sql
 
 ACCOUNT = AccountId("transcribe.so", "http://127.0.0.1:1", "default")
 

@@ -7,10 +7,12 @@ from importlib.util import find_spec
 from itertools import count
 
 from receiver.inbox.jobs import CHANNEL
+from tests.benchmarks.asking import execute, sql
 from tests.benchmarks.figures import Line, Target
 from tests.benchmarks.load import body
 from tests.benchmarks.machine import strangers
-from tests.benchmarks.stage import Place, Run, Stage, Taken, in_turn, sql
+from tests.benchmarks.stage import Place, Stage
+from tests.benchmarks.turns import Run, Taken, in_turn
 
 JOBS = 60_000
 BEHIND = 600_000
@@ -59,14 +61,14 @@ def fill(url: str, jobs: int, *, due: str = SPREAD, name: str = "fill", account:
     statement = FILL.format(account=account, name=name, body=whole if state == "pending" else "{}",
                             events=-(-jobs // 3), due=due, handlers=handlers, state=state)  # fmt: skip
     tables = "analyze receiver.events; analyze receiver.jobs"
-    sql(url, f"begin; {statement}; {tables}; select pg_notify('{CHANNEL}', ''); commit")
+    execute(url, f"begin; {statement}; {tables}; select pg_notify('{CHANNEL}', ''); commit")
 
 
 def jobs(stage: Stage, run: Run) -> list[Line]:
     """Compare the jobs a second of one worker with those of others, and behind what must not slow it down."""
     empty = stage.place("working")
     writing = stage.place("writing", WRITING)
-    writing.sql("create table public.effects (event text not null); select 1")
+    writing.execute("create table public.effects (event text not null)")
     behind = stage.place("behind")
     stage.say(f"{run.some(BEHIND):,} jobs of others …")
     fill(behind.url, run.some(BEHIND) // 2, due=OLDER, name="gone", handlers="{gone,lost,renamed}")
