@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -52,9 +53,11 @@ def rates(stage: Stage, run: Run, *, others: bool = True) -> list[Line]:
         )
     hooks = _hooks(stage) if others else None
     servers |= {"adnanh/webhook": hooks} if hooks is not None else {}
-    in_turn(1, {name: turn(stage, replace(run, seconds=0.3), name, server) for name, server in servers.items()})
+    warm = replace(run, seconds=0.3)
+    first = in_turn(1, {name: turn(stage, warm, name, server) for name, server in servers.items()})
     found = in_turn(run.rounds, {name: turn(stage, run, name, server) for name, server in servers.items()})
-    lines = _lines(found, f"pool of {pool}")
+    lost = _lost(place, sum(one.many for one in (*first["ours"], *found["ours"])))
+    lines = _lines(found, f"pool of {pool}", lost)
     absent = replace(lines[0], theirs=(), note="not here: not measured")
     names = [name for name in TARGETS if others and name not in servers]
     return [*lines, *(replace(absent, beside=name, target=TARGETS[name]) for name in names)]
@@ -98,13 +101,24 @@ def _hooks(stage: Stage) -> Server | None:
     return stage.listening(port, popen)
 
 
-def _lines(found: Mapping[str, list[Taken]], usual: str) -> list[Line]:
+def _lost(place: Place, answered: int) -> list[str]:
+    """Return in words how many of the answered events are not in the inbox; nothing if none."""
+
+    def kept() -> int:
+        return int(place.sql("select count(*) as events from receiver.events")[0]["events"])
+
+    with suppress(AssertionError):  # what went to disk during a stall comes a little later
+        until(lambda: kept() >= answered, "all is stored", seconds=10.0)
+    return [f"OF {answered} ANSWERED {kept()} ARE STORED"] if kept() < answered else []
+
+
+def _lines(found: Mapping[str, list[Taken]], usual: str, lost: list[str]) -> list[Line]:
     rates, spent, ours = list[Line](), list[Line](), found["ours"]
     for name, turns in found.items():
         if name == "ours":
             continue
         odd = {f"NOT ALL 2xx: {one.odd}" for one in (*ours, *turns) if one.odd}
-        note = ", ".join([*([usual] if "usual" in name else []), *odd])
+        note = ", ".join([*([usual] if "usual" in name else []), *odd, *lost])
         share = max(one.strangers for one in (*ours, *turns))
         rates.append(Line("answers/s, one web process", "/s", [one.value for one in ours], name,
                           [one.value for one in turns], TARGETS[name], share, note))  # fmt: skip

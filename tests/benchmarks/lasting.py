@@ -26,15 +26,13 @@ def flat(stage: Stage, run: Run) -> list[Line]:
     many = run.some(EVENTS)
     stage.say(f"{many:,} events and {3 * many:,} jobs …")
     many_jobs(full.url, 3 * many, state="done", due=OLDER)
-    servers = {"empty": empty.serve(), "full": full.serve()}
-    turns = {name: turn(stage, run, name, server) for name, server in servers.items()}
-    answers = in_turn(run.rounds + 1, turns)
-    for server in servers.values():
-        stage.end(server)
     jobs, seconds = run.some(JOBS), 2 * run.seconds
     worked = in_turn(run.rounds, {
         "empty": partial(work, stage, empty, jobs, seconds), "full": partial(work, stage, full, jobs, seconds),
     })  # fmt: skip
+    servers = {"empty": empty.serve(), "full": full.serve()}
+    turns = {name: turn(stage, run, name, server) for name, server in servers.items()}
+    answers = in_turn(run.rounds + 1, turns)
     beside = f"{many:,} events, {3 * many:,} jobs"
     return [
         _line(f"answers/s at {beside}", answers["full"][1:], answers["empty"][1:]),

@@ -128,13 +128,6 @@ class Stage:
         popen.wait()
         return line
 
-    def end(self, server: Server) -> None:
-        """End a server before the stage ends."""
-        for popen in self._started:
-            if popen.pid == server.process:
-                popen.terminate()
-                popen.wait()
-
     def send(self, order: Order) -> tuple[Came, float]:
         """Prepare an order's requests and send them; return what came, and the share of strangers meanwhile."""
         if self._sender is None:
@@ -161,8 +154,9 @@ class Stage:
         """Send an order's requests to a server; return the answers a second."""
         before = spent(self.data, *processes)
         came, share = self.send(order)
-        each = (spent(self.data, *processes) - before) / max(1, sum(came.answers.values())) * 1e6
-        return Taken(came.rate, share, came.odd, each)
+        many = sum(came.answers.values())
+        each = (spent(self.data, *processes) - before) / max(1, many) * 1e6
+        return Taken(came.rate, share, came.odd, each, many)
 
 
 class Place:

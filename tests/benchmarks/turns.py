@@ -29,6 +29,7 @@ class Taken:
     strangers: float
     odd: str = ""
     spent: float = 0.0  # microseconds of processors for each
+    many: int = 0
 
 
 def in_turn(rounds: int, contestants: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
