@@ -1,6 +1,7 @@
 """Deliveries: answers a second, the time to answer, and the time until a handler has begun."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -70,8 +71,8 @@ def rates_on_disk(stage: Stage, run: Run) -> list[Line]:
 
 def turn(stage: Stage, run: Run, name: str, *servers: Server) -> Callable[[], Taken]:
     """Return what sends a server deliveries for one turn, signed as it understands."""
-    most, seconds = max(64, int(MOST_A_SECOND * run.seconds)), run.seconds
-    order = Order(servers[0].port, "r", most, seconds, by_wrk=run.by_wrk)
+    seconds = math.ceil(run.seconds) if run.by_wrk else run.seconds
+    order = Order(servers[0].port, "r", max(64, int(MOST_A_SECOND * seconds)), seconds, by_wrk=run.by_wrk)
     if name == "adnanh/webhook":
         order = replace(order, path="/hooks/stored", signing="body")
     return partial(stage.rate, order, *(server.process for server in servers))
