@@ -154,8 +154,6 @@ MUTANTS = (
            "        self._skip_line_ends_anew()\n", "", "server/direct"),
     Mutant("direct: what nobody wants is taken", "receiver/server/direct.py",
            "if head is None or not self._taking.wants(head.target):", "if head is None:", "server/direct"),
-    Mutant("direct: a client that is gone is answered", "receiver/server/direct.py",
-           "        if self.transport.is_closing():\n            return\n", "", "server/direct"),
     Mutant("direct: the deadline of a delivery ends its connection", "receiver/server/direct.py",
            "        self._forget_deadline()\n", "", "server/direct"),
     Mutant("reception: every delivery goes the long way", "receiver/web/app.py",
