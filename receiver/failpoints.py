@@ -31,6 +31,8 @@ class Failpoint(StrEnum):
     AFTER_HANDLER = "after-handler"
     BEFORE_COMPLETING_COMMIT = "before-completing-commit"
     AFTER_COMPLETING_COMMIT = "after-completing-commit"
+    BEFORE_SETTLED = "before-settled"
+    AFTER_SETTLED = "after-settled"
     BEFORE_SENT = "before-sent"
     AFTER_SENT = "after-sent"
     AFTER_ANSWERED = "after-answered"

@@ -9,6 +9,7 @@ from receiver.cli.process import configure
 from receiver.handling import discovery
 from receiver.handling import replay as replaying
 from receiver.inbox import deliveries, lookup
+from receiver.inbox.attempts import Attempt
 from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
@@ -43,7 +44,7 @@ def events(limit: int, *, as_json: bool) -> None:
 @click.argument("event", callback=stripped)
 @as_json
 def show(event: str, *, as_json: bool) -> None:
-    """Show one event with its deliveries, its jobs and its body.
+    """Show one event with its deliveries, its jobs, their attempts and its body.
 
     EVENT is an event's id, source/id, @key, or a transcription's id.
     """
@@ -62,6 +63,8 @@ def show(event: str, *, as_json: bool) -> None:
     _say_delivered(whole)
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
+        for attempt in whole.attempts_at(job):
+            click.echo(f"    {_attempt_line(attempt)}")
     click.echo(printable(whole.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
 
 
@@ -136,3 +139,10 @@ def _job_line(job: StoredJob) -> str:
     wait = f", due in {job.waits_seconds:.0f} s" if job.state == "pending" and job.waits_seconds > 0 else ""
     error = "" if job.error is None else f": {printable(job.error)}"
     return f"{job.handler}  {job.state}, attempt {job.attempt}{wait}{error}"
+
+
+def _attempt_line(attempt: Attempt) -> str:
+    took = "" if attempt.seconds is None else f" after {attempt.seconds:.2f} s"
+    where = "" if attempt.worker is None else f" on {printable(attempt.worker)}"
+    error = "" if attempt.error is None else f": {printable(attempt.error)}"
+    return f"{clock(attempt.ended_at)}  attempt {attempt.attempt} {attempt.outcome}{took}{where}{error}"

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any, TypeVar, cast
 
@@ -41,8 +42,12 @@ class Completing(Enum):
 
 @dataclass(slots=True)
 class Completion:
-    """The stage of an attempt's `Context.completing`: the handler sets it, and the worker reads it."""
+    """The stage of an attempt's `Context.completing`: the handler sets it, and the worker reads it.
 
+    `claimed_at` is when the job was claimed; None if nobody says so.
+    """
+
+    claimed_at: datetime | None = None
     stage: Completing = Completing.UNUSED
 
 
@@ -155,7 +160,8 @@ class Context:
                 if not await jobs.lock(connection, self.job, self.attempt):
                     raise LeaseLostError("the job belongs to another worker now")
                 yield connection
-                await jobs.finish(connection, self.job, self.attempt, Done())
+                claimed_at = self.completion.claimed_at
+                await jobs.finish(connection, self.job, self.attempt, Done(), claimed_at=claimed_at)
                 reach(Failpoint.BEFORE_COMPLETING_COMMIT)
             reach(Failpoint.AFTER_COMPLETING_COMMIT)
             self.completion.stage = Completing.COMMITTED

@@ -4,7 +4,8 @@ deliveries    an event and one job for each handler that wants it, in one statem
   ▶ commit    deliveries in groups: one statement and one commit for all that wait
 happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
-jobs          claim, then renew, finish, release: fenced by the attempt. Also bury, replay, count
+jobs          claim, then renew, settle, release: fenced by the attempt. Also bury, replay, count
+attempts      what became of each attempt at a job
 retry         when a job is tried again. Pure
 artifacts     where the files of submissions lie
 spooled       a delivery as a record of the spool. Pure

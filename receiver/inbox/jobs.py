@@ -1,4 +1,4 @@
-"""Claim, renew, finish and replay jobs: one event for one handler. PostgreSQL's clock is the only clock.
+"""Claim, renew, settle and replay jobs: one event for one handler. PostgreSQL's clock is the only clock.
 
 `due_at` says when a job can be claimed: a pending one at its time, a running one at the end of its lease. Every claim
 counts `attempt`, which is the fence: a worker can finish a job only with the attempt that it claimed. So a worker that
@@ -11,17 +11,20 @@ guarded a completion, a worker that lost its lease could finish the job of anoth
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, assert_never
 
 from receiver.database import Connection, Database, query
 from receiver.events import AccountId
+from receiver.inbox.attempts import this_process
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 
 State = Literal["pending", "running", "done", "dead"]
+Settled = Literal["written", "locked", "lost"]
 CHANNEL = "receiver_jobs"
 COUNTED = 10_000
 SUBMISSIONS = "submissions"  # the handler of our own work: a user's handler cannot have this name
+_AT_ONCE = timedelta(0)
 
 
 class Queue(NamedTuple):
@@ -32,11 +35,24 @@ class Queue(NamedTuple):
     is_replay: bool
 
 
+class Mark(NamedTuple):
+    """A place in the order of a queue's jobs: just behind the job with this time and id."""
+
+    due_at: datetime
+    job: int
+
+
+START = Mark(datetime.min.replace(tzinfo=UTC), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A job that is ours until its lease ends, with the event as it was delivered.
 
-    `kept_key` is the idempotency key of a job that an older version stored; None for a newer job.
+    Attributes:
+        kept_key: the idempotency key of a job that an older version stored; None for a newer job.
+        due_at: when the job was due; of a lapsed one, when its lease ran out.
+        claimed_at: when it was claimed.
     """
 
     job: int
@@ -51,11 +67,18 @@ class Claim:
     transcription_id: str | None
     raw: bytes
     kept_key: str | None
+    due_at: datetime
+    claimed_at: datetime
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account that the event is from."""
+        return AccountId(self.source, self.api_url, self.account)
 
     @property
     def queue(self) -> Queue:
         """The queue that the job came from."""
-        return Queue(AccountId(self.source, self.api_url, self.account), self.handler, self.is_replay)
+        return Queue(self.account_id, self.handler, self.is_replay)
 
     @property
     def tries(self) -> int:
@@ -69,6 +92,15 @@ class Claim:
             return self.kept_key
         identity = (self.source, self.api_url, self.account, self.event_id, self.transcription_id or "", self.handler)
         return f"rcv-{hashlib.sha256(chr(0).join(identity).encode()).hexdigest()[:40]}"
+
+
+class Ended(NamedTuple):
+    """An attempt that has ended; `claimed_at` is that of its claim."""
+
+    job: int
+    attempt: int
+    outcome: Outcome
+    claimed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +135,18 @@ async def claim(
     only: int | None = None,
     aside: Collection[int] = (),
     rooms: Sequence[int] | None = None,
+    marks: Sequence[Mark] | None = None,
 ) -> list[Claim]:
     """Claim at most `limit` due jobs of some queues: oldest first, but of each account in turn.
 
     The accounts are served in the order in which they stand in `queues`. With `only`, claim just that job. Jobs in
-    `aside` are skipped. `rooms` says for each queue how many jobs of its account can be claimed at most.
+    `aside` are skipped. `rooms` says for each queue how many jobs of its account can be claimed at most, and `marks`
+    where to begin.
     """
-    accounts, handlers = [queue.account for queue in queues], [queue.handler for queue in queues]
-    replays = [queue.is_replay for queue in queues]
     rows = await db.fetch(
-        query("inbox/claim_jobs"), *_columns(accounts), handlers, replays, lease, limit, only, list(aside),
+        query("inbox/claim_jobs"), *_of_queues(queues), lease, limit, only, list(aside),
         [limit] * len(queues) if rooms is None else rooms,
+        *(zip(*marks, strict=True) if marks else ([START.due_at] * len(queues), [START.job] * len(queues))),
     )  # fmt: skip
     return [Claim(**dict(row)) for row in rows]
 
@@ -135,18 +168,23 @@ async def claim_lapsed(
     return [Claim(**dict(row)) for row in rows]
 
 
-async def due(
-    db: Database,
-    accounts: Sequence[AccountId],
-    handlers: Sequence[str],
-    *,
-    limit: int,
-    lapsed: bool = False,
-    aside: Collection[int] = (),
+async def with_due(db: Database, accounts: Sequence[AccountId], handlers: Sequence[str]) -> list[Queue]:
+    """Return the queues of some accounts and handlers that have a due job, in the order of the accounts."""
+    rows = await db.fetch(query("inbox/queues_due"), *_columns(accounts), list(handlers))
+    return [Queue(accounts[row[0] - 1], handlers[row[1] - 1], row[2]) for row in rows]
+
+
+async def due(db: Database, queues: Sequence[Queue], *, limit: int, aside: Collection[int] = ()) -> list[int]:
+    """Return the jobs of some queues that could be claimed, oldest first, without those in `aside`."""
+    rows = await db.fetch(query("inbox/due_jobs"), *_of_queues(queues), limit, list(aside))
+    return [row["id"] for row in rows]
+
+
+async def lapsed(
+    db: Database, accounts: Sequence[AccountId], handlers: Sequence[str], *, limit: int, aside: Collection[int] = ()
 ) -> list[int]:
-    """Return the jobs that could be claimed, oldest first, without those in `aside`."""
-    state = "running" if lapsed else "pending"
-    rows = await db.fetch(query("inbox/due_jobs"), *_columns(accounts), list(handlers), state, limit, list(aside))
+    """Return the running jobs whose lease ran out, oldest first, without those in `aside`."""
+    rows = await db.fetch(query("inbox/lapsed_jobs"), *_columns(accounts), list(handlers), limit, list(aside))
     return [row["id"] for row in rows]
 
 
@@ -165,6 +203,12 @@ def _columns(accounts: Sequence[AccountId]) -> tuple[Any, ...]:
     return ([one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts])
 
 
+def _of_queues(queues: Sequence[Queue]) -> tuple[Any, ...]:
+    """Return the accounts, the handlers and the kinds of queues, as parameters."""
+    handlers, replays = [queue.handler for queue in queues], [queue.is_replay for queue in queues]
+    return *_columns([queue.account for queue in queues]), handlers, replays
+
+
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:
     """Extend the leases of `held` (job, attempt) from now; return the jobs that are no longer ours."""
     jobs, attempts = [job for job, _ in held], [attempt for _, attempt in held]
@@ -176,29 +220,49 @@ async def lock(connection: Connection, job: int, attempt: int) -> bool:
     return await connection.fetchval(query("inbox/lock_job"), job, attempt) is not None
 
 
-async def finish(db: Database, job: int, attempt: int, outcome: Outcome) -> bool:
-    """Write a job's outcome; return False and write nothing if the job is no longer ours."""
-    state: State
-    after, reason, uncounted = timedelta(0), None, 0
+async def settle(db: Database, ended: Sequence[Ended]) -> list[Settled]:
+    """Write the outcomes of attempts, and what became of each; return for each whether it was written.
+
+    It is not written if the job is no longer ours, or if another transaction has locked the job. Nothing waits for
+    that lock.
+    """
+    rows = await db.fetch(
+        query("inbox/settle_jobs"),
+        [one.job for one in ended], [one.attempt for one in ended],
+        *zip(*(_columns_of(one.outcome) for one in ended), strict=True),
+        [one.claimed_at for one in ended], this_process(),
+    )  # fmt: skip
+    results: dict[int, Settled] = {row["job"]: row["result"] for row in rows}
+    return [results[one.job] for one in ended]
+
+
+def _columns_of(outcome: Outcome) -> tuple[State, timedelta, str | None, int, str]:
+    """Return what an outcome makes of a job: its state, when it is due, its error, uncounted tries; and its name."""
     match outcome:
         case Done():
-            state = "done"
-        case Again():
-            state, after, reason = "pending", outcome.after, outcome.reason
-        case Later():
-            state, after, reason, uncounted = "pending", outcome.after, outcome.reason, 1
-        case Dead():
-            state, reason = "dead", outcome.reason
+            return "done", _AT_ONCE, None, 0, "done"
+        case Again(after=after, reason=reason):
+            return "pending", after, reason, 0, "again"
+        case Later(after=after, reason=reason):
+            return "pending", after, reason, 1, "later"
+        case Dead(reason=reason):
+            return "dead", _AT_ONCE, reason, 0, "dead"
         case _:
             assert_never(outcome)
-    written = await db.fetchval(query("inbox/finish_job"), job, attempt, state, after, reason, uncounted)
-    return written is not None
 
 
-async def release(db: Database, held: Sequence[tuple[int, int]]) -> None:
+async def finish(db: Database, job: int, attempt: int, outcome: Outcome, *, claimed_at: datetime | None = None) -> bool:
+    """Write the outcome of one attempt; return False and write nothing as `settle` does."""
+    return await settle(db, [Ended(job, attempt, outcome, claimed_at)]) == ["written"]
+
+
+async def release(db: Database, claims: Sequence[Claim]) -> None:
     """Give claims back unused and uncounted."""
-    ours = sorted(held)
-    await db.execute(query("inbox/release_jobs"), [job for job, _ in ours], [attempt for _, attempt in ours])
+    ours = sorted(claims, key=lambda claim: claim.job)
+    await db.execute(
+        query("inbox/release_jobs"), [one.job for one in ours], [one.attempt for one in ours],
+        [one.claimed_at for one in ours], this_process(),
+    )  # fmt: skip
 
 
 async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]:
@@ -211,9 +275,7 @@ async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]
 
 async def oldest_due(db: Database, queues: Sequence[Queue]) -> timedelta | None:
     """Return for how long the oldest due job of some queues has been due; None if no job is due."""
-    accounts, handlers = [queue.account for queue in queues], [queue.handler for queue in queues]
-    replays = [queue.is_replay for queue in queues]
-    age: timedelta | None = await db.fetchval(query("inbox/oldest_due"), *_columns(accounts), handlers, replays)
+    age: timedelta | None = await db.fetchval(query("inbox/oldest_due"), *_of_queues(queues))
     return age
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
 from receiver.events import SUBMISSION
-from receiver.inbox import deliveries
-from receiver.inbox.deliveries import Stored
+from receiver.inbox import attempts, deliveries
+from receiver.inbox.attempts import Attempt
+from receiver.inbox.deliveries import Stored, StoredJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +49,29 @@ class Whole:
     Attributes:
         event: the event, with its jobs.
         delivered: its deliveries that are kept one by one; the others are only counted.
+        attempts: the attempts at its jobs that have ended.
         variants: the quarantined deliveries with its identity and other bytes.
         raw: its body, byte for byte as it was signed.
     """
 
     event: Stored
     delivered: tuple[Delivered, ...]
+    attempts: tuple[Attempt, ...]
     variants: tuple[Stored, ...]
     raw: bytes
 
+    def attempts_at(self, job: StoredJob) -> list[Attempt]:
+        """Return the attempts at one of the event's jobs that have ended, the first one first."""
+        return [one for one in self.attempts if one.job == job.id]
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `show --json` prints."""
+        jobs = [
+            job.to_json() | {"attempts": [one.to_json() for one in self.attempts_at(job)]} for job in self.event.jobs
+        ]
         return self.event.to_json() | {
             "delivered": [delivery.to_json() for delivery in self.delivered],
+            "jobs": jobs,
             "variants": [variant.id for variant in self.variants],
             "raw": base64.b64encode(self.raw).decode("ascii"),
         }
@@ -99,6 +110,7 @@ async def whole(db: Database, name: str) -> Whole:
     return Whole(
         event,
         tuple(Delivered(**dict(row)) for row in rows),
+        tuple(await attempts.of_event(db, event.key)),
         tuple(await deliveries.variants(db, event)),
         await deliveries.raw(db, event.key),
     )

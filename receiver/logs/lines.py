@@ -25,6 +25,8 @@ _for_people = logging.getLogger("receiver.told")
 
 def printable(text: str) -> str:
     """Escape every character that could break out of its line or steer a terminal."""
+    if text.isprintable():  # nearly always, and a line is then written in half the time
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

@@ -6,6 +6,7 @@ crew        the workers of one process: for handlers, and for calls that are pai
 queues      what is claimed from, in which order, and which queues rest
 claims      claims jobs; a job that cannot be claimed does not stop the others
 lane        one job that the worker holds, and its stage
+settling    writes the outcomes of what has ended, together; meanwhile their lanes run the next jobs
 leases      a thread that renews the worker's leases, and notices when the worker's loop is stuck
 lapsed      jobs whose lease ran out, because their worker died or hung: a separate process (`receiver work --lapsed`)
             runs each of them alone

@@ -115,14 +115,31 @@ class Claims:
         # After its time aside, a job is tried again. It is forgotten if it does not fail again within the same time.
         self._aside = {job: aside for job, aside in self._aside.items() if aside.until + self._aside_seconds > _now()}
         try:
-            together = partial(self._claim, self._queues.handlers, most)
-            claims = await self._do(partial(impatiently, together) if self._aside else together)
+            if self._queues.must_look and not self._lapsed:
+                look = partial(jobs.with_due, accounts=self._queues.accounts, handlers=self._queues.handlers)
+                self._queues.look(await self._do(look))
+            more = True
+            while more and most > 0:
+                claims, more = await self._claim_next(most)
+                for claim in claims:
+                    start(claim)
+                most -= len(claims)
         except StoreRefusedError:
             await self._do(partial(self._claim, self._queues.handlers, 0))  # raises if even an empty claim is refused
             await self._take_by_handler(most, start)
-            return
-        for claim in claims:
-            start(claim)
+
+    async def _claim_next(self, most: int) -> tuple[list[Claim], bool]:
+        """Claim jobs of the queues that are next; return them, and whether another claim can bring more now."""
+        if self._lapsed:
+            claim = partial(self._claim, self._queues.handlers, most)
+            return await self._do(partial(impatiently, claim) if self._aside else claim), False
+        queues, rooms = self._queues.next(most)
+        claim = partial(
+            jobs.claim, queues=queues, rooms=rooms, marks=self._queues.marks(queues), lease=self._lease, limit=most,
+            aside=self._skipped(),
+        )  # fmt: skip
+        claims = await self._do(partial(impatiently, claim) if self._aside else claim)
+        return claims, self._queues.claimed(claims, queues, rooms, most)
 
     async def _take_by_handler(self, most: int, start: Callable[[Claim], None]) -> None:
         """Claim for each handler separately: one handler's bad jobs must not delay the jobs of another handler."""
@@ -139,8 +156,10 @@ class Claims:
             most -= len(claims)
 
     async def _take_one_by_one(self, handler: str, most: int, start: Callable[[Claim], None]) -> int:
-        which: dict[str, Any] = {"lapsed": self._lapsed, "limit": LOOKED_AT, "aside": self._skipped()}
-        due = partial(jobs.due, accounts=self._queues.accounts, handlers=[handler], **which)
+        which: dict[str, Any] = {"limit": LOOKED_AT, "aside": self._skipped()}
+        due = partial(jobs.due, queues=self._queues.open([handler]), **which)
+        if self._lapsed:
+            due = partial(jobs.lapsed, accounts=self._queues.accounts, handlers=[handler], **which)
         claimed, end = 0, _now() + LOOKING_SECONDS
 
         async def claim_one(connection: Connection, job: int) -> list[Claim]:
@@ -183,9 +202,8 @@ class Claims:
         if self._lapsed:
             return await jobs.claim_lapsed(connection, self._queues.accounts, handlers, **how)
         queues = self._queues.open(handlers)
-        rooms = [min(most, self._queues.room(queue.account)) for queue in queues]
-        claims = await jobs.claim(connection, queues, rooms=rooms, **how)
-        self._queues.served(claim.queue.account for claim in claims)
+        claims = await jobs.claim(connection, queues, rooms=self._queues.rooms(queues, most), **how)
+        self._queues.served({claim.account_id for claim in claims}, queues)
         return claims
 
     async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:

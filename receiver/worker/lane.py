@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from receiver.handling import Completing, Completion
-from receiver.inbox.jobs import Claim
+from receiver.inbox.jobs import Claim, Queue
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 from receiver.worker.leases import Key
 
@@ -34,12 +34,22 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class Lane:
-    """One held job. The code that makes a lane sets its `task`."""
+    """One held job. The code that makes a lane sets its `task`.
+
+    `is_busy`: the handler has not ended; it takes one of the worker's lanes, and room of its account.
+    """
 
     claim: Claim
-    completion: Completion = field(default_factory=Completion)
+    queue: Queue = field(init=False)
+    completion: Completion = field(init=False)
     stage: Stage = Stage.RUNNING
+    is_busy: bool = True
     task: "asyncio.Task[None]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing completed."""
+        self.queue = self.claim.queue
+        self.completion = Completion(claimed_at=self.claim.claimed_at)
 
     @property
     def key(self) -> Key:

@@ -12,17 +12,31 @@ live work has turns when work that can wait has none.
 
 Calls that are paid for can take hours. So each account has room for only so many of them: a provider that hangs holds
 up its own account alone.
+
+A claim looks into each of a few dozen queues. If there are more, the worker looks once a second, or when it knows of
+nothing to do, which of them have due jobs. A claim is then for the next few accounts of these, and each has an equal
+share. With 300 accounts and 3 handlers that makes the worker five times as fast.
+
+    all queues ──look──▶ with due jobs ──next accounts──▶ a claim ──fewer jobs than its share──▶ not until the next look
+
+Each queue has a mark: its last job that was claimed. The next claim begins behind it, and need not walk over jobs that
+are running or done, of which the index keeps the old places while anyone might see them. A job can come to lie before
+the mark: another worker had locked it, or its transaction ended late. So the marks hold for a second at most, and until
+a claim brings fewer jobs than it could.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from receiver.events import AccountId
 from receiver.inbox import jobs
-from receiver.inbox.jobs import Queue
+from receiver.inbox.jobs import START, Claim, Mark, Queue
 
 LONGEST_SECONDS = 3600.0  # a provider can name any time; then the queue is tried again
+LOOK_SECONDS = 1.0  # between two looks at all queues, and for this long marks hold
+FEW = 48  # queues that each claim looks into
+TOGETHER = 16  # accounts that one claim serves, if there are more queues than that
 
 
 class Queues:
@@ -32,31 +46,100 @@ class Queues:
         accounts: the accounts that the worker serves.
         handlers: the names of its handlers.
         each: how many jobs of one account the worker holds at most.
+        few: how many queues each claim looks into.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, accounts: Iterable[AccountId], handlers: Sequence[str], *, each: int,
+        self, accounts: Iterable[AccountId], handlers: Sequence[str], *, each: int, few: int = FEW,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.handlers = handlers
-        self._order = list(accounts)
+        self._order = OrderedDict.fromkeys(accounts)
         self._each = each
         self._held = Counter[AccountId]()
         self._clock = clock
         self._resting: dict[Queue, float] = {}
+        self._marks: dict[Queue, Mark] = {}
+        self._are_many = len(self._order) * len(handlers) * 2 > few
+        self._due = OrderedDict[AccountId, list[Queue]]()  # known from the last look, the account that is next first
+        self._looked = self._marked = clock()
 
     @property
     def accounts(self) -> Sequence[AccountId]:
         """The accounts, the one that is served next first."""
-        return self._order
+        return list(self._order)
+
+    @property
+    def must_look(self) -> bool:
+        """Whether to look which queues have due jobs before the next claim: see `look`."""
+        return self._are_many and (not self._due or self._clock() - self._looked >= LOOK_SECONDS)
+
+    def look(self, due: Iterable[Queue]) -> None:
+        """Note which queues have due jobs, of all of them."""
+        self._looked = self._clock()
+        self._forget_marks()
+        found = dict[AccountId, list[Queue]]()
+        for queue in due:
+            found.setdefault(queue.account, []).append(queue)
+        self._due = OrderedDict((account, found[account]) for account in self._order if account in found)
+
+    def next(self, most: int) -> tuple[list[Queue], list[int]]:
+        """Return the queues to claim `most` jobs from, and for each how many jobs of its account can be claimed."""
+        if not self._are_many:
+            queues = self.open(self.handlers)
+            return queues, self.rooms(queues, most)
+        self._wake()
+        chosen = list[list[Queue]]()
+        for account, due in self._due.items():
+            awake = [queue for queue in due if queue not in self._resting] if self.room(account) > 0 else []
+            if awake:
+                chosen.append(awake)
+            if len(chosen) == min(most, TOGETHER):
+                break
+        if not chosen:
+            self._due.clear()
+        queues = [queue for account in chosen for queue in account]
+        return queues, self.rooms(queues, -(-most // max(1, len(chosen))))
 
     def open(self, handlers: Sequence[str]) -> list[Queue]:
         """Return the queues of some handlers that do not rest, of accounts with room, in the order of the accounts."""
-        now = self._clock()
-        self._resting = {queue: until for queue, until in self._resting.items() if until > now}
+        self._wake()
         with_room = [account for account in self._order if self.room(account) > 0]
         return [queue for queue in jobs.queues(with_room, handlers) if queue not in self._resting]
+
+    def rooms(self, queues: Sequence[Queue], most: int) -> list[int]:
+        """Return for each queue how many jobs of its account can be claimed, at most `most`."""
+        return [min(most, self.room(queue.account)) for queue in queues]
+
+    def marks(self, queues: Sequence[Queue]) -> list[Mark]:
+        """Return for each queue where a claim begins."""
+        if self._clock() - self._marked >= LOOK_SECONDS:
+            self._forget_marks()
+        return [self._marks.get(queue, START) for queue in queues]
+
+    def claimed(self, claims: Sequence[Claim], queues: Sequence[Queue], rooms: Sequence[int], most: int) -> bool:
+        """Note what a claim of `most` jobs has brought. Return whether another claim can bring more now."""
+        served = Counter(claim.account_id for claim in claims)
+        self.served(served, queues)
+        for claim in claims:
+            queue, mark = claim.queue, Mark(claim.due_at, claim.job)
+            self._marks[queue] = max(mark, self._marks.get(queue, START))
+        if len(claims) >= most:
+            return False
+        for queue, room in zip(queues, rooms, strict=True):
+            if served[queue.account] < room:
+                self._marks.pop(queue, None)
+                self._due.pop(queue.account, None)
+        return bool(self._due)
+
+    def served(self, accounts: Collection[AccountId], queues: Sequence[Queue]) -> None:
+        """Put accounts whose jobs were claimed at the end of the order; among themselves they keep that of `queues`."""
+        for account in dict.fromkeys(queue.account for queue in queues):
+            if account in accounts:
+                self._order.move_to_end(account)
+                if account in self._due:
+                    self._due.move_to_end(account)
 
     def room(self, account: AccountId) -> int:
         """Return how many more jobs of an account can be held."""
@@ -66,13 +149,17 @@ class Queues:
         """Note that `more` jobs of an account are held now."""
         self._held[account] += more
 
-    def served(self, accounts: Iterable[AccountId]) -> None:
-        """Put accounts whose jobs were claimed at the end of the order."""
-        those = set(accounts)
-        self._order.sort(key=those.__contains__)  # stable: the others keep their order, and so do those
-
     def rest(self, queue: Queue, seconds: float) -> None:
         """Claim nothing from a queue for a time, at most an hour. If it rests already, the earlier end holds."""
         now, seconds = self._clock(), min(seconds, LONGEST_SECONDS)
         before = self._resting.get(queue, now)
         self._resting[queue] = min(now + seconds, before) if before > now else now + seconds
+
+    def _wake(self) -> None:
+        if self._resting:
+            now = self._clock()
+            self._resting = {queue: until for queue, until in self._resting.items() if until > now}
+
+    def _forget_marks(self) -> None:
+        self._marks.clear()
+        self._marked = self._clock()

@@ -61,6 +61,10 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
     assert (quarantined["state"], quarantined["type"], quarantined["jobs"]) == ("quarantined", None, [])
     for name in ("evt_1", "transcribe.so/evt_1"):
         shown = json.loads(shared.run_inside("show", name, "--json").stdout)
+        ended = [attempt for job in shown["jobs"] for attempt in job.pop("attempts")]
+        assert [(one["attempt"], one["outcome"], one["error"]) for one in ended] == [
+            (1, "done", None), (1, "dead", "broken\nfor now"),
+        ]  # fmt: skip
         assert shown == event | {
             "delivered": shown["delivered"], "variants": [], "raw": base64.b64encode(body).decode(),
         }  # fmt: skip
@@ -74,6 +78,9 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
     assert len(json.loads(shared.run_inside("events", "--json", "--limit", "1").stdout)) == 1
     assert "evt_1  transcription 77  delivered 2 times  first:done  second:dead" in shared.run_inside("events").stdout
     assert "second  dead, attempt 1: broken\\nfor now" in shared.run_inside("show", "evt_1").stdout
+    assert re.search(
+        r"Z  attempt 1 dead after \d+\.\d\d s on \S+/\d+: broken\\nfor", shared.run_inside("show", "evt_1").stdout
+    )
     assert "quarantined: it is not JSON" in shared.run_inside("show", quarantined["id"]).stdout
     assert (
         shared.run_inside("jobs", "--dead").stdout == "transcribe.so/evt_1  second  dead, attempt 1: broken\\nfor now\n"

@@ -28,6 +28,8 @@ SCHEMA = """
     union all select 'applied', version::text, name from receiver.migrations
     order by 1, 2, 3
 """
+# The jobs whose outcome the worker writes; that of the others is written by completing(). Each run is another attempt.
+SETTLED = "select id, state, attempt from receiver.jobs where handler = 'tell_only'"
 
 _databases = count(1)
 _recordings = count(1)
@@ -203,6 +205,17 @@ def working(stage: Stage, point: Failpoint, nth: int) -> None:
     stage.dies(stage.processes.start("work", **armed(point, nth)), point)
 
 
+def settling(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A worker dies beside outcomes. What is written is not done again."""
+    working(stage, point, nth)
+    newest = stage.processes.sql(f"{SETTLED} order by id desc limit {nth}")
+    assert point is Failpoint.BEFORE_SETTLED or {row["state"] for row in newest} == {"done"}
+    done = stage.processes.sql(f"{SETTLED} and state = 'done' order by id")
+    ids = {row["id"] for row in done}
+    stage.heal()
+    assert [row for row in stage.processes.sql(f"{SETTLED} order by id") if row["id"] in ids] == done
+
+
 def registering(stage: Stage, point: Failpoint, _: int) -> None:
     """A web process dies between the provider's answer and the keeping of its secret; the next one has that secret."""
     stage.sandbox.begin_anew()
@@ -298,6 +311,8 @@ SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.AFTER_HANDLER: working,
     Failpoint.BEFORE_COMPLETING_COMMIT: working,
     Failpoint.AFTER_COMPLETING_COMMIT: working,
+    Failpoint.BEFORE_SETTLED: settling,
+    Failpoint.AFTER_SETTLED: settling,
     **dict.fromkeys(AFTER_A_DEATH, paying),
     Failpoint.MID_REGISTRATION: registering,
     Failpoint.MID_ROTATION: rotating,

@@ -74,6 +74,8 @@ async def test_completing_commits_the_effects_and_the_completion_together(receiv
     assert await effects(receiver_scratch) == 1
     assert await receiver_scratch.state(event) == "done"
     assert (during, ctx.completion.stage) == (Completing.OPEN, Completing.COMMITTED)
+    ended = await receiver_scratch.db.fetch("select attempt, outcome, worker is null from receiver.attempts")
+    assert [tuple(row) for row in ended] == [(1, "done", False)]
     with pytest.raises(ImpossibleError, match="once"):
         async with ctx.completing() as tx:
             await tx.execute("insert into effects default values")

@@ -12,7 +12,7 @@ from receiver.database import Pool, query
 from receiver.events import AccountId, Event
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
-from receiver.inbox.jobs import Claim, Count
+from receiver.inbox.jobs import START, Claim, Count, Ended, Mark, Queue, Settled
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 from receiver.providers.transcribe_so import payload
 from tests.processes import completed
@@ -138,10 +138,11 @@ async def test_a_claim_reads_the_rows_of_its_queues_alone(db: Pool) -> None:
         "from receiver.events, unnest(array['a', 'b', 'gone']) handler "
         "where id <> $1", key,
     )  # fmt: skip
+    await db.execute("drop index if exists receiver.jobs_due")
     await db.execute("analyze receiver.jobs")
     plan = await db.fetchval(
         f"explain (analyze, format json) {query('inbox/claim_jobs')}",
-        ["transcribe.so"], [API], ["default"], ["a"], [False], LEASE, 8, None, [], [8],
+        ["transcribe.so"], [API], ["default"], ["a"], [False], LEASE, 8, None, [], [8], [START.due_at], [START.job],
     )  # fmt: skip
     assert read_rows(json.loads(plan)[0]["Plan"]) < 50
 
@@ -150,6 +151,60 @@ def read_rows(plan: dict[str, Any]) -> float:
     """Return the rows that all nodes of a plan have given and thrown away."""
     own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
     return float(own + sum(read_rows(inner) for inner in plan.get("Plans", [])))
+
+
+async def test_no_statement_reads_the_jobs_that_it_is_not_about(db: Pool) -> None:
+    """Neither done nor pending ones, nor those that run; the statistics say that none runs."""
+    await append(db, "evt_1", "a")
+    await append(db, "evt_2", "b")
+    await db.execute(
+        "insert into receiver.jobs (event, handler, due_at, state) "
+        "select 2, 'x' || n, now(), (array['pending', 'done']::receiver.job_state[])[1 + n % 2] "
+        "from generate_series(1, 3000) as n"
+    )
+    await db.execute("drop index if exists receiver.jobs_due")
+    await db.execute("analyze receiver.jobs")
+    await db.execute("update receiver.jobs set state = 'running', attempt = 1 where handler like 'x%0'")
+    await db.execute("update receiver.jobs set due_at = now() + interval '1 hour' where handler like 'x%'")
+    (ours,) = await claim(db)
+    whose = ["transcribe.so"], [API], ["default"]
+    about: dict[str, Sequence[Any]] = {
+        "renew_leases": ([ours.job], [1], LEASE), "lock_job": (ours.job, 1), "any_lapsed": (*whose, ["a"]),
+        "claim_lapsed_jobs": (*whose, ["a"], LEASE, 8, None, []), "lapsed_jobs": (*whose, ["a"], 8, []),
+        "due_jobs": (*whose, ["b"], [False], 8, []), "queues_due": (*whose, ["a", "b"]),
+        "oldest_due": (*whose, ["b"], [False]),
+        "settle_jobs": ([ours.job], [0], ["done"], [LAPSED], [None], [0], ["done"], [None], "here"),
+        "release_jobs": ([ours.job], [0], [None], "here"),
+    }  # fmt: skip
+    for name, parameters in about.items():
+        plan = await db.fetchval(f"explain (analyze, format json) {query(f'inbox/{name}')}", *parameters)
+        assert read_rows(json.loads(plan)[0]["Plan"]) < 50, name
+
+
+async def test_a_claim_begins_behind_the_mark_of_a_queue(db: Pool) -> None:
+    for number in range(3):
+        await append(db, f"evt_{number}", "a")
+    await db.execute(
+        "update receiver.jobs set due_at = '2026-01-01Z' where event < 3"
+    )  # they differ by their ids alone
+    queues = jobs.queues([account()], ["a"])[:1]
+    (first,) = await jobs.claim(db, queues, lease=LEASE, limit=1)
+    await jobs.release(db, [first])
+    await db.execute("update receiver.jobs set due_at = '2026-01-01Z' where event = 1")
+    mark = Mark(first.due_at, first.job)
+    found = await jobs.claim(db, queues, lease=LEASE, limit=9, marks=[mark])
+    assert sorted(claim.event_id for claim in found) == ["evt_1", "evt_2"]
+    assert [claim.event_id for claim in await jobs.claim(db, queues, lease=LEASE, limit=9)] == ["evt_0"]
+
+
+async def test_the_queues_with_due_jobs_are_known(db: Pool) -> None:
+    key = await append(db, "evt_1", "a", "b", name="second")
+    await append(db, "evt_2", "b")
+    await jobs.replay(db, key, ["b"])
+    await db.execute("update receiver.jobs set due_at = now() + interval '1 hour' where handler = 'a'")
+    accounts = [account(name="second"), account(), account(name="third")]
+    found = await jobs.with_due(db, accounts, ["gone", "a", "b"])
+    assert found == [Queue(accounts[0], "b", is_replay=True), Queue(accounts[1], "b", is_replay=False)]
 
 
 async def test_concurrent_claimers_never_get_the_same_job(db: Pool) -> None:
@@ -196,7 +251,7 @@ async def test_of_100_late_completions_none_is_written(db: Pool) -> None:
     assert written == [False] * 100
     assert await db.fetch("select * from receiver.jobs order by id") == before
     assert await jobs.renew(db, [(c.job, c.attempt) for c in late], lease=LEASE) == {c.job for c in late}
-    await jobs.release(db, [(c.job, c.attempt) for c in late])
+    await jobs.release(db, late)
     assert await db.fetch("select * from receiver.jobs order by id") == before
     assert all([await jobs.finish(db, c.job, c.attempt, Done()) for c in taken if c])
 
@@ -222,6 +277,40 @@ async def test_an_outcome_is_written_once(db: Pool, outcome: Outcome, state: str
     assert await claim(db) == []
     await due_now(db)
     assert [(c.attempt, c.tries) for c in await claim(db)] == [(2, tries) for tries in tries_next]
+
+
+async def test_outcomes_that_are_written_together_have_each_their_own_end(db: Pool) -> None:
+    outcomes: dict[str, Outcome] = {
+        "again": Again(timedelta(hours=1), "it failed"), "dead": Dead("never"), "done": Done(),
+        "later": Later(LEASE, "not now"), "lost": Done(),
+    }  # fmt: skip
+    await append(db, "evt_1", *outcomes)
+    ended = [
+        Ended(c.job, 2 if c.handler == "lost" else 1, outcomes[c.handler], c.claimed_at)
+        for c in await claim(db, *outcomes, limit=9)
+    ]
+    names = [row["handler"] for row in await db.fetch("select handler from receiver.jobs order by id")]
+    results = dict(zip(names, await jobs.settle(db, sorted(ended)[::-1]), strict=True))
+    assert set(results.values()) == {"written", "lost"}
+    found = {name: await stored(db, name) for name in outcomes}
+    assert {name: (job.state, job.error) for name, job in found.items()} == {
+        "again": ("pending", "it failed"), "dead": ("dead", "never"), "done": ("done", None),
+        "later": ("pending", "not now"), "lost": ("running", None),
+    }  # fmt: skip
+    assert found["again"].waits_seconds > 3000
+    uncounted = await db.fetch("select handler from receiver.jobs where uncounted = 1")
+    assert [row["handler"] for row in uncounted] == ["later"]
+
+
+async def test_an_outcome_whose_row_is_locked_holds_up_no_other(db: Pool) -> None:
+    await append(db, "evt_1", "a", "b")
+    claims = await claim(db, "a", "b", limit=2)
+    ended = [Ended(c.job, c.attempt, Done()) for c in claims]
+    async with db.acquire() as connection, connection.transaction(), asyncio.timeout(10):
+        assert await jobs.lock(connection, claims[0].job, 1)
+        expected: list[Settled] = ["locked", "written"]
+        assert await jobs.settle(db, ended) == expected
+        assert await jobs.settle(connection, ended[:1]) == ["written"], "by who has the lock"
 
 
 async def test_a_success_forgets_the_error_before_it(db: Pool) -> None:
@@ -262,7 +351,7 @@ async def test_a_released_claim_is_due_at_once_and_did_not_count(db: Pool) -> No
     claims = await claim(db, "a", "b", limit=2)
     finished, released = claims
     await jobs.finish(db, finished.job, 1, Dead("why"))
-    await jobs.release(db, [(c.job, c.attempt) for c in reversed(claims)])
+    await jobs.release(db, claims[::-1])
     (again,) = await claim(db, "a", "b", limit=2)
     assert (again.job, again.attempt, again.uncounted, again.tries) == (released.job, 2, 1, 1)
     assert (await stored(db, finished.handler)).state == "dead"
@@ -274,7 +363,7 @@ async def test_a_claim_that_is_being_completed_keeps_no_other_from_being_renewed
     async with db.acquire() as connection, connection.transaction(), asyncio.timeout(10):
         assert await jobs.lock(connection, completing.job, 1)
         assert await jobs.renew(db, [(c.job, c.attempt) for c in (completing, released)], lease=LEASE) == set()
-        await jobs.release(db, [(c.job, c.attempt) for c in (completing, released)])
+        await jobs.release(db, [completing, released])
     (again,) = await claim(db, "a", "b", limit=2)
     assert again.job == released.job
 

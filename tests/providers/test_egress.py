@@ -89,6 +89,16 @@ async def test_clients_share_their_connections_and_nothing_else() -> None:
     assert "Cookie" not in sent[1].headers
 
 
+async def test_what_is_set_on_a_client_before_its_first_use_holds() -> None:
+    async with egress.Clients(timeout=5) as clients:
+        one, other = clients.another(), clients.another()
+        one.timeout = httpx.Timeout(7)
+        one.headers["X-One"] = "1"
+        with pytest.raises(AttributeError, match="nothing"):
+            one.nothing  # type: ignore[attr-defined]  # noqa: B018
+    assert (one.timeout.connect, other.timeout.connect, other.trust_env) == (7, 5, False)
+
+
 def caused(error: BaseException, cause: BaseException) -> BaseException:
     error.__cause__ = cause
     return error

@@ -21,6 +21,7 @@ from receiver.logs.lines import JsonFormatter, TextFormatter
 from receiver.providers import TranscribeSo
 from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch, Server
 from receiver.worker import Worker
+from receiver.worker.lanes import Deadlines
 from tests.hostile_values import AnswersNothing
 from tests.worker.working import (
     another,
@@ -243,6 +244,39 @@ async def test_no_more_jobs_run_at_once_than_there_are_lanes(receiver_scratch: S
     async with working(receiver_scratch, noting, count=3):
         await until_ended(receiver_scratch)
     assert most == 3
+
+
+@pytest.mark.parametrize("lapsed", [False, True])
+async def test_while_outcomes_are_written_as_many_others_run_as_there_are_lanes_but_no_lapsed_one(
+    receiver_scratch: Scratch, caplog: pytest.LogCaptureFixture, *, lapsed: bool
+) -> None:
+    """A lapsed job might kill the process, and the outcome with it. The worker does not wait for its next look."""
+    ran: list[str] = []
+    other = await asyncpg.connect(receiver_scratch.url)
+
+    async def locks(event: Event, ctx: Context) -> None:
+        if not other.is_in_transaction():
+            return
+        await other.execute("select from receiver.jobs where id = $1 for update", ctx.job)
+        ran.append(event.id)
+
+    locking = made("locking", locks)
+    for number in range(3):
+        await deliver(receiver_scratch, f"evt_{number}", locking)
+    if lapsed:
+        await lapse(receiver_scratch, locking, limit=3)
+    connections = Connections(receiver_scratch.url, statement_seconds=Deadlines().server)
+    worker = worker_of(receiver_scratch, connections, locking, count=1, lapsed=lapsed, poll=600)
+    running = asyncio.create_task(worker.run())
+    async with other.transaction():
+        await until(lambda: _said(caplog, "is not written yet"))  # the lock is waited for, but not for ever
+        assert ran == (["evt_0"] if lapsed else ["evt_0", "evt_1"])
+        assert worker.free() == 0
+    await until_ended(receiver_scratch)
+    worker.leave()
+    await running
+    await other.close()
+    connections.close()
 
 
 async def test_a_worker_that_is_woken_does_not_wait_for_its_next_look(receiver_scratch: Scratch) -> None:

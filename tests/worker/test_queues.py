@@ -1,10 +1,15 @@
 """`worker.queues`: accounts take turns, and a queue whose account lacks something rests. Pure."""
 
+from datetime import UTC, datetime, timedelta
+
 from receiver.events import AccountId
-from receiver.inbox.jobs import Queue
-from receiver.worker.queues import Queues
+from receiver.inbox import jobs
+from receiver.inbox.jobs import START, Claim, Mark, Queue
+from receiver.worker.queues import LOOK_SECONDS, Queues
 
 A, B, C = (AccountId("transcribe.so", "https://api.test", name) for name in "abc")
+ALL = jobs.queues([A, B, C], ["h"])
+DUE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock:
@@ -23,11 +28,11 @@ def open_queues(queues: Queues, handler: str = "h") -> list[str]:
 def test_an_account_that_was_served_goes_behind_the_others() -> None:
     queues = Queues([A, B, C], ["h"], each=9)
     assert open_queues(queues) == ["a", "ar", "b", "br", "c", "cr"]
-    queues.served([A])
+    queues.served([A], ALL)
     assert open_queues(queues) == ["b", "br", "c", "cr", "a", "ar"]
-    queues.served([C, B, C])
+    queues.served([C, B, C], queues.open(["h"]))
     assert [account.account for account in queues.accounts] == ["a", "b", "c"]
-    queues.served([])
+    queues.served([], ALL)
     assert [account.account for account in queues.accounts] == ["a", "b", "c"]
 
 
@@ -75,3 +80,93 @@ def test_an_account_without_room_is_left_out_until_one_of_its_jobs_has_ended() -
     assert (queues.room(A), open_queues(queues)) == (0, ["b", "br"])
     queues.holds(A, more=-1)
     assert open_queues(queues) == ["a", "ar", "b", "br"]
+
+
+def claim(queue: Queue, job: int, *, seconds: float = 0) -> Claim:
+    """Return the claim of a job that was due `seconds` after the first moment."""
+    due_at = DUE + timedelta(seconds=seconds)
+    return Claim(
+        job=job, attempt=1, uncounted=0, is_replay=queue.is_replay, handler=queue.handler, source=queue.account.source,
+        api_url=queue.account.api_url, account=queue.account.account, event_id="evt", transcription_id=None, raw=b"",
+        kept_key=None, due_at=due_at, claimed_at=due_at,
+    )  # fmt: skip
+
+
+def many(clock: Clock, *, each: int = 9) -> Queues:
+    """Return queues that are too many to look into each of them."""
+    return Queues([A, B, C], ["h", "other"], each=each, few=1, clock=clock)
+
+
+def names(chosen: tuple[list[Queue], list[int]]) -> list[tuple[str, str, int]]:
+    return [(queue.account.account, queue.handler, room) for queue, room in zip(*chosen, strict=True)]
+
+
+def test_of_many_queues_those_with_due_jobs_are_claimed_from_accounts_in_turn_with_equal_shares() -> None:
+    queues = many(Clock())
+    queues.look([ALL[0], Queue(A, "other", is_replay=True), ALL[2], ALL[4]])
+    first = queues.next(2)
+    assert names(first) == [("a", "h", 1), ("a", "other", 1), ("b", "h", 1)]
+    assert not queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *first, 2)
+    assert names(queues.next(4)) == [("c", "h", 2), ("a", "h", 2), ("a", "other", 2), ("b", "h", 2)]
+
+
+def test_an_account_that_gives_less_than_its_share_is_left_out_until_the_next_look() -> None:
+    clock = Clock()
+    queues = many(clock)
+    queues.look(ALL[::2])
+    assert not queues.must_look
+    chosen = queues.next(3)
+    assert queues.claimed([claim(ALL[0], 1), claim(ALL[4], 2)], *chosen, 3)
+    assert names(queues.next(2)) == [("a", "h", 1), ("c", "h", 1)]
+    assert not queues.claimed([], *queues.next(2), 2)
+    assert queues.must_look, "nothing is known to be due"
+    queues.look(ALL[:1])
+    assert not queues.must_look
+    clock.now += LOOK_SECONDS
+    assert queues.must_look
+
+
+def test_of_many_queues_none_that_rests_or_lacks_room_is_claimed_from() -> None:
+    clock = Clock()
+    queues = many(clock, each=1)
+    queues.look(ALL[::2])
+    queues.rest(ALL[0], 10)
+    queues.holds(B, more=1)
+    assert names(queues.next(8)) == [("c", "h", 1)]
+    queues.holds(C, more=1)
+    assert names(queues.next(8)) == []
+    assert queues.must_look, "a job of another account might have come"
+
+
+def test_few_queues_are_not_looked_at_before_they_are_claimed_from() -> None:
+    queues = Queues([A], ["h"], each=9)
+    assert not queues.must_look
+    assert names(queues.next(8)) == [("a", "h", 8)] * 2
+
+
+def test_a_claim_begins_behind_the_last_job_of_each_queue() -> None:
+    queues = Queues([A, B], ["h"], each=9)
+    chosen = queues.next(3)
+    taken = [claim(ALL[0], 7, seconds=1), claim(ALL[0], 9), claim(ALL[2], 8)]
+    assert not queues.claimed(taken, *chosen, 3)
+    later = DUE + timedelta(seconds=1)
+    assert queues.marks([ALL[0], ALL[1], ALL[2]]) == [Mark(later, 7), START, Mark(DUE, 8)]
+
+
+def test_marks_are_forgotten_after_a_second_and_when_a_claim_brings_too_little() -> None:
+    clock = Clock()
+    queues = Queues([A, B], ["h"], each=2, clock=clock)
+    marked = [Mark(DUE, 1), Mark(DUE, 2)]
+
+    def mark() -> None:
+        queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *queues.next(2), 2)
+        assert queues.marks(ALL[:4:2]) == marked
+
+    mark()
+    queues.claimed([claim(ALL[0], 3), claim(ALL[0], 4)], *queues.next(9), 9)  # all that A has room for
+    assert queues.marks(ALL[:4:2]) == [Mark(DUE, 4), START]
+    clock.now += LOOK_SECONDS
+    assert queues.marks(ALL[:4:2]) == [START, START]
+    mark()
+    clock.now += LOOK_SECONDS / 2
+    assert queues.marks(ALL[:4:2]) == marked

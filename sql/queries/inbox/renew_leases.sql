@@ -6,7 +6,7 @@ with held as (
     select j.id, j.attempt
     from receiver.jobs j
     join held on held.job = j.id and held.attempt = j.attempt
-    where j.state = 'running'
+    where j.state::text = 'running'
     order by j.id
     for update of j skip locked
 ), renewed as (
@@ -18,5 +18,5 @@ with held as (
 select held.job
 from held
 where not exists (
-    select from receiver.jobs j where j.id = held.job and j.attempt = held.attempt and j.state = 'running'
+    select from receiver.jobs j where j.id = held.job and j.attempt = held.attempt and j.state::text = 'running'
 )

@@ -1,0 +1,41 @@
+-- Write outcomes, and what became of each attempt; say of each whether it was written, is locked, or is no longer ours.
+-- $1 jobs bigint[], $2 attempts integer[], $3 states text[], $4 afters interval[], $5 errors text[], $6 uncounted integer[], $7 outcomes text[], $8 claimed_ats timestamptz[], $9 worker text
+--
+-- A row that another transaction has locked is skipped: the other outcomes do not wait for it.
+-- The state is compared as text: otherwise the planner may read the whole index of running jobs, dead versions included.
+with said as (
+    select *
+    from unnest(
+        $1::bigint[], $2::integer[], $3::text[], $4::interval[], $5::text[], $6::integer[], $7::text[],
+        $8::timestamptz[]
+    ) as said (job, attempt, state, after, error, uncounted, outcome, claimed_at)
+), ours as materialized (
+    select said.*
+    from said
+    join receiver.jobs j on j.id = said.job and j.attempt = said.attempt
+    where j.state::text = 'running'
+    order by j.id
+    for update of j skip locked
+), written as (
+    update receiver.jobs j
+    set state = ours.state::receiver.job_state, due_at = now() + ours.after, error = ours.error, uncounted = j.uncounted + ours.uncounted
+    from ours
+    where j.id = ours.job
+    returning j.id
+), recorded as (
+    insert into receiver.attempts (job, attempt, worker, claimed_at, outcome, error)
+    select job, attempt, $9, claimed_at, outcome, error from ours
+    on conflict (job, attempt) do nothing
+)
+select
+    said.job,
+    case
+        when written.id is not null then 'written'
+        when exists (
+            select from receiver.jobs j
+            where j.id = said.job and j.attempt = said.attempt and j.state::text = 'running'
+        ) then 'locked'
+        else 'lost'
+    end as result
+from said
+left join written on written.id = said.job
