@@ -3,12 +3,14 @@
 with held as (
     select job, attempt from unnest($1::bigint[], $2::integer[]) as held (job, attempt)
 ), ours as (
-    select j.id, j.attempt
-    from receiver.jobs j
-    join held on held.job = j.id and held.attempt = j.attempt
-    where j.state::text = 'running'
-    order by j.id
-    for update of j skip locked
+    select held.job as id
+    from (select * from held order by job) as held
+    cross join lateral (
+        select
+        from receiver.jobs j
+        where j.id = held.job and j.attempt = held.attempt and j.state::text = 'running'
+        for update skip locked
+    ) as j
 ), renewed as (
     update receiver.jobs j
     set due_at = now() + $3::interval
@@ -17,6 +19,6 @@ with held as (
 )
 select held.job
 from held
-where not exists (
-    select from receiver.jobs j where j.id = held.job and j.attempt = held.attempt and j.state::text = 'running'
-)
+where (
+    select j.state::text = 'running' from receiver.jobs j where j.id = held.job and j.attempt = held.attempt
+) is not true

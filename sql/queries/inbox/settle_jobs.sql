@@ -2,7 +2,8 @@
 -- $1 jobs bigint[], $2 attempts integer[], $3 states text[], $4 afters interval[], $5 errors text[], $6 uncounted integer[], $7 outcomes text[], $8 claimed_ats timestamptz[], $9 worker text
 --
 -- A row that another transaction has locked is skipped: the other outcomes do not wait for it.
--- The state is compared as text: otherwise the planner may read the whole index of running jobs, dead versions included.
+-- Each row is looked up by its id. A join may be planned to read the whole table, if the plan was made while the table was
+-- small; and with the state not as text, all of the index of running jobs, dead versions included.
 with said as (
     select *
     from unnest(
@@ -11,11 +12,13 @@ with said as (
     ) as said (job, attempt, state, after, error, uncounted, outcome, claimed_at)
 ), ours as materialized (
     select said.*
-    from said
-    join receiver.jobs j on j.id = said.job and j.attempt = said.attempt
-    where j.state::text = 'running'
-    order by j.id
-    for update of j skip locked
+    from (select * from said order by job) as said
+    cross join lateral (
+        select
+        from receiver.jobs j
+        where j.id = said.job and j.attempt = said.attempt and j.state::text = 'running'
+        for update skip locked
+    ) as j
 ), written as (
     update receiver.jobs j
     set state = ours.state::receiver.job_state, due_at = now() + ours.after, error = ours.error, uncounted = j.uncounted + ours.uncounted
@@ -31,9 +34,8 @@ select
     said.job,
     case
         when written.id is not null then 'written'
-        when exists (
-            select from receiver.jobs j
-            where j.id = said.job and j.attempt = said.attempt and j.state::text = 'running'
+        when (
+            select j.state::text = 'running' from receiver.jobs j where j.id = said.job and j.attempt = said.attempt
         ) then 'locked'
         else 'lost'
     end as result
