@@ -279,6 +279,19 @@ MUTANTS = (
            "        for update skip locked", "        for update", "inbox/jobs worker/settling"),
     Mutant("settle: all leases are read", "sql/queries/inbox/lock_job.sql",
            "state::text = 'running'", "state = 'running'", "inbox/jobs"),
+    Mutant("settle: each statement is planned anew", "sql/queries/inbox/settle_jobs.sql",
+           "        (select $1::bigint[]), (select $2::integer[]), (select $3::text[]), (select $4::interval[]),\n"
+           "        (select $5::text[]), (select $6::integer[]), (select $7::text[]), (select $8::timestamptz[])\n",
+           "        $1::bigint[], $2::integer[], $3::text[], $4::interval[], $5::text[], $6::integer[], $7::text[],\n"
+           "        $8::timestamptz[]\n", "inbox/jobs"),
+    Mutant("claim: each statement is planned anew", "sql/queries/inbox/claim_jobs.sql",
+           "        (select $1::text[]), (select $2::text[]), (select $3::text[]), (select $4::text[]), "
+           "(select $5::boolean[]),\n"
+           "        (select $10::bigint[]), (select $11::timestamptz[]), (select $12::bigint[])\n",
+           "        $1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[],\n"
+           "        $10::bigint[], $11::timestamptz[], $12::bigint[]\n", "inbox/jobs"),
+    Mutant("settle: all jobs are read for a plan of the first day", "sql/queries/inbox/settle_jobs.sql",
+           " and ours.job > 0 and ours.attempt > 0", "", "inbox/jobs"),
     Mutant("settle: all jobs are read", "sql/queries/inbox/settle_jobs.sql",
            "        where j.id = said.job and", "        where j.id + 0 = said.job and", "inbox/jobs"),
     Mutant("settle: a row of history refuses an outcome", "sql/queries/inbox/settle_jobs.sql",

@@ -172,12 +172,28 @@ async def test_no_statement_reads_the_jobs_that_it_is_not_about(db: Pool) -> Non
         assert read_rows(json.loads(plan)[0]["Plan"]) < 50, name
 
 
+async def test_what_a_worker_does_all_day_is_not_planned_each_time(db: Pool) -> None:
+    """For one job a plan takes longer than its work."""
+    async with db.acquire() as connection:
+        for _ in range(7):
+            await jobs.claim(connection, jobs.queues([account()], ["a"]), lease=LEASE, limit=1)
+            await jobs.settle(connection, [Ended(1, 1, Done())])
+        plans = await connection.fetch(
+            "select generic_plans from pg_prepared_statements where statement ~ '^-- (Claim|Write)'"
+        )
+    assert [row["generic_plans"] > 0 for row in plans] == [True, True]
+
+
 async def test_no_plan_that_was_made_while_there_were_no_jobs_reads_all_of_them_later(db: Pool) -> None:
     """A connection keeps its plans until the statistics change: on a busy day that is too late."""
     await db.execute("drop index if exists receiver.jobs_due")
-    for name, parameters in about(1).items():
-        plan = await db.fetchval(f"explain (format json) {query(f'inbox/{name}')}", *parameters)
-        assert '"Seq Scan"' not in plan, name
+    async with db.acquire() as connection:
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        for name in ("claim_jobs", "settle_jobs"):
+            await connection.execute(f"prepare {name} as {query(f'inbox/{name}')}")
+            nulls = ", ".join("null" for _ in about(1)[name])
+            plan = await connection.fetchval(f"explain (format json) execute {name} ({nulls})")
+            assert '"Seq Scan"' not in plan, name
 
 
 def about(job: int) -> dict[str, Sequence[Any]]:

@@ -11,13 +11,15 @@
 --        ▼
 --     running, attempt + 1, due_at = now + lease ($6) ──▶ returned with its event, whose row is not locked
 --
+-- The arrays are selected, so that the planner does not see how long they are: otherwise it makes a new plan each time.
 -- Rows that were locked and not chosen are free again at the end of the statement.
 -- Without marks each claim walks over what the index keeps of the jobs that were claimed before, for as long as any
 -- transaction might still see them: with a snapshot held for 18 s the rate fell to a quarter.
 with due as (
     select j.id, j.due_at, queue.source, queue.api_url, queue.account, queue.room, queue.place
     from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $10::bigint[], $11::timestamptz[], $12::bigint[]
+        (select $1::text[]), (select $2::text[]), (select $3::text[]), (select $4::text[]), (select $5::boolean[]),
+        (select $10::bigint[]), (select $11::timestamptz[]), (select $12::bigint[])
     ) with ordinality
         as queue (source, api_url, account, handler, is_replay, room, mark_due, mark_id, place)
     cross join lateral (

@@ -2,13 +2,15 @@
 -- $1 jobs bigint[], $2 attempts integer[], $3 states text[], $4 afters interval[], $5 errors text[], $6 uncounted integer[], $7 outcomes text[], $8 claimed_ats timestamptz[], $9 worker text
 --
 -- A row that another transaction has locked is skipped: the other outcomes do not wait for it.
--- Each row is looked up by its id. A join may be planned to read the whole table, if the plan was made while the table was
--- small; and with the state not as text, all of the index of running jobs, dead versions included.
+-- Each row is looked up by its id. A join may be planned to read the whole table, if the plan was made while there were
+-- few jobs; and with the state not as text, all of the index of running jobs, dead versions included. Every id and every
+-- attempt is positive: these conditions only make the planner expect a single row to update, and look that up by its id.
+-- The arrays are selected, so that the planner does not see how long they are: otherwise it makes a new plan each time.
 with said as (
     select *
     from unnest(
-        $1::bigint[], $2::integer[], $3::text[], $4::interval[], $5::text[], $6::integer[], $7::text[],
-        $8::timestamptz[]
+        (select $1::bigint[]), (select $2::integer[]), (select $3::text[]), (select $4::interval[]),
+        (select $5::text[]), (select $6::integer[]), (select $7::text[]), (select $8::timestamptz[])
     ) as said (job, attempt, state, after, error, uncounted, outcome, claimed_at)
 ), ours as materialized (
     select said.*
@@ -23,7 +25,7 @@ with said as (
     update receiver.jobs j
     set state = ours.state::receiver.job_state, due_at = now() + ours.after, error = ours.error, uncounted = j.uncounted + ours.uncounted
     from ours
-    where j.id = ours.job
+    where j.id = ours.job and ours.job > 0 and ours.attempt > 0
     returning j.id
 ), recorded as (
     insert into receiver.attempts (job, attempt, worker, claimed_at, outcome, error)
