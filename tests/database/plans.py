@@ -17,7 +17,7 @@ from receiver.database.session import SQL
 
 Mode = Literal["force_generic_plan", "force_custom_plan"]
 MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
-GROWING = {"events", "jobs", "submissions", "archive", "callbacks", "registrations"}
+GROWING = {"events", "jobs", "attempts", "deliveries", "submissions", "archive", "callbacks", "registrations"}
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
 
@@ -50,6 +50,14 @@ FILL = (
         1, e.received_at + case when e.id % 4 = 0 then interval '30 days' else interval '0' end
     from receiver.events e
     cross join unnest(array['a', 'b', 'c']) h
+    """,
+    """
+    insert into receiver.attempts (job, attempt, worker, claimed_at, ended_at, outcome)
+    select id, 1, 'host/1', now(), now(), state::text from receiver.jobs where state in ('done', 'dead')
+    """,
+    """
+    insert into receiver.deliveries (event, number, at, secret_fingerprint, how)
+    select id, 2, now(), 'fp_1', 'repeat' from receiver.events
     """,
     """
     insert into receiver.submissions (
@@ -129,8 +137,10 @@ QUEUES = (
 EVENT = (
     "array['transcribe.so'], array['https://api.test'], array['default'], array['{id}'], array['4821'],"
     " array['transcription.completed'], array[null], array['x'::bytea], array['fp_1'], array[null], array[1],"
-    " array['a title'], array[1, 1, 1], array['a', 'b', 'c'], array['webhook']"
+    " array['a title'], array[1, 1, 1], array['a', 'b', 'c'], array['webhook'], array[0.5], array[null]::timestamptz[],"
+    " array[1], array[2], array['fp_1'], array[0.7], array[null]::timestamptz[]"
 )
+MARKS = "array_fill('-infinity'::timestamptz, array[3]), array[0, 0, 0]"
 
 LOOKED = {
     # A delivery.
@@ -138,14 +148,20 @@ LOOKED = {
     "webhooks/verifying_secrets": Looked(f"{WHOSE}, array['tok7']", 1100),
     "inbox/nudge": Looked("'channel'", 0),
     # A claim and its end.
-    "inbox/claim_jobs": Looked(f"{QUEUES}, '5 min', 8, null, array[]::bigint[], array[8, 8, 8]", 100),
+    "inbox/claim_jobs": Looked(f"{QUEUES}, '5 min', 8, null, array[]::bigint[], array[8, 8, 8], {MARKS}", 100),
     "inbox/any_lapsed": Looked(f"{WHOSE}, array['a', 'b']", 10),
     "inbox/claim_lapsed_jobs": Looked(f"{WHOSE}, array['a', 'b'], '5 min', 8, null, array[]::bigint[]", 30),
-    "inbox/due_jobs": Looked(f"{WHOSE}, array['b'], 'pending', 8, array[]::bigint[]", 20),
+    "inbox/due_jobs": Looked(f"{QUEUES}, 8, array[]::bigint[]", 30),
+    "inbox/queues_due": Looked(f"{WHOSE}, array['a', 'b', 'c']", 30),
+    "inbox/lapsed_jobs": Looked(f"{WHOSE}, array['a', 'b'], 8, array[]::bigint[]", 10),
     "inbox/renew_leases": Looked("array[59995, 59998], array[1, 1], '5 min'", 10),
     "inbox/lock_job": Looked("59998, 1", 5),
-    "inbox/finish_job": Looked("59998, 1, 'done', '0', null, 0", 5),
-    "inbox/release_jobs": Looked("array[59995, 59998], array[1, 1]", 10),
+    "inbox/settle_jobs": Looked(
+        "array[59995, 59998], array[1, 1], array['done', 'pending'], array['0', '1 min']::interval[],"
+        " array[null, 'why'], array[0, 0], array['done', 'again'], array[now(), null], 'host/1'",
+        10,
+    ),
+    "inbox/release_jobs": Looked("array[59995, 59998], array[1, 1], array[now(), null], 'host/1'", 10),
     "inbox/bury_job": Looked("59998, 'why'", 5),
     "inbox/oldest_due": Looked(QUEUES, 10),
     # Who runs.
@@ -165,6 +181,8 @@ LOOKED = {
     "inbox/list_events": Looked("50", 250),
     "inbox/list_jobs": Looked("true, 50", 320),
     "inbox/find_events": Looked("'evt_15007'", 60),
+    "inbox/list_deliveries": Looked("15007", 5),
+    "inbox/list_attempts": Looked("15007", 10),
     "inbox/find_variants": Looked(f"{ONE}, 'evt_15007'", 10),
     "inbox/read_raw": Looked("15007", 5),
     "inbox/newest_key": Looked("", 5),
@@ -226,8 +244,9 @@ EXCUSED = {
         "database/applied_migrations", "database/bound_statements", "database/database_id",
         "database/deallocate_prepared", "database/discard_temporary", "database/durability", "database/fitness",
         "database/has_bookkeeping", "database/is_applied", "database/record_checksum", "database/record_migration",
-        "database/reset_authorization", "database/reset_role", "database/set_session", "database/try_lock",
-        "database/unlock", "health/backend_pid", "health/lacking_rights", "health/old_snapshots",
+        "database/reset_authorization", "database/reset_role", "database/room", "database/set_session",
+        "database/try_lock", "database/unlock", "health/backend_pid", "health/count_processes",
+        "health/lacking_rights", "health/old_snapshots",
         "providers/bound_idle_transaction", "providers/lock_answer", "submissions/lock_caller_key",
     ), NO_TABLE),
     **dict.fromkeys((
@@ -239,7 +258,7 @@ EXCUSED = {
     ), ONE_ROW),
     **dict.fromkeys((
         "handlers/store_chapters", "handlers/store_failure", "handlers/store_files", "handlers/store_qna",
-        "handlers/store_sections", "handlers/store_segments", "handlers/store_timestamps", "handlers/store_transcript",
+        "handlers/store_sections", "handlers/store_timestamps", "handlers/store_transcript",
         "inbox/keep_artifacts", "inbox/list_artifacts",
     ), OF_ONE),
 }  # fmt: skip

@@ -138,7 +138,6 @@ async def test_a_claim_reads_the_rows_of_its_queues_alone(db: Pool) -> None:
         "from receiver.events, unnest(array['a', 'b', 'gone']) handler "
         "where id <> $1", key,
     )  # fmt: skip
-    await db.execute("drop index if exists receiver.jobs_due")
     await db.execute("analyze receiver.jobs")
     plan = await db.fetchval(
         f"explain (analyze, format json) {query('inbox/claim_jobs')}",
@@ -162,7 +161,6 @@ async def test_no_statement_reads_the_jobs_that_it_is_not_about(db: Pool) -> Non
         "select 2, 'x' || n, now(), (array['pending', 'done']::receiver.job_state[])[1 + n % 2] "
         "from generate_series(1, 3000) as n"
     )
-    await db.execute("drop index if exists receiver.jobs_due")
     await db.execute("analyze receiver.jobs")
     await db.execute("update receiver.jobs set state = 'running', attempt = 1 where handler like 'x%0'")
     await db.execute("update receiver.jobs set due_at = now() + interval '1 hour' where handler like 'x%'")
@@ -186,7 +184,6 @@ async def test_what_a_worker_does_all_day_is_not_planned_each_time(db: Pool) -> 
 
 async def test_no_plan_that_was_made_while_there_were_no_jobs_reads_all_of_them_later(db: Pool) -> None:
     """A connection keeps its plans until the statistics change: on a busy day that is too late."""
-    await db.execute("drop index if exists receiver.jobs_due")
     async with db.acquire() as connection:
         await connection.execute("set plan_cache_mode = force_generic_plan")
         for name in ("claim_jobs", "settle_jobs"):
