@@ -157,9 +157,10 @@ async def test_no_statement_reads_the_jobs_that_it_is_not_about(db: Pool) -> Non
     await append(db, "evt_1", "a")
     await append(db, "evt_2", "b")
     await db.execute(
-        "insert into receiver.jobs (event, handler, due_at, state) "
-        "select 2, 'x' || n, now(), (array['pending', 'done']::receiver.job_state[])[1 + n % 2] "
-        "from generate_series(1, 3000) as n"
+        "insert into receiver.jobs (event, source, api_url, account, handler, due_at, state) "
+        "select id, source, api_url, account, 'x' || n, now(), "
+        "(array['pending', 'done']::receiver.job_state[])[1 + n % 2] "
+        "from receiver.events, generate_series(1, 3000) as n where id = 2"
     )
     await db.execute("analyze receiver.jobs")
     await db.execute("update receiver.jobs set state = 'running', attempt = 1 where handler like 'x%0'")
