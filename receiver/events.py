@@ -172,7 +172,7 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INFINITE else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < INFINITE else None
 
 
 def unreadable(source: str, body: bytes, reason: str) -> Unreadable:

@@ -33,6 +33,7 @@ _PRINTABLE = re.compile(rb"[\t\x20-\x7e]*")
 _ELEMENT = re.compile(rb"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
 _TIMESTAMP = re.compile(rb"[1-9][0-9]{0,11}")
 _CANDIDATE = re.compile(rb"[0-9a-f]{64}")
+_USUAL = re.compile(rb"t=([1-9][0-9]{0,11}),v1=([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,9 @@ def _mac(secret: bytes, stamp: bytes, body: bytes) -> bytes:
 def _parse(lines: list[bytes]) -> tuple[bytes, list[bytes]]:
     """Return the literal bytes of `t`, and the v1 candidates."""
     header = b",".join(lines)
+    usual = _USUAL.fullmatch(header)
+    if usual is not None:  # the grammar says the same of it, but takes 3 µs more
+        return usual[1], [usual[2]]
     if not header.strip(b" \t,"):
         raise SignatureError("missing")
     if len(header) > HEADER_BYTES or not _PRINTABLE.fullmatch(header):

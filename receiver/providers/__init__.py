@@ -49,9 +49,12 @@ __all__ = [
 SOURCES: tuple[type[Source], ...] = (TranscribeSo, Timbr, TimbrAudio, FishAudio, ThunderScribe, OpenAI)
 
 
+_BY_NAME: dict[str, type[Source]] = {source.name: source for source in SOURCES}
+
+
 def by_name(source: str) -> type[Source] | None:
     """Return the class of a source; None if this version has none of that name."""
-    return next((known for known in SOURCES if known.name == source), None)
+    return _BY_NAME.get(source)
 
 
 def read(source: str, raw: bytes) -> Event | Unreadable:

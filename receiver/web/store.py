@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from receiver import providers, signature
 from receiver.database import Connection, Connections, query
@@ -39,6 +39,7 @@ from receiver.webhooks.keyring import Proven
 log = logging.getLogger(__name__)
 
 BETWEEN_LINES_SECONDS = 10.0
+TYPES = 1000  # of events, whose handlers are remembered; to look them up takes 2 µs
 PROBE = Event("receiver", "probe", "receiver.probe", raw=b'{"id": "probe", "event": "receiver.probe"}')
 
 
@@ -102,7 +103,8 @@ class Store:
         self._database = database
         self._address = address
         self._is_met = False
-        self._interested = partial(interested, handlers.values())
+        known = list(handlers.values())
+        self._interested = lru_cache(TYPES)(lambda kind, source: tuple(interested(known, kind, source)))
         self._met = met
         self._deadlines = deadlines
         self._commits = Commits(connections, seconds=deadlines.database, stored=stored, away=self._leave)
@@ -282,7 +284,7 @@ class Store:
                 raise _RollBackError
 
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:
-        return tuple(self._interested(content.type, content.source)) if isinstance(content, Event) else ()
+        return self._interested(content.type, content.source) if isinstance(content, Event) else ()
 
     def _leave(self, error: StoreUnavailableError) -> None:
         """Send the next deliveries straight to the spool: only the first ones of an outage have to wait."""
