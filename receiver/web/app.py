@@ -34,7 +34,7 @@ from receiver.webhooks.secrets import Known
 
 log = logging.getLogger(__name__)
 
-BETWEEN_NUDGES_SECONDS = 0.05
+BETWEEN_NUDGES_SECONDS = 0.02
 BETWEEN_CHECKS_SECONDS = 1.0
 WITHOUT_WORKER = timedelta(seconds=5)  # jobs can wait this long without a finding: a worker might be starting
 
