@@ -17,7 +17,6 @@ from receiver.failpoints import Failpoint, reach
 from receiver.handling.threads import Bridge
 from receiver.inbox import artifacts, jobs
 from receiver.inbox.artifacts import Artifact
-from receiver.inbox.retry import Done
 from receiver.providers import Source, TranscribeSo, archive
 from receiver.providers.archive import Archive, Subject
 from receiver.transcripts import Timestamps, Transcript
@@ -161,7 +160,7 @@ class Context:
                     raise LeaseLostError("the job belongs to another worker now")
                 yield connection
                 claimed_at = self.completion.claimed_at
-                await jobs.finish(connection, self.job, self.attempt, Done(), claimed_at=claimed_at)
+                await jobs.complete(connection, self.job, self.attempt, claimed_at=claimed_at)
                 reach(Failpoint.BEFORE_COMPLETING_COMMIT)
             reach(Failpoint.AFTER_COMPLETING_COMMIT)
             self.completion.stage = Completing.COMMITTED

@@ -117,7 +117,9 @@ class Claims:
         try:
             if self._queues.must_look and not self._lapsed:
                 look = partial(jobs.with_due, accounts=self._queues.accounts, handlers=self._queues.handlers)
-                self._queues.look(await self._do(look))
+                began = _now()
+                due = await self._do(look)
+                self._queues.look(due, took=_now() - began)
             more = True
             while more and most > 0:
                 claims, more = await self._claim_next(most)
@@ -138,8 +140,9 @@ class Claims:
             jobs.claim, queues=queues, rooms=rooms, marks=self._queues.marks(queues), lease=self._lease, limit=most,
             aside=self._skipped(),
         )  # fmt: skip
+        began = _now()
         claims = await self._do(partial(impatiently, claim) if self._aside else claim)
-        return claims, self._queues.claimed(claims, queues, rooms, most)
+        return claims, self._queues.claimed(claims, queues, rooms, most, took=_now() - began)
 
     async def _take_by_handler(self, most: int, start: Callable[[Claim], None]) -> None:
         """Claim for each handler separately: one handler's bad jobs must not delay the jobs of another handler."""

@@ -12,6 +12,7 @@ second, and the memory of a process while there are such jobs.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +23,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.events import AccountId
 from receiver.health.watchdog import BEATS
 from receiver.inbox import jobs
+from receiver.worker.queues import PART
 
 log = logging.getLogger(__name__)
 
@@ -73,15 +75,19 @@ class Lapsed:
         self._limits = limits or Limits()
         self._ending = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        self._asked_for = 0.0  # seconds that the last question took
 
     async def watch(self) -> None:
-        """Look for lapsed jobs and start processes for them, until cancelled. While the database is away, find none."""
+        """Look for lapsed jobs and start processes for them, until cancelled. While the database is away, find none.
+
+        An old snapshot can make a look take long; then it gets a twentieth of the time.
+        """
         while True:
             if len(self._running) < self._limits.at_once and await self._are_left():
                 task = asyncio.create_task(self._run_one())
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
-            await asyncio.sleep(self._poll)
+            await asyncio.sleep(max(self._poll, PART * self._asked_for))
 
     async def end(self) -> None:
         """Make the running processes end, and wait for them."""
@@ -100,11 +106,14 @@ class Lapsed:
         return await self._ask()
 
     async def _ask(self) -> bool:
+        began = time.monotonic()
         try:
-            return await self._connections.run(self._any, seconds=self._limits.statement)
+            found = await self._connections.run(self._any, seconds=self._limits.statement)
         except StoreUnavailableError as exc:
             log.debug("cannot look for lapsed jobs: %s", exc)
             return False
+        self._asked_for = time.monotonic() - began
+        return found
 
     async def _run_one(self) -> None:
         try:

@@ -23,6 +23,9 @@ Each queue has a mark: its last job that was claimed. The next claim begins behi
 are running or done, of which the index keeps the old places while anyone might see them. A job can come to lie before
 the mark: another worker had locked it, or its transaction ended late. So the marks hold for a second at most, and until
 a claim brings fewer jobs than it could.
+
+A snapshot that somebody holds for minutes keeps millions of those places, and a claim from the beginning, or a look,
+then takes half a second. So once these take long, they get a twentieth of the time at most, and the marks hold longer.
 """
 
 import time
@@ -37,6 +40,8 @@ LONGEST_SECONDS = 3600.0  # a provider can name any time; then the queue is trie
 LOOK_SECONDS = 1.0  # between two looks at all queues, and for this long marks hold
 FEW = 48  # queues that each claim looks into
 TOGETHER = 16  # accounts that one claim serves, if there are more queues than that
+LONG_SECONDS = 0.01  # of a claim from the beginning, or of a look
+PART = 20  # what takes longer gets this part of the time
 
 
 class Queues:
@@ -63,7 +68,9 @@ class Queues:
         self._marks: dict[Queue, Mark] = {}
         self._are_many = len(self._order) * len(handlers) * 2 > few
         self._due = OrderedDict[AccountId, list[Queue]]()  # known from the last look, the account that is next first
-        self._looked = self._marked = clock()
+        self._looked = self._marked = self._began = clock()
+        self._begins = True  # whether the next claim begins a queue from its beginning, although it had a mark
+        self._look_again = self._begin_again = 0.0  # seconds after which it is done again at the earliest
 
     @property
     def accounts(self) -> Sequence[AccountId]:
@@ -73,12 +80,12 @@ class Queues:
     @property
     def must_look(self) -> bool:
         """Whether to look which queues have due jobs before the next claim: see `look`."""
-        return self._are_many and (not self._due or self._clock() - self._looked >= LOOK_SECONDS)
+        between = self._look_again if not self._due else max(LOOK_SECONDS, self._look_again)
+        return self._are_many and self._clock() - self._looked >= between
 
-    def look(self, due: Iterable[Queue]) -> None:
-        """Note which queues have due jobs, of all of them."""
-        self._looked = self._clock()
-        self._forget_marks()
+    def look(self, due: Iterable[Queue], *, took: float) -> None:
+        """Note which queues have due jobs, of all of them; to find that out took so many seconds."""
+        self._looked, self._look_again = self._clock(), _pause(took)
         found = dict[AccountId, list[Queue]]()
         for queue in due:
             found.setdefault(queue.account, []).append(queue)
@@ -114,12 +121,17 @@ class Queues:
 
     def marks(self, queues: Sequence[Queue]) -> list[Mark]:
         """Return for each queue where a claim begins."""
-        if self._clock() - self._marked >= LOOK_SECONDS:
-            self._forget_marks()
+        if self._clock() - self._marked >= LOOK_SECONDS and self._may_begin:
+            self._marks.clear()
+            self._marked, self._begins = self._clock(), True
         return [self._marks.get(queue, START) for queue in queues]
 
-    def claimed(self, claims: Sequence[Claim], queues: Sequence[Queue], rooms: Sequence[int], most: int) -> bool:
+    def claimed(
+        self, claims: Sequence[Claim], queues: Sequence[Queue], rooms: Sequence[int], most: int, *, took: float
+    ) -> bool:
         """Note what a claim of `most` jobs has brought. Return whether another claim can bring more now."""
+        if self._begins:
+            self._began, self._begin_again, self._begins = self._clock(), _pause(took), False
         served = Counter(claim.account_id for claim in claims)
         self.served(served, queues)
         for claim in claims:
@@ -129,9 +141,15 @@ class Queues:
             return False
         for queue, room in zip(queues, rooms, strict=True):
             if served[queue.account] < room:
-                self._marks.pop(queue, None)
                 self._due.pop(queue.account, None)
+                if self._may_begin and queue in self._marks:
+                    del self._marks[queue]
+                    self._begins = True
         return bool(self._due)
+
+    @property
+    def _may_begin(self) -> bool:
+        return self._clock() - self._began >= self._begin_again
 
     def served(self, accounts: Collection[AccountId], queues: Sequence[Queue]) -> None:
         """Put accounts whose jobs were claimed at the end of the order; among themselves they keep that of `queues`."""
@@ -160,6 +178,7 @@ class Queues:
             now = self._clock()
             self._resting = {queue: until for queue, until in self._resting.items() if until > now}
 
-    def _forget_marks(self) -> None:
-        self._marks.clear()
-        self._marked = self._clock()
+
+def _pause(took: float) -> float:
+    """Return after how many seconds something may be done again that took so long."""
+    return PART * took if took >= LONG_SECONDS else 0.0

@@ -161,6 +161,7 @@ LOOKED = {
         " array[null, 'why'], array[0, 0], array['done', 'again'], array[now(), null], 'host/1'",
         10,
     ),
+    "inbox/complete_job": Looked("59998, 1, now(), 'host/1'", 5),
     "inbox/release_jobs": Looked("array[59995, 59998], array[1, 1], array[now(), null], 'host/1'", 10),
     "inbox/bury_job": Looked("59998, 'why'", 5),
     "inbox/oldest_due": Looked(QUEUES, 10),

@@ -12,6 +12,7 @@ from receiver.events import AccountId
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.retry import Done
 from tests.database.test_migrations import connection, empty
+from tests.inbox.ending import finish
 from tests.processes import completed
 from tests.worker.working import until
 
@@ -85,7 +86,7 @@ async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool,
     done = 0
     while claims := await jobs.claim(db, queues, lease=timedelta(minutes=1), limit=limit):
         for claim in claims:
-            assert await jobs.finish(db, claim.job, claim.attempt, Done())
+            assert await finish(db, claim.job, claim.attempt, Done())
             done += 1
     assert done == 7
     assert {job.job.state for job in await deliveries.jobs(db, state=None, limit=None)} == {"done"}

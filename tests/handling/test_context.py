@@ -16,6 +16,7 @@ from receiver.inbox import deliveries, jobs
 from receiver.inbox.retry import Again, Dead
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
+from tests.inbox.ending import finish
 
 
 @handler("transcription.completed")
@@ -97,7 +98,7 @@ async def test_completing_that_fails_leaves_neither(receiver_scratch: Scratch, f
     assert await effects(receiver_scratch) == 0
     assert await receiver_scratch.state(event) == "pending"
     assert ctx.completion.stage is Completing.UNUSED
-    assert await jobs.finish(receiver_scratch.db, ctx.job, ctx.attempt, Dead("still ours"))
+    assert await finish(receiver_scratch.db, ctx.job, ctx.attempt, Dead("still ours"))
 
 
 async def test_a_swallowed_database_error_does_not_commit_half(receiver_scratch: Scratch) -> None:
@@ -160,7 +161,7 @@ async def test_nobody_takes_a_job_that_is_being_completed_even_when_its_lease_ru
 async def test_the_idempotency_key_is_the_same_in_every_attempt_and_no_other_jobs(receiver_scratch: Scratch) -> None:
     db = receiver_scratch.db
     event, ctx = await receiver_scratch.claim(example)
-    await jobs.finish(db, ctx.job, ctx.attempt, Again(timedelta(0), "why"))
+    await finish(db, ctx.job, ctx.attempt, Again(timedelta(0), "why"))
     (stored,) = await deliveries.find(db, event.id)
     await jobs.replay(db, stored.key, ["example"])
     (again,) = await jobs.claim(db, jobs.queues([ACCOUNT], ["example"]), lease=timedelta(minutes=1), limit=1)

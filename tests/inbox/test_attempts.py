@@ -12,6 +12,7 @@ from receiver.inbox.jobs import Ended
 from receiver.inbox.retry import Again, Dead, Done
 from receiver.providers.transcribe_so import payload
 from receiver.testing import ACCOUNT, SANDBOX_URL
+from tests.inbox.ending import finish
 from tests.processes import completed
 
 NOW, LEASE = timedelta(0), timedelta(minutes=1)
@@ -62,5 +63,5 @@ async def test_a_row_that_is_there_already_keeps_no_outcome_from_being_written(d
     queues = jobs.queues([ACCOUNT], ["a"])
     for _ in range(2):  # somebody has set the number back
         (claim,) = await jobs.claim(db, queues, lease=LEASE, limit=1)
-        assert await jobs.finish(db, claim.job, 1, Again(NOW, "why"))
+        assert await finish(db, claim.job, 1, Again(NOW, "why"))
         await db.execute("update receiver.jobs set attempt = 0")

@@ -16,6 +16,7 @@ from receiver.inbox.deliveries import Delivery, Status, Stored
 from receiver.inbox.jobs import Queue
 from receiver.inbox.retry import Done
 from receiver.providers.transcribe_so import payload
+from tests.inbox.ending import finish
 from tests.processes import completed
 
 API = "https://api.test"
@@ -67,7 +68,7 @@ async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
     """A repeat adds no job for a new handler, and a job that was done stays done."""
     await append(db, read("evt_1"), "a")
     (claim,) = await jobs.claim(db, queues(API), lease=timedelta(minutes=1), limit=1)
-    await jobs.finish(db, claim.job, claim.attempt, Done())
+    await finish(db, claim.job, claim.attempt, Done())
     assert await append(db, read("evt_1"), "a", "new") == "duplicate"
     stored = await only(db, "evt_1")
     assert (stored.deliveries, stored.type, stored.state) == (2, "transcription.completed", "done")

@@ -15,6 +15,7 @@ from receiver.inbox.deliveries import Delivery, StoredJob
 from receiver.inbox.jobs import START, Claim, Count, Ended, Mark, Queue, Settled
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 from receiver.providers.transcribe_so import payload
+from tests.inbox.ending import finish
 from tests.processes import completed
 
 API = "https://api.test"
@@ -274,13 +275,13 @@ async def test_of_100_late_completions_none_is_written(db: Pool) -> None:
     taken = [await claim_lapsed(db) for _ in late]
     assert {c.job for c in taken if c} == {c.job for c in late}
     before = await db.fetch("select * from receiver.jobs order by id")
-    written = [await jobs.finish(db, c.job, c.attempt, outcomes[n % 4]) for n, c in enumerate(late)]
+    written = [await finish(db, c.job, c.attempt, outcomes[n % 4]) for n, c in enumerate(late)]
     assert written == [False] * 100
     assert await db.fetch("select * from receiver.jobs order by id") == before
     assert await jobs.renew(db, [(c.job, c.attempt) for c in late], lease=LEASE) == {c.job for c in late}
     await jobs.release(db, late)
     assert await db.fetch("select * from receiver.jobs order by id") == before
-    assert all([await jobs.finish(db, c.job, c.attempt, Done()) for c in taken if c])
+    assert all([await finish(db, c.job, c.attempt, Done()) for c in taken if c])
 
 
 @pytest.mark.parametrize(
@@ -295,12 +296,12 @@ async def test_of_100_late_completions_none_is_written(db: Pool) -> None:
 async def test_an_outcome_is_written_once(db: Pool, outcome: Outcome, state: str, tries_next: list[int]) -> None:
     await append(db, "evt_1", "a")
     (first,) = await claim(db)
-    assert await jobs.finish(db, first.job, first.attempt, outcome)
+    assert await finish(db, first.job, first.attempt, outcome)
     job = await stored(db)
     waits = 100 if state == "pending" else 0
     assert (job.state, job.error, job.attempt) == (state, None if outcome == Done() else "why", 1)
     assert waits - 60 < job.waits_seconds <= waits
-    assert not await jobs.finish(db, first.job, first.attempt, Done())
+    assert not await finish(db, first.job, first.attempt, Done())
     assert await claim(db) == []
     await due_now(db)
     assert [(c.attempt, c.tries) for c in await claim(db)] == [(2, tries) for tries in tries_next]
@@ -343,9 +344,9 @@ async def test_an_outcome_whose_row_is_locked_holds_up_no_other(db: Pool) -> Non
 async def test_a_success_forgets_the_error_before_it(db: Pool) -> None:
     await append(db, "evt_1", "a")
     (first,) = await claim(db)
-    await jobs.finish(db, first.job, 1, Again(timedelta(0), "why"))
+    await finish(db, first.job, 1, Again(timedelta(0), "why"))
     (second,) = await claim(db)
-    await jobs.finish(db, second.job, 2, Done())
+    await finish(db, second.job, 2, Done())
     assert (await stored(db)).error is None
 
 
@@ -355,7 +356,7 @@ async def test_a_lock_is_had_by_who_holds_the_claim(db: Pool) -> None:
     async with db.acquire() as connection, connection.transaction():
         held = [await jobs.lock(connection, ours.job, attempt) for attempt in (0, 1, 2)]
     assert held == [False, True, False]
-    await jobs.finish(db, ours.job, 1, Done())
+    await finish(db, ours.job, 1, Done())
     async with db.acquire() as connection, connection.transaction():
         assert not await jobs.lock(connection, ours.job, 1)
 
@@ -364,7 +365,7 @@ async def test_only_our_leases_are_renewed(db: Pool) -> None:
     for number in range(4):
         await append(db, f"evt_{number}", "a")
     ours, finished, lost, other = await claim(db, limit=4, lease=LAPSED)
-    await jobs.finish(db, finished.job, 1, Done())
+    await finish(db, finished.job, 1, Done())
     await db.execute("update receiver.jobs set attempt = 2 where id = $1", lost.job)
     held = [(c.job, c.attempt) for c in (lost, finished, ours)]
     assert await jobs.renew(db, held, lease=timedelta(hours=1)) == {lost.job, finished.job}
@@ -377,7 +378,7 @@ async def test_a_released_claim_is_due_at_once_and_did_not_count(db: Pool) -> No
     await append(db, "evt_1", "a", "b")
     claims = await claim(db, "a", "b", limit=2)
     finished, released = claims
-    await jobs.finish(db, finished.job, 1, Dead("why"))
+    await finish(db, finished.job, 1, Dead("why"))
     await jobs.release(db, claims[::-1])
     (again,) = await claim(db, "a", "b", limit=2)
     assert (again.job, again.attempt, again.uncounted, again.tries) == (released.job, 2, 1, 1)
@@ -399,24 +400,24 @@ async def test_a_replay_gives_a_new_quota_while_the_attempt_grows(db: Pool) -> N
     key = await append(db, "evt_1", "dead", "done", "running", "waiting")
     await append(db, "evt_2", "dead")
     claims = {c.handler: c for c in await claim(db, "dead", "done", "running", "waiting", limit=4)}
-    await jobs.finish(db, claims["dead"].job, 1, Dead("why"))
-    await jobs.finish(db, claims["done"].job, 1, Done())
-    await jobs.finish(db, claims["waiting"].job, 1, Again(timedelta(hours=1), "why"))
+    await finish(db, claims["dead"].job, 1, Dead("why"))
+    await finish(db, claims["done"].job, 1, Done())
+    await finish(db, claims["waiting"].job, 1, Again(timedelta(hours=1), "why"))
     again = await jobs.replay(db, key, ["waiting", "new", "running", "done", "dead"])
     assert sorted(again) == ["dead", "done", "new", "waiting"]
-    assert await jobs.finish(db, claims["running"].job, 1, Done())
+    assert await finish(db, claims["running"].job, 1, Done())
     fresh = {c.handler: c for c in await claim(db, *again, limit=10) if c.event_id == "evt_1"}
     assert {name: (c.attempt, c.tries) for name, c in fresh.items()} == {
         "dead": (2, 1), "done": (2, 1), "new": (1, 1), "waiting": (2, 1),
     }  # fmt: skip
-    late = [await jobs.finish(db, c.job, 1, Done()) for name, c in claims.items() if name != "running"]
+    late = [await finish(db, c.job, 1, Done()) for name, c in claims.items() if name != "running"]
     assert late == [False] * 3
 
 
 async def test_a_replay_of_some_handlers_leaves_the_others_as_they_are(db: Pool) -> None:
     key = await append(db, "evt_1", "a", "b")
     for ours in await claim(db, "a", "b", limit=2):
-        await jobs.finish(db, ours.job, 1, Dead("why"))
+        await finish(db, ours.job, 1, Dead("why"))
     assert await jobs.replay(db, key, ["b"]) == ["b"]
     assert [((await stored(db, name)).state, (await stored(db, name)).error) for name in "ab"] == [
         ("dead", "why"),

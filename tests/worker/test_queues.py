@@ -103,24 +103,24 @@ def names(chosen: tuple[list[Queue], list[int]]) -> list[tuple[str, str, int]]:
 
 def test_of_many_queues_those_with_due_jobs_are_claimed_from_accounts_in_turn_with_equal_shares() -> None:
     queues = many(Clock())
-    queues.look([ALL[0], Queue(A, "other", is_replay=True), ALL[2], ALL[4]])
+    queues.look([ALL[0], Queue(A, "other", is_replay=True), ALL[2], ALL[4]], took=0)
     first = queues.next(2)
     assert names(first) == [("a", "h", 1), ("a", "other", 1), ("b", "h", 1)]
-    assert not queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *first, 2)
+    assert not queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *first, 2, took=0)
     assert names(queues.next(4)) == [("c", "h", 2), ("a", "h", 2), ("a", "other", 2), ("b", "h", 2)]
 
 
 def test_an_account_that_gives_less_than_its_share_is_left_out_until_the_next_look() -> None:
     clock = Clock()
     queues = many(clock)
-    queues.look(ALL[::2])
+    queues.look(ALL[::2], took=0)
     assert not queues.must_look
     chosen = queues.next(3)
-    assert queues.claimed([claim(ALL[0], 1), claim(ALL[4], 2)], *chosen, 3)
+    assert queues.claimed([claim(ALL[0], 1), claim(ALL[4], 2)], *chosen, 3, took=0)
     assert names(queues.next(2)) == [("a", "h", 1), ("c", "h", 1)]
-    assert not queues.claimed([], *queues.next(2), 2)
+    assert not queues.claimed([], *queues.next(2), 2, took=0)
     assert queues.must_look, "nothing is known to be due"
-    queues.look(ALL[:1])
+    queues.look(ALL[:1], took=0)
     assert not queues.must_look
     clock.now += LOOK_SECONDS
     assert queues.must_look
@@ -129,7 +129,7 @@ def test_an_account_that_gives_less_than_its_share_is_left_out_until_the_next_lo
 def test_of_many_queues_none_that_rests_or_lacks_room_is_claimed_from() -> None:
     clock = Clock()
     queues = many(clock, each=1)
-    queues.look(ALL[::2])
+    queues.look(ALL[::2], took=0)
     queues.rest(ALL[0], 10)
     queues.holds(B, more=1)
     assert names(queues.next(8)) == [("c", "h", 1)]
@@ -148,7 +148,7 @@ def test_a_claim_begins_behind_the_last_job_of_each_queue() -> None:
     queues = Queues([A, B], ["h"], each=9)
     chosen = queues.next(3)
     taken = [claim(ALL[0], 7, seconds=1), claim(ALL[0], 9), claim(ALL[2], 8)]
-    assert not queues.claimed(taken, *chosen, 3)
+    assert not queues.claimed(taken, *chosen, 3, took=0)
     later = DUE + timedelta(seconds=1)
     assert queues.marks([ALL[0], ALL[1], ALL[2]]) == [Mark(later, 7), START, Mark(DUE, 8)]
 
@@ -159,14 +159,40 @@ def test_marks_are_forgotten_after_a_second_and_when_a_claim_brings_too_little()
     marked = [Mark(DUE, 1), Mark(DUE, 2)]
 
     def mark() -> None:
-        queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *queues.next(2), 2)
+        queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *queues.next(2), 2, took=0)
         assert queues.marks(ALL[:4:2]) == marked
 
     mark()
-    queues.claimed([claim(ALL[0], 3), claim(ALL[0], 4)], *queues.next(9), 9)  # all that A has room for
+    queues.claimed([claim(ALL[0], 3), claim(ALL[0], 4)], *queues.next(9), 9, took=0)  # all that A has room for
     assert queues.marks(ALL[:4:2]) == [Mark(DUE, 4), START]
     clock.now += LOOK_SECONDS
     assert queues.marks(ALL[:4:2]) == [START, START]
     mark()
     clock.now += LOOK_SECONDS / 2
     assert queues.marks(ALL[:4:2]) == marked
+
+
+def test_a_claim_from_the_beginning_that_takes_long_gets_a_twentieth_of_the_time() -> None:
+    clock = Clock()
+    queues = Queues([A], ["h"], each=9, clock=clock)
+    chosen = queues.next(2)
+    queues.marks(chosen[0])
+    queues.claimed([claim(ALL[0], 1), claim(ALL[0], 2)], *chosen, 2, took=0.5)
+    clock.now += LOOK_SECONDS
+    assert queues.marks(ALL[:1]) == [Mark(DUE, 2)]
+    queues.claimed([claim(ALL[0], 3)], *chosen, 2, took=0.001)
+    assert queues.marks(ALL[:1]) == [Mark(DUE, 3)], "too little is no reason either"
+    clock.now += 20 * 0.5
+    assert queues.marks(ALL[:1]) == [START]
+    queues.claimed([claim(ALL[0], 4)], *chosen, 2, took=0.001)
+    assert queues.marks(ALL[:1]) == [START], "it is quick again"
+
+
+def test_a_look_that_takes_long_gets_a_twentieth_of_the_time() -> None:
+    clock = Clock()
+    queues = Queues([A], ["one"], each=9, few=1, clock=clock)
+    queues.look([], took=0.5)
+    clock.now += LOOK_SECONDS
+    assert not queues.must_look
+    clock.now += 20 * 0.5
+    assert queues.must_look
