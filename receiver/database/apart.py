@@ -1,6 +1,6 @@
 """Do the same work on many items, so that a failing item does not stop the others.
 
-all together ──refused──▶ one by one; no item waits for a lock
+all together ──refused──▶ one by one; no item waits long for a lock
 """
 
 import logging

@@ -22,7 +22,7 @@ from receiver.inbox.deliveries import Delivery, Status
 
 MOST = 32  # deliveries in a statement; with 128 the answers were later, and not more
 AT_ONCE = 2  # with one statement the clients wait, then the database waits; a third one brought nothing
-STATEMENT = 0.95  # share of a delivery's time: who has waited from its statement's beginning learns how it ended
+STATEMENT = 0.95  # share of a delivery's time: the statement's own error comes before the delivery gives up
 
 
 class Commits:

@@ -175,6 +175,7 @@ class DeadlineProtocol(H11Protocol):
         self._cancel_answers_timer()
         self._parting.lost()
         self._clients.forget(self.transport)
+        self._unparsed = bytearray()  # the garbage collector might come late, and does not know how much this is
         super().connection_lost(exc)
 
     def _should_upgrade(self) -> bool:
@@ -219,6 +220,8 @@ class DeadlineProtocol(H11Protocol):
 
     def _skip_line_ends(self) -> None:
         """Ignore line ends before a request. They are not a part of it, so they do not start its deadline."""
+        if not self._unparsed.startswith((b"\r", b"\n")):
+            return  # without a copy of what waits here
         left = self._unparsed.lstrip(b"\r\n")
         self._skipped += len(self._unparsed) - len(left)
         if self._skipped <= LINE_END_BYTES:

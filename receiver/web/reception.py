@@ -2,17 +2,18 @@
 
     server ──a whole, ordinary delivery──▶ take ──▶ prove ──▶ store.commit ──▶ answer
        │                                    │
-       │                                    └──it must wait for something, or will be refused──▶ left to the other way
+       │                                    └──no secret known now proves it──▶ left to the other way
        └──everything else──▶ Starlette ──▶ receive ──▶ verify ──▶ store.commit ──▶ store.save ──▶ answer
 
 `take` is called by the server's protocol, without a task: Starlette, uvicorn's cycle and a task for each request were
-45 % of the web process's time. It accepts only what `receive` would accept, and refuses nothing itself.
+45 % of the web process's time. It accepts only what `receive` would accept.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -97,8 +98,9 @@ class Reception:
         delivery = self._read(proven, raw)
         tried = self._store.commit(delivery)
         if tried is None:
-            return False
-        tried.add_done_callback(partial(self._end, delivery, proven, client, answer))
+            self._begin(self._save(delivery, proven, client, answer, None))
+        else:
+            tried.add_done_callback(partial(self._end, delivery, proven, client, answer))
         return True
 
     def _at(self, target: bytes) -> AccountId | str | None:
@@ -122,14 +124,18 @@ class Reception:
         """Answer a delivery that was taken, or let it be spooled."""
         if not tried.cancelled() and tried.exception() is None:
             answer(self._stored(proven, tried.result()))
-            return
-        task = asyncio.get_running_loop().create_task(self._save(delivery, proven, client, answer, tried))
+        else:
+            self._begin(self._save(delivery, proven, client, answer, tried))
+
+    def _begin(self, saving: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(saving)
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
 
     async def _save(
-        self, delivery: Delivery, proven: Proven, client: str | None, answer: Answer, tried: "asyncio.Future[Status]"
-    ) -> None:
+        self, delivery: Delivery, proven: Proven, client: str | None, answer: Answer,
+        tried: "asyncio.Future[Status] | None",
+    ) -> None:  # fmt: skip
         try:
             response = self._stored(proven, await self._store.save(delivery, tried))
         except RequestError as exc:

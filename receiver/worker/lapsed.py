@@ -23,7 +23,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.events import AccountId
 from receiver.health.watchdog import BEATS
 from receiver.inbox import jobs
-from receiver.worker.queues import PART
+from receiver.worker.queues import pause
 
 log = logging.getLogger(__name__)
 
@@ -80,14 +80,14 @@ class Lapsed:
     async def watch(self) -> None:
         """Look for lapsed jobs and start processes for them, until cancelled. While the database is away, find none.
 
-        An old snapshot can make a look take long; then it gets a twentieth of the time.
+        An old snapshot can make a look take long; then the next one waits longer (`worker.queues`).
         """
         while True:
             if len(self._running) < self._limits.at_once and await self._are_left():
                 task = asyncio.create_task(self._run_one())
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
-            await asyncio.sleep(max(self._poll, PART * self._asked_for))
+            await asyncio.sleep(max(self._poll, pause(self._asked_for)))
 
     async def end(self) -> None:
         """Make the running processes end, and wait for them."""

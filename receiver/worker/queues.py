@@ -19,13 +19,14 @@ share. With 300 accounts and 3 handlers that makes the worker five times as fast
 
     all queues ──look──▶ with due jobs ──next accounts──▶ a claim ──fewer jobs than its share──▶ not until the next look
 
-Each queue has a mark: its last job that was claimed. The next claim begins behind it, and need not walk over jobs that
-are running or done, of which the index keeps the old places while anyone might see them. A job can come to lie before
-the mark: another worker had locked it, or its transaction ended late. So the marks hold for a second at most, and until
-a claim brings fewer jobs than it could.
+A queue from which jobs were claimed has a mark: the last of them. The next claim begins behind it, and need not walk
+over jobs that are running or done, of which the index keeps the old places while anyone might see them. A job can come
+to lie before the mark: another worker had locked it, or its transaction ended late. So the marks are forgotten after a
+second, and when a claim brings fewer jobs than it could.
 
 A snapshot that somebody holds for minutes keeps millions of those places, and a claim from the beginning, or a look,
-then takes half a second. So once these take long, they get a twentieth of the time at most, and the marks hold longer.
+then takes half a second. So one that takes long is not repeated before twenty times as long, or ten seconds, have
+passed; the marks hold until then. A queue without a mark is walked from its beginning in every claim.
 """
 
 import time
@@ -41,7 +42,8 @@ LOOK_SECONDS = 1.0  # between two looks at all queues, and for this long marks h
 FEW = 48  # queues that each claim looks into
 TOGETHER = 16  # accounts that one claim serves, if there are more queues than that
 LONG_SECONDS = 0.01  # of a claim from the beginning, or of a look
-PART = 20  # what takes longer gets this part of the time
+PART = 20  # what takes longer is not repeated before so many times as long
+LONGEST_PAUSE_SECONDS = 10.0  # nor is it put off for longer: a slow connection looks like a slow statement
 
 
 class Queues:
@@ -85,7 +87,7 @@ class Queues:
 
     def look(self, due: Iterable[Queue], *, took: float) -> None:
         """Note which queues have due jobs, of all of them; to find that out took so many seconds."""
-        self._looked, self._look_again = self._clock(), _pause(took)
+        self._looked, self._look_again = self._clock(), pause(took)
         found = dict[AccountId, list[Queue]]()
         for queue in due:
             found.setdefault(queue.account, []).append(queue)
@@ -131,7 +133,7 @@ class Queues:
     ) -> bool:
         """Note what a claim of `most` jobs has brought. Return whether another claim can bring more now."""
         if self._begins:
-            self._began, self._begin_again, self._begins = self._clock(), _pause(took), False
+            self._began, self._begin_again, self._begins = self._clock(), pause(took), False
         served = Counter(claim.account_id for claim in claims)
         self.served(served, queues)
         for claim in claims:
@@ -179,6 +181,6 @@ class Queues:
             self._resting = {queue: until for queue, until in self._resting.items() if until > now}
 
 
-def _pause(took: float) -> float:
+def pause(took: float) -> float:
     """Return after how many seconds something may be done again that took so long."""
-    return PART * took if took >= LONG_SECONDS else 0.0
+    return min(PART * took, LONGEST_PAUSE_SECONDS) if took >= LONG_SECONDS else 0.0

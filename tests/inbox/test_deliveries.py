@@ -21,7 +21,7 @@ from tests.processes import completed
 
 API = "https://api.test"
 SOURCE = "transcribe.so"
-OF_0_7 = Path(__file__).parents[1] / "database" / "of_0_7"
+OF_0_7 = Path(__file__).parents[1] / "database" / "of_0_7" / "inbox"
 
 
 def queues(api_url: str, account: str = "default") -> list[Queue]:

@@ -196,3 +196,12 @@ def test_a_look_that_takes_long_gets_a_twentieth_of_the_time() -> None:
     assert not queues.must_look
     clock.now += 20 * 0.5
     assert queues.must_look
+
+
+def test_however_long_a_look_took_the_next_one_is_not_put_off_for_long() -> None:
+    """A handler that blocks the loop, or a connection that has to be made again, makes a look seem slow."""
+    clock = Clock()
+    queues = Queues([A], ["h"], each=9, few=1, clock=clock)
+    queues.look([], took=3)
+    clock.now += 10
+    assert queues.must_look
