@@ -7,6 +7,7 @@ from receiver.providers import SOURCES
 from tests.cli.test_up import told
 from tests.processes import Processes, free_port, until
 
+HANDLERS = ("transcripts", "timestamps")
 OTHERS = {source.name for source in SOURCES if source.operations and source.variables in SIMULATED}
 
 
@@ -19,9 +20,12 @@ def test_everything_is_one_command(processes: Processes) -> None:
     )
 
     def is_through() -> bool:
-        """Return whether both accounts' samples have ended, and all is told."""
+        """Return whether the jobs of both accounts' samples are done, and all is told."""
         said = told(process)
-        ended = said.count("job    transcripts done") == said.count("job    timestamps done") == 2
+        events = {number: event for event, number in re.findall(r"event  \S+ (evt_\w+)\b.*, transcription (\d+)", said)}
+        samples = re.findall(r"submitted as transcription (\d+)", said)
+        done = (f"job    {name} done, for {events.get(number)}" for name in HANDLERS for number in samples)
+        ended = len(samples) == 2 and all(line in said for line in done)
         return (ended and "TRANSCRIBE_API_KEY__SECOND=" in said) or process.popen.poll() is not None
 
     def sent() -> int:
