@@ -1,6 +1,7 @@
 """Do the same work on many items, so that a failing item does not stop the others.
 
 all together ──refused──▶ one by one; no item waits long for a lock
+                              └──the database goes away──▶ so far as it came: what is done stays done
 """
 
 import logging
@@ -10,7 +11,7 @@ from typing import TypeVar
 from receiver.database.connections import Connections
 from receiver.database.outages import TROUBLE
 from receiver.database.session import Connection, query
-from receiver.errors import StoreRefusedError
+from receiver.errors import StoreRefusedError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -24,23 +25,36 @@ IMPATIENT = ("50ms", 2000)
 async def together(
     connections: Connections,
     items: Sequence[Item],
-    work: Callable[[Connection, Sequence[Item]], Awaitable[T]],
+    work: Callable[[Connection, Sequence[Item]], Awaitable[Sequence[T]]],
     *,
     seconds: float,
-) -> list[tuple[Sequence[Item], T | StoreRefusedError]]:
+) -> list[T | StoreUnavailableError]:
     """Do `work` for all items together; if that is refused, do it for each item alone.
 
-    Each try has `seconds`. Return pairs of items and their result or refusal.
+    `work` returns a result for each of its items. Each try has `seconds`. Return for each item its result or the
+    refusal. If the database goes away while they are done one by one, that error is the result of those that are left.
 
     Raises:
-        StoreUnavailableError: as `Connections.run`, except for refusals.
+        StoreUnavailableError: as `Connections.run`, except for refusals, while nothing is done.
     """
-    result = await _try(connections, lambda connection: work(connection, items), seconds)
-    if len(items) == 1 or not isinstance(result, StoreRefusedError):
-        return [(items, result)]
-    log.debug("not all of %d are done together: %s", len(items), result)
-    one_by_one = each(connections, items, lambda connection, item: work(connection, [item]), seconds=seconds)
-    return [([item], result) async for item, result in one_by_one]
+    found = await _try(connections, lambda connection: work(connection, items), seconds)
+    if not isinstance(found, StoreRefusedError):
+        return list(found)
+    if len(items) == 1:
+        return [found]
+    log.debug("not all of %d are done together: %s", len(items), found)
+
+    async def alone(connection: Connection, item: Item) -> T:
+        (result,) = await work(connection, [item])
+        return result
+
+    results = list[T | StoreUnavailableError]()
+    try:
+        async for _, result in each(connections, items, alone, seconds=seconds):
+            results.append(result)
+    except StoreUnavailableError as exc:
+        results += [exc] * (len(items) - len(results))
+    return results
 
 
 async def each(

@@ -160,7 +160,8 @@ class Context:
                     raise LeaseLostError("the job belongs to another worker now")
                 yield connection
                 claimed_at = self.completion.claimed_at
-                await jobs.complete(connection, self.job, self.attempt, claimed_at=claimed_at)
+                if not await jobs.complete(connection, self.job, self.attempt, claimed_at=claimed_at):
+                    raise LeaseLostError("the job is gone: what the handler wrote is rolled back")
                 reach(Failpoint.BEFORE_COMPLETING_COMMIT)
             reach(Failpoint.AFTER_COMPLETING_COMMIT)
             self.completion.stage = Completing.COMMITTED

@@ -57,27 +57,27 @@ class Commits:
         """
         return self._batches.add(delivery, seconds=self._seconds)
 
-    async def together(self, deliveries: Sequence[Delivery]) -> list[Status | StoreRefusedError]:
+    async def together(self, deliveries: Sequence[Delivery]) -> Sequence[Status | StoreUnavailableError]:
         """Store deliveries in one statement, or one by one if that is refused; return the result of each.
 
         Raises:
-            StoreUnavailableError: the database is away, or none of our connections became free.
+            StoreUnavailableError: the database is away, or none of our connections became free; nothing is stored.
         """
         reach(Failpoint.BEFORE_COMMIT)
-        results = list[Status | StoreRefusedError]()
-        for part, result in await together(
-            self._connections, deliveries, inbox.append, seconds=self._seconds * STATEMENT
-        ):
-            results += [result] * len(part) if isinstance(result, StoreRefusedError) else result
+        results = await together(self._connections, deliveries, inbox.append, seconds=self._seconds * STATEMENT)
         reach(Failpoint.AFTER_COMMIT)
         if any(given.handlers and result == "stored" for given, result in zip(deliveries, results, strict=True)):
             self._stored()
         return results
 
-    async def _commit(self, deliveries: Sequence[Delivery]) -> list[Status | Exception]:
+    async def _commit(self, deliveries: Sequence[Delivery]) -> Sequence[Status | StoreUnavailableError]:
+        results: Sequence[Status | StoreUnavailableError]
         try:
-            return [*await self.together(deliveries)]
+            results = await self.together(deliveries)
         except StoreUnavailableError as exc:
-            if not isinstance(exc, StoreBusyError):
-                self._away(exc)  # not left to those who wait: their own time might be up a moment earlier
-            raise
+            results = [exc] * len(deliveries)
+        for result in results:
+            if isinstance(result, StoreUnavailableError) and not isinstance(result, StoreRefusedError | StoreBusyError):
+                self._away(result)  # not left to those who wait: their own time might be up a moment earlier
+                break
+        return results

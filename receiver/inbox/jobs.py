@@ -209,10 +209,12 @@ def _of_queues(queues: Sequence[Queue]) -> tuple[Any, ...]:
     return *_columns([queue.account for queue in queues]), handlers, replays
 
 
-async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> set[int]:
-    """Extend the leases of `held` (job, attempt) from now; return the jobs that are no longer ours."""
+async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> list[bool]:
+    """Extend the leases of `held` (job, attempt) from now; return for each whether it is still ours."""
     jobs, attempts = [job for job, _ in held], [attempt for _, attempt in held]
-    return {row["job"] for row in await db.fetch(query("inbox/renew_leases"), jobs, attempts, lease)}
+    rows = await db.fetch(query("inbox/renew_leases"), jobs, attempts, lease)
+    lost = {(row["job"], row["attempt"]) for row in rows}
+    return [key not in lost for key in held]
 
 
 async def lock(connection: Connection, job: int, attempt: int) -> bool:
@@ -223,8 +225,8 @@ async def lock(connection: Connection, job: int, attempt: int) -> bool:
 async def settle(db: Database, ended: Sequence[Ended]) -> list[Settled]:
     """Write the outcomes of attempts, and what became of each; return for each whether it was written.
 
-    It is not written if the job is no longer ours, or if another transaction has locked the job. Nothing waits for
-    that lock.
+    It is not written if the job is no longer ours, or if another transaction has locked the job: the statement does
+    not wait for that lock. What was written before, and the answer lost, counts as written.
     """
     rows = await db.fetch(
         query("inbox/settle_jobs"),
@@ -232,8 +234,8 @@ async def settle(db: Database, ended: Sequence[Ended]) -> list[Settled]:
         *zip(*(_columns_of(one.outcome) for one in ended), strict=True),
         [one.claimed_at for one in ended], this_process(),
     )  # fmt: skip
-    results: dict[int, Settled] = {row["job"]: row["result"] for row in rows}
-    return [results[one.job] for one in ended]
+    results: dict[tuple[int, int], Settled] = {(row["job"], row["attempt"]): row["result"] for row in rows}
+    return [results[one.job, one.attempt] for one in ended]
 
 
 def _columns_of(outcome: Outcome) -> tuple[State, timedelta, str | None, int, str]:
@@ -260,13 +262,14 @@ async def complete(connection: Connection, job: int, attempt: int, *, claimed_at
     return row is not None
 
 
-async def release(db: Database, claims: Sequence[Claim]) -> None:
-    """Give claims back unused and uncounted."""
-    ours = sorted(claims, key=lambda claim: claim.job)
-    await db.execute(
-        query("inbox/release_jobs"), [one.job for one in ours], [one.attempt for one in ours],
-        [one.claimed_at for one in ours], this_process(),
+async def release(db: Database, claims: Sequence[Claim]) -> list[bool]:
+    """Give claims back unused and uncounted; return for each whether it was ours, and no transaction had locked it."""
+    rows = await db.fetch(
+        query("inbox/release_jobs"), [one.job for one in claims], [one.attempt for one in claims],
+        [one.claimed_at for one in claims], this_process(),
     )  # fmt: skip
+    released = {(row["job"], row["attempt"]) for row in rows}
+    return [(one.job, one.attempt) in released for one in claims]
 
 
 async def replay(db: Database, event: int, handlers: Sequence[str]) -> list[str]:

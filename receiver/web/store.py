@@ -265,7 +265,7 @@ class Store:
                 log.error("the database did not store a spooled delivery: %s", result)
                 fates.append(Fate.LATER if result.passing else Fate.REFUSED)
             else:
-                fates.append(Fate.STORED)
+                fates.append(Fate.LATER if isinstance(result, StoreUnavailableError) else Fate.STORED)
         if Fate.REFUSED in fates and Fate.STORED not in fates:
             wanted = {name for delivery in deliveries for name in delivery.handlers}
             probe = partial(self._probe, handlers=tuple(sorted(wanted)))

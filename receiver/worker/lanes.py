@@ -20,7 +20,6 @@ from receiver.database.hint import Hint
 from receiver.errors import (
     ImpossibleError,
     ProviderError,
-    StoreRefusedError,
     StoreUnavailableError,
     Unauthenticated,
     Verdict,
@@ -170,12 +169,11 @@ class Worker:
         await asyncio.wait({lane.task for lane in left}, timeout=self._deadlines.grace + 1)
         claims = [lane.claim for lane in left]
         with suppress(StoreUnavailableError):
-            parts = await together(self._connections, claims, jobs.release, seconds=self._deadlines.release)
-            for part, result in parts:
-                if isinstance(result, StoreRefusedError):
-                    log.warning("job %d was not given back; its lease must run out first: %s", part[0].job, result)
-                else:
-                    log.info("put %d unfinished jobs back into the queue", len(part))
+            released = await together(self._connections, claims, jobs.release, seconds=self._deadlines.release)
+            for claim, result in zip(claims, released, strict=True):
+                if isinstance(result, StoreUnavailableError):
+                    log.warning("job %d was not given back; its lease must run out first: %s", claim.job, result)
+            log.info("put %d unfinished jobs back into the queue", released.count(True))
 
     def trouble(self) -> str | None:
         """Return why this worker cannot claim jobs, as text; None if it can, or if the trouble has only just begun."""

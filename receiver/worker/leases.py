@@ -19,7 +19,7 @@ from typing import Self
 
 from receiver.database import Connection, Connections
 from receiver.database.apart import together
-from receiver.errors import StoreRefusedError, StoreUnavailableError
+from receiver.errors import StoreUnavailableError
 from receiver.health.watchdog import BEATS, Watched
 from receiver.inbox import jobs
 
@@ -133,15 +133,14 @@ class Leases:
         except StoreUnavailableError as exc:
             log.warning("leases were not renewed: %s", exc)
             return
-        gone = set[int]()
-        for keys, result in renewed:
-            if isinstance(result, StoreRefusedError):
-                log.warning("the lease of job %d was not renewed: %s", keys[0][0], result)
-            else:
-                gone |= result
-        lost = [key for key in held if key[0] in gone]
+        lost = list[Key]()
+        for key, result in zip(held, renewed, strict=True):
+            if isinstance(result, StoreUnavailableError):
+                log.warning("the lease of job %d was not renewed: %s", key[0], result)
+            elif not result:
+                lost.append(key)
         if lost:
             self._loop.call_soon_threadsafe(self._lost, lost)
 
-    async def _lengthen(self, connection: Connection, held: Sequence[Key]) -> set[int]:
+    async def _lengthen(self, connection: Connection, held: Sequence[Key]) -> list[bool]:
         return await jobs.renew(connection, held, lease=self._lease)

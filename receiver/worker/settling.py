@@ -52,6 +52,7 @@ class Settling:
         self._seconds = seconds
         self._again = again
         self._batches = Batches(self._settle, most=MOST, at_once=AT_ONCE)
+        self._alone = asyncio.Lock()  # those that wait for a lock leave the other connections to claims
 
     async def settle(self, lane: Lane, outcome: Outcome) -> Outcome | None:
         """Write and return the outcome of a job whose handler has ended; return None if it could not be written."""
@@ -88,19 +89,17 @@ class Settling:
                 return result == "written"
             await asyncio.sleep(self._again)
 
-    async def _settle(self, ended: Sequence[Ended]) -> list[Settled | Exception]:
+    async def _settle(self, ended: Sequence[Ended]) -> Sequence[Settled | StoreUnavailableError]:
         for _ in ended:
             reach(Failpoint.BEFORE_SETTLED)
-        parts = await together(self._connections, ended, jobs.settle, seconds=self._seconds)
+        results = await together(self._connections, ended, jobs.settle, seconds=self._seconds)
         for _ in ended:
             reach(Failpoint.AFTER_SETTLED)
-        results = list[Settled | Exception]()
-        for part, result in parts:
-            results += [result] * len(part) if isinstance(result, StoreRefusedError) else result
         return results
 
     async def _settle_alone(self, ended: Ended) -> Settled:
-        return await self._connections.run(partial(_locked, ended=ended), seconds=self._seconds)
+        async with self._alone:
+            return await self._connections.run(partial(_locked, ended=ended), seconds=self._seconds)
 
 
 async def _locked(connection: Connection, ended: Ended) -> Settled:

@@ -16,18 +16,17 @@ async def test_what_is_refused_or_locked_costs_what_it_was_to_be_done_with_nothi
     await db.execute("alter table rows add check (n <> 2 or done = 0)")
     answers = Connections(receiver_database, statement_seconds=1)
 
-    async def work(connection: Connection, numbers: Sequence[int]) -> int:
-        done = await connection.fetch("update rows set done = done + 1 where n = any ($1) returning n", numbers)
-        return len(done)
+    async def work(connection: Connection, numbers: Sequence[int]) -> list[int]:
+        done = await connection.fetch(
+            "update rows set done = done + 1 where n = any ($1) returning n * 10 as n", numbers
+        )
+        return [row["n"] for row in done]
 
-    assert await together(answers, [1, 4], work, seconds=60) == [([1, 4], 2)]
+    assert await together(answers, [1, 4], work, seconds=60) == [10, 40]
     async with db.acquire() as other, other.transaction():
         await other.execute("select from rows where n = 3 for update")
-        (first, one), (second, two), (third, three), (fourth, four) = await together(
-            answers, [1, 2, 3, 4], work, seconds=60
-        )
-    assert [first, second, third, fourth] == [[1], [2], [3], [4]]
-    assert (one, four) == (1, 1)
+        one, two, three, four = await together(answers, [1, 2, 3, 4], work, seconds=60)
+    assert (one, four) == (10, 40)
     assert isinstance(two, StoreRefusedError)
     assert not two.passing
     assert isinstance(three, StoreRefusedError)
@@ -39,18 +38,36 @@ async def test_what_is_refused_or_locked_costs_what_it_was_to_be_done_with_nothi
 async def test_an_error_that_nobody_foresaw_in_one_of_many_costs_no_other(receiver_database: str) -> None:
     answers = Connections(receiver_database)
 
-    async def work(_: Connection, numbers: Sequence[int]) -> int:
-        return 10 // min(numbers)
+    async def work(_: Connection, numbers: Sequence[int]) -> list[int]:
+        return [10 // number for number in numbers]
 
-    async def cannot_know(_: Connection, numbers: Sequence[int]) -> int:
-        raise StoreUnavailableError(f"away from {numbers}")
-
-    (_, five), (_, none), (_, two) = await together(answers, [2, 0, 5], work, seconds=60)
+    five, none, two = await together(answers, [2, 0, 5], work, seconds=60)
     assert (five, two) == (5, 2)
     assert isinstance(none, StoreRefusedError)
     assert (none.passing, "ZeroDivisionError" in str(none)) == (True, True)
-    with pytest.raises(StoreUnavailableError, match="away from"):
-        await together(answers, [2, 0, 5], cannot_know, seconds=60)
+    answers.close()
+
+
+async def test_what_is_done_when_the_database_goes_away_stays_done(receiver_database: str) -> None:
+    answers = Connections(receiver_database)
+
+    async def work(_: Connection, numbers: Sequence[int]) -> Sequence[int]:
+        if len(numbers) > 1:
+            raise StoreRefusedError("not together")
+        if numbers == [3]:
+            raise StoreUnavailableError("its answer is lost")
+        return numbers
+
+    async def never(_: Connection, numbers: Sequence[int]) -> Sequence[int]:
+        raise StoreUnavailableError(f"away from {numbers}")
+
+    *done, third, fourth = await together(answers, [1, 2, 3, 4], work, seconds=60)
+    assert done == [1, 2]
+    assert isinstance(third, StoreUnavailableError)
+    assert not isinstance(third, StoreRefusedError)
+    assert fourth is third
+    with pytest.raises(StoreUnavailableError, match=r"away from \[1, 2, 3, 4\]"):
+        await together(answers, [1, 2, 3, 4], never, seconds=60)
     answers.close()
 
 

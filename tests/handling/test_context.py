@@ -101,6 +101,30 @@ async def test_completing_that_fails_leaves_neither(receiver_scratch: Scratch, f
     assert await finish(receiver_scratch.db, ctx.job, ctx.attempt, Dead("still ours"))
 
 
+async def test_completing_a_job_that_the_handler_has_removed_leaves_nothing_else(receiver_scratch: Scratch) -> None:
+    await receiver_scratch.db.execute("create table effects ()")
+    event, ctx = await receiver_scratch.claim(example)
+
+    async def remove() -> None:
+        async with ctx.completing() as tx:
+            await tx.execute("insert into effects default values")
+            await tx.execute("delete from receiver.jobs")
+
+    with pytest.raises(LeaseLostError, match="the job is gone: what the handler wrote is rolled back"):
+        await remove()
+    assert await effects(receiver_scratch) == 0
+    assert await receiver_scratch.state(event) == "pending"
+
+
+async def test_a_row_of_its_history_refuses_no_completion(receiver_scratch: Scratch) -> None:
+    event, ctx = await receiver_scratch.claim(example)
+    text = "insert into receiver.attempts (job, attempt, outcome) values ($1, $2, 'lost')"
+    await receiver_scratch.db.execute(text, ctx.job, ctx.attempt)
+    async with ctx.completing():
+        pass
+    assert await receiver_scratch.state(event) == "done"
+
+
 async def test_a_swallowed_database_error_does_not_commit_half(receiver_scratch: Scratch) -> None:
     """PostgreSQL rolls an aborted transaction back at its commit, without an error."""
     await receiver_scratch.db.execute("create table effects (n integer primary key)")

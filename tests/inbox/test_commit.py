@@ -21,6 +21,20 @@ API, SOURCE = "https://api.test", "transcribe.so"
 NEVER = 60.0  # seconds that pass in no test that is well
 
 
+NOT_TOGETHER_AND_DIES_OF_ONE = """
+    create function dies() returns trigger language plpgsql as $$
+    begin
+        if (select count(*) from added) > 1 then raise exception 'not together'; end if;
+        if exists (select from added where event_id = 'evt_2') then
+            perform pg_terminate_backend(pg_backend_pid());
+        end if;
+        return null;
+    end $$;
+    create trigger dies after insert on receiver.events
+        referencing new table as added for each statement execute function dies();
+"""
+
+
 def delivery(event_id: str, *, body: bytes | None = None, handlers: tuple[str, ...] = ("a",)) -> Delivery:
     return Delivery(payload.read(SOURCE, body or completed(event_id)), API, "abcdef", handlers)
 
@@ -186,6 +200,17 @@ async def test_a_database_that_is_away_is_told_of(receiver_database: str) -> Non
         with pytest.raises(StoreUnavailableError):
             await place.commits.add(delivery("evt_1"))
         assert [type(one) for one in place.away] == [StoreUnavailableError]
+
+
+async def test_what_was_stored_before_the_database_went_away_is_stored(receiver_database: str, db: Pool) -> None:
+    await db.execute(NOT_TOGETHER_AND_DIES_OF_ONE)
+    async with placed(receiver_database) as place:
+        begun = await place.begin()
+        given = [place.commits.add(delivery(f"evt_{number}")) for number in range(4)]
+        assert await ends([*begun, *given]) == ["stored"] * (commit.AT_ONCE + 2) + [StoreUnavailableError] * 2
+        assert place.stored == commit.AT_ONCE + 1, "the workers hear of those two"
+        assert [type(one) for one in place.away] == [StoreUnavailableError]
+    assert {name for name in await ids(db) if "begun" not in name} == {"evt_0", "evt_1"}
 
 
 async def test_a_crowd_is_no_outage(receiver_database: str) -> None:

@@ -278,8 +278,8 @@ async def test_of_100_late_completions_none_is_written(db: Pool) -> None:
     written = [await finish(db, c.job, c.attempt, outcomes[n % 4]) for n, c in enumerate(late)]
     assert written == [False] * 100
     assert await db.fetch("select * from receiver.jobs order by id") == before
-    assert await jobs.renew(db, [(c.job, c.attempt) for c in late], lease=LEASE) == {c.job for c in late}
-    await jobs.release(db, late)
+    assert await jobs.renew(db, [(c.job, c.attempt) for c in late], lease=LEASE) == [False] * 100
+    assert await jobs.release(db, late) == [False] * 100
     assert await db.fetch("select * from receiver.jobs order by id") == before
     assert all([await finish(db, c.job, c.attempt, Done()) for c in taken if c])
 
@@ -341,6 +341,20 @@ async def test_an_outcome_whose_row_is_locked_holds_up_no_other(db: Pool) -> Non
         assert await jobs.settle(connection, ended[:1]) == ["written"], "by who has the lock"
 
 
+async def test_an_outcome_that_was_written_before_its_answer_was_lost_is_ours(db: Pool) -> None:
+    await append(db, "evt_1", "a")
+    (ours,) = await claim(db)
+    ended = Ended(ours.job, 1, Again(LEASE, "why"), ours.claimed_at)
+    assert await jobs.settle(db, [ended]) == ["written"]
+    assert await jobs.settle(db, [ended]) == ["written"]
+    others = [ended._replace(outcome=Done()), ended._replace(claimed_at=ours.due_at), ended._replace(attempt=2)]
+    assert [await jobs.settle(db, [other]) for other in others] == [["lost"]] * 3
+    await due_now(db)
+    (again,) = await claim(db)
+    both = [ended._replace(claimed_at=ours.due_at), ended._replace(attempt=2, claimed_at=again.claimed_at)]
+    assert await jobs.settle(db, both) == ["lost", "written"]
+
+
 async def test_a_success_forgets_the_error_before_it(db: Pool) -> None:
     await append(db, "evt_1", "a")
     (first,) = await claim(db)
@@ -368,7 +382,8 @@ async def test_only_our_leases_are_renewed(db: Pool) -> None:
     await finish(db, finished.job, 1, Done())
     await db.execute("update receiver.jobs set attempt = 2 where id = $1", lost.job)
     held = [(c.job, c.attempt) for c in (lost, finished, ours)]
-    assert await jobs.renew(db, held, lease=timedelta(hours=1)) == {lost.job, finished.job}
+    assert await jobs.renew(db, held, lease=timedelta(hours=1)) == [False, False, True]
+    assert await jobs.renew(db, [(lost.job, 1), (lost.job, 2)], lease=LAPSED) == [False, True]
     waits = {one.job.id: one.job.waits_seconds for one in await deliveries.jobs(db, state=None)}
     assert waits[ours.job] > 3000
     assert all(waits[c.job] <= 0 for c in (finished, lost, other))
@@ -379,7 +394,7 @@ async def test_a_released_claim_is_due_at_once_and_did_not_count(db: Pool) -> No
     claims = await claim(db, "a", "b", limit=2)
     finished, released = claims
     await finish(db, finished.job, 1, Dead("why"))
-    await jobs.release(db, claims[::-1])
+    assert await jobs.release(db, claims[::-1]) == [True, False]
     (again,) = await claim(db, "a", "b", limit=2)
     assert (again.job, again.attempt, again.uncounted, again.tries) == (released.job, 2, 1, 1)
     assert (await stored(db, finished.handler)).state == "dead"
@@ -390,8 +405,8 @@ async def test_a_claim_that_is_being_completed_keeps_no_other_from_being_renewed
     completing, released = await claim(db, "a", "b", limit=2)
     async with db.acquire() as connection, connection.transaction(), asyncio.timeout(10):
         assert await jobs.lock(connection, completing.job, 1)
-        assert await jobs.renew(db, [(c.job, c.attempt) for c in (completing, released)], lease=LEASE) == set()
-        await jobs.release(db, [completing, released])
+        assert await jobs.renew(db, [(c.job, c.attempt) for c in (completing, released)], lease=LEASE) == [True, True]
+        assert await jobs.release(db, [completing, released]) == [False, True]
     (again,) = await claim(db, "a", "b", limit=2)
     assert again.job == released.job
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 
@@ -33,9 +34,9 @@ async def lanes_of(scratch: Scratch, count: int) -> list[Lane]:
 
 
 @asynccontextmanager
-async def settling(scratch: Scratch) -> AsyncIterator[Settling]:
-    connections = Connections(scratch.url, statement_seconds=5)
-    yield Settling(connections, lease=LEASE, seconds=10, again=0.02)
+async def settling(scratch: Scratch, connections: Connections | None = None) -> AsyncIterator[Settling]:
+    connections = connections or Connections(scratch.url, statement_seconds=5)
+    yield Settling(connections, lease=LEASE, seconds=60, again=0.02)
     connections.close()
 
 
@@ -79,3 +80,25 @@ async def test_an_outcome_whose_row_is_locked_is_written_when_the_lock_is_gone(r
         assert await asyncio.wait_for(locked, 30) == Done()
     await other.close()
     assert await states(receiver_scratch) == ["done", "done"]
+
+
+async def test_outcomes_that_wait_for_locks_leave_connections_to_claims(receiver_scratch: Scratch) -> None:
+    lanes = await lanes_of(receiver_scratch, 2)
+    await receiver_scratch.db.execute(COUNTED)
+    other = await asyncpg.connect(receiver_scratch.url)
+    connections = Connections(receiver_scratch.url, size=2)
+    claim = partial(jobs.with_due, accounts=[ACCOUNT], handlers=["one"])
+    async with settling(receiver_scratch, connections) as settled:
+        async with other.transaction():
+            await other.execute("select from receiver.jobs for update")
+            waiting = []
+            for count, lane in enumerate(lanes, start=1):
+                waiting.append(asyncio.create_task(settled.settle(lane, Done())))
+                async with asyncio.timeout(30):
+                    while (
+                        await receiver_scratch.db.fetchval("select last_value from statements where is_called") != count
+                    ):
+                        pass
+            assert [await connections.run(claim, seconds=20) for _ in range(50)] == [[]] * 50
+        assert await asyncio.wait_for(asyncio.gather(*waiting), 30) == [Done()] * 2
+    await other.close()

@@ -5,7 +5,9 @@ with done as (
     set state = 'done', due_at = now(), error = null
     where id = $1 and attempt = $2 and state::text = 'running'
     returning id
+), recorded as (
+    insert into receiver.attempts (job, attempt, worker, claimed_at, outcome)
+    select id, $2, $4, $3, 'done' from done
+    on conflict (job, attempt) do nothing
 )
-insert into receiver.attempts (job, attempt, worker, claimed_at, outcome)
-select id, $2, $4, $3, 'done' from done
-returning job
+select id from done

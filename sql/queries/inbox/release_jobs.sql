@@ -1,4 +1,4 @@
--- Give claims back unused and uncounted: their jobs are due now; skip locked rows, which are being completed.
+-- Give claims back unused and uncounted: their jobs are due now; skip locked rows, which are being completed; return those given back.
 -- $1 jobs bigint[], $2 attempts integer[], $3 claimed_ats timestamptz[], $4 worker text
 with ours as materialized (
     select held.job as id, held.attempt, held.claimed_at
@@ -22,3 +22,4 @@ update receiver.jobs j
 set state = 'pending', due_at = now(), uncounted = j.uncounted + 1
 from ours
 where j.id = ours.id
+returning j.id as job, j.attempt

@@ -1,4 +1,4 @@
--- Extend leases from now; skip locked rows, which are being completed; return the jobs that are no longer ours.
+-- Extend leases from now; skip locked rows, which are being completed; return those that are no longer ours.
 -- $1 jobs bigint[], $2 attempts integer[], $3 lease interval
 with held as (
     select job, attempt from unnest($1::bigint[], $2::integer[]) as held (job, attempt)
@@ -17,7 +17,7 @@ with held as (
     from ours
     where j.id = ours.id
 )
-select held.job
+select held.job, held.attempt
 from held
 where (
     select j.state::text = 'running' from receiver.jobs j where j.id = held.job and j.attempt = held.attempt

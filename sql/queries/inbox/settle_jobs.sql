@@ -26,7 +26,7 @@ with said as (
     set state = ours.state::receiver.job_state, due_at = now() + ours.after, error = ours.error, uncounted = j.uncounted + ours.uncounted
     from ours
     where j.id = ours.job and ours.job > 0 and ours.attempt > 0
-    returning j.id
+    returning j.id, j.attempt
 ), recorded as (
     insert into receiver.attempts (job, attempt, worker, claimed_at, outcome, error)
     select job, attempt, $9, claimed_at, outcome, error from ours
@@ -34,12 +34,19 @@ with said as (
 )
 select
     said.job,
+    said.attempt,
     case
         when written.id is not null then 'written'
         when (
             select j.state::text = 'running' from receiver.jobs j where j.id = said.job and j.attempt = said.attempt
         ) then 'locked'
+        -- The same outcome was written before, and the answer was lost.
+        when (
+            select (a.worker, a.claimed_at, a.outcome) = ($9, said.claimed_at, said.outcome)
+            from receiver.attempts a
+            where a.job = said.job and a.attempt = said.attempt
+        ) then 'written'
         else 'lost'
     end as result
 from said
-left join written on written.id = said.job
+left join written on written.id = said.job and written.attempt = said.attempt
