@@ -5,7 +5,8 @@ Each source has its own reader, in `providers`. To all of them a body that canno
 kept raw under the hash of its bytes and answered 2xx.
 
 JSON parsers disagree about duplicate keys, NaN, huge integers and lone surrogates, and PostgreSQL cannot store NUL.
-A body that two parsers could read in two ways is unreadable here.
+A body that two parsers could read in two ways is unreadable here. A float beyond floats, such as 1e400, is readable: it
+is infinite here, and the raw bytes keep it.
 """
 
 import hashlib

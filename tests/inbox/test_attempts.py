@@ -2,11 +2,13 @@
 
 import os
 import socket
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from receiver.database import Pool
 from receiver.events import Event
 from receiver.inbox import attempts, deliveries, jobs, lookup
+from receiver.inbox.attempts import Attempt
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import Ended
 from receiver.inbox.retry import Again, Dead, Done
@@ -32,7 +34,9 @@ async def test_each_attempt_has_a_row_that_says_how_it_ended_and_where(db: Pool)
     (taken,) = await jobs.claim_lapsed(db, [ACCOUNT], ["a"], lease=LEASE, limit=1)
     late, last = Ended(taken.job, 3, Done(), dying.claimed_at), Ended(taken.job, 4, Dead("no"), taken.claimed_at)
     assert await jobs.settle(db, [late]) == ["lost"]
-    await jobs.settle(db, [last])
+    async with db.acquire() as connection, connection.transaction():
+        await jobs.settle(connection, [last])
+        ended_at = await connection.fetchval("select now()")
 
     found = await attempts.of_event(db, 1)
     here = f"{socket.gethostname()}/{os.getpid()}"
@@ -44,7 +48,8 @@ async def test_each_attempt_has_a_row_that_says_how_it_ended_and_where(db: Pool)
     ]  # fmt: skip
     assert found[2].ended_at == taken.due_at, "its lease ran out then"
     assert found[2].seconds is None
-    assert all(one.seconds is None or one.seconds >= 0 for one in found)
+    assert found[3].ended_at == ended_at
+    assert found[3].seconds == (ended_at - taken.claimed_at).total_seconds()
 
     whole = await lookup.whole(db, "evt_1")
     assert [[one.attempt for one in whole.attempts_at(job)] for job in whole.event.jobs] == [[1, 2, 3, 4], []]
@@ -53,6 +58,13 @@ async def test_each_attempt_has_a_row_that_says_how_it_ended_and_where(db: Pool)
         (1, "again"), (2, "released"), (3, "lost"), (4, "dead"),
     ]  # fmt: skip
     assert told[1] == []
+
+
+def test_the_seconds_of_an_attempt_are_those_between_its_claim_and_its_end() -> None:
+    began = datetime(2026, 7, 5, 23, 59, 58, tzinfo=UTC)
+    one = Attempt(1, 1, "host/1", began, began + timedelta(days=1, seconds=2.5), "done", None)
+    assert one.seconds == 86_402.5
+    assert replace(one, claimed_at=None).seconds is None
 
 
 async def test_a_row_that_is_there_already_keeps_no_outcome_from_being_written(db: Pool) -> None:

@@ -1,6 +1,7 @@
 """`inbox.commit`: deliveries share statements and commits, and nothing else: each has its own end, in its own time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from tests.processes import completed, unreachable
 T = TypeVar("T")
 API, SOURCE = "https://api.test", "transcribe.so"
 NEVER = 60.0  # seconds that pass in no test that is well
+CONNECTIONS = 4  # of one process
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 NOT_TOGETHER_AND_DIES_OF_ONE = """
@@ -40,18 +43,22 @@ def delivery(event_id: str, *, body: bytes | None = None, handlers: tuple[str, .
 
 
 class Counted(Connections):
-    """Counts how often it is asked, and tells when the first work has ended."""
+    """Counts how often it is asked, and how often the work begins; tells when the first work has ended."""
 
-    asked = 0
+    asked = tried = 0
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.has_ended = asyncio.Event()
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], *, seconds: float) -> T:
+        async def counted(connection: Connection) -> T:
+            self.tried += 1
+            return await work(connection)
+
         self.asked += 1
         try:
-            return await super().run(work, seconds=seconds)
+            return await super().run(counted, seconds=seconds)
         finally:
             self.has_ended.set()
 
@@ -215,16 +222,16 @@ async def test_what_was_stored_before_the_database_went_away_is_stored(receiver_
 
 async def test_a_crowd_is_no_outage(receiver_database: str) -> None:
     async with placed(receiver_database, seconds=0.3) as place:
-        busy = asyncio.Event()
+        all_held, busy = asyncio.Barrier(CONNECTIONS + 1), asyncio.Event()
 
         async def hold(_: Connection) -> None:
+            await all_held.wait()
             await busy.wait()
 
-        holding = [asyncio.create_task(place.connections.run(hold, seconds=NEVER)) for _ in range(4)]
-        await asyncio.sleep(0)
+        holding = [asyncio.create_task(place.connections.run(hold, seconds=NEVER)) for _ in range(CONNECTIONS)]
+        await asyncio.wait_for(all_held.wait(), NEVER)
         assert await ends([place.commits.add(delivery("evt_1"))]) == [StoreBusyError]
-        await asyncio.wait_for(place.connections.has_ended.wait(), NEVER)
-        await asyncio.sleep(0)
+        await asyncio.wait_for(place.connections.has_ended.wait(), NEVER)  # and whoever heard of it was told by then
         assert place.away == []
         busy.set()
         await asyncio.gather(*holding)
@@ -247,17 +254,24 @@ async def test_who_gives_up_harms_nobody(receiver_database: str, db: Pool) -> No
 async def test_two_processes_that_store_the_same_events_in_any_order_do_not_wait_for_each_other_for_ever(
     receiver_database: str, db: Pool
 ) -> None:
-    names = [f"evt_{number:02}" for number in range(30)]
+    """In the middle both wait for a third one: each has written what comes before that in its own order."""
+    names = ["evt_1", "evt_middle", "evt_9"]
     async with placed(receiver_database) as one, placed(receiver_database) as two:
-        for _ in range(5):
+        await one.commits.add(delivery("evt_middle"))
+        async with locked(receiver_database, "select from receiver.events for update"):
             given = [
-                asyncio.ensure_future(place.commits.together([delivery(name) for name in order]))
+                asyncio.create_task(place.commits.together([delivery(name) for name in order]))
                 for place, order in ((one, names), (two, names[::-1]))
             ]
-            results = await asyncio.gather(*given)
-            assert {status for result in results for status in result} <= {"stored", "duplicate"}
-        assert (one.connections.asked, two.connections.asked) == (5, 5), "no batch was refused"
-    assert {event.deliveries for event in await deliveries.recent(db)} == {10}
+            async with asyncio.timeout(NEVER):
+                while await db.fetchval(WAITING) < len(given):
+                    pass
+        results = await asyncio.gather(*given)
+        assert Counter(status for result in results for status in result) == {"duplicate": 4, "stored": 2}
+        assert (one.connections.tried, two.connections.tried) == (2, 1), "no batch was broken off"
+    assert {event.id: event.deliveries for event in await deliveries.recent(db)} == dict(
+        zip(names, (2, 3, 2), strict=True)
+    )
 
 
 async def test_what_a_statement_did_before_its_answer_was_lost_is_only_counted_again(

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import itertools
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -157,19 +159,35 @@ async def test_a_kept_connection_is_closed_when_nothing_comes(web: Web, clock: C
 ROWS = {"od": 1, "do": 1, "dd": 0, "dud": 1, "udd": 1, "oo": 2, "ddddd": 0, "dodod": 2, "ddu": 1}
 
 
+CUTS: dict[str, Callable[[list[int]], list[int]]] = {
+    "in one piece": lambda _: [],
+    "at the edges": lambda edges: edges,
+    "before the edges": lambda edges: [edge - 1 for edge in edges],
+    "behind the edges": lambda edges: [edge + 1 for edge in edges],
+    "in between": lambda edges: [(edge + after) // 2 for edge, after in itertools.pairwise(edges)],
+}
+
+
+async def send_cut(client: Connection, *requests: bytes, cut: str) -> None:
+    """Send requests, cut near the ends of lines, heads and bodies; each piece is read before the next one is sent."""
+    sent, edges = b"".join(requests), list(itertools.accumulate(map(len, requests), initial=0))
+    edges = sorted({*edges, *(found.end() for found in re.finditer(rb"\r\n", sent))})
+    cuts = [0, *(place for place in CUTS[cut](edges) if 0 < place < len(sent)), len(sent)]
+    for begin, end in itertools.pairwise(cuts):
+        await client.send(sent[begin:end])
+        await catch_up()
+
+
 @pytest.mark.parametrize("row", ROWS)
-@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "cut in the middle"])
-async def test_deliveries_of_both_ways_are_answered_in_order(row: str, apart: bool, web: Web) -> None:  # noqa: FBT001 - a case
+@pytest.mark.parametrize("cut", CUTS)
+async def test_deliveries_of_both_ways_are_answered_in_order(row: str, cut: str, web: Web) -> None:
     """A `d` is an ordinary delivery, an `o` an odd one, and a `u` has no signature, which ends the connection."""
     made = {"d": delivery, "o": odd}
-    sent = b"".join(UNSIGNED if kind == "u" else made[kind](event()) for kind in row)
     before, heard = len(web.seen), row.partition("u")[0] + "u" * ("u" in row)
     async with web.connected() as client:
-        for piece in (sent[: len(sent) // 2], sent[len(sent) // 2 :]) if apart else (sent,):
-            await client.send(piece)
-            await catch_up()
+        await send_cut(client, *(UNSIGNED if kind == "u" else made[kind](event()) for kind in row), cut=cut)
         assert await client.said(len(heard)) == [REFUSED if kind == "u" else STORED for kind in heard]
-    if not apart:
+    if cut == "in one piece":
         assert len(web.seen) - before == ROWS[row]
 
 
@@ -210,12 +228,13 @@ LONG: dict[str, tuple[Callable[[bytes], bytes], tuple[int, str]]] = {
 
 
 @pytest.mark.parametrize("kind", LONG)
-async def test_everything_else_is_answered_by_the_application(kind: str, web: Web) -> None:
+@pytest.mark.parametrize("cut", CUTS)
+async def test_everything_else_is_answered_by_the_application(kind: str, cut: str, web: Web) -> None:
     request, answer = LONG[kind]
     before = len(web.seen)
     web.receiver.keyring.hurry()
     async with web.connected() as client:
-        await client.send(request(event()))
+        await send_cut(client, request(event()), cut=cut)
         assert (await client.answer()).said == answer
     assert len(web.seen) == before + 1
 

@@ -140,6 +140,7 @@ GOOD = {
     "a callback about another": Sent(completed("evt_7x", 8), path=f"{PATH}/jobs/token", secret=b"whsec_of_7"),
     "an account's callback": Sent(completed("evt_8", 8), path=f"{PATH}/jobs/big", secret=b"whsec_of_8"),
     "the longest token": Sent(completed("evt_9", 9), path=f"{PATH}/jobs/{'t' * 64}", secret=b"whsec_of_9"),
+    "a float beyond floats": Sent(b'{"id":"evt_1e400","event":"webhook.test","data":{"n":1e400}}'),
     "the largest body": Sent(completed("evt_large").ljust(body.BODY_BYTES)),
     "further headers": Sent(completed("evt_h"), lines=("Content-Type: application/json", "User-Agent: x", "X-B:  c ")),
     "a kept connection": Sent(completed("evt_kept"), lines=("Connection: keep-alive",)),

@@ -14,7 +14,7 @@ from receiver.inbox.retry import Dead, Done, Outcome
 from receiver.testing import ACCOUNT, Scratch
 from receiver.worker.lane import Lane
 from receiver.worker.settling import Settling
-from tests.worker.working import deliver, made, stored
+from tests.worker.working import deliver, made, stored, until
 
 LEASE = timedelta(minutes=1)
 ONE = made("one", lambda _, __: None)
@@ -23,6 +23,9 @@ COUNTED = """
     create function counted() returns trigger language plpgsql as
     $$ begin perform nextval('statements'); return null; end $$;
     create trigger counted after update on receiver.jobs for each statement execute function counted();
+"""
+WAITS = """
+    select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')
 """
 
 
@@ -68,14 +71,16 @@ async def test_a_refused_outcome_spoils_none_of_those_that_ended_with_it(receive
 
 
 async def test_an_outcome_whose_row_is_locked_is_written_when_the_lock_is_gone(receiver_scratch: Scratch) -> None:
-    """The other one does not wait."""
+    """The one that ended with it is written before anybody waits for the lock."""
     lanes = await lanes_of(receiver_scratch, 2)
     other = await asyncpg.connect(receiver_scratch.url)
     async with settling(receiver_scratch) as settled:
         async with other.transaction():
             await other.execute("select from receiver.jobs where id = $1 for update", lanes[0].claim.job)
-            locked = asyncio.create_task(settled.settle(lanes[0], Done()))
-            assert await asyncio.wait_for(settled.settle(lanes[1], Done()), 30) == Done()
+            locked, neighbour = (asyncio.create_task(settled.settle(lane, Done())) for lane in lanes)
+            await until(lambda: receiver_scratch.db.fetchval(WAITS))
+            assert await states(receiver_scratch) == ["running", "done"]
+            assert await asyncio.wait_for(neighbour, 30) == Done()
             assert not locked.done()
         assert await asyncio.wait_for(locked, 30) == Done()
     await other.close()
