@@ -1131,6 +1131,8 @@ MUTANTS = (
            "SAFELY = os.O_NOFOLLOW | ", "SAFELY = ", "database/private database/embedded"),
     Mutant("protocol: who closes does not say so", "receiver/server/running.py",
            'scope["state"]["is_last"]()', "False", "server/protocol"),
+    Mutant("protocol: what is wrong twice is refused twice", "receiver/server/running.py",
+           '        if not scope["state"]["is_refused"]():\n', "        if app:\n", "server/protocol"),
     Mutant("protocol: nobody hears of what is no request", "receiver/web/app.py",
            "    app.state.refused = receiver.refusals.count\n", "", "server/protocol"),
     Mutant("destinations: a name is compared as a person reads it", "receiver/providers/destinations.py",

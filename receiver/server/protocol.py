@@ -64,6 +64,7 @@ class DeadlineProtocol(H11Protocol):
         self.app_state = {
             **self.app_state,
             "is_last": lambda: self._is_last(authentic="authentic" in self.scope["state"]),
+            "is_refused": lambda: self.conn.their_state is h11.ERROR,
         }
         self._clients = clients
         self._turns = turns

@@ -146,12 +146,22 @@ def _configure(app: ASGIApp) -> uvicorn.Config:
     # At info uvicorn logs about itself, at warning about every malformed request, and anyone can send one.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     config = uvicorn.Config(
-        _in_origin_form(_saying_close(app)), http=DirectProtocol, ws="none", lifespan="off", log_config=None,
-        access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        _unless_refused(_in_origin_form(_saying_close(app))), http=DirectProtocol, ws="none", lifespan="off",
+        log_config=None, access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS, proxy_headers=False,
     )  # fmt: skip
     config.load()
     return config
+
+
+def _unless_refused(app: ASGIApp) -> ASGIApp:
+    """Leave out a request whose body was refused as malformed before the application began: one refusal is enough."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["state"]["is_refused"]():
+            await app(scope, receive, send)
+
+    return answer
 
 
 def _in_origin_form(app: ASGIApp) -> ASGIApp:

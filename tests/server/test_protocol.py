@@ -694,3 +694,20 @@ async def test_a_request_that_is_none_is_told_of_like_every_refusal(
     assert found.seen.endswith(f"; 2 others refused since the last accepted one, lately with {why}")
     said = [record.getMessage() for record in caplog.records if why in record.getMessage()]
     assert said == [f"refused deliveries: 1 x {why} (from 127.0.0.1)"] * 2
+
+
+WRONG_TWICE = {
+    "two lengths": head(b"{}", "Transfer-Encoding: chunked"),
+    "a wrong path": head(b"{}", "Transfer-Encoding: chunked", length=False, path=f"{PATH}/nowhere"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_TWICE)
+async def test_what_is_wrong_twice_is_refused_once(receiver_database: str, kind: str) -> None:
+    async with serving(receiver_database) as web:
+        async with web.connected() as client:
+            await client.send(WRONG_TWICE[kind] + b"no chunk\r\n")
+            assert (await client.answer()).status == 400
+            await client.end()
+        found = web.receiver.failures_of().check(trusted=True)
+    assert found.seen.endswith("; 1 others refused since the last accepted one, lately with 400 malformed")
