@@ -1,10 +1,11 @@
 """Take an ordinary delivery straight from its connection, without h11, the application, and a task.
 
-    bytes ─┬──an ordinary head──▶ the whole body ──▶ Taking.take ──▶ answer
-           │                        │ it is late, or the application must see it: the same bytes
-           └──anything else─────────┴──▶ h11 ──▶ the application ──▶ answer
+    bytes ─┬──an ordinary head──▶ its body ─┬──whole──▶ Taking.take ────────▶ answer
+           │                                └──late───▶ Taking.refuse_late ──▶ answer
+           └──anything else──▶ h11 ──▶ the application ──▶ answer
 
-Deadlines, turns, ranks and bounds are those of every request.
+h11 gets the same bytes after a bug in taking, and if the server ends while it waits for a body. Deadlines, turns, ranks
+and bounds are those of every request.
 """
 
 import logging
@@ -23,9 +24,9 @@ from receiver.server.turns import Rank
 log = logging.getLogger(__name__)
 
 BUG = 500
-CLOSE = b"connection: close\r\n"
+CLOSE = (b"connection", b"close")
 
-Answer: TypeAlias = Callable[[Response], None]
+Answer: TypeAlias = Callable[[Response, Rank], None]  # the rank of the connection after this answer
 
 
 class Taking(Protocol):
@@ -36,8 +37,11 @@ class Taking(Protocol):
     def wants(self, target: bytes) -> bool:
         """Return whether requests with this target can be deliveries."""
 
-    def take(self, head: Ordinary, body: bytes, client: str | None, answer: Answer) -> bool:
-        """Take a delivery and call `answer` later, once; return False, without effect, for the application."""
+    def take(self, head: Ordinary, body: bytes, client: str | None, answer: Answer) -> None:
+        """Take or refuse a delivery, and call `answer` later, once. If this raises, the application gets it."""
+
+    def refuse_late(self, head: Ordinary, client: str | None) -> Response:
+        """Return the answer to a delivery whose body has not come whole in time."""
 
 
 class DirectProtocol(DeadlineProtocol):
@@ -91,29 +95,32 @@ class DirectProtocol(DeadlineProtocol):
             self.flow.pause_reading()
 
     def _take(self, head: Ordinary, taking: Taking) -> bool:
-        client = self.client[0] if self.client else None
         try:
-            return taking.take(head, head.body(self._unparsed), client, self._answer)
+            taking.take(head, head.body(self._unparsed), self._address, self._answer)
         except Exception:
             log.exception("a bug in receiver; the application gets this request")
             return False
+        return True
 
     def _leave_to_h11(self) -> None:
         self._head = None
         super()._read()
 
-    def _answer(self, response: Response) -> None:
-        """Send the answer to the delivery that was taken."""
-        assert self._head is not None, "a delivery was taken"
+    def _answer(self, response: Response, rank: Rank) -> None:
+        """Send the answer to the delivery that was taken, or that is late."""
+        assert self._head is not None, "there is a delivery"
         is_kept, self._head, self._is_taken = self._head.is_kept, None, False
         if self.transport.is_closing():
             return
         status = response.status_code
-        is_last = not is_kept or status == BUG or self._is_last(authentic=True)
+        says_close = CLOSE in response.raw_headers
+        is_last = says_close or not is_kept or status == BUG or self._is_last(authentic=rank is Rank.KNOWN)
         first = b"HTTP/1.1 %d %s\r\n" % (status, STATUS_PHRASES[status])
-        headers = [b"%s: %s\r\n" % one for one in (*self.server_state.default_headers, *response.raw_headers)]
-        self.transport.write(b"".join((first, *headers, CLOSE if is_last else b"", b"\r\n", response.body)))
-        self._rank = Rank.KNOWN
+        added = [CLOSE] if is_last and not says_close else []
+        headers = (*self.server_state.default_headers, *response.raw_headers, *added)
+        lines = [b"%s: %s\r\n" % one for one in headers]
+        self.transport.write(b"".join((first, *lines, b"\r\n", response.body)))
+        self._rank = rank
         self._after_answer()
         super(DeadlineProtocol, self).on_response_complete()  # uvicorn's: count it, and wait for the next request
         self._skip_line_ends_anew()
@@ -127,8 +134,8 @@ class DirectProtocol(DeadlineProtocol):
         return self._is_taken or super()._is_under_way()
 
     def _end_of_time(self) -> None:
-        """Let the application refuse a delivery whose body has not come whole in time."""
-        if self._head is None:
+        """Refuse a delivery whose body has not come whole in time."""
+        if self._head is None or self._taking is None:
             super()._end_of_time()
-        else:
-            self._leave_to_h11()
+        elif len(self._unparsed) < self._head.size:  # otherwise it waits for its turn
+            self._answer(self._taking.refuse_late(self._head, self._address), Rank.OTHER)

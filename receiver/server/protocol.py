@@ -122,7 +122,7 @@ class DeadlineProtocol(H11Protocol):
         """Answer 400, report the refusal, and wake the application if it still reads the refused body."""
         if self._on_refused is not None:
             why = WHY_MALFORMED.get(getattr(sys.exc_info()[1], "error_status_hint", 400), "malformed")
-            self._on_refused(RequestError(why), self.client[0] if self.client else None)
+            self._on_refused(RequestError(why), self._address)
         super().send_400_response(msg)
         if self._is_reading():
             self.cycle.disconnected = True
@@ -178,6 +178,11 @@ class DeadlineProtocol(H11Protocol):
         self._clients.forget(self.transport)
         self._unparsed = bytearray()  # the garbage collector might come late, and does not know how much this is
         super().connection_lost(exc)
+
+    @property
+    def _address(self) -> str | None:
+        """The client's address; None if its socket has none."""
+        return self.client[0] if self.client else None
 
     def _should_upgrade(self) -> bool:
         """Ignore requests to upgrade. For each one uvicorn would log two warnings, and anyone can send them."""

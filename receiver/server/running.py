@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from receiver.errors import ConfigError
 from receiver.server.bounds import SERVICE, Bounds
 from receiver.server.connections import Acceptor, Callers, allowed
-from receiver.server.direct import BUG, DirectProtocol
+from receiver.server.direct import BUG, CLOSE, DirectProtocol
 from receiver.server.turns import Turns
 
 # Proxies keep idle connections for a minute and more. If we close one first, a delivery can be lost with it.
@@ -28,7 +28,6 @@ KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 14
 LINGER_SECONDS = 1.0
 LOOK_SECONDS = 0.05
-CLOSE = (b"connection", b"close")
 _ORIGIN = re.compile(rb"https?://[^/]+", re.IGNORECASE)
 
 

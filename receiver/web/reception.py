@@ -1,12 +1,12 @@
 """Receive a delivery: verify it, make it durable, answer. There are two ways, and the same steps decide on both.
 
-    server ──a whole, ordinary delivery──▶ take ──▶ prove ──▶ store.commit ──▶ answer
-       │                                    │
-       │                                    └──no secret known now proves it──▶ left to the other way
+    server ──a whole, ordinary delivery──▶ take ──▶ prove ──────────▶ store.commit ──▶ answer
+       │                                    │                             ▲
+       │                                    └──not yet──▶ prove_later ────┴──refused──▶ answer
        └──everything else──▶ Starlette ──▶ receive ──▶ verify ──▶ store.commit ──▶ store.save ──▶ answer
 
 `take` is called by the server's protocol, without a task: Starlette, uvicorn's cycle and a task for each request were
-45 % of the web process's time. It accepts only what `receive` would accept.
+45 % of the web process's time. It accepts and refuses what `receive` would.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from receiver import events, providers
-from receiver.errors import RequestError, SignatureError
+from receiver.errors import DeliveryTimeoutError, RequestError
 from receiver.events import AccountId
 from receiver.failpoints import Failpoint, reach
 from receiver.health.failures import Failures
 from receiver.inbox.deliveries import Delivery, Status
-from receiver.server import Answer, Ordinary
+from receiver.server import Answer, Ordinary, Rank
 from receiver.settings import CALLBACK_PATH, Account, webhook_path
 from receiver.web import body
 from receiver.web.refusals import Refusals, internal_error
 from receiver.web.store import Store
-from receiver.webhooks.keyring import TOKEN, Keyring, Proven
+from receiver.webhooks.keyring import TOKEN, Keyring, Proven, Unproven
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Reception:
         Raises:
             RequestError: it is refused.
         """
-        request.state.account = at if isinstance(at, AccountId) else None
+        request.state.account = _account(at)
         raw = await body.read(request)
         proven = await self._keyring.verify(request.headers.raw, raw, at)
         request.state.authentic = True  # from now on its connection is served before others
@@ -87,21 +87,22 @@ class Reception:
         """Return whether a target is that of a webhook or a callback."""
         return self._at(target) is not None
 
-    def take(self, head: Ordinary, raw: bytes, client: str | None, answer: Answer) -> bool:
-        """Take a delivery, and call `answer` later; return False, and do nothing, if it has to go the other way."""
+    def take(self, head: Ordinary, raw: bytes, client: str | None, answer: Answer) -> None:
+        """Take or refuse a delivery, and call `answer` later, once."""
+        found = self._keyring.prove(head.headers, raw, self._of(head))
+        if isinstance(found, Unproven):  # a secret that is not known here yet might prove it
+            self._begin(self._prove(found, head, raw, client, answer))
+        else:
+            self._commit(found, raw, client, answer)
+
+    def refuse_late(self, head: Ordinary, client: str | None) -> Response:
+        """Return the answer to a delivery whose body has not come whole in time."""
+        return self._refusals.refuse(DeliveryTimeoutError(), client, _account(self._of(head)))
+
+    def _of(self, head: Ordinary) -> AccountId | str:
         at = self._at(head.target)
         assert at is not None, "it wants this target"
-        try:
-            proven = self._keyring.prove(head.headers, raw, at)
-        except SignatureError:  # it might be proven by a secret that is not known here yet
-            return False
-        delivery = self._read(proven, raw)
-        tried = self._store.commit(delivery)
-        if tried is None:
-            self._begin(self._save(delivery, proven, client, answer, None))
-        else:
-            tried.add_done_callback(partial(self._end, delivery, proven, client, answer))
-        return True
+        return at
 
     def _at(self, target: bytes) -> AccountId | str | None:
         """Return the account whose webhook a target is, or the token of a callback."""
@@ -118,12 +119,28 @@ class Reception:
             content = events.about(content, proven.callback_for)
         return self._store.delivery(content, proven)
 
+    async def _prove(self, before: Unproven, head: Ordinary, raw: bytes, client: str | None, answer: Answer) -> None:
+        at = self._of(head)
+        try:
+            proven = await self._keyring.prove_later(before, head.headers, raw, at)
+            self._commit(proven, raw, client, answer)
+        except Exception as exc:  # noqa: BLE001 - whoever has sent it waits for an answer
+            answer(self._refused(exc, client, _account(at)), Rank.OTHER)
+
+    def _commit(self, proven: Proven, raw: bytes, client: str | None, answer: Answer) -> None:
+        delivery = self._read(proven, raw)
+        tried = self._store.commit(delivery)
+        if tried is None:
+            self._begin(self._save(delivery, proven, client, answer, None))
+        else:
+            tried.add_done_callback(partial(self._end, delivery, proven, client, answer))
+
     def _end(
         self, delivery: Delivery, proven: Proven, client: str | None, answer: Answer, tried: "asyncio.Future[Status]"
     ) -> None:
         """Answer a delivery that was taken, or let it be spooled."""
         if not tried.cancelled() and tried.exception() is None:
-            answer(self._stored(proven, tried.result()))
+            answer(self._stored(proven, tried.result()), Rank.KNOWN)
         else:
             self._begin(self._save(delivery, proven, client, answer, tried))
 
@@ -138,16 +155,24 @@ class Reception:
     ) -> None:  # fmt: skip
         try:
             response = self._stored(proven, await self._store.save(delivery, tried))
-        except RequestError as exc:
-            response = self._refusals.refuse(exc, client, proven.account)
-        except Exception:
-            log.exception("a bug in receiver")
-            response = internal_error()
-        answer(response)
+        except Exception as exc:  # noqa: BLE001 - whoever has sent it waits for an answer
+            response = self._refused(exc, client, proven.account)
+        answer(response, Rank.KNOWN)
+
+    def _refused(self, error: Exception, client: str | None, account: AccountId | None) -> Response:
+        if isinstance(error, RequestError):
+            return self._refusals.refuse(error, client, account)
+        log.error("a bug in receiver", exc_info=error)
+        return internal_error()
 
     def _stored(self, proven: Proven, status: Status) -> Response:
         self._failures(proven.account).taken()
         return ANSWERS[status]
+
+
+def _account(at: AccountId | str) -> AccountId | None:
+    """Return the account whose webhook is meant; None for a callback, which does not say whose it is."""
+    return at if isinstance(at, AccountId) else None
 
 
 def with_slash(path: str) -> tuple[str, str]:

@@ -81,6 +81,14 @@ class _Tried:
         return Proven(proof.secret, self.account, self.callback_for, now - proof.signed_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """What none of the secrets proves that were known when it came: which were `tried`, and the refusal."""
+
+    tried: _Tried
+    refusal: SignatureError
+
+
 class Keyring:
     """The secrets of the accounts, from the settings and from the database.
 
@@ -124,38 +132,44 @@ class Keyring:
         """All secrets of webhooks that are known now."""
         return tuple(secret for account in self._accounts for secret in self.secrets_of(account))
 
-    def prove(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str) -> Proven:
-        """Return what proves a delivery, as `verify` does, but by the secrets that are known now.
+    def prove(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str) -> Proven | Unproven:
+        """Return what proves a delivery to an account's webhook, or to the callback with the token `at`.
 
-        Raises:
-            SignatureError: none of them proves it.
+        If no secret known now proves it, `prove_later` might.
         """
-        return self._secrets_at(at).prove(headers, body)
+        tried = self._secrets_at(at)
+        try:
+            return tried.prove(headers, body)
+        except SignatureError as exc:
+            return Unproven(tried, exc)
 
     async def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str) -> Proven:
-        """Return what proves a delivery to an account's webhook, or to the callback with the token `at`.
+        """Return what proves a delivery, by the secrets that are known now or after a reading; see `prove_later`."""
+        found = self.prove(headers, body, at)
+        return found if isinstance(found, Proven) else await self.prove_later(found, headers, body, at)
+
+    async def prove_later(
+        self, before: Unproven, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str
+    ) -> Proven:
+        """Return what proves a delivery after a reading. The body is hashed again only if that brings other secrets.
 
         Raises:
             SignatureError: nothing proves it. An unknown callback is refused like a wrong signature.
             CallbackUnknownError: the callback is not known here, and the database could not be asked.
             NoSecretError: no secret of the account is known.
         """
-        tried, callback = self._secrets_at(at), at if isinstance(at, str) else None
-        try:
-            return self.prove(headers, body, at)
-        except SignatureError as exc:
-            # A stale delivery waits as long as a mismatch: the time of an answer must not show which it is.
-            if exc.reason not in ("mismatch", "stale"):
-                raise
-            refusal = exc
+        # A stale delivery waits as long as a mismatch: the time of an answer must not show which it is.
+        if before.refusal.reason not in ("mismatch", "stale"):
+            raise before.refusal
+        callback = at if isinstance(at, str) else None
         was_read = await self._wait_for_reading(callback)
         known = self._secrets_at(at)
         if callback is None and not known.secrets:
             raise NoSecretError
         if callback is not None and not was_read and callback not in self._known.callbacks:
             raise CallbackUnknownError
-        if known == tried:
-            raise refusal
+        if known == before.tried:
+            raise before.refusal
         return known.prove(headers, body)
 
     def _secrets_at(self, at: AccountId | str) -> _Tried:

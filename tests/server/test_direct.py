@@ -6,7 +6,7 @@ import itertools
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver.server import KEEP_ALIVE_SECONDS, Ordinary, bind, direct, serve
+from receiver.server import KEEP_ALIVE_SECONDS, Ordinary, Rank, bind, direct, serve
 from receiver.server import running as server
 from receiver.server.bounds import SERVICE, Bounds
 from receiver.web import body
@@ -156,7 +156,7 @@ async def test_a_kept_connection_is_closed_when_nothing_comes(web: Web, clock: C
 # --- several on one connection ---------------------------------------------------------------------------------------
 
 
-ROWS = {"od": 1, "do": 1, "dd": 0, "dud": 1, "udd": 1, "oo": 2, "ddddd": 0, "dodod": 2, "ddu": 1}
+ROWS = ("od", "do", "dd", "dud", "udd", "oo", "ddddd", "dodod", "ddu")
 
 
 CUTS: dict[str, Callable[[list[int]], list[int]]] = {
@@ -186,9 +186,11 @@ async def test_deliveries_of_both_ways_are_answered_in_order(row: str, cut: str,
     before, heard = len(web.seen), row.partition("u")[0] + "u" * ("u" in row)
     async with web.connected() as client:
         await send_cut(client, *(UNSIGNED if kind == "u" else made[kind](event()) for kind in row), cut=cut)
-        assert await client.said(len(heard)) == [REFUSED if kind == "u" else STORED for kind in heard]
+        answers = [await client.answer() for _ in heard]
+    assert [answer.said for answer in answers] == [REFUSED if kind == "u" else STORED for kind in heard]
     if cut == "in one piece":
-        assert len(web.seen) - before == ROWS[row]
+        assert len(web.seen) - before == row.count("o")
+        assert ("connection" in answers[-1].headers) == (heard != row)
 
 
 async def test_what_begins_behind_a_delivery_may_end_later(web: Web) -> None:
@@ -207,14 +209,30 @@ def changed(old: str, new: str, raw: bytes) -> bytes:
     return delivery(raw).replace(old.encode(), new.encode(), 1)
 
 
-LONG: dict[str, tuple[Callable[[bytes], bytes], tuple[int, str]]] = {
-    "a bad signature": (partial(changed, "v1=", f"v1={'0' * 64},v0="), REFUSED),
-    "a stale signature": (
-        lambda raw: changed(sign(raw)["X-Transcribe-Signature"], sign(raw, at=1)["X-Transcribe-Signature"], raw),
-        REFUSED,
+UNPROVEN: dict[str, Callable[[bytes], bytes]] = {
+    "a bad signature": partial(changed, "v1=", f"v1={'0' * 64},v0="),
+    "a stale signature": lambda raw: changed(
+        sign(raw)["X-Transcribe-Signature"], sign(raw, at=1)["X-Transcribe-Signature"], raw
     ),
-    "no signature": (partial(changed, "X-Transcribe-Signature", "X-Other"), REFUSED),
-    "an unknown callback": (partial(changed, PATH, f"{PATH}/jobs/unknown"), REFUSED),
+    "no signature": partial(changed, "X-Transcribe-Signature", "X-Other"),
+    "an unknown callback": partial(changed, PATH, f"{PATH}/jobs/unknown"),
+}
+
+
+@pytest.mark.parametrize("kind", UNPROVEN)
+async def test_what_nothing_proves_is_refused_without_the_application(kind: str, web: Web) -> None:
+    async with nobody_reaches_the_application(web), web.connected() as client:
+        for _ in range(2):
+            web.receiver.keyring.hurry()
+            await client.send(UNPROVEN[kind](event()))
+            answer = await client.answer()
+            assert (answer.said, "connection" in answer.headers) == (REFUSED, False)
+        await client.send(delivery(event()))
+        assert (await client.answer()).said == STORED
+
+
+LONG: dict[str, tuple[Callable[[bytes], bytes], tuple[int, str]]] = {
+    "no signature": (lambda raw: odd(raw).replace(b"X-Transcribe-Signature", b"X-Other"), REFUSED),
     "an unknown target": (partial(changed, PATH, f"{PATH}/x"), (404, "not_found")),
     "a whole URL": (partial(changed, PATH, f"http://web{PATH}"), STORED),
     "a query": (partial(changed, PATH, f"{PATH}?a=1"), STORED),
@@ -258,8 +276,8 @@ async def test_who_expects_100_gets_it(web: Web) -> None:
 @pytest.mark.parametrize("size", [50, 100_000], ids=["short", "long"])
 @pytest.mark.parametrize("kept", [False, True], ids=["at once", "behind another"])
 async def test_a_body_that_comes_late_is_refused_and_counted(size: int, kept: bool, web: Web, clock: Clock) -> None:  # noqa: FBT001 - a case
-    raw, before = event().ljust(size), len(web.seen)
-    async with web.connected() as client:
+    raw = event().ljust(size)
+    async with nobody_reaches_the_application(web), web.connected() as client:
         await client.send((delivery(event()) if kept else b"") + head(raw) + raw[:-1])
         if kept:
             assert (await client.answer()).said == STORED
@@ -271,7 +289,6 @@ async def test_a_body_that_comes_late_is_refused_and_counted(size: int, kept: bo
         answer = await answering
         assert (answer.said, answer.headers["connection"]) == ((408, "timeout"), "close")
         assert await client.end() == b""
-    assert web.seen[before:] == [PATH]
     assert "lately with 408 timeout" in web.receiver.failures_of().check(trusted=True).seen
 
 
@@ -353,17 +370,19 @@ class Taking:
     def wants(self, target: bytes) -> bool:
         return target == PATH.encode()
 
-    def take(self, head: Ordinary, body: bytes, client: str | None, answer: direct.Answer) -> bool:
+    def take(self, head: Ordinary, body: bytes, client: str | None, answer: direct.Answer) -> None:
         if self.bug is not None:
             raise self.bug
         if self.at_once is not None:
-            asyncio.get_running_loop().call_soon(answer, self.at_once)
-            return True
-        self.taken.append((head, body, client, answer))
-        return True
+            asyncio.get_running_loop().call_soon(answer, self.at_once, Rank.KNOWN)
+        else:
+            self.taken.append((head, body, client, answer))
 
-    def answer(self, response: Response) -> None:
-        self.taken.pop(0)[3](response)
+    def refuse_late(self, head: Ordinary, client: str | None) -> Response:
+        return PlainTextResponse(f"{head.target.decode()} {client}", 408)
+
+    def answer(self, response: Response, rank: Rank = Rank.KNOWN) -> None:
+        self.taken.pop(0)[3](response, rank)
 
 
 class Place:
@@ -420,6 +439,39 @@ async def test_what_it_does_not_want_is_the_applications() -> None:
     async with placed() as place, place.sent(request(b"1").replace(b" /webhooks", b" /elsewhere")) as client:
         assert (await client.answer()).status == 404
         assert place.taking.taken == []
+
+
+async def test_what_is_late_is_refused_with_its_head_and_its_client(clock: Clock) -> None:
+    async with placed() as place, place.sent(request(b"12")[:-1]) as client:
+        await clock.forward(SERVICE.receive)
+        clock.go_on()
+        answer = await client.answer()
+        assert (answer.status, answer.content) == (408, f"{PATH} 127.0.0.1".encode())
+        assert answer.headers["connection"] == "close"
+        assert await client.end() == b""
+
+
+async def test_what_has_come_whole_is_taken_although_its_turn_comes_after_its_time(clock: Clock) -> None:
+    async with placed(replace(SERVICE, turns=1)) as place, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(place.sent(request(b"12")[:-1])) for _ in range(3)]
+        for client in clients:
+            client.writer.write(b"2")
+        clock.jump(SERVICE.receive)
+        await catch_up()
+        clock.go_on()
+        assert [raw for _, raw, _, _ in place.taking.taken] == [b"12"] * 3
+        for client in clients:
+            place.taking.answer(PlainTextResponse("ok"))
+            assert (await client.answer()).content == b"ok"
+
+
+async def test_who_is_refused_with_more_behind_is_closed() -> None:
+    async with placed() as place, place.sent(request(b"1") + request(b"2")) as client:
+        place.taking.answer(PlainTextResponse("no", 401), Rank.OTHER)
+        answer = await client.answer()
+        assert (answer.status, answer.headers["connection"]) == (401, "close")
+        assert await client.end() == b""
+    assert place.taking.taken == []
 
 
 async def test_one_at_a_time_is_taken_from_a_connection() -> None:

@@ -32,12 +32,13 @@ numbers = itertools.count(1)
 
 
 class Answer:
-    """An HTTP response as it stood on the wire."""
+    """An HTTP response as it stood on the wire. It says nothing twice."""
 
     def __init__(self, head: bytes, content: bytes) -> None:
         first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
         self.status = int(first.split(" ")[1])
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        assert len(self.headers) == len(lines), lines
         self.content = content
 
     @property
@@ -228,11 +229,15 @@ class Clock:
     async def forward(self, seconds: float) -> None:
         """Let the server read its input, then let `seconds` pass, and do what is due by then."""
         await catch_up()
+        self.jump(seconds)
+        await catch_up()
+
+    def jump(self, seconds: float) -> None:
+        """Let `seconds` pass, before the server reads what was sent last."""
         if self._stands_at is None:
             self._ahead += seconds
         else:
             self._stands_at += seconds
-        await catch_up()
 
 
 async def catch_up() -> None:

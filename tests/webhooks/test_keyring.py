@@ -12,7 +12,7 @@ from receiver.errors import CallbackUnknownError, NoSecretError, SignatureError,
 from receiver.events import AccountId
 from receiver.settings import Account
 from receiver.signature import HEADER, sign
-from receiver.webhooks.keyring import SERVICE, Bounds, Keyring, Proven
+from receiver.webhooks.keyring import SERVICE, Bounds, Keyring, Proven, Unproven
 from receiver.webhooks.secrets import Callback, Known
 
 BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
@@ -57,6 +57,37 @@ async def test_a_known_secret_verifies_without_a_reading() -> None:
     ring = Keyring([account(b"other", OURS)], Known(), database.read)
     assert (await ring.verify(headers(OURS), BODY, HERE)).secret == OURS
     assert database.times == []
+
+
+class Hashed(bytes):
+    """A body that counts how often it is hashed."""
+
+    times = 0
+
+    def __radd__(self, before: bytes) -> bytes:
+        self.times += 1
+        return before + bytes(self)
+
+
+async def test_a_body_is_hashed_again_only_for_other_secrets() -> None:
+    database, strange, new = Database(), Hashed(BODY), Hashed(BODY)
+    ring = Keyring([account(OURS)], Known(), database.read, bounds=AT_ONCE)
+    with pytest.raises(SignatureError):
+        await ring.verify(headers(b"?"), strange, HERE)
+    assert strange.times == 1
+    database.secrets = (NEW,)
+    assert (await ring.verify(headers(NEW), new, HERE)).secret == NEW
+    assert new.times == 1 + 2, "for one secret, then for two"
+
+
+async def test_a_secret_that_becomes_known_after_the_first_try_verifies_even_without_another_reading() -> None:
+    database = Database(NEW)
+    ring = Keyring([account(OURS)], Known(), database.read, bounds=AT_ONCE)
+    before = ring.prove(headers(NEW), BODY, HERE)
+    assert isinstance(before, Unproven)
+    await ring.read_again()
+    database.away = True
+    assert (await ring.prove_later(before, headers(NEW), BODY, HERE)).secret == NEW
 
 
 async def test_a_secret_registered_meanwhile_verifies() -> None:
