@@ -1278,7 +1278,7 @@ MUTANTS = (
     Mutant("turns: a crowd keeps others out", "receiver/server/turns.py",
            "        for most in (EACH, self._at_once):", "        for most in (self._at_once,):", "server/turns"),
     Mutant("protocol: who is refused may go on for ever", "receiver/server/protocol.py",
-           "(not authentic if behind else", "(False if behind else", "server/protocol"),
+           "            return not authentic\n", "            return False\n", "server/protocol"),
     Mutant("protocol: what came is forgotten", "receiver/server/protocol.py",
            "        if self._unparsed:\n            self.handle_events()\n", "", "server/protocol"),
     Mutant("protocol: what begins behind a delivery is cut off", "receiver/server/protocol.py",

@@ -237,11 +237,14 @@ class DeadlineProtocol(H11Protocol):
         """Return whether the connection is closed after the answer that begins now; see `on_response_complete`."""
         if self._leaving.is_set():
             return True
+        if self.conn.their_state is h11.SEND_BODY:  # the rest of this request's body will not be read
+            return True
         behind = self.conn.trailing_data[0] + self._unparsed
         if len(behind) - len(left := behind.lstrip(b"\r\n")) <= LINE_END_BYTES:
             behind = left
-        # Otherwise a refused client that always has more to send stays busy, and no new client can take its place.
-        return self.conn.their_state is h11.SEND_BODY or (not authentic if behind else self._half_closed)
+        if behind:  # a refused client that always has more to send would stay busy, and keep its place for ever
+            return not authentic
+        return self._half_closed
 
     def _is_unread(self) -> bool:
         """Return whether the client might be sending bytes that will not be read. An incomplete head does not count."""

@@ -1,6 +1,6 @@
 """Parse connections in turns, so that many connections delay mostly each other.
 
-All connections share one event loop, and answering a delivery takes a dozen rounds of the loop. A round that parses the
+All connections share one event loop, and answering a delivery takes about ten of its rounds. A round that parses the
 input of a thousand connections lasts as long as a thousand requests. The database's answer, the spool's fsync and the
 deadlines wait for every such round. So only a few connections have their turn in each round; the others are queued.
 """
