@@ -4,6 +4,7 @@ lanes.Worker ──claims──▶ a lane for each job ──▶ attempt.run: th
                                                      └──▶ inbox.retry.decide ──▶ settling: fenced by the attempt
 crew        the workers of one process: for handlers, and for calls that are paid for
 queues      what is claimed from, in which order, and which queues rest
+marks       where a claim begins in each queue
 claims      claims jobs; a job that cannot be claimed does not stop the others
 lane        one job that the worker holds, and its stage
 settling    writes the outcomes of what has ended, together; meanwhile their lanes run the next jobs

@@ -28,7 +28,7 @@ from receiver.database import Connection, Connections
 from receiver.database.apart import each, impatiently
 from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.inbox import jobs
-from receiver.inbox.jobs import Claim
+from receiver.inbox.jobs import Claim, Mark, Queue
 from receiver.logs.reasons import plain
 from receiver.worker.queues import Queues
 
@@ -136,10 +136,9 @@ class Claims:
             claim = partial(self._claim, self._queues.handlers, most)
             return await self._do(partial(impatiently, claim) if self._aside else claim), False
         queues, rooms = self._queues.next(most)
-        claim = partial(
-            jobs.claim, queues=queues, rooms=rooms, marks=self._queues.marks(queues), lease=self._lease, limit=most,
-            aside=self._skipped(),
-        )  # fmt: skip
+        if not queues:
+            return [], False
+        claim = partial(self._claim_from, queues, rooms, most, marks=self._queues.marks(queues))
         began = _now()
         claims = await self._do(partial(impatiently, claim) if self._aside else claim)
         return claims, self._queues.claimed(claims, queues, rooms, most, took=_now() - began)
@@ -201,13 +200,25 @@ class Claims:
     async def _claim(
         self, handlers: Sequence[str], most: int, connection: Connection, *, only: int | None = None
     ) -> list[Claim]:
-        how: dict[str, Any] = {"lease": self._lease, "limit": most, "only": only, "aside": self._skipped()}
+        """Claim jobs of some handlers, wherever they lie in their queues."""
         if self._lapsed:
-            return await jobs.claim_lapsed(connection, self._queues.accounts, handlers, **how)
+            return await jobs.claim_lapsed(
+                connection, self._queues.accounts, handlers, lease=self._lease, limit=most, only=only,
+                aside=self._skipped(),
+            )  # fmt: skip
         queues = self._queues.open(handlers)
-        claims = await jobs.claim(connection, queues, rooms=self._queues.rooms(queues, most), **how)
+        claims = await self._claim_from(queues, self._queues.rooms(queues, most), most, connection, only=only)
         self._queues.served({claim.account_id for claim in claims}, queues)
         return claims
+
+    async def _claim_from(
+        self, queues: Sequence[Queue], rooms: Sequence[int], most: int, connection: Connection, *,
+        marks: Sequence[Mark] | None = None, only: int | None = None,
+    ) -> list[Claim]:  # fmt: skip
+        return await jobs.claim(
+            connection, queues, rooms=rooms, marks=marks, lease=self._lease, limit=most, only=only,
+            aside=self._skipped(),
+        )  # fmt: skip
 
     async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
         return await self._connections.run(statement, seconds=self._seconds)

@@ -23,7 +23,7 @@ from receiver.errors import StoreUnavailableError
 from receiver.events import AccountId
 from receiver.health.watchdog import BEATS
 from receiver.inbox import jobs
-from receiver.worker.queues import pause
+from receiver.worker.marks import pause
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Lapsed:
     async def watch(self) -> None:
         """Look for lapsed jobs and start processes for them, until cancelled. While the database is away, find none.
 
-        An old snapshot can make a look take long; then the next one waits longer (`worker.queues`).
+        An old snapshot can make a look take long; then the next one waits longer (`worker.marks`).
         """
         while True:
             if len(self._running) < self._limits.at_once and await self._are_left():

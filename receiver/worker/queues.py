@@ -19,31 +19,23 @@ share. With 300 accounts and 3 handlers that makes the worker five times as fast
 
     all queues ──look──▶ with due jobs ──next accounts──▶ a claim ──fewer jobs than its share──▶ not until the next look
 
-A queue from which jobs were claimed has a mark: the last of them. The next claim begins behind it, and need not walk
-over jobs that are running or done, of which the index keeps the old places while anyone might see them. A job can come
-to lie before the mark: another worker had locked it, or its transaction ended late. So the marks are forgotten after a
-second, and when a claim brings fewer jobs than it could.
-
-A snapshot that somebody holds for minutes keeps millions of those places, and a claim from the beginning, or a look,
-then takes half a second. So one that takes long is not repeated before twenty times as long, or ten seconds, have
-passed; the marks hold until then. A queue without a mark is walked from its beginning in every claim.
+In each queue a claim begins behind its mark (`worker.marks`). The first jobs of all accounts come before their second
+ones. So even a claim that was filled tells which accounts had no other due job: their next turn would have come.
 """
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from receiver.events import AccountId
 from receiver.inbox import jobs
-from receiver.inbox.jobs import START, Claim, Mark, Queue
+from receiver.inbox.jobs import Claim, Mark, Queue
+from receiver.worker.marks import Marks, pause
 
 LONGEST_SECONDS = 3600.0  # a provider can name any time; then the queue is tried again
-LOOK_SECONDS = 1.0  # between two looks at all queues, and for this long marks hold
+LOOK_SECONDS = 1.0  # between two looks at all queues
 FEW = 48  # queues that each claim looks into
 TOGETHER = 16  # accounts that one claim serves, if there are more queues than that
-LONG_SECONDS = 0.01  # of a claim from the beginning, or of a look
-PART = 20  # what takes longer is not repeated before so many times as long
-LONGEST_PAUSE_SECONDS = 10.0  # nor is it put off for longer: a slow connection looks like a slow statement
 
 
 class Queues:
@@ -67,12 +59,11 @@ class Queues:
         self._held = Counter[AccountId]()
         self._clock = clock
         self._resting: dict[Queue, float] = {}
-        self._marks: dict[Queue, Mark] = {}
+        self._marks = Marks(clock)
         self._are_many = len(self._order) * len(handlers) * 2 > few
         self._due = OrderedDict[AccountId, list[Queue]]()  # known from the last look, the account that is next first
-        self._looked = self._marked = self._began = clock()
-        self._begins = True  # whether the next claim begins a queue from its beginning, although it had a mark
-        self._look_again = self._begin_again = 0.0  # seconds after which it is done again at the earliest
+        self._looked = clock()
+        self._look_again = 0.0  # seconds after which it is done again at the earliest
 
     @property
     def accounts(self) -> Sequence[AccountId]:
@@ -83,7 +74,7 @@ class Queues:
     def must_look(self) -> bool:
         """Whether to look which queues have due jobs before the next claim: see `look`."""
         between = self._look_again if not self._due else max(LOOK_SECONDS, self._look_again)
-        return self._are_many and self._clock() - self._looked >= between
+        return self._are_many and self._clock() - self._looked >= between and self._has_room
 
     def look(self, due: Iterable[Queue], *, took: float) -> None:
         """Note which queues have due jobs, of all of them; to find that out took so many seconds."""
@@ -107,7 +98,7 @@ class Queues:
             if len(chosen) == min(most, TOGETHER):
                 break
         if not chosen:
-            self._due.clear()
+            self._due.clear()  # a job of another account might have come
         queues = [queue for account in chosen for queue in account]
         return queues, self.rooms(queues, -(-most // max(1, len(chosen))))
 
@@ -123,35 +114,21 @@ class Queues:
 
     def marks(self, queues: Sequence[Queue]) -> list[Mark]:
         """Return for each queue where a claim begins."""
-        if self._clock() - self._marked >= LOOK_SECONDS and self._may_begin:
-            self._marks.clear()
-            self._marked, self._begins = self._clock(), True
-        return [self._marks.get(queue, START) for queue in queues]
+        return self._marks.of(queues)
 
     def claimed(
         self, claims: Sequence[Claim], queues: Sequence[Queue], rooms: Sequence[int], most: int, *, took: float
     ) -> bool:
         """Note what a claim of `most` jobs has brought. Return whether another claim can bring more now."""
-        if self._begins:
-            self._began, self._begin_again, self._begins = self._clock(), pause(took), False
         served = Counter(claim.account_id for claim in claims)
+        room = {queue.account: room for queue, room in zip(queues, rooms, strict=True)}
+        is_full = len(claims) >= most
+        emptied = without_more(served, room, is_full=is_full)
+        self._marks.note(claims, queues, emptied, took=took)
         self.served(served, queues)
-        for claim in claims:
-            queue, mark = claim.queue, Mark(claim.due_at, claim.job)
-            self._marks[queue] = max(mark, self._marks.get(queue, START))
-        if len(claims) >= most:
-            return False
-        for queue, room in zip(queues, rooms, strict=True):
-            if served[queue.account] < room:
-                self._due.pop(queue.account, None)
-                if self._may_begin and queue in self._marks:
-                    del self._marks[queue]
-                    self._begins = True
-        return bool(self._due)
-
-    @property
-    def _may_begin(self) -> bool:
-        return self._clock() - self._began >= self._begin_again
+        for account in emptied:
+            self._due.pop(account, None)
+        return not is_full and bool(self._due)
 
     def served(self, accounts: Collection[AccountId], queues: Sequence[Queue]) -> None:
         """Put accounts whose jobs were claimed at the end of the order; among themselves they keep that of `queues`."""
@@ -160,6 +137,10 @@ class Queues:
                 self._order.move_to_end(account)
                 if account in self._due:
                     self._due.move_to_end(account)
+
+    @property
+    def _has_room(self) -> bool:
+        return any(self.room(account) > 0 for account in self._order)
 
     def room(self, account: AccountId) -> int:
         """Return how many more jobs of an account can be held."""
@@ -181,6 +162,18 @@ class Queues:
             self._resting = {queue: until for queue, until in self._resting.items() if until > now}
 
 
-def pause(took: float) -> float:
-    """Return after how many seconds something may be done again that took so long."""
-    return min(PART * took, LONGEST_PAUSE_SECONDS) if took >= LONG_SECONDS else 0.0
+def without_more(served: Mapping[AccountId, int], room: Mapping[AccountId, int], *, is_full: bool) -> set[AccountId]:
+    """Return the accounts of which a claim would have brought more jobs, if there had been any.
+
+    Args:
+        served: how many it has brought of each account.
+        room: how many it could bring of each, in the order of their turns.
+        is_full: whether it has brought as many as it could of all accounts together.
+    """
+    turns = {account: (served.get(account, 0), place) for place, account in enumerate(room)}  # the last of each
+    end = max(turns.values()) if is_full and turns else None
+    return {
+        account
+        for account, (times, place) in turns.items()
+        if times < room[account] and (end is None or (times + 1, place) < end)
+    }

@@ -15,7 +15,7 @@ from receiver.testing import ACCOUNT, Scratch
 from receiver.worker import Deadlines
 from receiver.worker.claims import LOOKED_AT, Claims
 from receiver.worker.queues import Queues
-from tests.worker.working import deliver, made, stored, until, worker_of, working
+from tests.worker.working import append, deliver, made, stored, until, worker_of, working
 
 BEFORE_A_CLAIM = (
     "create trigger theirs before update on receiver.jobs for each row "
@@ -40,10 +40,16 @@ BAD, GOOD, OTHER = made("bad", works), made("good", works), made("other", works)
 
 @contextmanager
 def claiming(scratch: Scratch, *, aside: float = 60) -> Iterator[Claims]:
-    connections = Connections(scratch.url)
+    with claiming_from(scratch.url, Queues([ACCOUNT], ["bad", "good", "other"], each=9), aside=aside) as claims:
+        yield claims
+
+
+@contextmanager
+def claiming_from(url: str, queues: Queues, *, aside: float = 60) -> Iterator[Claims]:
+    connections = Connections(url)
     yield Claims(
-        connections, queues=Queues([ACCOUNT], ["bad", "good", "other"], each=9), lapsed=False,
-        lease=timedelta(minutes=1), seconds=60, aside_seconds=aside, failing_seconds=60,
+        connections, queues=queues, lapsed=False, lease=timedelta(minutes=1), seconds=60, aside_seconds=aside,
+        failing_seconds=60,
     )  # fmt: skip
     connections.close()
 
@@ -164,3 +170,26 @@ async def test_a_worker_that_can_claim_nothing_at_all_says_so_until_it_can(recei
     worker.leave()
     await asyncio.wait_for(running, 60)
     connections.close()
+
+
+async def test_a_job_that_appears_after_one_that_was_stored_later_is_claimed_at_once(receiver_scratch: Scratch) -> None:
+    """Its transaction began earlier and ended later: the moment at which it is due is that of the beginning."""
+    taken: list[Claim] = []
+    await deliver(receiver_scratch, "evt_first", GOOD)
+    with claiming(receiver_scratch) as claims:
+        await claims.take(1, taken.append)
+        async with receiver_scratch.db.acquire() as connection, connection.transaction():
+            await append(connection, "evt_late", GOOD)
+            await deliver(receiver_scratch, "evt_second", GOOD)
+            await claims.take(1, taken.append)
+        await claims.take(1, taken.append)
+    assert [one.event_id for one in taken] == ["evt_first", "evt_second", "evt_late"]
+
+
+async def test_without_a_queue_to_claim_from_the_database_is_not_asked() -> None:
+    queues = Queues([ACCOUNT], ["good"], each=1)
+    queues.holds(ACCOUNT, more=1)
+    with claiming_from("postgresql://nobody@127.0.0.1:1/nowhere", queues) as claims:
+        assert await claims.take(9, lambda _: None)
+        queues.holds(ACCOUNT, more=-1)
+        assert not await claims.take(9, lambda _: None)

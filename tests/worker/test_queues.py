@@ -1,24 +1,13 @@
 """`worker.queues`: accounts take turns, and a queue whose account lacks something rests. Pure."""
 
-from datetime import UTC, datetime, timedelta
-
 from receiver.events import AccountId
 from receiver.inbox import jobs
-from receiver.inbox.jobs import START, Claim, Mark, Queue
+from receiver.inbox.jobs import START, Queue
 from receiver.worker.queues import LOOK_SECONDS, Queues
+from tests.worker.working import Clock, claim_from
 
 A, B, C = (AccountId("transcribe.so", "https://api.test", name) for name in "abc")
 ALL = jobs.queues([A, B, C], ["h"])
-DUE = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Clock:
-    """Seconds that the test sets."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def open_queues(queues: Queues, handler: str = "h") -> list[str]:
@@ -82,16 +71,6 @@ def test_an_account_without_room_is_left_out_until_one_of_its_jobs_has_ended() -
     assert open_queues(queues) == ["a", "ar", "b", "br"]
 
 
-def claim(queue: Queue, job: int, *, seconds: float = 0) -> Claim:
-    """Return the claim of a job that was due `seconds` after the first moment."""
-    due_at = DUE + timedelta(seconds=seconds)
-    return Claim(
-        job=job, attempt=1, uncounted=0, is_replay=queue.is_replay, handler=queue.handler, source=queue.account.source,
-        api_url=queue.account.api_url, account=queue.account.account, event_id="evt", transcription_id=None, raw=b"",
-        kept_key=None, due_at=due_at, claimed_at=due_at,
-    )  # fmt: skip
-
-
 def many(clock: Clock, *, each: int = 9) -> Queues:
     """Return queues that are too many to look into each of them."""
     return Queues([A, B, C], ["h", "other"], each=each, few=1, clock=clock)
@@ -106,7 +85,7 @@ def test_of_many_queues_those_with_due_jobs_are_claimed_from_accounts_in_turn_wi
     queues.look([ALL[0], Queue(A, "other", is_replay=True), ALL[2], ALL[4]], took=0)
     first = queues.next(2)
     assert names(first) == [("a", "h", 1), ("a", "other", 1), ("b", "h", 1)]
-    assert not queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *first, 2, took=0)
+    assert not queues.claimed([claim_from(ALL[0], 1), claim_from(ALL[2], 2)], *first, 2, took=0)
     assert names(queues.next(4)) == [("c", "h", 2), ("a", "h", 2), ("a", "other", 2), ("b", "h", 2)]
 
 
@@ -116,7 +95,7 @@ def test_an_account_that_gives_less_than_its_share_is_left_out_until_the_next_lo
     queues.look(ALL[::2], took=0)
     assert not queues.must_look
     chosen = queues.next(3)
-    assert queues.claimed([claim(ALL[0], 1), claim(ALL[4], 2)], *chosen, 3, took=0)
+    assert queues.claimed([claim_from(ALL[0], 1), claim_from(ALL[4], 2)], *chosen, 3, took=0)
     assert names(queues.next(2)) == [("a", "h", 1), ("c", "h", 1)]
     assert not queues.claimed([], *queues.next(2), 2, took=0)
     assert queues.must_look, "nothing is known to be due"
@@ -144,48 +123,46 @@ def test_few_queues_are_not_looked_at_before_they_are_claimed_from() -> None:
     assert names(queues.next(8)) == [("a", "h", 8)] * 2
 
 
-def test_a_claim_begins_behind_the_last_job_of_each_queue() -> None:
-    queues = Queues([A, B], ["h"], each=9)
-    chosen = queues.next(3)
-    taken = [claim(ALL[0], 7, seconds=1), claim(ALL[0], 9), claim(ALL[2], 8)]
-    assert not queues.claimed(taken, *chosen, 3, took=0)
-    later = DUE + timedelta(seconds=1)
-    assert queues.marks([ALL[0], ALL[1], ALL[2]]) == [Mark(later, 7), START, Mark(DUE, 8)]
+def idle(queues: Queues) -> str:
+    """Return the accounts whose queues are known to have no job that has been due for long."""
+    return "".join(q.account.account for q, mark in zip(ALL, queues.marks(ALL), strict=True) if mark != START)[::2]
 
 
-def test_marks_are_forgotten_after_a_second_and_when_a_claim_brings_too_little() -> None:
-    clock = Clock()
-    queues = Queues([A, B], ["h"], each=2, clock=clock)
-    marked = [Mark(DUE, 1), Mark(DUE, 2)]
-
-    def mark() -> None:
-        queues.claimed([claim(ALL[0], 1), claim(ALL[2], 2)], *queues.next(2), 2, took=0)
-        assert queues.marks(ALL[:4:2]) == marked
-
-    mark()
-    queues.claimed([claim(ALL[0], 3), claim(ALL[0], 4)], *queues.next(9), 9, took=0)  # all that A has room for
-    assert queues.marks(ALL[:4:2]) == [Mark(DUE, 4), START]
-    clock.now += LOOK_SECONDS
-    assert queues.marks(ALL[:4:2]) == [START, START]
-    mark()
-    clock.now += LOOK_SECONDS / 2
-    assert queues.marks(ALL[:4:2]) == marked
+def test_a_claim_that_was_not_filled_has_emptied_the_accounts_with_room() -> None:
+    queues = Queues([A, B, C], ["h"], each=2)
+    queues.holds(C, more=2)
+    chosen = queues.next(9)
+    queues.claimed([claim_from(ALL[0], 1, ago=0)], *chosen, 9, took=0)
+    assert idle(queues) == "ab"
 
 
-def test_a_claim_from_the_beginning_that_takes_long_gets_a_twentieth_of_the_time() -> None:
-    clock = Clock()
-    queues = Queues([A], ["h"], each=9, clock=clock)
+def test_a_claim_that_was_filled_has_emptied_the_accounts_whose_turn_had_come() -> None:
+    """Otherwise the queues of an idle account would be walked by each claim of a busy one."""
+    queues = Queues([A, B, C], ["h"], each=9)
+    chosen = queues.next(1)
+    queues.claimed([claim_from(ALL[2], 1)], *chosen, 1, took=0)
+    assert idle(queues) == "ab", "the turn of c was not reached"
+    chosen = queues.next(1)
+    queues.claimed([claim_from(ALL[2], 2)], *chosen, 1, took=0)
+    assert idle(queues) == "abc"
+
+
+def test_the_second_turn_of_an_account_comes_after_the_first_of_all() -> None:
+    queues = Queues([A, B, C], ["h"], each=9)
     chosen = queues.next(2)
-    queues.marks(chosen[0])
-    queues.claimed([claim(ALL[0], 1), claim(ALL[0], 2)], *chosen, 2, took=0.5)
-    clock.now += LOOK_SECONDS
-    assert queues.marks(ALL[:1]) == [Mark(DUE, 2)]
-    queues.claimed([claim(ALL[0], 3)], *chosen, 2, took=0.001)
-    assert queues.marks(ALL[:1]) == [Mark(DUE, 3)], "too little is no reason either"
-    clock.now += 20 * 0.5
-    assert queues.marks(ALL[:1]) == [START]
-    queues.claimed([claim(ALL[0], 4)], *chosen, 2, took=0.001)
-    assert queues.marks(ALL[:1]) == [START], "it is quick again"
+    queues.claimed([claim_from(ALL[0], 1), claim_from(ALL[0], 2)], *chosen, 2, took=0)
+    assert idle(queues) == "abc"
+
+
+def test_while_no_account_has_room_nothing_is_looked_at() -> None:
+    queues = many(Clock(), each=1)
+    assert queues.must_look
+    for account in (A, B, C):
+        queues.holds(account, more=1)
+    assert not queues.must_look
+    assert names(queues.next(8)) == []
+    queues.holds(B, more=-1)
+    assert queues.must_look
 
 
 def test_a_look_that_takes_long_gets_a_twentieth_of_the_time() -> None:

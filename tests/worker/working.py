@@ -5,14 +5,15 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from receiver import Event, Handler, RetryPolicy, handler
-from receiver.database import Connections, pool
+from receiver.database import Connection, Connections, pool
 from receiver.health.organs import Organs
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
+from receiver.inbox.jobs import Claim, Queue
 from receiver.providers.transcribe_so import payload
 from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
 from receiver.worker import Lapsed, Leases, Worker, note_lent
@@ -22,6 +23,25 @@ from receiver.worker.lapsed import Limits
 from tests.processes import completed
 
 AT_ONCE = RetryPolicy(attempts=3, first=timedelta(0), limit=timedelta(0))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """Seconds that the test sets."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def claim_from(queue: Queue, job: int, *, ago: float = 60) -> Claim:
+    """Return the claim, at `NOW`, of a job that was due so many seconds before."""
+    return Claim(
+        job=job, attempt=1, uncounted=0, is_replay=queue.is_replay, handler=queue.handler, source=queue.account.source,
+        api_url=queue.account.api_url, account=queue.account.account, event_id="evt", transcription_id=None, raw=b"",
+        kept_key=None, due_at=NOW - timedelta(seconds=ago), claimed_at=NOW,
+    )  # fmt: skip
 
 
 async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 60) -> None:
@@ -35,10 +55,15 @@ def made(name: str, function: Any, *, policy: RetryPolicy = AT_ONCE) -> Handler:
 
 
 async def deliver(scratch: Scratch, event_id: str, *handlers: Handler) -> None:
+    async with scratch.db.acquire() as connection:
+        await append(connection, event_id, *handlers)
+
+
+async def append(connection: Connection, event_id: str, *handlers: Handler) -> None:
+    """Deliver in the transaction of a connection."""
     event = payload.read("transcribe.so", completed(event_id))
     assert isinstance(event, Event)
-    async with scratch.db.acquire() as connection:
-        await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "test", tuple(h.name for h in handlers))])
+    await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "test", tuple(h.name for h in handlers))])
 
 
 async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
