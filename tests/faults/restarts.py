@@ -64,14 +64,15 @@ class Client:
         self.wrong: Counter[str] = Counter()
         self.slowest_seconds = 0.0
         self._port, self._first = port, first
+        self._is_given_up = False
         self._chance = random.Random(port)  # noqa: S311 - it picks a connection
         self._kept = [self._new() for _ in range(KEPT)]
 
     def deliver(self, number: int) -> None:
-        """Deliver an event until it is answered 2xx."""
+        """Deliver an event until it is answered 2xx, or all is given up."""
         body, asked = completed(f"evt_{number}"), time.monotonic()
         wrong: str | None = ""
-        while wrong is not None:
+        while wrong is not None and not self._is_given_up:
             with self._connection(keep=bool(number % 2)) as connection:
                 wrong = _wrong(connection, body)
             if wrong is not None:
@@ -92,6 +93,9 @@ class Client:
             pacing = pool.submit(pace)
             try:
                 work()
+            except BaseException:
+                self._is_given_up = True  # nobody might answer any more
+                raise
             finally:
                 over.set()
             for one in pacing.result():
