@@ -3,7 +3,7 @@
 import click
 
 from receiver.cli.opening import opened
-from receiver.cli.options import account_option, as_json, examples
+from receiver.cli.options import account_option, as_json, examples, limit_option
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.logs import clock, printable
@@ -62,13 +62,7 @@ def pipelines(*, as_json: bool) -> None:
 @click.command(
     epilog=examples("receiver transcriptions", "receiver transcriptions --limit 0 --json | jq -r '.[].title'")
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(0, 1_000_000),
-    default=20,
-    show_default=True,
-    help="Show at most this many; 0 shows all.",
-)
+@limit_option(20)
 @click.option("--api-only", is_flag=True, help="Show only those submitted through the API.")
 @account_option
 @as_json

@@ -3,7 +3,7 @@
 import click
 
 from receiver.cli.opening import with_database
-from receiver.cli.options import as_json, examples, stripped
+from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure
 from receiver.handling import discovery
@@ -14,17 +14,9 @@ from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
 
-limit_option = click.option(
-    "--limit",
-    type=click.IntRange(0, 1_000_000),
-    default=50,
-    show_default=True,
-    help="Show at most this many; 0 shows all.",
-)
-
 
 @click.command(epilog=examples("receiver events", "receiver events --json --limit 0 | jq length"))
-@limit_option
+@limit_option(50)
 @as_json
 def events(limit: int, *, as_json: bool) -> None:
     """List events, newest first."""
@@ -70,7 +62,7 @@ def show(event: str, *, as_json: bool) -> None:
 
 @click.command(epilog=examples("receiver jobs", "receiver jobs --dead --json"))
 @click.option("--dead", is_flag=True, help="Show only dead jobs: they run again only after `receiver replay`.")
-@limit_option
+@limit_option(50)
 @as_json
 def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
     """List jobs, newest first."""
@@ -132,7 +124,7 @@ def _say_delivered(whole: Whole) -> None:
 
 
 def _off(seconds: float) -> str:
-    return f"{abs(seconds):.1f} s {'before' if seconds >= 0 else 'after'}"
+    return f"{abs(seconds):.0f} s {'before' if seconds >= 0 else 'after'}"
 
 
 def _job_line(job: StoredJob) -> str:

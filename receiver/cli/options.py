@@ -1,7 +1,8 @@
 """Options and arguments that several commands share, and how they are read."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -10,6 +11,8 @@ from receiver.events import DEFAULT_ACCOUNT
 from receiver.providers.transcribe_so import wire
 from receiver.settings import webhook_at
 from receiver.submissions import ids
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Continue without a question.")
@@ -47,8 +50,16 @@ again_option = click.option(
 until_eof = click.option("--until-eof", is_flag=True, hidden=True)
 
 
+class WholeRange(click.IntRange):
+    """A whole number within a range, which errors call so."""
+
+    name = "whole number"
+
+
 class FiniteRange(click.FloatRange):
     """A finite number within a range. `FloatRange` itself takes NaN, because every comparison with it is false."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number of a text, or refuse the text."""
@@ -56,6 +67,14 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+def limit_option(default: int) -> Callable[[F], F]:
+    """Return the option for how much a list shows."""
+    return click.option(
+        "--limit", type=WholeRange(0, 1_000_000), default=default, show_default=True,
+        help="Show at most this many; 0 shows all.",
+    )  # fmt: skip
 
 
 def refuse_again_with_key(key: str | None, *, again: bool) -> None:

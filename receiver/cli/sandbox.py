@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from receiver.cli.options import FiniteRange, examples, until_eof
+from receiver.cli.options import FiniteRange, WholeRange, examples, until_eof
 from receiver.cli.process import configure, run, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.cli.up.simulation import variables
@@ -111,7 +111,7 @@ def _of(defaults: Any, prefix: str, options: dict[str, Any]) -> Any:
 @click.command(
     epilog=examples("receiver sandbox", "receiver sandbox --port 9100 --speed 1 --second-webhook 409 --seed 7") + MORE
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=9000, show_default=True, help="Listen on this port.")
+@click.option("--port", type=WholeRange(1, 65535), default=9000, show_default=True, help="Listen on this port.")
 @click.option(
     "--speed",
     type=FiniteRange(min=0.001),

@@ -13,7 +13,7 @@ import click
 
 from receiver import database
 from receiver.cli import startup
-from receiver.cli.options import examples, until_eof
+from receiver.cli.options import WholeRange, examples, until_eof
 from receiver.cli.process import collect_seldom, configure, event_at, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections, embedded
@@ -40,7 +40,7 @@ SUBMITTING = 2  # connections, opened when they are needed
 
 @click.command(epilog=examples("receiver serve", "PORT=8080 receiver serve --host 0.0.0.0"))
 @click.option("--host", help="Listen on this host instead of HOST (127.0.0.1).")
-@click.option("--port", type=click.IntRange(1, 65535), help="Listen on this port instead of PORT (8000).")
+@click.option("--port", type=WholeRange(1, 65535), help="Listen on this port instead of PORT (8000).")
 @click.option("--listener", "descriptor", type=int, hidden=True)  # the socket that `up` has bound and keeps open
 @click.option("--shared", is_flag=True, hidden=True)  # whether other processes accept from this socket too
 @until_eof

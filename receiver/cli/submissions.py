@@ -5,9 +5,8 @@ from pathlib import Path
 
 import click
 
-from receiver.cli.inbox import limit_option
 from receiver.cli.opening import with_database
-from receiver.cli.options import as_json, examples, stripped
+from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure
 from receiver.database import Pool
@@ -30,7 +29,7 @@ from receiver.submissions.shelf import copies
 @click.option(
     "--state", "states", type=click.Choice([*map(str, State)]), multiple=True, help="Show only those in this state."
 )
-@limit_option
+@limit_option(50)
 @as_json
 def submissions(states: tuple[str, ...], limit: int, *, as_json: bool) -> None:
     """List submissions, newest first."""

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from receiver import database
-from receiver.cli.options import examples
+from receiver.cli.options import WholeRange, examples
 from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
 from receiver.cli.up import room, samples, story
 from receiver.cli.up import simulation as simulating
@@ -40,7 +40,7 @@ WEB_ENDS_SECONDS = 20.0
 MANY = 100  # workers that leave at once: most have no call under way, and end soon
 WORKER_SILENT_SECONDS = 60.0
 STORY_ENDS_SECONDS = 3.0
-PROCESSES = click.IntRange(1, MOST_PROCESSES)
+PROCESSES = WholeRange(1, MOST_PROCESSES)
 
 
 @click.command(
@@ -55,7 +55,7 @@ PROCESSES = click.IntRange(1, MOST_PROCESSES)
 @click.option("--sandbox", is_flag=True, help="Run simulated providers too, and send a sample through everything.")
 @click.option(
     "--sandbox-port",
-    type=click.IntRange(1, 65535),
+    type=WholeRange(1, 65535),
     default=9000,
     show_default=True,
     help="The port of the simulated providers.",
@@ -64,14 +64,14 @@ PROCESSES = click.IntRange(1, MOST_PROCESSES)
     "--all", "everything", is_flag=True,
     help="With --sandbox: a sample through each simulated provider, and two accounts of transcribe.so.",
 )  # fmt: skip
-@click.option("--web", type=PROCESSES, metavar="N", help="Start N web processes instead of RECEIVER_WEB (1).")
-@click.option("--workers", type=PROCESSES, metavar="N", help="Start N workers instead of RECEIVER_WORKERS (1).")
+@click.option("--web", type=PROCESSES, metavar="N", help="Start N web processes, not RECEIVER_WEB (1).")
+@click.option("--workers", type=PROCESSES, metavar="N", help="Start N workers, not RECEIVER_WORKERS (1).")
 def up(*, sandbox: bool, sandbox_port: int, everything: bool, web: int | None, workers: int | None) -> None:
     """Run everything on one machine.
 
-    Migrates the database, runs the web server and a worker, and prints what happens. Ctrl-C ends it.
+    Migrates the database, runs web processes and workers, and prints what happens. Ctrl-C ends it.
 
-    SIGHUP replaces the web server and the worker, so that they load changed handlers or code. No delivery is refused.
+    SIGHUP replaces these processes, so that they load changed handlers or code. No delivery is refused.
     """
     if everything and not sandbox:
         raise click.UsageError("--all needs --sandbox: samples go to no real provider")
@@ -171,10 +171,11 @@ async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, 
     first = [child for child in children if child.name != "sandbox"]
     ending = asyncio.gather(*(child.end(longest) for child in first))
     await asyncio.sleep(0)  # the children get their signal before we print
-    say(
-        f"stopping: running jobs have {seconds:g} s to finish; "
-        "press Ctrl-C again to stop them now and put them back in the queue"
-    )
+    if first:
+        say(
+            f"stopping: running jobs have {seconds:g} s to finish; "
+            "press Ctrl-C again to stop them now and put them back in the queue"
+        )
     hurrying = asyncio.create_task(_hurry(first, hurry))
     await ending
     hurrying.cancel()
