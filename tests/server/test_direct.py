@@ -391,6 +391,7 @@ class Place:
     def __init__(self, bounds: Bounds) -> None:
         self.taking = Taking()
         self.stop, self.relieved = asyncio.Event(), asyncio.Event()
+        self.pieces = list[int]()
         app = Starlette(routes=[Route(PATH, self._tell, methods=["POST"])])
         app.state.taking = self.taking
         self._listener = bind("127.0.0.1", 0)
@@ -398,7 +399,9 @@ class Place:
         self.running = asyncio.create_task(serve(app, self._listener, self.stop, relieved=self.relieved, bounds=bounds))
 
     async def _tell(self, request: Request) -> Response:
-        return PlainTextResponse(await request.body(), 418)
+        pieces = [piece async for piece in request.stream()]
+        self.pieces += map(len, pieces)
+        return PlainTextResponse(b"".join(pieces), 418)
 
     @asynccontextmanager
     async def sent(self, request: bytes) -> AsyncIterator[Connection]:
@@ -510,6 +513,33 @@ async def test_a_bug_in_taking_leaves_the_delivery_to_the_application(caplog: py
             answer = await client.answer()
             assert (answer.status, answer.content) == (418, b"1")
             assert "nobody foresaw it" in caplog.text
+
+
+async def test_what_comes_behind_a_body_waits_in_the_kernel_and_is_let_go_when_that_is_answered() -> None:
+    said, most = request(bytes(body.BODY_BYTES), "Connection: x") + bytes(16 * body.BODY_BYTES), 0
+    async with placed(replace(SERVICE, turns=1)) as place, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(place.port)) for _ in range(4)]
+        await catch_up()
+        found = [one for one in gc.get_objects() if type(one) is direct.DirectProtocol]
+        kept = [vars(one) for one in found if not one.transport.is_closing()]
+        answers = asyncio.gather(*(client.answer() for client in clients))
+        sending = asyncio.gather(*(client.send(said) for client in clients))
+        while not answers.done():
+            most = max(most, *(len(one["_unparsed"]) for one in kept))
+            await asyncio.sleep(0)
+        assert [len(answer.content) for answer in await answers] == [body.BODY_BYTES] * 4
+        assert 0 < most < 2 * body.BODY_BYTES
+        assert not any(one["_unparsed"] for one in kept)
+        await sending
+
+
+async def test_what_is_left_to_the_application_is_given_to_it_at_once() -> None:
+    """In pieces, many requests would each be half here and half there, and need memory for both."""
+    async with placed(replace(SERVICE, turns=1)) as place:
+        place.taking.most, place.taking.bug = body.BODY_BYTES, RuntimeError("nobody foresaw it")
+        async with place.sent(request(bytes(body.BODY_BYTES))) as client:
+            assert (await client.answer()).status == 418
+    assert place.pieces == [body.BODY_BYTES, 0]
 
 
 @pytest.mark.parametrize("ends", ["stop", "relieved"])
