@@ -2,6 +2,8 @@
 
 The row is written together with the outcome. An attempt that runs has no row yet. Nor has one whose worker died, until
 the job is claimed again: then the attempt is `lost`, it ended when its lease ran out, and its worker is not known.
+
+A job may postpone itself for ever. So of each job only the first row and the last 200 are kept.
 """
 
 import os

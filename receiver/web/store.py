@@ -287,7 +287,11 @@ class Store:
         return self._interested(content.type, content.source) if isinstance(content, Event) else ()
 
     def _leave(self, error: StoreUnavailableError) -> None:
-        """Send the next deliveries straight to the spool: only the first ones of an outage have to wait."""
+        """Send the next deliveries straight to the spool: only the first ones of an outage have to wait.
+
+        A lock on a whole table is no outage, because the database answers. While it lasts, each delivery waits up to
+        2 s before it is spooled.
+        """
         is_new, self._away_since = self._away_since is None, self._away_since or time.monotonic()
         self._why = str(error)
         self._hurry.give()

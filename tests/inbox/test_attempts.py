@@ -11,7 +11,7 @@ from receiver.inbox import attempts, deliveries, jobs, lookup
 from receiver.inbox.attempts import Attempt
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import Ended
-from receiver.inbox.retry import Again, Dead, Done
+from receiver.inbox.retry import Again, Dead, Done, Later
 from receiver.providers.transcribe_so import payload
 from receiver.testing import ACCOUNT, SANDBOX_URL
 from tests.inbox.ending import finish
@@ -65,6 +65,23 @@ def test_the_seconds_of_an_attempt_are_those_between_its_claim_and_its_end() -> 
     one = Attempt(1, 1, "host/1", began, began + timedelta(days=1, seconds=2.5), "done", None)
     assert one.seconds == 86_402.5
     assert replace(one, claimed_at=None).seconds is None
+
+
+async def test_of_a_job_that_postpones_itself_for_ever_the_first_row_and_the_last_200_are_kept(db: Pool) -> None:
+    event = payload.read("transcribe.so", completed("evt_1"))
+    assert isinstance(event, Event)
+    async with db.acquire() as connection:
+        await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "f", ("a", "b"))])
+    await db.execute(
+        "insert into receiver.attempts (job, attempt, outcome)"
+        " select id, n, 'later' from receiver.jobs, generate_series(1, 204) n"
+    )
+    await db.execute("update receiver.jobs set attempt = 204 where handler = 'a'")
+    (claim,) = await jobs.claim(db, jobs.queues([ACCOUNT], ["a"]), lease=LEASE, limit=1)
+    assert await finish(db, claim.job, 205, Later(NOW, "not yet"))
+    whole = await lookup.whole(db, "evt_1")
+    kept = {job.handler: [one.attempt for one in whole.attempts_at(job)] for job in whole.event.jobs}
+    assert kept == {"a": [1, *range(6, 206)], "b": [*range(1, 205)]}
 
 
 async def test_a_row_that_is_there_already_keeps_no_outcome_from_being_written(db: Pool) -> None:

@@ -3,7 +3,7 @@ select string_agg(privilege, ', ' order by privilege) || ' on receiver.' || name
 from (
     values
         ('archive', '{delete,insert,select}'::text[]), ('artifacts', '{insert,select,update}'),
-        ('attempts', '{insert,select}'), ('budgets', '{insert,select,update}'),
+        ('attempts', '{delete,insert,select}'), ('budgets', '{insert,select,update}'),
         ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
         ('deliveries', '{insert,select}'),
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
