@@ -21,7 +21,8 @@ GROWING = {"events", "jobs", "attempts", "deliveries", "submissions", "archive",
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
 
-# $1 events, with three jobs each; a tenth of the newest waits, one in a hundred is dead. Two APIs, each with accounts.
+# {events} events, with three jobs each, in this order; one job of each of the first four runs, a tenth of the newest
+# waits, one in a hundred is dead. Two APIs, each with accounts.
 FILL = (
     """
     insert into receiver.events (
@@ -42,7 +43,7 @@ FILL = (
     select
         e.id, h, e.source, e.api_url, e.account,
         case
-            when e.id > {events} - 4 and h = 'a' then 'running'
+            when e.id <= 4 and h = 'a' then 'running'
             when e.id > {events} * 0.9 and h = 'b' then 'pending'
             when e.id % 100 = 7 and h = 'c' then 'dead'
             else 'done'
@@ -50,6 +51,7 @@ FILL = (
         1, e.received_at + case when e.id % 4 = 0 then interval '30 days' else interval '0' end
     from receiver.events e
     cross join unnest(array['a', 'b', 'c']) h
+    order by e.id, h
     """,
     """
     insert into receiver.attempts (job, attempt, worker, claimed_at, ended_at, outcome)
@@ -110,17 +112,20 @@ class Looked:
     Attributes:
         parameters: its parameters in SQL, for the database that `FILL` makes.
         rows: how many rows it reads at most, however many are stored.
+        takes: how many rows it locks and writes at least: with nothing to do, it reads little.
     """
 
     parameters: str
     rows: int
+    takes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a statement has read, from its plan."""
+    """What a statement has read, and which rows it has locked and written, from its plan."""
 
     rows: int
+    taken: int
     pages: int
     milliseconds: float
     whole: frozenset[str]
@@ -140,6 +145,7 @@ EVENT = (
     " array['a title'], array[1, 1, 1], array['a', 'b', 'c'], array['webhook'], array[0.5], array[null]::timestamptz[],"
     " array[1], array[2], array['fp_1'], array[0.7], array[null]::timestamptz[]"
 )
+RUNNING = "array[4, 7], array[1, 1]"  # the jobs of the second and the third event that run, and their attempts
 MARKS = "array_fill('-infinity'::timestamptz, array[3]), array[0, 0, 0]"
 
 LOOKED = {
@@ -154,16 +160,17 @@ LOOKED = {
     "inbox/due_jobs": Looked(f"{QUEUES}, 8, array[]::bigint[]", 30),
     "inbox/queues_due": Looked(f"{WHOSE}, array['a', 'b', 'c']", 30),
     "inbox/lapsed_jobs": Looked(f"{WHOSE}, array['a', 'b'], 8, array[]::bigint[]", 10),
-    "inbox/renew_leases": Looked("array[59995, 59998], array[1, 1], '5 min'", 10),
-    "inbox/lock_job": Looked("59998, 1", 5),
+    "inbox/renew_leases": Looked(f"{RUNNING}, '5 min'", 10, 4),
+    "inbox/lock_job": Looked("7, 1", 5, 1),
     "inbox/settle_jobs": Looked(
-        "array[59995, 59998], array[1, 1], array['done', 'pending'], array['0', '1 min']::interval[],"
+        f"{RUNNING}, array['done', 'pending'], array['0', '1 min']::interval[],"
         " array[null, 'why'], array[0, 0], array['done', 'again'], array[now(), null], 'host/1'",
         10,
+        4,
     ),
-    "inbox/complete_job": Looked("59998, 1, now(), 'host/1'", 5),
-    "inbox/release_jobs": Looked("array[59995, 59998], array[1, 1], array[now(), null], 'host/1'", 10),
-    "inbox/bury_job": Looked("59998, 'why'", 5),
+    "inbox/complete_job": Looked("7, 1, now(), 'host/1'", 5, 1),
+    "inbox/release_jobs": Looked(f"{RUNNING}, array[now(), null], 'host/1'", 10, 4),
+    "inbox/bury_job": Looked("7, 'why'", 5, 1),
     "inbox/oldest_due": Looked(QUEUES, 10),
     # Who runs.
     "health/see_process": Looked(
@@ -309,8 +316,14 @@ def _reading(found: dict[str, Any], said: str) -> Reading:
         for node in scans
         if node["Node Type"] == "Seq Scan" and node["Actual Loops"] and node["Relation Name"] in GROWING
     }
+    taken = sum(
+        one["Actual Rows"] * one["Actual Loops"]
+        for node in nodes
+        for one in (node["Plans"] if node["Node Type"] == "ModifyTable" else [node])
+        if node["Node Type"] in {"ModifyTable", "LockRows"}
+    )
     pages = found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"]
-    return Reading(round(rows), pages, found["Execution Time"], frozenset(whole), said)
+    return Reading(round(rows), round(taken), pages, found["Execution Time"], frozenset(whole), said)
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -320,9 +333,10 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def wrong(looked: Looked, found: Reading) -> str:
-    """Return what a statement reads that it should not; empty if it reads little."""
+    """Return what a statement reads that it should not, or finds not; empty if it does its work and reads little."""
     pages = PAGES_FOR_ALL + PAGES_A_ROW * looked.rows
     said = [f"the whole of {', '.join(sorted(found.whole))}"] if found.whole else []
     said += [f"more than {looked.rows} rows"] if found.rows > looked.rows else []
     said += [f"more than {pages} pages"] if found.pages > pages else []
+    said += [f"only {found.taken} of {looked.takes} rows to lock and write"] if found.taken < looked.takes else []
     return "; ".join(said)

@@ -62,6 +62,13 @@ async def test_a_statement_that_reads_everything_is_told(
     assert plans.wrong(looked, found) == said, found.plan
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_statement_that_finds_nothing_to_do_is_told(filled: "asyncpg.Connection[asyncpg.Record]") -> None:
+    looked = plans.Looked("7, 2", 5, takes=1)  # it runs, but not for the second time
+    found = await plans.read(filled, looked, TEXTS["inbox/lock_job"], "force_generic_plan")
+    assert plans.wrong(looked, found) == "only 0 of 1 rows to lock and write", found.plan
+
+
 def test_every_statement_is_looked_at_or_excused() -> None:
     assert {*plans.LOOKED, *plans.EXCUSED} == {*TEXTS}
     assert not {*plans.LOOKED} & {*plans.EXCUSED}
