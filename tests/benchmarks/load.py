@@ -138,8 +138,8 @@ def prepare(order: Order) -> deque[bytes]:
     return requests
 
 
-class Line(NamedTuple):
-    """A connection, and what has come on it of an answer that is not whole yet."""
+class Connection(NamedTuple):
+    """A socket, and what has come on it of an answer that is not whole yet."""
 
     socket: socket.socket
     came: bytearray
@@ -150,8 +150,8 @@ class Load:
 
     def __init__(self, order: Order, requests: deque[bytes]) -> None:
         self._order, self._requests = order, requests
-        self._lines = dict[int, Line]()
-        self._due = dict[int, float]()  # of the request that is under way on a line
+        self._connections = dict[int, Connection]()
+        self._due = dict[int, float]()  # of the request that is under way on a connection
         self._epoll = select.epoll()
         self._answers, self._lost = Counter[bytes](), 0
         self._latencies = list[float]()
@@ -169,15 +169,15 @@ class Load:
             else:
                 self._as_answers_come(began)
         finally:
-            for line in self._lines.values():
-                line.socket.close()
+            for connection in self._connections.values():
+                connection.socket.close()
             self._epoll.close()
         answers = {status.decode("latin-1"): many for status, many in self._answers.items()}
         return Came(self._order.run, answers, self._lost, self._last - began, self._latencies, sent)
 
     def _as_answers_come(self, began: float) -> None:
         until, end = began + self._order.seconds, began + self._order.seconds + PATIENCE_SECONDS
-        for number in list(self._lines):
+        for number in list(self._connections):
             self._send(number, began)
         while self._due:
             for number, _ in self._epoll.poll(1.0):
@@ -191,7 +191,7 @@ class Load:
     def _at_a_rate(self, began: float) -> list[float]:
         pause, offset = 1 / self._order.rate, time.time() - time.perf_counter()
         dues = (began + number * pause for number in count())
-        idle, sent, due = list(self._lines), list[float](), next(dues)
+        idle, sent, due = list(self._connections), list[float](), next(dues)
         while self._requests or self._due:
             now = time.perf_counter()
             while self._requests and due <= now and idle:
@@ -209,25 +209,25 @@ class Load:
     def _open(self) -> int:
         opened = socket.create_connection((HOST, self._order.port), timeout=PATIENCE_SECONDS)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._lines[opened.fileno()] = Line(opened, bytearray())
+        self._connections[opened.fileno()] = Connection(opened, bytearray())
         self._epoll.register(opened.fileno(), select.EPOLLIN)
         return opened.fileno()
 
     def _usable(self, number: int) -> int:
-        """Return that line, or another one in place of one that is closed."""
-        return number if number in self._lines else self._open()
+        """Return that connection, or another one in place of one that is closed."""
+        return number if number in self._connections else self._open()
 
     def _send(self, number: int, due: float) -> None:
         request = self._requests.popleft()
         self._due[number] = due
         with suppress(OSError):  # it will read as closed
-            self._lines[number].socket.sendall(request)
+            self._connections[number].socket.sendall(request)
 
     def _hear(self, number: int) -> bool:
-        """Take what has come on a line. Return whether its request is over."""
-        line = self._lines[number]
+        """Take what has come on a connection. Return whether its request is over."""
+        connection = self._connections[number]
         try:
-            data = line.socket.recv(65_536)
+            data = connection.socket.recv(65_536)
         except OSError:
             data = b""
         if not data:
@@ -237,25 +237,25 @@ class Load:
             self._close(number)
             return was_under_way
         came: bytes | bytearray = data
-        if line.came:
-            line.came.extend(data)
-            came = line.came
+        if connection.came:
+            connection.came.extend(data)
+            came = connection.came
         if len(came) < _whole(came):
             if came is data:
-                line.came.extend(data)
+                connection.came.extend(data)
             return False
         self._last = now = time.perf_counter()
         self._latencies.append((now - self._due.pop(number)) * 1000)
         self._answers[bytes(came[9:12])] += 1
         if _CLOSE in came:
             self._close(number)
-        elif line.came:
-            line.came.clear()
+        elif connection.came:
+            connection.came.clear()
         return True
 
     def _close(self, number: int) -> None:
         self._epoll.unregister(number)
-        self._lines.pop(number).socket.close()
+        self._connections.pop(number).socket.close()
 
     def _give_up(self) -> None:
         self._lost += len(self._due)
