@@ -54,6 +54,14 @@ def open_folder(*, in_memory: bool = True) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def plain_environment() -> dict[str, str]:
+    """Return the environment without settings of ours."""
+    given = {k: v for k, v in os.environ.items() if not k.startswith((*OURS, *SOURCES))}
+    for name in ("DATABASE_URL", "HOST", "PORT", "PUBLIC_URL"):
+        given.pop(name, None)
+    return given | {"PYTHONPATH": str(REPOSITORY)}
+
+
 def unreachable(url: str) -> str:
     """Return a database's own address, under which it is never reached: as if it were away."""
     return f"{url}{'&' if '?' in url else '?'}target_session_attrs=standby"
@@ -128,13 +136,15 @@ class Process:
         *,
         stdin: int = subprocess.DEVNULL,
         by: tuple[str, ...] = (),
+        pass_fds: tuple[int, ...] = (),
     ) -> None:
         self.out = folder / f"{number}-{arguments[0]}.out"
         self.err = folder / f"{number}-{arguments[0]}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.popen = subprocess.Popen(
                 [*by, sys.executable, "-m", "receiver", *arguments],
-                cwd=folder, env=environment, stdin=stdin, stdout=out, stderr=err, start_new_session=True,
+                cwd=folder, env=environment, stdin=stdin, stdout=out, stderr=err, pass_fds=pass_fds,
+                start_new_session=True,
             )  # fmt: skip
 
     @property
@@ -215,12 +225,11 @@ class Processes:
         self.stdin = subprocess.DEVNULL
         self.by: tuple[str, ...] = ()  # a command that becomes each of the processes, in what it has prepared
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith((*OURS, *SOURCES))},
+            **plain_environment(),
             "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(),
             "TRANSCRIBE_API_URL": "http://127.0.0.1:1",
             "PORT": str(free_port()),
             "RECEIVER_POLL_SECONDS": "0.2",
-            "PYTHONPATH": str(REPOSITORY),
             "PYTHONWARNINGS": "error",
         }
         self.secrecy = Secrecy()
@@ -232,15 +241,19 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.kill()
+        if error is None:
+            self._hold_secrecy()
+            return
+        for process in self._started:
+            print(f"--- {process.err.name}\n{process.out.read_text()}{process.log}")  # noqa: T201 - for the failure
+
+    def kill(self) -> None:
+        """End all of them at once."""
         for process in self._started:
             if process.popen.poll() is None:
                 process.popen.send_signal(signal.SIGCONT)
-                process.popen.kill()
-                process.popen.wait()
-            if error is not None:
-                print(f"--- {process.err.name}\n{process.out.read_text()}{process.log}")  # noqa: T201 - for the failure
-        if error is None:
-            self._hold_secrecy()
+                process.kill()
 
     def _hold_secrecy(self) -> None:
         said = [path for process in self._started for path in (process.out, process.err)]

@@ -45,14 +45,12 @@ async def started(event: Event, ctx: Context) -> None:
 def rates(stage: Stage, run: Run, *, others: bool = True) -> list[Line]:
     """Compare the durable answers a second of one web process, for 64 connections."""
     place = stage.place("answering")
-    servers = {"ours": place.serve(), "bare Starlette, h11": stage.serve("tests.benchmarks.plain", "bare", "h11")}
+    servers, pools = {"ours": place.web()}, dict[str, int]()
     url = stage.database("usual", plain.TABLES)
-    pool, servers["the usual way, h11"] = _with_best_pool(stage, run, url)
-    if others and find_spec("httptools"):
-        servers["bare Starlette, httptools"] = stage.serve("tests.benchmarks.plain", "bare", "httptools")
-        servers["the usual way, httptools"] = stage.serve(
-            "tests.benchmarks.plain", "usual", "httptools", url, str(pool)
-        )
+    for parser in ("h11", "httptools") if others and find_spec("httptools") else ("h11",):
+        servers[f"bare Starlette, {parser}"] = stage.serve("tests.benchmarks.plain", "bare", parser)
+        usual = f"the usual way, {parser}"
+        pools[usual], servers[usual] = _with_best_pool(stage, run, parser, url)
     warm = replace(run, seconds=0.3)
     first = in_turn(1, {name: turn(stage, warm, name, server) for name, server in servers.items()})
     turns = {name: turn(stage, run, name, server) for name, server in servers.items()}
@@ -60,7 +58,7 @@ def rates(stage: Stage, run: Run, *, others: bool = True) -> list[Line]:
         turns[HOOKS] = partial(_of_hooks, stage, run, program)
     found = in_turn(run.rounds, turns)
     lost = _lost(place, sum(one.many for one in (*first["ours"], *found["ours"])))
-    lines = _lines(found, f"pool of {pool}", lost)
+    lines = _lines(found, pools, lost)
     absent = replace(lines[0], theirs=(), note="not here: not measured")
     names = [name for name in TARGETS if others and name not in found]
     return [*lines, *(replace(absent, beside=name, target=TARGETS[name]) for name in names)]
@@ -80,9 +78,9 @@ def turn(stage: Stage, run: Run, name: str, *servers: Server) -> Callable[[], Ta
     return partial(stage.rate, order, *(server.process for server in servers))
 
 
-def _with_best_pool(stage: Stage, run: Run, url: str) -> tuple[int, Server]:
-    """Return the size of the pool with which the usual way is fastest here, and the server that has it."""
-    servers = {size: stage.serve("tests.benchmarks.plain", "usual", "h11", url, str(size)) for size in POOLS}
+def _with_best_pool(stage: Stage, run: Run, parser: str, url: str) -> tuple[int, Server]:
+    """Return the size of the pool with which the usual way is fastest here on a parser, and the server that has it."""
+    servers = {size: stage.serve("tests.benchmarks.plain", "usual", parser, url, str(size)) for size in POOLS}
     tries = replace(run, seconds=run.seconds / 2)
     found = in_turn(2, {str(size): turn(stage, tries, "", server) for size, server in servers.items()})
     size = max(servers, key=lambda size: max(one.value for one in found[str(size)]))
@@ -122,13 +120,13 @@ def _lost(place: Place, answered: int) -> list[str]:
     return [f"OF {answered} ANSWERED {kept()} ARE STORED"] if kept() < answered else []
 
 
-def _lines(found: Mapping[str, list[Taken]], usual: str, lost: list[str]) -> list[Line]:
+def _lines(found: Mapping[str, list[Taken]], pools: Mapping[str, int], lost: list[str]) -> list[Line]:
     rates, spent, ours = list[Line](), list[Line](), found["ours"]
     for name, turns in found.items():
         if name == "ours":
             continue
         odd = {f"NOT ALL 2xx: {one.odd}" for one in (*ours, *turns) if one.odd}
-        note = ", ".join([*([usual] if "usual" in name else []), *odd, *lost])
+        note = ", ".join([*([f"pool of {pools[name]}"] if name in pools else []), *odd, *lost])
         share = max(one.strangers for one in (*ours, *turns))
         rates.append(Line("answers/s, one web process", "/s", [one.value for one in ours], name,
                           [one.value for one in turns], TARGETS[name], share, note))  # fmt: skip
@@ -138,10 +136,11 @@ def _lines(found: Mapping[str, list[Taken]], usual: str, lost: list[str]) -> lis
 
 
 def pairs(stage: Stage, run: Run) -> list[Line]:
-    """Compare two web processes that share one socket with one."""
+    """Compare two web processes that share one socket, as `up --web 2` starts them, with one."""
     place = stage.place("pairs")
     with bind(HOST, 0) as alone, bind(HOST, 0) as shared:
-        servers = {"one": (place.serve_on(alone),), "two": (place.serve_on(shared), place.serve_on(shared))}
+        both = [place.web_on(shared, "--shared") for _ in range(2)]
+        servers = {"one": [place.web_on(alone)], "two": both}
         turns = {name: turn(stage, run, name, *those) for name, those in servers.items()}
         found = in_turn(run.rounds + 1, turns)
     one, two = (turns[1:] for turns in (found["one"], found["two"]))
@@ -155,7 +154,7 @@ def times(stage: Stage, run: Run) -> list[Line]:
     """Compare the time to answer at 200 deliveries a second, sent whatever has been answered."""
     place = stage.place("times")
     bare = stage.serve("tests.benchmarks.plain", "bare", "h11")
-    ports = {"ours": place.serve().port, "bare Starlette, h11": bare.port}
+    ports = {"ours": place.web().port, "bare Starlette, h11": bare.port}
     many = max(20, int(2 * run.seconds * A_SECOND))
     orders = {name: Order(one, f"t{name[0]}", many, connections=16, rate=A_SECOND) for name, one in ports.items()}
     in_turn(1, {name: partial(stage.send, order) for name, order in orders.items()})
@@ -175,8 +174,8 @@ def times(stage: Stage, run: Run) -> list[Line]:
 def starts(stage: Stage, run: Run) -> list[Line]:
     """Measure from a delivery to its handler, when nothing else is to be done."""
     place = stage.place("starts", STARTED)
-    place.execute("create table public.started (event text, at double precision)")
-    port = place.serve().port
+    place.sql("create table public.started (event text, at double precision)")
+    port = place.web().port
     medians, shares = list[float](), list[float]()
     with place.working():
         for _ in range(run.rounds + 1):  # the first one warms up
@@ -194,5 +193,5 @@ def _have_begun(place: Place, came: Came) -> bool:
 
 
 def _begun(place: Place, came: Came) -> dict[str, float]:
-    rows = place.sql("select event, at from public.started where starts_with(event, $1)", event_id(came.run, 0)[:-7])
+    rows = place.sql(f"select event, at from public.started where starts_with(event, '{event_id(came.run, 0)[:-7]}')")
     return {row["event"]: row["at"] for row in rows}

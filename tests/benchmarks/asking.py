@@ -10,13 +10,13 @@ import asyncpg
 T = TypeVar("T")
 
 
-def sql(url: str, statement: str, *arguments: object) -> list[Any]:
+def sql(url: str, statement: str) -> list[Any]:
     """Run a statement and return its rows."""
 
     async def ask() -> list[Any]:
         connection = await asyncpg.connect(url)
         try:
-            return list(await connection.fetch(statement, *arguments))
+            return list(await connection.fetch(statement))
         finally:
             await connection.close()
 

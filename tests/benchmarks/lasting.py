@@ -30,7 +30,7 @@ def flat(stage: Stage, run: Run) -> list[Line]:
     worked = in_turn(run.rounds, {
         "empty": partial(work, stage, empty, jobs, seconds), "full": partial(work, stage, full, jobs, seconds),
     })  # fmt: skip
-    servers = {"empty": empty.serve(), "full": full.serve()}
+    servers = {"empty": empty.web(), "full": full.web()}
     turns = {name: turn(stage, run, name, server) for name, server in servers.items()}
     answers = in_turn(run.rounds + 1, turns)
     beside = f"{many:,} events, {3 * many:,} jobs"
@@ -84,7 +84,7 @@ def rate_of(place: Place, seconds: float) -> float:
 def memory(stage: Stage, run: Run) -> list[Line]:
     """Measure the memory of a web process after many deliveries, and after as many again."""
     place, many = stage.place("memory"), run.some(DELIVERIES)
-    server = place.serve()
+    server = place.web()
     resident, odd, shares = list[float](), set[str](), list[float]()
     for _ in range(2):
         for first in range(0, many, many_at_once := max(1, many // 10)):

@@ -1,38 +1,29 @@
 """What the statements read with 1,000,000 events and 3,000,000 jobs: `python -m tests.benchmarks.plans [EVENTS]`.
 
-For each statement, under its generic plan: the rows and the pages that it read, its milliseconds, and whether that is
-more than it may. The database stands in a folder in memory, about 2 GB for 1,000,000 events.
+For each statement, under its generic plan: the rows and the pages that it read, its milliseconds, whether that is more
+than it may, and whether it has found the rows that it is to write. The database stands in a folder in memory, about
+2 GB for 1,000,000 events.
 """
 
 import asyncio
 import sys
-import tempfile
-from pathlib import Path
 
 from receiver import database
 from receiver.database import migrations
-from receiver.database.data_folder import server_user
-from receiver.database.embedded import attach, binaries, wait_until_stopped
-from receiver.testing import Server, memory
+from tests.benchmarks.stage import stage
 from tests.database import plans
 
 EVENTS = 1_000_000
 
 
 def main(events: int) -> bool:
-    """Fill a database, read, and print; return whether every statement reads little."""
-    with tempfile.TemporaryDirectory(dir=memory(), prefix="receiver-plans-") as folder:
-        place = Path(folder) / "data"
-        Path(folder).chmod(0o755)
-        with attach(place, create=True) as url:
-            server = Server(url, binaries.find(place, server_user()))
-            is_well = asyncio.run(measured(server.create("plans"), events))
-        wait_until_stopped(place)
-    return is_well
+    """Fill a database, read, and print; return whether every statement does its work and reads little."""
+    with stage(say) as where:
+        return asyncio.run(measured(where.database("plans"), events))
 
 
 async def measured(url: str, events: int) -> bool:
-    """Print a line for each statement; return whether every one reads little."""
+    """Print a line for each statement; return whether every one does its work and reads little."""
     connection = await database.connect(url)
     await migrations.migrate(connection)
     await plans.fill(connection, events)

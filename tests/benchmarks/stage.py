@@ -16,13 +16,12 @@ from urllib.parse import urlsplit
 
 from receiver.database.data_folder import server_user
 from receiver.database.embedded import attach, binaries, wait_until_stopped
-from receiver.settings.environment import OURS, SOURCES
 from receiver.testing import Server as Databases
-from tests.benchmarks.asking import execute, sql
+from tests.benchmarks.asking import execute
 from tests.benchmarks.load import HOST, SECRET, Came, Order
 from tests.benchmarks.machine import spent, strangers
 from tests.benchmarks.turns import Taken
-from tests.processes import REPOSITORY, Process, free_port, open_folder, until
+from tests.processes import REPOSITORY, Process, Processes, free_port, open_folder, plain_environment, until
 
 NOOPS = """
 from receiver import Context, Event, handler
@@ -59,6 +58,7 @@ class Stage:
     def __init__(self, folder: Path, server: Databases, say: Callable[[str], None]) -> None:
         self.folder, self.server, self.say = folder, server, say
         self.data = folder / "data"
+        self._places: list[Place] = []
         self._started: list[subprocess.Popen[Any]] = []
         self._numbers = count(1)
         self._sender: subprocess.Popen[str] | None = None
@@ -67,6 +67,8 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for place in self._places:
+            place.kill()
         for popen in self._started:
             popen.kill()
         for popen in self._started:
@@ -81,14 +83,11 @@ class Stage:
 
     def begin_program(self, *command: str, **options: Any) -> "subprocess.Popen[str]":
         """Start a program that ends with the stage."""
-        given: dict[str, Any] = {"cwd": REPOSITORY, "env": plain_environment()} | options
-        popen = subprocess.Popen(command, text=True, start_new_session=True, **given)
-        self.ends(popen)
-        return popen
-
-    def ends(self, popen: "subprocess.Popen[Any]") -> None:
-        """Let a process end with the stage."""
+        popen = subprocess.Popen(
+            command, cwd=REPOSITORY, env=plain_environment(), text=True, start_new_session=True, **options
+        )
         self._started.append(popen)
+        return popen
 
     def serve(self, *command: str) -> Server:
         """Start a module that takes a port after its two first arguments; return it once it listens there."""
@@ -104,7 +103,10 @@ class Stage:
 
     def place(self, name: str, handlers: str = NOOPS, **environment: str) -> "Place":
         """Return a folder of our own processes, with a migrated database."""
-        return Place(self, name, handlers, environment)
+        folder = self.folder / name
+        folder.mkdir(mode=0o755)
+        self._places.append(Place(folder, self.database(name), handlers, environment))
+        return self._places[-1]
 
     def database(self, name: str, tables: str = "") -> str:
         """Make a database and return its URL."""
@@ -159,54 +161,31 @@ class Stage:
         return Taken(came.rate, share, came.odd, each, many)
 
 
-class Place:
-    """A folder with handlers of its own, a migrated database, and processes of ours in it."""
+class Place(Processes):
+    """A folder with handlers of its own and a migrated database; its processes have the settings that users have."""
 
-    def __init__(self, stage: Stage, name: str, handlers: str, environment: Mapping[str, str]) -> None:
-        self.folder = stage.folder / name
-        self.folder.mkdir(mode=0o755)
-        (self.folder / "handlers").mkdir()
-        (self.folder / "handlers" / "__init__.py").touch()
-        (self.folder / "handlers" / "measured.py").write_text(handlers)
-        self._stage, self._numbers = stage, count()
-        self.url = stage.database(name)
-        self.environment = plain_environment() | {
-            "DATABASE_URL": self.url, "TRANSCRIBE_API_URL": f"http://{HOST}:1",
-            "TRANSCRIBE_WEBHOOK_SECRET": SECRET, **environment,
-        }  # fmt: skip
-        self.run("migrate")
+    def __init__(self, folder: Path, url: str, handlers: str, environment: Mapping[str, str]) -> None:
+        super().__init__(folder)
+        self.url = url
+        self.write_handlers(measured=handlers)
+        del self.environment["RECEIVER_POLL_SECONDS"], self.environment["PYTHONWARNINGS"]
+        self.environment |= {"DATABASE_URL": url, "TRANSCRIBE_WEBHOOK_SECRET": SECRET, **environment}
+        migrated = self.run("migrate")
+        assert migrated.returncode == 0, migrated.stderr
 
-    def run(self, *arguments: str) -> None:
-        """Run a command of ours to its end."""
-        subprocess.run(
-            [sys.executable, "-m", "receiver", *arguments], cwd=self.folder, env=self.environment, check=True,
-            stdin=subprocess.DEVNULL, capture_output=True,
-        )  # fmt: skip
-
-    def start(self, *arguments: str, **environment: str) -> Process:
-        """Start a command of ours."""
-        process = Process(arguments, self.environment | environment, self.folder, next(self._numbers))
-        self._stage.ends(process.popen)
-        return process
-
-    def serve(self) -> Server:
+    def web(self) -> Server:
         """Start `receiver serve`; return it once it listens."""
-        port = free_port()
-        web = self.start("serve", PORT=str(port))
-        web.until_logged("listening on")
-        return Server(port, web.popen.pid)
+        web = self.serve()
+        return Server(web.port, web.popen.pid)
 
-    def serve_on(self, listener: socket.socket) -> Server:
-        """Start `receiver serve` on a socket that is bound already, and perhaps not only its own."""
-        said, descriptor = self.folder / f"{next(self._numbers)}-shared.err", listener.fileno()
-        with said.open("wb") as err:
-            popen = self._stage.begin(
-                "receiver", "serve", "--listener", str(descriptor), cwd=self.folder, env=self.environment,
-                pass_fds=(descriptor,), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
-            )  # fmt: skip
-        until(lambda: popen.poll() is not None or "listening on" in said.read_text(), "a web process listens")
-        assert popen.poll() is None, said.read_text()
-        return Server(listener.getsockname()[1], popen.pid)
+    def web_on(self, listener: socket.socket, *options: str) -> Server:
+        """Start `receiver serve` on a socket that is bound already; return it once it listens."""
+        descriptor = listener.fileno()
+        arguments = ("serve", "--listener", str(descriptor), *options)
+        web = Process(arguments, self.environment, self.folder, len(self._started), pass_fds=(descriptor,))
+        self._started.append(web)
+        web.until_logged("listening on")
+        return Server(listener.getsockname()[1], web.popen.pid)
 
     @contextmanager
     def working(self, **environment: str) -> Iterator[Process]:
@@ -217,20 +196,6 @@ class Place:
             yield worker
         finally:
             worker.end()
-
-    def sql(self, statement: str, *arguments: object) -> list[Any]:
-        return sql(self.url, statement, *arguments)
-
-    def execute(self, statements: str) -> None:
-        execute(self.url, statements)
-
-
-def plain_environment() -> dict[str, str]:
-    """Return the environment without settings of ours."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith((*OURS, *SOURCES))}
-    for name in ("DATABASE_URL", "HOST", "PORT", "PUBLIC_URL"):
-        mine.pop(name, None)
-    return mine | {"PYTHONPATH": str(REPOSITORY)}
 
 
 @contextmanager
@@ -258,5 +223,5 @@ def _say(popen: "subprocess.Popen[str]", line: str) -> None:
 def _hear(popen: "subprocess.Popen[str]") -> str:
     assert popen.stdout is not None
     line: str = popen.stdout.readline()
-    assert line, "the sender has ended"
+    assert line, "the process ended without a line"
     return line.rstrip("\n")

@@ -47,8 +47,8 @@ def transcripts(stage: Stage, run: Run) -> list[Line]:
     segments = run.some(SEGMENTS)
     provider = stage.serve("tests.benchmarks.plain", "provider", "h11", "", str(segments))
     place = stage.place("storing", TIMED, TRANSCRIBE_API_URL=f"http://{HOST}:{provider.port}", TRANSCRIBE_API_KEY="tsk")
-    place.execute(BARE)
-    raw, port = plain.transcript(segments), place.serve().port
+    place.sql(BARE)
+    raw, port = plain.transcript(segments), place.web().port
     with place.working():
         turns = {"ours": lambda: _stored(stage, place, port), "theirs": lambda: at_once(_copied(place.url, raw))}
         with strangers(stage.data) as share:

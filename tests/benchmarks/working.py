@@ -68,7 +68,7 @@ def jobs(stage: Stage, run: Run) -> list[Line]:
     """Compare the jobs a second of one worker with those of others, and behind what must not slow it down."""
     empty = stage.place("working")
     writing = stage.place("writing", WRITING)
-    writing.execute("create table public.effects (event text not null)")
+    writing.sql("create table public.effects (event text not null)")
     behind = stage.place("behind")
     stage.say(f"{run.some(BEHIND):,} jobs of others …")
     fill(behind.url, run.some(BEHIND) // 2, due=OLDER, name="gone", handlers="{gone,lost,renamed}")
