@@ -46,7 +46,8 @@ def main() -> None:
     measures = (LONG if asked.long else MEASURES, {} if asked.long or asked.quick else ON_DISK)
     lines = list[Line]()
     try:
-        for line in measured(run, asked.only, *measures):
+        for found in measured(run, asked.only, *measures):
+            line = replace(found, target=None) if asked.quick else found  # a short turn says nothing about a target
             lines.append(line)
             say(" | ".join(line.cells()))
     except KeyboardInterrupt:
