@@ -10,7 +10,7 @@ and bounds are those of every request.
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import h11
 from starlette.responses import Response
@@ -27,20 +27,21 @@ BUG = 500
 CLOSE = (b"connection", b"close")
 
 Answer: TypeAlias = Callable[[Response, Rank], None]  # the rank of the connection after this answer
+At = TypeVar("At")  # whose a delivery is, by its target
 
 
-class Taking(Protocol):
+class Taking(Protocol[At]):
     """What takes ordinary deliveries without the application."""
 
     most: int  # bytes of a body
 
-    def wants(self, target: bytes) -> bool:
-        """Return whether requests with this target can be deliveries."""
+    def at(self, target: bytes) -> At | None:
+        """Return whose the requests with this target are; None if they are no deliveries."""
 
-    def take(self, head: Ordinary, body: bytes, client: str | None, answer: Answer) -> None:
+    def take(self, at: At, head: Ordinary, body: bytes, client: str | None, answer: Answer) -> None:
         """Take or refuse a delivery, and call `answer` later, once. If this raises, the application gets it."""
 
-    def refuse_late(self, head: Ordinary, client: str | None) -> Response:
+    def refuse_late(self, at: At, client: str | None) -> Response:
         """Return the answer to a delivery whose body has not come whole in time."""
 
 
@@ -51,10 +52,11 @@ class DirectProtocol(DeadlineProtocol):
         taking: what takes ordinary deliveries; None: the application gets every request.
     """
 
-    def __init__(self, *args: Any, taking: Taking | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, taking: Taking[Any] | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._taking = taking
         self._head: Ordinary | None = None  # of the delivery whose body has not come whole, or that was taken
+        self._at: Any = None  # whose that delivery is
         self._is_taken = False
 
     def handle_events(self) -> None:
@@ -76,11 +78,14 @@ class DirectProtocol(DeadlineProtocol):
         if self._taking is None or self.conn.their_state is not h11.IDLE or self.conn.trailing_data[0]:
             super()._read()
             return
-        head = self._head or ordinary.read(self._unparsed, most=self._taking.most)
-        if head is None or not self._taking.wants(head.target):
-            super()._read()
-            return
-        self._head = head
+        head = self._head
+        if head is None:
+            head = ordinary.read(self._unparsed, most=self._taking.most)
+            self._at = None if head is None else self._taking.at(head.target)
+            if head is None or self._at is None:
+                super()._read()
+                return
+            self._head = head
         if len(self._unparsed) < head.size:
             if self._deadline is None:
                 self._expect_request()
@@ -94,9 +99,9 @@ class DirectProtocol(DeadlineProtocol):
         if self._unparsed:  # otherwise more would come with each answer, without end
             self.flow.pause_reading()
 
-    def _take(self, head: Ordinary, taking: Taking) -> bool:
+    def _take(self, head: Ordinary, taking: Taking[Any]) -> bool:
         try:
-            taking.take(head, head.body(self._unparsed), self._address, self._answer)
+            taking.take(self._at, head, head.body(self._unparsed), self._address, self._answer)
         except Exception:
             log.exception("a bug in receiver; the application gets this request")
             return False
@@ -140,4 +145,4 @@ class DirectProtocol(DeadlineProtocol):
         if self._head is None or self._taking is None:
             super()._end_of_time()
         elif len(self._unparsed) < self._head.size:  # otherwise it waits for its turn
-            self._answer(self._taking.refuse_late(self._head, self._address), Rank.OTHER)
+            self._answer(self._taking.refuse_late(self._at, self._address), Rank.OTHER)

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,7 +27,7 @@ from receiver.inbox.deliveries import Delivery, Status
 from receiver.server import Answer, Ordinary, Rank
 from receiver.settings import CALLBACK_PATH, Account, webhook_path
 from receiver.web import body
-from receiver.web.refusals import Refusals, internal_error
+from receiver.web.refusals import Refusals
 from receiver.web.store import Store
 from receiver.webhooks.keyring import TOKEN, Keyring, Proven, Unproven
 
@@ -36,6 +36,15 @@ log = logging.getLogger(__name__)
 ANSWERS: dict[Status, Response] = {
     status: JSONResponse({"status": status}) for status in ("stored", "duplicate", "quarantined")
 }
+
+
+class Taken(NamedTuple):
+    """A delivery that was taken, and whose sender waits: for whom it is, from which address, and what answers it."""
+
+    delivery: Delivery
+    account: AccountId
+    client: str | None
+    answer: Answer
 
 
 class Reception:
@@ -81,36 +90,27 @@ class Reception:
         request.state.authentic = True  # from now on its connection is served before others
         request.state.account = proven.account
         delivery = self._read(proven, raw)
-        return self._stored(proven, await self._store.save(delivery, self._store.commit(delivery)))
+        return self._stored(proven.account, await self._store.save(delivery, self._store.commit(delivery)))
 
-    def wants(self, target: bytes) -> bool:
-        """Return whether a target is that of a webhook or a callback."""
-        return self._at(target) is not None
-
-    def take(self, head: Ordinary, raw: bytes, client: str | None, answer: Answer) -> None:
-        """Take or refuse a delivery, and call `answer` later, once."""
-        found = self._keyring.prove(head.headers, raw, self._of(head))
-        if isinstance(found, Unproven):  # a secret that is not known here yet might prove it
-            self._begin(self._prove(found, head, raw, client, answer))
-        else:
-            self._commit(found, raw, client, answer)
-
-    def refuse_late(self, head: Ordinary, client: str | None) -> Response:
-        """Return the answer to a delivery whose body has not come whole in time."""
-        return self._refusals.refuse(DeliveryTimeoutError(), client, _account(self._of(head)))
-
-    def _of(self, head: Ordinary) -> AccountId | str:
-        at = self._at(head.target)
-        assert at is not None, "it wants this target"
-        return at
-
-    def _at(self, target: bytes) -> AccountId | str | None:
-        """Return the account whose webhook a target is, or the token of a callback."""
+    def at(self, target: bytes) -> AccountId | str | None:
+        """Return the account whose webhook a target is, or the token of a callback; None if it is neither."""
         account = self._webhooks.get(target)
         if account is not None:
             return account
         path, _, token = target.decode("ascii").removesuffix("/").rpartition("/")
         return token if path == CALLBACK_PATH and TOKEN.fullmatch(token) else None
+
+    def take(self, at: AccountId | str, head: Ordinary, raw: bytes, client: str | None, answer: Answer) -> None:
+        """Take or refuse a delivery, and call `answer` later, once."""
+        found = self._keyring.prove(head.headers, raw, at)
+        if isinstance(found, Unproven):  # a secret that is not known here yet might prove it
+            self._begin(self._prove(found, client, answer))
+        else:
+            self._commit(Taken(self._read(found, raw), found.account, client, answer))
+
+    def refuse_late(self, at: AccountId | str, client: str | None) -> Response:
+        """Return the answer to a delivery whose body has not come whole in time."""
+        return self._refusals.answer(DeliveryTimeoutError(), client, _account(at))
 
     def _read(self, proven: Proven, raw: bytes) -> Delivery:
         reach(Failpoint.AFTER_VERIFY)
@@ -119,54 +119,46 @@ class Reception:
             content = events.about(content, proven.callback_for)
         return self._store.delivery(content, proven)
 
-    async def _prove(self, before: Unproven, head: Ordinary, raw: bytes, client: str | None, answer: Answer) -> None:
-        at = self._of(head)
+    async def _prove(self, unproven: Unproven, client: str | None, answer: Answer) -> None:
         try:
-            proven = await self._keyring.prove_later(before, head.headers, raw, at)
-            self._commit(proven, raw, client, answer)
+            proven = await self._keyring.prove_later(unproven)
+            self._commit(Taken(self._read(proven, unproven.body), proven.account, client, answer))
         except Exception as exc:  # noqa: BLE001 - whoever has sent it waits for an answer
-            answer(self._refused(exc, client, _account(at)), Rank.OTHER)
+            answer(self._refused(exc, client, _account(unproven.at)), Rank.OTHER)
 
-    def _commit(self, proven: Proven, raw: bytes, client: str | None, answer: Answer) -> None:
-        delivery = self._read(proven, raw)
-        tried = self._store.commit(delivery)
+    def _commit(self, taken: Taken) -> None:
+        tried = self._store.commit(taken.delivery)
         if tried is None:
-            self._begin(self._save(delivery, proven, client, answer, None))
+            self._begin(self._save(taken, None))
         else:
-            tried.add_done_callback(partial(self._end, delivery, proven, client, answer))
+            tried.add_done_callback(partial(self._end, taken))
 
-    def _end(
-        self, delivery: Delivery, proven: Proven, client: str | None, answer: Answer, tried: "asyncio.Future[Status]"
-    ) -> None:
+    def _end(self, taken: Taken, tried: "asyncio.Future[Status]") -> None:
         """Answer a delivery that was taken, or let it be spooled."""
         if not tried.cancelled() and tried.exception() is None:
-            answer(self._stored(proven, tried.result()), Rank.KNOWN)
+            taken.answer(self._stored(taken.account, tried.result()), Rank.KNOWN)
         else:
-            self._begin(self._save(delivery, proven, client, answer, tried))
+            self._begin(self._save(taken, tried))
 
     def _begin(self, saving: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(saving)
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
 
-    async def _save(
-        self, delivery: Delivery, proven: Proven, client: str | None, answer: Answer,
-        tried: "asyncio.Future[Status] | None",
-    ) -> None:  # fmt: skip
+    async def _save(self, taken: Taken, tried: "asyncio.Future[Status] | None") -> None:
         try:
-            response = self._stored(proven, await self._store.save(delivery, tried))
+            response = self._stored(taken.account, await self._store.save(taken.delivery, tried))
         except Exception as exc:  # noqa: BLE001 - whoever has sent it waits for an answer
-            response = self._refused(exc, client, proven.account)
-        answer(response, Rank.KNOWN)
+            response = self._refused(exc, taken.client, taken.account)
+        taken.answer(response, Rank.KNOWN)
 
     def _refused(self, error: Exception, client: str | None, account: AccountId | None) -> Response:
-        if isinstance(error, RequestError):
-            return self._refusals.refuse(error, client, account)
-        log.error("a bug in receiver", exc_info=error)
-        return internal_error()
+        if not isinstance(error, RequestError):
+            log.error("a bug in receiver", exc_info=error)
+        return self._refusals.answer(error, client, account)
 
-    def _stored(self, proven: Proven, status: Status) -> Response:
-        self._failures(proven.account).taken()
+    def _stored(self, account: AccountId, status: Status) -> Response:
+        self._failures(account).taken()
         return ANSWERS[status]
 
 

@@ -40,10 +40,10 @@ class Refusals:
             for ours in (True, False)
         }
         self.answers: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
-            RequestError: self._refuse,
+            RequestError: self._answer,
             HTTPException: self._refuse_route,
             ClientDisconnect: _answer_incomplete,
-            Exception: _fail,
+            Exception: self._answer,
         }
 
     def count(self, error: RequestError, client: str | None = None, account: AccountId | None = None) -> None:
@@ -57,15 +57,16 @@ class Refusals:
         for lines in self._lines.values():
             lines.close()
 
-    def refuse(self, error: RequestError, client: str | None, account: AccountId | None) -> Response:
-        """Return the answer to a request that is refused, and count it."""
+    def answer(self, error: Exception, client: str | None, account: AccountId | None) -> Response:
+        """Return the answer to a request that is refused, and count it; any other error is a bug of ours."""
+        if not isinstance(error, RequestError):
+            return refusal(500, "internal_error", "This is a bug; the log says more.")
         self.count(error, client, account)
         later = {"Retry-After": RETRY_AFTER_SECONDS} if error.status == StoreUnavailableError.status else None
         return refusal(error.status, error.code, error.message, later)
 
-    async def _refuse(self, request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, RequestError)
-        return self.refuse(exc, _client(request), getattr(request.state, "account", None))
+    async def _answer(self, request: Request, exc: Exception) -> Response:
+        return self.answer(exc, _client(request), getattr(request.state, "account", None))
 
     async def _refuse_route(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
@@ -92,15 +93,6 @@ def _from(client: str | None) -> str:
 async def _answer_incomplete(_: Request, __: Exception) -> Response:
     log.debug("a client disconnected before its request was complete")
     return refusal(400, "incomplete", "The request was not complete.")
-
-
-async def _fail(_: Request, __: Exception) -> Response:
-    return internal_error()
-
-
-def internal_error() -> Response:
-    """Return the answer after a bug of ours."""
-    return refusal(500, "internal_error", "This is a bug; the log says more.")
 
 
 def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:

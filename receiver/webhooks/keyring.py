@@ -83,10 +83,13 @@ class _Tried:
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """What none of the secrets proves that were known when it came: which were `tried`, and the refusal."""
+    """A delivery that none of the secrets proves that were known when it came: which were `tried`, and the refusal."""
 
     tried: _Tried
     refusal: SignatureError
+    headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    body: bytes = field(repr=False)
+    at: AccountId | str = field(repr=False)
 
 
 class Keyring:
@@ -141,16 +144,14 @@ class Keyring:
         try:
             return tried.prove(headers, body)
         except SignatureError as exc:
-            return Unproven(tried, exc)
+            return Unproven(tried, exc, headers, body, at)
 
     async def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str) -> Proven:
         """Return what proves a delivery, by the secrets that are known now or after a reading; see `prove_later`."""
         found = self.prove(headers, body, at)
-        return found if isinstance(found, Proven) else await self.prove_later(found, headers, body, at)
+        return found if isinstance(found, Proven) else await self.prove_later(found)
 
-    async def prove_later(
-        self, before: Unproven, headers: Sequence[tuple[bytes, bytes]], body: bytes, at: AccountId | str
-    ) -> Proven:
+    async def prove_later(self, unproven: Unproven) -> Proven:
         """Return what proves a delivery after a reading. The body is hashed again only if that brings other secrets.
 
         Raises:
@@ -159,18 +160,18 @@ class Keyring:
             NoSecretError: no secret of the account is known.
         """
         # A stale delivery waits as long as a mismatch: the time of an answer must not show which it is.
-        if before.refusal.reason not in ("mismatch", "stale"):
-            raise before.refusal
-        callback = at if isinstance(at, str) else None
+        if unproven.refusal.reason not in ("mismatch", "stale"):
+            raise unproven.refusal
+        callback = unproven.at if isinstance(unproven.at, str) else None
         was_read = await self._wait_for_reading(callback)
-        known = self._secrets_at(at)
+        known = self._secrets_at(unproven.at)
         if callback is None and not known.secrets:
             raise NoSecretError
         if callback is not None and not was_read and callback not in self._known.callbacks:
             raise CallbackUnknownError
-        if known == before.tried:
-            raise before.refusal
-        return known.prove(headers, body)
+        if known == unproven.tried:
+            raise unproven.refusal
+        return known.prove(unproven.headers, unproven.body)
 
     def _secrets_at(self, at: AccountId | str) -> _Tried:
         """Return the secrets that could have signed a delivery to this webhook or callback."""

@@ -363,26 +363,26 @@ class Taking:
     most = 100
 
     def __init__(self) -> None:
-        self.taken: list[tuple[Ordinary, bytes, str | None, direct.Answer]] = []
+        self.taken: list[tuple[str, Ordinary, bytes, str | None, direct.Answer]] = []
         self.at_once: Response | None = None
         self.bug: Exception | None = None
 
-    def wants(self, target: bytes) -> bool:
-        return target == PATH.encode()
+    def at(self, target: bytes) -> str | None:
+        return "here" if target == PATH.encode() else None
 
-    def take(self, head: Ordinary, body: bytes, client: str | None, answer: direct.Answer) -> None:
+    def take(self, at: str, head: Ordinary, body: bytes, client: str | None, answer: direct.Answer) -> None:
         if self.bug is not None:
             raise self.bug
         if self.at_once is not None:
             asyncio.get_running_loop().call_soon(answer, self.at_once, Rank.KNOWN)
         else:
-            self.taken.append((head, body, client, answer))
+            self.taken.append((at, head, body, client, answer))
 
-    def refuse_late(self, head: Ordinary, client: str | None) -> Response:
-        return PlainTextResponse(f"{head.target.decode()} {client}", 408)
+    def refuse_late(self, at: str, client: str | None) -> Response:
+        return PlainTextResponse(f"{at} {client}", 408)
 
     def answer(self, response: Response, rank: Rank = Rank.KNOWN) -> None:
-        self.taken.pop(0)[3](response, rank)
+        self.taken.pop(0)[4](response, rank)
 
 
 class Place:
@@ -433,8 +433,8 @@ def request(raw: bytes, *lines: str) -> bytes:
 
 async def test_it_is_taken_with_its_head_its_body_and_its_client() -> None:
     async with placed() as place, place.sent(request(b"abc", "X-A:  b ")) as client:
-        ((taken, raw, address, _),) = place.taking.taken
-        assert (taken.target, raw, address) == (PATH.encode(), b"abc", "127.0.0.1")
+        ((at, taken, raw, address, _),) = place.taking.taken
+        assert (at, taken.target, raw, address) == ("here", PATH.encode(), b"abc", "127.0.0.1")
         assert (b"x-a", b"b") in taken.headers
         place.taking.answer(PlainTextResponse("ok"))
         assert (await client.answer()).content == b"ok"
@@ -451,7 +451,7 @@ async def test_what_is_late_is_refused_with_its_head_and_its_client(clock: Clock
         await clock.forward(SERVICE.receive)
         clock.go_on()
         answer = await client.answer()
-        assert (answer.status, answer.content) == (408, f"{PATH} 127.0.0.1".encode())
+        assert (answer.status, answer.content) == (408, b"here 127.0.0.1")
         assert answer.headers["connection"] == "close"
         assert await client.end() == b""
 
@@ -464,7 +464,7 @@ async def test_what_has_come_whole_is_taken_although_its_turn_comes_after_its_ti
         clock.jump(SERVICE.receive)
         await catch_up()
         clock.go_on()
-        assert [raw for _, raw, _, _ in place.taking.taken] == [b"12"] * 3
+        assert [raw for _, _, raw, *_ in place.taking.taken] == [b"12"] * 3
         for client in clients:
             place.taking.answer(PlainTextResponse("ok"))
             assert (await client.answer()).content == b"ok"
@@ -484,7 +484,7 @@ async def test_one_at_a_time_is_taken_from_a_connection() -> None:
         await client.send(request(b"3"))
         await catch_up()
         for number in (b"1", b"2", b"3"):
-            ((_, raw, _, _),) = place.taking.taken
+            ((_, _, raw, *_),) = place.taking.taken
             assert raw == number
             place.taking.answer(PlainTextResponse(number))
             await catch_up()

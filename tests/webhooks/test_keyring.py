@@ -87,7 +87,7 @@ async def test_a_secret_that_becomes_known_after_the_first_try_verifies_even_wit
     assert isinstance(before, Unproven)
     await ring.read_again()
     database.away = True
-    assert (await ring.prove_later(before, headers(NEW), BODY, HERE)).secret == NEW
+    assert (await ring.prove_later(before)).secret == NEW
 
 
 async def test_a_secret_registered_meanwhile_verifies() -> None:
