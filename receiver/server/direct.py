@@ -23,7 +23,6 @@ from receiver.server.turns import Rank
 
 log = logging.getLogger(__name__)
 
-BUG = 500
 CLOSE = (b"connection", b"close")
 
 Answer: TypeAlias = Callable[[Response, Rank], None]  # the rank of the connection after this answer
@@ -121,7 +120,7 @@ class DirectProtocol(DeadlineProtocol):
             return
         status = response.status_code
         says_close = CLOSE in response.raw_headers
-        is_last = says_close or not is_kept or status == BUG or self._is_last(authentic=rank is Rank.KNOWN)
+        is_last = says_close or not is_kept or self._is_last(status, authentic=rank is Rank.KNOWN)
         first = b"HTTP/1.1 %d %s\r\n" % (status, STATUS_PHRASES[status])
         added = [CLOSE] if is_last and not says_close else []
         headers = (*self.server_state.default_headers, *response.raw_headers, *added)

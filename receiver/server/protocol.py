@@ -34,6 +34,7 @@ from receiver.server.turns import Rank, Turns
 OnRefused: TypeAlias = Callable[[RequestError, str | None], None]
 
 WHY_MALFORMED = {431: "a head that is too large", 501: "an unknown transfer encoding"}  # by h11's suggestion
+BUG = 500  # after this answer uvicorn closes the connection in any case
 PIECE_BYTES = 16 * 1024  # the most bytes parsed in one turn: up to a few thousand chunks of one byte
 LINE_END_BYTES = 64  # line ends before a request are ignored up to this size; an honest client sends one or two
 
@@ -80,7 +81,7 @@ class DeadlineProtocol(H11Protocol):
         self._leaving = leaving
         self.app_state = {
             **self.app_state,
-            "is_last": lambda: self._is_last(authentic="authentic" in self.scope["state"]),
+            "is_last": lambda status: self._is_last(status, authentic="authentic" in self.scope["state"]),
             "is_refused": lambda: self.conn.their_state is h11.ERROR,
         }
         self._clients = clients
@@ -254,9 +255,9 @@ class DeadlineProtocol(H11Protocol):
         if self._skipped <= LINE_END_BYTES:
             self._unparsed = left
 
-    def _is_last(self, *, authentic: bool) -> bool:
+    def _is_last(self, status: int, *, authentic: bool) -> bool:
         """Return whether the connection is closed after the answer that begins now; see `on_response_complete`."""
-        if self._leaving.is_set():
+        if self._leaving.is_set() or status == BUG:
             return True
         if self.conn.their_state is h11.SEND_BODY:  # the rest of this request's body will not be read
             return True

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from receiver.errors import ConfigError
 from receiver.server.bounds import SERVICE, Bounds
 from receiver.server.connections import Acceptor, Callers, allowed
-from receiver.server.direct import BUG, CLOSE, DirectProtocol
+from receiver.server.direct import CLOSE, DirectProtocol
 from receiver.server.turns import Turns
 
 # Proxies keep idle connections for a minute and more. If we close one first, a delivery can be lost with it.
@@ -182,8 +182,7 @@ def _saying_close(app: ASGIApp) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start" and CLOSE not in message["headers"]:
-                # After a bug of ours uvicorn closes the connection in any case.
-                is_last = scope["state"]["is_last"]() or message["status"] == BUG
+                is_last = scope["state"]["is_last"](message["status"])
                 message = {**message, "headers": [*message["headers"], *([CLOSE] if is_last else [])]}
             await send(message)
 
