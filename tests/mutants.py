@@ -1457,6 +1457,8 @@ MUTANTS = (
            "    if configured.dsn is None:", "    if room:", "cli/room"),
     Mutant("room: a restart needs none", "receiver/cli/up/room.py",
            "(configured.workers + 1) * worker", "configured.workers * worker", "cli/room"),
+    Mutant("room: a process for lapsed jobs needs none", "receiver/cli/work.py",
+           "+ Limits().at_once *", "+ 0 *", "cli/room"),
     Mutant("room: what a database is limited to does not count", "sql/queries/database/room.sql",
            "nullif(d.datconnlimit, -1)", "nullif(d.datconnlimit, d.datconnlimit)", "cli/room"),
     Mutant("room: what a role is limited to does not count", "sql/queries/database/room.sql",

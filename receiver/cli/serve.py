@@ -30,7 +30,7 @@ from receiver.web import Receiver, Submissions, application
 from receiver.web.store import SERVICE
 from receiver.webhooks import registration
 from receiver.webhooks.keyring import Keyring
-from receiver.webhooks.registrar import Registrar
+from receiver.webhooks.registrar import CONNECTIONS, Registrar
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,11 @@ def serve(host: str | None, port: int | None, *, descriptor: int | None, shared:
     with listener:
         work = partial(_serve, configured, listener, replace(BOUNDS, shared=shared), has_line=until_eof)
         startup.run_for_long(configured, work, quiet=until_eof)
+
+
+def most_connections(configured: Settings) -> int:
+    """Return how many connections a web process can open: for deliveries and submissions, to register and to listen."""
+    return Connections.SIZE + SUBMITTING + CONNECTIONS * len(configured.in_use) + 1
 
 
 async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, url: str, *, has_line: bool) -> None:

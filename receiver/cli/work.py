@@ -14,7 +14,7 @@ from receiver.cli import startup
 from receiver.cli.options import examples, until_eof
 from receiver.cli.process import configure, event_at, hurry_event, stop_event
 from receiver.cli.startup import ENDING_SECONDS
-from receiver.cli.up import killed, room
+from receiver.cli.up import killed
 from receiver.cli.up.children import run_once
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections
@@ -27,7 +27,7 @@ from receiver.health.presence import Presence
 from receiver.health.start import check
 from receiver.inbox import jobs
 from receiver.providers import Source, egress
-from receiver.providers.opening import open_providers
+from receiver.providers.opening import CONNECTIONS, open_providers
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.submissions import working
@@ -37,6 +37,7 @@ from receiver.submissions.shelf import Shelf, open_shelf
 from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
 from receiver.worker import Crew, Deadlines, Lapsed, Leases, Worker, note_lent
+from receiver.worker.lapsed import Limits
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,21 @@ def work(*, lapsed: bool, until_eof: bool) -> None:
     startup.run_for_long(configured, partial(_work, configured, lapsed=lapsed, has_line=until_eof), quiet=until_eof)
 
 
+def most_connections(configured: Settings) -> int:
+    """Return how many connections a worker can open, together with its processes for lapsed jobs."""
+    fixed = Connections.SIZE + 1 + CONNECTIONS * len(configured.accounts)  # to claim and settle, for leases, of clients
+    return (
+        _pool_size(configured, lapsed=False) + fixed + 1  # to listen
+        + Limits().at_once * (_pool_size(configured, lapsed=True) + fixed)
+    )  # fmt: skip
+
+
+def _pool_size(configured: Settings, *, lapsed: bool) -> int:
+    """Return the size of a worker's pool: each lane can hold two connections, and the rest is for the worker."""
+    lanes = 1 if lapsed else configured.lanes + configured.calls
+    return 2 * lanes + 4
+
+
 async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool) -> None:
     """Run handlers until a signal says to stop, the worker gives up, or the line to `up` closes, if there is one."""
     killed.offer("self", killed.WORKER)  # not earlier: an embedded server that we start would inherit the score
@@ -67,7 +83,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     interested, shelf = partial(discovery.interested, handlers.values()), open_shelf(configured)
     own = working.handler(Working(interested, shelf, pays=not lapsed))
     async with (
-        database.pool(url, size=room.pool_of(configured), lent=note_lent) as db,
+        database.pool(url, size=_pool_size(configured, lapsed=lapsed), lent=note_lent) as db,
         open_providers(configured.accounts, url) as providers,
         egress.Clients(timeout=10) as http,
         Organs({"line": beat} if has_line else {}),

@@ -161,11 +161,13 @@ class Connections:
         idle_seconds: a connection that was idle for longer is not used again, because a NAT might have forgotten it.
     """
 
+    SIZE = 4
+
     def __init__(
         self,
         url: str,
         *,
-        size: int = 4,
+        size: int = SIZE,
         statement_seconds: float | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:

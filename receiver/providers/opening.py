@@ -17,6 +17,8 @@ from receiver.providers.rate import Rate
 from receiver.providers.tokens import OwnTokens, SharedTokens
 from receiver.settings import Account, Settings
 
+CONNECTIONS = 2  # of a client
+
 S = TypeVar("S", bound=Source)
 
 
@@ -36,7 +38,7 @@ async def open_client(
         async with kind.of(account, retries=retries, budget=OwnBudget(rate), tokens=OwnTokens()) as client:
             yield client
         return
-    connections = Connections(url, size=2, statement_seconds=budget.STATEMENT_SECONDS / 2)
+    connections = Connections(url, size=CONNECTIONS, statement_seconds=budget.STATEMENT_SECONDS / 2)
     key = account.key_fingerprint
     shared = SharedBudget(connections, api_url=account.api_url, key_fingerprint=key, rate=rate)
     tokens = SharedTokens(connections, api_url=account.api_url, client=key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from receiver.database import TROUBLE, Connection, Connections, migrations
 from receiver.errors import ImpossibleError, ReceiverError
-from receiver.providers import TranscribeSo
+from receiver.providers import TranscribeSo, opening
 from receiver.providers.opening import open_client
 from receiver.settings import Settings
 from receiver.webhooks import registration
@@ -16,6 +16,7 @@ from receiver.webhooks.secrets import lacking
 log = logging.getLogger(__name__)
 
 TRY_SECONDS = 300.0
+CONNECTIONS = 1 + opening.CONNECTIONS  # of a try
 
 
 @dataclass(frozen=True, slots=True)

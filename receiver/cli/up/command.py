@@ -107,7 +107,7 @@ async def _keep(
 ) -> None:  # fmt: skip
     again, hurry = event_at(signal.SIGHUP), hurry_event(stop)
     longest = max(WEB_ENDS_SECONDS, configured.shutdown_seconds + 10, configured.calls_shutdown_seconds + 10)
-    async with database.pool(url, size=2) as db:
+    async with database.pool(url, size=room.OURS) as db:
         async with db.acquire() as connection:
             await migrations.migrate(connection)
             await room.check(connection, configured)

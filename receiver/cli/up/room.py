@@ -2,6 +2,7 @@
 
 import logging
 
+from receiver.cli import serve, work
 from receiver.database import Connection, query
 from receiver.errors import ConfigError
 from receiver.settings import Settings
@@ -9,21 +10,11 @@ from receiver.settings import Settings
 log = logging.getLogger(__name__)
 
 OURS = 2  # `up` itself
-OF_A_WEB_PROCESS = 7  # 4 for deliveries, 2 for submissions, 1 to listen
-OF_A_REGISTRATION = 3  # for each account, in each web process that starts
-OF_A_WORKER = 6  # 4 to claim and settle, 1 for leases, 1 to listen
-OF_AN_ACCOUNT = 2  # for each account, in each worker
-
-
-def pool_of(configured: Settings) -> int:
-    """Return the size of a worker's pool: each lane can hold two connections, and the rest is for the worker."""
-    return 2 * (configured.lanes + configured.calls) + 4
 
 
 def needed(configured: Settings) -> int:
     """Return how many connections all processes can open, with one more process of each kind during a restart."""
-    web = OF_A_WEB_PROCESS + OF_A_REGISTRATION * len(configured.in_use)
-    worker = pool_of(configured) + OF_A_WORKER + OF_AN_ACCOUNT * len(configured.accounts)
+    web, worker = serve.most_connections(configured), work.most_connections(configured)
     return OURS + (configured.web + 1) * web + (configured.workers + 1) * worker
 
 
