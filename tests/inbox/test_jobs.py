@@ -10,7 +10,7 @@ import pytest
 
 from receiver.database import Pool, query
 from receiver.events import AccountId, Event
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import attempts, deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
 from receiver.inbox.jobs import START, Claim, Count, Ended, Mark, Queue, Settled
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
@@ -264,6 +264,19 @@ async def test_what_another_is_taking_is_skipped_not_waited_for(db: Pool) -> Non
         assert (again.job, again.attempt) == (theirs.job, 2)
         async with asyncio.timeout(10):
             assert await claim_lapsed(db) is None
+
+
+async def test_a_job_that_is_buried_while_it_runs_has_lost_its_attempt(db: Pool) -> None:
+    for name in ("evt_running", "evt_pending"):
+        await append(db, name, "a")
+    (running,) = await claim(db, lease=LAPSED)
+    for job in (1, 2):
+        await jobs.bury(db, job, "no")
+    assert [job.job.state for job in await deliveries.jobs(db, state=None, limit=None)] == ["dead", "dead"]
+    (lost,) = await attempts.of_event(db, 1)
+    assert (lost.attempt, lost.outcome, lost.worker) == (1, "lost", None)
+    assert lost.ended_at == running.claimed_at, "its lease ran out then"
+    assert await attempts.of_event(db, 2) == []
 
 
 async def test_of_100_late_completions_none_is_written(db: Pool) -> None:
