@@ -44,6 +44,7 @@ from receiver.events import AccountId, Event
 from receiver.handling import Context, Handler
 from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery
+from receiver.inbox.jobs import Portion
 from receiver.providers import TranscribeSo
 from receiver.providers.budget import OwnBudget
 from receiver.providers.egress import Clients
@@ -99,7 +100,8 @@ class Scratch:
         assert isinstance(event, Event), event.reason
         async with self.db.acquire() as connection:
             await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "test", (handler.name,))])
-        (claim,) = await jobs.claim(self.db, jobs.queues([ACCOUNT], [handler.name]), lease=LEASE, limit=1)
+        portions = [Portion(queue, 1) for queue in jobs.queues([ACCOUNT], [handler.name])]
+        (claim,) = await jobs.claim(self.db, portions, lease=LEASE, limit=1)
         log = logging.LoggerAdapter(logging.getLogger(f"handlers.{handler.name}"), {})
         return event, Context(
             event=event, handler=handler.name, job=claim.job, attempt=claim.attempt,

@@ -243,7 +243,7 @@ MUTANTS = (
     Mutant("queues: an account that has brought what it could is idle", "receiver/worker/queues.py",
            "        if times < room[account] and ", "        if ", "worker/queues"),
     Mutant("claims: nothing is asked for", "receiver/worker/claims.py",
-           "        if not queues:\n            return [], False\n", "", "worker/claims"),
+           "        if not portions:\n            return [], False\n", "", "worker/claims"),
     Mutant("marks: what others had locked is never claimed", "receiver/worker/marks.py",
            "            self._marks.clear()\n", "            pass\n", "worker/marks"),
     Mutant("marks: a claim from the beginning may take all the time", "receiver/worker/marks.py",

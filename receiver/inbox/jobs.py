@@ -45,6 +45,14 @@ class Mark(NamedTuple):
 START = Mark(datetime.min.replace(tzinfo=UTC), 0)
 
 
+class Portion(NamedTuple):
+    """What a claim can take of a queue: the jobs behind `mark`, and at most `room` jobs of the account."""
+
+    queue: Queue
+    room: int
+    mark: Mark = START
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A job that is ours until its lease ends, with the event as it was delivered.
@@ -128,25 +136,21 @@ def queues(accounts: Iterable[AccountId], handlers: Sequence[str]) -> list[Queue
 
 async def claim(
     db: Database,
-    queues: Sequence[Queue],
+    portions: Sequence[Portion],
     *,
     lease: timedelta,
     limit: int,
     only: int | None = None,
     aside: Collection[int] = (),
-    rooms: Sequence[int] | None = None,
-    marks: Sequence[Mark] | None = None,
 ) -> list[Claim]:
     """Claim at most `limit` due jobs of some queues: oldest first, but of each account in turn.
 
-    The accounts are served in the order in which they stand in `queues`. With `only`, claim just that job. Jobs in
-    `aside` are skipped. `rooms` says for each queue how many jobs of its account can be claimed at most, and `marks`
-    where to begin.
+    The accounts are served in the order in which they stand in `portions`. With `only`, claim just that job. Jobs in
+    `aside` are skipped.
     """
     rows = await db.fetch(
-        query("inbox/claim_jobs"), *_of_queues(queues), lease, limit, only, list(aside),
-        [limit] * len(queues) if rooms is None else rooms,
-        *(zip(*marks, strict=True) if marks else ([START.due_at] * len(queues), [START.job] * len(queues))),
+        query("inbox/claim_jobs"), *_of_queues([one.queue for one in portions]), lease, limit, only, list(aside),
+        [one.room for one in portions], [one.mark.due_at for one in portions], [one.mark.job for one in portions],
     )  # fmt: skip
     return [Claim(**dict(row)) for row in rows]
 

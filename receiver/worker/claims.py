@@ -28,7 +28,7 @@ from receiver.database import Connection, Connections
 from receiver.database.apart import each, impatiently
 from receiver.errors import StoreRefusedError, StoreUnavailableError
 from receiver.inbox import jobs
-from receiver.inbox.jobs import Claim, Mark, Queue
+from receiver.inbox.jobs import Claim, Portion
 from receiver.logs.reasons import plain
 from receiver.worker.queues import Queues
 
@@ -135,13 +135,13 @@ class Claims:
         if self._lapsed:
             claim = partial(self._claim, self._queues.handlers, most)
             return await self._do(partial(impatiently, claim) if self._aside else claim), False
-        queues, rooms = self._queues.next(most)
-        if not queues:
+        portions = self._queues.next(most)
+        if not portions:
             return [], False
-        claim = partial(self._claim_from, queues, rooms, most, marks=self._queues.marks(queues))
+        claim = partial(self._claim_from, portions, most)
         began = _now()
         claims = await self._do(partial(impatiently, claim) if self._aside else claim)
-        return claims, self._queues.claimed(claims, queues, rooms, most, took=_now() - began)
+        return claims, self._queues.claimed(claims, portions, most, took=_now() - began)
 
     async def _take_by_handler(self, most: int, start: Callable[[Claim], None]) -> None:
         """Claim for each handler separately: one handler's bad jobs must not delay the jobs of another handler."""
@@ -206,19 +206,15 @@ class Claims:
                 connection, self._queues.accounts, handlers, lease=self._lease, limit=most, only=only,
                 aside=self._skipped(),
             )  # fmt: skip
-        queues = self._queues.open(handlers)
-        claims = await self._claim_from(queues, self._queues.rooms(queues, most), most, connection, only=only)
-        self._queues.served({claim.account_id for claim in claims}, queues)
+        portions = self._queues.whole(handlers, most)
+        claims = await self._claim_from(portions, most, connection, only=only)
+        self._queues.served({claim.account_id for claim in claims}, [one.queue for one in portions])
         return claims
 
     async def _claim_from(
-        self, queues: Sequence[Queue], rooms: Sequence[int], most: int, connection: Connection, *,
-        marks: Sequence[Mark] | None = None, only: int | None = None,
-    ) -> list[Claim]:  # fmt: skip
-        return await jobs.claim(
-            connection, queues, rooms=rooms, marks=marks, lease=self._lease, limit=most, only=only,
-            aside=self._skipped(),
-        )  # fmt: skip
+        self, portions: Sequence[Portion], most: int, connection: Connection, *, only: int | None = None
+    ) -> list[Claim]:
+        return await jobs.claim(connection, portions, lease=self._lease, limit=most, only=only, aside=self._skipped())
 
     async def _do(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
         return await self._connections.run(statement, seconds=self._seconds)

@@ -46,13 +46,16 @@ class Marks:
         self._pause = 0.0  # seconds for which they hold at least, up to the longest pause: walks have taken long
         self._told: tuple[datetime, float] | None = None  # what the database's clock has shown, and ours after that
 
-    def of(self, queues: Sequence[Queue]) -> list[Mark]:
-        """Return for each queue where a claim begins."""
+    def of(self, queue: Queue) -> Mark:
+        """Return where a claim begins in a queue."""
+        return self._marks.get(queue, START)
+
+    def forget_old(self) -> None:
+        """Forget all marks if they have held for long enough: a job might have come to lie before one."""
         now = self._clock()
         if now - self._forgotten >= max(HOLD_SECONDS, min(self._pause, LONGEST_PAUSE_SECONDS)):
             self._marks.clear()
             self._forgotten, self._pause = now, 0.0
-        return [self._marks.get(queue, START) for queue in queues]
 
     def note(
         self, claims: Sequence[Claim], queues: Sequence[Queue], emptied: Collection[AccountId], *, took: float

@@ -29,12 +29,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from receiver.events import AccountId
 from receiver.inbox import jobs
-from receiver.inbox.jobs import Claim, Mark, Queue
+from receiver.inbox.jobs import Claim, Portion, Queue
 from receiver.worker.marks import Marks, pause
 
 LONGEST_SECONDS = 3600.0  # a provider can name any time; then the queue is tried again
 LOOK_SECONDS = 1.0  # between two looks at all queues
-FEW = 48  # queues that each claim looks into
+FEW = 48  # queues; if there are more, a worker looks which of them have due jobs
 TOGETHER = 16  # accounts that one claim serves, if there are more queues than that
 
 
@@ -45,7 +45,7 @@ class Queues:
         accounts: the accounts that the worker serves.
         handlers: the names of its handlers.
         each: how many jobs of one account the worker holds at most.
-        few: how many queues each claim looks into.
+        few: how many queues each claim looks into; if there are more, those with due jobs are found first.
         clock: seconds that only grow.
     """
 
@@ -84,11 +84,14 @@ class Queues:
             found.setdefault(queue.account, []).append(queue)
         self._due = OrderedDict((account, found[account]) for account in self._order if account in found)
 
-    def next(self, most: int) -> tuple[list[Queue], list[int]]:
-        """Return the queues to claim `most` jobs from, and for each how many jobs of its account can be claimed."""
-        if not self._are_many:
-            queues = self.open(self.handlers)
-            return queues, self.rooms(queues, most)
+    def next(self, most: int) -> list[Portion]:
+        """Return what to claim `most` jobs from. Marks that are old are forgotten now."""
+        self._marks.forget_old()
+        queues, share = self._next_of_many(most) if self._are_many else (self.open(self.handlers), most)
+        return [Portion(queue, min(share, self.room(queue.account)), self._marks.of(queue)) for queue in queues]
+
+    def _next_of_many(self, most: int) -> tuple[list[Queue], int]:
+        """Return the queues of the next accounts with due jobs, and how many jobs of each account can be claimed."""
         self._wake()
         chosen = list[list[Queue]]()
         for account, due in self._due.items():
@@ -99,8 +102,7 @@ class Queues:
                 break
         if not chosen:
             self._due.clear()  # a job of another account might have come
-        queues = [queue for account in chosen for queue in account]
-        return queues, self.rooms(queues, -(-most // max(1, len(chosen))))
+        return [queue for account in chosen for queue in account], -(-most // max(1, len(chosen)))
 
     def open(self, handlers: Sequence[str]) -> list[Queue]:
         """Return the queues of some handlers that do not rest, of accounts with room, in the order of the accounts."""
@@ -108,20 +110,14 @@ class Queues:
         with_room = [account for account in self._order if self.room(account) > 0]
         return [queue for queue in jobs.queues(with_room, handlers) if queue not in self._resting]
 
-    def rooms(self, queues: Sequence[Queue], most: int) -> list[int]:
-        """Return for each queue how many jobs of its account can be claimed, at most `most`."""
-        return [min(most, self.room(queue.account)) for queue in queues]
+    def whole(self, handlers: Sequence[str], most: int) -> list[Portion]:
+        """Return what to claim `most` jobs of some handlers from, wherever they lie in their queues."""
+        return [Portion(queue, min(most, self.room(queue.account))) for queue in self.open(handlers)]
 
-    def marks(self, queues: Sequence[Queue]) -> list[Mark]:
-        """Return for each queue where a claim begins."""
-        return self._marks.of(queues)
-
-    def claimed(
-        self, claims: Sequence[Claim], queues: Sequence[Queue], rooms: Sequence[int], most: int, *, took: float
-    ) -> bool:
+    def claimed(self, claims: Sequence[Claim], portions: Sequence[Portion], most: int, *, took: float) -> bool:
         """Note what a claim of `most` jobs has brought. Return whether another claim can bring more now."""
-        served = Counter(claim.account_id for claim in claims)
-        room = {queue.account: room for queue, room in zip(queues, rooms, strict=True)}
+        served, queues = Counter(claim.account_id for claim in claims), [one.queue for one in portions]
+        room = {one.queue.account: one.room for one in portions}
         is_full = len(claims) >= most
         emptied = without_more(served, room, is_full=is_full)
         self._marks.note(claims, queues, emptied, took=took)

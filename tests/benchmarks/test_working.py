@@ -12,6 +12,7 @@ from receiver.events import AccountId, Event
 from receiver.inbox import jobs
 from tests.benchmarks import queues, working
 from tests.benchmarks.asking import snapshot, sql
+from tests.inbox.portions import portions
 
 ACCOUNT = AccountId("transcribe.so", "http://127.0.0.1:1", "default")
 
@@ -20,8 +21,8 @@ async def test_jobs_that_are_made_are_due_and_their_events_can_be_read(db: Pool,
     await asyncio.to_thread(working.fill, receiver_database, 6)
     await asyncio.to_thread(working.fill, receiver_database, 6, name="gone", handlers="{gone,lost,renamed}")
     await asyncio.to_thread(working.fill, receiver_database, 3, name="old", state="done")
-    wanted = jobs.queues([ACCOUNT], ["one", "two", "three"])
-    claims = await jobs.claim(db, wanted, lease=timedelta(minutes=1), limit=10)
+    queues = jobs.queues([ACCOUNT], ["one", "two", "three"])
+    claims = await jobs.claim(db, portions(queues), lease=timedelta(minutes=1), limit=10)
     assert len(claims) == 6
     raws = await db.fetch("select raw, event_id from receiver.events where event_id like 'evt_fill_%'")
     for row in raws:

@@ -12,6 +12,7 @@ from receiver.inbox import deliveries, jobs
 from receiver.inbox.deliveries import Delivery
 from receiver.providers.transcribe_so import payload
 from tests.database.test_migrations import connection, empty
+from tests.inbox.portions import portions
 from tests.processes import completed
 
 __all__ = ["connection", "empty"]  # fixtures
@@ -61,7 +62,7 @@ async def test_a_job_that_was_there_keeps_its_idempotency_key(connection: "async
     await jobs.replay(connection, event.key, ["transcripts", "new"])
     claims = await jobs.claim(
         connection,
-        jobs.queues([AccountId("transcribe.so", REAL, "default")], ["transcripts", "new"]),
+        portions(jobs.queues([AccountId("transcribe.so", REAL, "default")], ["transcripts", "new"])),
         lease=timedelta(minutes=1),
         limit=9,
     )

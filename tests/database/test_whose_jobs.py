@@ -13,6 +13,7 @@ from receiver.inbox import deliveries, jobs
 from receiver.inbox.retry import Done
 from tests.database.test_migrations import connection, empty
 from tests.inbox.ending import finish
+from tests.inbox.portions import portions
 from tests.processes import completed
 from tests.worker.working import until
 
@@ -84,7 +85,7 @@ async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool,
         assert {row["handler"] for row in await db.fetch(of_0_7("replay_jobs"), event.key, ["a", "c"])} == {"a", "c"}
     queues = jobs.queues([AccountId("transcribe.so", API, "default")], ["a", "b", "c"])
     done = 0
-    while claims := await jobs.claim(db, queues, lease=timedelta(minutes=1), limit=limit):
+    while claims := await jobs.claim(db, portions(queues), lease=timedelta(minutes=1), limit=limit):
         for claim in claims:
             assert await finish(db, claim.job, claim.attempt, Done())
             done += 1

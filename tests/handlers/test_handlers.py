@@ -64,7 +64,8 @@ async def replayed(scratch: Scratch, event: Event, ctx: Context) -> Context:
     """Replay an event for the handler of `ctx`, claim the job again, and return its context."""
     (found,) = await deliveries.find(scratch.db, event.id)
     assert await jobs.replay(scratch.db, found.key, [ctx.handler]) == [ctx.handler]
-    claims = await jobs.claim(scratch.db, jobs.queues([ctx.account], [ctx.handler]), lease=LEASE, limit=1)
+    portions = [jobs.Portion(queue, 1) for queue in jobs.queues([ctx.account], [ctx.handler])]
+    claims = await jobs.claim(scratch.db, portions, lease=LEASE, limit=1)
     return dataclasses.replace(ctx, attempt=claims[0].attempt, completion=Completion())
 
 

@@ -17,6 +17,7 @@ from receiver.inbox.retry import Again, Dead
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
 from tests.inbox.ending import finish
+from tests.inbox.portions import portions
 
 
 @handler("transcription.completed")
@@ -188,7 +189,7 @@ async def test_the_idempotency_key_is_the_same_in_every_attempt_and_no_other_job
     await finish(db, ctx.job, ctx.attempt, Again(timedelta(0), "why"))
     (stored,) = await deliveries.find(db, event.id)
     await jobs.replay(db, stored.key, ["example"])
-    (again,) = await jobs.claim(db, jobs.queues([ACCOUNT], ["example"]), lease=timedelta(minutes=1), limit=1)
+    (again,) = await jobs.claim(db, portions(jobs.queues([ACCOUNT], ["example"])), lease=timedelta(minutes=1), limit=1)
     assert (again.attempt, again.idempotency_key) == (2, ctx.idempotency_key)
     others = [
         replace(again, **change)

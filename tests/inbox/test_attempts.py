@@ -15,6 +15,7 @@ from receiver.inbox.retry import Again, Dead, Done, Later
 from receiver.providers.transcribe_so import payload
 from receiver.testing import ACCOUNT, SANDBOX_URL
 from tests.inbox.ending import finish
+from tests.inbox.portions import portions
 from tests.processes import completed
 
 NOW, LEASE = timedelta(0), timedelta(minutes=1)
@@ -26,11 +27,11 @@ async def test_each_attempt_has_a_row_that_says_how_it_ended_and_where(db: Pool)
     async with db.acquire() as connection:
         await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "f", ("a", "b"))])
     queues = jobs.queues([ACCOUNT], ["a"])
-    (first,) = await jobs.claim(db, queues, lease=LEASE, limit=1)
+    (first,) = await jobs.claim(db, portions(queues), lease=LEASE, limit=1)
     assert await attempts.of_event(db, 1) == []
     await jobs.settle(db, [Ended(first.job, 1, Again(NOW, "why"), first.claimed_at)])
-    await jobs.release(db, await jobs.claim(db, queues, lease=LEASE, limit=1))
-    (dying,) = await jobs.claim(db, queues, lease=NOW, limit=1)
+    await jobs.release(db, await jobs.claim(db, portions(queues), lease=LEASE, limit=1))
+    (dying,) = await jobs.claim(db, portions(queues), lease=NOW, limit=1)
     (taken,) = await jobs.claim_lapsed(db, [ACCOUNT], ["a"], lease=LEASE, limit=1)
     late, last = Ended(taken.job, 3, Done(), dying.claimed_at), Ended(taken.job, 4, Dead("no"), taken.claimed_at)
     assert await jobs.settle(db, [late]) == ["lost"]
@@ -91,6 +92,6 @@ async def test_a_row_that_is_there_already_keeps_no_outcome_from_being_written(d
         await deliveries.append(connection, [Delivery(event, SANDBOX_URL, "f", ("a",))])
     queues = jobs.queues([ACCOUNT], ["a"])
     for _ in range(2):  # somebody has set the number back
-        (claim,) = await jobs.claim(db, queues, lease=LEASE, limit=1)
+        (claim,) = await jobs.claim(db, portions(queues), lease=LEASE, limit=1)
         assert await finish(db, claim.job, 1, Again(NOW, "why"))
         await db.execute("update receiver.jobs set attempt = 0")

@@ -17,6 +17,7 @@ from receiver.inbox.jobs import Queue
 from receiver.inbox.retry import Done
 from receiver.providers.transcribe_so import payload
 from tests.inbox.ending import finish
+from tests.inbox.portions import portions
 from tests.processes import completed
 
 API = "https://api.test"
@@ -67,7 +68,7 @@ async def test_an_event_is_stored_with_one_pending_job_for_each_handler(db: Pool
 async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
     """A repeat adds no job for a new handler, and a job that was done stays done."""
     await append(db, read("evt_1"), "a")
-    (claim,) = await jobs.claim(db, queues(API), lease=timedelta(minutes=1), limit=1)
+    (claim,) = await jobs.claim(db, portions(queues(API)), lease=timedelta(minutes=1), limit=1)
     await finish(db, claim.job, claim.attempt, Done())
     assert await append(db, read("evt_1"), "a", "new") == "duplicate"
     stored = await only(db, "evt_1")
@@ -102,7 +103,7 @@ async def test_an_id_that_another_api_transcription_or_account_has_used_takes_no
     claims = [
         claim
         for whose in (queues(API), queues(API, "second"), queues("https://other.test"))
-        for claim in await jobs.claim(db, whose, lease=timedelta(minutes=1), limit=9)
+        for claim in await jobs.claim(db, portions(whose), lease=timedelta(minutes=1), limit=9)
     ]
     assert len({claim.idempotency_key for claim in claims}) == 4
 
@@ -231,7 +232,7 @@ async def test_a_readable_body_is_kept_byte_for_byte(db: Pool) -> None:
     assert isinstance(content, Event), content
     await append(db, content, "a")
     assert await deliveries.raw(db, (await only(db, "evt_1")).key) == body
-    (claim,) = await jobs.claim(db, queues(API), lease=timedelta(minutes=1), limit=1)
+    (claim,) = await jobs.claim(db, portions(queues(API)), lease=timedelta(minutes=1), limit=1)
     assert claim.raw == body
 
 

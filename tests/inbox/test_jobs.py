@@ -12,10 +12,11 @@ from receiver.database import Pool, query
 from receiver.events import AccountId, Event
 from receiver.inbox import attempts, deliveries, jobs
 from receiver.inbox.deliveries import Delivery, StoredJob
-from receiver.inbox.jobs import START, Claim, Count, Ended, Mark, Queue, Settled
+from receiver.inbox.jobs import START, Claim, Count, Ended, Mark, Portion, Queue, Settled
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 from receiver.providers.transcribe_so import payload
 from tests.inbox.ending import finish
+from tests.inbox.portions import portions
 from tests.processes import completed
 
 API = "https://api.test"
@@ -38,7 +39,7 @@ async def append(db: Pool, event_id: str, *handlers: str, api_url: str = API, na
 
 async def claim(db: Pool, *handlers: str, lease: timedelta = LEASE, limit: int = 1, api_url: str = API) -> list[Claim]:
     queues = jobs.queues([account(api_url)], handlers or ("a",))
-    return await jobs.claim(db, queues, lease=lease, limit=limit)
+    return await jobs.claim(db, portions(queues), lease=lease, limit=limit)
 
 
 async def claim_lapsed(db: Pool, *handlers: str, lease: timedelta = LEASE, api_url: str = API) -> Claim | None:
@@ -97,9 +98,12 @@ async def test_accounts_are_served_in_turn_in_the_order_of_the_queues(db: Pool) 
     await append(db, "evt_b1", "a", name="b")
     await append(db, "evt_c0", "a", name="c")
     queues = jobs.queues([account(name=name) for name in ("c", "b", "a")], ["a"])
-    first = await jobs.claim(db, queues, lease=LEASE, limit=5)
+    first = await jobs.claim(db, portions(queues), lease=LEASE, limit=5)
     assert {claim.event_id for claim in first} == {"evt_c0", "evt_b0", "evt_a0", "evt_b1", "evt_a1"}
-    assert {claim.event_id for claim in await jobs.claim(db, queues, lease=LEASE, limit=5)} == {"evt_a2", "evt_a3"}
+    assert {claim.event_id for claim in await jobs.claim(db, portions(queues), lease=LEASE, limit=5)} == {
+        "evt_a2",
+        "evt_a3",
+    }
 
 
 async def test_of_an_account_only_so_many_jobs_are_claimed_as_it_has_room_for(db: Pool) -> None:
@@ -109,8 +113,8 @@ async def test_of_an_account_only_so_many_jobs_are_claimed_as_it_has_room_for(db
     await jobs.replay(db, key, ["a"])
     await append(db, "evt_b0", "a", name="b")
     queues = jobs.queues([account(name=name) for name in ("a", "b")], ["a", "b"])
-    rooms = [2 if queue.account.account == "a" else 9 for queue in queues]
-    found = await jobs.claim(db, queues, lease=LEASE, limit=20, rooms=rooms)
+    some = [Portion(queue, 2 if queue.account.account == "a" else 9) for queue in queues]
+    found = await jobs.claim(db, some, lease=LEASE, limit=20)
     assert sorted(claim.queue.account.account for claim in found) == ["a", "a", "b"]
 
 
@@ -122,7 +126,7 @@ async def test_a_queue_that_is_left_out_is_not_claimed_from(db: Pool) -> None:
     queues = jobs.queues([account()], ["a"])
     for replay, expected in ((True, "evt_2"), (False, "evt_1")):
         one = [queue for queue in queues if queue.is_replay is replay]
-        (claim,) = await jobs.claim(db, one, lease=LEASE, limit=9)
+        (claim,) = await jobs.claim(db, portions(one), lease=LEASE, limit=9)
         assert (claim.event_id, claim.is_replay, claim.queue) == (expected, replay, one[0])
 
 
@@ -176,7 +180,7 @@ async def test_what_a_worker_does_all_day_is_not_planned_each_time(db: Pool) -> 
     """For one job a plan takes longer than its work."""
     async with db.acquire() as connection:
         for _ in range(7):
-            await jobs.claim(connection, jobs.queues([account()], ["a"]), lease=LEASE, limit=1)
+            await jobs.claim(connection, portions(jobs.queues([account()], ["a"])), lease=LEASE, limit=1)
             await jobs.settle(connection, [Ended(1, 1, Done())])
         plans = await connection.fetch(
             "select generic_plans from pg_prepared_statements where statement ~ '^-- (Claim|Write)'"
@@ -216,13 +220,13 @@ async def test_a_claim_begins_behind_the_mark_of_a_queue(db: Pool) -> None:
         "update receiver.jobs set due_at = '2026-01-01Z' where event < 3"
     )  # they differ by their ids alone
     queues = jobs.queues([account()], ["a"])[:1]
-    (first,) = await jobs.claim(db, queues, lease=LEASE, limit=1)
+    (first,) = await jobs.claim(db, portions(queues), lease=LEASE, limit=1)
     await jobs.release(db, [first])
     await db.execute("update receiver.jobs set due_at = '2026-01-01Z' where event = 1")
-    mark = Mark(first.due_at, first.job)
-    found = await jobs.claim(db, queues, lease=LEASE, limit=9, marks=[mark])
+    marked = [Portion(queue, 9, Mark(first.due_at, first.job)) for queue in queues]
+    found = await jobs.claim(db, marked, lease=LEASE, limit=9)
     assert sorted(claim.event_id for claim in found) == ["evt_1", "evt_2"]
-    assert [claim.event_id for claim in await jobs.claim(db, queues, lease=LEASE, limit=9)] == ["evt_0"]
+    assert [claim.event_id for claim in await jobs.claim(db, portions(queues), lease=LEASE, limit=9)] == ["evt_0"]
 
 
 async def test_the_queues_with_due_jobs_are_known(db: Pool) -> None:
@@ -254,7 +258,7 @@ async def test_what_another_is_taking_is_skipped_not_waited_for(db: Pool) -> Non
     for number in range(2):
         await append(db, f"evt_{number}", "a")
     async with db.acquire() as connection, connection.transaction():
-        (theirs,) = await jobs.claim(connection, jobs.queues([account()], ["a"]), lease=LAPSED, limit=1)
+        (theirs,) = await jobs.claim(connection, portions(jobs.queues([account()], ["a"])), lease=LAPSED, limit=1)
         async with asyncio.timeout(10):
             (ours,) = await claim(db)
             assert await claim(db) == []

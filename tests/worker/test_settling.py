@@ -14,6 +14,7 @@ from receiver.inbox.retry import Dead, Done, Outcome
 from receiver.testing import ACCOUNT, Scratch
 from receiver.worker.lane import Lane
 from receiver.worker.settling import Settling
+from tests.inbox.portions import portions
 from tests.worker.working import deliver, made, stored, until
 
 LEASE = timedelta(minutes=1)
@@ -32,7 +33,7 @@ WAITS = """
 async def lanes_of(scratch: Scratch, count: int) -> list[Lane]:
     for number in range(count):
         await deliver(scratch, f"evt_{number}", ONE)
-    claims = await jobs.claim(scratch.db, jobs.queues([ACCOUNT], ["one"]), lease=LEASE, limit=count)
+    claims = await jobs.claim(scratch.db, portions(jobs.queues([ACCOUNT], ["one"])), lease=LEASE, limit=count)
     return [Lane(claim) for claim in sorted(claims, key=lambda claim: claim.job)]
 
 

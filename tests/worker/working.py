@@ -20,6 +20,7 @@ from receiver.worker import Lapsed, Leases, Worker, note_lent
 from receiver.worker.attempt import GRACE_SECONDS
 from receiver.worker.lanes import Deadlines
 from receiver.worker.lapsed import Limits
+from tests.inbox.portions import portions
 from tests.processes import completed
 
 AT_ONCE = RetryPolicy(attempts=3, first=timedelta(0), limit=timedelta(0))
@@ -69,7 +70,7 @@ async def append(connection: Connection, event_id: str, *handlers: Handler) -> N
 async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
     """Claim jobs as a worker that dies at once."""
     await jobs.claim(
-        scratch.db, jobs.queues([ACCOUNT], [handler.name]), lease=timedelta(0), limit=limit
+        scratch.db, portions(jobs.queues([ACCOUNT], [handler.name])), lease=timedelta(0), limit=limit
     )  # fmt: skip
 
 
