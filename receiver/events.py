@@ -210,7 +210,7 @@ def document(body: bytes) -> dict[str, Any]:
         raise NotAnEventError("it is not JSON") from exc
     if not isinstance(found, dict):
         raise NotAnEventError("it is not a JSON object")
-    # Most bodies show that nothing is to be found: then this saves 10 µs of 20, of a whole delivery's 60.
+    # A body without `\u` and with at most DEPTH brackets cannot fail this; that saves 10 of a delivery's 60 µs.
     if _ESCAPE in body or body.count(b"{") + body.count(b"[") > DEPTH:
         _check_values(found)
     return found
@@ -228,7 +228,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > INTEGER_DIGITS and len(digits.lstrip("-")) > INTEGER_DIGITS:
+    if len(digits) - digits.startswith("-") > INTEGER_DIGITS:
         raise NotAnEventError(f"an integer has more than {INTEGER_DIGITS} digits")
     return int(digits)
 

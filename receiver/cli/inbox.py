@@ -66,9 +66,7 @@ def show(event: str, *, as_json: bool) -> None:
 @as_json
 def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
     """List jobs, newest first."""
-    found = with_database(
-        configure(), lambda db: deliveries.jobs(db, state="dead" if dead else None, limit=limit or None)
-    )
+    found = with_database(configure(), lambda db: deliveries.jobs(db, only_dead=dead, limit=limit or None))
     if as_json:
         print_json([listed.to_json() for listed in found])
         return

@@ -26,7 +26,7 @@ class Delivery:
         account: the account whose key signed it.
         callback_for: the transcription whose callback received it; None if the webhook received it.
         is_own: whether we wrote it ourselves, about a submission.
-        seconds_off: how far the time of its signature was from ours when it came; None if that is not known.
+        seconds_off: how far behind our time the time of its signature was when it came; None if that is not known.
         spooled_at: when it was put into the spool; None if it comes directly.
     """
 
@@ -257,9 +257,9 @@ async def has_ended(db: Database, api_url: str, transcription_id: str, *, since:
     return ended
 
 
-async def jobs(db: Database, *, state: Literal["dead"] | None, limit: int | None = None) -> list[ListedJob]:
+async def jobs(db: Database, *, only_dead: bool = False, limit: int | None = None) -> list[ListedJob]:
     """Return jobs, or only the dead ones, newest first."""
-    rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), state == "dead", limit)]
+    rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), only_dead, limit)]
     return [ListedJob(row.pop("event"), StoredJob(**row)) for row in rows]
 
 

@@ -90,7 +90,7 @@ async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool,
             assert await finish(db, claim.job, claim.attempt, Done())
             done += 1
     assert done == 7
-    assert {job.job.state for job in await deliveries.jobs(db, state=None, limit=None)} == {"done"}
+    assert {job.job.state for job in await deliveries.jobs(db)} == {"done"}
 
 
 async def test_what_is_stored_is_claimed_and_done_by_version_0_7(db: Pool) -> None:

@@ -327,10 +327,10 @@ async def test_jobs_are_listed_newest_first_with_their_event_and_by_state(db: Po
     for number in range(3):
         await append(db, read(f"evt_{number}"), "a")
     await db.execute("update receiver.jobs set state = 'dead', error = 'why', due_at = now() where event = 2")
-    listed = await deliveries.jobs(db, state=None)
+    listed = await deliveries.jobs(db)
     assert [one.event for one in listed] == [f"{SOURCE}/evt_{number}" for number in (2, 1, 0)]
-    assert [one.event for one in await deliveries.jobs(db, state=None, limit=1)] == [f"{SOURCE}/evt_2"]
-    (dead,) = await deliveries.jobs(db, state="dead", limit=None)
+    assert [one.event for one in await deliveries.jobs(db, limit=1)] == [f"{SOURCE}/evt_2"]
+    (dead,) = await deliveries.jobs(db, only_dead=True)
     assert (dead.event, dead.job.handler, dead.job.error) == (f"{SOURCE}/evt_1", "a", "why")
 
 

@@ -48,7 +48,7 @@ async def claim_lapsed(db: Pool, *handlers: str, lease: timedelta = LEASE, api_u
 
 
 async def stored(db: Pool, handler: str = "a") -> StoredJob:
-    (found,) = [one.job for one in await deliveries.jobs(db, state=None, limit=None) if one.job.handler == handler]
+    (found,) = [one.job for one in await deliveries.jobs(db) if one.job.handler == handler]
     return found
 
 
@@ -276,7 +276,7 @@ async def test_a_job_that_is_buried_while_it_runs_has_lost_its_attempt(db: Pool)
     (running,) = await claim(db, lease=LAPSED)
     for job in (1, 2):
         await jobs.bury(db, job, "no")
-    assert [job.job.state for job in await deliveries.jobs(db, state=None, limit=None)] == ["dead", "dead"]
+    assert [job.job.state for job in await deliveries.jobs(db)] == ["dead", "dead"]
     (lost,) = await attempts.of_event(db, 1)
     assert (lost.attempt, lost.outcome, lost.worker) == (1, "lost", None)
     assert lost.ended_at == running.claimed_at, "its lease ran out then"
@@ -401,7 +401,7 @@ async def test_only_our_leases_are_renewed(db: Pool) -> None:
     held = [(c.job, c.attempt) for c in (lost, finished, ours)]
     assert await jobs.renew(db, held, lease=timedelta(hours=1)) == [False, False, True]
     assert await jobs.renew(db, [(lost.job, 1), (lost.job, 2)], lease=LAPSED) == [False, True]
-    waits = {one.job.id: one.job.waits_seconds for one in await deliveries.jobs(db, state=None)}
+    waits = {one.job.id: one.job.waits_seconds for one in await deliveries.jobs(db)}
     assert waits[ours.job] > 3000
     assert all(waits[c.job] <= 0 for c in (finished, lost, other))
 

@@ -76,7 +76,7 @@ async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
 
 async def stored(scratch: Scratch) -> dict[str, StoredJob]:
     """Return the jobs by handler or, if there are several events, by event and handler."""
-    found = await deliveries.jobs(scratch.db, state=None, limit=None)
+    found = await deliveries.jobs(scratch.db)
     several = len({one.event for one in found}) > 1
     return {
         f"{one.event.partition('/')[2]} {one.job.handler}" if several else one.job.handler: one.job for one in found
