@@ -64,7 +64,7 @@ async def each(
     *,
     seconds: float,
 ) -> AsyncIterator[tuple[Item, T | StoreRefusedError]]:
-    """Do `work` for one item after the other, without waiting for locks. Yield each item and its result or refusal."""
+    """Do `work` for one item after the other, at most 50 ms for a lock. Yield each item and its result or refusal."""
     for item in items:
 
         async def impatient(connection: Connection, item: Item = item) -> T:
@@ -74,7 +74,7 @@ async def each(
 
 
 async def impatiently(work: Callable[[Connection], Awaitable[T]], connection: Connection) -> T:
-    """Do `work` in a transaction that waits for no lock. A locked item fails, and the caller tries it again later."""
+    """Do `work` in a transaction that waits at most 50 ms for a lock. If a lock fails it, the caller tries it later."""
     async with connection.transaction():
         await connection.execute(query("database/bound_statements"), *IMPATIENT)
         return await work(connection)

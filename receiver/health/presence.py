@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from typing import Literal
 
 from receiver.database import Connection, Connections, Database, query
 from receiver.errors import StoreUnavailableError
+from receiver.inbox.attempts import this_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,7 @@ class Presence:
         self._deadlines = deadlines or Deadlines()
         self._began = time.monotonic()
         self._id = uuid.uuid4()
-        host = socket.gethostname().encode("ascii", "replace").decode("ascii")
-        self._who = (kind, api_url, host, os.getpid(), _version())
+        self._who = (kind, api_url, this_host(), os.getpid(), _version())
 
     async def keep(self) -> None:
         """Note every few seconds that this process runs, until cancelled. An outage of the database is ignored."""

@@ -12,7 +12,7 @@ from receiver.database import TROUBLE, Connection, dsn, outages, query
 from receiver.database.opening import open_database
 from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
 from receiver.handling import Handler, discovery
-from receiver.health import advice, around, checks, horizon, postgres, presence, submitted
+from receiver.health import advice, around, checks, postgres, presence, snapshots, submitted
 from receiver.health.finding import Finding
 from receiver.inbox import deliveries, jobs, spooled
 from receiver.inbox.spool import Spool
@@ -117,7 +117,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         checks.processes(await presence.running(connection, api_url)),
         await checks.oldest(connection, known_handlers, configured),
         await postgres.clock(connection, api_url),
-        await horizon.horizon(connection),
+        await snapshots.old(connection),
         checks.dead(counts, known_handlers),
         await submitted.waiting(connection),
         advice.elsewhere(counts),

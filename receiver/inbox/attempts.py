@@ -6,6 +6,7 @@ the job is claimed again: then the attempt is `lost`, it ended when its lease ra
 A job may postpone itself for ever. So of each job only the first row and the last 200 are kept.
 """
 
+import functools
 import os
 import socket
 from dataclasses import dataclass
@@ -52,10 +53,16 @@ class Attempt:
         }
 
 
+@functools.cache
 def this_process() -> str:
     """Return the name of this process in the rows of its attempts: where to look for its log lines."""
-    host = socket.gethostname().encode("ascii", "replace").decode("ascii")
-    return f"{host}/{os.getpid()}"
+    return f"{this_host()}/{os.getpid()}"
+
+
+@functools.cache
+def this_host() -> str:
+    """Return the name of this machine in rows."""
+    return socket.gethostname().encode("ascii", "replace").decode("ascii")
 
 
 async def of_event(db: Database, event: int) -> list[Attempt]:

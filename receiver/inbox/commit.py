@@ -1,7 +1,7 @@
 """Store deliveries in groups: one statement, and one commit, for all that wait.
 
     delivery ──▶ waits while two statements are under way ──▶ one statement for all that wait
-                                                                │ refused ──▶ each alone, and none waits for a lock
+                                                                │ refused ──▶ each alone, at most 50 ms for a lock
                                                                 ▼
                                                         stored | duplicate | quarantined
 

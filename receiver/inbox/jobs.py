@@ -125,7 +125,7 @@ class Count:
 
 
 def counted(number: int) -> str:
-    """Return a number of jobs in words. Nobody knows how many there are beyond `COUNTED`."""
+    """Return in words a number that was counted up to `COUNTED`. Nobody knows how many there are beyond."""
     return f"{number} or more" if number >= COUNTED else f"{number}"
 
 
@@ -167,14 +167,14 @@ async def claim_lapsed(
 ) -> list[Claim]:
     """Claim at most `limit` running jobs whose lease ran out, oldest first. `only` and `aside` are those of `claim`."""
     rows = await db.fetch(
-        query("inbox/claim_lapsed_jobs"), *_columns(accounts), list(handlers), lease, limit, only, list(aside)
+        query("inbox/claim_lapsed_jobs"), *_of_accounts(accounts), list(handlers), lease, limit, only, list(aside)
     )
     return [Claim(**dict(row)) for row in rows]
 
 
 async def with_due(db: Database, accounts: Sequence[AccountId], handlers: Sequence[str]) -> list[Queue]:
     """Return the queues of some accounts and handlers that have a due job, in the order of the accounts."""
-    rows = await db.fetch(query("inbox/queues_due"), *_columns(accounts), list(handlers))
+    rows = await db.fetch(query("inbox/queues_due"), *_of_accounts(accounts), list(handlers))
     return [Queue(accounts[row[0] - 1], handlers[row[1] - 1], row[2]) for row in rows]
 
 
@@ -188,7 +188,7 @@ async def lapsed(
     db: Database, accounts: Sequence[AccountId], handlers: Sequence[str], *, limit: int, aside: Collection[int] = ()
 ) -> list[int]:
     """Return the running jobs whose lease ran out, oldest first, without those in `aside`."""
-    rows = await db.fetch(query("inbox/lapsed_jobs"), *_columns(accounts), list(handlers), limit, list(aside))
+    rows = await db.fetch(query("inbox/lapsed_jobs"), *_of_accounts(accounts), list(handlers), limit, list(aside))
     return [row["id"] for row in rows]
 
 
@@ -199,10 +199,10 @@ async def bury(db: Database, job: int, reason: str) -> None:
 
 async def any_lapsed(db: Database, accounts: Sequence[AccountId], handlers: Sequence[str]) -> bool:
     """Return whether there is a running job whose lease ran out."""
-    return await db.fetchval(query("inbox/any_lapsed"), *_columns(accounts), list(handlers)) is not None
+    return await db.fetchval(query("inbox/any_lapsed"), *_of_accounts(accounts), list(handlers)) is not None
 
 
-def _columns(accounts: Sequence[AccountId]) -> tuple[Any, ...]:
+def _of_accounts(accounts: Sequence[AccountId]) -> tuple[Any, ...]:
     """Return the sources, the API URLs and the names of accounts, as parameters."""
     return ([one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts])
 
@@ -210,7 +210,7 @@ def _columns(accounts: Sequence[AccountId]) -> tuple[Any, ...]:
 def _of_queues(queues: Sequence[Queue]) -> tuple[Any, ...]:
     """Return the accounts, the handlers and the kinds of queues, as parameters."""
     handlers, replays = [queue.handler for queue in queues], [queue.is_replay for queue in queues]
-    return *_columns([queue.account for queue in queues]), handlers, replays
+    return *_of_accounts([queue.account for queue in queues]), handlers, replays
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> list[bool]:
@@ -235,14 +235,14 @@ async def settle(db: Database, ended: Sequence[Ended]) -> list[Settled]:
     rows = await db.fetch(
         query("inbox/settle_jobs"),
         [one.job for one in ended], [one.attempt for one in ended],
-        *zip(*(_columns_of(one.outcome) for one in ended), strict=True),
+        *zip(*(_of_outcome(one.outcome) for one in ended), strict=True),
         [one.claimed_at for one in ended], this_process(),
     )  # fmt: skip
     results: dict[tuple[int, int], Settled] = {(row["job"], row["attempt"]): row["result"] for row in rows}
     return [results[one.job, one.attempt] for one in ended]
 
 
-def _columns_of(outcome: Outcome) -> tuple[State, timedelta, str | None, int, str]:
+def _of_outcome(outcome: Outcome) -> tuple[State, timedelta, str | None, int, str]:
     """Return what an outcome makes of a job: its state, when it is due, its error, uncounted tries; and its name."""
     match outcome:
         case Done():
@@ -292,7 +292,7 @@ async def oldest_due(db: Database, queues: Sequence[Queue]) -> timedelta | None:
 
 async def counts(db: Database, accounts: Sequence[AccountId], *, most: int = COUNTED) -> list[Count]:
     """Count the jobs that are not done, each time up to `most`, for each handler that has any; ordered by name."""
-    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), *_columns(accounts), most)]
+    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), *_of_accounts(accounts), most)]
 
 
 async def nudge(db: Database) -> None:

@@ -251,13 +251,13 @@ class Store:
                 log.error("a spooled record cannot be read, and is kept in a separate file: %s", exc)
                 fates[place] = Fate.REFUSED
         if deliveries:
-            stored = await self._take_apart(list(deliveries.values()))
+            stored = await self._store_spooled(list(deliveries.values()))
             fates = [stored.pop(0) if place in deliveries else fate for place, fate in enumerate(fates)]
         if Fate.STORED in fates:
             self._return()  # new deliveries need not wait until the spool is empty
         return fates
 
-    async def _take_apart(self, deliveries: Sequence[Delivery]) -> list[Fate]:
+    async def _store_spooled(self, deliveries: Sequence[Delivery]) -> list[Fate]:
         """Store deliveries together, or one by one if the database refuses one of them; return the fate of each."""
         fates: list[Fate] = []
         for result in await self._commits.together(deliveries):

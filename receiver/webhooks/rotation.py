@@ -20,19 +20,19 @@ from receiver import signature
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
 from receiver.events import AccountId
+from receiver.inbox import jobs
 from receiver.settings import Account, Settings
 from receiver.webhooks.registration import CHANNEL
 from receiver.webhooks.secrets import none_known
 
 SILENT = timedelta(hours=24)
-COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """How many events a secret has verified, and when one of them was last delivered (signed with any secret).
 
-    The events are counted up to `COUNTED` only, because a count reads what it counts.
+    The events are counted up to `jobs.COUNTED` only, because a count reads what it counts.
     """
 
     events: int = 0
@@ -48,7 +48,7 @@ class Secret:
         webhook_url: the address that it was registered for; None for one of the settings.
         since: when it was registered; None for one of the settings.
         replaced_at: when a later registration replaced it; None while the provider signs with it.
-        events: how many events it has verified, counted up to `COUNTED`.
+        events: how many events it has verified, counted up to `jobs.COUNTED`.
         last_matched: when one of those events was last delivered.
         quiet_for: how long it has verified nothing, since it was replaced; zero while the provider signs with it.
         registrations: the rows that hold it.
@@ -65,8 +65,8 @@ class Secret:
 
     @property
     def events_counted(self) -> str:
-        """`events` in words. Nobody knows how many there are beyond `COUNTED`."""
-        return f"{self.events} or more" if self.events >= COUNTED else f"{self.events}"
+        """`events` in words."""
+        return jobs.counted(self.events)
 
     @property
     def silence(self) -> str:
@@ -139,7 +139,7 @@ async def _registered(db: Database, account: Account) -> list[Secret]:
 
 async def _use(db: Database, account: AccountId, fingerprints: Sequence[str]) -> dict[str, Use]:
     """Return the use of each of some secrets that has verified events of an account, by the secret's fingerprint."""
-    rows = await db.fetch(query("webhooks/verified_events"), *account, fingerprints, COUNTED)
+    rows = await db.fetch(query("webhooks/verified_events"), *account, fingerprints, jobs.COUNTED)
     return {row["fingerprint"]: Use(row["events"], row["last_matched"]) for row in rows}
 
 

@@ -1,5 +1,7 @@
 -- Give claims back unused and uncounted: their jobs are due now; skip locked rows, which are being completed; return those given back.
 -- $1 jobs bigint[], $2 attempts integer[], $3 claimed_ats timestamptz[], $4 worker text
+--
+-- The state is compared as text: see settle_jobs.sql.
 with ours as materialized (
     select held.job as id, held.attempt, held.claimed_at
     from (

@@ -1,5 +1,7 @@
 -- Extend leases from now; skip locked rows, which are being completed; return those that are no longer ours.
 -- $1 jobs bigint[], $2 attempts integer[], $3 lease interval
+--
+-- The state is compared as text: see settle_jobs.sql.
 with held as (
     select job, attempt from unnest($1::bigint[], $2::integer[]) as held (job, attempt)
 ), ours as (

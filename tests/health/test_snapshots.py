@@ -1,4 +1,4 @@
-"""`receiver.health.horizon`: whoever keeps old rows from being cleaned up is named, with what to do."""
+"""`receiver.health.snapshots`: whoever keeps old rows from being cleaned up is named, with what to do."""
 
 from datetime import timedelta
 
@@ -6,8 +6,8 @@ import pytest
 
 from receiver import database
 from receiver.database import Pool
-from receiver.health import horizon
-from receiver.health.horizon import Holder
+from receiver.health import snapshots
+from receiver.health.snapshots import Holder
 
 NOW = timedelta(0)
 
@@ -19,15 +19,15 @@ async def test_a_session_that_is_idle_in_a_transaction_is_named_and_can_be_ended
     pid = await idle.fetchval("select pg_backend_pid()")
     await idle.execute("set application_name = 'dreamer'; begin; create table public.dreams ()")
     async with db.acquire() as looking:
-        found = await horizon.horizon(looking, longer_than=NOW, transactions=0)
+        found = await snapshots.old(looking, longer_than=NOW, transactions=0)
         assert (found.name, found.holds) == ("old snapshots", False)
         assert f"the session {pid} (dreamer, role receiver, idle in transaction) for 0 s" in found.seen
-        assert (await horizon.horizon(looking, longer_than=timedelta(hours=1), transactions=0)).holds
-        assert (await horizon.horizon(looking, longer_than=NOW, transactions=1000)).holds
+        assert (await snapshots.old(looking, longer_than=timedelta(hours=1), transactions=0)).holds
+        assert (await snapshots.old(looking, longer_than=NOW, transactions=1000)).holds
         statement = found.todo.split("`")[1]
         assert statement == f"select pg_terminate_backend({pid})"
         assert await looking.fetchval(statement.replace(")", ", 10000)"))
-        assert (await horizon.horizon(looking, longer_than=NOW, transactions=0)).holds
+        assert (await snapshots.old(looking, longer_than=NOW, transactions=0)).holds
     idle.terminate()
 
 
@@ -39,10 +39,10 @@ async def test_a_session_whose_times_are_hidden_from_our_role_is_told_by_its_tra
     await db.execute("create role peering login")
     try:
         looking = await database.connect(receiver_database.replace("receiver@", "peering@"))
-        found = await horizon.horizon(looking, without_time=0)
+        found = await snapshots.old(looking, without_time=0)
         assert not found.holds
         assert "our role may not see since when: grant pg_read_all_stats to it" in found.seen
-        assert (await horizon.horizon(looking)).holds
+        assert (await snapshots.old(looking)).holds
         await looking.close()
     finally:
         await db.execute("drop role peering")
@@ -77,7 +77,7 @@ async def test_a_session_whose_times_are_hidden_from_our_role_is_told_by_its_tra
     ids=["prepared", "slot", "read-slot", "standby"],
 )
 def test_each_kind_is_told_with_its_own_advice(holder: Holder, seen: str, todo: str) -> None:
-    found = horizon.finding([holder])
+    found = snapshots.finding([holder])
     assert not found.holds
     assert found.seen.endswith(seen)
     assert todo in found.todo

@@ -65,7 +65,7 @@ class Holder:
         return f"wait for its end, or end it: `select pg_terminate_backend({self.name})`"
 
 
-async def horizon(
+async def old(
     connection: Connection, *, longer_than: timedelta = LONG, transactions: int = 1000, without_time: int = 100_000
 ) -> Finding:
     """Check whether a snapshot is held for too long.
