@@ -25,7 +25,7 @@ from receiver.health import watchdog
 from receiver.health.organs import Organs
 from receiver.health.presence import Presence
 from receiver.health.start import check
-from receiver.inbox import jobs
+from receiver.inbox import attempts, jobs
 from receiver.providers import Source, egress
 from receiver.providers.opening import CONNECTIONS, open_providers
 from receiver.settings import Settings, environment
@@ -121,7 +121,8 @@ def _crew(
         log.info("running jobs that another worker left behind")
         return Crew(worker(handlers={**handlers, own.name: own}, lanes=1, lapsed=True), None)
     lanes, calls = configured.lanes, configured.calls
-    log.info("working with %d lanes for %s", lanes, discovery.listed(handlers.values()))
+    listed, name = discovery.listed(handlers.values()), attempts.this_process()  # `show` prints this name
+    log.info("working with %d lanes for %s, as %s", lanes, listed, name)
     call_lanes = len(configured.accounts) * calls
     return Crew(
         worker(handlers=handlers, lanes=lanes),

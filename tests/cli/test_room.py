@@ -1,4 +1,4 @@
-"""`receiver.cli.up.room`: several processes do not start where the database has no room for their connections."""
+"""`receiver.cli.up.room`: processes do not start where the database has no room for their connections."""
 
 import pytest
 
@@ -25,22 +25,27 @@ async def test_with_the_embedded_database_they_do_not_start(db: Pool) -> None:
     most = needed(settings.load(**MANY))
     assert most > 64 * 2 * 104 > places
     assert str(refused.value) == (
-        f"2 web processes and 64 workers can open {most} connections to the database, which has room for {places}: "
-        "lower RECEIVER_WEB, RECEIVER_WORKERS, RECEIVER_LANES or RECEIVER_CALLS, or set DATABASE_URL to a larger one"
+        f"during a restart our processes can open {most} connections to the database, which has room for {places}: "
+        "lower --web (2), --workers (64), RECEIVER_LANES (100) or RECEIVER_CALLS (4), "
+        "or set DATABASE_URL to a larger one"
     )
+    with pytest.raises(ConfigError, match=r"lower --web \(1\), --workers \(1\), RECEIVER_LANES \(100\)"):
+        await checked(db, RECEIVER_LANES="100", RECEIVER_CALLS="100")
 
 
 @pytest.mark.usefixtures("own_environment")
 async def test_another_database_can_be_made_larger_so_that_is_said(db: Pool, caplog: pytest.LogCaptureFixture) -> None:
     await checked(db, **MANY, DATABASE_URL=URL)
     (said,) = caplog.messages
-    assert said.endswith("or RECEIVER_CALLS, or raise its max_connections")
+    assert said.endswith("or RECEIVER_CALLS (4), or raise its max_connections")
 
 
 @pytest.mark.usefixtures("own_environment")
-async def test_those_that_fit_start_and_so_do_one_of_each(db: Pool, caplog: pytest.LogCaptureFixture) -> None:
+async def test_those_that_fit_start_and_so_does_one_of_each_kind_with_another_database(
+    db: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
     await checked(db, RECEIVER_WEB="2", RECEIVER_WORKERS="2", RECEIVER_LANES="4")
-    await checked(db, RECEIVER_LANES="100", RECEIVER_CALLS="100")
+    await checked(db, RECEIVER_LANES="100", RECEIVER_CALLS="100", DATABASE_URL=URL)
     assert not caplog.messages
 
 

@@ -78,7 +78,7 @@ async def test_of_a_job_that_postpones_itself_for_ever_the_first_row_and_the_las
         " select id, n, 'later' from receiver.jobs, generate_series(1, 204) n"
     )
     await db.execute("update receiver.jobs set attempt = 204 where handler = 'a'")
-    (claim,) = await jobs.claim(db, jobs.queues([ACCOUNT], ["a"]), lease=LEASE, limit=1)
+    (claim,) = await jobs.claim(db, portions(jobs.queues([ACCOUNT], ["a"])), lease=LEASE, limit=1)
     assert await finish(db, claim.job, 205, Later(NOW, "not yet"))
     whole = await lookup.whole(db, "evt_1")
     kept = {job.handler: [one.attempt for one in whole.attempts_at(job)] for job in whole.event.jobs}

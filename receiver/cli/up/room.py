@@ -1,4 +1,4 @@
-"""Check that the database has room for the connections that several web processes and workers can open."""
+"""Check that the database has room for the connections that the web processes and workers can open."""
 
 import logging
 
@@ -19,24 +19,24 @@ def needed(configured: Settings) -> int:
 
 
 async def check(connection: Connection, configured: Settings) -> None:
-    """Compare what several processes can open with what the server accepts.
+    """Compare what our processes can open with what the server accepts.
 
-    A single web process with a single worker is not checked: they seldom open all that they can. A server that is not
-    ours can be changed by its owner, so then the log only warns.
+    A server that is not ours can be changed by its owner, so then the log only warns. It does not even warn of one
+    process of each kind, because they seldom open all that they can.
 
     Raises:
         ConfigError: the embedded server has too little room.
     """
-    if configured.web == configured.workers == 1:
+    if configured.dsn is not None and configured.web == configured.workers == 1:
         return
     room: int = await connection.fetchval(query("database/room"))
     most = needed(configured)
     if most <= room:
         return
-    lower = "lower RECEIVER_WEB, RECEIVER_WORKERS, RECEIVER_LANES or RECEIVER_CALLS"
     said = (
-        f"{configured.web} web processes and {configured.workers} workers can open {most} connections to the "
-        f"database, which has room for {room}: {lower}"
+        f"during a restart our processes can open {most} connections to the database, which has room for {room}: "
+        f"lower --web ({configured.web}), --workers ({configured.workers}), RECEIVER_LANES ({configured.lanes}) or "
+        f"RECEIVER_CALLS ({configured.calls})"
     )
     if configured.dsn is None:
         raise ConfigError(f"{said}, or set DATABASE_URL to a larger one")
