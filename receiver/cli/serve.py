@@ -17,6 +17,7 @@ from receiver.cli.options import WholeRange, examples, until_eof
 from receiver.cli.process import collect_seldom, configure, event_at, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections, embedded
+from receiver.errors import StoreUnavailableError
 from receiver.handling import Handler, discovery
 from receiver.health import Finding, advice, checks, start, watchdog
 from receiver.health.presence import Presence
@@ -69,6 +70,8 @@ async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, 
     stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
     if has_database:
         await receiver.keyring.read_again()
+    else:
+        receiver.store.leave(StoreUnavailableError("the database did not answer at the start"))
     await receiver.store.make_ready()
     presence = Presence(connections, kind="web", api_url=configured.chosen.api_url)
     _add_organs(receiver, configured, url, presence, has_line=has_line)

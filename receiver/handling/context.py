@@ -145,8 +145,8 @@ class Context:
         The database ends a transaction that is idle for a minute, so do slow work before it.
 
         Raises:
-            ImpossibleError: this attempt has used it before.
-            LeaseLostError: the job belongs to another worker now.
+            ImpossibleError: this attempt has used it before, or has ended its transaction.
+            LeaseLostError: the job belongs to another worker now, or is gone.
         """
         if self.completion.stage is not Completing.UNUSED:
             raise ImpossibleError(
@@ -159,6 +159,8 @@ class Context:
                 if not await jobs.lock(connection, self.job, self.attempt):
                     raise LeaseLostError("the job belongs to another worker now")
                 yield connection
+                if not connection.is_in_transaction():
+                    raise ImpossibleError(f"{self.handler} has ended the transaction of completing() itself")
                 claimed_at = self.completion.claimed_at
                 if not await jobs.complete(connection, self.job, self.attempt, claimed_at=claimed_at):
                     raise LeaseLostError("the job is gone: what the handler wrote is rolled back")

@@ -4,7 +4,8 @@ Handler names arrive by argument; nothing here knows what a handler is.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -143,8 +144,19 @@ async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list
     When this returns, the deliveries are on disk. The call is idempotent: repeated after an ambiguous failure, it
     counts deliveries and changes nothing else. A delivery with the identity of an event but other bytes is quarantined
     beside that event. One statement stores all deliveries, unless some have the same identity and different bytes.
+    Then several do, in one transaction: either all deliveries are stored and counted, or none is.
     """
     answers: list[Status] = ["duplicate"] * len(deliveries)
+    rounds = list(_rounds(deliveries))
+    async with connection.transaction() if len(rounds) > 1 else nullcontext():
+        for groups in rounds:
+            for row in await connection.fetch(query("inbox/append_events"), *_columns(groups)):
+                answers[groups[row["item"] - 1][0][0]] = row["status"]
+    return answers
+
+
+def _rounds(deliveries: Sequence[Delivery]) -> Iterator[list[list[tuple[int, Delivery]]]]:
+    """Yield what each statement stores: equal deliveries in groups, each with its place, and no identity twice."""
     left = list(enumerate(deliveries))
     while left:
         now: dict[tuple[object, ...], list[tuple[int, Delivery]]] = {}
@@ -155,11 +167,8 @@ async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list
                 later.append((place, delivery))
             else:
                 same.append((place, delivery))
-        groups = list(now.values())
-        for row in await connection.fetch(query("inbox/append_events"), *_columns(groups)):
-            answers[groups[row["item"] - 1][0][0]] = row["status"]
+        yield list(now.values())
         left = later
-    return answers
 
 
 def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any], ...]:

@@ -33,6 +33,7 @@ from receiver.errors import (
 )
 from receiver.logs.reasons import describe, leaves, plain, shown
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 LONGEST = timedelta(days=365)  # a longer wait is a mistake, and PostgreSQL cannot store every later date
 
@@ -129,7 +130,8 @@ def decide(policy: RetryPolicy, tries: int, error: BaseException | None, *, jitt
 def _decide(policy: RetryPolicy, tries: int, error: BaseException, reason: str, jitter: float) -> Again | Later | Dead:
     wait = _wait_uncounted(error)
     if wait is not None:
-        return Later(_bounded(wait), reason, account_lacks=_account_lacks(error))
+        # At least a second: nothing ends the job, and without a pause it would be claimed hundreds of times a second.
+        return Later(max(_bounded(wait), SECOND), reason, account_lacks=_account_lacks(error))
     if isinstance(error, GiveUp) or _is_final(error):
         return Dead(reason)
     asked = error.after if isinstance(error, Retry) else None

@@ -39,6 +39,7 @@ from receiver.webhooks.keyring import Proven
 log = logging.getLogger(__name__)
 
 BETWEEN_LINES_SECONDS = 10.0
+REASONS = 3  # in a line
 TYPES = 1000  # of events, whose handlers are remembered; to look them up takes 2 µs
 PROBE = Event("receiver", "probe", "receiver.probe", raw=b'{"id": "probe", "event": "receiver.probe"}')
 
@@ -52,7 +53,8 @@ class Deadlines:
         statement: when the server ends a stuck statement; the fault is then the delivery's, not the database's.
         between_drains: between two drains while the database is away.
         look: between two looks for records of a killed process, and at the spool's own free space.
-        question: how long readiness and the reading of secrets wait for the database.
+        question: how long readiness and the reading of secrets wait for the database. A delivery that no known secret
+            proves waits up to a second before that.
     """
 
     database: float = 2.0
@@ -60,7 +62,7 @@ class Deadlines:
     spool: float = 0.9
     between_drains: float = 0.5
     look: float = 5.0
-    question: float = 3.0
+    question: float = 1.9
 
 
 SERVICE = Deadlines()
@@ -107,11 +109,11 @@ class Store:
         self._interested = lru_cache(TYPES)(lambda kind, source: tuple(interested(known, kind, source)))
         self._met = met
         self._deadlines = deadlines
-        self._commits = Commits(connections, seconds=deadlines.database, stored=stored, away=self._leave)
+        self._commits = Commits(connections, seconds=deadlines.database, stored=stored, away=self.leave)
         self._away_since: float | None = None
         self._why = ""
         self._hurry = Hint()
-        self._crowded = Seldom(_say_crowded, seconds=BETWEEN_LINES_SECONDS)
+        self._alone = Seldom(_say_alone, seconds=BETWEEN_LINES_SECONDS)
         self._looking: asyncio.Task[Condition] | None = None
 
     def delivery(self, content: Event | Unreadable, proven: Proven) -> Delivery:
@@ -138,15 +140,12 @@ class Store:
         if tried is not None:
             try:
                 return await tried
-            except StoreBusyError as exc:
-                self._crowded.note(str(exc))
-            except StoreRefusedError as exc:
-                log.error("%s; this one delivery goes to the spool", exc)
+            except (StoreBusyError, StoreRefusedError) as exc:
+                self._alone.note(str(exc))
             except StoreUnavailableError as exc:
                 log.debug("a delivery goes to the spool: %s", exc)
             except Exception:
                 log.exception("a bug in receiver; this one delivery goes to the spool")
-            self._hurry.give()
         record = spooled.spooled(delivery, self._database, self._address, at=time.time()).to_bytes()
         try:
             await self._spool.append(record, seconds=self._deadlines.spool)
@@ -159,6 +158,7 @@ class Store:
                 raise refusal from None
             self._return()
             return status
+        self._hurry.give()  # not earlier: the drain might end before this record is there
         return "stored"
 
     async def check(self) -> Finding:
@@ -187,7 +187,7 @@ class Store:
 
     async def close(self) -> None:
         """Close the spool. Its records wait for the next process."""
-        self._crowded.close()
+        self._alone.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._spool.close(), self._deadlines.question)
 
@@ -286,7 +286,7 @@ class Store:
     def _wanted(self, content: Event | Unreadable) -> tuple[str, ...]:
         return self._interested(content.type, content.source) if isinstance(content, Event) else ()
 
-    def _leave(self, error: StoreUnavailableError) -> None:
+    def leave(self, error: StoreUnavailableError) -> None:
         """Send the next deliveries straight to the spool: only the first ones of an outage have to wait.
 
         A lock on a whole table is no outage, because the database answers. While it lasts, each delivery waits before
@@ -305,8 +305,9 @@ class Store:
             log.warning("the database is back after %.0f s", time.monotonic() - since)
 
 
-def _say_crowded(heard: Sequence[Heard]) -> None:
-    reasons = ", ".join(f"{kind.count} x {kind.what}" for kind in heard)
+def _say_alone(heard: Sequence[Heard]) -> None:
+    """Log why deliveries went to the spool although the database is there for others."""
+    reasons = ", ".join(f"{kind.count} x {kind.what}" for kind in heard[:REASONS])
     log.error("deliveries went to the spool: %s", reasons)
 
 

@@ -100,8 +100,10 @@ class Keyring:
 
     Another process might have registered a moment ago. So a delivery that matches no secret waits for one
     reading that begins after it arrived. All waiting deliveries share that reading, and there is at most one reading a
-    second. If too many deliveries wait, the next delivery is refused immediately. An authentic delivery can be refused
-    so only while the NOTIFY of its new secret is on the way.
+    second. If too many deliveries wait, the next delivery is refused immediately. Those of webhooks and those of
+    callbacks are counted apart. So an authentic delivery of a webhook can be refused so only while the NOTIFY of its
+    new secret is on the way; and one of a callback that is too old to be known here, only beside many with unknown
+    tokens.
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class Keyring:
         self._next_reading: asyncio.Task[bool] | None = None
         self._hint = Hint()
         self._last_read = float("-inf")
-        self._waiting = 0
+        self._waiting = {"webhooks": 0, "callbacks": 0}
         self._asked: set[str] = set()
         self.is_usable = asyncio.Event()  # set once a secret is known and none is lost, or the database was read
         if any(self.secrets_of(each) for each in self._accounts) and all(self.secrets_of(each) for each in lost):
@@ -182,18 +184,19 @@ class Keyring:
 
     async def _wait_for_reading(self, callback: str | None) -> bool:
         """Wait for a reading that also looks for the callback. Return whether it succeeded; False if too many wait."""
-        if self._waiting >= self._bounds.waiting:
+        kind = "webhooks" if callback is None else "callbacks"
+        if self._waiting[kind] >= self._bounds.waiting:
             return False
         if callback is not None and TOKEN.fullmatch(callback):
             self._asked.add(callback)
-        self._waiting += 1
+        self._waiting[kind] += 1
         try:
             return await self.read_again()
         except Exception as exc:  # noqa: BLE001 - not the fault of the sender; `watch` will raise it
             log.debug("secrets were not read: %s", type(exc).__name__)
             return False
         finally:
-            self._waiting -= 1
+            self._waiting[kind] -= 1
 
     async def read_again(self) -> bool:
         """Wait for a reading that begins now or later. Return whether it succeeded; if not, the secrets stay."""

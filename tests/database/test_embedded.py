@@ -49,6 +49,7 @@ def test_data_survives_from_one_use_to_the_next(data: Path) -> None:
         select(url, "create table kept as select 42 as answer")
     with attach(data, create=False) as url:
         assert select(url, "select answer from kept") == 42
+        assert select(url, "show log_min_error_statement") == "panic", "no long statements in its log"
 
 
 @linux

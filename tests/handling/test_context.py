@@ -117,6 +117,21 @@ async def test_completing_a_job_that_the_handler_has_removed_leaves_nothing_else
     assert await receiver_scratch.state(event) == "pending"
 
 
+@pytest.mark.parametrize("end", ["rollback", "commit"])
+async def test_completing_is_no_success_if_the_handler_ends_its_transaction(
+    receiver_scratch: Scratch, end: str
+) -> None:
+    event, ctx = await receiver_scratch.claim(example)
+
+    async def finish_it() -> None:
+        async with ctx.completing() as tx:
+            await tx.execute(end)
+
+    with pytest.raises(ImpossibleError, match=r"example has ended the transaction of completing\(\) itself"):
+        await finish_it()
+    assert await receiver_scratch.state(event) == "pending"
+
+
 async def test_a_row_of_its_history_refuses_no_completion(receiver_scratch: Scratch) -> None:
     event, ctx = await receiver_scratch.claim(example)
     text = "insert into receiver.attempts (job, attempt, outcome) values ($1, $2, 'lost')"

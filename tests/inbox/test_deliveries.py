@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from receiver.database import Pool
@@ -169,6 +170,16 @@ async def test_many_are_stored_at_once_and_each_has_its_answer(db: Pool) -> None
     }  # fmt: skip
     assert len(found) == 5
     assert [name for name, one in found.items() if one.jobs] == ["evt_2", "evt_1"]
+
+
+async def test_what_needs_two_statements_is_stored_by_both_or_by_none(db: Pool) -> None:
+    """Otherwise what the first one has stored is counted again when the deliveries are stored one by one."""
+    await db.execute("alter table receiver.events add check (claimed_id is null)")
+    given = [Delivery(content, API, "f", ()) for content in (read("evt_1"), read("evt_1", "transcription.failed"))]
+    async with db.acquire() as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await deliveries.append(connection, given)
+        assert await deliveries.append(connection, given[:1]) == ["stored"]
 
 
 async def test_batches_that_meet_do_not_deadlock(db: Pool) -> None:

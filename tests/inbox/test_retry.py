@@ -138,13 +138,14 @@ class Passing(NotReady):
 LATER = [
     # the error, and how long it waits without counting
     (Postpone("p"), 60),
-    (Postpone("p", after=0), 0),
+    (Postpone("p", after=0), 1),
+    (Postpone("p", after=-5), 1),
     (Postpone("p", after=90), 90),
-    (Postpone("p", after=0.5), 0.5),
+    (Postpone("p", after=1.5), 1.5),
     (Postpone("p", after=timedelta(days=2)), 172_800),
     (RateLimited("slow", code="rate_limited", status=429), 60),
     (RateLimited("slow", code="rate_limited", status=429, retry_after=seconds(17)), 17),
-    (RateLimited("slow", code="rate_limited", status=429, retry_after=seconds(0)), 0),
+    (RateLimited("slow", code="rate_limited", status=429, retry_after=seconds(0)), 1),
     (InsufficientFunds("poor", code="insufficient_funds", status=402), 3600),
     (PaymentRequired("poor", code="max_charge_exceeded", status=402), 3600),
     (PaymentRequired("poor", code="x", status=402, retry_after=seconds(5)), 3600),

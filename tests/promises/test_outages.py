@@ -26,6 +26,7 @@ def test_every_delivery_during_an_outage_is_taken_and_stored_once(processes: Pro
 def test_what_a_killed_process_had_spooled_is_stored_by_the_next(processes: Processes, receiver_database: str) -> None:
     processes.environment["DATABASE_URL"] = receiver_database
     web = processes.serve(DATABASE_URL=unreachable(receiver_database))
+    assert "the database did not answer at the start; deliveries go to the spool" in web.log, "not one waits for it"
     for number in range(20):
         assert web.deliver(completed(f"evt_{number}")).status_code == 200
     web.kill()

@@ -22,6 +22,7 @@ from receiver.inbox.spool import Fate, Spool
 from receiver.providers.transcribe_so import payload
 from receiver.testing import Server
 from receiver.web.store import SERVICE, Deadlines, Store
+from receiver.webhooks import keyring
 from receiver.webhooks.keyring import Proven
 from tests.processes import completed, free_port
 
@@ -142,11 +143,14 @@ async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_
     async with placed(receiver_database, tmp_path) as place:
         assert [await place.deliver(name) for name in ("evt_bad", "evt_1")] == ["stored", "stored"]
         assert not place.is_empty
+        lines = len(caplog.messages)
+        assert await place.deliver("evt_bad") == "stored"
+        assert len(caplog.messages) == lines, "one line in a while, however many are refused"
         assert [event.id for event in await deliveries.recent(db)] == ["evt_1"]
         await place.store.drain()
         found = await place.store.check()
     assert (found.holds, found.seen, ".refused files: 1" in found.todo) == (False, "empty", True)
-    assert "this one delivery goes to the spool" in caplog.text
+    assert "deliveries went to the spool: 1 x " in caplog.text
     assert "until the database is back" not in caplog.text
 
 
@@ -202,6 +206,7 @@ def test_database_and_spool_together_have_less_time_than_is_promised() -> None:
     assert SERVICE.database > 0
     assert SERVICE.spool > 0
     assert SERVICE.database + SERVICE.spool < 3
+    assert keyring.SERVICE.between + SERVICE.question < 3
 
 
 async def test_an_outage_costs_only_the_first_deliveries_a_wait(
@@ -236,6 +241,23 @@ async def test_it_drains_by_itself(db: Pool, receiver_database: str, tmp_path: P
         await until(lambda: back.is_empty)
         keeping.cancel()
     assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}
+
+
+async def test_what_is_spooled_while_the_last_drain_ends_does_not_wait_for_a_later_look(
+    db: Pool, receiver_database: str, tmp_path: Path
+) -> None:
+    deadlines = replace(PATIENT, between_drains=0.01, look=3600)
+    async with placed(receiver_database, tmp_path, deadlines=deadlines) as place:
+        place.store.leave(StoreUnavailableError("away"))
+        late = place.store.delivery(payload.read(SOURCE, completed("evt_1")), PROVEN)
+        assert place.store.commit(late) is None
+        keeping = asyncio.create_task(place.store.keep_drained())
+        await until(lambda: place.store.commit(place.store.delivery(late.content, PROVEN)) is not None)
+        assert await place.store.save(replace(late, account="late"), None) == "stored"
+        async with asyncio.timeout(60):
+            while not await db.fetchval("select count(*) from receiver.events where account = 'late'"):
+                pass
+        keeping.cancel()
 
 
 @pytest.mark.parametrize("statement", [TAKES_NOTHING, "drop schema receiver cascade"])

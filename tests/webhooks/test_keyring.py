@@ -349,13 +349,22 @@ async def test_a_callback_that_cannot_be_looked_up_is_no_wrong_signature_and_is_
 
 async def test_a_callback_that_is_not_looked_up_because_too_many_wait_is_no_wrong_signature() -> None:
     ring = Keyring([account(OURS)], Known(), Database(old_one=b"own").read, bounds=Bounds(between=0, waiting=1))
-    waiting = asyncio.create_task(ring.verify(headers(b"?"), BODY, HERE))
+    waiting = asyncio.create_task(ring.verify(headers(b"?"), BODY, "made_up"))
     await asyncio.sleep(0)
     with pytest.raises(CallbackUnknownError):
         await ring.verify(headers(b"own"), BODY, "old_one")
     with pytest.raises(SignatureError):
         await waiting
     assert (await ring.verify(headers(b"own"), BODY, "old_one")).secret == b"own"
+
+
+async def test_who_floods_the_webhooks_keeps_no_callback_from_being_looked_up() -> None:
+    ring = Keyring([account(OURS)], Known(), Database(old_one=b"own").read, bounds=Bounds(between=0, waiting=1))
+    waiting = asyncio.create_task(ring.verify(headers(b"?"), BODY, HERE))
+    await asyncio.sleep(0)
+    assert (await ring.verify(headers(b"own"), BODY, "old_one")).secret == b"own"
+    with pytest.raises(SignatureError):
+        await waiting
 
 
 BIG = account(name="big-show").id

@@ -137,7 +137,7 @@ class Keeper:
         settings = (
             "listen_addresses=", f"unix_socket_directories={self.socket_dir}", "unix_socket_permissions=0700",
             "port=5432", "fsync=on", "full_page_writes=on", "logging_collector=off", "log_destination=stderr",
-            "log_checkpoints=off", "max_connections=400",
+            "log_checkpoints=off", "log_min_error_statement=panic", "max_connections=400",
             "search_path=public",  # by default the role's own schema, which is ours, would get the user's tables
         )  # fmt: skip
         options = [part for setting in settings for part in ("-c", setting)]
