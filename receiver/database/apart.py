@@ -1,7 +1,7 @@
 """Do the same work on many items, so that a failing item does not stop the others.
 
 all together ──refused──▶ one by one; no item waits long for a lock
-                              └──the database goes away──▶ so far as it came: what is done stays done
+                              └──the database goes away──▶ the rest fails; what is done stays done
 """
 
 import logging

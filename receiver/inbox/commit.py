@@ -1,6 +1,6 @@
-"""Store deliveries in groups: one statement, and one commit, for all that wait.
+"""Store deliveries in groups: one statement, and one commit, for what waits.
 
-    delivery ──▶ waits while two statements are under way ──▶ one statement for all that wait
+    delivery ──▶ waits while two statements are under way ──▶ one statement for 32 at most
                                                                 │ refused ──▶ each alone, at most 50 ms for a lock
                                                                 ▼
                                                         stored | duplicate | quarantined

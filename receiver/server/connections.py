@@ -16,9 +16,10 @@ connections only to close them. uvicorn's `limit_concurrency` is not used either
 
 Several processes can share one listener. All wake up for each connection, and the first to wake could take all that
 have come: of 64 that came at once, one of two processes took up to 64, and a client such as a proxy keeps its
-connections. So a process that has accepted a few pauses for a millisecond, or for longer if it is busy: 28 to 36. How
-many are a few depends on how many have come together, not on how many are open. Otherwise a process that has many
-connections takes most new ones: of 200, one with 300 took 140 to 170, and one that had just started the rest.
+connections. So a process that has accepted a few pauses for a millisecond, or for longer if it is busy. Of 64 that came
+at once, each of two processes then took 17 to 47. How many are a few depends on how many have come together, not on how
+many are open. Otherwise a process that has many connections takes most new ones: of 200, one with 300 took 140 to 170,
+and one that had just started the rest.
 """
 
 import asyncio

@@ -4,7 +4,7 @@
            │                                └──late───▶ Taking.refuse_late ──▶ answer
            └──anything else──▶ h11 ──▶ the application ──▶ answer
 
-h11 gets the same bytes after a bug in taking, and if the server ends while it waits for a body. Deadlines, turns, ranks
+h11 gets the same bytes after a bug in taking, and if the server ends before the body has come. Deadlines, turns, ranks
 and bounds are those of every request.
 """
 

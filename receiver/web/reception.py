@@ -6,7 +6,8 @@
        └──everything else──▶ Starlette ──▶ receive ──▶ verify ──▶ store.commit ──▶ store.save ──▶ answer
 
 `take` is called by the server's protocol, without a task: Starlette, uvicorn's cycle and a task for each request were
-45 % of the web process's time. It accepts and refuses what `receive` would.
+45 % of the web process's time. It accepts and refuses what `receive` would. On both ways, what the database does not
+store goes to `store.save`.
 """
 
 import asyncio

@@ -4,9 +4,10 @@ commit ──▶ database, 2 s, with what else waits ──▶ stored | duplicat
               │ refuses this delivery, or has no free connection: only this delivery goes to the spool
               │ away, hung, full, read-only: from now on deliveries go straight to the spool
               ▼
-           spool, 0.9 s ──▶ stored          full, or a disk that fails ──▶ StoreUnavailableError, 503
+           spool, 0.9 s ──▶ stored          full, or a disk that fails ──▶ the database once more, else 503
               │
-drain  ◀──────┘ twice a second, oldest first, many together; after the first success deliveries go to the database
+drain  ◀──────┘ at once, and twice a second while the database is away; oldest first, many together
+                after the first success deliveries go to the database
 
 If the database refuses a spooled record, the fault is the database's or the record's. Error codes do not show which: a
 missing right and a row-level policy share one code. So a record that is refused while others are stored is kept aside.

@@ -5,7 +5,8 @@ Which jobs, and in which order (`claim_jobs.sql`):
     pending, and due ─────────────▶ a worker: as many as it has free lanes    │ of its handlers, and of events of its
     running, its lease ran out ───▶ a process for lapsed jobs: one at a time  │ accounts; by `due_at`, then by id
 
-Pending jobs come from queues, of each account in turn, and a queue can rest (`worker.queues`).
+Pending jobs come from queues, of each account in turn: the order holds within an account. A queue can rest
+(`worker.queues`).
 A job that another worker is claiming is skipped. So is a job that was put aside: its claim failed a short time ago.
 
 How they are claimed:

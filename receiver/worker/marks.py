@@ -11,12 +11,13 @@ each claim walks over these, and it does so in an idle queue too. What a claim t
 
 But no mark lies in the last two seconds. A job is due from the moment at which the transaction that stores it begins,
 and is seen when that ends. So of deliveries at one time a later one can be seen first. The claim of that one must not
-hide the others. A web process ends a statement after one and a half seconds. The jobs of two seconds are few.
+hide the others. A web process ends a statement after one and a half seconds. A claim walks over the jobs of the last
+two seconds again; that costs little.
 
 A job can come to lie before a mark all the same: another worker had locked it, or its transaction took longer. So the
 marks are forgotten after a second, and the next claim walks each queue from its beginning. A snapshot that somebody
 holds for minutes keeps millions of places, and such a claim takes half a second. So what takes long is not repeated
-before twenty times as long, or ten seconds, have passed; the marks hold until then.
+before twenty times as long has passed, but at most ten seconds; the marks hold until then.
 """
 
 from collections.abc import Callable, Collection, Sequence

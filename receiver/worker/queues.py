@@ -20,7 +20,8 @@ share. With 300 accounts and 3 handlers that makes the worker five times as fast
     all queues ──look──▶ with due jobs ──next accounts──▶ a claim ──fewer jobs than its share──▶ not until the next look
 
 In each queue a claim begins behind its mark (`worker.marks`). The first jobs of all accounts come before their second
-ones. So even a claim that was filled tells which accounts had no other due job: their next turn would have come.
+ones. So if a full claim lacks a job of an account whose turn came before the last job in it, that account had no other
+due job.
 """
 
 import time

@@ -96,7 +96,8 @@ def test_what_programs_submit_passes_with_its_headers_and_nothing_else_does(web:
             refused = http.post("/submissions", headers=token | key, json={})
             assert (refused.status_code, "Idempotency-Key" in refused.text) == (400, is_missed)
         assert http.get("/submissions/sub_1").status_code == 401
-        assert [http.get(path).status_code for path in ("/readyz", "/submissionsx", "/")] == [404, 404, 404]
+        assert (http.get("/readyz").status_code, http.get("/readyz").text[:9]) == (200, "database:")
+        assert [http.get(path).status_code for path in ("/readyzx", "/submissionsx", "/")] == [404, 404, 404]
         assert "wrong_path" not in web.log
 
 
