@@ -89,7 +89,7 @@ def test_authentic_deliveries_arrive_byte_for_byte_over_one_connection(
     assert {row["event_id"]: row["raw"] for row in rows} == bodies
 
 
-def test_what_programs_submit_passes_with_its_headers_and_nothing_else_does(web: Web, tmp_path: Path) -> None:
+def test_what_programs_submit_passes_with_its_headers_and_readyz_and_nothing_else(web: Web, tmp_path: Path) -> None:
     with nginx(tmp_path / "nginx", web) as http:
         token = {"Authorization": "Bearer a_token_of_the_tests"}
         for key, is_missed in ({}, True), ({"Idempotency-Key": "mine"}, False):
