@@ -1443,6 +1443,8 @@ MUTANTS = (
     Mutant("keyring: a callback that was not looked up is none", "receiver/webhooks/keyring.py",
            "if callback is not None and not was_read and", "if callback is None and not was_read and",
            "webhooks/keyring web/app"),
+    Mutant("receiver: who ends does not write the secrets that it read", "receiver/web/app.py",
+           "if self._keeping is not None:\n            await", "if False:\n            await", "web/app"),
     Mutant("keyring: everybody waits", "receiver/webhooks/keyring.py",
            "        if self._waiting[kind] >= self._bounds.waiting:", "        if not self._bounds.waiting:",
            "webhooks/keyring"),

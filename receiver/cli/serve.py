@@ -85,7 +85,7 @@ async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, 
         collect_seldom()
         app = application(receiver, submissions.routes)
         await serve_on(app, listener, stop, relieved=relieved, bounds=bounds)
-    receiver.close()
+    await receiver.close()
     with suppress(TimeoutError):  # the rest waits on disk for the next process
         async with asyncio.timeout(LAST_DRAIN_SECONDS):
             await receiver.store.drain()

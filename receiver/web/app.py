@@ -153,11 +153,13 @@ class Receiver:
             return False
         return True
 
-    def close(self) -> None:
-        """Log the refusals that were not logged yet."""
+    async def close(self) -> None:
+        """Log the refusals that were not logged yet, and let the copy of the secrets be written, but not for long."""
         self.refusals.close()
         for failures in self._failures.values():
             failures.close()
+        if self._keeping is not None:
+            await asyncio.wait({self._keeping}, timeout=self._deadlines.question)
 
     async def _read_secrets(self, asked: Collection[str]) -> Known:
         def read(connection: Connection) -> Awaitable[Known]:

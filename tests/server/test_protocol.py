@@ -690,7 +690,7 @@ async def test_a_request_that_is_none_is_told_of_like_every_refusal(
                 answer = await client.answer()
                 assert (answer.status, answer.headers["connection"]) == (400, "close")
         found = web.receiver.failures_of().check(trusted=True)
-        web.receiver.close()
+        await web.receiver.close()
     assert found.seen.endswith(f"; 2 others refused since the last accepted one, lately with {why}")
     said = [record.getMessage() for record in caplog.records if why in record.getMessage()]
     assert said == [f"refused deliveries: 1 x {why} (from 127.0.0.1)"] * 2

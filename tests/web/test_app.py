@@ -26,6 +26,7 @@ from receiver.inbox.spool import Spool
 from receiver.settings import Account
 from receiver.web import Receiver, application, body, refusals
 from receiver.web.store import Deadlines
+from receiver.webhooks.remembered import Remembered
 from tests.processes import SECRET, completed, sign
 from tests.worker.working import until
 
@@ -85,9 +86,12 @@ async def receiving(
             deadlines=PATIENT, between_refusals=between_refusals,
         )  # fmt: skip
         transport = httpx.ASGITransport(application(receiver, routes), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
-            yield Web(receiver, client)
-    connections.close()
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://web.test") as client:
+                yield Web(receiver, client)
+        finally:
+            await receiver.close()  # it writes to the folder
+            connections.close()
 
 
 @pytest.fixture
@@ -423,6 +427,22 @@ async def test_one_old_delivery_that_is_played_again_is_no_alarm(web: Web, caplo
     assert web.receiver.failures_of().in_a_row == 0, "counted long ago"
 
 
+async def test_who_ends_has_written_the_secrets_that_it_read_last(
+    receiver_database: str, db: Pool, tmp_path: Path
+) -> None:
+    """The next start might find no database."""
+    await register(db, "whsec_registered")
+    connections, spool = Connections(receiver_database), Spool(tmp_path, limit_bytes=10**6)
+    receiver = Receiver(
+        connections=connections, spool=spool, handlers={}, url=receiver_database, accounts=[account()],
+        deadlines=PATIENT,
+    )  # fmt: skip
+    await receiver.keyring.read_again()
+    await receiver.close()
+    assert Remembered(tmp_path, [account().id]).recall().webhooks == {account().id: (b"whsec_registered",)}
+    connections.close()
+
+
 async def test_only_so_many_old_deliveries_are_remembered() -> None:
     counted = failures.Failures()
     for number in range(failures.REMEMBERED + 1):
@@ -477,7 +497,7 @@ async def test_refusals_are_said_once_in_a_while_and_none_is_forgotten(
         await web.client.post(PATH, content=b"{}", headers={"X-Transcribe-Signature": "nonsense"})
         assert caplog.records[0].getMessage() == "refused deliveries: 1 x 401 missing (from 127.0.0.1)"
         if pause > 1:
-            web.receiver.close()
+            await web.receiver.close()
         async with asyncio.timeout(60):
             while "malformed" not in caplog.text:  # noqa: ASYNC110 - a log calls nobody
                 await asyncio.sleep(0.02)
