@@ -173,7 +173,8 @@ class Worker:
             for claim, result in zip(claims, released, strict=True):
                 if isinstance(result, StoreUnavailableError):
                     log.warning("job %d was not given back; its lease must run out first: %s", claim.job, result)
-            log.info("put %d unfinished jobs back into the queue", released.count(True))
+            if back := released.count(True):
+                log.info("put %d unfinished jobs back into the queue", back)
 
     def trouble(self) -> str | None:
         """Return why this worker cannot claim jobs, as text; None if it can, or if the trouble has only just begun."""

@@ -46,7 +46,7 @@ class Queues:
         accounts: the accounts that the worker serves.
         handlers: the names of its handlers.
         each: how many jobs of one account the worker holds at most.
-        few: how many queues each claim looks into; if there are more, those with due jobs are found first.
+        few: up to so many queues, each claim looks into all of them.
         clock: seconds that only grow.
     """
 
