@@ -15,10 +15,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
 DEPTH = 64
 INTEGER_DIGITS = 40
+EPOCH = 1970
 TYPE_LENGTH = 255
 DEFAULT_ACCOUNT = "default"
 SUBMISSION = "submission"  # the type of the event whose job carries out a submission; no pattern matches it
@@ -61,6 +63,11 @@ class Transcription:
     billed_seconds: float | None = None
     charge_usd: float | None = None
     completed_at: str | None = None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, as an instant; None if that is not told, or no time that can be stored."""
+        return moment(self.completed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,16 @@ def _transcription(fields: Mapping[str, Any], transcription_id: str | None) -> T
         charge_usd=_number(fields.get("charge_usd")),
         completed_at=text_or_none(fields.get("completed_at")),
     )
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a time of ISO 8601 in UTC, as it is without a zone; None if it is none, or before 1970."""
+    try:
+        parsed = datetime.fromisoformat(text or "")
+        found = (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.year >= EPOCH else None
 
 
 def text_or_none(value: object) -> str | None:

@@ -26,7 +26,7 @@ class Delivery:
         handlers: the names of the handlers that want it. They get no job if it cannot be read.
         account: the account whose key signed it.
         callback_for: the transcription whose callback received it; None if the webhook received it.
-        is_own: whether we wrote it ourselves, about a submission.
+        own: how we know of an event that we wrote ourselves: it is about a submission, or it was never announced to us.
         seconds_off: how far behind our time the time of its signature was when it came; None if that is not known.
         spooled_at: when it was put into the spool; None if it comes directly.
     """
@@ -37,15 +37,15 @@ class Delivery:
     handlers: tuple[str, ...] = ()
     account: str = "default"
     callback_for: str | None = None
-    is_own: bool = False
+    own: Literal["submission", "reconciled"] | None = None
     seconds_off: float | None = None
     spooled_at: datetime | None = None
 
     @property
     def origin(self) -> str:
         """How we learned of the event."""
-        if self.is_own:
-            return "submission"
+        if self.own is not None:
+            return self.own
         return "webhook" if self.callback_for is None else "callback"
 
     @property
@@ -209,6 +209,7 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
         [delivery.secret_fingerprint for _, _, delivery in copies],
         [delivery.seconds_off for _, _, delivery in copies],
         [delivery.spooled_at for _, _, delivery in copies],
+        [content.transcription.ended_at if isinstance(content, Event) else None for content in contents],
     )
 
 

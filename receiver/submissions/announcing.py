@@ -119,4 +119,4 @@ def _delivery(
     }  # fmt: skip
     content = providers.read(submission.source, json.dumps(envelope, ensure_ascii=False).encode())
     assert isinstance(content, Event), content.reason
-    return Delivery(content, submission.api_url, "", tuple(handlers), submission.account, is_own=True)
+    return Delivery(content, submission.api_url, "", tuple(handlers), submission.account, own="submission")

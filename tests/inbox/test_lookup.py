@@ -33,7 +33,7 @@ async def test_the_id_of_a_submission_means_its_own_work_and_not_what_it_has_bro
     async with db.acquire() as connection:
         for event_id, body in (("sub_1", {"event": "submission"}), ("evt_sub_1_1", brought)):
             content = read_own("timbr", json.dumps({"id": event_id} | body).encode())
-            await deliveries.append(connection, [Delivery(content, API, "", is_own=True)])
+            await deliveries.append(connection, [Delivery(content, API, "", own="submission")])
     assert (await lookup.one(db, "sub_1")).type == "submission"
     assert (await lookup.one(db, "evt_sub_1_1")).transcription_id == "sub_1"
 

@@ -12,11 +12,12 @@ lax about fields that are only shown. Speech models leave many fields out, and a
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, ValidationError
 
+from receiver import events
 from receiver.errors import ProviderUnavailable
 from receiver.providers import lax
 from receiver.transcripts import Timestamps
@@ -55,15 +56,6 @@ def _as_text(value: object) -> str | None:
     if number is None:
         return None
     return str(value) if isinstance(value, int) or not number.is_integer() else str(int(number))
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return a time of the provider's in UTC; None if it cannot be parsed."""
-    try:
-        parsed = datetime.fromisoformat(text or "")
-        return (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _as_objects(value: object) -> object:
@@ -189,12 +181,12 @@ class TranscriptionStatus(Answer):
     @property
     def began(self) -> datetime | None:
         """When it was submitted; None if the provider does not tell."""
-        return _moment(self.created_at)
+        return events.moment(self.created_at)
 
     @property
     def ended(self) -> datetime | None:
         """When it ended; None if it has not, or the provider does not tell."""
-        return _moment(self.completed_at)
+        return events.moment(self.completed_at)
 
     @property
     def so_far(self) -> str:

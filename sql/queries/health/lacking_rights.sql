@@ -7,13 +7,14 @@ from (
         ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
         ('deliveries', '{insert,select}'),
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
-        ('files', '{delete,insert,select,update}'), ('identity', '{select}'),
+        ('files', '{delete,insert,select,update}'), ('gate', '{insert,update}'), ('identity', '{select}'),
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
         ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'), ('queues', '{select}'),
-        ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
+        ('reconciliations', '{insert,select,update}'), ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
         ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'), ('senders', '{select}'),
         ('submissions', '{insert,select,update}'), ('timestamps', '{insert,select,update}'),
-        ('tokens', '{insert,select,update}'), ('transcripts', '{insert,select,update}')
+        ('tokens', '{insert,select,update}'), ('transcriptions', '{delete,insert,select,update}'),
+        ('transcripts', '{insert,select,update}')
 ) as needed (name, privileges)
 cross join unnest(privileges) as needs (privilege)
 where not has_table_privilege(format('receiver.%I', name), privilege)

@@ -1,25 +1,44 @@
 -- Store events, each with one job for every interested handler, or count repeats; return what became of each.
--- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 event_ids text[], $5 transcription_ids text[], $6 types text[], $7 unreadables text[], $8 raws bytea[], $9 secret_fingerprints text[], $10 callbacks_for text[], $11 copies integer[], $12 titles text[], $13 job_items bigint[], $14 job_handlers text[], $15 origins text[], $16 seconds_off double precision[], $17 spooled_at timestamptz[], $18 copy_items bigint[], $19 copy_places integer[], $20 copy_secret_fingerprints text[], $21 copy_seconds_off double precision[], $22 copy_spooled_at timestamptz[]
-with given as (
+-- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 event_ids text[], $5 transcription_ids text[], $6 types text[], $7 unreadables text[], $8 raws bytea[], $9 secret_fingerprints text[], $10 callbacks_for text[], $11 copies integer[], $12 titles text[], $13 job_items bigint[], $14 job_handlers text[], $15 origins text[], $16 seconds_off double precision[], $17 spooled_at timestamptz[], $18 copy_items bigint[], $19 copy_places integer[], $20 copy_secret_fingerprints text[], $21 copy_seconds_off double precision[], $22 copy_spooled_at timestamptz[], $23 ended_ats timestamptz[]
+with passing as (
+    -- Whoever stores what was never announced waits for this statement, or this one waits and then sees that.
+    insert into receiver.gate select where false
+), given as (
     -- No two of these have the same identity, because a statement can change a row only once. They are sorted, so that
     -- two statements at the same time lock their rows in the same order.
-    select *
+    select
+        given.*,
+        -- A webhook that comes late: its end has an event already, and that event has the jobs.
+        case when given.origin in ('webhook', 'callback') then (
+            select e.id
+            from receiver.events e
+            where (e.source, e.api_url, e.account) = (given.source, given.api_url, given.account)
+                and e.transcription_id = given.transcription_id and e.type = given.type
+                and e.origin in ('reconciled', 'submission') and e.transcription_id is not null
+                and receiver.is_same_end(
+                    e.source, e.api_url, e.account, e.transcription_id, e.ended_at, e.received_at, given.ended_at,
+                    coalesce(given.spooled_at, now())
+                )
+            order by e.id desc
+            limit 1
+        ) end as same_as
     from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[],
-        $10::text[], $11::integer[], $12::text[], $15::text[], $16::double precision[], $17::timestamptz[]
+        $10::text[], $11::integer[], $12::text[], $15::text[], $16::double precision[], $17::timestamptz[],
+        $23::timestamptz[]
     ) with ordinality as given (
         source, api_url, account, event_id, transcription_id, type, unreadable, raw, secret_fingerprint, callback_for,
-        copies, title, origin, seconds_off, spooled_at, item
+        copies, title, origin, seconds_off, spooled_at, ended_at, item
     )
     order by source, api_url, account, event_id, transcription_id
 ), event as (
     insert into receiver.events as e (
         source, api_url, account, event_id, transcription_id, type, unreadable, raw, secret_fingerprint, callback_for,
-        deliveries, title, origin, seconds_off
+        deliveries, title, origin, seconds_off, ended_at, same_as
     )
     select
         source, api_url, account, event_id, transcription_id, type, unreadable, raw, secret_fingerprint, callback_for,
-        copies, title, origin, seconds_off
+        copies, title, origin, seconds_off, ended_at, same_as
     from given
     on conflict (source, api_url, account, event_id, (coalesce(transcription_id, '')), (type is null)) do update
         set deliveries = e.deliveries + excluded.deliveries, last_delivered_at = now()
@@ -37,7 +56,7 @@ with given as (
     select answered.id, wanted.handler, answered.source, answered.api_url, answered.account
     from answered
     join unnest($13::bigint[], $14::text[]) as wanted (item, handler) on wanted.item = answered.item
-    where answered.deliveries = answered.copies
+    where answered.deliveries = answered.copies and answered.same_as is null
 ), variant as (
     -- A stored event has the same identity and other bytes: both are kept.
     insert into receiver.events as e (
