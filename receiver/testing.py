@@ -42,7 +42,7 @@ from receiver.database.data_folder import server_user
 from receiver.database.embedded import attach, binaries, wait_until_stopped
 from receiver.events import AccountId, Event
 from receiver.handling import Context, Handler
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import deliveries, jobs, listing
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import Portion
 from receiver.providers import TranscribeSo
@@ -111,7 +111,7 @@ class Scratch:
 
     async def state(self, event: Event) -> str:
         """Return the state of an event: `pending`, `done` or `dead`."""
-        return (await deliveries.find(self.db, event.id))[0].state
+        return (await listing.find(self.db, event.id))[0].state
 
 
 @dataclass(frozen=True, slots=True)

@@ -1009,7 +1009,7 @@ MUTANTS = (
     Mutant("settings: something is expected of a bare default account", "receiver/settings/accounts.py",
            "return others if is_bare and others else accounts", "return accounts", "settings/accounts"),
     Mutant("trial: a test event of another account is ours", "sql/queries/inbox/test_event_after.sql",
-           "and account = $3 and", "and $3::text is not null and", "inbox/deliveries"),
+           "and account = $3 and", "and $3::text is not null and", "inbox/listing"),
     Mutant("callbacks: a job's secret speaks of others", "receiver/events.py",
            "content.transcription.id == transcription_id", "content.id", "events web/app"),
     Mutant("rotation: the newest secret can be retired", "receiver/webhooks/rotation.py",

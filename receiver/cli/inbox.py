@@ -8,9 +8,9 @@ from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure
 from receiver.handling import discovery
 from receiver.handling import replay as replaying
-from receiver.inbox import deliveries, lookup
+from receiver.inbox import listing, lookup
 from receiver.inbox.attempts import Attempt
-from receiver.inbox.deliveries import Stored, StoredJob
+from receiver.inbox.listing import Stored, StoredJob
 from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
 
@@ -20,7 +20,7 @@ from receiver.logs import clock, printable
 @as_json
 def events(limit: int, *, as_json: bool) -> None:
     """List events, newest first."""
-    found = with_database(configure(), lambda db: deliveries.recent(db, limit=limit or None))
+    found = with_database(configure(), lambda db: listing.recent(db, limit=limit or None))
     if as_json:
         print_json([event.to_json() for event in found])
         return
@@ -66,7 +66,7 @@ def show(event: str, *, as_json: bool) -> None:
 @as_json
 def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
     """List jobs, newest first."""
-    found = with_database(configure(), lambda db: deliveries.jobs(db, only_dead=dead, limit=limit or None))
+    found = with_database(configure(), lambda db: listing.jobs(db, only_dead=dead, limit=limit or None))
     if as_json:
         print_json([listed.to_json() for listed in found])
         return

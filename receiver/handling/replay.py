@@ -12,9 +12,9 @@ from receiver.database import Connection, Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
 from receiver.handling.api import Handler
-from receiver.inbox import deliveries, jobs, lookup
-from receiver.inbox.deliveries import Stored
+from receiver.inbox import deliveries, jobs, listing, lookup
 from receiver.inbox.jobs import SUBMISSIONS
+from receiver.inbox.listing import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
 
 async def _read_again(connection: Connection, found: Stored) -> str:
     """Read a quarantined event again, and take it out of quarantine. Return its type."""
-    content = providers.read(found.source, await deliveries.raw(connection, found.key))
+    content = providers.read(found.source, await listing.raw(connection, found.key))
     if found.callback_for is not None:  # the callback's secret proves nothing about another transcription
         content = events.about(content, found.callback_for)
     if isinstance(content, events.Unreadable):

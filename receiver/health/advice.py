@@ -6,8 +6,8 @@ from difflib import SequenceMatcher
 from receiver.events import SUBMISSION
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
-from receiver.inbox.deliveries import TypeCount
 from receiver.inbox.jobs import Count, counted
+from receiver.inbox.listing import TypeCount
 
 SHOWN = 5
 ALIKE = 0.9

@@ -14,7 +14,7 @@ from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUn
 from receiver.handling import Handler, discovery
 from receiver.health import advice, around, checks, postgres, presence, snapshots, submitted
 from receiver.health.finding import Finding
-from receiver.inbox import deliveries, jobs, spooled
+from receiver.inbox import jobs, listing, spooled
 from receiver.inbox.spool import Spool
 from receiver.inbox.spool.opening import open_spool
 from receiver.providers import TranscribeSo
@@ -121,9 +121,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         checks.dead(counts, known_handlers),
         await submitted.waiting(connection),
         advice.elsewhere(counts),
-        *advice.arrivals(
-            await deliveries.recent_types(connection, api_url), handlers.values(), configured.chosen.source
-        ),
+        *advice.arrivals(await listing.recent_types(connection, api_url), handlers.values(), configured.chosen.source),
         *[await checks.secret(connection, one, its) for one, its in verifying],
     ]
     name = await connection.fetchval(query("database/database_id"))

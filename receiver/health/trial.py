@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, NotFound
-from receiver.inbox import deliveries
-from receiver.inbox.deliveries import Stored, StoredJob
+from receiver.inbox import listing
+from receiver.inbox.listing import Stored, StoredJob
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
 from receiver.settings import Account
@@ -50,7 +50,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", account: Account, *,
     """
     if db is None:
         raise ImpossibleError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
-    newest = await deliveries.newest_key(db)
+    newest = await listing.newest_key(db)
     journey = Journey()
     try:
         await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
@@ -63,7 +63,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", account: Account, *,
         "reach it, and does its log say that it refuses signatures? `receiver check` says more"
     )
     while True:
-        event = await deliveries.test_event_after(db, account.id, newest)
+        event = await listing.test_event_after(db, account.id, newest)
         if event is not None:
             if journey.event is None:
                 journey.event = event.id

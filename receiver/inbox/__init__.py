@@ -1,7 +1,8 @@
 """Keep deliveries: events, their jobs, and the spool that keeps deliveries while the database cannot store them.
 
-deliveries    an event and one job for each handler that wants it, in one statement; lists of events and of jobs
+deliveries    an event and one job for each handler that wants it, in one statement
   ▶ commit    deliveries in groups: one statement and one commit for all that wait
+listing       lists of events and of jobs
 happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
 jobs          claim, then renew, settle, release: fenced by the attempt. Also bury, replay, count

@@ -1,9 +1,8 @@
-"""Store deliveries as events, with one job for each handler that wants one, and find them again.
+"""Store deliveries as events, with one job for each handler that wants one.
 
 Handler names arrive by argument; nothing here knows what a handler is.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -59,83 +58,6 @@ class Delivery:
         content = self.content
         about = self.transcription_id or ""
         return content.source, self.api_url, self.account, content.id, about, isinstance(content, Event)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredJob:
-    """A job as it is stored. `waits_seconds` pass until it is due or, if it runs, until its lease ends."""
-
-    id: int
-    handler: str
-    state: str
-    attempt: int
-    error: str | None
-    waits_seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields that `--json` prints."""
-        return {"handler": self.handler, "state": self.state, "attempt": self.attempt, "error": self.error}
-
-
-@dataclass(frozen=True, slots=True)
-class ListedJob:
-    """A job beside other events' jobs: `event` is the `source/id` of its event."""
-
-    event: str
-    job: StoredJob
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields that `jobs --json` prints."""
-        return self.job.to_json() | {"event": self.event}
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An event as it is stored, with its jobs."""
-
-    key: int
-    source: str
-    api_url: str
-    account: str
-    id: str
-    type: str | None
-    unreadable: str | None
-    transcription_id: str | None
-    callback_for: str | None
-    received_at: datetime
-    deliveries: int
-    state: str
-    jobs: tuple[StoredJob, ...]
-
-    @property
-    def is_unwanted(self) -> bool:
-        """Whether the event could be read, and no handler wanted it."""
-        return self.unreadable is None and not self.jobs
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields that `events --json` prints."""
-        return {
-            "key": self.key,
-            "source": self.source,
-            "api_url": self.api_url,
-            "account": self.account,
-            "id": self.id,
-            "type": self.type,
-            "state": self.state,
-            "received_at": self.received_at.isoformat(),
-            "deliveries": self.deliveries,
-            "transcription_id": self.transcription_id,
-            "jobs": [job.to_json() for job in self.jobs],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class TypeCount:
-    """How many recent events have a type (None: quarantined), and how many of them no handler wanted."""
-
-    type: str | None
-    events: int
-    unwanted: int
 
 
 async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list[Status]:
@@ -213,66 +135,6 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
     )
 
 
-async def recent(db: Database, *, limit: int | None = None) -> list[Stored]:
-    """Return events, newest first: at most `limit`, or all of them if that is None."""
-    return [_stored(row) for row in await db.fetch(query("inbox/list_events"), limit)]
-
-
-async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> list[TypeCount]:
-    """Count the events of an API by type: those of the last 30 days among the newest `limit` of all."""
-    return [TypeCount(**dict(row)) for row in await db.fetch(query("inbox/recent_types"), api_url, limit)]
-
-
-async def find(db: Database, name: str) -> list[Stored]:
-    """Return the events called `name`: an id, `source/id`, `@key`, or the id of the transcription that they are about.
-
-    A name can mean several events: ids of two sources, APIs or accounts collide, and a transcription can have several
-    events. The newest comes first.
-    """
-    return [_stored(row) for row in await db.fetch(query("inbox/find_events"), name)]
-
-
-async def variants(db: Database, event: Stored) -> list[Stored]:
-    """Return the quarantined deliveries that came with an event's identity and other bytes."""
-    rows = await db.fetch(query("inbox/find_variants"), event.source, event.api_url, event.account, event.id)
-    return [_stored(row) for row in rows]
-
-
-async def other_apis(db: Database, api_url: str) -> list[str]:
-    """Return the APIs, other than `api_url`, whose events are stored."""
-    return [row["api_url"] for row in await db.fetch(query("inbox/other_apis"), api_url)]
-
-
-async def raw(db: Database, key: int) -> bytes:
-    """Return an event's body, byte for byte as it was signed."""
-    body: bytes = await db.fetchval(query("inbox/read_raw"), key)
-    return body
-
-
-async def newest_key(db: Database) -> int:
-    """Return the key of the newest event; 0 in an empty inbox."""
-    key: int | None = await db.fetchval(query("inbox/newest_key"))
-    return key or 0
-
-
-async def test_event_after(db: Database, account: tuple[str, str, str], key: int) -> Stored | None:
-    """Return the first `webhook.test` event of an account (source, API, name) that was stored after that with `key`."""
-    row = await db.fetchrow(query("inbox/test_event_after"), *account, key)
-    return None if row is None else _stored(row)
-
-
-async def has_ended(db: Database, api_url: str, transcription_id: str, *, since: int) -> bool:
-    """Return whether an event stored after the one with key `since` says that a transcription has ended."""
-    ended: bool = await db.fetchval(query("inbox/has_ended"), api_url, transcription_id, since)
-    return ended
-
-
-async def jobs(db: Database, *, only_dead: bool = False, limit: int | None = None) -> list[ListedJob]:
-    """Return jobs, or only the dead ones, newest first."""
-    rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), only_dead, limit)]
-    return [ListedJob(row.pop("event"), StoredJob(**row)) for row in rows]
-
-
 async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
     """Turn a quarantined event into the event that we can now read; return False if that event is stored already."""
     try:
@@ -283,21 +145,3 @@ async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
     except asyncpg.UniqueViolationError:
         return False
     return accepted is not None
-
-
-def _stored(row: asyncpg.Record) -> Stored:
-    return Stored(
-        key=row["id"],
-        source=row["source"],
-        api_url=row["api_url"],
-        account=row["account"],
-        id=row["event_id"],
-        type=row["type"],
-        unreadable=row["unreadable"],
-        transcription_id=row["transcription_id"],
-        callback_for=row["callback_for"],
-        received_at=row["received_at"],
-        deliveries=row["deliveries"],
-        state=row["state"],
-        jobs=tuple(StoredJob(**job) for job in json.loads(row["jobs"])),
-    )

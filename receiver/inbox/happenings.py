@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from receiver.database import Database
-from receiver.inbox import deliveries
-from receiver.inbox.deliveries import Stored, StoredJob
+from receiver.inbox import listing
+from receiver.inbox.listing import Stored, StoredJob
 
 EVENTS_AT_ONCE = 200
 
@@ -27,7 +27,7 @@ class Happenings:
 
     async def look(self, db: Database) -> list[Happening]:
         """Return what has happened since the last look, oldest event first. Of many new events only the last count."""
-        return self.among(await deliveries.recent(db, limit=EVENTS_AT_ONCE))
+        return self.among(await listing.recent(db, limit=EVENTS_AT_ONCE))
 
     def among(self, recent: Sequence[Stored]) -> list[Happening]:
         """Return what is new in `recent` events, oldest event first. The recent events come newest first."""

@@ -8,9 +8,9 @@ from typing import Any
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
 from receiver.events import SUBMISSION
-from receiver.inbox import attempts, deliveries
+from receiver.inbox import attempts, listing
 from receiver.inbox.attempts import Attempt
-from receiver.inbox.deliveries import Stored, StoredJob
+from receiver.inbox.listing import Stored, StoredJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ async def one(db: Database, name: str) -> Stored:
     name = name.strip()
     if not name:
         raise ImpossibleError("EVENT is empty; `receiver events` lists them")
-    found = await deliveries.find(db, name)
+    found = await listing.find(db, name)
     if not found:
         raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
     # A submission has the same id as the transcription that it brings.
@@ -111,8 +111,8 @@ async def whole(db: Database, name: str) -> Whole:
         event,
         tuple(Delivered(**dict(row)) for row in rows),
         tuple(await attempts.of_event(db, event.key)),
-        tuple(await deliveries.variants(db, event)),
-        await deliveries.raw(db, event.key),
+        tuple(await listing.variants(db, event)),
+        await listing.raw(db, event.key),
     )
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from receiver.database import AWAY, Pool
 from receiver.errors import ProviderUnavailable, RateLimited
-from receiver.inbox import deliveries
+from receiver.inbox import listing
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.providers.transcribe_so.answers import NEVER_STARTED
@@ -101,7 +101,7 @@ class Following:
         """
         since, asked, pause = self.since, float("-inf"), self.pauses.ask if progressed is None else self.pauses.shown
         while True:
-            has_ended = await deliveries.has_ended(db, self.provider.api_url, str(transcription_id), since=since)
+            has_ended = await listing.has_ended(db, self.provider.api_url, str(transcription_id), since=since)
             if has_ended or time.monotonic() - asked > pause:
                 asked = time.monotonic()
                 status = await self.provider.get(transcription_id)
@@ -111,7 +111,7 @@ class Following:
                     progressed(status)
                 if has_ended:
                     # The event is of an earlier start: the next event will announce the end.
-                    since = await deliveries.newest_key(db)
+                    since = await listing.newest_key(db)
             await asyncio.sleep(self.pauses.look)
 
 
@@ -122,4 +122,4 @@ async def begin(
     account = configured.account()
     if db is None or registration.current(await registration.find(db, account)) is None:
         return Following(provider, None, 0, pauses)
-    return Following(provider, db, await deliveries.newest_key(db), pauses)
+    return Following(provider, db, await listing.newest_key(db), pauses)

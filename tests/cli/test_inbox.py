@@ -8,7 +8,7 @@ import pytest
 
 from receiver import events, signature
 from receiver.database import Pool
-from receiver.inbox import deliveries
+from receiver.inbox import deliveries, listing
 from receiver.inbox.deliveries import Delivery
 from tests.processes import SECRET, WAIT_SECONDS, Process, Processes, Web, completed
 
@@ -279,12 +279,12 @@ async def test_a_replay_believes_a_callbacks_secret_of_its_own_transcription_alo
     assert refused.returncode == 1
     assert "it is not about the transcription whose callback it came to" in refused.stderr
     assert shared.run("replay", own.id, "--json").returncode == 0
-    assert {one.id: one.state for one in await deliveries.recent(db)} == {
+    assert {one.id: one.state for one in await listing.recent(db)} == {
         foreign.id: "quarantined",
         "evt_own": "pending",
     }
     shared.serve().deliver(completed("evt_true", 4821))
-    (true,) = await deliveries.find(db, "evt_true")
+    (true,) = await listing.find(db, "evt_true")
     assert (true.state, len(true.jobs)) == ("pending", 2)
 
 

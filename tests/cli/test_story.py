@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.cli.up.story import line
-from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.inbox.happenings import Happening
+from receiver.inbox.listing import Stored, StoredJob
 
 EVENT = Stored(
     key=11, source="transcribe.so", api_url="https://transcribe.so", account="default", id="evt_1",

@@ -8,7 +8,7 @@ import asyncpg
 from receiver import events
 from receiver.database import migrations
 from receiver.events import AccountId
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import deliveries, jobs, listing
 from receiver.inbox.deliveries import Delivery
 from receiver.providers.transcribe_so import payload
 from tests.database.test_migrations import connection, empty
@@ -58,7 +58,7 @@ async def test_a_job_that_was_there_keeps_its_idempotency_key(connection: "async
     await migrations.migrate(connection, migrations.files()[:5])
     await connection.execute(STORED)
     await migrations.migrate(connection)
-    (event,) = await deliveries.find(connection, "evt_real")
+    (event,) = await listing.find(connection, "evt_real")
     await jobs.replay(connection, event.key, ["transcripts", "new"])
     claims = await jobs.claim(
         connection,
@@ -90,7 +90,7 @@ async def test_what_a_callback_was_not_meant_for_stays_in_quarantine(
     await migrations.migrate(connection, migrations.files()[:5])
     await connection.execute(STORED)
     await migrations.migrate(connection)
-    (found,) = await deliveries.find(connection, "cafe")
+    (found,) = await listing.find(connection, "cafe")
     assert found.callback_for == ""
     content = events.about(payload.read("transcribe.so", completed("evt_1")), found.callback_for)
     assert isinstance(content, events.Unreadable)

@@ -9,7 +9,7 @@ import pytest
 
 from receiver.database import Database, Pool, connect, migrations
 from receiver.events import AccountId
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import jobs, listing
 from receiver.inbox.retry import Done
 from tests.database.test_migrations import connection, empty
 from tests.inbox.ending import finish
@@ -81,7 +81,7 @@ async def test_a_statement_of_version_0_7_fits_this_schema(path: Path, db: Pool)
 async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool, limit: int) -> None:
     for number in range(3):
         await stored_by_0_7(db, number)
-    for event in await deliveries.find(db, "evt_0"):
+    for event in await listing.find(db, "evt_0"):
         assert {row["handler"] for row in await db.fetch(of_0_7("replay_jobs"), event.key, ["a", "c"])} == {"a", "c"}
     queues = jobs.queues([AccountId("transcribe.so", API, "default")], ["a", "b", "c"])
     done = 0
@@ -90,7 +90,7 @@ async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool,
             assert await finish(db, claim.job, claim.attempt, Done())
             done += 1
     assert done == 7
-    assert {job.job.state for job in await deliveries.jobs(db)} == {"done"}
+    assert {job.job.state for job in await listing.jobs(db)} == {"done"}
 
 
 async def test_what_is_stored_is_claimed_and_done_by_version_0_7(db: Pool) -> None:

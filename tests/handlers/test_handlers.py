@@ -30,7 +30,7 @@ from receiver import (
 )
 from receiver.events import AccountId
 from receiver.handling import Completion
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import jobs, listing
 from receiver.inbox.artifacts import keep
 from receiver.providers import TranscribeSo
 from receiver.sandbox import EXAMPLE_ID
@@ -62,7 +62,7 @@ async def stored(scratch: Scratch, transcription_id: int = EXAMPLE_ID) -> dict[s
 
 async def replayed(scratch: Scratch, event: Event, ctx: Context) -> Context:
     """Replay an event for the handler of `ctx`, claim the job again, and return its context."""
-    (found,) = await deliveries.find(scratch.db, event.id)
+    (found,) = await listing.find(scratch.db, event.id)
     assert await jobs.replay(scratch.db, found.key, [ctx.handler]) == [ctx.handler]
     portions = [jobs.Portion(queue, 1) for queue in jobs.queues([ctx.account], [ctx.handler])]
     claims = await jobs.claim(scratch.db, portions, lease=LEASE, limit=1)

@@ -12,7 +12,7 @@ import pytest
 from receiver import Context, Event, GiveUp, LeaseLostError, TranscribeSo, handler
 from receiver.errors import ImpossibleError
 from receiver.handling import Completing
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import jobs, listing
 from receiver.inbox.retry import Again, Dead
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
@@ -202,7 +202,7 @@ async def test_the_idempotency_key_is_the_same_in_every_attempt_and_no_other_job
     db = receiver_scratch.db
     event, ctx = await receiver_scratch.claim(example)
     await finish(db, ctx.job, ctx.attempt, Again(timedelta(0), "why"))
-    (stored,) = await deliveries.find(db, event.id)
+    (stored,) = await listing.find(db, event.id)
     await jobs.replay(db, stored.key, ["example"])
     (again,) = await jobs.claim(db, portions(jobs.queues([ACCOUNT], ["example"])), lease=timedelta(minutes=1), limit=1)
     assert (again.attempt, again.idempotency_key) == (2, ctx.idempotency_key)

@@ -6,7 +6,7 @@ from receiver import Context, Event, Handler, handler
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import replay
-from receiver.inbox import deliveries
+from receiver.inbox import deliveries, listing
 from receiver.inbox.deliveries import Delivery
 from receiver.providers.transcribe_so import payload
 from tests.processes import completed
@@ -41,7 +41,7 @@ async def test_done_and_dead_jobs_run_again_and_running_ones_are_left_alone(db: 
     )
     done = await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)
     assert (done.pending, done.running, done.gone) == (("first",), ("second",), ("gone",))
-    (event,) = await deliveries.find(db, "evt_1")
+    (event,) = await listing.find(db, "evt_1")
     states = {job.handler: job.state for job in event.jobs}
     assert states == {"done": "done", "first": "pending", "gone": "dead", "second": "running"}
 
@@ -93,10 +93,10 @@ async def test_a_name_that_does_not_mean_one_event_is_refused_and_nothing_runs(d
 
 async def test_what_still_cannot_be_read_stays_in_quarantine(db: Pool) -> None:
     await deliver(db, b"not an event")
-    (event,) = await deliveries.recent(db)
+    (event,) = await listing.recent(db)
     with pytest.raises(ImpossibleError, match="it still cannot be read: it is not JSON"):
         await replay.replay(db, event.id, [SECOND], known=KNOWN)
-    assert [one.state for one in await deliveries.recent(db)] == ["quarantined"]
+    assert [one.state for one in await listing.recent(db)] == ["quarantined"]
 
 
 def test_only_the_named_handler_is_chosen() -> None:

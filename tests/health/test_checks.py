@@ -11,9 +11,10 @@ from pydantic import SecretStr
 from receiver import Context, Event, Handler, handler, settings
 from receiver.database import Pool
 from receiver.health import advice, around, checks, postgres
-from receiver.inbox import deliveries
-from receiver.inbox.deliveries import Delivery, TypeCount
+from receiver.inbox import deliveries, listing
+from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import Count
+from receiver.inbox.listing import TypeCount
 from receiver.inbox.spool import Condition
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import payload
@@ -137,10 +138,10 @@ async def test_recent_events_are_counted_by_type(db: Pool) -> None:
     await deliver(completed("evt_3", event_type="a.b"), "mine")
     await deliver(b"not an event")
     await deliver(completed("evt_4"), api_url="http://another.test")
-    assert await deliveries.recent_types(db, SANDBOX_URL) == [
+    assert await listing.recent_types(db, SANDBOX_URL) == [
         TypeCount("a.b", 1, 0), TypeCount("transcription.completed", 2, 1), TypeCount(None, 1, 1),
     ]  # fmt: skip
-    assert await deliveries.recent_types(db, SANDBOX_URL, limit=2) == [TypeCount(None, 1, 1)]
+    assert await listing.recent_types(db, SANDBOX_URL, limit=2) == [TypeCount(None, 1, 1)]
 
 
 HERE, THERE = "https://here.test/webhooks/transcribe-so", "https://there.test/hook"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.health.trial import why_not_handled
-from receiver.inbox.deliveries import Stored, StoredJob
+from receiver.inbox.listing import Stored, StoredJob
 
 
 @pytest.mark.parametrize(("jobs", "why"), [

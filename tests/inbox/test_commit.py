@@ -11,7 +11,7 @@ import pytest
 from receiver import database
 from receiver.database import Connection, Connections, Pool
 from receiver.errors import StoreBusyError, StoreRefusedError, StoreUnavailableError
-from receiver.inbox import commit, deliveries
+from receiver.inbox import commit, listing
 from receiver.inbox.commit import Commits
 from receiver.inbox.deliveries import Delivery
 from receiver.providers.transcribe_so import payload
@@ -112,7 +112,7 @@ async def ends(futures: "Sequence[asyncio.Future[Any]]") -> list[Any]:
 
 
 async def ids(db: Pool) -> set[str]:
-    return {event.id for event in await deliveries.recent(db)}
+    return {event.id for event in await listing.recent(db)}
 
 
 async def test_a_lone_delivery_is_stored_at_once(receiver_database: str, db: Pool) -> None:
@@ -153,8 +153,8 @@ async def test_repeats_and_other_bytes_within_a_batch_each_have_their_answer(rec
         assert await ends(waiting) == ["stored", "duplicate", "quarantined", "duplicate", "duplicate"]
         await ends(begun)
         assert place.connections.asked == commit.AT_ONCE + 1
-    (event,) = await deliveries.find(db, "evt_1")
-    (variant,) = await deliveries.variants(db, event)
+    (event,) = await listing.find(db, "evt_1")
+    (variant,) = await listing.variants(db, event)
     assert (event.deliveries, len(event.jobs), variant.deliveries) == (3, 1, 2)
 
 
@@ -269,7 +269,7 @@ async def test_two_processes_that_store_the_same_events_in_any_order_do_not_wait
         results = await asyncio.gather(*given)
         assert Counter(status for result in results for status in result) == {"duplicate": 4, "stored": 2}
         assert (one.connections.tried, two.connections.tried) == (2, 1), "no batch was broken off"
-    assert {event.id: event.deliveries for event in await deliveries.recent(db)} == dict(
+    assert {event.id: event.deliveries for event in await listing.recent(db)} == dict(
         zip(names, (2, 3, 2), strict=True)
     )
 
@@ -280,4 +280,4 @@ async def test_what_a_statement_did_before_its_answer_was_lost_is_only_counted_a
     async with placed(receiver_database) as place:
         assert await place.commits.together([delivery("evt_1"), delivery("evt_2")]) == ["stored"] * 2
         assert await place.commits.together([delivery("evt_1"), delivery("evt_2")]) == ["duplicate"] * 2
-    assert [(event.deliveries, len(event.jobs)) for event in await deliveries.recent(db)] == [(2, 1)] * 2
+    assert [(event.deliveries, len(event.jobs)) for event in await listing.recent(db)] == [(2, 1)] * 2

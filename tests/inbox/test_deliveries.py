@@ -12,9 +12,10 @@ import pytest
 
 from receiver.database import Pool
 from receiver.events import AccountId, Event, Unreadable
-from receiver.inbox import deliveries, jobs, lookup
-from receiver.inbox.deliveries import Delivery, Status, Stored
+from receiver.inbox import deliveries, jobs, listing, lookup
+from receiver.inbox.deliveries import Delivery, Status
 from receiver.inbox.jobs import Queue
+from receiver.inbox.listing import Stored
 from receiver.inbox.retry import Done
 from receiver.providers.transcribe_so import payload
 from tests.inbox.ending import finish
@@ -45,7 +46,7 @@ def read(event_id: str, event_type: str = "transcription.completed", source: str
 
 
 async def only(db: Pool, name: str) -> Stored:
-    found = await deliveries.find(db, name)
+    found = await listing.find(db, name)
     assert len(found) == 1
     return found[0]
 
@@ -75,7 +76,7 @@ async def test_a_repeat_is_counted_and_changes_nothing_else(db: Pool) -> None:
     stored = await only(db, "evt_1")
     assert (stored.deliveries, stored.type, stored.state) == (2, "transcription.completed", "done")
     assert [job.handler for job in stored.jobs] == ["a"]
-    assert await deliveries.raw(db, stored.key) == completed("evt_1")
+    assert await listing.raw(db, stored.key) == completed("evt_1")
     assert await db.fetchval("select last_delivered_at > received_at from receiver.events")
 
 
@@ -96,7 +97,7 @@ async def test_an_id_that_another_api_transcription_or_account_has_used_takes_no
     async with db.acquire() as connection:
         other_account = Delivery(read("evt_1"), API, "abcdef", ("a",), account="second")
         assert await deliveries.append(connection, [other_account]) == ["stored"]
-    stored = await deliveries.find(db, "evt_1")
+    stored = await listing.find(db, "evt_1")
     assert {(one.api_url, one.account, one.transcription_id) for one in stored} == {
         (API, "default", "4821"), ("https://other.test", "default", "4821"), (API, "default", "666"),
         (API, "second", "4821"),
@@ -115,7 +116,7 @@ async def test_of_those_that_are_stored_at_once_too_nobody_takes_anothers_place(
     others = [replace(one, api_url="https://other.test"), replace(one, account="second")]
     async with db.acquire() as connection:
         assert await deliveries.append(connection, [one, *others, one]) == ["stored", "stored", "stored", "duplicate"]
-    assert len(await deliveries.recent(db)) == 3
+    assert len(await listing.recent(db)) == 3
 
 
 async def test_no_transcription_is_the_same_as_no_transcription(db: Pool) -> None:
@@ -129,12 +130,12 @@ async def test_other_bytes_of_the_same_identity_are_quarantined_beside_the_first
     assert [await append(db, other, "a") for _ in range(2)] == ["quarantined", "duplicate"]
     assert await append(db, first, "a") == "duplicate"
     stored = await only(db, "evt_1")
-    (variant,) = await deliveries.variants(db, stored)
+    (variant,) = await listing.variants(db, stored)
     assert (stored.type, stored.deliveries, len(stored.jobs)) == ("transcription.completed", 2, 1)
     assert variant.id == hashlib.sha256(other.raw).hexdigest()
     assert (variant.state, variant.deliveries, variant.jobs) == ("quarantined", 2, ())
     assert variant.unreadable == "another body came before under its id, evt_1"
-    assert await deliveries.raw(db, variant.key) == other.raw
+    assert await listing.raw(db, variant.key) == other.raw
 
 
 async def test_an_event_called_like_the_hash_of_an_unreadable_body_takes_nobodys_place(db: Pool) -> None:
@@ -143,7 +144,7 @@ async def test_an_event_called_like_the_hash_of_an_unreadable_body_takes_nobodys
     trap = payload.read(SOURCE, json.dumps({"id": name, "event": "webhook.test"}).encode())
     assert await append(db, trap) == "stored"
     assert await append(db, payload.read(SOURCE, body)) == "quarantined"
-    assert {one.state for one in await deliveries.find(db, name)} == {"done", "quarantined"}
+    assert {one.state for one in await listing.find(db, name)} == {"done", "quarantined"}
 
 
 async def test_many_are_stored_at_once_and_each_has_its_answer(db: Pool) -> None:
@@ -164,7 +165,7 @@ async def test_many_are_stored_at_once_and_each_has_its_answer(db: Pool) -> None
         "stored", "stored", "quarantined", "duplicate", "duplicate", "quarantined", "duplicate", "duplicate",
         "duplicate",
     ]  # fmt: skip
-    found = {one.id: one for one in await deliveries.recent(db)}
+    found = {one.id: one for one in await listing.recent(db)}
     assert {name: one.deliveries for name, one in found.items() if name.startswith("evt_")} == {
         "evt_0": 2, "evt_1": 2, "evt_2": 2,
     }  # fmt: skip
@@ -191,18 +192,8 @@ async def test_batches_that_meet_do_not_deadlock(db: Pool) -> None:
             await deliveries.append(connection, [Delivery(read(name), API, "abcdef", ("a",)) for name in order])
 
     await asyncio.gather(*(store(names[turn:] + names[:turn]) for turn in range(16)))
-    assert {one.deliveries for one in await deliveries.recent(db)} == {16}
+    assert {one.deliveries for one in await listing.recent(db)} == {16}
     assert await db.fetchval("select count(*) from receiver.jobs") == 30
-
-
-async def test_a_name_means_an_id_a_key_or_what_it_is_about(db: Pool) -> None:
-    await append(db, read("evt_1"))
-    await append(db, about("evt_2", 7))
-    key = (await only(db, "evt_2")).key
-    for name in ("evt_2", "transcribe.so/evt_2", f"@{key}", "7"):
-        assert (await only(db, name)).id == "evt_2"
-    for name in ("@", "@x", f"@{key + 1}", "@99999999999999999999", "transcribe.so/", "8", ""):
-        assert await deliveries.find(db, name) == []
 
 
 @pytest.mark.parametrize("handlers", [(), ("a",), ("a", "b", "c")])
@@ -234,7 +225,7 @@ async def test_what_cannot_be_read_is_kept_byte_for_byte_and_has_no_jobs(db: Poo
     stored = await only(db, hashlib.sha256(body).hexdigest())
     assert (stored.state, stored.type, stored.unreadable) == ("quarantined", None, content.reason)
     assert (stored.deliveries, stored.jobs) == (2, ())
-    assert await deliveries.raw(db, stored.key) == body
+    assert await listing.raw(db, stored.key) == body
 
 
 async def test_a_readable_body_is_kept_byte_for_byte(db: Pool) -> None:
@@ -242,7 +233,7 @@ async def test_a_readable_body_is_kept_byte_for_byte(db: Pool) -> None:
     content = payload.read(SOURCE, body)
     assert isinstance(content, Event), content
     await append(db, content, "a")
-    assert await deliveries.raw(db, (await only(db, "evt_1")).key) == body
+    assert await listing.raw(db, (await only(db, "evt_1")).key) == body
     (claim,) = await jobs.claim(db, portions(queues(API)), lease=timedelta(minutes=1), limit=1)
     assert claim.raw == body
 
@@ -272,29 +263,6 @@ async def test_an_events_state_follows_from_its_jobs(db: Pool) -> None:
     assert {states: (await only(db, f"evt_{'_'.join(states)}")).state for states in cases} == cases
 
 
-async def test_an_event_is_found_by_its_id_and_by_source_and_id(db: Pool) -> None:
-    await append(db, read("evt_1"))
-    await append(db, read("evt_1", source="other.example"))
-    await append(db, read("a/b/c"))
-    await append(db, read("transcribe.so/evt_1", source="other.example"))
-    found = {
-        name: sorted((event.source, event.id) for event in await deliveries.find(db, name))
-        for name in ("evt_1", "other.example/evt_1", "a/b/c", "transcribe.so/a/b/c", "b/c", "evt", "EVT_1", "evt_%", "")
-    }
-    assert found == {
-        "evt_1": [("other.example", "evt_1"), (SOURCE, "evt_1")],
-        "other.example/evt_1": [("other.example", "evt_1")],
-        "a/b/c": [(SOURCE, "a/b/c")],
-        "transcribe.so/a/b/c": [(SOURCE, "a/b/c")],
-        "b/c": [], "evt": [], "EVT_1": [], "evt_%": [], "": [],
-    }  # fmt: skip
-    ambiguous = await deliveries.find(db, "transcribe.so/evt_1")
-    assert {(event.source, event.id) for event in ambiguous} == {
-        (SOURCE, "evt_1"),
-        ("other.example", "transcribe.so/evt_1"),
-    }
-
-
 async def test_a_quarantined_event_becomes_what_it_can_now_be_read_as(db: Pool) -> None:
     await append(db, Unreadable(SOURCE, "0123", "once it was not understood", completed("evt_1")))
     key = (await only(db, "0123")).key
@@ -303,7 +271,7 @@ async def test_a_quarantined_event_becomes_what_it_can_now_be_read_as(db: Pool) 
     assert (stored.key, stored.type, stored.unreadable, stored.transcription_id) == (
         key, "transcription.completed", None, "4821",
     )  # fmt: skip
-    assert await deliveries.find(db, "0123") == []
+    assert await listing.find(db, "0123") == []
     assert await append(db, read("evt_1"), "a") == "duplicate"
     assert await jobs.replay(db, key, ["a"]) == ["a"]
     assert (await only(db, "evt_1")).state == "pending"
@@ -322,46 +290,6 @@ async def test_an_event_that_is_not_quarantined_is_not_changed_by_accepting(db: 
     before = await only(db, "evt_1")
     await deliveries.accept_quarantined(db, before.key, read("evt_2", "transcription.failed"))
     assert await only(db, "evt_1") == before
-
-
-async def test_recent_shows_the_newest_first_and_as_many_as_asked_for(db: Pool) -> None:
-    assert await deliveries.recent(db) == []
-    for number in range(60):
-        await append(db, read(f"evt_{number}"), "a")
-    newest = [f"evt_{number}" for number in reversed(range(60))]
-    assert [event.id for event in await deliveries.recent(db, limit=50)] == newest[:50]
-    assert [event.id for event in await deliveries.recent(db, limit=3)] == newest[:3]
-    assert [event.id for event in await deliveries.recent(db, limit=None)] == newest
-
-
-async def test_jobs_are_listed_newest_first_with_their_event_and_by_state(db: Pool) -> None:
-    for number in range(3):
-        await append(db, read(f"evt_{number}"), "a")
-    await db.execute("update receiver.jobs set state = 'dead', error = 'why', due_at = now() where event = 2")
-    listed = await deliveries.jobs(db)
-    assert [one.event for one in listed] == [f"{SOURCE}/evt_{number}" for number in (2, 1, 0)]
-    assert [one.event for one in await deliveries.jobs(db, limit=1)] == [f"{SOURCE}/evt_2"]
-    (dead,) = await deliveries.jobs(db, only_dead=True)
-    assert (dead.event, dead.job.handler, dead.job.error) == (f"{SOURCE}/evt_1", "a", "why")
-
-
-async def test_a_test_event_is_found_after_another_event_and_of_one_account_alone(db: Pool) -> None:
-    assert await deliveries.newest_key(db) == 0
-    await append(db, read("evt_before", "webhook.test"))
-    before = await deliveries.newest_key(db)
-    assert before == (await only(db, "evt_before")).key
-    assert await deliveries.test_event_after(db, (SOURCE, API, "default"), before) is None
-    await append(db, read("evt_other_type"))
-    await append(db, read("evt_other_api", "webhook.test"), api_url="https://other.test")
-    await append(db, read("evt_other_account", "webhook.test"), account="big-show")
-    assert await deliveries.test_event_after(db, (SOURCE, API, "default"), before) is None
-    await append(db, read("evt_wanted", "webhook.test"))
-    await append(db, read("evt_later", "webhook.test"))
-    found = await deliveries.test_event_after(db, (SOURCE, API, "default"), before)
-    assert found is not None
-    assert found.id == "evt_wanted"
-    assert await deliveries.other_apis(db, API) == ["https://other.test"]
-    assert await deliveries.other_apis(db, "https://third.test") == [API, "https://other.test"]
 
 
 # --- each delivery of an event ---------------------------------------------------------------------------------------

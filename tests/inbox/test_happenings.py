@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.database import Pool
-from receiver.inbox import deliveries
-from receiver.inbox.deliveries import Delivery, Stored, StoredJob
+from receiver.inbox import deliveries, listing
+from receiver.inbox.deliveries import Delivery
 from receiver.inbox.happenings import Happenings
+from receiver.inbox.listing import Stored, StoredJob
 from receiver.providers.transcribe_so import payload
 from tests.processes import completed
 
@@ -90,7 +91,7 @@ def test_every_job_of_an_event_happens() -> None:
 
 
 async def test_a_look_finds_what_is_new_in_the_database(db: Pool) -> None:
-    happenings = Happenings(await deliveries.newest_key(db))
+    happenings = Happenings(await listing.newest_key(db))
     async with db.acquire() as connection:
         content = payload.read("transcribe.so", completed("evt_1"))
         await deliveries.append(connection, [Delivery(content, "https://api.test", "f", ("pings",))])

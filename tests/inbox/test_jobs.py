@@ -10,9 +10,10 @@ import pytest
 
 from receiver.database import Pool, query
 from receiver.events import AccountId, Event
-from receiver.inbox import attempts, deliveries, jobs
-from receiver.inbox.deliveries import Delivery, StoredJob
+from receiver.inbox import attempts, deliveries, jobs, listing
+from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import START, Claim, Count, Ended, Mark, Portion, Queue, Settled
+from receiver.inbox.listing import StoredJob
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 from receiver.providers.transcribe_so import payload
 from tests.inbox.ending import finish
@@ -34,7 +35,7 @@ async def append(db: Pool, event_id: str, *handlers: str, api_url: str = API, na
     assert isinstance(event, Event)
     async with db.acquire() as connection:
         await deliveries.append(connection, [Delivery(event, api_url, "abcdef", tuple(handlers), account=name)])
-    return await deliveries.newest_key(db)
+    return await listing.newest_key(db)
 
 
 async def claim(db: Pool, *handlers: str, lease: timedelta = LEASE, limit: int = 1, api_url: str = API) -> list[Claim]:
@@ -48,7 +49,7 @@ async def claim_lapsed(db: Pool, *handlers: str, lease: timedelta = LEASE, api_u
 
 
 async def stored(db: Pool, handler: str = "a") -> StoredJob:
-    (found,) = [one.job for one in await deliveries.jobs(db) if one.job.handler == handler]
+    (found,) = [one.job for one in await listing.jobs(db) if one.job.handler == handler]
     return found
 
 
@@ -276,7 +277,7 @@ async def test_a_job_that_is_buried_while_it_runs_has_lost_its_attempt(db: Pool)
     (running,) = await claim(db, lease=LAPSED)
     for job in (1, 2):
         await jobs.bury(db, job, "no")
-    assert [job.job.state for job in await deliveries.jobs(db)] == ["dead", "dead"]
+    assert [job.job.state for job in await listing.jobs(db)] == ["dead", "dead"]
     (lost,) = await attempts.of_event(db, 1)
     assert (lost.attempt, lost.outcome, lost.worker) == (1, "lost", None)
     assert lost.ended_at == running.claimed_at, "its lease ran out then"
@@ -401,7 +402,7 @@ async def test_only_our_leases_are_renewed(db: Pool) -> None:
     held = [(c.job, c.attempt) for c in (lost, finished, ours)]
     assert await jobs.renew(db, held, lease=timedelta(hours=1)) == [False, False, True]
     assert await jobs.renew(db, [(lost.job, 1), (lost.job, 2)], lease=LAPSED) == [False, True]
-    waits = {one.job.id: one.job.waits_seconds for one in await deliveries.jobs(db)}
+    waits = {one.job.id: one.job.waits_seconds for one in await listing.jobs(db)}
     assert waits[ours.job] > 3000
     assert all(waits[c.job] <= 0 for c in (finished, lost, other))
 

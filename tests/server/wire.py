@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from receiver import database
 from receiver.database import Connections, Pool
 from receiver.handling import Handler
-from receiver.inbox import deliveries
+from receiver.inbox import listing
 from receiver.inbox.spool import Spool
 from receiver.server import bind, serve
 from receiver.server.bounds import SERVICE, Bounds
@@ -157,8 +157,8 @@ class Web:
 
     async def holds(self, raw: bytes) -> bool:
         """Return whether a delivery is stored, byte for byte."""
-        stored = await deliveries.find(self.db, json.loads(raw)["id"])
-        return [await deliveries.raw(self.db, event.key) for event in stored] == [raw]
+        stored = await listing.find(self.db, json.loads(raw)["id"])
+        return [await listing.raw(self.db, event.key) for event in stored] == [raw]
 
 
 class Noting:

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from receiver.database import Connections, Pool
 from receiver.handling import Handler
-from receiver.inbox import deliveries
-from receiver.inbox.deliveries import Stored
+from receiver.inbox import listing
+from receiver.inbox.listing import Stored
 from receiver.providers import OpenAI, Source, ThunderScribe, TimbrAudio, TranscribeSo
 from receiver.providers.egress import Clients
 from receiver.providers.orders import Media
@@ -126,15 +126,15 @@ class Bench:
 
     async def events(self) -> list[Stored]:
         """Return the events for handlers and people, oldest first."""
-        return [event for event in reversed(await deliveries.recent(self.db)) if event.type != "submission"]
+        return [event for event in reversed(await listing.recent(self.db)) if event.type != "submission"]
 
     async def data(self, event: Stored) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(await deliveries.raw(self.db, event.key))["data"]
+        found: Mapping[str, Any] = json.loads(await listing.raw(self.db, event.key))["data"]
         return found
 
-    async def job(self, submission: Submission) -> deliveries.StoredJob:
+    async def job(self, submission: Submission) -> listing.StoredJob:
         """Return the job that carries a submission out."""
-        (work,) = [event for event in await deliveries.find(self.db, submission.id) if event.type == "submission"]
+        (work,) = [event for event in await listing.find(self.db, submission.id) if event.type == "submission"]
         return work.jobs[0]
 
     def worker(self, connections: Connections, http: Clients, *, handler: Handler | None = None) -> Worker:

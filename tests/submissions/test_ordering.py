@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, ProviderUnavailable
-from receiver.inbox import deliveries
+from receiver.inbox import listing
 from receiver.providers import TranscribeSo
 from receiver.providers.orders import Media
 from receiver.providers.thunderscribe import PIECE_BYTES
@@ -129,7 +129,7 @@ async def test_what_has_changed_while_it_was_put_aside_is_not_submitted(
 async def test_twice_at_the_same_time_is_once(here: Bench) -> None:
     found = await asyncio.gather(*(here.submit() for _ in range(8)))
     assert len({submission.id for submission in found}) == 1
-    work = await deliveries.find(here.db, found[0].id)
+    work = await listing.find(here.db, found[0].id)
     assert [len(event.jobs) for event in work] == [1]
     await here.worked(found[0])
     assert here.charges() == 1

@@ -21,7 +21,7 @@ from receiver import Context, Event, Handler, database, handler, signature
 from receiver.database import Connections, Pool, migrations
 from receiver.errors import SignatureError
 from receiver.health import failures
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import jobs, listing
 from receiver.inbox.spool import Spool
 from receiver.settings import Account
 from receiver.web import Receiver, application, body, refusals
@@ -111,18 +111,18 @@ def said(answer: httpx.Response) -> tuple[int, str]:
 async def test_a_delivery_is_stored_once_with_one_job_for_each_interested_handler(web: Web, db: Pool) -> None:
     raw = completed("evt_1")
     answers = [await web.deliver(raw) for _ in range(3)]
-    (stored,) = await deliveries.recent(db)
+    (stored,) = await listing.recent(db)
     assert [(a.status_code, a.json()["status"]) for a in answers] == [
         (200, "stored"), (200, "duplicate"), (200, "duplicate"),
     ]  # fmt: skip
     assert (stored.source, stored.id, stored.deliveries, stored.state) == ("transcribe.so", "evt_1", 3, "pending")
     assert [job.handler for job in stored.jobs] == ["announce", "count"]
-    assert await deliveries.raw(db, stored.key) == raw
+    assert await listing.raw(db, stored.key) == raw
 
 
 async def test_many_copies_at_once_are_stored_once(web: Web, db: Pool) -> None:
     answers = await asyncio.gather(*[web.deliver(completed("evt_1")) for _ in range(20)])
-    (stored,) = await deliveries.recent(db)
+    (stored,) = await listing.recent(db)
     assert sorted(a.json()["status"] for a in answers) == ["duplicate"] * 19 + ["stored"]
     assert (stored.deliveries, len(stored.jobs)) == (20, 2)
 
@@ -135,7 +135,7 @@ async def test_only_handlers_that_want_an_event_get_a_job(
     event_type: str, handlers: list[str], web: Web, db: Pool
 ) -> None:
     assert (await web.deliver(completed("evt_1", event_type=event_type))).json() == {"status": "stored"}
-    (stored,) = await deliveries.recent(db)
+    (stored,) = await listing.recent(db)
     assert [job.handler for job in stored.jobs] == handlers
     assert stored.state == ("pending" if handlers else "done")
 
@@ -143,11 +143,11 @@ async def test_only_handlers_that_want_an_event_get_a_job(
 @pytest.mark.parametrize("raw", [b"", b"not JSON", b"\xff\x00", b"[]", b'{"id": "evt_1"}', b'{"id":1,"id":2}'])
 async def test_an_authentic_body_that_is_no_event_is_quarantined_as_it_came(raw: bytes, web: Web, db: Pool) -> None:
     first, second = await web.deliver(raw), await web.deliver(raw)
-    (stored,) = await deliveries.recent(db)
+    (stored,) = await listing.recent(db)
     assert (first.status_code, first.json()) == (200, {"status": "quarantined"})
     assert (second.status_code, second.json()) == (200, {"status": "duplicate"})
     assert (stored.state, stored.jobs) == ("quarantined", ())
-    assert await deliveries.raw(db, stored.key) == raw
+    assert await listing.raw(db, stored.key) == raw
 
 
 async def test_the_secret_that_proved_a_delivery_is_noted_by_its_fingerprint(receiver_database: str, db: Pool) -> None:
@@ -232,7 +232,7 @@ async def test_every_signature_refusal_is_one_and_the_same_answer(web: Web, db: 
     assert {a.status_code for a in answers} == {401}
     assert len({(a.content, tuple(sorted(a.headers.items()))) for a in answers}) == 1
     assert said(answers[0]) == (401, "invalid_signature")
-    assert await deliveries.recent(db) == []
+    assert await listing.recent(db) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/webhooks", "/webhooks/", f"{PATH}/x", "/webhooks/other", "/docs", "/healthz/"])
@@ -675,7 +675,7 @@ async def test_a_thousand_deliveries_with_another_accounts_secret_prove_nothing_
         for path, others in zip(secrets, reversed(secrets.values()), strict=True):
             tries = [web.deliver(completed(f"evt_{n}"), path, secret=others[n % 2]) for n in range(1000)]
             assert {answer.status_code for answer in await asyncio.gather(*tries)} == {401}
-        assert await deliveries.recent(db) == []
+        assert await listing.recent(db) == []
         for path, own in secrets.items():
             for secret in own:
                 answer = await web.deliver(completed(f"evt_{secret.decode()}"), path, secret=secret)
@@ -707,7 +707,7 @@ async def test_a_callback_is_at_the_same_path_for_all_accounts_and_its_event_is_
         assert (await web.deliver(completed("evt_1", 7), f"{PATH}/jobs/token", **own)).json() == {"status": "stored"}
     async with receiving(receiver_database) as web:  # that account is not configured any more
         assert said(await web.deliver(completed("evt_2", 7), f"{PATH}/jobs/token", **own)) == (401, "invalid_signature")
-    assert [event.account for event in await deliveries.recent(db)] == ["big-show"]
+    assert [event.account for event in await listing.recent(db)] == ["big-show"]
 
 
 async def test_an_account_without_a_secret_is_told_by_readiness_and_answers_503(receiver_database: str) -> None:

@@ -17,7 +17,7 @@ from receiver.errors import SpoolFullError, StoreUnavailableError
 from receiver.events import AccountId, Unreadable
 from receiver.handling import Handler
 from receiver.health import Finding
-from receiver.inbox import deliveries
+from receiver.inbox import listing
 from receiver.inbox.spool import Fate, Spool
 from receiver.providers.transcribe_so import payload
 from receiver.testing import Server
@@ -133,7 +133,7 @@ async def test_with_the_database_there_nothing_is_spooled(db: Pool, receiver_dat
         assert [await place.deliver("evt_1"), await place.deliver("evt_1")] == ["stored", "duplicate"]
         assert await place.deliver("", b"not json") == "quarantined"
         assert (place.is_empty, place.told) == (True, 1)
-    assert len(await deliveries.recent(db)) == 2
+    assert len(await listing.recent(db)) == 2
 
 
 async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_spool(
@@ -146,7 +146,7 @@ async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_
         lines = len(caplog.messages)
         assert await place.deliver("evt_bad") == "stored"
         assert len(caplog.messages) == lines, "one line in a while, however many are refused"
-        assert [event.id for event in await deliveries.recent(db)] == ["evt_1"]
+        assert [event.id for event in await listing.recent(db)] == ["evt_1"]
         await place.store.drain()
         found = await place.store.check()
     assert (found.holds, found.seen, ".refused files: 1" in found.todo) == (False, "empty", True)
@@ -167,7 +167,7 @@ async def test_when_the_spool_is_full_the_database_is_asked_again(
             await place.deliver("evt_1")
         await db.execute("alter table receiver.elsewhere rename to events")
         assert await place.deliver("evt_1") == "stored"
-    assert [event.id for event in await deliveries.recent(db)] == ["evt_1"]
+    assert [event.id for event in await listing.recent(db)] == ["evt_1"]
 
 
 async def test_what_was_spooled_lies_in_the_inbox_as_if_it_had_been_stored(
@@ -181,10 +181,10 @@ async def test_what_was_spooled_lies_in_the_inbox_as_if_it_had_been_stored(
     async with placed(receiver_database, tmp_path) as back:
         await back.store.drain()
         assert (back.is_empty, back.told) == (True, 1)
-    event, unreadable = sorted(await deliveries.recent(db), key=lambda one: one.state)
+    event, unreadable = sorted(await listing.recent(db), key=lambda one: one.state)
     assert (event.id, event.state, [job.handler for job in event.jobs]) == ("evt_1", "pending", ["announce"])
-    assert await deliveries.raw(db, event.key) == completed("evt_1")
-    assert (unreadable.state, await deliveries.raw(db, unreadable.key)) == ("quarantined", b"\xff\nnot json\n")
+    assert await listing.raw(db, event.key) == completed("evt_1")
+    assert (unreadable.state, await listing.raw(db, unreadable.key)) == ("quarantined", b"\xff\nnot json\n")
     assert await db.fetchval("select distinct api_url from receiver.events") == API
 
 
@@ -196,7 +196,7 @@ async def test_what_was_judged_unreadable_for_where_it_came_to_stays_so(
         await away.append(foreign, PROVEN)
     async with placed(receiver_database, tmp_path) as back:
         await back.store.drain()
-    (found,) = await deliveries.recent(db)
+    (found,) = await listing.recent(db)
     assert found.state == "quarantined"
     assert found.id != "evt_1"
 
@@ -229,7 +229,7 @@ async def test_an_outage_costs_only_the_first_deliveries_a_wait(
         assert place.is_empty
         assert await place.deliver("evt_21") == "stored"
         assert place.is_empty, "it went to the database again"
-    assert {event.id for event in await deliveries.recent(db)} == {f"evt_{number}" for number in range(22)}
+    assert {event.id for event in await listing.recent(db)} == {f"evt_{number}" for number in range(22)}
 
 
 async def test_it_drains_by_itself(db: Pool, receiver_database: str, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ async def test_it_drains_by_itself(db: Pool, receiver_database: str, tmp_path: P
         keeping = asyncio.create_task(back.store.keep_drained())
         await until(lambda: back.is_empty)
         keeping.cancel()
-    assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}
+    assert {event.id for event in await listing.recent(db)} == {"evt_1", "evt_2"}
 
 
 async def test_what_is_spooled_while_the_last_drain_ends_does_not_wait_for_a_later_look(
@@ -285,9 +285,9 @@ async def test_a_bug_on_the_way_to_the_database_costs_no_delivery(
         assert await place.deliver("evt_1") == "stored"
         place.connections.bug = None
         assert await place.deliver("evt_2") == "stored"
-        assert [event.id for event in await deliveries.recent(db)] == ["evt_2"], "it was not taken for an outage"
+        assert [event.id for event in await listing.recent(db)] == ["evt_2"], "it was not taken for an outage"
         await place.store.drain()
-    assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}
+    assert {event.id for event in await listing.recent(db)} == {"evt_1", "evt_2"}
 
 
 async def test_a_folder_that_cannot_be_made_is_no_answer(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ async def test_a_record_of_another_version_is_kept_aside_and_holds_up_no_other(
         await away.deliver("evt_1")
     async with placed(receiver_database, tmp_path) as back:
         await back.store.drain()
-    assert [event.id for event in await deliveries.recent(db)] == ["evt_1"]
+    assert [event.id for event in await listing.recent(db)] == ["evt_1"]
     assert [path.suffix for path in tmp_path.iterdir()] == [".refused"]
 
 
@@ -336,9 +336,7 @@ async def test_one_delivery_that_the_database_never_takes_is_put_aside_and_the_o
     async with placed(receiver_database, tmp_path) as place:
         answers = [await place.deliver("evt_1"), await place.deliver("", long), await place.deliver("evt_2")]
         assert answers == ["stored", "stored", "stored"]
-        assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}, (
-            "they did not take the long way"
-        )
+        assert {event.id for event in await listing.recent(db)} == {"evt_1", "evt_2"}, "they did not take the long way"
         await place.store.drain()
         found = await place.store.check()
         assert (place.is_empty, found.holds, ".refused files: 1" in found.todo) == (True, False, True)
@@ -372,7 +370,7 @@ async def test_spooled_deliveries_behind_one_that_is_never_taken_are_stored(
     async with placed(receiver_database, tmp_path) as back:
         await back.store.drain()
         assert back.is_empty
-    assert {event.id for event in await deliveries.recent(db)} == {"evt_0", "evt_1", "evt_3", "evt_4"}
+    assert {event.id for event in await listing.recent(db)} == {"evt_0", "evt_1", "evt_3", "evt_4"}
     assert [path.suffix for path in tmp_path.iterdir()] == [".refused"]
 
 
@@ -391,7 +389,7 @@ async def test_a_policy_that_takes_nothing_is_not_the_deliveries_own_trouble(
         await db.execute("drop trigger no on receiver.events")
         await place.store.drain()
         assert place.is_empty
-    assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}
+    assert {event.id for event in await listing.recent(db)} == {"evt_1", "evt_2"}
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".refused"]
 
 
@@ -406,7 +404,7 @@ async def test_trouble_with_the_jobs_alone_puts_no_delivery_aside(
         await db.execute("alter table receiver.elsewhere rename to jobs")
         await place.store.drain()
         assert place.is_empty
-    assert {event.id: len(event.jobs) for event in await deliveries.recent(db)} == {"evt_1": 1, "evt_2": 1}
+    assert {event.id: len(event.jobs) for event in await listing.recent(db)} == {"evt_1": 1, "evt_2": 1}
 
 
 async def test_a_database_that_takes_one_is_back_whatever_becomes_of_the_spool(
@@ -432,10 +430,10 @@ async def test_a_locked_row_delays_its_own_repeats_alone(db: Pool, receiver_data
             assert await place.deliver("evt_2") == "stored"
             await place.store.drain()
             assert not place.is_empty
-            assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}
+            assert {event.id for event in await listing.recent(db)} == {"evt_1", "evt_2"}
         await place.store.drain()
         assert place.is_empty
-    assert {event.id: event.deliveries for event in await deliveries.recent(db)} == {"evt_1": 2, "evt_2": 1}
+    assert {event.id: event.deliveries for event in await listing.recent(db)} == {"evt_1": 2, "evt_2": 1}
 
 
 async def test_however_many_rows_are_locked_what_lies_behind_their_repeats_is_stored(
@@ -452,10 +450,10 @@ async def test_however_many_rows_are_locked_what_lies_behind_their_repeats_is_st
         async with db.acquire() as other, other.transaction():
             await other.execute("select * from receiver.events for update")
             await asyncio.wait_for(place.store.drain(), 60)
-            assert "evt_new" in {event.id for event in await deliveries.recent(db)}
+            assert "evt_new" in {event.id for event in await listing.recent(db)}
         await place.store.drain()
         assert place.is_empty
-    assert {event.id: event.deliveries for event in await deliveries.recent(db)} == dict.fromkeys(names, 2) | {
+    assert {event.id: event.deliveries for event in await listing.recent(db)} == dict.fromkeys(names, 2) | {
         "evt_new": 1
     }
 
@@ -477,10 +475,10 @@ async def test_a_crowd_on_our_connections_is_no_outage(
         over.set()
         await asyncio.gather(*holding)
         assert await place.deliver("evt_2") == "stored"
-        assert [event.id for event in await deliveries.recent(db)] == ["evt_2"]
+        assert [event.id for event in await listing.recent(db)] == ["evt_2"]
         await place.store.drain()
         assert place.is_empty
-    assert {event.id for event in await deliveries.recent(db)} == {"evt_1", "evt_2"}
+    assert {event.id for event in await listing.recent(db)} == {"evt_1", "evt_2"}
     assert "until the database is back" not in caplog.text
 
 
@@ -531,10 +529,10 @@ async def test_what_was_spooled_for_another_database_stays_until_it_is_taken_ove
         assert not found.holds
         assert "deliveries for another database: 1" in found.todo
         assert await ours.deliver("evt_ours") == "stored"
-    assert [event.id for event in await deliveries.recent(db)] == ["evt_ours"]
+    assert [event.id for event in await listing.recent(db)] == ["evt_ours"]
     async with placed(receiver_database, tmp_path, takes_over=True) as heir:
         assert await heir.store.bring_in() == 1
-    assert {event.id for event in await deliveries.recent(db)} == {"evt_ours", "evt_theirs"}
+    assert {event.id for event in await listing.recent(db)} == {"evt_ours", "evt_theirs"}
 
 
 async def test_a_database_is_known_by_itself_and_not_by_its_address(
@@ -566,7 +564,7 @@ async def test_the_account_that_was_proven_is_stored_also_by_way_of_the_spool(
         await db.execute(TAKES_AGAIN)
         await place.store.drain()
         await place.append(payload.read(SOURCE, completed("evt_2")), other)
-    found = await deliveries.recent(db)
+    found = await listing.recent(db)
     assert [(one.id, one.source, one.api_url, one.account) for one in found] == [
         ("evt_2", SOURCE, "http://other.test", "big-show"), ("evt_1", SOURCE, "http://other.test", "big-show"),
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from receiver.database import Connections, Pool
 from receiver.errors import ImpossibleError
-from receiver.inbox import deliveries
+from receiver.inbox import listing
 from receiver.providers import OpenAI, Source, ThunderScribe
 from receiver.settings import Account
 from receiver.submissions import records
@@ -103,8 +103,8 @@ async def lost(db: Pool, program: Program, key: str = "k1") -> Submission:
     return moved
 
 
-async def jobs(db: Pool, submission: str) -> list[deliveries.StoredJob]:
-    return [job for event in await deliveries.find(db, submission) for job in event.jobs]
+async def jobs(db: Pool, submission: str) -> list[listing.StoredJob]:
+    return [job for event in await listing.find(db, submission) for job in event.jobs]
 
 
 # --- submit ----------------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ async def test_while_the_database_is_away_a_program_waits(receiver_database: str
             assert said(answer) == (503, "store_unavailable")
             assert answer.headers["Retry-After"]
         assert (await program.web.deliver(completed("evt_1"))).json() == {"status": "stored"}
-    assert [event.type for event in await deliveries.recent(db)] == ["transcription.completed"]
+    assert [event.type for event in await listing.recent(db)] == ["transcription.completed"]
 
 
 async def test_a_delivery_does_not_wait_for_submissions(program: Program, db: Pool) -> None:

@@ -7,7 +7,7 @@ import pytest
 from receiver import database, settings
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, SchemaError
-from receiver.inbox import deliveries, spooled
+from receiver.inbox import listing, spooled
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.spool import Spool
 from receiver.providers.transcribe_so import payload
@@ -33,7 +33,7 @@ async def spool_for_another(folder: Path) -> None:
 async def test_it_is_stored_as_if_it_had_been_for_this_one(db: Pool, receiver_database: str, tmp_path: Path) -> None:
     await spool_for_another(tmp_path)
     assert await take_over(receiver_database, spooling(tmp_path), {}) == 1
-    assert [event.id for event in await deliveries.recent(db)] == ["evt_theirs"]
+    assert [event.id for event in await listing.recent(db)] == ["evt_theirs"]
     assert Spool(tmp_path, limit_bytes=10**6).look().is_empty
 
 

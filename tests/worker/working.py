@@ -11,9 +11,10 @@ from typing import Any
 from receiver import Event, Handler, RetryPolicy, handler
 from receiver.database import Connection, Connections, pool
 from receiver.health.organs import Organs
-from receiver.inbox import deliveries, jobs
-from receiver.inbox.deliveries import Delivery, StoredJob
+from receiver.inbox import deliveries, jobs, listing
+from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import Claim, Queue
+from receiver.inbox.listing import StoredJob
 from receiver.providers.transcribe_so import payload
 from receiver.testing import ACCOUNT, SANDBOX_URL, Scratch
 from receiver.worker import Lapsed, Leases, Worker, note_lent
@@ -76,7 +77,7 @@ async def lapse(scratch: Scratch, handler: Handler, limit: int = 1) -> None:
 
 async def stored(scratch: Scratch) -> dict[str, StoredJob]:
     """Return the jobs by handler or, if there are several events, by event and handler."""
-    found = await deliveries.jobs(scratch.db)
+    found = await listing.jobs(scratch.db)
     several = len({one.event for one in found}) > 1
     return {
         f"{one.event.partition('/')[2]} {one.job.handler}" if several else one.job.handler: one.job for one in found

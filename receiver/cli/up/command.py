@@ -24,7 +24,7 @@ from receiver.database.opening import open_database
 from receiver.errors import ConfigError, ImpossibleError, ProviderError, StartupError
 from receiver.handling import discovery
 from receiver.health.organs import Organs
-from receiver.inbox import deliveries
+from receiver.inbox import listing
 from receiver.inbox.happenings import Happenings
 from receiver.inbox.spool.opening import open_spool
 from receiver.logs import say
@@ -111,7 +111,7 @@ async def _keep(
         async with db.acquire() as connection:
             await migrations.migrate(connection)
             await room.check(connection, configured)
-        happenings = Happenings(await deliveries.newest_key(db))
+        happenings = Happenings(await listing.newest_key(db))
         say(f"data   {_place(configured)}")
         say(f"reload run `kill -HUP {os.getpid()}` after you change a handler; no delivery is refused meanwhile")
         children: list[Child] = []
@@ -265,7 +265,7 @@ async def _open(
 async def _start_sandbox(configured: Settings, url: str, db: Pool, children: list[Child], start: Start) -> None:
     """Start the sandbox, and register the webhooks again, because a new sandbox has none."""
     sandbox_url = configured.chosen.api_url
-    real = [api for api in await deliveries.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
+    real = [api for api in await listing.other_apis(db, sandbox_url) if not api.startswith("http://127.0.0.1:")]
     if real:
         raise ImpossibleError(
             f"this database holds events of {real[0]}; the sandbox needs its own database: "

@@ -6,8 +6,8 @@ import shlex
 
 from receiver.database import AWAY, Pool
 from receiver.events import DEFAULT_ACCOUNT
-from receiver.inbox.deliveries import Stored, StoredJob
 from receiver.inbox.happenings import Happening, Happenings
+from receiver.inbox.listing import Stored, StoredJob
 from receiver.logs import printable, say
 from receiver.settings.accounts import TRANSCRIBE
 
