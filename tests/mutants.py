@@ -1749,6 +1749,10 @@ MUTANTS = (
            "health/checks"),
     Mutant("serve: the token of the settings opens nothing", "receiver/cli/serve.py",
            "token=configured.token_digest,", "token=None,", "web/submissions"),
+    Mutant("options: a duration needs no unit", "receiver/cli/options.py",
+           '([smhdw])")', '([smhdw]?)")', "cli/options"),
+    Mutant("options: a duration can be nothing", "receiver/cli/options.py",
+           "not timedelta(0) < length <=", "not timedelta(0) <= length <=", "cli/options"),
 )  # fmt: skip
 
 
