@@ -24,6 +24,7 @@ EPOCH = 1970
 TYPE_LENGTH = 255
 DEFAULT_ACCOUNT = "default"
 SUBMISSION = "submission"  # the type of the event whose job carries out a submission; no pattern matches it
+RECONCILED = "reconciled"  # the origin of an event that we made because nobody had announced it
 INFINITE = float("inf")  # Python reads 1e400 as this
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
@@ -152,6 +153,24 @@ def read_envelope(source: str, body: bytes, transcription_id: Callable[[str, obj
         transcription=_transcription(fields, transcription_id(event_type, fields.get("id"))),
         raw=body,
     )
+
+
+def of_transcription(
+    source: str, named: tuple[str, str], body: bytes, item: Mapping[str, Any],
+    transcription_id: Callable[[str, object], str | None],
+) -> Event:  # fmt: skip
+    """Return an event that nobody has announced, `named` by its id and its type.
+
+    `body` is what says of the transcription that it has ended, and `item` is the object in it.
+
+    Raises:
+        NotAnEventError: the id of the transcription is none, or the names are no names.
+    """
+    event_id, event_type = identity(*named)
+    transcription = _transcription(item, transcription_id(event_type, item.get("id")))
+    ended_at = transcription.ended_at
+    created = None if ended_at is None else ended_at.timestamp()
+    return Event(source, event_id, event_type, created, {"transcription": item}, transcription, body)
 
 
 def _transcription(fields: Mapping[str, Any], transcription_id: str | None) -> Transcription:

@@ -7,7 +7,7 @@ transcribe: transcribe, quote         recordings         by_worker: transcribe w
 submit                                the same for any provider and operation
 submissions: submissions, resolve, artifacts             what has become of it
 providers                             the providers      transcription: retry, delete
-tokens                                those of Timbr
+tokens                                those of Timbr             reconcile: what was never announced
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
   ▶ opening                           opens the database, and the provider's client
@@ -45,7 +45,8 @@ MODULES = {
     "transcribe": "transcribe", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
     "retry": "transcription", "delete": "transcription", "submit": "submit", "submissions": "submissions",
     "resolve": "submissions", "artifacts": "submissions", "events": "inbox", "show": "inbox", "jobs": "inbox",
-    "replay": "inbox", "handlers": "handlers", "spool": "spool", "sandbox": "sandbox", "send": "send",
+    "replay": "inbox", "handlers": "handlers", "reconcile": "reconcile", "spool": "spool", "sandbox": "sandbox",
+    "send": "send",
 }  # fmt: skip
 TAKE_A_FILE = ("transcribe", "quote", "send", "submit")
 

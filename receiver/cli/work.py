@@ -28,6 +28,7 @@ from receiver.health.start import check
 from receiver.inbox import attempts, jobs
 from receiver.providers import Source, egress
 from receiver.providers.opening import CONNECTIONS, open_providers
+from receiver.reconciling import reconciler
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.submissions import working
@@ -99,7 +100,8 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
         organs: dict[str, Callable[[], Awaitable[None]]] = {
             "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "presence": presence.keep,
-            "lapsed": others.watch, **_of_submissions(db, providers, interested, shelf),
+            "lapsed": others.watch, "reconciler": reconciler.of(db, providers, configured, interested).watch,
+            **_of_submissions(db, providers, interested, shelf),
         }  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
             async with Organs(None if lapsed else organs):

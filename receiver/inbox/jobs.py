@@ -73,6 +73,7 @@ class Claim:
     account: str
     event_id: str
     transcription_id: str | None
+    origin: str
     raw: bytes
     kept_key: str | None
     due_at: datetime

@@ -40,7 +40,13 @@ class ListedJob:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it is stored, with its jobs."""
+    """An event as it is stored, with its jobs.
+
+    Attributes:
+        title: that of its transcription, if it tells one.
+        origin: how we know of it: webhook, callback, submission, reconciled.
+        same_as: the key of the event that was made of its announcement before it came, and whose jobs are its jobs.
+    """
 
     key: int
     source: str
@@ -55,11 +61,14 @@ class Stored:
     deliveries: int
     state: str
     jobs: tuple[StoredJob, ...]
+    title: str | None = None
+    origin: str = "webhook"
+    same_as: int | None = None
 
     @property
     def is_unwanted(self) -> bool:
         """Whether the event could be read, and no handler wanted it."""
-        return self.unreadable is None and not self.jobs
+        return self.unreadable is None and self.same_as is None and not self.jobs
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `events --json` prints."""
@@ -74,6 +83,9 @@ class Stored:
             "received_at": self.received_at.isoformat(),
             "deliveries": self.deliveries,
             "transcription_id": self.transcription_id,
+            "title": self.title,
+            "origin": self.origin,
+            "same_as": self.same_as,
             "jobs": [job.to_json() for job in self.jobs],
         }
 
@@ -162,4 +174,7 @@ def _stored(row: asyncpg.Record) -> Stored:
         deliveries=row["deliveries"],
         state=row["state"],
         jobs=tuple(StoredJob(**job) for job in json.loads(row["jobs"])),
+        title=row["title"],
+        origin=row["origin"],
+        same_as=row["same_as"],
     )

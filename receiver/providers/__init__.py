@@ -32,7 +32,7 @@ Only transcribe.so sends webhooks, to `/webhooks/transcribe-so`.
 """
 
 from receiver import events
-from receiver.events import Event, Unreadable
+from receiver.events import RECONCILED, Event, Unreadable
 from receiver.providers.fishaudio import FishAudio
 from receiver.providers.openai import OpenAI
 from receiver.providers.seam import Source
@@ -43,7 +43,7 @@ from receiver.providers.transcribe_so import Recording, TranscribeSo
 
 __all__ = [
     "SOURCES", "FishAudio", "OpenAI", "Recording", "Source", "ThunderScribe", "Timbr", "TimbrAudio", "TranscribeSo",
-    "by_name", "read",
+    "by_name", "read", "read_stored",
 ]  # fmt: skip
 
 SOURCES: tuple[type[Source], ...] = (TranscribeSo, Timbr, TimbrAudio, FishAudio, ThunderScribe, OpenAI)
@@ -63,3 +63,11 @@ def read(source: str, raw: bytes) -> Event | Unreadable:
     if known is None:
         return events.unreadable(source, raw, f"this version knows no source {source}")
     return known.read(raw)
+
+
+def read_stored(source: str, raw: bytes, origin: str, event_id: str) -> Event | Unreadable:
+    """Return the event in a body that is stored, by its origin, or say why it is unreadable. Never raise."""
+    known = by_name(source)
+    if known is None or origin != RECONCILED:
+        return read(source, raw)
+    return known.read_item(raw, event_id)

@@ -203,8 +203,8 @@ class _InDatabase:
         kept = await self.newest(*about, "title")
         if kept is not None:
             return kept.decode() or None
-        raw: bytes | None = await self._db.fetchval(query("providers/newest_event_about"), *about)
-        content = None if raw is None else providers.read(source, raw)
+        row = await self._db.fetchrow(query("providers/newest_event_about"), *about)
+        content = None if row is None else providers.read_stored(source, row["raw"], row["origin"], row["event_id"])
         return content.transcription.title if isinstance(content, Event) else None
 
     async def apis(self, source: str, transcription_id: str, kind: str) -> list[str]:

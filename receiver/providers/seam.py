@@ -154,6 +154,11 @@ class Source(ABC):
         """
         return events.read_own(cls.name, raw)
 
+    @classmethod
+    def read_item(cls, raw: bytes, event_id: str) -> Event | Unreadable:  # noqa: ARG003 - it announces nothing
+        """Return the event of an end that a source which `announces` has not announced. `raw` is how it lists that."""
+        return events.unreadable(cls.name, raw, f"this version reads no list of {cls.name}")
+
     @staticmethod
     @abstractmethod
     def refusal(status: int, headers: Mapping[str, str], body: bytes, key: str) -> ProviderError:

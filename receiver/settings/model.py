@@ -87,6 +87,11 @@ class Settings(BaseSettings):
     calls_shutdown_seconds: Annotated[float, Field(ge=0, le=7200)] = _variable("RECEIVER_CALLS_SHUTDOWN_SECONDS", 20.0)
     artifacts_dir: Path | None = _variable("RECEIVER_ARTIFACTS_DIR", None)
     artifact_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_ARTIFACT_MAX_MB", 4096.0)
+    reconcile_seconds: Annotated[float, Field(ge=0, le=86_400)] = _variable("RECEIVER_RECONCILE_SECONDS", 600.0)
+    reconcile_grace_seconds: Annotated[float, Field(ge=0, le=86_400)] = _variable(
+        "RECEIVER_RECONCILE_GRACE_SECONDS", 300.0
+    )
+    reconcile_all: bool = _variable("RECEIVER_RECONCILE_ALL", default=False)
     token: SecretStr | None = _variable("RECEIVER_TOKEN", None)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")

@@ -22,7 +22,9 @@ from typing import cast
 
 import httpx
 
+from receiver.database import Connection
 from receiver.errors import (
+    BusyError,
     GiveUp,
     ImpossibleError,
     InvalidRequest,
@@ -33,7 +35,7 @@ from receiver.errors import (
 )
 from receiver.events import SUBMISSION, Event
 from receiver.handling import Context, Handler
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import deliveries, jobs, unannounced
 from receiver.inbox.artifacts import Artifact
 from receiver.inbox.artifacts import keep as keep_artifacts
 from receiver.inbox.deliveries import Delivery
@@ -54,6 +56,7 @@ POLICY = RetryPolicy(attempts=100, first=timedelta(seconds=5), limit=timedelta(h
 # A call must end before its job does. As much time as may pass before it is left to keep its answer.
 BEFORE_CALL_SECONDS = 900.0
 JOB_SECONDS = CALL_SECONDS + 2 * BEFORE_CALL_SECONDS
+AFTER_BUSY = timedelta(seconds=5)
 FIND_FOR = timedelta(minutes=20)  # after it was sent; then a person is asked
 EXPIRED = "the provider has thrown the upload away: run the same command again"
 NO_ANSWER = "it was sent, and no answer was kept"
@@ -241,6 +244,7 @@ class Working:
             if artifacts:
                 await keep_artifacts(connection, submission.id, artifacts)
             # The provider's own event can have come while a look has shown the end: one end has one event.
+            await _lock_gate(connection, cast("Source", ctx.client))
             heard = None if now.state is State.UNKNOWN else await records.announced_end(connection, submission.id)
             if heard is None:
                 await deliveries.append(connection, [announcement])
@@ -250,6 +254,15 @@ class Working:
                 await records.move(connection, submission.id, State.DONE)
         if submission.state in (State.ENDED, State.FAILED):
             self.shelf.forget(submission.id)
+
+
+async def _lock_gate(connection: Connection, client: Source) -> None:
+    """Let no announcement of the provider's come in between."""
+    if client.announces:
+        try:
+            await unannounced.lock(connection)
+        except BusyError as exc:
+            raise Postpone(str(exc), after=AFTER_BUSY) from exc
 
 
 async def _move(submission: Submission, ctx: Context, to: State, change: Change) -> None:

@@ -260,7 +260,7 @@ class Worker:
         """Run the handler, if it can be run, and return the job's outcome, even if something else fails."""
         handler, tries = self._handlers[lane.claim.handler], lane.claim.tries
         try:
-            content = providers.read(lane.claim.source, lane.claim.raw)
+            content = _content(lane.claim)
             if isinstance(content, Unreadable):
                 return Dead(f"this version cannot read its event: {content.reason}")
             if tries > handler.retry.attempts:
@@ -294,3 +294,7 @@ class Worker:
     def _log_keyless(self, heard: Sequence[Heard]) -> None:
         for kind in heard:
             log.error("jobs wait, because %s", kind.what)
+
+
+def _content(claim: Claim) -> Event | Unreadable:
+    return providers.read_stored(claim.source, claim.raw, claim.origin, claim.event_id)

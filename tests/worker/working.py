@@ -41,7 +41,8 @@ def claim_from(queue: Queue, job: int, *, ago: float = 60) -> Claim:
     """Return the claim, at `NOW`, of a job that was due so many seconds before."""
     return Claim(
         job=job, attempt=1, uncounted=0, is_replay=queue.is_replay, handler=queue.handler, source=queue.account.source,
-        api_url=queue.account.api_url, account=queue.account.account, event_id="evt", transcription_id=None, raw=b"",
+        api_url=queue.account.api_url, account=queue.account.account, event_id="evt", transcription_id=None,
+        origin="webhook", raw=b"",
         kept_key=None, due_at=NOW - timedelta(seconds=ago), claimed_at=NOW,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from receiver.providers.transcribe_so.answers import (
     parse,
 )
 from receiver.providers.transcribe_so.envelope import NotReady
-from receiver.providers.transcribe_so.reading import read, read_result
+from receiver.providers.transcribe_so.reading import Listed, read, read_result
 from receiver.providers.transcribe_so.recording import Recording, source_of
 from receiver.providers.transcribe_so.results import Result
 from receiver.providers.transcribe_so.source import LIMIT_BYTES, LISTED, Transcribe, TranscribeSo, is_of, recording_of
@@ -26,6 +26,7 @@ from receiver.providers.transcribe_so.source import LIMIT_BYTES, LISTED, Transcr
 __all__ = [
     "LIMIT_BYTES",
     "LISTED",
+    "Listed",
     "MeAnswer",
     "NotReady",
     "PipelineAnswer",

@@ -14,7 +14,6 @@ from receiver.providers.seam import Source
 from receiver.providers.transcribe_so.answers import (
     NEVER_STARTED,
     MeAnswer,
-    Page,
     PipelineAnswer,
     Pipelines,
     QuoteAnswer,
@@ -23,7 +22,7 @@ from receiver.providers.transcribe_so.answers import (
     UploadAnswer,
     WebhookAnswer,
 )
-from receiver.providers.transcribe_so.reading import read
+from receiver.providers.transcribe_so.reading import Listed, read, read_page
 from receiver.providers.transcribe_so.recording import Recording
 from receiver.providers.transcribe_so.wire import a_moment_later, given, path
 
@@ -121,6 +120,16 @@ class Client(Source):
         """Yield every transcription once, newest first. With `patiently=False` no page is requested a second time.
 
         With `most` yield only so many, which must be one at least.
+        """
+        number = 0
+        async for item in self.listed(api_only=api_only, patiently=patiently):
+            yield item.status
+            number += 1
+            if number == most:
+                return
+
+    async def listed(self, *, api_only: bool = False, patiently: bool = True) -> AsyncIterator[Listed]:
+        """Yield every transcription once, newest first, each also as the provider's bytes.
 
         Several items can share the time that is a page's cursor. So the next page is requested from a moment later: it
         overlaps the page before, and items that were seen are skipped.
@@ -129,17 +138,15 @@ class Client(Source):
         asking = self._calls if patiently else self._calls.once
         seen, asked, idle = set[int](), set[str](), 0
         while True:
-            page = await read(Page, await asking.send("GET", "transcriptions", params=params))
-            fresh = [item for item in page.data if item.id not in seen]
-            for item in fresh:
-                if item.id not in seen:
-                    seen.add(item.id)
+            items, next_cursor = await read_page(await asking.send("GET", "transcriptions", params=params))
+            idle += 1
+            for item in items:
+                if item.status.id not in seen:
+                    seen.add(item.status.id)
+                    idle = 0
                     yield item
-                    if len(seen) == most:
-                        return
-            idle = 0 if fresh else idle + 1
             # The bare cursor is for an overlap that fills a page. No cursor is used twice, so the list must end.
-            choices = () if page.next_cursor is None else (a_moment_later(page.next_cursor), page.next_cursor)
+            choices = () if next_cursor is None else (a_moment_later(next_cursor), next_cursor)
             cursor = next((choice for choice in choices if choice not in asked), None)
             if cursor is None or idle > IDLE_PAGES:
                 return
@@ -148,7 +155,12 @@ class Client(Source):
 
     async def get(self, transcription_id: str | int) -> TranscriptionStatus:
         """Return a transcription's metadata and status."""
-        return await read(TranscriptionStatus, await self._calls.send("GET", path(transcription_id)))
+        return (await self.got(transcription_id)).status
+
+    async def got(self, transcription_id: str | int) -> Listed:
+        """Return a transcription, also as the provider's bytes."""
+        answer = await self._calls.send("GET", path(transcription_id))
+        return Listed(await read(TranscriptionStatus, answer), answer)
 
     async def wait(self, transcription_id: str | int, *, seconds: float) -> TranscriptionStatus:
         """Return a transcription when it has ended, or in its state after `seconds`.

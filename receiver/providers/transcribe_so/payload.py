@@ -12,6 +12,16 @@ def read(source: str, body: bytes) -> Event | Unreadable:
         return events.unreadable(source, body, str(exc))
 
 
+def read_item(source: str, body: bytes, event_id: str) -> Event | Unreadable:
+    """Return the event that an item of the provider's list stands for, as if it had been announced under `event_id`."""
+    try:
+        item = events.document(body)
+        event_type = f"transcription.{item.get('status')}"
+        return events.of_transcription(source, (event_id, event_type), body, item, _transcription_id)
+    except NotAnEventError as exc:
+        return events.unreadable(source, body, str(exc))
+
+
 def _transcription_id(event_type: str, value: object) -> str | None:
     """Return the id as text. A wrong id makes a `transcription.*` event unreadable, and is ignored in other events."""
     valid = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63

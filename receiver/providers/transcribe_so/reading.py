@@ -23,7 +23,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from receiver.errors import ProviderUnavailable
 from receiver.providers.transcribe_so.answers import Answer, Page, PipelineAnswer, Pipelines, TranscriptionStatus, parse
@@ -82,6 +82,13 @@ class Piece:
     is_item: bool
 
 
+class Listed(NamedTuple):
+    """A transcription of the provider's list: what it says, and its bytes."""
+
+    status: TranscriptionStatus
+    raw: bytes
+
+
 async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTES) -> Model:
     """Return an answer as `model`. A large answer loses the unknown fields of its outermost object.
 
@@ -104,6 +111,17 @@ async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTE
         elif piece.name in model.model_fields:
             _keep(known, answer, piece, at_once)
     return parse(model, _object(known)).model_copy(update=items)
+
+
+async def read_page(answer: bytes) -> tuple[list[Listed], str | None]:
+    """Return the transcriptions of a page of the list, and the cursor of the next page if there is one.
+
+    Raises:
+        ProviderUnavailable: the answer does not follow the specification (code `malformed_answer`).
+    """
+    page = await read(Page, answer)
+    raws = [answer[it.start : it.end].strip() for it in pieces(answer, _ITEMS[Page]) if it is not None and it.is_item]
+    return [Listed(*both) for both in zip(page.data, raws, strict=True)], page.next_cursor
 
 
 async def read_result(answer: bytes) -> tuple[Result, Transcript]:

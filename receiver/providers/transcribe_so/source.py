@@ -59,6 +59,7 @@ class TranscribeSo(Client):
     limits = Limits(most_bytes=LIMIT_BYTES)
     repeats = announces = heeds_ceiling = True
     read = staticmethod(partial(payload.read, TRANSCRIBE.source))
+    read_item = staticmethod(partial(payload.read_item, TRANSCRIBE.source))
     refusal = staticmethod(error_from)
 
     @classmethod

@@ -1,0 +1,173 @@
+"""Compare what the provider lists with what it has announced to us, for one account.
+
+    the list, newest first, down to the watermark ──▶ what each item means ──▶ noted
+                                                          └─ ended, and ripe ──▶ has no event? ──▶ stored as one
+    what is under way and too old for the list ──one by one──▶ the same
+
+The watermark follows behind what is under way or not ripe: whatever was created before it needs no look at the list.
+Requests have low priority. A comparison that is broken off has stored what it found, and begins anew.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from receiver.database import Pool
+from receiver.errors import NotFound
+from receiver.events import AccountId, Event
+from receiver.inbox import unannounced
+from receiver.inbox.deliveries import Delivery
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import Listed
+from receiver.reconciling import ends, records
+from receiver.reconciling.ends import Meaning, Terms
+from receiver.reconciling.records import Taken
+from receiver.submissions import timing
+from receiver.submissions.announcing import Interested
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 100
+QUESTIONS = 20  # asked one by one in a comparison
+RAW_BYTES = 64 * 1024
+
+Progressed: TypeAlias = Callable[[int, int], None]  # items compared, and ends found
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an account is compared with.
+
+    Attributes:
+        db: the database.
+        client: the account's client.
+        interested: names the handlers that want an event.
+        grace: how long an announcement can take.
+        everything: whether to list what was not submitted through the API too.
+        patiently: whether to wait for turns, because a person waits too.
+        progressed: called now and then.
+    """
+
+    db: Pool
+    client: TranscribeSo
+    id: AccountId
+    interested: Interested
+    grace: timedelta
+    everything: bool = False
+    patiently: bool = False
+    progressed: Progressed = lambda *_: None
+
+    def listed(self) -> AsyncIterator[Listed]:
+        """Yield what the provider lists, newest first."""
+        return self.client.listed(api_only=not self.everything, patiently=self.patiently)
+
+    def delivery(self, listed: Listed, restarted_at: datetime | None) -> Delivery | None:
+        """Return the event of an end that nobody has announced; None if what the list says of it cannot be read."""
+        raw = listed.raw if len(listed.raw) <= RAW_BYTES else listed.status.model_dump_json().encode()
+        content = self.client.read_item(raw, ends.event_id(self.id, listed.status, restarted_at))
+        if not isinstance(content, Event):
+            log.warning("what %s lists of transcription %d cannot be read: %s", self.id.source, listed.status.id,
+                        content.reason)  # fmt: skip
+            return None
+        handlers = tuple(self.interested(content.type, content.source))
+        return Delivery(content, self.id.api_url, "", handlers, self.id.account, own="reconciled")
+
+    async def store(self, found: Sequence[Delivery]) -> list[Delivery]:
+        """Store the ends among these that have no event; return what was stored."""
+        stored = await unannounced.append(self.db, self.id, found)
+        for one in stored:
+            content = one.content
+            assert isinstance(content, Event)
+            log.warning("%s of transcription %s was never announced: stored as %s", content.type,
+                        content.transcription.id, content.id)  # fmt: skip
+        return stored
+
+
+class Comparison:
+    """One comparison of an account's list."""
+
+    def __init__(self, account: Account, taken: Taken) -> None:
+        self._account = account
+        self._until = taken.leased_until
+        self._taken = taken
+        self._terms = Terms(taken.taken_at, taken.reconcile_from, account.grace)
+        self._watermark = taken.taken_at - ends.OVERLAP
+        self.compared = self.found = 0
+
+    @property
+    def leased_until(self) -> datetime:
+        """Until when the account is ours."""
+        return self._until
+
+    async def compare(self) -> datetime:
+        """Compare the list, then ask about what it does not reach; return the new watermark."""
+        chunk = list[Listed]()
+        async for listed in self._account.listed():
+            if listed.status.began is not None and listed.status.began < self._taken.watermark:
+                break
+            chunk.append(listed)
+            if len(chunk) == AT_ONCE:
+                await self._take(chunk)
+                chunk = []
+        await self._take(chunk)
+        await self._ask()
+        return max(self._watermark, self._taken.watermark)
+
+    async def _take(self, chunk: Sequence[Listed]) -> None:
+        meant = [(one, self._terms.meaning(one.status)) for one in chunk]
+        # Whatever the list says of its end, it was under way in our time.
+        before = [one.status.id for one, meaning in meant if meaning is Meaning.BEFORE]
+        ours = await records.under_way(self._account.db, self._account.id, before)
+        meant = [(one, Meaning.ENDED if one.status.id in ours else meaning) for one, meaning in meant]
+        # What was quoted only and what ended before our time leave no trace here.
+        relevant = [
+            one for one, meaning in meant
+            if meaning in (Meaning.UNDER_WAY, Meaning.ENDED) or one.status.status == ends.CANCELLED
+        ]  # fmt: skip
+        noted = await records.note(self._account.db, self._account.id, [one.status for one in relevant])
+        found = list[Delivery]()
+        for one, meaning in meant:
+            item = one.status
+            if meaning is Meaning.ENDED and self._terms.is_ripe(item, noted[item.id].since):
+                delivery = self._account.delivery(one, noted[item.id].restarted_at)
+                found += [] if delivery is None else [delivery]
+            elif meaning is Meaning.ENDED or (meaning is Meaning.UNDER_WAY and self._terms.holds_up(item)):
+                self._watermark = min(self._watermark, item.began or self._watermark)
+        self.found += len(await self._account.store(found))
+        await self._tell_overdue([one for one, meaning in meant if meaning is Meaning.UNDER_WAY])
+        self.compared += len(chunk)
+        self._until = await records.keep(self._account.db, self._account.id, self._until)
+        self._account.progressed(self.compared, self.found)
+
+    async def _ask(self) -> None:
+        """Ask about what is under way and was created before the list begins, one by one."""
+        db, account = self._account.db, self._account.id
+        for one in await records.questions(db, account, self._taken.watermark, limit=QUESTIONS):
+            try:
+                listed = await self._account.client.got(one)
+            except NotFound:
+                await records.forget(db, account, one)
+                continue
+            # It was under way in our time, whenever it ended.
+            ours = Terms(self._terms.now, datetime.min.replace(tzinfo=self._terms.now.tzinfo), self._terms.grace)
+            noted = (await records.note(db, account, [listed.status]))[listed.status.id]
+            if ours.meaning(listed.status) is Meaning.ENDED:
+                delivery = self._account.delivery(listed, noted.restarted_at)
+                self.found += 0 if delivery is None else len(await self._account.store([delivery]))
+            else:
+                await self._tell_overdue([listed])
+
+    async def _tell_overdue(self, under_way: Sequence[Listed]) -> None:
+        """Note what takes longer than its length suggests. The list has just been asked, so it has not ended."""
+        shares, late = dict[str, float | None](), list[str]()
+        for one in under_way:
+            item, code = one.status, one.status.pipeline_code or ""
+            if code not in shares:
+                shares[code] = await records.usual_share(self._account.db, self._account.id, code)
+            expected = timing.expected(item.duration_seconds, shares[code])
+            if item.began is not None and timing.is_overdue((self._terms.now - item.began).total_seconds(), expected):
+                late.append(str(item.id))
+        for transcription in await records.overdue(self._account.db, self._account.id, late):
+            log.warning("transcription %s takes longer than its length suggests", transcription)

@@ -1,0 +1,130 @@
+"""Compare the lists of all accounts again and again, each in one process of the fleet at a time."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from receiver.database import AWAY, Pool
+from receiver.errors import BusyError, ProviderError, RateLimited, StoreUnavailableError
+from receiver.events import AccountId
+from receiver.failpoints import Failpoint, reach
+from receiver.logs.seldom import Heard, Seldom
+from receiver.providers import Source, TranscribeSo
+from receiver.reconciling import feed, records
+from receiver.reconciling.comparing import Account, Comparison
+from receiver.reconciling.feed import Feed
+from receiver.reconciling.records import Taken
+from receiver.settings import Account as ConfiguredAccount
+from receiver.settings import Settings
+from receiver.submissions.announcing import Interested
+from receiver.webhooks import secrets
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 5.0
+WHILE_OFF = timedelta(minutes=1)
+AFTER_TROUBLE = timedelta(minutes=1)
+SOON = timedelta(seconds=10)
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Compares the lists of some accounts.
+
+    Attributes:
+        db: the database.
+        accounts: what is compared, by account.
+        configured: the same accounts in the settings, with their secrets.
+        every: the pause between two comparisons; zero means that nothing is compared unasked.
+        tick: seconds between two looks for an account that is due.
+    """
+
+    db: Pool
+    accounts: Mapping[AccountId, Account]
+    configured: Mapping[AccountId, ConfiguredAccount]
+    every: timedelta
+    tick: float = TICK_SECONDS
+    _off: set[AccountId] = field(default_factory=set)
+
+    async def watch(self) -> None:
+        """Compare at once, and then whenever it is time, until cancelled."""
+        if not (self.accounts and self.every):
+            return
+        said, at_once = Seldom(_say, seconds=60.0), True
+        while True:
+            try:
+                await self.reconcile(at_once=at_once)
+                at_once = False
+            except (*AWAY, StoreUnavailableError) as exc:
+                said.note(str(exc))
+            await asyncio.sleep(self.tick)
+
+    async def reconcile(self, *, at_once: bool) -> None:
+        """Compare the lists of the accounts that are due, or with `at_once` of all that were not just compared."""
+        ids = list(self.accounts)
+        await records.begin(self.db, ids)
+        for taken in await records.take(self.db, ids, at_once=at_once):
+            await self.compare(taken)
+
+    async def compare(self, taken: Taken) -> tuple[Comparison, str | None]:
+        """Compare the list of an account that this process has taken, and give it back.
+
+        Return the comparison, and why it was broken off; None if it was not.
+        """
+        comparison = Comparison(self.accounts[taken.account], taken)
+        watermark, trouble, after = None, None, self.every
+        try:
+            watermark = await comparison.compare()
+        except RateLimited as exc:
+            trouble, after = str(exc), max(exc.retry_after or AFTER_TROUBLE, SOON)
+        except BusyError as exc:
+            trouble, after = str(exc), SOON
+        except ProviderError as exc:
+            trouble, after = str(exc), AFTER_TROUBLE
+        if trouble is not None:
+            log.warning("%s (%s) cannot be compared now: %s", taken.account.source, taken.account.account, trouble)
+        elif await self._looks_off(taken.account):
+            after = min(after, WHILE_OFF)
+        reach(Failpoint.AFTER_COMPARED)
+        await records.finish(
+            self.db, taken.account, comparison.leased_until, watermark=watermark, found=comparison.found,
+            trouble=trouble, after=after,
+        )  # fmt: skip
+        return comparison, trouble
+
+    async def feed(self, account: AccountId) -> Feed:
+        """Return the state of an account's feed."""
+        known = await secrets.read(self.db, [account])
+        return await feed.read(self.db, account, secrets.of_webhook(self.configured[account], known))
+
+    async def _looks_off(self, account: AccountId) -> bool:
+        """Return whether the account's feed looks switched off, and log it when that changes."""
+        is_off = (await self.feed(account)).looks_off
+        if is_off and account not in self._off:
+            log.error("%s (%s): %s", account.source, account.account, feed.LOOKS_OFF)
+            self._off.add(account)
+        elif not is_off and account in self._off:
+            log.warning("%s (%s): webhooks come again", account.source, account.account)
+            self._off.discard(account)
+        return is_off
+
+
+def of(db: Pool, clients: Mapping[AccountId, Source], configured: Settings, interested: Interested) -> Reconciler:
+    """Return what compares the lists of all accounts that have a key."""
+    accounts = {
+        account.id: Account(
+            db, client.low_priority(), account.id, interested, timedelta(seconds=configured.reconcile_grace_seconds),
+            everything=configured.reconcile_all,
+        )
+        for account in configured.webhook_accounts
+        if isinstance(client := clients.get(account.id), TranscribeSo) and client.has_key
+    }  # fmt: skip
+    its = {account.id: account for account in configured.webhook_accounts}
+    return Reconciler(db, accounts, its, timedelta(seconds=configured.reconcile_seconds))
+
+
+def _say(heard: Sequence[Heard]) -> None:
+    for kind in heard:
+        log.warning("nothing can be compared: %s", kind.what)

@@ -1,0 +1,138 @@
+"""What is kept for reconciliation: the accounts, and what the provider said last of each transcription."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from receiver.database import Database, Pool, query
+from receiver.errors import BusyError
+from receiver.events import AccountId
+from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.submissions.records import storable
+
+LEASE = timedelta(minutes=2)
+SPACING = timedelta(minutes=1)  # a start compares at once, unless somebody has just done so
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An account whose list this process alone compares, until `leased_until`.
+
+    Attributes:
+        reconcile_from: what ended before is not looked for.
+        watermark: whatever was created before needs no look at the list.
+        taken_at: the database's time.
+    """
+
+    account: AccountId
+    reconcile_from: datetime
+    watermark: datetime
+    compared_at: datetime | None
+    leased_until: datetime
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Since when a transcription is as it was noted, and when it was last started again."""
+
+    since: datetime
+    restarted_at: datetime | None
+
+
+async def now(db: Database) -> datetime:
+    """Return the database's time."""
+    at: datetime = await db.fetchval(query("reconciling/now"))
+    return at
+
+
+async def begin(db: Database, accounts: Sequence[AccountId]) -> None:
+    """Begin to reconcile accounts that are seen for the first time. What ended before is not looked for."""
+    await db.execute(query("reconciling/begin_accounts"), *_columns(accounts))
+
+
+async def take(
+    db: Database, accounts: Sequence[AccountId], *, at_once: bool = False, spacing: timedelta = SPACING
+) -> list[Taken]:
+    """Take those of some accounts whose list is to be compared now.
+
+    `at_once`: also those whose time has not come, unless their last comparison is not older than `spacing`.
+    """
+    rows = await db.fetch(query("reconciling/take_accounts"), *_columns(accounts), at_once, LEASE, spacing)
+    return [
+        Taken(
+            AccountId(row["source"], row["api_url"], row["account"]), row["reconcile_from"], row["watermark"],
+            row["compared_at"], row["leased_until"], row["taken_at"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def keep(db: Database, account: AccountId, leased_until: datetime) -> datetime:
+    """Keep an account while its list is read; return until when.
+
+    Raises:
+        BusyError: another process has it now.
+    """
+    until: datetime | None = await db.fetchval(query("reconciling/keep_account"), *account, leased_until, LEASE)
+    if until is None:
+        raise BusyError(f"another process compares the list of {account.source} ({account.account}) now")
+    return until
+
+
+async def finish(
+    db: Database, account: AccountId, leased_until: datetime,
+    *, watermark: datetime | None, found: int, trouble: str | None, after: timedelta,
+) -> None:  # fmt: skip
+    """Note what a comparison has come to. Without a watermark, it was broken off."""
+    await db.execute(
+        query("reconciling/finish_account"), *account, leased_until, watermark, found, storable(trouble), after
+    )
+
+
+async def note(db: Database, account: AccountId, items: Sequence[TranscriptionStatus]) -> Mapping[int, Noted]:
+    """Note what the provider says of an account's transcriptions."""
+    if not items:
+        return {}
+    rows = await db.fetch(
+        query("reconciling/note_transcriptions"), *account, [str(item.id) for item in items],
+        [storable(item.status) for item in items], [storable(item.title) for item in items],
+        [storable(item.pipeline_code) for item in items], [item.duration_seconds for item in items],
+        [item.began for item in items], [item.ended for item in items],
+    )  # fmt: skip
+    return {int(row["transcription_id"]): Noted(row["since"] or row["noted_at"], row["restarted_at"]) for row in rows}
+
+
+async def under_way(db: Database, account: AccountId, ids: Sequence[int]) -> set[int]:
+    """Return which of these transcriptions were under way when they were last seen."""
+    if not ids:
+        return set()
+    rows = await db.fetch(query("reconciling/known_under_way"), *account, [str(one) for one in ids])
+    return {int(row["transcription_id"]) for row in rows}
+
+
+async def questions(db: Pool, account: AccountId, before: datetime, *, limit: int) -> list[str]:
+    """Take transcriptions under way that were created `before` a time, to ask about each by its id."""
+    rows = await db.fetch(query("reconciling/take_questions"), *account, before, limit)
+    return [row["transcription_id"] for row in rows]
+
+
+async def forget(db: Database, account: AccountId, transcription_id: str) -> None:
+    """Forget a transcription that the provider does not know any more."""
+    await db.execute(query("reconciling/forget_transcription"), *account, transcription_id)
+
+
+async def usual_share(db: Database, account: AccountId, pipeline_code: str) -> float | None:
+    """Return how long transcriptions by a pipeline take, as a share of their length; None if nothing tells."""
+    share: float | None = await db.fetchval(query("reconciling/usual_share"), *account, pipeline_code)
+    return share
+
+
+async def overdue(db: Database, account: AccountId, ids: Sequence[str]) -> list[str]:
+    """Note that transcriptions take too long; return those of which nobody had noted it."""
+    rows = await db.fetch(query("reconciling/overdue"), *account, list(ids)) if ids else []
+    return [row["transcription_id"] for row in rows]
+
+
+def _columns(accounts: Sequence[AccountId]) -> tuple[list[str], list[str], list[str]]:
+    return [one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts]

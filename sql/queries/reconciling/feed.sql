@@ -1,0 +1,25 @@
+-- Return when an account's last webhook was delivered, by its secrets, and when the last end was that no webhook has announced.
+-- $1 source text, $2 api_url text, $3 account text, $4 secret_fingerprints text[]
+select
+    (
+        select max(newest.last_delivered_at)
+        from unnest($4::text[]) as given (fingerprint)
+        cross join lateral (
+            select e.last_delivered_at
+            from receiver.events e
+            where e.secret_fingerprint = given.fingerprint
+            order by e.last_delivered_at desc
+            limit 1
+        ) as newest
+    ) as heard_at,
+    (
+        select max(coalesce(missed.ended_at, missed.received_at))
+        from (
+            select e.id, e.ended_at, e.received_at
+            from receiver.events e
+            where (e.source, e.api_url, e.account) = ($1, $2, $3) and e.origin = 'reconciled'
+            order by e.id desc
+            limit 100
+        ) as missed
+        where not exists (select from receiver.events late where late.same_as = missed.id)
+    ) as missed_at

@@ -1,0 +1,2 @@
+-- Return the time.
+select now()
