@@ -25,6 +25,8 @@ KNOBS = {
     "success": "How a success changes the count of failures in a row.",
     "test_events": "Whether a failed webhook.test counts as a failure.",
     "webhook_methods": "Whether GET and DELETE /webhooks exist; if not, how they are answered.",
+    "list_digits": "How many digits a list and GET write behind a time's second; offset: three and +02:00.",
+    "completed_at": "Who tells when a transcription ended: list means the list and GET.",
     "attempts": "The most deliveries of one event.",
 }
 THUNDERSCRIBE = {
@@ -78,6 +80,33 @@ These need no key either:
   curl localhost:9000/sandbox/charges                 whatever was billed, by account
   curl localhost:9000/sandbox/uploads                 size and SHA-256 of each uploaded file
   curl localhost:9000/sandbox/webhooks/enable -X POST switch webhooks on again, as in the dashboard
+  curl localhost:9000/sandbox/webhooks/disable -X POST switch them off, as after five failures
+
+\b
+Withhold announcements of ends, to see what finds them. A new order replaces the one before. Fields of an order:
+  kind      drop (never sent) or hold (sent when released)
+  every     which of those to come: 5 is each fifth (1)
+  times     how many to withhold (1)
+
+\b
+  curl localhost:9000/sandbox/announcements -d '{"kind": "drop", "every": 5, "times": 100}'
+  curl localhost:9000/sandbox/announcements -d '{"kind": "hold", "times": 100}'
+  curl localhost:9000/sandbox/announcements/release -d '{"count": 30}' send 30 of them; without a count all
+  curl localhost:9000/sandbox/announcements           what is ordered, was dropped and is held
+  curl localhost:9000/sandbox/announcements -X DELETE withhold no more
+
+\b
+Make transcriptions that nobody announces, as if the account had them before. Fields:
+  status          completed (default), failed, cancelled, quoted, queued or processing; the last two never end
+  count           how many (1)
+  ended_days_ago  how long ago the newest ended, or was submitted if it has not ended (0)
+  over_days       over how many days before that they are spread; 0: all at the same time (1)
+  by_api          whether the API submitted them, or the dashboard (true)
+  completed_at    whether they have one (true)
+  key             whose they are; default: every key that the sandbox has met
+
+\b
+  curl localhost:9000/sandbox/transcriptions -d '{"count": 300, "ended_days_ago": 40, "over_days": 30}'
 
 \b
 A word in the name of a recording (its address or file name) decides how its transcription turns out:
@@ -125,6 +154,10 @@ def _of(defaults: Any, prefix: str, options: dict[str, Any]) -> Any:
 @click.option(
     "--wallet", type=FiniteRange(min=0), default=DEFAULT.wallet, show_default=True,
     help="How much play money each key has, in USD.",
+)  # fmt: skip
+@click.option(
+    "--stamp-age", type=FiniteRange(min=0), default=DEFAULT.stamp_age, show_default=True,
+    help="How many seconds the t of every signature is old.",
 )  # fmt: skip
 @_knobs(DEFAULT, KNOBS)
 @_knobs(DEFAULT.thunderscribe, THUNDERSCRIBE, "thunderscribe-")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 SecondWebhook = Literal["replace", "409", "same"]
+Digits = Literal[3, 0, 6, "offset"]
+Tells = Literal["both", "list", "event", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,16 @@ class Knobs:
         second_webhook: the effect of a second registration with one key: replace the first webhook, answer 409, or
             answer the first webhook without its secret.
         retry_stamp: whether a retried delivery has a fresh `t` or that of its first attempt.
+        stamp_age: how many seconds every `t` lies behind our clock.
         retry_id: whether a retried delivery keeps its event id.
         success: whether a success resets the count of failures in a row.
         test_events: whether a failed `webhook.test` counts as a failure.
         webhook_methods: whether `GET` and `DELETE /webhooks` exist; if not, the status of their answer.
         attempts: the most attempts for an event: five in total, or one and five retries.
+        list_digits: how a list or `GET` writes a time: with so many digits behind the second, or with milliseconds
+            and `+02:00`. An event writes the same instant with milliseconds and Z.
+        completed_at: who tells when a transcription ended: list and `GET`, the event, both or neither. Who does not
+            tell says null.
         wallet: the play money of each key, in USD, besides its monthly credit.
         thunderscribe: ThunderScribe's.
         fishaudio: fishaudio's.
@@ -112,11 +119,14 @@ class Knobs:
 
     second_webhook: SecondWebhook = "replace"
     retry_stamp: Literal["fresh", "first"] = "fresh"
+    stamp_age: float = 0
     retry_id: Literal["same", "new"] = "same"
     success: Literal["resets", "keeps"] = "resets"
     test_events: Literal["count", "ignore"] = "count"
     webhook_methods: Literal["yes", "404", "405"] = "yes"
     attempts: Literal[5, 6] = 5
+    list_digits: Digits = 3
+    completed_at: Tells = "both"
     wallet: float = 97.55
     thunderscribe: ThunderScribeKnobs = ThunderScribeKnobs()
     fishaudio: FishAudioKnobs = FishAudioKnobs()

@@ -23,7 +23,7 @@ from receiver.providers.orders import Media, Order
 from receiver.providers.transcribe_so import Transcribe, payload
 from receiver.providers.transcribe_so.uploading import WHOLE_BYTES
 from receiver.providers.tus import CHUNK_BYTES
-from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
 from receiver.submissions import announcing, ordering, records, requested, resolving, results
 from receiver.submissions.asking import Asked, Terms, Work
 from receiver.submissions.moves import State
@@ -490,8 +490,9 @@ async def test_an_end_that_nobody_announces_is_seen_and_its_transcript_can_be_re
     submission = await here.worked(submission)
     (event,) = await here.events()
     assert (submission.state, event.transcription_id) == (State.DONE, submission.remote_id)
-    told = (await here.data(event))["transcription"]
-    assert (str(told["id"]), told["completed_at"]) == (submission.remote_id, work(here, submission).completed_at)
+    told, end = (await here.data(event))["transcription"], work(here, submission).ended_at
+    assert end is not None
+    assert (str(told["id"]), told["completed_at"]) == (submission.remote_id, stamp(end))
     read = list[Any]()
     async with here.working(reading(read)):
         await until_read(here)

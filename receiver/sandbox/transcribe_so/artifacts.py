@@ -136,10 +136,11 @@ def _items(item: SimulatedTranscription, name: str, style: str) -> list[Item]:
 
 
 def _source(item: SimulatedTranscription, name: str, style: str) -> dict[str, Any]:
-    _, made_at = item.styles.get(style, (0, item.completed_at))
+    completed_at = None if item.ended_at is None else stamp(item.ended_at)
+    _, made_at = item.styles.get(style, (0, completed_at))
     return {
         "kind": SOURCES.get(name, "posting_chapters"),
-        "generated_at": item.completed_at if name in SOURCES else made_at,
+        "generated_at": completed_at if name in SOURCES else made_at,
         "model": MODEL,
         "regen_count": item.regenerations,
         "available_styles": list(item.styles),

@@ -59,13 +59,13 @@ class Deliverer:
 
     async def deliver(self, target: SimulatedWebhook, payload: dict[str, Any], *, counts: bool) -> None:
         """Send an event until the receiver answers 2xx, or the attempts are used up."""
-        at = int(time.time())
+        first = self._now()
         for pause in (*PAUSES_SECONDS[: self._knobs.attempts - 1], None):
             if not target.enabled:
                 log.warning("webhook %s is switched off; %s is not delivered", target.url, payload["id"])
                 return
             fresh = self._knobs.retry_stamp == "fresh"
-            accepted = await self._post(target, json.dumps(payload).encode(), int(time.time()) if fresh else at)
+            accepted = await self._post(target, json.dumps(payload).encode(), self._now() if fresh else first)
             if counts:
                 self._count(target, accepted=accepted)
             if accepted:
@@ -81,6 +81,10 @@ class Deliverer:
         """Close every connection."""
         if self._http is not None:
             await self._http.aclose()
+
+    def _now(self) -> int:
+        """Return the `t` of a signature."""
+        return int(time.time() - self._knobs.stamp_age)
 
     def _count(self, target: SimulatedWebhook, *, accepted: bool) -> None:
         if accepted:

@@ -5,6 +5,7 @@ import itertools
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from receiver.sandbox.knobs import Knobs
 from receiver.sandbox.transcribe_so import deliveries
 from receiver.sandbox.transcribe_so.account import SimulatedAccount
 from receiver.sandbox.transcribe_so.deliveries import Deliverer
+from receiver.sandbox.transcribe_so.feed import Feed
 from receiver.sandbox.transcribe_so.transcription import TRANSCRIBING_SECONDS, SimulatedTranscription
 from receiver.sandbox.transcribe_so.uploads import Uploads
 
@@ -27,6 +29,7 @@ class SimulatedTranscribeSo:
         self.knobs = knobs
         self.accounts: dict[str, SimulatedAccount] = {}
         self.uploads = Uploads(speed=ground.speed, chance=ground.chance)
+        self.feed = Feed()
         self._changed = asyncio.Event()
         self._ids = itertools.count(1_000_000 + ground.chance.randrange(9_000_000_000))
         self._deliverer = Deliverer(speed=ground.speed, knobs=knobs, chance=ground.chance)
@@ -75,9 +78,16 @@ class SimulatedTranscribeSo:
 
     def enable_webhooks(self) -> int:
         """Switch every webhook on again, as a person does in the dashboard. Return how many there are."""
+        return self._switch_webhooks(on=True)
+
+    def disable_webhooks(self) -> int:
+        """Switch every webhook off, as after five failures in a row. Return how many there are."""
+        return self._switch_webhooks(on=False)
+
+    def _switch_webhooks(self, *, on: bool) -> int:
         webhooks = [account.webhook for account in self.accounts.values() if account.webhook is not None]
         for webhook in webhooks:
-            webhook.enabled, webhook.failures = True, 0
+            webhook.enabled, webhook.failures = on, 0 if on else deliveries.FAILURES_UNTIL_OFF
         return len(webhooks)
 
     async def close(self) -> None:
@@ -93,7 +103,10 @@ class SimulatedTranscribeSo:
         self.announce_change()
         if item.status == "cancelled":
             return
-        payload = self.event(f"transcription.{item.status}", {"transcription": item.announced()})
+        payload = self.event(f"transcription.{item.status}", {"transcription": item.announced(self.knobs)})
+        self.feed.announce(partial(self._announce, account, item, payload))
+
+    def _announce(self, account: SimulatedAccount, item: SimulatedTranscription, payload: dict[str, Any]) -> None:
         self.deliver(account, payload)
         if item.callback is not None:
             self.ground.spawn(self._deliverer.deliver(item.callback, payload, counts=False))

@@ -1,6 +1,7 @@
 """A simulated transcription.
 
     quoted          POST /quotes: priced, never starts
+    queued          only made by `past`: never starts either
 
     processing ──▶ completed      one event each time it ends, except when cancelled
         ▲    ├───▶ failed
@@ -16,15 +17,19 @@ cancel               is cancelled, without an event
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from receiver.sandbox.knobs import Digits, Knobs
 from receiver.sandbox.refusals import RefusalError
 from receiver.sandbox.transcribe_so.deliveries import SimulatedWebhook
 from receiver.sandbox.transcribe_so.pipelines import Price
 
 TRANSCRIBING_SECONDS = 60.0
 STAGES = ((70, "analyzing"), (5, "transcribing"), (0, "queued"))
+UNDER_WAY = ("queued", "processing")
+TIMESPECS = {0: "seconds", 3: "milliseconds", 6: "microseconds"}
+ELSEWHERE = timezone(timedelta(hours=2))
 REASONS = {
     "failed": "transcription_failed",
     "cancelled": "transcription_cancelled",
@@ -32,9 +37,11 @@ REASONS = {
 }
 
 
-def stamp(moment: datetime) -> str:
-    """Return a time as the provider writes it: ISO 8601, milliseconds, Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def stamp(moment: datetime, digits: Digits = 3) -> str:
+    """Return a time as the provider writes it: ISO 8601, milliseconds, Z. The knobs give a list other `digits`."""
+    if digits == "offset":
+        return moment.astimezone(ELSEWHERE).isoformat(timespec="milliseconds")
+    return moment.astimezone(UTC).isoformat(timespec=TIMESPECS[digits]).replace("+00:00", "Z")
 
 
 @dataclass(slots=True)
@@ -52,7 +59,7 @@ class SimulatedTranscription:
     status: str = "processing"
     began: float = 0.0
     runs: int = 0
-    completed_at: str | None = None
+    ended_at: datetime | None = None
     error: str | None = None
     by_api: bool = True
     callback: SimulatedWebhook | None = None
@@ -67,18 +74,21 @@ class SimulatedTranscription:
 
     def start(self, now: float) -> None:
         """Begin a run."""
-        self.status, self.began, self.completed_at, self.error = "processing", now, None, None
+        self.status, self.began, self.ended_at, self.error = "processing", now, None, None
         self.runs += 1
 
     def end(self, at: datetime) -> None:
         """Reach the terminal state that the name selects."""
         name = self.place.lower()
         fails = "fail" in name and not ("fail-once" in name and self.runs > 1)
-        self.status = "failed" if fails else "cancelled" if "cancel" in name else "completed"
-        self.completed_at = stamp(at)
-        self.error = "The media could not be decoded." if fails else None
-        if self.status == "completed":
-            self.styles = {"balanced": (0, self.completed_at)}
+        self.end_as("failed" if fails else "cancelled" if "cancel" in name else "completed", at)
+
+    def end_as(self, status: str, at: datetime) -> None:
+        """Reach a terminal state."""
+        self.status, self.ended_at = status, at
+        self.error = "The media could not be decoded." if status == "failed" else None
+        if status == "completed":
+            self.styles = {"balanced": (0, stamp(at))}
 
     def progress(self, now: float, *, speed: float) -> int:
         """Return the progress in percent."""
@@ -96,12 +106,29 @@ class SimulatedTranscription:
             reason = REASONS.get(self.status, "transcription_processing")
             raise RefusalError(409, "not_ready", f"Transcription {self.id} is {self.status}.", reason=reason)
 
-    def announced(self, *, stage: str | None = None) -> dict[str, Any]:
+    def announced(self, knobs: Knobs) -> dict[str, Any]:
         """Return the transcription as in an event."""
+        return self._shown(self.status, self._told(knobs, "event", 3))
+
+    def to_json(self, now: float, *, speed: float, knobs: Knobs) -> dict[str, Any]:
+        """Return the transcription as in the answer to a `GET`, and in a list."""
+        progress = self.progress(now, speed=speed)
+        stage = next(stage for least, stage in STAGES if progress >= least)
+        digits = knobs.list_digits
+        shown = self._shown(stage if self.status == "processing" else self.status, self._told(knobs, "list", digits))
+        return shown | {"progress": progress, "created_at": stamp(self.created_at, digits)}
+
+    def _told(self, knobs: Knobs, teller: str, digits: Digits) -> str | None:
+        """Return when it ended, as the `teller` writes it; None if the knobs let it say nothing."""
+        if self.ended_at is None or knobs.completed_at not in ("both", teller):
+            return None
+        return stamp(self.ended_at, digits)
+
+    def _shown(self, stage: str, completed_at: str | None) -> dict[str, Any]:
         shown = {
             "id": self.id,
             "status": self.status,
-            "stage": stage or self.status,
+            "stage": stage,
             "pipeline_code": self.pipeline_code,
             "language": self.language,
             "source": self.source,
@@ -109,13 +136,6 @@ class SimulatedTranscription:
             "duration_seconds": self.duration_seconds,
             "billed_seconds": 0 if self.status == "quoted" else round(self.price.minutes * 60),
             "charge_usd": 0.0 if self.status == "quoted" else self.price.usd,
-            "completed_at": self.completed_at,
+            "completed_at": completed_at,
         }
         return shown | ({} if self.error is None else {"error": self.error})
-
-    def to_json(self, now: float, *, speed: float) -> dict[str, Any]:
-        """Return the transcription as in the answer to a `GET`."""
-        progress = self.progress(now, speed=speed)
-        stage = next(stage for least, stage in STAGES if progress >= least)
-        shown = self.announced(stage=stage if self.status == "processing" else None)
-        return shown | {"progress": progress, "created_at": stamp(self.created_at)}

@@ -7,11 +7,12 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from receiver.sandbox.knobs import Digits
 from receiver.sandbox.transcribe_so import artifacts, submission
 from receiver.sandbox.transcribe_so.envelope import invalid
 from receiver.sandbox.transcribe_so.state import Call
 from receiver.sandbox.transcribe_so.submission import SOURCES, SubmissionBody
-from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
+from receiver.sandbox.transcribe_so.transcription import UNDER_WAY, SimulatedTranscription, stamp
 
 PAGE = 50
 LARGEST_PAGE = 200
@@ -60,10 +61,11 @@ async def list_page(call: Call) -> Response:
         raise invalid("api_only must be true or false.")
     before = _cursor(query.get("cursor"))
     newest = sorted(call.account.transcriptions.values(), key=lambda item: (item.created_at, item.id), reverse=True)
-    wanted = (i for i in newest if (i.by_api or only == "false") and (before is None or _moment(i) < before))
+    digits = call.provider.knobs.list_digits
+    wanted = (i for i in newest if (i.by_api or only == "false") and (before is None or _moment(i, digits) < before))
     found = list(islice(wanted, limit + 1))
     page = found[:limit]
-    cursor = stamp(page[-1].created_at) if len(found) > limit else None
+    cursor = stamp(page[-1].created_at, digits) if len(found) > limit else None
     return JSONResponse({"data": [_shown(call, item) for item in page], "next_cursor": cursor})
 
 
@@ -78,13 +80,13 @@ async def wait(call: Call) -> Response:
     window = _whole(query.get("timeout", str(WAIT_SECONDS)), "timeout", 0, LONGEST_WAIT_SECONDS)
     include = artifacts.included(query["include"]) if "include" in query else ()
     until = time.monotonic() + window / call.provider.ground.speed
-    while call.item.status == "processing" and (left := until - time.monotonic()) > 0:
+    while call.item.status in UNDER_WAY and (left := until - time.monotonic()) > 0:
         await call.provider.pause_until_a_change(left)
         if call.provider.ground.stopping.is_set():
             break
     item = call.item
     shown = _shown(call, item)
-    if item.status == "processing":
+    if item.status in UNDER_WAY:
         return JSONResponse(shown | {"_timed_out": True})
     return JSONResponse(shown | (artifacts.sections(item, include) if item.status == "completed" else {}))
 
@@ -130,12 +132,12 @@ def _acknowledged(item: SimulatedTranscription) -> dict[str, Any]:
 
 
 def _shown(call: Call, item: SimulatedTranscription) -> dict[str, Any]:
-    return item.to_json(time.monotonic(), speed=call.provider.ground.speed)
+    return item.to_json(time.monotonic(), speed=call.provider.ground.speed, knobs=call.provider.knobs)
 
 
-def _moment(item: SimulatedTranscription) -> datetime:
+def _moment(item: SimulatedTranscription, digits: Digits) -> datetime:
     """Return a transcription's creation time in a cursor's precision."""
-    return item.created_at.replace(microsecond=item.created_at.microsecond // 1000 * 1000)
+    return datetime.fromisoformat(stamp(item.created_at, digits))
 
 
 def _cursor(text: str | None) -> datetime | None:

@@ -370,9 +370,9 @@ def test_what_is_retried_has_neither_ended_nor_failed() -> None:
     item = SimulatedTranscription(1, "youtube", "fail", PIPELINE, "auto", 60, price(PIPELINE, 60), now)
     item.start(0.0)
     item.end(now)
-    assert item.to_json(1.0, speed=1)["error"]
+    assert item.to_json(1.0, speed=1, knobs=Knobs())["error"]
     item.start(10.0)
-    shown = item.to_json(16.0, speed=1)
+    shown = item.to_json(16.0, speed=1, knobs=Knobs())
     assert (shown["status"], shown["stage"], shown["progress"]) == ("processing", "transcribing", 10)
     assert shown["completed_at"] is None
     assert "error" not in shown

@@ -19,6 +19,7 @@ from tests.sandbox.simulated import (
     Target,
     error,
     hold_retries,
+    made,
     register,
     sandboxed,
     submit,
@@ -223,6 +224,20 @@ async def test_a_webhook_that_was_switched_off_is_switched_on_again_by_a_person(
     assert (on["enabled"], on["consecutive_failures"]) == (True, 0)
 
 
+async def test_a_webhook_can_be_switched_off_as_after_five_failures() -> None:
+    async with Target().listening() as target, sandboxed() as client:
+        await register(client, target.url)
+        disabled = await client.post(f"{URL}/sandbox/webhooks/disable", headers={"Authorization": ""})
+        off = (await client.get("webhooks")).json()
+        lost = await made(client, "https://youtu.be/lost")
+        await client.post(f"{URL}/sandbox/webhooks/enable")
+        told = await made(client, "https://youtu.be/told")
+        assert (await target.next_event())["data"]["transcription"]["id"] == told != lost
+        assert target.more == 0
+    assert disabled.json() == {"disabled": 1}
+    assert (off["enabled"], off["consecutive_failures"]) == (False, 5)
+
+
 # --- knobs -----------------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +256,15 @@ async def test_a_retry_is_signed_anew_or_carries_its_first_time() -> None:
     fresh, first = await asyncio.gather(stamps("fresh"), stamps("first"))
     assert fresh[0] < fresh[1]
     assert first[0] == first[1]
+
+
+async def test_a_signature_is_as_old_as_the_knob_says() -> None:
+    async with Target().listening() as target, sandboxed(knobs=Knobs(stamp_age=400)) as client:
+        secret = await register(client, target.url)
+        await client.post("webhooks/test")
+        headers, body = await target.next()
+    signed = signature.verify(headers, body, secrets=[secret.encode()], now=time.time() - 400)
+    assert signed.signed_at <= time.time() - 400
 
 
 async def test_a_retry_may_have_an_id_of_its_own() -> None:
