@@ -868,7 +868,7 @@ MUTANTS = (
            "    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),", "    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0),",
            "providers/egress"),
     Mutant("list: pages do not overlap", "receiver/providers/transcribe_so/client.py",
-           "(a_moment_later(page.next_cursor), page.next_cursor)", "(page.next_cursor,)",
+           "(a_moment_later(next_cursor), next_cursor)", "(next_cursor,)",
            "providers/transcribe_so/client"),
     Mutant("regenerate: asked again", "receiver/providers/transcribe_so/client.py",
            "self._calls.once.send(", "self._calls.send(",

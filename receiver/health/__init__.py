@@ -5,6 +5,7 @@ survey             all findings of `receiver check`, in an order in which each e
   ▶ checks         the settings, the handlers, the jobs, the secret, the spool
   ▶ postgres       the server and the schema
   ▶ advice         what is worth knowing and is not a failure
+  ▶ feeds          whether webhooks come
   ▶ submitted      what the providers are asked for, and the accounts that pay
   ▶ around         the provider, and whether it can reach us
 start              whether a process may start with its database

@@ -12,7 +12,7 @@ from receiver.database import TROUBLE, Connection, dsn, outages, query
 from receiver.database.opening import open_database
 from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
 from receiver.handling import Handler, discovery
-from receiver.health import advice, around, checks, postgres, presence, snapshots, submitted
+from receiver.health import advice, around, checks, feeds, postgres, presence, snapshots, submitted
 from receiver.health.finding import Finding
 from receiver.inbox import jobs, listing, spooled
 from receiver.inbox.spool import Spool
@@ -123,6 +123,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         advice.elsewhere(counts),
         *advice.arrivals(await listing.recent_types(connection, api_url), handlers.values(), configured.chosen.source),
         *[await checks.secret(connection, one, its) for one, its in verifying],
+        *[await feeds.feed_of(connection, one.chosen, its) for one, its in verifying if its],
     ]
     name = await connection.fetchval(query("database/database_id"))
     all_known = tuple(secret for _, its in verifying for secret in its)

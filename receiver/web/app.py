@@ -16,7 +16,7 @@ from receiver.database import Connection, Connections, migrations
 from receiver.errors import ReceiverError, SignatureError
 from receiver.events import AccountId
 from receiver.handling import Handler
-from receiver.health import Finding, checks, postgres, presence, report, resources
+from receiver.health import Finding, checks, feeds, postgres, presence, report, resources
 from receiver.health.failures import Failures
 from receiver.health.organs import Organs
 from receiver.inbox import jobs
@@ -142,6 +142,8 @@ class Receiver:
                 connection, handlers=self.handlers, api_url=api_url, waiting=WITHOUT_WORKER
             )
             findings += [checks.worker(missing), checks.processes(await presence.running(connection, api_url))]
+            for account in self.accounts:
+                findings += await feeds.silent(connection, account, self.keyring.secrets_of(account.id))
         return findings
 
     def trusts(self, request: Request) -> bool:

@@ -19,12 +19,12 @@ from receiver.providers import TranscribeSo
 from receiver.reconciling import records
 from receiver.reconciling.comparing import Account, Comparison
 from receiver.reconciling.reconciler import Reconciler
-from receiver.sandbox import Sandbox, application
+from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE, price
-from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 from receiver.settings import Account as ConfiguredAccount
 from tests.providers.scripted import turns_enough
-from tests.sandbox.simulated import KEY, URL
+from tests.sandbox.simulated import KEY, NO_KNOBS, URL
 
 SECRET = "whsec_of_the_webhook"
 CONFIGURED = ConfiguredAccount(
@@ -69,7 +69,7 @@ class Bench:
         )  # fmt: skip
         item.status = status
         if status in ("completed", "failed", "cancelled") and ended is not None:
-            item.completed_at = stamp(now - ended)
+            item.end_as(status, now - ended)
         self.items[number] = item
         return item
 
@@ -114,7 +114,7 @@ class Bench:
 
 
 def announcement(item: SimulatedTranscription, event_id: str, changes: Mapping[str, Any]) -> bytes:
-    about = {**item.announced(), **changes}
+    about = {**item.announced(NO_KNOBS), **changes}
     event = {
         "id": event_id, "event": f"transcription.{item.status}", "created": 1, "data": {"transcription": about},
     }  # fmt: skip
@@ -122,9 +122,9 @@ def announcement(item: SimulatedTranscription, event_id: str, changes: Mapping[s
 
 
 @asynccontextmanager
-async def opened(db: Pool) -> AsyncIterator[Bench]:
+async def opened(db: Pool, knobs: Knobs = NO_KNOBS) -> AsyncIterator[Bench]:
     """Yield an account without transcriptions."""
-    sandbox = Sandbox(speed=1)
+    sandbox = Sandbox(speed=1, knobs=knobs)
     transport = httpx.ASGITransport(application(sandbox), raise_app_exceptions=False)
     async with TranscribeSo(URL, SecretStr(KEY), budget=turns_enough(), transport=transport) as client:
         bench = Bench(db, sandbox, client, Account(db, client, ID, interested, GRACE))

@@ -12,9 +12,10 @@ def given(**fields: Any) -> dict[str, Any]:
 
 
 def a_moment_later(cursor: str) -> str:
-    """Return an ISO time plus a millisecond, the precision of the provider's times."""
+    """Return an ISO time plus a millisecond, the precision of the provider's times, or plus a second if it has none."""
+    precision = timedelta(milliseconds=1) if "." in cursor else timedelta(seconds=1)
     try:
-        return (datetime.fromisoformat(cursor) + timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z")
+        return (datetime.fromisoformat(cursor) + precision).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
         return cursor  # not a time, so send the provider its own cursor unchanged
 

@@ -1,0 +1,33 @@
+"""Check whether an account's webhooks come."""
+
+from collections.abc import Sequence
+
+from receiver.database import Connection
+from receiver.health.finding import Finding
+from receiver.logs import clock
+from receiver.reconciling import feed
+from receiver.settings import Account
+
+
+async def feed_of(connection: Connection, account: Account, secrets: Sequence[bytes]) -> Finding:
+    """Check whether an account's feed is on, by the `secrets` of its webhook, and say what it has announced."""
+    state = await feed.read(connection, account.id, secrets)
+    heard = "no webhook has come yet" if state.heard_at is None else f"the last webhook came at {clock(state.heard_at)}"
+    counted = await feed.coverage(connection, account.id)
+    share = counted.share
+    if share is not None:
+        heard += f", and webhooks announced {100 * share:.1f} % of {counted.ended} ends of the last 30 days"
+    if state.looks_off:
+        return Finding("feed", holds=False, seen=heard, todo=feed.LOOKS_OFF).of(account.mark)
+    return Finding("feed", holds=True, seen=heard).of(account.mark)
+
+
+async def silent(connection: Connection, account: Account, secrets: Sequence[bytes]) -> list[Finding]:
+    """Report as advice that an account's feed looks switched off. What it does not announce is found nevertheless."""
+    if not (await feed.read(connection, account.id, secrets)).looks_off:
+        return []
+    return [
+        Finding("feed", holds=True, seen="no webhook has announced what has ended", todo=feed.LOOKS_OFF).of(
+            account.mark
+        )
+    ]
