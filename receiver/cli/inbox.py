@@ -50,6 +50,8 @@ def show(event: str, *, as_json: bool) -> None:
         click.echo(f"  quarantined: {found.unreadable}")
     elif found.is_unwanted:
         click.echo("  no handler wants it, so it is done")
+    if found.same_as is not None:
+        click.echo(f"  came late: its jobs are those of @{found.same_as}, which the provider's list has shown before")
     for variant in whole.variants:
         click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
     _say_delivered(whole)

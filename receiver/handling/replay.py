@@ -72,7 +72,7 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
     Raises:
         ImpossibleError: the name means no event or several, or the event is quarantined and still cannot be read.
     """
-    found = await lookup.one(db, name)
+    found = await lookup.with_jobs(db, name)
     async with db.acquire() as connection, connection.transaction():
         event_type = found.type or await _read_again(connection, found)
         is_own_work = event_type == events.SUBMISSION

@@ -1,11 +1,11 @@
-"""Check whether an account's webhooks come."""
+"""Check whether an account's webhooks come, and its transcriptions end."""
 
 from collections.abc import Sequence
 
 from receiver.database import Connection
 from receiver.health.finding import Finding
 from receiver.logs import clock
-from receiver.reconciling import feed
+from receiver.reconciling import feed, records
 from receiver.settings import Account
 
 
@@ -20,6 +20,19 @@ async def feed_of(connection: Connection, account: Account, secrets: Sequence[by
     if state.looks_off:
         return Finding("feed", holds=False, seen=heard, todo=feed.LOOKS_OFF).of(account.mark)
     return Finding("feed", holds=True, seen=heard).of(account.mark)
+
+
+async def transcriptions(connection: Connection, account: Account) -> list[Finding]:
+    """Check whether an account's transcriptions end in time."""
+    found = await records.count_under_way(connection, account.id)
+    if not found.under_way:
+        return []
+    if not found.overdue:
+        return [Finding("transcriptions", holds=True, seen=f"{found.under_way} under way").of(account.mark)]
+    since = "" if found.since is None else f", the first begun at {clock(found.since)}"
+    seen = f"{found.under_way} under way, {found.overdue} of them overdue{since}"
+    todo = f"ask the provider about them: `receiver transcriptions{account.option}` lists them"
+    return [Finding("transcriptions", holds=False, seen=seen, todo=todo).of(account.mark)]
 
 
 async def silent(connection: Connection, account: Account, secrets: Sequence[bytes]) -> list[Finding]:

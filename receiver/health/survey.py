@@ -123,6 +123,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         advice.elsewhere(counts),
         *advice.arrivals(await listing.recent_types(connection, api_url), handlers.values(), configured.chosen.source),
         *[await checks.secret(connection, one, its) for one, its in verifying],
+        *[found for one, _ in verifying for found in await feeds.transcriptions(connection, one.chosen)],
         *[await feeds.feed_of(connection, one.chosen, its) for one, its in verifying if its],
     ]
     name = await connection.fetchval(query("database/database_id"))

@@ -89,6 +89,9 @@ async def one(db: Database, name: str) -> Stored:
     found = await listing.find(db, name)
     if not found:
         raise ImpossibleError(f"there is no event {name}; `receiver events` lists them")
+    # A webhook that came late has no jobs: what was made in its place has them.
+    keys = {event.key for event in found}
+    found = [event for event in found if event.same_as not in keys]
     # A submission has the same id as the transcription that it brings.
     found = [event for event in found if (event.id, event.type) == (name, SUBMISSION)] or found
     if len(found) > 1:
@@ -97,6 +100,16 @@ async def one(db: Database, name: str) -> Stored:
         )
         raise ImpossibleError(f"{name} means several events: say which of {choices}")
     return found[0]
+
+
+async def with_jobs(db: Database, name: str) -> Stored:
+    """Return the event that a name means, or, if it is a webhook that came late, the event that has its jobs.
+
+    Raises:
+        ImpossibleError: it means no event, or several.
+    """
+    found = await one(db, name)
+    return found if found.same_as is None else await one(db, f"@{found.same_as}")
 
 
 async def whole(db: Database, name: str) -> Whole:

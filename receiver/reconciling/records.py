@@ -11,6 +11,7 @@ from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions.records import storable
 
 LEASE = timedelta(minutes=2)
+COUNTED = 10_000
 SPACING = timedelta(minutes=1)  # a start compares at once, unless somebody has just done so
 
 
@@ -38,6 +39,15 @@ class Noted:
 
     since: datetime
     restarted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """How many transcriptions are under way, how many of them take too long, and when the first of those was begun."""
+
+    under_way: int = 0
+    overdue: int = 0
+    since: datetime | None = None
 
 
 async def now(db: Database) -> datetime:
@@ -126,6 +136,12 @@ async def usual_share(db: Database, account: AccountId, pipeline_code: str) -> f
     """Return how long transcriptions by a pipeline take, as a share of their length; None if nothing tells."""
     share: float | None = await db.fetchval(query("reconciling/usual_share"), *account, pipeline_code)
     return share
+
+
+async def count_under_way(db: Database, account: AccountId) -> UnderWay:
+    """Count an account's transcriptions under way, up to a limit."""
+    row = await db.fetchrow(query("reconciling/count_under_way"), *account, COUNTED)
+    return UnderWay(**dict(row or {}))
 
 
 async def overdue(db: Database, account: AccountId, ids: Sequence[str]) -> list[str]:

@@ -101,6 +101,10 @@ drop index concurrently if exists receiver.events_reconciled;
 create index concurrently events_reconciled on receiver.events (source, api_url, account, id)
 where origin = 'reconciled';
 
+drop index concurrently if exists receiver.registrations_of;
+
+create index concurrently registrations_of on receiver.registrations (source, api_url, account, registered_at);
+
 drop index concurrently if exists receiver.events_late;
 
 create index concurrently events_late on receiver.events (same_as) where same_as is not null;

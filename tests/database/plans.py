@@ -17,7 +17,17 @@ from receiver.database.session import SQL
 
 Mode = Literal["force_generic_plan", "force_custom_plan"]
 MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
-GROWING = {"events", "jobs", "attempts", "deliveries", "submissions", "archive", "callbacks", "registrations"}
+GROWING = {
+    "events",
+    "jobs",
+    "attempts",
+    "deliveries",
+    "submissions",
+    "archive",
+    "callbacks",
+    "registrations",
+    "transcriptions",
+}
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
 
@@ -101,6 +111,25 @@ FILL = (
         'a' || n % 200
     from generate_series(1, {events} / 4) n
     """,
+    """
+    insert into receiver.transcriptions (
+        source, api_url, account, transcription_id, status, pipeline_code, duration_seconds, created_at, ended_at,
+        ask_at
+    )
+    select
+        'transcribe.so', 'https://api.test', case n % 3 when 0 then 'two' else 'default' end, n::text,
+        case when n % ({events} / 100) = 1 then 'processing' else 'completed' end, 'fast', 60,
+        now() - ({events} - n) * interval '10 s', case when n % ({events} / 100) <> 1 then now() end, now()
+    from generate_series(1, {events} / 4) n
+    """,
+    """
+    insert into receiver.reconciliations (source, api_url, account, watermark)
+    select 'transcribe.so', 'https://api.test', a, now() from unnest(array['default', 'two', 'three']) a
+    """,
+    """
+    update receiver.events set origin = 'reconciled', ended_at = received_at
+    where id % ({events} / 100) = 11 and source = 'transcribe.so'
+    """,
     "analyze",
 )
 
@@ -143,7 +172,7 @@ EVENT = (
     "array['transcribe.so'], array['https://api.test'], array['default'], array['{id}'], array['4821'],"
     " array['transcription.completed'], array[null], array['x'::bytea], array['fp_1'], array[null], array[1],"
     " array['a title'], array[1, 1, 1], array['a', 'b', 'c'], array['webhook'], array[0.5], array[null]::timestamptz[],"
-    " array[1], array[2], array['fp_1'], array[0.7], array[null]::timestamptz[]"
+    " array[1], array[2], array['fp_1'], array[0.7], array[null]::timestamptz[], array[null]::timestamptz[]"
 )
 RUNNING = "array[4, 7], array[1, 1]"  # the jobs of the second and the third event that run, and their attempts
 MARKS = "array_fill('-infinity'::timestamptz, array[3]), array[0, 0, 0]"
@@ -152,6 +181,31 @@ LOOKED = {
     # A delivery.
     "inbox/append_events": Looked(EVENT.format(id="evt_new"), 10),
     "webhooks/verifying_secrets": Looked(f"{WHOSE}, array['tok7']", 1100),
+    "inbox/unannounced": Looked(
+        f"{ONE}, array['4821', '4822'], array_fill('transcription.completed'::text, array[2]),"
+        " array[null, now()]::timestamptz[]",
+        20,
+    ),
+    # A comparison with the provider's list.
+    "reconciling/begin_accounts": Looked(WHOSE, 10),
+    "reconciling/take_accounts": Looked(f"{WHOSE}, true, '2 min', '1 min'", 20),
+    "reconciling/keep_account": Looked(f"{ONE}, '-infinity', '2 min'", 20, 1),
+    "reconciling/finish_account": Looked(f"{ONE}, '-infinity', now(), 0, null, '10 min'", 20, 1),
+    "reconciling/note_transcriptions": Looked(
+        f"{ONE}, array['1', '2'], array['completed', 'processing'], array['a', 'b'], array['fast', 'fast'],"
+        " array[60, 60], array[now(), now()], array[now(), null]",
+        40,
+        2,
+    ),
+    "reconciling/known_under_way": Looked(f"{ONE}, array['1', '2']", 10),
+    "reconciling/take_questions": Looked(f"{ONE}, now(), 20", 200, 20),
+    "reconciling/forget_transcription": Looked(f"{ONE}, '1'", 5, 1),
+    "reconciling/feed": Looked(f"{ONE}, array['fp_1', 'fp_2']", 300),
+    "reconciling/usual_share": Looked(f"{ONE}, 'fast'", 60),
+    "reconciling/overdue": Looked(f"{ONE}, array['1', '2']", 20),
+    "reconciling/coverage": Looked(f"{ONE}, 100", 250),
+    "reconciling/count_under_way": Looked(f"{ONE}, 10", 30),
+    "submissions/note_restart": Looked(f"{ONE}, '1', 'processing'", 10, 1),
     "inbox/nudge": Looked("'channel'", 0),
     # A claim and its end.
     "inbox/claim_jobs": Looked(f"{QUEUES}, '5 min', 8, null, array[]::bigint[], array[8, 8, 8], {MARKS}", 100),
@@ -255,7 +309,7 @@ EXCUSED = {
         "database/reset_authorization", "database/reset_role", "database/room", "database/session_settings",
         "database/set_session",
         "database/try_lock", "database/unlock", "health/backend_pid", "health/count_processes",
-        "health/lacking_rights", "health/old_snapshots",
+        "health/lacking_rights", "health/old_snapshots", "inbox/lock_gate", "reconciling/now",
         "providers/bound_idle_transaction", "providers/lock_answer", "submissions/lock_caller_key",
     ), NO_TABLE),
     **dict.fromkeys((
