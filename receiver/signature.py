@@ -60,14 +60,22 @@ def sign(body: bytes, *, secret: bytes, at: int) -> str:
     return f"t={at},v1={_mac(secret, stamp, body).decode()}"
 
 
-def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequence[bytes], now: float) -> Proof:
-    """Return the proof that one of `secrets` signed `body`, at most 300 s before or after `now`.
+def verify(
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+    *,
+    secrets: Sequence[bytes],
+    now: float,
+    past: float = TOLERANCE_SECONDS,
+) -> Proof:
+    """Return the proof that one of `secrets` signed `body`, at most `past` seconds before `now` or 300 s after it.
 
     Args:
         headers: raw (name, value) pairs; names in any case.
         body: the raw body, byte for byte as it arrived.
         secrets: every active secret; empty ones never match.
         now: unix seconds.
+        past: how old a signature can be, in seconds.
 
     Raises:
         SignatureError: with reason `missing`, `malformed`, `mismatch` or `stale`. No other error is raised.
@@ -83,7 +91,7 @@ def verify(headers: Iterable[tuple[bytes, bytes]], body: bytes, *, secrets: Sequ
                 matched = secret
     if matched is None:
         raise SignatureError("mismatch")
-    if abs(now - int(stamp)) > TOLERANCE_SECONDS:
+    if not -TOLERANCE_SECONDS <= now - int(stamp) <= past:
         raise SignatureError("stale", seconds_off=now - int(stamp), mac=first or b"")
     return Proof(secret=matched, signed_at=int(stamp))
 

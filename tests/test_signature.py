@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import hmac
+import math
 import time
 from collections.abc import Sequence
 
@@ -69,6 +70,17 @@ def test_the_window_is_300_seconds_on_both_sides(offset: int, stale: bool) -> No
         return
     with pytest.raises(SignatureError) as refused:
         verify(headers, BODY, secrets=[SECRET], now=NOW)
+    assert refused.value.reason == "stale"
+
+
+@pytest.mark.parametrize(("offset", "stale"), [(-(10**9), False), (-301, False), (300, False), (301, True)])
+def test_the_past_may_be_open_and_the_future_never_is(offset: int, stale: bool) -> None:  # noqa: FBT001 - a case
+    header = (HEADER, sign(BODY, secret=SECRET, at=NOW + offset).encode())
+    if not stale:
+        assert verify([header], BODY, secrets=[SECRET], now=NOW, past=math.inf).signed_at == NOW + offset
+        return
+    with pytest.raises(SignatureError) as refused:
+        verify([header], BODY, secrets=[SECRET], now=NOW, past=math.inf)
     assert refused.value.reason == "stale"
 
 

@@ -102,6 +102,7 @@ def _receiver(configured: Settings, connections: Connections, handlers: Mapping[
         handlers=handlers,
         url=url,
         accounts=configured.webhook_accounts,
+        accepts_old=configured.stale == "accept",
     )
 
 

@@ -1,6 +1,6 @@
 """Findings that are only advice: they always hold, because nothing is lost or broken. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from receiver.events import SUBMISSION
@@ -8,9 +8,14 @@ from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox.jobs import Count, counted
 from receiver.inbox.listing import TypeCount
+from receiver.webhooks import doubts
 
 SHOWN = 5
 ALIKE = 0.9
+LOOKED_UP: Mapping[str | None, str] = {
+    None: "not looked up yet", "stored": "ended and stored", "known": "known before", "running": "not ended yet",
+    "gone": "nothing to store",
+}  # fmt: skip
 
 
 def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
@@ -32,6 +37,15 @@ def elsewhere(counts: Sequence[Count]) -> Finding:
     about = "unfinished jobs of accounts that are not configured"
     todo = "run `receiver work` with their TRANSCRIBE_API_URL and key, or ignore them"
     return _advice("other APIs", about, [counted(number)] if number else [], todo)
+
+
+def doubted(counts: Sequence[doubts.Count]) -> Finding:
+    """Count what was refused for its time, by what became of its look-up. Nothing of it is lost, so this is advice."""
+    number = sum(count.deliveries for count in counts)
+    about = f"transcriptions of {number} authentic deliveries of the last day, refused for their time"
+    found = [f"{LOOKED_UP.get(count.outcome, count.outcome)} {count.doubts}" for count in counts]
+    todo = "if the clock is right, the provider does not sign retries anew: see RECEIVER_STALE"
+    return _advice("stale", about, found, todo)
 
 
 def registration(*, mark: str, option: str, is_refused: bool) -> list[Finding]:

@@ -20,7 +20,7 @@ from receiver.inbox.spool.opening import open_spool
 from receiver.providers import TranscribeSo
 from receiver.providers.opening import open_client
 from receiver.settings import Settings
-from receiver.webhooks import secrets
+from receiver.webhooks import doubts, secrets
 
 SECONDS = 10.0
 AT_ONCE = 4
@@ -121,6 +121,7 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         checks.dead(counts, known_handlers),
         await submitted.waiting(connection),
         advice.elsewhere(counts),
+        advice.doubted(await doubts.counts(connection, api_url)),
         *advice.arrivals(await listing.recent_types(connection, api_url), handlers.values(), configured.chosen.source),
         *[await checks.secret(connection, one, its) for one, its in verifying],
         *[found for one, _ in verifying for found in await feeds.transcriptions(connection, one.chosen)],

@@ -12,7 +12,7 @@ from receiver.events import AccountId
 from receiver.failpoints import Failpoint, reach
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import Source, TranscribeSo
-from receiver.reconciling import feed, records
+from receiver.reconciling import feed, looking_up, records
 from receiver.reconciling.comparing import Account, Comparison
 from receiver.reconciling.feed import Feed
 from receiver.reconciling.records import Taken
@@ -49,23 +49,30 @@ class Reconciler:
     _off: set[AccountId] = field(default_factory=set)
 
     async def watch(self) -> None:
-        """Compare at once, and then whenever it is time, until cancelled."""
-        if not (self.accounts and self.every):
-            return
+        """Compare at once, and then whenever it is time, until cancelled. Look up doubts in between."""
         said, at_once = Seldom(_say, seconds=60.0), True
         while True:
             try:
-                await self.reconcile(at_once=at_once)
+                await records.begin(self.db, list(self.accounts))
+                if self.every:
+                    await self.reconcile(at_once=at_once)
                 at_once = False
+                await self.look_up()
             except (*AWAY, StoreUnavailableError) as exc:
                 said.note(str(exc))
             await asyncio.sleep(self.tick)
 
+    async def look_up(self) -> None:
+        """Look up what deliveries have announced that were refused for their time."""
+        for account in self.accounts.values():
+            try:
+                await looking_up.look_up(account)
+            except (ProviderError, BusyError) as exc:
+                log.warning("%s (%s) cannot be asked now: %s", account.id.source, account.id.account, exc)
+
     async def reconcile(self, *, at_once: bool) -> None:
         """Compare the lists of the accounts that are due, or with `at_once` of all that were not just compared."""
-        ids = list(self.accounts)
-        await records.begin(self.db, ids)
-        for taken in await records.take(self.db, ids, at_once=at_once):
+        for taken in await records.take(self.db, list(self.accounts), at_once=at_once):
             await self.compare(taken)
 
     async def compare(self, taken: Taken) -> tuple[Comparison, str | None]:

@@ -56,6 +56,13 @@ async def now(db: Database) -> datetime:
     return at
 
 
+async def times(db: Database, account: AccountId) -> tuple[datetime, datetime]:
+    """Return the database's time, and since when an account is reconciled."""
+    row = await db.fetchrow(query("reconciling/times"), *account)
+    assert row is not None, "it was begun before"
+    return row["now"], row["reconcile_from"]
+
+
 async def begin(db: Database, accounts: Sequence[AccountId]) -> None:
     """Begin to reconcile accounts that are seen for the first time. What ended before is not looked for."""
     await db.execute(query("reconciling/begin_accounts"), *_columns(accounts))

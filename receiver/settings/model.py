@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     spool_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_SPOOL_MAX_MB", 256.0)
     handlers: Annotated[tuple[str, ...], NoDecode] = _variable("RECEIVER_HANDLERS", ())
     spool_reserve_mb: Annotated[float, Field(ge=0, le=1_000)] = _variable("RECEIVER_SPOOL_RESERVE_MB", 16.0)
+    stale: Literal["refuse", "accept"] = _variable("RECEIVER_STALE", "refuse")
     timestamps: Annotated[tuple[TimestampsFormat, ...], NoDecode] = _variable(
         "RECEIVER_TIMESTAMPS", ("youtube", "spotify")
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
@@ -24,6 +25,7 @@ from receiver.inbox.spool import Spool
 from receiver.settings import CALLBACK_PATH, Account, webhook_path
 from receiver.settings.accounts import set_up
 from receiver.web import refusals
+from receiver.web.doubting import Doubting
 from receiver.web.reception import Reception, with_slash
 from receiver.web.refusals import Refusals
 from receiver.web.store import SERVICE, Deadlines, Store
@@ -42,7 +44,8 @@ WITHOUT_WORKER = timedelta(seconds=5)  # jobs can wait this long without a findi
 class Receiver:
     """The state behind the routes: the handlers, the secrets, and the answer path's own connections.
 
-    `accounts` begins with the default one. Each has a webhook of its own.
+    `accounts` begins with the default one. Each has a webhook of its own. `accepts_old` says whether a signature can be
+    of any age.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Receiver:
         url: str,
         deadlines: Deadlines = SERVICE,
         between_refusals: float = refusals.BETWEEN_SECONDS,
+        accepts_old: bool = False,
     ) -> None:
         self.connections = connections
         self.handlers = handlers
@@ -63,8 +67,8 @@ class Receiver:
         self._remembered = Remembered(spool.folder.configured, [account.id for account in accounts])
         database = RememberedDatabase(spool.folder.configured, url)
         self._keeping: asyncio.Task[None] | None = None
-        remembered = self._remembered.recall()
-        self.keyring = Keyring(accounts, remembered, self._read_secrets, lost=self._remembered.lost)
+        doubting = Doubting(connections, seconds=deadlines.question)
+        self.keyring = self._keyring(doubting, past=math.inf if accepts_old else signature.TOLERANCE_SECONDS)
         self._stored = asyncio.Event()
         self.store = Store(
             connections=connections, spool=spool, database=database.recall(), address=database.address,
@@ -80,7 +84,14 @@ class Receiver:
         self.more_findings: list[Callable[[], list[Finding]]] = []
         self.organs = Organs({
             "keyring": self.keyring.watch, "nudge": self.nudge_workers, "drain": self.store.keep_drained,
+            "doubts": doubting.keep,
         })  # fmt: skip
+
+    def _keyring(self, doubting: Doubting, *, past: float) -> Keyring:
+        known = self._remembered.recall()  # this finds out which are lost
+        return Keyring(
+            self.accounts, known, self._read_secrets, lost=self._remembered.lost, past=past, doubted=doubting.doubt
+        )
 
     async def nudge_workers(self) -> None:
         """Wake the workers for new jobs, once for many deliveries: a NOTIFY in each commit would serialise commits."""

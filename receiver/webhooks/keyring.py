@@ -62,6 +62,20 @@ class Proven:
 
 
 @dataclass(frozen=True, slots=True)
+class Stale:
+    """An authentic delivery that is refused: its signature is too old, or its time is in the future.
+
+    `mac` distinguishes it from others. The other fields are as in `Proven`.
+    """
+
+    account: AccountId
+    callback_for: str | None
+    body: bytes = field(repr=False)
+    mac: bytes = field(repr=False)
+    seconds_off: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Tried:
     """The secrets that could have signed a delivery, and what they prove."""
 
@@ -69,14 +83,14 @@ class _Tried:
     account: AccountId | None = None
     callback_for: str | None = None
 
-    def prove(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Proven:
-        """Return what proves a delivery.
+    def prove(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, past: float) -> Proven:
+        """Return what proves a delivery whose signature is at most `past` seconds old.
 
         Raises:
             SignatureError: none of these secrets proves it.
         """
         now = time.time()
-        proof = signature.verify(headers, body, secrets=self.secrets, now=now)
+        proof = signature.verify(headers, body, secrets=self.secrets, now=now, past=past)
         assert self.account is not None, "a secret is an account's"
         return Proven(proof.secret, self.account, self.callback_for, now - proof.signed_at)
 
@@ -104,6 +118,9 @@ class Keyring:
     callbacks are counted apart. So an authentic delivery of a webhook can be refused so only while the NOTIFY of its
     new secret is on the way; and one of a callback that is too old to be known here, only beside many with unknown
     tokens.
+
+    A signature can be `past` seconds old. A delivery that a secret proves and that is refused for its time is given to
+    `doubted`. That must return at once: the time of an answer must not show that a secret is in use.
     """
 
     def __init__(
@@ -114,11 +131,15 @@ class Keyring:
         *,
         lost: Collection[AccountId] = (),
         bounds: Bounds = SERVICE,
+        past: float = signature.TOLERANCE_SECONDS,
+        doubted: Callable[[Stale], None] | None = None,
     ) -> None:
         self._accounts = {account.id: account for account in accounts}
         self._read = read
         self._take_in(known)
         self._bounds = bounds
+        self._past = past
+        self._doubted = doubted
         self._next_reading: asyncio.Task[bool] | None = None
         self._hint = Hint()
         self._last_read = float("-inf")
@@ -144,7 +165,7 @@ class Keyring:
         """
         tried = self._secrets_at(at)
         try:
-            return tried.prove(headers, body)
+            return tried.prove(headers, body, self._past)
         except SignatureError as exc:
             return Unproven(tried, exc, headers, body, at)
 
@@ -171,9 +192,15 @@ class Keyring:
             raise NoSecretError
         if callback is not None and not was_read and callback not in self._known.callbacks:
             raise CallbackUnknownError
-        if known == unproven.tried:
-            raise unproven.refusal
-        return known.prove(unproven.headers, unproven.body)
+        try:
+            if known == unproven.tried:
+                raise unproven.refusal
+            return known.prove(unproven.headers, unproven.body, self._past)
+        except SignatureError as exc:
+            if exc.reason == "stale" and self._doubted is not None:
+                assert known.account is not None, "a secret is an account's"
+                self._doubted(Stale(known.account, known.callback_for, unproven.body, exc.mac, exc.seconds_off))
+            raise
 
     def _secrets_at(self, at: AccountId | str) -> _Tried:
         """Return the secrets that could have signed a delivery to this webhook or callback."""

@@ -62,6 +62,7 @@ def test_all_is_well(shared: Processes) -> None:
         "dead jobs",
         "submissions",
         "other APIs",
+        "stale",
         "no handler",
         "patterns",
         "quarantine",

@@ -18,16 +18,9 @@ from receiver.database.session import SQL
 Mode = Literal["force_generic_plan", "force_custom_plan"]
 MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
 GROWING = {
-    "events",
-    "jobs",
-    "attempts",
-    "deliveries",
-    "submissions",
-    "archive",
-    "callbacks",
-    "registrations",
+    "events", "jobs", "attempts", "deliveries", "submissions", "archive", "callbacks", "registrations", "doubts",
     "transcriptions",
-}
+}  # fmt: skip
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
 
@@ -130,6 +123,18 @@ FILL = (
     update receiver.events set origin = 'reconciled', ended_at = received_at
     where id % ({events} / 100) = 11 and source = 'transcribe.so'
     """,
+    """
+    insert into receiver.doubts (
+        source, api_url, account, transcription_id, type, event_id, seconds_off, times, first_seen_at, last_seen_at,
+        asked_at, looked_up_at, outcome
+    )
+    select
+        'transcribe.so', 'https://api.test', case n % 3 when 0 then 'default' else 'two' end, n::text,
+        'transcription.completed', 'evt_d' || n, 400, 1, at, at, at, case when n % 500 > 0 then at + interval '1 m' end,
+        case when n % 500 > 0 then 'known' end
+    from generate_series(1, {events} / 5) n
+    cross join lateral (select now() - n * interval '10 min' as at) times
+    """,
     "analyze",
 )
 
@@ -174,6 +179,11 @@ EVENT = (
     " array['a title'], array[1, 1, 1], array['a', 'b', 'c'], array['webhook'], array[0.5], array[null]::timestamptz[],"
     " array[1], array[2], array['fp_1'], array[0.7], array[null]::timestamptz[], array[null]::timestamptz[]"
 )
+DOUBT = (
+    "array_fill('transcribe.so'::text, array[3]), array_fill('https://api.test'::text, array[3]),"
+    " array_fill('default'::text, array[3]), array['new', '300', '7503'], array_fill('transcription.completed'::text,"
+    " array[3]), array['evt_new', 'evt_d300', 'evt_15007'], array[400, 400, 400], array[1, 2, 1]"
+)
 RUNNING = "array[4, 7], array[1, 1]"  # the jobs of the second and the third event that run, and their attempts
 MARKS = "array_fill('-infinity'::timestamptz, array[3]), array[0, 0, 0]"
 
@@ -188,6 +198,7 @@ LOOKED = {
     ),
     # A comparison with the provider's list.
     "reconciling/begin_accounts": Looked(WHOSE, 10),
+    "reconciling/times": Looked(ONE, 5),
     "reconciling/take_accounts": Looked(f"{WHOSE}, true, '2 min', '1 min'", 20),
     "reconciling/keep_account": Looked(f"{ONE}, '-infinity', '2 min'", 20, 1),
     "reconciling/finish_account": Looked(f"{ONE}, '-infinity', now(), 0, null, '10 min'", 20, 1),
@@ -254,6 +265,12 @@ LOOKED = {
     "inbox/accept_quarantined": Looked("15007, 'evt_x', 'a.b', null, null", 5),
     "inbox/replay_jobs": Looked("15007, array['a', 'd']", 10),
     "webhooks/verified_events": Looked(f"{ONE}, array['fp_1', 'fp_2'], 20", 50),
+    # Deliveries that were refused for their time.
+    "webhooks/note_doubts": Looked(f"{DOUBT}, 60", 30, 2),
+    "webhooks/take_doubts": Looked(f"{WHOSE}, '5 min', 5", 40, 5),
+    "webhooks/looked_up": Looked("500, 'known'", 5, 1),
+    "webhooks/forget_doubts": Looked("", 5),
+    "webhooks/count_doubts": Looked("'https://api.test'", 160),
     # The provider.
     "providers/read_answer": Looked("'transcribe.so', 'https://api.test', '1207', '', 'transcript'", 5),
     "providers/newest_answer": Looked("'transcribe.so', 'https://api.test', '1207', '%'", 5),
@@ -311,6 +328,7 @@ EXCUSED = {
         "database/try_lock", "database/unlock", "health/backend_pid", "health/count_processes",
         "health/lacking_rights", "health/old_snapshots", "inbox/lock_gate", "reconciling/now",
         "providers/bound_idle_transaction", "providers/lock_answer", "submissions/lock_caller_key",
+        "webhooks/lock_doubts",
     ), NO_TABLE),
     **dict.fromkeys((
         "providers/forget_regeneration", "providers/keep_token", "providers/lease_token", "providers/pause_turns",

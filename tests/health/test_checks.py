@@ -19,6 +19,7 @@ from receiver.inbox.spool import Condition
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import payload
 from receiver.testing import SANDBOX_URL
+from receiver.webhooks import doubts
 from tests.processes import completed
 
 QUIET = "nothing to report"
@@ -51,6 +52,17 @@ def test_a_fresh_install_is_told_nothing(types: list[TypeCount]) -> None:
         "patterns",
         "quarantine",
     ]
+
+
+def test_what_was_refused_for_its_time_is_told_with_what_became_of_it() -> None:
+    counts = [doubts.Count("stored", 2, 9), doubts.Count("later version", 1, 1), doubts.Count(None, 3, 3)]
+    assert advice.doubted(counts).holds
+    assert advice.doubted(counts).said == (
+        "transcriptions of 13 authentic deliveries of the last day, refused for their time: "
+        "ended and stored 2, later version 1, not looked up yet 3: "
+        "if the clock is right, the provider does not sign retries anew: see RECEIVER_STALE"
+    )
+    assert advice.doubted([]).seen == QUIET
 
 
 def test_events_that_no_handler_wanted_are_told_by_type_and_number() -> None:

@@ -13,6 +13,8 @@ from receiver.health import feeds
 from receiver.reconciling import asked, feed, records
 from receiver.reconciling.feed import Coverage, Feed
 from receiver.reconciling.reconciler import Reconciler
+from receiver.webhooks import doubts
+from receiver.webhooks.doubts import Doubt
 from tests.reconciling.bench import CONFIGURED, ID, SECRET, Bench, opened
 from tests.worker.working import until
 
@@ -55,7 +57,11 @@ async def test_starts_that_follow_each_other_compare_once(here: Bench) -> None:
 async def test_it_compares_until_it_is_cancelled_and_stores_what_it_finds(here: Bench) -> None:
     here.add(7)
     task = asyncio.create_task(replace(here.reconciler, tick=0.01).watch())
-    await until(here.events)
+
+    async def compared() -> bool:
+        return bool(await here.db.fetchval("select compared_at is not null from receiver.reconciliations"))
+
+    await until(compared)
     here.add(8)
     await here.db.execute("update receiver.reconciliations set due_at = now(), watermark = now() - interval '1 day'")
 
@@ -68,8 +74,13 @@ async def test_it_compares_until_it_is_cancelled_and_stores_what_it_finds(here: 
 
 
 async def test_without_an_interval_nothing_is_compared_unasked(here: Bench) -> None:
-    await replace(here.reconciler, every=timedelta(0)).watch()
-    assert await requests(here) == 0
+    here.add(7)
+    await doubted(here, 7)
+    task = asyncio.create_task(replace(here.reconciler, every=timedelta(0), tick=0.01).watch())
+    await until(here.events)  # looked up
+    task.cancel()
+    await asyncio.wait({task})
+    assert [asked.path.rpartition("/")[2] for asked in here.sandbox.asked] == ["7"]
 
 
 async def test_a_provider_that_does_not_answer_is_asked_again_a_minute_later(here: Bench) -> None:
@@ -192,6 +203,12 @@ async def test_a_person_waits_for_the_process_that_compares(here: Bench) -> None
     await until(has_waited)
     await here.db.execute("update receiver.reconciliations set leased_until = '-infinity'")
     assert (await task).found == 0
+
+
+async def doubted(here: Bench, number: int) -> None:
+    """Refuse a delivery about a transcription for its time."""
+    async with here.db.acquire() as connection:
+        await doubts.note(connection, [Doubt(ID, str(number), "transcription.completed", f"evt_{number}", 400.0)])
 
 
 async def compared_again(here: Bench, reconciler: Reconciler) -> None:

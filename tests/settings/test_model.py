@@ -71,6 +71,7 @@ DEFAULTS = {
     "RECEIVER_SPOOL_MAX_MB": 256.0,
     "RECEIVER_HANDLERS": (),
     "RECEIVER_SPOOL_RESERVE_MB": 16.0,
+    "RECEIVER_STALE": "refuse",
     "RECEIVER_TIMESTAMPS": ("youtube", "spotify"),
     "RECEIVER_WEB": 1,
     "RECEIVER_WORKERS": 1,
@@ -128,6 +129,7 @@ TAKEN = [
     ("RECEIVER_SPOOL_RESERVE_MB", "1000", 1000.0),
     ("RECEIVER_HANDLERS", "mine", ("mine",)),
     ("RECEIVER_HANDLERS", "handlers, mine.more", ("handlers", "mine.more")),
+    ("RECEIVER_STALE", "accept", "accept"),
     ("RECEIVER_TIMESTAMPS", "markdown", ("markdown",)),
     ("RECEIVER_TIMESTAMPS", ",".join(get_args(TimestampsFormat)), get_args(TimestampsFormat)),
     ("RECEIVER_WEB", "1", 1),
@@ -213,6 +215,7 @@ REFUSED = [
         ("RECEIVER_HANDLERS", path, "names packages or modules, such as handlers,receiver.bundled, not paths")
         for path in ("handlers/", "/srv/s3cret", "./handlers", "mine,..", "handlers/s3cret.py", "s3cret.py", "a\\b")
     ),
+    ("RECEIVER_STALE", "s3cret", "must be 'refuse' or 'accept'"),
     ("RECEIVER_TIMESTAMPS", " , ", "must name at least one"),
     ("RECEIVER_TIMESTAMPS", "youtube,s3cret", "youtube"),
     ("RECEIVER_WEB", "0", "greater than or equal to 1"),
@@ -355,7 +358,8 @@ def test_a_wrong_argument_is_refused_like_a_wrong_variable() -> None:
 
 MISTAKES = {
     "PORT": "s3cret", "TRANSCRIBE_API_URL": "s3cret", "DATABASE_URL": "s3cret", "RECEIVER_LANES": "s3cret",
-    "RECEIVER_LOG": "s3cret", "RECEIVER_TIMESTAMPS": "s3cret,s3cret2", "PUBLIC_URL": "s3cret",
+    "RECEIVER_LOG": "s3cret", "RECEIVER_STALE": "s3cret",
+    "RECEIVER_TIMESTAMPS": "s3cret,s3cret2", "PUBLIC_URL": "s3cret",
 }  # fmt: skip
 
 

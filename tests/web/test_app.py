@@ -76,6 +76,7 @@ async def receiving(
     room: int = 10**6,
     between_refusals: float = 10,
     routes: Sequence[Route] = (),
+    accepts_old: bool = False,
 ) -> AsyncIterator[Web]:
     connections = Connections(url)
     known = HANDLERS if handlers is None else handlers
@@ -83,7 +84,7 @@ async def receiving(
         spool = Spool(Path(folder), limit_bytes=room)
         receiver = Receiver(
             connections=connections, spool=spool, handlers=known, url=url, accounts=[account(*secrets), *further],
-            deadlines=PATIENT, between_refusals=between_refusals,
+            deadlines=PATIENT, between_refusals=between_refusals, accepts_old=accepts_old,
         )  # fmt: skip
         transport = httpx.ASGITransport(application(receiver, routes), raise_app_exceptions=False)
         try:
@@ -538,7 +539,7 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
         ["database: ok, ok", f"schema: ok, version {version}",
          f"worker: ok, no worker for {API} is running: run `receiver work` (or `up`)",
          "processes: ok, 0 web processes, 0 workers",
-         "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 3 run",
+         "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 4 run",
          "descriptors: ok, enough", "threads: ok, ok", "log: ok, ok", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
     )  # fmt: skip
 

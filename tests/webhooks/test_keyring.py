@@ -1,6 +1,7 @@
 """`webhooks.keyring`: a secret registered a moment ago verifies, and strangers cannot make the database work."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
@@ -12,7 +13,7 @@ from receiver.errors import CallbackUnknownError, NoSecretError, SignatureError,
 from receiver.events import AccountId
 from receiver.settings import Account
 from receiver.signature import HEADER, sign
-from receiver.webhooks.keyring import SERVICE, Bounds, Keyring, Proven, Unproven
+from receiver.webhooks.keyring import SERVICE, Bounds, Keyring, Proven, Stale, Unproven
 from receiver.webhooks.secrets import Callback, Known
 
 BODY, OURS, NEW = b"{}", b"whsec_ours", b"whsec_new"
@@ -273,6 +274,39 @@ async def test_watching_reads_by_itself() -> None:
         for _ in range(3):
             await reads.get()
     watching.cancel()
+
+
+@pytest.mark.parametrize("offset", [-400, 400])
+async def test_an_authentic_delivery_that_is_refused_for_its_time_is_given_on_with_whose_it_is(offset: int) -> None:
+    database, doubted = Database(token=b"own"), list[Stale]()
+    ring = Keyring([account(OURS)], Known(), database.read, bounds=AT_ONCE, doubted=doubted.append)
+    for secret, at in ((OURS, HERE), (b"own", "token")):
+        with pytest.raises(SignatureError):
+            await ring.verify(headers(secret, offset=offset), BODY, at)
+    assert [(one.account, one.callback_for, one.body) for one in doubted] == [(HERE, None, BODY), (HERE, "7", BODY)]
+    assert [round(one.seconds_off / 100) for one in doubted] == [-offset / 100] * 2
+    assert doubted[0].mac != doubted[1].mac
+
+
+async def test_what_no_secret_proves_is_not_given_on() -> None:
+    database, doubted = Database(), list[Stale]()
+    ring = Keyring([account(), account(OURS, name="other")], Known({HERE: (NEW,)}), database.read,
+                   bounds=AT_ONCE, doubted=doubted.append)  # fmt: skip
+    database.secrets = (b"newest",)  # a reading finds that NEW was retired
+    for given in (headers(b"?", offset=-400), headers(OURS, offset=-400), headers(NEW, offset=-400), headers(b"?")):
+        with pytest.raises(SignatureError):
+            await ring.verify(given, BODY, HERE)
+    assert doubted == []
+
+
+async def test_where_old_signatures_are_accepted_they_prove_webhooks_and_callbacks() -> None:
+    database, doubted = Database(token=b"own"), list[Stale]()
+    ring = Keyring([account(OURS)], Known(), database.read, bounds=AT_ONCE, past=math.inf, doubted=doubted.append)
+    assert (await ring.verify(headers(OURS, offset=-40_000), BODY, HERE)).secret == OURS
+    assert (await ring.verify(headers(b"own", offset=-40_000), BODY, "token")).callback_for == "7"
+    with pytest.raises(SignatureError) as refused:
+        await ring.verify(headers(OURS, offset=400), BODY, HERE)
+    assert (refused.value.reason, len(doubted)) == ("stale", 1)
 
 
 async def test_a_stale_delivery_waits_for_a_reading_as_a_mismatch_does() -> None:

@@ -5,7 +5,7 @@ from (
         ('archive', '{delete,insert,select}'::text[]), ('artifacts', '{insert,select,update}'),
         ('attempts', '{delete,insert,select}'), ('budgets', '{insert,select,update}'),
         ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
-        ('deliveries', '{insert,select}'),
+        ('deliveries', '{insert,select}'), ('doubts', '{delete,insert,select,update}'),
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
         ('files', '{delete,insert,select,update}'), ('gate', '{insert,update}'), ('identity', '{select}'),
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
