@@ -19,9 +19,9 @@ from receiver.handling import discovery
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
 from receiver.providers.opening import open_client
-from receiver.reconciling import asked, feed, reconciler
 from receiver.settings import Settings
 from receiver.settings.accounts import set_up
+from receiver.submissions.reconciling import asked, feed, reconciler
 
 TITLES = 5
 

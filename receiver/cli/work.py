@@ -28,12 +28,12 @@ from receiver.health.start import check
 from receiver.inbox import attempts, jobs
 from receiver.providers import Source, egress
 from receiver.providers.opening import CONNECTIONS, open_providers
-from receiver.reconciling import reconciler
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.submissions import working
 from receiver.submissions.announcing import Interested
 from receiver.submissions.leftovers import Leftovers
+from receiver.submissions.reconciling import reconciler
 from receiver.submissions.shelf import Shelf, open_shelf
 from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
@@ -100,8 +100,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
         organs: dict[str, Callable[[], Awaitable[None]]] = {
             "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "presence": presence.keep,
-            "lapsed": others.watch, "reconciler": reconciler.of(db, providers, configured, interested).watch,
-            **_of_submissions(db, providers, interested, shelf),
+            "lapsed": others.watch, **_of_submissions(configured, db, providers, interested, shelf),
         }  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
             async with Organs(None if lapsed else organs):
@@ -133,11 +132,14 @@ def _crew(
 
 
 def _of_submissions(
-    db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
+    configured: Settings, db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
 ) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the organs that look at submissions."""
+    """Return the organs that look at what the providers work on."""
     leftovers = Leftovers(db, list(providers), interested, shelf)
-    return {"watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch}
+    return {
+        "watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch,
+        "reconciler": reconciler.of(db, providers, configured, interested).watch,
+    }  # fmt: skip
 
 
 def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from receiver.database import Connection
 from receiver.health.finding import Finding
 from receiver.logs import clock
-from receiver.reconciling import feed, records
 from receiver.settings import Account
+from receiver.submissions.reconciling import feed, records
 
 
 async def feed_of(connection: Connection, account: Account, secrets: Sequence[bytes]) -> Finding:

@@ -13,6 +13,7 @@ resolving       what a person says of a lost answer          results     waits f
 texts           a transcript that is here already, as a file with subtitles
 leftovers       what dead jobs and dead workers have left behind
 counts          how many submissions wait                    standing    how each account of each provider stands
+reconciling/    what transcribe.so has never announced, ours or not: an event is made of it
 
 For transcribe.so alone; what is marked * works without a database:
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.reconciling.feed import LOOKS_OFF
+from receiver.submissions.reconciling.feed import LOOKS_OFF
 from tests.commands import Commands, Simulated
 
 SECRET = "whsec_set_by_hand"

@@ -7,7 +7,7 @@ from (
         ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
         ('deliveries', '{insert,select}'), ('doubts', '{delete,insert,select,update}'),
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
-        ('files', '{delete,insert,select,update}'), ('gate', '{insert,update}'), ('identity', '{select}'),
+        ('files', '{delete,insert,select,update}'), ('gate', '{insert,select,update}'), ('identity', '{select}'),
         ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
         ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'), ('queues', '{select}'),
         ('reconciliations', '{insert,select,update}'), ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),

@@ -21,11 +21,11 @@ from receiver.inbox import unannounced
 from receiver.inbox.deliveries import Delivery
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Listed
-from receiver.reconciling import ends, records
-from receiver.reconciling.ends import Meaning, Terms
-from receiver.reconciling.records import Taken
 from receiver.submissions import timing
 from receiver.submissions.announcing import Interested
+from receiver.submissions.reconciling import ends, records
+from receiver.submissions.reconciling.ends import Meaning, Terms
+from receiver.submissions.reconciling.records import Taken
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.errors import ProviderError
-from receiver.reconciling.looking_up import look_up
+from receiver.submissions.reconciling.looking_up import look_up
 from receiver.webhooks import doubts
 from receiver.webhooks.doubts import Doubt
-from tests.reconciling.bench import ID, Bench, opened
+from tests.submissions.reconciling.bench import ID, Bench, opened
 
 
 @pytest_asyncio.fixture

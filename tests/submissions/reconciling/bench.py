@@ -16,13 +16,13 @@ from receiver.inbox import deliveries, listing
 from receiver.inbox.deliveries import Delivery, Status
 from receiver.inbox.listing import Stored
 from receiver.providers import TranscribeSo
-from receiver.reconciling import records
-from receiver.reconciling.comparing import Account, Comparison
-from receiver.reconciling.reconciler import Reconciler
 from receiver.sandbox import Knobs, Sandbox, application
 from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE, price
 from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription
 from receiver.settings import Account as ConfiguredAccount
+from receiver.submissions.reconciling import records
+from receiver.submissions.reconciling.comparing import Account, Comparison
+from receiver.submissions.reconciling.reconciler import Reconciler
 from tests.providers.scripted import turns_enough
 from tests.sandbox.simulated import KEY, NO_KNOBS, URL
 

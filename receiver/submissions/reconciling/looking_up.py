@@ -7,9 +7,9 @@ a doubt ──▶ GET /transcriptions/:id ──┬▶ has ended, in our time, a
 """
 
 from receiver.errors import NotFound
-from receiver.reconciling import records
-from receiver.reconciling.comparing import Account
-from receiver.reconciling.ends import Meaning, Terms
+from receiver.submissions.reconciling import records
+from receiver.submissions.reconciling.comparing import Account
+from receiver.submissions.reconciling.ends import Meaning, Terms
 from receiver.webhooks import doubts
 from receiver.webhooks.doubts import Outcome, Taken
 

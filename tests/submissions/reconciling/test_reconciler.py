@@ -10,12 +10,12 @@ import pytest_asyncio
 
 from receiver.database import Pool
 from receiver.health import feeds
-from receiver.reconciling import asked, feed, records
-from receiver.reconciling.feed import Coverage, Feed
-from receiver.reconciling.reconciler import Reconciler
+from receiver.submissions.reconciling import asked, feed, records
+from receiver.submissions.reconciling.feed import Coverage, Feed
+from receiver.submissions.reconciling.reconciler import Reconciler
 from receiver.webhooks import doubts
 from receiver.webhooks.doubts import Doubt
-from tests.reconciling.bench import CONFIGURED, ID, SECRET, Bench, opened
+from tests.submissions.reconciling.bench import CONFIGURED, ID, SECRET, Bench, opened
 from tests.worker.working import until
 
 SECRETS = [SECRET.encode()]

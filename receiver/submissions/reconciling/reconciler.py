@@ -12,13 +12,13 @@ from receiver.events import AccountId
 from receiver.failpoints import Failpoint, reach
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import Source, TranscribeSo
-from receiver.reconciling import feed, looking_up, records
-from receiver.reconciling.comparing import Account, Comparison
-from receiver.reconciling.feed import Feed
-from receiver.reconciling.records import Taken
 from receiver.settings import Account as ConfiguredAccount
 from receiver.settings import Settings
 from receiver.submissions.announcing import Interested
+from receiver.submissions.reconciling import feed, looking_up, records
+from receiver.submissions.reconciling.comparing import Account, Comparison
+from receiver.submissions.reconciling.feed import Feed
+from receiver.submissions.reconciling.records import Taken
 from receiver.webhooks import secrets
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from receiver.errors import BusyError, ImpossibleError
 from receiver.events import AccountId, Event
 from receiver.inbox import unannounced
 from receiver.inbox.deliveries import Delivery
-from receiver.reconciling import records
-from receiver.reconciling.comparing import AT_ONCE, Account, Comparison
-from receiver.reconciling.ends import Meaning, Terms
-from receiver.reconciling.reconciler import Reconciler
-from receiver.reconciling.records import Taken
+from receiver.submissions.reconciling import records
+from receiver.submissions.reconciling.comparing import AT_ONCE, Account, Comparison
+from receiver.submissions.reconciling.ends import Meaning, Terms
+from receiver.submissions.reconciling.reconciler import Reconciler
+from receiver.submissions.reconciling.records import Taken
 
 AGAIN_SECONDS = 1.0
 TRIES = 20

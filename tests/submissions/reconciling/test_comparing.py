@@ -15,11 +15,11 @@ from receiver.database import Pool
 from receiver.errors import BusyError
 from receiver.events import Event
 from receiver.inbox import deliveries, listing, unannounced
-from receiver.reconciling import records
 from receiver.sandbox import Knobs
 from receiver.sandbox.knobs import Digits
 from receiver.sandbox.transcribe_so.transcription import stamp
-from tests.reconciling.bench import GRACE, ID, WANTED, Bench, opened
+from receiver.submissions.reconciling import records
+from tests.submissions.reconciling.bench import GRACE, ID, WANTED, Bench, opened
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
