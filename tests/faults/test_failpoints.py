@@ -5,7 +5,8 @@ import pytest
 from receiver.failpoints import Failpoint
 from receiver.testing import Server
 from tests.commands import Simulated
-from tests.faults.scenarios import OF_A_BATCH, SCENARIOS, Stage, answering_together
+from tests.faults.every import SCENARIOS
+from tests.faults.scenarios import OF_A_BATCH, Stage, answering_together
 from tests.processes import Processes
 
 ROUNDS = 20

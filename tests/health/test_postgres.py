@@ -88,7 +88,9 @@ def needed() -> dict[str, set[str]]:
         text = path.read_text()
         for said in re.finditer(r"\b(insert into|update|delete from|from|join|lock table) receiver\.(\w+)", text):
             verb, table = said.groups()
-            rights = {"from": {"select"}, "join": {"select"}, "lock table": {"update"}}.get(verb, {verb.split()[0], "select"})
+            rights = {"from": {"select"}, "join": {"select"}, "lock table": {"update"}}.get(
+                verb, {verb.split()[0], "select"}
+            )
             own = text[said.end() :].partition("insert into")[0]
             also = {"update"} if verb == "insert into" and "do update" in own else set()
             found[table] = found.get(table, set()) | rights | also

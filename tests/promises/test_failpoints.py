@@ -7,13 +7,14 @@ import pytest
 from receiver.failpoints import Failpoint
 from receiver.testing import Server
 from tests.commands import Simulated
-from tests.faults.scenarios import OF_A_BATCH, SCENARIOS, Stage, answering_together
+from tests.faults.every import SCENARIOS
+from tests.faults.scenarios import OF_A_BATCH, Stage, answering_together
 from tests.processes import REPOSITORY, Processes
 
 # What dies there leaves the same behind as at the next point, and mid-drain begins with a death after-spool-fsync.
 LONG_ONLY = (
     Failpoint.AFTER_VERIFY, Failpoint.AFTER_SPOOL_FSYNC, Failpoint.IN_HANDLER, Failpoint.BEFORE_SENT,
-    Failpoint.AFTER_SENT, Failpoint.AFTER_ENDED,
+    Failpoint.AFTER_SENT, Failpoint.AFTER_ENDED, Failpoint.AFTER_COMPARED,
 )  # fmt: skip
 
 

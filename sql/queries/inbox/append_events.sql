@@ -19,7 +19,6 @@ with passing as (
                     e.source, e.api_url, e.account, e.transcription_id, e.ended_at, e.received_at, given.ended_at,
                     coalesce(given.spooled_at, now())
                 )
-            order by e.id desc
             limit 1
         ) end as same_as
     from unnest(

@@ -1,0 +1,13 @@
+"""The scenario of each failpoint."""
+
+from receiver.failpoints import Failpoint
+from tests.faults.reconciled import reconciling
+from tests.faults.scenarios import SCENARIOS as OF_DELIVERIES
+from tests.faults.scenarios import Scenario
+
+SCENARIOS: dict[Failpoint, Scenario] = {
+    **OF_DELIVERIES,
+    Failpoint.BEFORE_RECONCILED: reconciling,
+    Failpoint.AFTER_RECONCILED: reconciling,
+    Failpoint.AFTER_COMPARED: reconciling,
+}
