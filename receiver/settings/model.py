@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     reconcile_grace_seconds: Annotated[float, Field(ge=0, le=86_400)] = _variable(
         "RECEIVER_RECONCILE_GRACE_SECONDS", 300.0
     )
-    reconcile_all: bool = _variable("RECEIVER_RECONCILE_ALL", default=False)
+    reconcile_all: Literal["no", "yes"] = _variable("RECEIVER_RECONCILE_ALL", "no")
     token: SecretStr | None = _variable("RECEIVER_TOKEN", None)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")

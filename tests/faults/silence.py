@@ -137,7 +137,7 @@ def _registered(processes: Processes) -> Web:
 
 
 def _submit(provider: Simulated, number: int) -> None:
-    body = {"source": "external_url", "url": f"https://media.example/{number}.mp3"}
+    body = {"source": "external_url", "url": f"https://media.example/{number}.mp3", "duration_seconds": 60}
     assert provider.http.post("/api/v1/transcriptions", json=body).is_success
 
 

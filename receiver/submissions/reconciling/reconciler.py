@@ -123,7 +123,7 @@ def of(db: Pool, clients: Mapping[AccountId, Source], configured: Settings, inte
     accounts = {
         account.id: Account(
             db, client.low_priority(), account.id, interested, timedelta(seconds=configured.reconcile_grace_seconds),
-            everything=configured.reconcile_all,
+            everything=configured.reconcile_all == "yes",
         )
         for account in configured.webhook_accounts
         if isinstance(client := clients.get(account.id), TranscribeSo) and client.has_key
