@@ -16,6 +16,8 @@ create table if not exists receiver.reconciliations (
     account text not null,
     -- What ended before is not looked for: nobody was told of it, and nobody expects an event now.
     reconcile_from timestamptz not null default now(),
+    -- Whose key it is, as the provider says: a list shows what all keys of a user have submitted. Null until it is asked.
+    user_id text,
     -- Whatever was created before has ended, and was announced or has an event; or it is asked about one by one.
     watermark timestamptz not null,
     due_at timestamptz not null default now(),
@@ -90,10 +92,23 @@ create or replace function receiver.is_same_end(
     end
 $$;
 
+-- Whether two accounts are keys of one user: each of them lists the transcriptions of both.
+create or replace function receiver.is_same_user(source text, api_url text, account text, other text)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+    select account = other or exists (
+        select
+        from receiver.reconciliations a
+        join receiver.reconciliations b on b.user_id = a.user_id
+        where (a.source, a.api_url, a.account)
+            = (is_same_user.source, is_same_user.api_url, is_same_user.account)
+            and (b.source, b.api_url, b.account) = (is_same_user.source, is_same_user.api_url, is_same_user.other)
+    )
+$$;
+
 -- What was not announced: for the webhook that comes late after all, and the newest of an account.
 drop index concurrently if exists receiver.events_unannounced;
 
-create index concurrently events_unannounced on receiver.events (source, api_url, account, transcription_id)
+create index concurrently events_unannounced on receiver.events (source, api_url, transcription_id)
 where origin in ('reconciled', 'submission') and transcription_id is not null;
 
 drop index concurrently if exists receiver.events_reconciled;

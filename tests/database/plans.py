@@ -198,6 +198,7 @@ LOOKED = {
     ),
     # A comparison with the provider's list.
     "reconciling/begin_accounts": Looked(WHOSE, 10),
+    "reconciling/note_user": Looked(f"{ONE}, 'user'", 10, 1),
     "reconciling/times": Looked(ONE, 5),
     "reconciling/take_accounts": Looked(f"{WHOSE}, true, '2 min', '1 min'", 20),
     "reconciling/keep_account": Looked(f"{ONE}, '-infinity', '2 min'", 20, 1),

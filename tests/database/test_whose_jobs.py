@@ -1,4 +1,4 @@
-"""The migrations that put on a job's row whose it is, and what processes of version 0.7 do beside this version."""
+"""The migrations that put on a job's row whose it is, and what processes of version 0.8 do beside this version."""
 
 import asyncio
 from datetime import timedelta
@@ -7,9 +7,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from receiver import providers
 from receiver.database import Database, Pool, connect, migrations
 from receiver.events import AccountId
-from receiver.inbox import jobs, listing
+from receiver.inbox import jobs, listing, unannounced
+from receiver.inbox.deliveries import Delivery
+from receiver.inbox.jobs import START
 from receiver.inbox.retry import Done
 from tests.database.test_migrations import connection, empty
 from tests.inbox.ending import finish
@@ -20,7 +23,7 @@ from tests.worker.working import until
 __all__ = ["connection", "empty"]  # fixtures
 
 API = "https://api.test"
-OF_0_7 = Path(__file__).with_name("of_0_7")
+OF_0_8 = Path(__file__).with_name("of_0_8")
 EVENTS = """
 insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint, callback_for)
 values ('transcribe.so', 'evt_1', 'https://api.test', 'default', 'transcription.completed', '', '', null),
@@ -71,18 +74,18 @@ async def test_no_row_is_without_what_says_whose_it_is(
         await connection.execute(f"update receiver.{table} set {column} = null")
 
 
-@pytest.mark.parametrize("path", sorted(OF_0_7.rglob("*.sql")), ids=lambda path: path.stem)
-async def test_a_statement_of_version_0_7_fits_this_schema(path: Path, db: Pool) -> None:
+@pytest.mark.parametrize("path", sorted(OF_0_8.rglob("*.sql")), ids=lambda path: path.stem)
+async def test_a_statement_of_version_0_8_fits_this_schema(path: Path, db: Pool) -> None:
     async with db.acquire() as connection:
         await connection.prepare(path.read_text())
 
 
 @pytest.mark.parametrize("limit", [1, 9])
-async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool, limit: int) -> None:
+async def test_what_version_0_8_stores_and_replays_is_claimed_and_done(db: Pool, limit: int) -> None:
     for number in range(3):
-        await stored_by_0_7(db, number)
+        await stored_by_0_8(db, number)
     for event in await listing.find(db, "evt_0"):
-        assert {row["handler"] for row in await db.fetch(of_0_7("replay_jobs"), event.key, ["a", "c"])} == {"a", "c"}
+        assert {row["handler"] for row in await db.fetch(of_0_8("replay_jobs"), event.key, ["a", "c"])} == {"a", "c"}
     queues = jobs.queues([AccountId("transcribe.so", API, "default")], ["a", "b", "c"])
     done = 0
     while claims := await jobs.claim(db, portions(queues), lease=timedelta(minutes=1), limit=limit):
@@ -93,30 +96,51 @@ async def test_what_version_0_7_stores_and_replays_is_claimed_and_done(db: Pool,
     assert {job.job.state for job in await listing.jobs(db)} == {"done"}
 
 
-async def test_what_is_stored_is_claimed_and_done_by_version_0_7(db: Pool) -> None:
-    await stored_by_0_7(db, 1)
+async def test_what_is_stored_is_claimed_and_done_by_version_0_8(db: Pool) -> None:
+    await stored_by_0_8(db, 1)
     whose = [["transcribe.so"], [API], ["default"]]
     claimed = await db.fetch(
-        of_0_7("claim_jobs"), *whose, ["a"], [False], timedelta(minutes=1), 8, None, [], [8]
-    )  # fmt: skip
+        of_0_8("claim_jobs"),
+        *whose,
+        ["a"],
+        [False],
+        timedelta(minutes=1),
+        8,
+        None,
+        [],
+        [8],
+        [START.due_at],
+        [START.job],
+    )
     assert [row["handler"] for row in claimed] == ["a"]
     for row in claimed:
-        finished = await db.fetch(of_0_7("finish_job"), row["job"], row["attempt"], "dead", timedelta(0), "why", 0)
-        assert [one["id"] for one in finished] == [row["job"]]
-    counted = await db.fetch(of_0_7("count_jobs"), *whose)
+        settled = await db.fetch(
+            of_0_8("settle_jobs"), [row["job"]], [row["attempt"]], ["dead"], [timedelta(0)], ["why"], [0], ["dead"],
+            [row["claimed_at"]], "host/1",
+        )  # fmt: skip
+        assert [one["result"] for one in settled] == ["written"]
+    counted = await db.fetch(of_0_8("count_jobs"), *whose, 100)
     assert [tuple(row) for row in counted] == [("a", 1, 0, 0), ("b", 0, 1, 0)]
 
 
-def of_0_7(name: str) -> str:
-    return (OF_0_7 / f"inbox/{name}.sql").read_text()
+async def test_what_was_never_announced_is_not_run_twice_because_a_process_of_0_8_takes_the_webhook(db: Pool) -> None:
+    """It does not link the late webhook: whoever compares sees it all the same."""
+    await stored_by_0_8(db, 1)
+    content = providers.read("transcribe.so", completed("evt_other"))
+    end = Delivery(content, API, "", ("a",), own="reconciled")
+    assert await unannounced.among(db, AccountId("transcribe.so", API, "default"), [end]) == []
 
 
-async def stored_by_0_7(db: Pool, number: int) -> None:
+def of_0_8(name: str) -> str:
+    return (OF_0_8 / f"inbox/{name}.sql").read_text()
+
+
+async def stored_by_0_8(db: Pool, number: int) -> None:
     """Store an event with jobs for the handlers `a` and `b`."""
     await db.execute(
-        of_0_7("append_events"), ["transcribe.so"], [API], ["default"], [f"evt_{number}"], ["4821"],
+        of_0_8("append_events"), ["transcribe.so"], [API], ["default"], [f"evt_{number}"], ["4821"],
         ["transcription.completed"], [None], [completed(f"evt_{number}")], ["abcdef"], [None], [1], ["a title"],
-        [1, 1], ["a", "b"], ["webhook"],
+        [1, 1], ["a", "b"], ["webhook"], [0.5], [None], [], [], [], [], [],
     )  # fmt: skip
 
 

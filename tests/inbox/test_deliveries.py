@@ -5,7 +5,6 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -24,7 +23,6 @@ from tests.processes import completed
 
 API = "https://api.test"
 SOURCE = "transcribe.so"
-OF_0_7 = Path(__file__).parents[1] / "database" / "of_0_7" / "inbox"
 
 
 def queues(api_url: str, account: str = "default") -> list[Queue]:
@@ -362,28 +360,6 @@ async def test_what_was_spooled_is_kept_with_the_time_of_the_spooling(db: Pool) 
     assert await delivered(db, "evt_2") == [(1, "stored", "t1", None), (2, "spooled", "t2", -3.0)]
     for name, number in (("evt_1", 0), ("evt_1", 2), ("evt_2", 1)):
         assert (await lookup.whole(db, name)).delivered[number].at == SPOOLED
-
-
-async def test_a_process_of_0_7_stores_beside_us_and_nothing_is_lost_between(db: Pool) -> None:
-    """It keeps no row for a repeat, and the numbers stay those of the deliveries."""
-    content = read("evt_1")
-    before = (
-        [SOURCE], [API], ["default"], ["evt_1"], ["4821"], [content.type], [None], [content.raw], ["old"], [None], [1],
-        [None], [1], ["a"], ["webhook"],
-    )  # fmt: skip
-    statement = (OF_0_7 / "append_events.sql").read_text()
-    said = [(await db.fetch(statement, *before))[0]["status"]]
-    await store(db, one(content, "new"))
-    said.append((await db.fetch(statement, *before))[0]["status"])
-    await store(db, one(content, "newer"))
-    assert said == ["stored", "duplicate"]
-    assert await delivered(db, "evt_1") == [
-        (1, "stored", "old", None),
-        (2, "repeat", "new", None),
-        (4, "repeat", "newer", None),
-    ]
-    stored = await only(db, "evt_1")
-    assert (stored.deliveries, len(stored.jobs)) == (4, 1)
 
 
 async def test_an_event_that_is_gone_leaves_no_deliveries(db: Pool) -> None:

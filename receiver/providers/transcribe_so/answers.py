@@ -90,6 +90,7 @@ class Answer(BaseModel):
 class MeAnswer(Answer):
     """`GET /me`. Money in US dollars."""
 
+    user_id: TextOrNone = None
     email: TextOrNone = None
     wallet_balance_usd: NumberOrNone = None
     monthly_credit_remaining_usd: NumberOrNone = None

@@ -103,6 +103,8 @@ class Comparison:
 
     async def compare(self) -> datetime:
         """Compare the list, then ask about what it does not reach; return the new watermark."""
+        account = self._account
+        await records.note_user(account.db, account.id, (await account.client.me()).user_id)
         chunk = list[Listed]()
         async for listed in self._account.listed():
             if listed.status.began is not None and listed.status.began < self._taken.watermark:

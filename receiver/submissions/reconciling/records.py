@@ -68,6 +68,11 @@ async def begin(db: Database, accounts: Sequence[AccountId]) -> None:
     await db.execute(query("reconciling/begin_accounts"), *_columns(accounts))
 
 
+async def note_user(db: Database, account: AccountId, user_id: str | None) -> None:
+    """Note whose key an account is."""
+    await db.execute(query("reconciling/note_user"), *account, storable(user_id))
+
+
 async def take(
     db: Database, accounts: Sequence[AccountId], *, at_once: bool = False, spacing: timedelta = SPACING
 ) -> list[Taken]:

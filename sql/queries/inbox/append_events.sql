@@ -12,9 +12,10 @@ with passing as (
         case when given.origin in ('webhook', 'callback') then (
             select e.id
             from receiver.events e
-            where (e.source, e.api_url, e.account) = (given.source, given.api_url, given.account)
-                and e.transcription_id = given.transcription_id and e.type = given.type
+            where (e.source, e.api_url, e.transcription_id) = (given.source, given.api_url, given.transcription_id)
                 and e.origin in ('reconciled', 'submission') and e.transcription_id is not null
+                and e.type = given.type
+                and receiver.is_same_user(given.source, given.api_url, given.account, e.account)
                 and receiver.is_same_end(
                     e.source, e.api_url, e.account, e.transcription_id, e.ended_at, e.received_at, given.ended_at,
                     coalesce(given.spooled_at, now())

@@ -95,12 +95,14 @@ class Bench:
         at: datetime = await self.db.fetchval("select watermark from receiver.reconciliations")
         return at
 
-    async def delivered(self, item: SimulatedTranscription, event_id: str, **changes: Any) -> Status:
+    async def delivered(
+        self, item: SimulatedTranscription, event_id: str, *, account: str = "default", **changes: Any
+    ) -> Status:
         """Deliver the announcement of a transcription's end to the webhook."""
         body = announcement(item, event_id, changes)
         content = providers.read("transcribe.so", body)
         fingerprint = signature.fingerprint(SECRET.encode())
-        delivery = Delivery(content, URL, fingerprint, (WANTED,))
+        delivery = Delivery(content, URL, fingerprint, (WANTED,), account)
         async with self.db.acquire() as connection:
             return (await deliveries.append(connection, [delivery]))[0]
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -91,7 +91,8 @@ async def test_the_same_instant_in_other_digits_is_the_same_end(db: Pool, digits
 async def test_who_ever_tells_the_time_of_an_end_it_is_one(db: Pool, teller: Literal["both", "list"]) -> None:
     async with opened(db, Knobs(completed_at=teller)) as here:
         await here.begun()
-        await here.delivered(here.add(1), "evt_1", **({} if teller in ("both", "event") else {"completed_at": None}))
+        changes: Any = {} if teller in ("both", "event") else {"completed_at": None}
+        await here.delivered(here.add(1), "evt_1", **changes)
         here.add(2)
         await here.compared()
         await here.db.execute("update receiver.transcriptions set since = since - interval '1 hour'")
@@ -248,6 +249,33 @@ async def test_two_webhooks_are_never_compared(here: Bench) -> None:
     await here.delivered(item, "evt_7")
     await here.delivered(item, "evt_8")
     assert await here.jobs() == ["evt_7", "evt_8"]
+
+
+@pytest.mark.parametrize("of_one_user", [False, True])
+async def test_two_keys_of_one_user_list_the_same_and_it_is_run_once(
+    here: Bench,
+    of_one_user: bool,  # noqa: FBT001 - of the table
+) -> None:
+    """Each key has a webhook of its own, but the list shows what all keys of a user have submitted."""
+    await here.begun()
+    other = ID._replace(account="other")
+    item = here.add(7)
+    await records.begin(here.db, [other])
+    user = (await here.client.me()).user_id
+    await records.note_user(here.db, other, user if of_one_user else "somebody else")
+    await here.delivered(item, "evt_7", account="other")
+    assert (await here.compared()).found == (0 if of_one_user else 1)
+
+
+async def test_a_late_webhook_of_another_key_of_the_user_runs_nothing(here: Bench) -> None:
+    await here.begun()
+    other = ID._replace(account="other")
+    await records.begin(here.db, [other])
+    item = here.add(7)
+    await here.compared()
+    await records.note_user(here.db, other, (await here.client.me()).user_id)
+    await here.delivered(item, "evt_7", account="other")
+    assert len(await here.jobs()) == 1
 
 
 async def test_a_webhook_that_comes_at_the_same_time_waits_and_runs_nothing(here: Bench) -> None:

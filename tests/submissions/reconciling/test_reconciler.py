@@ -35,7 +35,7 @@ async def due_in(here: Bench) -> timedelta:
 
 
 async def requests(here: Bench) -> int:
-    return len(here.sandbox.asked)
+    return sum(asked.path.endswith("/transcriptions") for asked in here.sandbox.asked)
 
 
 async def test_a_start_compares_at_once_and_then_it_is_quiet_until_it_is_time(here: Bench) -> None:

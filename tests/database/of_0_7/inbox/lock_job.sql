@@ -1,3 +1,0 @@
--- Lock a job until the transaction ends, if it is still ours.
--- $1 job bigint, $2 attempt integer
-select id from receiver.jobs where id = $1 and attempt = $2 and state = 'running' for update

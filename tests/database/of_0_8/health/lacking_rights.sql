@@ -1,0 +1,21 @@
+-- Return the rights that this role lacks on our tables for `serve` and `work`, as `insert, update on receiver.jobs`.
+select string_agg(privilege, ', ' order by privilege) || ' on receiver.' || name as lacking
+from (
+    values
+        ('archive', '{delete,insert,select}'::text[]), ('artifacts', '{insert,select,update}'),
+        ('attempts', '{delete,insert,select}'), ('budgets', '{insert,select,update}'),
+        ('callbacks', '{insert,select,update}'), ('chapters', '{delete,insert,select}'),
+        ('deliveries', '{insert,select}'),
+        ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
+        ('files', '{delete,insert,select,update}'), ('identity', '{select}'),
+        ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
+        ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'), ('queues', '{select}'),
+        ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
+        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'), ('senders', '{select}'),
+        ('submissions', '{insert,select,update}'), ('timestamps', '{insert,select,update}'),
+        ('tokens', '{insert,select,update}'), ('transcripts', '{insert,select,update}')
+) as needed (name, privileges)
+cross join unnest(privileges) as needs (privilege)
+where not has_table_privilege(format('receiver.%I', name), privilege)
+group by name
+order by name
