@@ -1,7 +1,12 @@
 """`events`, `show`, `jobs` and `replay`: look at stored events, and run their jobs again."""
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, get_args
+
 import click
 
+from receiver.cli import filters
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json, say_done
@@ -10,24 +15,42 @@ from receiver.handling import discovery
 from receiver.handling import replay as replaying
 from receiver.inbox import listing, lookup
 from receiver.inbox.attempts import Attempt
+from receiver.inbox.filters import ALL, ALL_JOBS, JOB_STATES, EventState, Filter, JobState
 from receiver.inbox.listing import Stored, StoredJob
 from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
 
 
-@click.command(epilog=examples("receiver events", "receiver events --json --limit 0 | jq length"))
+@click.command(
+    epilog=examples(
+        "receiver events",
+        "receiver events 4821",
+        "receiver events --title 'lecture 7' --type 'transcription.*'",
+        "receiver events --state dead --handler transcripts --since 7d",
+        "receiver events --json --limit 0 | jq length",
+    )
+)
+@filters.of_events
+@click.option("--state", type=click.Choice(get_args(EventState)), help="Only those in this state.")
 @limit_option(50)
 @as_json
-def events(limit: int, *, as_json: bool) -> None:
-    """List events, newest first."""
-    found = with_database(configure(), lambda db: listing.recent(db, limit=limit or None))
+def events(limit: int, *, as_json: bool, state: EventState | None, **known: Any) -> None:
+    """List events, newest first; with options, only those that match all of them.
+
+    TRANSCRIPTION is the id of a transcription or of a submission: the events about it. With --handler, an event that is
+    pending or dead is so because of the job of this handler.
+    """
+    wanted = Filter(state=state, **known)
+    if state == "quarantined" and (wanted.type or wanted.handler):
+        raise click.UsageError("what is in quarantine could not be read, so it has no type and no jobs")
+    found = with_database(configure(), lambda db: listing.recent(db, wanted, limit=limit or None))
     if as_json:
         print_json([event.to_json() for event in found])
         return
     for event in found:
         click.echo(_line(event))
     if not found:
-        click.echo("no events yet", err=True)
+        click.echo("no events yet" if wanted == ALL else "no such events", err=True)
 
 
 @click.command(
@@ -38,7 +61,7 @@ def events(limit: int, *, as_json: bool) -> None:
 def show(event: str, *, as_json: bool) -> None:
     """Show one event with its deliveries, its jobs, their attempts and its body.
 
-    EVENT is an event's id, source/id, @key, or a transcription's id.
+    EVENT is an event's id, source/id, @key, or the id of a transcription or a submission.
     """
     whole = with_database(configure(), lambda db: lookup.whole(db, event))
     if as_json:
@@ -52,6 +75,7 @@ def show(event: str, *, as_json: bool) -> None:
         click.echo("  no handler wants it, so it is done")
     if found.same_as is not None:
         click.echo(f"  came late: its jobs are those of @{found.same_as}, which the provider's list has shown before")
+    click.echo(f"  of {found.source}, account {found.account}, at {found.api_url}; {_ORIGINS[found.origin]}")
     for variant in whole.variants:
         click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
     _say_delivered(whole)
@@ -62,20 +86,45 @@ def show(event: str, *, as_json: bool) -> None:
     click.echo(printable(whole.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
 
 
-@click.command(epilog=examples("receiver jobs", "receiver jobs --dead --json"))
+@click.command(
+    epilog=examples(
+        "receiver jobs",
+        "receiver jobs 4821",
+        "receiver jobs --dead --json",
+        "receiver jobs --waiting                     what waits for turns, money or a key",
+        "receiver jobs --state pending --handler transcripts",
+    )
+)
+@filters.of_events
+@click.option("--state", type=click.Choice(JOB_STATES), help="Only those in this state.")
 @click.option("--dead", is_flag=True, help="Show only dead jobs: they run again only after `receiver replay`.")
+@click.option(
+    "--waiting", is_flag=True,
+    help="Show only jobs that cannot run now for want of turns, money or a key, or because their handler says so.",
+)  # fmt: skip
 @limit_option(50)
 @as_json
-def jobs(limit: int, *, dead: bool, as_json: bool) -> None:
-    """List jobs, newest first."""
-    found = with_database(configure(), lambda db: listing.jobs(db, only_dead=dead, limit=limit or None))
+def jobs(limit: int, *, as_json: bool, state: JobState | None, dead: bool, waiting: bool, **known: Any) -> None:
+    """List jobs, those of the newest events first; with options, only those that match all of them.
+
+    TRANSCRIPTION is the id of a transcription or of a submission: the jobs of the events about it.
+    """
+    if (state is not None) + dead + waiting > 1:
+        raise click.UsageError("--state, --dead and --waiting exclude each other")
+    chosen: JobState | None = "dead" if dead else "pending" if waiting else state
+    states = JOB_STATES if chosen is None else (chosen,)
+    wanted = Filter(job_states=states, only_waiting=waiting, **known)
+    found = with_database(configure(), lambda db: listing.jobs(db, wanted, limit=limit or None))
     if as_json:
         print_json([listed.to_json() for listed in found])
         return
     for listed in found:
-        click.echo(f"{listed.event}  {_job_line(listed.job)}")
+        about = _about(listed.transcription_id, listed.title)
+        click.echo(f"{clock(listed.received_at)}  {listed.event}{about}  {_job_line(listed.job)}")
     if not found:
-        click.echo("no dead jobs" if dead else "no jobs yet", err=True)
+        is_plain = wanted == replace(ALL_JOBS, job_states=states, only_waiting=waiting)
+        kind = "waiting jobs" if waiting else "jobs yet" if chosen is None else f"{chosen} jobs"
+        click.echo(f"no {kind}" if is_plain else "no such jobs", err=True)
 
 
 @click.command(epilog=examples("receiver replay evt_1234", "receiver replay evt_1234 --handler transcripts"))
@@ -103,12 +152,28 @@ def replay(event: str, only: str | None, *, as_json: bool) -> None:
     done.require_all()
 
 
+_ORIGINS = {
+    "webhook": "it came to the webhook",
+    "callback": "it came to a callback",
+    "submission": "we wrote it about a submission",
+    "reconciled": "we found it in the provider's list, because no webhook had announced it",
+}
+
+
+def _about(transcription_id: str | None, title: str | None) -> str:
+    """Return what an event is about, as lists say it."""
+    about = "" if transcription_id is None else f"  transcription {transcription_id}"
+    return about if title is None else f"{about}  “{printable(title)}”"
+
+
 def _line(event: Stored) -> str:
-    about = "" if event.transcription_id is None else f"  transcription {event.transcription_id}"
+    about = _about(event.transcription_id, event.title)
     repeats = "" if event.deliveries == 1 else f"  delivered {event.deliveries} times"
     states = "".join(f"  {job.handler}:{job.state}" for job in event.jobs)
     if event.is_unwanted:
         states = "  no handler"
+    elif event.same_as is not None:
+        states = f"  same as @{event.same_as}"
     return f"{clock(event.received_at)}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
 
 
@@ -128,9 +193,21 @@ def _off(seconds: float) -> str:
 
 
 def _job_line(job: StoredJob) -> str:
-    wait = f", due in {job.waits_seconds:.0f} s" if job.state == "pending" and job.waits_seconds > 0 else ""
+    is_due_later = job.state == "pending" and job.waits_seconds > 0
+    due = f", due in {_length(timedelta(seconds=job.waits_seconds))}" if is_due_later else ""
     error = "" if job.error is None else f": {printable(job.error)}"
-    return f"{job.handler}  {job.state}, attempt {job.attempt}{wait}{error}"
+    if job.waiting_since is None or job.waited is None:
+        return f"{job.handler}  {job.state}, attempt {job.attempt}{due}{error}"
+    since = f"waiting for {_length(job.waited)}, since {clock(job.waiting_since)}"
+    return f"{job.handler}  {since}, attempt {job.attempt}{due}{error}"
+
+
+def _length(age: timedelta) -> str:
+    """Return a length of time in its largest whole unit."""
+    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if age.total_seconds() >= 2 * seconds:
+            return f"{age.total_seconds() // seconds:.0f} {unit}"
+    return f"{max(age.total_seconds(), 0):.0f} s"
 
 
 def _attempt_line(attempt: Attempt) -> str:

@@ -147,9 +147,9 @@ def transcript_id(_: click.Context, __: click.Parameter, given: str) -> str:
     return own if ids.is_id(own) else wire.number(own)
 
 
-def stripped(_: click.Context, __: click.Parameter, given: str) -> str:
-    """Return an id without the blanks around it."""
-    return given.strip()
+def stripped(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """Return an id without the blanks around it; None if none was given."""
+    return None if given is None else given.strip()
 
 
 def examples(*lines: str) -> str:

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
+from receiver.cli import filters
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json, say_done
@@ -24,24 +26,33 @@ from receiver.submissions.shelf import copies
 
 
 @click.command(
-    epilog=examples("receiver submissions", "receiver submissions --state unknown", "receiver submissions --json")
+    epilog=examples(
+        "receiver submissions",
+        "receiver submissions --state unknown --since 7d",
+        "receiver submissions --source timbr --title talk",
+        "receiver submissions --json",
+    )
 )
+@filters.of_submissions
 @click.option(
     "--state", "states", type=click.Choice([*map(str, State)]), multiple=True, help="Show only those in this state."
 )
 @limit_option(50)
 @as_json
-def submissions(states: tuple[str, ...], limit: int, *, as_json: bool) -> None:
-    """List submissions, newest first."""
+def submissions(states: tuple[str, ...], limit: int, *, as_json: bool, **known: Any) -> None:
+    """List submissions, newest first; with options, only those that match all of them.
+
+    Where a submission has no title, --title is looked for in the name of its recording.
+    """
     wanted = [State(state) for state in states] or None
-    found = with_database(configure(), lambda db: records.recent(db, wanted, limit or None))
+    found = with_database(configure(), lambda db: records.recent(db, wanted, limit or None, **known))
     if as_json:
         print_json([one.to_json() for one in found])
         return
     for one in found:
         click.echo(_line(one))
     if not found:
-        click.echo("no submissions", err=True)
+        click.echo("no such submissions" if states or any(known.values()) else "no submissions", err=True)
 
 
 @click.command(

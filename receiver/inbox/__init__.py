@@ -3,6 +3,7 @@
 deliveries    an event and one job for each handler that wants it, in one statement
   ▶ commit    deliveries in groups: one statement and one commit for all that wait
 listing       lists of events and of jobs
+  ▶ filters   the events that are asked for, and the way to them
 happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
 jobs          claim, then renew, settle, release: fenced by the attempt. Also bury, replay, count

@@ -1,18 +1,26 @@
 """List stored events and jobs, and find events by what they are called."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 from receiver.database import Database, query
+from receiver.inbox.filters import ALL, ALL_JOBS, Filter, keys
 
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A job as it is stored. `waits_seconds` pass until it is due or, if it runs, until its lease ends."""
+    """A job as it is stored.
+
+    Attributes:
+        waits_seconds: how long until it is due or, if it runs, until its lease ends.
+        due_at: when it is due; None if it is not pending.
+        waiting_since: since when each of its attempts has ended as `Later`; None if the last one did not.
+    """
 
     id: int
     handler: str
@@ -20,22 +28,52 @@ class StoredJob:
     attempt: int
     error: str | None
     waits_seconds: float
+    due_at: datetime | None = None
+    waiting_since: datetime | None = None
+
+    @property
+    def waited(self) -> timedelta | None:
+        """How long it has been waiting for turns, money, a key or what its handler waits for; None if it is not."""
+        if self.due_at is None or self.waiting_since is None:
+            return None
+        return self.due_at - timedelta(seconds=self.waits_seconds) - self.waiting_since
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `--json` prints."""
-        return {"handler": self.handler, "state": self.state, "attempt": self.attempt, "error": self.error}
+        return {
+            "handler": self.handler,
+            "state": self.state,
+            "attempt": self.attempt,
+            "error": self.error,
+            "due_at": None if self.due_at is None else self.due_at.isoformat(),
+            "waiting_since": None if self.waiting_since is None else self.waiting_since.isoformat(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class ListedJob:
-    """A job beside other events' jobs: `event` is the `source/id` of its event."""
+    """A job beside other events' jobs, with what its event is about. `event` is the `source/id` of its event."""
 
-    event: str
     job: StoredJob
+    key: int
+    event: str
+    type: str
+    transcription_id: str | None
+    title: str | None
+    origin: str
+    received_at: datetime
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `jobs --json` prints."""
-        return self.job.to_json() | {"event": self.event}
+        return self.job.to_json() | {
+            "event": self.event,
+            "key": self.key,
+            "type": self.type,
+            "transcription_id": self.transcription_id,
+            "title": self.title,
+            "origin": self.origin,
+            "received_at": self.received_at.isoformat(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +137,9 @@ class TypeCount:
     unwanted: int
 
 
-async def recent(db: Database, *, limit: int | None = None) -> list[Stored]:
-    """Return events, newest first: at most `limit`, or all of them if that is None."""
-    return [_stored(row) for row in await db.fetch(query("inbox/list_events"), limit)]
+async def recent(db: Database, wanted: Filter = ALL, *, limit: int | None = None) -> list[Stored]:
+    """Return the wanted events, newest first: at most `limit`, or all of them if that is None."""
+    return await _read(db, await keys(db, wanted, limit))
 
 
 async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> list[TypeCount]:
@@ -115,13 +153,13 @@ async def find(db: Database, name: str) -> list[Stored]:
     A name can mean several events: ids of two sources, APIs or accounts collide, and a transcription can have several
     events. The newest comes first.
     """
-    return [_stored(row) for row in await db.fetch(query("inbox/find_events"), name)]
+    return await _read(db, [row["id"] for row in await db.fetch(query("inbox/find_events"), name)])
 
 
 async def variants(db: Database, event: Stored) -> list[Stored]:
     """Return the quarantined deliveries that came with an event's identity and other bytes."""
     rows = await db.fetch(query("inbox/find_variants"), event.source, event.api_url, event.account, event.id)
-    return [_stored(row) for row in rows]
+    return await _read(db, [row["id"] for row in rows])
 
 
 async def other_apis(db: Database, api_url: str) -> list[str]:
@@ -143,8 +181,8 @@ async def newest_key(db: Database) -> int:
 
 async def test_event_after(db: Database, account: tuple[str, str, str], key: int) -> Stored | None:
     """Return the first `webhook.test` event of an account (source, API, name) that was stored after that with `key`."""
-    row = await db.fetchrow(query("inbox/test_event_after"), *account, key)
-    return None if row is None else _stored(row)
+    found: int | None = await db.fetchval(query("inbox/test_event_after"), *account, key)
+    return None if found is None else next(iter(await _read(db, [found])), None)
 
 
 async def has_ended(db: Database, api_url: str, transcription_id: str, *, since: int) -> bool:
@@ -153,10 +191,32 @@ async def has_ended(db: Database, api_url: str, transcription_id: str, *, since:
     return ended
 
 
-async def jobs(db: Database, *, only_dead: bool = False, limit: int | None = None) -> list[ListedJob]:
-    """Return jobs, or only the dead ones, newest first."""
-    rows = [dict(row) for row in await db.fetch(query("inbox/list_jobs"), only_dead, limit)]
-    return [ListedJob(row.pop("event"), StoredJob(**row)) for row in rows]
+async def jobs(db: Database, wanted: Filter = ALL_JOBS, *, limit: int | None = None) -> list[ListedJob]:
+    """Return the wanted jobs, those of the newest events first: at most `limit`, or all of them if that is None."""
+    events = await keys(db, wanted, limit)
+    rows = await db.fetch(
+        query("inbox/read_jobs"), events, wanted.handler, list(wanted.job_states), wanted.only_waiting, limit
+    )
+    return [_listed(row) for row in rows]
+
+
+async def _read(db: Database, keys: Sequence[int]) -> list[Stored]:
+    return [_stored(row) for row in await db.fetch(query("inbox/read_events"), keys)] if keys else []
+
+
+def _listed(row: asyncpg.Record) -> ListedJob:
+    columns = ("id", "handler", "state", "attempt", "error", "waits_seconds", "due_at", "waiting_since")
+    about = ("key", "type", "transcription_id", "title", "origin", "received_at")
+    return ListedJob(
+        StoredJob(**{name: row[name] for name in columns}),
+        event=f"{row['source']}/{row['event_id']}",
+        **{name: row[name] for name in about},
+    )
+
+
+def _job(stored: dict[str, Any]) -> StoredJob:
+    moments = {name: stored[name] and datetime.fromisoformat(stored[name]) for name in ("due_at", "waiting_since")}
+    return StoredJob(**stored | moments)
 
 
 def _stored(row: asyncpg.Record) -> Stored:
@@ -173,7 +233,7 @@ def _stored(row: asyncpg.Record) -> Stored:
         received_at=row["received_at"],
         deliveries=row["deliveries"],
         state=row["state"],
-        jobs=tuple(StoredJob(**job) for job in json.loads(row["jobs"])),
+        jobs=tuple(map(_job, json.loads(row["jobs"]))),
         title=row["title"],
         origin=row["origin"],
         same_as=row["same_as"],

@@ -7,10 +7,13 @@ from typing import Any
 
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
-from receiver.events import SUBMISSION
+from receiver.events import DEFAULT_ACCOUNT, SUBMISSION
 from receiver.inbox import attempts, listing
 from receiver.inbox.attempts import Attempt
 from receiver.inbox.listing import Stored, StoredJob
+from receiver.logs import clock, printable
+
+CHOICES = 20  # named in an error at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,9 @@ async def one(db: Database, name: str) -> Stored:
     # A submission has the same id as the transcription that it brings.
     found = [event for event in found if (event.id, event.type) == (name, SUBMISSION)] or found
     if len(found) > 1:
-        choices = ", ".join(
-            f"@{event.key} ({event.type or event.state} {event.source}/{event.id}{_details(event)})" for event in found
-        )
-        raise ImpossibleError(f"{name} means several events: say which of {choices}")
+        choices = ", ".join(map(_choice, found[:CHOICES]))
+        more = f" and {len(found) - CHOICES} more" if len(found) > CHOICES else ""
+        raise ImpossibleError(f"{name} means several events: say which of {choices}{more}")
     return found[0]
 
 
@@ -129,7 +131,10 @@ async def whole(db: Database, name: str) -> Whole:
     )
 
 
-def _details(event: Stored) -> str:
+def _choice(event: Stored) -> str:
+    """Return an event's key, and what people tell it from others by."""
     about = "" if event.transcription_id is None else f" about {event.transcription_id}"
-    account = "" if event.account == "default" else f", account {event.account}"
-    return f"{about} of {event.api_url}{account}"
+    title = "" if event.title is None else f" “{printable(event.title)}”"
+    account = "" if event.account == DEFAULT_ACCOUNT else f", account {event.account}"
+    what = f"{event.type or event.state} {event.source}/{event.id}{about}{title} of {event.api_url}{account}"
+    return f"@{event.key} ({what}, received {clock(event.received_at)})"

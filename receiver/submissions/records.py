@@ -127,7 +127,7 @@ class Submission:
         """Return the fields that `--json` prints."""
         moments = ("created_at", "sent_at", "accepted_at", "ended_at", "seen_at", "look_at")
         shown = (
-            "id", "source", "account", "operation", "recording", "state", "if_lost", "remote_id", "paid_tries",
+            "id", "source", "account", "operation", "recording", "title", "state", "if_lost", "remote_id", "paid_tries",
             "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "balance_before", "error",
         )  # fmt: skip
         times = {name: getattr(self, name) for name in moments}
@@ -218,10 +218,13 @@ async def same(db: Database, account: AccountId, asked: str) -> list[Submission]
     return [from_row(row) for row in await db.fetch(query("submissions/same_submissions"), *account, asked)]
 
 
-async def recent(db: Database, states: Collection[State] | None, limit: int | None) -> list[Submission]:
-    """Return submissions in some states, or in all of them for None, newest first."""
-    rows = await db.fetch(query("submissions/list_submissions"), list(State if states is None else states), limit)
-    return [from_row(row) for row in rows]
+async def recent(
+    db: Database, states: Collection[State] | None, limit: int | None, *, title: str | None = None,
+    source: str | None = None, account: str | None = None, since: timedelta | None = None,
+) -> list[Submission]:  # fmt: skip
+    """Return submissions, newest first: in some states, with a part of a title, made within a time; None is any."""
+    wanted = (list(State if states is None else states), limit, title, source, account, since)
+    return [from_row(row) for row in await db.fetch(query("submissions/list_submissions"), *wanted)]
 
 
 async def states(db: Database, submissions: Collection[str]) -> dict[str, State]:
@@ -310,11 +313,8 @@ def storable(text: str | None) -> str | None:
     return None if text is None else text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-_COLUMNS = tuple(column.name for column in fields(Submission))
-
-
 def from_row(row: asyncpg.Record) -> Submission:
     """Return the submission in a row of the table."""
-    values = {name: row[name] for name in _COLUMNS}
+    values = {column.name: row[column.name] for column in fields(Submission)}
     read = {name: json.loads(values[name]) for name in ("wishes", "upload", "files")}
     return Submission(**values | read | {"state": State(values["state"])})

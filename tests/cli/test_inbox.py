@@ -49,13 +49,15 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
         web.deliver(body)
     web.deliver(b"not an event")
     quarantined, event = shared.settled()
+    never = {"due_at": None, "waiting_since": None}
     assert event == {
         "key": event["key"], "source": "transcribe.so", "api_url": "http://127.0.0.1:1", "account": "default",
         "id": "evt_1", "type": "transcription.completed", "state": "dead",
-        "received_at": event["received_at"], "deliveries": 2, "transcription_id": "77",
+        "received_at": event["received_at"], "deliveries": 2, "transcription_id": "77", "title": None,
+        "origin": "webhook", "same_as": None,
         "jobs": [
-            {"handler": "first", "state": "done", "attempt": 1, "error": None},
-            {"handler": "second", "state": "dead", "attempt": 1, "error": "broken\nfor now"},
+            {"handler": "first", "state": "done", "attempt": 1, "error": None} | never,
+            {"handler": "second", "state": "dead", "attempt": 1, "error": "broken\nfor now"} | never,
         ],
     }  # fmt: skip
     assert (quarantined["state"], quarantined["type"], quarantined["jobs"]) == ("quarantined", None, [])
@@ -73,7 +75,8 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
         assert (again["number"], again["how"], again["secret"]) == (2, "repeat", signature.fingerprint(SECRET))
         assert 0 <= again["seconds_off"] < WAIT_SECONDS
     dead = json.loads(shared.run_inside("jobs", "--dead", "--json").stdout)
-    assert dead == [event["jobs"][1] | {"event": "transcribe.so/evt_1"}]
+    about = {name: event[name] for name in ("key", "type", "transcription_id", "title", "origin", "received_at")}
+    assert dead == [event["jobs"][1] | {"event": "transcribe.so/evt_1"} | about]
     assert len(json.loads(shared.run_inside("jobs", "--json").stdout)) == 2
     assert len(json.loads(shared.run_inside("events", "--json", "--limit", "1").stdout)) == 1
     assert "evt_1  transcription 77  delivered 2 times  first:done  second:dead" in shared.run_inside("events").stdout
@@ -82,9 +85,8 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
         r"Z  attempt 1 dead after \d+\.\d\d s on \S+/\d+: broken\\nfor", shared.run_inside("show", "evt_1").stdout
     )
     assert "quarantined: it is not JSON" in shared.run_inside("show", quarantined["id"]).stdout
-    assert (
-        shared.run_inside("jobs", "--dead").stdout == "transcribe.so/evt_1  second  dead, attempt 1: broken\\nfor now\n"
-    )
+    line = "Z  transcribe.so/evt_1  transcription 77  second  dead, attempt 1: broken\\nfor now\n"
+    assert shared.run_inside("jobs", "--dead").stdout.endswith(line)
 
 
 def test_replay_runs_done_and_dead_jobs_again(shared: Processes, running: tuple[Web, Process]) -> None:
@@ -218,7 +220,7 @@ def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> N
     ran = shared.run_inside("show", "evt_1")
     assert shared.run_inside("events").stdout.count("some.event               evt_1  no handler\n") == 2
     assert "  no handler wants it, so it is done\n" in shared.run_inside("show", "b/evt_1").stdout
-    assert "evt_1 means several events: say which of @2 (some.event b/evt_1 of x), @1 (some" in ran.stderr
+    assert "evt_1 means several events: say which of @2 (some.event b/evt_1 of x, received 20" in ran.stderr
     assert shared.run("replay", "evt_1").stderr == ran.stderr
     assert json.loads(shared.run_inside("show", "@1", "--json").stdout)["source"] == "a"
     assert base64.b64decode(json.loads(shared.run_inside("show", "b/evt_1", "--json").stdout)["raw"]) == b"b"
@@ -297,3 +299,143 @@ def test_show_tells_of_other_bytes_that_came_under_the_same_id(shared: Processes
         rf"another body with this id, quarantined: @\d+ {variant}\n", shared.run_inside("show", "77").stdout
     )
     assert "another body came before under its id, evt_1" in shared.run_inside("show", variant).stdout
+
+
+# --- looked up by what people know -----------------------------------------------------------------------------------
+
+KNOWN = (
+    """
+    insert into receiver.events (
+        source, event_id, api_url, account, type, unreadable, transcription_id, title, raw, secret_fingerprint, origin,
+        same_as, received_at
+    )
+    values
+        ('transcribe.so', 'evt_1', 'u', 'default', 'transcription.completed', null, '4821', 'Lecture 7', 'x', 'f',
+            'webhook', null, now() - interval '2 days'),
+        ('transcribe.so', 'evt_2', 'u', 'two', 'transcription.failed', null, '4821', 'Lecture 7', 'x', 'f',
+            'reconciled', null, now()),
+        ('timbr', 'evt_3', 'u', 'default', 'transcription.completed', null, 'sub_1', E'ta\\x1b[31mlk', 'x', '',
+            'submission', null, now()),
+        ('transcribe.so', 'evt_4', 'u', 'default', null, 'it is not JSON', null, null, 'x', 'f',
+            'callback', null, now()),
+        ('transcribe.so', 'evt_5', 'u', 'default', 'transcription.completed', null, '7', null, 'x', 'f',
+            'webhook', 2, now())
+    """,
+    """
+    insert into receiver.jobs (event, handler, source, api_url, account, state, attempt, due_at, error, waiting_since)
+    values
+        (1, 'first', 'transcribe.so', 'u', 'default', 'done', 1, now(), null, null),
+        (1, 'second', 'transcribe.so', 'u', 'default', 'pending', 3, now() + interval '90 s', 'top up',
+            now() - interval '3 hours'),
+        (2, 'first', 'transcribe.so', 'u', 'two', 'dead', 1, now(), 'broken', null),
+        (3, 'first', 'timbr', 'u', 'default', 'pending', 2, now() + interval '90 s', 'broken', null)
+    """,
+)
+
+
+@pytest.fixture
+def known(shared: Processes) -> Processes:
+    for statement in KNOWN:
+        shared.sql(statement)
+    return shared
+
+
+def test_events_are_listed_by_what_people_know_of_them(known: Processes) -> None:
+    cases = {
+        "4821": "21", "sub_1": "3", "--title LECTURE": "21", "--type transcription.*": "5321", "--type *": "54321",
+        "--type transcription.failed": "2", "--source timbr": "3", "--account two": "2", "--handler second": "1",
+        "--state pending": "31", "--state dead": "2", "--state quarantined": "4", "--state done": "5",
+        "--since 1d": "5432", "--since 1d --title lecture 4821": "2", "--state pending --handler first": "3",
+        "--title nothing": "", "--limit 2": "54",
+    }  # fmt: skip
+    found = {}
+    for options in cases:
+        listed = json.loads(known.run_inside("events", *options.split(), "--json").stdout)
+        found[options] = "".join(event["id"].removeprefix("evt_") for event in listed)
+    assert found == cases
+
+
+def test_jobs_are_listed_by_what_people_know_of_them(known: Processes) -> None:
+    cases = {
+        "4821": "2 first, 1 second, 1 first", "--title lecture --state done": "1 first", "--source timbr": "3 first",
+        "--type transcription.failed": "2 first", "--account two": "2 first", "--handler second": "1 second",
+        "--dead": "2 first", "--waiting": "1 second", "--waiting 4821": "1 second", "--waiting --handler first": "",
+        "--state pending": "3 first, 1 second", "--state running": "", "--state dropped": "",
+        "--since 1d": "3 first, 2 first", "--limit 1": "3 first",
+    }  # fmt: skip
+    found = {}
+    for options in cases:
+        listed = json.loads(known.run_inside("jobs", *options.split(), "--json").stdout)
+        found[options] = ", ".join(f"{job['event'].partition('evt_')[2]} {job['handler']}" for job in listed)
+    assert found == cases
+
+
+def test_lists_show_title_time_and_transcription_and_what_a_job_waits_for(known: Processes) -> None:
+    late, _, talk, failed, _ = known.run_inside("events").stdout.splitlines()
+    assert re.fullmatch(r"[0-9-]+ [0-9:]+Z  dead  .*  evt_2  transcription 4821  “Lecture 7”  first:dead", failed)
+    assert "transcription sub_1  “ta\\x1b[31mlk”" in talk
+    assert late.endswith("evt_5  transcription 7  same as @2")
+    talks, _, waiting, _ = known.run_inside("jobs").stdout.splitlines()
+    assert re.search(r"  first  pending, attempt 2, due in (90|8[0-9]) s: broken$", talks)
+    assert re.fullmatch(
+        r"[0-9-]+ [0-9:]+Z  transcribe.so/evt_1  transcription 4821  “Lecture 7”  second  waiting for 3 h, "
+        r"since [0-9-]+ [0-9:]+Z, attempt 3, due in (90|8[0-9]) s: top up",
+        waiting,
+    )
+    assert (
+        known.run_inside("jobs", "--waiting").stdout.partition("waiting")[2] == waiting.partition("waiting")[2] + "\n"
+    )
+    (job,) = json.loads(known.run_inside("jobs", "--waiting", "--json").stdout)
+    assert (job["title"], job["transcription_id"], job["state"]) == ("Lecture 7", "4821", "pending")
+    assert job["waiting_since"] < job["due_at"]
+
+
+def test_show_says_where_an_event_comes_from(known: Processes) -> None:
+    said = {
+        "evt_1": "  of transcribe.so, account default, at u; it came to the webhook\n",
+        "evt_2": "  of transcribe.so, account two, at u; we found it in the provider's list, because no webhook had ",
+        "evt_3": "  of timbr, account default, at u; we wrote it about a submission\n",
+        "evt_4": "  of transcribe.so, account default, at u; it came to a callback\n",
+        "evt_5": "  came late: its jobs are those of @2, which the provider's list has shown before\n",
+    }
+    for name, line in said.items():
+        assert line in known.run_inside("show", name).stdout
+    assert json.loads(known.run_inside("show", "evt_5", "--json").stdout)["same_as"] == 2
+    refused = known.run_inside("show", "4821").stderr
+    assert (
+        "4821 means several events: say which of @2 (transcription.failed transcribe.so/evt_2 about 4821 “Lecture "
+        in (refused)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("events", "--type", "Transcription"), "write transcription.failed, or a family: 'transcription.*'"),
+        (("events", "--source", "nobody"), "'nobody' is not one of 'transcribe.so', 'timbr'"),
+        (("events", "--state", "running"), "'running' is not one of 'pending', 'done', 'dead', 'quarantined'"),
+        (("events", "--state", "quarantined", "--type", "a.b"), "what is in quarantine could not be read"),
+        (("events", "--state", "quarantined", "--handler", "a"), "so it has no type and no jobs"),
+        (("events", "--since", "7"), "'7' is not a duration"),
+        (("jobs", "--state", "quarantined"), "is not one of 'pending', 'running', 'done', 'dead', 'dropped'"),
+        (("jobs", "--dead", "--state", "done"), "--state, --dead and --waiting exclude each other"),
+        (("jobs", "--dead", "--waiting"), "--state, --dead and --waiting exclude each other"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_makes_no_sense_is_refused(shared: Processes, arguments: tuple[str, ...], said: str) -> None:
+    ran = shared.run_inside(*arguments)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert said in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("events", "4821"), "no such events"), (("jobs", "4821"), "no such jobs"),
+        (("jobs", "--dead"), "no dead jobs"),
+        (("jobs", "--dead", "--title", "x"), "no such jobs"), (("jobs", "--waiting"), "no waiting jobs"),
+        (("jobs", "--state", "running"), "no running jobs"),
+    ],
+)  # fmt: skip
+def test_an_empty_list_says_what_is_not_there(shared: Processes, arguments: tuple[str, ...], said: str) -> None:
+    assert shared.run_inside(*arguments).stderr == f"{said}\n"

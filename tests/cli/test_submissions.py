@@ -13,3 +13,19 @@ def test_submissions_are_listed_by_their_state_in_its_own_word(
     printed = commands.good("submit", wav(tmp_path / "talk.wav", 2), "--provider", "timbr-audio")
     assert commands.good("submissions", "--state", "uploaded").split()[3] == printed.strip()
     assert commands.read("submissions", "--state", "unknown", "--state", "failed") == []
+
+
+def test_submissions_are_listed_by_what_people_know_of_them(
+    commands: Commands, sandbox: Simulated, receiver_database: str, tmp_path: Path
+) -> None:
+    audio = {"TIMBR_AUDIO_API_URL": f"{sandbox.url}/timbr-audio", "TIMBR_AUDIO_API_KEY": sandbox.key}
+    commands.environment |= {"DATABASE_URL": receiver_database} | audio
+    commands.good("submit", wav(tmp_path / "Talk 7.wav", 2), "--provider", "timbr-audio")
+    found = [
+        ["--title", "talk 7"], ["--source", "timbr-audio"], ["--account", "default"], ["--since", "1h"],
+        ["--title", "TALK", "--source", "timbr-audio", "--account", "default", "--since", "1h", "--state", "uploaded"],
+    ]  # fmt: skip
+    for options in found:
+        assert [one["recording"] for one in commands.read("submissions", *options)] == ["Talk 7.wav"]
+    for options in (["--title", "talk 8"], ["--source", "timbr"], ["--account", "two"], ["--state", "done"]):
+        assert commands.run("submissions", *options).stderr == "no such submissions\n"

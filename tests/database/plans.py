@@ -30,7 +30,7 @@ FILL = (
     """
     insert into receiver.events (
         source, event_id, api_url, account, type, transcription_id, raw, secret_fingerprint, received_at,
-        last_delivered_at, origin
+        last_delivered_at, origin, title
     )
     select
         case when n % 20 = 0 then 'timbr-audio' else 'transcribe.so' end, 'evt_' || n,
@@ -38,11 +38,11 @@ FILL = (
         case n % 7 when 0 then 'two' when 1 then 'three' else 'default' end,
         case when n % 5000 = 10 then 'webhook.test' else 'transcription.completed' end, (n / 2)::text,
         convert_to(repeat('x', 300), 'UTF8'), 'fp_' || n % 3, now() - ({events} - n) * interval '1 s',
-        now() - ({events} - n) * interval '1 s', 'webhook'
+        now() - ({events} - n) * interval '1 s', 'webhook', 'Lecture ' || n % 100
     from generate_series(1, {events}) n
     """,
     """
-    insert into receiver.jobs (event, handler, source, api_url, account, state, attempt, due_at)
+    insert into receiver.jobs (event, handler, source, api_url, account, state, attempt, due_at, waiting_since)
     select
         e.id, h, e.source, e.api_url, e.account,
         case
@@ -51,7 +51,8 @@ FILL = (
             when e.id % 100 = 7 and h = 'c' then 'dead'
             else 'done'
         end::receiver.job_state,
-        1, e.received_at + case when e.id % 4 = 0 then interval '30 days' else interval '0' end
+        1, e.received_at + case when e.id % 4 = 0 then interval '30 days' else interval '0' end,
+        case when e.id % 50 = 0 then e.received_at end
     from receiver.events e
     cross join unnest(array['a', 'b', 'c']) h
     order by e.id, h
@@ -252,8 +253,18 @@ LOOKED = {
     "submissions/count_unresolved": Looked("", 110),
     "submissions/count_expired": Looked("", 60),
     # Lists, and names that a person gives.
-    "inbox/list_events": Looked("50", 250),
-    "inbox/list_jobs": Looked("true, 50", 320),
+    "inbox/newest_events": Looked("100, 'LECTURE 7', null, 5, 'c', array['done', 'dead']", 5500),
+    "inbox/newest_of_kinds": Looked(
+        "'7 d', null, 'done', 5, 'c', array['done'], 'timbr-audio', 'two', 'transcription.*'", 120
+    ),
+    "inbox/newest_about": Looked("'7 d', null, 'done', 5, 'c', null, null, null, 'transcription.*', '7503'", 60),
+    "inbox/newest_queued": Looked(
+        "100, 'lecture', 'dead', 5, null, array['pending', 'running', 'dead', 'waiting'], null, null, null", 400
+    ),
+    "inbox/newest_with_jobs": Looked("100, null, 5, 'c', array['done', 'dead']", 100),
+    "inbox/first_since": Looked("'7 d'", 50),
+    "inbox/read_events": Looked("array[15007, 7, 19000]", 15),
+    "inbox/read_jobs": Looked("array[15007, 7, 19000], null, array['done', 'dead', 'pending'], false, 50", 15),
     "inbox/find_events": Looked("'evt_15007'", 60),
     "inbox/list_deliveries": Looked("15007", 5),
     "inbox/list_attempts": Looked("15007", 10),
@@ -295,7 +306,9 @@ LOOKED = {
     "submissions/has_work": Looked("'sub_7'", 10),
     "submissions/is_announced": Looked("'transcribe.so', 'https://api.test', 'a7', 'k7'", 60),
     "submissions/keyed_submissions": Looked("'k7'", 5),
-    "submissions/list_submissions": Looked("array['unknown', 'accepted', 'done'], 50", 220),
+    "submissions/list_submissions": Looked(
+        "array['unknown', 'accepted', 'done'], 5, 'a.w', 'timbr-audio', 'two', '7 d'", 220
+    ),
     "submissions/lock_submission": Looked("'sub_7'", 5),
     "submissions/same_submissions": Looked(f"{WORKS}, 'k7'", 5),
     "submissions/states": Looked("array['sub_7', 'sub_9']", 5),

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -501,3 +501,69 @@ async def test_jobs_that_are_not_done_are_counted_by_handler_and_whose_they_are(
     assert [(one.handler, one.dead, one.unfinished, one.elsewhere) for one in elsewhere if one.elsewhere] == [
         ("a", 0, 0, 4), ("only_pending", 0, 0, 1), ("only_running", 0, 0, 1),
     ]  # fmt: skip
+
+
+async def waiting_since(db: Pool) -> datetime | None:
+    return (await stored(db)).waiting_since
+
+
+async def end(db: Pool, outcome: Outcome) -> None:
+    """Claim the one job, and end it."""
+    await due_now(db)
+    (ours,) = await claim(db)
+    assert await finish(db, ours.job, ours.attempt, outcome)
+
+
+async def test_a_job_waits_since_the_first_of_its_attempts_that_ended_as_later_one_after_another(db: Pool) -> None:
+    await append(db, "evt_1", "a")
+    assert await waiting_since(db) is None
+    await end(db, Again(timedelta(0), "broken"))
+    assert await waiting_since(db) is None
+    await end(db, Later(timedelta(0), "no money"))
+    first = await waiting_since(db)
+    assert first is not None
+    await end(db, Later(timedelta(minutes=5), "no key"))
+    job = await stored(db)
+    assert (job.waiting_since, job.error) == (first, "no key")
+    assert job.due_at is not None
+    assert job.waited is not None
+    assert timedelta(0) <= job.waited < timedelta(minutes=1)
+    await end(db, Again(timedelta(0), "broken"))
+    assert ((await stored(db)).waiting_since, (await stored(db)).waited) == (None, None)
+    await end(db, Later(timedelta(0), "no money"))
+    second = await waiting_since(db)
+    assert second is not None
+    assert second > first
+
+
+async def test_a_job_that_was_given_back_or_lost_has_not_stopped_to_wait(db: Pool) -> None:
+    await append(db, "evt_1", "a")
+    await end(db, Later(timedelta(0), "no money"))
+    since = await waiting_since(db)
+    assert await jobs.release(db, await claim(db)) == [True]
+    assert await waiting_since(db) == since
+    await claim(db, lease=LAPSED)
+    assert await waiting_since(db) is None, "it runs"
+    lapsed = await claim_lapsed(db)
+    assert lapsed is not None
+    await finish(db, lapsed.job, lapsed.attempt, Later(timedelta(0), "no money"))
+    assert await waiting_since(db) == since
+
+
+@pytest.mark.parametrize("how", ["done", "completed", "dead", "buried", "replayed"])
+async def test_a_job_that_has_ended_or_was_replayed_does_not_wait(db: Pool, how: str) -> None:
+    event = await append(db, "evt_1", "a")
+    await end(db, Later(timedelta(0), "no money"))
+    match how:
+        case "done" | "dead":
+            await end(db, Done() if how == "done" else Dead("broken"))
+        case "completed":
+            (ours,) = await claim(db)
+            async with db.acquire() as connection, connection.transaction():
+                assert await jobs.lock(connection, ours.job, ours.attempt)
+                assert await jobs.complete(connection, ours.job, ours.attempt, claimed_at=ours.claimed_at)
+        case "buried":
+            await jobs.bury(db, (await stored(db)).id, "it cannot be claimed")
+    assert await db.fetchval("select waiting_since is null from receiver.jobs") is (how != "replayed")
+    assert await jobs.replay(db, event, ["a"]) == ["a"]
+    assert await waiting_since(db) is None

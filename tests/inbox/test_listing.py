@@ -4,6 +4,7 @@ from receiver.database import Pool
 from receiver.events import Event
 from receiver.inbox import deliveries, listing
 from receiver.inbox.deliveries import Delivery
+from receiver.inbox.filters import Filter
 from receiver.inbox.listing import Stored
 from receiver.providers.transcribe_so import payload
 from tests.processes import completed
@@ -80,7 +81,7 @@ async def test_jobs_are_listed_newest_first_with_their_event_and_by_state(db: Po
     listed = await listing.jobs(db)
     assert [one.event for one in listed] == [f"{SOURCE}/evt_{number}" for number in (2, 1, 0)]
     assert [one.event for one in await listing.jobs(db, limit=1)] == [f"{SOURCE}/evt_2"]
-    (dead,) = await listing.jobs(db, only_dead=True)
+    (dead,) = await listing.jobs(db, Filter(job_states=("dead",)))
     assert (dead.event, dead.job.handler, dead.job.error) == (f"{SOURCE}/evt_1", "a", "why")
 
 

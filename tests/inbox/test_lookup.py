@@ -53,3 +53,14 @@ async def test_an_event_comes_with_its_body_and_its_variants(db: Pool) -> None:
 async def test_no_event_is_no_whole_one(db: Pool) -> None:
     with pytest.raises(ImpossibleError, match="there is no event evt_none"):
         await lookup.whole(db, "evt_none")
+
+
+async def test_of_many_events_that_a_name_means_the_newest_are_named(db: Pool) -> None:
+    for number in range(1, 23):
+        await deliver(db, completed(f"evt_{number}"))
+    with pytest.raises(ImpossibleError) as refused:
+        await lookup.one(db, "4821")
+    said = str(refused.value)
+    assert said.startswith("4821 means several events: say which of @22 (transcription.completed transcribe.so/evt_22 ")
+    assert said.endswith(" and 2 more")
+    assert "@3 (" in said

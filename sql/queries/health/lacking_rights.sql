@@ -8,7 +8,7 @@ from (
         ('deliveries', '{insert,select}'), ('doubts', '{delete,insert,select,update}'),
         ('events', '{insert,select,update}'), ('failures', '{insert,select,update}'),
         ('files', '{delete,insert,select,update}'), ('gate', '{insert,select,update}'), ('identity', '{select}'),
-        ('inbox', '{select}'), ('jobs', '{insert,select,update}'), ('migrations', '{select}'),
+        ('jobs', '{insert,select,update}'), ('kinds', '{select}'), ('migrations', '{select}'),
         ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'), ('queues', '{select}'),
         ('reconciliations', '{insert,select,update}'), ('regenerations', '{delete,insert,select}'), ('registrations', '{insert,select,update}'),
         ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'), ('senders', '{select}'),

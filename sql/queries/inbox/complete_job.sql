@@ -4,7 +4,7 @@
 -- The state is compared as text: see settle_jobs.sql.
 with done as (
     update receiver.jobs
-    set state = 'done', due_at = now(), error = null
+    set state = 'done', due_at = now(), error = null, waiting_since = null
     where id = $1 and attempt = $2 and state::text = 'running'
     returning id
 ), recorded as (

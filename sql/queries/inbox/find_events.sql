@@ -14,4 +14,4 @@ with named as (
     union
     select e.id from receiver.events e where e.transcription_id = $1 and e.type like 'transcription.%'
 )
-select inbox.* from receiver.inbox inbox join named on named.id = inbox.id order by inbox.id desc
+select id from named order by id desc

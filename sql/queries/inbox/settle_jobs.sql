@@ -23,7 +23,8 @@ with said as (
     ) as j
 ), written as (
     update receiver.jobs j
-    set state = ours.state::receiver.job_state, due_at = now() + ours.after, error = ours.error, uncounted = j.uncounted + ours.uncounted
+    set state = ours.state::receiver.job_state, due_at = now() + ours.after, error = ours.error, uncounted = j.uncounted + ours.uncounted,
+        waiting_since = case when ours.outcome = 'later' then coalesce(j.waiting_since, now()) end
     from ours
     where j.id = ours.job and ours.job > 0 and ours.attempt > 0
     returning j.id, j.attempt

@@ -1,9 +1,18 @@
 -- List submissions in some states, newest first.
--- $1 states text[], $2 limit bigint
+-- $1 states text[], $2 limit bigint, $3 title text, $4 source text, $5 account text, $6 since interval
+--
+-- $3 is a part of the title or, where there is none, of the recording's name. Each state is read from its newest back,
+-- until it has enough.
 select s.*
 from unnest($1::text[]) as wanted (state)
 cross join lateral (
-    select * from receiver.submissions s where s.state = wanted.state order by s.created_at desc, s.id desc limit $2
+    select *
+    from receiver.submissions s
+    where s.state = wanted.state and s.created_at > coalesce(now() - $6::interval, '-infinity')
+        and ($3::text is null or strpos(lower(coalesce(s.title, s.recording)), lower($3)) > 0)
+        and ($4::text is null or s.source = $4) and ($5::text is null or s.account = $5)
+    order by s.created_at desc, s.id desc
+    limit $2
 ) as s
 order by s.created_at desc, s.id desc
 limit $2

@@ -1,0 +1,52 @@
+"""The options by which lists show only some events, jobs or submissions, and how they are read."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from receiver.cli.options import since_option, stripped
+from receiver.handling.api import PATTERN
+from receiver.providers import SOURCES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _type(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """Return a type or a family; None for every type."""
+    if given is None or given.strip() == "*":
+        return None
+    if not PATTERN.fullmatch(given.strip()):
+        raise click.BadParameter(f"{given!r} is no type: write transcription.failed, or a family: 'transcription.*'")
+    return given.strip()
+
+
+def of_submissions(command: F) -> F:
+    """Add the options that choose submissions: `title`, `source`, `account` and `since`."""
+    return _options(
+        command,
+        click.option("--title", metavar="TEXT", help="Only those with this text in their title, in capitals or not."),
+        click.option(
+            "--source", type=click.Choice([source.name for source in SOURCES]), help="Only those of a source."
+        ),
+        click.option("--account", metavar="NAME", help="Only those of the accounts of this name, such as big-show."),
+        since_option("those"),
+    )
+
+
+def of_events(command: F) -> F:
+    """Add the argument and the options that choose events, or jobs by their events: the names are those of `Filter`."""
+    return _options(
+        of_submissions(command),
+        click.argument("about", metavar="[TRANSCRIPTION]", required=False, callback=stripped),
+        click.option(
+            "--type", metavar="TYPE", callback=_type, help="Only those of a type, or of a family: 'transcription.*'."
+        ),
+        click.option("--handler", metavar="NAME", help="Only jobs of this handler, or events that have one."),
+    )
+
+
+def _options(command: F, *options: Callable[[F], F]) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,25 @@
+-- Find events, newest first; with $6, those with a job in one of these states, of handler $5 if that is given.
+-- $1 first bigint, $2 title text, $3 state text, $4 limit bigint, $5 handler text, $6 job_states text[]
+--
+-- It reads from the newest event back until it has found enough, or to the event $1. What is asked about an event's jobs
+-- is asked for each event alone: a plan for many would read all jobs.
+select e.id
+from receiver.events e
+where e.id >= $1
+    and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+    and ($3::text is null or $3 = case when e.type is null then 'quarantined' else (
+        select case
+            when bool_or(j.state in ('pending', 'running')) then 'pending'
+            when bool_or(j.state = 'dead') then 'dead'
+            else 'done'
+        end
+        from receiver.jobs j
+        where j.event = e.id
+    ) end)
+    and ($6::text[] is null or (
+        select coalesce(bool_or(($5::text is null or j.handler = $5) and j.state::text = any ($6)), false)
+        from receiver.jobs j
+        where j.event = e.id
+    ))
+order by e.id desc
+limit $4

@@ -1,0 +1,36 @@
+-- Find events of some kinds, newest first; with $6, those with a job in one of these states, of handler $5 if that is given.
+-- $1 since interval, $2 title text, $3 state text, $4 limit bigint, $5 handler text, $6 job_states text[], $7 source text, $8 account text, $9 type text
+--
+-- $9 is a type, or a family such as `transcription.*`; it is empty for what is in quarantine. Each kind is read from its
+-- newest event back until it has enough. Rows are compared, not columns, so that the planner expects many events of the
+-- kind: for few it would read and sort all of them. What is asked about jobs: see newest_events.sql.
+select e.id
+from receiver.kinds kind
+cross join lateral (
+    select e.id
+    from receiver.events e
+    where (e.source, e.account, coalesce(e.type, '')) <= (kind.source, kind.account, kind.type)
+        and (e.source, e.account, coalesce(e.type, ''), e.received_at)
+            > (kind.source, kind.account, kind.type, coalesce(now() - $1::interval, '-infinity'))
+        and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+        and ($3::text is null or $3 = case when e.type is null then 'quarantined' else (
+            select case
+                when bool_or(j.state in ('pending', 'running')) then 'pending'
+                when bool_or(j.state = 'dead') then 'dead'
+                else 'done'
+            end
+            from receiver.jobs j
+            where j.event = e.id
+        ) end)
+        and ($6::text[] is null or (
+            select coalesce(bool_or(($5::text is null or j.handler = $5) and j.state::text = any ($6)), false)
+            from receiver.jobs j
+            where j.event = e.id
+        ))
+    order by e.source desc, e.account desc, coalesce(e.type, '') desc, e.received_at desc, e.id desc
+    limit $4
+) as e
+where ($7::text is null or kind.source = $7) and ($8::text is null or kind.account = $8)
+    and ($9::text is null or kind.type = $9 or (right($9, 2) = '.*' and starts_with(kind.type, left($9, -1))))
+order by e.id desc
+limit $4
