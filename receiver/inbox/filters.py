@@ -73,6 +73,21 @@ ALL = Filter()
 ALL_JOBS = Filter(job_states=JOB_STATES)
 
 
+def pattern(title: str | None) -> str | None:
+    """Return a regular expression of PostgreSQL's for a part of a title, in capitals or not; None for None.
+
+    It names both cases of each letter: a database without a locale knows the capitals of ASCII alone.
+    """
+    return None if title is None else "".join(map(_of_any_case, title))
+
+
+def _of_any_case(character: str) -> str:
+    cases = {case for case in (character.lower(), character.upper()) if len(case) == 1}
+    if len(cases) > 1:
+        return f"[{''.join(sorted(cases))}]"
+    return character if character.isalnum() else f"\\{character}"
+
+
 async def keys(db: Database, wanted: Filter, limit: int | None) -> list[int]:
     """Return the keys of the wanted events, newest first: at most `limit`, or all of them if that is None.
 
@@ -80,7 +95,7 @@ async def keys(db: Database, wanted: Filter, limit: int | None) -> list[int]:
     """
     if wanted.about is not None and wanted.only_waiting:
         limit = None  # they are few, and whether their jobs wait shows only later
-    among = (wanted.title, wanted.state, limit, wanted.handler, list(wanted.has_job) or None)
+    among = (pattern(wanted.title), wanted.state, limit, wanted.handler, list(wanted.has_job) or None)
     kind = (wanted.source, wanted.account, wanted.type)
     if wanted.about is not None:
         rows = await db.fetch(query("inbox/newest_about"), wanted.since, *among, *kind, wanted.about)

@@ -11,7 +11,7 @@ import asyncpg
 from receiver.database import Connection, Database, Pool, query
 from receiver.errors import ImpossibleError, LeaseLostError
 from receiver.events import AccountId
-from receiver.inbox import jobs
+from receiver.inbox import filters, jobs
 from receiver.submissions import ids
 from receiver.submissions.moves import FROM, OVER, IfLost, State
 
@@ -223,7 +223,7 @@ async def recent(
     source: str | None = None, account: str | None = None, since: timedelta | None = None,
 ) -> list[Submission]:  # fmt: skip
     """Return submissions, newest first: in some states, with a part of a title, made within a time; None is any."""
-    wanted = (list(State if states is None else states), limit, title, source, account, since)
+    wanted = (list(State if states is None else states), limit, filters.pattern(title), source, account, since)
     return [from_row(row) for row in await db.fetch(query("submissions/list_submissions"), *wanted)]
 
 

@@ -253,13 +253,13 @@ LOOKED = {
     "submissions/count_unresolved": Looked("", 110),
     "submissions/count_expired": Looked("", 60),
     # Lists, and names that a person gives.
-    "inbox/newest_events": Looked("100, 'LECTURE 7', null, 5, 'c', array['done', 'dead']", 5500),
+    "inbox/newest_events": Looked("100, '[lL]ecture 7', null, 5, 'c', array['done', 'dead']", 5500),
     "inbox/newest_of_kinds": Looked(
         "'7 d', null, 'done', 5, 'c', array['done'], 'timbr-audio', 'two', 'transcription.*'", 120
     ),
     "inbox/newest_about": Looked("'7 d', null, 'done', 5, 'c', null, null, null, 'transcription.*', '7503'", 60),
     "inbox/newest_queued": Looked(
-        "100, 'lecture', 'dead', 5, null, array['pending', 'running', 'dead', 'waiting'], null, null, null", 400
+        "100, 'ecture', 'dead', 5, null, array['pending', 'running', 'dead', 'waiting'], null, null, null", 400
     ),
     "inbox/newest_with_jobs": Looked("100, null, 5, 'c', array['done', 'dead']", 100),
     "inbox/first_since": Looked("'7 d'", 50),

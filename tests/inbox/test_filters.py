@@ -140,6 +140,23 @@ async def test_a_title_is_looked_for_as_it_is_written(db: Pool, everything: list
     assert {title: len(await listing.recent(db, Filter(title=title))) for title in titles} == titles
 
 
+@pytest.mark.parametrize(
+    ("title", "asked"),
+    [
+        ("Ärger im Fjord", "äRGER IM fjord"), ("ΣΟΦΙΑ и Мир", "σοφια И мИР"), ("straße", "STRAße"),
+        (r"a\d [b] (c) {1} ^.*+?|$ - ***: x", r"A\D [B] (C) {1} ^.*+?|$ - ***: X"), ("***:abc", "***:ABC"),
+        ("(?i)abc", "(?I)ABC"), ("日本", "日本"), ("tab\tand 😀_%", "TAB\tAND 😀_%"),
+        ("x^y]z", "^Y]Z"), ("a-b", "A-B"), ("İstanbul", "İSTAN"),
+    ],
+)  # fmt: skip
+async def test_a_title_is_found_in_any_case_and_every_character_is_only_itself(
+    db: Pool, title: str, asked: str
+) -> None:
+    await db.execute(EVENTS_OF_ALL_KINDS)
+    await db.execute("update receiver.events set title = $1 where event_id = 'evt_11'", title)
+    assert [event.title for event in await listing.recent(db, Filter(title=asked))] == [title]
+
+
 async def test_nothing_is_newer_than_the_newest(db: Pool) -> None:
     for wanted in (ALL, Filter(state="dead"), Filter(title="x"), Filter(source="timbr"), Filter(handler="a")):
         assert await listing.recent(db, wanted) == []

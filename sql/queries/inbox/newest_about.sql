@@ -19,7 +19,7 @@ select e.id
 from about
 join receiver.events e on e.id = about.id
 where e.received_at > coalesce(now() - $1::interval, '-infinity')
-    and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+    and ($2::text is null or e.title ~ $2)
     and ($3::text is null or $3 = case when e.type is null then 'quarantined' else (
         select case
             when bool_or(j.state in ('pending', 'running')) then 'pending'

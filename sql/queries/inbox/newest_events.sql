@@ -1,12 +1,12 @@
 -- Find events, newest first; with $6, those with a job in one of these states, of handler $5 if that is given.
 -- $1 first bigint, $2 title text, $3 state text, $4 limit bigint, $5 handler text, $6 job_states text[]
 --
--- It reads from the newest event back until it has found enough, or to the event $1. What is asked about an event's jobs
+-- $2 is a regular expression. The statement reads from the newest event back until it has found enough, or to the event $1. What is asked about an event's jobs
 -- is asked for each event alone: a plan for many would read all jobs.
 select e.id
 from receiver.events e
 where e.id >= $1
-    and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+    and ($2::text is null or e.title ~ $2)
     and ($3::text is null or $3 = case when e.type is null then 'quarantined' else (
         select case
             when bool_or(j.state in ('pending', 'running')) then 'pending'

@@ -12,7 +12,7 @@ cross join lateral (
     where (e.source, e.account, coalesce(e.type, '')) <= (kind.source, kind.account, kind.type)
         and (e.source, e.account, coalesce(e.type, ''), e.received_at)
             > (kind.source, kind.account, kind.type, coalesce(now() - $1::interval, '-infinity'))
-        and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+        and ($2::text is null or e.title ~ $2)
         and ($3::text is null or $3 = case when e.type is null then 'quarantined' else (
             select case
                 when bool_or(j.state in ('pending', 'running')) then 'pending'

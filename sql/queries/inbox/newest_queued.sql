@@ -17,7 +17,7 @@ with queue as (
         where (j.source, j.api_url, j.account) = (queue.source, queue.api_url, queue.account)
             and (j.handler, j.is_replay) = (queue.handler, queue.is_replay) and j.state = 'pending'
             and (
-                select e.id >= $1 and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+                select e.id >= $1 and ($2::text is null or e.title ~ $2)
                     and ($9::text is null or e.type = $9 or (right($9, 2) = '.*' and starts_with(e.type, left($9, -1))))
                 from receiver.events e
                 where e.id = j.event
@@ -36,7 +36,7 @@ with queue as (
             and (j.handler, j.is_replay) = (queue.handler, queue.is_replay)
             and j.state = 'pending' and j.waiting_since is not null
             and (
-                select e.id >= $1 and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+                select e.id >= $1 and ($2::text is null or e.title ~ $2)
                     and ($9::text is null or e.type = $9 or (right($9, 2) = '.*' and starts_with(e.type, left($9, -1))))
                 from receiver.events e
                 where e.id = j.event
@@ -54,7 +54,7 @@ with queue as (
         where (j.source, j.api_url, j.account) = (queue.source, queue.api_url, queue.account)
             and (j.handler, j.is_replay) = (queue.handler, queue.is_replay) and j.state = 'dead'
             and (
-                select e.id >= $1 and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+                select e.id >= $1 and ($2::text is null or e.title ~ $2)
                     and ($9::text is null or e.type = $9 or (right($9, 2) = '.*' and starts_with(e.type, left($9, -1))))
                 from receiver.events e
                 where e.id = j.event
@@ -75,7 +75,7 @@ with queue as (
     where 'running' = any ($6) and j.state = 'running' and ($5::text is null or j.handler = $5)
         and ($7::text is null or j.source = $7) and ($8::text is null or j.account = $8)
         and (
-            select e.id >= $1 and ($2::text is null or strpos(lower(e.title), lower($2)) > 0)
+            select e.id >= $1 and ($2::text is null or e.title ~ $2)
                 and ($9::text is null or e.type = $9 or (right($9, 2) = '.*' and starts_with(e.type, left($9, -1))))
             from receiver.events e
             where e.id = j.event
