@@ -1970,7 +1970,7 @@ MUTANTS = (
     Mutant("lists: an error names every event", "receiver/inbox/lookup.py",
            "map(_choice, found[:CHOICES])", "map(_choice, found)", "inbox/lookup"),
     Mutant("plans: a kind is read and sorted", "sql/queries/inbox/newest_of_kinds.sql",
-           "coalesce(e.type, '')) <= (kind", "coalesce(e.type, '')) = (kind", "database/plans"),
+           "e.received_at desc, e.id desc", "e.id desc", "database/plans"),
     Mutant("waiting: each attempt begins the wait anew", "sql/queries/inbox/settle_jobs.sql",
            "coalesce(j.waiting_since, now())", "now()", "inbox/jobs"),
     Mutant("waiting: what has failed waits on", "sql/queries/inbox/settle_jobs.sql",

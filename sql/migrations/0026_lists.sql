@@ -16,27 +16,27 @@ where state = 'pending' and waiting_since is not null;
 -- The newest of each kind. Each delivery pays for this one.
 drop index concurrently if exists receiver.events_kinds;
 
-create index concurrently events_kinds on receiver.events (source, account, (coalesce(type, '')), received_at, id);
+create index concurrently events_kinds on receiver.events ((coalesce(type, '')), source, account, received_at, id);
 
--- The kinds of events that there are: source, account and type, which is empty for those in quarantine. Each is found
+-- The kinds of events that there are: type, source and account. The type is empty for those in quarantine. Each is found
 -- by one look into the index events_kinds: from one kind to the next, past all its events.
 create or replace view receiver.kinds as
 with recursive kind as (
     (
-        select source, account, coalesce(type, '') as type
+        select coalesce(type, '') as type, source, account
         from receiver.events
-        order by source, account, coalesce(type, '')
+        order by coalesce(type, ''), source, account
         limit 1
     )
     union all
-    select next.source, next.account, next.type
+    select next.type, next.source, next.account
     from kind
     cross join lateral (
-        select e.source, e.account, coalesce(e.type, '') as type
+        select coalesce(e.type, '') as type, e.source, e.account
         from receiver.events e
-        where (e.source, e.account, coalesce(e.type, '')) > (kind.source, kind.account, kind.type)
-        order by e.source, e.account, coalesce(e.type, '')
+        where (coalesce(e.type, ''), e.source, e.account) > (kind.type, kind.source, kind.account)
+        order by coalesce(e.type, ''), e.source, e.account
         limit 1
     ) as next
 )
-select source, account, type from kind
+select type, source, account from kind

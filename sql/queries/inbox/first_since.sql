@@ -5,7 +5,7 @@ from receiver.kinds kind
 cross join lateral (
     select e.id
     from receiver.events e
-    where e.source = kind.source and e.account = kind.account and coalesce(e.type, '') = kind.type
+    where coalesce(e.type, '') = kind.type and e.source = kind.source and e.account = kind.account
         and e.received_at > now() - $1::interval
     order by e.received_at, e.id
     limit 1

@@ -3,31 +3,34 @@
 --
 -- $9 is a type, or a family such as `transcription.*`; it is empty for what is in quarantine. Each kind is read from its
 -- newest event back until it has enough. Rows are compared, not columns, so that the planner expects many events of the
--- kind: for few it would read and sort all of them. What is asked about jobs: see newest_events.sql.
+-- kind: for few it would read and sort all of them. For the `case` and the rest see newest_events.sql.
 select e.id
 from receiver.kinds kind
 cross join lateral (
     select e.id
     from receiver.events e
-    where (e.source, e.account, coalesce(e.type, '')) <= (kind.source, kind.account, kind.type)
-        and (e.source, e.account, coalesce(e.type, ''), e.received_at)
-            > (kind.source, kind.account, kind.type, coalesce(now() - $1::interval, '-infinity'))
-        and ($2::text is null or e.title ~ $2)
-        and ($3::text is null or $3 = case when e.type is null then 'quarantined' else (
-            select case
-                when bool_or(j.state in ('pending', 'running')) then 'pending'
-                when bool_or(j.state = 'dead') then 'dead'
-                else 'done'
-            end
-            from receiver.jobs j
-            where j.event = e.id
-        ) end)
-        and ($6::text[] is null or (
-            select coalesce(bool_or(($5::text is null or j.handler = $5) and j.state::text = any ($6)), false)
-            from receiver.jobs j
-            where j.event = e.id
-        ))
-    order by e.source desc, e.account desc, coalesce(e.type, '') desc, e.received_at desc, e.id desc
+    where (coalesce(e.type, ''), e.source, e.account) <= (kind.type, kind.source, kind.account)
+        and (coalesce(e.type, ''), e.source, e.account, e.received_at)
+            > (kind.type, kind.source, kind.account, coalesce(now() - $1::interval, '-infinity'))
+        and case
+            when $2::text is not null and (e.title ~ $2) is not true then false
+            when $3::text is not null and $3 <> case when e.type is null then 'quarantined' else (
+                select case
+                    when bool_or(j.state in ('pending', 'running')) then 'pending'
+                    when bool_or(j.state = 'dead') then 'dead'
+                    else 'done'
+                end
+                from receiver.jobs j
+                where j.event = e.id
+            ) end then false
+            when $6::text[] is null then true
+            else (
+                select coalesce(bool_or(($5::text is null or j.handler = $5) and j.state::text = any ($6)), false)
+                from receiver.jobs j
+                where j.event = e.id
+            )
+        end
+    order by coalesce(e.type, '') desc, e.source desc, e.account desc, e.received_at desc, e.id desc
     limit $4
 ) as e
 where ($7::text is null or kind.source = $7) and ($8::text is null or kind.account = $8)
