@@ -8,9 +8,9 @@ alter table receiver.jobs
     add column if not exists waiting_since timestamptz;
 
 -- The newest of each queue that wait: no other job pays for it.
-drop index concurrently if exists receiver.jobs_waiting;
+drop index concurrently if exists receiver.jobs_waiting_since;
 
-create index concurrently jobs_waiting on receiver.jobs (source, api_url, account, handler, is_replay, id)
+create index concurrently jobs_waiting_since on receiver.jobs (source, api_url, account, handler, is_replay, id)
 where state = 'pending' and waiting_since is not null;
 
 -- The newest of each kind. Each delivery pays for this one.
