@@ -33,6 +33,8 @@ class Failpoint(StrEnum):
     AFTER_COMPLETING_COMMIT = "after-completing-commit"
     BEFORE_SETTLED = "before-settled"
     AFTER_SETTLED = "after-settled"
+    BEFORE_ADVANCED = "before-advanced"
+    AFTER_ADVANCED = "after-advanced"
     BEFORE_SENT = "before-sent"
     AFTER_SENT = "after-sent"
     AFTER_ANSWERED = "after-answered"

@@ -2,7 +2,8 @@
 
 up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
 check, spool, send                    the receiver       webhook: register, secrets, retire-secret, test-event
-handlers                              the handlers       inbox: events, show, jobs, replay
+handlers                              the handlers       inbox: events, show, jobs
+dead: dead, drop                      dead jobs          replay: replay, replays
 transcribe: transcribe, quote         recordings         by_worker: transcribe with a database
 submit                                the same for any provider and operation
 submissions: submissions, resolve, artifacts             what has become of it
@@ -10,6 +11,7 @@ providers                             the providers      transcription: retry, d
 tokens                                those of Timbr             reconcile: what was never announced
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
+    ▶ choosing                        those that say which dead jobs are meant
   ▶ opening                           opens the database, and the provider's client
   ▶ process                           settings, log, loop and signals
   ▶ advice                            the options that help after an error
@@ -45,8 +47,8 @@ MODULES = {
     "transcribe": "transcribe", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
     "retry": "transcription", "delete": "transcription", "submit": "submit", "submissions": "submissions",
     "resolve": "submissions", "artifacts": "submissions", "events": "inbox", "show": "inbox", "jobs": "inbox",
-    "replay": "inbox", "handlers": "handlers", "reconcile": "reconcile", "spool": "spool", "sandbox": "sandbox",
-    "send": "send",
+    "dead": "dead", "drop": "dead", "replay": "replay", "replays": "replay", "handlers": "handlers",
+    "reconcile": "reconcile", "spool": "spool", "sandbox": "sandbox", "send": "send",
 }  # fmt: skip
 TAKE_A_FILE = ("transcribe", "quote", "send", "submit")
 

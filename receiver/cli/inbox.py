@@ -1,4 +1,4 @@
-"""`events`, `show`, `jobs` and `replay`: look at stored events, and run their jobs again."""
+"""`events`, `show` and `jobs`: look at stored events and their jobs."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,10 +9,8 @@ import click
 from receiver.cli import filters
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped
-from receiver.cli.printing import print_json, say_done
+from receiver.cli.printing import print_json
 from receiver.cli.process import configure
-from receiver.handling import discovery
-from receiver.handling import replay as replaying
 from receiver.inbox import listing, lookup
 from receiver.inbox.attempts import Attempt
 from receiver.inbox.filters import ALL, ALL_JOBS, JOB_STATES, EventState, Filter, JobState
@@ -81,6 +79,9 @@ def show(event: str, *, as_json: bool) -> None:
     _say_delivered(whole)
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")
+        if (drop := whole.drop_of(job)) is not None:
+            why = "" if drop.reason is None else f": {printable(drop.reason)}"
+            click.echo(f"    dropped {clock(drop.dropped_at)} by {printable(drop.dropped_by)}{why}")
         for attempt in whole.attempts_at(job):
             click.echo(f"    {_attempt_line(attempt)}")
     click.echo(printable(whole.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
@@ -125,31 +126,6 @@ def jobs(limit: int, *, as_json: bool, state: JobState | None, dead: bool, waiti
         is_plain = wanted == replace(ALL_JOBS, job_states=states, only_waiting=waiting)
         kind = "waiting jobs" if waiting else "jobs yet" if chosen is None else f"{chosen} jobs"
         click.echo(f"no {kind}" if is_plain else "no such jobs", err=True)
-
-
-@click.command(epilog=examples("receiver replay evt_1234", "receiver replay evt_1234 --handler transcripts"))
-@click.argument("event", callback=stripped)
-@click.option("--handler", "only", help="Run only this handler's job.")
-@as_json
-def replay(event: str, only: str | None, *, as_json: bool) -> None:
-    """Run an event's jobs again, each with all its tries.
-
-    EVENT is an event's id, source/id, @key, or a transcription's id. Done and dead jobs become pending. A new handler
-    gets a job. Running jobs are left alone. A quarantined body is read again first.
-    """
-    configured = configure()
-    known = discovery.load(configured.handlers)
-    chosen = replaying.chosen(known, only)
-    done = with_database(configured, lambda db: replaying.replay(db, event, chosen, known=known))
-    if as_json:
-        print_json(done.to_json())
-    elif done.pending:
-        say_done(f"pending again: {', '.join(done.pending)}")
-    elif not done.running:
-        say_done("no handler wants this event")
-    if done.gone and only is None:
-        click.echo(f"left alone, because there is no such handler: {printable(', '.join(done.gone))}", err=True)
-    done.require_all()
 
 
 _ORIGINS = {

@@ -21,13 +21,29 @@ def with_database(configured: Settings, work: Callable[[Pool], Awaitable[T]]) ->
         NoDataError: there is no database.
         SchemaError: its schema is older than this code.
     """
+    with database_url(configured) as url:
+        return on_database(url, work)
 
-    async def main(url: str) -> T:
+
+@contextmanager
+def database_url(configured: Settings) -> Iterator[str]:
+    """Yield the URL of the configured database, which must exist and have our schema.
+
+    Raises:
+        NoDataError, SchemaError: as for `with_database`.
+    """
+    with open_database(configured, create=False) as url:
+        yield url
+
+
+def on_database(url: str, work: Callable[[Pool], Awaitable[T]]) -> T:
+    """Run `work` on an open database. A command that asks a person in between does it several times."""
+
+    async def main() -> T:
         async with open_pool(url) as db:
             return await work(db)
 
-    with open_database(configured, create=False) as url:
-        return run(main(url))
+    return run(main())
 
 
 @contextmanager

@@ -38,3 +38,8 @@ def say_done(done: str) -> None:
 def print_json(value: object) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2))
+
+
+def jobs(number: int, state: str = "") -> str:
+    """Return how many jobs there are, in words; with a state, such as `dead`."""
+    return f"{number} {f'{state} ' if state else ''}{'job' if number == 1 else 'jobs'}"

@@ -25,7 +25,7 @@ from receiver.health import watchdog
 from receiver.health.organs import Organs
 from receiver.health.presence import Presence
 from receiver.health.start import check
-from receiver.inbox import attempts, jobs
+from receiver.inbox import attempts, jobs, replays
 from receiver.providers import Source, egress
 from receiver.providers.opening import CONNECTIONS, open_providers
 from receiver.settings import Settings, environment
@@ -134,11 +134,12 @@ def _crew(
 def _of_submissions(
     configured: Settings, db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
 ) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the organs that look at what the providers work on."""
+    """Return the organs that look at what the providers work on, and the one that advances bulk replays."""
     leftovers = Leftovers(db, list(providers), interested, shelf)
     return {
         "watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch,
         "reconciler": reconciler.of(db, providers, configured, interested).watch,
+        "replays": partial(replays.watch, db),
     }  # fmt: skip
 
 

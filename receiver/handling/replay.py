@@ -25,7 +25,7 @@ class Replayed:
         event: the name that the event was asked for by.
         pending: the jobs that run again.
         running: the jobs that should run again, but run now, and were left alone.
-        gone: the jobs that are not done and whose handlers are not known.
+        gone: the jobs that have not ended well, or been dropped, and whose handlers are not known.
     """
 
     event: str
@@ -86,7 +86,7 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
         gone=tuple(
             job.handler
             for job in found.jobs
-            if job.state != "done" and job.handler not in known and job.handler != SUBMISSIONS
+            if job.state not in ("done", "dropped") and job.handler not in known and job.handler != SUBMISSIONS
         ),
     )
 

@@ -28,7 +28,12 @@ def orphans(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
         for states in [{"unfinished": count.unfinished, "dead": count.dead}]
         if count.handler not in handlers and any(states.values())
     ]
-    return _advice("orphaned jobs", "jobs of handlers that do not exist", gone, "bring the names back, or ignore them")
+    return _advice(
+        "orphaned jobs",
+        "jobs of handlers that do not exist",
+        gone,
+        "bring the names back, or `receiver drop --handler NAME`",
+    )
 
 
 def elsewhere(counts: Sequence[Count]) -> Finding:

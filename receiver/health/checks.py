@@ -67,7 +67,10 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
     number = sum(count.dead for count in counts if count.handler in handlers or not handlers)
     if number:
         return Finding(
-            "dead jobs", holds=False, seen=jobs.counted(number), todo="see `receiver jobs --dead`, then replay"
+            "dead jobs",
+            holds=False,
+            seen=jobs.counted(number),
+            todo="see `receiver dead`, then `receiver replay --dead` or `receiver drop`",
         )
     return Finding("dead jobs", holds=True, seen="none")
 

@@ -88,6 +88,8 @@ def _why_not_done(job: StoredJob, event: Stored) -> str:
     error = "" if job.error is None else f": {printable(job.error)}"
     if job.state == "dead":
         return f"the handler {job.handler} gave up{error}; `receiver show {shlex.quote(event.id)}` says more"
+    if job.state == "dropped":
+        return f"a person has dropped the job of the handler {job.handler}{error}"
     if job.state == "running":
         return f"the handler {job.handler} still runs{error and f', after it had failed{error}'}"
     if job.error is not None:

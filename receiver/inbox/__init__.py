@@ -8,6 +8,9 @@ happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
 jobs          claim, then renew, settle, release: fenced by the attempt. Also bury, replay, count
 attempts      what became of each attempt at a job
+causes        the cause of an error, so that jobs can be counted by it. Pure
+  ▶ dead      dead jobs in groups, chosen ones, dropped ones
+    ▶ replays many dead jobs become pending again, a few at a time
 retry         when a job is tried again. Pure
 artifacts     where the files of submissions lie
 spooled       a delivery as a record of the spool. Pure

@@ -7,6 +7,7 @@ A job may postpone itself for ever. So of each job only the first row and the la
 """
 
 import functools
+import getpass
 import os
 import socket
 from dataclasses import dataclass
@@ -63,6 +64,15 @@ def this_process() -> str:
 def this_host() -> str:
     """Return the name of this machine in rows."""
     return socket.gethostname().encode("ascii", "replace").decode("ascii")
+
+
+def this_person() -> str:
+    """Return who runs this process in rows: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # in a container the user can have no name
+        user = str(os.getuid())
+    return f"{user}@{this_host()}"
 
 
 async def of_event(db: Database, event: int) -> list[Attempt]:

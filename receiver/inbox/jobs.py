@@ -19,7 +19,7 @@ from receiver.events import AccountId
 from receiver.inbox.attempts import this_process
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 
-State = Literal["pending", "running", "done", "dead"]
+State = Literal["pending", "running", "done", "dead", "dropped"]
 Settled = Literal["written", "locked", "lost"]
 CHANNEL = "receiver_jobs"
 COUNTED = 10_000
@@ -144,7 +144,7 @@ async def claim(
     only: int | None = None,
     aside: Collection[int] = (),
 ) -> list[Claim]:
-    """Claim at most `limit` due jobs of some queues: oldest first, but of each account in turn.
+    """Claim at most `limit` due jobs of some queues: of each account in turn, its live jobs first, then oldest first.
 
     The accounts are served in the order in which they stand in `portions`. With `only`, claim just that job. Jobs in
     `aside` are skipped.

@@ -46,6 +46,20 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Drop:
+    """Who dropped a job (user@host), when, and why, if that was said."""
+
+    job: int
+    dropped_at: datetime
+    dropped_by: str
+    reason: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `show --json` prints."""
+        return {"at": self.dropped_at.isoformat(), "by": self.dropped_by, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """An event with all that is kept of it.
 
@@ -55,6 +69,7 @@ class Whole:
         attempts: the attempts at its jobs that have ended.
         variants: the quarantined deliveries with its identity and other bytes.
         raw: its body, byte for byte as it was signed.
+        drops: of its jobs that are dropped.
     """
 
     event: Stored
@@ -62,15 +77,23 @@ class Whole:
     attempts: tuple[Attempt, ...]
     variants: tuple[Stored, ...]
     raw: bytes
+    drops: tuple[Drop, ...] = ()
 
     def attempts_at(self, job: StoredJob) -> list[Attempt]:
         """Return the attempts at one of the event's jobs that have ended, the first one first."""
         return [one for one in self.attempts if one.job == job.id]
 
+    def drop_of(self, job: StoredJob) -> Drop | None:
+        """Return who dropped one of the event's jobs; None if it is not dropped."""
+        return next((one for one in self.drops if one.job == job.id), None)
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `show --json` prints."""
         jobs = [
-            job.to_json() | {"attempts": [one.to_json() for one in self.attempts_at(job)]} for job in self.event.jobs
+            job.to_json()
+            | {"attempts": [one.to_json() for one in self.attempts_at(job)]}
+            | ({} if (drop := self.drop_of(job)) is None else {"dropped": drop.to_json()})
+            for job in self.event.jobs
         ]
         return self.event.to_json() | {
             "delivered": [delivery.to_json() for delivery in self.delivered],
@@ -128,6 +151,7 @@ async def whole(db: Database, name: str) -> Whole:
         tuple(await attempts.of_event(db, event.key)),
         tuple(await listing.variants(db, event)),
         await listing.raw(db, event.key),
+        tuple(Drop(**dict(row)) for row in await db.fetch(query("inbox/list_drops"), event.key)),
     )
 
 

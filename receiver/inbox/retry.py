@@ -2,13 +2,14 @@
 
        ┌────────────────bury───────────────┐
        │                                   ▼
-    pending ──claim──▶ running ──Dead───▶ dead ──┐
-       ▲                  ├──────Done───▶ done ──┤
-       ├───Again, Later───┤                      │
-       ├─────release──────┘                      │
-       └─────────────────replay──────────────────┘
+    pending ──claim──▶ running ──Dead───▶ dead ──┬──drop──▶ dropped ──┐
+       ▲                  ├──────Done───▶ done ──┤                    │
+       ├───Again, Later───┤                      │                    │
+       ├─────release──────┘                      │                    │
+       └─────────────────replay──────────────────┴────────────────────┘
 
-`release`: the worker gives the job back unfinished. `bury`: the job is due, but can never be claimed.
+`release`: the worker gives the job back unfinished. `bury`: the job is due, but can never be claimed. `drop`: a person
+leaves a dead job, or a pending one whose handler is gone.
 
 `attempt` counts the claims of a job, and only grows. A claim is *uncounted* if its outcome is `Later`, or if the worker
 gave the job back. A replay makes all earlier claims uncounted. The *tries* are the claims that count. If a try fails

@@ -6,7 +6,8 @@ The index keeps the places of jobs that are running or done for as long as a tra
 each claim walks over these, and it does so in an idle queue too. What a claim tells about an account (`worker.queues`):
 
     it has no other due job in these queues ──▶ in each of them the mark is the claim's now
-    it has more than were claimed           ──▶ in each the mark is the last claimed job: an account has one order
+    it has more than were claimed           ──▶ in its live queues the mark is the last live job that was claimed, and
+                                                in its replays the last replay: each kind has one order
     its turn has not come                   ──▶ nothing
 
 But no mark lies in the last two seconds. A job is due from the moment at which the transaction that stores it begins,
@@ -68,15 +69,15 @@ class Marks:
         if now is None:
             return
         edge = Mark(now - MARGIN, 0)
-        last = dict[AccountId, Mark]()
+        last = dict[tuple[AccountId, bool], Mark]()
         for claim in claims:
-            mark = Mark(claim.due_at, claim.job)
-            last[claim.account_id] = max(mark, last.get(claim.account_id, START))
+            mark, kind = Mark(claim.due_at, claim.job), (claim.account_id, claim.is_replay)
+            last[kind] = max(mark, last.get(kind, START))
         for queue in queues:
             if queue.account in emptied:
                 self._marks[queue] = edge
-            elif queue.account in last:
-                self._marks[queue] = max(min(last[queue.account], edge), self._marks.get(queue, START))
+            elif (kind := (queue.account, queue.is_replay)) in last:
+                self._marks[queue] = max(min(last[kind], edge), self._marks.get(queue, START))
 
     def _now(self, claims: Sequence[Claim], took: float) -> datetime | None:
         """Return a moment of the database's clock that is not after the claim; None if no claim has told any.

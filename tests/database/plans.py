@@ -19,7 +19,7 @@ Mode = Literal["force_generic_plan", "force_custom_plan"]
 MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
 GROWING = {
     "events", "jobs", "attempts", "deliveries", "submissions", "archive", "callbacks", "registrations", "doubts",
-    "transcriptions",
+    "transcriptions", "replay_jobs", "drops",
 }  # fmt: skip
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
@@ -135,6 +135,28 @@ FILL = (
         case when n % 500 > 0 then 'known' end
     from generate_series(1, {events} / 5) n
     cross join lateral (select now() - n * interval '10 min' as at) times
+    """,
+    # A bulk replay of half the dead jobs has begun. A tenth of those that wait, wait for turns, money or a key.
+    """
+    insert into receiver.replays (filter, total, started_by) values ('{{}}', 0, 'somebody@host')
+    """,
+    """
+    insert into receiver.replays (filter, total, state, started_by) values ('{{}}', 0, 'cancelled', 'somebody@host')
+    """,
+    """
+    insert into receiver.replay_jobs (replay, job, attempt)
+    select case when state = 'dead' then 1 else 2 end, id, attempt from receiver.jobs
+    where state = 'dead' and event % 200 = 7 or handler = 'a'
+    """,
+    """
+    insert into receiver.drops (job, dropped_by) select id, 'somebody@host' from receiver.jobs where handler = 'a'
+    """,
+    """
+    update receiver.jobs set uncounted = 1, error = 'no turn' where state = 'pending' and event % 10 = 3
+    """,
+    """
+    insert into receiver.attempts (job, attempt, worker, claimed_at, ended_at, outcome)
+    select id, 1, 'host/1', now(), now(), 'later' from receiver.jobs where state = 'pending' and uncounted = 1
     """,
     "analyze",
 )
@@ -265,6 +287,14 @@ LOOKED = {
     "inbox/first_since": Looked("'7 d'", 50),
     "inbox/read_events": Looked("array[15007, 7, 19000]", 15),
     "inbox/read_jobs": Looked("array[15007, 7, 19000], null, array['done', 'dead', 'pending'], false, 50", 15),
+    "inbox/dead_jobs": Looked("'c', 'transcription.*', '30 d'", 900),
+    "inbox/waiting_jobs": Looked("'b', null, null, 50", 300, 0),
+    "inbox/name_events": Looked("array[15007, 15008]", 10),
+    "inbox/drop_jobs": Looked("array[21, 321], array[1, 1], array['dead', 'dead'], 'somebody@host', 'why'", 20, 6),
+    "inbox/list_drops": Looked("15007", 10),
+    "inbox/start_replay": Looked("'{}', 'somebody@host', array[21, 321], array[1, 1]", 10, 3),
+    "inbox/advance_replay": Looked("20, 40", 150, 60),
+    "inbox/list_replays": Looked("null, 20, 10000", 120),
     "inbox/find_events": Looked("'evt_15007'", 60),
     "inbox/list_deliveries": Looked("15007", 5),
     "inbox/list_attempts": Looked("15007", 10),
@@ -289,6 +319,9 @@ LOOKED = {
     "providers/newest_event_about": Looked("'transcribe.so', 'https://api.test', '7504'", 10),
     "providers/apis_with_answer": Looked("'transcribe.so', '1207', '%'", 20),
     "providers/forget_answers": Looked("'transcribe.so', 'https://api.test', '1207', '%'", 5),
+    "providers/missing_answers": Looked(
+        "array[15007, 15008, 15009], 'transcribe.so', array['transcript', 'timestamps/youtube/%']", 30
+    ),
     "providers/keep_answer": Looked("'transcribe.so', 'https://api.test', 'new', '', 'transcript', 'x'", 5),
     "providers/count_regenerations": Looked("'https://api.test', '1207'", 5),
     # Submissions.
@@ -330,6 +363,7 @@ LOOKED = {
 }
 
 ONE_ROW = "one row, by its key"
+ALL_OF_THEM = "a person drops all the jobs of a handler that is gone, and is told how many they are before"
 OF_ONE = "rows of one transcription or one submission, by the first columns of their key"
 NO_TABLE = "no table, or one that does not grow"
 EXCUSED = {
@@ -349,6 +383,7 @@ EXCUSED = {
         "providers/read_token", "providers/record_regeneration", "providers/release_token", "providers/take_turn",
         "submissions/intend_submission", "submissions/keep_file_ids", "submissions/keep_terms",
         "submissions/keep_upload", "submissions/move_submission", "submissions/overdue", "submissions/sent_within",
+        "inbox/steer_replay",
         "webhooks/complete_registration", "webhooks/intend_registration", "webhooks/retire_registrations",
     ), ONE_ROW),
     **dict.fromkeys((
@@ -356,6 +391,7 @@ EXCUSED = {
         "handlers/store_sections", "handlers/store_timestamps", "handlers/store_transcript",
         "inbox/keep_artifacts", "inbox/list_artifacts",
     ), OF_ONE),
+    "inbox/orphaned_jobs": ALL_OF_THEM,
 }  # fmt: skip
 
 

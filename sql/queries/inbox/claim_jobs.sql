@@ -7,7 +7,8 @@
 --     its first $7 jobs by due_at, then by id, each row locked; at most as many as its account has room for ($10)
 --        │ another transaction has locked the row ──▶ skipped: not waited for, and not counted in $7
 --        ▼
---     the first job of each account in the order of the queues, then the second of each, … until there are $7
+--     the first job of each account in the order of the queues, then the second of each, … until there are $7;
+--     an account's live jobs come before its replays
 --        ▼
 --     running, attempt + 1, due_at = now + lease ($6) ──▶ returned with its event, whose row is not locked
 --
@@ -16,7 +17,7 @@
 -- Without marks each claim walks over what the index keeps of the jobs that were claimed before, for as long as any
 -- transaction might still see them: with a snapshot held for 18 s the rate fell to a quarter.
 with due as (
-    select j.id, j.due_at, queue.source, queue.api_url, queue.account, queue.room, queue.place
+    select j.id, j.due_at, queue.source, queue.api_url, queue.account, queue.is_replay, queue.room, queue.place
     from unnest(
         (select $1::text[]), (select $2::text[]), (select $3::text[]), (select $4::text[]), (select $5::boolean[]),
         (select $10::bigint[]), (select $11::timestamptz[]), (select $12::bigint[])
@@ -36,7 +37,7 @@ with due as (
 ), in_turn as (
     select
         id, due_at, room,
-        row_number() over (partition by source, api_url, account order by due_at, id) as round,
+        row_number() over (partition by source, api_url, account order by is_replay, due_at, id) as round,
         min(place) over (partition by source, api_url, account) as turn
     from due
 ), chosen as (

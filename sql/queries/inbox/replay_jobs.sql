@@ -6,6 +6,7 @@ from receiver.events e
 cross join unnest($2::text[]) as wanted (handler)
 where e.id = $1
 on conflict (event, handler) do update
-    set state = 'pending', due_at = now(), uncounted = j.attempt, is_replay = true, error = null, waiting_since = null
+    set state = 'pending', due_at = now(), uncounted = j.attempt, is_replay = true, error = null, waiting_since = null,
+        replay = null
     where j.state <> 'running'
 returning j.handler

@@ -1,0 +1,34 @@
+"""The options that say which dead jobs are meant."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+import click
+
+from receiver.cli.options import since_option
+from receiver.inbox.dead import Filter
+
+
+def job_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add these options to a command, which gets them together as `wanted`."""
+
+    @click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
+    @click.option(
+        "--error", metavar="TEXT",
+        help="Only jobs with this text in their error, or in its cause as `receiver dead` prints it. Upper and lower "
+        "case are the same.",
+    )  # fmt: skip
+    @since_option("jobs for events")
+    @click.option(
+        "--type", "event_type", metavar="TYPE",
+        help="Only jobs for events of this type, or of a family such as transcription.*",
+    )  # fmt: skip
+    @wraps(command)
+    def with_filter(
+        *args: Any, handler: str | None, error: str | None, since: timedelta | None, event_type: str | None, **more: Any
+    ) -> None:
+        command(*args, wanted=Filter(handler or None, error or None, since, event_type or None), **more)
+
+    return with_filter

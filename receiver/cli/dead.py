@@ -1,0 +1,175 @@
+"""`dead` and `drop`: look at dead jobs by their cause, and end those that are to be left."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Sequence
+from functools import partial
+
+import click
+
+from receiver.cli import terminal
+from receiver.cli.choosing import job_options
+from receiver.cli.opening import database_url, on_database, with_database
+from receiver.cli.options import as_json, examples, limit_option, yes_option
+from receiver.cli.printing import confirm, jobs, print_json, say_done
+from receiver.cli.process import configure
+from receiver.errors import ImpossibleError
+from receiver.handling import discovery
+from receiver.inbox import dead as letters
+from receiver.inbox import replays
+from receiver.inbox.attempts import this_person
+from receiver.inbox.dead import Filter, Group, Seen
+from receiver.inbox.jobs import SUBMISSIONS
+from receiver.logs import clock, printable
+
+UNDER_WAY = 20  # of the newest bulk replays, those that run are mentioned
+
+
+@click.command(
+    epilog=examples("receiver dead", "receiver dead --handler crm --since 7d", "receiver dead --json | jq '.dead[0]'")
+)
+@job_options
+@limit_option(20)
+@as_json
+def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
+    """Show dead jobs by handler and cause, the largest group first; then those that wait for turns, money or a key.
+
+    The cause is the first line of the error, without its numbers and ids. A dead job runs again only after `receiver
+    replay`; `receiver drop` ends one that is to be left.
+    """
+    found, waiting, recent = with_database(
+        configure(),
+        lambda db: asyncio.gather(
+            letters.groups(db, wanted), letters.waiting(db, wanted), replays.recent(db, limit=UNDER_WAY)
+        ),
+    )
+    under_way = [one for one in recent if one.state == "running"]
+    shown, waits = found[: limit or None], waiting[: limit or None]
+    if as_json:
+        print_json(
+            {
+                "dead": [group.to_json() for group in shown],
+                "waiting": [group.to_json() for group in waits],
+                "replays": [one.to_json() for one in under_way],
+            }
+        )
+        return
+    for group in shown:
+        click.echo(_dead_line(group))
+    for group in waits:
+        click.echo(_waiting_line(group))
+    if more := len(found) - len(shown) + len(waiting) - len(waits):
+        click.echo(f"and {more} more groups; --limit 0 shows all", err=True)
+    if not found:
+        click.echo("no dead jobs", err=True)
+    for one in under_way:
+        click.echo(f"bulk replay {one.id} is under way: {one.done} of {one.total}; see `receiver replays`", err=True)
+
+
+@click.command(
+    epilog=examples(
+        "receiver drop evt_1234", 'receiver drop --handler crm --error "answered 410" --reason "customer left"',
+        "receiver drop --handler gone_handler --yes",
+    )
+)  # fmt: skip
+@click.argument("event", required=False)
+@job_options
+@click.option("--reason", metavar="TEXT", help="Why; `receiver show` tells it.")
+@yes_option
+@as_json
+def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as_json: bool) -> None:
+    """End dead jobs that are to be left, of one EVENT or by the options, and unfinished jobs of handlers that are gone.
+
+    A dropped job keeps its error and counts as ended. `receiver replay EVENT` brings it back. Running jobs, and pending
+    jobs of handlers that exist, are never dropped.
+    """
+    if event is None and wanted.is_empty:
+        raise click.UsageError("say which jobs: an EVENT, --handler, --error, --since or --type; see `receiver dead`")
+    if event is not None and wanted != Filter(wanted.handler):
+        raise click.UsageError("--error, --since and --type do not go with an EVENT")
+    configured = configure()
+    known = [*discovery.load(configured.handlers), SUBMISSIONS]
+    with database_url(configured) as url:
+        found = _without_own_work(on_database(url, lambda db: letters.droppable(db, event, wanted, known=known)))
+        if found and not yes:
+            _say_found(found, known)
+            confirm("Drop them?")
+        dropped = _dropped(url, found, reason) if found else []
+    left = len(found) - len(dropped)
+    if as_json:
+        print_json({"dropped": len(dropped), "left": left})
+    elif found:
+        say_done(f"dropped {jobs(len(dropped))}; `receiver replay EVENT` brings one back")
+    else:
+        click.echo("no jobs to drop", err=True)
+    if left:
+        click.echo(f"left alone: {jobs(left)}, because somebody has replayed or dropped them meanwhile", err=True)
+
+
+def _without_own_work(found: Sequence[Seen]) -> list[Seen]:
+    """Return jobs without those of submissions, which would be left without an end.
+
+    Raises:
+        ImpossibleError: there are no others.
+    """
+    others = [job for job in found if job.handler != SUBMISSIONS]
+    if own := len(found) - len(others):
+        text = f"{jobs(own)} of submissions cannot be dropped, because the submissions would never end"
+        advice = "`receiver resolve` says what becomes of one, and `receiver replay` runs its job again"
+        if not others:
+            raise ImpossibleError(f"{text}: {advice}")
+        click.echo(f"{text}: {advice}", err=True)
+    return others
+
+
+def _say_found(found: Sequence[Seen], known: Collection[str]) -> None:
+    for state in ("dead", "pending"):
+        its = [job for job in found if job.state == state]
+        if its:
+            came = [job.received_at for job in its]
+            names = Counter(job.handler for job in its)
+            of = ", ".join(f"{printable(name)} ({number})" for name, number in sorted(names.items()))
+            text = f"{jobs(len(its), state)} of {of}; their events came from {clock(min(came))} to {clock(max(came))}"
+            click.echo(text, err=True)
+    if any(job.state == "pending" for job in found):
+        click.echo(f"pending jobs are dropped because only these handlers exist here: {', '.join(known)}", err=True)
+
+
+def _dropped(url: str, found: Sequence[Seen], reason: str | None) -> list[int]:
+    """Drop jobs, show how far it is, and return those dropped.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C. What was dropped stays so, and the message says so.
+    """
+    looked_at = 0
+    try:
+        with terminal.line() as show:
+
+            def show_so_far(number: int) -> None:
+                nonlocal looked_at
+                looked_at = number
+                show(f"dropping: {number} of {len(found)}  ")
+
+            work = partial(letters.drop, jobs=found, by=this_person(), reason=reason, show=show_so_far)
+            return on_database(url, work)
+    except KeyboardInterrupt as exc:
+        raise KeyboardInterrupt(
+            f"about {looked_at} of {len(found)} are dropped; run the same command to go on"
+        ) from exc
+
+
+def _dead_line(group: Group) -> str:
+    when = clock(group.newest) if group.count == 1 else f"{clock(group.oldest)} to {clock(group.newest)}"
+    return f"{group.count:>7}  {printable(group.handler)}  {when}  {printable(group.cause)}  {_example(group)}"
+
+
+def _waiting_line(group: Group) -> str:
+    due = "" if group.due_at is None else f", next try {clock(group.due_at)}"
+    waits = f"waiting since {clock(group.oldest)}{due}"
+    return f"{group.count:>7}  {printable(group.handler)}  {waits}  {printable(group.cause)}  {_example(group)}"
+
+
+def _example(group: Group) -> str:
+    about = "" if group.transcription_id is None else f" transcription {group.transcription_id}"
+    title = "" if group.title is None else f" “{printable(group.title)}”"
+    return f"for example {group.example}{about}{title}"

@@ -1,0 +1,91 @@
+"""Choose the dead jobs of a bulk replay, and say what it will cost before anybody is asked.
+
+    dead jobs that are meant ──▶ of a handler that is gone, of an account that is not configured ──▶ left out, and said
+                             └──▶ chosen ──▶ the answers that are not kept: so many calls, at the key's rate
+
+Which calls a handler makes is not known before it runs. What can be known is which answers of the provider are not kept
+yet: a transcription's transcript, and its timestamps in the formats of the settings. So the calls are at most about as
+many. What handlers ask for beside that is not counted.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from receiver.database import Pool, query
+from receiver.events import AccountId
+from receiver.inbox import dead
+from receiver.inbox.dead import Filter, Seen
+from receiver.providers.rate import Rate
+from receiver.settings import Settings
+from receiver.settings.accounts import TRANSCRIBE
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The dead jobs that are meant.
+
+    Attributes:
+        jobs: those that can be replayed, the oldest first.
+        gone: how many are left out of each handler that is not known here.
+        elsewhere: how many are left out because their account is not configured here.
+        calls: how many calls to the provider they make at most, about.
+        takes: how long these calls take at the rate of their keys.
+    """
+
+    jobs: Sequence[Seen]
+    gone: Counter[str]
+    elsewhere: int
+    calls: int
+    takes: timedelta
+
+    @property
+    def handlers(self) -> Counter[str]:
+        """How many jobs are chosen of each handler."""
+        return Counter(job.handler for job in self.jobs)
+
+    @property
+    def oldest(self) -> datetime:
+        """When the first of their events came."""
+        return min(job.received_at for job in self.jobs)
+
+    @property
+    def newest(self) -> datetime:
+        """When the last of their events came."""
+        return max(job.received_at for job in self.jobs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `replay --dead --json` prints of it."""
+        return {"handlers": self.handlers, "calls": self.calls, "call_seconds": self.takes.total_seconds()}
+
+
+async def choose(
+    db: Pool, wanted: Filter, *, limit: int | None, known: Collection[str], configured: Settings
+) -> Choice:
+    """Return the dead jobs that are meant and can be replayed: at most `limit`, the oldest first.
+
+    `known` are the names of all handlers.
+    """
+    found = await dead.chosen(db, wanted)
+    gone = Counter(job.handler for job in found if job.handler not in known)
+    ours = {account.id for account in configured.accounts}
+    able = [job for job in found if job.handler in known]
+    jobs = [job for job in able if job.account_id in ours]
+    calls, takes = await _cost(db, jobs[:limit], configured)
+    return Choice(jobs[:limit], gone, len(able) - len(jobs), calls, takes)
+
+
+async def _cost(db: Pool, jobs: Sequence[Seen], configured: Settings) -> tuple[int, timedelta]:
+    """Return how many answers are not kept, and how long it takes to fetch them. Accounts do not wait for others."""
+    kinds = ["result", *(f"timestamps/{name}/%" for name in configured.timestamps)]
+    events = sorted({job.event for job in jobs})
+    rows = await db.fetch(query("providers/missing_answers"), events, TRANSCRIBE.source, kinds)
+    missing = {AccountId(row["source"], row["api_url"], row["account"]): row["missing"] for row in rows}
+    seconds = [
+        missing[account.id] * Rate.of(account.requests_a_minute).step
+        for account in configured.accounts
+        if account.id in missing
+    ]
+    return sum(missing.values()), timedelta(seconds=max(seconds, default=0))

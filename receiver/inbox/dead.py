@@ -1,0 +1,218 @@
+"""What people do with dead jobs: group them by cause, choose some, and drop those that are to be left.
+
+    dead jobs ──Filter──▶ groups: handler and cause     (`receiver dead`)
+                 │
+                 └──────▶ chosen ──▶ a bulk replay       (`inbox.replays`)
+                             └─────▶ dropped             a person has decided to leave them
+
+Jobs that wait for turns, money or a key are grouped in the same way: they are not dead, but nothing happens either.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from receiver.database import Database, Pool, query
+from receiver.events import AccountId
+from receiver.inbox import causes, lookup
+from receiver.inbox.jobs import COUNTED
+
+AT_ONCE = 500  # jobs that one statement drops
+PREFETCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs are meant; what is None does not matter.
+
+    Attributes:
+        handler: the name of their handler.
+        error: a text in their error, or in its cause as `causes.cause` returns it.
+        since: how long ago their events came at most.
+        type: the type of their events, or a family such as `transcription.*`.
+    """
+
+    handler: str | None = None
+    error: str | None = None
+    since: timedelta | None = None
+    type: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it means all jobs."""
+        return self == Filter()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is not None."""
+        since = None if self.since is None else self.since.total_seconds()
+        fields = {"handler": self.handler, "error": self.error, "since_seconds": since, "type": self.type}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @property
+    def columns(self) -> tuple[str | None, str | None, timedelta | None]:
+        """What a statement can judge: all but the error."""
+        return self.handler, self.type, self.since
+
+
+class Seen(NamedTuple):
+    """A job as it was seen; what is done with it is done only if it is still so."""
+
+    id: int
+    attempt: int
+    state: str
+    handler: str
+    error: str | None
+    source: str
+    api_url: str
+    account: str
+    event: int
+    type: str | None
+    received_at: datetime
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account of its event."""
+        return AccountId(self.source, self.api_url, self.account)
+
+
+@dataclass(slots=True)
+class Group:
+    """Jobs of one handler with one cause.
+
+    Attributes:
+        oldest, newest: when the events of dead jobs came; since when waiting jobs wait.
+        example_key: the key of the event of the newest job.
+        due_at: when the first waiting job is tried again; None for dead jobs.
+        example: the `source/id` of that event.
+        title, transcription_id: what that event is about.
+    """
+
+    handler: str
+    cause: str
+    count: int
+    oldest: datetime
+    newest: datetime
+    example_key: int
+    due_at: datetime | None = None
+    example: str = ""
+    title: str | None = None
+    transcription_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that `dead --json` prints."""
+        return {
+            "handler": self.handler,
+            "cause": self.cause,
+            "count": self.count,
+            "oldest": self.oldest.isoformat(),
+            "newest": self.newest.isoformat(),
+            "due_at": None if self.due_at is None else self.due_at.isoformat(),
+            "example": self.example,
+            "title": self.title,
+            "transcription_id": self.transcription_id,
+        }
+
+    def add(self, at: datetime, event: int, due_at: datetime | None = None) -> None:
+        """Count one more job."""
+        self.count += 1
+        self.oldest = min(self.oldest, at)
+        if at >= self.newest:
+            self.newest, self.example_key = at, event
+        if due_at is not None and self.due_at is not None:
+            self.due_at = min(self.due_at, due_at)
+
+
+async def groups(db: Pool, wanted: Filter) -> list[Group]:
+    """Return the dead jobs in groups, the largest first."""
+    found = dict[tuple[str, str], Group]()
+    async for job in _seen(db, wanted, query("inbox/dead_jobs")):
+        _count(found, (job.handler, causes.cause(job.error)), job.received_at, job.event)
+    return await _named(db, found)
+
+
+async def waiting(db: Pool, wanted: Filter) -> list[Group]:
+    """Return the pending jobs whose last attempt did not count, in groups, the largest first; of many only some."""
+    found = dict[tuple[str, str], Group]()
+    for row in await db.fetch(query("inbox/waiting_jobs"), *wanted.columns, COUNTED):
+        if wanted.error is None or causes.is_about(wanted.error, row["error"]):
+            cause = causes.cause(row["error"])
+            _count(found, (row["handler"], cause), row["since"], row["event"], row["due_at"])
+    return await _named(db, found)
+
+
+async def chosen(db: Pool, wanted: Filter, *, limit: int | None = None) -> list[Seen]:
+    """Return the dead jobs that are meant, the oldest first: at most `limit`, or all of them if that is None."""
+    return sorted([job async for job in _seen(db, wanted, query("inbox/dead_jobs"))])[:limit]
+
+
+async def orphaned(db: Pool, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
+    """Return the pending jobs that are meant, of handlers that are not `known`, the oldest first."""
+    return sorted([job async for job in _seen(db, wanted, query("inbox/orphaned_jobs"), list(known))])
+
+
+async def droppable(db: Pool, event: str | None, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
+    """Return the jobs that can be dropped: dead ones, and pending ones of handlers that are not `known`.
+
+    They are those of an event, by its name, or all that are meant; of an event, only the handler matters.
+
+    Raises:
+        ImpossibleError: the name means no event, or several.
+    """
+    if event is None:
+        return [*await chosen(db, wanted), *await orphaned(db, wanted, known=known)]
+    found = await lookup.one(db, event)
+    whose = (found.source, found.api_url, found.account, found.key, found.type, found.received_at)
+    return [
+        Seen(job.id, job.attempt, job.state, job.handler, job.error, *whose)
+        for job in found.jobs
+        if wanted.handler in (None, job.handler)
+        and (job.state == "dead" or (job.state == "pending" and job.handler not in known))
+    ]
+
+
+async def drop(
+    db: Database, jobs: Sequence[Seen], *, by: str, reason: str | None, show: Callable[[int], None] = lambda _: None
+) -> list[int]:
+    """Drop jobs that are still as they were seen; return the ids of those dropped.
+
+    Each statement drops some of them, and `show` is told how many have been looked at.
+    """
+    dropped = list[int]()
+    for first in range(0, len(jobs), AT_ONCE):
+        part = jobs[first : first + AT_ONCE]
+        rows = await db.fetch(
+            query("inbox/drop_jobs"), [job.id for job in part], [job.attempt for job in part],
+            [job.state for job in part], by, reason,
+        )  # fmt: skip
+        dropped += [row["id"] for row in rows]
+        show(first + len(part))
+    return dropped
+
+
+async def _seen(db: Pool, wanted: Filter, statement: str, *more: object) -> AsyncIterator[Seen]:
+    """Yield the jobs of a statement that are meant, a few at a time: there can be a million."""
+    async with db.acquire() as connection, connection.transaction():
+        async for row in connection.cursor(statement, *wanted.columns, *more, prefetch=PREFETCH):
+            if wanted.error is None or causes.is_about(wanted.error, row["error"]):
+                yield Seen(*row)
+
+
+def _count(
+    found: dict[tuple[str, str], Group], key: tuple[str, str], at: datetime, event: int, due_at: datetime | None = None
+) -> None:
+    if key in found:
+        found[key].add(at, event, due_at)
+    else:
+        found[key] = Group(*key, 1, at, at, event, due_at)
+
+
+async def _named(db: Database, found: Mapping[tuple[str, str], Group]) -> list[Group]:
+    """Return groups with the names of their examples, the largest first."""
+    ordered = sorted(found.values(), key=lambda group: (-group.count, group.handler, group.cause))
+    rows = await db.fetch(query("inbox/name_events"), [group.example_key for group in ordered])
+    events = {row["id"]: row for row in rows}
+    for group in ordered:
+        if (row := events.get(group.example_key)) is not None:
+            group.example, group.title, group.transcription_id = row["name"], row["title"], row["transcription_id"]
+    return ordered

@@ -1,0 +1,18 @@
+-- List the pending jobs of handlers that are not known, with the filters of dead_jobs.sql.
+-- $1 handler text, $2 type text, $3 since interval, $4 known text[]
+select
+    j.id, j.attempt, j.state, j.handler, j.error, j.source, j.api_url, j.account, j.event, e.type, e.received_at
+from receiver.queues queue
+cross join lateral (
+    select *
+    from receiver.jobs j
+    where (j.source, j.api_url, j.account) = (queue.source, queue.api_url, queue.account)
+        and (j.handler, j.is_replay) = (queue.handler, queue.is_replay) and j.state = 'pending'
+    order by j.due_at, j.id
+) as j
+cross join lateral (
+    select e.type, e.received_at from receiver.events e where e.id = j.event limit 1
+) as e
+where queue.state = 'pending' and ($1::text is null or queue.handler = $1) and queue.handler <> all ($4)
+    and ($2::text is null or e.type = $2 or right($2, 2) = '.*' and starts_with(e.type, left($2, -1)))
+    and ($3::interval is null or e.received_at > now() - $3)

@@ -1,0 +1,66 @@
+"""`handling.choice`: what can be replayed is chosen, what cannot is counted, and the calls are estimated from above."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from receiver import settings
+from receiver.database import Pool
+from receiver.handling import choice
+from receiver.handling.choice import Choice
+from receiver.inbox.dead import Filter
+from receiver.providers.rate import Rate
+from tests.inbox.dying import API, store
+
+pytestmark = pytest.mark.usefixtures("own_environment")
+
+
+async def choose(db: Pool, *, limit: int | None = None, known: tuple[str, ...] = ("crm",), **more: str) -> Choice:
+    configured = settings.load(
+        TRANSCRIBE_API_URL=API, TRANSCRIBE_API_KEY="tsk_1", RECEIVER_TIMESTAMPS="youtube,spotify", **more
+    )
+    return await choice.choose(db, Filter(), limit=limit, known=known, configured=configured)
+
+
+async def test_jobs_of_gone_handlers_and_of_other_accounts_are_left_out_and_counted(db: Pool) -> None:
+    await store(db, "a", 2)
+    await store(db, "b", 3, handler="gone")
+    await store(db, "c", 4, account="another")
+    found = await choose(db)
+    assert (found.handlers, found.gone, found.elsewhere) == (Counter(crm=2), Counter(gone=3), 4)
+    assert found.newest - found.oldest == timedelta(milliseconds=1)
+
+
+async def test_at_most_so_many_are_chosen_the_oldest_first(db: Pool) -> None:
+    await store(db, "a", 3)
+    everyone = await choose(db)
+    assert (await choose(db, limit=2)).jobs == everyone.jobs[:2]
+
+
+async def test_calls_are_the_answers_that_are_not_kept(db: Pool) -> None:
+    await store(db, "a", 4)
+    await db.execute("update receiver.events set transcription_id = 'a1' where event_id = 'a2'")  # the same one
+    await db.execute(
+        "insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer) values"
+        " ('transcribe.so', $1, 'a1', '', 'result', 'x'),"
+        " ('transcribe.so', $1, 'a1', '', 'timestamps/youtube/bold', 'x'),"
+        " ('transcribe.so', 'https://other.test', 'a3', '', 'result', 'x')",
+        API,
+    )
+    found = await choose(db)
+    assert found.calls == 3 * 3 - 2
+    assert found.takes == timedelta(seconds=7 * Rate.of(60).step)
+
+
+async def test_accounts_are_asked_beside_each_other_at_the_rate_of_their_keys(db: Pool) -> None:
+    await store(db, "a", 2)
+    await store(db, "b", 3, account="big-show")
+    found = await choose(db, TRANSCRIBE_API_KEY__BIG_SHOW="tsk_2")
+    assert (found.calls, found.takes) == (15, timedelta(seconds=9 * Rate.of(60).step))
+
+
+async def test_what_is_no_finished_transcription_costs_nothing(db: Pool) -> None:
+    await store(db, "a", 2, event_type="transcription.failed")
+    found = await choose(db)
+    assert (len(found.jobs), found.calls, found.takes) == (2, 0, timedelta(0))

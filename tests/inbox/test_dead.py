@@ -1,0 +1,166 @@
+"""`inbox.dead`: dead jobs are grouped by cause, chosen by what people know, and dropped only as they were seen."""
+
+from datetime import timedelta
+
+import pytest
+
+from receiver.database import Pool
+from receiver.errors import ImpossibleError
+from receiver.inbox import dead, jobs, listing, lookup
+from receiver.inbox.dead import Filter
+from receiver.inbox.retry import Again, Later, Outcome
+from tests.inbox.dying import states as states_of
+from tests.inbox.dying import store
+from tests.inbox.ending import finish
+from tests.inbox.test_jobs import append, claim, due_now
+
+ALL = Filter()
+
+
+async def test_dead_jobs_are_grouped_by_handler_and_cause_the_largest_first(db: Pool) -> None:
+    await store(db, "old", 2, error="no answer for {}", age=timedelta(days=9))
+    await store(db, "new", 3, error="no answer for {}")
+    await store(db, "x", 4, error="answered 503")
+    await store(db, "y", 1, error="answered 503", handler="other")
+    await store(db, "z", 9, state="done")
+    groups = await dead.groups(db, ALL)
+    assert [(one.handler, one.cause, one.count) for one in groups] == [
+        ("crm", "no answer for #", 5), ("crm", "answered 503", 4), ("other", "answered 503", 1),
+    ]  # fmt: skip
+    first = groups[0]
+    assert first.newest - first.oldest > timedelta(days=8)
+    assert (first.example, first.title, first.transcription_id) == ("transcribe.so/new3", "Episode 3", "new3")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (ALL, {"a1", "b1", "c1"}),
+        (Filter(handler="crm"), {"a1", "c1"}),
+        (Filter(error="BROKEN"), {"b1"}),
+        (Filter(error="no # today"), {"a1"}),
+        (Filter(since=timedelta(days=1)), {"a1", "b1"}),
+        (Filter(type="submission.unknown"), {"c1"}),
+        (Filter(type="transcription.*"), {"a1", "b1"}),
+        (Filter(type="transcription"), set()),
+        (Filter(handler="crm", since=timedelta(days=1)), {"a1"}),
+        (Filter(handler="crm", error="broken"), set()),
+    ],
+)
+async def test_dead_jobs_are_chosen_by_each_filter_and_by_all_together(
+    db: Pool, wanted: Filter, found: set[str]
+) -> None:
+    await store(db, "a", 1, error="no {} today")
+    await store(db, "b", 1, error="broken", handler="other")
+    await store(db, "c", 1, error=None, event_type="submission.unknown", age=timedelta(days=2))
+    chosen = await dead.chosen(db, wanted)
+    names = await db.fetch("select event_id from receiver.events where id = any ($1)", [job.event for job in chosen])
+    assert {row["event_id"] for row in names} == found
+    assert sum(group.count for group in await dead.groups(db, wanted)) == len(found)
+
+
+async def test_the_oldest_jobs_are_chosen_first(db: Pool) -> None:
+    await store(db, "b", 2, handler="z")
+    await store(db, "a", 2, handler="a")
+    everyone = await dead.chosen(db, ALL)
+    assert [job.id for job in everyone] == sorted(job.id for job in everyone)
+    assert await dead.chosen(db, ALL, limit=3) == everyone[:3]
+
+
+async def test_jobs_wait_if_their_last_attempt_did_not_count_and_say_since_when(db: Pool) -> None:
+    ended: dict[str, list[Outcome]] = {
+        "rate": [Later(timedelta(minutes=1), "in 50 s")] * 2,
+        "failed": [Later(timedelta(0), "no money"), Again(timedelta(minutes=1), "broken")],
+        "again": [Again(timedelta(0), "broken"), Later(timedelta(minutes=1), "in 9 s")],
+    }
+    for name, outcomes in ended.items():
+        key = await append(db, name, "a")
+        for outcome in outcomes:
+            await db.execute("update receiver.jobs set due_at = now() where event = $1", key)
+            (ours,) = await claim(db)
+            assert await finish(db, ours.job, ours.attempt, outcome)
+        await db.execute("update receiver.jobs set due_at = now() + interval '1 h'")
+    await append(db, "fresh", "a")
+    (group,) = await dead.waiting(db, ALL)
+    assert (group.handler, group.cause, group.count, group.example) == ("a", "in # s", 2, "transcribe.so/again")
+    (times,) = await db.fetch(
+        "select min(ended_at) as first, max(ended_at) as last from receiver.attempts"
+        " where outcome = 'later' and error <> 'no money'"
+    )
+    assert (group.oldest, group.newest) == (times["first"], times["last"])
+    assert group.due_at is not None
+    assert await dead.waiting(db, Filter(error="money")) == []
+    assert await dead.waiting(db, Filter(handler="b")) == []
+
+
+async def test_dead_jobs_and_pending_ones_of_gone_handlers_are_dropped_and_nothing_else(db: Pool) -> None:
+    for state in ("pending", "running", "done", "dead"):
+        await store(db, f"known_{state}", 1, state=state, handler="known")
+        await store(db, f"gone_{state}", 1, state=state, handler="gone")
+    found = await dead.droppable(db, None, ALL, known=["known"])
+    shown = list[int]()
+    dropped = await dead.drop(db, found, by="me@here", reason="left", show=shown.append)
+    assert (len(dropped), shown) == (3, [3])
+    rows = await db.fetch("select handler, state::text, error from receiver.jobs where state = 'dropped' order by 1, 3")
+    assert [(row["handler"], row["error"]) for row in rows] == [
+        ("gone", "no gone_dead1"), ("gone", "no gone_pending1"), ("known", "no known_dead1"),
+    ]  # fmt: skip
+    assert await states_of(db, "known") == {"pending": 1, "running": 1, "done": 1, "dropped": 1}
+
+
+async def test_a_job_that_is_not_as_it_was_seen_is_not_dropped(db: Pool) -> None:
+    await store(db, "replayed", 1)
+    await store(db, "claimed", 1, state="pending", handler="gone")
+    await store(db, "died_again", 1)
+    found = await dead.droppable(db, None, ALL, known=["crm"])
+    assert len(found) == 3
+    await db.execute("update receiver.jobs set state = 'pending' where error = 'no replayed1'")
+    await db.execute("update receiver.jobs set state = 'running' where error = 'no claimed1'")
+    await db.execute("update receiver.jobs set attempt = attempt + 1 where error = 'no died_again1'")
+    assert await dead.drop(db, found, by="me@here", reason=None) == []
+    assert await db.fetchval("select count(*) from receiver.drops") == 0
+
+
+async def test_many_jobs_are_dropped_in_several_statements(db: Pool) -> None:
+    await store(db, "evt", dead.AT_ONCE + 1)
+    shown = list[int]()
+    dropped = await dead.drop(db, await dead.chosen(db, ALL), by="me", reason=None, show=shown.append)
+    assert (len(dropped), shown) == (dead.AT_ONCE + 1, [dead.AT_ONCE, dead.AT_ONCE + 1])
+
+
+async def test_of_one_event_its_own_jobs_are_dropped(db: Pool) -> None:
+    await store(db, "evt", 2)
+    await store(db, "other", 1, handler="gone", state="pending")
+    (only,) = await dead.droppable(db, "evt1", ALL, known=["crm"])
+    assert only == (await dead.chosen(db, ALL))[0]
+    assert await dead.droppable(db, "evt1", Filter(handler="gone"), known=["crm"]) == []
+    assert await dead.droppable(db, "other1", ALL, known=["gone"]) == []
+    assert len(await dead.droppable(db, "other1", ALL, known=["crm"])) == 1
+    with pytest.raises(ImpossibleError, match="there is no event"):
+        await dead.droppable(db, "nothing", ALL, known=[])
+
+
+async def test_a_dropped_job_has_ended_and_keeps_its_error_and_who_dropped_it_and_can_come_back(db: Pool) -> None:
+    await store(db, "evt", 1)
+    await dead.drop(db, await dead.chosen(db, ALL), by="me@here", reason="customer left")
+    whole = await lookup.whole(db, "evt1")
+    (job,) = whole.event.jobs
+    assert (whole.event.state, job.state, job.error) == ("done", "dropped", "no evt1")
+    (shown,) = whole.to_json()["jobs"]
+    assert (shown["dropped"]["by"], shown["dropped"]["reason"]) == ("me@here", "customer left")
+    assert await jobs.counts(db, []) == []
+    assert await claim(db, "crm") == []
+    assert await jobs.replay(db, whole.event.key, ["crm"]) == ["crm"]
+    whole = await lookup.whole(db, "evt1")
+    assert (whole.event.state, whole.drops) == ("pending", ())
+    await db.execute("update receiver.jobs set state = 'dead'")
+    await dead.drop(db, await dead.chosen(db, ALL), by="you@there", reason=None)
+    (drop,) = (await lookup.whole(db, "evt1")).drops
+    assert (drop.dropped_by, drop.reason) == ("you@there", None)
+    assert [one.job.state for one in await listing.jobs(db)] == ["dropped"]
+
+
+async def test_who_is_due_now_is_not_waiting_for_anything(db: Pool) -> None:
+    await append(db, "evt", "a")
+    await due_now(db)
+    assert await dead.waiting(db, ALL) == []
