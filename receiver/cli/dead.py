@@ -10,7 +10,7 @@ import click
 from receiver.cli import terminal
 from receiver.cli.choosing import job_options
 from receiver.cli.opening import database_url, on_database, with_database
-from receiver.cli.options import as_json, examples, limit_option, yes_option
+from receiver.cli.options import as_json, examples, limit_option, stripped, yes_option
 from receiver.cli.printing import confirm, jobs, print_json, say_done
 from receiver.cli.process import configure
 from receiver.errors import ImpossibleError
@@ -72,7 +72,7 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
         "receiver drop --handler gone_handler --yes",
     )
 )  # fmt: skip
-@click.argument("event", required=False)
+@click.argument("event", required=False, callback=stripped)
 @job_options
 @click.option("--reason", metavar="TEXT", help="Why; `receiver show` tells it.")
 @yes_option

@@ -7,7 +7,7 @@ import click
 from receiver.cli import terminal
 from receiver.cli.choosing import job_options
 from receiver.cli.opening import database_url, on_database, with_database
-from receiver.cli.options import WholeRange, as_json, examples, limit_option, yes_option
+from receiver.cli.options import WholeRange, as_json, examples, limit_option, stripped, yes_option
 from receiver.cli.printing import confirm, jobs, print_json, say_done
 from receiver.cli.process import configure
 from receiver.handling import choice, discovery
@@ -29,7 +29,7 @@ NO_WORKER_SECONDS = 10.0
         'receiver replay --dead --error "answered 503" --since 7d', "receiver replay --dead --limit 10",
     )
 )  # fmt: skip
-@click.argument("event", required=False)
+@click.argument("event", required=False, callback=stripped)
 @click.option("--dead", is_flag=True, help="Run dead jobs again: all of them, or those of the following options.")
 @job_options
 @click.option("--limit", type=WholeRange(1), help="Replay at most this many dead jobs, the oldest first.")
@@ -51,7 +51,7 @@ def replay(
     if event is not None:
         if wanted != Filter(wanted.handler) or limit is not None:
             raise click.UsageError("--error, --since, --type and --limit go with --dead, not with an EVENT")
-        _replay_event(event.strip(), wanted.handler, as_json=as_json)
+        _replay_event(event, wanted.handler, as_json=as_json)
     else:
         _replay_dead(wanted, limit, yes=yes, as_json=as_json)
 
@@ -112,7 +112,7 @@ def _say_chosen(found: Choice) -> None:
         cost = f"at most about {found.calls} calls to the provider: {takes} at this key's rate"
     else:
         cost = "no calls to the provider: what is known of their transcriptions is kept"
-    click.echo(f"{cost}; what your handlers ask for beside it is not counted", err=True)
+    click.echo(f"{cost}; what your handlers ask for beside that is not counted", err=True)
 
 
 def _followed(url: str, begun: Replay) -> Replay:

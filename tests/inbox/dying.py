@@ -1,8 +1,15 @@
 """Dead jobs, many at once."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any, TypeVar
 
-from receiver.database import Database
+from receiver import database
+from receiver.database import Connection, Database
+from tests.processes import Processes
+
+T = TypeVar("T")
 
 API = "https://api.test"
 AN_HOUR = timedelta(hours=1)
@@ -31,6 +38,30 @@ async def store(
     """Store events that are called `prefix` and a number, each with a job; {} in the error is the event's id."""
     await db.execute(EVENTS, prefix, api_url, account, event_type, age, number)
     await db.execute(JOBS, prefix, handler, state, error)
+
+
+def on(processes: Processes, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Do something on the database of processes."""
+
+    async def main() -> T:
+        connection = await database.connect(processes.environment["DATABASE_URL"])
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(main())
+
+
+def fill(processes: Processes, prefix: str, number: int, **more: Any) -> None:
+    """Store events and jobs as `store` does, on the database of processes."""
+    on(processes, lambda connection: store(connection, prefix, number, **more))
+
+
+def states_of(processes: Processes, prefix: str = "") -> dict[str, int]:
+    """Return what `states` does, of the database of processes."""
+    return on(processes, lambda connection: states(connection, prefix))
 
 
 async def states(db: Database, prefix: str = "") -> dict[str, int]:
