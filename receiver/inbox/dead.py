@@ -76,15 +76,14 @@ class Seen(NamedTuple):
         return AccountId(self.source, self.api_url, self.account)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Group:
     """Jobs of one handler with one cause.
 
     Attributes:
         oldest, newest: when the events of dead jobs came; since when waiting jobs wait.
-        example_key: the key of the event of the newest job.
         due_at: when the first waiting job is tried again; None for dead jobs.
-        example: the `source/id` of that event.
+        example: the `source/id` of the newest event.
         title, transcription_id: what that event is about.
     """
 
@@ -93,11 +92,10 @@ class Group:
     count: int
     oldest: datetime
     newest: datetime
-    example_key: int
-    due_at: datetime | None = None
-    example: str = ""
-    title: str | None = None
-    transcription_id: str | None = None
+    due_at: datetime | None
+    example: str
+    title: str | None
+    transcription_id: str | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `dead --json` prints."""
@@ -113,31 +111,44 @@ class Group:
             "transcription_id": self.transcription_id,
         }
 
-    def add(self, at: datetime, event: int, due_at: datetime | None = None) -> None:
-        """Count one more job."""
-        self.count += 1
-        self.oldest = min(self.oldest, at)
-        if at >= self.newest:
-            self.newest, self.example_key = at, event
-        if due_at is not None and self.due_at is not None:
-            self.due_at = min(self.due_at, due_at)
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted of a group: the keys of its oldest and newest event, and of waiting jobs their times."""
+
+    count: int
+    first: int
+    last: int
+    times: list[datetime]
+    due_at: datetime | None = None
 
 
 async def groups(db: Pool, wanted: Filter) -> list[Group]:
     """Return the dead jobs in groups, the largest first."""
-    found = dict[tuple[str, str], Group]()
-    async for job in _seen(db, wanted, query("inbox/dead_jobs")):
-        _count(found, (job.handler, causes.cause(job.error)), job.received_at, job.event)
+    found = dict[tuple[str, str], _Tally]()
+    async with db.acquire() as connection, connection.transaction():
+        statement = query("inbox/dead_causes")
+        async for row in connection.cursor(statement, *wanted.columns, wanted.error is not None, prefetch=PREFETCH):
+            handler, error, number, first, last = row
+            if wanted.error is None or causes.is_about(wanted.error, error):
+                key = (handler, causes.cause(error))
+                tally = found.setdefault(key, _Tally(0, first, last, []))
+                tally.count += number
+                tally.first, tally.last = min(tally.first, first), max(tally.last, last)
     return await _named(db, found)
 
 
 async def waiting(db: Pool, wanted: Filter) -> list[Group]:
     """Return the pending jobs whose last attempt did not count, in groups, the largest first; of many only some."""
-    found = dict[tuple[str, str], Group]()
+    found = dict[tuple[str, str], _Tally]()
     for row in await db.fetch(query("inbox/waiting_jobs"), *wanted.columns, COUNTED):
         if wanted.error is None or causes.is_about(wanted.error, row["error"]):
-            cause = causes.cause(row["error"])
-            _count(found, (row["handler"], cause), row["since"], row["event"], row["due_at"])
+            key = (row["handler"], causes.cause(row["error"]))
+            tally = found.setdefault(key, _Tally(0, row["event"], row["event"], [], row["due_at"]))
+            tally.count += 1
+            tally.last = max(tally.last, row["event"])
+            tally.times.append(row["since"])
+            tally.due_at = min(tally.due_at or row["due_at"], row["due_at"])
     return await _named(db, found)
 
 
@@ -198,21 +209,17 @@ async def _seen(db: Pool, wanted: Filter, statement: str, *more: object) -> Asyn
                 yield Seen(*row)
 
 
-def _count(
-    found: dict[tuple[str, str], Group], key: tuple[str, str], at: datetime, event: int, due_at: datetime | None = None
-) -> None:
-    if key in found:
-        found[key].add(at, event, due_at)
-    else:
-        found[key] = Group(*key, 1, at, at, event, due_at)
-
-
-async def _named(db: Database, found: Mapping[tuple[str, str], Group]) -> list[Group]:
-    """Return groups with the names of their examples, the largest first."""
-    ordered = sorted(found.values(), key=lambda group: (-group.count, group.handler, group.cause))
-    rows = await db.fetch(query("inbox/name_events"), [group.example_key for group in ordered])
-    events = {row["id"]: row for row in rows}
-    for group in ordered:
-        if (row := events.get(group.example_key)) is not None:
-            group.example, group.title, group.transcription_id = row["name"], row["title"], row["transcription_id"]
-    return ordered
+async def _named(db: Database, found: Mapping[tuple[str, str], _Tally]) -> list[Group]:
+    """Return groups with the times and names of their events, the largest first."""
+    keys = {key for tally in found.values() for key in (tally.first, tally.last)}
+    events = {row["id"]: row for row in await db.fetch(query("inbox/name_events"), list(keys))}
+    groups = [
+        Group(
+            *key, tally.count, min(tally.times, default=events[tally.first]["received_at"]),
+            max(tally.times, default=last["received_at"]), tally.due_at, last["name"], last["title"],
+            last["transcription_id"],
+        )
+        for key, tally in found.items()
+        if tally.first in events and (last := events.get(tally.last)) is not None
+    ]  # fmt: skip
+    return sorted(groups, key=lambda group: (-group.count, group.handler, group.cause))

@@ -107,7 +107,7 @@ def test_check_is_green_again_after_a_drop_and_show_says_who_and_why(shared: Pro
     assert checked(shared, "dead jobs")["holds"]
     shown = shared.run_inside("show", "a1").stdout
     assert "dropped, attempt 3: no a1" in shown
-    assert re.search(r"\n    dropped [\d: -]+ by \S+@\S+: they.*left\n", shown), shown
+    assert re.search(r"\n    dropped [\d: Z-]+ by \S+@\S+: they.*left\n", shown), shown
     assert "\x1b" not in shown
     (job,) = json.loads(shared.run_inside("show", "a1", "--json").stdout)["jobs"]
     assert (job["state"], job["error"], job["dropped"]["reason"]) == ("dropped", "no a1", "they\x1b left")

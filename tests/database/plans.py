@@ -288,6 +288,7 @@ LOOKED = {
     "inbox/read_events": Looked("array[15007, 7, 19000]", 15),
     "inbox/read_jobs": Looked("array[15007, 7, 19000], null, array['done', 'dead', 'pending'], false, 50", 15),
     "inbox/dead_jobs": Looked("'c', 'transcription.*', '30 d'", 900),
+    "inbox/dead_causes": Looked("'c', 'transcription.*', '30 d', true", 700),
     "inbox/waiting_jobs": Looked("'b', null, null, 50", 300, 0),
     "inbox/name_events": Looked("array[15007, 15008]", 10),
     "inbox/drop_jobs": Looked("array[21, 321], array[1, 1], array['dead', 'dead'], 'somebody@host', 'why'", 20, 6),
