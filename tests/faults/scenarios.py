@@ -5,17 +5,20 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 
 import httpx
 
 from receiver import database
-from receiver.database import migrations
+from receiver.database import Connection, migrations
 from receiver.failpoints import Failpoint
-from receiver.inbox import commit
+from receiver.inbox import commit, replays
+from receiver.inbox.dead import Seen
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Simulated
 from tests.faults.history import HANDLER, TABLE, History, judge, look
+from tests.inbox.dying import on
 from tests.processes import WAIT_SECONDS, Process, Processes, Web, completed, free_port, unreachable, until
 
 AT_ONCE = 3
@@ -280,6 +283,47 @@ def paying(stage: Stage, point: Failpoint, nth: int) -> None:
         assert row["state"] != "done" or row["id"] not in submitted or row["remote_file"] in charged
 
 
+def replaying(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A worker dies beside the moving of dead jobs, of several bulk replays. Each job is moved and counted once."""
+    web = stage.web()
+    stage.end_worker()
+    events = [f"evt_replayed_{next(_recordings)}" for _ in range(nth + 1)]
+    assert all(stage.deliver(web, event, last=True) for event in events)
+    numbers = [on(stage.processes, partial(_bulk_replay, event=event)) for event in events]
+    stage.dies(stage.processes.start("work", **armed(point, nth)), point)
+    counted = _counted(stage, numbers)
+    assert counted == [2] * (nth - (point is Failpoint.BEFORE_ADVANCED)) + [0] * (len(events) - sum(counted) // 2)
+    moved = stage.processes.sql(f"select replay from receiver.jobs where replay = any ('{{{_listed(numbers)}}}')")
+    assert len(moved) == sum(counted)
+    stage.heal()
+    ended = f"select from receiver.replays where id = any ('{{{_listed(numbers)}}}') and state = 'done' and passed = 0"
+    until(lambda: len(stage.processes.sql(ended)) == len(numbers), "fresh workers have gone on with them")
+    assert _counted(stage, numbers) == [2] * len(events)
+    stage.settle()
+
+
+async def _bulk_replay(connection: Connection, event: str) -> int:
+    """Let the jobs of an event be dead, and begin a bulk replay of them; return its id."""
+    rows = await connection.fetch(
+        "update receiver.jobs j set state = 'dead', error = 'broken' from receiver.events e"
+        " where e.id = j.event and e.event_id = $1"
+        " returning j.id, j.attempt, 'dead', j.handler, j.error, j.source, j.api_url, j.account, j.event, e.type,"
+        " e.received_at",
+        event,
+    )
+    return (await replays.start(connection, [Seen(*row) for row in rows], {}, by="a test")).id
+
+
+def _counted(stage: Stage, numbers: list[int]) -> list[int]:
+    """Return how many jobs each bulk replay says that it has moved."""
+    chosen = f"select done from receiver.replays where id = any ('{{{_listed(numbers)}}}') order by id"
+    return [row["done"] for row in stage.processes.sql(chosen)]
+
+
+def _listed(numbers: list[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
 def _submit(stage: Stage, own: dict[str, str]) -> str:
     """Submit a recording that was not submitted before; returns the submission's id."""
     number = next(_recordings)
@@ -314,6 +358,8 @@ SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.BEFORE_SETTLED: settling,
     Failpoint.AFTER_SETTLED: settling,
     **dict.fromkeys(AFTER_A_DEATH, paying),
+    Failpoint.BEFORE_ADVANCED: replaying,
+    Failpoint.AFTER_ADVANCED: replaying,
     Failpoint.MID_REGISTRATION: registering,
     Failpoint.MID_ROTATION: rotating,
     Failpoint.MID_MIGRATION: migrating,

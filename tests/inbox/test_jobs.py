@@ -70,6 +70,18 @@ async def test_a_claim_counts_the_attempt_and_sets_the_lease(db: Pool) -> None:
     assert await claim(db) == []
 
 
+async def test_live_jobs_of_an_account_are_claimed_before_its_replays_however_old_these_are(db: Pool) -> None:
+    for number in range(4):
+        await append(db, f"evt_{number}", "a", "b")
+    await db.execute(
+        "update receiver.jobs j set is_replay = true, due_at = now() - interval '1 h' from receiver.events e"
+        " where e.id = j.event and e.event_id in ('evt_0', 'evt_1')"
+    )
+    claimed = [await claim(db, "a", "b", limit=3) for _ in range(3)]
+    assert [[one.is_replay for one in some] for some in claimed] == [[False] * 3, [False, True, True], [True] * 2]
+    assert {one.event_id for one in claimed[0]} == {"evt_2", "evt_3"}
+
+
 async def test_jobs_are_claimed_in_the_order_in_which_they_became_due_and_not_before(db: Pool) -> None:
     for number, seconds in enumerate([-1, -3, -2, 60]):
         key = await append(db, f"evt_{number}", "a")
