@@ -48,6 +48,13 @@ async def test_done_and_dead_jobs_run_again_and_running_ones_are_left_alone(db: 
     assert states == {"done": "done", "first": "pending", "gone": "dead", "second": "running"}
 
 
+async def test_a_dropped_job_comes_back_and_that_of_a_gone_handler_is_not_mentioned(db: Pool) -> None:
+    await deliver(db, completed("evt_1"), "first", "gone")
+    await db.execute("update receiver.jobs set state = 'dropped'")
+    done = await replay.replay(db, "evt_1", [FIRST], known=KNOWN)
+    assert (done.pending, done.gone) == (("first",), ())
+
+
 async def test_a_job_whose_handler_is_known_and_was_not_chosen_is_not_gone(db: Pool) -> None:
     await deliver(db, completed("evt_1"), "first", "second", "gone")
     done = await replay.replay(db, "evt_1", [SECOND], known=KNOWN)

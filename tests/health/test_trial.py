@@ -16,6 +16,7 @@ from receiver.inbox.listing import Stored, StoredJob
     ([("a", "running", None)], "the handler a still runs"),
     ([("a", "running", "KeyError: 'x'")], "the handler a still runs, after it had failed: KeyError: 'x'"),
     ([("a", "dead", "no")], "the handler a gave up: no; `receiver show evt_1` says more"),
+    ([("a", "dropped", "no")], "a person has dropped the job of the handler a: no"),
     ([("a", "done", None), ("b", "pending", "no"), ("c", "running", None)],
      "the handler b failed and is retried: no; the handler c still runs"),
 ])  # fmt: skip
