@@ -1,8 +1,8 @@
 """Keep authentic deliveries that were refused for their time, until they are written down for a look-up.
 
-A refusal does no more than put its delivery into a dictionary: it costs no statement, and the time of the answer does
-not show that a secret is in use. An organ reads the bodies and writes them down, in one transaction a second at most.
-What is kept is bounded: a thousand equal deliveries are one, and what does not fit is dropped and counted.
+After its answer a refused delivery is put into a dictionary, which costs no statement. An organ reads the bodies and
+writes them down, in one transaction a second at most. What is kept is bounded: a thousand equal deliveries are one, and
+what does not fit is dropped and counted.
 
 Nothing is kept on disk. While the database is away, what was refused is forgotten; reconciliation finds its end.
 """

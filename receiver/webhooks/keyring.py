@@ -120,7 +120,7 @@ class Keyring:
     tokens.
 
     A signature can be `past` seconds old. A delivery that a secret proves and that is refused for its time is given to
-    `doubted`. That must return at once: the time of an answer must not show that a secret is in use.
+    `doubted` after its answer.
     """
 
     def __init__(
@@ -197,10 +197,15 @@ class Keyring:
                 raise unproven.refusal
             return known.prove(unproven.headers, unproven.body, self._past)
         except SignatureError as exc:
-            if exc.reason == "stale" and self._doubted is not None:
-                assert known.account is not None, "a secret is an account's"
-                self._doubted(Stale(known.account, known.callback_for, unproven.body, exc.mac, exc.seconds_off))
+            # After the answer, and for a mismatch too: the time of an answer must not show that a secret is in use.
+            asyncio.get_running_loop().call_soon(self._doubt, known, unproven.body, exc)
             raise
+
+    def _doubt(self, tried: _Tried, body: bytes, refusal: SignatureError) -> None:
+        """Give on what a secret has proved and what is refused nevertheless."""
+        if refusal.reason == "stale" and self._doubted is not None:
+            assert tried.account is not None, "a secret is an account's"
+            self._doubted(Stale(tried.account, tried.callback_for, body, refusal.mac, refusal.seconds_off))
 
     def _secrets_at(self, at: AccountId | str) -> _Tried:
         """Return the secrets that could have signed a delivery to this webhook or callback."""

@@ -280,9 +280,13 @@ async def test_watching_reads_by_itself() -> None:
 async def test_an_authentic_delivery_that_is_refused_for_its_time_is_given_on_with_whose_it_is(offset: int) -> None:
     database, doubted = Database(token=b"own"), list[Stale]()
     ring = Keyring([account(OURS)], Known(), database.read, bounds=AT_ONCE, doubted=doubted.append)
+    given = []
     for secret, at in ((OURS, HERE), (b"own", "token")):
         with pytest.raises(SignatureError):
             await ring.verify(headers(secret, offset=offset), BODY, at)
+        given.append(len(doubted))
+        await asyncio.sleep(0)
+    assert given == [0, 1], "each after its answer"
     assert [(one.account, one.callback_for, one.body) for one in doubted] == [(HERE, None, BODY), (HERE, "7", BODY)]
     assert [round(one.seconds_off / 100) for one in doubted] == [-offset / 100] * 2
     assert doubted[0].mac != doubted[1].mac
@@ -296,6 +300,7 @@ async def test_what_no_secret_proves_is_not_given_on() -> None:
     for given in (headers(b"?", offset=-400), headers(OURS, offset=-400), headers(NEW, offset=-400), headers(b"?")):
         with pytest.raises(SignatureError):
             await ring.verify(given, BODY, HERE)
+    await asyncio.sleep(0)
     assert doubted == []
 
 
@@ -306,6 +311,7 @@ async def test_where_old_signatures_are_accepted_they_prove_webhooks_and_callbac
     assert (await ring.verify(headers(b"own", offset=-40_000), BODY, "token")).callback_for == "7"
     with pytest.raises(SignatureError) as refused:
         await ring.verify(headers(OURS, offset=400), BODY, HERE)
+    await asyncio.sleep(0)
     assert (refused.value.reason, len(doubted)) == ("stale", 1)
 
 

@@ -1,0 +1,88 @@
+"""Retries that the provider does not sign anew: refused and kept for a look-up, or accepted where that is set."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.processes import Process, Processes, Web, completed, free_port, until
+
+KEY = {"Authorization": "Bearer tsk_live_stale"}
+AGE = 400
+REPLAYS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A sandbox that signs a retry with the first time, and each a while ago; its key, and its webhook's port."""
+
+    processes: Processes
+    process: Process
+    url: str
+    port: int
+    secret: str
+
+    def submit(self) -> int:
+        """Submit a recording, and return its transcription when the first delivery of its end has failed."""
+        body = {"source": "youtube", "url": "https://youtu.be/talk"}
+        answer = httpx.post(f"{self.url}/api/v1/transcriptions", json=body, headers=KEY)
+        self.process.until_logged("failed")
+        number: int = answer.json()["id"]
+        return number
+
+    def serve(self, **environment: str) -> Web:
+        """Start the receiver, which was not there for the first delivery."""
+        own = {"TRANSCRIBE_API_URL": self.url, "TRANSCRIBE_WEBHOOK_SECRET": self.secret} | environment
+        return self.processes.begin_serving(self.port, **own)
+
+
+@pytest.fixture
+def provider(processes: Processes, receiver_database: str) -> Provider:
+    processes.environment["DATABASE_URL"] = receiver_database
+    port, url = free_port(), f"http://127.0.0.1:{free_port()}"
+    sandbox = processes.start(
+        "sandbox", "--port", url.rpartition(":")[2], "--speed", "600", "--retry-stamp", "first", "--stamp-age", str(AGE)
+    )
+    until(lambda: "sandbox: export" in sandbox.out.read_text(), "the sandbox listens")
+    hook = {"url": f"http://127.0.0.1:{port}/webhooks/transcribe-so"}
+    until(lambda: httpx.get(f"{url}/sandbox/requests").is_success, "the sandbox answers")
+    secret = httpx.post(f"{url}/api/v1/webhooks", json=hook, headers=KEY).json()["signing_secret"]
+    return Provider(processes, sandbox, url, port, secret)
+
+
+def doubts(processes: Processes) -> list[tuple[str, str, int]]:
+    rows = processes.sql("select transcription_id, type, times from receiver.doubts order by id")
+    return [(row["transcription_id"], row["type"], row["times"]) for row in rows]
+
+
+def test_such_a_retry_is_refused_and_its_transcription_is_to_be_looked_up_once(
+    provider: Provider, processes: Processes
+) -> None:
+    number = provider.submit()
+    web = provider.serve()
+    until(lambda: doubts(processes), "the refused retry is written down")
+    assert "HTTP 401" in provider.process.log
+    (before,) = doubts(processes)
+    assert before[:2] == (str(number), "transcription.completed")
+
+    def replay(_: int) -> tuple[int, str]:
+        answer = web.deliver(completed("evt_replayed", number), secret=provider.secret.encode(), at=1_777_472_458)
+        return answer.status_code, answer.json()["error"]["code"]
+
+    with ThreadPoolExecutor(50) as pool:
+        assert {*pool.map(replay, range(REPLAYS))} == {(401, "invalid_signature")}
+    until(lambda: doubts(processes)[0][2] >= before[2] + REPLAYS, "the replays are counted")
+    assert len(doubts(processes)) == 1
+    found = processes.run("check", TRANSCRIBE_API_URL=provider.url, TRANSCRIBE_WEBHOOK_SECRET=provider.secret)
+    assert "authentic deliveries of the last day, refused for their time" in found.stdout
+    assert [event["id"] for event in processes.events() if event["id"].startswith("evt_")] == []
+
+
+def test_such_a_retry_is_stored_where_old_signatures_are_accepted(provider: Provider, processes: Processes) -> None:
+    number = provider.submit()
+    provider.serve(RECEIVER_STALE="accept")
+    (event,) = until(processes.events, "the retry is stored")
+    assert (event["transcription_id"], event["type"]) == (str(number), "transcription.completed")
+    assert doubts(processes) == []
+    assert "HTTP 401" not in provider.process.log
