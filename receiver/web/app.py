@@ -67,8 +67,8 @@ class Receiver:
         self._remembered = Remembered(spool.folder.configured, [account.id for account in accounts])
         database = RememberedDatabase(spool.folder.configured, url)
         self._keeping: asyncio.Task[None] | None = None
-        doubting = Doubting(connections, seconds=deadlines.question)
-        self.keyring = self._keyring(doubting, past=math.inf if accepts_old else signature.TOLERANCE_SECONDS)
+        self._doubting = Doubting(connections, seconds=deadlines.question)
+        self.keyring = self._keyring(past=math.inf if accepts_old else signature.TOLERANCE_SECONDS)
         self._stored = asyncio.Event()
         self.store = Store(
             connections=connections, spool=spool, database=database.recall(), address=database.address,
@@ -84,14 +84,15 @@ class Receiver:
         self.more_findings: list[Callable[[], list[Finding]]] = []
         self.organs = Organs({
             "keyring": self.keyring.watch, "nudge": self.nudge_workers, "drain": self.store.keep_drained,
-            "doubts": doubting.keep,
+            "doubts": self._doubting.keep,
         })  # fmt: skip
 
-    def _keyring(self, doubting: Doubting, *, past: float) -> Keyring:
+    def _keyring(self, *, past: float) -> Keyring:
         known = self._remembered.recall()  # this finds out which are lost
         return Keyring(
-            self.accounts, known, self._read_secrets, lost=self._remembered.lost, past=past, doubted=doubting.doubt
-        )
+            self.accounts, known, self._read_secrets, lost=self._remembered.lost, past=past,
+            doubted=self._doubting.doubt,
+        )  # fmt: skip
 
     async def nudge_workers(self) -> None:
         """Wake the workers for new jobs, once for many deliveries: a NOTIFY in each commit would serialise commits."""
@@ -169,6 +170,7 @@ class Receiver:
     async def close(self) -> None:
         """Log the refusals that were not logged yet, and let the copy of the secrets be written, but not for long."""
         self.refusals.close()
+        self._doubting.close()
         for failures in self._failures.values():
             failures.close()
         if self._keeping is not None:

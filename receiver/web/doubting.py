@@ -74,6 +74,10 @@ class Doubting:
             await self.write()
             await asyncio.sleep(self._between)
 
+    def close(self) -> None:
+        """Log what was not logged yet."""
+        self._seldom.close()
+
     async def write(self) -> None:
         """Write down what is kept, and keep it no longer."""
         kept, dropped = self._kept, self._dropped

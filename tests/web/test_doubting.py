@@ -103,6 +103,8 @@ async def test_a_flood_of_different_ones_is_bounded_and_what_is_dropped_is_said(
     with caplog.at_level(logging.WARNING):
         await doubting.write()
     assert f"{10_000 - MOST} x too many at once" in caplog.text
+    doubting.close()
+    assert f"{MOST - doubts.MOST_AN_HOUR} x more than 60 new ones in an hour" in caplog.text
     assert connections.times == 1
     assert len(await stored(db)) == doubts.MOST_AN_HOUR
     doubting.doubt(stale(completed("evt_20000", 20_000)))  # and there is room again
