@@ -45,6 +45,8 @@ class Failpoint(StrEnum):
     MID_REGISTRATION = "mid-registration"
     MID_ROTATION = "mid-rotation"
     MID_MIGRATION = "mid-migration"
+    BEFORE_PRUNED = "before-pruned"
+    AFTER_PRUNED = "after-pruned"
 
 
 PATTERN = re.compile(rf"({'|'.join(Failpoint)})(?::([1-9][0-9]{{0,8}}))?")

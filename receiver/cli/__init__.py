@@ -2,7 +2,7 @@
 
 up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
 check, spool, send                    the receiver       webhook: register, secrets, retire-secret, test-event
-handlers                              the handlers       inbox: events, show, jobs
+handlers                              the handlers       inbox: events, show, jobs     prune
 dead: dead, drop                      dead jobs          replay: replay, replays
 transcribe: transcribe, quote         recordings         by_worker: transcribe with a database
 submit                                the same for any provider and operation
@@ -47,8 +47,8 @@ MODULES = {
     "transcribe": "transcribe", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
     "retry": "transcription", "delete": "transcription", "submit": "submit", "submissions": "submissions",
     "resolve": "submissions", "artifacts": "submissions", "events": "inbox", "show": "inbox", "jobs": "inbox",
-    "dead": "dead", "drop": "dead", "replay": "replay", "replays": "replay", "handlers": "handlers",
-    "reconcile": "reconcile", "spool": "spool", "sandbox": "sandbox", "send": "send",
+    "dead": "dead", "drop": "dead", "replay": "replay", "replays": "replay", "prune": "prune",
+    "handlers": "handlers", "reconcile": "reconcile", "spool": "spool", "sandbox": "sandbox", "send": "send",
 }  # fmt: skip
 TAKE_A_FILE = ("transcribe", "quote", "send", "submit")
 

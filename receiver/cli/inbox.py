@@ -66,14 +66,7 @@ def show(event: str, *, as_json: bool) -> None:
         print_json(whole.to_json())
         return
     found = whole.event
-    click.echo(_line(found))
-    if found.unreadable is not None:
-        click.echo(f"  quarantined: {found.unreadable}")
-    elif found.is_unwanted:
-        click.echo("  no handler wants it, so it is done")
-    if found.same_as is not None:
-        click.echo(f"  came late: its jobs are those of @{found.same_as}, which the provider's list has shown before")
-    click.echo(f"  of {found.source}, account {found.account}, at {found.api_url}; {_ORIGINS[found.origin]}")
+    _say_what_it_is(found)
     for variant in whole.variants:
         click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
     _say_delivered(whole)
@@ -84,7 +77,8 @@ def show(event: str, *, as_json: bool) -> None:
             click.echo(f"    dropped {clock(drop.dropped_at)} by {printable(drop.dropped_by)}{why}")
         for attempt in whole.attempts_at(job):
             click.echo(f"    {_attempt_line(attempt)}")
-    click.echo(printable(whole.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
+    if found.pruned_at is None:
+        click.echo(printable(whole.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")))
 
 
 @click.command(
@@ -150,7 +144,23 @@ def _line(event: Stored) -> str:
         states = "  no handler"
     elif event.same_as is not None:
         states = f"  same as @{event.same_as}"
+    if event.pruned_at is not None:
+        states = "  pruned"
     return f"{clock(event.received_at)}  {event.state:<11}  {event.type or '-':<23}  {event.id}{about}{repeats}{states}"
+
+
+def _say_what_it_is(found: Stored) -> None:
+    """Print an event's line, and what is special about it."""
+    click.echo(_line(found))
+    if found.unreadable is not None:
+        click.echo(f"  quarantined: {found.unreadable}")
+    elif found.pruned_at is not None:
+        click.echo(f"  pruned {clock(found.pruned_at)}: its body and its jobs are gone")
+    elif found.is_unwanted:
+        click.echo("  no handler wants it, so it is done")
+    if found.same_as is not None:
+        click.echo(f"  came late: its jobs are those of @{found.same_as}, which the provider's list has shown before")
+    click.echo(f"  of {found.source}, account {found.account}, at {found.api_url}; {_ORIGINS[found.origin]}")
 
 
 def _say_delivered(whole: Whole) -> None:

@@ -26,6 +26,7 @@ from receiver.health.organs import Organs
 from receiver.health.presence import Presence
 from receiver.health.start import check
 from receiver.inbox import attempts, jobs, replays
+from receiver.inbox.daily import Daily
 from receiver.providers import Source, egress
 from receiver.providers.opening import CONNECTIONS, open_providers
 from receiver.settings import Settings, environment
@@ -101,6 +102,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         organs: dict[str, Callable[[], Awaitable[None]]] = {
             "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "presence": presence.keep,
             "lapsed": others.watch, **_of_submissions(configured, db, providers, interested, shelf),
+            **_retention(configured, db),
         }  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
             async with Organs(None if lapsed else organs):
@@ -141,6 +143,13 @@ def _of_submissions(
         "reconciler": reconciler.of(db, providers, configured, interested).watch,
         "replays": partial(replays.watch, db),
     }  # fmt: skip
+
+
+def _retention(configured: Settings, db: database.Pool) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return the organ that prunes every day, if the settings say how much."""
+    if configured.prune_days is None:
+        return {}
+    return {"retention": Daily(db, timedelta(days=configured.prune_days)).watch}
 
 
 def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:

@@ -15,6 +15,7 @@ from receiver.handling.api import Handler
 from receiver.inbox import deliveries, jobs, listing, lookup
 from receiver.inbox.jobs import SUBMISSIONS
 from receiver.inbox.listing import Stored
+from receiver.logs import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,14 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
         known: the names of all handlers, also of those that are not chosen.
 
     Raises:
-        ImpossibleError: the name means no event or several, or the event is quarantined and still cannot be read.
+        ImpossibleError: the name means no event or several, its body is pruned, or it is quarantined and still cannot
+            be read.
     """
     found = await lookup.with_jobs(db, name)
+    if found.pruned_at is not None:
+        raise ImpossibleError(
+            f"the body of {name} was pruned at {clock(found.pruned_at)}, so no handler can run with it"
+        )
     async with db.acquire() as connection, connection.transaction():
         event_type = found.type or await _read_again(connection, found)
         is_own_work = event_type == events.SUBMISSION

@@ -12,6 +12,8 @@ causes        the cause of an error, so that jobs can be counted by it. Pure
   ▶ dead      dead jobs in groups, chosen ones, dropped ones
     ▶ replays many dead jobs become pending again, a few at a time
 retry         when a job is tried again. Pure
+retention     prunes what is old
+  ▶ daily     every day, by one process of all
 artifacts     where the files of submissions lie
 spooled       a delivery as a record of the spool. Pure
 spool/        a durable file of such records

@@ -84,6 +84,7 @@ class Stored:
         title: that of its transcription, if it tells one.
         origin: how we know of it: webhook, callback, submission, reconciled.
         same_as: the key of the event that was made of its announcement before it came, and whose jobs are its jobs.
+        pruned_at: when its body and its jobs were pruned; None if they are here.
     """
 
     key: int
@@ -102,11 +103,12 @@ class Stored:
     title: str | None = None
     origin: str = "webhook"
     same_as: int | None = None
+    pruned_at: datetime | None = None
 
     @property
     def is_unwanted(self) -> bool:
         """Whether the event could be read, and no handler wanted it."""
-        return self.unreadable is None and self.same_as is None and not self.jobs
+        return self.unreadable is None and self.same_as is None and self.pruned_at is None and not self.jobs
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `events --json` prints."""
@@ -237,4 +239,5 @@ def _stored(row: asyncpg.Record) -> Stored:
         title=row["title"],
         origin=row["origin"],
         same_as=row["same_as"],
+        pruned_at=row["pruned_at"],
     )

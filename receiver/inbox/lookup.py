@@ -68,7 +68,7 @@ class Whole:
         delivered: its deliveries that are kept one by one; the others are only counted.
         attempts: the attempts at its jobs that have ended.
         variants: the quarantined deliveries with its identity and other bytes.
-        raw: its body, byte for byte as it was signed.
+        raw: its body, byte for byte as it was signed; empty if it is pruned.
         drops: of its jobs that are dropped.
     """
 
@@ -100,6 +100,7 @@ class Whole:
             "jobs": jobs,
             "variants": [variant.id for variant in self.variants],
             "raw": base64.b64encode(self.raw).decode("ascii"),
+            "pruned_at": None if self.event.pruned_at is None else self.event.pruned_at.isoformat(),
         }
 
 
@@ -150,7 +151,7 @@ async def whole(db: Database, name: str) -> Whole:
         tuple(Delivered(**dict(row)) for row in rows),
         tuple(await attempts.of_event(db, event.key)),
         tuple(await listing.variants(db, event)),
-        await listing.raw(db, event.key),
+        await listing.raw(db, event.key) if event.pruned_at is None else b"",
         tuple(Drop(**dict(row)) for row in await db.fetch(query("inbox/list_drops"), event.key)),
     )
 

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
         "RECEIVER_RECONCILE_GRACE_SECONDS", 300.0
     )
     reconcile_all: Literal["no", "yes"] = _variable("RECEIVER_RECONCILE_ALL", "no")
+    prune_days: Annotated[int | None, Field(ge=1, le=36_500)] = _variable("RECEIVER_PRUNE_DAYS", None)
     token: SecretStr | None = _variable("RECEIVER_TOKEN", None)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")

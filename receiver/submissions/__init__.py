@@ -12,6 +12,7 @@ foreseen        what transcribe.so tells before it is paid   finding     looks f
 resolving       what a person says of a lost answer          results     waits for the end, reads what came
 texts           a transcript that is here already, as a file with subtitles
 leftovers       what dead jobs and dead workers have left behind
+clearing        prunes the files of what is over
 counts          how many submissions wait                    standing    how each account of each provider stands
 reconciling/    what transcribe.so has never announced, ours or not: an event is made of it
 

@@ -44,7 +44,11 @@ class Shelf:
 
     def path(self, submission: Submission, name: str) -> Path:
         """Return where a file of a submission lies."""
-        return self.place / submission.source / submission.id / name
+        return self.folder(submission.source, submission.id) / name
+
+    def folder(self, source: str, submission: str) -> Path:
+        """Return where the files of a submission lie."""
+        return self.place / source / submission
 
     async def bring(self, client: Source, http: httpx.AsyncClient, submission: Submission) -> list[Artifact]:
         """Fetch the files of a submission that has ended; those that are here are fetched again.

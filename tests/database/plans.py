@@ -19,7 +19,7 @@ Mode = Literal["force_generic_plan", "force_custom_plan"]
 MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
 GROWING = {
     "events", "jobs", "attempts", "deliveries", "submissions", "archive", "callbacks", "registrations", "doubts",
-    "transcriptions", "replay_jobs", "drops",
+    "transcriptions", "replay_jobs", "drops", "artifacts",
 }  # fmt: skip
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
@@ -158,6 +158,11 @@ FILL = (
     insert into receiver.attempts (job, attempt, worker, claimed_at, ended_at, outcome)
     select id, 1, 'host/1', now(), now(), 'later' from receiver.jobs where state = 'pending' and uncounted = 1
     """,
+    """
+    insert into receiver.artifacts (submission, name, bytes, sha256, place)
+    select id, 'a.wav', 1, '', '/shelf/' || id from receiver.submissions
+    """,
+    "update receiver.transcriptions set since = created_at",
     "analyze",
 )
 
@@ -208,6 +213,8 @@ DOUBT = (
     " array[3]), array['evt_new', 'evt_d300', 'evt_15007'], array[400, 400, 400], array[1, 2, 1]"
 )
 RUNNING = "array[4, 7], array[1, 1]"  # the jobs of the second and the third event that run, and their attempts
+OLD = "now() - interval '100 min'"  # of 20,000 events, a second apart
+HORIZON = f"{OLD}, now() - interval '150 min'"
 MARKS = "array_fill('-infinity'::timestamptz, array[3]), array[0, 0, 0]"
 
 LOOKED = {
@@ -314,6 +321,16 @@ LOOKED = {
     "webhooks/looked_up": Looked("500, 'known'", 5, 1),
     "webhooks/forget_doubts": Looked("", 5),
     "webhooks/count_doubts": Looked("'https://api.test'", 160),
+    # A prune.
+    "inbox/count_old_events": Looked(f"{OLD}, 100", 110),
+    "inbox/lock_old_events": Looked(f"5000, {HORIZON}, 100", 500, 100),
+    "inbox/prune_events": Looked(f"array{[*range(5001, 5101)]}, {HORIZON}", 3000, 250),
+    "inbox/prune_transcriptions": Looked("now() - interval '5 h', 20", 50, 20),
+    "inbox/prune_callbacks": Looked("now() - interval '5 h', 20", 50, 20),
+    "inbox/prune_answers": Looked(
+        "'transcribe.so', 'https://api.test', '1207', '', 'transcript', now() + interval '1 d', 20", 500, 10
+    ),
+    "submissions/old_artifacts": Looked("'sub_7', now() + interval '1 d', 20", 300),
     # The provider.
     "providers/read_answer": Looked("'transcribe.so', 'https://api.test', '1207', '', 'transcript'", 5),
     "providers/newest_answer": Looked("'transcribe.so', 'https://api.test', '1207', '%'", 5),
@@ -376,6 +393,8 @@ EXCUSED = {
         "database/set_session",
         "database/try_lock", "database/unlock", "health/backend_pid", "health/count_processes",
         "health/lacking_rights", "health/old_snapshots", "inbox/lock_gate", "reconciling/now",
+        "health/lacking_rights", "health/old_snapshots", "inbox/bound_prune", "inbox/estimate_old_events",
+        "inbox/is_prune_due", "inbox/move_reconciliation", "inbox/old_before", "inbox/pruned",
         "providers/bound_idle_transaction", "providers/lock_answer", "submissions/lock_caller_key",
         "webhooks/lock_doubts",
     ), NO_TABLE),
@@ -390,7 +409,7 @@ EXCUSED = {
     **dict.fromkeys((
         "handlers/store_chapters", "handlers/store_failure", "handlers/store_files", "handlers/store_qna",
         "handlers/store_sections", "handlers/store_timestamps", "handlers/store_transcript",
-        "inbox/keep_artifacts", "inbox/list_artifacts",
+        "inbox/keep_artifacts", "inbox/list_artifacts", "submissions/forget_artifacts",
     ), OF_ONE),
     "inbox/orphaned_jobs": ALL_OF_THEM,
 }  # fmt: skip

@@ -18,6 +18,7 @@ from receiver.inbox.dead import Seen
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Simulated
 from tests.faults.history import HANDLER, TABLE, History, judge, look
+from tests.faults.pruning import pruning
 from tests.inbox.dying import on
 from tests.processes import WAIT_SECONDS, Process, Processes, Web, completed, free_port, unreachable, until
 
@@ -363,4 +364,6 @@ SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.MID_REGISTRATION: registering,
     Failpoint.MID_ROTATION: rotating,
     Failpoint.MID_MIGRATION: migrating,
+    Failpoint.BEFORE_PRUNED: pruning,
+    Failpoint.AFTER_PRUNED: pruning,
 }

@@ -42,7 +42,7 @@ with passing as (
     from given
     on conflict (source, api_url, account, event_id, (coalesce(transcription_id, '')), (type is null)) do update
         set deliveries = e.deliveries + excluded.deliveries, last_delivered_at = now()
-        where e.raw = excluded.raw
+        where e.raw = excluded.raw or (e.pruned_at is not null and e.raw = sha256(excluded.raw))
     returning e.id, e.source, e.api_url, e.account, e.event_id, e.transcription_id, e.type, e.deliveries
 ), answered as (
     select given.*, event.id, event.deliveries

@@ -2,7 +2,7 @@
 -- $1 events bigint[]
 select
     e.id, e.source, e.api_url, e.account, e.event_id, e.type, e.unreadable, e.transcription_id, e.title, e.origin,
-    e.same_as, e.callback_for, e.received_at, e.deliveries, work.jobs,
+    e.same_as, e.pruned_at, e.callback_for, e.received_at, e.deliveries, work.jobs,
     case
         when e.type is null then 'quarantined'
         when work.unfinished then 'pending'

@@ -1,0 +1,108 @@
+"""`submissions.clearing`: files of what is over go with their rows; what lies elsewhere or is needed stays."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from receiver.database import Pool
+from receiver.inbox import artifacts, retention
+from receiver.inbox.artifacts import Artifact
+from receiver.inbox.retention import Gone, Prune
+from receiver.submissions import clearing
+from receiver.submissions.shelf import Shelf
+from tests.inbox.ageing import AT_ONCE, aged
+
+SUBMISSION = """
+insert into receiver.submissions (
+    id, source, api_url, account, key_fingerprint, operation, wishes, recording, caller_key, asked, state, ended_at
+) values ($1, 'transcribe.so', 'https://api.test', 'default', 'k', 'separation', '{}', 'a.mp3', $1, 'k', $2,
+    now() - $3::interval)
+"""
+
+
+async def brought(db: Pool, shelf: Shelf, name: str = "sub_1", state: str = "done", *, days: int = 100) -> list[Path]:
+    """Make a submission that has brought two files; return where they lie."""
+    await db.execute(SUBMISSION, name, state, timedelta(days=days))
+    folder = shelf.folder("transcribe.so", name)
+    folder.mkdir(parents=True)
+    files = [folder / "voice.wav", folder / "music.wav"]
+    for file in files:
+        file.write_bytes(b"12345")
+    await artifacts.keep(db, name, [Artifact(file.name, None, 5, "", str(file)) for file in files])
+    return files
+
+
+async def clear(db: Pool, shelf: Shelf) -> Gone:
+    run = Prune(db, await retention.horizon(db, timedelta(days=90)), AT_ONCE)
+    assert await clearing.clear(run, shelf)
+    return run.gone
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "shelf", 1000)
+
+
+async def test_files_go_with_their_rows_and_their_folder(db: Pool, shelf: Shelf) -> None:
+    files = await brought(db, shelf)
+    assert await clear(db, shelf) == Gone(files=2, bytes=10)
+    assert not files[0].parent.exists()
+    assert await artifacts.of(db, "sub_1") == []
+    assert await clear(db, shelf) == Gone()
+
+
+@pytest.mark.parametrize(("state", "days"), [("done", 80), ("accepted", 100), ("ended", 100), ("unknown", 100)])
+async def test_files_stay_of_what_is_not_over_or_not_old(db: Pool, shelf: Shelf, state: str, days: int) -> None:
+    files = await brought(db, shelf, state=state, days=days)
+    assert await clear(db, shelf) == Gone()
+    assert all(file.exists() for file in files)
+    assert len(await artifacts.of(db, "sub_1")) == 2
+
+
+@pytest.mark.parametrize("state", ["dead", "pending", "running", "done"])
+@pytest.mark.parametrize(
+    "of",
+    [
+        "update receiver.submissions set event = (select max(id) from receiver.events)",
+        "update receiver.events set event_id = 'sub_1'",
+        "update receiver.events set transcription_id = 'sub_1'",
+    ],
+    ids=["its end", "its work", "its text"],
+)
+async def test_files_stay_while_a_job_may_need_them(db: Pool, shelf: Shelf, of: str, state: str) -> None:
+    await brought(db, shelf)
+    await aged(db, state=state)
+    await db.execute(of)
+    assert await clear(db, shelf) == (Gone(files=2, bytes=10) if state == "done" else Gone())
+
+
+async def test_files_that_lie_elsewhere_are_left_and_counted(db: Pool, shelf: Shelf, tmp_path: Path) -> None:
+    files = await brought(db, shelf)
+    assert await clear(db, Shelf(tmp_path / "another", 1000)) == Gone(files_elsewhere=2)
+    outside = tmp_path / "outside"
+    outside.touch()
+    await db.execute("update receiver.artifacts set place = $1 where name = 'voice.wav'", str(outside))
+    assert await clear(db, shelf) == Gone(files_elsewhere=2)
+    assert all(file.exists() for file in (*files, outside))
+
+
+async def test_rows_whose_files_were_deleted_by_a_run_that_died_go_with_the_next_one(db: Pool, shelf: Shelf) -> None:
+    for file in await brought(db, shelf):
+        file.unlink()
+    assert await clear(db, shelf) == Gone(files=2, bytes=10)
+    assert await artifacts.of(db, "sub_1") == []
+
+
+async def test_a_folder_that_holds_something_else_stays(db: Pool, shelf: Shelf) -> None:
+    first, _ = await brought(db, shelf)
+    (first.parent / "mine").touch()
+    await clear(db, shelf)
+    assert [path.name for path in first.parent.iterdir()] == ["mine"]
+
+
+async def test_many_are_walked_over_in_batches(db: Pool, shelf: Shelf) -> None:
+    number = retention.FIRST + 5
+    for one in range(number):
+        await brought(db, shelf, f"sub_{one}")
+    assert await clear(db, shelf) == Gone(files=2 * number, bytes=10 * number)
