@@ -101,8 +101,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
         presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
         organs: dict[str, Callable[[], Awaitable[None]]] = {
             "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "presence": presence.keep,
-            "lapsed": others.watch, **_of_submissions(configured, db, providers, interested, shelf),
-            **_retention(configured, db),
+            "lapsed": others.watch, **_organs(configured, db, providers, interested, shelf),
         }  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
             async with Organs(None if lapsed else organs):
@@ -133,23 +132,19 @@ def _crew(
     )
 
 
-def _of_submissions(
+def _organs(
     configured: Settings, db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
 ) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the organs that look at what the providers work on, and the one that advances bulk replays."""
+    """Return the organs that go on beside the jobs: looks, comparisons, bulk replays, and prunes if they are wanted."""
     leftovers = Leftovers(db, list(providers), interested, shelf)
-    return {
+    organs: dict[str, Callable[[], Awaitable[None]]] = {
         "watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch,
         "reconciler": reconciler.of(db, providers, configured, interested).watch,
         "replays": partial(replays.watch, db),
     }  # fmt: skip
-
-
-def _retention(configured: Settings, db: database.Pool) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the organ that prunes every day, if the settings say how much."""
-    if configured.prune_days is None:
-        return {}
-    return {"retention": Daily(db, timedelta(days=configured.prune_days)).watch}
+    if configured.prune_days is not None:
+        organs["retention"] = Daily(db, timedelta(days=configured.prune_days)).watch
+    return organs
 
 
 def _for_lapsed(configured: Settings, start: Start, hurry: asyncio.Event) -> Callable[..., Awaitable[int]]:

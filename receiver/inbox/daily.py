@@ -43,19 +43,16 @@ class Daily:
     async def prune_if_due(self) -> Gone | None:
         """Prune, unless that was done within a day or another process does it; return how much, or None.
 
-        The process that prunes holds a lock of its session. If it dies, the next one to look goes on.
+        The process that prunes holds a lock of its session, until the connection goes back to the pool. If the process
+        dies, the next one to look goes on.
         """
         async with self.db.acquire() as connection:
             if not await connection.fetchval(query("database/try_lock"), LOCK):
                 return None
-            try:
-                if not await connection.fetchval(query("inbox/is_prune_due"), A_DAY):
-                    return None
-                run = Prune(self.db, await retention.horizon(self.db, self.older_than), self.pace)
-                await run.run()
-                await connection.execute(query("inbox/pruned"))
-            finally:
-                if not connection.is_closed():
-                    await connection.fetchval(query("database/unlock"), LOCK)
+            if not await connection.fetchval(query("inbox/is_prune_due"), A_DAY):
+                return None
+            run = Prune(self.db, await retention.horizon(self.db, self.older_than), self.pace)
+            await run.run()
+            await connection.execute(query("inbox/pruned"))
         log.info("pruned %s from before %s", run.gone, f"{run.before.at:%Y-%m-%d %H:%M:%S} UTC")
         return run.gone

@@ -14,7 +14,7 @@ from tests.processes import REPOSITORY, Processes
 # What dies there leaves the same behind as at the next point, and mid-drain begins with a death after-spool-fsync.
 LONG_ONLY = (
     Failpoint.AFTER_VERIFY, Failpoint.AFTER_SPOOL_FSYNC, Failpoint.IN_HANDLER, Failpoint.BEFORE_SENT,
-    Failpoint.AFTER_SENT, Failpoint.AFTER_ENDED, Failpoint.AFTER_COMPARED,
+    Failpoint.AFTER_SENT, Failpoint.AFTER_ENDED, Failpoint.AFTER_COMPARED, Failpoint.BEFORE_PRUNED,
 )  # fmt: skip
 
 

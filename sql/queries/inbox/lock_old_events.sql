@@ -5,8 +5,8 @@
 with next as materialized (
     select
         id, received_at, received_at < $2 as is_old,
-        type is not null and received_at < $2 and last_delivered_at < $2
-            and (pruned_at is null or (received_at < $3 and last_delivered_at < $3)) as is_wanted
+        -- Of what has lost its body already, only the row can go.
+        type is not null and received_at < $2 and (pruned_at is null or received_at < $3) as is_wanted
     from receiver.events
     where id > $1
     order by id

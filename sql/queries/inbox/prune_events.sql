@@ -1,8 +1,8 @@
 -- Delete locked events whose jobs have all ended before a time, or their bodies and jobs only; return how many of each.
 -- $1 events bigint[], $2 horizon timestamptz, $3 rows_horizon timestamptz
 --
---     a locked event
---        │ quarantined, delivered since the horizon, or a late webhook about the same end came since ──▶ stays
+--     a locked event, which came before the horizon ($2) and is not quarantined
+--        │ delivered since the horizon, or a late webhook about the same end came since ──▶ stays
 --        │ a job of it is pending, running or dead, or has ended since the horizon ──▶ stays
 --        │ it is about a submission that is not over ──▶ stays
 --        ▼
@@ -15,7 +15,7 @@
 with given as materialized (
     select
         e.id, e.source, e.api_url, e.account, e.transcription_id, e.ended_at, work.jobs,
-        e.received_at < $3 and e.last_delivered_at < $3 as goes
+        greatest(e.received_at, e.last_delivered_at) < $3 as goes
     from unnest((select $1::bigint[])) as given (id)
     cross join lateral (select * from receiver.events e where e.id = given.id limit 1) as e
     cross join lateral (
@@ -25,7 +25,7 @@ with given as materialized (
         from receiver.jobs j
         where j.event = e.id
     ) as work
-    where e.type is not null and e.received_at < $2 and e.last_delivered_at < $2 and not work.stay
+    where e.last_delivered_at < $2 and not work.stay
         and (select true from receiver.events late where late.same_as = e.id and late.last_delivered_at >= $2 limit 1)
             is null
         and case when e.origin = 'submission' then (
