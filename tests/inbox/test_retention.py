@@ -201,14 +201,24 @@ async def test_what_the_providers_list_said_goes_when_it_has_ended(db: Pool) -> 
 async def test_what_the_list_said_last_of_a_transcription_goes_with_its_event(db: Pool) -> None:
     """Else it would be asked about as under way, and its end would seem to be announced by nobody."""
     await aged(db, about=7)
-    for days in (100, 80):
+    for account in ("default", "other"):
         await db.execute(
             "insert into receiver.transcriptions (source, api_url, account, transcription_id, status, since)"
-            " values ('transcribe.so', $1, $2, '7', 'processing', now() - $3::interval)",
-            API, "default" if days == 100 else "other", timedelta(days=days),
+            " values ('transcribe.so', $1, $2, '7', 'processing', now() - interval '100 days')", API, account,
         )  # fmt: skip
     assert await prune(db) == Gone(events=1)
     assert await db.fetchval("select account from receiver.transcriptions") == "other"
+
+
+async def test_what_the_list_has_said_since_stays(db: Pool) -> None:
+    """It was started again."""
+    await aged(db, about=7)
+    await db.execute(
+        "insert into receiver.transcriptions (source, api_url, account, transcription_id, status, since)"
+        " values ('transcribe.so', $1, 'default', '7', 'processing', now())", API,
+    )  # fmt: skip
+    assert await prune(db) == Gone(events=1)
+    assert await db.fetchval("select count(*) from receiver.transcriptions") == 1
 
 
 async def keep_answer(db: Pool, about: str, *, days: int = 100) -> None:
@@ -300,14 +310,29 @@ async def test_an_event_that_others_hold_is_left_and_nobody_waits_for_it(db: Poo
     assert await prune(db) == Gone(events=1)
 
 
-async def test_a_job_that_somebody_lets_run_again_meanwhile_keeps_its_event(db: Pool) -> None:
-    """As processes of version 0.8 do it: without a lock on the event."""
+WAITS = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
+RUN_AGAIN = "update receiver.jobs set state = 'pending', due_at = now() where event = $1"
+
+
+async def test_a_job_that_others_hold_keeps_its_event_and_costs_the_others_nothing(db: Pool) -> None:
+    """As processes of version 0.8 replay it: without a lock on the event."""
     first, _ = await aged(db, "evt_1"), await aged(db, "evt_2")
     async with db.acquire() as other, other.transaction():
-        await other.execute("update receiver.jobs set state = 'pending', due_at = now() where event = $1", first)
+        await other.execute(RUN_AGAIN, first)
         async with asyncio.timeout(10):
             assert await prune(db) == Gone(events=1)
     assert await names(db) == ["evt_1"]
+
+
+async def test_a_job_that_runs_again_while_its_prune_waits_keeps_its_event(db: Pool) -> None:
+    key = await aged(db)
+    async with db.acquire() as other:
+        async with other.transaction():
+            await other.execute(RUN_AGAIN, key)
+            pruning = asyncio.create_task(prune(db))
+            while not await db.fetchval(WAITS) and not pruning.done():
+                pass
+        assert await pruning == Gone()
     assert await db.fetchval("select state::text from receiver.jobs") == "pending"
 
 
