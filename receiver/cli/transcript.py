@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Literal, get_args
 
 import click
@@ -12,11 +13,12 @@ from receiver.cli.opening import opened, with_database
 from receiver.cli.options import account_option, as_json, examples, transcript_id, transcription_id, yes_option
 from receiver.cli.printing import confirm, print_json
 from receiver.cli.process import configure, run
-from receiver.logs import printable
+from receiver.inbox import attempts
+from receiver.logs import clock, printable
 from receiver.logs.streams import OutputError
 from receiver.providers import content
-from receiver.providers.archive import REGENERATIONS
 from receiver.providers.content import BALANCED, PROMPT_LENGTH, STYLES
+from receiver.providers.regenerations import REGENERATIONS, Before
 from receiver.providers.transcribe_so import NotReady
 from receiver.settings import Settings, TimestampsFormat
 from receiver.submissions import ids, results
@@ -88,7 +90,8 @@ def timestamps(
     """Print chapter timestamps, ready to paste.
 
     Timestamps that are not stored yet are fetched from the provider, and then stored. A style that was never made needs
-    --regenerate, which takes 30 to 90 seconds and works at most ten times for each transcription.
+    --regenerate, which takes 30 to 90 seconds and works at most ten times for each transcription. If it is interrupted
+    or no answer comes, run the same command again within 23 hours: it goes on, and does not count twice.
     """
     configured = configure()
     if prompt is None:
@@ -122,13 +125,22 @@ async def _regenerated(
 ) -> Timestamps:
     async with opened(configured) as desk:
         return await content.regenerate(
-            desk.archive, transcription, name, style=style, prompt=prompt,
-            confirm=None if yes else _ask, working=_working,
+            desk.archive, transcription, name, style=style, prompt=prompt, by=attempts.this_process(),
+            confirm=partial(_tell_or_ask, transcription, style or BALANCED, yes=yes), working=_working,
         )  # fmt: skip
 
 
-def _ask(counted: int | None) -> None:
-    used = "" if counted is None else f"; {counted} are used"
+def _tell_or_ask(transcription: str, style: str, before: Before, *, yes: bool) -> None:
+    """Tell that what was begun goes on, or else ask before another regeneration."""
+    if before.open_since is not None:
+        click.echo(f"going on with the regeneration of {clock(before.open_since)}: it counts once", err=True)
+        return
+    if yes:
+        return
+    used = "" if before.used is None else f"; {before.used} are used"
+    if before.made_at is not None:
+        stored = f"`receiver timestamps {transcription} --style {style}`"
+        click.echo(f"the same was made at {clock(before.made_at)}: {stored} shows it and costs nothing", err=True)
     confirm(f"It might be charged, and is one of {REGENERATIONS} for this transcription{used}. Continue?")
 
 

@@ -8,31 +8,22 @@ the first caller: the lock is in the database and ends with its transaction.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias, TypeVar
 
 from receiver import providers
 from receiver.database import Database, Pool, query
-from receiver.errors import (
-    InvalidRequest,
-    PaymentRequired,
-    ProviderUnavailable,
-    RateLimited,
-    Unauthenticated,
-)
+from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.events import Event
-from receiver.providers import TranscribeSo
+from receiver.providers import TranscribeSo, regenerations
+from receiver.providers.regenerations import Asked, Before, Wish
 from receiver.providers.transcribe_so import NotReady, TimestampsAnswer, read, read_result
 from receiver.transcripts import Timestamps, Transcript
 
 T = TypeVar("T")
 Fetch: TypeAlias = Callable[[], Awaitable[tuple[bytes, T]]]  # an answer, and what was read in it
 Read: TypeAlias = Callable[[bytes], Awaitable[T]]
-
-REGENERATIONS = 10  # for each transcription, as the provider allows
-REFUSALS = (InvalidRequest, NotReady, PaymentRequired, RateLimited, Unauthenticated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +106,46 @@ class Archive:
 
         return await self._kept.get_or_fetch(subject, f"timestamps/{format}/{style}", fetch, read_kept)
 
-    async def regenerate(self, subject: Subject, format: str, *, style: str, prompt: str) -> Timestamps:  # noqa: A002 - the provider's word
+    async def before(self, subject: Subject, *, style: str, prompt: str) -> Before:
+        """Return what is known before a regeneration: how many are used, and whether this one is asked for already.
+
+        Raises:
+            ImpossibleError: this one was asked for with another API key, and its answer is lost.
+        """
+        return await self._kept.before(self._wish(subject, style, prompt))
+
+    async def regenerate(
+        self, subject: Subject, format: str, before: Before, *, style: str, prompt: str, by: str  # noqa: A002 - the provider's word
+    ) -> Timestamps:  # fmt: skip
         """Regenerate the chapters of a style, and return them in a format. Kept timestamps of the style are deleted.
+
+        Args:
+            subject: a run of a transcription that has completed.
+            format: of the timestamps.
+            before: from the method of that name. What is asked for already goes on, and is not asked for anew.
+            style: of the titles.
+            prompt: empty is no prompt.
+            by: the process that asks.
 
         Raises:
             InvalidRequest: all ten regenerations of this transcription are used (code `regenerations_used`).
         """
-        async with self._kept.regenerating(subject, style):
-            await self.provider.regenerate_timestamps(
-                subject.transcription_id, style=style, refine_prompt=prompt or None,
-                idempotency_key=f"regenerate-{secrets.token_hex(16)}",
-            )  # fmt: skip
-        return await self.timestamps(subject, format, style)
 
-    async def regenerations(self, subject: Subject) -> int | None:
-        """Return how many regenerations of a transcription are used; None without a database."""
-        return await self._kept.regenerations(subject)
+        async def ask(idempotency_key: str) -> bytes:
+            return await self.provider.regenerate_timestamps(
+                subject.transcription_id, style=style, refine_prompt=prompt or None, idempotency_key=idempotency_key
+            )
+
+        await self._kept.regenerate(self._wish(subject, style, prompt), before, by, ask)
+        try:
+            return await self.timestamps(subject, format, style)
+        except ProviderError as exc:
+            shown = f"`receiver timestamps {subject.transcription_id} --format {format} --style {style}`"
+            exc.add_note(f"The titles are made: {shown} shows them without another regeneration.")
+            raise
+
+    def _wish(self, subject: Subject, style: str, prompt: str) -> Wish:
+        return Wish(*subject.key, self.provider.account, self.provider.key_fingerprint, style, prompt)
 
     async def keep_title(self, subject: Subject, title: str | None) -> None:
         """Keep a transcription's title, because its result has none."""
@@ -163,7 +178,7 @@ class Archive:
 
 
 class _InDatabase:
-    """Answers kept in the database by subject and kind, and a count of the regenerations."""
+    """Answers kept in the database by subject and kind, and the regenerations."""
 
     by_end = True
 
@@ -211,40 +226,11 @@ class _InDatabase:
         rows = await self._db.fetch(query("providers/apis_with_answer"), source, transcription_id, kind)
         return [row["api_url"] for row in rows]
 
-    async def regenerations(self, subject: Subject) -> int:
-        used: int = await self._db.fetchval(
-            query("providers/count_regenerations"), subject.api_url, subject.transcription_id
-        )
-        return used
+    async def before(self, wish: Wish) -> Before:
+        return await regenerations.before(self._db, wish)
 
-    @asynccontextmanager
-    async def regenerating(self, subject: Subject, style: str) -> AsyncIterator[None]:
-        """Count a regeneration before its request is sent: the provider counts it even if its answer is lost."""
-        counted = await self._count(subject)
-        await self._forget(subject, style)  # also before the request, because the answer can be lost
-        try:
-            yield
-        except REFUSALS:  # the provider did not count a refused regeneration
-            await self._db.execute(query("providers/forget_regeneration"), counted)
-            raise
-        await self._forget(subject, style)
-
-    async def _count(self, subject: Subject) -> int:
-        about = subject.api_url, subject.transcription_id
-        async with self._db.acquire() as connection, connection.transaction():
-            await connection.fetchval(query("providers/lock_answer"), subject.source, *about, "", "regenerate")
-            used = await connection.fetchval(query("providers/count_regenerations"), *about)
-            if used >= REGENERATIONS:
-                raise InvalidRequest(
-                    f"{used} of {REGENERATIONS} regenerations of transcription {subject.transcription_id} are used",
-                    code="regenerations_used",
-                )
-            counted: int = await connection.fetchval(query("providers/record_regeneration"), *about)
-            return counted
-
-    async def _forget(self, subject: Subject, style: str) -> None:
-        *transcription, _ = subject.key
-        await self._db.execute(query("providers/forget_answers"), *transcription, f"timestamps/%/{style}")
+    async def regenerate(self, wish: Wish, before: Before, by: str, ask: Asked) -> None:
+        await regenerations.carry_out(self._db, wish, before, ask, by=by)
 
 
 class _Nowhere:
@@ -267,9 +253,8 @@ class _Nowhere:
     async def apis(self, *_: str) -> list[str]:
         return []
 
-    async def regenerations(self, _: Subject) -> int | None:
-        return None
+    async def before(self, _: Wish) -> Before:
+        return Before()
 
-    @asynccontextmanager
-    async def regenerating(self, _: Subject, __: str) -> AsyncIterator[None]:
-        yield
+    async def regenerate(self, _: Wish, __: Before, ___: str, ask: Asked) -> None:
+        await ask(f"regenerate-{secrets.token_hex(16)}")

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from receiver.errors import ImpossibleError
 from receiver.providers.archive import Archive, Subject
+from receiver.providers.regenerations import Before
 from receiver.providers.transcribe_so import NotReady, TranscriptionStatus, wire
 from receiver.providers.transcribe_so.answers import NEVER_STARTED
 from receiver.transcripts import Timestamps, Transcript
@@ -21,7 +22,7 @@ BALANCED = "balanced"  # the style of titles that the provider makes unasked
 STYLES = (BALANCED, "punchy", "educational")
 PROMPT_LENGTH = 200  # characters, of a regeneration's prompt
 
-Confirm: TypeAlias = Callable[[int | None], None]
+Confirm: TypeAlias = Callable[[Before], None]
 
 
 async def transcript(archive: Archive, transcription_id: str) -> Transcript:
@@ -92,9 +93,11 @@ def require_chapters(found: Timestamps, transcription_id: str) -> None:
 
 async def regenerate(
     archive: Archive, transcription_id: str, format: str, *, style: str | None, prompt: str,  # noqa: A002 - the provider's word
-    confirm: Confirm | None, working: Callable[[], AbstractContextManager[object]] = nullcontext,
+    by: str, confirm: Confirm | None, working: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Timestamps:  # fmt: skip
     """Have the titles of a style made anew, which may be charged. Return the new timestamps.
+
+    What was asked for in the last 23 hours, and has no answer, goes on and is not asked for a second time.
 
     Args:
         archive: the provider's answers.
@@ -102,21 +105,23 @@ async def regenerate(
         format: of the timestamps.
         style: of the titles; None means the balanced one.
         prompt: at most 200 characters; empty is no prompt.
-        confirm: called with the number of used regenerations (None if it is not known) before anything is charged; it
-            raises to stop. None asks nobody.
+        by: the process that asks.
+        confirm: called with what is known before anything is charged; it raises to stop. None asks nobody.
         working: what is entered for the 30 to 90 s that it takes.
 
     Raises:
-        ImpossibleError: the prompt is too long, or the transcription has not completed.
+        ImpossibleError: the prompt is too long, or the transcription has not completed, or the same was asked for with
+            another API key.
         InvalidRequest: all ten regenerations of this transcription are used (code `regenerations_used`).
     """
     if len(prompt) > PROMPT_LENGTH:
         raise ImpossibleError(f"a prompt has at most {PROMPT_LENGTH} characters, this one has {len(prompt)}")
-    subject = await regenerable(archive, transcription_id)
+    subject, style = await regenerable(archive, transcription_id), style or BALANCED
+    before = await archive.before(subject, style=style, prompt=prompt)
     if confirm is not None:
-        confirm(await archive.regenerations(subject))
+        confirm(before)
     with working():
-        return await archive.regenerate(subject, format, style=style or BALANCED, prompt=prompt)
+        return await archive.regenerate(subject, format, before, style=style, prompt=prompt, by=by)
 
 
 async def regenerable(archive: Archive, transcription_id: str) -> Subject:

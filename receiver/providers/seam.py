@@ -50,7 +50,7 @@ class Source(ABC):
     Args:
         api_url: such as `https://transcribe.so`, with or without the known end of its path.
         key: the API key; None makes every call raise `Unauthenticated`, unless the source needs none.
-        account: whose key it is, for that error.
+        account: the account's name, also for that error.
         retries: seconds to wait before each further try of what can be repeated, after a 5xx, a timeout or a lost
             connection. Empty in a job, because the job's own backoff retries; `RETRY_SECONDS` while a person waits.
         budget: keeps us under the requests a minute; by default a budget of this client alone.
@@ -98,6 +98,7 @@ class Source(ABC):
         answer_bytes: int = calls.ANSWER_BYTES,
     ) -> None:
         self.api_url = addresses.base(api_url, without=self.variables.api_path)
+        self.account = account
         self.has_key = key is not None
         http = egress.client(
             base_url=f"{self.api_url}{self.api_path}/",

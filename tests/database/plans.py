@@ -19,7 +19,7 @@ Mode = Literal["force_generic_plan", "force_custom_plan"]
 MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
 GROWING = {
     "events", "jobs", "attempts", "deliveries", "submissions", "archive", "callbacks", "registrations", "doubts",
-    "transcriptions", "replay_jobs", "drops", "artifacts",
+    "transcriptions", "replay_jobs", "drops", "artifacts", "regenerations", "charges",
 }  # fmt: skip
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
@@ -163,6 +163,20 @@ FILL = (
     select id, 'a.wav', 1, '', '/shelf/' || id from receiver.submissions
     """,
     "update receiver.transcriptions set since = created_at",
+    """
+    insert into receiver.regenerations (api_url, transcription_id, asked, idempotency_key, state)
+    select 'https://api.test', n::text, 'k' || n, 'i' || n, 'answered' from generate_series(1, {events} / 5) n
+    """,
+    """
+    insert into receiver.charges (
+        source, api_url, account, work, run, operation, submission, transcription_id, amount, unit, known_by, at
+    )
+    select
+        'transcribe.so', 'https://api.test', case n % 3 when 0 then 'default' else 'two' end, n::text, 1,
+        'transcription', case when n % 2 = 0 then 'sub_' || n end, n::text, 0.25, 'USD', 'event',
+        now() - ({events} - n) * interval '1 min'
+    from generate_series(1, {events}) n
+    """,
     "analyze",
 )
 
@@ -341,7 +355,10 @@ LOOKED = {
         "array[15007, 15008, 15009], 'transcribe.so', array['transcript', 'timestamps/youtube/%']", 30
     ),
     "providers/keep_answer": Looked("'transcribe.so', 'https://api.test', 'new', '', 'transcript', 'x'", 5),
-    "providers/count_regenerations": Looked("'https://api.test', '1207'", 5),
+    "providers/known_regenerations": Looked("'https://api.test', '1207', 'k1207', '23 h'", 5),
+    "providers/lock_regeneration": Looked("1207, '23 h'", 5, 1),
+    "providers/intend_regeneration": Looked(f"{ONE}, '7504', '', 'key', 'punchy', '', 'asked', 'a key', 'host/1'", 10),
+    "providers/end_regeneration": Looked("1207, 'answered', null, 'kept'", 10),
     # Submissions.
     "submissions/accepted_works": Looked(f"{WORKS}, array['job_1', 'job_7']", 50),
     "submissions/announced": Looked("'sub_7', 'sub_7'", 10),
@@ -399,8 +416,8 @@ EXCUSED = {
         "webhooks/lock_doubts",
     ), NO_TABLE),
     **dict.fromkeys((
-        "providers/forget_regeneration", "providers/keep_token", "providers/lease_token", "providers/pause_turns",
-        "providers/read_token", "providers/record_regeneration", "providers/release_token", "providers/take_turn",
+        "providers/keep_token", "providers/lease_token", "providers/pause_turns",
+        "providers/read_token", "providers/release_token", "providers/take_turn",
         "submissions/intend_submission", "submissions/keep_file_ids", "submissions/keep_terms",
         "submissions/keep_upload", "submissions/move_submission", "submissions/overdue", "submissions/sent_within",
         "inbox/steer_replay",

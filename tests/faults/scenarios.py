@@ -325,6 +325,31 @@ def _listed(numbers: list[int]) -> str:
     return ",".join(map(str, numbers))
 
 
+def regenerating(stage: Stage, point: Failpoint, nth: int) -> None:
+    """A command dies beside a regeneration. The same command goes on with it, and each wish is carried out once."""
+    stage.sandbox.begin_anew()
+    own = {"TRANSCRIBE_API_KEY": stage.sandbox.key}
+    number = stage.sandbox.made(f"https://example.com/{next(_recordings)}.mp3")
+    stored = ("timestamps", str(number), "--style", "punchy")
+    nth = nth % 2 + 1
+    for wish in range(1, nth + 1):
+        command = (*stored, "--regenerate", str(wish), "--yes")
+        stage.dies(stage.processes.start(*command, **armed(point, 1), **own), point)
+        is_kept = point is Failpoint.AFTER_REGENERATION_KEPT
+        ran = stage.processes.run_inside(*(stored if is_kept else command), **own)
+        assert ran.exit_code == 0, ran.stderr
+        assert ("it counts once" in ran.stderr) is not is_kept
+        assert f"(take {wish + 1})" in ran.stdout
+    charged = stage.sandbox.http.get("/sandbox/charges").json()
+    made = [charge["id"] for charge in charged if charge["operation"] == "regeneration"]
+    assert made.count(str(number)) == nth
+    rows = stage.processes.sql(
+        "select state, count(distinct idempotency_key) as keys from receiver.regenerations "
+        f"where transcription_id = '{number}' group by state"
+    )
+    assert rows == [{"state": "answered", "keys": nth}]
+
+
 def _submit(stage: Stage, own: dict[str, str]) -> str:
     """Submit a recording that was not submitted before; returns the submission's id."""
     number = next(_recordings)
@@ -361,6 +386,9 @@ SCENARIOS: dict[Failpoint, Scenario] = {
     **dict.fromkeys(AFTER_A_DEATH, paying),
     Failpoint.BEFORE_ADVANCED: replaying,
     Failpoint.AFTER_ADVANCED: replaying,
+    Failpoint.AFTER_INTENDED: regenerating,
+    Failpoint.AFTER_REGENERATED: regenerating,
+    Failpoint.AFTER_REGENERATION_KEPT: regenerating,
     Failpoint.MID_REGISTRATION: registering,
     Failpoint.MID_ROTATION: rotating,
     Failpoint.MID_MIGRATION: migrating,

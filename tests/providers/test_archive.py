@@ -12,9 +12,10 @@ from pydantic import SecretStr
 
 from receiver import database
 from receiver.database import Pool
-from receiver.errors import ProviderError, ProviderUnavailable
+from receiver.errors import ProviderUnavailable
 from receiver.providers import TranscribeSo
-from receiver.providers.archive import REGENERATIONS, Archive, Subject, keep
+from receiver.providers.archive import Archive, Subject, keep
+from receiver.providers.regenerations import Before
 from receiver.providers.transcribe_so import NotReady
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
@@ -176,29 +177,6 @@ async def test_what_was_fetched_last_is_what_is_stored(receiver_scratch: Scratch
     assert refused.value.available_styles == ("balanced", "punchy")
 
 
-async def test_a_regeneration_is_counted_before_it_is_asked_for(db: Pool) -> None:
-    provider = Provider(httpx.Response(502))
-    async with provider.client() as client:
-        archive = Archive(client, db)
-        with pytest.raises(ProviderUnavailable):
-            await archive.regenerate(SUBJECT, "youtube", style="punchy", prompt="more verbs")
-        assert len(provider.asked) == 1, "asked again it would be used up twice"
-        assert await archive.regenerations(SUBJECT) == 1
-        assert await archive.regenerations(dataclasses.replace(SUBJECT, transcription_id="8")) == 0
-
-
-async def test_the_eleventh_regeneration_is_not_asked_for_however_many_try_at_once(db: Pool) -> None:
-    provider = Provider(httpx.Response(500))
-    async with provider.client() as client:
-        archive = Archive(client, db)
-        tries = [archive.regenerate(SUBJECT, "youtube", style="punchy", prompt="") for _ in range(14)]
-        failed = await asyncio.gather(*tries, return_exceptions=True)
-        assert await archive.regenerations(SUBJECT) == REGENERATIONS
-    codes = [error.code for error in failed if isinstance(error, ProviderError)]
-    assert codes.count("regenerations_used") == 4
-    assert len(provider.asked) == 10
-
-
 async def test_what_was_kept_of_a_style_is_forgotten_when_it_is_made_anew(receiver_scratch: Scratch) -> None:
     db, archive = receiver_scratch.db, Archive(receiver_scratch.provider, receiver_scratch.db)
     subject = Subject("transcribe.so", SANDBOX_URL, str(EXAMPLE_ID), "a")
@@ -208,7 +186,7 @@ async def test_what_was_kept_of_a_style_is_forgotten_when_it_is_made_anew(receiv
             "insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer)"
             " values ($1, $2, $3, $4, $5, $6)", *key, b'{"format": "youtube", "text": "old"}',
         )  # fmt: skip
-    made = await archive.regenerate(subject, "youtube", style="punchy", prompt="")
+    made = await archive.regenerate(subject, "youtube", Before(), style="punchy", prompt="", by="host/1")
     assert made.text != "old"
     assert (await archive.timestamps(subject, "youtube", "punchy")) == made
     assert (await archive.timestamps(subject, "youtube", "balanced")).text == "old"
@@ -225,7 +203,8 @@ async def test_without_a_database_every_asker_asks_and_nothing_is_known_from_bef
         assert [(await archive.transcript(SUBJECT)).text for _ in range(2)] == ["once", "twice"]
         assert await archive.stored_transcript(API, "7") is None
         assert await archive.stored_timestamps(API, "7", "youtube", None) is None
-        assert (await archive.apis("7", "%"), await archive.regenerations(SUBJECT)) == ([], None)
+        assert await archive.apis("7", "%") == []
+        assert await archive.before(SUBJECT, style="punchy", prompt="") == Before()
         assert (await archive.subject("7")).completed_at == "", "no answer is kept by it"
     assert len(provider.asked) == 2
 
@@ -237,4 +216,4 @@ async def test_without_a_database_the_checks_are_the_same() -> None:
     made = [httpx.Response(200, json={}), httpx.Response(200, json={"format": "spotify", "text": "0:00 x"})]
     async with Provider(*made).client() as client:
         with pytest.raises(ProviderUnavailable, match="not in format youtube"):
-            await Archive(client, None).regenerate(SUBJECT, "youtube", style="punchy", prompt="")
+            await Archive(client, None).regenerate(SUBJECT, "youtube", Before(), style="punchy", prompt="", by="host/1")

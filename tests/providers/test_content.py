@@ -7,6 +7,7 @@ from receiver.database import Pool
 from receiver.errors import ImpossibleError, InvalidRequest
 from receiver.providers import content
 from receiver.providers.archive import Archive
+from receiver.providers.regenerations import Before
 from receiver.providers.transcribe_so import NotReady, TranscriptionStatus
 from receiver.transcripts import Timestamps
 from tests.providers.scripted import KEY, URL, Provider, refused
@@ -155,7 +156,9 @@ class No(Exception):  # noqa: N818 - it is an answer
 
 
 async def regenerate(archive: Archive, *, confirm: content.Confirm | None, prompt: str = "") -> str:
-    made = await content.regenerate(archive, "7", "youtube", style="punchy", prompt=prompt, confirm=confirm)
+    made = await content.regenerate(
+        archive, "7", "youtube", style="punchy", prompt=prompt, by="host/1", confirm=confirm
+    )
     return made.text
 
 
@@ -163,14 +166,14 @@ async def test_who_is_asked_hears_how_many_are_used_before_anything_is_charged(d
     provider, seen = Provider(answer), list[tuple[int | None, int]]()
     async with provider.client() as client:
         for archive in (Archive(client, db), Archive(client, db), Archive(client, None)):
-            said = await regenerate(archive, confirm=lambda used: seen.append((used, len(provider.asked))))
+            said = await regenerate(archive, confirm=lambda before: seen.append((before.used, len(provider.asked))))
             assert said == "0:00 punchy"
     assert seen == [(0, 1), (1, 4), (None, 7)], "after the status, and before the request and the reading"
     assert len(provider.asked) == 9
 
 
 async def test_without_a_yes_nothing_is_made_anew() -> None:
-    def refuse(_: int | None) -> None:
+    def refuse(_: Before) -> None:
         raise No
 
     provider = Provider(answer)
