@@ -8,7 +8,8 @@ transcribe: transcribe, quote         recordings         by_worker: transcribe w
 submit                                the same for any provider and operation
 submissions: submissions, resolve, artifacts             what has become of it
 providers                             the providers      transcription: retry, delete
-tokens                                those of Timbr             reconcile: what was never announced
+tokens                                those of Timbr     costs: what they have charged
+reconcile: what was never announced
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
     ▶ choosing                        those that say which dead jobs are meant
@@ -46,8 +47,8 @@ MODULES = {
     "providers": "providers", "tokens": "tokens", "account": "account", "pipelines": "account", "quote": "transcribe",
     "transcribe": "transcribe", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
     "retry": "transcription", "delete": "transcription", "submit": "submit", "submissions": "submissions",
-    "resolve": "submissions", "artifacts": "submissions", "events": "inbox", "show": "inbox", "jobs": "inbox",
-    "dead": "dead", "drop": "dead", "replay": "replay", "replays": "replay", "prune": "prune",
+    "resolve": "submissions", "artifacts": "submissions", "costs": "costs", "events": "inbox", "show": "inbox",
+    "jobs": "inbox", "dead": "dead", "drop": "dead", "replay": "replay", "replays": "replay", "prune": "prune",
     "handlers": "handlers", "reconcile": "reconcile", "spool": "spool", "sandbox": "sandbox", "send": "send",
 }  # fmt: skip
 TAKE_A_FILE = ("transcribe", "quote", "send", "submit")

@@ -33,6 +33,7 @@ from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
 from receiver.submissions import working
 from receiver.submissions.announcing import Interested
+from receiver.submissions.ledger import Ledger
 from receiver.submissions.leftovers import Leftovers
 from receiver.submissions.reconciling import reconciler
 from receiver.submissions.shelf import Shelf, open_shelf
@@ -135,12 +136,12 @@ def _crew(
 def _organs(
     configured: Settings, db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
 ) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the organs that go on beside the jobs: looks, comparisons, bulk replays, and prunes if they are wanted."""
+    """Return the organs that go on beside the jobs: looks, comparisons, replays, the ledger; prunes if wanted."""
     leftovers = Leftovers(db, list(providers), interested, shelf)
     organs: dict[str, Callable[[], Awaitable[None]]] = {
         "watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch,
         "reconciler": reconciler.of(db, providers, configured, interested).watch,
-        "replays": partial(replays.watch, db),
+        "replays": partial(replays.watch, db), "ledger": Ledger(db).watch,
     }  # fmt: skip
     if configured.prune_days is not None:
         organs["retention"] = Daily(db, timedelta(days=configured.prune_days)).watch

@@ -10,11 +10,12 @@ from typing import TypeAlias
 
 from receiver.database import AWAY, Pool, query
 from receiver.errors import ImpossibleError
+from receiver.events import AccountId
 from receiver.providers import TranscribeSo
 from receiver.providers.content import require_completed
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
-from receiver.submissions import following, price
+from receiver.submissions import following, ledger, price
 from receiver.submissions.following import SERVICE, Pauses, Progressed
 
 log = logging.getLogger(__name__)
@@ -60,10 +61,13 @@ async def start(
     if confirm is not None:
         confirm(status, await price.of_starting_again(provider, status))
     followed = await following.begin(provider, db, configured, pauses=pauses) if wait else None
+    before = status
     status = await provider.retry(transcription_id, idempotency_key=f"retry-{secrets.token_hex(16)}")
     started(status)
     if db is not None:
         await _note(db, configured, status)
+        whose = AccountId(provider.name, provider.api_url, provider.account)
+        await ledger.started_again(db, whose, before, status)
     if followed is not None:
         status = await followed.until_ended(status.id, progressed=progressed)
         require_completed(status)

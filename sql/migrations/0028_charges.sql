@@ -60,9 +60,11 @@ create index if not exists charges_at on receiver.charges (at);
 create index if not exists charges_submission on receiver.charges (submission) where submission is not null;
 
 insert into receiver.charges (
-    source, api_url, account, work, run, operation, transcription_id, perhaps, known_by, at
+    source, api_url, account, work, run, operation, transcription_id, unit, perhaps, known_by, at
 )
-select source, api_url, account, 'regeneration/' || id, 1, 'regeneration', transcription_id, true, 'answer', intended_at
+select
+    source, api_url, account, 'regeneration/' || id, 1, 'regeneration', transcription_id, 'USD', true, 'answer',
+    intended_at
 from receiver.regenerations
 where state is null
 on conflict do nothing;

@@ -361,6 +361,14 @@ LOOKED = {
     "providers/end_regeneration": Looked("1207, 'answered', null, 'kept'", 10),
     # Submissions.
     "submissions/accepted_works": Looked(f"{WORKS}, array['job_1', 'job_7']", 50),
+    "submissions/advance_ledger": Looked("7", 5),
+    "submissions/lock_ledger": Looked("'1 s'", 5, 1),
+    "submissions/mark_ledger": Looked("", 10),
+    "submissions/ledger_waits": Looked("", 10),
+    "submissions/events_to_charge": Looked("15000, 15250", 260),
+    "submissions/charge_submission": Looked("'sub_7'", 20),
+    "submissions/charge_end": Looked(f"{ONE}, '7503', now(), now(), 0.5, null, null, 15007, false", 20),
+    "submissions/charge_retry": Looked(f"{ONE}, '7503', 0.5, null, null", 10),
     "submissions/announced": Looked("'sub_7', 'sub_7'", 10),
     "submissions/announced_end": Looked("'sub_7'", 10),
     "submissions/announced_ends": Looked("array['timbr-audio', 'transcribe.so'], 100", 210),
@@ -401,6 +409,7 @@ ONE_ROW = "one row, by its key"
 ALL_OF_THEM = "a person drops all the jobs of a handler that is gone, and is told how many they are before"
 OF_ONE = "rows of one transcription or one submission, by the first columns of their key"
 NO_TABLE = "no table, or one that does not grow"
+OF_A_SPAN = "the charges of the span of time that a person has asked for, by their index"
 EXCUSED = {
     **dict.fromkeys((
         "database/applied_migrations", "database/bound_statements", "database/database_id",
@@ -429,6 +438,7 @@ EXCUSED = {
         "inbox/keep_artifacts", "inbox/list_artifacts", "submissions/forget_artifacts",
     ), OF_ONE),
     "inbox/orphaned_jobs": ALL_OF_THEM,
+    "submissions/costs": OF_A_SPAN,
 }  # fmt: skip
 
 

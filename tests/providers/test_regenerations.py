@@ -242,9 +242,9 @@ async def test_a_lost_answer_is_not_asked_for_with_another_key_of_the_account(db
 
 async def test_the_ledger_names_the_transcription(db: Pool) -> None:
     await db.execute(
-        "insert into receiver.events (source, event_id, api_url, type, transcription_id, raw, secret_fingerprint, title,"
-        " origin) values ('transcribe.so', 'e', 'https://api.test', 'transcription.completed', '7', '', '', 'A talk',"
-        " 'webhook')"
+        "insert into receiver.events (source, event_id, api_url, type, transcription_id, raw, secret_fingerprint,"
+        " title, origin) values ('transcribe.so', 'e', 'https://api.test', 'transcription.completed', '7', '', '',"
+        " 'A talk', 'webhook')"
     )
     await regenerate(db, Provider(MADE))
     assert await charges(db) == [("regeneration", None, False, "A talk")]

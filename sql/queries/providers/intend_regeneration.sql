@@ -9,7 +9,7 @@ with regeneration as (
     returning id
 ), charge as (
     insert into receiver.charges (
-        source, api_url, account, work, run, operation, transcription_id, title, perhaps, known_by
+        source, api_url, account, work, run, operation, transcription_id, title, unit, perhaps, known_by
     )
     select
         $1, $2, $3, 'regeneration/' || id, 1, 'regeneration', $4,
@@ -20,7 +20,7 @@ with regeneration as (
             order by e.id desc
             limit 1
         ),
-        true, 'answer'
+        'USD', true, 'answer'
     from regeneration
 )
 select id from regeneration

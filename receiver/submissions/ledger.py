@@ -1,0 +1,137 @@
+"""Write into the ledger what was charged: `receiver.charges`, one row for each thing that was paid for.
+
+    submissions      with the move that tells it, in `move_submission`
+    regenerations    with the intent and its end, in `providers.regenerations`
+    `retry`          with the provider's answer
+    all others       from the events of their ends, which this organ of the workers reads by id
+
+Nobody adds to the way of a delivery. What a provider says in an event is the truth, whatever was said before. An event
+is read after all transactions that could commit a lower id. One that is read twice changes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from receiver.database import AWAY, Connection, Pool, query
+from receiver.events import AccountId
+from receiver.providers import TranscribeSo, lax
+from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.submissions.records import storable
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 5.0
+BETWEEN_SECONDS = 0.1  # while there is more to read
+SETTLED_AFTER = timedelta(seconds=3)
+AT_ONCE = 250  # events, whose bodies are in memory together
+FAILED = "transcription.failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Reads events. One process at a time does, and the others find it taken."""
+
+    db: Pool
+
+    async def watch(self) -> None:
+        """Read what has come, until cancelled. While the database is away, nothing is read."""
+        while True:
+            has_more = False
+            try:
+                has_more = await self.read(SETTLED_AFTER)
+            except AWAY as exc:
+                log.warning("the ledger cannot be written now: %s", exc)
+            await asyncio.sleep(BETWEEN_SECONDS if has_more else EVERY_SECONDS)
+
+    async def read(self, settled_after: timedelta) -> bool:
+        """Read a few events, and return whether there are more that can be read now.
+
+        Args:
+            settled_after: how long ago an event must have been marked as the newest.
+        """
+        async with self.db.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(query("submissions/lock_ledger"), settled_after)
+            if row is None:
+                return False
+            last, mark = row["last_event"], row["mark_event"]
+            if mark is None:
+                await connection.execute(query("submissions/mark_ledger"))
+                return False
+            if not row["is_settled"]:
+                return False
+            up_to = min(mark, last + AT_ONCE)
+            for event in await connection.fetch(query("submissions/events_to_charge"), last, up_to):
+                await _charge(connection, event)
+            await connection.execute(query("submissions/advance_ledger"), max(last, up_to))
+            return bool(up_to < mark)
+
+
+async def started_again(
+    db: Pool, whose: AccountId, failed: TranscriptionStatus, answer: TranscriptionStatus
+) -> None:  # fmt: skip
+    """Write down that a failed transcription was started again, and what the run that failed was charged.
+
+    If that fails, it is only logged: the event of the end will tell it, and nothing undoes what is paid for.
+    """
+    about = *whose, str(failed.id)
+    pipeline, title, ended = (
+        storable(answer.pipeline_code or failed.pipeline_code),
+        storable(failed.title),
+        failed.ended,
+    )
+    has_failed = True
+    try:
+        async with db.acquire() as connection, connection.transaction():
+            if ended is not None:
+                await connection.execute(
+                    query("submissions/charge_end"), *about, ended, ended, failed.charge_usd, pipeline, title, None,
+                    has_failed,
+                )  # fmt: skip
+            await connection.execute(query("submissions/charge_retry"), *about, answer.retail_usd, pipeline, title)
+    except (*AWAY, asyncpg.PostgresError) as exc:
+        log.warning("that %s was started again is not in the ledger yet: %s", failed.id, exc)
+
+
+async def _charge(connection: Connection, event: asyncpg.Record) -> None:
+    """Write what an event tells. One that is refused for its own sake stops nobody."""
+    try:
+        async with connection.transaction():
+            told = lax.json_object(event["raw"])
+            submission = _object(_object(told.get("data")).get("submission")).get("id")
+            if isinstance(submission, str):
+                await connection.execute(query("submissions/charge_submission"), submission)
+            if event["source"] == TranscribeSo.name and event["transcription_id"] is not None:
+                await _charge_end(connection, event, told)
+    except asyncpg.DataError as exc:
+        log.warning("event %d is not in the ledger: %s", event["id"], exc)
+
+
+async def _charge_end(connection: Connection, event: asyncpg.Record, told: Mapping[str, Any]) -> None:
+    # A webhook has it in its data. What was found in the provider's list is the item itself.
+    fields = _object(_object(told["data"]).get("transcription")) if "data" in told else told
+    pipeline = fields.get("pipeline_code")
+    await connection.execute(
+        query("submissions/charge_end"), event["source"], event["api_url"], event["account"],
+        event["transcription_id"], _moment(fields.get("completed_at")), event["received_at"],
+        lax.number(fields.get("charge_usd")), storable(pipeline) if isinstance(pipeline, str) else None,
+        event["title"], event["id"], event["type"] == FAILED,
+    )  # fmt: skip
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _moment(value: object) -> datetime | None:
+    """Return a time of the provider's; None if it is none."""
+    try:
+        found = datetime.fromisoformat(value if isinstance(value, str) else "")
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
