@@ -154,4 +154,7 @@ def artifacts(submission: str, to: Path | None, *, as_json: bool) -> None:
 def _line(one: Submission) -> str:
     moment, error = clock(one.created_at), "" if one.error is None else f": {printable(one.error)}"
     what = f"{one.source}{'' if one.whose.is_default else '/' + one.account}  {one.operation}"
-    return f"{moment}  {one.state:<8}  {one.id}  {what}  {printable(one.recording)}{error}"
+    line = f"{moment}  {one.state:<8}  {one.id}  {what}  {printable(one.recording)}"
+    if one.overdue_at is not None and one.state is State.ACCEPTED:
+        line += f"  overdue since {clock(one.overdue_at)}"
+    return f"{line}{error}"

@@ -1,12 +1,14 @@
 """What is to be looked at, what looks have shown, and how long the last works took."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from receiver.database import Connection, Database, query
 from receiver.events import AccountId
+from receiver.submissions import timing
 from receiver.submissions.records import Submission, from_row, storable
+from receiver.submissions.timing import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,13 @@ async def is_announced(connection: Connection, submission: Submission) -> bool:
     return found
 
 
-async def usual_share(db: Database, account: AccountId, operation: str) -> float | None:
-    """Return the usual time of an account's operation as a share of a recording's length; None if none has ended."""
-    share: float | None = await db.fetchval(query("submissions/usual_share"), *account, operation)
-    return share
+async def times(db: Database, account: AccountId, submissions: Iterable[Submission]) -> dict[str, Times]:
+    """Return how long each submission of an account will take, by its id."""
+    shares: dict[tuple[str, str], float | None] = {}
+    found = {}
+    for one in submissions:
+        kind = one.operation, str(one.wishes.get("pipeline_code") or "")
+        if kind not in shares:
+            shares[kind] = await db.fetchval(query("submissions/usual_share"), *account, *kind)
+        found[one.id] = timing.times(one.duration_seconds, shares[kind])
+    return found

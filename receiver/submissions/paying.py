@@ -294,10 +294,9 @@ async def _answered(connection: Connection, sent: Submission, answer: Answer) ->
 
 async def _first_look(connection: Connection, sent: Submission) -> timedelta:
     """Return when the provider is asked for the first time about what it has accepted."""
-    share = await looks.usual_share(connection, sent.whose, sent.operation)
-    expected = timing.expected(sent.duration_seconds, share)
+    times = (await looks.times(connection, sent.whose, [sent]))[sent.id]
     is_announced = await looks.is_announced(connection, sent)
-    return timedelta(seconds=timing.until_net(expected) if is_announced else timing.until_next_look(0, expected))
+    return timedelta(seconds=timing.until_net(times.expected) if is_announced else timing.until_next_look(0, times))
 
 
 def _meaning(sent: Submission, answer: Answer, first_look: timedelta) -> tuple[State, Change]:

@@ -125,7 +125,7 @@ class Submission:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `--json` prints."""
-        moments = ("created_at", "sent_at", "accepted_at", "ended_at", "seen_at", "look_at")
+        moments = ("created_at", "sent_at", "accepted_at", "ended_at", "seen_at", "look_at", "overdue_at")
         shown = (
             "id", "source", "account", "operation", "recording", "title", "state", "if_lost", "remote_id", "paid_tries",
             "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "balance_before", "error",

@@ -30,6 +30,7 @@ from receiver.submissions.announcing import Interested
 from receiver.submissions.looks import Look
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
+from receiver.submissions.timing import Times
 
 log = logging.getLogger(__name__)
 
@@ -115,24 +116,24 @@ class Watcher:
                 log.warning("%s (%s) cannot be asked about submissions: %s", account.source, account.account, exc)
                 rest = submissions[at:]
                 await looks.saw(self.db, [Look(one.id, None, None, is_known=None, next_after=after) for one in rest])
-                expected = await self._expected(account, rest)
+                times = await looks.times(self.db, account, rest)
                 for one in rest:  # it takes too long, whatever the provider would say
-                    await self._tell_if_overdue(one, expected[one.id])
+                    await self._tell_if_overdue(one, times[one.id])
                 return
             others = await looks.by_work(self.db, account, [*seen.keys() - {one.remote_id for one in some}])
             await self._note(account, [*some, *others], seen)
 
     async def _note(self, account: AccountId, submissions: Sequence[Submission], seen: Mapping[str, Seen]) -> None:
         """Note what the provider has said of some submissions."""
-        expected = await self._expected(account, submissions)
+        times = await looks.times(self.db, account, submissions)
         noted = list[Look]()
         for one in submissions:
             what = seen.get(one.remote_id or "")
             if await self._has_left(one, what):
                 continue
-            await self._tell_if_overdue(one, expected[one.id])
+            await self._tell_if_overdue(one, times[one.id])
             elapsed = _since(one.accepted_at).total_seconds()
-            after = timedelta(seconds=timing.until_next_look(elapsed, expected[one.id]))
+            after = timedelta(seconds=timing.until_next_look(elapsed, times[one.id]))
             after = min(after, AGAIN_IF_MISSING) if what is None else after
             said, progress = (None, None) if what is None else (what.said, what.progress)
             noted.append(Look(one.id, said, progress, what is not None, after))
@@ -157,17 +158,9 @@ class Watcher:
         await jobs.nudge(self.db)
         return True
 
-    async def _expected(self, account: AccountId, submissions: Sequence[Submission]) -> dict[str, float]:
-        """Return how many seconds each submission of an account will take, by its id."""
-        shares = {
-            operation: await looks.usual_share(self.db, account, operation)
-            for operation in {one.operation for one in submissions}
-        }
-        return {one.id: timing.expected(one.duration_seconds, shares[one.operation]) for one in submissions}
-
-    async def _tell_if_overdue(self, one: Submission, expected: float) -> None:
+    async def _tell_if_overdue(self, one: Submission, times: Times) -> None:
         """Tell a person, once, of a submission that takes too long."""
-        if one.overdue_at is not None or not timing.is_overdue(_since(one.accepted_at).total_seconds(), expected):
+        if one.overdue_at is not None or not timing.is_overdue(_since(one.accepted_at).total_seconds(), times):
             return
         async with self.db.acquire() as connection, connection.transaction():
             if await looks.overdue(connection, one.id):

@@ -393,7 +393,7 @@ LOOKED = {
         "array['timbr-audio'], array['https://api.test'], array['two'], '1 min', 100", 150
     ),
     "submissions/taken_works": Looked("'timbr-audio', 'https://api.test', 'key', array['job_7', 'job_9'], 'sub_9'", 10),
-    "submissions/usual_share": Looked(f"{WORKS}, 'separation'", 30),
+    "submissions/usual_share": Looked(f"{WORKS}, 'separation', ''", 50),
     "submissions/wake_submissions": Looked(
         "array['timbr-audio'], array['https://api.test'], array['two'], array['sub_7'], 'submissions'", 10
     ),

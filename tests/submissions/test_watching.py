@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -237,17 +238,61 @@ async def test_what_takes_too_long_is_told_although_the_provider_cannot_be_asked
     assert (await here.now(late)).state is State.ACCEPTED
 
 
+@pytest.mark.parametrize(("minutes", "is_late"), [(6, False), (8, True)])
+async def test_what_takes_longer_than_its_length_suggests_is_asked_about_and_then_shown(
+    here: Bench, minutes: int, *, is_late: bool
+) -> None:
+    """A minute of sound at a provider that is new: seven minutes."""
+    one = await accepted(here, "job_1")
+    await due(here, one, accepted_at=timedelta(minutes=minutes))
+    await watcher(here).look()
+    now = await here.now(one)
+    assert (now.looks, now.overdue_at is not None, len(await here.events())) == (1, is_late, int(is_late))
+    assert (now.to_json()["overdue_at"] is None) is not is_late
+    assert now.look_at is not None
+    assert now.seen_at is not None
+    rest = (now.look_at - now.seen_at).total_seconds() + minutes * 60
+    assert is_late or rest == pytest.approx(420, abs=5), "it is asked about when it becomes overdue"
+
+
+async def lasted(here: Bench, number: int, seconds: float, **wanted: Any) -> Submission:
+    """Return a submission that has taken so long for a minute of sound."""
+    one = await accepted(here, f"job_{number}", **wanted)
+    await records.move(here.db, one.id, State.ENDED)
+    await here.db.execute(
+        "update receiver.submissions set accepted_at = ended_at - $2::interval where id = $1", one.id,
+        timedelta(seconds=seconds),
+    )  # fmt: skip
+    return one
+
+
+async def usual(here: Bench, like: Submission, **changes: Any) -> float:
+    """Return how long an hour of such a submission will take, as a share."""
+    one = replace(like, duration_seconds=3600.0, **changes)
+    return (await looks.times(here.db, here.account.id, [one]))[one.id].expected / 3600
+
+
 async def test_the_usual_time_is_learned_from_what_has_ended(here: Bench) -> None:
-    assert await looks.usual_share(here.db, here.account.id, "separation") is None
+    assert await usual(here, await accepted(here, "job_first")) == pytest.approx(0.3)
     for number, seconds in enumerate((6, 12, 600)):
-        one = await accepted(here, f"job_{number}")
-        await records.move(here.db, one.id, State.ENDED)
-        await here.db.execute(
-            "update receiver.submissions set accepted_at = ended_at - $2::interval where id = $1", one.id,
-            timedelta(seconds=seconds),
-        )  # fmt: skip
-    assert await looks.usual_share(here.db, here.account.id, "separation") == pytest.approx(0.2)
-    assert await looks.usual_share(here.db, here.account.id, "enhancement") is None
+        one = await lasted(here, number, seconds)
+    assert await usual(here, one) == pytest.approx(0.2)
+    assert await usual(here, one, operation="enhancement") == pytest.approx(0.3)
+
+
+async def test_each_pipeline_has_its_own_usual_time_once_five_are_known(here: Bench) -> None:
+    for number in range(4):
+        slow = await lasted(here, number, 60, wishes={"pipeline_code": "slow"})
+    for number in range(5, 15):
+        quick = await lasted(here, number, 6)
+    assert await usual(here, slow) == pytest.approx(0.1), "four are too few"
+    slow = await lasted(here, 4, 60, wishes={"pipeline_code": "slow"})
+    assert await usual(here, slow) == pytest.approx(1.0)
+    assert await usual(here, quick) == pytest.approx(0.1)
+    for number in range(20, 30):  # what has failed says nothing
+        failed = await accepted(here, f"job_{number}", wishes={"pipeline_code": "slow"})
+        await records.move(here.db, failed.id, State.FAILED)
+    assert await usual(here, slow) == pytest.approx(1.0)
 
 
 async def test_a_work_that_a_person_has_found_is_looked_at(here: Bench) -> None:
