@@ -12,7 +12,7 @@ import webvtt
 from receiver import database
 from receiver.settings import TimestampsFormat
 from tests.commands import Commands, Scripted, Simulated
-from tests.processes import Processes
+from tests.processes import Processes, until
 from tests.submissions.submitting import bench
 
 EXAMPLE = "4821"  # every key of the sandbox has it: an hour, in the styles balanced and punchy
@@ -308,6 +308,26 @@ def test_a_lost_answer_is_gone_on_with_and_counts_once(keeping: Commands, sandbo
     again = keeping.run(*wanted, stdin="n\n")
     assert f"`receiver timestamps {EXAMPLE} --style punchy` shows it and costs nothing" in again.stderr
     assert "; 1 are used. Continue?" in again.stderr
+
+
+def test_a_command_that_is_killed_while_it_waits_goes_on_and_counts_once(
+    keeping: Commands, processes: Processes, sandbox: Simulated
+) -> None:
+    sandbox.plan(endpoint="/regenerate", kind="hang")
+    own = {"TRANSCRIBE_API_URL": sandbox.url, "TRANSCRIBE_API_KEY": sandbox.key}
+    wanted = ("timestamps", EXAMPLE, "--style", "punchy", "--regenerate", "verbs", "--yes")
+    process = processes.start(*wanted, **own)
+    until(lambda: made(sandbox) == 1, "the provider has made them")
+    process.kill()
+    ran = keeping.run(*wanted)
+    assert (ran.exit_code, "it counts once" in ran.stderr) == (0, True)
+    assert made(sandbox) == 1
+
+
+def made(sandbox: Simulated) -> int:
+    """Return how many regenerations the provider counts."""
+    answer = sandbox.http.get(f"/api/v1/transcriptions/{EXAMPLE}/timestamps?format=youtube").json()
+    return int(answer["source"]["regen_count"])
 
 
 def test_what_is_made_and_cannot_be_read_is_not_made_again(keeping: Commands, sandbox: Simulated) -> None:
