@@ -106,7 +106,7 @@ async def _charge(connection: Connection, event: asyncpg.Record) -> None:
             submission = _object(_object(told.get("data")).get("submission")).get("id")
             if isinstance(submission, str):
                 await connection.execute(query("submissions/charge_submission"), submission)
-            if event["source"] == TranscribeSo.name and event["transcription_id"] is not None:
+            if told and event["source"] == TranscribeSo.name and event["transcription_id"] is not None:
                 await _charge_end(connection, event, told)
     except asyncpg.DataError as exc:
         log.warning("event %d is not in the ledger: %s", event["id"], exc)

@@ -1,13 +1,14 @@
 """`receiver costs`: dollars and credits apart, a bar for each day that no terminal cuts, and what is not known."""
 
 import io
+import json
 import sys
 
 import pytest
 
 from receiver.cli import costs
 from tests.commands import Commands, Simulated
-from tests.processes import Processes
+from tests.processes import Processes, until
 
 ROW = (
     "insert into receiver.charges (source, api_url, account, work, run, operation, pipeline, title, amount, unit,"
@@ -126,3 +127,13 @@ def test_a_retry_is_in_the_ledger_at_once(keeping: Commands, sandbox: Simulated)
     (dollars,) = found["units"]
     assert {part["operation"]: part["charges"] for part in dollars["operation"]} == {"transcription": 1, "retry": 1}
     assert dollars["total"]["amount"] == pytest.approx(sandbox.spent())
+
+
+def test_a_worker_reads_what_was_submitted_elsewhere(keeping: Commands, processes: Processes) -> None:
+    body = json.dumps({"data": {"transcription": {"id": 7, "charge_usd": 0.36}}})
+    processes.sql(
+        "insert into receiver.events (source, event_id, api_url, type, transcription_id, raw, secret_fingerprint,"
+        f" origin) values ('transcribe.so', 'e', 'u', 'transcription.completed', '7', '{body}', '', 'webhook')"
+    )
+    processes.start("work")
+    until(lambda: "0.36  " in keeping.good("costs"), "the worker has read it")

@@ -150,6 +150,13 @@ async def test_what_the_providers_list_says_is_read_too(db: Pool) -> None:
     assert [row[:4] for row in await rows(db)] == [("7", 1, "transcription", 0.25)]
 
 
+async def test_an_event_without_its_body_tells_nothing(db: Pool) -> None:
+    await announce(db, "evt_1")
+    await db.execute("update receiver.events set raw = sha256(raw)")
+    await read_all(db)
+    assert await rows(db) == []
+
+
 # --- our own ---------------------------------------------------------------------------------------------------------
 
 
