@@ -9,7 +9,7 @@ Requests have low priority. A comparison that is broken off has stored what it f
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -20,12 +20,12 @@ from receiver.events import AccountId, Event
 from receiver.inbox import unannounced
 from receiver.inbox.deliveries import Delivery
 from receiver.providers import TranscribeSo
-from receiver.providers.transcribe_so import Listed
+from receiver.providers.transcribe_so import Listed, TranscriptionStatus
 from receiver.submissions import timing
 from receiver.submissions.announcing import Interested
 from receiver.submissions.reconciling import ends, records
 from receiver.submissions.reconciling.ends import Meaning, Terms
-from receiver.submissions.reconciling.records import Taken
+from receiver.submissions.reconciling.records import Noted, Taken
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Comparison:
             elif meaning is Meaning.ENDED or (meaning is Meaning.UNDER_WAY and self._terms.holds_up(item)):
                 self._watermark = min(self._watermark, item.began or self._watermark)
         self.found += len(await self._account.store(found))
-        await self._tell_overdue([one for one, meaning in meant if meaning is Meaning.UNDER_WAY])
+        await self._tell_overdue([one.status for one, meaning in meant if meaning is Meaning.UNDER_WAY], noted)
         self.compared += len(chunk)
         self._until = await records.keep(self._account.db, self._account.id, self._until)
         self._account.progressed(self.compared, self.found)
@@ -154,22 +154,23 @@ class Comparison:
                 continue
             # It was under way in our time, whenever it ended.
             ours = Terms(self._terms.now, datetime.min.replace(tzinfo=self._terms.now.tzinfo), self._terms.grace)
-            noted = (await records.note(db, account, [listed.status]))[listed.status.id]
+            noted = await records.note(db, account, [listed.status])
             if ours.meaning(listed.status) is Meaning.ENDED:
-                delivery = self._account.delivery(listed, noted.restarted_at)
+                delivery = self._account.delivery(listed, noted[listed.status.id].restarted_at)
                 self.found += 0 if delivery is None else len(await self._account.store([delivery]))
             else:
-                await self._tell_overdue([listed])
+                await self._tell_overdue([listed.status], noted)
 
-    async def _tell_overdue(self, under_way: Sequence[Listed]) -> None:
-        """Note what takes longer than its length suggests. The list has just been asked, so it has not ended."""
+    async def _tell_overdue(self, under_way: Sequence[TranscriptionStatus], noted: Mapping[int, Noted]) -> None:
+        """Note what takes longer than its length suggests. The provider has just said that it has not ended."""
         shares, late = dict[str, float | None](), list[str]()
-        for one in under_way:
-            item, code = one.status, one.status.pipeline_code or ""
+        for item in under_way:
+            code = item.pipeline_code or ""
             if code not in shares:
                 shares[code] = await records.usual_share(self._account.db, self._account.id, code)
-            expected = timing.expected(item.duration_seconds, shares[code])
-            if item.began is not None and timing.is_overdue((self._terms.now - item.began).total_seconds(), expected):
+            begun = max((at for at in (item.began, noted[item.id].restarted_at) if at is not None), default=None)
+            times = timing.times(item.duration_seconds, shares[code])
+            if begun is not None and timing.is_overdue((self._terms.now - begun).total_seconds(), times):
                 late.append(str(item.id))
         for transcription in await records.overdue(self._account.db, self._account.id, late):
             log.warning("transcription %s takes longer than its length suggests", transcription)

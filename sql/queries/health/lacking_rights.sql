@@ -5,20 +5,19 @@ from (
         ('archive', '{delete,insert,select}'::text[]), ('artifacts', '{delete,insert,select,update}'),
         ('attempts', '{delete,insert,select}'), ('budgets', '{insert,select,update}'),
         ('callbacks', '{delete,insert,select,update}'), ('chapters', '{delete,insert,select}'),
-        ('deliveries', '{insert,select}'), ('doubts', '{delete,insert,select,update}'),
-        ('drops', '{insert,select,update}'),
+        ('charges', '{delete,insert,select,update}'), ('deliveries', '{insert,select}'),
+        ('doubts', '{delete,insert,select,update}'), ('drops', '{insert,select,update}'),
         ('events', '{delete,insert,select,update}'), ('failures', '{insert,select,update}'),
         ('files', '{delete,insert,select,update}'), ('gate', '{insert,select,update}'), ('identity', '{select}'),
-        ('jobs', '{delete,insert,select,update}'), ('kinds', '{select}'), ('migrations', '{select}'),
-        ('processes', '{delete,insert,select,update}'), ('qna', '{delete,insert,select}'), ('queues', '{select}'),
-        ('reconciliations', '{insert,select,update}'), ('regenerations', '{delete,insert,select}'),
-        ('registrations', '{insert,select,update}'),
+        ('jobs', '{delete,insert,select,update}'), ('kinds', '{select}'), ('ledger', '{select,update}'),
+        ('migrations', '{select}'), ('processes', '{delete,insert,select,update}'),
+        ('qna', '{delete,insert,select}'), ('queues', '{select}'), ('reconciliations', '{insert,select,update}'),
+        ('regenerations', '{insert,select,update}'), ('registrations', '{insert,select,update}'),
         ('replay_jobs', '{delete,insert,select}'), ('replays', '{insert,select,update}'),
-        ('retention', '{select,update}'),
-        ('sections', '{delete,insert,select}'), ('segments', '{delete,insert,select}'), ('senders', '{select}'),
-        ('submissions', '{insert,select,update}'), ('timestamps', '{insert,select,update}'),
-        ('tokens', '{insert,select,update}'), ('transcriptions', '{delete,insert,select,update}'),
-        ('transcripts', '{insert,select,update}')
+        ('retention', '{select,update}'), ('sections', '{delete,insert,select}'),
+        ('segments', '{delete,insert,select}'), ('senders', '{select}'), ('submissions', '{insert,select,update}'),
+        ('timestamps', '{insert,select,update}'), ('tokens', '{insert,select,update}'),
+        ('transcriptions', '{delete,insert,select,update}'), ('transcripts', '{insert,select,update}')
 ) as needed (name, privileges)
 cross join unnest(privileges) as needs (privilege)
 where not has_table_privilege(format('receiver.%I', name), privilege)

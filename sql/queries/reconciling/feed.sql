@@ -15,11 +15,10 @@ select
     (
         select max(coalesce(missed.ended_at, missed.received_at))
         from (
-            select e.id, e.ended_at, e.received_at
+            select e.ended_at, e.received_at
             from receiver.events e
             where (e.source, e.api_url, e.account) = ($1, $2, $3) and e.origin = 'reconciled'
             order by e.id desc
             limit 100
         ) as missed
-        where not exists (select from receiver.events late where late.same_as = missed.id)
     ) as missed_at
