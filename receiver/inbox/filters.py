@@ -8,7 +8,7 @@ a handler, or what has jobs at all              all jobs, from those of the newe
 anything else: a title, done                    all events, from the newest back
 
 The last three end when they have found enough, or with `since`. If fewer events match a title or a handler than are
-asked for, all events are read that the other filters leave: about a second and a half for 1,000,000.
+asked for, all events are read that the other filters leave: some seconds for 1,000,000.
 """
 
 from collections.abc import Sequence
