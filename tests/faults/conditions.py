@@ -102,6 +102,7 @@ CALLS = (
     Call("submit {recording} --provider thunderscribe -o language=en", Need.SETTINGS,
          otherwise="there is no account of thunderscribe"),
     Call("submissions", LOOKS),
+    Call("costs", LOOKS),
     Call("resolve sub_1", LOOKS, otherwise="there is no submission sub_1"),
     Call("artifacts sub_1", LOOKS, otherwise="there is no submission sub_1"),
     Call("account", ASKS | Need.OUTPUT),
