@@ -1,5 +1,6 @@
 """`webhooks.doubts`: a delivery that was refused for its time is looked up once, however often it comes."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -56,8 +57,10 @@ async def stored(db: Pool) -> list[tuple[str, str, int]]:
 
 
 @pytest.fixture
-async def connection(receiver_database: str) -> Connection:
-    return await database.connect(receiver_database)
+async def connection(receiver_database: str) -> AsyncIterator[Connection]:
+    found = await database.connect(receiver_database)
+    yield found
+    found.terminate()
 
 
 async def test_a_delivery_that_comes_a_thousand_times_is_one_row_and_one_look_up(db: Pool) -> None:
@@ -84,7 +87,6 @@ async def test_each_transcription_each_type_and_each_account_is_looked_up(db: Po
 async def test_an_event_that_is_stored_makes_no_doubt(db: Pool, connection: Connection) -> None:
     content = payload.read(HERE.source, completed("evt_1", 7))
     await append(connection, [Delivery(content, HERE.api_url, "fp")])
-    connection.terminate()
     known, others = doubt(), [doubt(8), doubt(account=BIG), doubt(event="evt_2")]
     assert await note(db, known, *others) == 0
     assert sorted(await stored(db)) == [("7", "evt_1", 1), ("7", "evt_2", 1), ("8", "evt_1", 1)]
@@ -161,7 +163,6 @@ async def test_two_processes_do_not_count_the_same_hour_at_once(db: Pool, connec
     async with connection.transaction():
         assert await doubts.note(connection, [doubt(1)], most=1) == 0
         assert await note(db, doubt(2), most=1) is None
-    connection.terminate()
     assert await note(db, doubt(2), most=1) == 1
     assert len(await stored(db)) == 1
 
@@ -174,6 +175,5 @@ async def test_doubts_of_which_nothing_came_for_a_month_are_removed(db: Pool, co
     assert len(await stored(db)) == 2
     await pass_time(db, timedelta(hours=2))
     await doubts.forget(connection)
-    connection.terminate()
     assert [row[0] for row in await stored(db)] == ["2"]
     assert await doubts.counts(db, HERE.api_url) == [Count(None, 1, 2)]
