@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.database import Pool
+from receiver.database import Pool, query
 from receiver.events import AccountId
 from receiver.inbox import jobs, listing, retention
 from receiver.inbox.retention import Gone, Old, Prune, fitting
@@ -334,6 +334,21 @@ async def test_a_job_that_runs_again_while_its_prune_waits_keeps_its_event(db: P
                 pass
         assert await pruning == Gone()
     assert await db.fetchval("select state::text from receiver.jobs") == "pending"
+
+
+async def test_a_replay_waits_for_the_prune_of_its_event_and_finds_no_body(db: Pool) -> None:
+    key = await aged(db, days=10)
+    before = await retention.horizon(db, THREE_DAYS)
+    async with db.acquire() as other:
+        async with other.transaction():
+            read = await other.fetchrow(query("inbox/lock_old_events"), 0, *before, 10)
+            assert read is not None
+            await other.execute(query("inbox/prune_events"), read["locked"], *before)
+            replaying = asyncio.create_task(jobs.replay(db, key, ["a"]))
+            while not await db.fetchval(WAITS) and not replaying.done():
+                pass
+        assert await replaying == []
+    assert await db.fetchval("select count(*) from receiver.jobs") == 0
 
 
 async def test_a_job_is_replayed_before_a_prune_or_not_at_all(db: Pool) -> None:

@@ -1,9 +1,17 @@
-"""A prune beside deliveries: all are answered and stored, all that is old goes, and a repeat is either."""
+"""A prune beside deliveries and comparisons: nothing that comes is lost, and nothing that went comes back."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
+import pytest
+
+from receiver.database import Pool
+from receiver.inbox import listing
+from receiver.inbox.retention import Gone
+from tests.inbox.ageing import age, prune
 from tests.processes import Processes, completed, until
+from tests.submissions.reconciling.bench import opened
 
 OLD = 3000
 STORED = """
@@ -34,3 +42,20 @@ def test_deliveries_beside_a_prune_are_all_answered_and_stored(processes: Proces
     left = processes.sql("select event_id, deliveries from receiver.events")
     assert sorted(row["event_id"] for row in left) == sorted(names)
     assert {row["deliveries"] for row in left if row["event_id"].startswith("evt_new")} == {1}
+
+
+@pytest.mark.parametrize(("days", "ended", "gone"), [
+    (100, 100, Gone(events=1)),  # gone, and it ended before what is compared
+    (100, 1, Gone(events=1)),  # gone, although it ended only yesterday by the provider's clock
+    (10, 10, Gone(bodies=1)),  # its row stays
+])  # fmt: skip
+async def test_what_was_announced_and_pruned_is_not_found_missing(db: Pool, days: int, ended: int, gone: Gone) -> None:
+    async with opened(db) as here:
+        await here.begun(timedelta(days=200))
+        item = here.add(7, created=timedelta(days=150), ended=timedelta(days=ended))
+        assert await here.delivered(item, "evt_7") == "stored"
+        await db.execute("update receiver.jobs set state = 'done'")
+        await age(db, await listing.newest_key(db), days)
+        assert await prune(db, timedelta(days=90 if gone.events else 3)) == gone
+        comparison = await here.compared()
+    assert (comparison.compared, comparison.found) == (1, 0)
