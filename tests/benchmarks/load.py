@@ -195,8 +195,11 @@ class Load:
         while self._requests or self._due:
             now = time.perf_counter()
             while self._requests and due <= now and idle:
+                number = idle.pop()
+                if number in self._due:  # it was closed while it was idle, and another one has got its number
+                    continue
                 sent.append(due + offset)
-                self._send(self._usable(idle.pop()), due)
+                self._send(self._usable(number), due)
                 due = next(dues)
             if not self._requests and now > due + PATIENCE_SECONDS:
                 self._give_up()

@@ -300,6 +300,13 @@ async def test_the_walk_reads_on_to_the_horizon_and_says_how_far_it_is(db: Pool)
     assert (shares[0] < 0.1, shares[-1]) == (True, 1.0)
 
 
+async def test_old_events_behind_young_ones_are_found(db: Pool) -> None:
+    """The ids do not follow the time if a clock was set back."""
+    await many(db, 2 * retention.FIRST, "now()")
+    await aged(db)
+    assert await prune(db) == Gone(events=1)
+
+
 async def test_an_event_that_others_hold_is_left_and_nobody_waits_for_it(db: Pool) -> None:
     first, second = await aged(db, "evt_1"), await aged(db, "evt_2")
     async with db.acquire() as other, other.transaction():

@@ -1,5 +1,6 @@
 """`submissions.clearing`: files of what is over go with their rows; what lies elsewhere or is needed stays."""
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -85,6 +86,13 @@ async def test_files_that_lie_elsewhere_are_left_and_counted(db: Pool, shelf: Sh
     await db.execute("update receiver.artifacts set place = $1 where name = 'voice.wav'", str(outside))
     assert await clear(db, shelf) == Gone(files_elsewhere=2)
     assert all(file.exists() for file in (*files, outside))
+
+
+async def test_rows_of_files_that_lie_at_the_same_place_of_another_machine_stay(db: Pool, shelf: Shelf) -> None:
+    first, _ = await brought(db, shelf)
+    shutil.rmtree(first.parent)
+    assert await clear(db, shelf) == Gone(files_elsewhere=2)
+    assert len(await artifacts.of(db, "sub_1")) == 2
 
 
 async def test_rows_whose_files_were_deleted_by_a_run_that_died_go_with_the_next_one(db: Pool, shelf: Shelf) -> None:
