@@ -216,7 +216,7 @@ class Worker:
         reach(Failpoint.AFTER_CLAIM)
         lane = Lane(claim)
         self._held[lane.key] = lane
-        self._queues.holds(lane.queue.account, more=1)
+        self._queues.holds(lane.queue, more=1)
         lane.task = asyncio.create_task(self._work(lane))
         lane.task.add_done_callback(lambda _: self._end(lane))
 
@@ -230,7 +230,7 @@ class Worker:
     def _vacate(self, lane: Lane) -> None:
         if lane.is_busy:
             lane.is_busy = False
-            self._queues.holds(lane.queue.account, more=-1)
+            self._queues.holds(lane.queue, more=-1)
         self._wake.give()
 
     def _context(self, lane: Lane, event: Event) -> Context:

@@ -10,6 +10,8 @@ lacks something until T, the other jobs of that queue would come back too. So th
 The other handlers of the account go on: they might not need the provider. Live jobs do not rest with replays, because
 live work has turns when work that can wait has none.
 
+Replays hold at most three quarters of an account's room, so that live jobs find a free lane while long replays run.
+
 Calls that are paid for can take hours. So each account has room for only so many of them: a provider that hangs holds
 up its own account alone.
 
@@ -36,6 +38,7 @@ from receiver.worker.marks import Marks, pause
 LONGEST_SECONDS = 3600.0  # a provider can name any time; then the queue is tried again
 LOOK_SECONDS = 1.0  # between two looks at all queues
 FEW = 48  # queues; if there are more, a worker looks which of them have due jobs
+PART = 4  # one in so many places of an account is for live jobs alone
 TOGETHER = 16  # accounts that one claim serves, if there are more queues than that
 
 
@@ -58,6 +61,7 @@ class Queues:
         self._order = OrderedDict.fromkeys(accounts)
         self._each = each
         self._held = Counter[AccountId]()
+        self._held_replays = Counter[AccountId]()
         self._clock = clock
         self._resting: dict[Queue, float] = {}
         self._marks = Marks(clock)
@@ -89,7 +93,8 @@ class Queues:
         """Return what to claim `most` jobs from. Marks that are old are forgotten now."""
         self._marks.forget_old()
         queues, share = self._next_of_many(most) if self._are_many else (self.open(self.handlers), most)
-        return [Portion(queue, min(share, self.room(queue.account)), self._marks.of(queue)) for queue in queues]
+        rooms = ((queue, min(share, self._room_in(queue))) for queue in queues)
+        return [Portion(queue, room, self._marks.of(queue)) for queue, room in rooms if room > 0]
 
     def _next_of_many(self, most: int) -> tuple[list[Queue], int]:
         """Return the queues of the next accounts with due jobs, and how many jobs of each account can be claimed."""
@@ -113,12 +118,16 @@ class Queues:
 
     def whole(self, handlers: Sequence[str], most: int) -> list[Portion]:
         """Return what to claim `most` jobs of some handlers from, wherever they lie in their queues."""
-        return [Portion(queue, min(most, self.room(queue.account))) for queue in self.open(handlers)]
+        rooms = ((queue, min(most, self._room_in(queue))) for queue in self.open(handlers))
+        return [Portion(queue, room) for queue, room in rooms if room > 0 or most == 0]
 
     def claimed(self, claims: Sequence[Claim], portions: Sequence[Portion], most: int, *, took: float) -> bool:
         """Note what a claim of `most` jobs has brought. Return whether another claim can bring more now."""
         served, queues = Counter(claim.account_id for claim in claims), [one.queue for one in portions]
-        room = {one.queue.account: one.room for one in portions}
+        # Replays have less room: a claim that has brought so many might have brought more, if there had been more room.
+        room = dict[AccountId, int]()
+        for one in portions:
+            room[one.queue.account] = min(one.room, room.get(one.queue.account, one.room))
         is_full = len(claims) >= most
         emptied = without_more(served, room, is_full=is_full)
         self._marks.note(claims, queues, emptied, took=took)
@@ -143,9 +152,17 @@ class Queues:
         """Return how many more jobs of an account can be held."""
         return self._each - self._held[account]
 
-    def holds(self, account: AccountId, *, more: int) -> None:
-        """Note that `more` jobs of an account are held now."""
-        self._held[account] += more
+    def _room_in(self, queue: Queue) -> int:
+        """Return how many more jobs of a queue can be held."""
+        room = self.room(queue.account)
+        replays = self._each - self._each // PART - self._held_replays[queue.account]
+        return max(0, min(room, replays)) if queue.is_replay else room
+
+    def holds(self, queue: Queue, *, more: int) -> None:
+        """Note that `more` jobs of a queue are held now."""
+        self._held[queue.account] += more
+        if queue.is_replay:
+            self._held_replays[queue.account] += more
 
     def rest(self, queue: Queue, seconds: float) -> None:
         """Claim nothing from a queue for a time, at most an hour. If it rests already, the earlier end holds."""

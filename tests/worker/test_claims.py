@@ -10,7 +10,7 @@ import pytest
 
 from receiver import Context, Event
 from receiver.database import Connections
-from receiver.inbox.jobs import Claim
+from receiver.inbox.jobs import Claim, Queue
 from receiver.testing import ACCOUNT, Scratch
 from receiver.worker import Deadlines
 from receiver.worker.claims import LOOKED_AT, Claims
@@ -188,8 +188,9 @@ async def test_a_job_that_appears_after_one_that_was_stored_later_is_claimed_at_
 
 async def test_without_a_queue_to_claim_from_the_database_is_not_asked() -> None:
     queues = Queues([ACCOUNT], ["good"], each=1)
-    queues.holds(ACCOUNT, more=1)
+    held = Queue(ACCOUNT, "good", is_replay=False)
+    queues.holds(held, more=1)
     with claiming_from("postgresql://nobody@127.0.0.1:1/nowhere", queues) as claims:
         assert await claims.take(9, lambda _: None)
-        queues.holds(ACCOUNT, more=-1)
+        queues.holds(held, more=-1)
         assert not await claims.take(9, lambda _: None)

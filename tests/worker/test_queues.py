@@ -10,6 +10,10 @@ A, B, C = (AccountId("transcribe.so", "https://api.test", name) for name in "abc
 ALL = jobs.queues([A, B, C], ["h"])
 
 
+def live(account: AccountId) -> Queue:
+    return Queue(account, "h", is_replay=False)
+
+
 def open_queues(queues: Queues, handler: str = "h") -> list[str]:
     return [f"{queue.account.account}{'r' if queue.is_replay else ''}" for queue in queues.open([handler])]
 
@@ -63,12 +67,41 @@ def test_of_several_ends_the_first_holds_and_a_rest_that_is_over_holds_nothing()
 
 def test_an_account_without_room_is_left_out_until_one_of_its_jobs_has_ended() -> None:
     queues = Queues([A, B], ["h"], each=2)
-    queues.holds(A, more=1)
+    queues.holds(live(A), more=1)
     assert (queues.room(A), open_queues(queues)) == (1, ["a", "ar", "b", "br"])
-    queues.holds(A, more=1)
+    queues.holds(live(A), more=1)
     assert (queues.room(A), open_queues(queues)) == (0, ["b", "br"])
-    queues.holds(A, more=-1)
+    queues.holds(live(A), more=-1)
     assert open_queues(queues) == ["a", "ar", "b", "br"]
+
+
+def test_replays_leave_a_quarter_of_the_room_to_live_jobs() -> None:
+    queues = Queues([A], ["h", "other"], each=8)
+    replays = [queue for queue in jobs.queues([A], ["h", "other"]) if queue.is_replay]
+    assert names(queues.next(8)) == [("a", "h", 8), ("a", "h", 6), ("a", "other", 8), ("a", "other", 6)]
+    queues.holds(replays[0], more=2)
+    queues.holds(replays[1], more=3)
+    assert names(queues.next(8)) == [("a", "h", 3), ("a", "h", 1), ("a", "other", 3), ("a", "other", 1)]
+    queues.holds(replays[1], more=1)
+    assert [one.queue.is_replay for one in queues.next(8)] == [False, False]
+    queues.holds(live(A), more=2)
+    assert queues.next(8) == []
+    queues.holds(live(A), more=-2)
+    queues.holds(replays[0], more=-6)
+    assert names(queues.next(8))[1] == ("a", "h", 6)
+
+
+def test_a_single_lane_is_for_both() -> None:
+    assert names(Queues([A], ["h"], each=1).next(1)) == [("a", "h", 1), ("a", "h", 1)]
+
+
+def test_a_claim_of_as_many_replays_as_there_is_room_for_says_nothing_about_more() -> None:
+    queues = Queues([A], ["h"], each=8)
+    live_ones, replays = queues.next(8)
+    queues.claimed([claim_from(replays.queue, number) for number in range(6)], [live_ones, replays], 8, took=0)
+    assert queues.next(8)[0].mark == START, "it might have more"
+    queues.claimed([claim_from(replays.queue, 7)], [live_ones, replays], 8, took=0)
+    assert queues.next(8)[0].mark != START
 
 
 def many(clock: Clock, *, each: int = 9) -> Queues:
@@ -110,9 +143,9 @@ def test_of_many_queues_none_that_rests_or_lacks_room_is_claimed_from() -> None:
     queues = many(clock, each=1)
     queues.look(ALL[::2], took=0)
     queues.rest(ALL[0], 10)
-    queues.holds(B, more=1)
+    queues.holds(live(B), more=1)
     assert names(queues.next(8)) == [("c", "h", 1)]
-    queues.holds(C, more=1)
+    queues.holds(live(C), more=1)
     assert names(queues.next(8)) == []
     assert queues.must_look, "a job of another account might have come"
 
@@ -120,7 +153,7 @@ def test_of_many_queues_none_that_rests_or_lacks_room_is_claimed_from() -> None:
 def test_few_queues_are_not_looked_at_before_they_are_claimed_from() -> None:
     queues = Queues([A], ["h"], each=9)
     assert not queues.must_look
-    assert names(queues.next(8)) == [("a", "h", 8)] * 2
+    assert names(queues.next(8)) == [("a", "h", 8), ("a", "h", 7)]
 
 
 def idle(queues: Queues) -> str:
@@ -130,7 +163,7 @@ def idle(queues: Queues) -> str:
 
 def test_a_claim_that_was_not_filled_has_emptied_the_accounts_with_room() -> None:
     queues = Queues([A, B, C], ["h"], each=2)
-    queues.holds(C, more=2)
+    queues.holds(live(C), more=2)
     chosen = queues.next(9)
     queues.claimed([claim_from(ALL[0], 1, ago=0)], chosen, 9, took=0)
     assert idle(queues) == "ab"
@@ -158,10 +191,10 @@ def test_while_no_account_has_room_nothing_is_looked_at() -> None:
     queues = many(Clock(), each=1)
     assert queues.must_look
     for account in (A, B, C):
-        queues.holds(account, more=1)
+        queues.holds(live(account), more=1)
     assert not queues.must_look
     assert names(queues.next(8)) == []
-    queues.holds(B, more=-1)
+    queues.holds(live(B), more=-1)
     assert queues.must_look
 
 
