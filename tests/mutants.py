@@ -2106,7 +2106,7 @@ MUTANTS = (
     Mutant("choice: handlers that are gone", "receiver/handling/choice.py",
            "able = [job for job in found if job.handler in known]", "able = found", "handling/choice"),
     Mutant("choice: accounts of others", "receiver/handling/choice.py",
-           "[job for job in able if job.account_id in ours]", "able", "handling/choice"),
+           "[job for job in able if job.account in ours]", "able", "handling/choice"),
     Mutant("choice: one wait after the other", "receiver/handling/choice.py", "max(seconds, default=0)", "sum(seconds)",
            "handling/choice"),
     Mutant("choice: every answer is asked for", "sql/queries/providers/missing_answers.sql", ") = 0", ") >= 0",

@@ -72,7 +72,7 @@ async def choose(
     gone = Counter(job.handler for job in found if job.handler not in known)
     ours = {account.id for account in configured.accounts}
     able = [job for job in found if job.handler in known]
-    jobs = [job for job in able if job.account_id in ours]
+    jobs = [job for job in able if job.account in ours]
     calls, takes = await _cost(db, jobs[:limit], configured)
     return Choice(jobs[:limit], gone, len(able) - len(jobs), calls, takes)
 

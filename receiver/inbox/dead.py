@@ -8,6 +8,7 @@
 Jobs that wait for turns, money or a key are grouped in the same way: they are not dead, but nothing happens either.
 """
 
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,18 +63,9 @@ class Seen(NamedTuple):
     attempt: int
     state: str
     handler: str
-    error: str | None
-    source: str
-    api_url: str
-    account: str
+    account: AccountId
     event: int
-    type: str | None
     received_at: datetime
-
-    @property
-    def account_id(self) -> AccountId:
-        """The account of its event."""
-        return AccountId(self.source, self.api_url, self.account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +165,9 @@ async def droppable(db: Pool, event: str | None, wanted: Filter, *, known: Colle
     if event is None:
         return [*await chosen(db, wanted), *await orphaned(db, wanted, known=known)]
     found = await lookup.one(db, event)
-    whose = (found.source, found.api_url, found.account, found.key, found.type, found.received_at)
+    account = AccountId(found.source, found.api_url, found.account)
     return [
-        Seen(job.id, job.attempt, job.state, job.handler, job.error, *whose)
+        Seen(job.id, job.attempt, job.state, job.handler, account, found.key, found.received_at)
         for job in found.jobs
         if wanted.handler in (None, job.handler)
         and (job.state == "dead" or (job.state == "pending" and job.handler not in known))
@@ -202,11 +194,16 @@ async def drop(
 
 
 async def _seen(db: Pool, wanted: Filter, statement: str, *more: object) -> AsyncIterator[Seen]:
-    """Yield the jobs of a statement that are meant, a few at a time: there can be a million."""
+    """Yield the jobs of a statement that are meant. There can be a million, so nothing is kept of each that repeats."""
+    accounts = dict[AccountId, AccountId]()
     async with db.acquire() as connection, connection.transaction():
         async for row in connection.cursor(statement, *wanted.columns, *more, prefetch=PREFETCH):
             if wanted.error is None or causes.is_about(wanted.error, row["error"]):
-                yield Seen(*row)
+                account = AccountId(row["source"], row["api_url"], row["account"])
+                yield Seen(
+                    row["id"], row["attempt"], sys.intern(row["state"]), sys.intern(row["handler"]),
+                    accounts.setdefault(account, account), row["event"], row["received_at"],
+                )  # fmt: skip
 
 
 async def _named(db: Database, found: Mapping[tuple[str, str], _Tally]) -> list[Group]:

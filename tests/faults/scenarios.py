@@ -12,6 +12,7 @@ import httpx
 
 from receiver import database
 from receiver.database import Connection, migrations
+from receiver.events import AccountId
 from receiver.failpoints import Failpoint
 from receiver.inbox import commit, replays
 from receiver.inbox.dead import Seen
@@ -308,11 +309,14 @@ async def _bulk_replay(connection: Connection, event: str) -> int:
     rows = await connection.fetch(
         "update receiver.jobs j set state = 'dead', error = 'broken' from receiver.events e"
         " where e.id = j.event and e.event_id = $1"
-        " returning j.id, j.attempt, 'dead', j.handler, j.error, j.source, j.api_url, j.account, j.event, e.type,"
-        " e.received_at",
+        " returning j.id, j.attempt, j.handler, j.source, j.api_url, j.account, j.event, e.received_at",
         event,
     )
-    return (await replays.start(connection, [Seen(*row) for row in rows], {}, by="a test")).id
+    seen = [
+        Seen(row["id"], row["attempt"], "dead", row["handler"], AccountId(*row[3:6]), row["event"], row["received_at"])
+        for row in rows
+    ]
+    return (await replays.start(connection, seen, {}, by="a test")).id
 
 
 def _counted(stage: Stage, numbers: list[int]) -> list[int]:

@@ -3,7 +3,7 @@
 --
 -- Each event is looked up by its id: a join may be planned to read the whole table.
 select
-    j.id, j.attempt, j.state, j.handler, j.error, j.source, j.api_url, j.account, j.event, e.type, e.received_at
+    j.id, j.attempt, j.state, j.handler, j.error, j.source, j.api_url, j.account, j.event, e.received_at
 from receiver.queues queue
 cross join lateral (
     select *

@@ -1,7 +1,7 @@
 -- List the pending jobs of handlers that are not known, with the filters of dead_jobs.sql.
 -- $1 handler text, $2 type text, $3 since interval, $4 known text[]
 select
-    j.id, j.attempt, j.state, j.handler, j.error, j.source, j.api_url, j.account, j.event, e.type, e.received_at
+    j.id, j.attempt, j.state, j.handler, j.error, j.source, j.api_url, j.account, j.event, e.received_at
 from receiver.queues queue
 cross join lateral (
     select *
