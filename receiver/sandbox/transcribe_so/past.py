@@ -12,7 +12,7 @@ key              whose they are; default: every key that the sandbox has met
 They are not billed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,7 +39,7 @@ class Order:
     over_days: float = 1
     by_api: bool = True
     completed_at: bool = True
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
 
 
 def make(provider: SimulatedTranscribeSo, body: object) -> dict[str, Any]:
