@@ -10,7 +10,15 @@ from tests.processes import Process, Processes, Web, completed, free_port, until
 
 KEY = {"Authorization": "Bearer tsk_live_stale"}
 AGE = 400
-REPLAYS = 200
+HANDLER = """
+from receiver import Context, Event, handler
+
+
+@handler("transcription.*")
+async def note(event: Event, ctx: Context) -> None:
+    assert event.transcription.status == "completed"
+"""
+REPLAYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,10 @@ class Provider:
         self.process.until_logged("failed")
         number: int = answer.json()["id"]
         return number
+
+    def asked(self) -> list[str]:
+        """Return the paths that were asked for."""
+        return [one["path"] for one in httpx.get(f"{self.url}/sandbox/requests").json()["requests"]]
 
     def serve(self, **environment: str) -> Web:
         """Start the receiver, which was not there for the first delivery."""
@@ -56,15 +68,22 @@ def doubts(processes: Processes) -> list[tuple[str, str, int]]:
     return [(row["transcription_id"], row["type"], row["times"]) for row in rows]
 
 
-def test_such_a_retry_is_refused_and_its_transcription_is_to_be_looked_up_once(
+def test_such_a_retry_is_refused_and_looked_up_and_processed_once_whoever_replays_it(
     provider: Provider, processes: Processes
 ) -> None:
+    processes.write_handlers(noting=HANDLER)
+    processes.start(
+        "work", TRANSCRIBE_API_URL=provider.url, TRANSCRIBE_API_KEY=KEY["Authorization"].removeprefix("Bearer "),
+        RECEIVER_RECONCILE_SECONDS="0",
+    )  # fmt: skip
+    until(lambda: processes.sql("select from receiver.reconciliations"), "the account's time begins")
     number = provider.submit()
     web = provider.serve()
     until(lambda: doubts(processes), "the refused retry is written down")
     assert "HTTP 401" in provider.process.log
     (before,) = doubts(processes)
     assert before[:2] == (str(number), "transcription.completed")
+    until(lambda: processes.sql("select from receiver.jobs where state = 'done'"), "its end is processed")
 
     def replay(_: int) -> tuple[int, str]:
         answer = web.deliver(completed("evt_replayed", number), secret=provider.secret.encode(), at=1_777_472_458)
@@ -76,7 +95,10 @@ def test_such_a_retry_is_refused_and_its_transcription_is_to_be_looked_up_once(
     assert len(doubts(processes)) == 1
     found = processes.run("check", TRANSCRIBE_API_URL=provider.url, TRANSCRIBE_WEBHOOK_SECRET=provider.secret)
     assert "authentic deliveries of the last day, refused for their time" in found.stdout
-    assert [event["id"] for event in processes.events() if event["id"].startswith("evt_")] == []
+    (event,) = processes.events()
+    assert (event["transcription_id"], event["origin"], len(event["jobs"])) == (str(number), "reconciled", 1)
+    looked_up = [one for one in provider.asked() if one.endswith(f"/transcriptions/{number}")]
+    assert looked_up == [f"/api/v1/transcriptions/{number}"]
 
 
 def test_such_a_retry_is_stored_where_old_signatures_are_accepted(provider: Provider, processes: Processes) -> None:
