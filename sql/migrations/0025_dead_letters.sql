@@ -46,10 +46,4 @@ alter table receiver.jobs add column if not exists replay bigint;
 -- How many jobs of a bulk replay wait. No live job is in it.
 drop index concurrently if exists receiver.jobs_replayed;
 
-create index concurrently jobs_replayed on receiver.jobs (replay) where replay is not null and state = 'pending';
-
--- Jobs that wait for turns, money or a key are among these: they were tried, and did not count it. They are few.
-drop index concurrently if exists receiver.jobs_waiting;
-
-create index concurrently jobs_waiting on receiver.jobs (handler, id)
-where state = 'pending' and uncounted > 0 and error is not null
+create index concurrently jobs_replayed on receiver.jobs (replay) where replay is not null and state = 'pending'

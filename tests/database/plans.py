@@ -136,7 +136,7 @@ FILL = (
     from generate_series(1, {events} / 5) n
     cross join lateral (select now() - n * interval '10 min' as at) times
     """,
-    # A bulk replay of half the dead jobs has begun. A tenth of those that wait, wait for turns, money or a key.
+    # A bulk replay of half the dead jobs has begun.
     """
     insert into receiver.replays (filter, total, started_by) values ('{{}}', 0, 'somebody@host')
     """,
@@ -150,13 +150,6 @@ FILL = (
     """,
     """
     insert into receiver.drops (job, dropped_by) select id, 'somebody@host' from receiver.jobs where handler = 'a'
-    """,
-    """
-    update receiver.jobs set uncounted = 1, error = 'no turn' where state = 'pending' and event % 10 = 3
-    """,
-    """
-    insert into receiver.attempts (job, attempt, worker, claimed_at, ended_at, outcome)
-    select id, 1, 'host/1', now(), now(), 'later' from receiver.jobs where state = 'pending' and uncounted = 1
     """,
     """
     insert into receiver.artifacts (submission, name, bytes, sha256, place)
