@@ -17,7 +17,7 @@ from receiver.database import Pool
 from receiver.inbox import retention
 from receiver.inbox.retention import Horizon, Prune, many
 from receiver.logs import clock
-from receiver.submissions import clearing
+from receiver.submissions import clearing, costs
 from receiver.submissions.shelf import open_shelf
 
 
@@ -45,7 +45,7 @@ def prune(older_than: timedelta, *, archive: bool, artifacts: bool, yes: bool, a
     configured = configure()
     shelf = open_shelf(configured)
 
-    async def work(db: Pool) -> tuple[Prune, bool]:
+    async def work(db: Pool) -> tuple[Prune, bool, bool]:
         before = await retention.horizon(db, older_than)
         if not yes:
             await _ask(db, before, archive=archive, artifacts=artifacts)
@@ -56,15 +56,18 @@ def prune(older_than: timedelta, *, archive: bool, artifacts: bool, yes: bool, a
             if is_done and artifacts:
                 show("files")
                 is_done = await clearing.clear(run, shelf)
-        return run, is_done
+        unread = await costs.unread_since(db)
+        return run, is_done, unread is not None and unread < before.at
 
-    run, is_done = with_database(configured, work)
+    run, is_done, is_unread = with_database(configured, work)
     if not is_done:
         raise KeyboardInterrupt(f"pruned {run.gone}; the same command goes on")
     if as_json:
         print_json(run.gone.to_json())
     else:
         say_done(f"pruned {run.gone}")
+    if is_unread:
+        click.echo("left what the ledger of costs has not read yet: start `receiver work`, and prune again", err=True)
     if number := run.gone.files_elsewhere:
         left = f"{many(number, 'file')} that {'is' if number == 1 else 'are'} not in {shelf.place}"
         click.echo(f"left {left} or cannot be deleted: prune on the machine that has them", err=True)

@@ -78,4 +78,10 @@ def total(parts: Sequence[Cost]) -> Cost:
 async def of(db: Database, since: timedelta, by: By) -> Costs:
     """Return what was charged within a span of time before now."""
     parts = [Cost(**dict(row)) for row in await db.fetch(query("submissions/costs"), since, by)]
-    return Costs(parts, await db.fetchval(query("submissions/ledger_waits")))
+    return Costs(parts, await unread_since(db))
+
+
+async def unread_since(db: Database) -> datetime | None:
+    """Return since when events wait that the ledger has not read; None if none does for a minute."""
+    at: datetime | None = await db.fetchval(query("submissions/ledger_waits"))
+    return at

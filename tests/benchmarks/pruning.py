@@ -14,6 +14,7 @@ from tests.benchmarks.__main__ import say
 from tests.benchmarks.asking import execute, sql
 from tests.benchmarks.load import Came, Order
 from tests.benchmarks.stage import Place, Stage, stage
+from tests.inbox.ageing import READ
 
 EVENTS, AT_ONCE = 500_000, 50_000
 A_SECOND, TURN_SECONDS = 50, 30
@@ -72,6 +73,7 @@ def fill(url: str, events: int) -> None:
     """Store old events whose jobs are done."""
     for first in range(1, events + 1, AT_ONCE):
         execute(url, FILL.format(first=first, last=min(events, first + AT_ONCE - 1)))
+    execute(url, READ)
     execute(url, "vacuum analyze")
 
 

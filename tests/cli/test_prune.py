@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from tests.commands import Commands, heeding_ctrl_c
-from tests.inbox.ageing import API
+from tests.inbox.ageing import API, READ
 from tests.processes import Processes, until
 
 STORED = """
@@ -28,6 +28,7 @@ def shared(processes: Processes, receiver_database: str) -> Processes:
 
 def store(shared: Processes, number: int) -> None:
     shared.sql(STORED.replace("$1", f"'{API}'").replace("$2", str(number)))
+    shared.sql(READ)
 
 
 def left(shared: Processes) -> int:

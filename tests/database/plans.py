@@ -156,6 +156,7 @@ FILL = (
     select id, 'a.wav', 1, '', '/shelf/' || id from receiver.submissions
     """,
     "update receiver.transcriptions set since = created_at",
+    "update receiver.ledger set last_event = (select max(id) from receiver.events)",
     """
     insert into receiver.regenerations (api_url, transcription_id, asked, idempotency_key, state)
     select 'https://api.test', n::text, 'k' || n, 'i' || n, 'answered' from generate_series(1, {events} / 5) n

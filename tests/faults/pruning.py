@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from receiver.failpoints import Failpoint
+from tests.inbox.ageing import READ
 
 if TYPE_CHECKING:
     from tests.faults.scenarios import Stage
@@ -63,6 +64,7 @@ def pruning(stage: "Stage", point: Failpoint, nth: int) -> None:
     quarter = nth * A_BATCH // 4
     stage.web()
     stage.processes.sql(OLD.format(number=4 * quarter))
+    stage.processes.sql(READ)
     stage.processes.sql(RECONCILED)
     by_command, by_worker = ("prune", "--older-than", "3d", "--yes"), {"RECEIVER_PRUNE_DAYS": "3"}
     armed = {"RECEIVER_FAILPOINT": f"{point}:{nth}"}

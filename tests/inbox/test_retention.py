@@ -10,7 +10,7 @@ from receiver.events import AccountId
 from receiver.inbox import jobs, listing, retention
 from receiver.inbox.retention import Gone, Old, Prune, fitting
 from receiver.inbox.retry import Done
-from tests.inbox.ageing import API, AT_ONCE, QUARTER, age, aged, deliver, names, prune
+from tests.inbox.ageing import API, AT_ONCE, QUARTER, READ, age, aged, deliver, names, prune
 from tests.inbox.ending import finish
 from tests.processes import completed
 
@@ -72,6 +72,15 @@ async def test_an_event_that_no_handler_wanted_goes_and_what_handlers_have_store
 async def test_a_job_that_a_person_has_dropped_has_ended(db: Pool) -> None:
     await db.execute("alter type receiver.job_state add value if not exists 'dropped'")
     await aged(db, state="dropped")
+    assert await prune(db) == Gone(events=1)
+
+
+async def test_what_the_ledger_has_not_read_stays_until_it_has(db: Pool) -> None:
+    await aged(db)
+    await db.execute("update receiver.ledger set last_event = 0")
+    run = Prune(db, await retention.horizon(db, QUARTER), AT_ONCE)
+    assert await run.run()
+    assert run.gone == Gone()
     assert await prune(db) == Gone(events=1)
 
 
@@ -280,6 +289,7 @@ async def test_no_end_is_found_missing_whose_event_is_gone_although_it_ended_lat
 
 async def test_a_run_that_is_stopped_ends_after_its_batch_and_the_next_run_goes_on(db: Pool) -> None:
     await many(db, 2 * retention.FIRST, "now() - interval '100 days'")
+    await db.execute(READ)
     run = Prune(db, await retention.horizon(db, QUARTER), AT_ONCE)
     run.told = lambda _: run.stop.set()
     assert not await run.run()
@@ -291,6 +301,7 @@ async def test_the_walk_reads_on_to_the_horizon_and_says_how_far_it_is(db: Pool)
     number = 3 * retention.MOST
     await many(db, number, f"now() - (10 + 90.0 * ({number} - n) / {number}) * interval '1 day'")
     shares: list[float] = []
+    await db.execute(READ)
     run = Prune(db, await retention.horizon(db, timedelta(days=40)), AT_ONCE, told=shares.append)
     assert await run.run()
     assert run.gone.events == 2 * number // 3

@@ -9,7 +9,7 @@ import pytest
 from receiver.database import Pool
 from receiver.inbox import listing
 from receiver.inbox.retention import Gone
-from tests.inbox.ageing import age, prune
+from tests.inbox.ageing import READ, age, prune
 from tests.processes import Processes, completed, until
 from tests.submissions.reconciling.bench import opened
 
@@ -28,6 +28,7 @@ cross join lateral (select now() - interval '100 days' as came) at
 def test_deliveries_beside_a_prune_are_all_answered_and_stored(processes: Processes, receiver_database: str) -> None:
     processes.environment["DATABASE_URL"] = receiver_database
     processes.sql(STORED.format(body=completed("evt_old_@n").decode(), old=OLD))
+    processes.sql(READ)
     web = processes.serve()
     names = [f"evt_new_{number}" if number % 2 else f"evt_old_{OLD - number}" for number in range(200)]
     prune = processes.start("prune", "--older-than", "90d", "--yes")

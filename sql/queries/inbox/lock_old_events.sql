@@ -5,8 +5,9 @@
 with next as materialized (
     select
         id, received_at, received_at < $2 as is_old,
-        -- Of what has lost its body already, only the row can go.
-        type is not null and received_at < $2 and (pruned_at is null or received_at < $3) as is_wanted
+        -- Of what has lost its body already, only the row can go. The ledger must have read the body.
+        type is not null and received_at < $2 and (pruned_at is null or received_at < $3)
+            and id <= (select last_event from receiver.ledger) as is_wanted
     from receiver.events
     where id > $1
     order by id
