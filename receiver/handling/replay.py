@@ -12,7 +12,7 @@ from receiver.database import Connection, Pool
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
 from receiver.handling.api import Handler
-from receiver.inbox import deliveries, jobs, listing, lookup
+from receiver.inbox import deliveries, jobs, listing, lookup, unannounced
 from receiver.inbox.jobs import SUBMISSIONS
 from receiver.inbox.listing import Stored
 from receiver.logs import clock
@@ -80,10 +80,10 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
             f"the body of {name} was pruned at {clock(found.pruned_at)}, so no handler can run with it"
         )
     async with db.acquire() as connection, connection.transaction():
-        event_type = found.type or await _read_again(connection, found)
+        event_type, key = (found.type, found.key) if found.type else await _read_again(connection, found)
         is_own_work = event_type == events.SUBMISSION
         wanted = [SUBMISSIONS] if is_own_work else discovery.interested(handlers, event_type, found.source)
-        pending = await jobs.replay(connection, found.key, wanted)
+        pending = await jobs.replay(connection, key, wanted)
     await jobs.nudge(db)
     return Replayed(
         event=name,
@@ -97,13 +97,15 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
     )
 
 
-async def _read_again(connection: Connection, found: Stored) -> str:
-    """Read a quarantined event again, and take it out of quarantine. Return its type."""
+async def _read_again(connection: Connection, found: Stored) -> tuple[str, int]:
+    """Read a quarantined event again, and take it out of quarantine. Return its type, and the event with its jobs."""
     content = providers.read(found.source, await listing.raw(connection, found.key))
     if found.callback_for is not None:  # the callback's secret proves nothing about another transcription
         content = events.about(content, found.callback_for)
     if isinstance(content, events.Unreadable):
         raise ImpossibleError(f"it still cannot be read: {content.reason}")
-    if not await deliveries.accept_quarantined(connection, found.key, content):
+    await unannounced.lock(connection)
+    key = await deliveries.accept_quarantined(connection, found.key, content)
+    if key is None:
         raise ImpossibleError(f"its event {content.id} is already stored")
-    return content.type
+    return content.type, key

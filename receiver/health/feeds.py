@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from receiver.database import Connection
+from receiver.database import Connection, query
 from receiver.health.finding import Finding
 from receiver.logs import clock
 from receiver.settings import Account
@@ -17,6 +17,11 @@ async def feed_of(connection: Connection, account: Account, secrets: Sequence[by
     share = counted.share
     if share is not None:
         heard += f", and webhooks announced {100 * share:.1f} % of {counted.ended} ends of the last 30 days"
+    row = await connection.fetchrow(query("reconciling/trouble"), *account.id)
+    if row is not None and row["trouble"] is not None and row["is_long_ago"]:
+        heard += f"; the provider's list could not be compared for more than an hour: {row['trouble']}"
+        todo = "see the log of the worker; what was never announced is not found meanwhile"
+        return Finding("feed", holds=False, seen=heard, todo=todo).of(account.mark)
     if state.looks_off:
         return Finding("feed", holds=False, seen=heard, todo=feed.LOOKS_OFF).of(account.mark)
     return Finding("feed", holds=True, seen=heard).of(account.mark)

@@ -135,13 +135,16 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
     )
 
 
-async def accept_quarantined(db: Database, key: int, event: Event) -> bool:
-    """Turn a quarantined event into the event that we can now read; return False if that event is stored already."""
+async def accept_quarantined(db: Database, key: int, event: Event) -> int | None:
+    """Turn a quarantined event into the event that we can now read, and return the key of the event with its jobs.
+
+    That is another one if its end was found in the provider's list before. Return None if the event is stored already.
+    """
     try:
-        accepted = await db.fetchval(
+        accepted: int | None = await db.fetchval(
             query("inbox/accept_quarantined"), key, event.id, event.type, event.transcription.id,
-            event.transcription.title,
+            event.transcription.title, event.transcription.ended_at,
         )  # fmt: skip
     except asyncpg.UniqueViolationError:
-        return False
-    return accepted is not None
+        return None
+    return accepted

@@ -158,7 +158,7 @@ class Prune:
 
         What is not pruned because it was stopped, or because others had locked it, the next run prunes.
         """
-        await self.db.execute(query("inbox/move_reconciliation"), self.before.at)
+        await self.db.execute(query("inbox/move_reconciliation"), self.before.rows_at)
         await self.walk(_Events(self.before, self.told).batch, 0)
         await self.walk(self._transcriptions, None)
         await self.walk(self._callbacks, None)

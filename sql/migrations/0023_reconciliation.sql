@@ -92,13 +92,14 @@ create or replace function receiver.is_same_end(
     end
 $$;
 
--- Whether two accounts are keys of one user: each of them lists the transcriptions of both.
+-- Whether two accounts may be keys of one user: each of them lists the transcriptions of both. As long as that is not
+-- known they may be, because nothing may be run twice.
 create or replace function receiver.is_same_user(source text, api_url text, account text, other text)
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-    select account = other or exists (
+    select account = other or not exists (
         select
         from receiver.reconciliations a
-        join receiver.reconciliations b on b.user_id = a.user_id
+        join receiver.reconciliations b on b.user_id <> a.user_id
         where (a.source, a.api_url, a.account)
             = (is_same_user.source, is_same_user.api_url, is_same_user.account)
             and (b.source, b.api_url, b.account) = (is_same_user.source, is_same_user.api_url, is_same_user.other)

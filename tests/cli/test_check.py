@@ -67,6 +67,7 @@ def test_all_is_well(shared: Processes) -> None:
         "patterns",
         "quarantine",
         "secret",
+        "feed",
         "spool",
         "reachable",
         "provider",

@@ -237,8 +237,8 @@ def test_blanks_around_an_id_are_nothing() -> None:
         if isinstance(argument, click.Argument) and argument.name not in ("recording", "file", "typed", "name")
     ]
     names = (
-        "artifacts", "delete", "drop", "replay", "resolve", "retire-secret", "retry", "show", "timestamps",
-        "transcript",
+        "artifacts", "delete", "drop", "events", "jobs", "replay", "resolve", "retire-secret", "retry", "show",
+        "timestamps", "transcript",
     )  # fmt: skip
     assert sorted(ids) == [(name, "4821") for name in names]
 

@@ -103,9 +103,9 @@ def test_a_test_event_is_followed_through_the_whole_path(processes: Processes, p
     sent = processes.run_inside("send", "--sample", "completed", **simulated)
     assert (sent.exit_code, sent.stdout) == (0, '200 {"status":"stored"}\n')
     until(lambda: all(event["state"] == "done" for event in processes.events()), "the sent sample is handled")
-    processes.sql("alter view receiver.inbox rename to away")  # as while a backup is restored
+    processes.sql("alter table receiver.events rename to away")  # as while a backup is restored
     process.until_logged("story ended unexpectedly; it starts again in 1 s")
-    processes.sql("alter view receiver.away rename to inbox")
+    processes.sql("alter table receiver.away rename to events")
     processes.run_inside("send", "--sample", "completed", **simulated)
     until(lambda: told(process).count("timestamps done") == 3, "the story goes on")
     check = processes.run_inside("check", **simulated)

@@ -238,12 +238,14 @@ LOOKED = {
     "reconciling/begin_accounts": Looked(WHOSE, 10),
     "reconciling/note_user": Looked(f"{ONE}, 'user'", 10, 1),
     "reconciling/times": Looked(ONE, 5),
-    "reconciling/take_accounts": Looked(f"{WHOSE}, true, '2 min', '1 min'", 20),
+    "reconciling/take_accounts": Looked(f"{WHOSE}, '2 min', 4", 20),
+    "reconciling/hurry_accounts": Looked(f"{WHOSE}, '1 min'", 20),
+    "reconciling/trouble": Looked(ONE, 5),
     "reconciling/keep_account": Looked(f"{ONE}, '-infinity', '2 min'", 20, 1),
     "reconciling/finish_account": Looked(f"{ONE}, '-infinity', now(), 0, null, '10 min'", 20, 1),
     "reconciling/note_transcriptions": Looked(
         f"{ONE}, array['1', '2'], array['completed', 'processing'], array['a', 'b'], array['fast', 'fast'],"
-        " array[60, 60], array[now(), now()], array[now(), null]",
+        " array[60, 60], array[now(), now()], array[now(), null], array[now(), now()]",
         40,
         2,
     ),
@@ -320,7 +322,7 @@ LOOKED = {
     "inbox/other_apis": Looked("'https://api.test'", 30),
     "inbox/test_event_after": Looked(f"{ONE}, 1500", 20),
     "inbox/has_ended": Looked("'https://api.test', '7503', 5", 10),
-    "inbox/accept_quarantined": Looked("15007, 'evt_x', 'a.b', null, null", 5),
+    "inbox/accept_quarantined": Looked("15007, 'evt_x', 'a.b', null, null, null", 5),
     "inbox/replay_jobs": Looked("15007, array['a', 'd']", 10),
     "webhooks/verified_events": Looked(f"{ONE}, array['fp_1', 'fp_2'], 20", 50),
     # Deliveries that were refused for their time.
@@ -413,6 +415,7 @@ EXCUSED = {
         "database/set_session",
         "database/try_lock", "database/unlock", "health/backend_pid", "health/count_processes",
         "health/lacking_rights", "health/old_snapshots", "inbox/lock_gate", "reconciling/now",
+        "reconciling/versions",
         "health/lacking_rights", "health/old_snapshots", "inbox/bound_prune", "inbox/estimate_old_events",
         "inbox/is_prune_due", "inbox/move_reconciliation", "inbox/old_before", "inbox/pruned",
         "providers/bound_idle_transaction", "providers/lock_answer", "submissions/lock_caller_key",

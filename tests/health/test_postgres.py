@@ -75,7 +75,9 @@ async def test_a_role_that_may_do_less_than_serve_and_work_need_is_told_what_it_
             async with pool.acquire() as connection:
                 found = await postgres.usable(connection)
         assert not found.holds
-        assert "the role lacks delete, insert, select on receiver.archive; insert, select, update on" in found.seen
+        assert (
+            "the role lacks delete, insert, select on receiver.archive; delete, insert, select, update on" in found.seen
+        )
         assert "`grant select, insert, update, delete on all tables in schema receiver`" in found.todo
     finally:
         await db.execute("drop owned by reading; drop role reading")

@@ -89,7 +89,7 @@ def test_whatever_becomes_of_its_streams_up_receives_and_works_and_ends(stage: P
             until(lambda: answers(port, up), "it answers")
             assert [deliver(port, "evt_1", b"wrong"), deliver(port, "evt_1")] == [401, 200]
             until(lambda: _jobs(stage) == {("takes", "done"), ("refuses", "dead")}, "both jobs have ended")
-            stage.sql("alter view receiver.inbox rename to away")  # what the story reads
+            stage.sql("alter table receiver.events rename to away")  # what the story reads
             assert deliver(port, "evt_2") == 200
             until(lambda: stage.unfinished() == 0, "the jobs have ended")
             up.send_signal(signal.SIGTERM)
@@ -142,10 +142,10 @@ def _listening(stage: Processes) -> bool:
 def test_a_story_that_cannot_be_told_is_told_later(stage: Processes) -> None:
     up, port = stage.start("up"), stage.environment["PORT"]
     until(lambda: answers(port, up.popen), "it answers")
-    stage.sql("alter view receiver.inbox rename to away")
+    stage.sql("alter table receiver.events rename to away")
     up.until_logged("story ended unexpectedly; it starts again")
     assert deliver(port, "evt_1") == 200
-    stage.sql("alter view receiver.away rename to inbox")
+    stage.sql("alter table receiver.away rename to events")
     until(lambda: "refuses DEAD, for evt_1: 日本語 “" in up.out.read_text("utf-8"), "it is told")
     assert up.end() == 0
 

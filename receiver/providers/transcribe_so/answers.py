@@ -225,6 +225,12 @@ def told(status: TranscriptionStatus) -> dict[str, Any]:
     return Told.model_validate(status.model_dump() | {"error": status.reason}).model_dump(mode="json")
 
 
+class Cursor(Answer):
+    """`GET /transcriptions` without its items."""
+
+    next_cursor: TextOrNone = None
+
+
 class Page(Answer):
     """`GET /transcriptions`."""
 

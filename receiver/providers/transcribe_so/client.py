@@ -122,14 +122,18 @@ class Client(Source):
         With `most` yield only so many, which must be one at least.
         """
         number = 0
-        async for item in self.listed(api_only=api_only, patiently=patiently):
+        async for item in self.listed(api_only=api_only, patiently=patiently, strict=True):
             yield item.status
             number += 1
             if number == most:
                 return
 
-    async def listed(self, *, api_only: bool = False, patiently: bool = True) -> AsyncIterator[Listed]:
+    async def listed(
+        self, *, api_only: bool = False, patiently: bool = True, strict: bool = False
+    ) -> AsyncIterator[Listed]:
         """Yield every transcription once, newest first, each also as the provider's bytes.
+
+        Unless it is `strict`, an item that does not follow the specification is left out.
 
         Several items can share the time that is a page's cursor. So the next page is requested from a moment later: it
         overlaps the page before, and items that were seen are skipped.
@@ -138,7 +142,9 @@ class Client(Source):
         asking = self._calls if patiently else self._calls.once
         seen, asked, idle = set[int](), set[str](), 0
         while True:
-            items, next_cursor = await read_page(await asking.send("GET", "transcriptions", params=params))
+            asked_at = time.monotonic()
+            answer = await asking.send("GET", "transcriptions", params=params)
+            items, next_cursor = await read_page(answer, asked_at, strict=strict)
             idle += 1
             for item in items:
                 if item.status.id not in seen:
@@ -159,8 +165,9 @@ class Client(Source):
 
     async def got(self, transcription_id: str | int) -> Listed:
         """Return a transcription, also as the provider's bytes."""
+        asked_at = time.monotonic()
         answer = await self._calls.send("GET", path(transcription_id))
-        return Listed(await read(TranscriptionStatus, answer), answer)
+        return Listed(await read(TranscriptionStatus, answer), answer, asked_at)
 
     async def wait(self, transcription_id: str | int, *, seconds: float) -> TranscriptionStatus:
         """Return a transcription when it has ended, or in its state after `seconds`.

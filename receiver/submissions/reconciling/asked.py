@@ -51,9 +51,14 @@ async def take_since(account: Account, since: timedelta, *, confirm: Confirm) ->
 
 async def _taken(reconciler: Reconciler, account: AccountId, waits: Callable[[], None]) -> Taken:
     await records.begin(reconciler.db, [account])
+    try:
+        await records.require_new(reconciler.db)
+    except BusyError as exc:
+        raise ImpossibleError(str(exc)) from exc
     deadline = time.monotonic() + 2 * records.LEASE.total_seconds()
     while True:
-        taken = await records.take(reconciler.db, [account], at_once=True, spacing=timedelta(0))
+        await records.hurry(reconciler.db, [account], within=timedelta(0))
+        taken = await records.take(reconciler.db, [account])
         if taken:
             return taken[0]
         if time.monotonic() > deadline:

@@ -8,19 +8,22 @@ The watermark follows behind what is under way or not ripe: whatever was created
 Requests have low priority. A comparison that is broken off has stored what it found, and begins anew.
 """
 
+import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from receiver.database import Pool
-from receiver.errors import NotFound
+from receiver.errors import NotFound, ProviderUnavailable
 from receiver.events import AccountId, Event
 from receiver.inbox import unannounced
 from receiver.inbox.deliveries import Delivery
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Listed, TranscriptionStatus
+from receiver.providers.transcribe_so.answers import told
 from receiver.submissions import timing
 from receiver.submissions.announcing import Interested
 from receiver.submissions.reconciling import ends, records
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 QUESTIONS = 20  # asked one by one in a comparison
 RAW_BYTES = 64 * 1024
+MOST, MOST_UNTIMED = 100_000, 1000  # items of a list
 
 Progressed: TypeAlias = Callable[[int, int], None]  # items compared, and ends found
 
@@ -65,8 +69,10 @@ class Account:
 
     def delivery(self, listed: Listed, restarted_at: datetime | None) -> Delivery | None:
         """Return the event of an end that nobody has announced; None if what the list says of it cannot be read."""
-        raw = listed.raw if len(listed.raw) <= RAW_BYTES else listed.status.model_dump_json().encode()
-        content = self.client.read_item(raw, ends.event_id(self.id, listed.status, restarted_at))
+        event_id = ends.event_id(self.id, listed.status, restarted_at)
+        content = self.client.read_item(listed.raw, event_id)
+        if not isinstance(content, Event) or len(listed.raw) > RAW_BYTES:  # half a character, for example
+            content = self.client.read_item(json.dumps(told(listed.status)).encode(), event_id)
         if not isinstance(content, Event):
             log.warning("what %s lists of transcription %d cannot be read: %s", self.id.source, listed.status.id,
                         content.reason)  # fmt: skip
@@ -94,6 +100,8 @@ class Comparison:
         self._taken = taken
         self._terms = Terms(taken.taken_at, taken.reconcile_from, account.grace)
         self._watermark = taken.taken_at - ends.OVERLAP
+        self._began = time.monotonic()
+        self._untimed = 0
         self.compared = self.found = 0
 
     @property
@@ -110,12 +118,27 @@ class Comparison:
             if listed.status.began is not None and listed.status.began < self._taken.watermark:
                 break
             chunk.append(listed)
+            self._require_an_end(listed)
             if len(chunk) == AT_ONCE:
                 await self._take(chunk)
                 chunk = []
         await self._take(chunk)
         await self._ask()
         return max(self._watermark, self._taken.watermark)
+
+    def _require_an_end(self, listed: Listed) -> None:
+        """Refuse a list that does not come to an end.
+
+        Raises:
+            ProviderUnavailable: there are too many items, or too many that tell no time.
+        """
+        self._untimed += listed.status.began is None
+        if self._untimed > MOST_UNTIMED or self.compared > MOST:
+            raise ProviderUnavailable("the list of transcriptions does not come to an end", code="malformed_answer")
+
+    def _asked_at(self, listed: Listed) -> datetime:
+        """Return when an item was asked for, by the database's clock, or a little before."""
+        return self._taken.taken_at + timedelta(seconds=listed.asked_at - self._began)
 
     async def _take(self, chunk: Sequence[Listed]) -> None:
         meant = [(one, self._terms.meaning(one.status)) for one in chunk]
@@ -128,7 +151,9 @@ class Comparison:
             one for one, meaning in meant
             if meaning in (Meaning.UNDER_WAY, Meaning.ENDED) or one.status.status == ends.CANCELLED
         ]  # fmt: skip
-        noted = await records.note(self._account.db, self._account.id, [one.status for one in relevant])
+        noted = await records.note(
+            self._account.db, self._account.id, [one.status for one in relevant], [*map(self._asked_at, relevant)]
+        )
         found = list[Delivery]()
         for one, meaning in meant:
             item = one.status
@@ -152,10 +177,8 @@ class Comparison:
             except NotFound:
                 await records.forget(db, account, one)
                 continue
-            # It was under way in our time, whenever it ended.
-            ours = Terms(self._terms.now, datetime.min.replace(tzinfo=self._terms.now.tzinfo), self._terms.grace)
-            noted = await records.note(db, account, [listed.status])
-            if ours.meaning(listed.status) is Meaning.ENDED:
+            noted = await records.note(db, account, [listed.status], [self._asked_at(listed)])
+            if listed.status.status in ends.ENDED:  # it was under way in our time, whenever it ended
                 delivery = self._account.delivery(listed, noted[listed.status.id].restarted_at)
                 self.found += 0 if delivery is None else len(await self._account.store([delivery]))
             else:

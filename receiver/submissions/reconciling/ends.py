@@ -51,11 +51,13 @@ class Terms:
         if item.status not in ENDED:
             return Meaning.UNDER_WAY
         at = item.ended or item.began  # a list may not tell when it ended
-        return Meaning.BEFORE if at is not None and at < self.since else Meaning.ENDED
+        return Meaning.BEFORE if at is None or at < self.since else Meaning.ENDED
 
     def is_ripe(self, item: TranscriptionStatus, seen_since: datetime) -> bool:
         """Return whether an end should have been announced by now. `seen_since`: since when it was seen as it is."""
-        return (item.ended or seen_since) <= self.now - self.grace
+        is_told = item.ended is not None and item.ended <= self.now  # else the provider's clock is wrong
+        at = item.ended if is_told and item.ended is not None else seen_since
+        return at <= self.now - self.grace
 
     def holds_up(self, item: TranscriptionStatus) -> bool:
         """Return whether an item under way is young enough to be looked for in the list."""

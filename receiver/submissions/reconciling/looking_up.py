@@ -28,11 +28,11 @@ async def look_up(account: Account) -> None:
 
 
 async def _outcome(account: Account, doubt: Taken) -> Outcome:
+    now, since = await records.times(account.db, account.id)
     try:
         listed = await account.client.got(doubt.transcription_id)
     except NotFound:
         return "gone"
-    now, since = await records.times(account.db, account.id)
     meaning = Terms(now, since, account.grace).meaning(listed.status)
     if meaning is Meaning.UNDER_WAY:
         return "running"
@@ -40,6 +40,6 @@ async def _outcome(account: Account, doubt: Taken) -> Outcome:
         return "gone"
     if meaning is Meaning.BEFORE and not await records.under_way(account.db, account.id, [listed.status.id]):
         return "known"
-    noted = (await records.note(account.db, account.id, [listed.status]))[listed.status.id]
+    noted = (await records.note(account.db, account.id, [listed.status], [now]))[listed.status.id]
     delivery = account.delivery(listed, noted.restarted_at)
     return "stored" if delivery is not None and await account.store([delivery]) else "known"

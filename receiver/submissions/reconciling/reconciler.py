@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import asyncpg
+
 from receiver.database import AWAY, Pool
 from receiver.errors import BusyError, ProviderError, RateLimited, StoreUnavailableError
 from receiver.events import AccountId
@@ -50,15 +52,30 @@ class Reconciler:
 
     async def watch(self) -> None:
         """Compare at once, and then whenever it is time, until cancelled. Look up doubts in between."""
-        said, at_once = Seldom(_say, seconds=60.0), True
+        await asyncio.gather(self._keep_comparing(), self._keep_looking_up())
+
+    async def _keep_comparing(self) -> None:
+        said, is_start = Seldom(_say, seconds=60.0), True
+        while self.every:
+            try:
+                await records.begin(self.db, list(self.accounts))
+                await records.require_new(self.db)
+                if is_start:
+                    await records.hurry(self.db, list(self.accounts))
+                is_start = False
+                await self.reconcile()
+            except (*AWAY, StoreUnavailableError, BusyError) as exc:
+                said.note(str(exc))
+            await asyncio.sleep(self.tick)
+
+    async def _keep_looking_up(self) -> None:
+        said = Seldom(_say, seconds=60.0)
         while True:
             try:
                 await records.begin(self.db, list(self.accounts))
-                if self.every:
-                    await self.reconcile(at_once=at_once)
-                at_once = False
+                await records.require_new(self.db)
                 await self.look_up()
-            except (*AWAY, StoreUnavailableError) as exc:
+            except (*AWAY, StoreUnavailableError, BusyError) as exc:
                 said.note(str(exc))
             await asyncio.sleep(self.tick)
 
@@ -70,10 +87,10 @@ class Reconciler:
             except (ProviderError, BusyError) as exc:
                 log.warning("%s (%s) cannot be asked now: %s", account.id.source, account.id.account, exc)
 
-    async def reconcile(self, *, at_once: bool) -> None:
-        """Compare the lists of the accounts that are due, or with `at_once` of all that were not just compared."""
-        for taken in await records.take(self.db, list(self.accounts), at_once=at_once):
-            await self.compare(taken)
+    async def reconcile(self) -> None:
+        """Compare the lists of the accounts that are due."""
+        while taken := await records.take(self.db, list(self.accounts)):
+            await asyncio.gather(*map(self.compare, taken))
 
     async def compare(self, taken: Taken) -> tuple[Comparison, str | None]:
         """Compare the list of an account that this process has taken, and give it back.
@@ -90,6 +107,10 @@ class Reconciler:
             trouble, after = str(exc), SOON
         except ProviderError as exc:
             trouble, after = str(exc), AFTER_TROUBLE
+        except AWAY:
+            raise
+        except asyncpg.PostgresError as exc:  # one item must not end the comparisons of the others
+            trouble = f"the database refuses what it lists: {exc}"
         if trouble is not None:
             log.warning("%s (%s) cannot be compared now: %s", taken.account.source, taken.account.account, trouble)
         elif await self._looks_off(taken.account):

@@ -12,6 +12,9 @@ from receiver.submissions.records import storable
 
 LEASE = timedelta(minutes=2)
 COUNTED = 10_000
+WORDS = 255  # characters that are kept of a status, a title, a pipeline
+FIRST = (0, 9)  # the first version that links a webhook that comes late
+AT_ONCE = 4  # accounts that a process compares at the same time
 SPACING = timedelta(minutes=1)  # a start compares at once, unless somebody has just done so
 
 
@@ -28,7 +31,6 @@ class Taken:
     account: AccountId
     reconcile_from: datetime
     watermark: datetime
-    compared_at: datetime | None
     leased_until: datetime
     taken_at: datetime
 
@@ -48,6 +50,18 @@ class UnderWay:
     under_way: int = 0
     overdue: int = 0
     since: datetime | None = None
+
+
+async def require_new(db: Database) -> None:
+    """Refuse to compare beside processes of before: they would run a webhook that comes late once more.
+
+    Raises:
+        BusyError: such a process was seen a moment ago.
+    """
+    for row in await db.fetch(query("reconciling/versions")):
+        parts = row["version"].split(".")
+        if tuple(int(part) for part in parts[:2] if part.isdigit()) < FIRST:
+            raise BusyError(f"a process of version {row['version']} is running: end it, and it is compared")
 
 
 async def now(db: Database) -> datetime:
@@ -73,18 +87,18 @@ async def note_user(db: Database, account: AccountId, user_id: str | None) -> No
     await db.execute(query("reconciling/note_user"), *account, storable(user_id))
 
 
-async def take(
-    db: Database, accounts: Sequence[AccountId], *, at_once: bool = False, spacing: timedelta = SPACING
-) -> list[Taken]:
-    """Take those of some accounts whose list is to be compared now.
+async def hurry(db: Database, accounts: Sequence[AccountId], *, within: timedelta = SPACING) -> None:
+    """Let the lists of some accounts be compared now, unless that was done `within` a time."""
+    await db.execute(query("reconciling/hurry_accounts"), *_columns(accounts), within)
 
-    `at_once`: also those whose time has not come, unless their last comparison is not older than `spacing`.
-    """
-    rows = await db.fetch(query("reconciling/take_accounts"), *_columns(accounts), at_once, LEASE, spacing)
+
+async def take(db: Database, accounts: Sequence[AccountId]) -> list[Taken]:
+    """Take a few of those of some accounts whose list is to be compared now."""
+    rows = await db.fetch(query("reconciling/take_accounts"), *_columns(accounts), LEASE, AT_ONCE)
     return [
         Taken(
             AccountId(row["source"], row["api_url"], row["account"]), row["reconcile_from"], row["watermark"],
-            row["compared_at"], row["leased_until"], row["taken_at"],
+            row["leased_until"], row["taken_at"],
         )
         for row in rows
     ]  # fmt: skip
@@ -112,15 +126,17 @@ async def finish(
     )
 
 
-async def note(db: Database, account: AccountId, items: Sequence[TranscriptionStatus]) -> Mapping[int, Noted]:
-    """Note what the provider says of an account's transcriptions."""
+async def note(
+    db: Database, account: AccountId, items: Sequence[TranscriptionStatus], asked_at: Sequence[datetime]
+) -> Mapping[int, Noted]:
+    """Note what the provider says of an account's transcriptions, and when it was asked, by the database's clock."""
     if not items:
         return {}
     rows = await db.fetch(
         query("reconciling/note_transcriptions"), *account, [str(item.id) for item in items],
-        [storable(item.status) for item in items], [storable(item.title) for item in items],
-        [storable(item.pipeline_code) for item in items], [item.duration_seconds for item in items],
-        [item.began for item in items], [item.ended for item in items],
+        [_short(item.status) for item in items], [_short(item.title) for item in items],
+        [_short(item.pipeline_code) for item in items], [item.duration_seconds for item in items],
+        [item.began for item in items], [item.ended for item in items], list(asked_at),
     )  # fmt: skip
     return {int(row["transcription_id"]): Noted(row["since"] or row["noted_at"], row["restarted_at"]) for row in rows}
 
@@ -160,6 +176,12 @@ async def overdue(db: Database, account: AccountId, ids: Sequence[str]) -> list[
     """Note that transcriptions take too long; return those of which nobody had noted it."""
     rows = await db.fetch(query("reconciling/overdue"), *account, list(ids)) if ids else []
     return [row["transcription_id"] for row in rows]
+
+
+def _short(text: str | None) -> str | None:
+    """Return a provider's words as text that the database takes, also in an index."""
+    found = storable(text)
+    return None if found is None else found[:WORDS]
 
 
 def _columns(accounts: Sequence[AccountId]) -> tuple[list[str], list[str], list[str]]:

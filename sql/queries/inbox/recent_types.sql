@@ -2,10 +2,12 @@
 -- $1 api_url text, $2 limit bigint
 select
     e.type, count(*) as events,
-    count(*) filter (where e.pruned_at is null and not exists (select from receiver.jobs j where j.event = e.id))
-        as unwanted
+    count(*) filter (
+        where e.pruned_at is null and e.same_as is null
+            and not exists (select from receiver.jobs j where j.event = e.id)
+    ) as unwanted
 from (
-    select id, api_url, type, received_at, pruned_at from receiver.events order by id desc limit $2
+    select id, api_url, type, received_at, pruned_at, same_as from receiver.events order by id desc limit $2
 ) as e
 where e.api_url = $1 and e.received_at > now() - interval '30 days'
 group by e.type

@@ -12,7 +12,7 @@ with of_pipeline as (
     select extract(epoch from ended_at - accepted_at)::double precision / duration_seconds as share
     from receiver.submissions
     where source = $1 and api_url = $2 and account = $3 and operation = $4
-        and accepted_at is not null and ended_at is not null and duration_seconds > 0
+        and accepted_at is not null and ended_at is not null and duration_seconds > 0 and state <> 'failed'
     order by ended_at desc
     limit 20
 ), learned as (

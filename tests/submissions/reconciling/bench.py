@@ -86,7 +86,8 @@ class Bench:
         reconciler = self.reconciler
         if account is not None:
             reconciler = replace(reconciler, accounts={ID: account})
-        (taken,) = await records.take(self.db, [ID], at_once=True, spacing=timedelta(0))
+        await records.hurry(self.db, [ID], within=timedelta(0))
+        (taken,) = await records.take(self.db, [ID])
         comparison, trouble = await reconciler.compare(taken)
         assert trouble is None
         return comparison

@@ -2,23 +2,32 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
-from receiver import providers
+from receiver import Context, handler, providers
 from receiver.database import Pool
-from receiver.errors import BusyError
+from receiver.errors import BusyError, ProviderUnavailable
 from receiver.events import Event
+from receiver.handling.replay import replay
 from receiver.inbox import deliveries, listing, unannounced
+from receiver.providers import TranscribeSo
+from receiver.providers.transcribe_so import Listed, TranscriptionStatus
 from receiver.sandbox import Knobs
 from receiver.sandbox.knobs import Digits
+from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE
 from receiver.sandbox.transcribe_so.transcription import stamp
 from receiver.submissions.reconciling import records
+from receiver.submissions.reconciling.comparing import Comparison
+from tests.inbox.ageing import prune
+from tests.providers.scripted import turns_enough
+from tests.sandbox.simulated import KEY, URL
 from tests.submissions.reconciling.bench import GRACE, ID, WANTED, Bench, opened
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -244,6 +253,34 @@ async def test_without_a_time_two_ends_are_one_unless_it_was_started_again_betwe
     assert len(await here.jobs()) == 1 + restarted
 
 
+async def test_a_webhook_that_could_not_be_read_at_first_runs_nothing_more(here: Bench) -> None:
+    await here.begun()
+    item = here.add(7)
+    await here.delivered(item, "evt_7")
+    quarantine = "update receiver.events set type = null, unreadable = 'so', transcription_id = null, ended_at = null"
+    await here.db.execute("delete from receiver.jobs")
+    await here.db.execute(quarantine)
+    await here.compared()
+    late, reconciled = await here.events()
+    made = handler("transcription.*", name=WANTED)(_nothing)
+    replayed = await replay(here.db, f"@{late.key}", [made], known=[WANTED])
+    assert replayed.pending == (WANTED,)
+    late, reconciled = await here.events()
+    assert (late.same_as, late.jobs) == (reconciled.key, ())
+    assert len(await here.jobs()) == 1
+
+
+async def _nothing(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+async def test_what_was_never_announced_is_found_after_a_prune_too(here: Bench) -> None:
+    await here.begun()
+    here.add(7, created=timedelta(days=3), ended=timedelta(days=2))
+    await prune(here.db, DAY)
+    assert (await here.compared()).found == 1
+
+
 async def test_two_webhooks_are_never_compared(here: Bench) -> None:
     item = here.add(7)
     await here.delivered(item, "evt_7")
@@ -251,20 +288,20 @@ async def test_two_webhooks_are_never_compared(here: Bench) -> None:
     assert await here.jobs() == ["evt_7", "evt_8"]
 
 
-@pytest.mark.parametrize("of_one_user", [False, True])
-async def test_two_keys_of_one_user_list_the_same_and_it_is_run_once(
-    here: Bench,
-    of_one_user: bool,  # noqa: FBT001 - of the table
-) -> None:
-    """Each key has a webhook of its own, but the list shows what all keys of a user have submitted."""
+@pytest.mark.parametrize("user", ["the same", "somebody else", None])
+async def test_two_keys_of_one_user_list_the_same_and_it_is_run_once(here: Bench, user: str | None) -> None:
+    """Each key has a webhook of its own, but the list shows what all keys of a user have submitted.
+
+    As long as nobody knows whose key the other one is, it may be the same user's.
+    """
     await here.begun()
     other = ID._replace(account="other")
     item = here.add(7)
     await records.begin(here.db, [other])
-    user = (await here.client.me()).user_id
-    await records.note_user(here.db, other, user if of_one_user else "somebody else")
+    same = (await here.client.me()).user_id
+    await records.note_user(here.db, other, same if user == "the same" else user)
     await here.delivered(item, "evt_7", account="other")
-    assert (await here.compared()).found == (0 if of_one_user else 1)
+    assert (await here.compared()).found == (1 if user == "somebody else" else 0)
 
 
 async def test_a_late_webhook_of_another_key_of_the_user_runs_nothing(here: Bench) -> None:
@@ -316,7 +353,8 @@ async def test_who_compares_waits_for_a_webhook_that_is_being_stored(here: Bench
 async def test_a_list_that_a_process_compares_is_left_alone_by_others(here: Bench) -> None:
     await here.begun()
     assert len(await records.take(here.db, [ID])) == 1
-    assert await records.take(here.db, [ID], at_once=True, spacing=timedelta(0)) == []
+    await records.hurry(here.db, [ID], within=timedelta(0))
+    assert await records.take(here.db, [ID]) == []
 
 
 async def test_who_has_lost_the_list_stops(here: Bench) -> None:
@@ -327,15 +365,100 @@ async def test_who_has_lost_the_list_stops(here: Bench) -> None:
         await records.keep(here.db, ID, taken.leased_until)
 
 
-async def test_an_item_that_cannot_be_read_is_left_out_and_the_others_are_taken(
-    here: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_end_whose_words_cannot_be_stored_is_stored_without_them(here: Bench) -> None:
     await here.begun()
-    here.add(7)
-    broken = here.add(8)
-    broken.place = "https://media.example/a\0.mp3"
+    here.add(7).place = "https://media.example/a\0b.mp3"
     assert (await here.compared()).found == 1
-    assert "transcription 8 cannot be read" in caplog.text
+    (event,) = await here.events()
+    content = providers.read_stored("transcribe.so", await listing.raw(here.db, event.key), event.origin, event.id)
+    assert isinstance(content, Event)
+    assert (content.transcription.id, content.transcription.title) == ("7", "ab.mp3")
+
+
+async def test_what_tells_no_time_and_was_never_seen_under_way_is_old(here: Bench) -> None:
+    """A provider that writes its times in another way all of a sudden lists its whole past like this."""
+    await here.begun()
+    for number in range(3):
+        here.add(number + 1)
+    items = [one._replace(status=_untimed(one.status)) for one in await listed(here)]
+    await compared_with(here, items)
+    assert await here.events() == []
+
+
+async def test_an_end_in_the_future_is_given_its_time_from_when_it_was_seen(here: Bench) -> None:
+    await here.begun()
+    here.add(7, ended=-timedelta(days=3650))
+    assert (await here.compared()).found == 0
+    await here.db.execute("update receiver.transcriptions set since = since - interval '1 hour'")
+    assert (await here.compared()).found == 1
+
+
+async def test_a_page_that_was_asked_for_before_the_webhook_came_shows_no_new_start(here: Bench) -> None:
+    await here.begun()
+    item = here.add(7, "processing")
+    (old,) = await listed(here)
+    item.end_as("completed", datetime.now(UTC))
+    await here.delivered(item, "evt_7", completed_at=None)
+    await compared_with(here, [old])
+    assert await here.db.fetchval("select restarted_at from receiver.transcriptions") is None
+
+
+async def test_an_old_page_changes_nothing_that_was_noted_since(here: Bench) -> None:
+    await here.begun()
+    item = here.add(7, "processing")
+    (old,) = await listed(here)
+    item.end_as("completed", datetime.now(UTC))
+    await here.compared()
+    await compared_with(here, [old])
+    assert await here.db.fetchval("select status from receiver.transcriptions") == "completed"
+
+
+@pytest.mark.parametrize("pipeline", ["", "x" * 20_000])
+@pytest.mark.parametrize("seconds", [5e-324, 60])
+async def test_odd_values_of_one_item_hold_up_no_other(here: Bench, pipeline: str, seconds: float) -> None:
+    await here.begun()
+    for number in range(6):
+        odd = here.add(number + 1)
+        odd.pipeline_code, odd.duration_seconds = pipeline, seconds
+    here.add(8, "processing").pipeline_code = pipeline
+    assert (await here.compared()).found == 6
+    assert (await here.compared()).found == 0
+
+
+async def test_a_list_without_end_is_given_up(here: Bench) -> None:
+    await here.begun()
+    here.add(1)
+    (one,) = await listed(here)
+    untimed = one._replace(status=_untimed(one.status))
+    with pytest.raises(ProviderUnavailable, match="does not come to an end"):
+        await compared_with(here, [untimed] * 5000)
+
+
+async def test_usual_times_are_learned_from_five_that_have_completed(here: Bench) -> None:
+    await here.begun()
+    for number in range(4):
+        here.add(number + 1)
+    here.add(9, "failed", ended=timedelta(minutes=59, seconds=59))
+    await here.compared()
+    assert await records.usual_share(here.db, ID, DEFAULT_CODE) is None
+    here.add(5)
+    await here.db.execute("update receiver.reconciliations set watermark = now() - interval '1 day'")
+    await here.compared()
+    assert await records.usual_share(here.db, ID, DEFAULT_CODE) == pytest.approx(30.0, abs=0.1)
+
+
+async def test_nothing_is_compared_beside_a_process_of_before(here: Bench) -> None:
+    """It would run a webhook that comes late once more."""
+    await here.db.execute(
+        "insert into receiver.processes (id, kind, api_url, host, pid, version)"
+        " values (gen_random_uuid(), 'web', $1, 'host', 1, '0.8.0'),"
+        " (gen_random_uuid(), 'web', $1, 'host', 2, '0.9.1')",
+        URL,
+    )
+    with pytest.raises(BusyError, match="of version 0"):
+        await records.require_new(here.db)
+    await here.db.execute("update receiver.processes set seen_at = now() - interval '1 minute' where pid = 1")
+    await records.require_new(here.db)
 
 
 async def test_what_takes_longer_than_its_length_suggests_is_noted_once(
@@ -343,12 +466,36 @@ async def test_what_takes_longer_than_its_length_suggests_is_noted_once(
 ) -> None:
     await here.begun()
     here.add(7, "processing", created=2 * DAY)
-    here.add(8, "processing", created=HOUR)
+    here.add(8, "processing", created=timedelta(minutes=5))
     await here.compared()
     await here.compared()
     rows = await here.db.fetch("select transcription_id from receiver.transcriptions where overdue_at is not null")
     assert [row["transcription_id"] for row in rows] == ["7"]
     assert caplog.text.count("takes longer") == 1
+
+
+async def listed(here: Bench) -> list[Listed]:
+    """Return what the provider lists."""
+    return [one async for one in here.client.listed()]
+
+
+def _untimed(status: TranscriptionStatus) -> TranscriptionStatus:
+    return status.model_copy(update={"created_at": "Sun, 29 Nov 2026 09:00:00 GMT", "completed_at": "1764406800"})
+
+
+async def compared_with(here: Bench, items: Sequence[Listed]) -> None:
+    """Compare a list of these items."""
+
+    class Listing(TranscribeSo):
+        async def listed(self, **_: Any) -> AsyncIterator[Listed]:
+            for one in items:
+                yield one
+
+    transport = here.client._calls.http._transport  # noqa: SLF001 - that of the simulated provider
+    client = Listing(URL, SecretStr(KEY), budget=turns_enough(), transport=transport)
+    await records.hurry(here.db, [ID], within=timedelta(0))
+    (taken,) = await records.take(here.db, [ID])
+    await Comparison(replace(here.account, client=client), taken).compare()
 
 
 async def blocked(db: Pool) -> None:

@@ -39,18 +39,20 @@ async def requests(here: Bench) -> int:
 
 
 async def test_a_start_compares_at_once_and_then_it_is_quiet_until_it_is_time(here: Bench) -> None:
-    await here.reconciler.reconcile(at_once=True)
+    await records.hurry(here.db, [ID])
+    await here.reconciler.reconcile()
     asked_for = await requests(here)
     assert asked_for > 0
     assert timedelta(minutes=9) < await due_in(here) <= LATER
-    await here.reconciler.reconcile(at_once=False)
+    await here.reconciler.reconcile()
     assert await requests(here) == asked_for
 
 
 async def test_starts_that_follow_each_other_compare_once(here: Bench) -> None:
     """A fleet that is started again must not use up the requests of a minute."""
     for _ in range(5):
-        await here.reconciler.reconcile(at_once=True)
+        await records.hurry(here.db, [ID])
+        await here.reconciler.reconcile()
     assert await requests(here) == 1
 
 
@@ -155,7 +157,7 @@ async def test_what_webhooks_have_announced_is_counted_also_what_came_late(here:
 
 async def test_what_takes_too_long_is_said(here: Bench) -> None:
     here.add(7, "processing", created=timedelta(days=2))
-    here.add(8, "processing")
+    here.add(8, "processing", created=timedelta(minutes=5))
     await here.compared()
     async with here.db.acquire() as connection:
         (found,) = await feeds.transcriptions(connection, CONFIGURED)
@@ -212,5 +214,6 @@ async def doubted(here: Bench, number: int) -> None:
 
 
 async def compared_again(here: Bench, reconciler: Reconciler) -> None:
-    (taken,) = await records.take(here.db, [ID], at_once=True, spacing=timedelta(0))
+    await records.hurry(here.db, [ID], within=timedelta(0))
+    (taken,) = await records.take(here.db, [ID])
     assert (await reconciler.compare(taken))[1] is None
