@@ -19,6 +19,7 @@ from receiver.handling import discovery
 from receiver.logs import printable
 from receiver.providers import TranscribeSo
 from receiver.providers.opening import open_client
+from receiver.providers.rate import Rate
 from receiver.settings import Settings
 from receiver.settings.accounts import set_up
 from receiver.submissions.reconciling import asked, feed, reconciler
@@ -54,11 +55,19 @@ def reconcile(since: timedelta | None, only: str | None, *, yes: bool, as_json: 
     with database_if_there(configured) as url:
         if url is None:
             raise NoDataError("there is no database yet: run `receiver up`, or set DATABASE_URL")
-        found = [
-            run(_compare(one, url, interested, since, yes=yes, quiet=as_json)) for one in _chosen(configured, only)
-        ]
+        found, declined = list[dict[str, Any]](), False
+        for one in _chosen(configured, only):
+            try:
+                found.append(run(_compare(one, url, interested, since, yes=yes, quiet=as_json)))
+            except click.Abort as exc:
+                if isinstance(exc.__context__, KeyboardInterrupt):
+                    raise
+                declined = True
+                click.echo(f"{one.chosen.source}{one.chosen.mark}: left alone", err=True)
     if as_json:
         print_json(found)
+    if declined:
+        raise click.exceptions.Exit(1)
 
 
 def _chosen(configured: Settings, only: str | None) -> list[Settings]:
@@ -83,7 +92,7 @@ async def _compare(
                 reconciling.accounts[its.id], patiently=True,
                 progressed=lambda compared, found: show(f"{what}  {compared} compared, {found} found"),
             )  # fmt: skip
-            reconciling = replace(reconciling, accounts={its.id: account})
+            reconciling = replace(reconciling, accounts={its.id: account}, is_quiet=True)
             show(what)
             comparison = await asked.compare_now(
                 reconciling, its.id, waits=lambda: show(f"{what}: another process compares it now, waiting")
@@ -93,23 +102,31 @@ async def _compare(
             def ask(events: Sequence[Event]) -> None:
                 show(None)
                 if not yes:
-                    confirm(f"{_described(events)}. Make events of them, and run their handlers?")
+                    confirm(f"{its.source}{its.mark}: {_described(events, configured)}. Run their handlers?")
 
+            compared = comparison.compared
             if since is not None:
-                known += len(await asked.take_since(account, since, confirm=ask))
+                stored, number = await asked.take_since(account, since, confirm=ask)
+                known, compared = known + len(stored), max(compared, number)
         counted = await feed.coverage(db, its.id)
     if not quiet:
-        say_done(f"{its.source}{its.mark}: {comparison.compared} compared, {known} never announced and stored now")
+        later = f"; {comparison.unripe} ended just now, and may still be announced" if comparison.unripe else ""
+        say_done(f"{its.source}{its.mark}: {compared} compared, {known} stored that had no event{later}")
         if state.looks_off:
             click.echo(f"{its.source}{its.mark}: {feed.LOOKS_OFF}", err=True)
     return {
-        "source": its.source, "account": its.name, "compared": comparison.compared, "stored": known,
+        "source": its.source, "account": its.name, "compared": compared, "stored": known, "unripe": comparison.unripe,
         "feed_looks_off": state.looks_off, "announced": counted.announced, "ended": counted.ended,
     }  # fmt: skip
 
 
-def _described(events: Sequence[Event]) -> str:
+def _described(events: Sequence[Event], configured: Settings) -> str:
     titles = [printable(one.transcription.title or f"transcription {one.transcription.id}") for one in events]
-    more = f" and {len(titles) - TITLES} more" if len(titles) > TITLES else ""
-    were = "1 transcription has" if len(titles) == 1 else f"{len(titles)} transcriptions have"
-    return f"{were} ended and no event here: {', '.join(titles[:TITLES])}{more}"
+    more = f" and {len(titles) - TITLES:,} more" if len(titles) > TITLES else ""
+    have, which = ("has", "1 transcription") if len(titles) == 1 else ("have", f"{len(titles):,} transcriptions")
+    calls = len(events) * (1 + len(configured.timestamps))
+    minutes = calls * Rate.of(configured.chosen.requests_a_minute).step / 60
+    return (
+        f"{which} {have} ended and {have} no event here: {', '.join(titles[:TITLES])}{more}. What was pruned has no "
+        f"event either. The bundled handlers make at most about {calls:,} calls, which takes {minutes:,.0f} min"
+    )

@@ -3,12 +3,11 @@
 failed ─▶ the price ─▶ confirm ─▶ following.begin ─▶ started ─▶ until_ended ─▶ it must have completed
 """
 
-import logging
 import secrets
 from collections.abc import Callable
 from typing import TypeAlias
 
-from receiver.database import AWAY, Pool, query
+from receiver.database import Pool
 from receiver.errors import ImpossibleError
 from receiver.events import AccountId
 from receiver.providers import TranscribeSo
@@ -17,8 +16,6 @@ from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.settings import Settings
 from receiver.submissions import following, ledger, price
 from receiver.submissions.following import SERVICE, Pauses, Progressed
-
-log = logging.getLogger(__name__)
 
 Confirm: TypeAlias = Callable[[TranscriptionStatus, float | None], None]
 
@@ -65,18 +62,9 @@ async def start(
     status = await provider.retry(transcription_id, idempotency_key=f"retry-{secrets.token_hex(16)}")
     started(status)
     if db is not None:
-        await _note(db, configured, status)
         whose = AccountId(provider.name, provider.api_url, provider.account)
         await ledger.started_again(db, whose, before, status)
     if followed is not None:
         status = await followed.until_ended(status.id, progressed=progressed)
         require_completed(status)
     return status
-
-
-async def _note(db: Pool, configured: Settings, status: TranscriptionStatus) -> None:
-    """Note that a transcription was started again: its next end is another one, even if nobody tells its time."""
-    try:
-        await db.execute(query("submissions/note_restart"), *configured.chosen.id, str(status.id), status.status)
-    except AWAY as exc:  # it is started and paid for
-        log.warning("that transcription %d was started again could not be noted: %s", status.id, exc)

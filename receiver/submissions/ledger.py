@@ -77,6 +77,8 @@ async def started_again(
 ) -> None:  # fmt: skip
     """Write down that a failed transcription was started again, and what the run that failed was charged.
 
+    Its next end is another one, even if nobody tells its time.
+
     If that fails, it is only logged: the event of the end will tell it, and nothing undoes what is paid for.
     """
     about = *whose, str(failed.id)
@@ -94,8 +96,9 @@ async def started_again(
                     has_failed,
                 )  # fmt: skip
             await connection.execute(query("submissions/charge_retry"), *about, answer.retail_usd, pipeline, title)
+            await connection.execute(query("submissions/note_restart"), *about, storable(answer.status))
     except (*AWAY, asyncpg.PostgresError) as exc:
-        log.warning("that %s was started again is not in the ledger yet: %s", failed.id, exc)
+        log.warning("that %s was started again was not written down: %s", failed.id, exc)
 
 
 async def _charge(connection: Connection, event: asyncpg.Record) -> None:

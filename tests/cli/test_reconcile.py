@@ -24,26 +24,26 @@ def test_what_was_never_announced_is_stored_and_the_feed_looks_off(asking: Comma
     asking.good("reconcile")  # the account's time begins
     number = sandbox.made("https://media.example/lost.mp3")
     ran = asking.run("reconcile")
-    assert (ran.exit_code, ran.stdout) == (0, "transcribe.so: 1 compared, 1 never announced and stored now\n")
+    assert (ran.exit_code, ran.stdout) == (0, "transcribe.so: 1 compared, 1 stored that had no event\n")
     assert LOOKS_OFF in ran.stderr
     (event,) = asking.read("events")
     assert (event["transcription_id"], event["origin"], event["title"]) == (str(number), "reconciled", "lost.mp3")
     assert asking.read("reconcile") == [
-        {"source": "transcribe.so", "account": "default", "compared": 1, "stored": 0, "feed_looks_off": True,
-         "announced": 0, "ended": 1},
+        {"source": "transcribe.so", "account": "default", "compared": 1, "stored": 0, "unripe": 0,
+         "feed_looks_off": True, "announced": 0, "ended": 1},
     ]  # fmt: skip
 
 
 def test_what_lies_behind_is_named_and_taken_after_a_yes(asking: Commands, sandbox: Simulated) -> None:
     for name in ("old.mp3", "older.mp3"):
         sandbox.made(f"https://media.example/{name}")
-    assert asking.good("reconcile").endswith(" 0 never announced and stored now\n")
+    assert asking.good("reconcile").endswith(" 0 stored that had no event\n")
     ran = asking.run("reconcile", "--since", "7d", stdin="n\n")
     assert ran.exit_code == 1
-    assert "2 transcriptions have ended and no event here: older.mp3, old.mp3." in ran.stderr
+    assert "transcribe.so: 2 transcriptions have ended and have no event here: older.mp3, old.mp3." in ran.stderr
     assert asking.read("events") == []
-    assert asking.good("reconcile", "--since", "7d", "--yes").endswith(" 2 never announced and stored now\n")
-    assert asking.good("reconcile", "--since", "7d", "--yes").endswith(" 0 never announced and stored now\n")
+    assert asking.good("reconcile", "--since", "7d", "--yes").endswith(" 2 stored that had no event\n")
+    assert asking.good("reconcile", "--since", "7d", "--yes").endswith(" 0 stored that had no event\n")
     assert len(json.loads(asking.good("events", "--json"))) == 2
 
 

@@ -247,7 +247,7 @@ async def test_a_ledger_that_cannot_be_written_undoes_no_retry(db: Pool, caplog:
     await db.execute("alter table receiver.charges add constraint never check (false)")
     whose = AccountId("transcribe.so", API, "default")
     await ledger.started_again(db, whose, status("failed"), status("processing"))
-    assert "that 7 was started again is not in the ledger yet" in caplog.text
+    assert "that 7 was started again was not written down" in caplog.text
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -34,19 +34,20 @@ async def compare_now(reconciler: Reconciler, account: AccountId, *, waits: Call
     return comparison
 
 
-async def take_since(account: Account, since: timedelta, *, confirm: Confirm) -> list[Delivery]:
+async def take_since(account: Account, since: timedelta, *, confirm: Confirm) -> tuple[list[Delivery], int]:
     """Store what was created and has ended within a time and has no event, also of before our own beginning.
 
-    `confirm` is called with the events first; it raises to stop.
+    Return what was stored, and how many transcriptions were compared. `confirm` is called with the events first; it
+    raises to stop.
     """
-    found = await _missing(account, since)
+    found, compared = await _missing(account, since)
     if not found:
-        return []
+        return [], compared
     confirm([one.content for one in found if isinstance(one.content, Event)])
     stored = list[Delivery]()
     for at in range(0, len(found), AT_ONCE):
         stored += await _store(account, found[at : at + AT_ONCE])
-    return stored
+    return stored, compared
 
 
 async def _taken(reconciler: Reconciler, account: AccountId, waits: Callable[[], None]) -> Taken:
@@ -67,8 +68,8 @@ async def _taken(reconciler: Reconciler, account: AccountId, waits: Callable[[],
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _missing(account: Account, since: timedelta) -> list[Delivery]:
-    now = await records.now(account.db)
+async def _missing(account: Account, since: timedelta) -> tuple[list[Delivery], int]:
+    now, _ = await records.times(account.db, account.id)
     terms = Terms(now, now - since, account.grace)
     found, chunk, compared = list[Delivery](), list[Delivery](), 0
     async for listed in account.listed():
@@ -83,7 +84,7 @@ async def _missing(account: Account, since: timedelta) -> list[Delivery]:
             found += await unannounced.among(account.db, account.id, chunk)
             chunk = []
             account.progressed(compared, len(found))
-    return found + await unannounced.among(account.db, account.id, chunk)
+    return found + await unannounced.among(account.db, account.id, chunk), compared
 
 
 async def _store(account: Account, some: Sequence[Delivery]) -> list[Delivery]:

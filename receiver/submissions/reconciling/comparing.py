@@ -86,8 +86,9 @@ class Account:
         for one in stored:
             content = one.content
             assert isinstance(content, Event)
-            log.warning("%s of transcription %s was never announced: stored as %s", content.type,
-                        content.transcription.id, content.id)  # fmt: skip
+            level = logging.DEBUG if self.patiently else logging.WARNING  # a person is told how many there are
+            log.log(level, "%s of transcription %s was never announced: stored as %s", content.type,
+                    content.transcription.id, content.id)  # fmt: skip
         return stored
 
 
@@ -102,7 +103,7 @@ class Comparison:
         self._watermark = taken.taken_at - ends.OVERLAP
         self._began = time.monotonic()
         self._untimed = 0
-        self.compared = self.found = 0
+        self.compared = self.found = self.unripe = 0
 
     @property
     def leased_until(self) -> datetime:
@@ -161,6 +162,7 @@ class Comparison:
                 delivery = self._account.delivery(one, noted[item.id].restarted_at)
                 found += [] if delivery is None else [delivery]
             elif meaning is Meaning.ENDED or (meaning is Meaning.UNDER_WAY and self._terms.holds_up(item)):
+                self.unripe += meaning is Meaning.ENDED
                 self._watermark = min(self._watermark, item.began or self._watermark)
         self.found += len(await self._account.store(found))
         await self._tell_overdue([one.status for one, meaning in meant if meaning is Meaning.UNDER_WAY], noted)

@@ -40,6 +40,7 @@ class Reconciler:
         accounts: what is compared, by account.
         configured: the same accounts in the settings, with their secrets.
         every: the pause between two comparisons; zero means that nothing is compared unasked.
+        is_quiet: whether somebody else says how the feeds are.
         tick: seconds between two looks for an account that is due.
     """
 
@@ -47,6 +48,7 @@ class Reconciler:
     accounts: Mapping[AccountId, Account]
     configured: Mapping[AccountId, ConfiguredAccount]
     every: timedelta
+    is_quiet: bool = False
     tick: float = TICK_SECONDS
     _off: set[AccountId] = field(default_factory=set)
 
@@ -130,6 +132,8 @@ class Reconciler:
     async def _looks_off(self, account: AccountId) -> bool:
         """Return whether the account's feed looks switched off, and log it when that changes."""
         is_off = (await self.feed(account)).looks_off
+        if self.is_quiet:
+            return is_off
         if is_off and account not in self._off:
             log.error("%s (%s): %s", account.source, account.account, feed.LOOKS_OFF)
             self._off.add(account)

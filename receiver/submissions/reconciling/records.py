@@ -64,12 +64,6 @@ async def require_new(db: Database) -> None:
             raise BusyError(f"a process of version {row['version']} is running: end it, and it is compared")
 
 
-async def now(db: Database) -> datetime:
-    """Return the database's time."""
-    at: datetime = await db.fetchval(query("reconciling/now"))
-    return at
-
-
 async def times(db: Database, account: AccountId) -> tuple[datetime, datetime]:
     """Return the database's time, and since when an account is reconciled."""
     row = await db.fetchrow(query("reconciling/times"), *account)

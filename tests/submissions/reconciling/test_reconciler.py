@@ -172,12 +172,13 @@ async def test_what_lies_before_the_beginning_is_taken_only_if_a_person_says_so(
     await here.compared()
     assert await here.events() == []
     shown = list[str | None]()
-    stored = await asked.take_since(
+    stored, compared = await asked.take_since(
         here.account, timedelta(days=2), confirm=lambda events: shown.extend(one.transcription.id for one in events)
     )
     assert shown == ["1", "2"]
-    assert len(stored) == len(await here.events()) == 2
-    assert await asked.take_since(here.account, timedelta(days=2), confirm=lambda _: None) == []
+    assert (len(stored), compared) == (len(await here.events()), 2)
+    assert (await asked.take_since(here.account, timedelta(days=2), confirm=lambda _: None))[0] == []
+    assert await feed.coverage(here.db, ID) == Coverage(0, 0)  # nobody was to announce them
 
 
 async def test_who_says_no_takes_nothing(here: Bench) -> None:

@@ -1,2 +1,0 @@
--- Return the time.
-select now()
