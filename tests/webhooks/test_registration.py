@@ -617,3 +617,25 @@ async def test_an_account_that_is_being_registered_keeps_no_other_from_it(receiv
     answered.set()
     await hanging
     await connection.close()
+
+
+@pytest.mark.parametrize("what", ["first", "had events", "had a webhook"])
+async def test_only_the_first_registration_of_an_account_without_events_begins_its_time(
+    db: Pool, receiver_database: str, what: str
+) -> None:
+    """Before that nothing was announced here; after it, a new secret must not hide an end that nobody announced."""
+    await db.execute(
+        "insert into receiver.reconciliations (source, api_url, account, reconcile_from, watermark)"
+        " values ($1, $2, $3, '2026-01-01', '2026-01-01')", *WHOSE.id,
+    )  # fmt: skip
+    if what == "had events":
+        await db.execute(
+            "insert into receiver.events (source, api_url, account, event_id, type, raw, secret_fingerprint, origin)"
+            " values ($1, $2, $3, 'evt_1', 'a.b', '', '', 'webhook')", *WHOSE.id,
+        )  # fmt: skip
+    if what == "had a webhook":
+        await register(Provider(given()), receiver_database)
+        await db.execute("update receiver.reconciliations set reconcile_from = '2026-01-01'")
+    await register(Provider(given("whsec_another")), receiver_database, rotate=what == "had a webhook")
+    moved = await db.fetchval("select reconcile_from > '2026-02-01' from receiver.reconciliations")
+    assert moved is (what == "first")

@@ -186,6 +186,18 @@ async def test_what_is_under_way_for_more_than_a_week_is_asked_about_by_itself(h
     assert event.transcription_id == "1"
 
 
+async def test_it_is_not_asked_about_at_every_comparison(here: Bench) -> None:
+    await here.begun()
+    here.add(1, "processing", created=8 * DAY)
+    for _ in range(3):
+        await here.compared()
+    assert [one.path for one in here.sandbox.asked if one.path.endswith("/1")] == []
+    await here.db.execute("update receiver.transcriptions set ask_at = now()")
+    for _ in range(3):
+        await here.compared()
+    assert len([one.path for one in here.sandbox.asked if one.path.endswith("/1")]) == 1
+
+
 async def test_what_the_provider_has_forgotten_is_asked_about_no_more(here: Bench) -> None:
     await here.begun()
     here.add(1, "processing", created=8 * DAY)
@@ -355,6 +367,12 @@ async def test_a_list_that_a_process_compares_is_left_alone_by_others(here: Benc
     assert len(await records.take(here.db, [ID])) == 1
     await records.hurry(here.db, [ID], within=timedelta(0))
     assert await records.take(here.db, [ID]) == []
+
+
+async def test_whoever_compares_keeps_the_list_for_longer(here: Bench) -> None:
+    await here.begun()
+    (taken,) = await records.take(here.db, [ID])
+    assert await records.keep(here.db, ID, taken.leased_until) > taken.leased_until
 
 
 async def test_who_has_lost_the_list_stops(here: Bench) -> None:
