@@ -121,6 +121,18 @@ async def test_an_end_without_a_time_is_the_last_one_that_is_known(db: Pool) -> 
     assert [row[1] for row in await rows(db)] == [1, 2]
 
 
+async def test_a_charge_is_of_the_day_when_its_run_ended_or_else_when_that_was_told(db: Pool) -> None:
+    future = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    for number, at in enumerate((ENDED, None, future), start=1):
+        await announce(db, f"evt_{number}", number=number, at=at)
+    await read_all(db)
+    found = await db.fetch(
+        "select c.at, e.received_at from receiver.charges c join receiver.events e on e.id = c.event order by c.work"
+    )
+    assert found[0]["at"] == datetime.fromisoformat(ENDED)
+    assert [row["at"] for row in found[1:]] == [row["received_at"] for row in found[1:]]
+
+
 @pytest.mark.parametrize(
     ("usd", "what", "amount", "perhaps"),
     [

@@ -3,6 +3,7 @@
 --
 -- It is the run that ended at the same second. Else it is the first one under way. Else, where either tells no time, it is
 -- the last one, if that can be: a run cannot have ended after its end was known. Else it is a run of which we did not know.
+-- A charge is of the time when its run ended, however late that is told, and never of a time to come.
 with runs as (
     select run, completed_at, ended_at, max(run) over () as last
     from receiver.charges
@@ -31,7 +32,7 @@ insert into receiver.charges as c (
 select
     $1, $2, $3, $4, run.run, case when run.run > 1 then 'retry' else 'transcription' end,
     coalesce($8, s.wishes ->> 'pipeline_code'), coalesce($9, s.title), s.id, $10, $7::double precision::numeric, 'USD',
-    $7 is null and $11, 'event', $6, $5, coalesce($5, $6)
+    $7 is null and $11, 'event', least($5, $6, now()), $5, coalesce($5, $6)
 from run
 left join receiver.submissions s
     on s.source = $1 and s.api_url = $2 and s.account = $3 and s.remote_id = $4 and run.run = 1
