@@ -15,7 +15,7 @@ from receiver.cli.process import configure
 from receiver.cli.terminal import Show
 from receiver.database import Pool
 from receiver.inbox import retention
-from receiver.inbox.retention import Horizon, Prune, many
+from receiver.inbox.retention import Gone, Horizon, Prune, many
 from receiver.logs import clock
 from receiver.submissions import clearing, costs
 from receiver.submissions.shelf import open_shelf
@@ -47,8 +47,8 @@ def prune(older_than: timedelta, *, archive: bool, artifacts: bool, yes: bool, a
 
     async def work(db: Pool) -> tuple[Prune, bool, bool]:
         before = await retention.horizon(db, older_than)
-        if not yes:
-            await _ask(db, before, archive=archive, artifacts=artifacts)
+        if not yes and not await _ask(db, before, archive=archive, artifacts=artifacts):
+            return Prune(db, before), True, False
         with terminal.line() as show:
             run = Prune(db, before, stop=_stop_event())
             run.told = _Progress(run, show).told
@@ -89,19 +89,23 @@ class _Progress:
         self._show(f"[{'#' * done}{'.' * (20 - done)}] {share:4.0%}  {number:,} events, {rate:,.0f}/s")
 
 
-async def _ask(db: Pool, before: Horizon, *, archive: bool, artifacts: bool) -> None:
-    """Say how many events there are, and ask."""
-    old = await retention.count(db, before)
-    number = many(old.events, "event")
-    if not old.is_exact:
-        number = f"about {number} (an estimate: to count them would read them all)"
-    also = " and ".join(["answers of the provider"] * archive + ["files"] * artifacts)
+async def _ask(db: Pool, before: Horizon, *, archive: bool, artifacts: bool) -> bool:
+    """Say how much goes at most, and ask; return False if there is nothing to ask for."""
+    most, is_exact = await retention.count(db, before, answers=archive)
+    if artifacts:
+        files = await clearing.count(db, before)
+        most.files, most.bytes, is_exact = files.most.files, files.most.bytes, is_exact and files.is_exact
+    if most == Gone():
+        click.echo(f"nothing is older than {clock(before.at)}", err=True)
+        return False
+    about = "" if is_exact else "about "
+    estimate = "" if is_exact else " (an estimate: to count them would read them all)"
     click.echo(
-        f"{number} came before {clock(before.at)}; those with dead or unfinished jobs stay"
-        f"{f'; {also} from before that go too' if also else ''}",
+        f"at most {about}{most}{estimate}, from before {clock(before.at)}; events with dead or unfinished jobs stay",
         err=True,
     )
     confirm("Delete them?")
+    return True
 
 
 def _stop_event() -> asyncio.Event:

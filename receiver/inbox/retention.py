@@ -41,13 +41,6 @@ class Horizon(NamedTuple):
     rows_at: datetime
 
 
-class Old(NamedTuple):
-    """How many events lie before a horizon; an estimate of PostgreSQL's unless it `is_exact`."""
-
-    events: int
-    is_exact: bool
-
-
 @dataclass(slots=True)
 class Gone:
     """How much is pruned.
@@ -87,6 +80,13 @@ class Gone:
         return ", ".join(words)
 
 
+class Old(NamedTuple):
+    """How much lies before a horizon and goes at most; an estimate of PostgreSQL's unless it `is_exact`."""
+
+    most: Gone
+    is_exact: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How much of the database's time a prune takes.
@@ -123,14 +123,32 @@ async def horizon(db: Database, older_than: timedelta) -> Horizon:
     return Horizon(row["at"], row["rows_at"])
 
 
-async def count(db: Database, before: Horizon) -> Old:
-    """Count the events before a horizon, those that stay included. To count very many exactly would read them all."""
-    row = await db.fetchrow(query("inbox/count_old_events"), before.at, COUNTED)
+async def count(db: Database, before: Horizon, *, answers: bool = False) -> Old:
+    """Count what can go before a horizon, with `answers` the kept answers of the provider too.
+
+    It is the most that can go: whether the jobs of an event have ended is not counted. To count very many events
+    exactly would read them all.
+    """
+    row = await db.fetchrow(query("inbox/count_old_events"), *before, COUNTED)
     assert row is not None, "an aggregate always returns a row"
-    if row["read"] < COUNTED:
-        return Old(row["old"], is_exact=True)
-    (plan,) = json.loads(await db.fetchval(query("inbox/estimate_old_events"), before.at))
-    return Old(max(int(plan["Plan"]["Plan Rows"]), row["old"]), is_exact=False)
+    most = Gone(row["events"], row["bodies"], row["callbacks"], row["transcriptions"])
+    is_exact = max(row["read"], most.callbacks, most.transcriptions) < COUNTED
+    if row["read"] == COUNTED:
+        most.events = max(most.events, await _estimate(db, before.rows_at, None))
+        if before.rows_at < before.at:
+            most.bodies = max(most.bodies, await _estimate(db, before.at, before.rows_at))
+    if answers:
+        told = await db.fetchrow(query("inbox/count_old_answers"), before.at, COUNTED)
+        assert told is not None, "an aggregate always returns a row"
+        most.answers = told["answers"]
+        is_exact = is_exact and told["is_exact"]
+    return Old(most, is_exact)
+
+
+async def _estimate(db: Database, at: datetime, rows_at: datetime | None) -> int:
+    (plan,) = json.loads(await db.fetchval(query("inbox/estimate_old_events"), at, rows_at))
+    rows = int(plan["Plan"]["Plan Rows"])
+    return rows if rows > 1 else 0  # PostgreSQL never estimates that there is none
 
 
 @dataclass(slots=True)

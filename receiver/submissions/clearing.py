@@ -11,9 +11,16 @@ from pathlib import Path
 
 import asyncpg
 
-from receiver.database import Connection, query
-from receiver.inbox.retention import Gone, Horizon, Prune, Step
+from receiver.database import Connection, Database, query
+from receiver.inbox.retention import COUNTED, Gone, Horizon, Old, Prune, Step
 from receiver.submissions.shelf import Shelf
+
+
+async def count(db: Database, before: Horizon) -> Old:
+    """Count the files that lie before a horizon, those that lie elsewhere or that a job needs included."""
+    row = await db.fetchrow(query("submissions/count_old_artifacts"), before.at, COUNTED)
+    assert row is not None, "an aggregate always returns a row"
+    return Old(Gone(files=row["files"], bytes=row["bytes"]), row["is_exact"])
 
 
 async def clear(run: Prune, shelf: Shelf) -> bool:

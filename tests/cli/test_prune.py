@@ -39,12 +39,22 @@ def left(shared: Processes) -> int:
 def test_it_says_how_many_and_asks_and_a_no_deletes_nothing(shared: Processes, receiver_database: str) -> None:
     store(shared, 3)
     commands = Commands(shared.folder, DATABASE_URL=receiver_database)
+    shared.sql(
+        "insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer, fetched_at)"
+        " values ('transcribe.so', 'u', '1', '', 'result', 'x', now() - interval '1 year')"
+    )
     no = commands.run("prune", "--older-than", "90d", "--archive", stdin="n\n")
     assert (no.exit_code, left(shared)) == (1, 3)
-    assert "3 events came before 20" in no.stderr
-    assert "; answers of the provider from before that go too" in no.stderr
+    assert "at most 3 events, 1 answer, from before 20" in no.stderr
+    assert "events with dead or unfinished jobs stay" in no.stderr
     yes = commands.run("prune", "--older-than", "90d", stdin="y\n")
     assert (yes.exit_code, yes.stdout, left(shared)) == (0, "pruned 3 events\n", 0)
+
+
+def test_it_asks_nothing_if_there_is_nothing(shared: Processes, receiver_database: str) -> None:
+    ran = Commands(shared.folder, DATABASE_URL=receiver_database).run("prune", "--older-than", "90d", "--artifacts")
+    assert (ran.exit_code, ran.stdout) == (0, "pruned 0 events\n")
+    assert "nothing is older than 20" in ran.stderr
 
 
 def test_closed_input_without_yes_deletes_nothing(shared: Processes, receiver_database: str) -> None:

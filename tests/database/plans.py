@@ -332,7 +332,8 @@ LOOKED = {
     "webhooks/forget_doubts": Looked("", 5),
     "webhooks/count_doubts": Looked("'https://api.test'", 160),
     # A prune.
-    "inbox/count_old_events": Looked(f"{OLD}, 100", 110),
+    "inbox/count_old_events": Looked(f"{HORIZON}, 100", 410),
+    "inbox/count_old_answers": Looked("now(), 20", 60),
     "inbox/lock_old_events": Looked(f"5000, {HORIZON}, 100", 500, 100),
     "inbox/prune_events": Looked(f"array{[*range(5001, 5101)]}, {HORIZON}", 3000, 250),
     "inbox/prune_transcriptions": Looked("now() - interval '5 h', 20", 50, 20),
@@ -340,6 +341,7 @@ LOOKED = {
     "inbox/prune_answers": Looked(
         "'transcribe.so', 'https://api.test', '1207', '', 'transcript', now() + interval '1 d', 20", 500, 10
     ),
+    "submissions/count_old_artifacts": Looked("now(), 20", 100),
     "submissions/old_artifacts": Looked("'sub_7', now() + interval '1 d', 20", 300),
     # The provider.
     "providers/read_answer": Looked("'transcribe.so', 'https://api.test', '1207', '', 'transcript'", 5),

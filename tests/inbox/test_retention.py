@@ -190,6 +190,7 @@ async def test_callbacks_go_after_30_days_and_retired_registrations_stay(db: Poo
         "insert into receiver.registrations (api_url, key_fingerprint, callback_url, idempotency_key, intended_at,"
         " retired_at) values ('u', 'k', 'u', 'i', now() - interval '1 year', now() - interval '1 year')"
     )
+    assert await counted(db, QUARTER) == Old(Gone(callbacks=1), is_exact=True)
     assert await prune(db) == Gone(callbacks=1)
     assert await prune(db, THREE_DAYS) == Gone(callbacks=1)
     assert await db.fetchval("select token from receiver.callbacks") == "of 29"
@@ -204,6 +205,7 @@ async def test_what_the_providers_list_said_goes_when_it_has_ended(db: Pool) -> 
                 " values ('s', 'u', 'default', $1, $2, now() - $3::interval)",
                 f"{status} {days}", status, timedelta(days=days),
             )  # fmt: skip
+    assert await counted(db, QUARTER) == Old(Gone(transcriptions=3), is_exact=True)
     assert await prune(db) == Gone(transcriptions=3)
 
 
@@ -387,11 +389,35 @@ def test_a_batch_takes_as_many_rows_as_fit_into_its_time(rows: int, took: float,
 # --- how many there are ----------------------------------------------------------------------------------------------
 
 
+async def counted(db: Pool, older_than: timedelta, *, answers: bool = False) -> Old:
+    return await retention.count(db, await retention.horizon(db, older_than), answers=answers)
+
+
 async def test_few_events_are_counted_and_many_are_estimated(db: Pool) -> None:
     for number in range(3):
         await aged(db, f"evt_{number}", days=40 * number)
-    assert await retention.count(db, await retention.horizon(db, A_MONTH)) == Old(2, is_exact=True)
+    assert await counted(db, A_MONTH) == Old(Gone(events=2), is_exact=True)
     await many(db, retention.COUNTED, "now() - interval '50 days'")
     await db.execute("analyze receiver.events")
-    old = await retention.count(db, await retention.horizon(db, A_MONTH))
-    assert (old.is_exact, retention.COUNTED * 0.9 < old.events < retention.COUNTED * 1.1) == (False, True)
+    old = await counted(db, A_MONTH)
+    assert (old.is_exact, retention.COUNTED * 0.9 < old.most.events < retention.COUNTED * 1.1) == (False, True)
+    assert old.most.bodies == 0
+
+
+async def test_what_is_pruned_or_stays_by_itself_is_not_counted_and_what_loses_its_body_is_told(db: Pool) -> None:
+    for name, days in (("evt_whole", 100), ("evt_body", 10), ("evt_young", 1)):
+        await aged(db, name, days=days)
+    await aged(db, "evt_quarantined")
+    await db.execute("update receiver.events set type = null, unreadable = 'no' where event_id = 'evt_quarantined'")
+    await aged(db, "evt_again")
+    await db.execute("update receiver.events set last_delivered_at = now() where event_id = 'evt_again'")
+    assert await counted(db, THREE_DAYS) == Old(Gone(events=1, bodies=1), is_exact=True)
+    assert await prune(db, THREE_DAYS) == Gone(events=1, bodies=1)
+    assert await counted(db, THREE_DAYS) == Old(Gone(), is_exact=True)
+
+
+async def test_old_answers_are_counted_if_they_are_to_go(db: Pool) -> None:
+    for about, days in (("1", 100), ("2", 1)):
+        await keep_answer(db, about, days=days)
+    assert await counted(db, QUARTER) == Old(Gone(), is_exact=True)
+    assert await counted(db, QUARTER, answers=True) == Old(Gone(answers=1), is_exact=True)

@@ -9,7 +9,7 @@ import pytest
 from receiver.database import Pool
 from receiver.inbox import artifacts, retention
 from receiver.inbox.artifacts import Artifact
-from receiver.inbox.retention import Gone, Prune
+from receiver.inbox.retention import Gone, Old, Prune
 from receiver.submissions import clearing
 from receiver.submissions.shelf import Shelf
 from tests.inbox.ageing import AT_ONCE, aged
@@ -47,7 +47,12 @@ def shelf(tmp_path: Path) -> Shelf:
 
 async def test_files_go_with_their_rows_and_their_folder(db: Pool, shelf: Shelf) -> None:
     files = await brought(db, shelf)
+    await brought(db, shelf, "sub_2", days=80)
+    await brought(db, shelf, "sub_3", "accepted")
+    before = await retention.horizon(db, timedelta(days=90))
+    assert await clearing.count(db, before) == Old(Gone(files=2, bytes=10), is_exact=True)
     assert await clear(db, shelf) == Gone(files=2, bytes=10)
+    assert await clearing.count(db, before) == Old(Gone(), is_exact=True)
     assert not files[0].parent.exists()
     assert await artifacts.of(db, "sub_1") == []
     assert await clear(db, shelf) == Gone()
