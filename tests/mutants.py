@@ -2089,6 +2089,8 @@ MUTANTS = (
            "where j.replay = r.id and j.state = 'pending'", "where j.state = 'pending'", "inbox/replays"),
     Mutant("bulk replay: its tries are used up", "sql/queries/inbox/advance_replay.sql",
            "uncounted = j.attempt, ", "", "inbox/replays"),
+    Mutant("bulk replay: what waited before it died waits on", "sql/queries/inbox/advance_replay.sql",
+           "waiting_since = null, ", "", "inbox/replays"),
     Mutant("bulk replay: its jobs are live", "sql/queries/inbox/advance_replay.sql", "is_replay = true, ", "",
            "inbox/replays"),
     Mutant("bulk replay: the list is never empty", "sql/queries/inbox/advance_replay.sql",

@@ -57,6 +57,14 @@ async def test_jobs_are_moved_a_few_at_a_time_with_all_their_tries_into_the_queu
     assert [one.tries for one in claimed] == [1] * 5
 
 
+async def test_a_moved_job_does_not_wait_since_it_waited_before_it_died(db: Pool) -> None:
+    await store(db, "evt", 1)
+    await db.execute("update receiver.jobs set waiting_since = now()")
+    await begin(db)
+    await step(db)
+    assert await db.fetchval("select waiting_since from receiver.jobs where state = 'pending'") is None
+
+
 async def test_the_last_full_step_ends_it(db: Pool) -> None:
     await store(db, "evt", 4)
     await begin(db)

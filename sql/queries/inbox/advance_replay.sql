@@ -42,7 +42,7 @@ with replay as materialized (
 ), moved as (
     update receiver.jobs j
     set state = 'pending', due_at = now(), uncounted = j.attempt, is_replay = true, error = null,
-        replay = (select id from replay)
+        waiting_since = null, replay = (select id from replay)
     where j.id = any (array(select job from dead))
     returning j.id
 ), counted as materialized (
