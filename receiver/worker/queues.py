@@ -10,7 +10,8 @@ lacks something until T, the other jobs of that queue would come back too. So th
 The other handlers of the account go on: they might not need the provider. Live jobs do not rest with replays, because
 live work has turns when work that can wait has none.
 
-Replays hold at most three quarters of an account's room, so that live jobs find a free lane while long replays run.
+Replays hold at most three quarters of an account's room, and never all of it if it has more than one place. So live
+jobs find a free lane while long replays run.
 
 Calls that are paid for can take hours. So each account has room for only so many of them: a provider that hangs holds
 up its own account alone.
@@ -38,7 +39,7 @@ from receiver.worker.marks import Marks, pause
 LONGEST_SECONDS = 3600.0  # a provider can name any time; then the queue is tried again
 LOOK_SECONDS = 1.0  # between two looks at all queues
 FEW = 48  # queues; if there are more, a worker looks which of them have due jobs
-PART = 4  # one in so many places of an account is for live jobs alone
+PART = 4  # one in so many places of an account is for live jobs alone, and at least one of several
 TOGETHER = 16  # accounts that one claim serves, if there are more queues than that
 
 
@@ -155,7 +156,7 @@ class Queues:
     def _room_in(self, queue: Queue) -> int:
         """Return how many more jobs of a queue can be held."""
         room = self.room(queue.account)
-        replays = self._each - self._each // PART - self._held_replays[queue.account]
+        replays = self._each - for_live(self._each) - self._held_replays[queue.account]
         return max(0, min(room, replays)) if queue.is_replay else room
 
     def holds(self, queue: Queue, *, more: int) -> None:
@@ -191,3 +192,8 @@ def without_more(served: Mapping[AccountId, int], room: Mapping[AccountId, int],
         for account, (times, place) in turns.items()
         if times < room[account] and (end is None or (times + 1, place) < end)
     }
+
+
+def for_live(each: int) -> int:
+    """Return how many of the places of an account are for live jobs alone: one of two places, none of a single one."""
+    return max(each // PART, min(1, each - 1))

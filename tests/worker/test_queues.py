@@ -1,5 +1,7 @@
 """`worker.queues`: accounts take turns, and a queue whose account lacks something rests. Pure."""
 
+import pytest
+
 from receiver.events import AccountId
 from receiver.inbox import jobs
 from receiver.inbox.jobs import START, Portion, Queue
@@ -89,6 +91,11 @@ def test_replays_leave_a_quarter_of_the_room_to_live_jobs() -> None:
     queues.holds(live(A), more=-2)
     queues.holds(replays[0], more=-6)
     assert names(queues.next(8))[1] == ("a", "h", 6)
+
+
+@pytest.mark.parametrize(("each", "replays"), [(2, 1), (3, 2), (4, 3), (7, 6), (8, 6)])
+def test_of_two_lanes_or_more_one_is_for_live_jobs(each: int, replays: int) -> None:
+    assert names(Queues([A], ["h"], each=each).next(each)) == [("a", "h", each), ("a", "h", replays)]
 
 
 def test_a_single_lane_is_for_both() -> None:
