@@ -2064,7 +2064,7 @@ MUTANTS = (
     Mutant("drop: pending jobs of known handlers", "receiver/inbox/dead.py",
            'job.state == "pending" and job.handler not in known', 'job.state == "pending"', "inbox/dead"),
     Mutant("drop: orphans are those of anybody", "sql/queries/inbox/orphaned_jobs.sql",
-           " and queue.handler <> all ($4)", " and cardinality($4) >= 0", "inbox/dead"),
+           " and queue.handler <> all ($4)", " and cardinality($4::text[]) >= 0", "inbox/dead"),
     Mutant("drop: what was replayed meanwhile", "sql/queries/inbox/drop_jobs.sql",
            "j.state::text = seen.state", "seen.state is not null", "inbox/dead"),
     Mutant("drop: what died again meanwhile", "sql/queries/inbox/drop_jobs.sql",
