@@ -22,7 +22,7 @@ from receiver.inbox.dead import Filter, Group, Seen
 from receiver.inbox.jobs import SUBMISSIONS
 from receiver.logs import clock, printable
 
-UNDER_WAY = 20  # of the newest bulk replays, those that run are mentioned
+UNDER_WAY = 20  # bulk replays that run are mentioned at most
 
 
 @click.command(
@@ -37,13 +37,14 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
     The cause is the first line of the error, without its numbers and ids. A dead job runs again only after `receiver
     replay`; `receiver drop` ends one that is to be left.
     """
-    found, waiting, recent = with_database(
+    found, waiting, under_way = with_database(
         configure(),
         lambda db: asyncio.gather(
-            letters.groups(db, wanted), letters.waiting(db, wanted), replays.recent(db, limit=UNDER_WAY)
+            letters.groups(db, wanted),
+            letters.waiting(db, wanted),
+            replays.recent(db, limit=UNDER_WAY, state="running"),
         ),
     )
-    under_way = [one for one in recent if one.state == "running"]
     shown, waits = found[: limit or None], waiting[: limit or None]
     if as_json:
         print_json(
@@ -63,7 +64,9 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
     if not found:
         click.echo("no dead jobs", err=True)
     for one in under_way:
-        click.echo(f"bulk replay {one.id} is under way: {one.done} of {one.total}; see `receiver replays`", err=True)
+        click.echo(
+            f"bulk replay {one.id} is under way: {one.moved} of {one.total} moved; see `receiver replays`", err=True
+        )
 
 
 @click.command(

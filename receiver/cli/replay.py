@@ -16,7 +16,7 @@ from receiver.handling.choice import Choice
 from receiver.inbox import replays as bulk
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter
-from receiver.inbox.jobs import SUBMISSIONS
+from receiver.inbox.jobs import SUBMISSIONS, counted
 from receiver.inbox.replays import Replay
 from receiver.logs import clock, printable
 
@@ -173,10 +173,14 @@ def _line(one: Replay) -> str:
 
 
 def _so_far(one: Replay) -> str:
-    waiting = f", {one.waiting} of them wait" if one.waiting else ""
-    passed = f", {one.passed} left alone" if one.passed else ""
-    return f"{one.done} of {one.total} pending again{waiting}{passed}"
+    numbers = {"done": one.done, "dead again": one.dead, "running": one.running, "waiting": one.waiting}
+    became = ", ".join(f"{counted(number)} {what}" for what, number in numbers.items() if number)
+    passed = f"; {one.passed} left alone" if one.passed else ""
+    return f"{one.moved} of {one.total} moved{became and f': {became}'}{passed}"
 
 
 def _outcome(one: Replay) -> str:
-    return f"is {one.state}: {_so_far(one)}"
+    """Return what became of a bulk replay that does not run, and of the jobs that it has moved."""
+    more = f"; `receiver replays` shows what becomes of {'it' if one.total == 1 else 'them'}"
+    what = "has moved its jobs" if one.state == "done" else f"is {one.state}"
+    return f"{what}: {_so_far(one)}{more if one.waiting or one.running else ''}"

@@ -58,9 +58,10 @@ class Replay:
     Attributes:
         filter: what was asked for.
         total: how many jobs it was to move.
-        done: how many it has moved.
+        moved: how many it has moved: they are pending again, or have been.
         passed: how many it has left alone, because somebody else had replayed or dropped them before their turn.
-        waiting: how many of those that it has moved wait for a worker, or for another try; counted up to a limit.
+        waiting, running, done, dead: how many of those that it has moved wait for a worker or for another try, run, are
+            done, and are dead again. Each is counted up to `COUNTED`. A job that is replayed once more is in none.
         started_by: user@host.
         advanced_at: when a worker moved jobs last.
     """
@@ -69,9 +70,12 @@ class Replay:
     filter: Mapping[str, Any]
     state: State
     total: int
-    done: int
+    moved: int
     passed: int
     waiting: int
+    running: int
+    done: int
+    dead: int
     started_by: str
     started_at: datetime
     advanced_at: datetime | None
@@ -80,7 +84,7 @@ class Replay:
     @property
     def looked_at(self) -> int:
         """How many of its jobs are not on its list any more."""
-        return self.done + self.passed
+        return self.moved + self.passed
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `replays --json` prints."""
@@ -90,9 +94,12 @@ class Replay:
             "filter": dict(self.filter),
             "state": self.state,
             "total": self.total,
-            "done": self.done,
+            "moved": self.moved,
             "passed": self.passed,
             "waiting": self.waiting,
+            "running": self.running,
+            "done": self.done,
+            "dead": self.dead,
             "started_by": self.started_by,
             **{name: None if at is None else at.isoformat() for name, at in moments.items()},
         }
@@ -143,18 +150,18 @@ async def advance_all(db: Pool) -> None:
             log.info("bulk replay %d has moved its last job: %d of %d", step.id, step.done, step.total)
 
 
-async def recent(db: Database, *, limit: int | None = None) -> list[Replay]:
-    """Return bulk replays, newest first: at most `limit`, or all of them if that is None."""
-    return [_replay(row) for row in await db.fetch(query("inbox/list_replays"), None, limit, COUNTED)]
+async def recent(db: Database, *, limit: int | None = None, state: State | None = None) -> list[Replay]:
+    """Return bulk replays, newest first: at most `limit`, or all of them if that is None; or only those in a state."""
+    return [_replay(row) for row in await db.fetch(query("inbox/list_replays"), None, limit, COUNTED, state)]
 
 
-async def known(db: Database, number: int) -> Replay:
+async def one(db: Database, number: int) -> Replay:
     """Return a bulk replay by its id.
 
     Raises:
         ImpossibleError: there is none with this id.
     """
-    row = await db.fetchrow(query("inbox/list_replays"), number, 1, COUNTED)
+    row = await db.fetchrow(query("inbox/list_replays"), number, 1, COUNTED, None)
     if row is None:
         raise ImpossibleError(f"there is no bulk replay {number}; `receiver replays` lists them")
     return _replay(row)
@@ -169,7 +176,7 @@ async def followed(db: Database, begun: Replay, show: Callable[[Replay, float], 
     while seen.state == "running":
         show(seen, still)
         await asyncio.sleep(LOOK_SECONDS)
-        before, seen = seen, await known(db, seen.id)
+        before, seen = seen, await one(db, seen.id)
         still = still + LOOK_SECONDS if seen == before else 0.0
     return seen
 
@@ -194,15 +201,15 @@ async def resume(db: Database, number: int) -> Replay:
 
 async def _steer(db: Database, number: int, from_state: State, to_state: State) -> Replay:
     steered = await db.fetchval(query("inbox/steer_replay"), number, from_state, to_state)
-    found = await known(db, number)
+    found = await one(db, number)
     if steered is None:
         raise ImpossibleError(f"bulk replay {number} is {found.state}, not {from_state}; `receiver replays` shows it")
     return found
 
 
 def _say(heard: Sequence[Heard]) -> None:
-    for one in heard:
-        log.warning("bulk replays are not advanced: %s", one.what)
+    for failure in heard:
+        log.warning("bulk replays are not advanced: %s", failure.what)
 
 
 def _replay(row: asyncpg.Record) -> Replay:

@@ -43,7 +43,7 @@ create table if not exists receiver.replay_jobs (
 -- The bulk replay that made the job pending last. No reference: the rows of jobs would be read to check it.
 alter table receiver.jobs add column if not exists replay bigint;
 
--- How many jobs of a bulk replay wait. No live job is in it.
+-- How many jobs of a bulk replay wait, are done, and are dead again. No live job is in it.
 drop index concurrently if exists receiver.jobs_replayed;
 
-create index concurrently jobs_replayed on receiver.jobs (replay) where replay is not null and state = 'pending'
+create index concurrently jobs_replayed on receiver.jobs (replay, state) where replay is not null

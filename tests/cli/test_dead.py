@@ -54,7 +54,7 @@ def test_dead_shows_groups_then_what_waits_and_mentions_replays_under_way(shared
     assert third.split()[:4] == ["2", "crm", "waiting", "since"]
     assert ", next try " in third
     assert "the wallet is empty" in third
-    assert "bulk replay 1 is under way: 0 of 1; see `receiver replays`" in ran.stderr
+    assert "bulk replay 1 is under way: 0 of 1 moved; see `receiver replays`" in ran.stderr
 
 
 def test_dead_tells_the_same_as_json_and_shows_the_largest_groups_only(shared: Processes) -> None:

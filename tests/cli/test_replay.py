@@ -1,6 +1,7 @@
 """`receiver replay --dead` and `replays`: what is said before, and that workers do it, also after Ctrl-C."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -46,7 +47,7 @@ def test_workers_replay_what_is_meant_and_the_command_says_what_it_costs_and_whe
         "not counted"
     )
     said = json.loads(ran.stdout)
-    assert (said["state"], said["total"], said["done"], said["calls"]) == ("done", 30, 30, 90)
+    assert (said["state"], said["total"], said["moved"], said["calls"]) == ("done", 30, 30, 90)
     assert said["filter"] == {"error": "no #", "since_seconds": 7 * 86400}
     shared.settled()
     assert states_of(shared, "a") == {"done": 30}
@@ -54,8 +55,22 @@ def test_workers_replay_what_is_meant_and_the_command_says_what_it_costs_and_whe
     (listed,) = json.loads(shared.run_inside("replays", "--json").stdout)
     assert (listed["id"], listed["state"]) == (said["id"], "done")
     line = shared.run_inside("replays").stdout
-    assert "  done       30 of 30 pending again  begun " in line
+    assert "  done       30 of 30 moved: 30 done  begun " in line
     assert "error no #" in line
+
+
+def test_the_command_says_what_became_of_its_jobs(shared: Processes) -> None:
+    fill(shared, "a", 2)
+    shared.start("work")
+    ran = shared.run("replay", "--dead", "--limit", "1", "--yes")
+    assert re.fullmatch(
+        r"bulk replay \d+ has moved its jobs: 1 of 1 moved: 1 (done|(running|waiting); `receiver replays` shows what "
+        r"becomes of it)\n",
+        ran.stdout,
+    )
+    shared.settled()
+    shared.sql("update receiver.jobs set state = 'dead' where replay is not null")
+    assert "  1 of 1 moved: 1 dead again  begun " in shared.run_inside("replays").stdout
 
 
 def test_ctrl_c_leaves_the_replay_to_the_workers_and_says_how_to_look_and_to_end_it(shared: Processes) -> None:
@@ -70,7 +85,7 @@ def test_ctrl_c_leaves_the_replay_to_the_workers_and_says_how_to_look_and_to_end
     number = row["id"]
     told = f"interrupted: bulk replay {number} goes on; `receiver replays` shows how far it is, and `receiver replays "
     assert told + f"--cancel {number}` ends it" in command.log
-    assert "0 of 2 pending again" in shared.run_inside("replays").stdout
+    assert "0 of 2 moved  begun" in shared.run_inside("replays").stdout
     assert f"{number}  cancelled" in shared.run_inside("replays", "--cancel", str(number)).stdout
     again = shared.run_inside("replays", "--cancel", str(number))
     assert (again.exit_code, f"bulk replay {number} is cancelled, not running" in again.stderr) == (1, True)

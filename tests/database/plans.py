@@ -148,6 +148,10 @@ FILL = (
     select case when state = 'dead' then 1 else 2 end, id, attempt from receiver.jobs
     where state = 'dead' and event % 200 = 7 or handler = 'a'
     """,
+    # And another one has moved jobs, which have ended since.
+    """
+    update receiver.jobs set replay = 2 where state = 'done' and event % 200 = 11
+    """,
     """
     insert into receiver.drops (job, dropped_by) select id, 'somebody@host' from receiver.jobs where handler = 'a'
     """,
@@ -312,7 +316,7 @@ LOOKED = {
     "inbox/list_drops": Looked("15007", 10),
     "inbox/start_replay": Looked("'{}', 'somebody@host', array[21, 321], array[1, 1]", 10, 3),
     "inbox/advance_replay": Looked("20, 40", 150, 60),
-    "inbox/list_replays": Looked("null, 20, 10000", 120),
+    "inbox/list_replays": Looked("null, 20, 10000, null", 400),
     "inbox/find_events": Looked("'evt_15007'", 60),
     "inbox/list_deliveries": Looked("15007", 5),
     "inbox/list_attempts": Looked("15007", 10),

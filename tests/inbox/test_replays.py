@@ -36,7 +36,7 @@ async def end_all(db: Pool, state: str) -> None:
 async def test_jobs_are_moved_a_few_at_a_time_with_all_their_tries_into_the_queue_of_replays(db: Pool) -> None:
     await store(db, "evt", 5)
     begun = await begin(db)
-    assert (begun.state, begun.total, begun.done, begun.filter, begun.started_by) == ("running", 5, 0, {}, "me@here")
+    assert (begun.state, begun.total, begun.moved, begun.filter, begun.started_by) == ("running", 5, 0, {}, "me@here")
     assert await states(db) == {"dead": 5}, "workers move them"
     assert await step(db) == (begun.id, 2, "running", 2, 0, 5)
     rows = await db.fetch("select * from receiver.jobs where state = 'pending' order by id")
@@ -49,8 +49,8 @@ async def test_jobs_are_moved_a_few_at_a_time_with_all_their_tries_into_the_queu
     assert await step(db, limit=2) == (begun.id, 2, "running", 4, 0, 5)
     assert await step(db, limit=2) == (begun.id, 1, "done", 5, 0, 5)
     assert await step(db) is None
-    ended = await replays.known(db, begun.id)
-    assert (ended.state, ended.done, ended.waiting, ended.looked_at) == ("done", 5, 5, 5)
+    ended = await replays.one(db, begun.id)
+    assert (ended.state, ended.moved, ended.waiting, ended.looked_at) == ("done", 5, 5, 5)
     assert ended.ended_at is not None
     queue = jobs.Queue(account(API), "crm", is_replay=True)
     claimed = await jobs.claim(db, portions([queue]), lease=timedelta(minutes=1), limit=9)
@@ -77,7 +77,7 @@ async def test_no_more_are_moved_while_enough_of_the_same_replay_wait(db: Pool) 
     begun = await begin(db)
     moved = [await step(db, limit=2, enough=3) for _ in range(3)]
     assert [one and one.moved for one in moved] == [2, 2, None]
-    assert (await replays.known(db, begun.id)).waiting == 4
+    assert (await replays.one(db, begun.id)).waiting == 4
     await db.execute("update receiver.jobs set state = 'running' where replay is not null")
     assert (await step(db, limit=2, enough=3)) is not None
 
@@ -90,7 +90,7 @@ async def test_a_job_that_dies_again_is_not_taken_again_nor_is_one_that_died_lat
         await step(db)
         await end_all(db, "dead")
     assert await states(db) == {"dead": 5}
-    assert (await replays.known(db, begun.id)).done == 3
+    assert (await replays.one(db, begun.id)).moved == 3
     assert [row["attempt"] for row in await db.fetch("select attempt from receiver.jobs order by id")] == [
         4,
         4,
@@ -117,9 +117,9 @@ async def test_two_replays_of_the_same_jobs_move_each_of_them_once(db: Pool) -> 
     first, second = await begin(db), await begin(db)
     for _ in range(6):
         await step(db)
-    found = [await replays.known(db, one.id) for one in (first, second)]
+    found = [await replays.one(db, one.id) for one in (first, second)]
     assert [one.state for one in found] == ["done", "done"]
-    assert sum(one.done for one in found) == 4
+    assert sum(one.moved for one in found) == 4
     assert sum(one.passed for one in found) == 4
     assert {row["uncounted"] for row in await db.fetch("select uncounted from receiver.jobs")} == {3}
 
@@ -141,8 +141,8 @@ async def test_a_cancelled_one_leaves_the_others_dead_and_goes_on_when_resumed(d
     assert (await replays.resume(db, begun.id)).state == "running"
     await step(db)
     await step(db)
-    ended = await replays.known(db, begun.id)
-    assert (ended.state, ended.done) == ("done", 5)
+    ended = await replays.one(db, begun.id)
+    assert (ended.state, ended.moved) == ("done", 5)
 
 
 async def test_what_cannot_be_cancelled_or_resumed_is_said(db: Pool) -> None:
@@ -164,14 +164,14 @@ async def test_many_workers_at_a_time_double_nothing(db: Pool) -> None:
 
     async def work() -> int:
         moved = 0
-        while (await replays.known(db, begun.id)).state == "running":
+        while (await replays.one(db, begun.id)).state == "running":
             one = await step(db, limit=100, enough=10 * number)
             moved += 0 if one is None else one.moved
         return moved
 
     assert sum(await asyncio.gather(*(work() for _ in range(8)))) == number
-    ended = await replays.known(db, begun.id)
-    assert (ended.done, ended.passed, ended.state) == (number, 0, "done")
+    ended = await replays.one(db, begun.id)
+    assert (ended.moved, ended.passed, ended.state) == (number, 0, "done")
     assert await db.fetchval("select count(*) from receiver.replay_jobs") == 0
     assert await states(db) == {"pending": number}
 
@@ -183,7 +183,7 @@ async def test_the_organ_moves_all_that_may_wait_and_says_when_it_is_done(
     begun = await begin(db)
     with caplog.at_level("INFO"):
         await replays.advance_all(db)
-    assert (await replays.known(db, begun.id)).state == "done"
+    assert (await replays.one(db, begun.id)).state == "done"
     assert f"bulk replay {begun.id} has moved its last job: {AT_ONCE + 1} of {AT_ONCE + 1}" in caplog.text
 
 
@@ -191,7 +191,7 @@ async def test_who_follows_sees_how_far_it_is_until_it_ends(db: Pool) -> None:
     await store(db, "evt", 2)
     begun, shown = await begin(db), list[tuple[int, float]]()
     async with asyncio.TaskGroup() as group:
-        following = group.create_task(replays.followed(db, begun, lambda one, still: shown.append((one.done, still))))
+        following = group.create_task(replays.followed(db, begun, lambda one, still: shown.append((one.moved, still))))
         await asyncio.sleep(0)
         group.create_task(replays.advance_all(db))
     assert (following.result().state, shown[0]) == ("done", (0, 0.0))
@@ -201,9 +201,30 @@ async def test_a_job_that_is_replayed_alone_is_no_part_of_a_bulk_replay_any_more
     await store(db, "evt", 1)
     begun = await begin(db)
     await step(db)
-    assert (await replays.known(db, begun.id)).waiting == 1
+    assert (await replays.one(db, begun.id)).waiting == 1
     await jobs.replay(db, await db.fetchval("select id from receiver.events"), ["crm"])
-    assert (await replays.known(db, begun.id)).waiting == 0
+    assert (await replays.one(db, begun.id)).waiting == 0
+
+
+async def test_it_is_known_what_has_become_of_the_jobs_that_were_moved(db: Pool) -> None:
+    await store(db, "evt", 8)
+    begun = await begin(db)
+    await step(db, limit=7)
+    ids = [row["id"] for row in await db.fetch("select id from receiver.jobs order by id")]
+    await db.execute("update receiver.jobs set state = 'done' where id = any ($1)", ids[:3])
+    await db.execute("update receiver.jobs set state = 'dead' where id = any ($1)", ids[3:5])
+    await db.execute("update receiver.jobs set state = 'running' where id = $1", ids[5])
+    found = await replays.one(db, begun.id)
+    assert (found.moved, found.done, found.dead, found.running, found.waiting) == (7, 3, 2, 1, 1)
+    told = found.to_json()
+    assert [told[name] for name in ("moved", "done", "dead", "running", "waiting")] == [7, 3, 2, 1, 1]
+
+
+async def test_only_those_in_a_state_are_listed_if_one_is_meant(db: Pool) -> None:
+    await store(db, "evt", 2)
+    first, second = await begin(db, limit=1), await begin(db)
+    await replays.cancel(db, second.id)
+    assert [one.id for one in await replays.recent(db, limit=1, state="running")] == [first.id]
 
 
 async def test_the_newest_replay_is_listed_first(db: Pool) -> None:

@@ -8,4 +8,7 @@ with replay as (
     from replay
     cross join unnest($3::bigint[], $4::integer[]) as given (job, attempt)
 )
-select id, filter, state, total, done, passed, 0::bigint as waiting, started_by, started_at, advanced_at, ended_at from replay
+select
+    id, filter, state, total, done as moved, passed, 0::bigint as waiting, 0::bigint as running, 0::bigint as done,
+    0::bigint as dead, started_by, started_at, advanced_at, ended_at
+from replay
