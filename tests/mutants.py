@@ -2107,6 +2107,8 @@ MUTANTS = (
            "counted.state = 'dead'", "counted.state = 'dropped'", "inbox/replays"),
     Mutant("bulk replay: those that do not run are under way", "sql/queries/inbox/list_replays.sql",
            " and ($4::text is null or r.state = $4)", " and ($4::text is null or r.state <> '')", "inbox/replays"),
+    Mutant("check: replays may not wait", "receiver/health/checks.py",
+           "[queue for queue in queues if not queue.is_replay]", "queues", "cli/check"),
     Mutant("bulk replay: no worker advances it", "receiver/cli/work.py", '"replays": partial(replays.watch, db),', "",
            "cli/replay"),
     Mutant("bulk replay: Ctrl-C says nothing", "receiver/cli/replay.py",

@@ -10,7 +10,7 @@ from receiver.errors import HandlerLoadError
 from receiver.handling import Handler, discovery
 from receiver.health.finding import Finding
 from receiver.health.presence import UNSEEN, Running, Workers
-from receiver.inbox import jobs
+from receiver.inbox import jobs, replays
 from receiver.inbox.jobs import Count
 from receiver.inbox.spool import Condition
 from receiver.inbox.spool.opening import open_spool
@@ -76,13 +76,18 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
 
 
 async def oldest(connection: Connection, handlers: Collection[str], configured: Settings) -> Finding:
-    """Check whether due jobs are claimed soon."""
+    """Check whether due live jobs are claimed soon. Replays wait behind them, so it is only said that some are moved."""
     queues = jobs.queues([account.id for account in configured.accounts], list(handlers))
-    age = await jobs.oldest_due(connection, queues)
+    age = await jobs.oldest_due(connection, [queue for queue in queues if not queue.is_replay])
+    also = [
+        f"; bulk replay {one.id} is under way: {one.moved} of {one.total} moved"
+        for one in await replays.recent(connection, limit=1, state="running")
+    ]
     if age is not None and age > OLD:
-        seen = f"waiting for {age.total_seconds():.0f} s"
+        seen = "".join([f"waiting for {age.total_seconds():.0f} s", *also])
         return Finding("oldest due job", holds=False, seen=seen, todo="run `receiver work`, or more workers")
-    return Finding("oldest due job", holds=True, seen="none waits" if age is None else f"{age.total_seconds():.0f} s")
+    seen = "".join(["none waits" if age is None else f"{age.total_seconds():.0f} s", *also])
+    return Finding("oldest due job", holds=True, seen=seen)
 
 
 async def secret(connection: Connection, configured: Settings, known: Sequence[bytes]) -> Finding:

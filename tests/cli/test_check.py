@@ -88,6 +88,15 @@ def test_what_is_wrong_in_the_database_is_told(shared: Processes, name: str) -> 
     assert "`receiver" in found[name][1]
 
 
+def test_replays_may_wait_behind_live_jobs_and_a_bulk_replay_is_mentioned(shared: Processes) -> None:
+    shared.sql(BREAK["oldest due job"])
+    shared.sql("update receiver.jobs set is_replay = true")
+    assert check(shared)[1]["oldest due job"] == (True, "none waits")
+    shared.sql("insert into receiver.replays (filter, total, done, started_by) values ('{}', 7, 3, 'me@here')")
+    holds, said = check(shared)[1]["oldest due job"]
+    assert (holds, said) == (True, "none waits; bulk replay 1 is under way: 3 of 7 moved")
+
+
 @pytest.mark.parametrize(
     ("name", "environment", "said"),
     [
