@@ -69,6 +69,8 @@ def show(event: str, *, as_json: bool) -> None:
     _say_what_it_is(found)
     for variant in whole.variants:
         click.echo(f"  another body with this id, quarantined: @{variant.key} {variant.id}")
+    for late in whole.late:
+        click.echo(f"  a webhook came late for it, and has no jobs of its own: @{late.key} {late.id}")
     _say_delivered(whole)
     for job in found.jobs:
         click.echo(f"  {_job_line(job)}")

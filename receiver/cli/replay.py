@@ -64,7 +64,8 @@ def _replay_event(event: str, only: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(done.to_json())
     elif done.pending:
-        say_done(f"pending again: {', '.join(done.pending)}")
+        of = "" if done.instead is None else f"; the webhook came late, so these are jobs of {printable(done.instead)}"
+        say_done(f"pending again: {', '.join(done.pending)}{of}")
     elif not done.running:
         say_done("no handler wants this event")
     if done.gone and only is None:

@@ -24,19 +24,26 @@ class Replayed:
 
     Attributes:
         event: the name that the event was asked for by.
+        instead: the event whose jobs these are, if it is another one, because the webhook asked for came late.
         pending: the jobs that run again.
         running: the jobs that should run again, but run now, and were left alone.
         gone: the jobs that have not ended well, or been dropped, and whose handlers are not known.
     """
 
     event: str
+    instead: str | None
     pending: tuple[str, ...]
     running: tuple[str, ...]
     gone: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `replay --json` prints."""
-        return {"event": self.event, "pending": self.pending, "running": self.running}
+        return {
+            "event": self.event,
+            "jobs_of": self.instead or self.event,
+            "pending": self.pending,
+            "running": self.running,
+        }
 
     def require_all(self) -> None:
         """Refuse a replay that has left jobs alone which should run again. The others run again nevertheless.
@@ -74,7 +81,8 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
         ImpossibleError: the name means no event or several, its body is pruned, or it is quarantined and still cannot
             be read.
     """
-    found = await lookup.with_jobs(db, name)
+    asked = await lookup.one(db, name)
+    found = await lookup.with_jobs(db, asked)
     if found.pruned_at is not None:
         raise ImpossibleError(
             f"the body of {name} was pruned at {clock(found.pruned_at)}, so no handler can run with it"
@@ -87,6 +95,7 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
     await jobs.nudge(db)
     return Replayed(
         event=name,
+        instead=None if found is asked else f"{found.source}/{found.id}",
         pending=tuple(pending),
         running=tuple(name for name in wanted if name not in pending),
         gone=tuple(

@@ -76,7 +76,7 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
 
 
 async def oldest(connection: Connection, handlers: Collection[str], configured: Settings) -> Finding:
-    """Check whether due live jobs are claimed soon. Replays wait behind them: it is only said that some are moved."""
+    """Check whether due live jobs are claimed soon. Replays wait behind them, and are only mentioned."""
     queues = jobs.queues([account.id for account in configured.accounts], list(handlers))
     age = await jobs.oldest_due(connection, [queue for queue in queues if not queue.is_replay])
     also = [

@@ -157,14 +157,15 @@ async def orphaned(db: Pool, wanted: Filter, *, known: Collection[str]) -> list[
 async def droppable(db: Pool, event: str | None, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
     """Return the jobs that can be dropped: dead ones, and pending ones of handlers that are not `known`.
 
-    They are those of an event, by its name, or all that are meant; of an event, only the handler matters.
+    They are those of an event, by its name, or all that are meant; of an event, only the handler matters. A webhook
+    that came late has the jobs of the event that it came for.
 
     Raises:
         ImpossibleError: the name means no event, or several.
     """
     if event is None:
         return [*await chosen(db, wanted), *await orphaned(db, wanted, known=known)]
-    found = await lookup.one(db, event)
+    found = await lookup.with_jobs(db, await lookup.one(db, event))
     account = AccountId(found.source, found.api_url, found.account)
     return [
         Seen(job.id, job.attempt, job.state, job.handler, account, found.key, found.received_at)

@@ -164,6 +164,11 @@ async def variants(db: Database, event: Stored) -> list[Stored]:
     return await _read(db, [row["id"] for row in rows])
 
 
+async def late(db: Database, event: Stored) -> list[Stored]:
+    """Return the webhooks that came late for an event that had been made of their announcement."""
+    return await _read(db, [row["id"] for row in await db.fetch(query("inbox/find_late"), event.key)])
+
+
 async def other_apis(db: Database, api_url: str) -> list[str]:
     """Return the APIs, other than `api_url`, whose events are stored."""
     return [row["api_url"] for row in await db.fetch(query("inbox/other_apis"), api_url)]

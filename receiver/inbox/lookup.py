@@ -70,6 +70,7 @@ class Whole:
         variants: the quarantined deliveries with its identity and other bytes.
         raw: its body, byte for byte as it was signed; empty if it is pruned.
         drops: of its jobs that are dropped.
+        late: the webhooks that came after it for the same announcement.
     """
 
     event: Stored
@@ -78,6 +79,7 @@ class Whole:
     variants: tuple[Stored, ...]
     raw: bytes
     drops: tuple[Drop, ...] = ()
+    late: tuple[Stored, ...] = ()
 
     def attempts_at(self, job: StoredJob) -> list[Attempt]:
         """Return the attempts at one of the event's jobs that have ended, the first one first."""
@@ -99,6 +101,7 @@ class Whole:
             "delivered": [delivery.to_json() for delivery in self.delivered],
             "jobs": jobs,
             "variants": [variant.id for variant in self.variants],
+            "late": [late.id for late in self.late],
             "raw": base64.b64encode(self.raw).decode("ascii"),
             "pruned_at": None if self.event.pruned_at is None else self.event.pruned_at.isoformat(),
         }
@@ -128,14 +131,13 @@ async def one(db: Database, name: str) -> Stored:
     return found[0]
 
 
-async def with_jobs(db: Database, name: str) -> Stored:
-    """Return the event that a name means, or, if it is a webhook that came late, the event that has its jobs.
+async def with_jobs(db: Database, event: Stored) -> Stored:
+    """Return the event that has an event's jobs: itself, or that which a webhook came too late for.
 
     Raises:
-        ImpossibleError: it means no event, or several.
+        ImpossibleError: it is not stored any more.
     """
-    found = await one(db, name)
-    return found if found.same_as is None else await one(db, f"@{found.same_as}")
+    return event if event.same_as is None else await one(db, f"@{event.same_as}")
 
 
 async def whole(db: Database, name: str) -> Whole:
@@ -153,6 +155,7 @@ async def whole(db: Database, name: str) -> Whole:
         tuple(await listing.variants(db, event)),
         await listing.raw(db, event.key) if event.pruned_at is None else b"",
         tuple(Drop(**dict(row)) for row in await db.fetch(query("inbox/list_drops"), event.key)),
+        tuple(await listing.late(db, event)),
     )
 
 

@@ -68,7 +68,8 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
             (1, "done", None), (1, "dead", "broken\nfor now"),
         ]  # fmt: skip
         assert shown == event | {
-            "delivered": shown["delivered"], "variants": [], "raw": base64.b64encode(body).decode(),
+            "delivered": shown["delivered"], "variants": [], "late": [], "pruned_at": None,
+            "raw": base64.b64encode(body).decode(),
         }  # fmt: skip
         first, again = shown["delivered"]
         assert (first["number"], first["how"], first["at"]) == (1, "stored", event["received_at"])
@@ -95,7 +96,9 @@ def test_replay_runs_done_and_dead_jobs_again(shared: Processes, running: tuple[
     shared.settled()
     (shared.folder / "mended").touch()
     ran = shared.run("replay", "evt_1", "--json")
-    assert json.loads(ran.stdout) == {"event": "evt_1", "pending": ["first", "second"], "running": []}
+    assert json.loads(ran.stdout) == {
+        "event": "evt_1", "jobs_of": "evt_1", "pending": ["first", "second"], "running": [],
+    }  # fmt: skip
     assert [job["attempt"] for job in shared.settled()[0]["jobs"]] == [2, 2]
     assert shared.run("replay", "evt_1", "--handler", "second").stdout == "pending again: second\n"
     event = shared.settled()[0]
@@ -401,6 +404,12 @@ def test_show_says_where_an_event_comes_from(known: Processes) -> None:
     for name, line in said.items():
         assert line in known.run_inside("show", name).stdout
     assert json.loads(known.run_inside("show", "evt_5", "--json").stdout)["same_as"] == 2
+    assert (
+        "  a webhook came late for it, and has no jobs of its own: @5 evt_5\n" in known.run_inside("show", "@2").stdout
+    )
+    assert json.loads(known.run_inside("show", "@2", "--json").stdout)["late"] == ["evt_5"]
+    replayed = known.run_inside("replay", "evt_5").stdout
+    assert replayed.endswith("; the webhook came late, so these are jobs of transcribe.so/evt_2\n")
     refused = known.run_inside("show", "4821").stderr
     assert (
         "4821 means several events: say which of @2 (transcription.failed transcribe.so/evt_2 about 4821 “Lecture "

@@ -320,6 +320,7 @@ LOOKED = {
     "inbox/find_events": Looked("'evt_15007'", 60),
     "inbox/list_deliveries": Looked("15007", 5),
     "inbox/list_attempts": Looked("15007", 10),
+    "inbox/find_late": Looked("15007", 5),
     "inbox/find_variants": Looked(f"{ONE}, 'evt_15007'", 10),
     "inbox/read_raw": Looked("15007", 5),
     "inbox/newest_key": Looked("", 5),

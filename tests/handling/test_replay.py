@@ -66,7 +66,7 @@ async def test_a_replay_that_leaves_running_jobs_alone_has_failed_for_them(db: P
     (await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)).require_all()
     await db.execute("update receiver.jobs set state = 'running' where handler = 'first'")
     done = await replay.replay(db, "evt_1", [FIRST, SECOND], known=KNOWN)
-    assert done.to_json() == {"event": "evt_1", "pending": ("second",), "running": ("first",)}
+    assert done.to_json() == {"event": "evt_1", "jobs_of": "evt_1", "pending": ("second",), "running": ("first",)}
     with pytest.raises(ImpossibleError, match="running, so left alone: first; replay when they have ended"):
         done.require_all()
 

@@ -136,6 +136,13 @@ async def test_of_one_event_its_own_jobs_are_dropped(db: Pool) -> None:
     assert await dead.droppable(db, "evt1", Filter(handler="gone"), known=["crm"]) == []
     assert await dead.droppable(db, "other1", ALL, known=["gone"]) == []
     assert len(await dead.droppable(db, "other1", ALL, known=["crm"])) == 1
+    await store(db, "late", 1, state="done")
+    await db.execute("delete from receiver.jobs where state = 'done'")
+    await db.execute(
+        "update receiver.events set same_as = (select id from receiver.events where event_id = 'evt1')"
+        " where event_id = 'late1'"
+    )
+    assert await dead.droppable(db, "late1", ALL, known=["crm"]) == [only], "a late webhook has the jobs of another"
     with pytest.raises(ImpossibleError, match="there is no event"):
         await dead.droppable(db, "nothing", ALL, known=[])
 
