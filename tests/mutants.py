@@ -2113,6 +2113,8 @@ MUTANTS = (
            "counted.state = 'dead'", "counted.state = 'dropped'", "inbox/replays"),
     Mutant("bulk replay: those that do not run are under way", "sql/queries/inbox/list_replays.sql",
            " and ($4::text is null or r.state = $4)", " and ($4::text is null or r.state <> '')", "inbox/replays"),
+    Mutant("bulk replay: a worker that is busy is missed", "receiver/cli/replay.py",
+           "not (await presence.running(db, api_url)).workers", "True", "cli/replay"),
     Mutant("check: replays may not wait", "receiver/health/checks.py",
            "[queue for queue in queues if not queue.is_replay]", "queues", "cli/check"),
     Mutant("bulk replay: no worker advances it", "receiver/cli/work.py", '"replays": partial(replays.watch, db),', "",

@@ -11,7 +11,7 @@ from receiver.cli import terminal
 from receiver.cli.choosing import job_options
 from receiver.cli.opening import database_url, on_database, with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped, yes_option
-from receiver.cli.printing import confirm, jobs, print_json, say_done
+from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
 from receiver.cli.process import configure
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
@@ -132,7 +132,7 @@ def _say_found(found: Sequence[Seen], known: Collection[str]) -> None:
             came = [job.received_at for job in its]
             names = Counter(job.handler for job in its)
             of = ", ".join(f"{printable(name)} ({number})" for name, number in sorted(names.items()))
-            text = f"{jobs(len(its), state)} of {of}; their events came from {clock(min(came))} to {clock(max(came))}"
+            text = f"{jobs(len(its), state)} of {of}; {came_between(came)}"
             click.echo(text, err=True)
     if any(job.state == "pending" for job in found):
         click.echo(f"pending jobs are dropped because only these handlers exist here: {', '.join(known)}", err=True)

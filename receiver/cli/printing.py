@@ -1,11 +1,14 @@
 """Print a command's result, and ask a person before it does something."""
 
 import json
+from collections.abc import Collection
+from datetime import datetime
 
 import click
 
 from receiver.cli.process import interruptible
 from receiver.errors import ImpossibleError
+from receiver.logs import clock
 from receiver.logs.streams import OutputError
 
 
@@ -43,3 +46,10 @@ def print_json(value: object) -> None:
 def jobs(number: int, state: str = "") -> str:
     """Return how many jobs there are, in words; with a state, such as `dead`."""
     return f"{number} {f'{state} ' if state else ''}{'job' if number == 1 else 'jobs'}"
+
+
+def came_between(times: Collection[datetime]) -> str:
+    """Return in words when the events of jobs came."""
+    if len(times) == 1:
+        return f"its event came {clock(min(times))}"
+    return f"their events came from {clock(min(times))} to {clock(max(times))}"

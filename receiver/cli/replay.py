@@ -8,11 +8,13 @@ from receiver.cli import terminal
 from receiver.cli.choosing import job_options
 from receiver.cli.opening import database_url, on_database, with_database
 from receiver.cli.options import WholeRange, as_json, examples, limit_option, stripped, yes_option
-from receiver.cli.printing import confirm, jobs, print_json, say_done
+from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
 from receiver.cli.process import configure
+from receiver.database import Pool
 from receiver.handling import choice, discovery
 from receiver.handling import replay as replaying
 from receiver.handling.choice import Choice
+from receiver.health import presence
 from receiver.inbox import replays as bulk
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter
@@ -20,7 +22,8 @@ from receiver.inbox.jobs import SUBMISSIONS, counted
 from receiver.inbox.replays import Replay
 from receiver.logs import clock, printable
 
-NO_WORKER_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 10.0  # without anything moving, until workers are looked for again
+NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `receiver work`, or `receiver up`"
 
 
 @click.command(
@@ -46,7 +49,9 @@ def replay(
     With --dead, workers replay dead jobs a few at a time, behind what is live. The command says how many and what they
     cost before it asks, and shows how far they are. Ctrl-C leaves them to the workers: see `receiver replays`.
     """
-    if dead == (event is not None):
+    if dead and event is not None:
+        raise click.UsageError("an EVENT and --dead exclude each other")
+    if event is None and not dead:
         raise click.UsageError("name an EVENT, or pass --dead for many dead jobs; `receiver dead` shows them")
     if event is not None:
         if wanted != Filter(wanted.handler) or limit is not None:
@@ -89,7 +94,7 @@ def _replay_dead(wanted: Filter, limit: int | None, *, yes: bool, as_json: bool)
             confirm("Replay them?")
         asked = wanted.to_json() | ({} if limit is None else {"limit": limit})
         begun = on_database(url, lambda db: bulk.start(db, found.jobs, asked, by=this_person()))
-        ended = _followed(url, begun)
+        ended = _followed(url, configured.chosen.api_url, begun)
     if as_json:
         print_json(ended.to_json() | found.to_json())
     else:
@@ -106,7 +111,7 @@ def _say_left_out(found: Choice) -> None:
 
 def _say_chosen(found: Choice) -> None:
     names = ", ".join(f"{printable(name)} ({number})" for name, number in sorted(found.handlers.items()))
-    came = f"their events came from {clock(found.oldest)} to {clock(found.newest)}"
+    came = came_between([job.received_at for job in found.jobs])
     click.echo(f"{jobs(len(found.jobs), 'dead')} of {names}; {came}", err=True)
     if found.calls:
         takes = f"{max(found.takes / timedelta(minutes=1), 1):.0f} min"
@@ -116,22 +121,25 @@ def _say_chosen(found: Choice) -> None:
     click.echo(f"{cost}; what your handlers ask for beside that is not counted", err=True)
 
 
-def _followed(url: str, begun: Replay) -> Replay:
-    """Show how far a bulk replay is until it does not run any more; return it.
+def _followed(url: str, api_url: str, begun: Replay) -> Replay:
+    """Show how far a bulk replay is until it does not run any more; return it. Say it if no worker of the API is seen.
 
     Raises:
         KeyboardInterrupt: Ctrl-C. It goes on, and the message says so.
     """
+
+    async def follow(db: Pool) -> Replay:
+        async def show_so_far(seen: Replay, still: float) -> None:
+            show(f"bulk replay {seen.id}: {_so_far(seen)}  ")
+            if (seen is begun or still == LOOK_AGAIN_SECONDS) and not (await presence.running(db, api_url)).workers:
+                show(None)
+                click.echo(NO_WORKER, err=True)
+
+        return await bulk.followed(db, begun, show_so_far)
+
     try:
         with terminal.line() as show:
-
-            def show_so_far(seen: Replay, still: float) -> None:
-                show(f"bulk replay {seen.id}: {_so_far(seen)}  ")
-                if still == NO_WORKER_SECONDS:
-                    show(None)
-                    click.echo(f"nothing has moved for {still:.0f} s: does `receiver work` (or `up`) run?", err=True)
-
-            return on_database(url, lambda db: bulk.followed(db, begun, show_so_far))
+            return on_database(url, follow)
     except KeyboardInterrupt as exc:
         how = "`receiver replays` shows how far it is"
         raise KeyboardInterrupt(

@@ -11,7 +11,7 @@ many. What handlers ask for beside that is not counted.
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from receiver.database import Pool, query
@@ -45,16 +45,6 @@ class Choice:
     def handlers(self) -> Counter[str]:
         """How many jobs are chosen of each handler."""
         return Counter(job.handler for job in self.jobs)
-
-    @property
-    def oldest(self) -> datetime:
-        """When the first of their events came."""
-        return min(job.received_at for job in self.jobs)
-
-    @property
-    def newest(self) -> datetime:
-        """When the last of their events came."""
-        return max(job.received_at for job in self.jobs)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `replay --dead --json` prints of it."""

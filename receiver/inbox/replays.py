@@ -17,7 +17,7 @@ attempt has grown.
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -167,14 +167,14 @@ async def one(db: Database, number: int) -> Replay:
     return _replay(row)
 
 
-async def followed(db: Database, begun: Replay, show: Callable[[Replay, float], None]) -> Replay:
+async def followed(db: Database, begun: Replay, show: Callable[[Replay, float], Awaitable[None]]) -> Replay:
     """Return a bulk replay when it does not run any more.
 
     Meanwhile `show` is told how far it is, and for how many seconds nothing has happened to it.
     """
     seen, still = begun, 0.0
     while seen.state == "running":
-        show(seen, still)
+        await show(seen, still)
         await asyncio.sleep(LOOK_SECONDS)
         before, seen = seen, await one(db, seen.id)
         still = still + LOOK_SECONDS if seen == before else 0.0

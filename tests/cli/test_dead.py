@@ -119,6 +119,7 @@ def test_the_question_says_what_is_dropped_and_which_handlers_exist(shared: Proc
     assert first.startswith("2 dead jobs of crm (2); their events came from ")
     assert second.startswith("3 pending jobs of gone (3); their events came from ")
     assert third == "pending jobs are dropped because only these handlers exist here: crm, submissions"
+    assert re.match(r"1 dead job of crm \(1\); its event came [\d-]+ [\d:]+Z\n", shared.run("drop", "a1").stderr)
     ran = shared.run("drop", "--since", "7d", "--yes", "--json")
     assert json.loads(ran.stdout) == {"dropped": 5, "left": 0}
     assert shared.run("drop", "--since", "7d", "--yes").stderr == "no jobs to drop\n"

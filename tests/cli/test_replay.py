@@ -17,6 +17,7 @@ from receiver import Context, Event, handler
 @handler("transcription.completed")
 async def crm(event: Event, ctx: Context) -> None: ...
 """
+NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `receiver work`"
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def test_workers_replay_what_is_meant_and_the_command_says_what_it_costs_and_whe
 def test_the_command_says_what_became_of_its_jobs(shared: Processes) -> None:
     fill(shared, "a", 2)
     shared.start("work")
+    until(lambda: shared.sql("select from receiver.processes where kind = 'worker'"), "the worker is seen")
     ran = shared.run("replay", "--dead", "--limit", "1", "--yes")
     assert re.fullmatch(
         r"bulk replay \d+ has moved its jobs: 1 of 1 moved: 1 (done|(running|waiting); `receiver replays` shows what "
@@ -70,6 +72,7 @@ def test_the_command_says_what_became_of_its_jobs(shared: Processes) -> None:
     )
     shared.settled()
     shared.sql("update receiver.jobs set state = 'dead' where replay is not null")
+    assert NO_WORKER not in ran.stderr
     assert "  1 of 1 moved: 1 dead again  begun " in shared.run_inside("replays").stdout
 
 
@@ -78,6 +81,7 @@ def test_ctrl_c_leaves_the_replay_to_the_workers_and_says_how_to_look_and_to_end
     with heeding_ctrl_c():
         command = shared.start("replay", "--dead", "--limit", "2", "--yes")
     until(lambda: shared.sql("select from receiver.replays"), "it has begun")
+    until(lambda: NO_WORKER in command.log, "it is said that no worker runs")
     command.popen.send_signal(signal.SIGINT)
     assert command.popen.wait(60) == 130
     (row,) = shared.sql("select id, state, total from receiver.replays")
@@ -100,7 +104,7 @@ def test_ctrl_c_leaves_the_replay_to_the_workers_and_says_how_to_look_and_to_end
     ("arguments", "status", "said"),
     [
         (("replay",), 2, "name an EVENT, or pass --dead for many dead jobs; `receiver dead` shows them"),
-        (("replay", "a1", "--dead"), 2, "name an EVENT, or pass --dead"),
+        (("replay", "a1", "--dead"), 2, "an EVENT and --dead exclude each other"),
         (("replay", "a1", "--since", "7d"), 2, "go with --dead, not with an EVENT"),
         (("replay", "a1", "--limit", "7"), 2, "go with --dead, not with an EVENT"),
         (("replay", "--dead", "--limit", "0"), 2, "0 is not in the range x>=1"),

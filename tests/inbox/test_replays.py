@@ -190,8 +190,12 @@ async def test_the_organ_moves_all_that_may_wait_and_says_when_it_is_done(
 async def test_who_follows_sees_how_far_it_is_until_it_ends(db: Pool) -> None:
     await store(db, "evt", 2)
     begun, shown = await begin(db), list[tuple[int, float]]()
+
+    async def show(seen: Replay, still: float) -> None:
+        shown.append((seen.moved, still))
+
     async with asyncio.TaskGroup() as group:
-        following = group.create_task(replays.followed(db, begun, lambda one, still: shown.append((one.moved, still))))
+        following = group.create_task(replays.followed(db, begun, show))
         await asyncio.sleep(0)
         group.create_task(replays.advance_all(db))
     assert (following.result().state, shown[0]) == ("done", (0, 0.0))
