@@ -3,6 +3,7 @@
     source.TranscribeSo: what every source has; its events ──▶ payload, its files ──▶ uploading
       └──▶ client.Client: one method for each endpoint ──▶ providers.calls ──▶ the API
              │                                                   └──▶ envelope.error_from: the error for a refusal
+             ├──▶ pages: the list, item by item
              └──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
 
 Names are the provider's. Source: the API reference v1 of transcribe.so, and its published command-line client 0.1.0.
@@ -18,7 +19,8 @@ from receiver.providers.transcribe_so.answers import (
     parse,
 )
 from receiver.providers.transcribe_so.envelope import NotReady
-from receiver.providers.transcribe_so.reading import Listed, read, read_result
+from receiver.providers.transcribe_so.pages import Listed
+from receiver.providers.transcribe_so.reading import read, read_result
 from receiver.providers.transcribe_so.recording import Recording, source_of
 from receiver.providers.transcribe_so.results import Result
 from receiver.providers.transcribe_so.source import LIMIT_BYTES, LISTED, Transcribe, TranscribeSo, is_of, recording_of

@@ -22,7 +22,8 @@ from receiver.providers.transcribe_so.answers import (
     UploadAnswer,
     WebhookAnswer,
 )
-from receiver.providers.transcribe_so.reading import Listed, read, read_page
+from receiver.providers.transcribe_so.pages import Listed, read_page
+from receiver.providers.transcribe_so.reading import read
 from receiver.providers.transcribe_so.recording import Recording
 from receiver.providers.transcribe_so.wire import a_moment_later, given, path
 

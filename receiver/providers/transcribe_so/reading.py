@@ -19,17 +19,15 @@ A process beside this one would not stop the loop either, but it would have to b
 
 import asyncio
 import json
-import logging
 import re
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from receiver.errors import ProviderUnavailable
 from receiver.providers.transcribe_so.answers import (
     Answer,
-    Cursor,
     Page,
     PipelineAnswer,
     Pipelines,
@@ -48,8 +46,6 @@ from receiver.transcripts import Transcript
 
 Model = TypeVar("Model", bound=Answer)
 Items: TypeAlias = Mapping[str, type[Answer]]
-
-log = logging.getLogger(__name__)
 
 AT_ONCE_BYTES = 32 * 1024
 TEXT_BYTES = 1024 * 1024  # the limit for all known texts of an object
@@ -93,14 +89,6 @@ class Piece:
     is_item: bool
 
 
-class Listed(NamedTuple):
-    """A transcription of the provider's list: what it says, its bytes, and when it was asked for (monotonic time)."""
-
-    status: TranscriptionStatus
-    raw: bytes
-    asked_at: float
-
-
 async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTES) -> Model:
     """Return an answer as `model`. A large answer loses the unknown fields of its outermost object.
 
@@ -123,35 +111,6 @@ async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTE
         elif piece.name in model.model_fields:
             _keep(known, answer, piece, at_once)
     return parse(model, _object(known)).model_copy(update=items)
-
-
-async def read_page(answer: bytes, asked_at: float, *, strict: bool) -> tuple[list[Listed], str | None]:
-    """Return the transcriptions of a page of the list, and the cursor of the next page if there is one.
-
-    Unless it is `strict`, an item that does not follow the specification is left out, if others do.
-
-    Raises:
-        ProviderUnavailable: the answer does not follow the specification (code `malformed_answer`).
-    """
-    raws = [answer[it.start : it.end].strip() for it in pieces(answer, _ITEMS[Page]) if it is not None and it.is_item]
-    try:
-        page = await read(Page, answer)
-        return [Listed(*both, asked_at) for both in zip(page.data, raws, strict=True)], page.next_cursor
-    except ProviderUnavailable as exc:
-        if strict:
-            raise
-        found = [Listed(item, raw, asked_at) for raw in raws if (item := await _read_item(raw)) is not None]
-        if not found:
-            raise
-        log.warning("%d items of the list are left out: %s", len(raws) - len(found), exc)
-        return found, (await read(Cursor, answer)).next_cursor
-
-
-async def _read_item(raw: bytes) -> TranscriptionStatus | None:
-    try:
-        return await read(TranscriptionStatus, raw)
-    except ProviderUnavailable:
-        return None
 
 
 async def read_result(answer: bytes) -> tuple[Result, Transcript]:
