@@ -11,12 +11,14 @@ from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure
+from receiver.events import DEFAULT_ACCOUNT
 from receiver.inbox import listing, lookup
 from receiver.inbox.attempts import Attempt
 from receiver.inbox.filters import ALL, ALL_JOBS, JOB_STATES, EventState, Filter, JobState
 from receiver.inbox.listing import Stored, StoredJob
 from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
+from receiver.providers import TranscribeSo
 
 
 @click.command(
@@ -116,7 +118,8 @@ def jobs(limit: int, *, as_json: bool, state: JobState | None, dead: bool, waiti
         print_json([listed.to_json() for listed in found])
         return
     for listed in found:
-        about = _about(listed.transcription_id, listed.title)
+        account = "" if listed.account == DEFAULT_ACCOUNT else f"  {listed.source}/{listed.account}"
+        about = account + _about(listed.transcription_id, listed.title)
         click.echo(f"{clock(listed.received_at)}  {listed.event}{about}  {_job_line(listed.job)}")
     if not found:
         is_plain = wanted == replace(ALL_JOBS, job_states=states, only_waiting=waiting)
@@ -138,8 +141,15 @@ def _about(transcription_id: str | None, title: str | None) -> str:
     return about if title is None else f"{about}  “{printable(title)}”"
 
 
+def _whose(event: Stored) -> str:
+    """Return the source and the account of an event, as lists say them: only what is not usual."""
+    if event.account != DEFAULT_ACCOUNT:
+        return f"  {event.source}/{event.account}"
+    return "" if event.source == TranscribeSo.name else f"  {event.source}"
+
+
 def _line(event: Stored) -> str:
-    about = _about(event.transcription_id, event.title)
+    about = _whose(event) + _about(event.transcription_id, event.title)
     repeats = "" if event.deliveries == 1 else f"  delivered {event.deliveries} times"
     states = "".join(f"  {job.handler}:{job.state}" for job in event.jobs)
     if event.is_unwanted:

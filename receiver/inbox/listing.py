@@ -56,6 +56,9 @@ class ListedJob:
 
     job: StoredJob
     key: int
+    source: str
+    api_url: str
+    account: str
     event: str
     type: str
     transcription_id: str | None
@@ -68,6 +71,9 @@ class ListedJob:
         return self.job.to_json() | {
             "event": self.event,
             "key": self.key,
+            "source": self.source,
+            "api_url": self.api_url,
+            "account": self.account,
             "type": self.type,
             "transcription_id": self.transcription_id,
             "title": self.title,
@@ -213,7 +219,7 @@ async def _read(db: Database, keys: Sequence[int]) -> list[Stored]:
 
 def _listed(row: asyncpg.Record) -> ListedJob:
     columns = ("id", "handler", "state", "attempt", "error", "waits_seconds", "due_at", "waiting_since")
-    about = ("key", "type", "transcription_id", "title", "origin", "received_at")
+    about = ("key", "source", "api_url", "account", "type", "transcription_id", "title", "origin", "received_at")
     return ListedJob(
         StoredJob(**{name: row[name] for name in columns}),
         event=f"{row['source']}/{row['event_id']}",

@@ -5,7 +5,7 @@ select
     extract(epoch from j.due_at - now())::double precision as waits_seconds,
     case when j.state = 'pending' then j.due_at end as due_at,
     case when j.state = 'pending' then j.waiting_since end as waiting_since,
-    e.id as key, e.source, e.event_id, e.type, e.transcription_id, e.title, e.origin, e.received_at
+    e.id as key, e.source, e.api_url, e.account, e.event_id, e.type, e.transcription_id, e.title, e.origin, e.received_at
 from unnest($1::bigint[]) as wanted (id)
 join receiver.events e on e.id = wanted.id
 join receiver.jobs j on j.event = e.id
