@@ -10,7 +10,8 @@ Everything else stays: events with dead or unfinished jobs, quarantine, whatever
 and what handlers have stored. The statements say it exactly.
 
 A batch is one short transaction. It takes as many rows as fit into its time, it waits for nobody for long, and it skips
-what others have locked. Between two batches there is a pause. A walk goes by a growing key and reads nothing twice.
+what others have locked. Between two batches there is a pause. The walks over events,
+answers and files go by a growing key and read nothing twice; those over callbacks and lists begin at the oldest.
 """
 
 import asyncio
