@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from receiver.cli import filters
 from receiver.cli.options import since_option
 from receiver.inbox.dead import Filter
 
@@ -22,13 +23,13 @@ def job_options(command: Callable[..., None]) -> Callable[..., None]:
     )  # fmt: skip
     @since_option("jobs for events")
     @click.option(
-        "--type", "event_type", metavar="TYPE",
+        "--type", "event_type", metavar="TYPE", callback=filters.event_type,
         help="Only jobs for events of this type, or of a family such as transcription.*",
     )  # fmt: skip
     @wraps(command)
     def with_filter(
         *args: Any, handler: str | None, error: str | None, since: timedelta | None, event_type: str | None, **more: Any
     ) -> None:
-        command(*args, wanted=Filter(handler or None, error or None, since, event_type or None), **more)
+        command(*args, wanted=Filter(handler or None, error or None, since, event_type), **more)
 
     return with_filter

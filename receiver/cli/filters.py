@@ -12,7 +12,7 @@ from receiver.providers import SOURCES
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _type(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+def event_type(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
     """Return a type or a family; None for every type."""
     if given is None or given.strip() == "*":
         return None
@@ -40,7 +40,10 @@ def of_events(command: F) -> F:
         of_submissions(command),
         click.argument("about", metavar="[TRANSCRIPTION]", required=False, callback=stripped),
         click.option(
-            "--type", metavar="TYPE", callback=_type, help="Only those of a type, or of a family: 'transcription.*'."
+            "--type",
+            metavar="TYPE",
+            callback=event_type,
+            help="Only those of a type, or of a family: 'transcription.*'.",
         ),
         click.option("--handler", metavar="NAME", help="Only jobs of this handler, or events that have one."),
     )

@@ -1,5 +1,6 @@
 """`replay` and `replays`: run jobs again, those of one event or many dead ones."""
 
+import shlex
 from datetime import timedelta
 
 import click
@@ -90,6 +91,9 @@ def _replay_dead(wanted: Filter, limit: int | None, *, yes: bool, as_json: bool)
                 print_json(None)
             return
         _say_chosen(found)
+        if listed := on_database(url, lambda db: bulk.listed(db, found.jobs)):
+            text = f"{jobs(listed)} of these belong to a bulk replay under way, and run again only once"
+            click.echo(f"{text}; see `receiver replays`", err=True)
         if not yes:
             confirm("Replay them?")
         asked = wanted.to_json() | ({} if limit is None else {"limit": limit})
@@ -170,15 +174,28 @@ def replays(cancel: int | None, resume: int | None, limit: int, *, as_json: bool
         return
     for one in found:
         (say_done if steered else click.echo)(_line(one))
+        if cancel is not None:
+            click.echo(_left(one), err=True)
     if not found:
         click.echo("no bulk replays yet", err=True)
 
 
 def _line(one: Replay) -> str:
     """Return a bulk replay as one line."""
-    asked = "  ".join(f"{name} {printable(str(value))}" for name, value in one.filter.items()) or "all dead jobs"
+    options = (f"--{name} {printable(shlex.quote(str(value)))}" for name, value in one.filter.items())
+    asked = " ".join(options) or "all dead jobs"
     who = f"{clock(one.started_at)} by {printable(one.started_by)}"
     return f"{one.id:>4}  {one.state:<9}  {_so_far(one)}  begun {who}  {asked}"
+
+
+def _left(one: Replay) -> str:
+    """Return what goes on of a bulk replay that was cancelled, and what does not."""
+    dead = (
+        f"{jobs(one.total - one.looked_at)} not moved yet: left dead; `receiver replays --resume {one.id}` moves them"
+    )
+    if not (waiting := one.waiting + one.running):
+        return dead
+    return f"{counted(waiting)} of the moved jobs still wait or run, and go on; {dead}"
 
 
 def _so_far(one: Replay) -> str:

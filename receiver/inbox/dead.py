@@ -45,9 +45,9 @@ class Filter:
         return self == Filter()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is not None."""
-        since = None if self.since is None else self.since.total_seconds()
-        fields = {"handler": self.handler, "error": self.error, "since_seconds": since, "type": self.type}
+        """Return what is not None, as it is written on the command line."""
+        since = None if self.since is None else _written(self.since)
+        fields = {"handler": self.handler, "error": self.error, "since": since, "type": self.type}
         return {name: value for name, value in fields.items() if value is not None}
 
     @property
@@ -221,3 +221,11 @@ async def _named(db: Database, found: Mapping[tuple[str, str], _Tally]) -> list[
         if tally.first in events and (last := events.get(tally.last)) is not None
     ]  # fmt: skip
     return sorted(groups, key=lambda group: (-group.count, group.handler, group.cause))
+
+
+def _written(length: timedelta) -> str:
+    """Return a length of time as it is written on the command line: 7d, 12h or 30m."""
+    for unit, one in (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1))):
+        if length % one == timedelta(0):
+            return f"{length // one}{unit}"
+    return f"{length.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"

@@ -150,6 +150,14 @@ async def advance_all(db: Pool) -> None:
             log.info("bulk replay %d has moved its last job: %d of %d", step.id, step.done, step.total)
 
 
+async def listed(db: Database, jobs: Sequence[Seen]) -> int:
+    """Return how many of these jobs other bulk replays have yet to move. Who comes first moves them."""
+    number: int = await db.fetchval(
+        query("inbox/count_listed"), [job.id for job in jobs], [job.attempt for job in jobs]
+    )
+    return number
+
+
 async def recent(db: Database, *, limit: int | None = None, state: State | None = None) -> list[Replay]:
     """Return bulk replays, newest first: at most `limit`, or all of them if that is None; or only those in a state."""
     return [_replay(row) for row in await db.fetch(query("inbox/list_replays"), None, limit, COUNTED, state)]

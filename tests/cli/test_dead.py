@@ -80,6 +80,8 @@ def test_dead_tells_the_same_as_json_and_shows_the_largest_groups_only(shared: P
         (("--error", ""), 2, "say which jobs"),
         (("a1", "--since", "7d"), 2, "--error, --since and --type do not go with an EVENT"),
         (("--since", "7"), 2, "'7' is not a duration"),
+        (("--type", "Transcription"), 2, "'Transcription' is no type: write transcription.failed"),
+        (("--type", "*"), 2, "say which jobs"),
         (("--handler", "crm"), 1, "standard input is closed, so nothing was done: pass --yes"),
         (("nothing", "--yes"), 1, "there is no event nothing"),
     ],

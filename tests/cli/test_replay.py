@@ -49,7 +49,7 @@ def test_workers_replay_what_is_meant_and_the_command_says_what_it_costs_and_whe
     )
     said = json.loads(ran.stdout)
     assert (said["state"], said["total"], said["moved"], said["calls"]) == ("done", 30, 30, 90)
-    assert said["filter"] == {"error": "no #", "since_seconds": 7 * 86400}
+    assert said["filter"] == {"error": "no #", "since": "7d"}
     shared.settled()
     assert states_of(shared, "a") == {"done": 30}
     assert states_of(shared, "b") == {"dead": 5}
@@ -57,7 +57,7 @@ def test_workers_replay_what_is_meant_and_the_command_says_what_it_costs_and_whe
     assert (listed["id"], listed["state"]) == (said["id"], "done")
     line = shared.run_inside("replays").stdout
     assert "  done       30 of 30 moved: 30 done  begun " in line
-    assert "error no #" in line
+    assert line.endswith("  --error 'no #' --since 7d\n")
 
 
 def test_the_command_says_what_became_of_its_jobs(shared: Processes) -> None:
@@ -90,7 +90,9 @@ def test_ctrl_c_leaves_the_replay_to_the_workers_and_says_how_to_look_and_to_end
     told = f"interrupted: bulk replay {number} goes on; `receiver replays` shows how far it is, and `receiver replays "
     assert told + f"--cancel {number}` ends it" in command.log
     assert "0 of 2 moved  begun" in shared.run_inside("replays").stdout
-    assert f"{number}  cancelled" in shared.run_inside("replays", "--cancel", str(number)).stdout
+    cancelled = shared.run_inside("replays", "--cancel", str(number))
+    assert f"{number}  cancelled" in cancelled.stdout
+    assert cancelled.stderr == f"2 jobs not moved yet: left dead; `receiver replays --resume {number}` moves them\n"
     again = shared.run_inside("replays", "--cancel", str(number))
     assert (again.exit_code, f"bulk replay {number} is cancelled, not running" in again.stderr) == (1, True)
     assert f"{number}  running" in shared.run_inside("replays", "--resume", str(number)).stdout
@@ -98,6 +100,16 @@ def test_ctrl_c_leaves_the_replay_to_the_workers_and_says_how_to_look_and_to_end
     until(lambda: shared.sql("select from receiver.replays where state = 'done'"), "a worker has gone on with it")
     until(lambda: shared.unfinished() == 0, "its jobs have run")
     assert states_of(shared) == {"done": 2, "dead": 1}
+
+
+def test_a_cancel_says_what_goes_on_nevertheless(shared: Processes) -> None:
+    fill(shared, "a", 3)
+    shared.sql("insert into receiver.replays (filter, total, done, started_by) values ('{}', 3, 2, 'me@here')")
+    shared.sql("update receiver.jobs set state = 'pending', replay = 1 where id < 3")
+    assert shared.run_inside("replays", "--cancel", "1").stderr == (
+        "2 of the moved jobs still wait or run, and go on; 1 job not moved yet: left dead; "
+        "`receiver replays --resume 1` moves them\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,7 @@ LOOKED = {
     "inbox/drop_jobs": Looked("array[21, 321], array[1, 1], array['dead', 'dead'], 'somebody@host', 'why'", 20, 6),
     "inbox/list_drops": Looked("15007", 10),
     "inbox/start_replay": Looked("'{}', 'somebody@host', array[21, 321], array[1, 1]", 10, 3),
+    "inbox/count_listed": Looked("array[21, 321], array[1, 1]", 20),
     "inbox/advance_replay": Looked("20, 40", 150, 60),
     "inbox/list_replays": Looked("null, 20, 10000, null", 400),
     "inbox/find_events": Looked("'evt_15007'", 60),

@@ -59,6 +59,17 @@ async def test_dead_jobs_are_chosen_by_each_filter_and_by_all_together(
     assert sum(group.count for group in await dead.groups(db, wanted)) == len(found)
 
 
+@pytest.mark.parametrize(
+    ("since", "written"),
+    [
+        (timedelta(weeks=2), "14d"), (timedelta(hours=36), "36h"), (timedelta(minutes=90), "90m"),
+        (timedelta(seconds=61), "61s"), (timedelta(seconds=0.5), "0.5s"), (timedelta(seconds=3601), "3601s"),
+    ],
+)  # fmt: skip
+def test_a_filter_is_told_as_it_was_written(since: timedelta, written: str) -> None:
+    assert Filter(error="x", since=since).to_json() == {"error": "x", "since": written}
+
+
 async def test_the_oldest_jobs_are_chosen_first(db: Pool) -> None:
     await store(db, "b", 2, handler="z")
     await store(db, "a", 2, handler="a")

@@ -124,6 +124,18 @@ async def test_two_replays_of_the_same_jobs_move_each_of_them_once(db: Pool) -> 
     assert {row["uncounted"] for row in await db.fetch("select uncounted from receiver.jobs")} == {3}
 
 
+async def test_it_is_known_how_many_jobs_others_are_about_to_move(db: Pool) -> None:
+    await store(db, "evt", 4)
+    seen = await dead.chosen(db, ALL)
+    assert await replays.listed(db, seen) == 0
+    first, _ = await begin(db, limit=2), await begin(db, limit=3)
+    assert await replays.listed(db, seen) == 3, "a job is counted once"
+    await db.execute("update receiver.jobs set attempt = 4 where id = $1", seen[0].id)
+    assert await replays.listed(db, await dead.chosen(db, ALL)) == 2, "it has run since"
+    await db.execute("update receiver.replays set state = 'cancelled' where id <> $1", first.id)
+    assert await replays.listed(db, seen) == 2
+
+
 async def test_replays_are_advanced_in_turn(db: Pool) -> None:
     await store(db, "a", 4, handler="a")
     await store(db, "b", 4, handler="b")
