@@ -2121,6 +2121,8 @@ MUTANTS = (
            "m.attempt = given.attempt", "m.attempt > 0", "inbox/replays"),
     Mutant("bulk replay: a cancel does not say what goes on", "receiver/cli/replay.py",
            "one.waiting + one.running):", "one.running):", "cli/replay"),
+    Mutant("dead: a handler of dead jobs is nobody", "receiver/cli/choosing.py",
+           "any(count.handler == name for count", "any(count.handler == '' for count", "cli/dead"),
     Mutant("check: replays may not wait", "receiver/health/checks.py",
            "[queue for queue in queues if not queue.is_replay]", "queues", "cli/check"),
     Mutant("bulk replay: no worker advances it", "receiver/cli/work.py", '"replays": partial(replays.watch, db),', "",

@@ -1,6 +1,6 @@
 """The options that say which dead jobs are meant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import wraps
 from typing import Any
@@ -9,7 +9,10 @@ import click
 
 from receiver.cli import filters
 from receiver.cli.options import since_option
+from receiver.database import Database
+from receiver.inbox import jobs
 from receiver.inbox.dead import Filter
+from receiver.logs import printable
 
 
 def job_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,3 +36,11 @@ def job_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, wanted=Filter(handler or None, error or None, since, event_type), **more)
 
     return with_filter
+
+
+async def say_unknown_handler(db: Database, wanted: Filter, known: Collection[str]) -> None:
+    """Say that there is no handler of the wanted name: it is not `known`, and no unfinished or dead job is of it."""
+    name = wanted.handler
+    if name is None or name in known or any(count.handler == name for count in await jobs.counts(db, [])):
+        return
+    click.echo(f"there is no handler {printable(name)}; there are {', '.join(known)}", err=True)

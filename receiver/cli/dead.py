@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from receiver.cli import terminal
-from receiver.cli.choosing import job_options
+from receiver.cli.choosing import job_options, say_unknown_handler
 from receiver.cli.opening import database_url, on_database, with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped, yes_option
 from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
@@ -37,8 +37,9 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
     The cause is the first line of the error, without its numbers and ids. A dead job runs again only after `receiver
     replay`; `receiver drop` ends one that is to be left.
     """
+    configured = configure()
     found, waiting, under_way = with_database(
-        configure(),
+        configured,
         lambda db: asyncio.gather(
             letters.groups(db, wanted),
             letters.waiting(db, wanted),
@@ -56,13 +57,16 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
         )
         return
     for group in shown:
-        click.echo(_dead_line(group))
+        click.echo(_dead_lines(group))
     for group in waits:
-        click.echo(_waiting_line(group))
+        click.echo(_waiting_lines(group))
     if more := len(found) - len(shown) + len(waiting) - len(waits):
         click.echo(f"and {more} more groups; --limit 0 shows all", err=True)
     if not found:
         click.echo("no dead jobs", err=True)
+    if wanted.handler is not None and not found and not waiting:
+        known = [*discovery.load(configured.handlers), SUBMISSIONS]
+        with_database(configured, lambda db: say_unknown_handler(db, wanted, known))
     for one in under_way:
         click.echo(
             f"bulk replay {one.id} is under way: {one.moved} of {one.total} moved; see `receiver replays`", err=True
@@ -98,6 +102,8 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
             _say_found(found, known)
             confirm("Drop them?")
         dropped = _dropped(url, found, reason) if found else []
+        if not found:
+            on_database(url, lambda db: say_unknown_handler(db, wanted, known))
     left = len(found) - len(dropped)
     if as_json:
         print_json({"dropped": len(dropped), "left": left})
@@ -161,15 +167,21 @@ def _dropped(url: str, found: Sequence[Seen], reason: str | None) -> list[int]:
         ) from exc
 
 
-def _dead_line(group: Group) -> str:
+def _dead_lines(group: Group) -> str:
     when = clock(group.newest) if group.count == 1 else f"{clock(group.oldest)} to {clock(group.newest)}"
-    return f"{group.count:>7}  {printable(group.handler)}  {when}  {printable(group.cause)}  {_example(group)}"
+    return _lines(group, when)
 
 
-def _waiting_line(group: Group) -> str:
+def _waiting_lines(group: Group) -> str:
     due = "" if group.due_at is None else f", next try {clock(group.due_at)}"
     waits = f"waiting since {clock(group.oldest)}{due}"
-    return f"{group.count:>7}  {printable(group.handler)}  {waits}  {printable(group.cause)}  {_example(group)}"
+    return _lines(group, waits)
+
+
+def _lines(group: Group, when: str) -> str:
+    """Return a group as lines of a terminal: how many, of whom and when; the cause; an example."""
+    lines = (f"{group.count:>7}  {printable(group.handler)}  {when}", printable(group.cause), _example(group))
+    return f"\n{'':9}".join(lines)
 
 
 def _example(group: Group) -> str:

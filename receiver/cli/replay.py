@@ -6,7 +6,7 @@ from datetime import timedelta
 import click
 
 from receiver.cli import terminal
-from receiver.cli.choosing import job_options
+from receiver.cli.choosing import job_options, say_unknown_handler
 from receiver.cli.opening import database_url, on_database, with_database
 from receiver.cli.options import WholeRange, as_json, examples, limit_option, stripped, yes_option
 from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
@@ -87,6 +87,7 @@ def _replay_dead(wanted: Filter, limit: int | None, *, yes: bool, as_json: bool)
         _say_left_out(found)
         if not found.jobs:
             click.echo("no dead jobs to replay", err=True)
+            on_database(url, lambda db: say_unknown_handler(db, wanted, known))
             if as_json:
                 print_json(None)
             return

@@ -46,14 +46,15 @@ def test_dead_shows_groups_then_what_waits_and_mentions_replays_under_way(shared
     on(shared, lambda db: db.execute(UNDER_WAY))
     ran = shared.run_inside("dead")
     assert ran.exit_code == 0
-    first, second, third = ran.stdout.splitlines()
+    first, cause, example, second, _, _, third, why, _ = ran.stdout.splitlines()
     assert first.split()[:2] == ["3", "crm"]
-    assert "  no answer for #  for example transcribe.so/a3 transcription a3 “Episode 3”" in first
+    assert cause == "         no answer for #"
+    assert example == "         for example transcribe.so/a3 transcription a3 “Episode 3”"
     assert second.split()[:2] == ["1", "other"]
     assert "\x1b" not in ran.stdout
     assert third.split()[:4] == ["2", "crm", "waiting", "since"]
     assert ", next try " in third
-    assert "the wallet is empty" in third
+    assert why == "         the wallet is empty"
     assert "bulk replay 1 is under way: 0 of 1 moved; see `receiver replays`" in ran.stderr
 
 
@@ -66,7 +67,7 @@ def test_dead_tells_the_same_as_json_and_shows_the_largest_groups_only(shared: P
     ]  # fmt: skip
     assert (said["waiting"], said["replays"]) == ([], [])
     ran = shared.run_inside("dead", "--limit", "1")
-    assert len(ran.stdout.splitlines()) == 1
+    assert len(ran.stdout.splitlines()) == 3
     assert "and 1 more groups; --limit 0 shows all" in ran.stderr
     assert shared.run_inside("dead", "--error", "nowhere").stderr == "no dead jobs\n"
     found = json.loads(shared.run_inside("dead", "--json", "--error", "BROKEN").stdout)["dead"]
@@ -93,6 +94,15 @@ def test_nothing_is_dropped_unless_a_person_says_what_and_agrees(
     ran = shared.run("drop", *arguments)
     assert (ran.returncode, said in ran.stderr) == (status, True), ran.stderr
     assert states_of(shared) == {"dead": 2}
+
+
+@pytest.mark.parametrize("command", ["dead", "drop --yes", "replay --dead --yes"])
+def test_a_handler_that_nobody_has_is_a_hint(shared: Processes, command: str) -> None:
+    fill(shared, "gone", 1, handler="gone")
+    ran = shared.run(*command.split(), "--handler", "cmr")
+    assert "there is no handler cmr; there are crm, submissions\n" in ran.stderr
+    for known in ("crm", "gone"):
+        assert "no handler" not in shared.run(*command.split(), "--handler", known, "--error", "nowhere").stderr
 
 
 def test_check_is_green_again_after_a_drop_and_show_says_who_and_why(shared: Processes) -> None:
