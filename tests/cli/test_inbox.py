@@ -54,7 +54,7 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
         "key": event["key"], "source": "transcribe.so", "api_url": "http://127.0.0.1:1", "account": "default",
         "id": "evt_1", "type": "transcription.completed", "state": "dead",
         "received_at": event["received_at"], "deliveries": 2, "transcription_id": "77", "title": None,
-        "origin": "webhook", "same_as": None, "pruned_at": None,
+        "origin": "webhook", "same_as": None,
         "jobs": [
             {"handler": "first", "state": "done", "attempt": 1, "error": None} | never,
             {"handler": "second", "state": "dead", "attempt": 1, "error": "broken\nfor now"} | never,
