@@ -40,7 +40,7 @@ class Reconciler:
         accounts: what is compared, by account.
         configured: the same accounts in the settings, with their secrets.
         every: the pause between two comparisons; zero means that nothing is compared unasked.
-        is_quiet: whether somebody else says how the feeds are.
+        is_quiet: whether somebody else says how it went, and how the feeds are.
         tick: seconds between two looks for an account that is due.
     """
 
@@ -114,7 +114,8 @@ class Reconciler:
         except asyncpg.PostgresError as exc:  # one item must not end the comparisons of the others
             trouble = f"the database refuses what it lists: {exc}"
         if trouble is not None:
-            log.warning("%s (%s) cannot be compared now: %s", taken.account.source, taken.account.account, trouble)
+            level = logging.DEBUG if self.is_quiet else logging.WARNING
+            log.log(level, "%s (%s) cannot be compared now: %s", taken.account.source, taken.account.account, trouble)
         elif await self._looks_off(taken.account):
             after = min(after, WHILE_OFF)
         reach(Failpoint.AFTER_COMPARED)
