@@ -40,7 +40,7 @@ select
     bool_and(attempts = jobs and jobs = case
         when pruned_at is not null then 0 when number % 4 = 0 then 1 else 2
     end and (pruned_at is null) = (raw = '{}')) as all_are_whole,
-    (select min(reconcile_from) > now() - interval '4 days' from receiver.reconciliations) as is_moved
+    (select min(reconcile_from) > now() - interval '31 days' from receiver.reconciliations) as is_moved
 from (
     select
         substr(e.event_id, 9)::integer as number, e.pruned_at, e.raw, count(distinct j.id) as jobs,
