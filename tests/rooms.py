@@ -6,6 +6,7 @@ modules, for types too.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
@@ -31,6 +32,18 @@ def sources() -> list[Path]:
 def rooms() -> list[str]:
     """Return the names of the folders of `receiver/` that have modules."""
     return sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+
+
+def untold() -> dict[str, list[str]]:
+    """Return, for each room whose docstring does not name all its modules and rooms, those that it leaves out."""
+    found = dict[str, list[str]]()
+    for face in PACKAGE.rglob("*/__init__.py"):
+        told = set(re.findall(r"\w+", ast.get_docstring(ast.parse(face.read_text())) or ""))
+        inside = {path.stem for path in face.parent.glob("*.py")} - {"__init__", "__main__"}
+        inside |= {path.parent.name for path in face.parent.glob("*/__init__.py")}
+        if missing := sorted(inside - told):
+            found[str(face.parent.relative_to(PACKAGE))] = missing
+    return found
 
 
 def foreign_rooms() -> dict[str, set[str]]:

@@ -14,6 +14,10 @@ def test_one_look_takes_in_what_lies_on_one_level() -> None:
     assert rooms.statements_without_a_room() == []
 
 
+def test_a_room_names_in_its_docstring_what_lies_in_it() -> None:
+    assert rooms.untold() == {}
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     assert rooms.cycles(rooms.graph()) == []
 

@@ -13,6 +13,7 @@ reconcile: what was never announced
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
   ▶ options                           options and arguments that several commands have
     ▶ choosing                        those that say which dead jobs are meant
+    ▶ filters                         those that say what a list shows
   ▶ opening                           opens the database, and the provider's client
   ▶ process                           settings, log, loop and signals
   ▶ advice                            the options that help after an error

@@ -5,6 +5,7 @@ discovery ──▶ api.Handler ◀── `@handler`      made: notes where each
                  └── called with a Context     threads: runs a plain `def`; returned: judges the result
 context       what a handler gets: the transcript, the clients, the database, the end of its job
 replay        runs an event's jobs again
+choice        the dead jobs of a bulk replay, and what it will cost
 """
 
 from receiver.handling.api import Handler, handler, matches

@@ -4,6 +4,7 @@ finding.Finding    a name, whether it holds, what was seen, what to do
 survey             all findings of `receiver check`, in an order in which each explains the next
   ▶ checks         the settings, the handlers, the jobs, the secret, the spool
   ▶ postgres       the server and the schema
+  ▶ snapshots      who keeps old rows from being cleaned up
   ▶ advice         what is worth knowing and is not a failure
   ▶ feeds          whether webhooks come
   ▶ submitted      what the providers are asked for, and the accounts that pay

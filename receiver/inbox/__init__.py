@@ -2,6 +2,7 @@
 
 deliveries    an event and one job for each handler that wants it, in one statement
   ▶ commit    deliveries in groups: one statement and one commit for all that wait
+unannounced   events of ends that nobody announced; the gate between them and the deliveries
 listing       lists of events and of jobs
   ▶ filters   the events that are asked for, and the way to them
 happenings    what has happened since the last look

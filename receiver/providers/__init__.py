@@ -13,6 +13,7 @@ thunderscribe    ThunderScribe: such a server, to which files are uploaded befor
 offers           what each source offers: operations, options, ranges. Pure
 content          a finished transcription: from the archive, or from the provider, or regenerated
   ▶ archive      the provider's answers; each is fetched once
+  ▶ regenerations  titles made anew: an intent before each request, at most ten
 opening          a client with the budget that all processes share
   ▶ budget       the requests of one key, over all processes
     ▶ rate       how fast one key can ask. Pure

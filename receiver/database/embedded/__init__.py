@@ -10,6 +10,9 @@ left, and the keeper stops the server. `keeper.lock` allows only one keeper, so 
 
 If we are root, the folder belongs to an unprivileged user. That user must not trick root: we never open files in the
 folder through a link, and the keeper becomes that user as soon as it has its locks.
+
+binaries      where PostgreSQL's programs are
+sockets       the folder of the server's socket: short enough, and ours
 """
 
 from receiver.database.data_folder import describe, locate, prepare

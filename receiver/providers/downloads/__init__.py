@@ -8,7 +8,8 @@ A link is a ticket: whoever has it has the file. It is not stored and not logged
 is asked for when it is needed, and asked for again when it is dead. What has arrived when a download ends without the
 file is kept for the next one (see `part`).
 
-A person's URL is fetched in the same way, but nobody can give a fresh one, and it can redirect.
+A person's URL is fetched in the same way, but nobody can give a fresh one, and it can redirect. `answers` reads what
+the other side says of the file.
 """
 
 import asyncio

@@ -6,6 +6,10 @@
              ├──▶ pages: the list, item by item
              └──▶ reading: large answers piece by piece ──▶ answers, results: pydantic models
 
+wire         fields, cursors and paths of a request. Pure
+recording    a recording in the provider's words. Pure
+prices       what a length costs. Pure
+
 Names are the provider's. Source: the API reference v1 of transcribe.so, and its published command-line client 0.1.0.
 """
 

@@ -10,6 +10,10 @@ structure of the file, or else from ffprobe, if that is installed:
     Ogg               tinytag, if the structure shows that its answer holds for the whole file
     WebM, AVI         ffprobe alone
 
+kinds             which of these a file is, by its name and its first bytes
+containers        what MP4, WAV and Ogg state
+flac, mp3         their frames, counted
+
 The answer is None for raw AAC; for a WAV from a pipe, whose header has a made-up size; for an Ogg of several streams,
 or from the middle of a broadcast; for a file that ends too early; for two recordings in one file, whatever is
 between them; and without ffprobe for a fragmented MP4.
