@@ -17,4 +17,4 @@ async def artifacts(event: Event, ctx: Context) -> None:
             [one.content_type for one in found], [one.bytes for one in found], [one.sha256 for one in found],
             [one.place for one in found],
         )  # fmt: skip
-    ctx.log.info("stored where %d files of %s lie", len(found), about[0])
+    ctx.log.info("stored where the files of %s lie: %s", about[0], ", ".join(one.name for one in found))

@@ -190,7 +190,7 @@ def _transcription(fields: Mapping[str, Any], transcription_id: str | None) -> T
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return a time of ISO 8601 in UTC, as it is without a zone; None if it is none, or before 1970."""
+    """Return a time of ISO 8601 in UTC; None if it is none, or before 1970. A time without a zone is UTC."""
     try:
         parsed = datetime.fromisoformat(text or "")
         found = (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).astimezone(UTC)

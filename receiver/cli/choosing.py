@@ -38,9 +38,8 @@ def job_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_filter
 
 
-async def say_unknown_handler(db: Database, wanted: Filter, known: Collection[str]) -> None:
-    """Say that there is no handler of the wanted name: it is not `known`, and no unfinished or dead job is of it."""
-    name = wanted.handler
+async def say_unknown_handler(db: Database, name: str | None, known: Collection[str]) -> None:
+    """Say that there is no handler of a name: it is not `known`, and no unfinished or dead job is of it."""
     if name is None or name in known or any(count.handler == name for count in await jobs.counts(db, [])):
         return
     click.echo(f"there is no handler {printable(name)}; there are {', '.join(known)}", err=True)

@@ -15,7 +15,7 @@ from receiver.cli.printing import came_between, confirm, jobs, print_json, say_d
 from receiver.cli.process import configure
 from receiver.errors import ImpossibleError
 from receiver.handling import discovery
-from receiver.inbox import dead as letters
+from receiver.inbox import dead as dead_jobs
 from receiver.inbox import replays
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter, Group, Seen
@@ -41,8 +41,8 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
     found, waiting, under_way = with_database(
         configured,
         lambda db: asyncio.gather(
-            letters.groups(db, wanted),
-            letters.waiting(db, wanted),
+            dead_jobs.groups(db, wanted),
+            dead_jobs.waiting(db, wanted),
             replays.recent(db, limit=UNDER_WAY, state="running"),
         ),
     )
@@ -66,7 +66,7 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
         click.echo("no dead jobs", err=True)
     if wanted.handler is not None and not found and not waiting:
         known = [*discovery.load(configured.handlers), SUBMISSIONS]
-        with_database(configured, lambda db: say_unknown_handler(db, wanted, known))
+        with_database(configured, lambda db: say_unknown_handler(db, wanted.handler, known))
     for one in under_way:
         click.echo(
             f"bulk replay {one.id} is under way: {one.moved} of {one.total} moved; see `receiver replays`", err=True
@@ -97,13 +97,13 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
     configured = configure()
     known = [*discovery.load(configured.handlers), SUBMISSIONS]
     with database_url(configured) as url:
-        found = _without_own_work(on_database(url, lambda db: letters.droppable(db, event, wanted, known=known)))
+        found = _without_own_work(on_database(url, lambda db: dead_jobs.droppable(db, event, wanted, known=known)))
         if found and not yes:
             _say_found(found, known)
             confirm("Drop them?")
         dropped = _dropped(url, found, reason) if found else []
         if not found:
-            on_database(url, lambda db: say_unknown_handler(db, wanted, known))
+            on_database(url, lambda db: say_unknown_handler(db, wanted.handler, known))
     left = len(found) - len(dropped)
     if as_json:
         print_json({"dropped": len(dropped), "left": left})
@@ -159,7 +159,7 @@ def _dropped(url: str, found: Sequence[Seen], reason: str | None) -> list[int]:
                 looked_at = number
                 show(f"dropping: {number} of {len(found)}  ")
 
-            work = partial(letters.drop, jobs=found, by=this_person(), reason=reason, show=show_so_far)
+            work = partial(dead_jobs.drop, jobs=found, by=this_person(), reason=reason, show=show_so_far)
             return on_database(url, work)
     except KeyboardInterrupt as exc:
         raise KeyboardInterrupt(

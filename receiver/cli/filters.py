@@ -7,7 +7,9 @@ import click
 
 from receiver.cli.options import since_option, stripped
 from receiver.handling.api import PATTERN
+from receiver.logs import printable
 from receiver.providers import SOURCES
+from receiver.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,6 +49,13 @@ def of_events(command: F) -> F:
         ),
         click.option("--handler", metavar="NAME", help="Only jobs of this handler, or events that have one."),
     )
+
+
+def say_unknown_account(configured: Settings, name: str | None) -> None:
+    """Say that no account has a name, if that is so. Accounts that are gone can have events nevertheless."""
+    known = dict.fromkeys(account.name for account in configured.accounts)
+    if name is not None and name not in known:
+        click.echo(f"no account is called {printable(name)} here, only {', '.join(known)}", err=True)
 
 
 def _options(command: F, *options: Callable[[F], F]) -> F:

@@ -7,18 +7,22 @@ from typing import Any, get_args
 import click
 
 from receiver.cli import filters
+from receiver.cli.choosing import say_unknown_handler
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure
 from receiver.events import DEFAULT_ACCOUNT
+from receiver.handling import discovery
 from receiver.inbox import listing, lookup
 from receiver.inbox.attempts import Attempt
 from receiver.inbox.filters import ALL, ALL_JOBS, JOB_STATES, EventState, Filter, JobState
+from receiver.inbox.jobs import SUBMISSIONS
 from receiver.inbox.listing import Stored, StoredJob
 from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
 from receiver.providers import TranscribeSo
+from receiver.settings import Settings
 
 
 @click.command(
@@ -43,7 +47,8 @@ def events(limit: int, *, as_json: bool, state: EventState | None, **known: Any)
     wanted = Filter(state=state, **known)
     if state == "quarantined" and (wanted.type or wanted.handler):
         raise click.UsageError("what is in quarantine could not be read, so it has no type and no jobs")
-    found = with_database(configure(), lambda db: listing.recent(db, wanted, limit=limit or None))
+    configured = configure()
+    found = with_database(configured, lambda db: listing.recent(db, wanted, limit=limit or None))
     if as_json:
         print_json([event.to_json() for event in found])
         return
@@ -51,6 +56,7 @@ def events(limit: int, *, as_json: bool, state: EventState | None, **known: Any)
         click.echo(_line(event))
     if not found:
         click.echo("no events yet" if wanted == ALL else "no such events", err=True)
+        _say_unknown(configured, wanted)
 
 
 @click.command(
@@ -113,7 +119,8 @@ def jobs(limit: int, *, as_json: bool, state: JobState | None, dead: bool, waiti
     chosen: JobState | None = "dead" if dead else "pending" if waiting else state
     states = JOB_STATES if chosen is None else (chosen,)
     wanted = Filter(job_states=states, only_waiting=waiting, **known)
-    found = with_database(configure(), lambda db: listing.jobs(db, wanted, limit=limit or None))
+    configured = configure()
+    found = with_database(configured, lambda db: listing.jobs(db, wanted, limit=limit or None))
     if as_json:
         print_json([listed.to_json() for listed in found])
         return
@@ -125,6 +132,15 @@ def jobs(limit: int, *, as_json: bool, state: JobState | None, dead: bool, waiti
         is_plain = wanted == replace(ALL_JOBS, job_states=states, only_waiting=waiting)
         kind = "waiting jobs" if waiting else "jobs yet" if chosen is None else f"{chosen} jobs"
         click.echo(f"no {kind}" if is_plain else "no such jobs", err=True)
+        _say_unknown(configured, wanted)
+
+
+def _say_unknown(configured: Settings, wanted: Filter) -> None:
+    """Say which wanted names nothing has here: they can be mistyped."""
+    filters.say_unknown_account(configured, wanted.account)
+    if wanted.handler is not None:
+        known = [*discovery.load(configured.handlers), SUBMISSIONS]
+        with_database(configured, lambda db: say_unknown_handler(db, wanted.handler, known))
 
 
 _ORIGINS = {

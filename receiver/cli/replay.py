@@ -87,7 +87,7 @@ def _replay_dead(wanted: Filter, limit: int | None, *, yes: bool, as_json: bool)
         _say_left_out(found)
         if not found.jobs:
             click.echo("no dead jobs to replay", err=True)
-            on_database(url, lambda db: say_unknown_handler(db, wanted, known))
+            on_database(url, lambda db: say_unknown_handler(db, wanted.handler, known))
             if as_json:
                 print_json(None)
             return

@@ -45,7 +45,8 @@ def submissions(states: tuple[str, ...], limit: int, *, as_json: bool, **known: 
     Where a submission has no title, --title is looked for in the name of its recording.
     """
     wanted = [State(state) for state in states] or None
-    found = with_database(configure(), lambda db: records.recent(db, wanted, limit or None, **known))
+    configured = configure()
+    found = with_database(configured, lambda db: records.recent(db, wanted, limit or None, **known))
     if as_json:
         print_json([one.to_json() for one in found])
         return
@@ -53,6 +54,7 @@ def submissions(states: tuple[str, ...], limit: int, *, as_json: bool, **known: 
         click.echo(_line(one))
     if not found:
         click.echo("no such submissions" if states or any(known.values()) else "no submissions", err=True)
+        filters.say_unknown_account(configured, known["account"])
 
 
 @click.command(
@@ -148,7 +150,7 @@ def artifacts(submission: str, to: Path | None, *, as_json: bool) -> None:
     for path in copied:
         click.echo(f"copied to {printable(str(path))}", err=True)
     if not found:
-        click.echo("no files", err=True)
+        click.echo("no files: it has brought none, or `receiver prune --artifacts` has deleted them", err=True)
 
 
 def _line(one: Submission) -> str:

@@ -93,9 +93,11 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
         wanted = [SUBMISSIONS] if is_own_work else discovery.interested(handlers, event_type, found.source)
         pending = await jobs.replay(connection, key, wanted)
     await jobs.nudge(db)
+    if key != found.key:
+        found = await lookup.one(db, f"@{key}")
     return Replayed(
         event=name,
-        instead=None if found is asked else f"{found.source}/{found.id}",
+        instead=None if found.key == asked.key else f"{found.source}/{found.id}",
         pending=tuple(pending),
         running=tuple(name for name in wanted if name not in pending),
         gone=tuple(

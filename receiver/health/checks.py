@@ -28,6 +28,7 @@ def settings(configured: Settings) -> Finding:
         "key set" if configured.chosen.key else "no TRANSCRIBE_API_KEY",
         f"PUBLIC_URL {configured.public_url}" if configured.public_url else "no PUBLIC_URL",
     ]
+    seen += ["RECEIVER_STALE accept"] if configured.stale == "accept" else []
     names = [account.name for account in configured.webhook_accounts]
     seen += [f"accounts {', '.join(names)}"] if len(names) > 1 else []
     seen += [f"{account.source}{account.mark}" for account in configured.accounts[len(names) :]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from receiver.database import Connection, query
+from receiver.database import Connection
 from receiver.health.finding import Finding
 from receiver.logs import clock
 from receiver.settings import Account
@@ -17,14 +17,12 @@ async def feed_of(connection: Connection, account: Account, secrets: Sequence[by
     share = counted.share
     if share is not None:
         heard += f", and webhooks announced {100 * share:.1f} % of {counted.ended} ends of the last 30 days"
-    row = await connection.fetchrow(query("reconciling/trouble"), *account.id)
-    if row is not None and row["trouble"] is not None and row["is_long_ago"]:
-        heard += f"; the provider's list could not be compared for more than an hour: {row['trouble']}"
+    if (trouble := await records.trouble(connection, account.id)) is not None:
+        heard += f"; the provider's list could not be compared for more than an hour: {trouble}"
         todo = "see the log of the worker; what was never announced is not found meanwhile"
         return Finding("feed", holds=False, seen=heard, todo=todo).of(account.mark)
-    if state.looks_off:
-        return Finding("feed", holds=False, seen=heard, todo=feed.LOOKS_OFF).of(account.mark)
-    return Finding("feed", holds=True, seen=heard).of(account.mark)
+    todo = feed.LOOKS_OFF if state.looks_off else ""
+    return Finding("feed", holds=not state.looks_off, seen=heard, todo=todo).of(account.mark)
 
 
 async def transcriptions(connection: Connection, account: Account) -> list[Finding]:
@@ -44,8 +42,5 @@ async def silent(connection: Connection, account: Account, secrets: Sequence[byt
     """Report as advice that an account's feed looks switched off. What it does not announce is found nevertheless."""
     if not (await feed.read(connection, account.id, secrets)).looks_off:
         return []
-    return [
-        Finding("feed", holds=True, seen="no webhook has announced what has ended", todo=feed.LOOKS_OFF).of(
-            account.mark
-        )
-    ]
+    seen = "no webhook has announced what has ended"
+    return [Finding("feed", holds=True, seen=seen, todo=feed.LOOKS_OFF).of(account.mark)]

@@ -37,8 +37,9 @@ Asked: TypeAlias = Callable[[str], Awaitable[bytes]]  # an idempotency key â”€â”
 REGENERATIONS = 10  # for each transcription, as the provider allows
 REPEATED_FOR = timedelta(hours=23)  # the provider repeats its answer for 24; the rest is for requests under way
 REFUSALS = (InvalidRequest, NotReady, PaymentRequired, RateLimited, Unauthenticated)
-# A wrong key, too many requests and an empty wallet say nothing of an earlier request under the same idempotency key.
-REFUSALS_OF_BEFORE = (InvalidRequest, NotReady)
+# A wrong key, too many requests, an empty wallet and a transcription that has been started again say nothing of an
+# earlier request under the same idempotency key. A refusal of what is asked is the provider's answer to that key.
+REFUSALS_OF_BEFORE = (InvalidRequest,)
 # The provider answers so while the first request under a key is under way, which takes 30 to 90 s.
 UNDER_WAY, UNDER_WAY_SECONDS, AGAIN_SECONDS = 409, 120.0, 5.0
 

@@ -13,13 +13,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 
 from receiver.database import AWAY, Connection, Pool, query
-from receiver.events import AccountId
+from receiver.events import AccountId, moment, text_or_none
 from receiver.providers import TranscribeSo, lax
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions.records import storable
@@ -118,23 +118,13 @@ async def _charge(connection: Connection, event: asyncpg.Record) -> None:
 async def _charge_end(connection: Connection, event: asyncpg.Record, told: Mapping[str, Any]) -> None:
     # A webhook has it in its data. What was found in the provider's list is the item itself.
     fields = _object(_object(told["data"]).get("transcription")) if "data" in told else told
-    pipeline = fields.get("pipeline_code")
     await connection.execute(
         query("submissions/charge_end"), event["source"], event["api_url"], event["account"],
-        event["transcription_id"], _moment(fields.get("completed_at")), event["received_at"],
-        lax.number(fields.get("charge_usd")), storable(pipeline) if isinstance(pipeline, str) else None,
+        event["transcription_id"], moment(text_or_none(fields.get("completed_at"))), event["received_at"],
+        lax.number(fields.get("charge_usd")), storable(text_or_none(fields.get("pipeline_code"))),
         event["title"], event["id"], event["type"] == FAILED,
     )  # fmt: skip
 
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _moment(value: object) -> datetime | None:
-    """Return a time of the provider's; None if it is none."""
-    try:
-        found = datetime.fromisoformat(value if isinstance(value, str) else "")
-        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -450,7 +450,15 @@ def test_a_filter_that_makes_no_sense_is_refused(shared: Processes, arguments: t
         (("jobs", "--dead"), "no dead jobs"),
         (("jobs", "--dead", "--title", "x"), "no such jobs"), (("jobs", "--waiting"), "no waiting jobs"),
         (("jobs", "--state", "running"), "no running jobs"),
+        (("events", "--account", "nosuch"), "no such events\nno account is called nosuch here, only default"),
+        (("jobs", "--account", "nosuch"), "no such jobs\nno account is called nosuch here, only default"),
     ],
 )  # fmt: skip
 def test_an_empty_list_says_what_is_not_there(shared: Processes, arguments: tuple[str, ...], said: str) -> None:
     assert shared.run_inside(*arguments).stderr == f"{said}\n"
+
+
+@pytest.mark.parametrize("command", ["events", "jobs"])
+def test_a_list_of_a_handler_that_does_not_exist_says_which_do(shared: Processes, command: str) -> None:
+    said = shared.run_inside(command, "--handler", "nosuch").stderr
+    assert f"no such {command}\nthere is no handler nosuch; there are " in said

@@ -28,8 +28,10 @@ def test_submissions_are_listed_by_what_people_know_of_them(
     ]  # fmt: skip
     for options in found:
         assert [one["recording"] for one in commands.read("submissions", *options)] == ["Talk 7.wav"]
-    for options in (["--title", "talk 8"], ["--source", "timbr"], ["--account", "two"], ["--state", "done"]):
+    for options in (["--title", "talk 8"], ["--source", "timbr"], ["--state", "done"]):
         assert commands.run("submissions", *options).stderr == "no such submissions\n"
+    said = "no such submissions\nno account is called two here, only default\n"
+    assert commands.run("submissions", "--account", "two").stderr == said
 
 
 def test_what_is_overdue_is_shown_so_until_it_ends(

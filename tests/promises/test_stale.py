@@ -94,7 +94,7 @@ def test_such_a_retry_is_refused_and_looked_up_and_processed_once_whoever_replay
     until(lambda: doubts(processes)[0][2] >= before[2] + REPLAYS, "the replays are counted")
     assert len(doubts(processes)) == 1
     found = processes.run("check", TRANSCRIBE_API_URL=provider.url, TRANSCRIBE_WEBHOOK_SECRET=provider.secret)
-    assert "authentic deliveries of the last day, refused for their time" in found.stdout
+    assert "authentic deliveries of the last day that were refused for their time" in found.stdout
     (event,) = processes.events()
     assert (event["transcription_id"], event["origin"], len(event["jobs"])) == (str(number), "reconciled", 1)
     looked_up = [one for one in provider.asked() if one.endswith(f"/transcriptions/{number}")]
@@ -108,3 +108,5 @@ def test_such_a_retry_is_stored_where_old_signatures_are_accepted(provider: Prov
     assert (event["transcription_id"], event["type"]) == (str(number), "transcription.completed")
     assert doubts(processes) == []
     assert "HTTP 401" not in provider.process.log
+    settings = {"TRANSCRIBE_API_URL": provider.url, "RECEIVER_STALE": "accept"}
+    assert "RECEIVER_STALE accept" in processes.run("check", **settings).stdout

@@ -193,9 +193,10 @@ async def test_what_was_not_sent_or_is_refused_is_not_used_and_asked_for_under_a
 
 
 async def test_what_says_nothing_of_the_lost_request_leaves_it_used(db: Pool) -> None:
-    provider = Provider(LOST, *(error_from(status, {}, b"") for status in (401, 429)), error_from(400, {}, b""))
+    unrelated = [*(error_from(status, {}, b"") for status in (401, 402, 429)), NotReady("No.")]
+    provider = Provider(LOST, *unrelated, error_from(400, {}, b""))
     await lost(db, provider)
-    for _ in range(2):
+    for _ in unrelated:
         with pytest.raises(ProviderError):
             await regenerate(db, provider)
         assert (await states(db), await used(db)) == (["lost"], 1)

@@ -162,9 +162,9 @@ class Client(Source):
 
     async def get(self, transcription_id: str | int) -> TranscriptionStatus:
         """Return a transcription's metadata and status."""
-        return (await self.got(transcription_id)).status
+        return (await self.one(transcription_id)).status
 
-    async def got(self, transcription_id: str | int) -> Listed:
+    async def one(self, transcription_id: str | int) -> Listed:
         """Return a transcription, also as the provider's bytes."""
         asked_at = time.monotonic()
         answer = await self._calls.send("GET", path(transcription_id))

@@ -38,7 +38,7 @@ async def read_page(answer: bytes, asked_at: float, *, strict: bool) -> tuple[li
         found = [Listed(item, raw, asked_at) for raw in raws if (item := await _read_item(raw)) is not None]
         if not found:
             raise
-        log.warning("%d items of the list are left out: %s", len(raws) - len(found), exc)
+        log.warning("items of the list are left out, %d of %d: %s", len(raws) - len(found), len(raws), exc)
         return found, (await read(Cursor, answer)).next_cursor
 
 

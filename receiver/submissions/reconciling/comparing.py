@@ -175,7 +175,7 @@ class Comparison:
         db, account = self._account.db, self._account.id
         for one in await records.questions(db, account, self._taken.watermark, limit=QUESTIONS):
             try:
-                listed = await self._account.client.got(one)
+                listed = await self._account.client.one(one)
             except NotFound:
                 await records.forget(db, account, one)
                 continue

@@ -30,7 +30,7 @@ async def look_up(account: Account) -> None:
 async def _outcome(account: Account, doubt: Taken) -> Outcome:
     now, since = await records.times(account.db, account.id)
     try:
-        listed = await account.client.got(doubt.transcription_id)
+        listed = await account.client.one(doubt.transcription_id)
     except NotFound:
         return "gone"
     meaning = Terms(now, since, account.grace).meaning(listed.status)

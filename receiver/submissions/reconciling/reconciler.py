@@ -53,7 +53,12 @@ class Reconciler:
     _off: set[AccountId] = field(default_factory=set)
 
     async def watch(self) -> None:
-        """Compare at once, and then whenever it is time, until cancelled. Look up doubts in between."""
+        """Compare at once, and then whenever it is time, until cancelled. Look up doubts in between.
+
+        Without accounts there is nothing to do.
+        """
+        if not self.accounts:
+            return
         await asyncio.gather(self._keep_comparing(), self._keep_looking_up())
 
     async def _keep_comparing(self) -> None:
@@ -112,7 +117,7 @@ class Reconciler:
         except AWAY:
             raise
         except asyncpg.PostgresError as exc:  # one item must not end the comparisons of the others
-            trouble = f"the database refuses what it lists: {exc}"
+            trouble = f"the database refuses what it lists: {exc.args[0]}"
         if trouble is not None:
             level = logging.DEBUG if self.is_quiet else logging.WARNING
             log.log(level, "%s (%s) cannot be compared now: %s", taken.account.source, taken.account.account, trouble)

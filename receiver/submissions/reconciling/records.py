@@ -98,6 +98,12 @@ async def take(db: Database, accounts: Sequence[AccountId]) -> list[Taken]:
     ]  # fmt: skip
 
 
+async def trouble(db: Database, account: AccountId) -> str | None:
+    """Return why an account's list cannot be compared, if that has gone on for more than an hour."""
+    why: str | None = await db.fetchval(query("reconciling/trouble"), *account)
+    return why
+
+
 async def keep(db: Database, account: AccountId, leased_until: datetime) -> datetime:
     """Keep an account while its list is read; return until when.
 

@@ -276,7 +276,7 @@ async def test_a_webhook_that_could_not_be_read_at_first_runs_nothing_more(here:
     late, reconciled = await here.events()
     made = handler("transcription.*", name=WANTED)(_nothing)
     replayed = await replay(here.db, f"@{late.key}", [made], known=[WANTED])
-    assert replayed.pending == (WANTED,)
+    assert (replayed.pending, replayed.instead) == ((WANTED,), f"transcribe.so/{reconciled.id}")
     late, reconciled = await here.events()
     assert (late.same_as, late.jobs) == (reconciled.key, ())
     assert len(await here.jobs()) == 1
@@ -331,7 +331,7 @@ async def test_a_webhook_that_comes_at_the_same_time_waits_and_runs_nothing(here
     """Neither sees what the other has not committed: the gate lets one pass after the other."""
     await here.begun()
     item = here.add(7)
-    end = here.account.delivery(await here.client.got(7), None)
+    end = here.account.delivery(await here.client.one(7), None)
     assert end is not None
     async with here.db.acquire() as connection:
         transaction = connection.transaction()
@@ -349,7 +349,7 @@ async def test_a_webhook_that_comes_at_the_same_time_waits_and_runs_nothing(here
 async def test_who_compares_waits_for_a_webhook_that_is_being_stored(here: Bench) -> None:
     await here.begun()
     item = here.add(7)
-    end = here.account.delivery(await here.client.got(7), None)
+    end = here.account.delivery(await here.client.one(7), None)
     assert end is not None
     async with here.db.acquire() as connection:
         transaction = connection.transaction()

@@ -105,6 +105,30 @@ async def test_a_full_budget_puts_it_off_for_as_long_as_it_says(here: Bench) -> 
     assert timedelta(seconds=9) < await due_in(here) <= timedelta(seconds=61)
 
 
+async def test_an_item_that_the_database_refuses_ends_only_its_own_comparison_and_is_said_after_an_hour(
+    here: Bench,
+) -> None:
+    await here.db.execute("alter table receiver.transcriptions add constraint odd check (transcription_id <> '7')")
+    here.add(7)
+    (taken,) = await records.take(here.db, [ID])
+    _, trouble = await here.reconciler.compare(taken)
+    assert trouble == (
+        'the database refuses what it lists: new row for relation "transcriptions" violates check constraint "odd"'
+    )
+    for compared_at, holds in (("59 minutes", True), ("61 minutes", False)):
+        await here.db.execute(
+            "update receiver.reconciliations set compared_at = now() - $1::text::interval", compared_at
+        )
+        async with here.db.acquire() as connection:
+            found = await feeds.feed_of(connection, CONFIGURED, SECRETS)
+        assert (found.holds, trouble in found.seen) == (holds, not holds)
+
+
+async def test_without_accounts_it_has_nothing_to_do(db: Pool) -> None:
+    async with asyncio.timeout(20):
+        await Reconciler(db, {}, {}, timedelta(minutes=10)).watch()
+
+
 async def test_a_feed_looks_off_once_something_has_ended_unannounced_and_on_when_a_webhook_comes(
     here: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
