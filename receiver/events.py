@@ -13,7 +13,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
@@ -44,6 +44,16 @@ class AccountId(NamedTuple):
     def is_default(self) -> bool:
         """Whether it is the account that is meant if none is named."""
         return self.account == DEFAULT_ACCOUNT
+
+
+def columns(accounts: Iterable[AccountId]) -> tuple[list[str], list[str], list[str]]:
+    """Return the sources, the API URLs and the names of accounts, as the parameters of a statement."""
+    sources, api_urls, names = list[str](), list[str](), list[str]()
+    for account in accounts:
+        sources.append(account.source)
+        api_urls.append(account.api_url)
+        names.append(account.account)
+    return sources, api_urls, names
 
 
 @dataclass(frozen=True, slots=True)

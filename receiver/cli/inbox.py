@@ -187,7 +187,9 @@ def _say_what_it_is(found: Stored) -> None:
     elif found.is_unwanted:
         click.echo("  no handler wants it, so it is done")
     if found.same_as is not None:
-        click.echo(f"  came late: its jobs are those of @{found.same_as}, which the provider's list has shown before")
+        click.echo(
+            f"  came late: its jobs are those of @{found.same_as}, which was made before because no webhook had come"
+        )
     click.echo(f"  of {found.source}, account {found.account}, at {found.api_url}; {_ORIGINS[found.origin]}")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ from receiver.providers.opening import open_client
 from receiver.providers.rate import Rate
 from receiver.settings import Settings
 from receiver.settings.accounts import set_up
+from receiver.submissions.announcing import Interested
 from receiver.submissions.reconciling import asked, feed, reconciler
 
 TITLES = 5
@@ -34,8 +36,8 @@ TITLES = 5
 )
 @click.option(
     "--since", type=Duration(), metavar="TIME",
-    help="Also take what ended so long ago and has no event here, from before this receiver's beginning too: such as "
-    "7d, 12h. Asks first.",
+    help="Also take what was created within this time, has ended and has no event here, even from before this "
+    "receiver's beginning: such as 7d, 12h. Asks first.",
 )  # fmt: skip
 @click.option("--account", "only", metavar="NAME", help="Compare only this account's list.")
 @yes_option
@@ -48,9 +50,7 @@ def reconcile(since: timedelta | None, only: str | None, *, yes: bool, as_json: 
     """
     configured = configure()
     handlers = discovery.load(configured.handlers)
-
-    def interested(event_type: str, source: str) -> Sequence[str]:
-        return discovery.interested(handlers.values(), event_type, source)
+    interested = partial(discovery.interested, handlers.values())
 
     with database_if_there(configured) as url:
         if url is None:
@@ -81,7 +81,7 @@ def _chosen(configured: Settings, only: str | None) -> list[Settings]:
 
 
 async def _compare(
-    configured: Settings, url: str, interested: Any, since: timedelta | None, *, yes: bool, quiet: bool
+    configured: Settings, url: str, interested: Interested, since: timedelta | None, *, yes: bool, quiet: bool
 ) -> dict[str, Any]:
     its = configured.chosen
     async with open_pool(url) as db, open_client(TranscribeSo, configured.account(), url) as client:
@@ -92,7 +92,7 @@ async def _compare(
                 reconciling.accounts[its.id], patiently=True,
                 progressed=lambda compared, found: show(f"{what}  {compared} compared, {found} found"),
             )  # fmt: skip
-            reconciling = replace(reconciling, accounts={its.id: account}, is_quiet=True)
+            reconciling = replace(reconciling, accounts={its.id: account})
             show(what)
             comparison = await asked.compare_now(
                 reconciling, its.id, waits=lambda: show(f"{what}: another process compares it now, waiting")

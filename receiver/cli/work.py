@@ -138,9 +138,10 @@ def _organs(
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """Return the organs that go on beside the jobs: looks, comparisons, replays, the ledger; prunes if wanted."""
     leftovers = Leftovers(db, list(providers), interested, shelf)
+    reconciling = reconciler.of(db, providers, configured, interested)
     organs: dict[str, Callable[[], Awaitable[None]]] = {
         "watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch,
-        "reconciler": reconciler.of(db, providers, configured, interested).watch,
+        "reconciler": reconciling.watch, "doubts": reconciling.watch_doubts,
         "replays": partial(replays.watch, db), "ledger": Ledger(db).watch,
     }  # fmt: skip
     if configured.prune_days is not None:

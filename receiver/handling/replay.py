@@ -83,29 +83,32 @@ async def replay(db: Pool, name: str, handlers: Sequence[Handler], *, known: Con
     """
     asked = await lookup.one(db, name)
     found = await lookup.with_jobs(db, asked)
-    if found.pruned_at is not None:
-        raise ImpossibleError(
-            f"the body of {name} was pruned at {clock(found.pruned_at)}, so no handler can run with it"
-        )
+    _require_body(found)
     async with db.acquire() as connection, connection.transaction():
         event_type, key = (found.type, found.key) if found.type else await _read_again(connection, found)
         is_own_work = event_type == events.SUBMISSION
         wanted = [SUBMISSIONS] if is_own_work else discovery.interested(handlers, event_type, found.source)
         pending = await jobs.replay(connection, key, wanted)
     await jobs.nudge(db)
-    if key != found.key:
-        found = await lookup.one(db, f"@{key}")
+    found = await lookup.one(db, f"@{key}")
+    _require_body(found)
     return Replayed(
         event=name,
         instead=None if found.key == asked.key else f"{found.source}/{found.id}",
         pending=tuple(pending),
-        running=tuple(name for name in wanted if name not in pending),
+        running=tuple(job.handler for job in found.jobs if job.handler in wanted and job.handler not in pending),
         gone=tuple(
             job.handler
             for job in found.jobs
             if job.state not in ("done", "dropped") and job.handler not in known and job.handler != SUBMISSIONS
         ),
     )
+
+
+def _require_body(found: Stored) -> None:
+    if found.pruned_at is not None:
+        text = f"the body of {found.source}/{found.id} was pruned at {clock(found.pruned_at)}"
+        raise ImpossibleError(f"{text}, so no handler can run with it")
 
 
 async def _read_again(connection: Connection, found: Stored) -> tuple[str, int]:

@@ -47,7 +47,7 @@ def elsewhere(counts: Sequence[Count]) -> Finding:
 def doubted(counts: Sequence[doubts.Count]) -> Finding:
     """Count what was refused for its time, by what became of its look-up. Nothing of it is lost, so this is advice."""
     number = sum(count.deliveries for count in counts)
-    about = f"authentic deliveries of the last day that were refused for their time: {number}; their transcriptions"
+    about = f"authentic deliveries refused for their time, the last ones within a day: {number}; their transcriptions"
     found = [f"{count.doubts} {LOOKED_UP.get(count.outcome, count.outcome)}" for count in counts]
     todo = "if the clock is right, the provider does not sign retries anew: see RECEIVER_STALE"
     return _advice("stale", about, found, todo)

@@ -106,7 +106,8 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         return Seen([server, schema])
     api_url = configured.chosen.api_url
     counts = await jobs.counts(connection, [account.id for account in configured.accounts])
-    known_handlers = [*handlers, jobs.SUBMISSIONS]
+    # Where handlers cannot be loaded, nobody knows which exist.
+    known_handlers = [*handlers, jobs.SUBMISSIONS] if handlers else []
     known = await secrets.read(connection, [account.id for account in configured.webhook_accounts])
     verifying = [(one, secrets.of_webhook(one.chosen, known)) for one in configured.in_use]
     findings = [

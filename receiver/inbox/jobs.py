@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, assert_never
 
 from receiver.database import Connection, Database, query
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 from receiver.inbox.attempts import this_process
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
 
@@ -168,14 +168,14 @@ async def claim_lapsed(
 ) -> list[Claim]:
     """Claim at most `limit` running jobs whose lease ran out, oldest first. `only` and `aside` are those of `claim`."""
     rows = await db.fetch(
-        query("inbox/claim_lapsed_jobs"), *_of_accounts(accounts), list(handlers), lease, limit, only, list(aside)
+        query("inbox/claim_lapsed_jobs"), *columns(accounts), list(handlers), lease, limit, only, list(aside)
     )
     return [Claim(**dict(row)) for row in rows]
 
 
 async def with_due(db: Database, accounts: Sequence[AccountId], handlers: Sequence[str]) -> list[Queue]:
     """Return the queues of some accounts and handlers that have a due job, in the order of the accounts."""
-    rows = await db.fetch(query("inbox/queues_due"), *_of_accounts(accounts), list(handlers))
+    rows = await db.fetch(query("inbox/queues_due"), *columns(accounts), list(handlers))
     return [Queue(accounts[row[0] - 1], handlers[row[1] - 1], row[2]) for row in rows]
 
 
@@ -189,7 +189,7 @@ async def lapsed(
     db: Database, accounts: Sequence[AccountId], handlers: Sequence[str], *, limit: int, aside: Collection[int] = ()
 ) -> list[int]:
     """Return the running jobs whose lease ran out, oldest first, without those in `aside`."""
-    rows = await db.fetch(query("inbox/lapsed_jobs"), *_of_accounts(accounts), list(handlers), limit, list(aside))
+    rows = await db.fetch(query("inbox/lapsed_jobs"), *columns(accounts), list(handlers), limit, list(aside))
     return [row["id"] for row in rows]
 
 
@@ -200,18 +200,13 @@ async def bury(db: Database, job: int, reason: str) -> None:
 
 async def any_lapsed(db: Database, accounts: Sequence[AccountId], handlers: Sequence[str]) -> bool:
     """Return whether there is a running job whose lease ran out."""
-    return await db.fetchval(query("inbox/any_lapsed"), *_of_accounts(accounts), list(handlers)) is not None
-
-
-def _of_accounts(accounts: Sequence[AccountId]) -> tuple[Any, ...]:
-    """Return the sources, the API URLs and the names of accounts, as parameters."""
-    return ([one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts])
+    return await db.fetchval(query("inbox/any_lapsed"), *columns(accounts), list(handlers)) is not None
 
 
 def _of_queues(queues: Sequence[Queue]) -> tuple[Any, ...]:
     """Return the accounts, the handlers and the kinds of queues, as parameters."""
     handlers, replays = [queue.handler for queue in queues], [queue.is_replay for queue in queues]
-    return *_of_accounts([queue.account for queue in queues]), handlers, replays
+    return *columns([queue.account for queue in queues]), handlers, replays
 
 
 async def renew(db: Database, held: Sequence[tuple[int, int]], *, lease: timedelta) -> list[bool]:
@@ -293,7 +288,7 @@ async def oldest_due(db: Database, queues: Sequence[Queue]) -> timedelta | None:
 
 async def counts(db: Database, accounts: Sequence[AccountId], *, most: int = COUNTED) -> list[Count]:
     """Count the jobs that are not done, each time up to `most`, for each handler that has any; ordered by name."""
-    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), *_of_accounts(accounts), most)]
+    return [Count(**dict(row)) for row in await db.fetch(query("inbox/count_jobs"), *columns(accounts), most)]
 
 
 async def nudge(db: Database) -> None:

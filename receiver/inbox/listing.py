@@ -89,7 +89,7 @@ class Stored:
     Attributes:
         title: that of its transcription, if it tells one.
         origin: how we know of it: webhook, callback, submission, reconciled.
-        same_as: the key of the event that was made of its announcement before it came, and whose jobs are its jobs.
+        same_as: the key of the event that was made because it had not come, and whose jobs are its jobs.
         pruned_at: when its body and its jobs were pruned; None if they are here.
     """
 
@@ -171,7 +171,7 @@ async def variants(db: Database, event: Stored) -> list[Stored]:
 
 
 async def late(db: Database, event: Stored) -> list[Stored]:
-    """Return the webhooks that came late for an event that had been made of their announcement."""
+    """Return the webhooks that came late for an event that had been made because they had not come."""
     return await _read(db, [row["id"] for row in await db.fetch(query("inbox/find_late"), event.key)])
 
 

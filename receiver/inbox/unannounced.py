@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from receiver.database import Connection, Database, Pool, query
+from receiver.database import Connection, Database, query
 from receiver.errors import BusyError
 from receiver.events import AccountId, Event
 from receiver.failpoints import Failpoint, reach
-from receiver.inbox import deliveries, jobs
+from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
 
 PATIENCE = ("300ms", 5000)  # for the gate, and for each statement (ms)
@@ -47,20 +47,18 @@ async def among(db: Database, account: AccountId, ends: Sequence[Delivery]) -> l
     return [ends[row["place"] - 1] for row in rows]
 
 
-async def append(db: Pool, account: AccountId, ends: Sequence[Delivery]) -> list[Delivery]:
+async def append(connection: Connection, account: AccountId, ends: Sequence[Delivery]) -> list[Delivery]:
     """Store the ends of an account's transcriptions that have no event, each with its jobs; return what was stored.
 
+    This belongs into a transaction of the caller's, which should end soon: until then no delivery is stored.
+
     Raises:
-        BusyError: a delivery that is being stored takes too long. Nothing was stored; try again later.
+        BusyError: a delivery that is being stored takes too long. Try again later.
     """
-    missing = await among(db, account, ends)  # nearly always none: deliveries wait for nothing
-    if not missing:
+    if not await among(connection, account, ends):  # nearly always: deliveries wait for nothing
         return []
-    async with db.acquire() as connection, connection.transaction():
-        await lock(connection)
-        missing = await among(connection, account, missing)
-        await deliveries.append(connection, missing)
-        reach(Failpoint.BEFORE_RECONCILED)
-    reach(Failpoint.AFTER_RECONCILED)
-    await jobs.nudge(db)
+    await lock(connection)
+    missing = await among(connection, account, ends)
+    await deliveries.append(connection, missing)
+    reach(Failpoint.BEFORE_RECONCILED)
     return missing

@@ -3,7 +3,8 @@
     submissions      with the move that tells it, in `move_submission`
     regenerations    with the intent and its end, in `providers.regenerations`
     `retry`          with the provider's answer
-    all others       from the events of their ends, which this organ of the workers reads by id
+    all others       from the events of their ends, which this organ of the workers reads by id; those that come out
+                     of quarantine later stand on a list, `receiver.uncharged`
 
 Nobody adds to the way of a delivery. What a provider says in an event is the truth, whatever was said before. An event
 is read after all transactions that could commit a lower id. One that is read twice changes nothing.
@@ -59,6 +60,8 @@ class Ledger:
             row = await connection.fetchrow(query("submissions/lock_ledger"), settled_after)
             if row is None:
                 return False
+            for event in await connection.fetch(query("submissions/take_uncharged"), AT_ONCE):
+                await _charge(connection, event)
             last, mark = row["last_event"], row["mark_event"]
             if mark is None:
                 await connection.execute(query("submissions/mark_ledger"))

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from receiver.database import AWAY, Connection, Pool, query
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 from receiver.inbox import deliveries, jobs
 from receiver.submissions import announcing, records
 from receiver.submissions.announcing import Interested
@@ -64,9 +64,10 @@ class Leftovers:
 
     async def end_dead(self) -> None:
         """Move the submissions whose job is dead, so that their handlers or a person hear of it."""
-        columns = [[one[at] for one in self.accounts] for at in range(3)]
         async with self.db.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(query("submissions/given_up"), *columns, jobs.SUBMISSIONS, AT_ONCE)
+            rows = await connection.fetch(
+                query("submissions/given_up"), *columns(self.accounts), jobs.SUBMISSIONS, AT_ONCE
+            )
             for row in rows:
                 await self._end(connection, records.from_row(row), row["reason"])
         if rows:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from receiver.database import Connection, Database, query
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 from receiver.submissions import timing
 from receiver.submissions.records import Submission, from_row, storable
 from receiver.submissions.timing import Times
@@ -27,8 +27,7 @@ class Look:
 
 async def take(db: Database, accounts: Sequence[AccountId], *, lease: timedelta, limit: int) -> list[Submission]:
     """Return at most `limit` submissions of each account that are to be looked at now; nobody else does for `lease`."""
-    columns = [one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts]
-    return [from_row(row) for row in await db.fetch(query("submissions/take_looks"), *columns, lease, limit)]
+    return [from_row(row) for row in await db.fetch(query("submissions/take_looks"), *columns(accounts), lease, limit)]
 
 
 async def by_work(db: Database, account: AccountId, remote_ids: Sequence[str]) -> list[Submission]:

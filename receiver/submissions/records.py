@@ -10,7 +10,7 @@ import asyncpg
 
 from receiver.database import Connection, Database, Pool, query
 from receiver.errors import ImpossibleError, LeaseLostError
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 from receiver.inbox import filters, jobs
 from receiver.submissions import ids
 from receiver.submissions.moves import FROM, OVER, IfLost, State
@@ -284,11 +284,8 @@ async def move_held(
 
 async def wake(db: Database, which: Sequence[Submission]) -> None:
     """Let the jobs of some submissions run now. One that runs is left alone: it looks once more before it ends."""
-    whose = [submission.whose for submission in which]
-    await db.execute(
-        query("submissions/wake_submissions"), [one.source for one in whose], [one.api_url for one in whose],
-        [one.account for one in whose], [submission.id for submission in which], jobs.SUBMISSIONS,
-    )  # fmt: skip
+    whose, ids = columns(one.whose for one in which), [one.id for one in which]
+    await db.execute(query("submissions/wake_submissions"), *whose, ids, jobs.SUBMISSIONS)
 
 
 async def dead_work(db: Database, submission: str) -> str | None:

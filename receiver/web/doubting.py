@@ -4,7 +4,7 @@ After its answer a refused delivery is put into a dictionary, which costs no sta
 writes them down, in one transaction a second at most. What is kept is bounded: a thousand equal deliveries are one, and
 what does not fit is dropped and counted.
 
-Nothing is kept on disk. While the database is away, what was refused is forgotten; reconciliation finds its end.
+Nothing is kept on disk. While the database is away, what was refused is forgotten; a comparison finds its end later.
 """
 
 import asyncio

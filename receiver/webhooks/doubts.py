@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Literal
 
 from receiver.database import Connection, Database, query
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 
 Outcome = Literal["stored", "known", "running", "gone"]
 
@@ -71,24 +71,23 @@ async def note(connection: Connection, doubts: Sequence[Doubt], *, most: int = M
 
     Return None, and write nothing, if another process is writing doubts down at this moment.
     """
-    columns = zip(
+    given = zip(
         *((*one.account, one.transcription_id, one.type, one.event_id, one.seconds_off, one.times) for one in doubts),
         strict=True,
     )
     async with connection.transaction():
         if not await connection.fetchval(query("webhooks/lock_doubts")):
             return None
-        beyond: int = await connection.fetchval(query("webhooks/note_doubts"), *columns, most)
+        beyond: int = await connection.fetchval(query("webhooks/note_doubts"), *given, most)
     return beyond
 
 
-async def take(db: Database, accounts: Collection[AccountId], limit: int, *, lease: timedelta = LEASE) -> list[Taken]:
+async def take(db: Database, accounts: Collection[AccountId], limit: int) -> list[Taken]:
     """Take doubts of some accounts that wait for a look-up, at most `limit`, the oldest first.
 
     Nobody else gets them until they are looked up, or until the lease has ended: after a crash they are taken again.
     """
-    columns = list(zip(*accounts, strict=True)) or [(), (), ()]
-    rows = await db.fetch(query("webhooks/take_doubts"), *columns, lease, limit)
+    rows = await db.fetch(query("webhooks/take_doubts"), *columns(accounts), LEASE, limit)
     return [
         Taken(
             row["id"], AccountId(row["source"], row["api_url"], row["account"]), row["transcription_id"], row["type"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 from receiver.settings import FOR_THE_SANDBOX, Account, Settings, accounts
 
 
@@ -40,9 +40,8 @@ async def read(db: Database, whose: Collection[AccountId], tokens: Collection[st
     reading does not depend on the number of callbacks. Callbacks older than a week are left out: no delivery comes so
     late.
     """
-    columns = list(zip(*whose, strict=True)) or [(), (), ()]
     webhooks, callbacks = dict[AccountId, tuple[bytes, ...]](), dict[str, Callback]()
-    for row in await db.fetch(query("webhooks/verifying_secrets"), *columns, list(tokens)):
+    for row in await db.fetch(query("webhooks/verifying_secrets"), *columns(whose), list(tokens)):
         account, secret = AccountId(row["source"], row["api_url"], row["account"]), row["secret"].encode()
         if row["token"] is None:
             webhooks[account] = (*webhooks.get(account, ()), secret)

@@ -370,6 +370,7 @@ LOOKED = {
     "submissions/mark_ledger": Looked("", 10),
     "submissions/ledger_waits": Looked("", 10),
     "submissions/events_to_charge": Looked("15000, 15250", 260),
+    "submissions/take_uncharged": Looked("250", 10),
     "submissions/charge_submission": Looked("'sub_7'", 20),
     "submissions/charge_end": Looked(f"{ONE}, '7503', now(), now(), 0.5, null, null, 15007, false", 20),
     "submissions/charge_retry": Looked(f"{ONE}, '7503', 0.5, null, null", 10),

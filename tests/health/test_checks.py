@@ -58,7 +58,7 @@ def test_what_was_refused_for_its_time_is_told_with_what_became_of_it() -> None:
     counts = [doubts.Count("stored", 2, 9), doubts.Count("later version", 1, 1), doubts.Count(None, 3, 3)]
     assert advice.doubted(counts).holds
     assert advice.doubted(counts).said == (
-        "authentic deliveries of the last day that were refused for their time: 13; their transcriptions: "
+        "authentic deliveries refused for their time, the last ones within a day: 13; their transcriptions: "
         "2 ended and stored, 1 later version, 3 not looked up yet: "
         "if the clock is right, the provider does not sign retries anew: see RECEIVER_STALE"
     )

@@ -72,6 +72,22 @@ async def test_handlers_that_cannot_be_loaded_are_a_finding_and_hide_no_other(
     assert (found[1].holds, found[1].said) == (False, "mine is broken")
 
 
+async def test_dead_jobs_are_told_although_nobody_knows_which_handlers_exist(
+    configured: Settings, folder: Path, db: Pool, receiver_database: str
+) -> None:
+    await db.execute(
+        "with event as (insert into receiver.events (source, event_id, api_url, account, type, raw, secret_fingerprint,"
+        " origin) values ('transcribe.so', 'evt_1', $1, 'default', 'a.b', '', '', 'webhook') returning *)"
+        " insert into receiver.jobs (event, handler, source, api_url, account, state, attempt)"
+        " select id, 'mine', source, api_url, account, 'dead', 1 from event",
+        configured.chosen.api_url,
+    )
+    found = await look(configured, receiver_database, folder, handlers=HandlerLoadError("mine is broken"))
+    told = {one.name: one for one in found}
+    assert not told["dead jobs"].holds
+    assert told["orphaned jobs"].seen == "unknown without handlers"
+
+
 async def test_the_loop_does_not_wait_for_the_disk(configured: Settings, folder: Path, receiver_database: str) -> None:
     """A page that shows the findings runs beside deliveries."""
     spool = SlowSpool(folder / "spool")

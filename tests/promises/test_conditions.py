@@ -44,9 +44,21 @@ def test_every_command_is_in_the_table() -> None:
     assert {call.command for call in CALLS} == set(main.commands)
 
 
-CELLS = [
-    (call, condition) for call, condition in product(CALLS, CONDITIONS) if condition.meets(call) and not call.ready
-]
+def _cells() -> Iterator[tuple[Call, Condition]]:
+    """Yield a cell for each condition and each need: the calls with a need take turns. The long form has all cells."""
+    needs = dict.fromkeys(call.needs for call in ENDING)
+    for (number, condition), need in product(enumerate(CONDITIONS), needs):
+        if calls := [call for call in ENDING if call.needs == need and condition.meets(call)]:
+            yield calls[number % len(calls)], condition
+
+
+ENDING = [call for call in CALLS if not call.ready]
+CELLS = list(_cells())
+
+
+def test_each_command_is_called_and_each_condition_met() -> None:
+    assert {call.line for call, _ in CELLS} == {call.line for call in ENDING}
+    assert {condition.name for _, condition in CELLS} == {one.name for one in CONDITIONS if any(map(one.meets, ENDING))}
 
 
 @pytest.mark.parametrize(("call", "condition"), CELLS, ids=[f"{call.line}, {one.name}" for call, one in CELLS])

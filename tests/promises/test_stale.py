@@ -94,7 +94,7 @@ def test_such_a_retry_is_refused_and_looked_up_and_processed_once_whoever_replay
     until(lambda: doubts(processes)[0][2] >= before[2] + REPLAYS, "the replays are counted")
     assert len(doubts(processes)) == 1
     found = processes.run("check", TRANSCRIBE_API_URL=provider.url, TRANSCRIBE_WEBHOOK_SECRET=provider.secret)
-    assert "authentic deliveries of the last day that were refused for their time" in found.stdout
+    assert "authentic deliveries refused for their time, the last ones within a day" in found.stdout
     (event,) = processes.events()
     assert (event["transcription_id"], event["origin"], len(event["jobs"])) == (str(number), "reconciled", 1)
     looked_up = [one for one in provider.asked() if one.endswith(f"/transcriptions/{number}")]

@@ -10,15 +10,17 @@ import pytest_asyncio
 
 from receiver import database
 from receiver.database import Pool
-from receiver.events import AccountId
-from receiver.inbox import deliveries
+from receiver.events import AccountId, Event
+from receiver.inbox import deliveries, retention
 from receiver.inbox.deliveries import Delivery
+from receiver.inbox.retention import Gone, Prune
 from receiver.providers.transcribe_so import TranscriptionStatus, payload
 from receiver.submissions import ledger, records, resolving
 from receiver.submissions.asking import Terms
 from receiver.submissions.ledger import AT_ONCE, Ledger
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
+from tests.inbox.ageing import age
 from tests.submissions.submitting import Bench, bench, transcribe_bench
 
 API = "https://api.test"
@@ -97,6 +99,29 @@ async def test_a_transcription_that_was_submitted_elsewhere_is_one_charge_howeve
     row = await db.fetchrow("select account, pipeline, title, submission, event from receiver.charges")
     assert row is not None
     assert tuple(row)[:4] == ("default", "fast", "A talk", None)
+
+
+async def test_what_comes_out_of_quarantine_after_it_was_passed_is_charged_and_not_pruned_before(db: Pool) -> None:
+    await announce(db, "evt_1")
+    key, raw = await db.fetchrow("select id, raw from receiver.events") or (0, b"")
+    await db.execute("update receiver.events set type = null, unreadable = 'so'")
+    await read_all(db)
+    assert await rows(db) == []
+    event = payload.read("transcribe.so", raw)
+    assert isinstance(event, Event)
+    assert await deliveries.accept_quarantined(db, key, event) == key
+    await age(db, key)
+    assert await pruned(db) == Gone()
+    await Ledger(db).read(NOW)
+    assert [row[:4] for row in await rows(db)] == [("7", 1, "transcription", 0.36)]
+    assert await pruned(db) == Gone(events=1)
+
+
+async def pruned(db: Pool) -> Gone:
+    """Prune what is older than a day; return how much."""
+    run = Prune(db, await retention.horizon(db, timedelta(days=1)))
+    await run.run()
+    return run.gone
 
 
 async def test_each_run_and_each_account_is_a_charge_of_its_own(db: Pool) -> None:

@@ -103,6 +103,12 @@ async def ended(here: Bench, submission: Submission) -> Submission:
     return await here.now(submission)
 
 
+SAME_USER = """
+    insert into receiver.reconciliations (source, api_url, account, reconcile_from, watermark, user_id)
+    values ($1, $2, $3, now(), now(), 'user_1')
+"""
+
+
 async def announce(here: Bench, number: int | str | None, what: str = "completed", **whose: str) -> None:
     """Store an event of the provider, as the web process does."""
     about = {"id": int(number or 0), "status": what, "completed_at": "2026-04-29T14:25:27.968Z"}
@@ -464,6 +470,15 @@ async def test_an_event_of_another_account_or_api_is_not_its_end(here: Bench, wh
     assert submission.state is State.ENDED
     await woken(here, submission)
     assert len(await here.events()) == 2
+
+
+async def test_an_event_that_another_key_of_the_user_had_is_its_end(here: Bench) -> None:
+    submission = await here.worked(await here.submit())
+    for account in ("default", "other"):
+        await here.db.execute(SAME_USER, here.account.source, here.account.api_url, account)
+    await announce(here, submission.remote_id, account="other")
+    await watcher(here).look()
+    assert ((await here.worked(submission)).state, len(await here.events())) == (State.DONE, 1)
 
 
 async def test_an_end_that_a_look_has_shown_and_an_event_announces_has_one_event(here: Bench) -> None:

@@ -51,9 +51,8 @@ async def take_since(account: Account, since: timedelta, *, confirm: Confirm) ->
 
 
 async def _taken(reconciler: Reconciler, account: AccountId, waits: Callable[[], None]) -> Taken:
-    await records.begin(reconciler.db, [account])
     try:
-        await records.require_new(reconciler.db)
+        await records.begin(reconciler.db, [account])
     except BusyError as exc:
         raise ImpossibleError(str(exc)) from exc
     deadline = time.monotonic() + 2 * records.LEASE.total_seconds()

@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from receiver.database import Pool
-from receiver.errors import NotFound, ProviderUnavailable
+from receiver.errors import InvalidRequest, ProviderUnavailable
 from receiver.events import AccountId, Event
-from receiver.inbox import unannounced
+from receiver.failpoints import Failpoint, reach
+from receiver.inbox import jobs, unannounced
 from receiver.inbox.deliveries import Delivery
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Listed, TranscriptionStatus
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 QUESTIONS = 20  # asked one by one in a comparison
 RAW_BYTES = 64 * 1024
+FORBIDDEN, MALFORMED = 403, "malformed_answer"
 MOST, MOST_UNTIMED = 100_000, 1000  # items of a list
 
 Progressed: TypeAlias = Callable[[int, int], None]  # items compared, and ends found
@@ -81,34 +83,64 @@ class Account:
         return Delivery(content, self.id.api_url, "", handlers, self.id.account, own="reconciled")
 
     async def store(self, found: Sequence[Delivery]) -> list[Delivery]:
-        """Store the ends among these that have no event; return what was stored."""
-        stored = await unannounced.append(self.db, self.id, found)
+        """Store the ends among these that have no event; return what was stored.
+
+        Raises:
+            BusyError: a delivery that is being stored takes too long. Nothing was stored; try again later.
+        """
+        return (await self.note([], [], lambda _: found))[1]
+
+    async def note(
+        self, items: Sequence[TranscriptionStatus], asked_at: Sequence[datetime],
+        ends_of: Callable[[Mapping[int, Noted]], Sequence[Delivery]],
+    ) -> tuple[Mapping[int, Noted], list[Delivery]]:  # fmt: skip
+        """Note what the provider says, and store the ends among it that have no event: both or neither.
+
+        What is noted as ended is not looked for again. `ends_of` is called with what is noted of each item.
+
+        Raises:
+            BusyError: as in `store`.
+        """
+        async with self.db.acquire() as connection, connection.transaction():
+            noted = await records.note(connection, self.id, items, asked_at)
+            stored = await unannounced.append(connection, self.id, ends_of(noted))
+        if stored:
+            reach(Failpoint.AFTER_RECONCILED)
+            await jobs.nudge(self.db)
         for one in stored:
             content = one.content
             assert isinstance(content, Event)
             level = logging.DEBUG if self.patiently else logging.WARNING  # a person is told how many there are
             log.log(level, "%s of transcription %s was never announced: stored as %s", content.type,
                     content.transcription.id, content.id)  # fmt: skip
-        return stored
+        return noted, stored
+
+    async def ask(self, transcription_id: str) -> Listed | None:
+        """Return what the provider says of a transcription; None if it knows none of this id.
+
+        Raises:
+            ProviderError: it does not say now; `malformed_answer`: it says what nobody can read.
+        """
+        try:
+            return await self.client.one(transcription_id)
+        except InvalidRequest as exc:
+            if exc.status == FORBIDDEN:  # of a firewall, for example, which knows no transcription
+                raise
+            return None
 
 
 class Comparison:
-    """One comparison of an account's list."""
+    """One comparison of an account's list. The account is ours `leased_until` then."""
 
     def __init__(self, account: Account, taken: Taken) -> None:
         self._account = account
-        self._until = taken.leased_until
+        self.leased_until = taken.leased_until
         self._taken = taken
         self._terms = Terms(taken.taken_at, taken.reconcile_from, account.grace)
         self._watermark = taken.taken_at - ends.OVERLAP
         self._began = time.monotonic()
         self._untimed = 0
         self.compared = self.found = self.unripe = 0
-
-    @property
-    def leased_until(self) -> datetime:
-        """Until when the account is ours."""
-        return self._until
 
     async def compare(self) -> datetime:
         """Compare the list, then ask about what it does not reach; return the new watermark."""
@@ -135,7 +167,7 @@ class Comparison:
         """
         self._untimed += listed.status.began is None
         if self._untimed > MOST_UNTIMED or self.compared > MOST:
-            raise ProviderUnavailable("the list of transcriptions does not come to an end", code="malformed_answer")
+            raise ProviderUnavailable("the list of transcriptions does not come to an end", code=MALFORMED)
 
     def _asked_at(self, listed: Listed) -> datetime:
         """Return when an item was asked for, by the database's clock, or a little before."""
@@ -152,39 +184,68 @@ class Comparison:
             one for one, meaning in meant
             if meaning in (Meaning.UNDER_WAY, Meaning.ENDED) or one.status.status == ends.CANCELLED
         ]  # fmt: skip
-        noted = await records.note(
-            self._account.db, self._account.id, [one.status for one in relevant], [*map(self._asked_at, relevant)]
-        )
-        found = list[Delivery]()
-        for one, meaning in meant:
-            item = one.status
-            if meaning is Meaning.ENDED and self._terms.is_ripe(item, noted[item.id].since):
-                delivery = self._account.delivery(one, noted[item.id].restarted_at)
-                found += [] if delivery is None else [delivery]
-            elif meaning is Meaning.ENDED or (meaning is Meaning.UNDER_WAY and self._terms.holds_up(item)):
-                self.unripe += meaning is Meaning.ENDED
-                self._watermark = min(self._watermark, item.began or self._watermark)
-        self.found += len(await self._account.store(found))
+        noted, stored = await self._account.note(
+            [one.status for one in relevant], [*map(self._asked_at, relevant)],
+            lambda noted: self._ripe([one for one, meaning in meant if meaning is Meaning.ENDED], noted),
+        )  # fmt: skip
+        self.found += len(stored)
+        held_up = [
+            one.status for one, meaning in meant
+            if meaning is Meaning.UNDER_WAY and self._terms.holds_up(one.status)
+        ]  # fmt: skip
+        self._hold_up(held_up)
         await self._tell_overdue([one.status for one, meaning in meant if meaning is Meaning.UNDER_WAY], noted)
         self.compared += len(chunk)
-        self._until = await records.keep(self._account.db, self._account.id, self._until)
+        self.leased_until = await records.keep(self._account.db, self._account.id, self.leased_until)
         self._account.progressed(self.compared, self.found)
+
+    def _ripe(self, ended: Sequence[Listed], noted: Mapping[int, Noted]) -> list[Delivery]:
+        """Return the events of the ends that should have been announced by now. The others are looked at again."""
+        found = list[Delivery]()
+        for one in ended:
+            if self._terms.is_ripe(one.status, noted[one.status.id].since):
+                found += self._ends(one, noted)
+            else:
+                self.unripe += 1
+                self._hold_up([one.status])
+        return found
+
+    def _hold_up(self, items: Sequence[TranscriptionStatus]) -> None:
+        """Let the next comparison look at some items again."""
+        self._watermark = min((self._watermark, *(item.began for item in items if item.began is not None)))
 
     async def _ask(self) -> None:
         """Ask about what is under way and was created before the list begins, one by one."""
         db, account = self._account.db, self._account.id
         for one in await records.questions(db, account, self._taken.watermark, limit=QUESTIONS):
             try:
-                listed = await self._account.client.one(one)
-            except NotFound:
-                await records.forget(db, account, one)
+                listed = await self._account.ask(one)
+            except ProviderUnavailable as exc:
+                if exc.code != MALFORMED:
+                    raise
+                log.warning("what %s says of transcription %s cannot be read: %s", account.source, one, exc)
                 continue
-            noted = await records.note(db, account, [listed.status], [self._asked_at(listed)])
-            if listed.status.status in ends.ENDED:  # it was under way in our time, whenever it ended
-                delivery = self._account.delivery(listed, noted[listed.status.id].restarted_at)
-                self.found += 0 if delivery is None else len(await self._account.store([delivery]))
+            if listed is None:
+                await records.forget(db, account, one)
             else:
-                await self._tell_overdue([listed.status], noted)
+                await self._settle(listed)
+
+    async def _settle(self, listed: Listed) -> None:
+        """Note what the provider says of a transcription that it was asked about. It was under way in our time."""
+        item, has_ended = listed.status, listed.status.status in ends.ENDED
+        if has_ended and not self._terms.is_ripe(item, self._terms.since):
+            self.unripe += 1  # it is not noted, so it is asked about again
+            return
+        noted, stored = await self._account.note(
+            [item], [self._asked_at(listed)], lambda noted: self._ends(listed, noted) if has_ended else []
+        )
+        self.found += len(stored)
+        if not has_ended:
+            await self._tell_overdue([item], noted)
+
+    def _ends(self, listed: Listed, noted: Mapping[int, Noted]) -> list[Delivery]:
+        delivery = self._account.delivery(listed, noted[listed.status.id].restarted_at)
+        return [] if delivery is None else [delivery]
 
     async def _tell_overdue(self, under_way: Sequence[TranscriptionStatus], noted: Mapping[int, Noted]) -> None:
         """Note what takes longer than its length suggests. The provider has just said that it has not ended."""

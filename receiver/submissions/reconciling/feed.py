@@ -17,7 +17,7 @@ class Feed:
     """An account's stream of webhooks.
 
     Attributes:
-        heard_at: when the last webhook was delivered; None if none was.
+        heard_at: when the last webhook was delivered, or refused for its time alone; None if none was.
         missed_at: when the last transcription ended that no webhook has announced; None if each was announced.
     """
 

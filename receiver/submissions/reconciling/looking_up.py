@@ -6,32 +6,49 @@ a doubt ──▶ GET /transcriptions/:id ──┬▶ has ended, in our time, a
                                       └▶ the provider does not know it, or nobody announces such an end: gone
 """
 
-from receiver.errors import NotFound
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from receiver.database import Pool
+from receiver.errors import BusyError, ProviderError
+from receiver.events import AccountId
+from receiver.inbox.deliveries import Delivery
 from receiver.submissions.reconciling import records
-from receiver.submissions.reconciling.comparing import Account
+from receiver.submissions.reconciling.comparing import MALFORMED, Account
 from receiver.submissions.reconciling.ends import Meaning, Terms
+from receiver.submissions.reconciling.records import Noted
 from receiver.webhooks import doubts
 from receiver.webhooks.doubts import Outcome, Taken
 
-AT_ONCE = 20
+log = logging.getLogger(__name__)
+
+AT_ONCE = 20  # of all accounts
 
 
-async def look_up(account: Account) -> None:
-    """Look up the doubts of an account that wait.
+async def look_up(db: Pool, accounts: Mapping[AccountId, Account]) -> None:
+    """Look up the doubts of some accounts that wait. What cannot be looked up now is taken again later."""
+    waiting = dict[AccountId, list[Taken]]()
+    for doubt in await doubts.take(db, accounts, AT_ONCE):
+        waiting.setdefault(doubt.account, []).append(doubt)
+    await asyncio.gather(*(_look_up(accounts[account], those) for account, those in waiting.items()))
 
-    Raises:
-        ProviderError: the provider cannot be asked now. What was not looked up is taken again later.
-        BusyError: a delivery that is being stored takes too long.
-    """
-    for doubt in await doubts.take(account.db, [account.id], AT_ONCE):
-        await doubts.looked(account.db, doubt, await _outcome(account, doubt))
+
+async def _look_up(account: Account, waiting: Sequence[Taken]) -> None:
+    for doubt in waiting:
+        try:
+            await doubts.looked(account.db, doubt, await _outcome(account, doubt))
+        except (ProviderError, BusyError) as exc:
+            what = f"transcription {doubt.transcription_id} of {account.id.source} ({account.id.account})"
+            log.warning("%s cannot be looked up now: %s", what, exc)
+            if not isinstance(exc, ProviderError) or exc.code != MALFORMED:  # the others would fare no better
+                return
 
 
 async def _outcome(account: Account, doubt: Taken) -> Outcome:
     now, since = await records.times(account.db, account.id)
-    try:
-        listed = await account.client.one(doubt.transcription_id)
-    except NotFound:
+    listed = await account.ask(doubt.transcription_id)
+    if listed is None:
         return "gone"
     meaning = Terms(now, since, account.grace).meaning(listed.status)
     if meaning is Meaning.UNDER_WAY:
@@ -40,6 +57,10 @@ async def _outcome(account: Account, doubt: Taken) -> Outcome:
         return "gone"
     if meaning is Meaning.BEFORE and not await records.under_way(account.db, account.id, [listed.status.id]):
         return "known"
-    noted = (await records.note(account.db, account.id, [listed.status], [now]))[listed.status.id]
-    delivery = account.delivery(listed, noted.restarted_at)
-    return "stored" if delivery is not None and await account.store([delivery]) else "known"
+
+    def end(noted: Mapping[int, Noted]) -> list[Delivery]:
+        delivery = account.delivery(listed, noted[listed.status.id].restarted_at)
+        return [] if delivery is None else [delivery]
+
+    _, stored = await account.note([listed.status], [now], end)
+    return "stored" if stored else "known"

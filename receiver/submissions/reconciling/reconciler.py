@@ -40,7 +40,6 @@ class Reconciler:
         accounts: what is compared, by account.
         configured: the same accounts in the settings, with their secrets.
         every: the pause between two comparisons; zero means that nothing is compared unasked.
-        is_quiet: whether somebody else says how it went, and how the feeds are.
         tick: seconds between two looks for an account that is due.
     """
 
@@ -48,25 +47,15 @@ class Reconciler:
     accounts: Mapping[AccountId, Account]
     configured: Mapping[AccountId, ConfiguredAccount]
     every: timedelta
-    is_quiet: bool = False
     tick: float = TICK_SECONDS
     _off: set[AccountId] = field(default_factory=set)
 
     async def watch(self) -> None:
-        """Compare at once, and then whenever it is time, until cancelled. Look up doubts in between.
-
-        Without accounts there is nothing to do.
-        """
-        if not self.accounts:
-            return
-        await asyncio.gather(self._keep_comparing(), self._keep_looking_up())
-
-    async def _keep_comparing(self) -> None:
+        """Compare at once, and then whenever it is time, until cancelled. Without accounts there is nothing to do."""
         said, is_start = Seldom(_say, seconds=60.0), True
-        while self.every:
+        while self.accounts and self.every:
             try:
                 await records.begin(self.db, list(self.accounts))
-                await records.require_new(self.db)
                 if is_start:
                     await records.hurry(self.db, list(self.accounts))
                 is_start = False
@@ -75,24 +64,16 @@ class Reconciler:
                 said.note(str(exc))
             await asyncio.sleep(self.tick)
 
-    async def _keep_looking_up(self) -> None:
+    async def watch_doubts(self) -> None:
+        """Look up what deliveries have announced that were refused for their time, until cancelled."""
         said = Seldom(_say, seconds=60.0)
-        while True:
+        while self.accounts:
             try:
                 await records.begin(self.db, list(self.accounts))
-                await records.require_new(self.db)
-                await self.look_up()
+                await looking_up.look_up(self.db, self.accounts)
             except (*AWAY, StoreUnavailableError, BusyError) as exc:
                 said.note(str(exc))
             await asyncio.sleep(self.tick)
-
-    async def look_up(self) -> None:
-        """Look up what deliveries have announced that were refused for their time."""
-        for account in self.accounts.values():
-            try:
-                await looking_up.look_up(account)
-            except (ProviderError, BusyError) as exc:
-                log.warning("%s (%s) cannot be asked now: %s", account.id.source, account.id.account, exc)
 
     async def reconcile(self) -> None:
         """Compare the lists of the accounts that are due."""
@@ -119,7 +100,7 @@ class Reconciler:
         except asyncpg.PostgresError as exc:  # one item must not end the comparisons of the others
             trouble = f"the database refuses what it lists: {exc.args[0]}"
         if trouble is not None:
-            level = logging.DEBUG if self.is_quiet else logging.WARNING
+            level = logging.DEBUG if self.accounts[taken.account].patiently else logging.WARNING
             log.log(level, "%s (%s) cannot be compared now: %s", taken.account.source, taken.account.account, trouble)
         elif await self._looks_off(taken.account):
             after = min(after, WHILE_OFF)
@@ -138,7 +119,7 @@ class Reconciler:
     async def _looks_off(self, account: AccountId) -> bool:
         """Return whether the account's feed looks switched off, and log it when that changes."""
         is_off = (await self.feed(account)).looks_off
-        if self.is_quiet:
+        if self.accounts[account].patiently:  # who asks is told, and another process logs it
             return is_off
         if is_off and account not in self._off:
             log.error("%s (%s): %s", account.source, account.account, feed.LOOKS_OFF)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from receiver.database import Database, Pool, query
 from receiver.errors import BusyError
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions.records import storable
 
@@ -52,18 +52,6 @@ class UnderWay:
     since: datetime | None = None
 
 
-async def require_new(db: Database) -> None:
-    """Refuse to compare beside processes of before: they would run a webhook that comes late once more.
-
-    Raises:
-        BusyError: such a process was seen a moment ago.
-    """
-    for row in await db.fetch(query("reconciling/versions")):
-        parts = row["version"].split(".")
-        if tuple(int(part) for part in parts[:2] if part.isdigit()) < FIRST:
-            raise BusyError(f"a process of version {row['version']} is running: end it, and it is compared")
-
-
 async def times(db: Database, account: AccountId) -> tuple[datetime, datetime]:
     """Return the database's time, and since when an account is reconciled."""
     row = await db.fetchrow(query("reconciling/times"), *account)
@@ -72,8 +60,16 @@ async def times(db: Database, account: AccountId) -> tuple[datetime, datetime]:
 
 
 async def begin(db: Database, accounts: Sequence[AccountId]) -> None:
-    """Begin to reconcile accounts that are seen for the first time. What ended before is not looked for."""
-    await db.execute(query("reconciling/begin_accounts"), *_columns(accounts))
+    """Begin to reconcile accounts that are seen for the first time. What ended before is not looked for.
+
+    Raises:
+        BusyError: a process of before was seen a moment ago. It would run a webhook that comes late once more.
+    """
+    await db.execute(query("reconciling/begin_accounts"), *columns(accounts))
+    for row in await db.fetch(query("reconciling/versions")):
+        parts = row["version"].split(".")
+        if tuple(int(part) for part in parts[:2] if part.isdigit()) < FIRST:
+            raise BusyError(f"a process of version {row['version']} is running: end it, and it is compared")
 
 
 async def note_user(db: Database, account: AccountId, user_id: str | None) -> None:
@@ -83,12 +79,12 @@ async def note_user(db: Database, account: AccountId, user_id: str | None) -> No
 
 async def hurry(db: Database, accounts: Sequence[AccountId], *, within: timedelta = SPACING) -> None:
     """Let the lists of some accounts be compared now, unless that was done `within` a time."""
-    await db.execute(query("reconciling/hurry_accounts"), *_columns(accounts), within)
+    await db.execute(query("reconciling/hurry_accounts"), *columns(accounts), within)
 
 
 async def take(db: Database, accounts: Sequence[AccountId]) -> list[Taken]:
     """Take a few of those of some accounts whose list is to be compared now."""
-    rows = await db.fetch(query("reconciling/take_accounts"), *_columns(accounts), LEASE, AT_ONCE)
+    rows = await db.fetch(query("reconciling/take_accounts"), *columns(accounts), LEASE, AT_ONCE)
     return [
         Taken(
             AccountId(row["source"], row["api_url"], row["account"]), row["reconcile_from"], row["watermark"],
@@ -142,7 +138,7 @@ async def note(
 
 
 async def under_way(db: Database, account: AccountId, ids: Sequence[int]) -> set[int]:
-    """Return which of these transcriptions were under way when they were last seen."""
+    """Return which of these transcriptions were seen, if nothing has told since then when they ended."""
     if not ids:
         return set()
     rows = await db.fetch(query("reconciling/known_under_way"), *account, [str(one) for one in ids])
@@ -182,7 +178,3 @@ def _short(text: str | None) -> str | None:
     """Return a provider's words as text that the database takes, also in an index."""
     found = storable(text)
     return None if found is None else found[:WORDS]
-
-
-def _columns(accounts: Sequence[AccountId]) -> tuple[list[str], list[str], list[str]]:
-    return [one.source for one in accounts], [one.api_url for one in accounts], [one.account for one in accounts]

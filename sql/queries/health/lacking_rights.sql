@@ -17,7 +17,8 @@ from (
         ('retention', '{select,update}'), ('sections', '{delete,insert,select}'),
         ('segments', '{delete,insert,select}'), ('senders', '{select}'), ('submissions', '{insert,select,update}'),
         ('timestamps', '{insert,select,update}'), ('tokens', '{insert,select,update}'),
-        ('transcriptions', '{delete,insert,select,update}'), ('transcripts', '{insert,select,update}')
+        ('transcriptions', '{delete,insert,select,update}'), ('transcripts', '{insert,select,update}'),
+        ('uncharged', '{delete,insert,select}')
 ) as needed (name, privileges)
 cross join unnest(privileges) as needs (privilege)
 where not has_table_privilege(format('receiver.%I', name), privilege)

@@ -1,7 +1,11 @@
 -- Turn a quarantined event into an ordinary event, now that its body can be read; return which event has its jobs.
 -- $1 event bigint, $2 event_id text, $3 type text, $4 transcription_id text, $5 title text, $6 ended_at timestamptz
 --
--- Its end can have an event already, as for a webhook that comes late: see append_events.sql.
+-- Its end can have an event already, as for a webhook that comes late: see append_events.sql. The ledger has passed it,
+-- and reads it now.
+with uncharged as (
+    insert into receiver.uncharged (event) values ($1) on conflict do nothing
+)
 update receiver.events e
 set event_id = $2, type = $3, transcription_id = $4, title = $5, unreadable = null, ended_at = $6,
     same_as = (

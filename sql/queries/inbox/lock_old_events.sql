@@ -7,7 +7,8 @@ with next as materialized (
         id, received_at, received_at < $2 as is_old,
         -- Of what has lost its body already, only the row can go. The ledger must have read the body.
         type is not null and received_at < $2 and (pruned_at is null or received_at < $3)
-            and id <= (select last_event from receiver.ledger) as is_wanted
+            and id <= (select last_event from receiver.ledger)
+            and not exists (select from receiver.uncharged u where u.event = events.id) as is_wanted
     from receiver.events
     where id > $1
     order by id

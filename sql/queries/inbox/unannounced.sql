@@ -11,4 +11,11 @@ where not exists (
             e.source, e.api_url, e.account, e.transcription_id, e.ended_at, e.received_at, given.ended_at, now()
         )
 )
+and not exists (
+    -- It was submitted for another account, whose own comparison finds its end, or the looks at what was submitted do.
+    select
+    from receiver.submissions s
+    where s.remote_id = given.transcription_id and (s.source, s.api_url) = ($1, $2) and s.account <> $3
+        and s.state not in ('done', 'failed') and receiver.is_same_user($1, $2, $3, s.account)
+)
 order by given.place

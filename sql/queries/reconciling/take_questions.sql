@@ -1,4 +1,4 @@
--- Return transcriptions under way that an account's list does not reach any more, and that nobody has asked about for a while.
+-- Take transcriptions under way that an account's list does not reach any more, and that nobody has asked about for a while.
 -- $1 source text, $2 api_url text, $3 account text, $4 before timestamptz, $5 limit bigint
 with due as (
     select t.transcription_id

@@ -8,7 +8,8 @@ cross join lateral (
     select event_id, type
     from receiver.events e
     where e.transcription_id = s.remote_id
-        and e.source = s.source and e.api_url = s.api_url and e.account = s.account
+        and e.source = s.source and e.api_url = s.api_url
+        and receiver.is_known_user(s.source, s.api_url, s.account, e.account)
         and e.type in ('transcription.completed', 'transcription.failed')
     order by e.id desc
     limit 1

@@ -3,7 +3,7 @@
 --
 -- It is the run that ended at the same second. Else it is the first one under way. Else, where either tells no time, it is
 -- the last one, if that can be: a run cannot have ended after its end was known. Else it is a run of which we did not know.
--- A charge is of the time when its run ended, however late that is told, and never of a time to come.
+-- A charge that nobody wrote before is of the time when its run ended, however late that is told, never of a time to come.
 with runs as (
     select run, completed_at, ended_at, max(run) over () as last
     from receiver.charges

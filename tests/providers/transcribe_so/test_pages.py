@@ -17,7 +17,9 @@ def page(*items: str, cursor: str | None = "next") -> bytes:
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_each_item_comes_with_its_bytes_and_the_time_of_the_request(strict: bool) -> None:
+async def test_each_item_comes_with_its_bytes_and_the_time_of_the_request(
+    strict: bool,  # noqa: FBT001 - of the table
+) -> None:
     found, cursor = await read_page(page(*GOOD), 5.0, strict=strict)
     assert [(one.status.id, one.status.status, one.raw, one.asked_at) for one in found] == [
         (1, "completed", GOOD[0].encode(), 5.0), (3, "failed", GOOD[1].encode(), 5.0),
@@ -36,6 +38,9 @@ async def test_an_item_that_cannot_be_read_is_left_out_and_the_others_are_there(
 
 
 @pytest.mark.parametrize(("strict", "items"), [(True, [GOOD[0], MALFORMED]), (False, [MALFORMED])])
-async def test_a_page_that_cannot_be_read_is_refused(strict: bool, items: list[str]) -> None:
+async def test_a_page_that_cannot_be_read_is_refused(
+    strict: bool,  # noqa: FBT001 - of the table
+    items: list[str],
+) -> None:
     with pytest.raises(ProviderUnavailable):
         await read_page(page(*items), 5.0, strict=strict)

@@ -77,7 +77,8 @@ class Bench:
         """Let the account's time have begun so long ago."""
         await self.db.execute(
             "insert into receiver.reconciliations (source, api_url, account, reconcile_from, watermark)"
-            " values ($1, $2, $3, now() - $4::interval, now() - $4::interval - interval '7 days')",
+            " values ($1, $2, $3, now() - $4::interval, now() - $4::interval - interval '7 days')"
+            " on conflict do nothing",
             *ID, ago,
         )  # fmt: skip
 

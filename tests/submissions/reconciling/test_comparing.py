@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from receiver import Context, handler, providers
 from receiver.database import Pool
-from receiver.errors import BusyError, ProviderUnavailable
+from receiver.errors import BusyError, ImpossibleError, ProviderUnavailable
 from receiver.events import Event
 from receiver.handling.replay import replay
 from receiver.inbox import deliveries, listing, unannounced
@@ -22,7 +22,7 @@ from receiver.providers.transcribe_so import Listed, TranscriptionStatus
 from receiver.sandbox import Knobs
 from receiver.sandbox.knobs import Digits
 from receiver.sandbox.transcribe_so.pipelines import DEFAULT_CODE
-from receiver.sandbox.transcribe_so.transcription import stamp
+from receiver.sandbox.transcribe_so.transcription import SimulatedTranscription, stamp
 from receiver.submissions.reconciling import records
 from receiver.submissions.reconciling.comparing import Comparison
 from tests.inbox.ageing import prune
@@ -30,6 +30,12 @@ from tests.providers.scripted import turns_enough
 from tests.sandbox.simulated import KEY, URL
 from tests.submissions.reconciling.bench import GRACE, ID, WANTED, Bench, opened
 
+SUBMITTED = """
+    insert into receiver.submissions (
+        id, source, api_url, account, key_fingerprint, operation, wishes, recording, caller_key, asked, state, remote_id
+    )
+    values ('sub_other', $1, $2, 'other', 'k', 'transcription', '{}', 'a.mp3', 'k', 'k', 'accepted', '7')
+"""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -186,6 +192,68 @@ async def test_what_is_under_way_for_more_than_a_week_is_asked_about_by_itself(h
     assert event.transcription_id == "1"
 
 
+async def test_an_end_that_could_not_be_stored_is_asked_about_again(here: Bench) -> None:
+    """What is noted as ended is not asked about: nobody would find it any more."""
+    (old,) = await asked_about(here, 1)
+    old.end_as("completed", datetime.now(UTC) - HOUR)
+    async with here.db.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("insert into receiver.gate select where false")
+        _, trouble = await compared_now(here)
+        await transaction.rollback()
+    assert trouble is not None
+    assert trouble.startswith("a delivery is being stored")
+    await here.db.execute("update receiver.transcriptions set ask_at = now()")
+    assert (await here.compared()).found == 1
+
+
+async def test_what_has_ended_just_now_may_still_be_announced_also_if_it_is_asked_about(here: Bench) -> None:
+    (old,) = await asked_about(here, 1)
+    old.end_as("completed", datetime.now(UTC))
+    comparison = await here.compared()
+    assert (comparison.found, comparison.unripe) == (0, 1)
+    await here.db.execute("update receiver.transcriptions set ask_at = now()")
+    assert (await here.compared(replace(here.account, grace=timedelta(0)))).found == 1
+
+
+@pytest.mark.parametrize("kind", ["malformed", "gone"])
+async def test_one_that_cannot_be_asked_about_holds_up_no_other(here: Bench, kind: str) -> None:
+    for item in await asked_about(here, 1, 2, 3):
+        item.status = "completed"
+    if kind == "gone":
+        del here.items[1]
+    else:
+        here.sandbox.faults.plan({"endpoint": "/transcriptions/1", "kind": kind, "times": 9})
+    assert (await here.compared()).found == 2
+    assert sorted(event.transcription_id or "" for event in await here.events()) == ["2", "3"]
+
+
+async def asked_about(here: Bench, *numbers: int) -> list[SimulatedTranscription]:
+    """Add transcriptions under way that a comparison has seen, and that the next one asks about."""
+    await here.begun()
+    items = [here.add(number, "processing", created=8 * DAY) for number in numbers]
+    await here.compared()
+    await here.db.execute("update receiver.transcriptions set ask_at = now()")
+    return items
+
+
+async def compared_now(here: Bench) -> tuple[Comparison, str | None]:
+    await records.hurry(here.db, [ID], within=timedelta(0))
+    (taken,) = await records.take(here.db, [ID])
+    return await here.reconciler.compare(taken)
+
+
+async def test_what_another_account_of_the_user_has_submitted_is_found_by_that_one(here: Bench) -> None:
+    await here.begun()
+    here.add(7)
+    await here.db.execute(SUBMITTED, ID.source, ID.api_url)
+    assert (await here.compared()).found == 0
+    await here.db.execute("update receiver.submissions set state = 'done'")
+    await here.db.execute("update receiver.reconciliations set watermark = now() - interval '1 day'")
+    assert (await here.compared()).found == 1
+
+
 async def test_it_is_not_asked_about_at_every_comparison(here: Bench) -> None:
     await here.begun()
     here.add(1, "processing", created=8 * DAY)
@@ -282,6 +350,20 @@ async def test_a_webhook_that_could_not_be_read_at_first_runs_nothing_more(here:
     assert len(await here.jobs()) == 1
 
 
+async def test_a_replay_of_what_runs_as_a_pruned_event_says_so(here: Bench) -> None:
+    await here.begun()
+    item = here.add(7)
+    await here.compared()
+    await here.delivered(item, "evt_7")
+    reconciled, late = await here.events()
+    unread = "update receiver.events set type = null, unreadable = 'so', same_as = null, ended_at = null where id = $1"
+    await here.db.execute(unread, late.key)
+    await here.db.execute("update receiver.events set pruned_at = now() where id = $1", reconciled.key)
+    made = handler("transcription.*", name=WANTED)(_nothing)
+    with pytest.raises(ImpossibleError, match=f"the body of transcribe.so/{reconciled.id} was pruned"):
+        await replay(here.db, f"@{late.key}", [made], known=[WANTED])
+
+
 async def _nothing(event: Event, ctx: Context) -> None:
     """Do nothing."""
 
@@ -356,10 +438,10 @@ async def test_who_compares_waits_for_a_webhook_that_is_being_stored(here: Bench
         await transaction.start()
         await connection.execute("insert into receiver.gate select where false")
         with pytest.raises(BusyError):
-            await unannounced.append(here.db, ID, [end])
+            await here.account.store([end])
         await transaction.rollback()
     await here.delivered(item, "evt_7")
-    assert await unannounced.append(here.db, ID, [end]) == []
+    assert await here.account.store([end]) == []
 
 
 async def test_a_list_that_a_process_compares_is_left_alone_by_others(here: Bench) -> None:
@@ -474,9 +556,9 @@ async def test_nothing_is_compared_beside_a_process_of_before(here: Bench) -> No
         URL,
     )
     with pytest.raises(BusyError, match="of version 0"):
-        await records.require_new(here.db)
+        await records.begin(here.db, [ID])
     await here.db.execute("update receiver.processes set seen_at = now() - interval '1 minute' where pid = 1")
-    await records.require_new(here.db)
+    await records.begin(here.db, [ID])
 
 
 async def test_what_takes_longer_than_its_length_suggests_is_noted_once(

@@ -7,7 +7,6 @@ import pytest
 import pytest_asyncio
 
 from receiver.database import Pool
-from receiver.errors import ProviderError
 from receiver.submissions.reconciling.looking_up import look_up
 from receiver.webhooks import doubts
 from receiver.webhooks.doubts import Doubt
@@ -36,7 +35,7 @@ async def outcomes(here: Bench) -> list[str | None]:
 async def test_an_end_that_was_refused_and_is_not_stored_becomes_an_event_at_once(here: Bench) -> None:
     item = here.add(7, ended=timedelta(0))
     await doubted(here, 7)
-    await look_up(here.account)
+    await look_up(here.db, {ID: here.account})
     (event,) = await here.events()
     assert (event.transcription_id, event.origin, len(event.jobs)) == ("7", "reconciled", 1)
     assert await outcomes(here) == ["stored"]
@@ -48,7 +47,7 @@ async def test_a_thousand_replays_are_one_question_and_no_event(here: Bench) -> 
     await here.delivered(here.add(7), "evt_other")
     for _ in range(10):
         await doubted(here, 7, times=100)
-        await look_up(here.account)
+        await look_up(here.db, {ID: here.account})
     assert len(here.sandbox.asked) == 1
     assert await outcomes(here) == ["known"]
     assert await here.jobs() == ["evt_other"]
@@ -58,20 +57,20 @@ async def test_a_thousand_replays_are_one_question_and_no_event(here: Bench) -> 
 async def test_what_has_not_ended_or_nobody_announces_becomes_no_event(here: Bench, status: str, outcome: str) -> None:
     here.add(7, status)
     await doubted(here, 7)
-    await look_up(here.account)
+    await look_up(here.db, {ID: here.account})
     assert (await outcomes(here), await here.events()) == ([outcome], [])
 
 
 async def test_what_the_provider_does_not_know_is_gone(here: Bench) -> None:
     await doubted(here, 7)
-    await look_up(here.account)
+    await look_up(here.db, {ID: here.account})
     assert await outcomes(here) == ["gone"]
 
 
 async def test_a_replay_of_what_ended_before_our_time_gains_nothing(here: Bench) -> None:
     here.add(7, created=timedelta(days=50), ended=timedelta(days=49))
     await doubted(here, 7)
-    await look_up(here.account)
+    await look_up(here.db, {ID: here.account})
     assert (await outcomes(here), await here.events()) == (["known"], [])
 
 
@@ -79,8 +78,34 @@ async def test_a_provider_that_cannot_be_asked_is_asked_again(here: Bench) -> No
     here.add(7)
     await doubted(here, 7)
     here.sandbox.faults.plan({"endpoint": "/transcriptions/7", "kind": "500"})
-    with pytest.raises(ProviderError):
-        await look_up(here.account)
+    await look_up(here.db, {ID: here.account})
+    assert await outcomes(here) == [None]
     await here.db.execute("update receiver.doubts set taken_until = now()")
-    await look_up(here.account)
+    await look_up(here.db, {ID: here.account})
+    assert await outcomes(here) == ["stored"]
+
+
+async def test_an_answer_that_cannot_be_read_holds_up_no_other(here: Bench) -> None:
+    for number in (7, 8, 9):
+        here.add(number)
+        await doubted(here, number)
+    here.sandbox.faults.plan({"endpoint": "/transcriptions/7", "kind": "malformed", "times": 9})
+    await look_up(here.db, {ID: here.account})
+    assert await outcomes(here) == [None, "stored", "stored"]
+
+
+async def test_an_end_that_could_not_be_stored_is_looked_up_again(here: Bench) -> None:
+    here.add(7, "processing", created=timedelta(days=20))
+    await here.compared()
+    here.add(7, created=timedelta(days=20), ended=timedelta(days=35))  # before our time, if one believes it
+    await doubted(here, 7)
+    async with here.db.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("insert into receiver.gate select where false")
+        await look_up(here.db, {ID: here.account})
+        await transaction.rollback()
+    assert await outcomes(here) == [None]
+    await here.db.execute("update receiver.doubts set taken_until = now()")
+    await look_up(here.db, {ID: here.account})
     assert await outcomes(here) == ["stored"]

@@ -78,7 +78,9 @@ async def test_it_compares_until_it_is_cancelled_and_stores_what_it_finds(here: 
 async def test_without_an_interval_nothing_is_compared_unasked(here: Bench) -> None:
     here.add(7)
     await doubted(here, 7)
-    task = asyncio.create_task(replace(here.reconciler, every=timedelta(0), tick=0.01).watch())
+    reconciler = replace(here.reconciler, every=timedelta(0), tick=0.01)
+    await reconciler.watch()
+    task = asyncio.create_task(reconciler.watch_doubts())
     await until(here.events)  # looked up
     task.cancel()
     await asyncio.wait({task})
@@ -125,8 +127,9 @@ async def test_an_item_that_the_database_refuses_ends_only_its_own_comparison_an
 
 
 async def test_without_accounts_it_has_nothing_to_do(db: Pool) -> None:
+    reconciler = Reconciler(db, {}, {}, timedelta(minutes=10))
     async with asyncio.timeout(20):
-        await Reconciler(db, {}, {}, timedelta(minutes=10)).watch()
+        await asyncio.gather(reconciler.watch(), reconciler.watch_doubts())
 
 
 async def test_a_feed_looks_off_once_something_has_ended_unannounced_and_on_when_a_webhook_comes(
@@ -150,6 +153,14 @@ async def test_a_feed_looks_off_once_something_has_ended_unannounced_and_on_when
     assert not (await feed.read(here.db, ID, SECRETS)).looks_off
     assert await due_in(here) > timedelta(minutes=9)
     assert "webhooks come again" in caplog.text
+
+
+async def test_webhooks_that_are_refused_for_their_time_come_nevertheless(here: Bench) -> None:
+    here.add(1)
+    await here.compared()
+    assert (await feed.read(here.db, ID, SECRETS)).looks_off
+    await doubted(here, 2)
+    assert not (await feed.read(here.db, ID, SECRETS)).looks_off
 
 
 async def test_a_webhook_that_comes_late_is_heard(here: Bench) -> None:
