@@ -102,14 +102,15 @@ def free_port() -> int:
 
 def until(holds: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
     """Return the first true answer of `holds`; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.01
     while True:
         found = holds()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.1)  # to ask is work too, for what is waited for
 
 
 def sign(body: bytes, *, secret: bytes = SECRET, at: float | None = None) -> dict[str, str]:
@@ -197,7 +198,7 @@ class Web(Process):
         """Whether a new connection is taken."""
         try:
             socket.create_connection(("127.0.0.1", self.port)).close()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # a reset: it was closed while we came
             return False
         return True
 

@@ -10,9 +10,11 @@ import click
 from receiver.cli import filters
 from receiver.cli.options import since_option
 from receiver.database import Database
+from receiver.handling import discovery
 from receiver.inbox import jobs
 from receiver.inbox.dead import Filter
 from receiver.logs import printable
+from receiver.settings import Settings
 
 
 def job_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -36,6 +38,11 @@ def job_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, wanted=Filter(handler or None, error or None, since, event_type), **more)
 
     return with_filter
+
+
+def known_handlers(configured: Settings) -> list[str]:
+    """Return the names of the handlers that jobs can be of: those that can be loaded, and our own."""
+    return [*discovery.load(configured.handlers), jobs.SUBMISSIONS]
 
 
 async def say_unknown_handler(db: Database, name: str | None, known: Collection[str]) -> None:

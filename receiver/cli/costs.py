@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import get_args
 
 import click
 
@@ -16,7 +17,6 @@ from receiver.logs import clock, printable
 from receiver.submissions import costs as ledger
 from receiver.submissions.costs import By, Cost, Costs, total
 
-PARTS = ("day", "account", "pipeline", "title", "operation")
 NONE = {"pipeline": "(the default pipeline)", "title": "(no title)"}
 BLOCK, PLAIN = "\N{FULL BLOCK}", "#"
 LONGEST_BAR = 60
@@ -34,7 +34,7 @@ LONGEST_NAME = 40
     "--since", type=Duration(), default="30d", show_default=True, metavar="DURATION",
     help="Only what was charged in the last 7d or 12h, for example.",
 )  # fmt: skip
-@click.option("--by", type=click.Choice(PARTS), default="day", show_default=True, help="Add it up by this.")
+@click.option("--by", type=click.Choice(get_args(By)), default="day", show_default=True, help="Add it up by this.")
 @as_json
 def costs(since: timedelta, by: By, *, as_json: bool) -> None:
     """Show what the providers have charged.

@@ -8,13 +8,12 @@ from functools import partial
 import click
 
 from receiver.cli import terminal
-from receiver.cli.choosing import job_options, say_unknown_handler
+from receiver.cli.choosing import job_options, known_handlers, say_unknown_handler
 from receiver.cli.opening import database_url, on_database, with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped, yes_option
 from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
 from receiver.cli.process import configure
 from receiver.errors import ImpossibleError
-from receiver.handling import discovery
 from receiver.inbox import dead as dead_jobs
 from receiver.inbox import replays
 from receiver.inbox.attempts import this_person
@@ -65,7 +64,7 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
     if not found:
         click.echo("no dead jobs", err=True)
     if wanted.handler is not None and not found and not waiting:
-        known = [*discovery.load(configured.handlers), SUBMISSIONS]
+        known = known_handlers(configured)
         with_database(configured, lambda db: say_unknown_handler(db, wanted.handler, known))
     for one in under_way:
         click.echo(
@@ -95,7 +94,7 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
     if event is not None and wanted != Filter(wanted.handler):
         raise click.UsageError("--error, --since and --type do not go with an EVENT")
     configured = configure()
-    known = [*discovery.load(configured.handlers), SUBMISSIONS]
+    known = known_handlers(configured)
     with database_url(configured) as url:
         found = _without_own_work(on_database(url, lambda db: dead_jobs.droppable(db, event, wanted, known=known)))
         if found and not yes:

@@ -7,17 +7,15 @@ from typing import Any, get_args
 import click
 
 from receiver.cli import filters
-from receiver.cli.choosing import say_unknown_handler
+from receiver.cli.choosing import known_handlers, say_unknown_handler
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure
 from receiver.events import DEFAULT_ACCOUNT
-from receiver.handling import discovery
 from receiver.inbox import listing, lookup
 from receiver.inbox.attempts import Attempt
 from receiver.inbox.filters import ALL, ALL_JOBS, JOB_STATES, EventState, Filter, JobState
-from receiver.inbox.jobs import SUBMISSIONS
 from receiver.inbox.listing import Stored, StoredJob
 from receiver.inbox.lookup import Whole
 from receiver.logs import clock, printable
@@ -139,7 +137,7 @@ def _say_unknown(configured: Settings, wanted: Filter) -> None:
     """Say which wanted names nothing has here: they can be mistyped."""
     filters.say_unknown_account(configured, wanted.account)
     if wanted.handler is not None:
-        known = [*discovery.load(configured.handlers), SUBMISSIONS]
+        known = known_handlers(configured)
         with_database(configured, lambda db: say_unknown_handler(db, wanted.handler, known))
 
 

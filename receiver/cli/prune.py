@@ -20,6 +20,8 @@ from receiver.logs import clock
 from receiver.submissions import clearing, costs
 from receiver.submissions.shelf import open_shelf
 
+ONLY_HERE = "the transcripts of other providers than transcribe.so cannot be fetched again"
+
 
 @click.command(
     epilog=examples(
@@ -31,7 +33,7 @@ from receiver.submissions.shelf import open_shelf
 @click.option(
     "--older-than", type=Duration(), required=True, metavar="DURATION", help="What is older: 90d or 12w, for example."
 )
-@click.option("--archive", is_flag=True, help="Also the provider's answers: transcripts and timestamps as they came.")
+@click.option("--archive", is_flag=True, help="Also the providers' answers: transcripts and timestamps as they came.")
 @click.option("--artifacts", is_flag=True, help="Also the files of submissions, those on this machine.")
 @yes_option
 @as_json
@@ -95,6 +97,8 @@ async def _ask(db: Pool, before: Horizon, *, archive: bool, artifacts: bool) -> 
     if artifacts:
         files = await clearing.count(db, before)
         most.files, most.bytes, is_exact = files.most.files, files.most.bytes, is_exact and files.is_exact
+    if most.answers:
+        click.echo(f"{ONLY_HERE}: what handlers have stored of them stays, and nothing else", err=True)
     if most == Gone():
         click.echo(f"nothing is older than {clock(before.at)}", err=True)
         return False

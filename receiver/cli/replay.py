@@ -6,7 +6,7 @@ from datetime import timedelta
 import click
 
 from receiver.cli import terminal
-from receiver.cli.choosing import job_options, say_unknown_handler
+from receiver.cli.choosing import job_options, known_handlers, say_unknown_handler
 from receiver.cli.opening import database_url, on_database, with_database
 from receiver.cli.options import WholeRange, as_json, examples, limit_option, stripped, yes_option
 from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
@@ -19,7 +19,7 @@ from receiver.health import presence
 from receiver.inbox import replays as bulk
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter
-from receiver.inbox.jobs import SUBMISSIONS, counted
+from receiver.inbox.jobs import counted
 from receiver.inbox.replays import Replay
 from receiver.logs import clock, printable
 
@@ -81,7 +81,7 @@ def _replay_event(event: str, only: str | None, *, as_json: bool) -> None:
 
 def _replay_dead(wanted: Filter, limit: int | None, *, yes: bool, as_json: bool) -> None:
     configured = configure()
-    known = [*discovery.load(configured.handlers), SUBMISSIONS]
+    known = known_handlers(configured)
     with database_url(configured) as url:
         found = on_database(url, lambda db: choice.choose(db, wanted, limit=limit, known=known, configured=configured))
         _say_left_out(found)

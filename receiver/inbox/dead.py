@@ -44,6 +44,10 @@ class Filter:
         """Whether it means all jobs."""
         return self == Filter()
 
+    def is_about(self, error: str | None) -> bool:
+        """Whether a job with this error can be meant: no statement judges that."""
+        return self.error is None or causes.is_about(self.error, error)
+
     def to_json(self) -> dict[str, Any]:
         """Return what is not None, as it is written on the command line."""
         since = None if self.since is None else _written(self.since)
@@ -122,7 +126,7 @@ async def groups(db: Pool, wanted: Filter) -> list[Group]:
         statement = query("inbox/dead_causes")
         async for row in connection.cursor(statement, *wanted.columns, wanted.error is not None, prefetch=PREFETCH):
             handler, error, number, first, last = row
-            if wanted.error is None or causes.is_about(wanted.error, error):
+            if wanted.is_about(error):
                 key = (handler, causes.cause(error))
                 tally = found.setdefault(key, _Tally(0, first, last, []))
                 tally.count += number
@@ -134,7 +138,7 @@ async def waiting(db: Pool, wanted: Filter) -> list[Group]:
     """Return the pending jobs whose last attempt did not count, in groups, the largest first; of many only some."""
     found = dict[tuple[str, str], _Tally]()
     for row in await db.fetch(query("inbox/waiting_jobs"), *wanted.columns, COUNTED):
-        if wanted.error is None or causes.is_about(wanted.error, row["error"]):
+        if wanted.is_about(row["error"]):
             key = (row["handler"], causes.cause(row["error"]))
             tally = found.setdefault(key, _Tally(0, row["event"], row["event"], [], row["due_at"]))
             tally.count += 1
@@ -199,7 +203,7 @@ async def _seen(db: Pool, wanted: Filter, statement: str, *more: object) -> Asyn
     accounts = dict[AccountId, AccountId]()
     async with db.acquire() as connection, connection.transaction():
         async for row in connection.cursor(statement, *wanted.columns, *more, prefetch=PREFETCH):
-            if wanted.error is None or causes.is_about(wanted.error, row["error"]):
+            if wanted.is_about(row["error"]):
                 account = AccountId(row["source"], row["api_url"], row["account"])
                 yield Seen(
                     row["id"], row["attempt"], sys.intern(row["state"]), sys.intern(row["handler"]),

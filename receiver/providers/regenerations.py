@@ -1,6 +1,6 @@
 """Have titles made anew: at most ten times for each transcription, and never twice for one intent.
 
-    intent, committed ──▶ the request, under the intent's key ──▶ the answer and the intent's end, in one transaction
+    intent, committed ──▶ the request, under the intent's key ──▶ the intent's end
          ▲                    │ no answer came, or we died
          └── the same is asked again within 23 hours ◀──┘            after that it counts as used
 
@@ -106,7 +106,7 @@ async def carry_out(
     db: Pool, wish: Wish, known: Before, ask: Asked,
     *, by: str, pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:  # fmt: skip
-    """Regenerate, or go on with what is asked for already, and keep the answer.
+    """Regenerate, or go on with what is asked for already. The new titles are fetched like all others.
 
     Args:
         db: the database.
@@ -197,19 +197,14 @@ async def _ask(connection: Connection, wish: Wish, intent: int, asking: _Asking)
             await _end(connection, intent, state, error=str(answer))
             return answer
         reach(Failpoint.AFTER_REGENERATED)
-        kind = f"regenerated/{intent}"
-        whose = wish.source, wish.api_url, wish.transcription_id, wish.completed_at
-        await connection.execute(query("providers/keep_answer"), *whose, kind, answer)
         await _forget(connection, wish)
-        await _end(connection, intent, "answered", kept_as=kind)
+        await _end(connection, intent, "answered")
         return None
 
 
-async def _end(
-    connection: Connection, intent: int, state: str, *, error: str | None = None, kept_as: str | None = None
-) -> None:
+async def _end(connection: Connection, intent: int, state: str, *, error: str | None = None) -> None:
     storable = None if error is None else error.replace("\x00", "").encode("utf-8", "replace").decode()
-    await connection.execute(query("providers/end_regeneration"), intent, state, storable, kept_as)
+    await connection.execute(query("providers/end_regeneration"), intent, state, storable)
 
 
 async def _forget(connection: Connection, wish: Wish) -> None:

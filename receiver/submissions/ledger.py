@@ -12,7 +12,7 @@ is read after all transactions that could commit a lower id. One that is read tw
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ import asyncpg
 
 from receiver.database import AWAY, Connection, Pool, query
 from receiver.events import AccountId, moment, text_or_none
+from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import TranscribeSo, lax
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions.records import storable
@@ -42,12 +43,13 @@ class Ledger:
 
     async def watch(self) -> None:
         """Read what has come, until cancelled. While the database is away, nothing is read."""
+        said = Seldom(_say, seconds=60.0)
         while True:
             has_more = False
             try:
                 has_more = await self.read(SETTLED_AFTER)
             except AWAY as exc:
-                log.warning("the ledger cannot be written now: %s", exc)
+                said.note(str(exc))
             await asyncio.sleep(BETWEEN_SECONDS if has_more else EVERY_SECONDS)
 
     async def read(self, settled_after: timedelta) -> bool:
@@ -131,3 +133,8 @@ async def _charge_end(connection: Connection, event: asyncpg.Record, told: Mappi
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _say(heard: Sequence[Heard]) -> None:
+    for kind in heard:
+        log.warning("the ledger cannot be written now: %s", kind.what)

@@ -1,5 +1,8 @@
 -- The ledger reads what comes out of quarantine, and a submission ends with an event that another key of its user had.
 
+-- The titles are fetched like all others: nobody reads the answer.
+alter table receiver.regenerations drop column kept_as;
+
 -- Events whose ids the ledger had passed before they could be read: they came out of quarantine.
 create table receiver.uncharged (
     event bigint primary key

@@ -10,13 +10,6 @@ import pytest
 from tests.inbox.dying import fill, on, states_of
 from tests.processes import Processes
 
-HANDLERS = """
-from receiver import Context, Event, handler
-
-
-@handler("transcription.completed")
-async def crm(event: Event, ctx: Context) -> None: ...
-"""
 WAITS = """
     update receiver.jobs set waiting_since = now(), error = 'the wallet is empty', due_at = now() + interval '1 h'
     where state = 'pending'
@@ -26,14 +19,16 @@ UNDER_WAY = "insert into receiver.replays (filter, total, started_by) values ('{
 
 @pytest.fixture
 def shared(processes: Processes, receiver_database: str) -> Processes:
-    processes.environment |= {"DATABASE_URL": receiver_database, "TRANSCRIBE_API_URL": "https://api.test"}
-    processes.write_handlers(some=HANDLERS)
+    processes.environment |= {
+        "DATABASE_URL": receiver_database, "TRANSCRIBE_API_URL": "https://api.test",
+        "RECEIVER_HANDLERS": "tests.inbox.crm",
+    }  # fmt: skip
     return processes
 
 
 def checked(shared: Processes, name: str) -> Mapping[str, Any]:
     """Return a finding of `receiver check`."""
-    findings = json.loads(shared.run("check", "--json").stdout)["findings"]
+    findings = json.loads(shared.run_inside("check", "--json").stdout)["findings"]
     (found,) = [one for one in findings if one["name"] == name]
     return dict(found)
 
@@ -91,26 +86,26 @@ def test_nothing_is_dropped_unless_a_person_says_what_and_agrees(
     shared: Processes, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
     fill(shared, "a", 2)
-    ran = shared.run("drop", *arguments)
-    assert (ran.returncode, said in ran.stderr) == (status, True), ran.stderr
+    ran = shared.run_inside("drop", *arguments)
+    assert (ran.exit_code, said in ran.stderr) == (status, True), ran.stderr
     assert states_of(shared) == {"dead": 2}
 
 
 @pytest.mark.parametrize("command", ["dead", "drop --yes", "replay --dead --yes"])
 def test_a_handler_that_nobody_has_is_a_hint(shared: Processes, command: str) -> None:
     fill(shared, "gone", 1, handler="gone")
-    ran = shared.run(*command.split(), "--handler", "cmr")
+    ran = shared.run_inside(*command.split(), "--handler", "cmr")
     assert "there is no handler cmr; there are crm, submissions\n" in ran.stderr
     for known in ("crm", "gone"):
-        assert "no handler" not in shared.run(*command.split(), "--handler", known, "--error", "nowhere").stderr
+        assert "no handler" not in shared.run_inside(*command.split(), "--handler", known, "--error", "nowhere").stderr
 
 
 def test_check_is_green_again_after_a_drop_and_show_says_who_and_why(shared: Processes) -> None:
     fill(shared, "a", 2, error="no {}")
     fill(shared, "gone", 1, state="pending", handler="gone", error=None)
     assert not checked(shared, "dead jobs")["holds"]
-    ran = shared.run("drop", "--error", "no #", "--reason", "they\x1b left", "--yes")
-    assert (ran.returncode, ran.stdout) == (0, "dropped 2 jobs; `receiver replay EVENT` brings one back\n")
+    ran = shared.run_inside("drop", "--error", "no #", "--reason", "they\x1b left", "--yes")
+    assert (ran.exit_code, ran.stdout) == (0, "dropped 2 jobs; `receiver replay EVENT` brings one back\n")
     assert checked(shared, "dead jobs")["holds"]
     shown = shared.run_inside("show", "a1").stdout
     assert "dropped, attempt 3: no a1" in shown
@@ -119,34 +114,34 @@ def test_check_is_green_again_after_a_drop_and_show_says_who_and_why(shared: Pro
     (job,) = json.loads(shared.run_inside("show", "a1", "--json").stdout)["jobs"]
     assert (job["state"], job["error"], job["dropped"]["reason"]) == ("dropped", "no a1", "they\x1b left")
     assert "@" in job["dropped"]["by"]
-    assert shared.run("replay", "a1").stdout == "pending again: crm\n"
+    assert shared.run_inside("replay", "a1").stdout == "pending again: crm\n"
     assert states_of(shared, "a") == {"pending": 1, "dropped": 1}
 
 
 def test_the_question_says_what_is_dropped_and_which_handlers_exist(shared: Processes) -> None:
     fill(shared, "a", 2)
     fill(shared, "gone", 3, state="pending", handler="gone")
-    ran = shared.run("drop", "--since", "7d")
+    ran = shared.run_inside("drop", "--since", "7d")
     first, second, third, *_ = ran.stderr.splitlines()
     assert first.startswith("2 dead jobs of crm (2); their events came from ")
     assert second.startswith("3 pending jobs of gone (3); their events came from ")
     assert third == "pending jobs are dropped because only these handlers exist here: crm, submissions"
-    assert re.match(r"1 dead job of crm \(1\); its event came [\d-]+ [\d:]+Z\n", shared.run("drop", "a1").stderr)
-    ran = shared.run("drop", "--since", "7d", "--yes", "--json")
+    assert re.match(r"1 dead job of crm \(1\); its event came [\d-]+ [\d:]+Z\n", shared.run_inside("drop", "a1").stderr)
+    ran = shared.run_inside("drop", "--since", "7d", "--yes", "--json")
     assert json.loads(ran.stdout) == {"dropped": 5, "left": 0}
-    assert shared.run("drop", "--since", "7d", "--yes").stderr == "no jobs to drop\n"
+    assert shared.run_inside("drop", "--since", "7d", "--yes").stderr == "no jobs to drop\n"
 
 
 def test_no_submission_is_left_without_an_end(shared: Processes) -> None:
     fill(shared, "sub", 2, handler="submissions", event_type="submission")
-    ran = shared.run("drop", "--handler", "submissions", "--yes")
-    assert ran.returncode == 1
+    ran = shared.run_inside("drop", "--handler", "submissions", "--yes")
+    assert ran.exit_code == 1
     assert (
         "2 jobs of submissions cannot be dropped, because the submissions would never end: `receiver resolve`"
         in ran.stderr
     )
     fill(shared, "a", 1)
-    ran = shared.run("drop", "--since", "1d", "--yes", "--json")
+    ran = shared.run_inside("drop", "--since", "1d", "--yes", "--json")
     assert json.loads(ran.stdout) == {"dropped": 1, "left": 0}
     assert "2 jobs of submissions cannot be dropped" in ran.stderr
     assert states_of(shared, "sub") == {"dead": 2}

@@ -10,13 +10,6 @@ from tests.commands import heeding_ctrl_c
 from tests.inbox.dying import fill, states_of
 from tests.processes import Processes, until
 
-HANDLERS = """
-from receiver import Context, Event, handler
-
-
-@handler("transcription.completed")
-async def crm(event: Event, ctx: Context) -> None: ...
-"""
 NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `receiver work`"
 
 
@@ -24,8 +17,8 @@ NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `
 def shared(processes: Processes, receiver_database: str) -> Processes:
     processes.environment |= {
         "DATABASE_URL": receiver_database, "TRANSCRIBE_API_URL": "https://api.test", "TRANSCRIBE_API_KEY": "tsk_1",
+        "RECEIVER_HANDLERS": "tests.inbox.crm",
     }  # fmt: skip
-    processes.write_handlers(some=HANDLERS)
     return processes
 
 
@@ -131,7 +124,7 @@ def test_what_is_not_meant_or_not_agreed_to_replays_nothing(
     shared: Processes, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
     fill(shared, "a", 2)
-    ran = shared.run(*arguments)
-    assert (ran.returncode, said in ran.stderr) == (status, True), ran.stderr
+    ran = shared.run_inside(*arguments)
+    assert (ran.exit_code, said in ran.stderr) == (status, True), ran.stderr
     assert states_of(shared) == {"dead": 2}
     assert shared.sql("select from receiver.replays") == []

@@ -362,7 +362,7 @@ LOOKED = {
     "providers/known_regenerations": Looked("'https://api.test', '1207', 'k1207', '23 h'", 5),
     "providers/lock_regeneration": Looked("1207, '23 h'", 5, 1),
     "providers/intend_regeneration": Looked(f"{ONE}, '7504', '', 'key', 'punchy', '', 'asked', 'a key', 'host/1'", 10),
-    "providers/end_regeneration": Looked("1207, 'answered', null, 'kept'", 10),
+    "providers/end_regeneration": Looked("1207, 'answered', null", 10),
     # Submissions.
     "submissions/accepted_works": Looked(f"{WORKS}, array['job_1', 'job_7']", 50),
     "submissions/advance_ledger": Looked("7", 5),

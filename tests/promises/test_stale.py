@@ -18,7 +18,7 @@ from receiver import Context, Event, handler
 async def note(event: Event, ctx: Context) -> None:
     assert event.transcription.status == "completed"
 """
-REPLAYS = 1000
+REPLAYS = 100
 
 
 @dataclass(frozen=True, slots=True)

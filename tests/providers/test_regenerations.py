@@ -94,10 +94,9 @@ async def test_the_intent_is_committed_before_the_request_with_its_key(db: Pool)
     provider.before = look
     await regenerate(db, provider)
     assert seen == [("intended", provider.keys[0], "punchy", "verbs", "default", "host/1")]
-    row = await db.fetchrow("select state, kept_as, ended_at is null as open from receiver.regenerations")
+    row = await db.fetchrow("select state, ended_at is null as open from receiver.regenerations")
     assert row is not None
-    assert (row["state"], row["open"]) == ("answered", False)
-    assert await db.fetchval("select answer from receiver.archive where kind = $1", row["kept_as"]) == MADE
+    assert tuple(row) == ("answered", False)
 
 
 @pytest.mark.parametrize("error", [LOST, ProviderUnavailable("broken", code="http_500", status=500)])

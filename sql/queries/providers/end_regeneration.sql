@@ -1,8 +1,8 @@
 -- Write what became of a regeneration. An answered one is charged, and of a lost one nobody knows.
--- $1 id bigint, $2 state text, $3 error text, $4 kept_as text
+-- $1 id bigint, $2 state text, $3 error text
 with regeneration as (
     update receiver.regenerations
-    set state = $2::text, error = $3, kept_as = $4, ended_at = now()
+    set state = $2::text, error = $3, ended_at = now()
     where id = $1
     returning source, api_url, account, id
 ), answered as (
