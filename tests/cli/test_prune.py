@@ -117,7 +117,7 @@ def test_an_event_whose_body_was_pruned_says_so(shared: Processes) -> None:
     shown = json.loads(shared.run_inside("show", "evt_1", "--json").stdout)
     assert (shown["raw"], shown["pruned_at"][:2]) == ("", "20")
     ran = shared.run_inside("replay", "evt_1")
-    assert (ran.exit_code, "the body of evt_1 was pruned at 20" in ran.stderr) == (1, True)
+    assert (ran.exit_code, "the body of transcribe.so/evt_1 was pruned at 20" in ran.stderr) == (1, True)
 
 
 def test_a_worker_prunes_every_day_if_it_is_told_to(shared: Processes) -> None:
