@@ -405,7 +405,7 @@ def test_show_says_where_an_event_comes_from(known: Processes) -> None:
         "evt_2": "  of transcribe.so, account two, at u; we found it in the provider's list, because no webhook had ",
         "evt_3": "  of timbr, account default, at u; we wrote it about a submission\n",
         "evt_4": "  of transcribe.so, account default, at u; it came to a callback\n",
-        "evt_5": "  came late: its jobs are those of @2, which the provider's list has shown before\n",
+        "evt_5": "  came late: its jobs are those of @2, which was made before because no webhook had come\n",
     }
     for name, line in said.items():
         assert line in known.run_inside("show", name).stdout

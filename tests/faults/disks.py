@@ -11,11 +11,12 @@ import asyncpg
 import pytest
 
 from receiver.database.embedded import attach, wait_until_stopped
-from tests.processes import Processes, servers, until
+from tests.processes import Processes
 
 MEGABYTES = 160
 FILLER = "filler"
 # The write-ahead log takes what is left, until the server cannot go on and ends.
+IN_VAIN = 10  # connections, one after the other
 WRITE = "select pg_logical_emit_message(false, 'filler', repeat('x', 1000000))"
 
 
@@ -53,27 +54,28 @@ def fill(disk: Path) -> None:
 
 
 def end_database(data: Path) -> None:
-    """Let the database on a full disk write until it gives up."""
+    """Let the database on a full disk write until it gives up: its keeper starts it again and again, in vain."""
 
     async def write(url: str) -> None:
         # One session or statement that finds no space is not yet the end of the server, and none may hang for long.
-        while servers(data):
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        refused = 0
+        while refused < IN_VAIN:
+            try:
                 connection = await asyncpg.connect(url, timeout=5)
-                try:
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                refused += 1
+                await asyncio.sleep(0.05)
+                continue
+            refused = 0
+            try:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                     while not connection.is_closed():
                         await connection.execute(WRITE, timeout=10)
-                finally:
-                    connection.terminate()
-            await asyncio.sleep(0.05)
+            finally:
+                connection.terminate()
 
-    with (
-        attach(data, create=False) as url,
-        suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError),
-        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
-    ):
+    with attach(data, create=False) as url, asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(write(url))
-    until(lambda: not servers(data), "the database has given up")
 
 
 def free(disk: Path) -> None:

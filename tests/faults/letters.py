@@ -97,13 +97,16 @@ def replayed(processes: Processes, *, dead: int, replay: int, rate: float, alone
     began = time.monotonic()
     groups = json.loads(processes.run_inside("dead", "--json").stdout)["dead"]
     group_seconds = time.monotonic() - began
+    with _delivering(web, "first", rate):  # what is done once only, such as opening connections
+        until(lambda: _count(processes, TOLD.format("first")) >= rate, "a second's deliveries are told")
     with _delivering(web, "alone", rate):
         time.sleep(alone_seconds)
     with _delivering(web, "beside", rate) as sent:
-        if replay // 3 <= ENOUGH:  # so many wait at most, and all of them might have run before it is cancelled
+        half = replay // 2
+        if half <= ENOUGH:  # so many wait at most, and all of them might have run before it is cancelled
             hold.touch()
         command = processes.start("replay", "--dead", "--error", "the CRM refuses #", "--yes")
-        row = until(lambda: _row(processes) and _row(processes)["done"] >= replay // 3 and _row(processes), "a third")
+        row = until(lambda: _row(processes) and _row(processes)["done"] >= half and _row(processes), "half")
         hold.touch()
         assert processes.run("replays", "--cancel", str(row["id"])).returncode == 0
         hold.unlink()
