@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from receiver.database import TROUBLE, Pool, query
 from receiver.inbox import retention
-from receiver.inbox.retention import GENTLY, Gone, Pace, Prune
+from receiver.inbox.retention import SERVICE, Gone, Pace, Prune
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Daily:
 
     db: Pool
     older_than: timedelta
-    pace: Pace = GENTLY
+    pace: Pace = SERVICE
     between: float = 600.0
 
     async def watch(self) -> None:

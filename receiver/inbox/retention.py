@@ -98,11 +98,10 @@ class Pace:
     """
 
     seconds: float = 0.05
-    rest: float = 1.0
+    rest: float = 4.0
 
 
-GENTLY = Pace(rest=4.0)
-AT_A_PACE = Pace()
+SERVICE = Pace()
 Told: TypeAlias = Callable[[float], None]
 
 
@@ -167,7 +166,7 @@ class Prune:
 
     db: Pool
     before: Horizon
-    pace: Pace = AT_A_PACE
+    pace: Pace = SERVICE
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     told: Told = lambda _: None
     gone: Gone = field(default_factory=Gone)

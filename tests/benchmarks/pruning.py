@@ -15,6 +15,7 @@ from tests.benchmarks.asking import execute, sql
 from tests.benchmarks.load import Came, Order
 from tests.benchmarks.stage import Place, Stage, stage
 from tests.inbox.ageing import READ
+from tests.processes import until
 
 EVENTS, AT_ONCE = 500_000, 50_000
 A_SECOND, TURN_SECONDS = 50, 30
@@ -82,13 +83,22 @@ def left(url: str) -> int:
     return int(sql(url, "select count(*) from receiver.events where event_id like 'evt_old_%'")[0][0])
 
 
+def first(url: str) -> int | None:
+    """Return the key of the oldest event."""
+    key: int | None = sql(url, "select min(id) from receiver.events")[0][0]
+    return key
+
+
 def order(port: int) -> Order:
     return Order(port, "p", A_SECOND * TURN_SECONDS, connections=16, rate=A_SECOND)
 
 
 def beside_a_prune(where: Stage, place: Place, port: int) -> tuple[float, Came]:
-    """Send deliveries while a prune runs; return how long it ran, and what came."""
-    began, prune = time.monotonic(), place.start(*PRUNE)
+    """Send deliveries while a prune runs; return how long it ran, and what came. A command's start is no prune."""
+    oldest = first(place.url)
+    prune = place.start(*PRUNE)
+    until(lambda: first(place.url) != oldest, "it prunes")
+    began = time.monotonic()
     came, _ = where.send(order(port))
     prune.end(signal.SIGINT)
     return time.monotonic() - began, came
