@@ -90,6 +90,12 @@ class Stage:
 
     def heal(self) -> Web:
         """Replace what runs by fresh processes, deliver again what got no answer, and see that all becomes good."""
+        web = self.refresh()
+        self.settle()
+        return web
+
+    def refresh(self) -> Web:
+        """Replace what runs by fresh processes, and deliver again what got no answer."""
         self.end()
         worker = self.processes.start("work")
         web = self.processes.serve()
@@ -97,7 +103,6 @@ class Stage:
         self._fresh = [worker, web]
         for event in list(self._unanswered):
             assert self.deliver(web, event, last=True)
-        self.settle()
         return web
 
     def settle(self) -> None:
@@ -297,7 +302,7 @@ def replaying(stage: Stage, point: Failpoint, nth: int) -> None:
     assert counted == [2] * (nth - (point is Failpoint.BEFORE_ADVANCED)) + [0] * (len(events) - sum(counted) // 2)
     moved = stage.processes.sql(f"select replay from receiver.jobs where replay = any ('{{{_listed(numbers)}}}')")
     assert len(moved) == sum(counted)
-    stage.heal()
+    stage.refresh()
     ended = f"select from receiver.replays where id = any ('{{{_listed(numbers)}}}') and state = 'done' and passed = 0"
     until(lambda: len(stage.processes.sql(ended)) == len(numbers), "fresh workers have gone on with them")
     assert _counted(stage, numbers) == [2] * len(events)
