@@ -107,7 +107,7 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
     if as_json:
         print_json({"dropped": len(dropped), "left": left})
     elif found:
-        say_done(f"dropped {jobs(len(dropped))}; `receiver replay EVENT` brings one back")
+        say_done(f"dropped {jobs(len(dropped))}; `receiver replay EVENT` brings one back whose handler exists")
     else:
         click.echo("no jobs to drop", err=True)
     if left:
@@ -172,7 +172,7 @@ def _dead_lines(group: Group) -> str:
 
 
 def _waiting_lines(group: Group) -> str:
-    due = "" if group.due_at is None else f", next try {clock(group.due_at)}"
+    due = "" if group.due_at is None else f", due {clock(group.due_at)}"
     waits = f"waiting since {clock(group.oldest)}{due}"
     return _lines(group, waits)
 

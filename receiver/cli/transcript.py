@@ -140,7 +140,10 @@ def _tell_or_ask(transcription: str, style: str, before: Before, *, yes: bool) -
     used = "" if before.used is None else f"; {before.used} are used"
     if before.made_at is not None:
         stored = f"`receiver timestamps {transcription} --style {style}`"
-        click.echo(f"the same was made at {clock(before.made_at)}: {stored} shows it and costs nothing", err=True)
+        click.echo(
+            f"the same was made at {clock(before.made_at)}: {stored} shows the newest titles of this style for nothing",
+            err=True,
+        )
     confirm(f"It might be charged, and is one of {REGENERATIONS} for this transcription{used}. Continue?")
 
 

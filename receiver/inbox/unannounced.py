@@ -47,10 +47,13 @@ async def among(db: Database, account: AccountId, ends: Sequence[Delivery]) -> l
     return [ends[row["place"] - 1] for row in rows]
 
 
-async def append(connection: Connection, account: AccountId, ends: Sequence[Delivery]) -> list[Delivery]:
+async def append(
+    connection: Connection, account: AccountId, ends: Sequence[Delivery], *, behind: bool = False
+) -> list[Delivery]:
     """Store the ends of an account's transcriptions that have no event, each with its jobs; return what was stored.
 
-    This belongs into a transaction of the caller's, which should end soon: until then no delivery is stored.
+    With `behind` the jobs wait behind what is live, as replays do. This belongs into a transaction of the caller's, which
+    should end soon: until then no delivery is stored.
 
     Raises:
         BusyError: a delivery that is being stored takes too long. Try again later.
@@ -60,5 +63,7 @@ async def append(connection: Connection, account: AccountId, ends: Sequence[Deli
     await lock(connection)
     missing = await among(connection, account, ends)
     await deliveries.append(connection, missing)
+    if behind:
+        await connection.execute(query("inbox/put_behind"), *account, [one.content.id for one in missing])
     reach(Failpoint.BEFORE_RECONCILED)
     return missing

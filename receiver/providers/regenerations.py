@@ -31,6 +31,7 @@ from receiver.errors import (
 from receiver.failpoints import Failpoint, reach
 from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.transcribe_so import NotReady
+from receiver.providers.transcribe_so.envelope import is_its_own
 
 Asked: TypeAlias = Callable[[str], Awaitable[bytes]]  # an idempotency key ──▶ the provider's answer
 
@@ -173,7 +174,7 @@ class _Asking:
     def is_refusal(self, error: ProviderError, *, was_lost: bool) -> bool:
         """Return whether an error tells that no request under the key was carried out."""
         if self.asked_before or was_lost:
-            return isinstance(error, REFUSALS_OF_BEFORE) and error.status is not None
+            return isinstance(error, REFUSALS_OF_BEFORE) and is_its_own(error)
         return isinstance(error, REFUSALS) or (error.status is None and error.code in NOTHING_SENT)
 
 

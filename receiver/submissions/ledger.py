@@ -33,6 +33,7 @@ BETWEEN_SECONDS = 0.1  # while there is more to read
 SETTLED_AFTER = timedelta(seconds=3)
 AT_ONCE = 250  # events, whose bodies are in memory together
 FAILED = "transcription.failed"
+MOST_CHARGED = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,15 @@ async def _charge_end(connection: Connection, event: asyncpg.Record, told: Mappi
     await connection.execute(
         query("submissions/charge_end"), event["source"], event["api_url"], event["account"],
         event["transcription_id"], moment(text_or_none(fields.get("completed_at"))), event["received_at"],
-        lax.number(fields.get("charge_usd")), storable(text_or_none(fields.get("pipeline_code"))),
+        _amount(fields.get("charge_usd")), storable(text_or_none(fields.get("pipeline_code"))),
         event["title"], event["id"], event["type"] == FAILED,
     )  # fmt: skip
+
+
+def _amount(value: object) -> float | None:
+    """Return an amount that can be one; nobody is charged a billion."""
+    found = lax.number(value)
+    return found if found is not None and abs(found) < MOST_CHARGED else None
 
 
 def _object(value: object) -> Mapping[str, Any]:

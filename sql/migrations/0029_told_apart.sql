@@ -21,3 +21,27 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
             = (is_known_user.source, is_known_user.api_url, is_known_user.other)
     )
 $$;
+
+-- As before, also if it was started again with another key of its user.
+create or replace function receiver.is_same_end(
+    source text, api_url text, account text, transcription_id text,
+    ended_at timestamptz, came_at timestamptz, other_ended_at timestamptz, other_came_at timestamptz
+) returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+        when ended_at is not null and other_ended_at is not null
+            then ended_at > other_ended_at - interval '1 s' and ended_at < other_ended_at + interval '1 s'
+        else not exists (
+            select
+            from receiver.reconciliations r
+            join receiver.transcriptions t
+                on t.source = r.source and t.api_url = r.api_url and t.account = r.account
+                and t.transcription_id = is_same_end.transcription_id
+            where r.source = is_same_end.source and r.api_url = is_same_end.api_url
+                and receiver.is_known_user(
+                    is_same_end.source, is_same_end.api_url, is_same_end.account, r.account
+                )
+                and t.restarted_at > least(coalesce(ended_at, came_at), coalesce(other_ended_at, other_came_at))
+                and t.restarted_at < greatest(coalesce(ended_at, came_at), coalesce(other_ended_at, other_came_at))
+        )
+    end
+$$;

@@ -48,7 +48,7 @@ def test_dead_shows_groups_then_what_waits_and_mentions_replays_under_way(shared
     assert second.split()[:2] == ["1", "other"]
     assert "\x1b" not in ran.stdout
     assert third.split()[:4] == ["2", "crm", "waiting", "since"]
-    assert ", next try " in third
+    assert ", due " in third
     assert why == "         the wallet is empty"
     assert "bulk replay 1 is under way: 0 of 1 moved; see `receiver replays`" in ran.stderr
 
@@ -105,7 +105,10 @@ def test_check_is_green_again_after_a_drop_and_show_says_who_and_why(shared: Pro
     fill(shared, "gone", 1, state="pending", handler="gone", error=None)
     assert not checked(shared, "dead jobs")["holds"]
     ran = shared.run_inside("drop", "--error", "no #", "--reason", "they\x1b left", "--yes")
-    assert (ran.exit_code, ran.stdout) == (0, "dropped 2 jobs; `receiver replay EVENT` brings one back\n")
+    assert (ran.exit_code, ran.stdout) == (
+        0,
+        "dropped 2 jobs; `receiver replay EVENT` brings one back whose handler exists\n",
+    )
     assert checked(shared, "dead jobs")["holds"]
     shown = shared.run_inside("show", "a1").stdout
     assert "dropped, attempt 3: no a1" in shown

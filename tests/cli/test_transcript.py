@@ -306,7 +306,10 @@ def test_a_lost_answer_is_gone_on_with_and_counts_once(keeping: Commands, sandbo
     assert "going on with the regeneration of 20" in ran.stderr
     assert "(take 2)" in ran.stdout
     again = keeping.run(*wanted, stdin="n\n")
-    assert f"`receiver timestamps {EXAMPLE} --style punchy` shows it and costs nothing" in again.stderr
+    assert (
+        f"`receiver timestamps {EXAMPLE} --style punchy` shows the newest titles of this style for nothing"
+        in again.stderr
+    )
     assert "; 1 are used. Continue?" in again.stderr
 
 

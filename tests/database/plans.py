@@ -329,6 +329,7 @@ LOOKED = {
     "inbox/test_event_after": Looked(f"{ONE}, 1500", 20),
     "inbox/has_ended": Looked("'https://api.test', '7503', 5", 10),
     "inbox/accept_quarantined": Looked("15007, 'evt_x', 'a.b', null, null, null", 5),
+    "inbox/put_behind": Looked(f"{ONE}, array['evt_15007', 'evt_15008']", 20),
     "inbox/replay_jobs": Looked("15007, array['a', 'd']", 10),
     "webhooks/verified_events": Looked(f"{ONE}, array['fp_1', 'fp_2'], 20", 50),
     # Deliveries that were refused for their time.

@@ -212,13 +212,18 @@ async def test_what_the_providers_list_said_goes_when_it_has_ended(db: Pool) -> 
 async def test_what_the_list_said_last_of_a_transcription_goes_with_its_event(db: Pool) -> None:
     """Else it would be asked about as under way, and its end would seem to be announced by nobody."""
     await aged(db, about=7)
-    for account in ("default", "other"):
+    users = {"default": "user_1", "of the user too": "user_1", "of another user": "user_2"}
+    for account, user in users.items():
         await db.execute(
             "insert into receiver.transcriptions (source, api_url, account, transcription_id, status, since)"
             " values ('transcribe.so', $1, $2, '7', 'processing', now() - interval '100 days')", API, account,
         )  # fmt: skip
+        await db.execute(
+            "insert into receiver.reconciliations (source, api_url, account, watermark, user_id)"
+            " values ('transcribe.so', $1, $2, now(), $3)", API, account, user,
+        )  # fmt: skip
     assert await prune(db) == Gone(events=1)
-    assert await db.fetchval("select account from receiver.transcriptions") == "other"
+    assert await db.fetchval("select string_agg(account, ',') from receiver.transcriptions") == "of another user"
 
 
 async def test_what_the_list_has_said_since_stays(db: Pool) -> None:

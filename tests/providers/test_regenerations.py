@@ -192,8 +192,8 @@ async def test_what_was_not_sent_or_is_refused_is_not_used_and_asked_for_under_a
 
 
 async def test_what_says_nothing_of_the_lost_request_leaves_it_used(db: Pool) -> None:
-    unrelated = [*(error_from(status, {}, b"") for status in (401, 402, 429)), NotReady("No.")]
-    provider = Provider(LOST, *unrelated, error_from(400, {}, b""))
+    unrelated = [*(error_from(status, {}, b"") for status in (400, 401, 402, 403, 404, 429)), NotReady("No.")]
+    provider = Provider(LOST, *unrelated, error_from(400, {}, b'{"error": {"code": "invalid_request"}}'))
     await lost(db, provider)
     for _ in unrelated:
         with pytest.raises(ProviderError):

@@ -117,6 +117,29 @@ async def test_what_comes_out_of_quarantine_after_it_was_passed_is_charged_and_n
     assert await pruned(db) == Gone(events=1)
 
 
+async def test_what_two_keys_of_one_user_tell_is_one_charge(db: Pool) -> None:
+    for account in ("default", "two"):
+        await db.execute(
+            "insert into receiver.reconciliations (source, api_url, account, watermark, user_id)"
+            " values ('transcribe.so', $1, $2, now(), 'user_1')", API, account,
+        )  # fmt: skip
+    await announce(db, "evt_1", what="failed")
+    await read_all(db)
+    failed = TranscriptionStatus(id=7, status="failed", charge_usd=0.36, completed_at=ENDED, title="A talk")
+    again = TranscriptionStatus(id=7, status="queued", retail_usd=0.5)
+    await ledger.started_again(db, AccountId("transcribe.so", API, "two"), failed, again)
+    await announce(db, "evt_2", at=LATER, account="two")
+    await read_all(db)
+    assert [row[:4] for row in await rows(db)] == [("7", 1, "transcription", 0.36), ("7", 2, "retry", 0.36)]
+
+
+@pytest.mark.parametrize("usd", [1.7e308, True])
+async def test_an_amount_that_can_be_none_is_not_told(db: Pool, usd: object) -> None:
+    await announce(db, "evt_1", usd=usd)
+    await read_all(db)
+    assert [row[3] for row in await rows(db)] == [None]
+
+
 async def pruned(db: Pool) -> Gone:
     """Prune what is older than a day; return how much."""
     run = Prune(db, await retention.horizon(db, timedelta(days=1)))

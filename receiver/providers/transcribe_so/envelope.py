@@ -12,6 +12,7 @@ from receiver.providers.refusals import MESSAGE_LENGTH
 STYLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RATE_LIMITED = "rate_limited"
 PROCESSING = "transcription_processing"
+NO_ENVELOPE = "http_"  # what the code begins with then
 
 
 class NotReady(errors.NotReady):
@@ -28,6 +29,11 @@ class NotReady(errors.NotReady):
         self.available_styles = available_styles
 
 
+def is_its_own(error: ProviderError) -> bool:
+    """Whether an error came in the provider's envelope, and not from a proxy or a firewall before it."""
+    return not error.code.startswith(NO_ENVELOPE)
+
+
 def error_from(status: int, headers: Mapping[str, str], body: bytes, key: str = "") -> ProviderError:
     """Return the error for an unsuccessful answer.
 
@@ -36,7 +42,7 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes, key: str = 
     from the answer's words.
     """
     envelope = {name: refusals.without(key, value) for name, value in _envelope(body).items()}
-    code = _text(envelope, "code") or f"http_{status}"
+    code = _text(envelope, "code") or f"{NO_ENVELOPE}{status}"
     message = (_text(envelope, "message") or refusals.NO_REASON)[:MESSAGE_LENGTH]
     request_id = _text(envelope, "request_id") or refusals.without(key, headers.get("x-request-id"))
     doc_url = _text(envelope, "doc_url")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from receiver.errors import ProviderUnavailable
 from receiver.providers.transcribe_so.answers import Cursor, Page, TranscriptionStatus
-from receiver.providers.transcribe_so.reading import pieces, read
+from receiver.providers.transcribe_so.reading import in_turns, pieces, read
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,9 @@ async def read_page(answer: bytes, asked_at: float, *, strict: bool) -> tuple[li
     Raises:
         ProviderUnavailable: the answer does not follow the specification (code `malformed_answer`).
     """
-    raws = [answer[it.start : it.end].strip() for it in pieces(answer, ITEMS) if it is not None and it.is_item]
+    raws = [answer[it.start : it.end].strip() async for it in in_turns(pieces(answer, ITEMS)) if it.is_item]
     try:
         page = await read(Page, answer)
-        return [Listed(*both, asked_at) for both in zip(page.data, raws, strict=True)], page.next_cursor
     except ProviderUnavailable as exc:
         if strict:
             raise
@@ -40,6 +39,9 @@ async def read_page(answer: bytes, asked_at: float, *, strict: bool) -> tuple[li
             raise
         log.warning("items of the list are left out, %d of %d: %s", len(raws) - len(found), len(raws), exc)
         return found, (await read(Cursor, answer)).next_cursor
+    if len(page.data) != len(raws):
+        raise ProviderUnavailable("the answer has several lists", code="malformed_answer")
+    return [Listed(*both, asked_at) for both in zip(page.data, raws, strict=True)], page.next_cursor
 
 
 async def _read_item(raw: bytes) -> TranscriptionStatus | None:

@@ -101,7 +101,7 @@ async def read(model: type[Model], answer: bytes, *, at_once: int = AT_ONCE_BYTE
         return parse(model, answer)
     kinds, items = _ITEMS.get(model, {}), dict[str, list[Answer]]()
     known, left = dict[str, bytes](), ITEMS_BYTES
-    async for piece in _yielding_to_others(pieces(answer, kinds)):
+    async for piece in in_turns(pieces(answer, kinds)):
         if piece.is_item:
             item = answer[piece.start : piece.end]
             left -= max(LEAST_BYTES, min(len(item), ITEM_BYTES))
@@ -124,7 +124,7 @@ async def read_result(answer: bytes) -> tuple[Result, Transcript]:
         return result, result.transcript()
     kinds, growing = _ITEMS[Result], GrowingTranscript()
     known: dict[str, bytes] = {}
-    async for piece in _yielding_to_others(pieces(answer, kinds, IN_RUNS)):
+    async for piece in in_turns(pieces(answer, kinds, IN_RUNS)):
         if not piece.is_item:
             if piece.name in Result.model_fields:
                 _keep(known, answer, piece, AT_ONCE_BYTES)
@@ -237,7 +237,7 @@ def _before_slashes(answer: bytes, start: int, end: int) -> int:
     return end
 
 
-async def _yielding_to_others(steps: Iterator[Piece | None]) -> AsyncIterator[Piece]:
+async def in_turns(steps: Iterator[Piece | None]) -> AsyncIterator[Piece]:
     """Yield the pieces, and let other work run every few milliseconds.
 
     Raises:

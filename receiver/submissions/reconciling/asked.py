@@ -11,7 +11,7 @@ from receiver.events import AccountId, Event
 from receiver.inbox import unannounced
 from receiver.inbox.deliveries import Delivery
 from receiver.submissions.reconciling import records
-from receiver.submissions.reconciling.comparing import AT_ONCE, Account, Comparison
+from receiver.submissions.reconciling.comparing import AT_ONCE, OLD_ENOUGH, Account, Comparison
 from receiver.submissions.reconciling.ends import Meaning, Terms
 from receiver.submissions.reconciling.reconciler import Reconciler
 from receiver.submissions.reconciling.records import Taken
@@ -70,11 +70,15 @@ async def _taken(reconciler: Reconciler, account: AccountId, waits: Callable[[],
 async def _missing(account: Account, since: timedelta) -> tuple[list[Delivery], int]:
     now, _ = await records.times(account.db, account.id)
     terms = Terms(now, now - since, account.grace)
-    found, chunk, compared = list[Delivery](), list[Delivery](), 0
+    found, chunk, compared, old = list[Delivery](), list[Delivery](), 0, 0
     async for listed in account.listed():
         item = listed.status
         if item.began is not None and item.began < terms.since:
-            break
+            old += 1
+            if old == OLD_ENOUGH:
+                break
+            continue
+        old = 0
         if terms.meaning(item) is Meaning.ENDED and terms.is_ripe(item, item.began or terms.since):
             delivery = account.delivery(listed, None)
             chunk += [] if delivery is None else [delivery]
@@ -89,7 +93,7 @@ async def _missing(account: Account, since: timedelta) -> tuple[list[Delivery], 
 async def _store(account: Account, some: Sequence[Delivery]) -> list[Delivery]:
     for _ in range(TRIES):
         try:
-            return await account.store(some)
+            return await account.store_behind(some)
         except BusyError:
             await asyncio.sleep(AGAIN_SECONDS)
     raise ImpossibleError("deliveries are being stored all the time: try again later; what is stored stays")

@@ -12,12 +12,12 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from receiver.database import Pool
-from receiver.errors import InvalidRequest, ProviderUnavailable
+from receiver.errors import InvalidRequest, ProviderError, ProviderUnavailable, RateLimited, Unauthenticated
 from receiver.events import AccountId, Event
 from receiver.failpoints import Failpoint, reach
 from receiver.inbox import jobs, unannounced
@@ -25,6 +25,7 @@ from receiver.inbox.deliveries import Delivery
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import Listed, TranscriptionStatus
 from receiver.providers.transcribe_so.answers import told
+from receiver.providers.transcribe_so.envelope import is_its_own
 from receiver.submissions import timing
 from receiver.submissions.announcing import Interested
 from receiver.submissions.reconciling import ends, records
@@ -36,8 +37,11 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 QUESTIONS = 20  # asked one by one in a comparison
 RAW_BYTES = 64 * 1024
-FORBIDDEN, MALFORMED = 403, "malformed_answer"
+OLD_ENOUGH = 20  # items, one after the other, behind which nothing younger comes: one of them can tell an odd time
+MALFORMED = "malformed_answer"
 MOST, MOST_UNTIMED = 100_000, 1000  # items of a list
+
+OF_ALL = (RateLimited, Unauthenticated)  # errors that the next request would have too
 
 Progressed: TypeAlias = Callable[[int, int], None]  # items compared, and ends found
 
@@ -82,13 +86,16 @@ class Account:
         handlers = tuple(self.interested(content.type, content.source))
         return Delivery(content, self.id.api_url, "", handlers, self.id.account, own="reconciled")
 
-    async def store(self, found: Sequence[Delivery]) -> list[Delivery]:
-        """Store the ends among these that have no event; return what was stored.
+    async def store_behind(self, found: Sequence[Delivery]) -> list[Delivery]:
+        """Store the ends among these that have no event, with jobs behind what is live; return what was stored.
 
         Raises:
             BusyError: a delivery that is being stored takes too long. Nothing was stored; try again later.
         """
-        return (await self.note([], [], lambda _: found))[1]
+        async with self.db.acquire() as connection, connection.transaction():
+            stored = await unannounced.append(connection, self.id, found, behind=True)
+        await self._tell(stored)
+        return stored
 
     async def note(
         self, items: Sequence[TranscriptionStatus], asked_at: Sequence[datetime],
@@ -99,11 +106,15 @@ class Account:
         What is noted as ended is not looked for again. `ends_of` is called with what is noted of each item.
 
         Raises:
-            BusyError: as in `store`.
+            BusyError: as in `store_behind`.
         """
         async with self.db.acquire() as connection, connection.transaction():
             noted = await records.note(connection, self.id, items, asked_at)
             stored = await unannounced.append(connection, self.id, ends_of(noted))
+        await self._tell(stored)
+        return noted, stored
+
+    async def _tell(self, stored: Sequence[Delivery]) -> None:
         if stored:
             reach(Failpoint.AFTER_RECONCILED)
             await jobs.nudge(self.db)
@@ -113,18 +124,17 @@ class Account:
             level = logging.DEBUG if self.patiently else logging.WARNING  # a person is told how many there are
             log.log(level, "%s of transcription %s was never announced: stored as %s", content.type,
                     content.transcription.id, content.id)  # fmt: skip
-        return noted, stored
 
     async def ask(self, transcription_id: str) -> Listed | None:
         """Return what the provider says of a transcription; None if it knows none of this id.
 
         Raises:
-            ProviderError: it does not say now; `malformed_answer`: it says what nobody can read.
+            ProviderError: it does not say, or something before it answers, which knows no transcription.
         """
         try:
             return await self.client.one(transcription_id)
         except InvalidRequest as exc:
-            if exc.status == FORBIDDEN:  # of a firewall, for example, which knows no transcription
+            if not is_its_own(exc):
                 raise
             return None
 
@@ -139,17 +149,26 @@ class Comparison:
         self._terms = Terms(taken.taken_at, taken.reconcile_from, account.grace)
         self._watermark = taken.taken_at - ends.OVERLAP
         self._began = time.monotonic()
-        self._untimed = 0
+        self._old = self._untimed = 0
+        self._unripe = list[Delivery]()
         self.compared = self.found = self.unripe = 0
 
     async def compare(self) -> datetime:
         """Compare the list, then ask about what it does not reach; return the new watermark."""
         account = self._account
-        await records.note_user(account.db, account.id, (await account.client.me()).user_id)
+        begun_at = await records.note_user(account.db, account.id, (await account.client.me()).user_id)
+        if begun_at is not None:
+            log.warning("%s (%s) has the key of another user now: what ended before is not looked for",
+                        account.id.source, account.id.account)  # fmt: skip
+            self._terms = replace(self._terms, since=begun_at)
         chunk = list[Listed]()
         async for listed in self._account.listed():
             if listed.status.began is not None and listed.status.began < self._taken.watermark:
-                break
+                self._old += 1
+                if self._old == OLD_ENOUGH:
+                    break
+                continue
+            self._old = 0
             chunk.append(listed)
             self._require_an_end(listed)
             if len(chunk) == AT_ONCE:
@@ -189,6 +208,8 @@ class Comparison:
             lambda noted: self._ripe([one for one, meaning in meant if meaning is Meaning.ENDED], noted),
         )  # fmt: skip
         self.found += len(stored)
+        self.unripe += len(await unannounced.among(self._account.db, self._account.id, self._unripe))
+        self._unripe = []
         held_up = [
             one.status for one, meaning in meant
             if meaning is Meaning.UNDER_WAY and self._terms.holds_up(one.status)
@@ -206,7 +227,7 @@ class Comparison:
             if self._terms.is_ripe(one.status, noted[one.status.id].since):
                 found += self._ends(one, noted)
             else:
-                self.unripe += 1
+                self._unripe += self._ends(one, noted)
                 self._hold_up([one.status])
         return found
 
@@ -220,10 +241,10 @@ class Comparison:
         for one in await records.questions(db, account, self._taken.watermark, limit=QUESTIONS):
             try:
                 listed = await self._account.ask(one)
-            except ProviderUnavailable as exc:
-                if exc.code != MALFORMED:
-                    raise
-                log.warning("what %s says of transcription %s cannot be read: %s", account.source, one, exc)
+            except OF_ALL:
+                raise
+            except ProviderError as exc:
+                log.warning("%s says nothing of transcription %s now: %s", account.source, one, exc)
                 continue
             if listed is None:
                 await records.forget(db, account, one)

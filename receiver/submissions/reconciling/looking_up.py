@@ -15,7 +15,7 @@ from receiver.errors import BusyError, ProviderError
 from receiver.events import AccountId
 from receiver.inbox.deliveries import Delivery
 from receiver.submissions.reconciling import records
-from receiver.submissions.reconciling.comparing import MALFORMED, Account
+from receiver.submissions.reconciling.comparing import MALFORMED, OF_ALL, Account
 from receiver.submissions.reconciling.ends import Meaning, Terms
 from receiver.submissions.reconciling.records import Noted
 from receiver.webhooks import doubts
@@ -37,12 +37,16 @@ async def look_up(db: Pool, accounts: Mapping[AccountId, Account]) -> None:
 async def _look_up(account: Account, waiting: Sequence[Taken]) -> None:
     for doubt in waiting:
         try:
-            await doubts.looked(account.db, doubt, await _outcome(account, doubt))
+            outcome = await _outcome(account, doubt)
         except (ProviderError, BusyError) as exc:
             what = f"transcription {doubt.transcription_id} of {account.id.source} ({account.id.account})"
             log.warning("%s cannot be looked up now: %s", what, exc)
-            if not isinstance(exc, ProviderError) or exc.code != MALFORMED:  # the others would fare no better
+            if isinstance(exc, OF_ALL):
                 return
+            if not isinstance(exc, ProviderError) or exc.code != MALFORMED:
+                continue
+            outcome = "gone"  # nobody can read it, and nobody could later: a comparison of the list is left
+        await doubts.looked(account.db, doubt, outcome)
 
 
 async def _outcome(account: Account, doubt: Taken) -> Outcome:

@@ -66,14 +66,22 @@ class Reconciler:
 
     async def watch_doubts(self) -> None:
         """Look up what deliveries have announced that were refused for their time, until cancelled."""
-        said = Seldom(_say, seconds=60.0)
+        said, users_are_known = Seldom(_say, seconds=60.0), False
         while self.accounts:
             try:
                 await records.begin(self.db, list(self.accounts))
+                if not users_are_known:
+                    await self._know_users()
+                users_are_known = True
                 await looking_up.look_up(self.db, self.accounts)
-            except (*AWAY, StoreUnavailableError, BusyError) as exc:
+            except (*AWAY, StoreUnavailableError, BusyError, ProviderError) as exc:
                 said.note(str(exc))
             await asyncio.sleep(self.tick)
+
+    async def _know_users(self) -> None:
+        """Learn which of several accounts have keys of one user, also if nothing is compared: an end is theirs together."""
+        for account in self.accounts.values() if len(self.accounts) > 1 else ():
+            await records.note_user(self.db, account.id, (await account.client.me()).user_id)
 
     async def reconcile(self) -> None:
         """Compare the lists of the accounts that are due."""
@@ -86,11 +94,11 @@ class Reconciler:
         Return the comparison, and why it was broken off; None if it was not.
         """
         comparison = Comparison(self.accounts[taken.account], taken)
-        watermark, trouble, after = None, None, self.every
+        watermark, trouble, after, level = None, None, self.every, logging.WARNING
         try:
             watermark = await comparison.compare()
         except RateLimited as exc:
-            trouble, after = str(exc), max(exc.retry_after or AFTER_TROUBLE, SOON)
+            trouble, after, level = str(exc), max(exc.retry_after or AFTER_TROUBLE, SOON), logging.INFO
         except BusyError as exc:
             trouble, after = str(exc), SOON
         except ProviderError as exc:
@@ -100,7 +108,7 @@ class Reconciler:
         except asyncpg.PostgresError as exc:  # one item must not end the comparisons of the others
             trouble = f"the database refuses what it lists: {exc.args[0]}"
         if trouble is not None:
-            level = logging.DEBUG if self.accounts[taken.account].patiently else logging.WARNING
+            level = logging.DEBUG if self.accounts[taken.account].patiently else level
             log.log(level, "%s (%s) cannot be compared now: %s", taken.account.source, taken.account.account, trouble)
         elif await self._looks_off(taken.account):
             after = min(after, WHILE_OFF)

@@ -72,9 +72,10 @@ async def begin(db: Database, accounts: Sequence[AccountId]) -> None:
             raise BusyError(f"a process of version {row['version']} is running: end it, and it is compared")
 
 
-async def note_user(db: Database, account: AccountId, user_id: str | None) -> None:
-    """Note whose key an account is."""
-    await db.execute(query("reconciling/note_user"), *account, storable(user_id))
+async def note_user(db: Database, account: AccountId, user_id: str | None) -> datetime | None:
+    """Note whose key an account is. If it was another user's before, it begins now: return when."""
+    begun_at: datetime | None = await db.fetchval(query("reconciling/note_user"), *account, storable(user_id))
+    return begun_at
 
 
 async def hurry(db: Database, accounts: Sequence[AccountId], *, within: timedelta = SPACING) -> None:

@@ -14,6 +14,13 @@ with about as (
     ) as e
     union
     select s.event from receiver.submissions s where s.id = $10
+    union
+    select e.id
+    from receiver.submissions s
+    join receiver.events e
+        on e.transcription_id = s.remote_id and e.source = s.source and e.api_url = s.api_url
+        and e.account = s.account
+    where s.id = $10
 )
 select e.id
 from about

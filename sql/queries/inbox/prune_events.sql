@@ -38,8 +38,9 @@ with given as materialized (
         and case when e.transcription_id is not null then (
             select true
             from receiver.submissions s
-            where s.source = e.source and s.api_url = e.api_url and s.account = e.account
-                and s.remote_id = e.transcription_id and s.state not in ('done', 'failed')
+            where s.source = e.source and s.api_url = e.api_url and s.remote_id = e.transcription_id
+                and s.state not in ('done', 'failed')
+                and receiver.is_same_user(e.source, e.api_url, e.account, s.account)
             limit 1
         ) end is null
 ), gone as (
@@ -65,11 +66,15 @@ with given as materialized (
     where e.id = ended.id and not ended.goes and e.pruned_at is null
     returning e.id
 ), forgotten as (
-    -- Else the provider would be asked about it as under way, if nobody has compared its list since.
+    -- Else its end would be found missing: it would be asked about as under way, if nobody has compared its list since. The
+    -- lists of other keys of the user show it too.
     delete from receiver.transcriptions t
     using ended
-    where ended.goes and t.source = ended.source and t.api_url = ended.api_url and t.account = ended.account
-        and t.transcription_id = ended.transcription_id and t.since < $2
+    join receiver.reconciliations r on r.source = ended.source and r.api_url = ended.api_url
+    where ended.goes and t.source = ended.source and t.api_url = ended.api_url and t.account = r.account
+        and t.transcription_id = ended.transcription_id
+        and (t.since < $2 or t.status in ('completed', 'failed', 'cancelled'))
+        and receiver.is_same_user(ended.source, ended.api_url, ended.account, r.account)
 ), moved as (
     -- The provider's clock was ahead, or ours behind. What was announced and is deleted must not be found missing.
     update receiver.reconciliations r
@@ -80,6 +85,7 @@ with given as materialized (
         where goes and ended_at >= $2
         group by source, api_url, account
     ) as late
-    where r.source = late.source and r.api_url = late.api_url and r.account = late.account
+    where r.source = late.source and r.api_url = late.api_url
+        and receiver.is_same_user(late.source, late.api_url, late.account, r.account)
 )
 select (select count(*) from whole) as events, (select count(*) from body) as bodies

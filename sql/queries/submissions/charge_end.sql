@@ -4,10 +4,20 @@
 -- It is the run that ended at the same second. Else it is the first one under way. Else, where either tells no time, it is
 -- the last one, if that can be: a run cannot have ended after its end was known. Else it is a run of which we did not know.
 -- A charge that nobody wrote before is of the time when its run ended, however late that is told, never of a time to come.
-with runs as (
+with whose as (
+    -- The account of the user under which its first run stands.
+    select coalesce((
+        select r.account
+        from receiver.reconciliations r
+        join receiver.charges c on (c.source, c.api_url, c.account, c.work) = ($1, $2, r.account, $4)
+        where r.source = $1 and r.api_url = $2 and receiver.is_known_user($1, $2, $3, r.account)
+        order by r.account = $3 desc, c.id
+        limit 1
+    ), $3) as account
+), runs as (
     select run, completed_at, ended_at, max(run) over () as last
     from receiver.charges
-    where source = $1 and api_url = $2 and account = $3 and work = $4
+    where source = $1 and api_url = $2 and account = (select account from whose) and work = $4
 ), known as (
     select run
     from runs
@@ -30,12 +40,13 @@ insert into receiver.charges as c (
     at, completed_at, ended_at
 )
 select
-    $1, $2, $3, $4, run.run, case when run.run > 1 then 'retry' else 'transcription' end,
+    $1, $2, whose.account, $4, run.run, case when run.run > 1 then 'retry' else 'transcription' end,
     coalesce($8, s.wishes ->> 'pipeline_code'), coalesce($9, s.title), s.id, $10, $7::double precision::numeric, 'USD',
     $7 is null and $11, 'event', least($5, $6, now()), $5, coalesce($5, $6)
 from run
+cross join whose
 left join receiver.submissions s
-    on s.source = $1 and s.api_url = $2 and s.account = $3 and s.remote_id = $4 and run.run = 1
+    on s.source = $1 and s.api_url = $2 and s.account = whose.account and s.remote_id = $4 and run.run = 1
 on conflict (source, api_url, account, work, run) do update set
     pipeline = coalesce(c.pipeline, excluded.pipeline),
     title = coalesce(c.title, excluded.title),

@@ -44,3 +44,9 @@ async def test_a_page_that_cannot_be_read_is_refused(
 ) -> None:
     with pytest.raises(ProviderUnavailable):
         await read_page(page(*items), 5.0, strict=strict)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+async def test_a_page_with_two_lists_is_refused(strict: bool) -> None:  # noqa: FBT001 - of the table
+    with pytest.raises(ProviderUnavailable, match="several lists"):
+        await read_page(b'{"data": [%b], "data": [], "next_cursor": null}' % GOOD[0].encode(), 5.0, strict=strict)

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
 from receiver import Context, handler, providers
 from receiver.database import Pool
-from receiver.errors import BusyError, ImpossibleError, ProviderUnavailable
+from receiver.errors import BusyError, ImpossibleError, NotFound, ProviderUnavailable
 from receiver.events import Event
 from receiver.handling.replay import replay
 from receiver.inbox import deliveries, listing, unannounced
@@ -217,7 +218,7 @@ async def test_what_has_ended_just_now_may_still_be_announced_also_if_it_is_aske
     assert (await here.compared(replace(here.account, grace=timedelta(0)))).found == 1
 
 
-@pytest.mark.parametrize("kind", ["malformed", "gone"])
+@pytest.mark.parametrize("kind", ["malformed", "gone", "500"])
 async def test_one_that_cannot_be_asked_about_holds_up_no_other(here: Bench, kind: str) -> None:
     for item in await asked_about(here, 1, 2, 3):
         item.status = "completed"
@@ -227,6 +228,76 @@ async def test_one_that_cannot_be_asked_about_holds_up_no_other(here: Bench, kin
         here.sandbox.faults.plan({"endpoint": "/transcriptions/1", "kind": kind, "times": 9})
     assert (await here.compared()).found == 2
     assert sorted(event.transcription_id or "" for event in await here.events()) == ["2", "3"]
+
+
+async def test_a_page_of_something_before_the_provider_knows_no_transcription(here: Bench) -> None:
+    """It says 404 of everything while it is deployed."""
+    (item,) = await asked_about(here, 1)
+    item.status = "completed"
+    transport = httpx.MockTransport(lambda _: httpx.Response(404, text="<html>we are deploying</html>"))
+    async with TranscribeSo(URL, SecretStr(KEY), budget=turns_enough(), transport=transport) as client:
+        with pytest.raises(NotFound):
+            await replace(here.account, client=client).ask("1")
+    assert (await here.account.ask("99")) is None
+
+
+async def test_one_odd_time_hides_nothing_of_the_list(here: Bench) -> None:
+    await here.begun()
+    for number in (1, 2, 3):
+        here.add(number)
+    here.items[2].created_at = datetime(1970, 1, 1, tzinfo=UTC)
+    await here.compared()
+    assert {event.transcription_id for event in await here.events()} >= {"1", "3"}
+
+
+async def test_a_clock_that_was_set_back_stops_nothing(here: Bench) -> None:
+    await here.begun()
+    await here.compared()
+    await here.db.execute(
+        "update receiver.reconciliations set due_at = now() + interval '1 year', watermark = now() + interval '1 year',"
+        " compared_at = now() + interval '1 year', leased_until = now() + interval '1 year'"
+    )
+    here.add(7)
+    (taken,) = await records.take(here.db, [ID])
+    await here.reconciler.compare(taken)
+    assert len(await here.events()) == 1
+
+
+async def test_the_key_of_another_user_begins_anew_and_so_do_the_others_of_the_old_one(here: Bench) -> None:
+    other = ID._replace(account="other")
+    await here.begun()
+    await records.begin(here.db, [ID, other])
+    for account in (ID, other):
+        assert await records.note_user(here.db, account, "user_1") is None
+    before = await here.db.fetch("select reconcile_from from receiver.reconciliations order by account")
+    assert await records.note_user(here.db, ID, "user_1") is None
+    assert await records.note_user(here.db, ID, "user_2") is not None
+    after = await here.db.fetch("select reconcile_from, user_id from receiver.reconciliations order by account")
+    assert [row["user_id"] for row in after] == ["user_2", "user_1"]
+    assert all(new["reconcile_from"] > old["reconcile_from"] for new, old in zip(after, before, strict=True))
+
+
+async def test_what_another_user_had_before_is_not_looked_for(here: Bench) -> None:
+    await here.begun()
+    await records.note_user(here.db, ID, "user_of_before")
+    here.add(7)
+    assert (await here.compared()).found == 0
+
+
+async def test_an_end_after_a_start_with_another_key_of_the_user_is_another_end(here: Bench) -> None:
+    other = ID._replace(account="other")
+    await here.begun()
+    await records.begin(here.db, [other])
+    for account in (ID, other):
+        await records.note_user(here.db, account, (await here.client.me()).user_id)
+    item = here.add(7, "failed")
+    await here.compared()
+    await here.db.execute(
+        "insert into receiver.transcriptions (source, api_url, account, transcription_id, status, since, restarted_at)"
+        " values ($1, $2, $3, '7', 'processing', now(), now())", *other,
+    )  # fmt: skip
+    await here.delivered(item, "evt_7", completed_at=None)
+    assert len(await here.jobs()) == 2
 
 
 async def asked_about(here: Bench, *numbers: int) -> list[SimulatedTranscription]:
@@ -438,10 +509,10 @@ async def test_who_compares_waits_for_a_webhook_that_is_being_stored(here: Bench
         await transaction.start()
         await connection.execute("insert into receiver.gate select where false")
         with pytest.raises(BusyError):
-            await here.account.store([end])
+            await here.account.store_behind([end])
         await transaction.rollback()
     await here.delivered(item, "evt_7")
-    assert await here.account.store([end]) == []
+    assert await here.account.store_behind([end]) == []
 
 
 async def test_a_list_that_a_process_compares_is_left_alone_by_others(here: Bench) -> None:

@@ -85,13 +85,14 @@ async def test_a_provider_that_cannot_be_asked_is_asked_again(here: Bench) -> No
     assert await outcomes(here) == ["stored"]
 
 
-async def test_an_answer_that_cannot_be_read_holds_up_no_other(here: Bench) -> None:
+@pytest.mark.parametrize(("kind", "outcome"), [("malformed", "gone"), ("500", None)])
+async def test_an_answer_that_nobody_can_use_holds_up_no_other(here: Bench, kind: str, outcome: str | None) -> None:
     for number in (7, 8, 9):
         here.add(number)
         await doubted(here, number)
-    here.sandbox.faults.plan({"endpoint": "/transcriptions/7", "kind": "malformed", "times": 9})
+    here.sandbox.faults.plan({"endpoint": "/transcriptions/7", "kind": kind, "times": 9})
     await look_up(here.db, {ID: here.account})
-    assert await outcomes(here) == [None, "stored", "stored"]
+    assert await outcomes(here) == [outcome, "stored", "stored"]
 
 
 async def test_an_end_that_could_not_be_stored_is_looked_up_again(here: Bench) -> None:

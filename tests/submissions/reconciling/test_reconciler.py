@@ -126,6 +126,22 @@ async def test_an_item_that_the_database_refuses_ends_only_its_own_comparison_an
         assert (found.holds, trouble in found.seen) == (holds, not holds)
 
 
+async def test_of_several_accounts_the_users_are_learned_although_nothing_is_compared(here: Bench) -> None:
+    other = ID._replace(account="other")
+    accounts = {ID: here.account, other: replace(here.account, id=other)}
+    reconciler = Reconciler(here.db, accounts, {}, timedelta(0), tick=0.01)
+    task = asyncio.create_task(reconciler.watch_doubts())
+
+    async def known() -> bool:
+        users = await here.db.fetch("select user_id from receiver.reconciliations where user_id is not null")
+        return len(users) == len(accounts)
+
+    await until(known)
+    task.cancel()
+    await asyncio.wait({task})
+    assert await here.db.fetchval("select receiver.is_known_user($1, $2, $3, 'other')", *ID)
+
+
 async def test_without_accounts_it_has_nothing_to_do(db: Pool) -> None:
     reconciler = Reconciler(db, {}, {}, timedelta(minutes=10))
     async with asyncio.timeout(20):
@@ -212,6 +228,7 @@ async def test_what_lies_before_the_beginning_is_taken_only_if_a_person_says_so(
     )
     assert shown == ["1", "2"]
     assert (len(stored), compared) == (len(await here.events()), 2)
+    assert await here.db.fetchval("select count(*) from receiver.jobs where is_replay") == 2  # behind what is live
     assert (await asked.take_since(here.account, timedelta(days=2), confirm=lambda _: None))[0] == []
     assert await feed.coverage(here.db, ID) == Coverage(0, 0)  # nobody was to announce them
 
