@@ -52,7 +52,7 @@ async def append(
 ) -> list[Delivery]:
     """Store the ends of an account's transcriptions that have no event, each with its jobs; return what was stored.
 
-    With `behind` the jobs wait behind what is live, as replays do. This belongs into a transaction of the caller's, which
+    With `behind` the jobs wait behind what is live, as replays do. This belongs into a transaction of the caller's. It
     should end soon: until then no delivery is stored.
 
     Raises:

@@ -79,7 +79,7 @@ class Reconciler:
             await asyncio.sleep(self.tick)
 
     async def _know_users(self) -> None:
-        """Learn which of several accounts have keys of one user, also if nothing is compared: an end is theirs together."""
+        """Learn which accounts have keys of one user, also if nothing is compared: an end is theirs together."""
         for account in self.accounts.values() if len(self.accounts) > 1 else ():
             await records.note_user(self.db, account.id, (await account.client.me()).user_id)
 
