@@ -81,7 +81,7 @@ async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, 
         if has_line and await _has_secrets(receiver.keyring, stop, relieved):
             report_ready()
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
-        log.info("listening on %s with %d handlers: %s", here, len(handlers), found)
+        log.info("listening on %s, for handlers %s", here, found)
         collect_seldom()
         app = application(receiver, submissions.routes)
         await serve_on(app, listener, stop, relieved=relieved, bounds=bounds)
