@@ -81,7 +81,8 @@ async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, 
         if has_line and await _has_secrets(receiver.keyring, stop, relieved):
             report_ready()
         here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
-        log.info("listening on %s, for handlers %s", here, found)
+        number = "1 handler" if len(handlers) == 1 else f"{len(handlers)} handlers"
+        log.info("listening on %s with %s: %s", here, number, found)
         collect_seldom()
         app = application(receiver, submissions.routes)
         await serve_on(app, listener, stop, relieved=relieved, bounds=bounds)

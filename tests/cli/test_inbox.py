@@ -245,7 +245,7 @@ def test_handlers_lists_what_is_found(shared: Processes) -> None:
     ]  # fmt: skip
     assert ["transcription.completed, failing.event of transcribe.so" in line for line in lines] == [False, True]
     web = shared.serve()
-    assert ", for handlers first (handlers/some.py), second (handlers/some.py)\n" in web.log
+    assert "with 2 handlers: first (handlers/some.py), second (handlers/some.py)\n" in web.log
 
 
 def test_send_delivers_a_file_byte_for_byte(shared: Processes, running: tuple[Web, Process]) -> None:

@@ -135,7 +135,7 @@ def test_no_process_of_a_sandbox_is_told_of_a_real_provider_and_its_line_works_b
     assert {"sandbox", "serve", "work"} <= {word for command in told_to for word in command.split("\0")}
     assert not [command for command, said in told_to.items() if "real.example" in said]
     process.until_logged("working with 8 lanes for own (")
-    assert ", for handlers own (" in process.log
+    assert "with 1 handler: own (" in process.log
     assert list(elsewhere.iterdir()) == []
     (sandbox,) = (said for command, said in told_to.items() if "sandbox" in command.split("\0"))
     assert "s3cret" not in sandbox
