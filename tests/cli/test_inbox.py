@@ -376,6 +376,11 @@ def test_jobs_are_listed_by_what_people_know_of_them(known: Processes) -> None:
     assert found == cases
 
 
+def _timeless(line: str) -> str:
+    """Return a line without the time until its job is due, which goes on while a command runs."""
+    return re.sub(r", due in [0-9]+ (s|min)", ", due", line)
+
+
 def test_lists_show_title_time_and_transcription_and_what_a_job_waits_for(known: Processes) -> None:
     late, _, talk, failed, _ = known.run_inside("events").stdout.splitlines()
     assert re.fullmatch(
@@ -384,16 +389,14 @@ def test_lists_show_title_time_and_transcription_and_what_a_job_waits_for(known:
     assert "evt_2  transcribe.so/two  transcription 4821  " in known.run_inside("jobs", "--dead").stdout
     assert "transcription sub_1  “ta\\x1b[31mlk”" in talk
     assert late.endswith("evt_5  transcription 7  same as @2")
-    talks, _, waiting, _ = known.run_inside("jobs").stdout.splitlines()
-    assert re.search(r"  first  pending, attempt 2, due in (90|8[0-9]) s: broken$", talks)
+    talks, _, waiting, _ = map(_timeless, known.run_inside("jobs").stdout.splitlines())
+    assert talks.endswith("  first  pending, attempt 2, due: broken")
     assert re.fullmatch(
         r"[0-9-]+ [0-9:]+Z  transcribe.so/evt_1  transcription 4821  “Lecture 7”  second  waiting for 3 h, "
-        r"since [0-9-]+ [0-9:]+Z, attempt 3, due in (90|8[0-9]) s: top up",
+        r"since [0-9-]+ [0-9:]+Z, attempt 3, due: top up",
         waiting,
     )
-    assert (
-        known.run_inside("jobs", "--waiting").stdout.partition("waiting")[2] == waiting.partition("waiting")[2] + "\n"
-    )
+    assert _timeless(known.run_inside("jobs", "--waiting").stdout) == waiting + "\n"
     (job,) = json.loads(known.run_inside("jobs", "--waiting", "--json").stdout)
     assert (job["title"], job["transcription_id"], job["state"]) == ("Lecture 7", "4821", "pending")
     assert job["waiting_since"] < job["due_at"]
