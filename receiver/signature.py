@@ -57,7 +57,7 @@ def key_for_questions(secret: bytes) -> bytes:
 def sign(body: bytes, *, secret: bytes, at: int) -> str:
     """Return the provider's signature header for `body`, signed at `at` (unix seconds)."""
     stamp = str(at).encode()
-    return f"t={at},v1={_mac(secret, stamp, body).decode()}"
+    return f"t={at},v1={mac(secret, stamp, body).decode()}"
 
 
 def verify(
@@ -83,11 +83,11 @@ def verify(
     stamp, candidates = _parse([value for name, value in headers if name.lower() == HEADER])
     matched = first = None
     for secret in secrets:
-        mac = _mac(secret, stamp, body)
-        first = first or mac
+        made = mac(secret, stamp, body)
+        first = first or made
         for candidate in candidates:
             # No early exit: the time this takes must not show which secret or candidate matched.
-            if hmac.compare_digest(mac, candidate) and secret:
+            if hmac.compare_digest(made, candidate) and secret:
                 matched = secret
     if matched is None:
         raise SignatureError("mismatch")
@@ -96,7 +96,8 @@ def verify(
     return Proof(secret=matched, signed_at=int(stamp))
 
 
-def _mac(secret: bytes, stamp: bytes, body: bytes) -> bytes:
+def mac(secret: bytes, stamp: bytes, body: bytes) -> bytes:
+    """Return the MAC of a body with the literal bytes of a time, as lower-case hexadecimal digits."""
     return hmac.new(secret, stamp + b"." + body, hashlib.sha256).hexdigest().encode()
 
 

@@ -1,6 +1,7 @@
 """nginx with the lines of the README, in front of a real `receiver serve`.
 
-It needs `apt-get install nginx-light`.
+It needs `apt-get install nginx-light`; or, without installing anything, `apt-get download nginx`, `dpkg -x nginx_*.deb
+FOLDER`, and FOLDER/usr/sbin in PATH.
 """
 
 import os
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from receiver.web.body import BODY_BYTES
+from tests.health.doctor.mishaps import MISHAPS, STATUSES, deliver_all, diagnosed, know, relay
 from tests.processes import REPOSITORY, Processes, Web, completed, free_port, sign, until
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -38,15 +40,17 @@ LOCATION
 WEBHOOK = "/webhooks/transcribe-so"
 ESTABLISHED = "01"
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is missing")
+pytestmark = pytest.mark.skipif(
+    NGINX is None, reason="nginx is missing: see the docstring of tests/peers/test_nginx.py"
+)
 
 
 @contextmanager
-def nginx(folder: Path, web: Web, location: str = LOCATION) -> Iterator[httpx.Client]:
-    """Run nginx before a web process; yield a client of it."""
+def nginx(folder: Path, receiver: int, location: str = LOCATION) -> Iterator[httpx.Client]:
+    """Run nginx before a receiver at a port; yield a client of it."""
     assert NGINX is not None
     folder.mkdir()
-    port, upstream = free_port(), UPSTREAM.replace(":8000;", f":{web.port};")
+    port, upstream = free_port(), UPSTREAM.replace(":8000;", f":{receiver};")
     assert upstream != UPSTREAM
     lines = AROUND.replace("UPSTREAM", upstream).replace("LOCATION", location).replace("PORT", str(port))
     (folder / "nginx.conf").write_text(lines)
@@ -80,7 +84,7 @@ def test_authentic_deliveries_arrive_byte_for_byte_over_one_connection(
 ) -> None:
     bodies = {f"evt_{number}": completed(f"evt_{number}") for number in range(5)}
     bodies["evt_large"] = completed("evt_large").ljust(BODY_BYTES)
-    with nginx(tmp_path / "nginx", web) as http:
+    with nginx(tmp_path / "nginx", web.port) as http:
         assert [deliver(http, body) for body in bodies.values()] == [200] * len(bodies)
         assert kept(web) == 1
         assert deliver(http, b" " * (BODY_BYTES + 1)) == 413
@@ -90,7 +94,7 @@ def test_authentic_deliveries_arrive_byte_for_byte_over_one_connection(
 
 
 def test_what_programs_submit_passes_with_its_headers_and_readyz_and_nothing_else(web: Web, tmp_path: Path) -> None:
-    with nginx(tmp_path / "nginx", web) as http:
+    with nginx(tmp_path / "nginx", web.port) as http:
         token = {"Authorization": "Bearer a_token_of_the_tests"}
         for key, is_missed in ({}, True), ({"Idempotency-Key": "mine"}, False):
             refused = http.post("/submissions", headers=token | key, json={})
@@ -104,6 +108,17 @@ def test_what_programs_submit_passes_with_its_headers_and_readyz_and_nothing_els
 def test_the_location_of_a_prefix_takes_it_away(web: Web, tmp_path: Path) -> None:
     ((before, after),) = re.findall(r"location (/pods\S+) with proxy_pass (\S+)", LOCATION)
     lines = [f"location {before} {{", f"    proxy_pass {after};", *LOCATION.splitlines()[2:]]
-    with nginx(tmp_path / "nginx", web, "\n".join(lines)) as http:
+    with nginx(tmp_path / "nginx", web.port, "\n".join(lines)) as http:
         assert deliver(http, completed("evt_1"), f"/pods{WEBHOOK}") == 200
         assert deliver(http, completed("evt_2")) == 404
+
+
+def test_each_mishap_that_comes_through_nginx_is_named(
+    processes: Processes, receiver_database: str, tmp_path: Path
+) -> None:
+    know(processes, receiver_database)
+    with relay(processes.serve().port) as captures, nginx(tmp_path / "nginx", captures.port) as http:
+        answers = deliver_all(str(http.base_url))
+    assert {name: answer.status_code for name, answer in answers.items()} == STATUSES
+    assert all(b"\r\nHost: receiver\r\n" in request for request in captures.captured.values())  # as nginx writes it
+    assert diagnosed(processes, captures.captured) == {mishap.name: mishap.cause for mishap in MISHAPS}
