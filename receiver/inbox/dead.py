@@ -9,13 +9,14 @@ Jobs that wait for turns, money or a key are grouped in the same way: they are n
 """
 
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from receiver.database import Database, Pool, query
-from receiver.events import AccountId
+from receiver.events import AccountId, columns
 from receiver.inbox import causes, lookup
 from receiver.inbox.jobs import COUNTED
 
@@ -132,6 +133,14 @@ async def groups(db: Pool, wanted: Filter) -> list[Group]:
                 tally.count += number
                 tally.first, tally.last = min(tally.first, first), max(tally.last, last)
     return await _named(db, found)
+
+
+async def newest(db: Database, accounts: Sequence[AccountId], *, limit: int) -> Counter[tuple[str, str]]:
+    """Count the newest `limit` dead jobs of some accounts by handler and cause."""
+    found = Counter[tuple[str, str]]()
+    for row in await db.fetch(query("inbox/newest_dead"), *columns(accounts), limit):
+        found[row["handler"], causes.cause(row["error"])] += row["number"]
+    return found
 
 
 async def waiting(db: Pool, wanted: Filter) -> list[Group]:

@@ -28,6 +28,7 @@ class Delivery:
         own: how we know of an event that we wrote ourselves: it is about a submission, or it was never announced to us.
         seconds_off: how far behind our time the time of its signature was when it came; None if that is not known.
         spooled_at: when it was put into the spool; None if it comes directly.
+        traceparent: names its span; None if it is not traced.
     """
 
     content: Event | Unreadable
@@ -39,6 +40,7 @@ class Delivery:
     own: Literal["submission", "reconciled"] | None = None
     seconds_off: float | None = None
     spooled_at: datetime | None = None
+    traceparent: str | None = None
 
     @property
     def origin(self) -> str:
@@ -72,7 +74,7 @@ async def append(connection: Connection, deliveries: Sequence[Delivery]) -> list
     rounds = list(_rounds(deliveries))
     async with connection.transaction() if len(rounds) > 1 else nullcontext():
         for groups in rounds:
-            for row in await connection.fetch(query("inbox/append_events"), *_columns(groups)):
+            for row in await connection.fetch(query("inbox/append_events"), *_columns(groups), _traces(groups)):
                 answers[groups[row["item"] - 1][0][0]] = row["status"]
     return answers
 
@@ -133,6 +135,12 @@ def _columns(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> tuple[list[Any
         [delivery.spooled_at for _, _, delivery in copies],
         [content.transcription.ended_at if isinstance(content, Event) else None for content in contents],
     )
+
+
+def _traces(groups: Sequence[Sequence[tuple[int, Delivery]]]) -> list[str | None] | None:
+    """Return the statement's last parameter: what names the span of each group's first; None if no one has a span."""
+    found = [group[0][1].traceparent for group in groups]
+    return found if any(found) else None
 
 
 async def accept_quarantined(db: Database, key: int, event: Event) -> int | None:

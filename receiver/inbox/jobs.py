@@ -61,6 +61,7 @@ class Claim:
         kept_key: the idempotency key of a job that an older version stored; None for a newer job.
         due_at: when the job was due; of a lapsed one, when its lease ran out.
         claimed_at: when it was claimed.
+        traceparent: names the span of the delivery; None if that was not traced.
     """
 
     job: int
@@ -78,6 +79,7 @@ class Claim:
     kept_key: str | None
     due_at: datetime
     claimed_at: datetime
+    traceparent: str | None = None
 
     @property
     def account_id(self) -> AccountId:

@@ -22,7 +22,8 @@ class Spooled:
     A record is for the database with the id `database`; an address would change with a failover. If the id was not
     known yet, the record is for the database at `address`, which is a fingerprint.
 
-    `at` (unix seconds) says when it was spooled; None in a record of version 0.7, as is `seconds_off`.
+    `at` (unix seconds) says when it was spooled; None in a record of version 0.7, as is `seconds_off`. `traceparent`
+    names the delivery's span; None if it is not traced, as in a record of version 0.9.
 
     A delivery that was judged unreadable stays unreadable: the reason can depend on the path that received it.
     """
@@ -38,6 +39,7 @@ class Spooled:
     raw: bytes
     at: float | None = None
     seconds_off: float | None = None
+    traceparent: str | None = None
 
     def is_for(self, database: str | None, address: str | None) -> bool:
         """Return whether the record is for the database with that id, at that address.
@@ -59,6 +61,7 @@ class Spooled:
             "address": self.address,
             "at": self.at,
             "seconds_off": self.seconds_off,
+            "traceparent": self.traceparent,
         }
         return json.dumps(head).encode() + b"\n" + self.raw
 
@@ -72,6 +75,7 @@ class Spooled:
         return Delivery(
             content, self.api_url, self.secret_fingerprint, account=self.account, callback_for=self.callback_for,
             seconds_off=self.seconds_off, spooled_at=None if self.at is None else datetime.fromtimestamp(self.at, UTC),
+            traceparent=self.traceparent,
         )  # fmt: skip
 
 
@@ -83,6 +87,7 @@ def spooled(delivery: Delivery, database: str | None, address: str | None, *, at
         secret_fingerprint=delivery.secret_fingerprint, callback_for=delivery.callback_for,
         unreadable=content.reason if isinstance(content, Unreadable) else None,
         database=database, address=address, raw=content.raw, at=at, seconds_off=delivery.seconds_off,
+        traceparent=delivery.traceparent,
     )  # fmt: skip
 
 
@@ -102,7 +107,7 @@ def read(record: bytes) -> Spooled:
             secret_fingerprint=_text(head["secret"]), callback_for=_known(head["callback_for"]),
             unreadable=_known(head["unreadable"]), database=_known(head["database"]),
             address=_known(head.get("address")), raw=raw, at=_time(head.get("at")),
-            seconds_off=_number(head.get("seconds_off")),
+            seconds_off=_number(head.get("seconds_off")), traceparent=_known(head.get("traceparent")),
         )  # fmt: skip
     except (LookupError, TypeError, ValueError, OverflowError, OSError, RecursionError) as exc:
         raise ValueError("another version of the receiver has spooled it") from exc

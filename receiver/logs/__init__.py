@@ -5,6 +5,8 @@ lines        log lines, for people or for machines, with text from outside escap
 seldom       lines that anyone can cause, logged only once in a while
 reasons      an error as a text that can be stored
 redaction    shorten each address to scheme, host and port
+traces       spans of OpenTelemetry, where somebody has set it up
+  ▶ exporting  sets it up, where its variables name a collector
 """
 
 from receiver.logs.lines import (

@@ -28,6 +28,7 @@ MEASURES: dict[str, Measure] = {
     "starts": answering.starts,
     "jobs": working.jobs,
     "pairs": answering.pairs,
+    "spans": answering.spans,
     "up": starting.up,
     "transcripts": storing.transcripts,
 }

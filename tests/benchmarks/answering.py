@@ -29,6 +29,7 @@ TARGETS = {
     HOOKS: Target(1.0),
 }
 A_SECOND = 200
+TRACED_A_SECOND = 500  # OpenTelemetry has room for all their spans
 STARTED = """
 import time
 
@@ -148,6 +149,39 @@ def pairs(stage: Stage, run: Run) -> list[Line]:
     return [Line("answers/s, two web processes on one socket", "/s", [taken.value for taken in two], "one web process",
                  [taken.value for taken in one], strangers=max(taken.strangers for taken in (*one, *two)),
                  note=", ".join(odd))]  # fmt: skip
+
+
+def spans(stage: Stage, run: Run) -> list[Line]:
+    """Compare a web process that sends spans to a collector with one that sends none.
+
+    At full speed most spans have no room in the queue of OpenTelemetry, and are dropped. At a rate all are sent.
+    """
+    collector = stage.serve("tests.logs.collector")
+    places = {
+        "with": stage.place("traced", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{HOST}:{collector.port}"),
+        "without": stage.place("untraced"),
+    }
+    servers = {name: place.web() for name, place in places.items()}
+    fast = in_turn(run.rounds + 1, {name: turn(stage, run, name, server) for name, server in servers.items()})
+    many = max(20, int(2 * run.seconds * TRACED_A_SECOND))
+    orders = {
+        name: Order(one.port, f"o{name[4:]}", many, connections=16, rate=TRACED_A_SECOND)
+        for name, one in servers.items()
+    }
+    slow = in_turn(run.rounds, {name: partial(stage.rate, orders[name], one.process) for name, one in servers.items()})
+    found = {name: turns[1:] for name, turns in fast.items()}
+    odd = {f"NOT ALL 2xx: {one.odd}" for turns in (*found.values(), *slow.values()) for one in turns if one.odd}
+    share, beside = max(one.strangers for turns in (*found.values(), *slow.values()) for one in turns), "without spans"
+    spent = "processor time of an answer, with the database's"
+    return [
+        Line("answers/s, one web process with spans", "/s", [one.value for one in found["with"]], beside,
+             [one.value for one in found["without"]], strangers=share, note=", ".join(odd)),
+        *(
+            Line(f"{spent}, with spans{how}", "µs", [one.spent for one in turns["with"]], beside,
+                 [one.spent for one in turns["without"]], strangers=share)
+            for how, turns in (("", found), (f", at {TRACED_A_SECOND}/s", slow))
+        ),
+    ]  # fmt: skip
 
 
 def times(stage: Stage, run: Run) -> list[Line]:

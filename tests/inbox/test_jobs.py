@@ -459,6 +459,24 @@ async def test_a_replay_gives_a_new_quota_while_the_attempt_grows(db: Pool) -> N
     assert late == [False] * 3
 
 
+async def test_each_claim_of_a_job_brings_the_trace_of_its_delivery_also_of_one_that_a_replay_adds(db: Pool) -> None:
+    names = {f"evt_{number}": None if number == 2 else f"00-{number:032x}-{number:016x}-01" for number in (1, 2, 3)}
+    given = [
+        Delivery(payload.read("transcribe.so", completed(one)), API, "f", ("a", "b"), traceparent=name)
+        for one, name in names.items()
+    ]
+    async with db.acquire() as connection:
+        await deliveries.append(connection, given)
+    first = await claim(db, "a", "b", lease=LAPSED, limit=6)
+    assert [one.traceparent for one in first] == [names[one.event_id] for one in first]
+    lapsed = [await claim_lapsed(db, "a", "b") for _ in first]
+    assert [one and one.traceparent for one in lapsed] == [one and names[one.event_id] for one in lapsed]
+    for key in await db.fetch("select id from receiver.events"):
+        assert await jobs.replay(db, key["id"], ["new"]) == ["new"]
+    added = await claim(db, "new", limit=3)
+    assert {one.event_id: one.traceparent for one in added} == names
+
+
 async def test_a_replay_of_some_handlers_leaves_the_others_as_they_are(db: Pool) -> None:
     key = await append(db, "evt_1", "a", "b")
     for ours in await claim(db, "a", "b", limit=2):

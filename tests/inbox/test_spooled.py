@@ -51,8 +51,9 @@ def test_records_for_another_database_are_counted() -> None:
 # --- what is kept of a delivery --------------------------------------------------------------------------------------
 
 
-def test_a_record_brings_back_when_it_came_and_how_far_its_clock_was_off() -> None:
+def test_a_record_brings_back_when_it_came_how_far_its_clock_was_off_and_its_trace() -> None:
     delivery = Delivery(payload.read("transcribe.so", completed("evt_1")), "https://api.test", "f", seconds_off=-2.5)
+    delivery = replace(delivery, traceparent=f"00-{1:032x}-{1:016x}-01")
     record = spooled.spooled(delivery, "7", HERE, at=1_777_472_458.25).to_bytes()
     assert spooled.read(record).delivery(payload.read) == replace(
         delivery, spooled_at=datetime(2026, 4, 29, 14, 20, 58, 250_000, UTC)
@@ -66,6 +67,11 @@ def test_what_0_7_has_spooled_is_read_without_them(absent: tuple[str, ...]) -> N
     assert (read.at, read.seconds_off) == (None if "at" in absent else 1.5, None if "seconds_off" in absent else 2.5)
     assert read.raw == b"{}"
     assert (read.delivery(payload.read).spooled_at is None) == ("at" in absent)
+
+
+def test_what_0_9_has_spooled_is_read_without_a_trace() -> None:
+    head = {name: value for name, value in HEAD.items() if name != "traceparent"}
+    assert spooled.read(json.dumps(head).encode() + b"\n{}").traceparent is None
 
 
 def test_what_0_4_has_spooled_is_read_without_them() -> None:

@@ -1,5 +1,5 @@
 -- Store events, each with one job for every interested handler, or count repeats; return what became of each.
--- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 event_ids text[], $5 transcription_ids text[], $6 types text[], $7 unreadables text[], $8 raws bytea[], $9 secret_fingerprints text[], $10 callbacks_for text[], $11 copies integer[], $12 titles text[], $13 job_items bigint[], $14 job_handlers text[], $15 origins text[], $16 seconds_off double precision[], $17 spooled_at timestamptz[], $18 copy_items bigint[], $19 copy_places integer[], $20 copy_secret_fingerprints text[], $21 copy_seconds_off double precision[], $22 copy_spooled_at timestamptz[], $23 ended_ats timestamptz[]
+-- $1 sources text[], $2 api_urls text[], $3 accounts text[], $4 event_ids text[], $5 transcription_ids text[], $6 types text[], $7 unreadables text[], $8 raws bytea[], $9 secret_fingerprints text[], $10 callbacks_for text[], $11 copies integer[], $12 titles text[], $13 job_items bigint[], $14 job_handlers text[], $15 origins text[], $16 seconds_off double precision[], $17 spooled_at timestamptz[], $18 copy_items bigint[], $19 copy_places integer[], $20 copy_secret_fingerprints text[], $21 copy_seconds_off double precision[], $22 copy_spooled_at timestamptz[], $23 ended_ats timestamptz[], $24 traceparents text[]
 with passing as (
     -- Whoever stores what was never announced waits for this statement, or this one waits and then sees that.
     insert into receiver.gate select where false
@@ -52,8 +52,10 @@ with passing as (
         and event.transcription_id is not distinct from given.transcription_id
         and (event.type is null) = (given.type is null)
 ), job as (
-    insert into receiver.jobs (event, handler, source, api_url, account)
-    select answered.id, wanted.handler, answered.source, answered.api_url, answered.account
+    insert into receiver.jobs (event, handler, source, api_url, account, traceparent)
+    select
+        answered.id, wanted.handler, answered.source, answered.api_url, answered.account,
+        ($24::text[])[answered.item]  -- no column of `given`: untraced deliveries pay nothing for it
     from answered
     join unnest($13::bigint[], $14::text[]) as wanted (item, handler) on wanted.item = answered.item
     where answered.deliveries = answered.copies and answered.same_as is null

@@ -49,4 +49,5 @@ from chosen, receiver.events e
 where j.id = chosen.id and e.id = j.event
 returning
     j.id as job, j.attempt, j.uncounted, j.is_replay, j.handler, e.source, e.api_url, e.account, e.event_id,
-    e.transcription_id, e.origin, e.raw, j.idempotency_key as kept_key, chosen.due_at, now() as claimed_at
+    e.transcription_id, e.origin, e.raw, j.idempotency_key as kept_key, j.traceparent,
+    chosen.due_at, now() as claimed_at

@@ -22,4 +22,5 @@ from due, receiver.events e
 where j.id = due.id and e.id = j.event
 returning
     j.id as job, j.attempt, j.uncounted, j.is_replay, j.handler, e.source, e.api_url, e.account, e.event_id,
-    e.transcription_id, e.origin, e.raw, j.idempotency_key as kept_key, due.due_at, now() as claimed_at
+    e.transcription_id, e.origin, e.raw, j.idempotency_key as kept_key, j.traceparent,
+    due.due_at, now() as claimed_at

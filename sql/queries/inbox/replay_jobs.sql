@@ -2,8 +2,10 @@
 -- $1 event bigint, $2 handlers text[]
 --
 -- The event is locked against a prune, and what is pruned gets no jobs: nobody could read its body.
-insert into receiver.jobs as j (event, handler, is_replay, source, api_url, account)
-select e.id, wanted.handler, true, e.source, e.api_url, e.account
+insert into receiver.jobs as j (event, handler, is_replay, source, api_url, account, traceparent)
+select
+    e.id, wanted.handler, true, e.source, e.api_url, e.account,
+    (select other.traceparent from receiver.jobs other where other.event = e.id order by other.traceparent limit 1)
 from receiver.events e
 cross join unnest($2::text[]) as wanted (handler)
 where e.id = $1 and e.pruned_at is null
