@@ -4,6 +4,7 @@ command ──▶ children: start, replace, end ◀──line: a beat each secon
 story        a line for each event and each job
 simulation   an environment that uses simulated providers and no real one
 samples      what is sent through them
+listeners    the sockets for deliveries and for scrapes
 room         whether the database has room for all connections
 killed       which process the kernel kills first when memory runs out
 

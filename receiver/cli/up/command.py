@@ -18,6 +18,7 @@ from receiver.cli.process import configure, event_at, hurry_event, run, stop_eve
 from receiver.cli.up import room, samples, story
 from receiver.cli.up import simulation as simulating
 from receiver.cli.up.children import Child, Leaving, Patience
+from receiver.cli.up.listeners import Listeners, listening
 from receiver.cli.up.simulation import SIMULATED, Simulation
 from receiver.database import Pool, embedded, migrations
 from receiver.database.opening import open_database
@@ -28,8 +29,8 @@ from receiver.inbox import listing
 from receiver.inbox.happenings import Happenings
 from receiver.inbox.spool.opening import open_spool
 from receiver.logs import say
-from receiver.server import KEEP_ALIVE_SECONDS, address, bind
-from receiver.settings import WEBHOOK_PATH, Settings, environment
+from receiver.server import KEEP_ALIVE_SECONDS, bind
+from receiver.settings import WEBHOOK_PATH, Settings, addresses, environment
 from receiver.settings.environment import Start
 from receiver.settings.model import MOST_PROCESSES
 from receiver.submissions.working import JOB_SECONDS
@@ -86,23 +87,23 @@ def up(*, sandbox: bool, sandbox_port: int, everything: bool, web: int | None, w
     discovery.load(configured.handlers, quiet=True)
     if sandbox:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
-    with bind(configured.host, configured.port) as listener, open_database(configured, create=True) as url:
-        run(_up(configured, listener, url, simulation, start))
+    with listening(configured) as listeners, open_database(configured, create=True) as url:
+        run(_up(configured, listeners, url, simulation, start))
 
 
 async def _up(
-    configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None, start: Start
+    configured: Settings, listeners: Listeners, url: str, simulation: Simulation | None, start: Start
 ) -> None:
     stop = stop_event()
     try:
-        await _keep(configured, listener, url, simulation, start, stop=stop)
+        await _keep(configured, listeners, url, simulation, start, stop=stop)
     except (StartupError, ProviderError):
         if not stop.is_set():
             raise  # after a signal this is no error: our processes might have got the signal too
 
 
 async def _keep(
-    configured: Settings, listener: socket.socket, url: str, simulation: Simulation | None, start: Start,
+    configured: Settings, listeners: Listeners, url: str, simulation: Simulation | None, start: Start,
     *, stop: asyncio.Event,
 ) -> None:  # fmt: skip
     again, hurry = event_at(signal.SIGHUP), hurry_event(stop)
@@ -120,19 +121,20 @@ async def _keep(
                 await _run_until(stop, _start_sandbox(configured, url, db, children, start))
             if stop.is_set():
                 return
-            web, workers = _web(configured, listener, start, longest=longest), _workers(configured, start)
-            for child in (*web, *workers):
+            web = _web(configured, listeners.web, start, longest=longest)
+            others = [*_workers(configured, start), *_metrics(listeners.metrics, start)]
+            for child in (*web, *others):
                 children.append(child)
                 await child.start()
             async with Organs({"story": partial(story.tell, db, happenings)}):
                 await _run_until(
                     stop,
                     _open(configured, url, db, web, simulation=simulation, start=start),
-                    _restart(web, workers, again),
+                    _restart(web, others, again),
                     *(child.keep() for child in children),
                 )
         finally:
-            listener.close()  # new clients are refused at once, because nothing would answer them
+            listeners.web.close()  # new clients are refused at once, because nothing would answer them
             await _end(children, configured.shutdown_seconds, hurry, longest=longest)
             _say_what_waits(configured)
 
@@ -154,6 +156,17 @@ def _workers(configured: Settings, start: Start) -> list[Child]:
     begin = partial(Child, "work", folder=start.folder, vital=False, patience=patience, leaving=leaving)
     names = _names("worker", configured.workers)
     return [begin(name=name, environment=_environment(start, name)) for name in names]
+
+
+def _metrics(listener: socket.socket | None, start: Start) -> list[Child]:
+    """Return the process for scrapes, if there is one."""
+    if listener is None:
+        return []
+    return [
+        Child(
+            "metrics", environment=_environment(start, "metrics"), folder=start.folder, vital=False, listener=listener
+        )
+    ]
 
 
 def _names(kind: str, number: int) -> list[str | None]:
@@ -216,8 +229,8 @@ async def _run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> N
             task.cancelled() or task.exception()  # marks its error as retrieved: only the first error is raised
 
 
-async def _restart(web: Sequence[Child], workers: Sequence[Child], again: asyncio.Event) -> None:
-    """Each time `again` is set, replace the web processes, then the workers, until a new process fails.
+async def _restart(web: Sequence[Child], others: Sequence[Child], again: asyncio.Event) -> None:
+    """Each time `again` is set, replace the web processes, then the others, until a new process fails.
 
     One is replaced after the other, so that there is memory for one more process, and not for twice as many.
     """
@@ -230,7 +243,7 @@ async def _restart(web: Sequence[Child], workers: Sequence[Child], again: asynci
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGHUP)
         again.clear()  # a SIGHUP from here on asks for another restart
-        for child in (*web, *workers):
+        for child in (*web, *others):
             if not await child.replace():
                 break
             say(f"restart {child.name} has a new process; the old one finishes its work")
@@ -242,7 +255,7 @@ async def _open(
     """Print the address once every web process is ready. Then submit samples, or say that settings are missing."""
     for child in web:
         await child.ready()
-    here = address(configured.host, configured.port)
+    here = addresses.here(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
     if simulation is None:
         first = configured.in_use[0]
@@ -278,7 +291,7 @@ async def _start_sandbox(configured: Settings, url: str, db: Pool, children: lis
     await child.ready()
     *names, last = (source.source for source in SIMULATED)
     say(f"sandbox simulates {', '.join(names)} and {last} on {sandbox_url}, 60 times as fast")
-    here = address(configured.host, configured.port) + WEBHOOK_PATH
+    here = addresses.here(configured.host, configured.port) + WEBHOOK_PATH
     for one in configured.in_use:
         await registration.forget(db, one.chosen)
         say((await registrar.register_now(one, url, given=here)).sentence)

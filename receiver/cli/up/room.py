@@ -10,12 +10,13 @@ from receiver.settings import Settings
 log = logging.getLogger(__name__)
 
 OURS = 2  # `up` itself
+OF_METRICS = 2  # one each, of two processes during a restart
 
 
 def needed(configured: Settings) -> int:
     """Return how many connections all processes can open, with one more process of each kind during a restart."""
     web, worker = serve.most_connections(configured), work.most_connections(configured)
-    return OURS + (configured.web + 1) * web + (configured.workers + 1) * worker
+    return OURS + OF_METRICS + (configured.web + 1) * web + (configured.workers + 1) * worker
 
 
 async def check(connection: Connection, configured: Settings) -> None:
