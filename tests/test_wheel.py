@@ -28,6 +28,7 @@ def test_a_wheel_installed_elsewhere_migrates_and_has_the_bundled_handlers(
     names = zipfile.ZipFile(wheel).namelist()
     assert "receiver/sql/migrations/0001_spine.sql" in names
     assert "receiver/py.typed" in names
+    assert {f"receiver/health/metrics/{name}" for name in ("rules.yml", "dashboard.json")} <= set(names)
     bundled = {name for name in names if name.startswith("receiver/bundled/")}
     ours = ("__init__", "artifacts", "failures", "pings", "timestamps", "transcripts")
     assert bundled == {f"receiver/bundled/{name}.py" for name in ours}

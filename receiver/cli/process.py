@@ -8,17 +8,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from receiver import failpoints, logs, settings
 from receiver.cli.options import ACCOUNT
 from receiver.events import DEFAULT_ACCOUNT
-from receiver.logs import streams
+from receiver.logs import exporting, streams
 from receiver.settings import Settings, environment
+
+if TYPE_CHECKING:
+    from receiver.handling import Handler
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,19 @@ def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -
         log.error("RECEIVER_FAILPOINT is set, for tests: this process kills itself at %s", configured.failpoint.point)
     context = click.get_current_context(silent=True)
     return configured if context is None else configured.choosing(context.meta.get(ACCOUNT, DEFAULT_ACCOUNT))
+
+
+def load_handlers(configured: Settings) -> "Mapping[str, Handler]":
+    """Load the handlers, and then begin to send traces, if that is wanted: what a handler's module has set up is kept.
+
+    Raises:
+        HandlerLoadError: a handler could never run.
+    """
+    from receiver.handling import discovery  # noqa: PLC0415 - most commands need no handlers
+
+    handlers = discovery.load(configured.handlers)
+    exporting.begin()
+    return handlers
 
 
 def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:

@@ -15,7 +15,7 @@ from receiver.database import Pool
 from receiver.handling import choice, discovery
 from receiver.handling import replay as replaying
 from receiver.handling.choice import Choice
-from receiver.health import presence
+from receiver.health import telling
 from receiver.inbox import replays as bulk
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter
@@ -136,7 +136,7 @@ def _followed(url: str, api_url: str, begun: Replay) -> Replay:
     async def follow(db: Pool) -> Replay:
         async def show_so_far(seen: Replay, still: float) -> None:
             show(f"bulk replay {seen.id}: {_so_far(seen)}  ")
-            if (seen is begun or still == LOOK_AGAIN_SECONDS) and not (await presence.running(db, api_url)).workers:
+            if (seen is begun or still == LOOK_AGAIN_SECONDS) and not await telling.has_worker(db, api_url):
                 show(None)
                 click.echo(NO_WORKER, err=True)
 

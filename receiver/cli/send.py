@@ -11,8 +11,7 @@ from receiver.cli.options import account_option, as_json, examples, webhook_url
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.sandbox.transcribe_so.announcements import Kind, announcement
-from receiver.server import address
-from receiver.settings import Settings, webhook_path
+from receiver.settings import Settings, addresses, webhook_path
 from receiver.webhooks import secrets, sending
 from receiver.webhooks.secrets import Known
 
@@ -39,7 +38,7 @@ def send(ctx: click.Context, file: Path | None, sample: Kind | None, url: str | 
     else:
         with click.open_file(str(file), "rb") as opened:
             body = opened.read()
-    target = url or address(configured.host, configured.port) + webhook_path(configured.chosen.name)
+    target = url or addresses.here(configured.host, configured.port) + webhook_path(configured.chosen.name)
     answer = run(sending.deliver(configured, _known(configured), target, body))
     text = answer.text.strip()
     if as_json:

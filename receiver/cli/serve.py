@@ -14,19 +14,21 @@ import click
 from receiver import database
 from receiver.cli import startup
 from receiver.cli.options import WholeRange, examples, until_eof
-from receiver.cli.process import collect_seldom, configure, event_at, stop_event
+from receiver.cli.process import collect_seldom, configure, event_at, load_handlers, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections, embedded
 from receiver.errors import StoreUnavailableError
 from receiver.handling import Handler, discovery
 from receiver.health import Finding, advice, checks, start, watchdog
+from receiver.health.metrics import page
 from receiver.health.presence import Presence
 from receiver.inbox.spool.opening import open_spool
-from receiver.server import address, bind, inherit
+from receiver.server import bind, inherit
 from receiver.server import serve as serve_on
 from receiver.server.bounds import SERVICE as BOUNDS
 from receiver.server.bounds import Bounds
-from receiver.settings import Settings
+from receiver.settings import Settings, addresses
+from receiver.settings.addresses import OFF
 from receiver.web import Receiver, Submissions, application
 from receiver.web.store import SERVICE
 from receiver.webhooks import registration
@@ -61,7 +63,7 @@ def most_connections(configured: Settings) -> int:
 
 async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, url: str, *, has_line: bool) -> None:
     """Answer requests until a signal says to stop, or until the line to `up` closes, if there is one."""
-    handlers = discovery.load(configured.handlers)
+    handlers = load_handlers(configured)
     has_database = await start.check(url)
     connections = Connections(url, statement_seconds=SERVICE.statement)
     if configured.spool_dir is None:
@@ -73,14 +75,16 @@ async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, 
     else:
         receiver.store.leave(StoreUnavailableError("the database did not answer at the start"))
     await receiver.store.make_ready()
-    presence = Presence(connections, kind="web", api_url=configured.chosen.api_url)
+    presence = Presence(
+        connections, kind="web", api_url=configured.chosen.api_url, counts=receiver.counts, told=receiver.told
+    )
     _add_organs(receiver, configured, url, presence, has_line=has_line)
     async with receiver.organs:
         for finding in checks.spool_folder(configured):
             log.info("%s", finding.said)
         if has_line and await _has_secrets(receiver.keyring, stop, relieved):
             report_ready()
-        here, found = address(*listener.getsockname()[:2]), discovery.listed(handlers.values())
+        here, found = addresses.here(*listener.getsockname()[:2]), discovery.listed(handlers.values())
         number = "1 handler" if len(handlers) == 1 else f"{len(handlers)} handlers"
         log.info("listening on %s with %s: %s", here, number, found)
         collect_seldom()
@@ -124,10 +128,12 @@ def _add_organs(receiver: Receiver, configured: Settings, url: str, presence: Pr
         registrar = Registrar(one, url)
         organs.add(f"registration{one.chosen.mark}", registrar.keep)
         receiver.more_findings.append(partial(_registration, registrar))
-    organs.add("presence", presence.keep)
+    presence.add_to(organs)
     organs.add("watchdog", partial(watchdog.watch, stuck=watchdog.end))
     if has_line:
-        organs.add("line", beat)
+        organs.add("line", beat)  # and `up` has a process for metrics
+    elif configured.metrics not in (None, OFF):
+        organs.add("metrics", partial(page.keep, configured, url, receiver.handlers, configured.metrics))
 
 
 def _registration(registrar: Registrar) -> list[Finding]:

@@ -22,7 +22,7 @@ from receiver.cli.process import configure, interruptible, paid_once, run
 from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
 from receiver.events import DEFAULT_ACCOUNT
-from receiver.health import presence
+from receiver.health import presence, telling
 from receiver.logs import clock, printable
 from receiver.providers import SOURCES, Source
 from receiver.providers.opening import open_client
@@ -139,7 +139,7 @@ async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Sub
 async def no_worker(db: Pool, api_url: str) -> str | None:
     """Return a sentence if no worker runs."""
     workers = await presence.missing_worker(db, handlers=[], api_url=api_url)
-    is_seen = workers.ago is not None and workers.ago <= presence.UNSEEN
+    is_seen = workers.ago is not None and workers.ago <= telling.UNSEEN
     return None if is_seen else "no worker has been seen for 10 s: run `receiver work`, or `receiver up`"
 
 

@@ -12,7 +12,7 @@ import click
 from receiver import database
 from receiver.cli import startup
 from receiver.cli.options import examples, until_eof
-from receiver.cli.process import configure, event_at, hurry_event, stop_event
+from receiver.cli.process import configure, event_at, hurry_event, load_handlers, stop_event
 from receiver.cli.startup import ENDING_SECONDS
 from receiver.cli.up import killed
 from receiver.cli.up.children import run_once
@@ -21,17 +21,20 @@ from receiver.database import Connections
 from receiver.errors import ImpossibleError
 from receiver.events import AccountId
 from receiver.handling import Handler, discovery
-from receiver.health import watchdog
+from receiver.health import resources, watchdog
+from receiver.health.counts import CALL_SECONDS, CALLS, WAIT_SECONDS, Counts
 from receiver.health.organs import Organs
 from receiver.health.presence import Presence
 from receiver.health.start import check
+from receiver.health.telling import Told
 from receiver.inbox import attempts, jobs, replays
 from receiver.inbox.daily import Daily
 from receiver.providers import Source, egress
+from receiver.providers.asked import Call
 from receiver.providers.opening import CONNECTIONS, open_providers
 from receiver.settings import Settings, environment
 from receiver.settings.environment import Start
-from receiver.submissions import working
+from receiver.submissions import balances, working
 from receiver.submissions.announcing import Interested
 from receiver.submissions.ledger import Ledger
 from receiver.submissions.leftovers import Leftovers
@@ -78,42 +81,70 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     """Run handlers until a signal says to stop, the worker gives up, or the line to `up` closes, if there is one."""
     killed.offer("self", killed.WORKER)  # not earlier: an embedded server that we start would inherit the score
     start = environment.remember()
-    handlers = discovery.load(configured.handlers)
+    handlers = load_handlers(configured)
     await check(url)
     stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
     hurry = hurry_event(stop)
     lease, poll = timedelta(seconds=configured.lease_seconds), timedelta(seconds=configured.poll_seconds)
     interested, shelf = partial(discovery.interested, handlers.values()), open_shelf(configured)
-    own = working.handler(Working(interested, shelf, pays=not lapsed))
+    own, counts = working.handler(Working(interested, shelf, pays=not lapsed)), Counts()
     async with (
         database.pool(url, size=_pool_size(configured, lapsed=lapsed), lent=note_lent) as db,
-        open_providers(configured.accounts, url) as providers,
+        open_providers(configured.accounts, url, heard=partial(_count, counts)) as providers,
         egress.Clients(timeout=10) as http,
         Organs({"line": beat} if has_line else {}),
     ):
         connections = Connections(url, statement_seconds=Deadlines().server)
         worker = partial(
             Worker, connections=connections, db=db, providers=providers, http=http, formats=configured.timestamps,
-            lease=lease, poll=poll,
+            lease=lease, poll=poll, counts=counts,
         )  # fmt: skip
         crew = _crew(configured, worker, handlers, own, lapsed=lapsed)
         lapsed_jobs = partial(Lapsed, connections, handlers=[*handlers, own.name], accounts=providers, lease=lease)
         others = lapsed_jobs(poll=poll, run=_for_lapsed(configured, start, hurry))
-        presence = Presence(connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble)
-        organs: dict[str, Callable[[], Awaitable[None]]] = {
-            "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "presence": presence.keep,
-            "lapsed": others.watch, **_organs(configured, db, providers, interested, shelf),
-        }  # fmt: skip
+        organs, presence = _beside(configured, connections, crew, counts, {} if lapsed else {
+            "listener": partial(database.listen, url, jobs.CHANNEL, crew.wake), "lapsed": others.watch,
+            **_organs(configured, db, providers, interested, shelf),
+        })  # fmt: skip
         async with Leases(url, lease=lease, held=crew.held, lost=crew.lose, stuck=watchdog.end):
-            async with Organs(None if lapsed else organs):
+            async with organs:
                 if has_line:
                     report_ready()
                 await crew.work_until(stop, relieved)
             ending = crew.stop(configured.shutdown_seconds, configured.calls_shutdown_seconds, end=stop, hurry=hurry)
             await asyncio.gather(presence.leave(), others.end(), ending)
+        await presence.leave()  # with the counts of the jobs that have ended meanwhile
         connections.close()
         if not (lapsed or stop.is_set() or relieved.is_set()):
             raise ImpossibleError(GIVEN_UP)
+
+
+def _count(counts: Counts, account: AccountId, call: Call) -> None:
+    """Count a request to a provider."""
+    counts.add(CALLS, account.source, account.account, call.endpoint, call.status)
+    counts.add(WAIT_SECONDS, account.source, account.account, by=call.waited)
+    if call.seconds is not None:
+        counts.observe(CALL_SECONDS, call.seconds, account.source)
+
+
+def _beside(
+    configured: Settings, connections: Connections, crew: Crew, counts: Counts,
+    organs: Mapping[str, Callable[[], Awaitable[None]]],
+) -> tuple[Organs, Presence]:  # fmt: skip
+    """Return what goes on beside the jobs, and what keeps this process's row, if anything goes on."""
+    beside = Organs(organs)
+    presence = Presence(
+        connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble, counts=counts,
+        told=partial(_told, beside),
+    )  # fmt: skip
+    if organs:
+        presence.add_to(beside)
+    return beside, presence
+
+
+async def _told(organs: Organs) -> Told:
+    """Return what this process knows, for others to read."""
+    return Told(findings=[organs.finding(), *resources.findings()])
 
 
 def _crew(
@@ -143,6 +174,7 @@ def _organs(
         "watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch,
         "reconciler": reconciling.watch, "doubts": reconciling.watch_doubts,
         "replays": partial(replays.watch, db), "ledger": Ledger(db).watch,
+        "balances": partial(balances.watch, db, providers),
     }  # fmt: skip
     if configured.prune_days is not None:
         organs["retention"] = Daily(db, timedelta(days=configured.prune_days)).watch

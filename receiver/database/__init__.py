@@ -33,6 +33,7 @@ from receiver.database.outages import (
 from receiver.database.session import (
     Connection,
     connect,
+    database_id,
     query,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "Lent",
     "Pool",
     "connect",
+    "database_id",
     "listen",
     "pool",
     "query",

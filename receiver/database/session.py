@@ -288,3 +288,9 @@ def _unreadable_home(error: BaseException) -> str | None:
             if isinstance(error, OSError) and error.errno == exc.errno != errno.ENOENT:
                 return f"HOME: {folder} cannot be read ({exc.strerror}): set HOME to a folder of this user's"
     return None
+
+
+async def database_id(connection: Connection) -> str:
+    """Return the id of the database, which it keeps when its address changes."""
+    found: str = await connection.fetchval(query("database/database_id"))
+    return found

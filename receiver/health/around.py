@@ -1,13 +1,11 @@
 """Check what is around a receiver: whether the provider answers, and whether its deliveries arrive."""
 
-import time
 from collections.abc import Sequence
-from typing import Any
 
 import httpx
 
-from receiver import signature
 from receiver.errors import InvalidRequest, ProviderError, StoreUnavailableError
+from receiver.health import asking
 from receiver.health.finding import Finding
 from receiver.providers import TranscribeSo, egress
 from receiver.settings import Settings, addresses
@@ -20,19 +18,16 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
     """Check whether a ready receiver answers at `PUBLIC_URL`. A caller that knows a secret also gets its problems."""
     if configured.public_url is None:
         return [Finding("reachable", holds=True, seen="unknown without PUBLIC_URL")]
-    key = signature.key_for_questions(secrets[0]) if secrets else b""
-    headers = {signature.HEADER: signature.sign(b"", secret=key, at=int(time.time())).encode()}
     try:
-        async with egress.client(timeout=SECONDS) as http:
-            answer = await http.get(f"{configured.public_url}/readyz", params={"format": "json"}, headers=headers)
+        answer = await asking.ask(configured.public_url, secrets, seconds=SECONDS)
     except egress.SettingError as exc:
         return [Finding("reachable", holds=False, seen=str(exc))]
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         seen = f"{configured.public_url} does not answer ({egress.why(exc)})"
         return [Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, and check the tunnel")]
-    findings = _findings(answer)
+    findings = answer.findings
     if findings is None:
-        seen = f"{configured.public_url}/readyz answers {answer.status_code}: something other than a receiver is there"
+        seen = f"{configured.public_url}/readyz answers {answer.status}: something other than a receiver is there"
         return [Finding("reachable", holds=False, seen=seen)]
     seen = f"a receiver answers at {configured.public_url}"
     failures = [finding for finding in findings if finding.name.startswith("failures")]
@@ -40,15 +35,6 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
     if wrong:
         return [Finding("reachable", holds=False, seen=f"{seen}: {'; '.join(wrong)}"), *failures]
     return [Finding("reachable", holds=True, seen=f"{seen}, and is ready"), *failures]
-
-
-def _findings(answer: httpx.Response) -> list[Finding] | None:
-    """Return the findings in an answer; None if no receiver answered."""
-    try:
-        found: list[dict[str, Any]] = answer.json()["findings"]
-        return [Finding(item["name"], holds=item["holds"], seen=item["seen"], todo=item["todo"]) for item in found]
-    except (ValueError, LookupError, TypeError):
-        return None
 
 
 async def provider(client: TranscribeSo, configured: Settings) -> list[Finding]:

@@ -9,7 +9,8 @@ from receiver.database import Connection
 from receiver.errors import HandlerLoadError
 from receiver.handling import Handler, discovery
 from receiver.health.finding import Finding
-from receiver.health.presence import UNSEEN, Running, Workers
+from receiver.health.presence import Workers
+from receiver.health.telling import UNSEEN, Process
 from receiver.inbox import jobs, replays
 from receiver.inbox.jobs import Count
 from receiver.inbox.spool import Condition
@@ -18,6 +19,8 @@ from receiver.settings import Settings, addresses
 from receiver.webhooks import registration, secrets
 
 OLD = timedelta(minutes=5)
+SHOWN = 5
+FULL = 0.95  # of its limit
 UNDRAINED_SECONDS = 30.0  # a spool is stuck if it is not drained for so long although the database answers
 
 
@@ -56,11 +59,17 @@ def worker(workers: Workers) -> Finding:
     return Finding("worker", holds=True, seen=seen, todo="run `receiver work` (or `up`)")
 
 
-def processes(running: Running) -> Finding:
-    """Return how many web processes and workers run."""
-    web = "1 web process" if running.web == 1 else f"{running.web} web processes"
-    workers = "1 worker" if running.workers == 1 else f"{running.workers} workers"
-    return Finding("processes", holds=True, seen=f"{web}, {workers}")
+def processes(found: Sequence[Process], *, trusted: bool = True) -> Finding:
+    """Return how many processes run. For a `trusted` caller, say also what does not hold in them."""
+    running = [process for process in found if process.is_running]
+    web, workers = (sum(process.kind == kind for process in running) for kind in ("web", "worker"))
+    seen = f"{web} web {'process' if web == 1 else 'processes'}, {workers} {'worker' if workers == 1 else 'workers'}"
+    told = [(process.name, finding) for process in running for finding in process.told.findings if trusted]
+    wrong = [f"{name}: {one.name}: {one.said}" for name, one in told if not one.holds]
+    if wrong:
+        return Finding("processes", holds=False, seen=f"{seen}; {'; '.join(wrong[:SHOWN])}")
+    hints = [f"{name}: {one.name}: {one.said}" for name, one in told if one.todo]
+    return Finding("processes", holds=True, seen=seen, todo="; ".join(hints[:SHOWN]))
 
 
 def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
@@ -71,7 +80,7 @@ def dead(counts: Sequence[Count], handlers: Collection[str]) -> Finding:
             "dead jobs",
             holds=False,
             seen=jobs.counted(number),
-            todo="see `receiver dead`, then `receiver replay --dead` or `receiver drop`",
+            todo="see `receiver dead`, then `receiver replay --dead`, or `receiver drop --handler NAME`",
         )
     return Finding("dead jobs", holds=True, seen="none")
 
@@ -115,7 +124,10 @@ def spool(found: Condition, *, database_answers: bool) -> Finding:
     seen = "empty" if age is None else f"{found.used} of {found.limit} bytes, the oldest {_age_of_oldest(age)}"
     stuck = database_answers and age is not None and abs(age) > UNDRAINED_SECONDS
     wrong = {
-        "it is full: see why the database is away, or set RECEIVER_SPOOL_MAX_MB higher": found.used >= found.limit,
+        # The last bytes are no room for a delivery.
+        "it is full: see why the database is away, or set RECEIVER_SPOOL_MAX_MB higher": (
+            found.used >= FULL * found.limit
+        ),
         "it is not drained, though the database answers: see what the log says": stuck,
         f"deliveries for another database: {found.foreign}; `receiver spool` shows them": found.foreign,
         f".refused files: {found.refused}; the database refuses their deliveries; "

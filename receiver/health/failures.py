@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 UNTIL_OFF = 5
 WARN_FROM = 3
 BETWEEN_SECONDS = 10.0
+CLOCK = "clock"
+WHY = "`receiver diagnose --last` says why"
 REMEMBERED = 1000  # stale deliveries
 
 
@@ -50,7 +52,7 @@ class Failures:
         match error:
             case SignatureError(reason="stale", seconds_off=seconds, mac=mac):
                 if self._is_new(mac):
-                    self._count(f"clock: its signature is {abs(seconds):.0f} s {'old' if seconds > 0 else 'ahead'}")
+                    self._count(f"{CLOCK}: its signature is {abs(seconds):.0f} s {'old' if seconds > 0 else 'ahead'}")
             case SignatureError(reason="mismatch"):
                 self._mismatches += 1
             case StoreUnavailableError():
@@ -74,7 +76,8 @@ class Failures:
             seen += f"; {self._mismatches} matched no secret since the last accepted one: is our secret the right one?"
         if self._others:
             seen += f"; {self._others} others refused since the last accepted one, lately with {self._other}"
-        return Finding("failures", holds=holds, seen=seen).of(self._mark)
+        todo = WHY if self._mismatches or (self.in_a_row and self._cause.startswith(CLOCK)) else ""
+        return Finding("failures", holds=holds, seen=seen, todo=todo).of(self._mark)
 
     def _is_new(self, mac: bytes) -> bool:
         """Note a stale delivery. Return whether it was not counted yet, as far as we remember."""

@@ -1,6 +1,6 @@
 """One thing that must hold. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,3 +44,17 @@ def report(findings: Iterable[Finding]) -> dict[str, Any]:
     """Return findings as the JSON that readiness and `receiver check` share."""
     found = list(findings)
     return {"holds": hold(found), "findings": [finding.to_json() for finding in found]}
+
+
+def read_findings(answer: object) -> list[Finding] | None:
+    """Return the findings in the JSON of `report`, or in what a process has told; None if there are none.
+
+    What is no finding, as this version knows it, is left out.
+    """
+    if not isinstance(answer, Mapping) or not isinstance(items := answer.get("findings"), list):
+        return None
+    return [
+        Finding(item["name"], holds=item["holds"], seen=str(item.get("seen", "")), todo=str(item.get("todo", "")))
+        for item in items
+        if isinstance(item, Mapping) and isinstance(item.get("name"), str) and isinstance(item.get("holds"), bool)
+    ]

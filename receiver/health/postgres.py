@@ -1,6 +1,7 @@
 """Check the database's server, our schema in it, and the rights of our role."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -88,12 +89,20 @@ async def usable(connection: Connection) -> Finding:
         return Finding("schema", holds=False, seen=str(exc))
     if not found.holds:
         return found
-    lacking = [row["lacking"] for row in await connection.fetch(query("health/lacking_rights"))]
-    if lacking:
-        more = f"; and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
-        seen = f"{found.seen}, on which the role lacks {'; '.join(lacking[:SHOWN])}{more}"
-        return Finding("schema", holds=False, seen=seen, todo=outages.TO_USE)
+    rows = await connection.fetch(query("health/lacking_rights"))
+    if vital := [row["lacking"] for row in rows if row["is_vital"]]:
+        return Finding(
+            "schema", holds=False, seen=f"{found.seen}, on which the role {_lacks(vital)}", todo=outages.TO_USE
+        )
+    if rows:
+        seen = f"{found.seen}, on which the role {_lacks([row['lacking'] for row in rows])}: nothing is counted"
+        return Finding("schema", holds=True, seen=seen, todo=outages.TO_USE)
     return found
+
+
+def _lacks(rights: Sequence[str]) -> str:
+    more = f"; and {len(rights) - SHOWN} more" if len(rights) > SHOWN else ""
+    return f"lacks {'; '.join(rights[:SHOWN])}{more}"
 
 
 async def clock(connection: Connection, api_url: str) -> Finding:

@@ -1,19 +1,29 @@
 """Record which processes run: each web process and worker notes in the database every few seconds that it runs."""
 
 import asyncio
+import json
+import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib import metadata
 from typing import Literal
 
 from receiver.database import Connection, Connections, Database, query
-from receiver.errors import StoreUnavailableError
+from receiver.errors import StoreRefusedError, StoreUnavailableError
+from receiver.health.counts import Counts
+from receiver.health.organs import Organs
+from receiver.health.telling import UNSEEN, Teller, Told
 from receiver.inbox.attempts import this_host
+from receiver.logs.seldom import Heard, Seldom
+
+log = logging.getLogger(__name__)
+
+BETWEEN_LINES_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +32,17 @@ class Deadlines:
 
     Attributes:
         between: the pause between two notes that the process runs.
+        telling: the pause between two notes of what it knows.
         statement: how long the statement of a note can take.
-        leaving: how long the statement can take that removes the row.
+        leaving: how long each of the last two statements can take.
+        forget: the pause between two removals of what is old.
     """
 
-    between: float = 3.0
-    statement: float = 3.0
+    between: float = 1.5
+    telling: float = 3.0
+    statement: float = 1.5
     leaving: float = 1.0
+    forget: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +62,17 @@ class Workers:
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """How many processes of an API were seen lately."""
-
-    web: int
-    workers: int
-
-
-UNSEEN = timedelta(seconds=10)  # one note can get lost, even if its statement takes all its time
-
-
 class Presence:
     """The row of this process in the database. A clean end removes it.
 
-    `trouble` returns why the process cannot do its work; None if it can. Everyone can read this text.
+    Args:
+        connections: runs the statements.
+        kind: what the process is.
+        api_url: the API whose events it takes.
+        trouble: returns why the process cannot do its work; None if it can. Everyone can read this text.
+        counts: what the process counts.
+        told: returns what else it knows.
+        deadlines: how often, and for how long.
     """
 
     def __init__(
@@ -72,28 +82,68 @@ class Presence:
         kind: Literal["web", "worker"],
         api_url: str,
         trouble: Callable[[], str | None] = lambda: None,
+        counts: Counts | None = None,
+        told: Callable[[], Awaitable[Told]] | None = None,
         deadlines: Deadlines | None = None,
     ) -> None:
         self._connections = connections
         self._trouble = trouble
+        self._teller = Teller(counts or Counts())
+        self._refused = Seldom(_say, seconds=BETWEEN_LINES_SECONDS)
+        self._told = told
         self._deadlines = deadlines or Deadlines()
         self._began = time.monotonic()
         self._id = uuid.uuid4()
-        self._who = (kind, api_url, this_host(), os.getpid(), _version())
+        self._who = (kind, api_url, this_host(), os.getpid(), version())
+
+    def add_to(self, organs: Organs) -> None:
+        """Add what keeps the row. Whether the process is seen does not depend on what it tells."""
+        organs.add("presence", self.keep)
+        organs.add("telling", self.tell)
 
     async def keep(self) -> None:
         """Note every few seconds that this process runs, until cancelled. An outage of the database is ignored."""
-        with suppress(StoreUnavailableError):
-            await self._connections.run(_forget_old, seconds=self._deadlines.statement)
+        forgotten = float("-inf")
         while True:
-            with suppress(StoreUnavailableError):
-                await self._connections.run(self._see, seconds=self._deadlines.statement)
+            if time.monotonic() - forgotten >= self._deadlines.forget:
+                forgotten = time.monotonic()
+                await self._try(_forget_old, self._deadlines.statement)
+            await self._try(self._see, self._deadlines.statement)
             await asyncio.sleep(self._deadlines.between)
 
+    async def tell(self) -> None:
+        """Write down every few seconds what this process knows, until cancelled."""
+        while True:
+            if self._told is not None:
+                await self._try(partial(self._note, await self._told()), self._deadlines.statement)
+            await self._try(self._count, self._deadlines.statement)
+            await asyncio.sleep(self._deadlines.telling)
+
     async def leave(self) -> None:
-        """Remove the row, so that this process is not reported as missing."""
-        with suppress(StoreUnavailableError):
-            await self._connections.run(self._leave, seconds=self._deadlines.leaving)
+        """Write down the last counts, and remove the row, so that this process is not reported as missing.
+
+        If they are not written down, the row stays: it knows which were.
+        """
+        if await self._try(self._count, self._deadlines.leaving):
+            await self._try(self._leave, self._deadlines.leaving)
+
+    async def _try(self, work: Callable[[Connection], Awaitable[None]], seconds: float) -> bool:
+        """Return whether it was done."""
+        try:
+            await self._connections.run(work, seconds=seconds)
+        except StoreRefusedError as exc:
+            self._refused.note(str(exc))
+        except StoreUnavailableError as exc:
+            log.debug("not written down: %s", exc)
+        else:
+            return True
+        return False
+
+    async def _count(self, connection: Connection) -> None:
+        await self._teller.tell(connection, self._id)
+
+    async def _note(self, told: Told, connection: Connection) -> None:
+        await connection.execute(query("health/note_told"), self._id, json.dumps(told.to_json()))
 
     async def _see(self, connection: Connection) -> None:
         age = timedelta(seconds=time.monotonic() - self._began)
@@ -101,6 +151,11 @@ class Presence:
 
     async def _leave(self, connection: Connection) -> None:
         await connection.execute(query("health/leave_process"), self._id)
+
+
+def _say(heard: Sequence[Heard]) -> None:
+    for kind in heard:
+        log.warning("what this process knows is not written down: %s", kind.what)
 
 
 async def missing_worker(
@@ -112,14 +167,8 @@ async def missing_worker(
     return Workers(api_url, **dict(row))
 
 
-async def running(db: Database, api_url: str) -> Running:
-    """Return how many processes run for an API."""
-    row = await db.fetchrow(query("health/count_processes"), api_url, UNSEEN)
-    assert row is not None, "an aggregate always returns a row"
-    return Running(**dict(row))
-
-
-def _version() -> str:
+def version() -> str:
+    """Return the version of this process."""
     try:
         return metadata.version("receiver")
     except metadata.PackageNotFoundError:  # run from a checkout
@@ -128,3 +177,4 @@ def _version() -> str:
 
 async def _forget_old(connection: Connection) -> None:
     await connection.execute(query("health/forget_processes"))
+    await connection.execute(query("health/forget_minutes"))

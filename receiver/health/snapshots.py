@@ -8,7 +8,7 @@ standby, or of a replication slot that nobody reads.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from receiver.database import Connection, query
+from receiver.database import Connection, Database, query
 from receiver.health.finding import Finding
 
 LONG = timedelta(minutes=5)
@@ -78,6 +78,20 @@ async def old(
     """
     rows = await connection.fetch(query("health/old_snapshots"), longer_than, transactions, without_time, SHOWN)
     return finding([Holder(**dict(row)) for row in rows])
+
+
+def advice(found: Finding) -> list[Finding]:
+    """Report as advice that a snapshot is held for too long. Anyone can read this, so it does not say by whom."""
+    if found.holds:
+        return []
+    seen = "one is held for long, so old rows cannot be cleaned up"
+    return [Finding("old snapshots", holds=True, seen=seen, todo="`receiver check` says by whom")]
+
+
+async def holders(db: Database) -> list[Holder]:
+    """Return those who hold a snapshot now, those who have kept the most transactions first."""
+    rows = await db.fetch(query("health/old_snapshots"), timedelta(0), 0, 0, SHOWN)
+    return [Holder(**dict(row)) for row in rows]
 
 
 def finding(holders: list[Holder]) -> Finding:

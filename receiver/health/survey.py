@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from receiver import database
-from receiver.database import TROUBLE, Connection, dsn, outages, query
+from receiver.database import TROUBLE, Connection, database_id, dsn, outages
 from receiver.database.opening import open_database
 from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
 from receiver.handling import Handler, discovery
-from receiver.health import advice, around, checks, feeds, postgres, presence, snapshots, submitted
+from receiver.health import advice, around, checks, feeds, postgres, presence, snapshots, submitted, telling
 from receiver.health.finding import Finding
 from receiver.inbox import jobs, listing, spooled
 from receiver.inbox.spool import Spool
@@ -59,44 +59,60 @@ class Seen:
 
 
 @contextmanager
-def subjects(configured: Settings) -> Iterator[Subjects]:
+def subjects(configured: Settings, *, quiet: bool = False, patience: float | None = None) -> Iterator[Subjects]:
     """Open what is configured, for a survey. What cannot be opened is there as its error. This can block for a minute.
 
-    A process that has the database and the handlers open already makes the `Subjects` of these.
+    A process that has the database and the handlers open already makes the `Subjects` of these. If `quiet`,
+    nothing is logged if the bundled handlers are used. `patience` is how many seconds to wait for an embedded database
+    that does not answer yet.
     """
     place: str | StartupError
     with ExitStack() as stack:
         try:
-            place = stack.enter_context(open_database(configured, create=False))
+            place = stack.enter_context(open_database(configured, create=False, patience=patience))
         except StartupError as exc:
             place = exc
-        yield Subjects(place, _handlers(configured), open_spool(configured))
+        yield Subjects(place, _handlers(configured, quiet=quiet), open_spool(configured))
 
 
-def _handlers(configured: Settings) -> Mapping[str, Handler] | HandlerLoadError:
+def _handlers(configured: Settings, *, quiet: bool) -> Mapping[str, Handler] | HandlerLoadError:
     try:
-        return discovery.load(configured.handlers)
+        return discovery.load(configured.handlers, quiet=quiet)
     except HandlerLoadError as exc:
         return exc
 
 
 async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
     """Return all findings, in an order in which each explains the next."""
-    place, handlers = subjects.place, subjects.handlers
-    seen = await _database(configured, place, {} if isinstance(handlers, HandlerLoadError) else handlers)
-    url = place if seen.is_well and isinstance(place, str) else None
+    seen = await _database(configured, subjects)
+    url = subjects.place if seen.is_well and isinstance(subjects.place, str) else None
     return [
-        checks.settings(configured),
-        checks.loaded(handlers),
-        *seen.findings,
-        await asyncio.to_thread(
-            _spool, configured, subjects.spool, seen.name, place if isinstance(place, str) else None
-        ),
-        *submitted.artifacts_folder(configured),
+        *await _here(configured, subjects, seen),
         *await around.reachable(configured, seen.secrets or secrets.own(configured)),
         *await _providers(configured, url),
         *await submitted.accounts(configured, url),
     ]
+
+
+async def at_home(configured: Settings, subjects: Subjects) -> list[Finding]:
+    """Return the findings for which nobody is asked but the database and this machine."""
+    return await _here(configured, subjects, await _database(configured, subjects))
+
+
+async def _here(configured: Settings, subjects: Subjects, seen: Seen) -> list[Finding]:
+    url = subjects.place if isinstance(subjects.place, str) else None
+    return [
+        checks.settings(configured),
+        checks.loaded(subjects.handlers),
+        *seen.findings,
+        await asyncio.to_thread(_spool, configured, subjects.spool, seen.name, url),
+        *submitted.artifacts_folder(configured),
+    ]
+
+
+def those_of(subjects: Subjects) -> Mapping[str, Handler]:
+    """Return the handlers; none if they cannot be loaded."""
+    return {} if isinstance(subjects.handlers, HandlerLoadError) else subjects.handlers
 
 
 async def stored(connection: Connection, url: str, configured: Settings, handlers: Mapping[str, Handler]) -> Seen:
@@ -104,6 +120,15 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
     server, schema = await postgres.server(connection, url, configured), await postgres.usable(connection)
     if not schema.holds:
         return Seen([server, schema])
+    found = await inside(connection, configured, handlers)
+    name = await database_id(connection)
+    return Seen(
+        [server, schema, *found.findings], name, is_well=server.holds, secrets=found.secrets if server.holds else ()
+    )
+
+
+async def inside(connection: Connection, configured: Settings, handlers: Mapping[str, Handler]) -> Seen:
+    """Return the findings about what the database has in it. Each statement reads little however much that is."""
     api_url = configured.chosen.api_url
     counts = await jobs.counts(connection, [account.id for account in configured.accounts])
     # Where handlers cannot be loaded, nobody knows which exist.
@@ -111,11 +136,9 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
     known = await secrets.read(connection, [account.id for account in configured.webhook_accounts])
     verifying = [(one, secrets.of_webhook(one.chosen, known)) for one in configured.in_use]
     findings = [
-        server,
-        schema,
         advice.orphans(counts, known_handlers),
         checks.worker(await presence.missing_worker(connection, handlers=handlers, api_url=api_url)),
-        checks.processes(await presence.running(connection, api_url)),
+        checks.processes(await telling.processes(connection, api_url)),
         await checks.oldest(connection, known_handlers, configured),
         await postgres.clock(connection, api_url),
         await snapshots.old(connection),
@@ -128,12 +151,11 @@ async def stored(connection: Connection, url: str, configured: Settings, handler
         *[found for one, _ in verifying for found in await feeds.transcriptions(connection, one.chosen)],
         *[await feeds.feed_of(connection, one.chosen, its) for one, its in verifying if its],
     ]
-    name = await connection.fetchval(query("database/database_id"))
-    all_known = tuple(secret for _, its in verifying for secret in its)
-    return Seen(findings, name, is_well=server.holds, secrets=all_known if server.holds else ())
+    return Seen(findings, secrets=tuple(secret for _, its in verifying for secret in its))
 
 
-async def _database(configured: Settings, place: str | StartupError, handlers: Mapping[str, Handler]) -> Seen:
+async def _database(configured: Settings, subjects: Subjects) -> Seen:
+    place = subjects.place
     if isinstance(place, StartupError):
         return _unseen(place)
     try:
@@ -141,7 +163,7 @@ async def _database(configured: Settings, place: str | StartupError, handlers: M
     except (StoreUnavailableError, ConfigError) as exc:
         return _unseen(exc)
     try:
-        return await stored(connection, place, configured, handlers)
+        return await stored(connection, place, configured, those_of(subjects))
     except TROUBLE as exc:
         return _unseen(outages.of_work(exc))
     finally:

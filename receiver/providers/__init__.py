@@ -19,8 +19,11 @@ opening          a client with the budget that all processes share
     ▶ rate       how fast one key can ask. Pure
   ▶ tokens       the token of one client, over all processes
 calls            requests: their turns, their key, their retries
+  ▶ tries        whether a request is sent again, and under which key
+  ▶ asked        what was asked, for whoever counts
   ▶ exchange     one request and its answer: its deadline, its size, and what a broken connection means
     ▶ bodies     forms and files, sent piece by piece
+    ▶ endpoints  the path of a request without ids. Pure
 refusals         what the refusals of all sources have in common. Pure
 lax              what providers write, whatever it turns out to be. Pure
 files            the files of a result: their names, which strangers chose, and the text in one. Pure

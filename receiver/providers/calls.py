@@ -10,7 +10,6 @@ No redirect is followed, because the Authorization header would follow too.
 """
 
 import asyncio
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -28,15 +27,15 @@ from receiver.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
-    StoreRefusedError,
     StoreUnavailableError,
     Unauthenticated,
 )
-from receiver.providers import bodies, budget, destinations, egress, exchange
+from receiver.providers import bodies, budget, destinations, exchange
+from receiver.providers.asked import Call, asked, nobody
 from receiver.providers.bodies import Body
 from receiver.providers.budget import Budget
-from receiver.providers.exchange import NOT_ALL_SENT, UNREACHABLE
 from receiver.providers.orders import Media
+from receiver.providers.tries import NO_TURN, Tries, checked_key, fits_a_header
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +43,7 @@ SECONDS = 30.0
 ANSWER_BYTES = 32 * 1024 * 1024
 ENVELOPE_BYTES = 64 * 1024
 BEARER = "Bearer "
-KEY_LENGTH = 128
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
-NO_TURN = "no_turn"
-NO_TOKEN = "no_token"  # noqa: S105 - the name of an error
-# The provider cannot have begun.
-NOTHING_SENT = frozenset({NO_TURN, NO_TOKEN, UNREACHABLE, NOT_ALL_SENT})
 UPLOAD_BYTES_A_SECOND = 100_000.0  # a slower upload counts as broken
 # A job's longer wait becomes a later attempt, which survives a restart and is visible. A person waits a full minute.
 PATIENCE_IN_A_JOB = timedelta(seconds=3)
@@ -74,6 +68,7 @@ class Calls:
         live: whether the requests go before work that can wait.
         answer_bytes: the largest size of an answer.
         needs_key: whether the provider wants a key in any case.
+        heard: called with each request that was sent, or could not be.
     """
 
     refusal: Refusal
@@ -86,6 +81,7 @@ class Calls:
     live: bool = True
     answer_bytes: int = ANSWER_BYTES
     needs_key: bool = True
+    heard: Callable[[Call], None] = nobody
 
     @property
     def once(self) -> "Calls":
@@ -106,13 +102,13 @@ class Calls:
         """Send one request, retry it after the pauses of `retries`, and return the body of a 2xx answer.
 
         An earlier request under the idempotency key might have been carried out: in this call, or before this call
-        (`asked_before`). Then a new key could do the work twice, so `_Tries` chooses the key.
+        (`asked_before`). Then a new key could do the work twice, so `Tries` chooses the key.
 
         Raises:
             ProviderError: the provider refused; the source decides the class. Or there was no usable answer.
             RateLimited: the provider wants fewer requests, or no turn was free within `patience`.
         """
-        tries = _Tries(_checked_key(idempotency_key), maybe_done=asked_before)
+        tries = Tries(checked_key(idempotency_key), maybe_done=asked_before)
         for pause in (*self.retries, None):
             try:
                 return await self._in_turn(self._request(method, path, json, params, tries.key), seconds)
@@ -194,18 +190,20 @@ class Calls:
             raise ProviderUnavailable(f"{path} cannot be asked for: {exc}", code="malformed_answer") from exc
 
     async def _in_turn(self, request: httpx.Request, seconds: float, body: Body | None = None) -> bytes:
-        try:
-            await budget.take(self.budget, live=self.live, patience=self.patience)
-        except StoreUnavailableError as exc:
-            raise NoTurn(f"no turn could be taken: {exc}", code=NO_TURN) from exc
-        try:
-            return await self.answer_to(request, seconds=seconds, body=body)
-        except RateLimited as exc:
-            # Any other 429 is about one spent allowance, such as that of questions, and does not stop other requests.
-            if exc.retry_after is not None or exc.of_every_request:
-                with suppress(StoreUnavailableError):  # the provider's answer matters more than this error
-                    await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
-            raise
+        with asked(request, self.http.base_url, self.heard) as call:
+            try:
+                await budget.take(self.budget, live=self.live, patience=self.patience)
+            except StoreUnavailableError as exc:
+                raise NoTurn(f"no turn could be taken: {exc}", code=NO_TURN) from exc
+            call.sent()
+            try:
+                return await self.answer_to(request, seconds=seconds, body=body)
+            except RateLimited as exc:
+                # Any other 429 is about one spent allowance, such as that of questions, and stops no other requests.
+                if exc.retry_after is not None or exc.of_every_request:
+                    with suppress(StoreUnavailableError):  # the provider's answer matters more than this error
+                        await self.budget.pause(budget.PAUSE if exc.retry_after is None else exc.retry_after)
+                raise
 
     async def answer_to(self, request: httpx.Request, *, seconds: float, body: Body | None = None) -> bytes:
         """Send a request as it is, and return the body of a 2xx answer: within `seconds` in total.
@@ -230,91 +228,8 @@ class Calls:
             return {}
         key = "" if self.key is None else self.key.get_secret_value()
         # httpx shows an unsendable header in its error, so httpx must never see an unsendable key.
-        if not _fits_a_header(key):
+        if not fits_a_header(key):
             problem = "cannot be sent in a header" if key else "is not set"
             raise Unauthenticated(f"{self.key_variable} {problem}", code="unauthenticated")
         headers = {"Authorization": f"{BEARER}{key}"}
         return headers if idempotency_key is None else headers | {"Idempotency-Key": idempotency_key}
-
-
-@dataclass(slots=True)
-class _Tries:
-    """Decide after each failure whether to retry, and under which idempotency key.
-
-    The provider repeats a 429 for a day to every request under the same key. So after a 429 only a new key can succeed.
-    But if an earlier request under the key was carried out, a new key would do the work twice. `maybe_done` says that
-    this is possible:
-
-    failure                     maybe_done  retry
-    ─────────────────────────── ─────────── ──────────────────────────────────────────────────────────────────────────
-    5xx, timeout, lost          any         yes, after a pause, same key; from now on maybe_done
-    unreachable, budget away    any         yes, after a pause, same key: no request was sent
-    429 with Retry-After        no          yes, after Retry-After, new key
-    429 with Retry-After        yes         yes, after Retry-After, same key; a new key once the same 429 (by its
-                                            request id) comes again: the old key can bring no other answer
-    429 without Retry-After     no          no: an allowance is spent
-    429 without Retry-After     yes         like a 429 with Retry-After, but only if the caller gave a key
-    no turn within `patience`   any         no
-    any other                   any         no
-
-    Attributes:
-        given: the caller's idempotency key.
-        maybe_done: whether a request under that key might have been carried out.
-        refusals: how many keys a 429 has used up.
-        refused: the request id of the last 429.
-    """
-
-    given: str | None
-    maybe_done: bool
-    refusals: int = 0
-    refused: str = ""
-
-    @property
-    def key(self) -> str | None:
-        """The idempotency key of the next request."""
-        return _next_key(self.given, self.refusals) if self.refusals else self.given
-
-    def continue_after(self, error: ProviderError) -> bool:
-        """Note a failure, and return whether another try can help."""
-        if not isinstance(error, RateLimited):
-            if not _is_worth_another_try(error):
-                return False
-            self.maybe_done = self.maybe_done or error.code not in NOTHING_SENT
-            return True
-        repeated, self.refused = error.request_id == self.refused, error.request_id or ""
-        # Without a status no request was sent. Without Retry-After an allowance is spent, and waiting does not restore
-        # it, or the provider repeats an old 429.
-        if error.status is None or (error.retry_after is None and not (self.maybe_done and self.given)):
-            return False
-        if not self.maybe_done or repeated:
-            self.refusals += 1
-        return True
-
-
-def _is_worth_another_try(error: ProviderError) -> bool:
-    # No retry of a malformed answer: the second would be malformed too, and the first might have been charged.
-    return isinstance(error, ProviderUnavailable) and error.code != "malformed_answer" and not is_lasting(error)
-
-
-def is_lasting(error: ProviderError) -> bool:
-    """Return whether every other request would fail too, unsent: a setting is wrong, or the database refuses."""
-    cause = error.__cause__
-    return isinstance(cause, egress.SettingError) or (isinstance(cause, StoreRefusedError) and not cause.passing)
-
-
-def _checked_key(key: str | None) -> str | None:
-    if key is not None and not (_fits_a_header(key) and len(key) <= KEY_LENGTH):
-        raise InvalidRequest(
-            f"an idempotency key is 1 to {KEY_LENGTH} printable ASCII characters, without spaces around",
-            code="invalid_idempotency_key",
-        )
-    return key
-
-
-def _fits_a_header(text: str) -> bool:
-    return bool(text) and text.isascii() and text.isprintable() and text == text.strip()
-
-
-def _next_key(key: str | None, number: int) -> str | None:
-    """Return the key to use after the `number`-th 429: always the same for the same `key`, and never too long."""
-    return None if key is None else f"{hashlib.sha256(key.encode()).hexdigest()[:40]}-{number}"

@@ -20,7 +20,8 @@ import h11
 import httpx
 
 from receiver.errors import ProviderUnavailable
-from receiver.providers import egress
+from receiver.logs import traces
+from receiver.providers import egress, endpoints
 from receiver.providers.bodies import Body
 
 UNPACKED_BYTES = 256 * 1024
@@ -43,6 +44,18 @@ async def exchange(
     Raises:
         ProviderUnavailable: there is no answer, or none that can be used.
     """
+    url = request.url
+    template = endpoints.template(url.raw_path, http.base_url.raw_path)
+    with traces.request(request.method, template, host=url.host, port=url.port) as span:
+        answer, content = await _exchange(http, request, seconds=seconds, most=most, body=body)
+        if span is not None:
+            span.answered(answer.status_code, bad=400)
+        return answer, content
+
+
+async def _exchange(
+    http: httpx.AsyncClient, request: httpx.Request, *, seconds: float, most: int, body: Body | None
+) -> tuple[httpx.Response, bytes]:
     request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
     try:
         async with asyncio.timeout(seconds):

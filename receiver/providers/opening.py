@@ -1,8 +1,9 @@
 """Open what a question to the provider needs: the client of an account, and the database if there is one."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from receiver.database import Connections, Pool
@@ -11,6 +12,7 @@ from receiver.errors import NoDataError
 from receiver.events import AccountId
 from receiver.providers import Source, TranscribeSo, budget, by_name
 from receiver.providers.archive import Archive
+from receiver.providers.asked import Call
 from receiver.providers.budget import OwnBudget, SharedBudget
 from receiver.providers.calls import RETRY_SECONDS
 from receiver.providers.rate import Rate
@@ -50,14 +52,23 @@ async def open_client(
 
 
 @asynccontextmanager
-async def open_providers(accounts: Iterable[Account], url: str) -> AsyncIterator[dict[AccountId, Source]]:
-    """Open the client of each account of which this version has one. They are for jobs, whose own backoff retries."""
+async def open_providers(
+    accounts: Iterable[Account], url: str, *, heard: Callable[[AccountId, Call], None] | None = None
+) -> AsyncIterator[dict[AccountId, Source]]:
+    """Open the client of each account of which this version has one. They are for jobs, whose own backoff retries.
+
+    `heard` is called with each request of theirs.
+    """
     async with AsyncExitStack() as stack:
-        yield {
+        clients: dict[AccountId, Source] = {
             account.id: await stack.enter_async_context(open_client(kind, account, url, retries=()))
             for account in accounts
             if (kind := by_name(account.source)) is not None
         }
+        for account, client in clients.items():
+            if heard is not None:
+                client.tell(partial(heard, account))
+        yield clients
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ from receiver.errors import (
     Unauthenticated,
 )
 from receiver.failpoints import Failpoint, reach
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.transcribe_so import NotReady
 from receiver.providers.transcribe_so.envelope import is_its_own
+from receiver.providers.tries import NOTHING_SENT
 
 Asked: TypeAlias = Callable[[str], Awaitable[bytes]]  # an idempotency key ──▶ the provider's answer
 

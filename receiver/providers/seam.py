@@ -8,7 +8,7 @@ a submission ──▶ check ──▶ upload ──▶ start ──▶ Answered
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -21,6 +21,7 @@ from receiver import events, signature
 from receiver.errors import ProviderError
 from receiver.events import DEFAULT_ACCOUNT, Event, Unreadable
 from receiver.providers import calls, egress
+from receiver.providers.asked import Call
 from receiver.providers.budget import Budget, OwnBudget
 from receiver.providers.calls import Calls
 from receiver.providers.orders import (
@@ -130,6 +131,10 @@ class Source(ABC):
         """The fingerprint of the key, which is not secret; empty without a key."""
         key = self._calls.key
         return "" if key is None else signature.fingerprint(key.get_secret_value().encode())
+
+    def tell(self, heard: Callable[[Call], None]) -> None:
+        """Let `heard` know of every request from now on."""
+        self._calls = replace(self._calls, heard=heard)
 
     def low_priority(self) -> Self:
         """Return this client for work that can wait: live requests go first."""

@@ -17,11 +17,11 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validat
 from receiver.errors import ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import bodies
 from receiver.providers.budget import Budget
-from receiver.providers.calls import NO_TURN
 from receiver.providers.exchange import UNREACHABLE
 from receiver.providers.openai import OpenAI, Speech
 from receiver.providers.orders import Answered, KeepNotes, Limits, Media, Notes, Order, Sent, Uploaded
 from receiver.providers.tokens import Tokens
+from receiver.providers.tries import NO_TURN
 from receiver.settings.accounts import THUNDERSCRIBE, Account
 
 PIECE_BYTES = 8 * 1024**2

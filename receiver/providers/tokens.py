@@ -29,7 +29,7 @@ from receiver.errors import (
     Unauthenticated,
 )
 from receiver.providers.budget import STATEMENT_SECONDS
-from receiver.providers.calls import NO_TOKEN, NO_TURN, NOTHING_SENT
+from receiver.providers.tries import NO_TOKEN, NO_TURN, NOTHING_SENT
 
 SHARE = 0.9  # of its life: how long a token is used
 LEASE = timedelta(seconds=60)

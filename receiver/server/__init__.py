@@ -11,7 +11,7 @@ bounds                   the limits, as one value
 
 from receiver.server.direct import Answer
 from receiver.server.ordinary import Ordinary
-from receiver.server.running import KEEP_ALIVE_SECONDS, address, bind, inherit, serve
+from receiver.server.running import KEEP_ALIVE_SECONDS, bind, inherit, serve
 from receiver.server.turns import Rank
 
-__all__ = ["KEEP_ALIVE_SECONDS", "Answer", "Ordinary", "Rank", "address", "bind", "inherit", "serve"]
+__all__ = ["KEEP_ALIVE_SECONDS", "Answer", "Ordinary", "Rank", "bind", "inherit", "serve"]

@@ -2,14 +2,13 @@
 
 import asyncio
 import functools
-import ipaddress
 import logging
 import math
 import os
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from urllib.parse import unquote
 
 import uvicorn
@@ -21,6 +20,7 @@ from receiver.server.bounds import SERVICE, Bounds
 from receiver.server.connections import Acceptor, Callers, allowed
 from receiver.server.direct import CLOSE, DirectProtocol
 from receiver.server.turns import Turns
+from receiver.settings import addresses
 
 # Proxies keep idle connections for a minute and more. If we close one first, a delivery can be lost with it.
 KEEP_ALIVE_SECONDS = 75
@@ -59,7 +59,7 @@ def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.so
         ConfigError: the address cannot be listened on.
     """
     try:
-        name = _bare(host)
+        name = addresses.bare(host)
         family = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0][0]
         # `::` is every address, of IPv4 too. One descriptor serves both families, because a child inherits only one.
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
@@ -72,25 +72,6 @@ def bind(host: str, port: int, *, advice: str = "set HOST or PORT") -> socket.so
     # ours does not. Without the option every answer on a kept connection waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def address(host: str, port: int) -> str:
-    """Return the URL at which this machine reaches a server that listens on `host` and `port`."""
-    name = _bare(host)
-    with suppress(socket.gaierror, UnicodeError):  # a host name stays as it is
-        numeric = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        ip = ipaddress.ip_address(numeric[0][4][0])
-        if isinstance(ip, ipaddress.IPv6Address):
-            ip = ip.ipv4_mapped or ip
-        if ip.is_unspecified:  # a client cannot connect to "every address"
-            ip = ipaddress.IPv4Address("127.0.0.1")
-        name = f"[{ip}]" if isinstance(ip, ipaddress.IPv6Address) else str(ip)
-    return f"http://{name}:{port}"
-
-
-def _bare(host: str) -> str:
-    """Return a host without the brackets of an IPv6 address in a URL."""
-    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def inherit(descriptor: int) -> socket.socket:

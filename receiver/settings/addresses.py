@@ -6,11 +6,15 @@ given or left out.
 
 import ipaddress
 import re
+import socket
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import httpx
 
 NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # characters of a query, a fragment, a sentence, a list or a template
+OFF = "off"
+LAST_PORT = 65535
 _LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -40,6 +44,41 @@ def base(text: str, *, without: str = "") -> str:
     if without and f"{without}/" in found:
         raise ValueError(f"must end before {without}, or with it")
     return found
+
+
+def listening(text: str) -> str:
+    """Return where to listen in one spelling, as `127.0.0.1:9464` or `off`. A port alone is one of this machine's own.
+
+    Raises:
+        ValueError: `text` is no such place.
+    """
+    host, _, port = text.strip().rpartition(":")
+    if text.strip() == OFF:
+        return OFF
+    if not (
+        port.isascii() and port.isdigit() and 0 < int(port[:6]) <= LAST_PORT and (not host or _is_host(bare(host)))
+    ):
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464, or off")
+    return f"{host or '127.0.0.1'}:{int(port)}"
+
+
+def here(host: str, port: int) -> str:
+    """Return the URL at which this machine reaches a server that listens on `host` and `port`."""
+    name = bare(host)
+    with suppress(socket.gaierror, UnicodeError):  # a host name stays as it is
+        numeric = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        ip = ipaddress.ip_address(numeric[0][4][0])
+        if isinstance(ip, ipaddress.IPv6Address):
+            ip = ip.ipv4_mapped or ip
+        if ip.is_unspecified:  # a client cannot connect to "every address"
+            ip = ipaddress.IPv4Address("127.0.0.1")
+        name = f"[{ip}]" if isinstance(ip, ipaddress.IPv6Address) else str(ip)
+    return f"http://{name}:{port}"
+
+
+def bare(host: str) -> str:
+    """Return a host without the brackets of an IPv6 address in a URL."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def has_host(text: str) -> bool:

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     reconcile_all: Literal["no", "yes"] = _variable("RECEIVER_RECONCILE_ALL", "no")
     prune_days: Annotated[int | None, Field(ge=1, le=36_500)] = _variable("RECEIVER_PRUNE_DAYS", None)
     token: SecretStr | None = _variable("RECEIVER_TOKEN", None)
+    metrics: str | None = _variable("RECEIVER_METRICS", None)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
     failpoint: Annotated[Death | None, NoDecode] = _variable("RECEIVER_FAILPOINT", None)
@@ -138,12 +139,17 @@ class Settings(BaseSettings):
     def _public_address(cls, value: str | None) -> str | None:
         return None if value is None else addresses.base(value, without=WEBHOOK_PATH)
 
+    @field_validator("metrics")
+    @classmethod
+    def _listening(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.listening(value)
+
     @field_validator("data_dir", "spool_dir", "artifacts_dir")
     @classmethod
     def _settled(cls, value: Path | None) -> Path | None:
         return None if value is None else value.absolute()  # a handler might change the working folder
 
-    @field_validator("api_key", "database_url", "token", mode="before")
+    @field_validator("api_key", "database_url", "token", "metrics", mode="before")
     @classmethod
     def _none(cls, value: object) -> object:
         return None if value == "" else value

@@ -15,6 +15,7 @@ leftovers       what dead jobs and dead workers have left behind
 clearing        prunes the files of what is over
 counts          how many submissions wait                    standing    how each account of each provider stands
 ledger          writes down what was charged                 costs       adds it up
+balances        keeps what is left of each account's money
 reconciling/    what transcribe.so has never announced, ours or not: an event is made of it
 
 For transcribe.so alone; what is marked * works without a database:

@@ -16,9 +16,9 @@ from typing import TypeAlias
 
 from receiver.errors import ImpossibleError, InvalidRequest, PaymentRequired, ProviderUnavailable, RateLimited
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import Media, Notes
 from receiver.providers.transcribe_so import TranscriptionStatus
+from receiver.providers.tries import NOTHING_SENT
 from receiver.submissions import price, progress, recordings
 from receiver.submissions.progress import Notebook
 from receiver.webhooks import callbacks

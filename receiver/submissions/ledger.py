@@ -6,6 +6,9 @@
     all others       from the events of their ends, which this organ of the workers reads by id; those that come out
                      of quarantine later stand on a list, `receiver.uncharged`
 
+The organ also counts the events that it passes, by source, type and origin, in `receiver.totals`: each once, whoever
+has stored it and whoever is killed. And once a minute it adds up there what was charged.
+
 Nobody adds to the way of a delivery. What a provider says in an event is the truth, whatever was said before. An event
 is read after all transactions that could commit a lower id. One that is read twice changes nothing.
 """
@@ -19,7 +22,7 @@ from typing import Any
 
 import asyncpg
 
-from receiver.database import AWAY, Connection, Pool, query
+from receiver.database import AWAY, TROUBLE, Connection, Pool, query
 from receiver.events import AccountId, moment, text_or_none
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import TranscribeSo, lax
@@ -29,6 +32,8 @@ from receiver.submissions.records import storable
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
+COUNTED = 1000  # events at once
+MOST_TYPES = 200
 BETWEEN_SECONDS = 0.1  # while there is more to read
 SETTLED_AFTER = timedelta(seconds=3)
 AT_ONCE = 250  # events, whose bodies are in memory together
@@ -51,7 +56,17 @@ class Ledger:
                 has_more = await self.read(SETTLED_AFTER)
             except AWAY as exc:
                 said.note(str(exc))
+            try:
+                await self.count()
+            except TROUBLE as exc:  # the ledger is worth more than what is told of it
+                said.note(f"nothing is counted: {exc}")
             await asyncio.sleep(BETWEEN_SECONDS if has_more else EVERY_SECONDS)
+
+    async def count(self, *, at_once: int = COUNTED, most: int = MOST_TYPES) -> None:
+        """Count the events that were read, and add up once a minute what was charged: for metrics alone."""
+        while await self.db.fetchval(query("submissions/count_events"), at_once, most) == at_once:
+            pass
+        await self.db.execute(query("submissions/total_charges"))
 
     async def read(self, settled_after: timedelta) -> bool:
         """Read a few events, and return whether there are more that can be read now.

@@ -26,8 +26,8 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from receiver.errors import InvalidRequest, NotFound, PaymentRequired, ProviderError, RateLimited, Unauthenticated
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import ABOVE_CEILING
+from receiver.providers.tries import NOTHING_SENT
 
 IfLost: TypeAlias = Literal["ask", "again", "fail"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
 from receiver.providers import Recording, TranscribeSo
-from receiver.providers.calls import is_lasting
 from receiver.providers.orders import UNKNOWN_CONTENT, Media
 from receiver.providers.transcribe_so import LIMIT_BYTES, LISTED, is_of, source_of
+from receiver.providers.tries import is_lasting
 from receiver.settings import addresses
 from receiver.submissions import media
 

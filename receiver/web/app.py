@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,11 +18,14 @@ from receiver.database import Connection, Connections, migrations
 from receiver.errors import ReceiverError, SignatureError
 from receiver.events import AccountId
 from receiver.handling import Handler
-from receiver.health import Finding, checks, feeds, postgres, presence, report, resources
+from receiver.health import Finding, checks, feeds, postgres, presence, report, resources, snapshots, telling
+from receiver.health.captures import Captures
+from receiver.health.counts import Counts, Series
 from receiver.health.failures import Failures
 from receiver.health.organs import Organs
+from receiver.health.telling import Told
 from receiver.inbox import jobs
-from receiver.inbox.spool import Spool
+from receiver.inbox.spool import Condition, Spool
 from receiver.settings import CALLBACK_PATH, Account, webhook_path
 from receiver.settings.accounts import set_up
 from receiver.web import refusals
@@ -70,21 +74,23 @@ class Receiver:
         self._doubting = Doubting(connections, seconds=deadlines.question)
         self.keyring = self._keyring(past=math.inf if accepts_old else signature.TOLERANCE_SECONDS)
         self._stored = asyncio.Event()
+        self.counts = Counts()
         self.store = Store(
             connections=connections, spool=spool, database=database.recall(), address=database.address,
             handlers=handlers, stored=self._stored.set, met=database.keep, deadlines=deadlines,
         )  # fmt: skip
         self._failures = {account.id: Failures(account.mark) for account in accounts}
-        self.refusals = Refusals(self.failures_of, between=between_refusals)
+        self.refusals = Refusals(self.failures_of, self.counts, between=between_refusals)
+        captures, counts = Captures(connections, seconds=deadlines.question), self.counts
         self.reception = Reception(
-            keyring=self.keyring, store=self.store, refusals=self.refusals, failures=self.failures_of, accounts=accounts
+            self.keyring, self.store, self.refusals, self.failures_of, accounts, counts=counts, captures=captures
         )
         self._checking: asyncio.Task[list[Finding]] | None = None
         self._checked = 0.0
         self.more_findings: list[Callable[[], list[Finding]]] = []
         self.organs = Organs({
             "keyring": self.keyring.watch, "nudge": self.nudge_workers, "drain": self.store.keep_drained,
-            "doubts": self._doubting.keep,
+            "doubts": self._doubting.keep, "captures": captures.keep,
         })  # fmt: skip
 
     def _keyring(self, *, past: float) -> Keyring:
@@ -114,8 +120,11 @@ class Receiver:
         if self._checking is None or time.monotonic() - self._checked > BETWEEN_CHECKS_SECONDS:
             self._checked = time.monotonic()
             self._checking = asyncio.create_task(self._check_database())
+        return [*await asyncio.shield(self._checking), *await self.own_findings(trusted=trusted)]
+
+    async def own_findings(self, *, trusted: bool) -> list[Finding]:
+        """Return the findings about this process alone. The database is not asked."""
         return [
-            *await asyncio.shield(self._checking),
             await self.store.check(),
             *(failures.check(trusted=trusted) for failures in self._failures.values()),
             self.organs.finding(),
@@ -125,9 +134,27 @@ class Receiver:
             Finding("handlers", holds=bool(self.handlers), seen=f"{len(self.handlers)} loaded"),
         ]
 
+    async def told(self) -> Told:
+        """Return what this process knows, for others to read."""
+        findings = [one for one in await self.own_findings(trusted=True) if one.name != "secret" or self._is_forgetful]
+        used = {
+            Series("failure_budget_used", (account.account,)): float(failures.in_a_row)
+            for account, failures in self._failures.items()
+        }
+        return Told(used | ({} if self.store.looked is None else _gauges(self.store.looked)), findings)
+
+    async def known(self) -> dict[str, Any]:
+        """Return as JSON what this process has counted and what its gauges show. It is confidential: see `failures`."""
+        return {"counts": self.counts.values(), "gauges": (await self.told()).to_json()["gauges"]}
+
     def failures_of(self, account: AccountId | None = None) -> Failures:
         """Return the count for an account's webhook; the default one's if nobody knows whose delivery was refused."""
         return self._failures[self.accounts[0].id if account is None else account]
+
+    @property
+    def _is_forgetful(self) -> bool:
+        """Whether this process cannot keep the secrets on its disk. Which are known the database tells."""
+        return self._remembered.trouble is not None
 
     def _secret(self) -> Finding:
         known, trouble = len(self.keyring.secrets), self._remembered.trouble
@@ -153,7 +180,11 @@ class Receiver:
             missing = await presence.missing_worker(
                 connection, handlers=self.handlers, api_url=api_url, waiting=WITHOUT_WORKER
             )
-            findings += [checks.worker(missing), checks.processes(await presence.running(connection, api_url))]
+            findings += [
+                checks.worker(missing),
+                checks.processes(await telling.processes(connection, api_url), trusted=False),
+            ]
+            findings += snapshots.advice(await snapshots.old(connection))
             for account in self.accounts:
                 findings += await feeds.silent(connection, account, self.keyring.secrets_of(account.id))
         return findings
@@ -184,6 +215,11 @@ class Receiver:
         if self._keeping is None or self._keeping.done():  # in the background: the disk might be slow
             self._keeping = asyncio.create_task(self._remembered.keep(known))
         return known
+
+
+def _gauges(spool: Condition) -> dict[Series, float]:
+    age = 0.0 if spool.since is None else max(0.0, time.time() - spool.since)
+    return {Series("spool_bytes"): float(spool.used), Series("spool_oldest_seconds"): age}
 
 
 def application(receiver: Receiver, further: Sequence[Route] = ()) -> Starlette:
@@ -225,10 +261,11 @@ async def _healthz(_: Request) -> Response:
 
 def _readyz(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(request: Request) -> Response:
-        findings = await receiver.findings(trusted=receiver.trusts(request))
+        trusted = receiver.trusts(request)
+        findings = await receiver.findings(trusted=trusted)
         status = 200 if all(finding.holds for finding in findings) else 503
         if request.query_params.get("format") == "json" or "application/json" in request.headers.get("accept", ""):
-            return JSONResponse(report(findings), status)
+            return JSONResponse(report(findings) | (await receiver.known() if trusted else {}), status)
         lines = [f"{found.name}: {'ok' if found.holds else 'NOT OK'}, {found.said}\n" for found in findings]
         return PlainTextResponse("".join(lines), status)
 

@@ -9,8 +9,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from receiver import signature
-from receiver.errors import RequestError, StoreUnavailableError, WrongPathError
+from receiver.errors import RequestError, SignatureError, StoreUnavailableError, WrongPathError
 from receiver.events import AccountId
+from receiver.health.counts import DELIVERIES, REFUSALS, Counts
 from receiver.health.failures import Failures
 from receiver.logs.seldom import Heard, Seldom
 
@@ -26,14 +27,18 @@ class Refusals:
 
     Args:
         failures: returns what counts the refused deliveries of an account as the provider does; None is an unknown one.
+        counts: what this process counts.
         between: seconds between two log lines.
 
     Attributes:
         answers: the function that answers, for each kind of error that a route raises.
     """
 
-    def __init__(self, failures: Callable[[AccountId | None], Failures], *, between: float = BETWEEN_SECONDS) -> None:
+    def __init__(
+        self, failures: Callable[[AccountId | None], Failures], counts: Counts, *, between: float = BETWEEN_SECONDS
+    ) -> None:
         self._failures = failures
+        self._counts = counts
         # Our own errors are not the sender's fault. They are logged as errors, and other refusals do not delay them.
         self._lines = {
             ours: Seldom(partial(_say, logging.ERROR if ours else logging.WARNING), seconds=between)
@@ -49,6 +54,9 @@ class Refusals:
     def count(self, error: RequestError, client: str | None = None, account: AccountId | None = None) -> None:
         """Count a refused request from the address `client`, and log refusals at most every 10 s."""
         self._failures(account).refused(error)
+        whose = "" if account is None else account.account
+        self._counts.add(DELIVERIES, whose, "refused")
+        self._counts.add(REFUSALS, whose, error.reason if isinstance(error, SignatureError) else error.code)
         ours = error.status >= 500  # noqa: PLR2004 - HTTP's own line
         self._lines[ours].note(f"{error.status} {error.detail or error.code}", by=client)
 
@@ -66,17 +74,18 @@ class Refusals:
         return refusal(error.status, error.code, error.message, later)
 
     async def _answer(self, request: Request, exc: Exception) -> Response:
-        return self.answer(exc, _client(request), getattr(request.state, "account", None))
+        return self.answer(exc, client_of(request), getattr(request.state, "account", None))
 
     async def _refuse_route(self, request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
         if exc.status_code == WrongPathError.status and signature.HEADER.decode() in request.headers:
-            self.count(WrongPathError(), _client(request))  # a proxy might have changed the path of a delivery
+            self.count(WrongPathError(), client_of(request))  # a proxy might have changed the path of a delivery
         codes = {404: "not_found", 405: "method_not_allowed"}
         return refusal(exc.status_code, codes.get(exc.status_code, "bad_request"), exc.detail, exc.headers)
 
 
-def _client(request: Request) -> str | None:
+def client_of(request: Request) -> str | None:
+    """Return the address that a request comes from; None if its socket has none."""
     return None if request.client is None else request.client.host
 
 

@@ -20,9 +20,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import Literal, TypeAlias
 
 from receiver import providers, signature
-from receiver.database import Connection, Connections, query
+from receiver.database import Connection, Connections, database_id
 from receiver.database.hint import Hint
 from receiver.errors import StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.events import Event, Unreadable
@@ -34,6 +35,7 @@ from receiver.inbox import spooled
 from receiver.inbox.commit import Commits
 from receiver.inbox.deliveries import Delivery, Status
 from receiver.inbox.spool import Condition, Fate, Spool
+from receiver.logs import traces
 from receiver.logs.seldom import Heard, Seldom
 from receiver.webhooks.keyring import Proven
 
@@ -67,6 +69,7 @@ class Deadlines:
 
 
 SERVICE = Deadlines()
+Kept: TypeAlias = Status | Literal["spooled"]
 
 
 class _RollBackError(Exception):
@@ -116,6 +119,7 @@ class Store:
         self._hurry = Hint()
         self._alone = Seldom(_say_alone, seconds=BETWEEN_LINES_SECONDS)
         self._looking: asyncio.Task[Condition] | None = None
+        self.looked: Condition | None = None  # the spool's state at the last look
 
     def delivery(self, content: Event | Unreadable, proven: Proven) -> Delivery:
         """Return an authentic delivery, with the handlers that want it."""
@@ -126,10 +130,12 @@ class Store:
 
     def commit(self, delivery: Delivery) -> "asyncio.Future[Status] | None":
         """Begin to store a delivery in the database; return None while that is away. Then call `save`."""
-        return None if self._away_since is not None else self._commits.add(delivery)
+        if self._away_since is not None:
+            return None
+        return traces.stored(self._commits.add(delivery), delivery.traceparent)
 
-    async def save(self, delivery: Delivery, tried: "asyncio.Future[Status] | None") -> Status:
-        """Return the status of a delivery once it is on disk. Every spooled delivery counts as stored.
+    async def save(self, delivery: Delivery, tried: "asyncio.Future[Status] | None") -> Kept:
+        """Return the status of a delivery once it is on disk.
 
         Args:
             delivery: the delivery.
@@ -149,18 +155,18 @@ class Store:
                 log.exception("a bug in receiver; this one delivery goes to the spool")
         record = spooled.spooled(delivery, self._database, self._address, at=time.time()).to_bytes()
         try:
-            await self._spool.append(record, seconds=self._deadlines.spool)
+            await traces.spooled(self._spool.append(record, seconds=self._deadlines.spool), delivery.traceparent)
         except StoreUnavailableError as refusal:
             if tried is not None:
                 raise
-            try:
-                status = await self._commits.add(delivery)  # the database might be back, unnoticed
+            try:  # the database might be back, unnoticed
+                status = await traces.stored(self._commits.add(delivery), delivery.traceparent)
             except StoreUnavailableError:
                 raise refusal from None
             self._return()
             return status
         self._hurry.give()  # not earlier: the drain might end before this record is there
-        return "stored"
+        return "spooled"
 
     async def check(self) -> Finding:
         """Return whether the spool can keep deliveries, and how full it is. Anyone can ask; one look runs at a time."""
@@ -170,7 +176,8 @@ class Store:
         if not self._looking.done():
             return Finding("spool", holds=False, seen="its disk does not answer")
         try:
-            found = checks.spool(self._looking.result(), database_answers=self._away_since is None)
+            self.looked = self._looking.result()
+            found = checks.spool(self.looked, database_answers=self._away_since is None)
         except (OSError, RuntimeError) as exc:
             return Finding("spool", holds=False, seen=f"its state cannot be read ({exc})")
         if self._away_since is None:
@@ -227,7 +234,7 @@ class Store:
     async def _meet(self) -> None:
         """Ask the database for its id."""
         before = self._database
-        self._database = await self._connections.run(_name, seconds=self._deadlines.database)
+        self._database = await self._connections.run(database_id, seconds=self._deadlines.database)
         if self._database != before:
             self._spool.look_again()
         self._is_met = True
@@ -310,8 +317,3 @@ def _say_alone(heard: Sequence[Heard]) -> None:
     """Log why deliveries went to the spool although the database is there for others."""
     reasons = ", ".join(f"{kind.count} x {kind.what}" for kind in heard[:REASONS])
     log.error("deliveries went to the spool: %s", reasons)
-
-
-async def _name(connection: Connection) -> str:
-    name: str = await connection.fetchval(query("database/database_id"))
-    return name

@@ -17,7 +17,9 @@ from typing import Any
 from receiver.database import dsn, private
 from receiver.events import AccountId
 from receiver.inbox.spool.folder import SpoolFolder
-from receiver.webhooks.secrets import Callback, Known
+from receiver.inbox.spool.opening import open_spool
+from receiver.settings import Settings
+from receiver.webhooks.secrets import Callback, Known, of_webhook
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +105,16 @@ class Remembered:
                 webhooks[account] = secrets
             callbacks |= read
         return Known(webhooks, callbacks)
+
+
+def at_hand(configured: Settings) -> tuple[bytes, ...]:
+    """Return the secrets of webhooks that can be known without the database: those of the settings, and on this disk.
+
+    This reads the disk.
+    """
+    remembered = Remembered(open_spool(configured).folder.configured, [one.id for one in configured.webhook_accounts])
+    known = remembered.recall()
+    return tuple(secret for account in configured.webhook_accounts for secret in of_webhook(account, known))
 
 
 def _name(account: AccountId) -> str:

@@ -13,12 +13,15 @@ STOPPED: the handler might be cleaning up. It is cancelled only once.
 
 import asyncio
 import logging
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from receiver.handling import Completing, Completion
 from receiver.inbox.jobs import Claim, Queue
 from receiver.inbox.retry import Again, Dead, Done, Later, Outcome
+from receiver.logs import traces
+from receiver.logs.traces import Facts, Span
 from receiver.worker.leases import Key
 
 log = logging.getLogger(__name__)
@@ -66,6 +69,26 @@ class Lane:
         """The job's fields in log lines for machines."""
         claim = self.claim
         return {"handler": claim.handler, "event": f"{claim.source}/{claim.event_id}", "attempt": claim.attempt}
+
+    def traced(self) -> AbstractContextManager[Span | None]:
+        """Return what gives a span to this attempt, which is current while the context is open."""
+        claim = self.claim
+        facts: Facts = {
+            "receiver.source": claim.source, "receiver.account": claim.account, "receiver.event": claim.event_id,
+            "receiver.handler": claim.handler, "receiver.job": claim.job, "receiver.attempt": claim.attempt,
+            "receiver.replay": claim.is_replay,
+        }  # fmt: skip
+        is_first = claim.attempt == 1 and not claim.is_replay
+        return traces.attempt(claim.handler, facts, claim.traceparent, is_first=is_first)
+
+    @staticmethod
+    def note_outcome(span: Span | None, outcome: Outcome) -> None:
+        """Note in the span of an attempt how it has ended."""
+        if span is not None:
+            reason = None if isinstance(outcome, Done) else outcome.reason
+            span.note({"receiver.outcome": type(outcome).__name__.lower(), "receiver.reason": reason})
+            if isinstance(outcome, Again | Dead):
+                span.fail(type(outcome).__name__.lower())
 
     @property
     def is_undecided(self) -> bool:

@@ -27,6 +27,7 @@ from receiver.errors import (
 from receiver.events import AccountId, Event, Unreadable
 from receiver.failpoints import Failpoint, reach
 from receiver.handling import Context, Handler
+from receiver.health.counts import ATTEMPT_SECONDS, ATTEMPTS, Counts
 from receiver.inbox import jobs
 from receiver.inbox.jobs import Claim
 from receiver.inbox.retry import Dead, Later, Outcome, decide
@@ -86,6 +87,7 @@ class Worker:
         http: makes an HTTP client for each attempt.
         lanes: how many jobs to hold at the same time.
         each: how many of them one account can have; None: all.
+        counts: what this process counts.
         lease: how long a claim holds without being renewed.
         poll: how long to wait at most before looking for due jobs again.
         lapsed: whether to claim jobs whose lease ran out, and to end when none is left. With one lane each job runs
@@ -105,6 +107,7 @@ class Worker:
         lease: timedelta,
         poll: timedelta,
         each: int | None = None,
+        counts: Counts | None = None,
         lapsed: bool = False,
         deadlines: Deadlines | None = None,
     ) -> None:
@@ -129,7 +132,7 @@ class Worker:
         self._settling = Settling(
             connections, lease=lease, seconds=self._deadlines.statement, again=self._deadlines.finish_again
         )
-        self._leaving = False
+        self._counts, self._leaving = counts or Counts(), False
         self._keyless = Seldom(self._log_keyless, seconds=self._deadlines.between_key_lines)
 
     def wake(self) -> None:
@@ -247,7 +250,10 @@ class Worker:
 
     async def _work(self, lane: Lane) -> None:
         started = time.monotonic()
-        outcome = await self._attempt(lane)
+        with lane.traced() as span:
+            outcome = await self._attempt(lane)
+            lane.note_outcome(span, outcome)
+        self._counts.observe(ATTEMPT_SECONDS, time.monotonic() - started, lane.claim.handler)
         if isinstance(outcome, Later) and outcome.account_lacks:
             self._queues.rest(lane.queue, outcome.after.total_seconds())
         lane.stage = Stage.SETTLING
@@ -255,6 +261,7 @@ class Worker:
         settled = await self._settling.settle(lane, outcome)
         if settled is not None:
             lane.log_outcome(settled, time.monotonic() - started)
+            self._counts.add(ATTEMPTS, lane.claim.handler, type(settled).__name__.lower())
 
     async def _attempt(self, lane: Lane) -> Outcome:
         """Run the handler, if it can be run, and return the job's outcome, even if something else fails."""

@@ -56,7 +56,7 @@ async def test_each_process_is_counted_and_one_more_of_each_kind() -> None:
 
     lapsed = 2 + 4 + 5 + 2
     worker = 2 * (8 + 4) + 4 + 6 + 2 + 3 * lapsed
-    assert needed(settings.load()) == 2 + 2 * (7 + 3) + 2 * worker
+    assert needed(settings.load()) == 2 + 2 + 2 * (7 + 3) + 2 * worker
     assert (more(RECEIVER_WEB="2"), more(RECEIVER_WORKERS="2")) == (10, worker)
     assert more(RECEIVER_LANES="9") == 2 * 2
     assert more(TRANSCRIBE_API_KEY__BIG_SHOW="tsk_test_1") == 2 * (2 + 3 * 2)

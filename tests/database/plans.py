@@ -217,7 +217,8 @@ EVENT = (
     "array['transcribe.so'], array['https://api.test'], array['default'], array['{id}'], array['4821'],"
     " array['transcription.completed'], array[null], array['x'::bytea], array['fp_1'], array[null], array[1],"
     " array['a title'], array[1, 1, 1], array['a', 'b', 'c'], array['webhook'], array[0.5], array[null]::timestamptz[],"
-    " array[1], array[2], array['fp_1'], array[0.7], array[null]::timestamptz[], array[null]::timestamptz[]"
+    " array[1], array[2], array['fp_1'], array[0.7], array[null]::timestamptz[], array[null]::timestamptz[],"
+    " array[null]::text[]"
 )
 DOUBT = (
     "array_fill('transcribe.so'::text, array[3]), array_fill('https://api.test'::text, array[3]),"
@@ -289,6 +290,22 @@ LOOKED = {
     "health/leave_process": Looked("'00000000-0000-0000-0000-000000000001'", 5),
     "health/forget_processes": Looked("", 5),
     "health/missing_worker": Looked("array['a', 'b'], 'https://api.test', '10 s', '30 s'", 60),
+    # What processes know.
+    "health/tell": Looked(
+        "'00000000-0000-0000-0000-000000000001', array['a[]', 'b[]'], array[2.0, 1.0], array[1.0, 0.0]", 15, 5
+    ),
+    "health/other_processes": Looked("'https://api.test', '5 s'", 5),
+    "health/last_hour": Looked("", 5),
+    "health/list_processes": Looked("'https://api.test', '10 s'", 5),
+    "health/forget_minutes": Looked("", 5),
+    "health/keep_refused": Looked("'1 s', null, null, null, 'token', 'mismatch', null, '', '', 10, 19", 50, 1),
+    # `status` and metrics.
+    "health/queue_states": Looked(f"{WHOSE}, 20", 500),
+    "health/count_quarantined": Looked(f"{WHOSE}, 20", 60),
+    "health/count_submissions": Looked(WHOSE, 240),
+    "inbox/newest_dead": Looked(f"{WHOSE}, 20", 400),
+    "submissions/count_events": Looked("100, 200", 120),
+    "submissions/take_balance": Looked(f"{ONE}, '10 min'", 5, 1),
     # `check`.
     "health/clock_ahead": Looked("'https://api.test', 20", 300),
     "inbox/count_jobs": Looked(f"{WHOSE}, 20", 400),
@@ -404,6 +421,8 @@ LOOKED = {
         "array['timbr-audio'], array['https://api.test'], array['two'], array['sub_7'], 'submissions'", 10
     ),
     # Webhooks.
+    "webhooks/all_registrations": Looked("20", 60),
+    "webhooks/find_callback": Looked("'tok7'", 5),
     "webhooks/find_registrations": Looked("'transcribe.so', 'https://api.test', 'a7', 'k7'", 60),
     "webhooks/unretired_registrations": Looked("'transcribe.so', 'https://api.test', 'a7'", 10),
     "webhooks/registrations_gone": Looked("'transcribe.so', 'https://api.test', 'a7', 'k7'", 60),
@@ -423,9 +442,10 @@ EXCUSED = {
         "database/has_bookkeeping", "database/is_applied", "database/record_checksum", "database/record_migration",
         "database/reset_authorization", "database/reset_role", "database/room", "database/session_settings",
         "database/set_session",
-        "database/try_lock", "database/unlock", "health/backend_pid", "health/count_processes",
-        "health/lacking_rights", "health/old_snapshots", "inbox/lock_gate", "reconciling/versions",
-        "health/lacking_rights", "health/old_snapshots", "inbox/bound_prune", "inbox/estimate_old_events",
+        "database/try_lock", "database/unlock", "health/backend_pid", "health/database_facts",
+        "health/lacking_rights", "health/list_budgets", "health/list_refused", "health/newest_migration",
+        "health/old_snapshots", "health/totals", "inbox/bound_prune", "inbox/estimate_old_events", "inbox/lock_gate",
+        "reconciling/versions", "submissions/list_balances",
         "inbox/is_prune_due", "inbox/move_reconciliation", "inbox/old_before", "inbox/pruned",
         "providers/bound_idle_transaction", "providers/lock_answer", "submissions/lock_caller_key",
         "webhooks/lock_doubts",
@@ -433,7 +453,8 @@ EXCUSED = {
     **dict.fromkeys((
         "providers/keep_token", "providers/lease_token", "providers/pause_turns",
         "providers/read_token", "providers/release_token", "providers/take_turn",
-        "submissions/intend_submission", "submissions/keep_file_ids", "submissions/keep_terms",
+        "health/note_told", "submissions/intend_submission", "submissions/keep_balance", "submissions/keep_file_ids",
+        "submissions/keep_terms",
         "submissions/keep_upload", "submissions/move_submission", "submissions/overdue", "submissions/sent_within",
         "inbox/steer_replay",
         "webhooks/complete_registration", "webhooks/intend_registration", "webhooks/retire_registrations",
@@ -445,6 +466,7 @@ EXCUSED = {
     ), OF_ONE),
     "inbox/orphaned_jobs": ALL_OF_THEM,
     "submissions/costs": OF_A_SPAN,
+    "submissions/total_charges": "all charges, once a minute, in a worker: one can change long after it was made",
 }  # fmt: skip
 
 

@@ -131,6 +131,11 @@ CALLS = (
     Call("spool", Need.SETTINGS | Need.SPOOL | Need.OUTPUT),
     Call("spool --take-over", LOOKS | Need.HANDLERS | Need.SPOOL | Need.OUTPUT),
     Call("send --sample test --url {receiver}", LOOKS | Need.OUTPUT),
+    Call("diagnose {recording}", Need.SETTINGS, otherwise="there is no empty line"),
+    Call("diagnose --last", LOOKS | Need.OUTPUT),
+    Call("status", Need.SETTINGS | Need.OUTPUT),
+    Call("metrics --rules", Need.OUTPUT),
+    Call("metrics --listen 127.0.0.1:{port}", Need.SETTINGS | Need.STORED | Need.PORT, ready="metrics are at"),
 )  # fmt: skip
 
 

@@ -201,6 +201,7 @@ async def test_everything_that_is_wrong_with_the_webhook_is_told(
     assert (found.name, found.holds, found.said) == ("webhook", holds, said)
 
 
+DEAD = "see `receiver dead`, then `receiver replay --dead`, or `receiver drop --handler NAME`"
 GONE = "jobs of handlers that do not exist: {}: bring the names back, or `receiver drop --handler NAME`"
 
 OTHERS = (
@@ -212,7 +213,7 @@ OTHERS = (
 @pytest.mark.parametrize(("counts", "handlers", "expected"), [
     ([], ["a"], {}),
     ([Count("a", dead=2, unfinished=3, elsewhere=0)], ["a"],
-     {"dead jobs": (False, "2: see `receiver dead`, then `receiver replay --dead` or `receiver drop`")}),
+     {"dead jobs": (False, f"2: {DEAD}")}),
     ([Count("gone", dead=2, unfinished=0, elsewhere=0)], ["a"],
      {"orphaned jobs": (True, GONE.format("gone (2 dead)"))}),
     ([Count("gone", dead=0, unfinished=1, elsewhere=0), Count("old", dead=1, unfinished=4, elsewhere=0)], ["a"],
@@ -220,7 +221,7 @@ OTHERS = (
     ([Count("a", dead=0, unfinished=0, elsewhere=5), Count("gone", dead=0, unfinished=0, elsewhere=1)], ["a"],
      {"other APIs": (True, OTHERS)}),
     ([Count("a", dead=2, unfinished=0, elsewhere=0)], [],
-     {"dead jobs": (False, "2: see `receiver dead`, then `receiver replay --dead` or `receiver drop`"),
+     {"dead jobs": (False, f"2: {DEAD}"),
       "orphaned jobs": (True, "unknown without handlers")}),
 ])  # fmt: skip
 def test_only_dead_jobs_that_somebody_can_replay_are_wrong(

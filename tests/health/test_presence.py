@@ -10,7 +10,8 @@ import pytest
 from receiver.database import Connections, Pool
 from receiver.events import Event
 from receiver.health import checks
-from receiver.health.presence import UNSEEN, Deadlines, Presence, missing_worker, running
+from receiver.health.presence import Deadlines, Presence, missing_worker
+from receiver.health.telling import UNSEEN, processes
 from receiver.inbox import deliveries
 from receiver.inbox.deliveries import Delivery
 from receiver.providers.transcribe_so import payload
@@ -129,8 +130,8 @@ async def test_the_processes_that_were_seen_lately_are_counted(db: Pool) -> None
             "values (gen_random_uuid(), $1, $2, 'h', 1, '0', now() - $3::interval)",
             kind, whose, timedelta(seconds=seen_ago),
         )  # fmt: skip
-    assert checks.processes(await running(db, API)).said == "2 web processes, 1 worker"
-    assert checks.processes(await running(db, "x")).said == "1 web process, 0 workers"
+    assert checks.processes(await processes(db, API)).said == "2 web processes, 1 worker"
+    assert checks.processes(await processes(db, "x")).said == "1 web process, 0 workers"
 
 
 @pytest.mark.parametrize(("seen_ago", "api_url", "told"), [(3, API, True), (60, API, False), (3, "other", False)])

@@ -81,3 +81,12 @@ def test_each_kind_is_told_with_its_own_advice(holder: Holder, seen: str, todo: 
     assert not found.holds
     assert found.seen.endswith(seen)
     assert todo in found.todo
+
+
+def test_strangers_hear_that_one_is_held_and_not_by_whom() -> None:
+    holder = Holder("session", "4711", "payroll", "psql", "idle in transaction", timedelta(hours=1), 5000)
+    (told,) = snapshots.advice(snapshots.finding([holder]))
+    assert told.holds
+    assert "4711" not in told.said
+    assert "payroll" not in told.said
+    assert snapshots.advice(snapshots.finding([])) == []

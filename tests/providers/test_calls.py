@@ -23,18 +23,19 @@ from receiver.errors import (
     Unauthenticated,
 )
 from receiver.inbox.retry import Later, RetryPolicy, decide
-from receiver.providers import Recording, TranscribeSo, calls, egress
+from receiver.providers import Recording, TranscribeSo, egress, tries
 from receiver.providers.budget import OwnBudget
-from receiver.providers.calls import NOTHING_SENT, Calls
+from receiver.providers.calls import Calls
 from receiver.providers.orders import Media
 from receiver.providers.rate import BURST, MINUTE, Rate
+from receiver.providers.tries import NOTHING_SENT
 from tests.providers.scripted import KEY, URL, Provider, Stream, refused, shown, turns_enough
 
 SLOW = timedelta(hours=4)  # a minute so long that no turn comes back during a test
 NOW = timedelta(0)
 KEYLESS = Recording(source="youtube", url="https://youtu.be/x")
 REQUESTS = itertools.count(100)
-LONGEST = "k" * calls.KEY_LENGTH
+LONGEST = "k" * tries.KEY_LENGTH
 FINE = httpx.Response(202, json={"id": 7, "status": "processing"})
 FAILED = refused(500, "internal_error")
 UNDER_WAY = refused(409, "request_in_progress")
@@ -76,7 +77,7 @@ async def test_after_each_429_the_key_is_a_new_one_that_the_provider_takes(key: 
     keys = await submit(Provider(limited(), limited(), limited(), FINE), key)
     assert keys[0] == key
     assert len({*keys}) == 4
-    assert all(new is not None and 0 < len(new) <= calls.KEY_LENGTH for new in keys)
+    assert all(new is not None and 0 < len(new) <= tries.KEY_LENGTH for new in keys)
 
 
 async def test_the_new_keys_are_the_same_in_every_run_and_others_for_another_request() -> None:

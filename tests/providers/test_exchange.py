@@ -9,8 +9,8 @@ import pytest
 from receiver.errors import ProviderUnavailable
 from receiver.providers import bodies, egress
 from receiver.providers.bodies import Body
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.exchange import NOT_ALL_SENT, UNREACHABLE, exchange
+from receiver.providers.tries import NOTHING_SENT
 from tests.processes import free_port
 from tests.providers.breaking import End, a_part, all_of_it, answer, breaking, nothing
 

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 
 from receiver.errors import ProviderError, ProviderUnavailable, Unauthenticated
 from receiver.providers import OpenAI
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.openai import Transcribe
 from receiver.providers.orders import CALL_SECONDS, Media, Order
+from receiver.providers.tries import NOTHING_SENT
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
 from receiver.submissions import paying
 from tests.providers.breaking import End, a_part, all_of_it, answer, breaking, nothing

@@ -7,7 +7,7 @@ import pytest
 
 from receiver.errors import InvalidRequest, PaymentRequired, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import openai_answers
-from receiver.providers.calls import NOTHING_SENT
+from receiver.providers.tries import NOTHING_SENT
 from receiver.transcripts import Segment, Transcript, Word
 
 FIRST = {"start": 0.0, "end": 1.0, "text": " Good morning. "}

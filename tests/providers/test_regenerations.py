@@ -11,11 +11,11 @@ import pytest
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, InvalidRequest, ProviderError, ProviderUnavailable
 from receiver.providers import regenerations
-from receiver.providers.calls import NO_TURN
 from receiver.providers.exchange import NOT_ALL_SENT
 from receiver.providers.regenerations import AGAIN_SECONDS, REGENERATIONS, Before, Wish
 from receiver.providers.transcribe_so import NotReady
 from receiver.providers.transcribe_so.envelope import error_from
+from receiver.providers.tries import NO_TURN
 
 WISH = Wish("transcribe.so", "https://api.test", "7", "2026-04-29T14:25:27.968Z", "default", "key", "punchy", "verbs")
 LOST = ProviderUnavailable("no answer", code="timeout")

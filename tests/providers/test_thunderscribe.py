@@ -14,9 +14,9 @@ from pydantic import SecretStr, ValidationError
 
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers import ThunderScribe
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import Media, Notes, Order
 from receiver.providers.thunderscribe import PIECE_BYTES, WHOLE_BYTES, Transcribe
+from receiver.providers.tries import NOTHING_SENT
 from receiver.sandbox import Knobs, Sandbox, ThunderScribeKnobs, application
 from tests.providers.scripted import Provider, turns_enough
 from tests.sandbox.simulated import URL

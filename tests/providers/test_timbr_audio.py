@@ -22,8 +22,8 @@ from receiver.errors import (
     RateLimited,
 )
 from receiver.providers import TimbrAudio
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import Media, Notes, Order, Seen
+from receiver.providers.tries import NOTHING_SENT
 from receiver.sandbox import Knobs, Sandbox, TimbrAudioKnobs, application
 from tests.providers.scripted import turns_enough
 from tests.sandbox.simulated import LONGEST_WAIT, URL

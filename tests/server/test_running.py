@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from receiver.errors import ConfigError
-from receiver.server import address, bind
+from receiver.server import bind
+from receiver.settings import addresses
 from tests.processes import Processes, free_port
 
 
@@ -42,7 +43,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize(("host", "shown"), ADDRESSES.items())
 def test_what_listens_has_an_address_that_reaches_it_from_here(host: str, shown: str) -> None:
-    assert address(host, 8000) == f"http://{shown}:8000"
+    assert addresses.here(host, 8000) == f"http://{shown}:8000"
 
 
 @ipv6
@@ -66,7 +67,7 @@ def test_one_address_of_ipv6_is_that_one_alone(host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "0", "127.0.0.1"])
 def test_other_names_of_this_machine_stay_what_they_are(host: str) -> None:
     with bind(host, 0) as listener:
-        reached = httpx.URL(address(host, listener.getsockname()[1]))
+        reached = httpx.URL(addresses.here(host, listener.getsockname()[1]))
         socket.create_connection((reached.host, reached.port)).close()
 
 

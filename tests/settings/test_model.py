@@ -88,6 +88,7 @@ DEFAULTS = {
     "RECEIVER_RECONCILE_GRACE_SECONDS": 300.0,
     "RECEIVER_RECONCILE_ALL": "no",
     "RECEIVER_TOKEN": None,
+    "RECEIVER_METRICS": None,
     "RECEIVER_LOG": "text",
     "RECEIVER_LOG_LEVEL": "info",
     "RECEIVER_FAILPOINT": None,
@@ -163,6 +164,11 @@ TAKEN = [
     ("RECEIVER_ARTIFACT_MAX_MB", "1000000", 1_000_000.0),
     ("RECEIVER_TOKEN", "0123456789abcdef", "0123456789abcdef"),
     ("RECEIVER_TOKEN", "", None),
+    ("RECEIVER_METRICS", "127.0.0.1:9464", "127.0.0.1:9464"),
+    ("RECEIVER_METRICS", " [::1]:1 ", "[::1]:1"),
+    ("RECEIVER_METRICS", "9464", "127.0.0.1:9464"),
+    ("RECEIVER_METRICS", "metrics.internal:65535", "metrics.internal:65535"),
+    ("RECEIVER_METRICS", "off", "off"),
     ("RECEIVER_LOG", "json", "json"),
     ("RECEIVER_LOG_LEVEL", "debug", "debug"),
     ("RECEIVER_LOG_LEVEL", "error", "error"),
@@ -256,6 +262,10 @@ REFUSED = [
     ("RECEIVER_ARTIFACT_MAX_MB", "0", "greater than 0"),
     ("RECEIVER_TOKEN", "0123456789abcde", "must have at least 16 characters"),
     ("RECEIVER_TOKEN", "0123456789 abcdef", "must be printable ASCII without spaces"),
+    *(
+        ("RECEIVER_METRICS", place, "must be HOST:PORT, such as 127.0.0.1:9464, or off")
+        for place in ("s3cret", "s3cret:", "s3cret:0", "s3cret:65536", "s3 cret:9464", "s3cret:9464/metrics", "on")
+    ),
     ("RECEIVER_LOG", "s3cret", "must be 'text' or 'json'"),
     ("RECEIVER_LOG", "JSON", "'text' or 'json'"),
     ("RECEIVER_LOG_LEVEL", "s3cret", "'debug', 'info', 'warning' or 'error'"),

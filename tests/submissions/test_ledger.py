@@ -1,5 +1,6 @@
 """`submissions.ledger`: one row for each thing that was paid for, whoever tells it, and however often and when."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission, Wanted
 from tests.inbox.ageing import age
 from tests.submissions.submitting import Bench, bench, transcribe_bench
+from tests.worker.working import until
 
 API = "https://api.test"
 NOW, ENDED, LATER = timedelta(0), "2026-04-29T14:25:27.968Z", "2026-04-30T09:00:00.100Z"
@@ -396,3 +398,69 @@ async def test_one_charge_at_transcribe_so_from_the_order_to_the_end(db: Pool, r
         submission = await here.worked(await here.submit())
         (charge,) = here.sandbox.charges
         assert [(row[0], row[3]) for row in await rows(db)] == [(submission.remote_id, charge.amount)]
+
+
+async def counted(db: Pool) -> dict[str, float]:
+    return {row["series"]: row["value"] for row in await db.fetch("select * from receiver.totals")}
+
+
+async def test_each_event_is_counted_once_by_source_type_and_origin(db: Pool) -> None:
+    organ = Ledger(db)
+    await announce(db, "evt_1")
+    await announce(db, "evt_2", number=8)
+    await organ.count()
+    assert await counted(db) == {}, "the ledger has not read them yet"
+    await announce(db, "evt_3", what="failed", number=9)
+    await announce(db, "evt_1")
+    await read_all(db)
+    await organ.count(at_once=1)
+    await announce(db, "evt_4", number=10)
+    await read_all(db)
+    await asyncio.gather(*(Ledger(db).count() for _ in range(5)))
+    assert {series: number for series, number in (await counted(db)).items() if series.startswith("events")} == {
+        'events["transcribe.so", "transcription.completed", "webhook"]': 3.0,
+        'events["transcribe.so", "transcription.failed", "webhook"]': 1.0,
+    }
+
+
+async def test_types_that_a_sender_makes_up_are_counted_as_one(db: Pool) -> None:
+    for number in range(4):
+        await announce(db, f"evt_{number}", what=f"made_up_{number}")
+        await read_all(db)
+        await Ledger(db).count(most=2)
+    found = {series: value for series, value in (await counted(db)).items() if series.startswith("events")}
+    assert found == {
+        'events["transcribe.so", "transcription.made_up_0", "webhook"]': 1.0,
+        'events["transcribe.so", "transcription.made_up_1", "webhook"]': 1.0,
+        'events["transcribe.so", "other", "webhook"]': 2.0,
+    }
+
+
+async def test_what_was_charged_is_added_up_anew_each_minute(db: Pool) -> None:
+    series = f'charges["transcribe.so", "{API}", "default", "USD"]'
+    for number in (7, 8):
+        await announce(db, f"evt_{number}", number=number, usd=0.25)
+    await read_all(db)
+    await Ledger(db).count()
+    await db.execute("update receiver.charges set amount = 1")
+    await Ledger(db).count()
+    assert (await counted(db))[series] == 0.5, "it was added up a moment ago"
+    for amount, total in (("1", 2.0), ("null", 0.0)):
+        await db.execute(f"update receiver.charges set amount = {amount}")
+        await db.execute("update receiver.counted set totalled_at = now() - interval '2 minutes'")
+        await Ledger(db).count()
+        assert (await counted(db))[series] == total
+
+
+async def test_a_right_that_is_missing_for_counts_stops_no_charge(db: Pool) -> None:
+    await announce(db, "evt_1")
+    await db.execute("drop table receiver.totals")
+    watching = asyncio.create_task(Ledger(db).watch())
+
+    async def is_charged() -> bool:
+        await db.execute("update receiver.ledger set marked_at = now() - interval '1 minute'")
+        return bool(await db.fetchval("select count(*) from receiver.charges"))
+
+    await until(is_charged)
+    assert not watching.done()
+    watching.cancel()

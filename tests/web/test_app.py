@@ -539,7 +539,7 @@ async def test_readyz_says_what_is_there(web: Web) -> None:
         ["database: ok, ok", f"schema: ok, version {version}",
          f"worker: ok, no worker for {API} is running: run `receiver work` (or `up`)",
          "processes: ok, 0 web processes, 0 workers",
-         "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 4 run",
+         "spool: ok, empty", "failures: ok, fewer than 3 authentic deliveries refused in a row", "organs: ok, 5 run",
          "descriptors: ok, enough", "threads: ok, ok", "log: ok, ok", "secret: ok, 1 known", "handlers: ok, 2 loaded"],
     )  # fmt: skip
 

@@ -141,10 +141,10 @@ async def test_what_the_database_refuses_for_its_own_sake_sends_no_other_to_the_
 ) -> None:
     await db.execute("alter table receiver.events add check (event_id <> 'evt_bad')")
     async with placed(receiver_database, tmp_path) as place:
-        assert [await place.deliver(name) for name in ("evt_bad", "evt_1")] == ["stored", "stored"]
+        assert [await place.deliver(name) for name in ("evt_bad", "evt_1")] == ["spooled", "stored"]
         assert not place.is_empty
         lines = len(caplog.messages)
-        assert await place.deliver("evt_bad") == "stored"
+        assert await place.deliver("evt_bad") == "spooled"
         assert len(caplog.messages) == lines, "one line in a while, however many are refused"
         assert [event.id for event in await listing.recent(db)] == ["evt_1"]
         await place.store.drain()
@@ -174,7 +174,7 @@ async def test_what_was_spooled_lies_in_the_inbox_as_if_it_had_been_stored(
     db: Pool, receiver_database: str, tmp_path: Path
 ) -> None:
     async with placed(NOWHERE, tmp_path) as away:
-        assert [await away.deliver("evt_1"), await away.deliver("", b"\xff\nnot json\n")] == ["stored", "stored"]
+        assert [await away.deliver("evt_1"), await away.deliver("", b"\xff\nnot json\n")] == ["spooled", "spooled"]
         await away.store.drain()
         assert not away.is_empty
         assert away.told == 0
@@ -217,11 +217,11 @@ async def test_an_outage_costs_only_the_first_deliveries_a_wait(
     async with placed(receiver_database, tmp_path, deadlines=deadlines) as place:
         async with db.acquire() as connection, connection.transaction():
             await connection.execute("lock table receiver.events")
-            assert await asyncio.wait_for(place.deliver("evt_0"), 60) == "stored"
+            assert await asyncio.wait_for(place.deliver("evt_0"), 60) == "spooled"
             asked = place.connections.asked
             names = [f"evt_{number}" for number in range(1, 21)]
             answers = await asyncio.wait_for(asyncio.gather(*map(place.deliver, names)), 60)
-            assert set(answers) == {"stored"}
+            assert set(answers) == {"spooled"}
             assert place.connections.asked == asked
             await place.store.drain()
             assert not place.is_empty
@@ -253,7 +253,7 @@ async def test_what_is_spooled_while_the_last_drain_ends_does_not_wait_for_a_lat
         assert place.store.commit(late) is None
         keeping = asyncio.create_task(place.store.keep_drained())
         await until(lambda: place.store.commit(place.store.delivery(late.content, PROVEN)) is not None)
-        assert await place.store.save(replace(late, account="late"), None) == "stored"
+        assert await place.store.save(replace(late, account="late"), None) == "spooled"
         async with asyncio.timeout(60):
             while not await db.fetchval("select count(*) from receiver.events where account = 'late'"):
                 pass
@@ -266,7 +266,7 @@ async def test_a_database_that_cannot_be_written_to_is_away(
 ) -> None:
     await db.execute(statement)
     async with placed(receiver_database, tmp_path) as place:
-        assert await place.deliver("evt_1") == "stored"
+        assert await place.deliver("evt_1") == "spooled"
         await place.store.drain()
         assert not place.is_empty
 
@@ -282,7 +282,7 @@ async def test_a_bug_on_the_way_to_the_database_costs_no_delivery(
 ) -> None:
     async with placed(receiver_database, tmp_path) as place:
         place.connections.bug = TypeError("nobody foresaw it")
-        assert await place.deliver("evt_1") == "stored"
+        assert await place.deliver("evt_1") == "spooled"
         place.connections.bug = None
         assert await place.deliver("evt_2") == "stored"
         assert [event.id for event in await listing.recent(db)] == ["evt_2"], "it was not taken for an outage"
@@ -335,7 +335,7 @@ async def test_one_delivery_that_the_database_never_takes_is_put_aside_and_the_o
     long = json.dumps({"id": "evt_long", "event": "webhook.test", "data": {"x": secrets.token_hex(20_000)}}).encode()
     async with placed(receiver_database, tmp_path) as place:
         answers = [await place.deliver("evt_1"), await place.deliver("", long), await place.deliver("evt_2")]
-        assert answers == ["stored", "stored", "stored"]
+        assert answers == ["stored", "spooled", "stored"]
         assert {event.id for event in await listing.recent(db)} == {"evt_1", "evt_2"}, "they did not take the long way"
         await place.store.drain()
         found = await place.store.check()
@@ -348,7 +348,7 @@ async def test_a_database_that_answers_and_takes_nothing_is_named_while_deliveri
     """The database is like one on a full disk: it can be read, but takes nothing."""
     async with placed(receiver_database, tmp_path) as place:
         await db.execute(TAKES_NOTHING)
-        assert await place.deliver("evt_1") == "stored"
+        assert await place.deliver("evt_1") == "spooled"
         found = await place.store.check()
         assert (found.holds, "deliveries have waited here for" in found.todo, "read-only" in found.todo) == (
             False,
@@ -383,7 +383,7 @@ async def test_a_policy_that_takes_nothing_is_not_the_deliveries_own_trouble(
         "create trigger no before insert on receiver.events execute function no()"
     )
     async with placed(receiver_database, tmp_path) as place:
-        assert [await place.deliver(name) for name in ("evt_1", "evt_2")] == ["stored", "stored"]
+        assert [await place.deliver(name) for name in ("evt_1", "evt_2")] == ["spooled", "spooled"]
         await place.store.drain()
         assert not place.is_empty
         await db.execute("drop trigger no on receiver.events")
@@ -398,7 +398,7 @@ async def test_trouble_with_the_jobs_alone_puts_no_delivery_aside(
 ) -> None:
     await db.execute("alter table receiver.jobs rename to elsewhere")
     async with placed(receiver_database, tmp_path) as place:
-        assert [await place.deliver(name) for name in ("evt_1", "evt_2")] == ["stored", "stored"]
+        assert [await place.deliver(name) for name in ("evt_1", "evt_2")] == ["spooled", "spooled"]
         await place.store.drain()
         assert not [path for path in tmp_path.iterdir() if path.suffix == ".refused"]
         await db.execute("alter table receiver.elsewhere rename to jobs")
@@ -426,7 +426,7 @@ async def test_a_locked_row_delays_its_own_repeats_alone(db: Pool, receiver_data
         await place.deliver("evt_1")
         async with db.acquire() as other, other.transaction():
             await other.execute("select * from receiver.events for update")
-            assert await place.deliver("evt_1") == "stored", "it waits in the spool"
+            assert await place.deliver("evt_1") == "spooled", "it waits in the spool"
             assert await place.deliver("evt_2") == "stored"
             await place.store.drain()
             assert not place.is_empty
@@ -471,7 +471,7 @@ async def test_a_crowd_on_our_connections_is_no_outage(
 
         holding = [asyncio.create_task(place.connections.run(hold, seconds=60)) for _ in range(4)]
         await asyncio.wait_for(inside.wait(), 60)
-        assert await place.deliver("evt_1") == "stored", "it waits in the spool"
+        assert await place.deliver("evt_1") == "spooled", "it waits in the spool"
         over.set()
         await asyncio.gather(*holding)
         assert await place.deliver("evt_2") == "stored"
@@ -489,7 +489,7 @@ async def test_new_deliveries_do_not_wait_for_the_old_ones(db: Pool, receiver_da
     found: list[bool] = []
     async with placed(receiver_database, tmp_path) as back:
         await db.execute(TAKES_NOTHING)
-        assert await back.deliver("evt_away") == "stored"
+        assert await back.deliver("evt_away") == "spooled"
         await db.execute(TAKES_AGAIN)
         take = back.store._take  # noqa: SLF001 - where one batch ends and the next begins
 
@@ -520,7 +520,7 @@ async def test_what_was_spooled_for_another_database_stays_until_it_is_taken_ove
         async with placed(theirs, tmp_path) as other:
             await other.store.drain()  # which makes it known
             await do(theirs, "alter table receiver.events rename to elsewhere")
-            assert await other.deliver("evt_theirs") == "stored"
+            assert await other.deliver("evt_theirs") == "spooled"
     finally:
         receiver_server.drop("other")
     async with placed(receiver_database, tmp_path) as ours:

@@ -84,7 +84,9 @@ Links = Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinsta
 class Answer(BaseModel):
     """Any answer, or a part of one."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 class MeAnswer(Answer):

@@ -3,6 +3,12 @@
 from receiver import events
 from receiver.events import Event, NotAnEventError, Unreadable
 
+# In the order of the provider's documentation.
+FIELDS = (
+    "id", "event", "created", "data", "transcription", "status", "stage", "pipeline_code", "language", "source",
+    "title", "duration_seconds", "billed_seconds", "charge_usd", "completed_at",
+)  # fmt: skip
+
 
 def read(source: str, body: bytes) -> Event | Unreadable:
     """Return the event in `body`, or say why it is unreadable. Never raise, whatever the bytes."""

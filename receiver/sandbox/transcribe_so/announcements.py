@@ -14,9 +14,8 @@ Kind: TypeAlias = Literal["completed", "failed", "test"]
 
 def announcement(kind: Kind) -> dict[str, Any]:
     """Return the payload of a new event."""
-    event: dict[str, Any] = {"id": f"evt_sample_{secrets.token_hex(6)}", "created": int(time.time())}
     if kind == "test":
-        return event | {"event": "webhook.test", "data": {"message": "This is a test."}}
+        return _event("webhook.test", {"message": "This is a test."})
     transcription = {
         "id": EXAMPLE_ID,
         "status": kind,
@@ -32,4 +31,11 @@ def announcement(kind: Kind) -> dict[str, Any]:
     }
     if kind == "failed":
         transcription |= {"charge_usd": 0, "error": "The media could not be decoded."}
-    return event | {"event": f"transcription.{kind}", "data": {"transcription": transcription}}
+    return _event(f"transcription.{kind}", {"transcription": transcription})
+
+
+def _event(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return an event with its fields in the order of the provider's documentation."""
+    return {
+        "id": f"evt_sample_{secrets.token_hex(6)}", "event": event_type, "created": int(time.time()), "data": data
+    }  # fmt: skip

@@ -11,9 +11,9 @@ from pydantic import SecretStr, ValidationError
 
 from receiver.errors import ImpossibleError, InvalidRequest, ProviderError, ProviderUnavailable, Unauthenticated
 from receiver.providers import Timbr
-from receiver.providers.calls import NOTHING_SENT
 from receiver.providers.orders import Media, Order
 from receiver.providers.timbr.wishes import Separate, Transcribe, Translate
+from receiver.providers.tries import NOTHING_SENT
 from receiver.settings import Account
 from receiver.submissions.moves import State, after
 from tests.providers.scripted import Provider, shown
