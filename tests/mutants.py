@@ -2605,7 +2605,7 @@ MUTANTS = (
         limit $4
     ) as j
 """, "health/figures"),
-    Mutant("samples: processes of a machine have a spool each", "receiver/health/metrics/samples.py",
+    Mutant("samples: processes of a machine have a spool each", "receiver/health/figures.py",
            "machines.setdefault(process.host, [])", "machines.setdefault(str(id(process)), [])",
            "health/metrics/samples"),
     Mutant("samples: buckets are not added up", "receiver/health/metrics/samples.py",
@@ -2628,9 +2628,9 @@ MUTANTS = (
     Mutant("balances: what was said is forgotten", "sql/queries/submissions/keep_balance.sql",
            "balance = coalesce($4, balance)", "balance = $4", "submissions/balances"),
     Mutant("ledger: events are not counted", "sql/queries/submissions/count_events.sql",
-           "set last_event = span.up_to from span", "set last_event = c.last_event from span", "submissions/ledger"),
+           "count(*) as number\n    from moved", "0 as number\n    from moved", "submissions/ledger"),
     Mutant("ledger: types are counted without end", "sql/queries/submissions/count_events.sql",
-           "or (select count(*) from known) < $2", "or $2 > 0", "submissions/ledger"),
+           "or (select count(*) from known) < $2", "or $2::bigint > 0", "submissions/ledger"),
     Mutant("ledger: charges are added to the total again", "sql/queries/submissions/total_charges.sql",
            "set value = excluded.value", "set value = t.value + excluded.value", "submissions/ledger"),
     Mutant("asked: what was not sent has a status", "receiver/providers/asked.py",

@@ -90,6 +90,10 @@ def _lines(seen: Status) -> Iterator[str]:
         return
     yield from _section("accounts", (_account(one, found) for one in found.feeds))
     yield from _section("deliveries", _deliveries(found))
+    size, age = found.spools
+    yield _row(
+        "spool", f"{size / MB:,.1f} MB wait, the oldest for {_span(timedelta(seconds=age))}" if size else "empty"
+    )
     yield from _section("jobs", _queues(found))
     causes = (f"{number} x {handler}: {printable(cause)}" for (handler, cause), number in seen.causes)
     yield from _section(f"newest {DEAD}" if _dead(found) > DEAD else "dead", causes)
@@ -98,6 +102,12 @@ def _lines(seen: Status) -> Iterator[str]:
     yield from _section(
         "replays", (f"{one.id}: {one.moved} of {one.total} moved, {one.passed} passed" for one in seen.replays)
     )
+    budgets = (
+        f"{turns.account.source} {turns.account.name}: {turns.free} of {turns.burst} requests free at once"
+        + (f", the next in {turns.next_in:.0f} s" if turns.next_in else "")
+        for turns in found.turns
+    )
+    yield from _section("budgets", budgets)
     yield from _section("money", _money(found))
     yield from _section("processes", _processes(found))
     yield from _section("database", [_database(found)])
@@ -126,14 +136,14 @@ def _row(name: str, text: str) -> str:
 
 def _account(one: AccountFeed, found: Figures) -> str:
     state = one.feed
-    feed = "no secret" if state is None else click.style("off", fg="red") if state.looks_off else "on"
+    feed = "no secret" if state is None else "on"
+    if state is not None and state.looks_off and state.missed_at is not None:
+        feed = click.style(f"off: what ended {_ago(datetime.now(UTC) - state.missed_at)} was not announced", fg="red")
     heard = "nothing yet" if state is None or state.heard_at is None else _ago(datetime.now(UTC) - state.heard_at)
     share = "" if one.coverage.share is None else f", {100 * one.coverage.share:.1f} % announced"
-    turns = [turn for turn in found.turns if turn.account.id == one.account.id]
-    budget = "".join(f", {turn.free} of {turn.burst} turns free" for turn in turns)
     return (
         f"{one.account.name}: feed {feed}, last delivery {heard}{share}, "
-        f"{found.budgets_used.get(one.account.name, 0):.0f} of {UNTIL_OFF} refused in a row{budget}"
+        f"{found.budgets_used.get(one.account.name, 0):.0f} of {UNTIL_OFF} refused in a row"
     )
 
 

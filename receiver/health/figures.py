@@ -24,6 +24,8 @@ from receiver.submissions.reconciling import feed
 from receiver.submissions.reconciling.feed import Coverage, Feed
 from receiver.webhooks import secrets
 
+SPOOL_BYTES, SPOOL_SECONDS = Series("spool_bytes"), Series("spool_oldest_seconds")
+
 
 class Queue(NamedTuple):
     """The jobs of a handler, each number counted up to `COUNTED`.
@@ -97,6 +99,20 @@ class Figures:
         return telling.budgets_used([process.told for process in self.running])
 
     @property
+    def spools(self) -> tuple[float, float]:
+        """How many bytes wait in the spools of all machines, and for how many seconds the oldest has waited.
+
+        The processes of a machine share its spool. Of a machine on which none runs any more, what the last one has told
+        counts: what lies in its spool waits there.
+        """
+        machines: dict[str, list[Process]] = {}
+        for process in self.processes:
+            if SPOOL_BYTES in process.told.gauges:
+                machines.setdefault(process.host, []).append(process)
+        spools = [_spool(processes) for processes in machines.values()]
+        return sum((size for size, _ in spools), 0.0), max((age for _, age in spools), default=0.0)
+
+    @property
     def charges(self) -> dict[AccountId, dict[str, float]]:
         """What each configured account was charged in all, by unit."""
         found: dict[AccountId, dict[str, float]] = {}
@@ -114,6 +130,12 @@ class Figures:
     def oldest_snapshot(self) -> timedelta:
         """How long the oldest snapshot has been held, as far as our role can see it."""
         return max((one.ago for one in self.holders if one.ago is not None), default=timedelta(0))
+
+
+def _spool(processes: Sequence[Process]) -> tuple[float, float]:
+    running = [one for one in processes if one.is_running]
+    told = [one.told.gauges for one in running or [min(processes, key=lambda one: one.unseen_for)]]
+    return max(one.get(SPOOL_BYTES, 0.0) for one in told), max(one.get(SPOOL_SECONDS, 0.0) for one in told)
 
 
 async def read(db: Database, configured: Settings, handlers: Collection[str]) -> Figures:

@@ -40,6 +40,7 @@ def test_nothing_is_wrong_and_nothing_has_come(shared: Processes) -> None:
     assert "\nok  everything that was checked holds\n" in ran.stdout
     assert "\naccounts    default: feed on, last delivery nothing yet, 0 of 5 refused in a row\n" in ran.stdout
     assert "\ndeliveries  last hour: none\n            in all: none\n" in ran.stdout
+    assert "\nspool       empty\n" in ran.stdout
     assert "\njobs        none wait, run or are dead\n" in ran.stdout
     assert "\nprocesses   none\n" in ran.stdout
     assert re.search(r"\ndatabase    PostgreSQL \d+", ran.stdout)

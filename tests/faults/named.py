@@ -167,6 +167,7 @@ def _open_snapshot(house: House) -> None:
 
     async def hold() -> None:
         connection = await database.connect(house.direct)
+        await connection.execute("set idle_in_transaction_session_timeout = 0")  # as others' sessions are
         async with connection.transaction(isolation="repeatable_read"):
             await connection.fetchval("select pg_current_xact_id()")
             house.held.set()

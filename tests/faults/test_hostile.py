@@ -62,6 +62,6 @@ def test_a_flood_of_bad_signatures_costs_a_constant_little(
     assert outcome.answers == {"200": SECONDS * 20}
     assert outcome.p99_seconds < 1
     assert seen["401"] > 10_000  # the flood was there
-    assert asked <= SECONDS + 2
+    assert asked <= 2 * (SECONDS + 2)  # a reading and a capture each second
     assert said <= 8
     assert web.end() == 0

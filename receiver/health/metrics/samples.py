@@ -1,10 +1,9 @@
 """Make the values of all metrics: from the figures, or from what a web process answers. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
-from receiver.health import telling
 from receiver.health.counts import BEYOND, BOUNDS, SUM, Series
 from receiver.health.figures import Figures
 from receiver.health.finding import Finding
@@ -43,7 +42,7 @@ def of_figures(found: Figures, findings: Iterable[Finding]) -> Values:
             for queue in found.queues
             if queue.is_known
         },
-        **_gauges(found.processes),
+        **_told(found),
         **_feeds(found),
         "receiver_quarantined_events": {(): float(found.quarantined)},
         "receiver_submissions": {key: float(number) for key, number in found.submissions.items()},
@@ -127,29 +126,14 @@ def _feeds(found: Figures) -> dict[str, Mapping[Labels, float]]:
     }
 
 
-def _gauges(seen: Iterable[Process]) -> dict[str, Mapping[Labels, float]]:
-    """Return what the web processes have told: of a machine the most, because they share its spool.
-
-    Of a machine on which none runs any more, what the last one has told: what lies in its spool waits there.
-    """
-    machines: dict[str, list[Process]] = {}
-    for process in seen:
-        if Series("spool_bytes") in process.told.gauges:
-            machines.setdefault(process.host, []).append(process)
-    used = telling.budgets_used(process.told for process in seen if process.is_running)
-    spools = [_spool(processes) for processes in machines.values()]
+def _told(found: Figures) -> dict[str, Mapping[Labels, float]]:
+    """Return what the web processes have told."""
+    size, age = found.spools
     return {
-        "receiver_spool_bytes": {(): sum((size for size, _ in spools), 0.0)},
-        "receiver_spool_oldest_seconds": {(): max((age for _, age in spools), default=0.0)},
-        "receiver_failure_budget_used": {(account,): value for account, value in used.items()},
+        "receiver_spool_bytes": {(): size},
+        "receiver_spool_oldest_seconds": {(): age},
+        "receiver_failure_budget_used": {(account,): value for account, value in found.budgets_used.items()},
     }
-
-
-def _spool(processes: Sequence[Process]) -> tuple[float, float]:
-    running = [one for one in processes if one.is_running]
-    told = [one.told.gauges for one in running or [min(processes, key=lambda one: one.unseen_for)]]
-    size, age = Series("spool_bytes"), Series("spool_oldest_seconds")
-    return max(one.get(size, 0.0) for one in told), max(one.get(age, 0.0) for one in told)
 
 
 def _number(running: Iterable[Process], kind: str) -> float:
