@@ -14,7 +14,7 @@ from receiver.settings import Settings
 
 AHEAD = timedelta(seconds=10)  # a clock that is corrected by a few seconds does not matter
 SHOWN = 5
-NEXT = 1000
+NEXT = 200
 KEEPS_SECONDS = 5.0
 
 

@@ -84,10 +84,10 @@ def _handlers(configured: Settings, *, quiet: bool) -> Mapping[str, Handler] | H
 
 async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
     """Return all findings, in an order in which each explains the next."""
-    seen = await _database(configured, subjects)
+    here, seen = await _here(configured, subjects)
     url = subjects.place if seen.is_well and isinstance(subjects.place, str) else None
     return [
-        *await _here(configured, subjects, seen),
+        *here,
         *await around.reachable(configured, seen.secrets or secrets.own(configured)),
         *await _providers(configured, url),
         *await submitted.accounts(configured, url),
@@ -96,18 +96,22 @@ async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
 
 async def at_home(configured: Settings, subjects: Subjects) -> list[Finding]:
     """Return the findings for which nobody is asked but the database and this machine."""
-    return await _here(configured, subjects, await _database(configured, subjects))
+    return (await _here(configured, subjects))[0]
 
 
-async def _here(configured: Settings, subjects: Subjects, seen: Seen) -> list[Finding]:
+async def _here(configured: Settings, subjects: Subjects) -> tuple[list[Finding], Seen]:
+    # The trial of the spool waits for the disk, and the database for its server.
+    trying = asyncio.create_task(asyncio.to_thread(_try_out, configured, subjects.spool))
+    seen = await _database(configured, subjects)
     url = subjects.place if isinstance(subjects.place, str) else None
-    return [
+    findings = [
         checks.settings(configured),
         checks.loaded(subjects.handlers),
         *seen.findings,
-        await asyncio.to_thread(_spool, configured, subjects.spool, seen.name, url),
+        await asyncio.to_thread(_spool, subjects.spool, await trying, seen.name, url),
         *submitted.artifacts_folder(configured),
     ]
+    return findings, seen
 
 
 def those_of(subjects: Subjects) -> Mapping[str, Handler]:
@@ -174,14 +178,18 @@ def _unseen(why: Exception) -> Seen:
     return Seen([Finding("database", holds=False, seen=str(why))])
 
 
-def _spool(configured: Settings, spool: Spool, name: str | None, url: str | None) -> Finding:
-    """Return the finding about the spool, after trying it as the web processes do."""
-    trouble = None
+def _try_out(configured: Settings, spool: Spool) -> str | None:
+    """Try the spool as the web processes do, and return what is wrong with it."""
     try:
         if configured.spool_dir is not None or spool.folder.configured.parent.exists():
             spool.try_out()
     except OSError as exc:
-        trouble = f"in an outage deliveries would be refused: {spool.folder.path} cannot be used ({exc.strerror})"
+        return f"in an outage deliveries would be refused: {spool.folder.path} cannot be used ({exc.strerror})"
+    return None
+
+
+def _spool(spool: Spool, trouble: str | None, name: str | None, url: str | None) -> Finding:
+    """Return the finding about a spool that was tried."""
     number = 0
     if name is not None and url is not None:
         number = spooled.foreign(spool.records(), name, dsn.fingerprint(url, os.environ))
