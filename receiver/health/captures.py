@@ -141,14 +141,14 @@ class Captures:
                     kept.popleft()
 
 
-async def last(db: Database, *, most: int = MOST) -> list[Capture]:
+async def last(db: Database) -> list[Capture]:
     """Return the last deliveries that were refused, newest first."""
     return [
         Capture(
             row["token"] or AccountId(row["source"], row["api_url"], row["account"]),
             row["reason"], row["client"], row["at"], row["head"], row["body"],
         )
-        for row in await db.fetch(query("health/list_refused"), most)
+        for row in await db.fetch(query("health/list_refused"), MOST)
     ]  # fmt: skip
 
 

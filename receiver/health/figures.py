@@ -14,7 +14,7 @@ from receiver.events import AccountId, columns
 from receiver.health import telling
 from receiver.health.counts import CHARGES, Series
 from receiver.health.snapshots import Holder, holders
-from receiver.health.telling import Process
+from receiver.health.telling import SPOOL_BYTES, SPOOL_SECONDS, Process
 from receiver.inbox.jobs import COUNTED, SUBMISSIONS
 from receiver.providers.rate import Rate
 from receiver.settings import Account, Settings
@@ -23,8 +23,6 @@ from receiver.submissions.balances import Balance
 from receiver.submissions.reconciling import feed
 from receiver.submissions.reconciling.feed import Coverage, Feed
 from receiver.webhooks import secrets
-
-SPOOL_BYTES, SPOOL_SECONDS = Series("spool_bytes"), Series("spool_oldest_seconds")
 
 
 class Queue(NamedTuple):

@@ -21,7 +21,8 @@ from receiver.database import Connection, Database, query
 from receiver.health.counts import Counts, Series
 from receiver.health.finding import Finding, read_findings
 
-BUDGET_USED = "failure_budget_used"
+BUDGET_USED = "failure_budget_used"  # account
+SPOOL_BYTES, SPOOL_SECONDS = Series("spool_bytes"), Series("spool_oldest_seconds")
 UNSEEN = timedelta(seconds=5)  # one note can get lost, even if its statement takes all its time
 
 

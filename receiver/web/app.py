@@ -23,7 +23,7 @@ from receiver.health.captures import Captures
 from receiver.health.counts import Counts, Series
 from receiver.health.failures import Failures
 from receiver.health.organs import Organs
-from receiver.health.telling import Told
+from receiver.health.telling import BUDGET_USED, SPOOL_BYTES, SPOOL_SECONDS, Told
 from receiver.inbox import jobs
 from receiver.inbox.spool import Condition, Spool
 from receiver.settings import CALLBACK_PATH, Account, webhook_path
@@ -138,7 +138,7 @@ class Receiver:
         """Return what this process knows, for others to read."""
         findings = [one for one in await self.own_findings(trusted=True) if one.name != "secret" or self._is_forgetful]
         used = {
-            Series("failure_budget_used", (account.account,)): float(failures.in_a_row)
+            Series(BUDGET_USED, (account.account,)): float(failures.in_a_row)
             for account, failures in self._failures.items()
         }
         return Told(used | ({} if self.store.looked is None else _gauges(self.store.looked)), findings)
@@ -219,7 +219,7 @@ class Receiver:
 
 def _gauges(spool: Condition) -> dict[Series, float]:
     age = 0.0 if spool.since is None else max(0.0, time.time() - spool.since)
-    return {Series("spool_bytes"): float(spool.used), Series("spool_oldest_seconds"): age}
+    return {SPOOL_BYTES: float(spool.used), SPOOL_SECONDS: age}
 
 
 def application(receiver: Receiver, further: Sequence[Route] = ()) -> Starlette:

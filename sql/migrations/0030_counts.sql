@@ -3,7 +3,7 @@
 alter table receiver.processes
     -- What the process has counted since it began: series -> number. A series is a name and a JSON array of its labels.
     add column counts jsonb not null default '{}',
-    -- What it knows now: {"gauges": {series: number}, "findings": [those that do not hold]}.
+    -- What it knows now: {"gauges": {series: number}, "findings": [those about itself]}.
     add column told jsonb not null default '{}';
 
 -- The sum of what all processes have counted, those that are gone included.

@@ -84,9 +84,7 @@ Links = Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinsta
 class Answer(BaseModel):
     """Any answer, or a part of one."""
 
-    model_config = ConfigDict(
-        extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, defer_build=True
-    )
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class MeAnswer(Answer):
