@@ -6,6 +6,7 @@
                                               └──── woken ◀──────────────────┴───────────────────────┘
                                               └──▶ shelf: fetches the files ──▶ announcing: the event
 
+drafts/         what a person has handed in to a page, before it is asked for
 moves           the states, and what an error means          records     the rows; looks: what looks have shown
 ids             the ids of submissions                       timing      when a provider is looked at
 foreseen        what transcribe.so tells before it is paid   finding     looks for the work of a lost answer
@@ -17,6 +18,7 @@ counts          how many submissions wait                    standing    how eac
 ledger          writes down what was charged                 costs       adds it up
 balances        keeps what is left of each account's money
 reconciling/    what transcribe.so has never announced, ours or not: an event is made of it
+library/        all that was said, in a form that can be searched
 
 For transcribe.so alone; what is marked * works without a database:
 

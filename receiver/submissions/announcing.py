@@ -84,6 +84,14 @@ def brings_text(submission: Submission) -> bool:
     return family_of(submission.operation) in WITH_TEXT
 
 
+def transcript_id(submission: Submission) -> str | None:
+    """Return the id by which a submission's transcript is known; None if it has brought none."""
+    if submission.state != "done" or not brings_text(submission):
+        return None
+    source = providers.by_name(submission.source)
+    return submission.remote_id if source is not None and source.announces else submission.id
+
+
 def type_of_end(submission: Submission) -> str:
     """Return the type of the event that announces a submission's end."""
     return f"{family_of(submission.operation)}.{'failed' if submission.state == 'failed' else 'completed'}"

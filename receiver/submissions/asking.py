@@ -5,7 +5,7 @@ typed ──▶ operation_of ──▶ work_of ──▶ recordings_in ──▶
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,14 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from receiver.errors import ImpossibleError
+from receiver.logs.redaction import without_query
 from receiver.providers import Source
 from receiver.providers.orders import UNKNOWN_CONTENT, Media, Wishes
 from receiver.settings import Account
 from receiver.submissions import announcing, media, recordings
 from receiver.submissions.media import CONTENT_TYPES
 from receiver.submissions.moves import IfLost
+from receiver.submissions.records import storable
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -112,19 +114,28 @@ class Asked:
     @property
     def title(self) -> str:
         """The recording's name without what is around it."""
-        name = (self.url or "").partition("?")[0].rstrip("/") if self.file is None else self.file.name
-        return Path(name).stem or self.recording
+        if self.file is not None:
+            return Path(self.file.name).stem or self.recording
+        shown = without_query(self.url or "")  # a password can be all that an address has behind its host
+        return Path(shown.partition("?")[0].rstrip("/")).stem or shown
 
     @property
     def estimate(self) -> float | None:
         """What it will probably cost, in the provider's unit; None if nothing tells."""
         return self.source.estimate(self.work.operation, self.duration_seconds)
 
+    @property
+    def price(self) -> str:
+        """What it will probably cost, in words."""
+        if self.estimate is not None:
+            return f"about {self.estimate:g} {self.source.unit}"
+        why = "its length is not known" if self.source.unit else f"{self.source.name} names no price"
+        return f"nobody knows what it will cost, because {why}"
+
     def _require_within(self, most: float) -> None:
-        estimate, name = self.estimate, self.source.name
+        estimate = self.estimate
         if estimate is None:
-            why = "its length is not known" if self.source.unit else f"{name} names no price"
-            raise ImpossibleError(f"nobody knows what it will cost, because {why}: nothing was sent")
+            raise ImpossibleError(f"{self.price}: nothing was sent")
         if not (math.isfinite(most) and estimate <= most):
             raise ImpossibleError(
                 f"it would cost about {estimate:g} {self.source.unit}, more than {most:g}: nothing was sent"
@@ -164,13 +175,35 @@ def work_of(source: type[Source], operation: str, given: Sequence[tuple[str, str
     """
     kind, files, said = source.operations[operation], dict[str, Media](), list[tuple[str, str]]()
     for name, value in given:
-        is_file = value.startswith("@") and name in kind.model_fields
-        if is_file and name not in kind.files:
-            raise ImpossibleError(f"{source.name}, {operation}: {name} takes no file, so its value cannot be {value}")
-        if is_file:
+        if value.startswith("@") and name in kind.model_fields:
+            _require_file(source, operation, name, value)
             files[name] = recordings.readable(Path(value[1:]))
-        said.append((name, f"@{files[name].name}" if is_file else value))
-    return Work(operation, wishes_of(source, operation, said), files)
+        else:
+            said.append((name, value))
+    return work_with(source, operation, said, files)
+
+
+def work_with(
+    source: type[Source], operation: str, given: Sequence[tuple[str, str]], files: Mapping[str, Media]
+) -> Work:
+    """Return an operation with its options, and the files that are options. No value names a file of this machine.
+
+    Raises:
+        ImpossibleError: as for `wishes_of`, or an option takes no file, or is none.
+    """
+    kind = source.operations[operation]
+    for name, value in given:
+        if value.startswith("@") and name in kind.files:
+            raise ImpossibleError(f"{source.name}, {operation}: {name} is a file or its id, so it cannot be {value}")
+    for name, file in files.items():
+        _require_file(source, operation, name, f"@{file.name}")
+    said = [*given, *((name, f"@{file.name}") for name, file in files.items())]
+    return Work(operation, wishes_of(source, operation, said), dict(files))
+
+
+def _require_file(source: type[Source], operation: str, name: str, value: str) -> None:
+    if name not in source.operations[operation].files:
+        raise ImpossibleError(f"{source.name}, {operation}: {name} takes no file, so its value cannot be {value}")
 
 
 def wishes_of(source: type[Source], operation: str, given: Sequence[tuple[str, str]]) -> Wishes:
@@ -192,10 +225,24 @@ def options_of(source: type[Source], operation: str, given: Mapping[str, Any]) -
     Raises:
         ImpossibleError: as for `wishes_of`.
     """
+    if any(storable(said) != said for said in _texts(given)):
+        raise ImpossibleError(f"{source.name}, {operation}: an option has a character that cannot be kept, such as NUL")
     found = checked(source.operations[operation], given, of=f"{source.name}, {operation}")
     if any(isinstance(value, int | float) and not abs(value) < TOO_LARGE for value in found.to_json().values()):
         raise ImpossibleError(f"{source.name}, {operation}: a number of the options is too large")
     return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in what was given."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            yield from _texts(pair)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
 
 
 def checked(kind: type[M], given: Mapping[str, Any], *, of: str, called: str = "option") -> M:
@@ -255,7 +302,19 @@ def read(source: type[Source], account: Account, work: Work, given: str | Media,
         return asked(file=given)
     if recordings.is_address(given):
         return asked(url=recordings.address(given), duration_seconds=work.wishes.length)
-    path = Path(given)
-    file = recordings.readable(path, hint=recordings.HINT)
-    measured = None if file.content_type == UNKNOWN_CONTENT else media.duration_seconds(path)
-    return asked(file=file, duration_seconds=recordings.length(given, measured, said=work.wishes.length))
+    return asked(*_measured(recordings.readable(Path(given), hint=recordings.HINT), given, work))
+
+
+def _measured(file: Media, called: str, work: Work) -> tuple[Media, None, float | None]:
+    """Return a file, no address, and how long the file plays."""
+    measured = None if file.content_type == UNKNOWN_CONTENT else media.duration_seconds(file.path)
+    return file, None, recordings.length(called, measured, said=work.wishes.length)
+
+
+def handed_in(source: type[Source], account: Account, work: Work, file: Media, terms: Terms = DEFAULT) -> Asked:
+    """Return what is asked for: work on a file that came from elsewhere. This blocks for at most half a minute.
+
+    Raises:
+        ImpossibleError: as for `read`.
+    """
+    return Asked(source, account, work, *_measured(file, file.name, work), terms)

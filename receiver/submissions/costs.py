@@ -4,15 +4,21 @@ Dollars and credits are two units, and are never added up. What is not known is 
 provider has not told, and those of which nobody knows whether they were made.
 """
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from receiver.database import Database, query
+from receiver.database import Connection, Database, query
 
 By = Literal["day", "account", "pipeline", "title", "operation"]
+
+NONE = {"pipeline": "(the default pipeline)", "title": "(no title)"}
+AT_ONCE = 1000  # parts that are fetched for a table
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would compute begins with one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,34 @@ class Cost:
             self.untold + other.untold, self.perhaps + other.perhaps,
         )  # fmt: skip
 
+    @property
+    def said(self) -> str:
+        """The amount with at least two and at most four digits after the point; a dash if none is told."""
+        return "-" if self.charges == self.untold else f"{self.amount:,.4f}".removesuffix("00")
+
+    @property
+    def counts(self) -> str:
+        """How many charges there are, in words."""
+        perhaps = f", perhaps {self.perhaps} more" if self.perhaps else ""
+        return f"{self.charges} charge{'' if self.charges == 1 else 's'}{perhaps}"
+
+    @property
+    def missing(self) -> list[str]:
+        """What the amount does not include, a sentence each."""
+        found = []
+        if self.untold:
+            found.append(f"not included: {self.untold} whose amount the provider does not tell")
+        if self.perhaps:
+            found.append(
+                f"not included: {self.perhaps} of which nobody knows whether they were charged: the answer was lost, "
+                "or they failed; `receiver submissions --state unknown` shows those that wait for you"
+            )
+        return found
+
+    def name(self, by: By) -> str:
+        """Return what the part is called for people."""
+        return self.part or NONE.get(by, "-")
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `--json` prints."""
         return {
@@ -56,10 +90,12 @@ class Costs:
     Attributes:
         parts: by unit, and by part within it.
         unread_since: when the oldest event came that is not in the ledger yet; None if none waits.
+        only_after: the moment up to which charges were left out, because there are too many; None if all are there.
     """
 
     parts: Sequence[Cost]
     unread_since: datetime | None
+    only_after: datetime | None = None
 
     @property
     def by_unit(self) -> dict[str, list[Cost]]:
@@ -75,10 +111,34 @@ def total(parts: Sequence[Cost]) -> Cost:
     return sum(parts[1:], parts[0])
 
 
-async def of(db: Database, since: timedelta, by: By) -> Costs:
-    """Return what was charged within a span of time before now."""
-    parts = [Cost(**dict(row)) for row in await db.fetch(query("submissions/costs"), since, by)]
-    return Costs(parts, await unread_since(db))
+async def of(db: Database, since: timedelta, by: By, *, newest: int | None = None) -> Costs:
+    """Return what was charged within a span of time before now: all of it, or only the `newest` charges."""
+    parts = [Cost(**dict(row)) for row in await db.fetch(query("submissions/costs"), since, by, newest)]
+    left_out = None if newest is None else await db.fetchval(query("submissions/left_out"), since, newest)
+    return Costs(parts, await unread_since(db), left_out)
+
+
+async def table(connection: Connection, since: timedelta, by: By) -> AsyncIterator[str]:
+    """Yield what was charged within a span of time before now as lines of CSV (RFC 4180), all of it, and its head.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    yield _line("unit", by, "charges", "amount", "untold", "perhaps")
+    async with connection.transaction():
+        async for row in connection.cursor(query("submissions/costs"), since, by, None, prefetch=AT_ONCE):
+            part = Cost(**dict(row))
+            cells = (part.charges, part.amount, part.untold, part.perhaps)
+            yield _line(_no_formula(part.unit), _no_formula(part.part), *cells)
+
+
+def _line(*cells: object) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerow(cells)
+    return written.getvalue()
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 async def unread_since(db: Database) -> datetime | None:

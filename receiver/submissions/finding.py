@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from receiver.database import Database, query
-from receiver.errors import InvalidRequest
+from receiver.errors import GiveUp, ImpossibleError, InvalidRequest, Postpone
 from receiver.providers import Source, by_name
 from receiver.providers.opening import open_client
 from receiver.providers.orders import Candidate, Order
@@ -68,7 +68,7 @@ async def evidence(configured: Settings, db: Database, submission: Submission) -
     """Return what can be found out about a submission with a lost answer; nothing for any other state.
 
     Raises:
-        ImpossibleError: its account is not configured here.
+        ImpossibleError: its account is not configured here, or this version does not know its operation.
         ProviderError: the provider cannot be asked.
     """
     source = by_name(submission.source)
@@ -78,7 +78,11 @@ async def evidence(configured: Settings, db: Database, submission: Submission) -
     async with open_client(source, account, None) as client:
         found = list[Candidate]()
         if not source.synchronous:
-            found = await works(db, client, submission, paying.order_of(submission, client, open_shelf(configured)))
+            try:
+                order = paying.order_of(submission, client, open_shelf(configured))
+            except (GiveUp, Postpone) as exc:
+                raise ImpossibleError(str(exc)) from exc
+            found = await works(db, client, submission, order)
         return Evidence(found, await paying.balance(client))
 
 

@@ -16,6 +16,21 @@ def asked_of(recording: Recording, file: Media | None, account: Account, terms: 
     )
 
 
+async def price_of(client: Source, asked: Asked) -> str:
+    """Return what a new submission will cost, in words: the provider's price, or else what it probably is.
+
+    Nothing is started or charged.
+
+    Raises:
+        ImpossibleError: the list has no price for the model.
+        ProviderError: the price cannot be had.
+    """
+    if not isinstance(client, TranscribeSo):
+        return asked.price
+    recording = recording_of(asked.work.wishes, asked.url, asked.recording, asked.duration_seconds)
+    return (await price.of(client, recording)).said
+
+
 async def require_wanted(client: Source, asked: Asked) -> None:
     """Refuse a new submission that the provider works on already, or that costs more than its ceiling.
 

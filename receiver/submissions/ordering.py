@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from receiver.database import Connection, Pool, query
+from receiver.database import Connection, Database, Pool, query
 from receiver.errors import ImpossibleError
 from receiver.inbox import deliveries, jobs
 from receiver.providers import Source
@@ -57,6 +57,16 @@ async def submit(
         await foreseen.require_wanted(client, asked)
         found = await _hand_over(client, db, found, _Sends(asked, shelf, sending))
     return found, is_new
+
+
+async def before(db: Database, asked: Asked) -> Submission | None:
+    """Return the newest submission that asks for the same, and was handed to the workers; None if there is none.
+
+    `submit` then pays for nothing.
+    """
+    digest = await asyncio.to_thread(_digest, asked)
+    found = [one for one in await records.same(db, asked.account.id, digest) if one.state is not State.INTENDED]
+    return found[0] if found else None
 
 
 async def place(connection: Connection, asked: Asked) -> tuple[Submission, bool]:

@@ -27,6 +27,14 @@ class Price:
     pipeline_code: str | None = None
     quote: QuoteAnswer | None = None
 
+    @property
+    def said(self) -> str:
+        """The price in words."""
+        billed = self.billed_minutes
+        minutes = "" if billed is None else f" for {billed:g} billed minute{'' if billed == 1 else 's'}"
+        by_list = "" if self.pipeline_code is None else f", by the price list of {self.pipeline_code}"
+        return f"{dollars(self.retail_usd, digits=4)}{minutes}{by_list}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the provider's quote with all its fields, or else the price by the list."""
         if self.quote is not None:

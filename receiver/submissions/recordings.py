@@ -9,6 +9,7 @@ from pathlib import Path
 
 from receiver.errors import ImpossibleError, ProviderError, Unauthenticated
 from receiver.logs import printable
+from receiver.logs.redaction import without_queries, without_query
 from receiver.providers import Recording, TranscribeSo
 from receiver.providers.orders import UNKNOWN_CONTENT, Media
 from receiver.providers.transcribe_so import LIMIT_BYTES, LISTED, is_of, source_of
@@ -19,6 +20,8 @@ from receiver.submissions import media
 log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
+_NO_SECRET = re.compile(r"[^@?#]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 HINT = "; a web address starts with https://"
 UNDER_WAY = frozenset({"queued", "processing"})
 LOOK_BACK = timedelta(days=1)
@@ -49,15 +52,19 @@ def address(typed: str) -> str:
         ImpossibleError: it is none.
     """
     if not is_address(typed):
-        raise ImpossibleError(f"{typed} is not a web address: it does not start with https:// or http://")
+        said = typed if _NO_SECRET.fullmatch(typed) else "what was given"
+        raise ImpossibleError(f"{said} is not a web address: it does not start with https:// or http://")
     scheme, _, rest = typed.strip().partition("://")
     found = f"{scheme.lower()}://{rest}"
+    said = without_query(found)  # nor an error of what reads addresses: they have the password in them
+    if _CONTROL.search(found):
+        raise ImpossibleError(f"{_CONTROL.sub('', said)} is not a web address: it has a character that no address has")
     try:
         source_of(found)
-    except ValueError as exc:
-        raise ImpossibleError(f"{found} is not a web address: {exc}") from exc
+    except ValueError:
+        raise ImpossibleError(f"{said} is not a web address: its host cannot be read") from None
     if not addresses.has_host(found):
-        raise ImpossibleError(f"{found} is not a web address: no server can have that name")
+        raise ImpossibleError(f"{said} is not a web address: no server can have that name")
     return found
 
 
@@ -139,7 +146,7 @@ async def require_no_other(provider: TranscribeSo, recording: Recording) -> None
             if other.began is not None and other.began < oldest:
                 return
             if other.status in UNDER_WAY and is_of(other, recording):
-                name = printable(other.title or other.url or "it")
+                name = printable(without_queries(other.title or other.url or "it"))
                 raise ImpossibleError(
                     f"the provider is already working on {name}: transcription {other.id} is "
                     f"{printable(other.status)}. Nothing was sent or charged: continue where it was submitted (that "

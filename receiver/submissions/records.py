@@ -221,9 +221,10 @@ async def same(db: Database, account: AccountId, asked: str) -> list[Submission]
 async def recent(
     db: Database, states: Collection[State] | None, limit: int | None, *, title: str | None = None,
     source: str | None = None, account: str | None = None, since: timedelta | None = None,
+    before: str | None = None,
 ) -> list[Submission]:  # fmt: skip
-    """Return submissions, newest first: in some states, with a part of a title, made within a time; None is any."""
-    wanted = (list(State if states is None else states), limit, filters.pattern(title), source, account, since)
+    """Return submissions, newest first: in states, with a part of a title, within a time, before one; None is any."""
+    wanted = (list(State if states is None else states), limit, filters.pattern(title), source, account, since, before)
     return [from_row(row) for row in await db.fetch(query("submissions/list_submissions"), *wanted)]
 
 

@@ -63,8 +63,9 @@ async def found(connection: Connection, submission: str, remote_id: str) -> Subm
         ImpossibleError: as for `again`; or another submission has this work; or no work can have this id; or the
             provider answers with the result, so that there is nothing to look at.
     """
-    source = by_name((await records.known(connection, submission)).source)
-    if source is not None and source.synchronous:
+    known = await records.known(connection, submission)
+    source = by_name(known.source)
+    if source is not None and not can_be_found(known):
         raise ImpossibleError(
             f"{source.name} answers with the result, and nobody can ask it for the result of {remote_id}: let it be "
             "sent again, or give it up"
@@ -75,6 +76,12 @@ async def found(connection: Connection, submission: str, remote_id: str) -> Subm
         return await _resolve(connection, submission, State.ACCEPTED, Change(remote_id=remote_id))
     except asyncpg.UniqueViolationError:
         raise ImpossibleError(f"{remote_id} is the work of another submission", code="taken") from None
+
+
+def can_be_found(submission: Submission) -> bool:
+    """Whether its provider can be asked for the result of a work. One that answers with the result cannot."""
+    source = by_name(submission.source)
+    return source is None or not source.synchronous
 
 
 async def _resolve(connection: Connection, submission: str, to: State, change: Change) -> Submission:

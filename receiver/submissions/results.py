@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from receiver.database import Pool, query
+from receiver.database import Database, Pool, query
 from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
 from receiver.providers import Source, TranscribeSo, archive, by_name, content
 from receiver.providers.archive import Archive
+from receiver.providers.transcribe_so import read_result
 from receiver.settings import Settings
 from receiver.submissions import announcing, records
 from receiver.submissions.moves import State
@@ -54,18 +55,42 @@ async def _until(db: Pool, submission: str, is_there: Callable[[Submission], boo
         # The job of a lost answer looks for it; when it has ended, a person decides.
         if is_there(found) and not (found.state is State.UNKNOWN and await _has_work(db, submission)):
             return found
-        # A dead job in another state is dealt with by `leftovers`: the submission becomes failed or unknown.
-        error = await records.dead_work(db, submission) if found.state is State.ENDED else None
-        if error is not None:
-            raise ImpossibleError(
-                f"{submission} is {found.state}, and its job was given up: {error}; `receiver replay {submission}` "
-                "tries again"
-            )
+        await _require_work(db, found)
         await waiting(found)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _has_work(db: Pool, submission: str) -> bool:
+async def trouble(db: Database, submission: Submission) -> str | None:
+    """Return why nothing more happens to a submission by itself, and what to do.
+
+    None if it is done, or goes on.
+    """
+    if submission.state is State.UNKNOWN and await _has_work(db, submission.id):
+        return None
+    try:
+        await _require_work(db, submission)
+        require_no_failure(submission)
+    except ImpossibleError as exc:
+        return str(exc)
+    return None
+
+
+async def _require_work(db: Database, submission: Submission) -> None:
+    """Refuse a submission whose files or result a job was to bring, which was given up.
+
+    Raises:
+        ImpossibleError: it is one.
+    """
+    # A dead job in another state is dealt with by `leftovers`: the submission becomes failed or unknown.
+    error = await records.dead_work(db, submission.id) if submission.state is State.ENDED else None
+    if error is not None:
+        raise ImpossibleError(
+            f"{submission.id} is {submission.state}, and its job was given up: {error}; "
+            f"`receiver replay {submission.id}` tries again"
+        )
+
+
+async def _has_work(db: Database, submission: str) -> bool:
     found: bool = await db.fetchval(query("submissions/has_work"), submission)
     return found
 
@@ -105,6 +130,21 @@ async def transcript(client: Source, db: Pool, submission: Submission) -> Transc
         return await content.transcript(Archive(client, db), submission.remote_id or "")
     answer = await archive.kept(db, announcing.subject(submission), "result")
     return None if answer is None else client.transcript(submission.operation, answer)
+
+
+async def read(source: str, operation: str, answer: bytes) -> Transcript:
+    """Return the transcript in a kept answer, without its title.
+
+    Raises:
+        ProviderError: it cannot be read.
+        ImpossibleError: this version has no client of its source.
+    """
+    known = by_name(source)
+    if known is None:
+        raise ImpossibleError(f"this version has no client of {source}, so it cannot read the answer")
+    if known is TranscribeSo:
+        return (await read_result(answer))[1]
+    return await asyncio.to_thread(known.transcript, operation, answer)
 
 
 async def at_provider(db: Pool, submission: str, configured: Settings) -> tuple[Settings, str] | None:

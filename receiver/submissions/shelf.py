@@ -1,6 +1,7 @@
 """The folder with the files of submissions.
 
     RECEIVER_ARTIFACTS_DIR/SOURCE/SUBMISSION/NAME     what a provider made
+    RECEIVER_ARTIFACTS_DIR/drafts/…                   what was handed in, and is not submitted yet: see `drafts`
     RECEIVER_ARTIFACTS_DIR/waiting/SUBMISSION         a recording that goes with the request that is paid for
 
 The names are the provider's, so they are made harmless.
@@ -10,6 +11,7 @@ import os
 import secrets
 import shutil
 import socket
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,11 +81,14 @@ class Shelf:
         waiting = self._waiting(submission.id)
         waiting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = waiting.with_name(f"{waiting.name}.{secrets.token_hex(4)}")  # two runs can copy at the same time
-        with file.path.open("rb") as source, part.open("wb") as copy:
-            shutil.copyfileobj(source, copy, MEGABYTE)
-            copy.flush()
-            os.fsync(copy.fileno())
-            copied = copy.tell()
+        if file.path.is_relative_to(self.place):  # it is on this disk already, and for good
+            part.hardlink_to(file.path)
+        else:
+            with file.path.open("rb") as source, part.open("wb") as copy:
+                shutil.copyfileobj(source, copy, MEGABYTE)
+                copy.flush()
+                os.fsync(copy.fileno())
+        copied = part.stat().st_size
         if copied != file.size:  # no worker would take it
             part.unlink()
             raise ImpossibleError(f"{file.name} changed while it was copied: nothing was sent")
@@ -139,6 +144,23 @@ class Shelf:
 
     def _waiting(self, submission: str) -> Path:
         return self.place / WAITING / submission
+
+
+def stored(artifact: Artifact) -> os.stat_result:
+    """Return the facts about the file of an artifact. This blocks.
+
+    Raises:
+        ImpossibleError: it lies on another machine, or is not the file that was fetched.
+    """
+    try:
+        found = artifact.path.stat()
+    except OSError as exc:
+        raise ImpossibleError(
+            f"{artifact.name} is not on this machine: it lies where its worker runs, at {artifact.place}"
+        ) from exc
+    if not stat.S_ISREG(found.st_mode) or found.st_size != artifact.bytes:
+        raise ImpossibleError(f"{artifact.place} is not the file any more that was fetched")
+    return found
 
 
 def copies(artifacts: Iterable[Artifact], folder: Path) -> list[Path]:

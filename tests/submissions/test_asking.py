@@ -145,3 +145,21 @@ def test_what_cannot_be_attached_is_one_sentence(
     with pytest.raises(ImpossibleError) as refused:
         asking.work_of(TimbrAudio, "diarization", [(name, value)])
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "title"),
+    [
+        ("https://u:s3cret@h.example.com/", "h.example"), ("https://u:s3cret@h.example.com/a/talk.mp3?s3cret", "talk"),
+        ("https://h.example.com/a#/s3cret", "a"), ("https://u:s3c/ret@h.example.com/a.mp3", "…"),
+    ],
+)  # fmt: skip
+def test_a_title_has_nothing_that_is_secret_in_an_address(url: str, title: str) -> None:
+    work = asking.work_with(TranscribeSo, "transcription", [], {})
+    assert asking.Asked(TranscribeSo, ACCOUNT, work, url=url).title == title
+
+
+@pytest.mark.parametrize("given", [{"language": "e\0n"}, {"\0": "x"}, {"timestamp_granularities": ["word", "\ud800"]}])
+def test_an_option_that_the_database_cannot_keep_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ImpossibleError, match="a character that cannot be kept, such as NUL"):
+        asking.options_of(OpenAI, "transcription", given)

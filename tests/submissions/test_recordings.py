@@ -35,6 +35,21 @@ def test_what_names_nothing_is_refused(typed: str) -> None:
         recordings.of_address(typed, None, "auto", None)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "https://u:S3CRET@[/x.mp3", "https://u:S3CRET@[x]/a.mp3", "https://u:S3CRET@h\u2100/x.mp3", "u:S3CRET@h/x.mp3",
+        "https://u:S3CRET@/x.mp3", "https://u:p@h.example/x\0.mp3?S3CRET", "ftp://u:S3CRET@h.example/", "x?S3CRET",
+        "https://u:S3C\nRET@h_/",
+    ],
+)  # fmt: skip
+def test_an_error_about_an_address_does_not_tell_what_is_secret_in_it(typed: str) -> None:
+    with pytest.raises(ImpossibleError, match="is not a web address") as refused:
+        recordings.address(typed)
+    assert "S3C" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
 @pytest.mark.parametrize("scheme", ["", "file://", "ftp://"])
 def test_a_file_of_this_machine_is_no_address(tmp_path: Path, scheme: str) -> None:
     """A stranger who may hand in an address must not reach the files of the server."""

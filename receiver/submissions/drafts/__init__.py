@@ -1,0 +1,24 @@
+"""What a person has handed in to be submitted, before anything is paid. It lies on this machine's disk.
+
+    RECEIVER_ARTIFACTS_DIR/drafts/ID/draft.json    what is asked for, and what became of it
+    RECEIVER_ARTIFACTS_DIR/drafts/ID/NUMBER/NAME   a file
+
+    arriving ──▶ kept: a draft ──▶ handing: prices ──▶ submit ──▶ submissions: the files are gone
+       └─ broken off, refused: nothing is left
+
+offered      what can be asked for, and a draft of what a form says
+draft        what was handed in
+arriving     files on their way to the disk
+kept         the drafts of this machine
+handing      their prices, and their way to the workers
+
+Submitting a draft is done once, however often it is asked for, also after a crash: what is asked for is the key, or,
+where a new submission is wanted although there is one, the draft is.
+"""
+
+from receiver.submissions.drafts.arriving import MOST_FILES, Arriving
+from receiver.submissions.drafts.draft import Draft, Handed
+from receiver.submissions.drafts.kept import Drafts
+from receiver.submissions.drafts.offered import FILES, OPTION, Offer, offered
+
+__all__ = ["FILES", "MOST_FILES", "OPTION", "Arriving", "Draft", "Drafts", "Handed", "Offer", "offered"]
