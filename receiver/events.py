@@ -28,6 +28,7 @@ RECONCILED = "reconciled"  # the origin of an event that we made because nobody 
 INFINITE = float("inf")  # Python reads 1e400 as this
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
+_PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPE = b"\\u"  # JSON in UTF-8 can say NUL and half a surrogate pair only so
@@ -116,6 +117,11 @@ class Unreadable:
 
 class NotAnEventError(Exception):
     """A body cannot be read as an event; the message says why."""
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text is a type of events, a family such as `transcription.*`, or `*`."""
+    return _PATTERN.fullmatch(text) is not None
 
 
 def about(content: Event | Unreadable, transcription_id: str | None) -> Event | Unreadable:

@@ -10,14 +10,13 @@ thread. If the function returns, the job is done. If it raises, the job is retri
 
 import functools
 import inspect
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from receiver.errors import HandlerLoadError
-from receiver.events import SUBMISSION, Event
+from receiver.events import SUBMISSION, Event, is_pattern
 from receiver.handling import made, returned, threads
 from receiver.handling.context import Context
 from receiver.inbox.retry import RetryPolicy
@@ -26,7 +25,6 @@ from receiver.providers import SOURCES
 
 Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[Event, Context], None]"
 
-PATTERN = re.compile(r"\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?")
 NAME_LENGTH = 100
 LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # a longer timeout is a mistake
 
@@ -147,7 +145,7 @@ def _check_name(name: object) -> None:
 
 def _wrong_patterns(patterns: object) -> str | None:
     if isinstance(patterns, tuple):
-        wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern)]
+        wrong = [pattern for pattern in patterns if not isinstance(pattern, str) or not is_pattern(pattern)]
     else:
         wrong = [patterns]
     if patterns and not wrong:

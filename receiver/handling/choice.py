@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from receiver.database import Pool, query
+from receiver.database import Database, query
 from receiver.events import AccountId
 from receiver.inbox import dead
 from receiver.inbox.dead import Filter, Seen
@@ -46,13 +46,22 @@ class Choice:
         """How many jobs are chosen of each handler."""
         return Counter(job.handler for job in self.jobs)
 
+    @property
+    def cost(self) -> str:
+        """What they cost, in words."""
+        text = "no calls to the provider: what is known of their transcriptions is kept"
+        if self.calls:
+            takes = f"{max(self.takes / timedelta(minutes=1), 1):.0f} min"
+            text = f"at most about {self.calls} calls to the provider: {takes} at this key's rate"
+        return f"{text}; what your handlers ask for beside that is not counted"
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `replay --dead --json` prints of it."""
         return {"handlers": self.handlers, "calls": self.calls, "call_seconds": self.takes.total_seconds()}
 
 
 async def choose(
-    db: Pool, wanted: Filter, *, limit: int | None, known: Collection[str], configured: Settings
+    db: Database, wanted: Filter, *, limit: int | None, known: Collection[str], configured: Settings
 ) -> Choice:
     """Return the dead jobs that are meant and can be replayed: at most `limit`, the oldest first.
 
@@ -67,7 +76,7 @@ async def choose(
     return Choice(jobs[:limit], gone, len(able) - len(jobs), calls, takes)
 
 
-async def _cost(db: Pool, jobs: Sequence[Seen], configured: Settings) -> tuple[int, timedelta]:
+async def _cost(db: Database, jobs: Sequence[Seen], configured: Settings) -> tuple[int, timedelta]:
     """Return how many answers are not kept, and how long it takes to fetch them. Accounts do not wait for others."""
     kinds = ["result", *(f"timestamps/{name}/%" for name in configured.timestamps)]
     events = sorted({job.event for job in jobs})

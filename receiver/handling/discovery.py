@@ -78,6 +78,11 @@ def interested(handlers: Iterable[Handler], event_type: str, source: str) -> lis
     return [handler.name for handler in handlers if handler.wants(event_type, source)]
 
 
+def with_own(handlers: Iterable[str]) -> list[str]:
+    """Return the names that the handlers of jobs can have: these, and that of our own work."""
+    return [*handlers, SUBMISSIONS]
+
+
 def to_json(handler: Handler) -> dict[str, Any]:
     """Return the fields of a handler that `handlers --json` prints."""
     return {

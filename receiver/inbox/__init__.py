@@ -5,8 +5,11 @@ deliveries    an event and one job for each handler that wants it, in one statem
 unannounced   events of ends that nobody announced; the gate between them and the deliveries
 listing       lists of events and of jobs
   ▶ filters   the events that are asked for, and the way to them
+  ▶ paging    lists page by page, however many events are stored
+  ▶ asked     a filter as a line of words, such as `state:dead since:7d`. Pure
 happenings    what has happened since the last look
 lookup        the one event that a name means, with all that is kept of it
+  ▶ life      what happened to it, hop by hop. Pure
 jobs          claim, then renew, settle, release: fenced by the attempt. Also bury, replay, count
 attempts      what became of each attempt at a job
 causes        the cause of an error, so that jobs can be counted by it. Pure

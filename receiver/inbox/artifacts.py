@@ -1,11 +1,15 @@
 """Where the files lie that submissions have brought."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from receiver.database import Database, query
+
+PLAIN = "application/octet-stream"
+_PLAYED = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9.+-]{0,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,12 @@ class Artifact:
     def path(self) -> Path:
         """Where it lies."""
         return Path(self.place)
+
+    @property
+    def safe_type(self) -> str:
+        """What it is handed to browsers as: what they play, if the provider says so in plain words, or else bytes."""
+        kind = (self.content_type or "").partition(";")[0].strip(" ").lower()
+        return kind if _PLAYED.fullmatch(kind) else PLAIN
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `artifacts --json` prints."""

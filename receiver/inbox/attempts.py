@@ -66,13 +66,13 @@ def this_host() -> str:
     return socket.gethostname().encode("ascii", "replace").decode("ascii")
 
 
-def this_person() -> str:
-    """Return who runs this process in rows: user@host."""
+def this_person(way: str = "") -> str:
+    """Return who runs this process in rows: user@host, and by which way a person acts through it, if that is said."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # in a container the user can have no name
         user = str(os.getuid())
-    return f"{user}@{this_host()}"
+    return f"{user}@{this_host()} ({way})" if way else f"{user}@{this_host()}"
 
 
 async def of_event(db: Database, event: int) -> list[Attempt]:

@@ -11,17 +11,21 @@ Jobs that wait for turns, money or a key are grouped in the same way: they are n
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from receiver.database import Database, Pool, query
-from receiver.events import AccountId, columns
-from receiver.inbox import causes, lookup
-from receiver.inbox.jobs import COUNTED
+import asyncpg
+
+from receiver.database import Database, acquired, query
+from receiver.errors import ImpossibleError
+from receiver.events import AccountId, columns, is_pattern
+from receiver.inbox import asked, causes, filters, lookup
+from receiver.inbox.jobs import COUNTED, SUBMISSIONS
 
 AT_ONCE = 500  # jobs that one statement drops
-PREFETCH = 2000
+AT_A_TIME = 2000  # rows
+REASON = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,14 @@ class Filter:
         error: a text in their error, or in its cause as `causes.cause` returns it.
         since: how long ago their events came at most.
         type: the type of their events, or a family such as `transcription.*`.
+        cause: the whole cause of their error, as `causes.cause` returns it.
     """
 
     handler: str | None = None
     error: str | None = None
     since: timedelta | None = None
     type: str | None = None
+    cause: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -47,18 +53,33 @@ class Filter:
 
     def is_about(self, error: str | None) -> bool:
         """Whether a job with this error can be meant: no statement judges that."""
-        return self.error is None or causes.is_about(self.error, error)
+        is_its_cause = self.cause is None or self.cause == causes.cause(error).strip()
+        return is_its_cause and (self.error is None or causes.is_about(self.error, error))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is not None, as it is written on the command line."""
+        """Return what is not None, as a person writes it."""
         since = None if self.since is None else _written(self.since)
-        fields = {"handler": self.handler, "error": self.error, "since": since, "type": self.type}
+        fields = {
+            "handler": self.handler, "cause": self.cause, "error": self.error, "since": since, "type": self.type,
+        }  # fmt: skip
         return {name: value for name, value in fields.items() if value is not None}
 
     @property
     def columns(self) -> tuple[str | None, str | None, timedelta | None]:
-        """What a statement can judge: all but the error."""
+        """What a statement can judge: all but the error and its cause."""
         return self.handler, self.type, self.since
+
+
+def read_filter(fields: Mapping[str, str]) -> tuple[Filter, list[str]]:
+    """Return what fields of a form mean, named as in `Filter`; and what is wrong with them, a sentence for each."""
+    handler, error, since, kind, cause = (
+        fields.get(name, "").replace("\0", "").strip() for name in ("handler", "error", "since", "type", "cause")
+    )
+    words = [f'{name}:"{value}"' for name, value in (("since", since), ("type", kind)) if value]
+    wrong = [why for word in words for why in asked.read(word, sources=()).wrong]
+    length = filters.length(since)
+    is_known = bool(kind) and kind != "*" and is_pattern(kind)
+    return Filter(handler or None, error or None, length, kind if is_known else None, cause or None), wrong
 
 
 class Seen(NamedTuple):
@@ -82,6 +103,7 @@ class Group:
         due_at: when the first waiting job is tried again; None for dead jobs.
         example: the `source/id` of the newest event.
         title, transcription_id: what that event is about.
+        is_more: whether more jobs than `count` can belong to it, because only the newest were looked at.
     """
 
     handler: str
@@ -93,6 +115,7 @@ class Group:
     example: str
     title: str | None
     transcription_id: str | None
+    is_more: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `dead --json` prints."""
@@ -120,19 +143,20 @@ class _Tally:
     due_at: datetime | None = None
 
 
-async def groups(db: Pool, wanted: Filter) -> list[Group]:
-    """Return the dead jobs in groups, the largest first."""
-    found = dict[tuple[str, str], _Tally]()
-    async with db.acquire() as connection, connection.transaction():
-        statement = query("inbox/dead_causes")
-        async for row in connection.cursor(statement, *wanted.columns, wanted.error is not None, prefetch=PREFETCH):
-            handler, error, number, first, last = row
+async def groups(db: Database, wanted: Filter, *, most: int | None = None) -> list[Group]:
+    """Return the dead jobs in groups, the largest first. With `most`, only so many of each queue are looked at."""
+    found, seen = dict[tuple[str, str], _Tally](), Counter[str]()
+    given = (*wanted.columns, wanted.error is not None, most)
+    async for rows in _some(db, query("inbox/dead_causes"), *given):
+        for handler, error, number, first, last in rows:
+            seen[handler] += number
             if wanted.is_about(error):
                 key = (handler, causes.cause(error))
                 tally = found.setdefault(key, _Tally(0, first, last, []))
                 tally.count += number
                 tally.first, tally.last = min(tally.first, first), max(tally.last, last)
-    return await _named(db, found)
+    cut = {handler for handler, number in seen.items() if most is not None and number >= most}
+    return [replace(group, is_more=group.handler in cut) for group in await _named(db, found)]
 
 
 async def newest(db: Database, accounts: Sequence[AccountId], *, limit: int) -> Counter[tuple[str, str]]:
@@ -143,7 +167,7 @@ async def newest(db: Database, accounts: Sequence[AccountId], *, limit: int) -> 
     return found
 
 
-async def waiting(db: Pool, wanted: Filter) -> list[Group]:
+async def waiting(db: Database, wanted: Filter) -> list[Group]:
     """Return the pending jobs whose last attempt did not count, in groups, the largest first; of many only some."""
     found = dict[tuple[str, str], _Tally]()
     for row in await db.fetch(query("inbox/waiting_jobs"), *wanted.columns, COUNTED):
@@ -157,17 +181,17 @@ async def waiting(db: Pool, wanted: Filter) -> list[Group]:
     return await _named(db, found)
 
 
-async def chosen(db: Pool, wanted: Filter, *, limit: int | None = None) -> list[Seen]:
+async def chosen(db: Database, wanted: Filter, *, limit: int | None = None) -> list[Seen]:
     """Return the dead jobs that are meant, the oldest first: at most `limit`, or all of them if that is None."""
-    return sorted([job async for job in _seen(db, wanted, query("inbox/dead_jobs"))])[:limit]
+    return sorted(await _seen(db, wanted, query("inbox/dead_jobs")))[:limit]
 
 
-async def orphaned(db: Pool, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
+async def orphaned(db: Database, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
     """Return the pending jobs that are meant, of handlers that are not `known`, the oldest first."""
-    return sorted([job async for job in _seen(db, wanted, query("inbox/orphaned_jobs"), list(known))])
+    return sorted(await _seen(db, wanted, query("inbox/orphaned_jobs"), list(known)))
 
 
-async def droppable(db: Pool, event: str | None, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
+async def droppable(db: Database, event: str | None, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
     """Return the jobs that can be dropped: dead ones, and pending ones of handlers that are not `known`.
 
     They are those of an event, by its name, or all that are meant; of an event, only the handler matters. A webhook
@@ -188,13 +212,38 @@ async def droppable(db: Pool, event: str | None, wanted: Filter, *, known: Colle
     ]
 
 
+def without_own_work(found: Sequence[Seen]) -> list[Seen]:
+    """Return jobs without those of submissions, which would be left without an end.
+
+    Raises:
+        ImpossibleError: there are no others.
+    """
+    others = [job for job in found if job.handler != SUBMISSIONS]
+    if found and not others:
+        raise ImpossibleError(of_own_work(len(found)))
+    return others
+
+
+def of_own_work(number: int) -> str:
+    """Return why so many jobs of submissions are not dropped, and what can be done instead."""
+    whose = f"{number} {'job' if number == 1 else 'jobs'} of submissions"
+    return (
+        f"{whose} cannot be dropped, because the submissions would never end: `receiver resolve` says what becomes of "
+        "one, and `receiver replay` runs its job again"
+    )
+
+
 async def drop(
     db: Database, jobs: Sequence[Seen], *, by: str, reason: str | None, show: Callable[[int], None] = lambda _: None
 ) -> list[int]:
     """Drop jobs that are still as they were seen; return the ids of those dropped.
 
     Each statement drops some of them, and `show` is told how many have been looked at.
+
+    Raises:
+        ImpossibleError: the reason is too long.
     """
+    require_short(reason)
     dropped = list[int]()
     for first in range(0, len(jobs), AT_ONCE):
         part = jobs[first : first + AT_ONCE]
@@ -207,17 +256,37 @@ async def drop(
     return dropped
 
 
-async def _seen(db: Pool, wanted: Filter, statement: str, *more: object) -> AsyncIterator[Seen]:
-    """Yield the jobs of a statement that are meant. There can be a million, so nothing is kept of each that repeats."""
-    accounts = dict[AccountId, AccountId]()
-    async with db.acquire() as connection, connection.transaction():
-        async for row in connection.cursor(statement, *wanted.columns, *more, prefetch=PREFETCH):
+def require_short(reason: str | None) -> None:
+    """Refuse a reason that is too long: each of the jobs keeps it.
+
+    Raises:
+        ImpossibleError: it is.
+    """
+    if reason is not None and len(reason) > REASON:
+        raise ImpossibleError(f"a reason has at most {REASON} characters, and this one has {len(reason):,}: shorten it")
+
+
+async def _seen(db: Database, wanted: Filter, statement: str, *more: object) -> list[Seen]:
+    """Return the jobs of a statement that are meant. There can be a million, so what repeats is kept once."""
+    accounts, found = dict[AccountId, AccountId](), list[Seen]()
+    async for rows in _some(db, statement, *wanted.columns, *more):
+        for row in rows:
             if wanted.is_about(row["error"]):
                 account = AccountId(row["source"], row["api_url"], row["account"])
-                yield Seen(
+                seen = Seen(
                     row["id"], row["attempt"], sys.intern(row["state"]), sys.intern(row["handler"]),
                     accounts.setdefault(account, account), row["event"], row["received_at"],
                 )  # fmt: skip
+                found.append(seen)
+    return found
+
+
+async def _some(db: Database, statement: str, *given: object) -> AsyncIterator[list[asyncpg.Record]]:
+    """Yield the rows of a statement, some at a time. One at a time takes twice as long."""
+    async with acquired(db) as connection, connection.transaction():
+        cursor = await connection.cursor(statement, *given)
+        while rows := await cursor.fetch(AT_A_TIME):
+            yield rows
 
 
 async def _named(db: Database, found: Mapping[tuple[str, str], _Tally]) -> list[Group]:

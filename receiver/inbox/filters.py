@@ -1,7 +1,7 @@
 """Find the events that a person asks for by what they know of them, by way of an index where one helps.
 
 asked for                                       read
-about a transcription or a submission           its events
+an id                                           the events that it means
 pending, waiting, running or dead               its queues' jobs: of each queue, until there are enough
 a source, an account, a type, in quarantine     its kinds' events: of each kind, from the newest back
 a handler, or what has jobs at all              all jobs, from those of the newest event back
@@ -11,19 +11,50 @@ The last three end when they have found enough, or with `since`. If fewer events
 asked for, all events are read that the other filters leave: some seconds for 1,000,000.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal, TypeAlias, get_args
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from receiver.database import Database, query
 
 EventState: TypeAlias = Literal["pending", "done", "dead", "quarantined"]
 JobState: TypeAlias = Literal["pending", "running", "done", "dead", "dropped"]
 JOB_STATES: tuple[JobState, ...] = get_args(JobState)
+EVENT_STATES: tuple[EventState, ...] = get_args(EventState)
 OF_EVENT: dict[EventState | None, tuple[JobState, ...]] = {"pending": ("pending", "running"), "dead": ("dead",)}
 NEVER = 2**63 - 1  # no event has a higher key
 IN_QUEUES = {"pending", "running", "dead"}
+
+LONGEST = timedelta(days=36_500)
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Place(NamedTuple):
+    """A place in a list: the key of an event or the id of a job, and the time by which the list is ordered.
+
+    The time is None in a list that is ordered by keys alone.
+    """
+
+    key: int
+    at: datetime | None = None
+
+
+class Row(NamedTuple):
+    """An event in a list: its key and its place."""
+
+    key: int
+    place: Place
+
+
+class Span(NamedTuple):
+    """The part of a list from an event's key and time on, up to a place."""
+
+    first: int = 0
+    at: datetime = datetime.min.replace(tzinfo=UTC)
+    before: Place = Place(NEVER, datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +62,9 @@ class Filter:
     """What events have in common that a person asks for. None leaves it open.
 
     Attributes:
-        about: the id of a transcription or of a submission.
+        about: the id of an event, also as source/id or @key, of a transcription or of a submission.
         title: a part of the title; upper and lower case are the same.
+        words: more parts of the title, in any order.
         type: a type, or a family such as `transcription.*`.
         account: the name of an account, of whatever source.
         since: how long ago they were received at most.
@@ -52,6 +84,13 @@ class Filter:
     handler: str | None = None
     job_states: tuple[JobState, ...] = ()
     only_waiting: bool = False
+    words: tuple[str, ...] = ()
+
+    @property
+    def of_title(self) -> str | None:
+        """A regular expression that the title matches; None if any does."""
+        parts = [found for part in (self.title, *self.words) if (found := pattern(part)) is not None]
+        return "^" + "".join(f"(?=.*{part})" for part in parts) if self.words else next(iter(parts), None)
 
     @property
     def has_job(self) -> tuple[JobState, ...]:
@@ -68,9 +107,54 @@ class Filter:
         states = self.job_states or OF_EVENT.get(self.state, ())
         return states if set(states) <= IN_QUEUES else ()
 
+    @property
+    def is_queued(self) -> bool:
+        """Whether the events are found by their queues' jobs."""
+        return self.about is None and bool(self.queued)
+
+    @property
+    def is_of_kinds(self) -> bool:
+        """Whether the events are found by their kinds, unless by an id or by their queues' jobs."""
+        return self.state == "quarantined" or (self.source, self.account, self.type) != (None, None, None)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether each event must be looked at to know whether it is wanted."""
+        is_known = self.about is not None or self.is_queued
+        return not is_known and (self.of_title is not None or bool(self.has_job) or self.state == "done")
+
+    @property
+    def contradiction(self) -> str:
+        """Why nothing can match; empty if something can."""
+        if self.state == "quarantined" and (self.type or self.handler):
+            return "what is in quarantine could not be read, so it has no type and no jobs"
+        return ""
+
 
 ALL = Filter()
 ALL_JOBS = Filter(job_states=JOB_STATES)
+
+
+def duration(text: str) -> timedelta:
+    """Return the length of time that a text says, such as 7d, 12h or 30m.
+
+    Raises:
+        ValueError: it says none.
+    """
+    found = length(text)
+    if found is None:
+        raise ValueError(
+            f"{text!r} is not a duration: write a number and one of s, m, h, d, w, such as 7d or 12h; the longest is "
+            f"{LONGEST.days}d."
+        )
+    return found
+
+
+def length(text: str) -> timedelta | None:
+    """Return the length of time that a text says, as `duration` does; None if it says none."""
+    written = _DURATION.fullmatch(text.strip())
+    found = None if written is None else timedelta(**{_UNITS[written[2]]: float(written[1])})
+    return found if found is not None and timedelta(0) < found <= LONGEST else None
 
 
 def pattern(title: str | None) -> str | None:
@@ -95,25 +179,43 @@ async def keys(db: Database, wanted: Filter, limit: int | None) -> list[int]:
     """
     if wanted.about is not None and wanted.only_waiting:
         limit = None  # they are few, and whether their jobs wait shows only later
-    among = (pattern(wanted.title), wanted.state, limit, wanted.handler, list(wanted.has_job) or None)
+    span = Span(await first_since(db, wanted.since))
+    found = list(dict.fromkeys(row.key for row in await rows(db, wanted, span, limit)))
+    return sorted(found, reverse=True)[:limit] if wanted.is_queued else found
+
+
+async def rows(db: Database, wanted: Filter, span: Span, limit: int | None) -> list[Row]:
+    """Return the wanted events within a span, each with its place, in the order of their places: at most `limit`.
+
+    Of those that are found by queues, `limit` of each queue are returned, and an event once for each of its jobs.
+    """
+    text: str
+    given: tuple[Any, ...]
+    among = (wanted.of_title, wanted.state, limit, wanted.handler, list(wanted.has_job) or None)
     kind = (wanted.source, wanted.account, wanted.type)
+    first, before = span.first, span.before
     if wanted.about is not None:
-        rows = await db.fetch(query("inbox/newest_about"), wanted.since, *among, *kind, wanted.about)
-    elif queued := wanted.queued:
-        first = await _first(db, wanted.since)
-        rows = await db.fetch(query("inbox/newest_queued"), first, *among[:-1], list(queued), *kind)
-    elif wanted.state == "quarantined" or kind != (None, None, None):
+        text, given = query("inbox/newest_about"), (wanted.since, *among, *kind, wanted.about, before.key)
+    elif wanted.is_queued:
+        text, given = (
+            query("inbox/newest_queued"),
+            (first, *among[:-1], list(wanted.queued), *kind, before.at, before.key),
+        )
+    elif wanted.is_of_kinds:
         if wanted.state == "quarantined" and wanted.type is None:
             kind = (wanted.source, wanted.account, "")
-        rows = await db.fetch(query("inbox/newest_of_kinds"), wanted.since, *among, *kind)
-    elif wanted.has_job and wanted.title is None:
-        rows = await db.fetch(query("inbox/newest_with_jobs"), await _first(db, wanted.since), *among[1:])
+        text, given = (
+            query("inbox/newest_of_kinds"),
+            (wanted.since, *among, *kind, span.at, first, before.at, before.key),
+        )
+    elif wanted.has_job and wanted.of_title is None:
+        text, given = query("inbox/newest_with_jobs"), (first, *among[1:], before.key)
     else:
-        rows = await db.fetch(query("inbox/newest_events"), await _first(db, wanted.since), *among)
-    return list(dict.fromkeys(row["id"] for row in rows))
+        text, given = query("inbox/newest_events"), (first, *among, before.key)
+    return [Row(row["id"], Place(row["place"], row["at"])) for row in await db.fetch(text, *given)]
 
 
-async def _first(db: Database, since: timedelta | None) -> int:
+async def first_since(db: Database, since: timedelta | None) -> int:
     """Return the key of the first event that was received within a time; a higher one than there is, if none was."""
     if since is None:
         return 0

@@ -99,10 +99,7 @@ class Claim:
     @property
     def idempotency_key(self) -> str:
         """A short text for this event and this handler alone, across all sources, APIs and accounts."""
-        if self.kept_key is not None:
-            return self.kept_key
-        identity = (self.source, self.api_url, self.account, self.event_id, self.transcription_id or "", self.handler)
-        return f"rcv-{hashlib.sha256(chr(0).join(identity).encode()).hexdigest()[:40]}"
+        return idempotency_key(self.account_id, self.event_id, self.transcription_id, self.handler, self.kept_key)
 
 
 class Ended(NamedTuple):
@@ -125,6 +122,16 @@ class Count:
     dead: int
     unfinished: int
     elsewhere: int
+
+
+def idempotency_key(
+    account: AccountId, event_id: str, transcription_id: str | None, handler: str, kept: str | None
+) -> str:
+    """Return the idempotency key of a job; `kept` is the one that an older version has stored with it."""
+    if kept is not None:
+        return kept
+    identity = (*account, event_id, transcription_id or "", handler)
+    return f"rcv-{hashlib.sha256(chr(0).join(identity).encode()).hexdigest()[:40]}"
 
 
 def counted(number: int) -> str:

@@ -20,6 +20,7 @@ class StoredJob:
         waits_seconds: how long until it is due or, if it runs, until its lease ends.
         due_at: when it is due; None if it is not pending.
         waiting_since: since when each of its attempts has ended as `Later`; None if the last one did not.
+        kept_key: the idempotency key that an older version has stored with it; None for a newer job.
     """
 
     id: int
@@ -30,6 +31,7 @@ class StoredJob:
     waits_seconds: float
     due_at: datetime | None = None
     waiting_since: datetime | None = None
+    kept_key: str | None = None
 
     @property
     def waited(self) -> timedelta | None:
@@ -147,7 +149,12 @@ class TypeCount:
 
 async def recent(db: Database, wanted: Filter = ALL, *, limit: int | None = None) -> list[Stored]:
     """Return the wanted events, newest first: at most `limit`, or all of them if that is None."""
-    return await _read(db, await keys(db, wanted, limit))
+    return await of_keys(db, await keys(db, wanted, limit))
+
+
+async def kinds(db: Database) -> list[tuple[str, str, str]]:
+    """Return the type, source and account of each kind of events; the type is empty for what is in quarantine."""
+    return [(row["type"], row["source"], row["account"]) for row in await db.fetch(query("inbox/list_kinds"))]
 
 
 async def recent_types(db: Database, api_url: str, *, limit: int = 10_000) -> list[TypeCount]:
@@ -161,18 +168,18 @@ async def find(db: Database, name: str) -> list[Stored]:
     A name can mean several events: ids of two sources, APIs or accounts collide, and a transcription can have several
     events. The newest comes first.
     """
-    return await _read(db, [row["id"] for row in await db.fetch(query("inbox/find_events"), name)])
+    return await of_keys(db, [row["id"] for row in await db.fetch(query("inbox/find_events"), name)])
 
 
 async def variants(db: Database, event: Stored) -> list[Stored]:
     """Return the quarantined deliveries that came with an event's identity and other bytes."""
     rows = await db.fetch(query("inbox/find_variants"), event.source, event.api_url, event.account, event.id)
-    return await _read(db, [row["id"] for row in rows])
+    return await of_keys(db, [row["id"] for row in rows])
 
 
 async def late(db: Database, event: Stored) -> list[Stored]:
     """Return the webhooks that came late for an event that had been made because they had not come."""
-    return await _read(db, [row["id"] for row in await db.fetch(query("inbox/find_late"), event.key)])
+    return await of_keys(db, [row["id"] for row in await db.fetch(query("inbox/find_late"), event.key)])
 
 
 async def other_apis(db: Database, api_url: str) -> list[str]:
@@ -195,7 +202,7 @@ async def newest_key(db: Database) -> int:
 async def test_event_after(db: Database, account: tuple[str, str, str], key: int) -> Stored | None:
     """Return the first `webhook.test` event of an account (source, API, name) that was stored after that with `key`."""
     found: int | None = await db.fetchval(query("inbox/test_event_after"), *account, key)
-    return None if found is None else next(iter(await _read(db, [found])), None)
+    return None if found is None else next(iter(await of_keys(db, [found])), None)
 
 
 async def has_ended(db: Database, api_url: str, transcription_id: str, *, since: int) -> bool:
@@ -213,7 +220,8 @@ async def jobs(db: Database, wanted: Filter = ALL_JOBS, *, limit: int | None = N
     return [_listed(row) for row in rows]
 
 
-async def _read(db: Database, keys: Sequence[int]) -> list[Stored]:
+async def of_keys(db: Database, keys: Sequence[int]) -> list[Stored]:
+    """Return the events with these keys, in their order."""
     return [_stored(row) for row in await db.fetch(query("inbox/read_events"), keys)] if keys else []
 
 

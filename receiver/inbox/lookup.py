@@ -1,18 +1,23 @@
 """Look one event up by a name that a person gave."""
 
 import base64
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from receiver.database import Database, query
 from receiver.errors import ImpossibleError
-from receiver.events import DEFAULT_ACCOUNT, SUBMISSION
+from receiver.events import DEFAULT_ACCOUNT, SUBMISSION, AccountId
 from receiver.inbox import attempts, listing
 from receiver.inbox.attempts import Attempt
+from receiver.inbox.jobs import idempotency_key
 from receiver.inbox.listing import Stored, StoredJob
 from receiver.logs import clock, printable
+from receiver.logs.redaction import without_queries
 
+SENT = frozenset({"webhook", "callback"})  # the origins of events whose bodies came signed
 CHOICES = 20  # named in an error at most
 
 
@@ -81,6 +86,23 @@ class Whole:
     drops: tuple[Drop, ...] = ()
     late: tuple[Stored, ...] = ()
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether we wrote its body, about a submission or what a provider's list says; a provider sent the others."""
+        return self.event.origin not in SENT
+
+    @property
+    def shown(self) -> bytes:
+        """Its body as pages show it: byte for byte as it was signed; of one that is ours, with shortened addresses.
+
+        User, password and query of a recording's address can be all that is needed to fetch it.
+        """
+        if not self.is_ours or not self.raw:
+            return self.raw
+        body = json.loads(self.raw)
+        known = [told["recording"]] if (told := (body.get("data") or {}).get("submission")) else []
+        return json.dumps(_shortened(body, known), ensure_ascii=False).encode(errors="backslashreplace")
+
     def attempts_at(self, job: StoredJob) -> list[Attempt]:
         """Return the attempts at one of the event's jobs that have ended, the first one first."""
         return [one for one in self.attempts if one.job == job.id]
@@ -89,10 +111,17 @@ class Whole:
         """Return who dropped one of the event's jobs; None if it is not dropped."""
         return next((one for one in self.drops if one.job == job.id), None)
 
+    def idempotency_key(self, job: StoredJob) -> str:
+        """Return what one of the event's jobs gives to other services, so that they do nothing twice."""
+        event = self.event
+        account = AccountId(event.source, event.api_url, event.account)
+        return idempotency_key(account, event.id, event.transcription_id, job.handler, job.kept_key)
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `show --json` prints."""
         jobs = [
             job.to_json()
+            | {"idempotency_key": self.idempotency_key(job)}
             | {"attempts": [one.to_json() for one in self.attempts_at(job)]}
             | ({} if (drop := self.drop_of(job)) is None else {"dropped": drop.to_json()})
             for job in self.event.jobs
@@ -157,6 +186,18 @@ async def whole(db: Database, name: str) -> Whole:
         tuple(Drop(**dict(row)) for row in await db.fetch(query("inbox/list_drops"), event.key)),
         tuple(await listing.late(db, event)),
     )
+
+
+def _shortened(value: Any, known: Sequence[str]) -> Any:
+    """Return a JSON value in which every address has no user, password and query."""
+    match value:
+        case str():
+            return without_queries(value, *known)
+        case list():
+            return [_shortened(one, known) for one in value]
+        case dict():
+            return {without_queries(name, *known): _shortened(one, known) for name, one in value.items()}
+    return value
 
 
 def _choice(event: Stored) -> str:

@@ -158,9 +158,16 @@ async def listed(db: Database, jobs: Sequence[Seen]) -> int:
     return number
 
 
-async def recent(db: Database, *, limit: int | None = None, state: State | None = None) -> list[Replay]:
-    """Return bulk replays, newest first: at most `limit`, or all of them if that is None; or only those in a state."""
-    return [_replay(row) for row in await db.fetch(query("inbox/list_replays"), None, limit, COUNTED, state)]
+async def recent(
+    db: Database, *, limit: int | None = None, state: State | None = None, before: int | None = None,
+    counted: int = COUNTED,
+) -> list[Replay]:  # fmt: skip
+    """Return bulk replays, newest first: at most `limit`, or all of them if that is None; or only those in a state.
+
+    With `before` they have lower ids. What became of their jobs is counted up to `counted`.
+    """
+    given = (None, limit, counted, state, before)
+    return [_replay(row) for row in await db.fetch(query("inbox/list_replays"), *given)]
 
 
 async def one(db: Database, number: int) -> Replay:
@@ -169,7 +176,7 @@ async def one(db: Database, number: int) -> Replay:
     Raises:
         ImpossibleError: there is none with this id.
     """
-    row = await db.fetchrow(query("inbox/list_replays"), number, 1, COUNTED, None)
+    row = await db.fetchrow(query("inbox/list_replays"), number, 1, COUNTED, None, None)
     if row is None:
         raise ImpossibleError(f"there is no bulk replay {number}; `receiver replays` lists them")
     return _replay(row)

@@ -182,3 +182,59 @@ async def test_who_is_due_now_is_not_waiting_for_anything(db: Pool) -> None:
     await append(db, "evt", "a")
     await due_now(db)
     assert await dead.waiting(db, ALL) == []
+
+
+async def test_of_each_queue_only_the_newest_are_looked_at_if_that_is_asked_for(db: Pool) -> None:
+    await store(db, "old", 2, error="broken")
+    await store(db, "new", 3, error="answered 503")
+    await store(db, "other", 2, error="broken", handler="other")
+    found = await dead.groups(db, ALL, most=3)
+    assert [(one.handler, one.cause, one.count, one.is_more) for one in found] == [
+        ("crm", "answered 503", 3, True), ("other", "broken", 2, False),
+    ]  # fmt: skip
+    assert [(one.count, one.is_more) for one in await dead.groups(db, ALL, most=6)] == [
+        (3, False), (2, False), (2, False),
+    ]  # fmt: skip
+    assert not any(one.is_more for one in await dead.groups(db, ALL))
+
+
+async def test_a_connection_does_what_a_pool_does(db: Pool) -> None:
+    await store(db, "evt", 2)
+    async with db.acquire() as connection:
+        assert await dead.groups(connection, ALL) == await dead.groups(db, ALL)
+        assert await dead.chosen(connection, ALL) == await dead.chosen(db, ALL)
+        assert await dead.droppable(connection, None, ALL, known=[]) == await dead.chosen(db, ALL)
+
+
+async def test_the_jobs_of_submissions_are_never_dropped(db: Pool) -> None:
+    await store(db, "evt", 2)
+    await store(db, "sub", 2, handler="submissions")
+    found = await dead.chosen(db, ALL)
+    assert {job.handler for job in dead.without_own_work(found)} == {"crm"}
+    assert dead.without_own_work([]) == []
+    with pytest.raises(ImpossibleError, match="2 jobs of submissions cannot be dropped"):
+        dead.without_own_work([job for job in found if job.handler == "submissions"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted", "said"),
+    [
+        ({}, ALL, []),
+        ({"handler": " crm ", "error": "a b", "since": "7d", "type": "transcription.*", "more": "x"},
+         Filter("crm", "a b", timedelta(days=7), "transcription.*"), []),
+        ({"type": "*", "handler": "", "error": "\0x"}, Filter(error="x"), []),
+        ({"since": "7"}, ALL, ["since:7 is none: write a number"]),
+        ({"since": "7 d", "type": "A"}, ALL, ["is none: write a number", "type:A is none"]),
+    ],
+)  # fmt: skip
+def test_a_form_is_a_filter(fields: dict[str, str], wanted: Filter, said: list[str]) -> None:
+    found, wrong = dead.read_filter(fields)
+    assert found == wanted
+    assert len(wrong) == len(said)
+    assert all(part in why for part, why in zip(said, wrong, strict=True))
+
+
+async def test_a_reason_is_short(db: Pool) -> None:
+    assert await dead.drop(db, [], by="me@here", reason="x" * 500) == []
+    with pytest.raises(ImpossibleError, match="at most 500 characters, and this one has 50,000: shorten it"):
+        await dead.drop(db, [], by="me@here", reason="x" * 50_000)

@@ -181,7 +181,15 @@ async def test_a_submission_is_looked_up_with_its_work_what_it_brought_and_the_e
         "'c', 'a', id from receiver.events where event_id = 'evt_end'"
     )
     found = await listing.recent(db, Filter(about="sub_1"))
-    assert [event.id for event in found] == ["evt_end", "evt_brought", "sub_1"]
+    assert [event.id for event in found] == ["sub_1", "evt_end", "evt_brought", "sub_1"]
+    assert found[0].type == "webhook.test", "an event of this very id is meant too"
+
+
+@pytest.mark.parametrize("name", ["evt_8", "transcribe.so/evt_8", "@8"])
+async def test_an_event_is_found_by_its_own_id(db: Pool, everything: list[Stored], name: str) -> None:
+    (eighth,) = (event for event in everything if event.id == "evt_8")
+    assert await keys(db, Filter(about=name.replace("@8", f"@{eighth.key}")), None) == [eighth.key]
+    assert await keys(db, Filter(about=name, source="timbr"), None) == []
 
 
 async def test_of_more_pending_jobs_of_a_queue_those_that_are_due_last_are_shown(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Literal
 
 import pytest
 
@@ -64,3 +65,28 @@ async def test_of_many_events_that_a_name_means_the_newest_are_named(db: Pool) -
     assert said.startswith("4821 means several events: say which of @22 (transcription.completed transcribe.so/evt_22 ")
     assert said.endswith(" and 2 more")
     assert ("@3 (" in said, "@2 (" in said) == (True, False)
+
+
+@pytest.mark.parametrize("own", ["submission", "reconciled"])
+async def test_what_we_wrote_is_shown_with_shortened_addresses(
+    db: Pool, own: Literal["submission", "reconciled"]
+) -> None:
+    url, other = "https://u:s3cret@h.example/a b.mp3?s3cret", "https://o:s3cret@h.example/t.srt#s3cret"
+    told = {"recording": url, "error": f"{url} is away", "options": {"of": [other, 1, None]}}
+    body = json.dumps({"id": "evt_1", "event": "submission.unknown", "data": {"submission": told}}).encode()
+    async with db.acquire() as connection:
+        await deliveries.append(connection, [Delivery(read_own("timbr", body), API, "", own=own)])
+    found = await lookup.whole(db, "@1")
+    assert found.is_ours
+    assert found.raw == body
+    assert json.loads(found.shown)["data"]["submission"] == {
+        "recording": "https://h.example/a b.mp3?…", "error": "https://h.example/a b.mp3?… is away",
+        "options": {"of": ["https://h.example/t.srt?…", 1, None]},
+    }  # fmt: skip
+
+
+async def test_what_a_provider_sent_is_shown_as_it_came(db: Pool) -> None:
+    body = completed("evt_1").replace(b"4821", b'4821, "url": "https://u:p@h.example/?x"')
+    await deliver(db, body)
+    found = await lookup.whole(db, "@1")
+    assert (found.is_ours, found.shown) == (False, body)

@@ -1,5 +1,5 @@
--- Count dead jobs by handler and the first line of the error, or with $4 by the whole error; with the filters of dead_jobs.sql.
--- $1 handler text, $2 type text, $3 since interval, $4 by_whole_error boolean
+-- Count dead jobs, the newest $5 of each queue, by handler and the first line of the error, or with $4 by the whole error; with the filters of dead_jobs.sql.
+-- $1 handler text, $2 type text, $3 since interval, $4 by_whole_error boolean, $5 limit bigint
 --
 -- An event is looked at only where its type or its time matters: the keys of events grow with time.
 select
@@ -11,6 +11,8 @@ cross join lateral (
     from receiver.jobs j
     where (j.source, j.api_url, j.account) = (queue.source, queue.api_url, queue.account)
         and (j.handler, j.is_replay) = (queue.handler, queue.is_replay) and j.state = 'dead'
+    order by j.id desc
+    limit $5
 ) as j
 where queue.state = 'dead' and ($1::text is null or queue.handler = $1)
     and (

@@ -1,5 +1,5 @@
--- List bulk replays, newest first, or only the one with an id, or those in a state; with what became of their jobs.
--- $1 id bigint, $2 limit bigint, $3 counted bigint, $4 state text
+-- List bulk replays, newest first, or only the one with an id, or those in a state, or with lower ids than one; with what became of their jobs.
+-- $1 id bigint, $2 limit bigint, $3 counted bigint, $4 state text, $5 before bigint
 --
 -- The jobs that they have moved are counted up to a number in each state.
 select
@@ -23,5 +23,6 @@ cross join lateral (
     ) as counted
 ) as jobs
 where ($1::bigint is null or r.id = $1) and ($4::text is null or r.state = $4)
+    and ($5::bigint is null or r.id < $5)
 order by r.id desc
 limit $2

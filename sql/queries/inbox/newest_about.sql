@@ -1,18 +1,22 @@
--- Find the events about a transcription or a submission, newest first, as newest_of_kinds.sql does.
--- $1 since interval, $2 title text, $3 state text, $4 limit bigint, $5 handler text, $6 job_states text[], $7 source text, $8 account text, $9 type text, $10 about text
+-- Find the events that an id means: their own, or that of a transcription or a submission; newest first, with filters.
+-- $1 since interval, $2 title text, $3 state text, $4 limit bigint, $5 handler text, $6 job_states text[], $7 source text, $8 account text, $9 type text, $10 about text, $11 before bigint
 with about as (
     select e.id from receiver.events e where e.transcription_id = $10
     union
-    -- A submission's own work has its id, and its end can be announced under the provider's id.
+    -- An event's own id can be written with its source. A submission's own work has the submission's id.
     select e.id
     from receiver.senders s
     cross join lateral (
         select e.id
         from receiver.events e
-        where (e.source, e.api_url, e.account, e.event_id) = (s.source, s.api_url, s.account, $10)
-            and e.type = 'submission'
+        where (e.source, e.api_url, e.account) = (s.source, s.api_url, s.account)
+            and e.event_id
+                in ($10, case when starts_with($10, s.source || '/') then substr($10, length(s.source) + 2) end)
     ) as e
     union
+    select e.id from receiver.events e where e.id = (substring($10 from '^@([0-9]{1,18})$'))::bigint
+    union
+    -- Its end can be announced under the provider's id.
     select s.event from receiver.submissions s where s.id = $10
     union
     select e.id
@@ -22,10 +26,10 @@ with about as (
         and e.account = s.account
     where s.id = $10
 )
-select e.id
+select e.id, null::timestamptz as at, e.id as place
 from about
 join receiver.events e on e.id = about.id
-where e.received_at > coalesce(now() - $1::interval, '-infinity')
+where e.id < $11 and e.received_at > coalesce(now() - $1::interval, '-infinity')
     and ($2::text is null or e.title ~ $2)
     and ($3::text is null or $3 = case when e.type is null then 'quarantined' else (
         select case

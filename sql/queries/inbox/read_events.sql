@@ -17,7 +17,8 @@ cross join lateral (
             'id', j.id, 'handler', j.handler, 'state', j.state, 'attempt', j.attempt, 'error', j.error,
             'waits_seconds', extract(epoch from j.due_at - now()),
             'due_at', case when j.state = 'pending' then j.due_at end,
-            'waiting_since', case when j.state = 'pending' then j.waiting_since end
+            'waiting_since', case when j.state = 'pending' then j.waiting_since end,
+            'kept_key', j.idempotency_key
         ) order by j.handler), '[]') as jobs,
         bool_or(j.state in ('pending', 'running')) as unfinished,
         bool_or(j.state = 'dead') as dead
