@@ -9,6 +9,7 @@ survey             all findings of `receiver check`, in an order in which each e
   ▶ feeds          whether webhooks come
   ▶ submitted      what the providers are asked for, and the accounts that pay
   ▶ around         the provider, and whether it can reach us
+history            what was counted in the last hours, for charts
 doctor/            why a captured request does not prove itself
 start              whether a process may start with its database
 failures           deliveries refused in a row, counted as the provider counts

@@ -85,3 +85,12 @@ class Counts:
                 return (OTHER,) * len(labels)
             known.add(labels)
         return labels
+
+
+def by_label(counted: Mapping[Series, float], name: str) -> dict[str, float]:
+    """Return the sums of a name's series by their last label, which tells most: the answer, or the reason."""
+    found = dict[str, float]()
+    for series, value in sorted(counted.items()):
+        if series.name == name:
+            found[series.labels[-1]] = found.get(series.labels[-1], 0.0) + value
+    return found

@@ -22,6 +22,7 @@ from receiver.settings import Settings
 SECONDS = 5.0
 FIGURES_SECONDS = 4.0
 CAUSES = 10
+NEEDED = {"database", "schema", "secret", "feed"}  # findings without which deliveries are not taken, or do not come
 DEAD = 1000  # the newest dead jobs that are grouped; `receiver dead` groups all
 
 
@@ -44,6 +45,13 @@ class Status:
     causes: Sequence[tuple[tuple[str, str], int]] = ()
     replays: Sequence[Replay] = ()
     told: Told | None = None
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a web process runs, and nothing that deliveries need is known to be missing."""
+        running = () if self.figures is None else self.figures.running
+        broken = {finding.name.partition(" ")[0] for finding in self.findings if not finding.holds}
+        return any(process.kind == "web" for process in running) and not broken & NEEDED
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON."""
@@ -117,7 +125,8 @@ async def _figures(
 
 
 def _why(error: BaseException) -> str:
-    return str(error if isinstance(error, StartupError) else outages.of_work(error))
+    is_said = isinstance(error, StartupError | StoreUnavailableError)
+    return str(error if is_said else outages.of_work(error))
 
 
 async def _by_process(configured: Settings, why: Finding) -> Status:

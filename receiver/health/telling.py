@@ -23,6 +23,7 @@ from receiver.health.finding import Finding, read_findings
 
 BUDGET_USED = "failure_budget_used"  # account
 SPOOL_BYTES, SPOOL_SECONDS = Series("spool_bytes"), Series("spool_oldest_seconds")
+NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `receiver work`, or `receiver up`"
 UNSEEN = timedelta(seconds=5)  # one note can get lost, even if its statement takes all its time
 
 

@@ -40,8 +40,12 @@ class Journey:
         self.steps[step] = round((time.monotonic() - self.started) * 1000)
 
 
-async def follow(provider: TranscribeSo, db: "Pool | None", account: Account, *, wait: float) -> Journey:
+async def follow(
+    provider: TranscribeSo, db: "Pool | None", account: Account, *, wait: float, journey: Journey | None = None
+) -> Journey:  # fmt: skip
     """Ask the provider for a test event to an account's webhook, and follow it for at most `wait` seconds.
+
+    A `journey` that is given shows each step at once to whoever looks at it.
 
     Raises:
         ImpossibleError: there is no database for the event.
@@ -51,7 +55,7 @@ async def follow(provider: TranscribeSo, db: "Pool | None", account: Account, *,
     if db is None:
         raise ImpossibleError("there is no database, so no receiver runs here: run `receiver up`, or set DATABASE_URL")
     newest = await listing.newest_key(db)
-    journey = Journey()
+    journey = Journey() if journey is None else journey
     try:
         await provider.test_webhook(idempotency_key=f"test-{time.time_ns()}")
     except NotFound as exc:
@@ -62,21 +66,24 @@ async def follow(provider: TranscribeSo, db: "Pool | None", account: Account, *,
         f"no delivery was seen within {wait:g} s. If --wait was long enough: does the receiver run, does PUBLIC_URL "
         "reach it, and does its log say that it refuses signatures? `receiver check` says more"
     )
-    while True:
-        event = await listing.test_event_after(db, account.id, newest)
-        if event is not None:
-            if journey.event is None:
-                journey.event = event.id
-                journey.reached("delivered, verified and stored")
-            if event.state == "done":
-                journey.reached("handled")
-            journey.advice = why_not_handled(event)
-            if event.state in ("done", "dead"):
-                break
+    while not _is_over(journey, await listing.test_event_after(db, account.id, newest)):
         if time.monotonic() - journey.started >= wait:
             break
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
     return journey
+
+
+def _is_over(journey: Journey, event: Stored | None) -> bool:
+    """Note how far the event has come, if it has. Return whether nothing more will happen to it."""
+    if event is None:
+        return False
+    if journey.event is None:
+        journey.event = event.id
+        journey.reached("delivered, verified and stored")
+    if event.state == "done":
+        journey.reached("handled")
+    journey.advice = why_not_handled(event)
+    return event.state in ("done", "dead")
 
 
 def why_not_handled(event: Stored) -> str | None:

@@ -1,11 +1,13 @@
 """The operator's settings, read once.
 
-environment ──▶ model.Settings
+environment ──loading──▶ model.Settings
 environment        `.env`, and the environment of the processes that we start
-model              every setting: mistakes are reported by name, and secrets are hidden
+loading            mistakes are reported by name, all at once
+model              every setting, with secrets hidden
 accounts           the keys of the sources, each with its API, its secrets and its rate
 account_variables  the accounts that the environment makes, and what is wrong with them
 values             what can be wrong with a variable's value
+listed             every setting with where it is from, for people
 paths              where deliveries come to
 addresses          web addresses in one spelling
 inherited          the variables that every program that we start gets
@@ -13,12 +15,8 @@ trust              whose files can decide what we run
 """
 
 from receiver.settings.accounts import Account
-from receiver.settings.model import (
-    FOR_THE_SANDBOX,
-    Settings,
-    TimestampsFormat,
-    load,
-)
+from receiver.settings.loading import load
+from receiver.settings.model import FOR_THE_SANDBOX, Settings, TimestampsFormat
 from receiver.settings.paths import CALLBACK_PATH, WEBHOOK_PATH, webhook_at, webhook_path
 
 __all__ = [

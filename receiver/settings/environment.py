@@ -22,7 +22,8 @@ from receiver.errors import ConfigError
 from receiver.settings import account_variables, accounts, trust
 from receiver.settings.model import SECRETS, Settings
 
-# This variable tells child processes that `.env` has been read. Its name does not begin like a setting of ours.
+# This variable tells child processes that `.env` has been read, and which variables are from there. Its name does not
+# begin like a setting of ours.
 READ = "_RECEIVER_ENV_FILE_WAS_READ"
 # `up` gives each process a name, such as `web 2`, if it starts several of its kind.
 PROCESS = "_RECEIVER_PROCESS"
@@ -54,13 +55,14 @@ def enter() -> list[str]:
         raise ConfigError("the working folder does not exist any more: go to another folder") from None
     if READ in os.environ:
         return []
-    already_set = set(os.environ)
+    already_set, taken = set(os.environ), []
     for name, value in read(ENV_FILE).items():
         secret = name.removesuffix("_FILE")
         is_set = already_set & ({secret, f"{secret}_FILE"} if _is_secret(secret) else {name})
         if not is_set:
             os.environb[name.encode()] = value.encode()  # as a shell does it, in any locale
-    os.environ[READ] = "1"
+            taken.append(name)
+    os.environ[READ] = ",".join(["1", *taken])  # no variable is called 1
     return unknown(os.environ)
 
 

@@ -1,49 +1,36 @@
-"""The environment and the secret files, read once into one frozen value.
+"""Every setting, in one frozen value.
 
-All mistakes are reported at once, by the variable's name and never by its value. Secrets are hidden wherever settings
-are shown; properties such as `own_secrets` and `dsn` give their plain values.
+Secrets are hidden wherever settings are shown; properties such as `own_secrets` and `dsn` give their plain values.
 """
 
 import hashlib
-import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from receiver import failpoints
-from receiver.errors import ConfigError, ImpossibleError
+from receiver.errors import ImpossibleError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.failpoints import Death
-from receiver.settings import account_variables, accounts, addresses, values
-from receiver.settings.account_variables import Mistakes
+from receiver.settings import accounts, addresses, values
 from receiver.settings.accounts import TRANSCRIBE, Account
 from receiver.settings.paths import WEBHOOK_PATH, webhook_at
 
 # The words of transcribe.so, the only one who makes timestamps.
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
-SECRETS = ("TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL", "RECEIVER_TOKEN")
+SECRETS = (
+    "TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL", "RECEIVER_TOKEN", "RECEIVER_CONSOLE_TOKEN",
+    "RECEIVER_CONSOLE_READ_TOKEN",
+)  # fmt: skip
 TOKEN_LENGTH = 16  # characters: anyone who can reach the port can guess
 MOST_PROCESSES = 64  # of each kind that `up` starts
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
 
 _PATH = re.compile(r"^\.|[/\\]|\.py$")
 _POSTGRES = re.compile(r"(postgres(?:ql)?)(?:\+\w+)?(://.*)", re.IGNORECASE | re.DOTALL)  # `+asyncpg` is SQLAlchemy's
-
-
-def _from_files() -> tuple[dict[str, str], list[str]]:
-    """Return the secrets from the files that `…_FILE` variables name, and the mistakes."""
-    found, wrong = {}, []
-    for name in SECRETS:
-        if os.environ.get(f"{name}_FILE"):
-            try:
-                found[name] = values.from_file(f"{name}_FILE", os.environ)
-            except ValueError as exc:
-                wrong.append(f"{name}_FILE: {exc}")
-    return found, wrong
 
 
 def _variable(name: str, default: Any) -> Any:
@@ -96,6 +83,9 @@ class Settings(BaseSettings):
     prune_days: Annotated[int | None, Field(ge=1, le=36_500)] = _variable("RECEIVER_PRUNE_DAYS", None)
     token: SecretStr | None = _variable("RECEIVER_TOKEN", None)
     metrics: str | None = _variable("RECEIVER_METRICS", None)
+    console: str | None = _variable("RECEIVER_CONSOLE", None)
+    console_token: SecretStr | None = _variable("RECEIVER_CONSOLE_TOKEN", None)
+    console_read_token: SecretStr | None = _variable("RECEIVER_CONSOLE_READ_TOKEN", None)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
     failpoint: Annotated[Death | None, NoDecode] = _variable("RECEIVER_FAILPOINT", None)
@@ -139,7 +129,7 @@ class Settings(BaseSettings):
     def _public_address(cls, value: str | None) -> str | None:
         return None if value is None else addresses.base(value, without=WEBHOOK_PATH)
 
-    @field_validator("metrics")
+    @field_validator("metrics", "console")
     @classmethod
     def _listening(cls, value: str | None) -> str | None:
         return None if value is None else addresses.listening(value)
@@ -149,7 +139,9 @@ class Settings(BaseSettings):
     def _settled(cls, value: Path | None) -> Path | None:
         return None if value is None else value.absolute()  # a handler might change the working folder
 
-    @field_validator("api_key", "database_url", "token", "metrics", mode="before")
+    @field_validator(
+        "api_key", "database_url", "token", "metrics", "console", "console_token", "console_read_token", mode="before"
+    )  # fmt: skip
     @classmethod
     def _none(cls, value: object) -> object:
         return None if value == "" else value
@@ -159,12 +151,12 @@ class Settings(BaseSettings):
     def _written_out(cls, value: object) -> object:
         return values.plain(value, values.ODD_IN_PATHS) if isinstance(value, str) else value
 
-    @field_validator("api_key", "token")
+    @field_validator("api_key", "token", "console_token", "console_read_token")
     @classmethod
     def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is None else SecretStr(values.token(value.get_secret_value()))
 
-    @field_validator("token")
+    @field_validator("token", "console_token", "console_read_token")
     @classmethod
     def _unguessable(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value) < TOKEN_LENGTH:
@@ -208,6 +200,13 @@ class Settings(BaseSettings):
     def token_digest(self) -> bytes | None:
         """The SHA-256 of the token with which programs submit; None if no program can."""
         return None if self.token is None else hashlib.sha256(self.token.get_secret_value().encode()).digest()
+
+    @property
+    def console_tokens(self) -> tuple[str, str]:
+        """The tokens with which people sign in to the console: to act, and to look. Empty is none."""
+        found = (self.console_token, self.console_read_token)
+        acting, looking = ("" if token is None else token.get_secret_value() for token in found)
+        return acting, looking
 
     @property
     def default_account(self) -> Account:
@@ -269,50 +268,3 @@ class Settings(BaseSettings):
                 f"or in .env; {FOR_THE_SANDBOX}"
             )
         return found
-
-
-def _is_text(value: str) -> bool:
-    return value == value.encode("utf-8", "replace").decode("utf-8")
-
-
-def _words(mistake: ErrorDetails) -> str:
-    """Return a mistake found by pydantic in plain words."""
-    match mistake["type"].split("_")[0]:
-        case "int":
-            return "must be a whole number"
-        case "float":
-            return "must be a number"
-    return mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-
-
-def load(**changes: object) -> Settings:
-    """Read the environment; `changes` (variable name → value) take precedence over it.
-
-    Raises:
-        ConfigError: the message names every wrong variable, in one line.
-    """
-    environment = dict(os.environ) | {name: value for name, value in changes.items() if isinstance(value, str)}
-    found, wrong = _from_files()
-    names = [str(field.validation_alias) for field in Settings.model_fields.values()]
-    names += account_variables.names(environment)
-    garbled = [f"{name}: is not UTF-8" for name in names if not _is_text(os.environ.get(name, ""))]
-    if garbled:  # pydantic cannot read such values
-        raise ConfigError("; ".join(garbled + wrong))
-    configured, mistakes = None, Mistakes(wrong)
-    try:
-        configured = Settings(**cast("dict[str, Any]", found | changes))
-    except ValidationError as exc:
-        for mistake in exc.errors(include_input=False):
-            name = str(mistake["loc"][0])
-            in_file = name in found.keys() - changes.keys()
-            mistakes.add(f"{name}_FILE" if in_file else name, _words(mistake))
-    default = (
-        Account(TRANSCRIBE.source, DEFAULT_ACCOUNT, TRANSCRIBE.api_url)
-        if configured is None
-        else configured.default_account
-    )
-    found_accounts = account_variables.read_all(environment, mistakes, default=default)
-    if mistakes.found or configured is None:
-        raise ConfigError("; ".join(dict.fromkeys(mistakes.found)))
-    configured._further = found_accounts[1:]  # noqa: SLF001 - what the environment says beside the fields
-    return configured

@@ -89,6 +89,9 @@ DEFAULTS = {
     "RECEIVER_RECONCILE_ALL": "no",
     "RECEIVER_TOKEN": None,
     "RECEIVER_METRICS": None,
+    "RECEIVER_CONSOLE": None,
+    "RECEIVER_CONSOLE_TOKEN": None,
+    "RECEIVER_CONSOLE_READ_TOKEN": None,
     "RECEIVER_LOG": "text",
     "RECEIVER_LOG_LEVEL": "info",
     "RECEIVER_FAILPOINT": None,
@@ -169,6 +172,11 @@ TAKEN = [
     ("RECEIVER_METRICS", "9464", "127.0.0.1:9464"),
     ("RECEIVER_METRICS", "metrics.internal:65535", "metrics.internal:65535"),
     ("RECEIVER_METRICS", "off", "off"),
+    ("RECEIVER_CONSOLE", "0.0.0.0:8080", "0.0.0.0:8080"),
+    ("RECEIVER_CONSOLE", "off", "off"),
+    ("RECEIVER_CONSOLE_TOKEN", "0123456789abcdef", "0123456789abcdef"),
+    ("RECEIVER_CONSOLE_TOKEN", "", None),
+    ("RECEIVER_CONSOLE_READ_TOKEN", "0123456789abcdef", "0123456789abcdef"),
     ("RECEIVER_LOG", "json", "json"),
     ("RECEIVER_LOG_LEVEL", "debug", "debug"),
     ("RECEIVER_LOG_LEVEL", "error", "error"),
@@ -261,6 +269,9 @@ REFUSED = [
     ("RECEIVER_ARTIFACTS_DIR", "~/s3cret", "contains a part that only a shell expands: write the whole path"),
     ("RECEIVER_ARTIFACT_MAX_MB", "0", "greater than 0"),
     ("RECEIVER_TOKEN", "0123456789abcde", "must have at least 16 characters"),
+    ("RECEIVER_CONSOLE_TOKEN", "0123456789abcde", "must have at least 16 characters"),
+    ("RECEIVER_CONSOLE_READ_TOKEN", "0123456789abcde", "must have at least 16 characters"),
+    ("RECEIVER_CONSOLE", "console", "must be HOST:PORT, such as 127.0.0.1:9464, or off"),
     ("RECEIVER_TOKEN", "0123456789 abcdef", "must be printable ASCII without spaces"),
     *(
         ("RECEIVER_METRICS", place, "must be HOST:PORT, such as 127.0.0.1:9464, or off")
@@ -428,6 +439,8 @@ VALUES = {
     "TRANSCRIBE_WEBHOOK_SECRET": "whsec_s3cret",
     "DATABASE_URL": POSTGRES,
     "RECEIVER_TOKEN": "a-long-s3cret-token",
+    "RECEIVER_CONSOLE_TOKEN": "a-long-s3cret-token-to-act",
+    "RECEIVER_CONSOLE_READ_TOKEN": "a-long-s3cret-token-to-look",
 }
 
 
