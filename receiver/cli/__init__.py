@@ -1,7 +1,7 @@
 """The command `receiver`: options in, text out. No rule lives here.
 
 up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
-check, status, metrics                the receiver       webhook: register, secrets, retire-secret, test-event
+check, status, metrics, console       the receiver       webhook: register, secrets, retire-secret, test-event
 spool, send, diagnose                 its deliveries
 handlers                              the handlers       inbox: events, show, jobs     prune
 dead: dead, drop                      dead jobs          replay: replay, replays
@@ -12,6 +12,7 @@ providers                             the providers      transcription: retry, d
 tokens                                those of Timbr     costs: what they have charged
 reconcile: what was never announced
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
+search                                what was said
   ▶ options                           options and arguments that several commands have
     ▶ choosing                        those that say which dead jobs are meant
     ▶ filters                         those that say what a list shows
@@ -53,7 +54,7 @@ MODULES = {
     "resolve": "submissions", "artifacts": "submissions", "costs": "costs", "events": "inbox", "show": "inbox",
     "jobs": "inbox", "dead": "dead", "drop": "dead", "replay": "replay", "replays": "replay", "prune": "prune",
     "handlers": "handlers", "status": "status", "metrics": "metrics", "reconcile": "reconcile", "spool": "spool",
-    "sandbox": "sandbox", "send": "send", "diagnose": "diagnose",
+    "console": "console", "sandbox": "sandbox", "send": "send", "diagnose": "diagnose", "search": "search",
 }  # fmt: skip
 TAKE_A_FILE = ("transcribe", "quote", "send", "submit")
 

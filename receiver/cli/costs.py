@@ -17,7 +17,6 @@ from receiver.logs import clock, printable
 from receiver.submissions import costs as ledger
 from receiver.submissions.costs import By, Cost, Costs, total
 
-NONE = {"pipeline": "(the default pipeline)", "title": "(no title)"}
 BLOCK, PLAIN = "\N{FULL BLOCK}", "#"
 LONGEST_BAR = 60
 LONGEST_NAME = 40
@@ -75,36 +74,25 @@ def _show(unit: str, parts: Sequence[Cost], by: By, *, is_first: bool) -> None:
     if not is_first:
         click.echo()
     names = [_name(part, by) for part in parts]
-    amounts = [_amount(part) for part in (*parts, total(parts))]
+    amounts = [part.said for part in (*parts, total(parts))]
     name_width, width = max(map(len, ("total", *names))), max(map(len, amounts))
     click.echo(unit or "no unit is told")
     facts = [
         f"{name:<{name_width}}  {amount:>{width}}" for name, amount in zip((*names, "total"), amounts, strict=True)
     ]
-    room = min(LONGEST_BAR, shutil.get_terminal_size().columns - 1 - len(facts[0]) - 2 - len(_counts(total(parts))) - 2)
+    room = min(LONGEST_BAR, shutil.get_terminal_size().columns - 1 - len(facts[0]) - 2 - len(total(parts).counts) - 2)
     most = max(part.amount for part in parts)
     for part, fact in zip(parts, facts[:-1], strict=True):
         bar = "" if by != "day" or room < 1 else f"{_bar(part.amount, most, room):<{room}}  "
-        click.echo(f"{fact}  {bar}{_counts(part)}".rstrip())
-    click.echo(f"{facts[-1]}  {_counts(total(parts))}")
-    _say_unknown(total(parts))
+        click.echo(f"{fact}  {bar}{part.counts}".rstrip())
+    click.echo(f"{facts[-1]}  {total(parts).counts}")
+    for sentence in total(parts).missing:
+        click.echo(sentence, err=True)
 
 
 def _name(part: Cost, by: By) -> str:
-    name = printable(part.part) or NONE.get(by, "-")
+    name = printable(part.name(by))
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
-
-
-def _amount(part: Cost) -> str:
-    """Return an amount with at least two and at most four digits after the point; a dash if none is told."""
-    if part.charges == part.untold:
-        return "-"
-    return f"{part.amount:,.4f}".removesuffix("00")
-
-
-def _counts(part: Cost) -> str:
-    perhaps = f", perhaps {part.perhaps} more" if part.perhaps else ""
-    return f"{part.charges} charge{'' if part.charges == 1 else 's'}{perhaps}"
 
 
 def _bar(amount: Decimal, most: Decimal, room: int) -> str:
@@ -121,14 +109,3 @@ def bar_character() -> str:
     except (UnicodeEncodeError, LookupError):
         return PLAIN
     return BLOCK
-
-
-def _say_unknown(whole: Cost) -> None:
-    if whole.untold:
-        click.echo(f"not included: {whole.untold} whose amount the provider does not tell", err=True)
-    if whole.perhaps:
-        click.echo(
-            f"not included: {whole.perhaps} of which nobody knows whether they were charged: the answer was lost, or "
-            "they failed; `receiver submissions --state unknown` shows those that wait for you",
-            err=True,
-        )

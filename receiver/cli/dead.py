@@ -13,12 +13,10 @@ from receiver.cli.opening import database_url, on_database, with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped, yes_option
 from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
 from receiver.cli.process import configure
-from receiver.errors import ImpossibleError
 from receiver.inbox import dead as dead_jobs
 from receiver.inbox import replays
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter, Group, Seen
-from receiver.inbox.jobs import SUBMISSIONS
 from receiver.logs import clock, printable
 
 UNDER_WAY = 20  # bulk replays that run are mentioned at most
@@ -80,7 +78,7 @@ def dead(wanted: Filter, limit: int, *, as_json: bool) -> None:
 )  # fmt: skip
 @click.argument("event", required=False, callback=stripped)
 @job_options
-@click.option("--reason", metavar="TEXT", help="Why; `receiver show` tells it.")
+@click.option("--reason", metavar="TEXT", help="Why, in at most 500 characters; `receiver show` tells it.")
 @yes_option
 @as_json
 def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as_json: bool) -> None:
@@ -93,6 +91,7 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
         raise click.UsageError("say which jobs: an EVENT, --handler, --error, --since or --type; see `receiver dead`")
     if event is not None and wanted != Filter(wanted.handler):
         raise click.UsageError("--error, --since and --type do not go with an EVENT")
+    dead_jobs.require_short(reason)
     configured = configure()
     known = known_handlers(configured)
     with database_url(configured) as url:
@@ -115,18 +114,10 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
 
 
 def _without_own_work(found: Sequence[Seen]) -> list[Seen]:
-    """Return jobs without those of submissions, which would be left without an end.
-
-    Raises:
-        ImpossibleError: there are no others.
-    """
-    others = [job for job in found if job.handler != SUBMISSIONS]
+    """Return jobs without those of submissions, and say so."""
+    others = dead_jobs.without_own_work(found)
     if own := len(found) - len(others):
-        text = f"{jobs(own)} of submissions cannot be dropped, because the submissions would never end"
-        advice = "`receiver resolve` says what becomes of one, and `receiver replay` runs its job again"
-        if not others:
-            raise ImpossibleError(f"{text}: {advice}")
-        click.echo(f"{text}: {advice}", err=True)
+        click.echo(dead_jobs.of_own_work(own), err=True)
     return others
 
 

@@ -3,20 +3,16 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
 
-from receiver import signature
 from receiver.cli.opening import database_if_there, on_database, with_database
 from receiver.cli.options import account_option, as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
-from receiver.database import Pool
 from receiver.errors import ImpossibleError
-from receiver.health import captures, doctor
-from receiver.health.captures import Capture
+from receiver.health import doctor
 from receiver.logs import clock, printable
 from receiver.settings import Settings
 from receiver.web.body import BODY_BYTES
@@ -55,7 +51,7 @@ def diagnose(ctx: click.Context, file: Path | None, *, last: bool, as_json: bool
         raise click.UsageError("give either FILE or --last")
     configured = configure()
     if file is None:
-        _tell_last(with_database(configured, partial(_of_last, configured)), as_json=as_json)
+        _tell_last(with_database(configured, lambda db: doctor.of_last(db, configured)), as_json=as_json)
         return
     found = _of_file(configured, file)
     if as_json:
@@ -73,25 +69,14 @@ def _of_file(configured: Settings, file: Path) -> doctor.Diagnosis:
             candidates = run(doctor.gather(None, configured, configured.chosen.id, came=came))
         else:
             candidates = on_database(url, lambda db: doctor.gather(db, configured, configured.chosen.id, came=came))
-    found = doctor.examine(request, candidates, now=came, past=_past(configured))
+    found = doctor.examine(request, candidates, now=came, past=doctor.past(configured))
     if found.cause == "clock":
         written = clock(datetime.fromtimestamp(came, UTC))
         click.echo(f"taken for the time when it came: {written}, when {file} was written; `cp -p` keeps it", err=True)
     return found
 
 
-async def _of_last(configured: Settings, db: Pool) -> list[tuple[Capture, doctor.Diagnosis]]:
-    """Return the deliveries that were refused last, and why each was."""
-    found = []
-    for capture in await captures.last(db):
-        came = capture.at.timestamp()
-        candidates = await doctor.gather(db, configured, capture.place, came=came)
-        request = doctor.captured(capture.request)
-        found.append((capture, doctor.examine(request, candidates, now=came, past=_past(configured))))
-    return found
-
-
-def _tell_last(found: Sequence[tuple[Capture, doctor.Diagnosis]], *, as_json: bool) -> None:
+def _tell_last(found: Sequence[doctor.Refused], *, as_json: bool) -> None:
     if as_json:
         print_json([capture.to_json() | {"diagnosis": diagnosis.to_json()} for capture, diagnosis in found])
         return
@@ -100,11 +85,6 @@ def _tell_last(found: Sequence[tuple[Capture, doctor.Diagnosis]], *, as_json: bo
     for capture, diagnosis in found:
         said = f"{clock(capture.at)}  {capture.whence}  {diagnosis.cause}: {diagnosis.finding.said}"
         click.echo(printable(said))
-
-
-def _past(configured: Settings) -> float:
-    """Return how old a signature can be, in seconds."""
-    return float("inf") if configured.stale == "accept" else signature.TOLERANCE_SECONDS
 
 
 def _request(file: Path) -> tuple[doctor.Captured, float]:

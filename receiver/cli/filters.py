@@ -1,4 +1,4 @@
-"""The options by which lists show only some events, jobs or submissions, and how they are read."""
+"""The options by which lists show only some events, jobs, submissions or transcripts, and how they are read."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from receiver.cli.options import since_option, stripped
-from receiver.handling.api import PATTERN
+from receiver.events import is_pattern
 from receiver.logs import printable
 from receiver.providers import SOURCES
 from receiver.settings import Settings
@@ -18,29 +18,36 @@ def event_type(_: click.Context, __: click.Parameter, given: str | None) -> str 
     """Return a type or a family; None for every type."""
     if given is None or given.strip() == "*":
         return None
-    if not PATTERN.fullmatch(given.strip()):
+    if not is_pattern(given.strip()):
         raise click.BadParameter(f"{given!r} is no type: write transcription.failed, or a family: 'transcription.*'")
     return given.strip()
 
 
+_TITLE = click.option("--title", metavar="TEXT", help="Only those with this text in their title, in capitals or not.")
+_SOURCE = click.option(
+    "--source", type=click.Choice([source.name for source in SOURCES]), help="Only those of a source."
+)
+_SINCE = since_option("those")
+
+
+def of_transcripts(command: F) -> F:
+    """Add the options that choose transcripts: `title`, `source` and `since`."""
+    return _options(command, _TITLE, _SOURCE, _SINCE)
+
+
 def of_submissions(command: F) -> F:
     """Add the options that choose submissions: `title`, `source`, `account` and `since`."""
-    return _options(
-        command,
-        click.option("--title", metavar="TEXT", help="Only those with this text in their title, in capitals or not."),
-        click.option(
-            "--source", type=click.Choice([source.name for source in SOURCES]), help="Only those of a source."
-        ),
-        click.option("--account", metavar="NAME", help="Only those of the accounts of this name, such as big-show."),
-        since_option("those"),
+    account = click.option(
+        "--account", metavar="NAME", help="Only those of the accounts of this name, such as big-show."
     )
+    return _options(command, _TITLE, _SOURCE, account, _SINCE)
 
 
 def of_events(command: F) -> F:
     """Add the argument and the options that choose events, or jobs by their events: the names are those of `Filter`."""
     return _options(
         of_submissions(command),
-        click.argument("about", metavar="[TRANSCRIPTION]", required=False, callback=stripped),
+        click.argument("about", metavar="[ID]", required=False, callback=stripped),
         click.option(
             "--type",
             metavar="TYPE",

@@ -39,12 +39,12 @@ from receiver.settings import Settings
 def events(limit: int, *, as_json: bool, state: EventState | None, **known: Any) -> None:
     """List events, newest first; with options, only those that match all of them.
 
-    TRANSCRIPTION is the id of a transcription or of a submission: the events about it. With --handler, an event that is
+    ID is that of an event, a transcription or a submission: the events that it means. With --handler, an event that is
     pending or dead is so because of the job of this handler.
     """
     wanted = Filter(state=state, **known)
-    if state == "quarantined" and (wanted.type or wanted.handler):
-        raise click.UsageError("what is in quarantine could not be read, so it has no type and no jobs")
+    if wanted.contradiction:
+        raise click.UsageError(wanted.contradiction)
     configured = configure()
     found = with_database(configured, lambda db: listing.recent(db, wanted, limit=limit or None))
     if as_json:
@@ -110,7 +110,7 @@ def show(event: str, *, as_json: bool) -> None:
 def jobs(limit: int, *, as_json: bool, state: JobState | None, dead: bool, waiting: bool, **known: Any) -> None:
     """List jobs, those of the newest events first; with options, only those that match all of them.
 
-    TRANSCRIPTION is the id of a transcription or of a submission: the jobs of the events about it.
+    ID is that of an event, a transcription or a submission: the jobs of the events that it means.
     """
     if (state is not None) + dead + waiting > 1:
         raise click.UsageError("--state, --dead and --waiting exclude each other")

@@ -2,17 +2,15 @@
 
 import logging
 import socket
-from collections.abc import Mapping
 from importlib import resources
 
 import click
 
 from receiver.cli.options import examples, until_eof
-from receiver.cli.process import configure, run, stop_event
+from receiver.cli.process import configure, handlers_if_any, run, stop_event
 from receiver.cli.up.line import beat, report_ready
 from receiver.database.opening import open_database
-from receiver.errors import ConfigError, HandlerLoadError
-from receiver.handling import Handler, discovery
+from receiver.errors import ConfigError
 from receiver.health.metrics import page
 from receiver.health.organs import Organs
 from receiver.health.start import check
@@ -78,13 +76,4 @@ async def _answer(configured: Settings, url: str, listener: socket.socket, *, ha
         log.info("metrics are at %s/metrics", addresses.here(*listener.getsockname()[:2]))
         if has_line:
             report_ready()
-        await page.answer(configured, url, _handlers(configured), listener, stop)
-
-
-def _handlers(configured: Settings) -> Mapping[str, Handler]:
-    """Return the handlers. Those that cannot be loaded are as good as none here."""
-    try:
-        return discovery.load(configured.handlers, quiet=True)
-    except HandlerLoadError as exc:
-        log.warning("metrics know no handlers: %s", exc)
-        return {}
+        await page.answer(configured, url, handlers_if_any(configured, "metrics know no handlers"), listener, stop)

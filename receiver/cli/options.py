@@ -1,15 +1,15 @@
 """Options and arguments that several commands share, and how they are read."""
 
 import math
-import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from receiver.errors import ImpossibleError
 from receiver.events import DEFAULT_ACCOUNT
+from receiver.inbox import filters
 from receiver.providers.transcribe_so import wire
 from receiver.settings import webhook_at
 from receiver.submissions import ids
@@ -75,23 +75,15 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # Click 8.1 knows no
     """A length of time, such as 7d, 12h or 30m; its value is a timedelta."""
 
     name = "duration"
-    _WRITTEN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhdw])")
-    _UNITS: ClassVar = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    _LONGEST = timedelta(days=36_500)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Return the length of time that a text says, or refuse the text."""
         if isinstance(value, timedelta):
             return value
-        written = self._WRITTEN.fullmatch(str(value).strip())
-        length = None if written is None else timedelta(**{self._UNITS[written[2]]: float(written[1])})
-        if length is None or not timedelta(0) < length <= self._LONGEST:
-            self.fail(
-                f"{value!r} is not a duration: write a number and one of s, m, h, d, w, such as 7d or 12h; the longest "
-                f"is {self._LONGEST.days}d.",
-                param, ctx,
-            )  # fmt: skip
-        return length
+        try:
+            return filters.duration(str(value))
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 def since_option(what: str) -> Callable[[F], F]:

@@ -16,6 +16,7 @@ import click
 
 from receiver import failpoints, logs, settings
 from receiver.cli.options import ACCOUNT
+from receiver.errors import HandlerLoadError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.logs import exporting, streams
 from receiver.settings import Settings, environment
@@ -69,6 +70,17 @@ def load_handlers(configured: Settings) -> "Mapping[str, Handler]":
     handlers = discovery.load(configured.handlers)
     exporting.begin()
     return handlers
+
+
+def handlers_if_any(configured: Settings, otherwise: str) -> "Mapping[str, Handler]":
+    """Return the handlers. Where they cannot be loaded, log what follows from that, and return none."""
+    from receiver.handling import discovery  # noqa: PLC0415 - most commands need no handlers
+
+    try:
+        return discovery.load(configured.handlers, quiet=True)
+    except HandlerLoadError as exc:
+        log.warning("%s: %s", otherwise, exc)
+        return {}
 
 
 def run(work: Coroutine[Any, Any, T], *, end_within: float | None = None) -> T:

@@ -1,7 +1,6 @@
 """`replay` and `replays`: run jobs again, those of one event or many dead ones."""
 
 import shlex
-from datetime import timedelta
 
 import click
 
@@ -24,7 +23,6 @@ from receiver.inbox.replays import Replay
 from receiver.logs import clock, printable
 
 LOOK_AGAIN_SECONDS = 10.0  # without anything moving, until workers are looked for again
-NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `receiver work`, or `receiver up`"
 
 
 @click.command(
@@ -118,12 +116,7 @@ def _say_chosen(found: Choice) -> None:
     names = ", ".join(f"{printable(name)} ({number})" for name, number in sorted(found.handlers.items()))
     came = came_between([job.received_at for job in found.jobs])
     click.echo(f"{jobs(len(found.jobs), 'dead')} of {names}; {came}", err=True)
-    if found.calls:
-        takes = f"{max(found.takes / timedelta(minutes=1), 1):.0f} min"
-        cost = f"at most about {found.calls} calls to the provider: {takes} at this key's rate"
-    else:
-        cost = "no calls to the provider: what is known of their transcriptions is kept"
-    click.echo(f"{cost}; what your handlers ask for beside that is not counted", err=True)
+    click.echo(found.cost, err=True)
 
 
 def _followed(url: str, api_url: str, begun: Replay) -> Replay:
@@ -138,7 +131,7 @@ def _followed(url: str, api_url: str, begun: Replay) -> Replay:
             show(f"bulk replay {seen.id}: {_so_far(seen)}  ")
             if (seen is begun or still == LOOK_AGAIN_SECONDS) and not await telling.has_worker(db, api_url):
                 show(None)
-                click.echo(NO_WORKER, err=True)
+                click.echo(telling.NO_WORKER, err=True)
 
         return await bulk.followed(db, begun, show_so_far)
 

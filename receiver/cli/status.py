@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -15,7 +15,7 @@ from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json
 from receiver.cli.process import configure, run
 from receiver.health import Finding, survey
-from receiver.health.counts import DELIVERIES, REFUSALS, Series
+from receiver.health.counts import DELIVERIES, REFUSALS, by_label
 from receiver.health.failures import UNTIL_OFF
 from receiver.health.figures import AccountFeed, Figures
 from receiver.health.status import DEAD, Status, look
@@ -149,21 +149,12 @@ def _account(one: AccountFeed, found: Figures) -> str:
 
 def _deliveries(found: Figures) -> Iterator[str]:
     for when, counted in (("last hour", found.last_hour), ("in all", found.totals)):
-        answers, reasons = _by_label(counted, DELIVERIES), _by_label(counted, REFUSALS)
+        answers, reasons = by_label(counted, DELIVERIES), by_label(counted, REFUSALS)
         why = f" ({', '.join(f'{number:,.0f} {reason}' for reason, number in reasons.items())})" if reasons else ""
         said = ", ".join(f"{number:,.0f} {answer}" for answer, number in answers.items())
         yield f"{when}: {said or 'none'}{why}"
     if found.quarantined:
         yield f"{counted_up(found.quarantined)} in quarantine: `receiver events --state quarantined`"
-
-
-def _by_label(counted: Mapping[Series, float], name: str) -> dict[str, float]:
-    """Return the sums of a name's series by their last label, which tells most: the answer, or the reason."""
-    found = dict[str, float]()
-    for series, value in sorted(counted.items()):
-        if series.name == name:
-            found[series.labels[-1]] = found.get(series.labels[-1], 0.0) + value
-    return found
 
 
 def _queues(found: Figures) -> Iterator[str]:

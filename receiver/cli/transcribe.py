@@ -158,9 +158,7 @@ def quote(recording: str, pipeline: str | None, language: str, duration: float |
     if as_json:
         print_json(found.to_json())
         return
-    minutes = "" if found.billed_minutes is None else f" for {found.billed_minutes:g} billed minutes"
-    by_list = "" if found.pipeline_code is None else f", by the price list of {printable(found.pipeline_code)}"
-    click.echo(f"{dollars(found.retail_usd, digits=4)}{minutes}{by_list}")
+    click.echo(printable(found.said))
 
 
 def _for_others(ctx: click.Context) -> list[tuple[str, str]]:

@@ -38,6 +38,7 @@ from receiver.submissions import balances, working
 from receiver.submissions.announcing import Interested
 from receiver.submissions.ledger import Ledger
 from receiver.submissions.leftovers import Leftovers
+from receiver.submissions.library.indexing import Indexing
 from receiver.submissions.reconciling import reconciler
 from receiver.submissions.shelf import Shelf, open_shelf
 from receiver.submissions.watching import Watcher
@@ -167,14 +168,14 @@ def _crew(
 def _organs(
     configured: Settings, db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
 ) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the organs that go on beside the jobs: looks, comparisons, replays, the ledger; prunes if wanted."""
+    """Return the organs that go on beside the jobs: looks, comparisons, replays, ledger, library; prunes if wanted."""
     leftovers = Leftovers(db, list(providers), interested, shelf)
     reconciling = reconciler.of(db, providers, configured, interested)
     organs: dict[str, Callable[[], Awaitable[None]]] = {
         "watcher": Watcher(db, providers, interested).watch, "leftovers": leftovers.watch,
         "reconciler": reconciling.watch, "doubts": reconciling.watch_doubts,
         "replays": partial(replays.watch, db), "ledger": Ledger(db).watch,
-        "balances": partial(balances.watch, db, providers),
+        "balances": partial(balances.watch, db, providers), "library": Indexing(db).watch,
     }  # fmt: skip
     if configured.prune_days is not None:
         organs["retention"] = Daily(db, timedelta(days=configured.prune_days)).watch

@@ -64,6 +64,7 @@ def test_events_and_show_and_jobs_print_what_is_stored(shared: Processes, runnin
     for name in ("evt_1", "transcribe.so/evt_1"):
         shown = json.loads(shared.run_inside("show", name, "--json").stdout)
         ended = [attempt for job in shown["jobs"] for attempt in job.pop("attempts")]
+        assert {job.pop("idempotency_key")[:4] for job in shown["jobs"]} == {"rcv-"}
         assert [(one["attempt"], one["outcome"], one["error"]) for one in ended] == [
             (1, "done", None), (1, "dead", "broken\nfor now"),
         ]  # fmt: skip

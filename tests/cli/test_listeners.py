@@ -13,7 +13,9 @@ from tests.processes import free_port
 
 
 def opened(stack: ExitStack, **variables: str) -> Listeners:
-    return stack.enter_context(listening(settings.load(PORT=str(free_port()), **variables)))
+    return stack.enter_context(
+        listening(settings.load(**({"PORT": str(free_port()), "RECEIVER_CONSOLE": "off"} | variables)))
+    )
 
 
 def place(listener: socket.socket | None) -> tuple[str, int] | None:
@@ -40,5 +42,15 @@ def test_if_the_usual_port_is_taken_the_next_free_one_is_used(caplog: pytest.Log
     assert ports == sorted({*ports})
     assert set(ports) <= set(range(first, first + PORTS))
     assert found[-1] is None, "there are not so many"
-    assert "there are no metrics" in caplog.text
-    assert f"port {first} is taken: metrics are at port {ports[-1]}" in caplog.text
+    assert "no metrics: the ports" in caplog.text
+    assert f"port {first} is taken: metrics at port {ports[-1]}; RECEIVER_METRICS names another place" in caplog.text
+
+
+@pytest.mark.usefixtures("own_environment")
+def test_a_console_that_others_could_reach_needs_a_token_and_can_be_off() -> None:
+    with ExitStack() as stack:
+        assert opened(stack, RECEIVER_CONSOLE="off").console is None
+        port = free_port()
+        assert place(opened(stack, RECEIVER_CONSOLE=f"[::1]:{port}").console) == ("::1", port)
+        with pytest.raises(ConfigError, match="set RECEIVER_CONSOLE_TOKEN"):
+            opened(stack, RECEIVER_CONSOLE=f"0.0.0.0:{port}")

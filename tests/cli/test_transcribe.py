@@ -100,7 +100,7 @@ def test_what_is_no_web_address_and_no_file_is_told(commands: Commands, sandbox:
     ("https://", "https:// is not a web address: no server can have that name"),
     ("HTTPS:///x.mp3", "https:///x.mp3 is not a web address: no server can have that name"),
     ("https://:443/x.mp3", "https://:443/x.mp3 is not a web address: no server can have that name"),
-    ("https://?at=x", "https://?at=x is not a web address: no server can have that name"),
+    ("https://?at=x", "https://?… is not a web address: no server can have that name"),
     ("https://./x.mp3", "https://./x.mp3 is not a web address: no server can have that name"),
     ("", "RECORDING is empty: name a file, or a web address"),
     (" ", "RECORDING is empty: name a file, or a web address"),

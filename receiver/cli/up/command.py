@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from receiver import database
+from receiver.cli.console import sign_in_link
 from receiver.cli.options import WholeRange, examples
 from receiver.cli.process import configure, event_at, hurry_event, run, stop_event
 from receiver.cli.up import room, samples, story
@@ -122,14 +123,18 @@ async def _keep(
             if stop.is_set():
                 return
             web = _web(configured, listeners.web, start, longest=longest)
-            others = [*_workers(configured, start), *_metrics(listeners.metrics, start)]
+            others = [
+                *_workers(configured, start),
+                *_extra("metrics", listeners.metrics, start),
+                *_extra("console", listeners.console, start),
+            ]
             for child in (*web, *others):
                 children.append(child)
                 await child.start()
             async with Organs({"story": partial(story.tell, db, happenings)}):
                 await _run_until(
                     stop,
-                    _open(configured, url, db, web, simulation=simulation, start=start),
+                    _open(configured, url, db, web, simulation=simulation, start=start, console=listeners.console),
                     _restart(web, others, again),
                     *(child.keep() for child in children),
                 )
@@ -158,14 +163,12 @@ def _workers(configured: Settings, start: Start) -> list[Child]:
     return [begin(name=name, environment=_environment(start, name)) for name in names]
 
 
-def _metrics(listener: socket.socket | None, start: Start) -> list[Child]:
-    """Return the process for scrapes, if there is one."""
+def _extra(command: str, listener: socket.socket | None, start: Start) -> list[Child]:
+    """Return the process of a command that `up` can do without, if it has a socket."""
     if listener is None:
         return []
     return [
-        Child(
-            "metrics", environment=_environment(start, "metrics"), folder=start.folder, vital=False, listener=listener
-        )
+        Child(command, environment=_environment(start, command), folder=start.folder, vital=False, listener=listener)
     ]
 
 
@@ -250,13 +253,17 @@ async def _restart(web: Sequence[Child], others: Sequence[Child], again: asyncio
 
 
 async def _open(
-    configured: Settings, url: str, db: Pool, web: Sequence[Child], *, simulation: Simulation | None, start: Start
-) -> None:
+    configured: Settings, url: str, db: Pool, web: Sequence[Child], *, simulation: Simulation | None, start: Start,
+    console: socket.socket | None,
+) -> None:  # fmt: skip
     """Print the address once every web process is ready. Then submit samples, or say that settings are missing."""
     for child in web:
         await child.ready()
     here = addresses.here(configured.host, configured.port)
     say(f"web    listening on {here}{WEBHOOK_PATH}")
+    if console is not None:
+        link = await sign_in_link(db, addresses.here(*console.getsockname()[:2]))
+        say(f"console {link}")
     if simulation is None:
         first = configured.in_use[0]
         missing = " and ".join(lacking(first))

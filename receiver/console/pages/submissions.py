@@ -1,0 +1,137 @@
+"""What the providers were asked for: the list, one submission, its files, and what a person says of a lost answer."""
+
+import asyncio
+from typing import Any, NamedTuple, cast, get_args
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from receiver.console import forms
+from receiver.console.rendering import render, with_query
+from receiver.console.state import Console
+from receiver.errors import ImpossibleError, ProviderError
+from receiver.inbox import artifacts
+from receiver.submissions import announcing, finding, ids, records, resolving, results, shelf
+from receiver.submissions.finding import Evidence
+from receiver.submissions.moves import State
+from receiver.submissions.records import Submission
+from receiver.submissions.resolving import Action
+
+LIST = "/submissions"
+ROWS = 50
+ASK_SECONDS = 10.0
+
+
+class Event(NamedTuple):
+    """A moment in the life of a submission."""
+
+    name: str
+    at: Any
+
+
+async def show(request: Request, console: Console) -> Response:
+    """List submissions, newest first; only those that match everything that the address asks for."""
+    given, said = request.query_params, ""
+    asked = {name: given.get(name, "").strip() for name in ("title", "source", "account", "since")}
+    states, before = [state for state in given.getlist("state") if state], given.get("before") or None
+    try:
+        wanted = _wanted(states, before, asked)
+    except ValueError as exc:
+        wanted, before, said = {"states": None}, None, f"{exc} Shown are all."
+    found = await console.read(lambda db: records.recent(db, limit=ROWS + 1, before=before, **wanted))
+    shown, address = found[:ROWS], {"state": states, **asked}
+    older = with_query(LIST, address | {"before": shown[-1].id}) if len(found) > ROWS else ""
+    return render(
+        request, "submissions.html", status=400 if said else 200, live=before is None and not said, said=said,
+        found=shown, older=older, asked=asked, states=states, every_state=list(State), is_first=before is None,
+        sources=sorted({account.source for account in console.configured.accounts}),
+        filtered=any((states, *asked.values())),
+    )  # fmt: skip
+
+
+def _wanted(states: list[str], before: str | None, asked: dict[str, str]) -> dict[str, Any]:
+    """Return what the list is asked for.
+
+    Raises:
+        ValueError: there is no such state, or no such length of time, or what it goes on from is no id.
+    """
+    if before is not None and not ids.is_whole(before):
+        raise ValueError("The address names no submission to go on from.")
+    if unknown := set(states) - set(State):
+        raise ValueError(f"There is no state {', '.join(sorted(unknown))}: there are {', '.join(State)}.")
+    if not all(text.isprintable() for text in asked.values()):
+        raise ValueError("A filter has a character that cannot be looked for.")
+    since = forms.duration(asked["since"]) if asked["since"] else None
+    texts = {name: asked[name] or None for name in ("title", "source", "account")}
+    return {"states": [State(state) for state in states] or None, "since": since, **texts}
+
+
+async def one(request: Request, console: Console) -> Response:
+    """Show a submission: how far it is, what to do about it, and what it has brought."""
+    found = await _known(request, console)
+    files = await console.read(lambda db: artifacts.of(db, found.id))
+    trouble = await console.read(lambda db: results.trouble(db, found))
+    moments = (
+        Event("Asked for", found.created_at), Event("Uploaded", found.uploaded_at), Event("Sent", found.sent_at),
+        Event("Accepted", found.accepted_at), Event("Seen last", found.seen_at), Event("Overdue", found.overdue_at),
+        Event("Ended", found.ended_at),
+    )  # fmt: skip
+    return render(
+        request, "submission.html", live=not found.is_over, one=found, files=files, trouble=trouble,
+        moments=sorted((moment for moment in moments if moment.at is not None), key=lambda moment: moment.at),
+        transcript=announcing.transcript_id(found), was_before="before" in request.query_params,
+    )  # fmt: skip
+
+
+async def file(request: Request, console: Console) -> Response:
+    """Return a file that a submission has brought, or the part of it that is asked for."""
+    found, asked = await _known(request, console), request.path_params["name"]
+    files = await console.read(lambda db: artifacts.of(db, found.id))
+    named = {str(number): one for number, one in enumerate(files, 1)} | {one.name: one for one in files}
+    artifact = named.get(asked)  # its path is not made of the address
+    if artifact is None:
+        raise HTTPException(404, f"{found.id} has no such file, or `receiver prune --artifacts` has deleted it.")
+    status = await asyncio.to_thread(shelf.stored, artifact)
+    return FileResponse(artifact.path, media_type=artifact.safe_type, filename=artifact.name, stat_result=status)
+
+
+async def ask(request: Request, console: Console) -> Response:
+    """Show what is known of a submission whose answer was lost, and what each decision will do."""
+    found = await _known(request, console)
+    evidence, said = Evidence(), ""
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            evidence = await console.act(lambda db: finding.evidence(console.configured, db, found))
+    except (ProviderError, ImpossibleError, TimeoutError) as exc:
+        said = f"What it may have become cannot be looked up: {str(exc) or f'no answer within {ASK_SECONDS:g} s'}."
+    return render(
+        request, "resolve.html", one=found, evidence=evidence, said=said, is_unknown=found.state is State.UNKNOWN,
+        can_be_found=resolving.can_be_found(found),
+    )  # fmt: skip
+
+
+async def resolve(request: Request, console: Console) -> Response:
+    """Do what a person has decided."""
+    found, form = await _known(request, console), await forms.read(request)
+    action, remote_id = form.get("action", ""), form.get("remote_id", "").strip()
+    if action not in get_args(Action):
+        raise HTTPException(400, "Choose what becomes of it.")
+    if action == "found" and not (remote_id and remote_id.isprintable()):
+        raise ImpossibleError("say which work it became: give the provider's id of it")
+
+    async def work(db: Any) -> Submission:
+        async with db.acquire() as connection:
+            return await resolving.resolve(connection, found.id, cast("Action", action), remote_id or None)
+
+    await console.act(work)
+    console.changes.note()
+    return RedirectResponse(f"/submissions/{found.id}", 303)
+
+
+async def _known(request: Request, console: Console) -> Submission:
+    asked: str = request.path_params["id"]
+    found = await console.read(lambda db: records.find(db, asked)) if asked.isprintable() else None
+    if found is None:
+        raise HTTPException(404, "There is no such submission.")
+    return found
