@@ -46,7 +46,7 @@ async def transcripts(event: Event, ctx: Context) -> None:
             [q.question for q in transcript.qna],
             [q.answer for q in transcript.qna],
         )
-    ctx.log.info("stored %d segments and %d chapters", len(segments), len(chapters))
+    ctx.log.info("stored %s and %s", _many(len(segments), "segment"), _many(len(chapters), "chapter"))
 
 
 def _words(segment: Segment) -> str | None:
@@ -57,3 +57,7 @@ def _words(segment: Segment) -> str | None:
         {"start_seconds": w.start_seconds, "end_seconds": w.end_seconds, "text": w.text, "speaker": w.speaker}
         for w in segment.words
     ])  # fmt: skip
+
+
+def _many(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -3,7 +3,7 @@
 The packages (rooms) in their layers (floors), top first. A module imports from lower floors only:
 
     cli | testing                      options in, text out | fixtures for users' own tests
-    web | worker | sandbox             receive ▶ durable ▶ answer | claim ▶ run ▶ settle | simulated providers
+    console | web | worker | sandbox   pages | receive ▶ durable ▶ answer | claim ▶ run ▶ settle | simulated providers
     health                             checks, and what keeps a process alive
     submissions                        what we asked a provider for
     webhooks | handling                what proves a delivery | the handlers' side

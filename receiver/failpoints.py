@@ -50,6 +50,7 @@ class Failpoint(StrEnum):
     MID_MIGRATION = "mid-migration"
     BEFORE_PRUNED = "before-pruned"
     AFTER_PRUNED = "after-pruned"
+    BEFORE_INDEXED = "before-indexed"
 
 
 PATTERN = re.compile(rf"({'|'.join(Failpoint)})(?::([1-9][0-9]{{0,8}}))?")

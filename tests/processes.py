@@ -230,7 +230,8 @@ class Processes:
             "TRANSCRIBE_WEBHOOK_SECRET": SECRET.decode(),
             "TRANSCRIBE_API_URL": "http://127.0.0.1:1",
             "PORT": str(free_port()),
-            "RECEIVER_METRICS": "off",  # else each `up` has one more process
+            "RECEIVER_METRICS": "off",  # else each `up` has one more process, and another one
+            "RECEIVER_CONSOLE": "off",
             "RECEIVER_POLL_SECONDS": "0.2",
             "PYTHONWARNINGS": "error",
         }

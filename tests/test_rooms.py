@@ -9,7 +9,7 @@ LONG = set[str]()
 
 
 def test_one_look_takes_in_what_lies_on_one_level() -> None:
-    assert len(rooms.entries()) <= 24
+    assert len(rooms.entries()) <= 25
     assert len(rooms.modules_of_the_tests()) <= 20
     assert rooms.statements_without_a_room() == []
 
@@ -31,4 +31,4 @@ def test_a_file_reaches_into_few_foreign_rooms() -> None:
     found = rooms.foreign_rooms()
     assert set(rooms.rooms()) >= {"web", "worker", "inbox", "database"}
     assert found["web/app.py"] >= {"webhooks", "health"}  # they are counted at all
-    assert mean(map(len, found.values())) <= 1.35  # health looks at everything
+    assert mean(map(len, found.values())) <= 1.4  # health and the console look at everything

@@ -97,6 +97,16 @@ async def pool(url: str, *, size: int, lent: "Callable[[Lent], Awaitable[None]] 
 
 
 @asynccontextmanager
+async def acquired(db: Database) -> "AsyncIterator[Connection | Lent]":
+    """Yield a connection: `db` itself, or one that is acquired of it for as long."""
+    if not isinstance(db, asyncpg.Pool):
+        yield db
+        return
+    async with db.acquire() as connection:
+        yield connection
+
+
+@asynccontextmanager
 async def session_lock(connection: Connection, number: int) -> AsyncIterator[None]:
     """Hold an advisory lock. It is polled, because *waiting* for it deadlocks with `create index concurrently`.
 

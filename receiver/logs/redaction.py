@@ -11,12 +11,46 @@ _ADDRESS = re.compile(r'([a-z][a-z0-9+.-]{0,30}):((?:\\?/){2})([^\s"<>]*)', re.I
 _AUTHORITY = re.compile(r"[^/?#\\]*")
 _HOST = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[\w.-]*)(?::\d{1,5})?", re.IGNORECASE)
 _PATH_ALONE = re.compile(r"\burl: /\S+")  # urllib3 and requests write an address so that they could not reach
+_WEB = re.compile(r"(https?://)([^/?#\\\\]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_ANY = re.compile(r"([a-z][a-z0-9+.-]*://)([^/?#\\\\]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]{0,30}:(?:\\?/){2}\S*", re.IGNORECASE)
 _CLOSING = ")]}'.,;:!"
 
 
 def shorten(text: str) -> str:
     """Return a text with every address shortened to scheme, host and port: `https://example.com/…`."""
     return _PATH_ALONE.sub("url: /…", _ADDRESS.sub(_shortened, text))
+
+
+def without_query(address: str) -> str:
+    """Return a web address without user, password, query and fragment. Other texts stay as they are."""
+    found = _WEB.fullmatch(address.strip())
+    return address if found is None else _public(found)
+
+
+def without_queries(text: str, *known: str) -> str:
+    """Return a text in which every address has no user, password, query and fragment.
+
+    An address in a text ends at the first blank; those `known` to be in it are found whole.
+    """
+    for address in known:
+        text = text.replace(address, without_query(address)) if address.strip() else text
+    return _IN_TEXT.sub(_public_in_text, text)
+
+
+def _public_in_text(found: re.Match[str]) -> str:
+    address = found[0].rstrip(_CLOSING + '"')
+    parts = _ANY.fullmatch(address.replace("\\/", "/"))
+    return (address if parts is None else _public(parts)) + found[0][len(address) :]
+
+
+def _public(found: re.Match[str]) -> str:
+    """Return what of the parts of an address is no secret: scheme, host, port and path."""
+    scheme, authority, path, rest = found.groups()
+    host = authority.rpartition("@")[2]
+    if _HOST.fullmatch(host) is None:  # a password that was not escaped ends up anywhere
+        return f"{scheme}…"
+    return f"{scheme}{host}{path}{'?…' if rest else ''}"
 
 
 def _shortened(found: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ the first caller: the lock is in the database and ends with its transaction.
 
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias, TypeVar
 
@@ -55,6 +56,15 @@ async def kept(db: Database, subject: Subject, kind: str) -> bytes | None:
     """Return a kept answer."""
     answer: bytes | None = await db.fetchval(query("providers/read_answer"), *subject.key, kind)
     return answer
+
+
+async def kept_timestamps(db: Database, key: tuple[str, str, str, str]) -> list[Timestamps]:
+    """Return the kept timestamps about a subject, by its key, of every format and style that can be read."""
+    found = list[Timestamps]()
+    for row in await db.fetch(query("providers/kept_timestamps"), *key):
+        with suppress(ProviderUnavailable):
+            found.append((await read(TimestampsAnswer, row["answer"])).timestamps())
+    return found
 
 
 class Archive:

@@ -19,7 +19,8 @@ Mode = Literal["force_generic_plan", "force_custom_plan"]
 MODES: tuple[Mode, ...] = ("force_generic_plan", "force_custom_plan")
 GROWING = {
     "events", "jobs", "attempts", "deliveries", "submissions", "archive", "callbacks", "registrations", "doubts",
-    "transcriptions", "replay_jobs", "drops", "artifacts", "regenerations", "charges",
+    "transcriptions", "replay_jobs", "drops", "artifacts", "regenerations", "charges", "library", "passages",
+    "unindexed",
 }  # fmt: skip
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 PAGES_FOR_ALL, PAGES_A_ROW = 60, 8
@@ -89,6 +90,32 @@ FILL = (
         'transcribe.so', case when n % 10 = 9 then 'https://other.test' else 'https://api.test' end, n::text, '',
         'transcript', 'x'
     from generate_series(1, {events} / 5) n
+    """,
+    """
+    insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer)
+    select 'transcribe.so', 'https://api.test', n::text, '', 'result', 'x' from generate_series(1, {events} / 5) n
+    """,
+    # The newest are not in the library yet. One in forty has no spaces, one in twenty is German.
+    "delete from receiver.unindexed where transcription_id::integer < {events} / 10",
+    """
+    insert into receiver.library (
+        source, api_url, transcription_id, completed_at, fetched_at, at, title, seconds, passages, config
+    )
+    select
+        'transcribe.so', 'https://api.test', n::text, '', now(), now() - n * interval '1 h', 'Lecture ' || n, 60, 10,
+        case when n % 40 > 0 then case when n % 20 > 0 then 'english' else 'german' end end
+    from generate_series(1, {events} / 10) n
+    """,
+    """
+    insert into receiver.passages (transcript, number, seconds, text, starts, config, words)
+    select
+        l.id, n, n, said, '[]', config,
+        case when config is null then '' else to_tsvector(config::regconfig, said) end
+    from receiver.library l
+    cross join generate_series(0, 9) n
+    cross join lateral (
+        select 'everywhere rare' || (l.id * 10 + n) % 1000 || ' often' || n % 2 as said offset 0
+    ) as text
     """,
     """
     insert into receiver.callbacks (token, api_url, idempotency_key, transcription_id, secret, intended_at)
@@ -296,6 +323,7 @@ LOOKED = {
     ),
     "health/other_processes": Looked("'https://api.test', '5 s'", 5),
     "health/last_hour": Looked("", 5),
+    "health/history": Looked("'5 min', 72", 5),
     "health/list_processes": Looked("'https://api.test', '10 s'", 5),
     "health/forget_minutes": Looked("", 5),
     "health/keep_refused": Looked("'1 s', null, null, null, 'token', 'mismatch', null, '', '', 10, 19", 50, 1),
@@ -313,20 +341,26 @@ LOOKED = {
     "submissions/count_unresolved": Looked("", 110),
     "submissions/count_expired": Looked("", 60),
     # Lists, and names that a person gives.
-    "inbox/newest_events": Looked("100, '[lL]ecture 7', null, 5, 'c', array['done', 'dead']", 5500),
+    "inbox/newest_events": Looked("100, '[lL]ecture 7', null, 5, 'c', array['done', 'dead'], 19000", 5500),
     "inbox/newest_of_kinds": Looked(
-        "'7 d', null, 'done', 5, 'c', array['done'], 'timbr-audio', 'two', 'transcription.*'", 120
+        "'7 d', null, 'done', 5, 'c', array['done'], 'timbr-audio', 'two', 'transcription.*',"
+        " now() - interval '9 d', 0, now(), 19000",
+        120,
     ),
-    "inbox/newest_about": Looked("'7 d', null, 'done', 5, 'c', null, null, null, 'transcription.*', '7503'", 60),
+    "inbox/newest_about": Looked("'7 d', null, 'done', 5, 'c', null, null, null, 'transcription.*', '7503', 19000", 60),
     "inbox/newest_queued": Looked(
-        "100, 'ecture', 'dead', 5, null, array['pending', 'running', 'dead', 'waiting'], null, null, null", 400
+        "100, 'ecture', 'dead', 5, null, array['pending', 'running', 'dead', 'waiting'], null, null, null,"
+        " now() + interval '20 d', 59000",
+        400,
     ),
-    "inbox/newest_with_jobs": Looked("100, null, 5, 'c', array['done', 'dead']", 100),
+    "inbox/newest_with_jobs": Looked("100, null, 5, 'c', array['done', 'dead'], 19000", 100),
+    "inbox/stretch": Looked("19000, 10000", 10),
+    "inbox/list_kinds": Looked("", 60),
     "inbox/first_since": Looked("'7 d'", 50),
     "inbox/read_events": Looked("array[15007, 7, 19000]", 15),
     "inbox/read_jobs": Looked("array[15007, 7, 19000], null, array['done', 'dead', 'pending'], false, 50", 15),
     "inbox/dead_jobs": Looked("'c', 'transcription.*', '30 d'", 900),
-    "inbox/dead_causes": Looked("'c', 'transcription.*', '30 d', true", 700),
+    "inbox/dead_causes": Looked("'c', 'transcription.*', '30 d', true, 1000", 700),
     "inbox/waiting_jobs": Looked("'b', null, null, 50", 300, 0),
     "inbox/name_events": Looked("array[15007, 15008]", 10),
     "inbox/drop_jobs": Looked("array[21, 321], array[1, 1], array['dead', 'dead'], 'somebody@host', 'why'", 20, 6),
@@ -334,7 +368,7 @@ LOOKED = {
     "inbox/start_replay": Looked("'{}', 'somebody@host', array[21, 321], array[1, 1]", 10, 3),
     "inbox/count_listed": Looked("array[21, 321], array[1, 1]", 20),
     "inbox/advance_replay": Looked("20, 40", 150, 60),
-    "inbox/list_replays": Looked("null, 20, 10000, null", 400),
+    "inbox/list_replays": Looked("null, 20, 10000, null, 100", 400),
     "inbox/find_events": Looked("'evt_15007'", 60),
     "inbox/list_deliveries": Looked("15007", 5),
     "inbox/list_attempts": Looked("15007", 10),
@@ -367,9 +401,26 @@ LOOKED = {
     ),
     "submissions/count_old_artifacts": Looked("now(), 20", 100),
     "submissions/old_artifacts": Looked("'sub_7', now() + interval '1 d', 20", 300),
+    # What was said.
+    "library/find_candidates": Looked("'rare7', 3000, null, null, null, 'infinity', 9000, -1, 21", 200),
+    "library/find_in_newest": Looked(
+        "'often1', array['often1'], 'ecture', null, null, 'infinity', 9000, -1, 21, 250, false", 600
+    ),
+    "library/read_passages": Looked("array[7, 7, 9], array[1, 2, 1], 'rare7'", 10),
+    "library/list_transcripts": Looked("'ecture', 'transcribe.so', '90 d', now(), 9000, 51", 60),
+    "library/count_waiting": Looked("20", 30),
+    "library/take_answer": Looked("", 15, 1),
+    "library/read_answer": Looked("'transcribe.so', 'https://api.test', '7503', null", 20),
+    "library/read_charges": Looked(f"{ONE}, '7503'", 20),
+    "library/find_submitted": Looked(f"{WORKS}, 'job_7'", 10),
+    "library/put_transcript": Looked(
+        "'transcribe.so', 'https://api.test', '7', '', now(), null, now(), 'A title', 'en', 60, 1, 'english'", 40, 10
+    ),
+    "library/put_passages": Looked("7, array[10], array[1.0], array[null], array['said'], array['[]']", 5),
     # The provider.
     "providers/read_answer": Looked("'transcribe.so', 'https://api.test', '1207', '', 'transcript'", 5),
     "providers/newest_answer": Looked("'transcribe.so', 'https://api.test', '1207', '%'", 5),
+    "providers/kept_timestamps": Looked("'transcribe.so', 'https://api.test', '1207', ''", 5),
     "providers/newest_event_about": Looked("'transcribe.so', 'https://api.test', '7504'", 10),
     "providers/apis_with_answer": Looked("'transcribe.so', '1207', '%'", 20),
     "providers/forget_answers": Looked("'transcribe.so', 'https://api.test', '1207', '%'", 5),
@@ -405,8 +456,9 @@ LOOKED = {
     "submissions/has_work": Looked("'sub_7'", 10),
     "submissions/is_announced": Looked("'transcribe.so', 'https://api.test', 'a7', 'k7'", 60),
     "submissions/keyed_submissions": Looked("'k7'", 5),
+    "submissions/left_out": Looked("'365 d', 5", 10),
     "submissions/list_submissions": Looked(
-        "array['unknown', 'accepted', 'done'], 5, 'a.w', 'timbr-audio', 'two', '7 d'", 220
+        "array['unknown', 'accepted', 'done'], 5, 'a.w', 'timbr-audio', 'two', '7 d', 'sub_7'", 225
     ),
     "submissions/lock_submission": Looked("'sub_7'", 5),
     "submissions/same_submissions": Looked(f"{WORKS}, 'k7'", 5),
@@ -441,8 +493,9 @@ EXCUSED = {
         "database/deallocate_prepared", "database/discard_temporary", "database/durability", "database/fitness",
         "database/has_bookkeeping", "database/is_applied", "database/record_checksum", "database/record_migration",
         "database/reset_authorization", "database/reset_role", "database/room", "database/session_settings",
-        "database/set_session",
+        "database/set_session", "library/bound_search",
         "database/try_lock", "database/unlock", "health/backend_pid", "health/database_facts",
+        "console/note_address", "console/read_address", "console/read_key",
         "health/lacking_rights", "health/list_budgets", "health/list_refused", "health/newest_migration",
         "health/old_snapshots", "health/totals", "inbox/bound_prune", "inbox/estimate_old_events", "inbox/lock_gate",
         "reconciling/versions", "submissions/list_balances",

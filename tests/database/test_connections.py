@@ -567,3 +567,11 @@ async def test_who_gets_a_connection_reads_values_as_always(receiver_database: s
             assert await before.fetchval(statement) != value
         for _ in range(3):
             assert await pool.fetchval(statement) == value
+
+
+async def test_whoever_has_a_connection_acquires_no_other(receiver_database: str) -> None:
+    async with database.pool(receiver_database, size=1) as pool:
+        async with database.acquired(pool) as connection, database.acquired(connection) as same:
+            assert same is connection
+            assert pool.get_idle_size() == 0
+        assert pool.get_idle_size() == 1

@@ -136,6 +136,9 @@ CALLS = (
     Call("status", Need.SETTINGS | Need.OUTPUT),
     Call("metrics --rules", Need.OUTPUT),
     Call("metrics --listen 127.0.0.1:{port}", Need.SETTINGS | Need.STORED | Need.PORT, ready="metrics are at"),
+    Call("search words", LOOKS),
+    Call("console --link", LOOKS, otherwise="no console has ever run on this machine"),
+    Call("console --port {port}", Need.SETTINGS | Need.STORED | Need.PORT, ready="the console is at"),
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The scenario of each failpoint."""
 
 from receiver.failpoints import Failpoint
+from tests.faults.indexing import indexing
 from tests.faults.reconciled import reconciling
 from tests.faults.scenarios import SCENARIOS as OF_DELIVERIES
 from tests.faults.scenarios import Scenario
@@ -10,4 +11,5 @@ SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.BEFORE_RECONCILED: reconciling,
     Failpoint.AFTER_RECONCILED: reconciling,
     Failpoint.AFTER_COMPARED: reconciling,
+    Failpoint.BEFORE_INDEXED: indexing,
 }

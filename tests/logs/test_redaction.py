@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.logs.redaction import shorten
+from receiver.logs.redaction import shorten, without_queries, without_query
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -50,3 +50,36 @@ def test_nothing_behind_a_host_is_kept(before: str, behind: str) -> None:
 def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
     """A search in quadratic time would take hours here."""
     assert shorten(text)
+
+
+@pytest.mark.parametrize(("address", "shown"), [
+    ("https://example.com/a/talk.mp3", "https://example.com/a/talk.mp3"),
+    ("https://example.com/a/talk.mp3?signature=S", "https://example.com/a/talk.mp3?…"),
+    ("https://example.com/a#secret", "https://example.com/a?…"),
+    ("https://user:word@example.com:8443/a", "https://example.com:8443/a"),
+    ("HTTPS://example.com?x=1", "HTTPS://example.com?…"),
+    ("https://user:wo/rd@example.com/a", "https://…"),
+    ("https://user:w#d@example.com/a", "https://…"),
+    ("talk?.mp3", "talk?.mp3"),
+])  # fmt: skip
+def test_an_address_is_shown_without_what_is_secret_in_it(address: str, shown: str) -> None:
+    assert without_query(address) == shown
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("no answer of https://u:s3cret@h.example/a.mp3?t=s3cret, twice", "no answer of https://h.example/a.mp3?…, twice"),
+    ('{"url": "https:\\/\\/h.example\\/a?s3cret"}', '{"url": "https://h.example/a?…"}'),
+    ("(ftp://u:s3cret@h.example/a)", "(ftp://h.example/a)"),
+    ("https://u:s3cret@[/x.mp3", "https://…"),
+    ("https://h.example/a b?s3cret here", "https://h.example/a b?… here"),
+    ("talk.mp3? 12:30", "talk.mp3? 12:30"),
+])  # fmt: skip
+def test_addresses_in_a_text_are_shown_without_what_is_secret_in_them(text: str, shown: str) -> None:
+    assert without_queries(text, "https://h.example/a b?s3cret", "") == shown
+    assert without_queries(without_queries(text, "https://h.example/a b?s3cret")) == shown
+
+
+@pytest.mark.parametrize("text", ["a" * 1_000_000, "http://" * 100_000, f"https://h/{')' * 1_000_000}x"])
+def test_long_addresses_in_a_text_take_no_longer_than_their_length(text: str) -> None:
+    """A search in quadratic time would take hours here."""
+    assert without_queries(text)
