@@ -53,7 +53,7 @@ create table if not exists receiver.passages (
 -- No list of what is not indexed yet: each search would read it.
 create index if not exists passages_words on receiver.passages using gin (words) with (fastupdate = off);
 
--- The answers whose transcripts are not in the library yet, or cannot be read.
+-- The answers whose transcripts are not in the library yet. One that cannot be read is taken off too.
 create table if not exists receiver.unindexed (
     source text not null,
     api_url text not null,

@@ -46,7 +46,8 @@ async def show(request: Request, console: Console) -> Response:
     said, is_under_way = "", handed is not None and not handed.task.done()
     if not (draft.prices or draft.is_submitted or is_under_way):
         said = await _price(console, draft)
-        draft = await _known(request, console)  # somebody can have submitted it from another page meanwhile
+        # Somebody can have submitted it from another page meanwhile.
+        draft, handed = await _known(request, console), console.handing.get(draft.id)
         is_under_way = handed is not None and not handed.task.done()
     if draft.is_submitted and draft.number == 1:
         return _to_submission(draft)
