@@ -23,7 +23,7 @@ from receiver.providers.transcribe_so import NotReady
 from receiver.settings import Settings, TimestampsFormat
 from receiver.submissions import ids, results
 from receiver.transcripts import Timestamps, Transcript
-from receiver.transcripts.documents import FORMATS
+from receiver.transcripts.documents import FORMATS, WITH_CUES, written
 
 
 @click.command(
@@ -31,14 +31,19 @@ from receiver.transcripts.documents import FORMATS
         "receiver transcript 4821 > transcript.txt",
         "receiver transcript 4821 --format srt > episode.srt",
         "receiver transcript 4821 --format chapters > chapters.json",
-        "receiver transcript sub_01hx… --format srt",
+        "receiver transcript sub_01hx… --format srt --cues provider",
     )
 )
 @click.argument("transcription", metavar="ID", callback=transcript_id)
 @click.option("--format", "name", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@click.option(
+    "--cues",
+    type=click.Choice(["readable", "provider"]),
+    help="Of srt and vtt: two lines and 7 s at most, or as the provider has cut them. Default: RECEIVER_CUES.",
+)
 @account_option
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def transcript(transcription: str, name: str, *, as_json: bool) -> None:
+def transcript(transcription: str, name: str, *, cues: str | None, as_json: bool) -> None:
     """Print a transcript.
 
     ID is that of a transcription of transcribe.so, or of a submission (sub_…).
@@ -46,6 +51,9 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
     A transcript that is not stored yet is fetched from the provider, and then stored. The format `chapters` is the
     chapters file of Podcasting 2.0 (JSON, version 1.2.0).
     """
+    name = "json" if as_json else name
+    if cues is not None and name not in WITH_CUES:
+        raise click.UsageError(f"--cues is for --format {' and '.join(WITH_CUES)}")
 
     async def find(configured: Settings) -> Transcript:
         async with opened(configured, needs_key=False) as desk:
@@ -60,7 +68,7 @@ def transcript(transcription: str, name: str, *, as_json: bool) -> None:
         found = with_database(configured, lambda db: results.stored_transcript(db, transcription))
     else:
         found = run(find(configured))
-    text = FORMATS["json" if as_json else name](found)
+    text = written(found, name, cues=cues or configured.cues)
     if text:
         click.echo(text, nl=not text.endswith("\n"))
 

@@ -22,8 +22,9 @@ from receiver.transcripts.model import Chapter, QnA, Segment, Transcript
 
 PODCAST_CHAPTERS_VERSION = "1.2.0"
 
-# Code, emphasis, links, HTML, headings, strike-through; entities; addresses that GitHub turns into links.
-_INLINE = re.compile(r"[\\`*_\[\]<>#~]|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# Code, emphasis, links, HTML, headings, strike-through; the templates that Hugo runs; entities; addresses that GitHub
+# turns into links.
+_INLINE = re.compile(r"[\\`*_\[\]<>#~{]|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _FIRST = re.compile(r"^([0-9]{0,9})(?=[-+=.)])")  # the beginning of a list, a rule or an underline
 # Controls that are not white space, and halves of surrogate pairs, which UTF-8 cannot write.
 _UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -57,6 +58,15 @@ def podcast_chapters(transcript: Transcript, *, title: str | None = None) -> dic
     named = {"title": _line(title)} if title and _line(title) else {}
     chapters = sorted((c for c in transcript.chapters if math.isfinite(c.start_seconds)), key=_start)
     return {"version": PODCAST_CHAPTERS_VERSION, **named, "chapters": [_podcast_chapter(c) for c in chapters]}
+
+
+def fields(transcript: Transcript) -> dict[str, Any]:
+    """Return the fields of a transcript's JSON. A segment without timed words has no `words`."""
+    found = asdict(transcript)
+    for segment in found["segments"]:
+        if not segment["words"]:
+            del segment["words"]
+    return {"title": transcript.title, "text": transcript.text, **found}
 
 
 # --- Markdown --------------------------------------------------------------------------------------------------------
@@ -141,20 +151,23 @@ def _line(text: str) -> str:
 # --- every format ----------------------------------------------------------------------------------------------------
 
 
-def _json(transcript: Transcript) -> str:
-    fields = asdict(transcript)
-    for segment in fields["segments"]:
-        if not segment["words"]:
-            del segment["words"]
-    return json.dumps({"title": transcript.title, "text": transcript.text, **fields}, indent=2)
+def written(transcript: Transcript, name: str, *, cues: str | None = None) -> str:
+    """Return the transcript in one of `FORMATS`; `cues` are those of subtitles, see `subtitles.srt`."""
+    return WITH_CUES[name](transcript, cues=cues) if name in WITH_CUES else FORMATS[name](transcript)
 
+
+def _json(transcript: Transcript) -> str:
+    return json.dumps(fields(transcript), indent=2)
+
+
+# The formats that consist of cues.
+WITH_CUES = {"srt": subtitles.srt, "vtt": subtitles.vtt}
 
 # Each format under its name in `--format`.
 FORMATS: Mapping[str, Callable[[Transcript], str]] = {
     "text": lambda transcript: transcript.text,
     "markdown": markdown,
-    "srt": subtitles.srt,
-    "vtt": subtitles.vtt,
+    **WITH_CUES,
     "json": _json,
     "chapters": lambda transcript: json.dumps(podcast_chapters(transcript), indent=2),
 }

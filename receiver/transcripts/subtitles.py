@@ -7,7 +7,7 @@ Both formats consist of blocks. A blank line ends a block, and `-->` marks the l
     Ada: Fish & chips.                      00:00:00.000 --> 00:00:04.210
                                             <v Ada>Fish &amp; chips.
 
-Writing: the spoken text must contain neither a blank line nor an arrow. It is put on one line, without control
+Writing: the spoken text must contain neither a blank line nor an arrow. It is put on lines, without control
 characters. WebVTT has escapes for its markup. SubRip has none, so there an arrow becomes `→`. WebVTT demands cues in
 the order of their starts. In both formats cues can overlap, because people talk at the same time.
 
@@ -19,16 +19,14 @@ identifiers, notes and styles stand there. A cue without text is left out. The t
 import codecs
 import html
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from receiver.errors import ImpossibleError
+from receiver.transcripts.cues import Cue, as_given, readable
+from receiver.transcripts.lines import BREAKS, clean
 from receiver.transcripts.model import Segment, Transcript
 
-LONGEST_SECONDS = 9999 * 3600  # parsers limit the number of digits of the hours
-
-# Not every white space: a no-break space (before a French question mark) and an ideographic space are deliberate.
-_BREAKS = re.compile(r"[\t-\r\x1c-\x1f \x85\u2028\u2029]+")
 _ARROW = re.compile("-{2,}>")
 # Hours and the fraction can be missing. The numbers are bounded, because Python refuses to read endless ones.
 _TIME = r"(-?)(?:([0-9]{1,9}):)?([0-9]{1,9}):([0-9]{1,9}(?:[.,][0-9]{0,9})?)"
@@ -37,56 +35,49 @@ _TAG = re.compile("<([^<>]*)>")
 _ESCAPE = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z0-9]{2,31});")
 _LABELLED = re.compile(r"(?:\[([^\[\]]{1,60})\]:? ?|([^\[\]:]{1,60}): )(\S.*)")
 _NUMBERED = re.compile(r"(?:speaker|spk)[ _-]?[0-9a-z]{1,3}", re.IGNORECASE)
-_UNWRITABLE = frozenset({"Cc", "Cs"})  # control characters, and halves of surrogate pairs, which UTF-8 cannot write
 
 
-@dataclass(frozen=True, slots=True)
-class _Cue:
-    """A text shown from `start` to `end`, in milliseconds. `text` and `speaker` are one clean line each."""
+def srt(transcript: Transcript, *, cues: str | None = None) -> str:
+    """Return the transcript as SubRip; "" if nothing is said.
 
-    start: int
-    end: int
-    text: str
-    speaker: str
+    Args:
+        transcript: what is said. `Name: ` stands before the text of a known speaker.
+        cues: `readable` ones, of at most two lines and seven seconds, which name a speaker where that changes. They are
+            the default. Or those of the `provider`: a cue of one line for each segment, which always names the speaker.
 
-
-def srt(transcript: Transcript) -> str:
-    """Return the transcript as SubRip, with `Name: ` before the text of a known speaker; "" if nothing is said."""
+    Raises:
+        ImpossibleError: there are no such cues.
+    """
     return "\n".join(
-        f"{number}\n{_times(cue, ',')}\n{_arrowless(f'{cue.speaker}: ' if cue.speaker else '')}{_arrowless(cue.text)}\n"
-        for number, cue in enumerate(_cues(transcript), start=1)
+        f"{number}\n{_times(cue, ',')}\n{_lines(_arrowless(line) for line in cue.lines)}\n"
+        for number, cue in enumerate(_cues(transcript, cues, named=True), start=1)
     )
 
 
-def vtt(transcript: Transcript) -> str:
-    """Return the transcript as WebVTT, with a known speaker as the cue's voice; the header alone if nothing is said."""
-    cues = (f"\n{_times(cue, '.')}\n{_voice(cue.speaker)}{_escaped(cue.text)}\n" for cue in _cues(transcript))
-    return "".join(("WEBVTT\n", *cues))
+def vtt(transcript: Transcript, *, cues: str | None = None) -> str:
+    """Return the transcript as WebVTT; the header alone if nothing is said.
+
+    A known speaker is the cue's voice. For the rest see `srt`.
+    """
+    found = _cues(transcript, cues, named=False)
+    said = (f"\n{_times(cue, '.')}\n{_voice(cue.speaker)}{_lines(map(_escaped, cue.lines))}\n" for cue in found)
+    return "".join(("WEBVTT\n", *said))
 
 
-def _cues(transcript: Transcript) -> Iterator[_Cue]:
-    cues = (_cue(segment) for segment in transcript.segments)
-    return iter(sorted((cue for cue in cues if cue.text), key=lambda cue: cue.start))
+def _cues(transcript: Transcript, which: str | None, *, named: bool) -> list[Cue]:
+    match which:
+        case None | "readable":
+            return readable(transcript, named=named)
+        case "provider":
+            return as_given(transcript, named=named)
+    raise ImpossibleError(f'cues are "readable" or "provider", not {which!r:.60}')
 
 
-def _cue(segment: Segment) -> _Cue:
-    start = _milliseconds(segment.start_seconds)
-    end = max(_milliseconds(segment.end_seconds), start + 1)  # a cue without length is never shown
-    return _Cue(start, end, _line(segment.text), _line(segment.speaker or ""))
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
 
 
-def _milliseconds(seconds: float) -> int:
-    # The order matters: compared with NaN, `min` and `max` keep their first argument, so NaN becomes 0.
-    return round(max(0.0, min(seconds, LONGEST_SECONDS)) * 1000)
-
-
-def _line(text: str) -> str:
-    spaced = _BREAKS.sub(" ", text)
-    kept = "".join(sign for sign in spaced if unicodedata.category(sign) not in _UNWRITABLE)
-    return _BREAKS.sub(" ", kept).strip()  # again, because a removed character can leave two spaces
-
-
-def _times(cue: _Cue, point: str) -> str:
+def _times(cue: Cue, point: str) -> str:
     return f"{_time(cue.start, point)} --> {_time(cue.end, point)}"
 
 
@@ -119,7 +110,7 @@ def read_srt(raw: bytes, *, speakers: bool = False) -> Transcript:
     The text is taken as it is: `Ada: Yes.`. With `speakers` what stands before it is who speaks: `Ada: `, `[Ada] `.
     SubRip has no rule for that. So a name must stand before every text, or else it is as good as a number: `Speaker 1`.
     """
-    cues = ((start, end, _line(" ".join(lines))) for start, end, lines in _read_cues(raw))
+    cues = ((start, end, clean(" ".join(lines))) for start, end, lines in _read_cues(raw))
     segments = [Segment(start, end, text) for start, end, text in cues if text]
     return Transcript(tuple(_with_speakers(segments) if speakers else segments))
 
@@ -185,12 +176,12 @@ def _turns(text: str) -> Iterator[tuple[str, str]]:
     first, *rest = _TAG.split(text)
     speaker, said = "", [first]
     for tag, after in zip(rest[::2], rest[1::2], strict=True):
-        name, _, annotation = _BREAKS.sub(" ", tag).partition(" ")
+        name, _, annotation = BREAKS.sub(" ", tag).partition(" ")
         if name.partition(".")[0] in ("v", "/v"):  # `v.loud` is a voice with a style
-            yield speaker, _line(_unescaped("".join(said)))
-            speaker, said = _line(_unescaped(annotation)), []
+            yield speaker, clean(_unescaped("".join(said)))
+            speaker, said = clean(_unescaped(annotation)), []
         said.append(after)
-    yield speaker, _line(_unescaped("".join(said)))
+    yield speaker, clean(_unescaped("".join(said)))
 
 
 def _unescaped(text: str) -> str:

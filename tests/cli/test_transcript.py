@@ -94,6 +94,31 @@ def test_a_transcript_is_written_in_the_form_that_is_asked_for(
             assert [chapter["title"] for chapter in read["chapters"]] == titles
 
 
+@pytest.mark.parametrize(("said", "options", "is_as_given"), [
+    ("", (), False), ("", ("--cues", "provider"), True), ("provider", (), True),
+    ("provider", ("--cues", "readable"), False), ("readable", (), False),
+])  # fmt: skip
+def test_the_cues_are_those_of_the_option_or_else_of_the_setting(
+    commands: Commands,
+    sandbox: Simulated,
+    said: str,
+    options: tuple[str, ...],
+    is_as_given: bool,  # noqa: FBT001 - a case
+) -> None:
+    segments = sandbox.get(f"transcriptions/{EXAMPLE}/result")["segments"]
+    printed = commands.good("transcript", EXAMPLE, "--format", "srt", *options, RECEIVER_CUES=said)
+    given = [f"{segment['speaker']}: {segment['text']}" for segment in segments]
+    assert ([cue.content for cue in srt.parse(printed)] == given) is is_as_given
+
+
+@pytest.mark.parametrize("form", [("--format", "markdown"), ("--json",), ()])
+def test_only_subtitles_take_cues(commands: Commands, sandbox: Simulated, form: tuple[str, ...]) -> None:
+    ran = commands.run("transcript", EXAMPLE, *form, "--cues", "provider")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr.endswith("Error: --cues is for --format srt and vtt\n")
+    assert sandbox.asked() == []
+
+
 def test_json_is_the_format_json(commands: Commands) -> None:
     assert commands.good("transcript", EXAMPLE, "--json") == commands.good("transcript", EXAMPLE, "--format", "json")
 

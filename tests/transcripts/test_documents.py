@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from receiver.transcripts import Chapter, QnA, Segment, Transcript, Word
-from receiver.transcripts.documents import FORMATS, clock, markdown, podcast_chapters
+from receiver.transcripts.documents import FORMATS, clock, markdown, podcast_chapters, written
 
 ADA, BEN = "Ada", "Ben"
 TALK = Transcript(
@@ -120,6 +120,7 @@ def test_no_text_becomes_markup(text: str) -> None:
     ("see HTTP://a.example", "see HTTP\\://a.example"),
     ("see www.a.example", "see www\\.a.example"),
     ("see WWW.a.example", "see WWW\\.a.example"),
+    ("{{< b >}} {{% b %}}", "\\{\\{\\< b \\>}} \\{\\{% b %}}"),
     ("at 10:30, by www and co.", "at 10:30, by www and co."),
 ])  # fmt: skip
 def test_an_address_is_broken_where_github_would_make_it_a_link(text: str, written: str) -> None:
@@ -240,4 +241,13 @@ def test_json_has_words_only_where_there_are_some() -> None:
         ]},
         {"start_seconds": 2, "end_seconds": 3, "text": "Yes?", "speaker": "Ben"},
     ]  # fmt: skip
-    assert FORMATS["srt"](Transcript((first,))) == FORMATS["srt"](Transcript((Segment(1, 2, "Hello Ben"),)))
+
+
+def test_only_subtitles_have_cues() -> None:
+    """In both formats the provider's are one for each segment."""
+    transcript = Transcript((Segment(0, 20, "We have learned that every meeting delays. " * 3),))
+    for name in FORMATS:
+        readable, given = written(transcript, name), written(transcript, name, cues="provider")
+        assert readable == FORMATS[name](transcript) == written(transcript, name, cues="readable")
+        assert (readable != given) == (name in ("srt", "vtt"))
+    assert written(transcript, "srt", cues="provider").count("-->") == 1

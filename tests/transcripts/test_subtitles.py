@@ -3,6 +3,7 @@
 import html
 import math
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import srt as srt_parser  # type: ignore[import-untyped]  # it has neither types nor stubs
@@ -10,8 +11,11 @@ import webvtt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from receiver.transcripts import Segment, Transcript
-from receiver.transcripts.subtitles import read_srt, read_vtt, srt, vtt
+from receiver.transcripts import Segment, Transcript, subtitles
+from receiver.transcripts.subtitles import read_srt, read_vtt
+
+# A cue for each segment, so that a case shows what becomes of its text; `test_cues` has the others.
+srt, vtt = partial(subtitles.srt, cues="provider"), partial(subtitles.vtt, cues="provider")
 
 ANYTHING = st.text(st.characters(), max_size=40)  # surrogates and control characters too
 MARKUP = st.lists(st.sampled_from(["-->", "-", ">", "<v Ada>", "</v>", "<", "&", "&amp;", "\n\n", "\r", "\0", "1",
@@ -219,11 +223,11 @@ TIMES = st.tuples(st.integers(0, 10**8), st.integers(0, 10**8)).map(sorted)
 def test_what_others_write_is_read_as_they_read_it(written: list[tuple[list[int], list[str]]]) -> None:
     ours = [(start, end, " ".join(" ".join(lines).split()), None) for (start, end), lines in written]
     millisecond = timedelta(milliseconds=1)
-    subtitles = [
+    written_by_them = [
         srt_parser.Subtitle(number, start * millisecond, end * millisecond, "\n".join(lines))
         for number, ((start, end), lines) in enumerate(written)
     ]
-    in_srt = srt_parser.compose(subtitles, reindex=False, eol="\r\n").encode("utf-8-sig")
+    in_srt = srt_parser.compose(written_by_them, reindex=False, eol="\r\n").encode("utf-8-sig")
     in_vtt = webvtt.WebVTT()
     for (start, end), lines in written:
         in_vtt.captions.append(webvtt.Caption(stamp(start), stamp(end), lines, identifier="x"))
