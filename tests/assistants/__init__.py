@@ -1,0 +1,1 @@
+"""Assistants that ask, with the official client."""

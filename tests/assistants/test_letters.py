@@ -1,0 +1,61 @@
+"""`assistants.letters`: dead jobs by cause; and replays, where they are allowed."""
+
+import pytest
+
+from receiver import Context, Event, handler
+from receiver.database import Pool
+from tests.assistants.asking import Assistant, Failed, assistant
+from tests.inbox.dying import states, store
+
+pytestmark = pytest.mark.usefixtures("own_environment")
+
+
+@handler("transcription.*", name="crm")
+async def crm(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+@handler("transcription.*", name="other")
+async def other(event: Event, ctx: Context) -> None:
+    """Do nothing."""
+
+
+async def test_groups_are_bounded_and_say_so(asker: Assistant, db: Pool) -> None:
+    await store(db, "a_", 3, error="answered 503 for https://me:s3cret@crm.test/?x={}")
+    await store(db, "b_", 1, error="\u202eno")
+    found = await asker.ask("list_dead")
+    assert [(one["count"], one["example"][14:]) for one in found["dead"]] == [(3, "a_3"), (1, "b_1")]
+    assert found["more"] is None
+    assert "s3cret" not in str(found)
+    assert "\u202e" not in str(found["dead"])
+    less = await asker.ask("list_dead", limit=1)
+    assert (len(less["dead"]), less["more"]) == (1, "smaller groups left out: 1; raise limit, or say which jobs")
+    assert len((await asker.ask("list_dead", error="503"))["dead"]) == 1
+    assert (await asker.ask("list_dead", handler="nobody"))["dead"] == []
+    with pytest.raises(Failed, match=r"type:.* is none"):
+        await asker.ask("list_dead", type="a b")
+
+
+async def test_a_replay_says_what_became_of_each_job(receiver_database: str, db: Pool) -> None:
+    await store(db, "evt_", 2)
+    async with assistant(receiver_database, {"crm": crm, "other": other}) as asker:
+        done = await asker.ask("replay", event="evt_1", handler="crm")
+        assert (done["pending"], done["running"], done["gone"], done["more"]) == (["crm"], [], [], None)
+        await db.execute("update receiver.jobs set state = 'running' where state = 'pending'")
+        done = await asker.ask("replay", event="evt_1", handler="crm")
+        assert (done["running"], done["more"]) == (["crm"], "nothing runs again: the jobs run now")
+        done = await asker.ask("replay", event="evt_2")
+        assert sorted(done["pending"]) == ["crm", "other"]
+        with pytest.raises(Failed, match="there is no event evt_3"):
+            await asker.ask("replay", event="evt_3")
+    assert await states(db) == {"running": 1, "pending": 2}
+
+
+async def test_a_replay_ends_in_time(receiver_database: str, db: Pool) -> None:
+    await store(db, "evt_", 1)
+    async with assistant(receiver_database, {"crm": crm}, act_seconds=0.5) as asker:
+        async with db.acquire() as connection, connection.transaction():
+            await connection.execute("select from receiver.jobs for update")
+            with pytest.raises(Failed, match="the database did not answer this in time"):
+                await asker.ask("replay", event="evt_1")
+        assert (await asker.ask("replay", event="evt_1"))["pending"] == ["crm"]
