@@ -23,7 +23,7 @@ from receiver.database import data_folder as places
 from receiver.database.embedded import attach, binaries, describe, keeper, wait_until_stopped
 from receiver.errors import EmbeddedError, NoDataError
 from tests.commands import heeding_ctrl_c
-from tests.processes import Processes, as_root, keepers, linux, open_folder, servers, until
+from tests.processes import WAIT_SECONDS, Processes, as_root, keepers, linux, open_folder, servers, until
 
 
 @pytest.fixture
@@ -111,6 +111,42 @@ def test_the_server_stops_when_its_last_user_is_killed(processes: Processes, num
         user.popen.wait()
     until(lambda: not servers(data), "the server has stopped")
     wait_until_stopped(data)
+
+
+@linux
+@pytest.mark.parametrize(
+    "by",
+    [
+        pytest.param(("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"), marks=as_root, id="container"),
+        pytest.param(("sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$@"', "sh"), id="systemd"),
+    ],
+)
+def test_the_server_has_stopped_before_the_first_process_of_a_container_or_unit_ends(
+    processes: Processes, by: tuple[str, ...]
+) -> None:
+    """What is left then is killed, and the next start would have to recover."""
+    data = processes.folder / ".receiver"
+    processes.run("migrate")
+    wait_until_stopped(data)
+    processes.by = by
+    web = processes.serve()
+    children = Path(f"/proc/{web.popen.pid}/task/{web.popen.pid}/children").read_text().split()
+    (keeping,) = keepers(data)
+    os.kill(keeping, signal.SIGSTOP)  # so that the server would still run when its last user has gone
+    os.kill(int(children[0]) if by[0] == "unshare" else web.popen.pid, signal.SIGTERM)
+    until(lambda: waiting(data / "keeper.lock") > 1 or web.popen.poll() is not None, "it waits for the server")
+    assert web.popen.poll() is None
+    os.kill(keeping, signal.SIGCONT)
+    assert web.popen.wait(WAIT_SECONDS) == 0
+    *_, last = (data / "postgres.log").read_text().splitlines()
+    assert last.endswith("database system is shut down")
+
+
+def waiting(lock: Path) -> int:
+    """Return how many wait for a lock; each user's thread that replaces keepers waits for theirs."""
+    found = lock.stat()
+    place = f" {os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino} "
+    return sum("->" in line and place in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 @linux

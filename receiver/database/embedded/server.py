@@ -49,6 +49,8 @@ def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> It
         patience = None
     leaving = threading.Event()
     with ExitStack() as stack:
+        if _ends_all():
+            stack.callback(_see_out, folder.path)
         try:
             _lock(folder, USERS, fcntl.LOCK_SH, stack)  # waits while the last keeper is stopping its server
             place = _await_ready(folder, server_binaries, patience=patience)
@@ -60,6 +62,17 @@ def attach(data_dir: Path, *, create: bool, patience: float | None = None) -> It
         threading.Thread(target=_replace_keepers, args=(folder, server_binaries, leaving), daemon=True).start()
         stack.callback(leaving.set)
         yield sockets.url(place)
+
+
+def _ends_all() -> bool:
+    """Whether all that we leave behind is killed: we are the first process of a container, or of a unit of systemd."""
+    return str(os.getpid()) in ("1", os.environ.get("SYSTEMD_EXEC_PID"))
+
+
+def _see_out(folder: Path) -> None:
+    """Wait until the server has stopped, so that its next start has nothing to recover."""
+    with suppress(OSError):  # it has not even been started
+        wait_until_stopped(folder)
 
 
 def wait_until_stopped(folder: Path) -> None:
