@@ -9,6 +9,7 @@ doubting     keeps authentic deliveries that were refused for their time, until 
 body         reads a body that comes by way of Starlette, bounded in size and time
 store        also brings the spooled deliveries into the database
 refusals     one answer for each kind of error; counted as the provider counts (`health.failures`), and logged
+openapi      describes all of it to programs, with schemas: those of documents, made from their classes
 submissions  for programs that submit: they have connections of their own
 takeover     for `receiver spool`: counts the spooled deliveries by database, and stores those for a database that is
              gone

@@ -236,6 +236,7 @@ def application(receiver: Receiver, further: Sequence[Route] = ()) -> Starlette:
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(receiver)),
             *further,
+            Route("/openapi.json", _openapi),
         ],
         exception_handlers=receiver.refusals.answers,
     )
@@ -257,6 +258,15 @@ def _receive(receiver: Receiver, account: AccountId | None) -> Callable[[Request
 
 async def _healthz(_: Request) -> Response:
     return PlainTextResponse("ok\n")
+
+
+async def _openapi(_: Request) -> Response:
+    def made() -> bytes:
+        from receiver.web import openapi  # noqa: PLC0415 - it needs much that deliveries do not
+
+        return openapi.document()
+
+    return Response(await asyncio.to_thread(made), media_type="application/json")  # no delivery waits meanwhile
 
 
 def _readyz(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
